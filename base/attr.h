@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_ATTR_H
+#define BASE_ATTR_H
+
+/*
+ * The few compiler attributes the house uses, by name.
+ */
+
+/* The result is the only sign of failure: ignoring it is a mistake. */
+#define must_check __attribute__((warn_unused_result))
+
+/* A printf-like function: FORMAT is the number of its format argument, FIRST of the first value. */
+#define printf_like(format, first) __attribute__((format(printf, format, first)))
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/*
+ * Whole files: read with a limit, replaced atomically, locked. `dir` is a directory descriptor or
+ * AT_FDCWD. Names given here are trusted (our own); untrusted ones go through base/path.h.
+ */
+
+/* Reads the file into `buf`, whose limit is the limit. */
+must_check bool file_read(int dir, const char *name, struct buf *buf, struct error *err);
+/* Reads from a descriptor until its end. `name` is for messages. */
+must_check bool file_read_fd(int fd, const char *name, struct buf *buf, struct error *err);
+
+/* Writes all bytes, over short writes and EINTR. */
+must_check bool file_write(int fd, const char *name, const void *bytes, size_t count,
+			   struct error *err);
+
+enum file_lasting {
+	FILE_VOLATILE, /* on tmpfs, or not worth an fsync */
+	FILE_DURABLE,  /* survives a power cut once the call returns */
+};
+
+/* Replaces (or makes) the file: written beside, renamed over. Readers see the old or the new one,
+ * and so does the next boot. A crash leaves at most a "NAME.tmp-…" beside it. */
+must_check bool file_replace(int dir, const char *name, const void *bytes, size_t count,
+			     mode_t mode, enum file_lasting lasting, struct error *err);
+
+/* fsync of a directory: makes renames and unlinks in it last. */
+must_check bool file_sync_dir(int dir, const char *name, struct error *err);
+
+enum file_lock_mode {
+	FILE_LOCK_SHARED,
+	FILE_LOCK_EXCLUSIVE,
+	FILE_LOCK_TRY, /* exclusive, or fail with ERROR_EXISTS at once */
+};
+
+/* Opens (makes) the lock file and locks it; the lock lasts as long as *fd is open. Lock files are
+ * never removed. */
+must_check bool file_lock(int dir, const char *name, enum file_lock_mode mode, int *fd,
+			  struct error *err);
+
+#endif

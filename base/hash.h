@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_HASH_H
+#define BASE_HASH_H
+
+#include <stddef.h>
+
+#include "base/digest.h"
+
+/*
+ * SHA-256 and HMAC-SHA-256 by OpenSSL's EVP. A library of its own (basehash): programs that do not
+ * hash do not load OpenSSL.
+ */
+
+#define HASH_SIZE 32
+
+struct hash {
+	void *context; /* EVP_MD_CTX; NULL is empty */
+};
+
+void hash_init(struct hash *hash);
+void hash_add(struct hash *hash, const void *bytes, size_t count);
+/* The digest of all that was added; the hash starts afresh. */
+void hash_finish(struct hash *hash, struct digest *digest);
+void hash_done(struct hash *hash);
+
+void hash_digest(const void *bytes, size_t count, struct digest *digest);
+void hash_sha256(const void *bytes, size_t count, unsigned char out[HASH_SIZE]);
+void hash_hmac(const void *key, size_t key_length, const void *bytes, size_t count,
+	       unsigned char out[HASH_SIZE]);
+void hash_hex(const unsigned char *bytes, size_t count, char *hex); /* 2 × count + 1 chars */
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_PATH_H
+#define BASE_PATH_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+/*
+ * The only door through which an untrusted name becomes a file: everything is resolved below a root
+ * directory descriptor and cannot leave it, whatever symlinks say. openat2(2) where the kernel has it
+ * (5.6), else a walk component by component with O_NOFOLLOW.
+ */
+
+enum path_rule {
+	PATH_IN_ROOT, /* absolute symlinks and ".." are taken relative to the root, as chroot would */
+	PATH_BENEATH, /* any step that would leave the root fails with EXDEV */
+	PATH_NO_LINKS, /* as PATH_BENEATH, and any symlink fails with ELOOP */
+};
+
+/* Opens `name` below `root`; `flags` and `mode` as for openat(2), O_CLOEXEC is added. Magic links
+ * (/proc/PID/fd) are never followed. */
+must_check bool path_open(int root, const char *name, enum path_rule rule, int flags, mode_t mode,
+			  int *fd, struct error *err);
+
+/* Makes `name` and its missing parents below `root` (PATH_IN_ROOT) and opens it (O_PATH|O_DIRECTORY).
+ * An existing directory keeps its mode. */
+must_check bool path_make_dirs(int root, const char *name, mode_t mode, int *fd, struct error *err);
+
+/* The same for a trusted path of our own, absolute or relative to the working directory. */
+must_check bool path_make_own_dirs(const char *name, mode_t mode, struct error *err);
+
+/* Removes a file or a whole tree without following a symlink or crossing into another mount;
+ * missing is success. Depth is unlimited, memory is not proportional to it. */
+must_check bool path_remove_tree(int dir, const char *name, struct error *err);
+
+/* True if `name` is one plain path component: not empty, no '/', not "." or "..". */
+bool path_is_component(const char *name);
+
+#endif
