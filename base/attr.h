@@ -9,9 +9,9 @@
 /* The result is the only sign of failure: ignoring it is a mistake. */
 #define must_check __attribute__((warn_unused_result))
 
-/* A printf-like function: FORMAT is the number of its format argument, FIRST of the first value. */
-#define printf_like(format, first) __attribute__((format(printf, format, first)))
+/* A printf-like function: TEXT is the number of its format argument, FIRST of the first value. */
+#define printf_like(text, first) __attribute__((format(printf, text, first)))
 
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define COUNT_OF(array)          (sizeof(array) / sizeof((array)[0]))
 
 #endif

@@ -9,7 +9,8 @@
 
 /*
  * Growable text with a limit from birth. Adding beyond the limit keeps what fits and remembers it;
- * ask once at the end with buf_check. data is always NUL-terminated (and may hold NULs: see length).
+ * ask once at the end with buf_check. data is always NUL-terminated (and may hold NULs: see
+ * length).
  */
 struct buf {
 	char *data;

@@ -11,7 +11,7 @@
  * hashing here, so that programs which only name content need no crypto library: see base/hash.h.
  */
 
-#define DIGEST_HEX_LENGTH 64
+#define DIGEST_HEX_LENGTH  64
 #define DIGEST_TEXT_LENGTH 71
 
 struct digest {

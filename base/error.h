@@ -14,14 +14,14 @@
 
 /* What a caller may decide by: retry, exit code, "make it instead". */
 enum error_kind {
-	ERROR_SYSTEM,	   /* the kernel said no; see sys */
-	ERROR_INPUT,	   /* what the user or a file said makes no sense */
+	ERROR_SYSTEM,      /* the kernel said no; see sys */
+	ERROR_INPUT,       /* what the user or a file said makes no sense */
 	ERROR_NOT_FOUND,   /* the named thing is not there */
-	ERROR_EXISTS,	   /* the name is taken, or the thing is in use */
-	ERROR_DENIED,	   /* the caller may not */
-	ERROR_NETWORK,	   /* a peer could not be reached or broke off: worth a retry */
-	ERROR_CORRUPT,	   /* bytes are not what their digest or format promised */
-	ERROR_NO_SPACE,	   /* disk or quota full */
+	ERROR_EXISTS,      /* the name is taken, or the thing is in use */
+	ERROR_DENIED,      /* the caller may not */
+	ERROR_NETWORK,     /* a peer could not be reached or broke off: worth a retry */
+	ERROR_CORRUPT,     /* bytes are not what their digest or format promised */
+	ERROR_NO_SPACE,    /* disk or quota full */
 	ERROR_UNSUPPORTED, /* well-formed, but this program or kernel cannot do it */
 };
 
@@ -29,11 +29,12 @@ enum error_kind {
 
 struct error {
 	enum error_kind kind;
-	int sys;		   /* errno, or 0 */
+	int sys;                   /* errno, or 0 */
 	char text[ERROR_TEXT_MAX]; /* one line for people, without a newline; nobody parses it */
 };
 
-/* Fails with errno as it is on entry: "TEXT: No such file or directory". kind follows from errno. */
+/* Fails with errno as it is on entry: "TEXT: No such file or directory". kind follows from errno.
+ */
 bool error_sys(struct error *err, const char *format, ...) printf_like(2, 3);
 
 /* Fails with a reason of our own. */

@@ -14,11 +14,11 @@
  * "recipe: Manifests[1].Lifecycle.run: expected a string, found a number".
  *
  * yajl is wrapped here and nowhere else. Comments, trailing bytes, invalid UTF-8 and NUL inside
- * text are refused; depth and the number of values are limited. A repeated key: the last one counts,
- * as Go's and Java's parsers have it.
+ * text are refused; depth and the number of values are limited. A repeated key: the last one
+ * counts, as Go's and Java's parsers have it.
  */
 
-#define JSON_DEPTH_MAX 128
+#define JSON_DEPTH_MAX  128
 #define JSON_VALUES_MAX 262144
 
 enum json_type {
@@ -32,15 +32,15 @@ enum json_type {
 
 struct json {
 	enum json_type type;
-	bool boolean;		   /* JSON_BOOL */
-	uint32_t index;		   /* position in the parent */
-	uint32_t count;		   /* children of an array or object */
-	const char *key;	   /* member name when the parent is an object; document name at the root */
-	const char *text;	   /* JSON_TEXT: the text; JSON_NUMBER: the number as it was written */
+	bool boolean;     /* JSON_BOOL */
+	uint32_t index;   /* position in the parent */
+	uint32_t count;   /* children of an array or object */
+	const char *key;  /* member name when the parent is an object; document name at the root */
+	const char *text; /* JSON_TEXT: the text; JSON_NUMBER: the number as it was written */
 	const struct json *parent; /* NULL at the root */
-	struct json *child;	   /* first child */
-	struct json *last;	   /* last child */
-	struct json *next;	   /* next sibling */
+	struct json *child;        /* first child */
+	struct json *last;         /* last child */
+	struct json *next;         /* next sibling */
 };
 
 /* Parses `length` bytes at `text`. `name` is what messages call the document ("recipe"). The tree
@@ -48,7 +48,8 @@ struct json {
 must_check bool json_parse(struct arena *arena, const char *name, const char *text, size_t length,
 			   const struct json **root, struct error *err);
 
-/* A member of an object; NULL if `object` is NULL, no object, has no such key or holds null there. */
+/* A member of an object; NULL if `object` is NULL, no object, has no such key or holds null there.
+ */
 const struct json *json_get(const struct json *object, const char *key);
 /* The same, letters of any case (recipes). */
 const struct json *json_get_fold(const struct json *object, const char *key);

@@ -11,7 +11,8 @@
 
 /*
  * A JSON writer into a struct buf; escaping and commas are yajl's business, overflow is the buf's.
- * Invalid UTF-8 is replaced by U+FFFD. Where `key` is NULL the value is an array element or the root.
+ * Invalid UTF-8 is replaced by U+FFFD. Where `key` is NULL the value is an array element or the
+ * root.
  */
 struct jsonout {
 	struct buf *buf;
@@ -33,6 +34,7 @@ void jsonout_int(struct jsonout *out, const char *key, int64_t number);
 void jsonout_bool(struct jsonout *out, const char *key, bool value);
 void jsonout_null(struct jsonout *out, const char *key);
 void jsonout_texts(struct jsonout *out, const char *key, const char *const *texts, size_t count);
-void jsonout_json(struct jsonout *out, const char *key, const struct json *value); /* a whole tree */
+void jsonout_json(struct jsonout *out, const char *key,
+		  const struct json *value); /* a whole tree */
 
 #endif

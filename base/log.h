@@ -5,11 +5,16 @@
 #include "base/attr.h"
 
 /*
- * Diagnostics to stderr, one line each: "PROGRAM: TEXT". Libraries below cli, monitor and lifecycle do
- * not report: they return errors.
+ * Diagnostics to stderr, one line each: "PROGRAM: TEXT". Libraries below cli, monitor and lifecycle
+ * do not report: they return errors.
  */
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG
+};
 
 /* The most detailed level that is printed; LOG_LEVEL_WARNING at the start. */
 void log_set_level(enum log_level level);

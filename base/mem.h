@@ -14,10 +14,10 @@
  * checked against a named limit before it gets here, and state on disk is safe at any instant.
  */
 
-void *mem_alloc(size_t size) must_check;		       /* zeroed */
-void *mem_array(size_t count, size_t size) must_check;	       /* zeroed; overflow ends the process */
+void *mem_alloc(size_t size) must_check;               /* zeroed */
+void *mem_array(size_t count, size_t size) must_check; /* zeroed; overflow ends the process */
 void *mem_resize(void *old, size_t count, size_t size) must_check;
-char *mem_strdup(const char *text) must_check;		       /* NULL gives NULL */
+char *mem_strdup(const char *text) must_check; /* NULL gives NULL */
 char *mem_printf(const char *format, ...) must_check printf_like(1, 2);
 
 /* Cleanup attributes: declared empty, released on every way out. errno survives them. */
@@ -26,10 +26,10 @@ void mem_cleanup_close(const int *fd);
 void mem_cleanup_fclose(FILE **file);
 void mem_cleanup_closedir(DIR **dir);
 
-#define autofree __attribute__((cleanup(mem_cleanup_free)))
+#define autofree  __attribute__((cleanup(mem_cleanup_free)))
 #define autoclose __attribute__((cleanup(mem_cleanup_close))) /* an int; empty is -1 */
-#define autofile __attribute__((cleanup(mem_cleanup_fclose)))
-#define autodir __attribute__((cleanup(mem_cleanup_closedir)))
+#define autofile  __attribute__((cleanup(mem_cleanup_fclose)))
+#define autodir   __attribute__((cleanup(mem_cleanup_closedir)))
 
 /* Moves ownership out of a local: returns its value and leaves it empty. */
 int take_fd(int *fd);
@@ -42,7 +42,7 @@ void *take_pointer(void *pointer_to_pointer);
  */
 struct arena {
 	struct arena_chunk *chunks; /* newest first */
-	size_t used;		    /* bytes taken from the newest chunk */
+	size_t used;                /* bytes taken from the newest chunk */
 };
 
 void *arena_alloc(struct arena *arena, size_t size) must_check;

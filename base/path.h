@@ -9,13 +9,14 @@
 
 /*
  * The only door through which an untrusted name becomes a file: everything is resolved below a root
- * directory descriptor and cannot leave it, whatever symlinks say. openat2(2) where the kernel has it
- * (5.6), else a walk component by component with O_NOFOLLOW.
+ * directory descriptor and cannot leave it, whatever symlinks say. openat2(2) where the kernel has
+ * it (5.6), else a walk component by component with O_NOFOLLOW.
  */
 
 enum path_rule {
-	PATH_IN_ROOT, /* absolute symlinks and ".." are taken relative to the root, as chroot would */
-	PATH_BENEATH, /* any step that would leave the root fails with EXDEV */
+	PATH_IN_ROOT,  /* absolute symlinks and ".." are taken relative to the root, as chroot would
+			*/
+	PATH_BENEATH,  /* any step that would leave the root fails with EXDEV */
 	PATH_NO_LINKS, /* as PATH_BENEATH, and any symlink fails with ELOOP */
 };
 
@@ -24,8 +25,8 @@ enum path_rule {
 must_check bool path_open(int root, const char *name, enum path_rule rule, int flags, mode_t mode,
 			  int *fd, struct error *err);
 
-/* Makes `name` and its missing parents below `root` (PATH_IN_ROOT) and opens it (O_PATH|O_DIRECTORY).
- * An existing directory keeps its mode. */
+/* Makes `name` and its missing parents below `root` (PATH_IN_ROOT) and opens it
+ * (O_PATH|O_DIRECTORY). An existing directory keeps its mode. */
 must_check bool path_make_dirs(int root, const char *name, mode_t mode, int *fd, struct error *err);
 
 /* The same for a trusted path of our own, absolute or relative to the working directory. */

@@ -14,16 +14,17 @@
 
 struct proc_fd {
 	int from; /* ours */
-	int to;	  /* the child's number */
+	int to;   /* the child's number */
 };
 
 struct proc_options {
-	const char *const *argv; /* NULL-terminated; argv[0] is looked up on PATH unless it has a '/' */
-	const char *const *env;	 /* NULL: ours */
-	const char *directory;	 /* working directory; NULL: ours */
+	const char *const
+		*argv; /* NULL-terminated; argv[0] is looked up on PATH unless it has a '/' */
+	const char *const *env;    /* NULL: ours */
+	const char *directory;     /* working directory; NULL: ours */
 	const struct proc_fd *fds; /* 0, 1 and 2 are /dev/null unless named here */
 	size_t fd_count;
-	bool is_session_leader;	 /* setsid */
+	bool is_session_leader;  /* setsid */
 	int parent_death_signal; /* 0: none */
 };
 
@@ -35,7 +36,8 @@ struct proc {
 #define PROC_FDS_MAX 32
 
 /* Starts the program. An exec that fails is reported here, with its errno, and leaves no child. */
-must_check bool proc_spawn(const struct proc_options *options, struct proc *proc, struct error *err);
+must_check bool proc_spawn(const struct proc_options *options, struct proc *proc,
+			   struct error *err);
 
 /* Waits; *status is as from waitpid. Closes the pidfd. */
 must_check bool proc_wait(struct proc *proc, int *status, struct error *err);
@@ -43,12 +45,12 @@ must_check bool proc_wait(struct proc *proc, int *status, struct error *err);
 /* The shell's view of a wait status: the exit code, or 128 + the signal. */
 int proc_exit_code(int status);
 
-/* Where a helper program lives, relative to the running one: ../libexec/mooring/NAME when installed,
- * and the build tree's place for it otherwise. The caller frees it. */
+/* Where a helper program lives, relative to the running one: ../libexec/mooring/NAME when
+ * installed, and the build tree's place for it otherwise. The caller frees it. */
 must_check bool proc_helper(const char *name, char **path, struct error *err);
 
-/* Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat): with the pid it names
- * a process for good. */
+/* Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat): with the pid it
+ * names a process for good. */
 must_check bool proc_start_time(pid_t pid, unsigned long long *ticks, struct error *err);
 /* False once that very process is gone (or a zombie). */
 bool proc_is_alive(pid_t pid, unsigned long long start_time);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum error_kind error_kind_of(int sys)
+{
+	switch (sys) {
+	case ENOENT:
+	case ESRCH:
+		return ERROR_NOT_FOUND;
+	case EEXIST:
+	case EBUSY:
+		return ERROR_EXISTS;
+	case EACCES:
+	case EPERM:
+		return ERROR_DENIED;
+	case ENOSPC:
+	case EDQUOT:
+		return ERROR_NO_SPACE;
+	case ENOSYS:
+	case EOPNOTSUPP:
+		return ERROR_UNSUPPORTED;
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case ETIMEDOUT:
+		return ERROR_NETWORK;
+	default:
+		return ERROR_SYSTEM;
+	}
+}
+
+/* A message is one line, whatever names went into it: a newline in a file name must not forge a
+ * second line in somebody's log. */
+static void make_one_line(char *text)
+{
+	for (char *c = text; *c != '\0'; c++)
+		if ((unsigned char)*c < ' ')
+			*c = ' ';
+}
+
+bool error_sys(struct error *err, const char *format, ...)
+{
+	int sys = errno;
+	va_list args;
+
+	va_start(args, format);
+	int length = vsnprintf(err->text, sizeof(err->text), format, args);
+	va_end(args);
+	if (length >= 0 && (size_t)length < sizeof(err->text))
+		snprintf(err->text + length, sizeof(err->text) - (size_t)length, ": %s",
+			 strerrordesc_np(sys) ? strerrordesc_np(sys) : "unknown error");
+	make_one_line(err->text);
+	err->kind = error_kind_of(sys);
+	err->sys = sys;
+	return false;
+}
+
+bool error_set(struct error *err, enum error_kind kind, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(err->text, sizeof(err->text), format, args);
+	va_end(args);
+	make_one_line(err->text);
+	err->kind = kind;
+	err->sys = 0;
+	return false;
+}
+
+bool error_in(struct error *err, const char *format, ...)
+{
+	char below[ERROR_TEXT_MAX];
+	va_list args;
+
+	memcpy(below, err->text, sizeof(below));
+	va_start(args, format);
+	int length = vsnprintf(err->text, sizeof(err->text), format, args);
+	va_end(args);
+	if (length >= 0 && (size_t)length < sizeof(err->text))
+		snprintf(err->text + length, sizeof(err->text) - (size_t)length, ": %s", below);
+	make_one_line(err->text);
+	return false;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+#define READ_STEP 16384
+
+bool file_read_fd(int fd, const char *name, struct buf *buf, struct error *err)
+{
+	char spill; /* a byte beyond the limit tells a file that fits exactly from one that does not
+		     */
+
+	for (;;) {
+		size_t room = buf->limit - buf->length;
+		size_t step = room < READ_STEP ? room : READ_STEP;
+		char *to = step > 0 ? buf_reserve(buf, step) : &spill;
+		ssize_t got = read(fd, to, step > 0 ? step : 1);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return error_sys(err, "read %s", name);
+		if (got == 0)
+			return true;
+		if (step == 0) {
+			buf->is_cut = true;
+			return buf_check(buf, name, err);
+		}
+		buf_commit(buf, (size_t)got);
+	}
+}
+
+bool file_read(int dir, const char *name, struct buf *buf, struct error *err)
+{
+	autoclose int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_sys(err, "open %s", name);
+	return file_read_fd(fd, name, buf, err);
+}
+
+bool file_write(int fd, const char *name, const void *bytes, size_t count, struct error *err)
+{
+	const char *next = bytes;
+
+	while (count > 0) {
+		ssize_t written = write(fd, next, count);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return error_sys(err, "write %s", name);
+		next += written;
+		count -= (size_t)written;
+	}
+	return true;
+}
+
+bool file_sync_dir(int dir, const char *name, struct error *err)
+{
+	autoclose int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_sys(err, "open %s", name);
+	if (fsync(fd) < 0)
+		return error_sys(err, "fsync %s", name);
+	return true;
+}
+
+/* "a/b" → "a"; "b" → "."; "/b" → "/" */
+static char *directory_of(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	if (!slash)
+		return mem_strdup(".");
+	return slash == name ? mem_strdup("/") : mem_printf("%.*s", (int)(slash - name), name);
+}
+
+/* A name nobody else uses: two writers of one file must not share the file beside it. */
+static int open_beside(int dir, const char *name, mode_t mode, char **beside)
+{
+	for (int attempt = 0; attempt < 100; attempt++) {
+		struct timespec now;
+		char *candidate;
+
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		candidate = mem_printf("%s.tmp-%d-%lx", name, (int)getpid(),
+				       (unsigned long)now.tv_nsec + (unsigned long)attempt);
+
+		int fd = openat(dir, candidate,
+				O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+
+		if (fd >= 0) {
+			*beside = candidate;
+			return fd;
+		}
+		free(candidate);
+		if (errno != EEXIST)
+			return -1;
+	}
+	return -1;
+}
+
+static bool fill(int fd, const char *name, const void *bytes, size_t count, mode_t mode,
+		 enum file_lasting lasting, struct error *err)
+{
+	if (!file_write(fd, name, bytes, count, err))
+		return false;
+	if (fchmod(fd, mode) < 0) /* the umask had its say at open */
+		return error_sys(err, "chmod %s", name);
+	if (lasting == FILE_DURABLE && fsync(fd) < 0)
+		return error_sys(err, "fsync %s", name);
+	return true;
+}
+
+/* Renamed over the old one, and the rename made to last. */
+static bool publish(int dir, const char *beside, const char *name, enum file_lasting lasting,
+		    struct error *err)
+{
+	if (renameat(dir, beside, dir, name) < 0)
+		return error_sys(err, "rename to %s", name);
+	if (lasting == FILE_VOLATILE)
+		return true;
+
+	autofree char *parent = directory_of(name);
+
+	return file_sync_dir(dir, parent, err);
+}
+
+bool file_replace(int dir, const char *name, const void *bytes, size_t count, mode_t mode,
+		  enum file_lasting lasting, struct error *err)
+{
+	autofree char *beside = NULL;
+	autoclose int fd = open_beside(dir, name, mode, &beside);
+
+	if (fd < 0)
+		return error_sys(err, "create %s", name);
+	if (fill(fd, name, bytes, count, mode, lasting, err) &&
+	    publish(dir, beside, name, lasting, err))
+		return true;
+	unlinkat(dir, beside, 0); /* after a rename it is no longer there: harmless */
+	return false;
+}
+
+bool file_lock(int dir, const char *name, enum file_lock_mode mode, int *fd, struct error *err)
+{
+	autoclose int lock = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int operation = mode == FILE_LOCK_SHARED ? LOCK_SH : LOCK_EX;
+
+	if (lock < 0)
+		return error_sys(err, "open lock %s", name);
+	if (mode == FILE_LOCK_TRY)
+		operation |= LOCK_NB;
+	while (flock(lock, operation) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno == EWOULDBLOCK)
+			return error_set(err, ERROR_EXISTS, "%s is in use by another process",
+					 name);
+		return error_sys(err, "lock %s", name);
+	}
+	*fd = take_fd(&lock);
+	return true;
+}

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/path.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+/* -- opening below a root -----------------------------------------------------------------------
+ */
+
+#define LINKS_MAX 40 /* as the kernel's own limit */
+#define RACES_MAX 16 /* openat2 says EAGAIN when a rename happened meanwhile */
+
+static int sys_openat2(int dir, const char *name, int flags, mode_t mode,
+		       unsigned long long resolve)
+{
+	struct open_how how = {
+		.flags = (unsigned long long)(unsigned int)flags,
+		.mode = flags & (O_CREAT | __O_TMPFILE) ? mode : 0,
+		.resolve = resolve,
+	};
+
+	return (int)syscall(SYS_openat2, dir, name, &how, sizeof(how));
+}
+
+static int open_by_kernel(int root, const char *name, enum path_rule rule, int flags, mode_t mode)
+{
+	static const unsigned long long resolve[] = {
+		[PATH_IN_ROOT] = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+		[PATH_BENEATH] = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+		[PATH_NO_LINKS] = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+	};
+
+	for (int race = 0; race < RACES_MAX; race++) {
+		int fd = sys_openat2(root, name, flags, mode, resolve[rule]);
+
+		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
+			return fd;
+	}
+	return -1;
+}
+
+/*
+ * The walk, for kernels without openat2: `done` is the part that is resolved, free of links and
+ * "..", and `dir` is that directory; `todo` is what remains. A link is replaced by its text in
+ * front of what remains. Whoever swaps a directory for a link meanwhile meets O_NOFOLLOW.
+ */
+struct walk {
+	int root;
+	enum path_rule rule;
+	int dir;
+	int links;
+	char done[PATH_MAX];
+	char todo[PATH_MAX];
+};
+
+static int fail_with(int number)
+{
+	errno = number;
+	return -1;
+}
+
+/* Stands at `done` again, step by step from the root. */
+static int rewalk(struct walk *walk)
+{
+	char steps[PATH_MAX];
+	char *rest = steps;
+	int dir = fcntl(walk->root, F_DUPFD_CLOEXEC, 3);
+
+	memcpy(steps, walk->done, sizeof(steps));
+	for (char *step; dir >= 0 && (step = strsep(&rest, "/")) != NULL;) {
+		if (*step == '\0')
+			continue;
+		int next = openat(dir, step, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		mem_cleanup_close(&dir);
+		dir = next;
+	}
+	if (dir < 0)
+		return -1;
+	close(walk->dir);
+	walk->dir = dir;
+	return 0;
+}
+
+static int step_up(struct walk *walk)
+{
+	char *slash = strrchr(walk->done, '/');
+
+	if (walk->done[0] == '\0')
+		return walk->rule == PATH_IN_ROOT ? 0 : fail_with(EXDEV);
+	if (slash)
+		*slash = '\0';
+	else
+		walk->done[0] = '\0';
+	return rewalk(walk);
+}
+
+static int step_link(struct walk *walk, const char *name)
+{
+	char target[PATH_MAX], rest[PATH_MAX];
+	ssize_t length = readlinkat(walk->dir, name, target, sizeof(target) - 1);
+
+	if (length < 0)
+		return -1;
+	target[length] = '\0';
+	if (walk->rule == PATH_NO_LINKS || ++walk->links > LINKS_MAX)
+		return fail_with(ELOOP);
+	if (target[0] == '/' && walk->rule == PATH_BENEATH)
+		return fail_with(EXDEV);
+	memcpy(rest, walk->todo, sizeof(rest));
+	if (snprintf(walk->todo, sizeof(walk->todo), "%s/%s", target, rest) >= PATH_MAX)
+		return fail_with(ENAMETOOLONG);
+	if (target[0] != '/')
+		return 0;
+	walk->done[0] = '\0';
+	return rewalk(walk);
+}
+
+static int step_down(struct walk *walk, const char *name)
+{
+	int next = openat(walk->dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	size_t length = strlen(walk->done);
+
+	if (next < 0)
+		return -1;
+	close(walk->dir);
+	walk->dir = next;
+	if (snprintf(walk->done + length, sizeof(walk->done) - length, "%s%s", length ? "/" : "",
+		     name) >= (int)(sizeof(walk->done) - length))
+		return fail_with(ENAMETOOLONG);
+	return 0;
+}
+
+static bool is_link(int dir, const char *name)
+{
+	struct stat info;
+
+	return fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(info.st_mode);
+}
+
+/* Takes the first component off `todo`; false when there is none left. */
+static bool next_component(struct walk *walk, char name[NAME_MAX + 1], bool *is_last)
+{
+	char *start = walk->todo + strspn(walk->todo, "/");
+	size_t length = strcspn(start, "/");
+
+	if (length == 0 || length > NAME_MAX)
+		return false;
+	memcpy(name, start, length);
+	name[length] = '\0';
+	start += length;
+	*is_last = start[strspn(start, "/")] == '\0';
+	memmove(walk->todo, start, strlen(start) + 1);
+	return true;
+}
+
+static int open_by_walk(int root, const char *name, enum path_rule rule, int flags, mode_t mode)
+{
+	autofree struct walk *walk = mem_alloc(sizeof(*walk));
+	char component[NAME_MAX + 1];
+	bool is_last;
+
+	*walk = (struct walk){ .root = root, .rule = rule };
+	if (strlen(name) >= sizeof(walk->todo))
+		return fail_with(ENAMETOOLONG);
+	if (name[0] == '/' && rule != PATH_IN_ROOT)
+		return fail_with(EXDEV);
+	memcpy(walk->todo, name, strlen(name) + 1);
+	walk->dir = fcntl(root, F_DUPFD_CLOEXEC, 3);
+
+	autoclose int dir = -1; /* owns walk->dir on every way out */
+	int status = walk->dir < 0 ? -1 : 0;
+
+	while (status == 0 && next_component(walk, component, &is_last)) {
+		if (strcmp(component, ".") == 0)
+			continue;
+		if (strcmp(component, "..") == 0)
+			status = step_up(walk);
+		else if (is_link(walk->dir, component) && !(is_last && flags & O_NOFOLLOW))
+			status = step_link(walk, component);
+		else if (!is_last)
+			status = step_down(walk, component);
+		else {
+			dir = walk->dir;
+			return openat(dir, component, flags | O_NOFOLLOW, mode);
+		}
+	}
+	dir = walk->dir;
+	return status < 0 ? -1 : openat(dir, ".", flags & ~(O_CREAT | O_EXCL));
+}
+
+bool path_open(int root, const char *name, enum path_rule rule, int flags, mode_t mode, int *fd,
+	       struct error *err)
+{
+	if (name[0] == '\0')
+		name = ".";
+
+	int opened = open_by_kernel(root, name, rule, flags | O_CLOEXEC, mode);
+
+	if (opened < 0 && errno == ENOSYS)
+		opened = open_by_walk(root, name, rule, flags | O_CLOEXEC, mode);
+	if (opened < 0)
+		return error_sys(err, "open %s", name);
+	*fd = opened;
+	return true;
+}
+
+/* -- making directories -------------------------------------------------------------------------
+ */
+
+static bool is_there(int root, const char *name, int *fd)
+{
+	struct error ignored;
+
+	return path_open(root, name, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0, fd, &ignored);
+}
+
+/*
+ * A prefix that exists is entered however it is made up (links included, below the root); what is
+ * missing is made one plain component at a time in the directory in hand.
+ */
+bool path_make_dirs(int root, const char *name, mode_t mode, int *fd, struct error *err)
+{
+	autofree char *path = mem_strdup(name);
+	autoclose int dir = -1;
+	char *cut = path + strlen(path);
+
+	while (!is_there(root, path, &dir)) {
+		if (errno != ENOENT)
+			return error_sys(err, "open directory %s", name);
+		while (cut > path && *--cut != '/')
+			;
+		*cut = '\0'; /* the rest stays readable behind it */
+	}
+
+	const char *missing = name + strlen(path);
+
+	for (;;) {
+		char component[NAME_MAX + 1];
+
+		missing += strspn(missing, "/");
+		size_t length = strcspn(missing, "/");
+		if (length == 0)
+			break;
+		if (length > NAME_MAX)
+			return error_set(err, ERROR_INPUT, "%s: name too long", name);
+		memcpy(component, missing, length);
+		component[length] = '\0';
+		missing += length;
+		if (strcmp(component, ".") == 0)
+			continue;
+		if (mkdirat(dir, component, mode) < 0 && errno != EEXIST)
+			return error_sys(err, "create directory %s", name);
+
+		int next = openat(dir, component, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		if (next < 0)
+			return error_sys(err, "open directory %s", name);
+		close(dir);
+		dir = next;
+	}
+	*fd = take_fd(&dir);
+	return true;
+}
+
+bool path_make_own_dirs(const char *name, mode_t mode, struct error *err)
+{
+	autofree char *path = mem_strdup(name);
+
+	for (char *slash = path + 1;; slash++) {
+		slash += strcspn(slash, "/");
+
+		char saved = *slash;
+
+		*slash = '\0';
+		if (mkdir(path, mode) < 0 && errno != EEXIST && errno != EROFS)
+			return error_sys(err, "create directory %s", path);
+		*slash = saved;
+		if (saved == '\0')
+			return true;
+	}
+}
+
+/* -- removing a tree ----------------------------------------------------------------------------
+ */
+
+#define REMOVE_DEPTH_MAX 32 /* one descriptor each; deeper directories are moved up, see below */
+
+struct removal {
+	int top; /* directories too deep to descend into are moved here, and met again */
+	unsigned int moved;
+};
+
+static bool empty_dir(struct removal *removal, int dir, int depth, struct error *err);
+
+/* Moves a directory that lies too deep to the top, so that depth costs no memory. */
+static bool move_up(struct removal *removal, int dir, const char *name, struct error *err)
+{
+	char moved[32];
+
+	snprintf(moved, sizeof(moved), ".removed-%u", removal->moved++);
+	if (renameat(dir, name, removal->top, moved) < 0)
+		return error_sys(err, "move %s", name);
+	return true;
+}
+
+static int open_dir_to_empty(int dir, const char *name)
+{
+	const unsigned long long resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH;
+	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = sys_openat2(dir, name, flags, 0, resolve);
+
+	return fd < 0 && errno == ENOSYS ? openat(dir, name, flags) : fd;
+}
+
+static bool remove_dir(struct removal *removal, int dir, const char *name, int depth,
+		       struct error *err)
+{
+	if (unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return true;
+	if (errno != ENOTEMPTY && errno != EEXIST && errno != EACCES)
+		return error_sys(err, "remove %s", name);
+	if (depth >= REMOVE_DEPTH_MAX)
+		return move_up(removal, dir, name, err);
+
+	autoclose int child = open_dir_to_empty(dir, name);
+
+	if (child < 0 && errno == EACCES && fchmodat(dir, name, 0700, 0) == 0)
+		child = open_dir_to_empty(dir, name);
+	if (child < 0)
+		return error_sys(err, "open %s", name);
+	if (!empty_dir(removal, child, depth + 1, err))
+		return error_in(err, "%s", name);
+	if (unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return error_sys(err, "remove %s", name);
+	return true;
+}
+
+static bool remove_entry(struct removal *removal, int dir, const char *name, int depth,
+			 struct error *err)
+{
+	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+		return true;
+	if (errno == EISDIR || errno == EPERM)
+		return remove_dir(removal, dir, name, depth, err);
+	return error_sys(err, "remove %s", name);
+}
+
+static bool empty_dir(struct removal *removal, int dir, int depth, struct error *err)
+{
+	autodir DIR *entries = fdopendir(fcntl(dir, F_DUPFD_CLOEXEC, 3));
+	bool is_first = depth == 0 && removal->top < 0;
+
+	if (!entries)
+		return error_sys(err, "read directory");
+	if (is_first)
+		removal->top = dir;
+	for (unsigned int before = ~0U; before != removal->moved;) {
+		before = removal->moved; /* what was moved to the top needs another round there */
+		rewinddir(entries);
+		for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+			if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+				continue;
+			if (!remove_entry(removal, dir, entry->d_name, depth, err))
+				return false;
+		}
+		if (!is_first)
+			break;
+	}
+	return true;
+}
+
+bool path_remove_tree(int dir, const char *name, struct error *err)
+{
+	struct removal removal = { .top = -1 };
+
+	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT || errno == ENOTDIR)
+		return true;
+	if (errno != EISDIR && errno != EPERM)
+		return error_sys(err, "remove %s", name);
+
+	/* The name itself is ours and may be a path; what is below it is not. */
+	autoclose int top = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (top < 0)
+		return errno == ENOENT ? true : error_sys(err, "open %s", name);
+	if (!empty_dir(&removal, top, 0, err))
+		return error_in(err, "remove %s", name);
+	if (unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return error_sys(err, "remove %s", name);
+	return true;
+}
+
+bool path_is_component(const char *name)
+{
+	return name[0] != '\0' && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+	       !strchr(name, '/');
+}
