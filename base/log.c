@@ -19,7 +19,8 @@ void log_set_program(const char *name)
 	program = name;
 }
 
-static void print(enum log_level level, const char *label, const char *format, va_list args)
+printf_like(3, 0) static void print(enum log_level level, const char *label, const char *format,
+				    va_list args)
 {
 	int saved = errno;
 

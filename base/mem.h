@@ -50,7 +50,8 @@ void *arena_array(struct arena *arena, size_t count, size_t size) must_check;
 char *arena_strdup(struct arena *arena, const char *text) must_check; /* NULL gives NULL */
 char *arena_strndup(struct arena *arena, const char *text, size_t length) must_check;
 char *arena_printf(struct arena *arena, const char *format, ...) must_check printf_like(2, 3);
-char *arena_vprintf(struct arena *arena, const char *format, va_list args) must_check;
+char *arena_vprintf(struct arena *arena, const char *format, va_list args) must_check
+	printf_like(2, 0);
 void arena_done(struct arena *arena);
 
 #define autoarena __attribute__((cleanup(arena_done)))
