@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_JSONLOG_H
+#define RUNTIME_JSONLOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "base/error.h"
+
+/*
+ * Container output as Docker's json-file records, one a line:
+ * {"log":"o1\n","stream":"stdout","time":"2026-11-23T18:59:17.719027349Z"}
+ *
+ * A line of more than JSONLOG_LINE bytes is split; all records of it but the last lack the "\n".
+ * The disk being full never stops the container: records are dropped, counted, and the file stays
+ * whole.
+ */
+
+#define JSONLOG_LINE 16384 /* Docker's: readers rejoin what is split here */
+
+enum jsonlog_stream {
+	JSONLOG_STDOUT,
+	JSONLOG_STDERR
+};
+#define JSONLOG_STREAMS 2
+
+struct jsonlog_line {
+	char *data; /* the beginning of a line whose end has not come yet */
+	size_t length;
+};
+
+struct jsonlog {
+	int dir;          /* where the files are; -1: no log, everything is discarded */
+	const char *name; /* of the newest file; older ones are NAME.1, NAME.2, … */
+	int fd;
+	int64_t max_size; /* 0: no rotation */
+	int max_files;    /* in all, at least 1 */
+	int64_t size;     /* of the newest file */
+	uint64_t dropped; /* records that could not be written */
+	struct jsonlog_line lines[JSONLOG_STREAMS];
+	char *records;  /* encoded, not yet written */
+	size_t pending; /* bytes in `records` */
+	size_t pending_records;
+};
+
+/* Opens (or makes, 0640) the log, at its end. `path` must outlive the log. */
+must_check bool jsonlog_open(struct jsonlog *log, const char *path, int64_t max_size, int max_files,
+			     struct error *err);
+/* Takes output as it was read; records are in the file when it returns, but for an unfinished line.
+ */
+void jsonlog_add(struct jsonlog *log, enum jsonlog_stream stream, const char *bytes, size_t count,
+		 const struct timespec *now);
+/* The stream has ended: an unfinished line becomes a record. */
+void jsonlog_end(struct jsonlog *log, enum jsonlog_stream stream, const struct timespec *now);
+/* Gives memory back that only a burst of output needed. */
+void jsonlog_rest(struct jsonlog *log);
+void jsonlog_close(struct jsonlog *log);
+
+#endif
