@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front of the build; meson and ninja do the work. `make help` lists what there is.
+
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+SUITES ?= standard
+NAMES = docker docker-compose greengrass-cli
+
+.PHONY: help deps build demo test test-interop bench lint install install-docker uninstall clean
+
+help:
+	@echo 'make deps            install the Debian packages the build needs (as root)'
+	@echo 'make build           build into $(BUILD)/'
+	@echo 'make demo            build, then run a Greengrass recipe whose script uses docker (as root)'
+	@echo 'make test            everything: unit, integration, sanitizers, lint (as root)'
+	@echo 'make test-interop    against peers from PyPI'
+	@echo 'make bench           side by side with crun, runc, podman, dockerd (as root)'
+	@echo 'make lint            the checks of tests/lint alone'
+	@echo 'make install         into PREFIX=$(PREFIX), below DESTDIR if given'
+	@echo 'make install-docker  the same, and the names $(NAMES) in PREFIX/bin'
+	@echo 'make uninstall       remove what the two above installed'
+	@echo 'make clean           remove the build directories'
+
+deps:
+	@deps/install build
+
+build: deps
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD)
+	@ninja -C $(BUILD)
+
+demo: build
+	@demo/run $(BUILD)
+
+test: deps
+	@deps/install test
+	@tests/run --build $(BUILD) $(SUITES)
+
+test-interop:
+	@$(MAKE) --no-print-directory test SUITES=interop
+
+bench: build
+	@tests/bench/run $(BUILD)
+
+lint: build
+	@deps/install test
+	@meson test -C $(BUILD) --no-rebuild --suite lint --print-errorlogs
+
+install: build
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --quiet
+
+install-docker: install
+	@for name in $(NAMES); do ln -sfn mooring $(DESTDIR)$(PREFIX)/bin/$$name; done
+
+uninstall:
+	@rm -f $(DESTDIR)$(PREFIX)/bin/mooring $(DESTDIR)$(PREFIX)/bin/mooring-runc
+	@rm -rf $(DESTDIR)$(PREFIX)/libexec/mooring
+	@for name in $(NAMES); do \
+		link=$(DESTDIR)$(PREFIX)/bin/$$name; \
+		test "$$(readlink $$link)" != mooring || rm -f $$link; \
+	done
+	@rm -f $(DESTDIR)$(PREFIX)/share/man/man?/mooring*.[1-8]
+
+clean:
+	rm -rf $(BUILD) build-sanitize build-clang build-interop

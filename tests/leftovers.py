@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a test run may leave on a machine: mounts, cgroups, network devices and namespaces."""
+
+import os
+import re
+import time
+
+CGROUPS = "/sys/fs/cgroup"
+OWN_DIRECTORIES = ["/run/mooring", "/var/lib/mooring", "/etc/mooring"]
+
+
+def mounts():
+    with open("/proc/self/mountinfo") as lines:
+        return {"mount " + line.split()[4] for line in lines}
+
+
+def cgroups():
+    found = set()
+    for directory, below, _ in os.walk(CGROUPS):
+        found.update("cgroup " + os.path.join(directory, name) for name in below)
+    return found
+
+
+def networks():
+    found = {"network device " + name for name in os.listdir("/sys/class/net")}
+    for directory in ("/run/netns", "/var/run/netns"):
+        if os.path.isdir(directory):
+            found.update("network namespace " + name for name in os.listdir(directory))
+    return found
+
+
+def directories():
+    """A test uses a store of its own; the machine's is not a test's to make."""
+    return {"directory " + name for name in OWN_DIRECTORIES if os.path.exists(name)}
+
+
+def snapshot():
+    return mounts() | cgroups() | networks() | directories()
+
+
+def new_since(before, seconds=5.0):
+    """What is there now and was not `before`; what goes away by itself in time is no leftover."""
+    end = time.monotonic() + seconds
+    while True:
+        left = snapshot() - before
+        if not left or time.monotonic() > end:
+            return sorted(left)
+        time.sleep(0.1)
+
+
+def processes_naming(text):
+    """Processes whose command line, environment or working directory names `text`."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        if int(pid) != os.getpid() and text in _traces(pid):
+            found.append(f"process {pid} ({command(pid)})")
+    return found
+
+
+def command(pid):
+    return re.sub(r"\s+", " ", _read(pid, "cmdline").replace("\0", " ")).strip()[:200]
+
+
+def _traces(pid):
+    try:
+        directory = os.readlink(f"/proc/{pid}/cwd")
+    except OSError:
+        directory = ""
+    return "\n".join([_read(pid, "cmdline"), _read(pid, "environ"), directory])
+
+
+def _read(pid, name):
+    try:
+        with open(f"/proc/{pid}/{name}", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
