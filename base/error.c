@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -87,4 +88,26 @@ bool error_in(struct error *err, const char *format, ...)
 		snprintf(err->text + length, sizeof(err->text) - (size_t)length, ": %s", below);
 	make_one_line(err->text);
 	return false;
+}
+
+static const char *const kind_words[] = {
+	[ERROR_SYSTEM] = "system",           [ERROR_INPUT] = "input",
+	[ERROR_NOT_FOUND] = "not-found",     [ERROR_EXISTS] = "exists",
+	[ERROR_DENIED] = "denied",           [ERROR_NETWORK] = "network",
+	[ERROR_CORRUPT] = "corrupt",         [ERROR_NO_SPACE] = "no-space",
+	[ERROR_UNSUPPORTED] = "unsupported",
+};
+
+const char *error_kind_word(enum error_kind kind)
+{
+	assert((size_t)kind < COUNT_OF(kind_words));
+	return kind_words[kind];
+}
+
+enum error_kind error_kind_of_word(const char *word)
+{
+	for (size_t i = 0; i < COUNT_OF(kind_words); i++)
+		if (strcmp(kind_words[i], word) == 0)
+			return (enum error_kind)i;
+	return ERROR_SYSTEM;
 }

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef REGISTRY_LIMITS_H
+#define REGISTRY_LIMITS_H
+
+/*
+ * Every size and count that another machine could choose has its limit here, by name.
+ */
+
+/* Names (distribution/reference: 255 bytes of path, 128 of tag). */
+#define LIMIT_REFERENCE_PATH   255
+#define LIMIT_REFERENCE_DOMAIN 255
+#define LIMIT_REFERENCE_TAG    128
+
+/* Replies that are held in memory. */
+#define LIMIT_MANIFEST   (4 << 20)
+#define LIMIT_TOKEN_BODY (1 << 20)
+#define LIMIT_ERROR_BODY (64 << 10)
+
+/* One reply's headers, and the parts of them that are used. */
+#define LIMIT_HEADERS         (64 << 10)
+#define LIMIT_URL             (16 << 10) /* a pre-signed Location is 1 to 2 KiB */
+#define LIMIT_CHALLENGE       (8 << 10)
+#define LIMIT_CHALLENGES      16
+#define LIMIT_CHALLENGE_PARAM 16
+#define LIMIT_REDIRECTS       10
+
+/* Patience. */
+#define LIMIT_RETRY_AFTER_S (15 * 60) /* whatever the server asks for, no longer than this */
+#define LIMIT_BACK_OFF_S    60
+#define LIMIT_TOKEN_LIFE_S  (24 * 60 * 60)
+
+/* The control socket. */
+#define LIMIT_PACKET    (64 << 10)
+#define LIMIT_SETTINGS  (1 << 20)
+#define LIMIT_TRANSFERS 32
+
+#endif
