@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/texts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define FIRST_CAPACITY 8
+
+/* The array grows at powers of two, so its capacity need not be stored. */
+static bool is_full(size_t count)
+{
+	size_t used = count + 1; /* with the NULL at the end */
+
+	return used >= FIRST_CAPACITY && (used & (used - 1)) == 0;
+}
+
+void texts_add(struct texts *texts, const char *text)
+{
+	if (!texts->items)
+		texts->items = mem_array(FIRST_CAPACITY, sizeof(*texts->items));
+	else if (is_full(texts->count))
+		texts->items = mem_resize(texts->items, (texts->count + 1) * 2,
+					  sizeof(*texts->items));
+	texts->items[texts->count++] = text;
+	texts->items[texts->count] = NULL;
+}
+
+void texts_add_all(struct texts *texts, const char *const *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		texts_add(texts, items[i]);
+}
+
+bool texts_has(const struct texts *texts, const char *text)
+{
+	for (size_t i = 0; i < texts->count; i++) {
+		if (strcmp(texts->items[i], text) == 0)
+			return true;
+	}
+	return false;
+}
+
+void texts_done(struct texts *texts)
+{
+	free(texts->items);
+	*texts = (struct texts){ 0 };
+}

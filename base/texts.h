@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_TEXTS_H
+#define BASE_TEXTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * A growing list of texts, NULL-terminated so that it can be an argument vector. The list owns its
+ * array, never the texts. Zero-initialised is empty.
+ */
+struct texts {
+	const char **items; /* NULL while empty */
+	size_t count;
+};
+
+#define autotexts __attribute__((cleanup(texts_done)))
+
+void texts_add(struct texts *texts, const char *text);
+void texts_add_all(struct texts *texts, const char *const *items, size_t count);
+bool texts_has(const struct texts *texts, const char *text);
+void texts_done(struct texts *texts);
+
+#endif
