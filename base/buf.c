@@ -83,13 +83,17 @@ void buf_printf(struct buf *buf, const char *format, ...)
 	va_copy(again, args);
 	int length = vsnprintf(NULL, 0, format, again);
 	va_end(again);
-	if (length >= 0 && make_room(buf, (size_t)length)) {
-		/* an empty result may find no room made yet, and needs none */
-		if (length > 0)
-			vsnprintf(buf->data + buf->length, (size_t)length + 1, format, args);
-		buf->length += (size_t)length;
-	} else {
+
+	size_t room = buf->limit - buf->length;
+	size_t count = length < 0 ? 0 : (size_t)length;
+
+	if (length < 0 || count > room) {
 		buf->is_cut = true;
+		count = count > room ? room : count;
+	}
+	if (count > 0 && make_room(buf, count)) {
+		vsnprintf(buf->data + buf->length, count + 1, format, args);
+		buf->length += count;
 	}
 	va_end(args);
 }
