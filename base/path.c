@@ -26,7 +26,7 @@ static int sys_openat2(int dir, const char *name, int flags, mode_t mode,
 {
 	struct open_how how = {
 		.flags = (unsigned long long)(unsigned int)flags,
-		.mode = flags & (O_CREAT | __O_TMPFILE) ? mode : 0,
+		.mode = flags & O_CREAT ? mode : 0,
 		.resolve = resolve,
 	};
 
@@ -218,56 +218,76 @@ bool path_open(int root, const char *name, enum path_rule rule, int flags, mode_
 /* -- making directories -------------------------------------------------------------------------
  */
 
-static bool is_there(int root, const char *name, int *fd)
+static bool has_step_up(const char *name)
 {
-	struct error ignored;
+	size_t length;
 
-	return path_open(root, name, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0, fd, &ignored);
+	for (name += strspn(name, "/"); *name != '\0'; name += strspn(name, "/")) {
+		length = strcspn(name, "/");
+		if (length == 2 && memcmp(name, "..", 2) == 0)
+			return true;
+		name += length;
+	}
+	return false;
 }
 
-/*
- * A prefix that exists is entered however it is made up (links included, below the root); what is
- * missing is made one plain component at a time in the directory in hand.
- */
-bool path_make_dirs(int root, const char *name, mode_t mode, int *fd, struct error *err)
+/* Opens the longest part of `name` that exists (links in it stay below the root) and sets *missing
+ * to what remains. */
+static bool open_existing(int root, const char *name, int *fd, const char **missing,
+			  struct error *err)
 {
 	autofree char *path = mem_strdup(name);
-	autoclose int dir = -1;
 	char *cut = path + strlen(path);
 
-	while (!is_there(root, path, &dir)) {
-		if (errno != ENOENT)
-			return error_sys(err, "open directory %s", name);
+	while (!path_open(root, path, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0, fd, err)) {
+		if (err->sys != ENOENT)
+			return false;
 		while (cut > path && *--cut != '/')
 			;
-		*cut = '\0'; /* the rest stays readable behind it */
+		*cut = '\0';
 	}
+	*missing = name + strlen(path);
+	if (has_step_up(*missing)) /* made step by step, it would lead out of the root */
+		return error_set(err, ERROR_INPUT, "\"..\" below what does not exist");
+	return true;
+}
 
-	const char *missing = name + strlen(path);
+/* Makes `name`, a plain component, in *dir and stands in it. */
+static bool make_step(int *dir, const char *name, mode_t mode, struct error *err)
+{
+	if (mkdirat(*dir, name, mode) < 0 && errno != EEXIST)
+		return error_sys(err, "create directory %s", name);
 
-	for (;;) {
-		char component[NAME_MAX + 1];
+	int next = openat(*dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (next < 0)
+		return error_sys(err, "open directory %s", name);
+	close(*dir);
+	*dir = next;
+	return true;
+}
+
+bool path_make_dirs(int root, const char *name, mode_t mode, int *fd, struct error *err)
+{
+	autoclose int dir = -1;
+	const char *missing;
+
+	if (!open_existing(root, name, &dir, &missing, err))
+		return error_in(err, "create directory %s", name);
+	for (size_t length;; missing += length) {
+		char component[NAME_MAX + 1] = "";
 
 		missing += strspn(missing, "/");
-		size_t length = strcspn(missing, "/");
+		length = strcspn(missing, "/");
 		if (length == 0)
 			break;
 		if (length > NAME_MAX)
 			return error_set(err, ERROR_INPUT, "%s: name too long", name);
 		memcpy(component, missing, length);
-		component[length] = '\0';
-		missing += length;
 		if (strcmp(component, ".") == 0)
 			continue;
-		if (mkdirat(dir, component, mode) < 0 && errno != EEXIST)
-			return error_sys(err, "create directory %s", name);
-
-		int next = openat(dir, component, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-		if (next < 0)
-			return error_sys(err, "open directory %s", name);
-		close(dir);
-		dir = next;
+		if (!make_step(&dir, component, mode, err))
+			return error_in(err, "%s", name);
 	}
 	*fd = take_fd(&dir);
 	return true;
@@ -308,10 +328,13 @@ static bool move_up(struct removal *removal, int dir, const char *name, struct e
 {
 	char moved[32];
 
-	snprintf(moved, sizeof(moved), ".removed-%u", removal->moved++);
-	if (renameat(dir, name, removal->top, moved) < 0)
-		return error_sys(err, "move %s", name);
-	return true;
+	for (;;) { /* content may have such names too: then the next number */
+		snprintf(moved, sizeof(moved), ".removed-%u", removal->moved++);
+		if (renameat2(dir, name, removal->top, moved, RENAME_NOREPLACE) == 0)
+			return true;
+		if (errno != EEXIST)
+			return error_sys(err, "move %s", name);
+	}
 }
 
 static int open_dir_to_empty(int dir, const char *name)
