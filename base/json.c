@@ -9,6 +9,7 @@
 #include <yajl/yajl_parse.h>
 
 #include "base/buf.h"
+#include "base/utf8.h"
 
 /*
  * How this works: yajl calls back once per value; each call appends one node to the tree. The
@@ -244,10 +245,16 @@ bool json_parse(struct arena *arena, const char *name, const char *text, size_t 
 		const struct json **root, struct error *err)
 {
 	struct parse parse = { .arena = arena, .name = arena_strdup(arena, name), .err = err };
+	size_t valid = utf8_valid_length(text, length);
+
+	if (valid < length)
+		return error_set(err, ERROR_INPUT, "%s: not valid UTF-8 at byte %zu", name, valid);
+
 	yajl_handle yajl = yajl_alloc(&callbacks, NULL, &parse);
 
 	if (!yajl)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
+	yajl_config(yajl, yajl_dont_validate_strings, 1); /* its own check passes overlong forms */
 
 	yajl_status status = yajl_parse(yajl, (const unsigned char *)text, length);
 

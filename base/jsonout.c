@@ -7,6 +7,7 @@
 #include <yajl/yajl_gen.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 static void add_to_buf(void *context, const char *text, size_t length)
 {
@@ -38,51 +39,14 @@ static void check(yajl_gen_status status)
 	assert(status == yajl_gen_status_ok || status == yajl_gen_generation_complete);
 }
 
-/* Length of the UTF-8 sequence at `text` (RFC 3629), or 0 if it is none. */
-static size_t utf8_length(const unsigned char *text, size_t left)
-{
-	static const unsigned long least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t length = text[0] < 0x80             ? 1
-			: (text[0] & 0xe0) == 0xc0 ? 2
-			: (text[0] & 0xf0) == 0xe0 ? 3
-			: (text[0] & 0xf8) == 0xf0 ? 4
-						   : 0;
-
-	if (length < 2)
-		return length;
-	if (length > left)
-		return 0;
-
-	unsigned long code = text[0] & (0xffU >> (length + 1));
-
-	for (size_t i = 1; i < length; i++) {
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (text[i] & 0x3fU);
-	}
-	if (code < least[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
-		return 0;
-	return length;
-}
-
-static bool is_utf8(const char *text, size_t length)
-{
-	for (size_t i = 0, step; i < length; i += step) {
-		step = utf8_length((const unsigned char *)text + i, length - i);
-		if (step == 0)
-			return false;
-	}
-	return true;
-}
-
 static void put_text(yajl_gen gen, const char *text, size_t length)
 {
 	autobuf struct buf clean;
 
 	buf_init(&clean, 3 * length);
-	if (!is_utf8(text, length)) {
+	if (utf8_valid_length(text, length) < length) {
 		for (size_t i = 0; i < length;) {
-			size_t step = utf8_length((const unsigned char *)text + i, length - i);
+			size_t step = utf8_length(text + i, length - i);
 
 			buf_add(&clean, step ? text + i : "\xef\xbf\xbd", step ? step : 3);
 			i += step ? step : 1;

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/utf8.h"
+
+#define LONGEST 4
+
+/* By the first byte alone; 0 if none may begin so. */
+static size_t announced_length(unsigned char first)
+{
+	if (first < 0x80)
+		return 1;
+	if ((first & 0xe0) == 0xc0)
+		return 2;
+	if ((first & 0xf0) == 0xe0)
+		return 3;
+	return (first & 0xf8) == 0xf0 ? 4 : 0;
+}
+
+size_t utf8_length(const char *text, size_t left)
+{
+	static const unsigned long least[LONGEST + 1] = { [2] = 0x80, [3] = 0x800, [4] = 0x10000 };
+	const unsigned char *bytes = (const unsigned char *)text;
+	size_t length = announced_length(bytes[0]);
+
+	if (length < 2)
+		return length;
+	if (length > left)
+		return 0;
+
+	unsigned long code = bytes[0] & (0xffU >> (length + 1));
+
+	for (size_t i = 1; i < length; i++) {
+		if ((bytes[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (bytes[i] & 0x3fU);
+	}
+	if (code < least[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+		return 0;
+	return length;
+}
+
+size_t utf8_valid_length(const char *text, size_t length)
+{
+	size_t valid = 0;
+
+	while (valid < length) {
+		size_t step = utf8_length(text + valid, length - valid);
+
+		if (step == 0)
+			break;
+		valid += step;
+	}
+	return valid;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Any bytes: either refused in one line, or a tree that can be written and read back to the same
+ * text.
+ */
+#include "base/json.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/jsonout.h"
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
+
+static void write_tree(const struct json *root, struct buf *text)
+{
+	struct jsonout out;
+
+	buf_init(text, 64 << 20);
+	jsonout_init(&out, text, false);
+	jsonout_json(&out, NULL, root);
+	jsonout_done(&out);
+	assert(!text->is_cut);
+}
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+	autoarena struct arena arena = { 0 };
+	autobuf struct buf once, twice;
+	const struct json *root = NULL;
+	struct error err = { .text = "" };
+
+	buf_init(&once, 0);
+	buf_init(&twice, 0);
+	if (!json_parse(&arena, "fuzz", (const char *)data, size, &root, &err)) {
+		assert(err.text[0] != '\0' && !strchr(err.text, '\n'));
+		return 0;
+	}
+	write_tree(root, &once);
+
+	bool is_parsed = json_parse(&arena, "again", once.data, once.length, &root, &err);
+
+	assert(is_parsed);
+	write_tree(root, &twice);
+	assert(strcmp(once.data, twice.data) == 0);
+	return 0;
+}
