@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/netlink.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <linux/netlink.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* The kernel answers at once or not at all; this only bounds a kernel that forgot us. */
+#define ANSWER_SECONDS 10
+
+bool netlink_open(struct netlink *netlink, int protocol, struct error *err)
+{
+	struct timeval patience = { .tv_sec = ANSWER_SECONDS };
+
+	*netlink = (struct netlink){ .sequence = 1 };
+	netlink->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+	if (netlink->fd < 0)
+		return error_sys(err, "open a netlink socket");
+	if (setsockopt(netlink->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
+		return error_sys(err, "prepare a netlink socket");
+	return true;
+}
+
+void netlink_close(struct netlink *netlink)
+{
+	if (netlink->fd >= 0)
+		close(netlink->fd);
+	netlink->fd = -1;
+}
+
+/* Every message we build has a known, small size: running over is a mistake of ours. */
+static void *grow(struct netlink *netlink, size_t size)
+{
+	size_t at = netlink->used;
+
+	assert(NLMSG_ALIGN(size) <= sizeof(netlink->buffer) - at);
+	memset(netlink->buffer + at, 0, NLMSG_ALIGN(size));
+	netlink->used += NLMSG_ALIGN(size);
+	return netlink->buffer + at;
+}
+
+/* The header's length is kept right with every piece that is added. */
+static void update_length(struct netlink *netlink)
+{
+	struct nlmsghdr *message = (struct nlmsghdr *)(void *)(netlink->buffer + netlink->start);
+
+	message->nlmsg_len = (uint32_t)(netlink->used - netlink->start);
+}
+
+void netlink_begin(struct netlink *netlink, uint16_t type, uint16_t flags, const void *header,
+		   size_t size)
+{
+	netlink->start = netlink->used;
+
+	struct nlmsghdr *message = grow(netlink, sizeof(*message));
+
+	message->nlmsg_type = type;
+	message->nlmsg_flags = NLM_F_REQUEST | flags;
+	message->nlmsg_seq = netlink->sequence++;
+	if (flags & NLM_F_ACK)
+		netlink->awaited = message->nlmsg_seq;
+	netlink_put_raw(netlink, header, size);
+}
+
+void netlink_put_raw(struct netlink *netlink, const void *value, size_t size)
+{
+	memcpy(grow(netlink, size), value, size);
+	update_length(netlink);
+}
+
+void netlink_put(struct netlink *netlink, uint16_t attribute, const void *value, size_t size)
+{
+	struct nlattr *header = grow(netlink, NLA_HDRLEN + size);
+
+	header->nla_type = attribute;
+	header->nla_len = (uint16_t)(NLA_HDRLEN + size);
+	memcpy((char *)header + NLA_HDRLEN, value, size);
+	update_length(netlink);
+}
+
+void netlink_put_text(struct netlink *netlink, uint16_t attribute, const char *text)
+{
+	netlink_put(netlink, attribute, text, strlen(text) + 1);
+}
+
+void netlink_put_u32(struct netlink *netlink, uint16_t attribute, uint32_t value)
+{
+	netlink_put(netlink, attribute, &value, sizeof(value));
+}
+
+size_t netlink_nest(struct netlink *netlink, uint16_t attribute)
+{
+	size_t nest = netlink->used;
+	struct nlattr *header = grow(netlink, NLA_HDRLEN);
+
+	header->nla_type = attribute | NLA_F_NESTED;
+	update_length(netlink);
+	return nest;
+}
+
+void netlink_nest_end(struct netlink *netlink, size_t nest)
+{
+	struct nlattr *header = (struct nlattr *)(void *)(netlink->buffer + nest);
+
+	header->nla_len = (uint16_t)(netlink->used - nest);
+}
+
+/* Looks through one datagram of answers: true when the awaited one (or a refusal) was among them;
+ * *number is then 0 or the kernel's errno. */
+static bool find_answer(const char *answers, size_t length, uint32_t awaited, int *number)
+{
+	const struct nlmsghdr *message = (const void *)answers;
+
+	for (; NLMSG_OK(message, (unsigned int)length); message = NLMSG_NEXT(message, length)) {
+		const struct nlmsgerr *verdict = NLMSG_DATA(message);
+
+		if (message->nlmsg_type != NLMSG_ERROR)
+			continue;
+		if (verdict->error == 0 && message->nlmsg_seq != awaited)
+			continue;
+		*number = -verdict->error;
+		return true;
+	}
+	return false;
+}
+
+bool netlink_send(struct netlink *netlink, const char *what, struct error *err)
+{
+	char answers[NETLINK_MESSAGE_MAX] __attribute__((aligned(4)));
+	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	ssize_t sent = sendto(netlink->fd, netlink->buffer, netlink->used, 0,
+			      (const struct sockaddr *)&kernel, sizeof(kernel));
+	int number;
+
+	netlink->used = 0;
+	if (sent < 0)
+		return error_sys(err, "%s", what);
+	for (;;) {
+		ssize_t got = recv(netlink->fd, answers, sizeof(answers), 0);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return error_sys(err, "%s", what);
+		if (find_answer(answers, (size_t)got, netlink->awaited, &number))
+			break;
+	}
+	if (number == 0)
+		return true;
+	errno = number;
+	return error_sys(err, "%s", what);
+}

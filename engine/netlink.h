@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_NETLINK_H
+#define ENGINE_NETLINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/*
+ * A small netlink client (RFC 3549; linux/netlink.h): messages are built in one fixed buffer, sent,
+ * and each waits for the kernel's acknowledgement. A socket belongs to the network namespace in
+ * which it was opened, whatever the process joins later.
+ */
+
+#define NETLINK_MESSAGE_MAX 4096
+
+struct netlink {
+	int fd;
+	uint32_t sequence;
+	size_t used;      /* bytes in buffer: one message, or several of a batch */
+	size_t start;     /* where the message being built begins */
+	uint32_t awaited; /* sequence number of the last message that asks for an answer */
+	char buffer[NETLINK_MESSAGE_MAX] __attribute__((aligned(4)));
+};
+
+/* `protocol`: NETLINK_ROUTE, NETLINK_NETFILTER. */
+must_check bool netlink_open(struct netlink *netlink, int protocol, struct error *err);
+void netlink_close(struct netlink *netlink);
+
+/* Begins a message with its fixed header (ifinfomsg, …). NLM_F_REQUEST is added to `flags`. */
+void netlink_begin(struct netlink *netlink, uint16_t type, uint16_t flags, const void *header,
+		   size_t size);
+void netlink_put(struct netlink *netlink, uint16_t attribute, const void *value, size_t size);
+void netlink_put_text(struct netlink *netlink, uint16_t attribute, const char *text);
+void netlink_put_u32(struct netlink *netlink, uint16_t attribute, uint32_t value);
+/* Plain bytes inside an attribute (a nested header). */
+void netlink_put_raw(struct netlink *netlink, const void *value, size_t size);
+/* Attributes between these two are nested in `attribute`; pass what begin returned to end. */
+size_t netlink_nest(struct netlink *netlink, uint16_t attribute);
+void netlink_nest_end(struct netlink *netlink, size_t nest);
+
+/* Sends what was built since the last send and waits until the kernel has done it, or fails with
+ * the kernel's errno: "WHAT: File exists" (ERROR_EXISTS). */
+must_check bool netlink_send(struct netlink *netlink, const char *what, struct error *err);
+
+#endif
