@@ -36,6 +36,10 @@ must_check bool path_make_own_dirs(const char *name, mode_t mode, struct error *
  * missing is success. Depth is unlimited, memory is not proportional to it. */
 must_check bool path_remove_tree(int dir, const char *name, struct error *err);
 
+/* `path` as an absolute path without ".", ".." and doubled slashes, by its text alone:
+ * "/a/../b/./c" gives "/b/c", and nothing climbs above "/". The caller frees it. */
+char *path_clean(const char *path) must_check;
+
 /* True if `name` is one plain path component: not empty, no '/', not "." or "..". */
 bool path_is_component(const char *name);
 
