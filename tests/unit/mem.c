@@ -49,12 +49,14 @@ static size_t half = SIZE_MAX / 2; /* not known to the compiler as a constant */
 
 static void overflow_array(void)
 {
-	autofree char *memory = mem_array(half, 8);
+	if (mem_array(half, 8))
+		_exit(1);
 }
 
 static void overflow_resize(void)
 {
-	autofree char *memory = mem_resize(NULL, half, 8);
+	if (mem_resize(NULL, half, 8))
+		_exit(1);
 }
 
 static void overflow_arena_array(void)

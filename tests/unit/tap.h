@@ -36,7 +36,7 @@ static struct {
 	char dir[64];
 } tap;
 
-static inline void tap_result(bool is_ok, const char *format, va_list args)
+printf_like(2, 0) static inline void tap_result(bool is_ok, const char *format, va_list args)
 {
 	char name[512];
 
