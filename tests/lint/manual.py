@@ -1,0 +1,24 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Manual pages are right mdoc, and every program has one."""
+
+import os
+
+import lint
+
+PAGES = ["mooring.1", "mooring-deploy.1", "mooring-docker.1", "mooring-runc.8"]
+
+
+def main():
+    source, _ = lint.arguments()
+    folder = os.path.join(source, "docs", "man")
+    found = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    for page in PAGES:
+        lint.check(page in found, f"there is a {page}")
+    for page in found:
+        is_ok, text = lint.command("mandoc", "-Tlint", "-Wwarning", os.path.join(folder, page))
+        lint.check(is_ok, f"mandoc {page}", text)
+    lint.done()
+
+
+main()
