@@ -6,7 +6,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
-#include "registry/limits.h"
+#include "registry/limit.h"
 
 /*
  * Image names by docker's grammar (distribution/reference), normalised: "redis" is

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef REGISTRY_LIMITS_H
-#define REGISTRY_LIMITS_H
+#ifndef REGISTRY_LIMIT_H
+#define REGISTRY_LIMIT_H
 
 /*
  * Every size and count that another machine could choose has its limit here, by name.

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/control.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/jsonout.h"
+#include "registry/limit.h"
+
+#define FDS_MAX 4 /* one is right; the others are closed */
+
+/* Takes the descriptors out of a message: keeps the first, closes the rest. */
+static int take_descriptor(struct msghdr *message, int *count)
+{
+	int kept = -1;
+
+	*count = 0;
+	for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part;
+	     part = CMSG_NXTHDR(message, part)) {
+		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
+			continue;
+		size_t fds = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		for (size_t i = 0; i < fds; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(fd));
+			if ((*count)++ == 0)
+				kept = fd;
+			else
+				close(fd);
+		}
+	}
+	return kept;
+}
+
+static bool read_reference(const struct json *root, struct control_request *request,
+			   struct error *err)
+{
+	const char *text;
+
+	return json_text(root, "reference", &text, err) &&
+	       reference_parse(&request->reference, text, err);
+}
+
+static bool read_manifest(const struct json *root, struct control_request *request,
+			  struct error *err)
+{
+	const char *accept;
+
+	request->op = CONTROL_MANIFEST;
+	if (!read_reference(root, request, err) ||
+	    !json_text_or(root, "accept", "index", &accept, err))
+		return false;
+	request->is_index_welcome = strcmp(accept, "index") == 0;
+	if (!request->is_index_welcome && strcmp(accept, "manifest") != 0)
+		return json_expected(json_get(root, "accept"), "\"index\" or \"manifest\"", err);
+	return true;
+}
+
+static bool read_range(const struct json *root, struct control_request *request, struct error *err)
+{
+	if (!json_int_or(root, "size", -1, &request->size, err) ||
+	    !json_int_or(root, "offset", 0, &request->offset, err))
+		return false;
+	if (request->size < -1)
+		return json_wrong(json_get(root, "size"), err, "a size cannot be negative");
+	if (request->offset < 0 || (request->size >= 0 && request->offset > request->size))
+		return json_wrong(json_get(root, "offset"), err, "is outside of the body");
+	return true;
+}
+
+static bool read_blob(const struct json *root, struct control_request *request, struct error *err)
+{
+	const char *digest;
+
+	request->op = CONTROL_BLOB;
+	return read_reference(root, request, err) && json_text(root, "digest", &digest, err) &&
+	       digest_parse(&request->digest, digest, err) && read_range(root, request, err);
+}
+
+static bool read_s3(const struct json *root, struct control_request *request, struct error *err)
+{
+	request->op = CONTROL_S3;
+	return json_text(root, "uri", &request->uri, err) && read_range(root, request, err);
+}
+
+static bool read_request(struct arena *arena, const char *packet, size_t length,
+			 struct control_request *request, struct error *err)
+{
+	const struct json *root;
+	const char *op;
+
+	if (!json_parse(arena, "request", packet, length, &root, err) ||
+	    !json_int(root, "id", &request->id, err) || !json_text(root, "op", &op, err))
+		return false;
+	if (strcmp(op, "manifest") == 0)
+		return read_manifest(root, request, err);
+	if (strcmp(op, "blob") == 0)
+		return read_blob(root, request, err);
+	if (strcmp(op, "s3") == 0)
+		return read_s3(root, request, err);
+	return json_expected(json_get(root, "op"), "manifest, blob or s3", err);
+}
+
+enum control_result control_receive(int socket, struct arena *arena,
+				    struct control_request *request, struct error *err)
+{
+	char *packet = arena_alloc(arena, LIMIT_PACKET);
+	char control[CMSG_SPACE(FDS_MAX * sizeof(int))];
+	struct iovec bytes = { packet, LIMIT_PACKET };
+	struct msghdr message = { .msg_iov = &bytes,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
+	ssize_t length = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	int count;
+
+	*request = (struct control_request){ .id = -1, .size = -1, .fd = -1 };
+	if (length < 0)
+		return errno == EAGAIN || errno == EINTR ? CONTROL_NOTHING : CONTROL_CLOSED;
+	request->fd = take_descriptor(&message, &count);
+	if (length == 0)
+		return CONTROL_CLOSED;
+	if (message.msg_flags & MSG_TRUNC) {
+		error_set(err, ERROR_INPUT, "request: larger than %d bytes", LIMIT_PACKET);
+		return CONTROL_WRONG;
+	}
+	if (!read_request(arena, packet, (size_t)length, request, err))
+		return CONTROL_WRONG;
+	if (count != 1 || (message.msg_flags & MSG_CTRUNC)) {
+		error_set(err, ERROR_INPUT,
+			  "request %lld: expected one descriptor for the body, got %d",
+			  (long long)request->id, count);
+		return CONTROL_WRONG;
+	}
+	return CONTROL_REQUEST;
+}
+
+static bool send_packet(int socket, struct jsonout *out)
+{
+	jsonout_object_end(out);
+	ssize_t sent = send(socket, out->buf->data, out->buf->length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	bool is_full = sent < 0 && (errno == EAGAIN || errno == ENOBUFS || errno == EINTR);
+
+	jsonout_done(out);
+	return !is_full;
+}
+
+bool control_send_failure(int socket, int64_t id, const struct error *problem)
+{
+	autobuf struct buf packet;
+	struct jsonout out;
+
+	buf_init(&packet, LIMIT_PACKET);
+	jsonout_init(&out, &packet, false);
+	jsonout_object(&out, NULL);
+	jsonout_int(&out, "id", id);
+	jsonout_bool(&out, "ok", false);
+	jsonout_text(&out, "kind", error_kind_word(problem->kind));
+	jsonout_text(&out, "text", problem->text);
+	return send_packet(socket, &out);
+}
+
+bool control_send_report(int socket, int64_t id, const struct transfer_report *report)
+{
+	autobuf struct buf packet;
+	struct jsonout out;
+
+	if (report->has_failed)
+		return control_send_failure(socket, id, &report->error);
+	buf_init(&packet, LIMIT_PACKET);
+	jsonout_init(&out, &packet, false);
+	jsonout_object(&out, NULL);
+	jsonout_int(&out, "id", id);
+	jsonout_bool(&out, "ok", true);
+	jsonout_text(&out, "media_type", report->media_type);
+	jsonout_text(&out, "digest", report->digest);
+	jsonout_int(&out, "size", report->received);
+	return send_packet(socket, &out);
+}
+
+void control_send_progress(int socket, int64_t id, const struct transfer_report *report,
+			   const char *why, int64_t wait_ms)
+{
+	autobuf struct buf packet;
+	struct jsonout out;
+
+	buf_init(&packet, LIMIT_PACKET);
+	jsonout_init(&out, &packet, false);
+	jsonout_object(&out, NULL);
+	jsonout_int(&out, "id", id);
+	jsonout_int(&out, "progress", report->received);
+	if (report->total >= 0)
+		jsonout_int(&out, "total", report->total);
+	if (why) {
+		jsonout_text(&out, "waiting", why);
+		jsonout_int(&out, "wait_ms", wait_ms);
+	}
+	(void)send_packet(socket, &out);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mooring-fetch: the only program that talks to the network. Started with a control socket on
+ * descriptor 3 and its settings on descriptor 5; see docs/architecture.md. It ends when the control
+ * socket is closed by the other side.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "registry/confine.h"
+#include "registry/control.h"
+#include "registry/fetch_settings.h"
+#include "registry/http.h"
+#include "registry/limit.h"
+#include "registry/registry.h"
+#include "registry/s3.h"
+#include "registry/transfer.h"
+
+#define CONTROL_FD  3
+#define SETTINGS_FD 5
+#define PROGRESS_MS 200
+#define REST_MS     (60 * 1000)
+
+/* One request on its way; the slot is free when `transfer` is NULL. */
+struct job {
+	int64_t id;
+	struct transfer *transfer;
+	int64_t told;    /* bytes, in the last progress message */
+	int64_t told_ms; /* and when it was sent */
+};
+
+struct fetcher {
+	struct arena arena; /* the settings */
+	struct fetch_settings settings;
+	struct http_client *client;
+	struct registry *registry;
+	struct job jobs[LIMIT_TRANSFERS];
+	bool is_socket_full; /* a final reply is waiting */
+};
+
+static bool open_source(struct fetcher *fetcher, const struct control_request *request,
+			struct transfer_request *transfer, struct error *err)
+{
+	switch (request->op) {
+	case CONTROL_MANIFEST:
+		transfer->held_limit = LIMIT_MANIFEST;
+		transfer->source = registry_manifest(fetcher->registry, &request->reference,
+						     request->is_index_welcome);
+		return true;
+	case CONTROL_BLOB:
+		transfer->source =
+			registry_blob(fetcher->registry, &request->reference, &request->digest);
+		return true;
+	case CONTROL_S3:
+		transfer->is_mutable = true;
+		transfer->may_be_encoded = true;
+		return s3_object(&fetcher->settings, request->uri, &transfer->source, err);
+	}
+	return error_set(err, ERROR_INPUT, "request: unknown op");
+}
+
+static bool begin(struct fetcher *fetcher, struct control_request *request, struct error *err)
+{
+	struct transfer_request transfer = { .size = request->size, .offset = request->offset };
+
+	for (size_t i = 0; i < LIMIT_TRANSFERS; i++) {
+		struct job *job = &fetcher->jobs[i];
+
+		if (job->transfer)
+			continue;
+		if (!open_source(fetcher, request, &transfer, err))
+			return false;
+		transfer.fd = take_fd(&request->fd);
+		*job = (struct job){ .id = request->id };
+		job->transfer = transfer_start(fetcher->client, &fetcher->settings, &transfer);
+		return true;
+	}
+	return error_set(err, ERROR_INPUT, "request %lld: more than %d at once",
+			 (long long)request->id, LIMIT_TRANSFERS);
+}
+
+/* Takes all waiting requests. False when the other side has hung up. */
+static bool receive(struct fetcher *fetcher)
+{
+	while (true) {
+		autoarena struct arena arena = { 0 };
+		struct control_request request;
+		struct error err;
+		enum control_result result = control_receive(CONTROL_FD, &arena, &request, &err);
+		autoclose int unused = -1;
+
+		if (result == CONTROL_NOTHING)
+			return true;
+		if (result == CONTROL_REQUEST && begin(fetcher, &request, &err))
+			continue;
+		unused = request.fd;
+		if (result == CONTROL_CLOSED)
+			return false;
+		/* A peer that neither reads nor stops sending nonsense loses an answer. */
+		(void)control_send_failure(CONTROL_FD, request.id, &err);
+	}
+}
+
+static void tell_progress(struct job *job, int64_t now_ms)
+{
+	const struct transfer_report *report = transfer_report(job->transfer);
+	const char *why = transfer_waiting_for(job->transfer);
+
+	if (now_ms - job->told_ms < PROGRESS_MS || (report->received == job->told && !why))
+		return;
+	/* While it waits, once a second will do. */
+	if (why && report->received == job->told && now_ms - job->told_ms < 1000)
+		return;
+	control_send_progress(CONTROL_FD, job->id, report, why,
+			      why ? transfer_due_ms(job->transfer) - now_ms : 0);
+	job->told = report->received;
+	job->told_ms = now_ms;
+}
+
+static void turn_jobs(struct fetcher *fetcher)
+{
+	int64_t now_ms = transfer_clock_ms();
+
+	fetcher->is_socket_full = false;
+	for (size_t i = 0; i < LIMIT_TRANSFERS; i++) {
+		struct job *job = &fetcher->jobs[i];
+
+		if (!job->transfer)
+			continue;
+		transfer_turn(job->transfer, now_ms);
+		if (!transfer_is_over(job->transfer))
+			tell_progress(job, now_ms);
+		else if (control_send_report(CONTROL_FD, job->id, transfer_report(job->transfer))) {
+			transfer_free(job->transfer);
+			job->transfer = NULL;
+		} else
+			fetcher->is_socket_full = true;
+	}
+}
+
+/* How long nothing needs to be done, if nothing happens. */
+static int rest_ms(const struct fetcher *fetcher)
+{
+	int64_t now_ms = transfer_clock_ms();
+	int64_t rest = REST_MS;
+
+	for (size_t i = 0; i < LIMIT_TRANSFERS; i++) {
+		const struct transfer *transfer = fetcher->jobs[i].transfer;
+
+		if (!transfer)
+			continue;
+		int64_t due = transfer_due_ms(transfer) - now_ms;
+
+		if (transfer_waiting_for(transfer) && due > 1000)
+			due = 1000; /* to say that it still waits */
+		if (due < rest)
+			rest = due;
+	}
+	return rest < 0 ? 0 : (int)rest;
+}
+
+static bool turn(struct fetcher *fetcher, struct error *err)
+{
+	struct pollfd others[LIMIT_TRANSFERS + 1] = {
+		{ CONTROL_FD, (short)(POLLIN | (fetcher->is_socket_full ? POLLOUT : 0)), 0 },
+	};
+	size_t count = 1;
+
+	for (size_t i = 0; i < LIMIT_TRANSFERS; i++) {
+		int fd = fetcher->jobs[i].transfer ? transfer_full_fd(fetcher->jobs[i].transfer)
+						   : -1;
+
+		if (fd >= 0)
+			others[count++] = (struct pollfd){ fd, POLLOUT, 0 };
+	}
+	return http_turn(fetcher->client, others, count, rest_ms(fetcher), err);
+}
+
+static bool serve(struct fetcher *fetcher, struct error *err)
+{
+	while (receive(fetcher)) {
+		turn_jobs(fetcher);
+		if (!turn(fetcher, err))
+			return false;
+	}
+	return true;
+}
+
+static bool prepare(struct fetcher *fetcher, struct error *err)
+{
+	signal(SIGPIPE, SIG_IGN);
+	clearenv();
+	if (!fetch_settings_read(&fetcher->arena, SETTINGS_FD, &fetcher->settings, err))
+		return false;
+	close_range(CONTROL_FD + 1, ~0U, 0);
+	fetcher->registry = registry_new(&fetcher->settings);
+	return http_client_new(&fetcher->settings.http, &fetcher->client, err) &&
+	       confine_forever(err);
+}
+
+int main(void)
+{
+	struct fetcher *fetcher = mem_alloc(sizeof(*fetcher));
+	struct error err;
+
+	log_set_program("mooring-fetch");
+	bool is_ok = prepare(fetcher, &err) && serve(fetcher, &err);
+
+	if (!is_ok)
+		log_error("%s", err.text);
+	/* At once: a name that is being looked up would hold up an orderly end for seconds, and
+	 * nothing here outlives the process. */
+	_exit(is_ok ? 0 : 1);
+}

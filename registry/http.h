@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef REGISTRY_HTTP_H
+#define REGISTRY_HTTP_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/*
+ * HTTP by libcurl: many exchanges at once, one thread, callbacks. One exchange is one request and
+ * one reply; redirects, retries and credentials are the caller's business (registry/transfer.h),
+ * because they are decisions about trust.
+ *
+ * HTTP/1.1 only, on purpose: with it a slow reader holds up the sender by TCP itself, while an
+ * HTTP/2 window may have to be buffered here, up to 32 MiB a stream.
+ */
+
+struct http_settings {
+	const char *http_proxy;  /* URL, or NULL */
+	const char *https_proxy; /* URL, or NULL */
+	const char *no_proxy;    /* comma-separated, or NULL; loopback never goes through a proxy */
+	long connect_seconds;
+	long stall_seconds; /* less than a byte a second for so long counts as broken */
+};
+
+struct http_request {
+	const char *url;
+	const char *authorization;  /* value of the Authorization header, or NULL */
+	const char *const *headers; /* "Name: value", NULL-terminated; or NULL */
+	const char *form;   /* application/x-www-form-urlencoded: makes it a POST; or NULL */
+	bool is_unverified; /* take any certificate: a registry that the user marked insecure */
+};
+
+struct http_response {
+	int status;
+	struct buf headers; /* "Name: value\n" each */
+};
+
+enum http_verdict {
+	HTTP_TAKEN, /* go on */
+	HTTP_LATER, /* nothing taken: give me the same again after http_resume */
+	HTTP_STOP,  /* no more of this exchange; on_end follows */
+};
+
+struct http_events {
+	/* Status and headers are complete; false stops. */
+	bool (*on_head)(void *context, const struct http_response *response);
+	enum http_verdict (*on_body)(void *context, const char *bytes, size_t count);
+	/* Called once, last. `problem` is NULL when the whole reply arrived; its kind is
+	 * ERROR_NETWORK where trying again may help. */
+	void (*on_end)(void *context, const struct http_response *response,
+		       const struct error *problem);
+};
+
+struct http_client;
+struct http_exchange;
+
+must_check bool http_client_new(const struct http_settings *settings, struct http_client **client,
+				struct error *err);
+void http_client_free(struct http_client *client); /* cancels what is running */
+
+/* Texts of the request are copied. The exchange lives until its on_end returns. */
+struct http_exchange *http_start(struct http_client *client, const struct http_request *request,
+				 const struct http_events *events, void *context) must_check;
+void http_resume(struct http_exchange *exchange);
+/* Ends it without on_end. Not from within a callback. */
+void http_cancel(struct http_exchange *exchange);
+
+/* Waits at most `timeout_ms` for traffic, or for one of `others`, then runs callbacks. */
+must_check bool http_turn(struct http_client *client, const struct pollfd *others, size_t count,
+			  int timeout_ms, struct error *err);
+
+/* The `nth` header (from 0) of that name, letters of any case: copied into `value` without blanks
+ * around it. False if there is none, or if it does not fit. */
+bool http_header(const struct http_response *response, const char *name, size_t nth, char *value,
+		 size_t size);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef REGISTRY_REGISTRY_H
+#define REGISTRY_REGISTRY_H
+
+#include <stdbool.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "registry/fetch_settings.h"
+#include "registry/reference.h"
+#include "registry/source.h"
+
+/*
+ * Image registries (OCI distribution API): addresses, challenges, tokens, and what their refusals
+ * mean. What is learnt about a host (scheme, challenge, tokens) is shared by all transfers of the
+ * process.
+ */
+
+struct registry;
+
+struct registry *registry_new(const struct fetch_settings *settings) must_check;
+void registry_free(struct registry *registry);
+
+/* The manifest that the reference names, by digest if it has one. `is_index_welcome`: a list of
+ * platforms is as good. */
+struct source registry_manifest(struct registry *registry, const struct reference *reference,
+				bool is_index_welcome) must_check;
+struct source registry_blob(struct registry *registry, const struct reference *reference,
+			    const struct digest *digest) must_check;
+
+#endif

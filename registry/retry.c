@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/retry.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "registry/limit.h"
+
+bool retry_is_worth(int status)
+{
+	return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 ||
+	       status == 504;
+}
+
+int retry_after_seconds(const char *field, int64_t now)
+{
+	int64_t seconds;
+
+	if (field[0] != '\0' && strspn(field, "0123456789") == strlen(field)) {
+		seconds = strlen(field) > 9 ? LIMIT_RETRY_AFTER_S : atoll(field);
+	} else {
+		time_t date = curl_getdate(field, NULL);
+
+		if (date == (time_t)-1)
+			return -1;
+		seconds = (int64_t)date > now ? (int64_t)date - now : 0;
+	}
+	return seconds > LIMIT_RETRY_AFTER_S ? LIMIT_RETRY_AFTER_S : (int)seconds;
+}
+
+int64_t retry_delay_ms(int attempt, int first_ms, double jitter)
+{
+	int64_t delay = first_ms;
+
+	for (int i = 2; i < attempt && delay < LIMIT_BACK_OFF_S * 1000; i++)
+		delay *= 2;
+	if (delay > LIMIT_BACK_OFF_S * 1000)
+		delay = LIMIT_BACK_OFF_S * 1000;
+	return delay / 2 + (int64_t)((double)(delay - delay / 2) * jitter);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef REGISTRY_RETRY_H
+#define REGISTRY_RETRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * When and how soon to try again.
+ */
+
+/* 408, 429 and the 5xx that pass. */
+bool retry_is_worth(int status);
+
+/* A Retry-After field, in seconds or as a date, seen at `now` (Unix time): seconds from now, at
+ * most LIMIT_RETRY_AFTER_S; -1 if it says nothing. */
+int retry_after_seconds(const char *field, int64_t now);
+
+/* How long to wait before attempt number `attempt` (2 is the first repetition): doubling from
+ * `first_ms`, at most LIMIT_BACK_OFF_S, times `jitter` (0 to 1) but never less than half. */
+int64_t retry_delay_ms(int attempt, int first_ms, double jitter);
+
+#endif

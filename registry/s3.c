@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/s3.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "registry/refusal.h"
+#include "registry/sigv4.h"
+#include "registry/url.h"
+
+#define SCHEME         "s3://"
+#define BUCKET_MIN     3
+#define BUCKET_MAX     63
+#define KEY_MAX        1024
+#define EMPTY_HASH     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define DATE_FIELD_MAX 64
+
+struct object {
+	const struct fetch_settings *settings;
+	struct arena arena;
+	const char *uri;
+	const char *region;
+	bool has_moved;    /* the region was corrected once */
+	time_t clock_skew; /* what to add to our clock to have the server's */
+	bool has_set_clock;
+};
+
+static bool is_bucket(const char *name, size_t length)
+{
+	if (length < BUCKET_MIN || length > BUCKET_MAX || name[0] == '.' || name[0] == '-')
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9') ||
+		      name[i] == '.' || name[i] == '-'))
+			return false;
+	return true;
+}
+
+static bool split(struct arena *arena, const char *uri, const char **bucket, const char **key,
+		  struct error *err)
+{
+	if (strncmp(uri, SCHEME, strlen(SCHEME)) != 0)
+		return error_set(err, ERROR_INPUT, "%.200s: expected s3://BUCKET/KEY", uri);
+	const char *name = uri + strlen(SCHEME);
+	size_t length = strcspn(name, "/");
+
+	if (!is_bucket(name, length))
+		return error_set(err, ERROR_INPUT,
+				 "%.200s: \"%.*s\" is no bucket name (3 to 63 of a-z 0-9 . -)", uri,
+				 length > 80 ? 80 : (int)length, name);
+	if (name[length] == '\0' || name[length + 1] == '\0')
+		return error_set(err, ERROR_INPUT, "%.200s: the key is missing", uri);
+	if (strlen(name + length + 1) > KEY_MAX)
+		return error_set(err, ERROR_INPUT, "%.200s…: the key is longer than %d bytes", uri,
+				 KEY_MAX);
+	*bucket = arena_strndup(arena, name, length);
+	*key = name + length + 1;
+	return true;
+}
+
+static bool is_address(const char *host)
+{
+	struct in_addr v4;
+
+	return host[0] == '[' || inet_pton(AF_INET, host, &v4) == 1 ||
+	       strcasecmp(host, "localhost") == 0;
+}
+
+/* Words that become part of a host name must not bring a host of their own. */
+static bool is_region(const char *region)
+{
+	size_t length = strlen(region);
+
+	return length > 0 && length <= 40 &&
+	       strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
+}
+
+static const char *aws_endpoint(struct arena *arena, const char *region)
+{
+	return arena_printf(arena, "https://s3.%s.amazonaws.com%s", region,
+			    strncmp(region, "cn-", 3) == 0 ? ".cn" : "");
+}
+
+bool s3_url(struct arena *arena, const struct fetch_settings *settings, const char *uri,
+	    const char *region, const char **url, struct error *err)
+{
+	const char *bucket, *key;
+	struct url end;
+
+	if (!split(arena, uri, &bucket, &key, err))
+		return false;
+	if (!is_region(region))
+		return error_set(err, ERROR_INPUT, "%s: \"%.40s\" is no AWS region", uri, region);
+	const char *endpoint =
+		settings->s3_endpoint ? settings->s3_endpoint : aws_endpoint(arena, region);
+
+	if (!url_parse(arena, endpoint, &end, err))
+		return error_in(err, "S3 endpoint");
+	bool is_default_port =
+		strcmp(end.port, strcmp(end.scheme, "https") == 0 ? "443" : "80") == 0;
+	const char *port = is_default_port ? "" : arena_printf(arena, ":%s", end.port);
+	const char *base = strcmp(end.path, "/") == 0 ? "" : end.path;
+	const char *path = url_encode(arena, key, true);
+
+	if (settings->s3_is_path_style || strchr(bucket, '.') || is_address(end.host))
+		*url = arena_printf(arena, "%s://%s%s%s/%s/%s", end.scheme, end.host, port, base,
+				    bucket, path);
+	else
+		*url = arena_printf(arena, "%s://%s.%s%s%s/%s", end.scheme, bucket, end.host, port,
+				    base, path);
+	return true;
+}
+
+/* The Host header as curl will send it: "HOST" or "HOST:PORT". */
+static const char *host_header(struct arena *arena, const char *url)
+{
+	const char *start = strstr(url, "://") + 3;
+
+	return arena_strndup(arena, start, strcspn(start, "/"));
+}
+
+static void sign(const struct object *object, struct arena *arena, struct http_request *request)
+{
+	const struct sigv4_keys *keys = &object->settings->aws;
+	const char *host = host_header(arena, request->url);
+	char *date = arena_alloc(arena, SIGV4_DATE_SIZE);
+	const char **headers = arena_array(arena, 4, sizeof(*headers));
+	struct sigv4_header to_sign[] = {
+		{ "host", host },
+		{ "x-amz-content-sha256", EMPTY_HASH },
+		{ "x-amz-date", date },
+		{ "x-amz-security-token", keys->session_token },
+	};
+	struct sigv4_request signature = {
+		.method = "GET",
+		.path = strchr(strstr(request->url, "://") + 3, '/'),
+		.query = "",
+		.headers = to_sign,
+		.header_count = keys->session_token ? 4 : 3,
+		.payload_hash = EMPTY_HASH,
+		.service = "s3",
+		.region = object->region,
+		.time = time(NULL) + object->clock_skew,
+		.is_path_raw = true,
+	};
+
+	sigv4_date(signature.time, date);
+	/* The host header is curl's own. */
+	for (size_t i = 1; i < signature.header_count; i++)
+		headers[i - 1] = arena_printf(arena, "%s: %s", to_sign[i].name, to_sign[i].value);
+	request->headers = headers;
+	request->authorization = sigv4_authorization(arena, &signature, keys);
+}
+
+static bool object_ask(void *self, struct arena *arena, struct http_request *request,
+		       enum source_step *step, struct error *err)
+{
+	const struct object *object = self;
+
+	*step = SOURCE_BODY;
+	if (!s3_url(arena, object->settings, object->uri, object->region, &request->url, err))
+		return false;
+	if (object->settings->aws.access_key_id)
+		sign(object, arena, request);
+	return true;
+}
+
+/* Where the bucket really is: a header, or a word of the error, or the host of the redirect
+ * ("BUCKET.s3.REGION.amazonaws.com"). "" if nothing says so. */
+static const char *told_region(struct arena *arena, const struct http_response *response,
+			       const char *body)
+{
+	char *value = arena_alloc(arena, 512);
+	const char *mark = "";
+
+	if (http_header(response, "x-amz-bucket-region", 0, value, 512))
+		return value;
+	if (http_header(response, "Location", 0, value, 512) &&
+	    (mark = strstr(value, ".s3.")) != NULL && strstr(mark, ".amazonaws.com"))
+		return arena_strndup(arena, mark + 4, strcspn(mark + 4, "."));
+	return refusal_xml(arena, body, "Region");
+}
+
+/* A wrong region is corrected once. */
+static bool move_region(struct object *object, const struct http_response *response,
+			const char *body)
+{
+	const char *region = told_region(&object->arena, response, body);
+
+	if (object->has_moved || !is_region(region) || strcmp(region, object->region) == 0)
+		return false;
+	object->has_moved = true;
+	object->region = region;
+	return true;
+}
+
+/* A device without a battery may not know what day it is: the server does. */
+static bool set_clock(struct object *object, const struct http_response *response)
+{
+	char field[DATE_FIELD_MAX];
+
+	if (object->has_set_clock || !http_header(response, "Date", 0, field, sizeof(field)))
+		return false;
+	time_t server = curl_getdate(field, NULL);
+
+	if (server == (time_t)-1)
+		return false;
+	object->has_set_clock = true;
+	object->clock_skew = server - time(NULL);
+	return true;
+}
+
+static bool deny(const struct object *object, const char *said, struct error *err)
+{
+	if (!object->settings->aws.access_key_id)
+		return error_set(err, ERROR_DENIED,
+				 "%s: access denied, and there are no AWS credentials to sign with "
+				 "(%s)",
+				 object->uri, said);
+	return error_set(err, ERROR_DENIED,
+			 "%s: access denied (%s): may these credentials s3:GetObject "
+			 "it?",
+			 object->uri, said);
+}
+
+static bool object_learn(void *self, const struct http_response *response, const char *body,
+			 size_t length, struct error *err)
+{
+	struct object *object = self;
+	autoarena struct arena arena = { 0 };
+	const char *code = refusal_xml(&arena, body, "Code");
+	const char *message = refusal_xml(&arena, body, "Message");
+	const char *said =
+		arena_printf(&arena, "HTTP %s%s%s%s%s", refusal_status(&arena, response->status),
+			     code[0] ? ", " : "", code, message[0] ? ": " : "", message);
+	int status = response->status;
+
+	(void)length;
+	if ((status == 301 || status == 307 || strcmp(code, "AuthorizationHeaderMalformed") == 0) &&
+	    move_region(object, response, body))
+		return true;
+	if (strcmp(code, "RequestTimeTooSkewed") == 0 && set_clock(object, response))
+		return true;
+	if (strcmp(code, "NoSuchBucket") == 0)
+		return error_set(err, ERROR_NOT_FOUND, "%s: the bucket does not exist (%s)",
+				 object->uri, said);
+	if (status == 404)
+		return error_set(err, ERROR_NOT_FOUND, "%s: no such object (%s)", object->uri,
+				 said);
+	if (status == 401 || status == 403)
+		return deny(object, said, err);
+	if (status == 301 || status == 307)
+		return error_set(err, ERROR_INPUT,
+				 "%s: the bucket is in another region than \"%s\" (%s)",
+				 object->uri, object->region, said);
+	return refusal_unexpected(object->uri, status, said, err);
+}
+
+static void object_free(void *self)
+{
+	struct object *object = self;
+
+	arena_done(&object->arena);
+	free(object);
+}
+
+/* Redirects are answered by a new signature for another region, never followed: the request carries
+ * a session token. */
+static const struct source_ops object_ops = { object_ask, object_learn, NULL, NULL, object_free };
+
+bool s3_object(const struct fetch_settings *settings, const char *uri, struct source *source,
+	       struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	const char *bucket, *key;
+
+	if (!split(&arena, uri, &bucket, &key, err))
+		return false;
+	struct object *object = mem_alloc(sizeof(*object));
+
+	object->settings = settings;
+	object->uri = arena_strdup(&object->arena, uri);
+	object->region = settings->s3_region;
+	*source = (struct source){ &object_ops, object, object->uri };
+	return true;
+}
