@@ -26,13 +26,16 @@ enum jsonlog_stream {
 };
 #define JSONLOG_STREAMS 2
 
+/* The beginning of a line whose end has not come yet. */
 struct jsonlog_line {
-	char *data; /* the beginning of a line whose end has not come yet */
+	char *data; /* JSONLOG_LINE bytes */
 	size_t length;
+	bool is_continued;     /* a record of this very line has been written already … */
+	struct timespec since; /* … with this time, which all its records share */
 };
 
 struct jsonlog {
-	int dir;          /* where the files are; -1: no log, everything is discarded */
+	int dir;          /* where the files are; -1: no log, all is discarded */
 	const char *name; /* of the newest file; older ones are NAME.1, NAME.2, … */
 	int fd;
 	int64_t max_size; /* 0: no rotation */
@@ -42,20 +45,26 @@ struct jsonlog {
 	struct jsonlog_line lines[JSONLOG_STREAMS];
 	char *records;  /* encoded, not yet written */
 	size_t pending; /* bytes in `records` */
-	size_t pending_records;
+	char *memory;   /* one mapping for all buffers; pages exist once used */
 };
 
-/* Opens (or makes, 0640) the log, at its end. `path` must outlive the log. */
+/* No log: everything is discarded, nothing is to be closed. */
+void jsonlog_init(struct jsonlog *log);
+/* Opens (or makes, 0640) the log at its end. `path` must outlive the log. */
 must_check bool jsonlog_open(struct jsonlog *log, const char *path, int64_t max_size, int max_files,
 			     struct error *err);
-/* Takes output as it was read; records are in the file when it returns, but for an unfinished line.
+/* Takes output as it was read; its records are in the file on return, but for an unfinished line.
  */
 void jsonlog_add(struct jsonlog *log, enum jsonlog_stream stream, const char *bytes, size_t count,
-		 const struct timespec *now);
-/* The stream has ended: an unfinished line becomes a record. */
-void jsonlog_end(struct jsonlog *log, enum jsonlog_stream stream, const struct timespec *now);
-/* Gives memory back that only a burst of output needed. */
+		 struct timespec now);
+/* The stream has ended: an unfinished line becomes a record, without "\n". */
+void jsonlog_end(struct jsonlog *log, enum jsonlog_stream stream, struct timespec now);
+/* Gives back the memory that only a burst of output needed. */
 void jsonlog_rest(struct jsonlog *log);
 void jsonlog_close(struct jsonlog *log);
+
+/* RFC 3339 in UTC as Go prints it: nanoseconds without trailing zeros. Returns the length. */
+#define JSONLOG_TIME_SIZE 40
+size_t jsonlog_time(char text[JSONLOG_TIME_SIZE], struct timespec time);
 
 #endif
