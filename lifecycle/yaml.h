@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIFECYCLE_YAML_H
+#define LIFECYCLE_YAML_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/json.h"
+
+/*
+ * YAML into the tree that JSON gives, so that only one kind of document exists after it.
+ *
+ * Plain scalars become null (empty, ~, null), booleans (true, false) and numbers (as JSON writes
+ * them); all else is text: 2020-01-25, 1.0.0, 0755, yes, 12:30 are what they look like. Aliases are
+ * copies, bounded in number; `<<` merges. One document, whose keys are scalars.
+ */
+
+#define YAML_VALUES_MAX        65536 /* after aliases are expanded */
+#define YAML_ANCHORS_MAX       1024
+#define YAML_MERGE_MEMBERS_MAX 1024 /* in a mapping that has a `<<` */
+
+/* As json_parse; mistakes are named with their line. */
+must_check bool yaml_parse(struct arena *arena, const char *name, const char *text, size_t length,
+			   const struct json **root, struct error *err);
+
+#endif
