@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IMAGE_EVENTS_H
+#define IMAGE_EVENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * What happens during a pull or a load, told to whoever shows progress. Texts are valid during the
+ * call only.
+ */
+
+enum image_event_kind {
+	IMAGE_RESOLVED, /* the name led to this manifest: digest */
+	IMAGE_LAYER,    /* id, state, bytes, total */
+	IMAGE_READY,    /* published: id, reference, replaced, is_new */
+};
+
+enum image_layer_state {
+	LAYER_WAITING,     /* will be downloaded */
+	LAYER_DOWNLOADING, /* bytes of total */
+	LAYER_EXISTS,      /* was there already */
+	LAYER_DONE,
+};
+
+struct image_event {
+	enum image_event_kind kind;
+	const char *digest; /* IMAGE_RESOLVED: "sha256:…" */
+	const char *id;     /* layer: 12 hex digits; image: "sha256:…" */
+	enum image_layer_state state;
+	int64_t bytes, total;
+	const char *reference; /* canonical name; NULL if the image came without one */
+	const char *replaced;  /* "sha256:…" of the image that lost this name; NULL if none did */
+	bool is_new;           /* false: this name meant this image already, with every layer */
+};
+
+struct image_watcher {
+	void (*on_event)(void *context, const struct image_event *event);
+	void *context;
+};
+
+#endif

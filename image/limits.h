@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IMAGE_LIMITS_H
+#define IMAGE_LIMITS_H
+
+/*
+ * Every size and count that an image, an archive or a registry can choose has its limit here, by
+ * name.
+ */
+
+/* Documents. */
+#define LIMIT_IMAGE_JSON      (4 << 20)  /* a manifest, an index, an image's configuration */
+#define LIMIT_ARCHIVE_JSON    (16 << 20) /* all documents of one archive together */
+#define LIMIT_ARCHIVE_JSONS   4096       /* how many of them */
+#define LIMIT_ARCHIVE_MEMBERS 65536
+#define LIMIT_ARCHIVE_IMAGES  256
+#define LIMIT_INDEX_ENTRIES   1024
+#define LIMIT_INDEX_DEPTH     3
+#define LIMIT_LAYERS          127       /* overlay and docker have the same */
+#define LIMIT_STORE_JSON      (8 << 20) /* our own files */
+
+/* A layer. */
+#define LIMIT_LAYER_ENTRIES     2000000
+#define LIMIT_LAYER_TAR         (1LL << 40) /* uncompressed bytes, to the end of the padding */
+#define LIMIT_LAYER_FILE        (1LL << 40) /* one file, holes included */
+#define LIMIT_LAYER_DIRECTORIES (64 << 20)  /* bytes of memory for what is remembered of them */
+#define LIMIT_ENTRY_PATH        4096
+#define LIMIT_ENTRY_COMPONENT   255
+#define LIMIT_ENTRY_LINKS       40 /* symlinks on the way to an entry */
+#define LIMIT_ENTRY_XATTRS      64
+#define LIMIT_ENTRY_XATTR       65536
+#define LIMIT_ENTRY_ID          4294967294LL /* uid, gid */
+
+/* Decompressors: 32 MiB of window is what zstd -19 --long=25 needs. */
+#define LIMIT_ZSTD_WINDOW_LOG 25
+
+/* What extraction leaves free on the disk: the smaller of the two. */
+#define RESERVE_BYTES   (64LL << 20)
+#define RESERVE_PERCENT 2
+
+/* Layers are made to last together, but no more than this stays at the mercy of a power cut. */
+#define UNPUBLISHED_BYTES (256LL << 20)
+
+#define LAYERS_AT_ONCE    2
+
+/* Messages. */
+#define LIMIT_FETCH_PACKET  (64 << 10)
+#define LIMIT_EVENT         (64 << 10)
+#define LIMIT_SETTINGS_JSON (1 << 20)
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IMAGE_PULL_H
+#define IMAGE_PULL_H
+
+#include <stdbool.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "image/events.h"
+#include "image/store.h"
+
+/*
+ * Pulling: starts mooring-fetch (the network) and mooring-unpack (the disk), joins them, and shows
+ * what they report.
+ */
+struct image_pull {
+	const char *reference; /* as the user typed it */
+	const char *platform;  /* "linux/arm64"; NULL: this machine's */
+	const char *settings; /* JSON for mooring-fetch's descriptor 5 (docs/architecture.md); NULL:
+				 {} */
+};
+
+/* Fails with the kind that tells what to do: ERROR_NETWORK, ERROR_NOT_FOUND, ERROR_DENIED,
+ * ERROR_CORRUPT, ERROR_NO_SPACE. `watcher` may be NULL. *id is the image's. */
+must_check bool image_pull(const struct store *store, const struct image_pull *pull,
+			   const struct image_watcher *watcher, struct digest *id,
+			   struct error *err);
+
+#endif
