@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures for all integration tests; what they are made of is in world.py.
+
+    MOORING_BUILD=build-x /usr/bin/python3 -m pytest tests/integration -k load    (as root)
+
+`moor` is a fresh store: moor.docker("ps", "-a"), moor.mooring(…), moor.runc(…), each checking the
+exit code (code=0). When the test is over its containers are removed, and a mount or process that is
+left fails the test.
+"""
+
+import pytest
+
+import world
+
+
+@pytest.fixture
+def moor(tmp_path):
+    moor = world.Mooring(tmp_path)
+    yield moor
+    moor.remove_containers()
+    left = moor.leftovers()
+    assert not left, "left behind: " + "; ".join(left)
+
+
+@pytest.fixture(scope="session")
+def busybox_tar(tmp_path_factory):
+    """A docker-save archive of one busybox layer, named busybox:test."""
+    return world.Image().save(tmp_path_factory.mktemp("busybox") / "busybox.tar", "busybox:test")
+
+
+@pytest.fixture
+def busybox(moor, busybox_tar):
+    """A store that has the image; its name."""
+    moor.docker("load", "-i", busybox_tar)
+    return "busybox:test"
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory):
+    with world.docker_registry(str(tmp_path_factory.mktemp("registry"))) as registry:
+        yield registry
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A tmpfs of 16 MiB, for what happens when the disk is full."""
+    with world.mounted(str(tmp_path / "disk")) as directory:
+        yield directory

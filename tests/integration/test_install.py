@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is installed works from where it is, whatever the prefix."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+import world
+
+NAMES = ["docker", "docker-compose", "greengrass-cli"]
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory):
+    options = json.loads(subprocess.run(["meson", "introspect", "--buildoptions", world.BUILD],
+                                        check=True, capture_output=True, text=True).stdout)
+    prefix = next(option["value"] for option in options if option["name"] == "prefix")
+    destination = str(tmp_path_factory.mktemp("destination"))
+    subprocess.run(["meson", "install", "-C", world.BUILD, "--no-rebuild", "--quiet",
+                    "--destdir", destination], check=True, stdin=subprocess.DEVNULL)
+    return destination + prefix
+
+
+def test_places(prefix):
+    for name in ("bin/mooring", "bin/mooring-runc", "libexec/mooring/mooring-fetch",
+                 "libexec/mooring/mooring-unpack", "libexec/mooring/mooring-nucleus"):
+        path = os.path.join(prefix, name)
+        assert os.path.isfile(path) and os.access(path, os.X_OK), path
+    for name in NAMES:
+        link = os.path.join(prefix, "libexec/mooring/bin", name)
+        assert os.path.realpath(link) == os.path.realpath(os.path.join(prefix, "bin/mooring"))
+    assert os.path.isfile(os.path.join(prefix, "share/man/man1/mooring.1"))
+
+
+def test_helpers_are_found(prefix, moor, busybox_tar):
+    docker = os.path.join(prefix, "libexec/mooring/bin/docker")
+    assert "busybox:test" in moor.run(docker, "load", "-i", busybox_tar).stdout
+    assert moor.run(docker, "run", "--rm", "busybox:test", "echo", "hi").stdout == "hi\n"
+
+
+def test_no_name_of_the_build_tree(prefix):
+    for directory, _, names in os.walk(prefix):
+        for name in names:
+            path = os.path.join(directory, name)
+            if os.path.islink(path) or "/share/man/" in path:
+                continue
+            rpath = subprocess.run(["readelf", "-d", path], capture_output=True, text=True).stdout
+            assert "RUNPATH" not in rpath and "RPATH" not in rpath, path
