@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_RELAY_H
+#define RUNTIME_RELAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "runtime/jsonlog.h"
+
+/*
+ * One output stream of a container: from its pipe to the log and to the attached client.
+ *
+ * What has been read is logged at once; it is read no faster than the client takes it, so a slow
+ * client slows the container down and nothing grows. A client that closes its end is forgotten.
+ */
+
+#define RELAY_BUFFER 32768
+
+struct relay {
+	int from; /* -1: ended */
+	int to;   /* -1: nobody listens */
+	enum jsonlog_stream stream;
+	struct jsonlog *log;
+	char *buffer;         /* RELAY_BUFFER bytes */
+	size_t start, length; /* what the client has not taken yet */
+};
+
+/* Makes the pipe; the container's end is returned. Takes over `to`. */
+must_check bool relay_open(struct relay *relay, enum jsonlog_stream stream, struct jsonlog *log,
+			   int to, int *container_end, struct error *err);
+void relay_close(struct relay *relay);
+
+/* The container's end is readable, or the client takes more: moves what can be moved now. */
+void relay_move(struct relay *relay);
+/* The container is gone: takes what is still in the pipe, and waits for no one to write more. */
+void relay_finish(struct relay *relay);
+/* Nobody listens any more; what was not taken yet is dropped (the log has it). */
+void relay_forget_client(struct relay *relay);
+/* Nothing more will come, and the client has all of it. */
+bool relay_is_done(const struct relay *relay);
+/* The descriptor and events to poll for; -1 if there is nothing to wait for. */
+int relay_poll(const struct relay *relay, short *events);
+/* Gives memory back that holds nothing. */
+void relay_rest(struct relay *relay);
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_SIGNAME_H
+#define RUNTIME_SIGNAME_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+/* Reads a signal as people write it: "TERM", "SIGTERM", "sigterm", "RTMIN+3", "15". */
+must_check bool signame_parse(const char *text, int *signal, struct error *err);
+
+#endif

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/jsonout.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "runtime/container.h"
+#include "runtime/relay.h"
+#include "runtime/slim.h"
+
+/*
+ * How this works. One thread, one poll. It ends when the container's init has exited, was reaped
+ * and recorded, and all output has reached those who listen. Every signal is blocked, so none
+ * interrupts or kills: those that concern us arrive through a signalfd, and a closed pipe or a
+ * full disk is an error code and no SIGPIPE or SIGXFSZ.
+ *
+ * Stopping has three causes and one way: the client vanished, the machine shuts down, or somebody
+ * asks the monitor to end. The stop signal, then after the time allowed SIGKILL.
+ */
+
+#define MESSAGE_MAX       4096 /* bytes of one packet of the client */
+#define RECORD_MAX        4096 /* bytes of exit.json */
+#define REST_MILLISECONDS 2000 /* of silence, after which memory is given back */
+
+enum {
+	SLOT_SIGNALS,
+	SLOT_INIT,
+	SLOT_CLIENT,
+	SLOT_OUT,
+	SLOT_ERR,
+	SLOTS
+};
+
+struct supervisor {
+	const struct supervise_options *options;
+	struct container *container; /* NULL once it is gone */
+	int client;                  /* -1: never was, went, or was left behind */
+	int signals;
+	struct jsonlog log;
+	struct relay relays[JSONLOG_STREAMS];
+	struct timespec started;
+	int64_t kill_at;   /* on the monotonic clock, milliseconds; 0: not stopping */
+	bool is_impatient; /* told to end: do not wait for a slow client */
+	bool is_rested;
+	struct error trouble; /* of the clean-up; text "" if there was none */
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* The client. ----------------------------------------------------------------------------- */
+
+static void forget_client(struct supervisor *self)
+{
+	mem_cleanup_close(&self->client);
+	self->client = -1;
+	for (int i = 0; i < JSONLOG_STREAMS; i++)
+		relay_forget_client(&self->relays[i]);
+}
+
+/* A client that cannot be told is gone. */
+static void tell(struct supervisor *self, struct jsonout *out)
+{
+	jsonout_object_end(out);
+	if (self->client >= 0 &&
+	    send(self->client, out->buf->data, out->buf->length, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		forget_client(self);
+}
+
+static void tell_number(struct supervisor *self, const char *event, const char *key, int number)
+{
+	autobuf struct buf text;
+	struct jsonout out;
+
+	buf_init(&text, MESSAGE_MAX);
+	jsonout_init(&out, &text, false);
+	jsonout_object(&out, NULL);
+	jsonout_text(&out, "event", event);
+	jsonout_int(&out, key, number);
+	tell(self, &out);
+	jsonout_done(&out);
+}
+
+static void tell_failed(struct supervisor *self, enum container_fault fault,
+			const struct error *why)
+{
+	static const char *const kinds[] = {
+		[CONTAINER_FAULT_OTHER] = "other",
+		[CONTAINER_FAULT_NOT_EXECUTABLE] = "not-executable",
+		[CONTAINER_FAULT_NOT_FOUND] = "not-found",
+	};
+	autobuf struct buf text;
+	struct jsonout out;
+
+	buf_init(&text, MESSAGE_MAX);
+	jsonout_init(&out, &text, false);
+	jsonout_object(&out, NULL);
+	jsonout_text(&out, "event", "failed");
+	jsonout_text(&out, "kind", kinds[fault]);
+	jsonout_text(&out, "text", why->text);
+	tell(self, &out);
+	jsonout_done(&out);
+}
+
+/* Stopping. ------------------------------------------------------------------------------- */
+
+static void signal_init(struct supervisor *self, int signal)
+{
+	struct error ignored; /* it cannot be signalled: it is gone, or poll will say so */
+
+	if (self->container && !container_signal(self->container, signal, &ignored))
+		return;
+}
+
+static void begin_stop(struct supervisor *self)
+{
+	if (self->kill_at || !self->container)
+		return;
+	self->kill_at = now_ms() + (int64_t)self->options->stop_seconds * 1000;
+	signal_init(self, self->options->stop_seconds ? self->options->stop_signal : SIGKILL);
+}
+
+/* How long poll may sleep; kills when the time is up. */
+static int patience(struct supervisor *self)
+{
+	int64_t left;
+
+	if (!self->kill_at || !self->container)
+		return self->is_rested ? -1 : REST_MILLISECONDS;
+	left = self->kill_at - now_ms();
+	if (left > 0)
+		return left < REST_MILLISECONDS ? (int)left : REST_MILLISECONDS;
+	signal_init(self, SIGKILL); /* again and again, until it is gone */
+	return REST_MILLISECONDS;
+}
+
+/* Events. --------------------------------------------------------------------------------- */
+
+static void obey(struct supervisor *self, const char *text, size_t length)
+{
+	autoarena struct arena arena = { 0 };
+	const struct json *message;
+	struct error ignored; /* nonsense from the client is dropped: it alone can be at fault */
+	int64_t signal;
+	bool is_detaching;
+
+	if (!json_parse(&arena, "client", text, length, &message, &ignored) ||
+	    !json_int_or(message, "signal", 0, &signal, &ignored) ||
+	    !json_bool_or(message, "detach", false, &is_detaching, &ignored))
+		return;
+	if (signal > 0 && signal <= SIGRTMAX)
+		signal_init(self, (int)signal);
+	if (is_detaching)
+		forget_client(self);
+}
+
+static void on_client(struct supervisor *self)
+{
+	char text[MESSAGE_MAX];
+	ssize_t length = recv(self->client, text, sizeof(text), MSG_DONTWAIT);
+
+	if (length > 0) {
+		obey(self, text, (size_t)length);
+	} else if (length == 0 || (errno != EAGAIN && errno != EINTR)) {
+		forget_client(self); /* it was killed: nobody wants the container any more */
+		begin_stop(self);
+	}
+}
+
+static void on_signal(struct supervisor *self)
+{
+	struct signalfd_siginfo info;
+
+	while (read(self->signals, &info, sizeof(info)) == sizeof(info)) {
+		self->is_impatient = !self->container;
+		begin_stop(self);
+	}
+}
+
+/* The end. -------------------------------------------------------------------------------- */
+
+static void add_time(struct jsonout *out, const char *key, struct timespec time)
+{
+	char text[JSONLOG_TIME_SIZE];
+
+	jsonlog_time(text, time);
+	jsonout_text(out, key, text);
+}
+
+static void record(struct supervisor *self, int status, bool is_oom_killed)
+{
+	autobuf struct buf text;
+	struct jsonout out;
+	struct timespec now;
+	struct error err;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	buf_init(&text, RECORD_MAX);
+	jsonout_init(&out, &text, false);
+	jsonout_object(&out, NULL);
+	jsonout_int(&out, "code", proc_exit_code(status));
+	jsonout_int(&out, "signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	jsonout_bool(&out, "oom_killed", is_oom_killed);
+	add_time(&out, "started_at", self->started);
+	add_time(&out, "finished_at", now);
+	if (self->log.dropped)
+		jsonout_int(&out, "log_dropped", (int64_t)self->log.dropped);
+	if (self->trouble.text[0])
+		jsonout_text(&out, "trouble", self->trouble.text);
+	jsonout_object_end(&out);
+	jsonout_done(&out);
+	buf_add_char(&text, '\n');
+	/* Nobody is left to hear of a failure. With a client there is no hurry to the disk: it
+	 * reads the record at once, and most often removes it. */
+	if (!file_replace(AT_FDCWD, self->options->exit_file, text.data, text.length, 0644,
+			  self->client < 0 ? FILE_DURABLE : FILE_VOLATILE, &err))
+		self->trouble = err;
+}
+
+/* Init has exited. Returns the exit code for the client. */
+static int on_exit_of_init(struct supervisor *self)
+{
+	struct container *container = self->container;
+	bool is_oom_killed;
+	int status = 0;
+
+	if (!container_wait(container, &status, &self->trouble))
+		status = 255 << 8;
+	is_oom_killed = container_is_oom_killed(container);
+	self->container = NULL;
+	if (!container_release(container, &self->trouble) && self->trouble.text[0] == '\0')
+		self->trouble.text[0] = '?';
+	for (int i = 0; i < JSONLOG_STREAMS; i++)
+		relay_finish(&self->relays[i]);
+	record(self, status, is_oom_killed);
+	return proc_exit_code(status);
+}
+
+/* The loop. ------------------------------------------------------------------------------- */
+
+static bool is_over(const struct supervisor *self)
+{
+	return !self->container && (self->is_impatient || (relay_is_done(&self->relays[0]) &&
+							   relay_is_done(&self->relays[1])));
+}
+
+static void rest(struct supervisor *self)
+{
+	jsonlog_rest(&self->log);
+	for (int i = 0; i < JSONLOG_STREAMS; i++)
+		relay_rest(&self->relays[i]);
+	self->is_rested = true;
+	slim_process();
+}
+
+/* Waits and handles; returns the exit code. */
+static int loop(struct supervisor *self)
+{
+	struct pollfd slots[SLOTS];
+	int code = 0;
+
+	while (!is_over(self)) {
+		slots[SLOT_SIGNALS] = (struct pollfd){ self->signals, POLLIN, 0 };
+		slots[SLOT_INIT] =
+			(struct pollfd){ self->container ? container_pidfd(self->container) : -1,
+					 POLLIN, 0 };
+		slots[SLOT_CLIENT] = (struct pollfd){ self->client, POLLIN, 0 };
+		for (int i = 0; i < JSONLOG_STREAMS; i++)
+			slots[SLOT_OUT + i].fd =
+				relay_poll(&self->relays[i], &slots[SLOT_OUT + i].events);
+
+		int ready = poll(slots, SLOTS, patience(self));
+
+		if (ready < 0)
+			continue; /* EINTR: every signal is blocked, but a debugger may stop us */
+		if (ready == 0 && !self->is_rested)
+			rest(self);
+		if (ready > 0)
+			self->is_rested = false;
+		for (int i = 0; i < JSONLOG_STREAMS; i++) {
+			if (slots[SLOT_OUT + i].revents && self->container)
+				relay_move(&self->relays[i]);
+			else if (slots[SLOT_OUT + i].revents)
+				relay_finish(&self->relays[i]);
+		}
+		if (slots[SLOT_CLIENT].revents)
+			on_client(self);
+		if (slots[SLOT_SIGNALS].revents)
+			on_signal(self);
+		if (slots[SLOT_INIT].revents)
+			code = on_exit_of_init(self);
+	}
+	return code;
+}
+
+/* The beginning. -------------------------------------------------------------------------- */
+
+static bool open_signals(int *fd, struct error *err)
+{
+	sigset_t all, wanted;
+
+	sigfillset(&all);
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGTERM);
+	sigaddset(&wanted, SIGINT);
+	sigaddset(&wanted, SIGQUIT);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	*fd = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+	return *fd >= 0 || error_sys(err, "signalfd");
+}
+
+static bool open_relays(struct supervisor *self, int ends[JSONLOG_STREAMS], struct error *err)
+{
+	const int clients[JSONLOG_STREAMS] = { self->options->out, self->options->err };
+
+	for (int i = 0; i < JSONLOG_STREAMS; i++)
+		if (!relay_open(&self->relays[i], (enum jsonlog_stream)i, &self->log, clients[i],
+				&ends[i], err))
+			return false;
+	return true;
+}
+
+static bool launch(struct supervisor *self, int in, const int ends[JSONLOG_STREAMS],
+		   enum container_fault *fault, struct error *err)
+{
+	const struct supervise_options *options = self->options;
+	struct container_options wanted;
+
+	container_options_init(&wanted);
+	wanted.state_root = options->state_root;
+	wanted.id = options->id;
+	wanted.bundle = options->bundle;
+	wanted.stdio[0] = in;
+	wanted.stdio[1] = ends[JSONLOG_STDOUT];
+	wanted.stdio[2] = ends[JSONLOG_STDERR];
+	return container_launch(&wanted, &self->container, fault, err);
+}
+
+static bool begin(struct supervisor *self, enum container_fault *fault, struct error *err)
+{
+	const struct supervise_options *options = self->options;
+	autoclose int in = options->in;
+	autoclose int out = -1;
+	autoclose int errors = -1;
+	int ends[JSONLOG_STREAMS] = { -1, -1 };
+
+	if (!open_signals(&self->signals, err))
+		return false;
+	if (options->log_file && !jsonlog_open(&self->log, options->log_file, options->log_max_size,
+					       options->log_max_files, err))
+		return false;
+
+	bool is_open = open_relays(self, ends, err);
+
+	out = ends[JSONLOG_STDOUT];
+	errors = ends[JSONLOG_STDERR];
+	if (!is_open || !launch(self, in, ends, fault, err))
+		return false;
+	clock_gettime(CLOCK_REALTIME, &self->started);
+	tell_number(self, "started", "pid", (int)container_pid(self->container));
+	return true;
+}
+
+bool supervise(const struct supervise_options *options)
+{
+	struct supervisor self = { .options = options, .client = options->client, .signals = -1 };
+	enum container_fault fault = CONTAINER_FAULT_OTHER;
+	bool is_known = true;
+	struct error err;
+
+	jsonlog_init(&self.log);
+	for (int i = 0; i < JSONLOG_STREAMS; i++)
+		self.relays[i] = (struct relay){ .from = -1, .to = -1 };
+	if (begin(&self, &fault, &err)) {
+		bool was_attached = self.client >= 0;
+		int code = loop(&self);
+
+		tell_number(&self, "exited", "code", code);
+		is_known = was_attached && self.client >= 0;
+	} else {
+		tell_failed(&self, fault, &err);
+	}
+	for (int i = 0; i < JSONLOG_STREAMS; i++)
+		relay_close(&self.relays[i]);
+	jsonlog_close(&self.log);
+	mem_cleanup_close(&self.signals);
+	mem_cleanup_close(&self.client);
+	return is_known;
+}

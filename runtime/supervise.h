@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_SUPERVISE_H
+#define RUNTIME_SUPERVISE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/*
+ * The monitor's life from the launch of its container to the exit record. The messages to the
+ * client are those of docs/architecture.md.
+ */
+
+struct supervise_options {
+	const char *state_root, *id;
+	const char *bundle, *exit_file, *log_file; /* absolute; log_file NULL: no log */
+	int64_t log_max_size;                      /* 0: never rotated */
+	int log_max_files;
+	int client, in, out, err; /* descriptors, -1: none; taken over */
+	int stop_signal;
+	int stop_seconds; /* from the stop signal to SIGKILL */
+};
+
+/* Returns when the container is gone and recorded, or was never started. True: somebody was
+ * attached to the end and knows; false: the exit command is due. */
+bool supervise(const struct supervise_options *options);
+
+#endif
