@@ -165,13 +165,11 @@ bool control_send_failure(int socket, int64_t id, const struct error *problem)
 	return send_packet(socket, &out);
 }
 
-bool control_send_report(int socket, int64_t id, const struct transfer_report *report)
+static bool send_success(int socket, int64_t id, const struct transfer_report *report)
 {
 	autobuf struct buf packet;
 	struct jsonout out;
 
-	if (report->has_failed)
-		return control_send_failure(socket, id, &report->error);
 	buf_init(&packet, LIMIT_PACKET);
 	jsonout_init(&out, &packet, false);
 	jsonout_object(&out, NULL);
@@ -181,6 +179,12 @@ bool control_send_report(int socket, int64_t id, const struct transfer_report *r
 	jsonout_text(&out, "digest", report->digest);
 	jsonout_int(&out, "size", report->received);
 	return send_packet(socket, &out);
+}
+
+bool control_send_report(int socket, int64_t id, const struct transfer_report *report)
+{
+	return report->has_failed ? control_send_failure(socket, id, &report->error)
+				  : send_success(socket, id, report);
 }
 
 void control_send_progress(int socket, int64_t id, const struct transfer_report *report,

@@ -112,8 +112,11 @@ bool fetch_settings_parse(struct arena *arena, const char *text, size_t length,
 	const struct json *root;
 
 	*settings = (struct fetch_settings){ 0 };
-	return json_parse(arena, "settings", text, length, &root, err) &&
-	       read_logins(arena, root, settings, err) &&
+	if (!json_parse(arena, "settings", text, length, &root, err))
+		return false;
+	if (root->type != JSON_OBJECT)
+		return json_expected(root, "an object", err);
+	return read_logins(arena, root, settings, err) &&
 	       json_text_array(arena, root, "insecure", &settings->insecure,
 			       &settings->insecure_count, err) &&
 	       read_s3(root, settings, err) && read_aws(root, settings, err) &&

@@ -1,0 +1,751 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mooring-fetch over its contract: a real docker-registry, and servers that misbehave."""
+
+import base64
+import crypt
+import gzip
+import json
+import os
+import random
+import subprocess
+import threading
+import time
+
+import pytest
+
+import world
+from fetch_peer import Fetch, Server, make_certificate
+
+BLOB = random.Random(1).randbytes(300_000)
+DIGEST = world.sha256(BLOB)
+PATTERN = [b"\0" * 0x10000] * 16  # a MiB
+MANIFEST = json.dumps({"schemaVersion": 2, "config": {}, "layers": []}).encode()
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
+
+def blob(server_or_host, size=len(BLOB), digest=DIGEST, offset=0, name="team/x"):
+    host = getattr(server_or_host, "host", server_or_host)
+    return {"op": "blob", "reference": f"{host}/{name}", "digest": digest, "size": size,
+            "offset": offset}
+
+
+def manifest(server_or_host, name="team/x:1", accept="index"):
+    host = getattr(server_or_host, "host", server_or_host)
+    return {"op": "manifest", "reference": f"{host}/{name}", "accept": accept}
+
+
+def failure(reply):
+    assert reply["ok"] is False, reply
+    return reply["kind"], reply["text"]
+
+
+def pingable(answer):
+    """A registry that asks for nothing; `answer` deals with what comes after the ping."""
+    def both(call):
+        if call.path == "/v2/":
+            call.reply(200, b"{}")
+        else:
+            answer(call)
+    return both
+
+
+def one_request(answer, request, **settings):
+    """Serves one request by `answer`; returns reply, body and the calls after the ping."""
+    with Server(pingable(answer)) as server, Fetch(**settings) as fetch:
+        reply, body = fetch.get(**request(server))
+    return reply, body, server.calls[1:]
+
+
+# --- a real registry ---
+
+@pytest.fixture(scope="module")
+def pushed(tmp_path_factory):
+    """A running docker-registry with one image of two gzip layers, its directory and its manifest."""
+    directory = tmp_path_factory.mktemp("registry")
+    image = world.Image([world.tar_bytes([("etc/motd", b"hello\n")]), world.tar_bytes([("big", BLOB)])])
+    with world.docker_registry(str(directory)) as registry:
+        digest = registry.push(image, "team/x", "1", gzip.compress,
+                               "application/vnd.oci.image.layer.v1.tar+gzip")
+        yield registry, directory, digest
+
+
+def test_image_from_docker_registry(pushed):
+    registry, _, digest = pushed
+    with Fetch() as fetch:
+        reply, body = fetch.get(**manifest(registry.address))
+        assert reply == {"id": 1, "ok": True, "media_type": OCI_MANIFEST, "digest": digest,
+                         "size": len(body)}
+        assert world.sha256(body) == digest
+        document = json.loads(body)
+        for part in [document["config"], *document["layers"]]:
+            reply, body = fetch.get(**blob(registry.address, part["size"], part["digest"]))
+            assert (reply["ok"], reply["size"]) == (True, part["size"])
+            assert world.sha256(body) == part["digest"]
+
+
+def test_manifest_by_digest_and_blob_from_an_offset(pushed):
+    registry, _, digest = pushed
+    with Fetch() as fetch:
+        reply, body = fetch.get(**manifest(registry.address, f"team/x@{digest}", "manifest"))
+        assert reply["ok"] and world.sha256(body) == digest
+        part = json.loads(body)["layers"][1]
+        _, whole = fetch.get(**blob(registry.address, part["size"], part["digest"]))
+        reply, rest = fetch.get(**blob(registry.address, part["size"], part["digest"], offset=1000))
+        assert rest == whole[1000:] and reply["size"] == part["size"] - 1000
+
+
+def test_docker_schema_pushed_by_skopeo(pushed, tmp_path):
+    registry, _, _ = pushed
+    archive = world.Image([world.tar_bytes([("f", b"x")])]).save(tmp_path / "x.tar", "x:1")
+    subprocess.run(["skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false", "--format", "v2s2",
+                    f"docker-archive:{archive}", f"docker://{registry.address}/skopeo/x:2"],
+                   check=True, capture_output=True, timeout=60)
+    with Fetch() as fetch:
+        reply, body = fetch.get(**manifest(registry.address, "skopeo/x:2"))
+        assert reply["media_type"] == "application/vnd.docker.distribution.manifest.v2+json"
+        part = json.loads(body)["config"]
+        reply, body = fetch.get(**blob(registry.address, part["size"], part["digest"], name="skopeo/x"))
+        assert world.sha256(body) == part["digest"]
+
+
+@pytest.mark.parametrize("name", ["team/x:nope", "nobody/nothing:1", "team/x@sha256:" + "0" * 64])
+def test_manifest_that_is_not_there(pushed, name):
+    registry, _, _ = pushed
+    with Fetch() as fetch:
+        kind, text = failure(fetch.get(**manifest(registry.address, name))[0])
+    assert kind == "not-found"
+    assert text == f"manifest for {registry.address}/{name} not found: manifest unknown: manifest unknown"
+
+
+def test_blob_that_is_not_there(pushed):
+    registry, _, _ = pushed
+    digest = "sha256:" + "0" * 64
+    with Fetch() as fetch:
+        kind, text = failure(fetch.get(**blob(registry.address, 5, digest))[0])
+    assert kind == "not-found" and digest in text and "blob unknown" in text
+
+
+def test_basic_credentials(pushed):
+    _, directory, digest = pushed
+    salt = crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=1 << 4)
+    (directory / "htpasswd").write_text(f"user:{crypt.crypt('pass:word', salt)}\n")
+    auth = f"auth: {{htpasswd: {{realm: test, path: {directory}/htpasswd}}}}\n"
+    denied = "repository does not exist or may require 'docker login'"
+    with world.docker_registry(str(directory), auth) as registry:
+        request = manifest(registry.address)
+        with Fetch(auths={registry.address: {"username": "user", "password": "pass:word"}}) as fetch:
+            reply, body = fetch.get(**request)
+            assert reply["ok"] and world.sha256(body) == digest
+        with Fetch(auths={f"http://{registry.address}/v2/": {"username": "user",
+                                                            "password": "wrong"}}) as fetch:
+            kind, text = failure(fetch.get(**request)[0])
+            assert kind == "denied" and denied in text
+        with Fetch() as fetch:
+            kind, text = failure(fetch.get(**request)[0])
+            assert kind == "denied"
+            assert text == (f"pull access denied for {registry.address}/team/x, {denied}: "
+                            "no basic auth credentials")
+
+
+# --- tokens ---
+
+class TokenRegistry:
+    """A registry with a token server behind one address. Tokens are good for `uses` requests."""
+
+    def __init__(self, uses=1000, challenge=None, reply=None, scope="repository:team/x:pull"):
+        self.uses, self.scope = uses, scope
+        self.challenge = challenge or 'Bearer realm="http://{host}/token",service="test"'
+        self.reply = reply or (lambda token: {"token": token, "expires_in": 300})
+        self.given = 0
+        self.left = {}
+
+    def __call__(self, call):
+        host = call.headers["Host"]
+        if call.path.startswith("/token"):
+            self.given += 1
+            token = f"token{self.given}"
+            self.left[token] = self.uses
+            reply = self.reply(token)
+            if isinstance(reply, int):
+                call.reply(reply, b'{"errors":[{"code":"UNAUTHORIZED","message":"no such user"}]}')
+            else:
+                call.reply(200, reply if isinstance(reply, bytes) else json.dumps(reply).encode())
+            return
+        token = (call.header("Authorization") or "").replace("Bearer ", "")
+        fields = [line.format(host=host) for line in
+                  (self.challenge if isinstance(self.challenge, list) else [self.challenge])]
+        if call.path == "/v2/":
+            call.reply(401, b"{}", WWW_Authenticate=fields)
+        elif self.left.get(token, 0) <= 0:
+            call.reply(401, b'{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}',
+                       WWW_Authenticate=fields[0] + f',scope="{self.scope}",error="invalid_token"')
+        else:
+            self.left[token] -= 1
+            call.reply(200, MANIFEST, Content_Type=OCI_MANIFEST + "; charset=utf-8")
+
+
+def with_token(registry, **settings):
+    with Server(registry) as server, \
+            Fetch(**{name: value(server) for name, value in settings.items()}) as fetch:
+        reply, body = fetch.get(**manifest(server))
+    return reply, body, server
+
+
+def test_anonymous_token():
+    reply, body, server = with_token(TokenRegistry())
+    assert (reply["ok"], reply["media_type"], body) == (True, OCI_MANIFEST, MANIFEST)
+    assert server.paths() == ["/v2/", "/token?service=test&scope=repository%3Ateam%2Fx%3Apull",
+                              "/v2/team/x/manifests/1"]
+    assert [call.header("Authorization") for call in server.calls] == [None, None, "Bearer token1"]
+
+
+def test_token_with_password():
+    reply, _, server = with_token(
+        TokenRegistry(), auths=lambda server: {server.host: {"username": "me", "password": "pä:ss"}})
+    basic = "Basic " + base64.b64encode("me:pä:ss".encode()).decode()
+    assert reply["ok"]
+    assert [call.header("Authorization") for call in server.calls] == [None, basic, "Bearer token1"]
+    assert server.paths()[1].endswith("&account=me")
+
+
+def test_identity_token_is_posted():
+    reply, _, server = with_token(
+        TokenRegistry(), auths=lambda server: {server.host: {"identitytoken": "long/lived+"}})
+    assert reply["ok"]
+    form = ("grant_type=refresh_token&client_id=mooring&service=test"
+            "&scope=repository%3Ateam%2Fx%3Apull&refresh_token=long%2Flived%2B")
+    assert (server.calls[1].command, server.calls[1].path, server.calls[1].body) == ("POST", "/token", form)
+    assert server.calls[1].header("Authorization") is None
+
+
+@pytest.mark.parametrize("challenge", [
+    ['Negotiate', 'bearer REALM="http://{host}/token" , Service=test'],
+    'Basic realm="a, b=c", Bearer realm="http://{host}/token",service="te\\st"',
+    ['Basic realm="x"', 'Newer a="b", c=d, Bearer realm="http://{host}/token", service="test"'],
+    ['Bearer realm="unfinished', 'Bearer realm="http://{host}/token",service=test,scope="aws"'],
+    'Bearer realm="http://{host}/token",service="test",scope="repository:user/image:pull"',
+])
+def test_challenges_of_all_shapes(challenge):
+    reply, _, server = with_token(TokenRegistry(challenge=challenge))
+    assert reply["ok"], reply
+    scope = "aws" if "aws" in str(challenge) else "repository%3Ateam%2Fx%3Apull"
+    assert server.paths()[1] == f"/token?service=test&scope={scope}"
+
+
+@pytest.mark.parametrize("made", [
+    lambda token: {"access_token": token}, lambda token: {"token": token, "expires_in": 1},
+    lambda token: {"token": token, "issued_at": "1970-01-01T00:00:00Z", "extra": [1]}])
+def test_token_replies(made):
+    assert with_token(TokenRegistry(reply=made))[0]["ok"]
+
+
+@pytest.mark.parametrize("made, kind, part", [
+    (lambda token: {}, "corrupt", "token"),
+    (lambda token: {"token": "a\r\nX-Evil: 1"}, "corrupt", "no token has"),
+    (lambda token: b"<html>", "input", "token reply"),
+    (lambda token: b'{"token":"' + b"x" * (2 << 20), "input", "token reply"),
+    (lambda token: 401, "denied", "unauthorized: no such user"),
+])
+def test_token_replies_that_are_wrong(made, kind, part):
+    reply, _, server = with_token(TokenRegistry(reply=made))
+    assert failure(reply)[0] == kind and part in reply["text"], reply
+    assert len(server.calls) == 2
+
+
+def test_token_that_ends_is_replaced_once():
+    """The registry takes no token at all: one new token is worth a try, a second is not."""
+    reply, _, server = with_token(TokenRegistry(uses=0))
+    kind, text = failure(reply)
+    assert kind == "denied" and text.endswith("unauthorized: authentication required")
+    assert [path.split("?")[0] for path in server.paths()] == [
+        "/v2/", "/token", "/v2/team/x/manifests/1", "/token", "/v2/team/x/manifests/1"]
+
+
+def test_expired_token_in_the_middle_of_a_blob():
+    tokens = TokenRegistry(uses=1)
+
+    def answer(call):
+        if "/blobs/" not in call.path:
+            return tokens(call)
+        token = (call.header("Authorization") or "").replace("Bearer ", "")
+        if tokens.left.get(token, 0) <= 0:
+            return tokens(call)
+        tokens.left[token] -= 1
+        start = int((call.header("Range") or "bytes=0-")[6:-1])
+        if start == 0:
+            call.reply(200, BLOB[:1000], length=len(BLOB))
+            return call.hang_up()
+        return call.reply(206, BLOB[start:],
+                          Content_Range=f"bytes {start}-{len(BLOB) - 1}/{len(BLOB)}")
+
+    with Server(answer) as server, Fetch() as fetch:
+        reply, body = fetch.get(**blob(server))
+    assert reply["ok"] and body == BLOB and tokens.given == 2
+
+
+def test_password_does_not_follow_a_realm_to_private_addresses():
+    """A registry with a public name must not make us talk to the router."""
+    with Server(lambda call: call.reply(200, b'{"token":"x"}'), address="127.0.0.2") as victim:
+        challenge = f'Bearer realm="http://{victim.host}/token",service="test"'
+        reply, _, _ = with_token(TokenRegistry(challenge=challenge),
+                                 auths=lambda server: {server.host: {"username": "u", "password": "p"}})
+    kind, text = failure(reply)
+    assert kind == "denied" and "private address" in text and not victim.calls
+
+
+# --- redirects ---
+
+def test_authorization_stays_at_home():
+    with Server(lambda call: call.reply(200, BLOB), address="127.0.0.2") as other:
+        def answer(call):
+            if call.path.startswith("/v2/team/x/blobs/"):
+                call.reply(307, Location="/moved?sig=1")
+            elif call.path.startswith("/moved"):
+                call.reply(302, Location=f"http://{other.host}/elsewhere?X-Signature=2")
+            else:
+                call.reply(401 if call.path == "/v2/" else 404, WWW_Authenticate='Basic realm="x"')
+        with Server(answer) as server:
+            with Fetch(auths={server.host: {"username": "u", "password": "p"}}) as fetch:
+                reply, body = fetch.get(**blob(server))
+    assert reply["ok"] and body == BLOB
+    assert [bool(call.header("Authorization")) for call in server.calls] == [False, True, True]
+    assert other.paths() == ["/elsewhere?X-Signature=2"]
+    assert other.calls[0].header("Authorization") is None
+
+
+@pytest.mark.parametrize("count, is_ok", [(10, True), (11, False)])
+def test_chain_of_redirects(count, is_ok):
+    def answer(call):
+        step = int(call.path.rpartition("=")[2]) if "=" in call.path else 0
+        if step < count:
+            call.reply(301, Location=f"?step={step + 1}")
+        else:
+            call.reply(200, BLOB)
+    reply, body, calls = one_request(answer, blob)
+    assert reply["ok"] is is_ok and len(calls) == 11
+    assert body == (BLOB if is_ok else b"")
+
+
+@pytest.mark.parametrize("location", [
+    "file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1:1/x", "http://u:p@127.0.0.1/x",
+    "", "http://", "http://127.0.0.1/" + "x" * 20000, "dict://127.0.0.1:1/d"])
+def test_redirects_that_are_refused(location):
+    reply, body, calls = one_request(lambda call: call.reply(302, Location=location), blob)
+    assert not reply["ok"] and body == b"" and len(calls) <= 11, reply
+
+
+# --- broken connections ---
+
+def ranged(call, cuts, lie=0, total=len(BLOB), hang_up=True):
+    """Serves BLOB, cutting each reply after the next number in `cuts`."""
+    start = int((call.header("Range") or "bytes=0-")[6:-1])
+    rest = BLOB[start:]
+    sent = rest[:cuts.pop(0)] if cuts else rest
+    if start:
+        call.reply(206, sent, length=len(rest),
+                   Content_Range=f"bytes {start + lie}-{len(BLOB) - 1 + lie}/{total + lie}")
+    else:
+        call.reply(200, sent, length=len(rest))
+    if len(sent) < len(rest) and hang_up:
+        call.hang_up()
+
+
+def test_cut_bodies_are_resumed():
+    cuts = [1000, 1, 0, 100_000, 50_000, 1, 1, 1]
+    reply, body, calls = one_request(lambda call: ranged(call, cuts), blob)
+    assert reply["ok"] and body == BLOB and reply["size"] == len(BLOB)
+    starts = [int((call.header("Range") or "bytes=0-")[6:-1]) for call in calls]
+    assert starts == [0, 1000, 1001, 1001, 101_001, 151_001, 151_002, 151_003, 151_004]
+
+
+def test_cut_behind_the_last_byte_asks_no_more():
+    def answer(call):
+        call.reply(200, BLOB[:len(BLOB)], length=len(BLOB))
+        call.hang_up()
+    reply, body, calls = one_request(answer, blob)
+    assert reply["ok"] and body == BLOB and len(calls) == 1
+
+
+def test_server_that_ignores_ranges():
+    cuts = [5000, 70_000]
+
+    def answer(call):
+        sent = BLOB[:cuts.pop(0)] if cuts else BLOB
+        call.reply(200, sent, length=len(BLOB))
+        call.hang_up()
+    reply, body, calls = one_request(answer, blob)
+    assert reply["ok"] and body == BLOB and len(calls) == 3
+
+
+@pytest.mark.parametrize("answer, part", [
+    (lambda call: ranged(call, CUT[:], lie=7), "another range"),
+    (lambda call: ranged(call, CUT[:], total=len(BLOB) + 1), "Content-Range"),
+    (lambda call: call.reply(206, BLOB[1000:]) if call.header("Range") else ranged(call, [1000]),
+     "Content-Range"),
+    (lambda call: call.reply(416, b"short", length=len(BLOB)) if call.header("Range")
+     else ranged(call, [1000]), "416"),
+    (lambda call: call.reply(206, BLOB[1000:], Content_Range=f"bytes 1000-{len(BLOB)}/{len(BLOB) + 1}")
+     if call.header("Range") else ranged(call, [1000]), "were expected"),
+])
+def test_resume_never_appends_wrong_bytes(answer, part):
+    reply, body, _ = one_request(answer, blob)
+    kind, text = failure(reply)
+    assert kind == "corrupt" and part in text and body == BLOB[:1000]
+
+
+CUT = [1000]
+
+
+def test_server_that_always_cuts_without_progress():
+    reply, body, calls = one_request(lambda call: ranged(call, [0]), blob)
+    kind, text = failure(reply)
+    assert kind == "network" and "net/http" in text and "unexpected EOF" in text
+    assert len(calls) == 5 and body == b""
+
+
+def test_stalled_body_is_given_up_and_resumed():
+    done = []
+
+    def answer(call):
+        if not done:
+            done.append(1)
+            ranged(call, [1000], hang_up=False)
+            call.rfile.read(1)  # until the client has had enough
+            return
+        ranged(call, [])
+    reply, body, _ = one_request(answer, blob, patience={"stall_seconds": 1})
+    assert reply["ok"] and body == BLOB
+
+
+# --- refusals that pass ---
+
+def test_503_then_fine():
+    left = [503, 500, 502, 504]
+    reply, body, calls = one_request(
+        lambda call: call.reply(left.pop()) if left else call.reply(200, BLOB), blob)
+    assert reply["ok"] and body == BLOB and len(calls) == 5
+
+
+def test_503_for_ever():
+    reply, _, calls = one_request(lambda call: call.reply(503, b"<html>sorry"), manifest)
+    kind, text = failure(reply)
+    assert kind == "network" and len(calls) == 5
+    assert "net/http" in text and "received unexpected HTTP status: 503 Service Unavailable" in text
+
+
+def test_retry_after_is_honoured_and_said():
+    left = [1]
+
+    def answer(call):
+        if left:
+            left.pop()
+            call.reply(429, b'{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}',
+                       Retry_After="1")
+        else:
+            call.reply(200, BLOB)
+    began = time.monotonic()
+    with Server(pingable(answer)) as server, Fetch() as fetch:
+        assert fetch.get(**blob(server))[0]["ok"]
+        waiting = [message for message in fetch.messages if "waiting" in message]
+    assert time.monotonic() - began >= 1
+    assert waiting and "toomanyrequests: slow down" in waiting[0]["waiting"]
+
+
+def test_absurd_retry_after_is_capped():
+    with Server(pingable(lambda call: call.reply(503, Retry_After="1000000000"))) as server:
+        with Fetch() as fetch:
+            _, read_end = fetch.start(**blob(server))
+            os.close(read_end)
+            message = fetch.receive()
+    assert 890_000 < message["wait_ms"] <= 900_000, message
+
+
+@pytest.mark.parametrize("status", [400, 405, 418, 501, 204])
+def test_other_statuses_are_final(status):
+    reply, _, calls = one_request(lambda call: call.reply(status), blob)
+    assert failure(reply)[0] == "corrupt" and str(status) in reply["text"] and len(calls) == 1
+
+
+def test_registry_down():
+    port = world.free_port()
+    with Fetch() as fetch:
+        kind, text = failure(fetch.get(**manifest(f"127.0.0.1:{port}"))[0])
+    assert kind == "network"
+    assert text == (f'Get "http://127.0.0.1:{port}/v2/": dial tcp 127.0.0.1:{port}: '
+                    "connect: connection refused")
+
+
+def test_name_that_does_not_exist():
+    with Fetch(patience={"attempts": 1}) as fetch:
+        kind, text = failure(fetch.get(**manifest("registry.invalid"))[0])
+    assert kind == "network"
+    assert 'Get "https://registry.invalid/v2/": dial tcp: lookup registry.invalid' in text
+
+
+# --- sizes ---
+
+@pytest.mark.parametrize("answer, part", [
+    (lambda call: call.reply(200, BLOB[:-1]), "offers 299999 bytes where 300000 were expected"),
+    (lambda call: call.reply(200, BLOB + b"x"), "offers 300001 bytes"),
+    (lambda call: call.chunks([BLOB, b"x"]), "more bytes arrive than were promised"),
+    (lambda call: call.chunks([BLOB[:-1]]), "ends after 299999 of 300000 bytes"),
+    (lambda call: call.chunks(PATTERN * 1000), "more bytes arrive"),
+    (lambda call: call.reply(200, BLOB, Content_Encoding="gzip"), "Content-Encoding"),
+])
+def test_blob_of_the_wrong_size(answer, part):
+    reply, body, calls = one_request(answer, blob)
+    kind, text = failure(reply)
+    assert kind == "corrupt" and part in text and DIGEST in text
+    assert len(body) <= len(BLOB) and len(calls) == 1
+
+
+def peak_kib(fetch):
+    return int(fetch.status()["VmHWM"].split()[0])
+
+
+@pytest.mark.parametrize("answer", [
+    lambda call: call.reply(200, b"{", length=100 << 20),
+    lambda call: call.chunks(PATTERN * 100),
+])
+def test_manifest_of_100_mb(answer):
+    with Server(pingable(answer)) as server, Fetch() as fetch:
+        reply, body = fetch.get(**manifest(server))
+        peak = peak_kib(fetch)
+    kind, text = failure(reply)
+    assert kind == "corrupt" and "4194304" in text and body == b""
+    assert peak < 40_000
+
+
+def test_headers_without_end():
+    def answer(call):
+        call.send_response(200)
+        for i in range(2000):
+            call.send_header(f"X-{i}", "x" * 100)
+        call.end_headers()
+    reply, _, calls = one_request(answer, blob)
+    assert failure(reply)[0] == "corrupt" and "headers" in reply["text"] and len(calls) == 1
+
+
+def test_error_page_without_end():
+    reply, _, calls = one_request(
+        lambda call: call.reply(404, b"x" * (3 << 20)), manifest)
+    assert failure(reply)[0] == "not-found" and len(reply["text"]) < 1024 and len(calls) == 1
+
+
+def test_error_text_stays_on_one_line():
+    body = json.dumps({"errors": [{"code": "DENIED", "message": "no\n\x1b[31mroot"}]}).encode()
+    reply, _, _ = one_request(lambda call: call.reply(403, body), manifest)
+    kind, text = failure(reply)
+    assert kind == "denied" and "denied: no" in text and text.isprintable()
+
+
+# --- TLS and proxies ---
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    return make_certificate(tmp_path_factory.mktemp("tls"))
+
+
+def test_unknown_certificate_is_refused_unless_listed(certificate):
+    answer = pingable(lambda call: call.reply(200, MANIFEST))
+    with Server(answer, certificate=certificate) as server:
+        with Fetch(insecure=[server.host]) as fetch:
+            reply, body = fetch.get(**manifest(server))
+            assert reply["ok"] and body == MANIFEST
+        # A name is https only, whatever it resolves to.
+        name = server.host.replace("127.0.0.1", "registry.localhost")
+        with Fetch() as fetch:
+            kind, text = failure(fetch.get(**manifest(name))[0])
+            assert kind == "denied" and "failed to verify certificate: x509" in text
+
+
+def test_listed_host_may_speak_plain_http():
+    with Server(pingable(lambda call: call.reply(200, MANIFEST))) as server:
+        name = server.host.replace("127.0.0.1", "registry.localhost")
+        with Fetch(insecure=[name], patience={"stall_seconds": 2}) as fetch:
+            reply, _ = fetch.get(**manifest(name))
+            assert reply["ok"], reply
+        with Fetch(patience={"attempts": 1, "stall_seconds": 1, "connect_seconds": 1}) as fetch:
+            kind, _ = failure(fetch.get(**manifest(name))[0])
+            assert kind == "network"
+
+
+def test_redirect_from_https_to_http_is_refused(certificate):
+    with Server(lambda call: call.reply(200, BLOB)) as plain:
+        answer = pingable(lambda call: call.reply(302, Location=f"http://{plain.host}/x"))
+        with Server(answer, certificate=certificate) as middle, \
+                Server(pingable(lambda call: call.reply(302, Location=f"https://{middle.host}/x"))) as server, \
+                Fetch() as fetch:
+            reply, _ = fetch.get(**blob(server))
+        assert failure(reply)[0] == "denied"  # the certificate of the second is unknown
+        assert not plain.calls
+
+
+def test_http_proxy():
+    def answer(call):
+        if call.command == "CONNECT":
+            call.reply(502)
+        elif call.path == "http://registry.test:81/v2/":
+            call.reply(200)
+        else:
+            call.reply(200, MANIFEST)
+    with Server(answer) as server:
+        proxy = f"http://{server.host}"
+        with Fetch(proxy={"http": proxy, "https": proxy}, insecure=["registry.test:81"]) as fetch:
+            reply, body = fetch.get(**manifest("registry.test:81"))
+    assert reply["ok"] and body == MANIFEST
+    assert server.paths() == ["registry.test:81", "http://registry.test:81/v2/",
+                              "http://registry.test:81/v2/team/x/manifests/1"]
+
+
+# --- the program itself ---
+
+def test_slow_reader_pauses_the_transfer():
+    sent = []
+
+    def answer(call):
+        call.send_response(200)
+        call.send_header("Content-Length", str(64 << 20))
+        call.end_headers()
+        for _ in range(64):
+            call.wfile.write(b"".join(PATTERN))
+            sent.append(1)
+    with Server(pingable(answer)) as server, Fetch() as fetch:
+        number, read_end = fetch.start(**blob(server, size=64 << 20))
+        world.wait_until(lambda: sent and stands_still(sent), "the sender to be held up")
+        before, held = fetch.cpu_ticks(), len(sent)
+        assert held < 60
+        time.sleep(0.5)  # the time over which it is watched
+        assert fetch.cpu_ticks() - before <= 2 and len(sent) == held
+        assert peak_kib(fetch) < 40_000
+        with os.fdopen(read_end, "rb") as pipe:
+            assert sum(len(part) for part in iter(lambda: pipe.read(1 << 20), b"")) == 64 << 20
+        assert fetch.wait(number)["size"] == 64 << 20
+
+
+def stands_still(values):
+    count = len(values)
+    time.sleep(0.2)
+    return len(values) == count
+
+
+def test_reader_that_goes_away_stops_the_transfer():
+    with Server(pingable(lambda call: call.chunks(PATTERN * 1000))) as server, Fetch() as fetch:
+        number, read_end = fetch.start(**blob(server, size=1 << 30))
+        os.read(read_end, 100)
+        os.close(read_end)
+        kind, text = failure(fetch.wait(number))
+    assert kind == "system" and "reader" in text
+
+
+def test_requests_overlap():
+    """The first blob's reader never reads; the second is served all the same."""
+    with Server(pingable(lambda call: call.reply(200, BLOB * 20))) as server, Fetch() as fetch:
+        size = len(BLOB) * 20
+        first, read_end = fetch.start(**blob(server, size))
+        reply, body = fetch.get(**blob(server, size))
+        assert reply["ok"] and len(body) == size
+        assert not [m for m in fetch.messages if m["id"] == first and "ok" in m]
+        with os.fdopen(read_end, "rb") as pipe:
+            assert len(pipe.read()) == size
+        assert fetch.wait(first)["ok"]
+
+
+def test_progress_is_told():
+    def answer(call):
+        call.send_response(200)
+        call.send_header("Content-Length", str(len(BLOB)))
+        call.end_headers()
+        for i in range(3):
+            call.wfile.write(BLOB[i * 100_000:(i + 1) * 100_000])
+            told.wait(0.3)
+    told = threading.Event()
+    with Server(pingable(answer)) as server, Fetch() as fetch:
+        assert fetch.get(**blob(server))[0]["ok"]
+        progress = [m for m in fetch.messages if "progress" in m]
+    assert progress and all(m["total"] == len(BLOB) for m in progress)
+    assert [m["progress"] for m in progress] == sorted({m["progress"] for m in progress})
+
+
+def test_nothing_is_left_open(pushed):
+    registry, _, _ = pushed
+    with Fetch() as fetch:
+        fetch.get(**manifest(registry.address))
+        before = fetch.descriptors()
+        for _ in range(40):
+            fetch.get(**manifest(registry.address))
+            fetch.get(**manifest(registry.address, "team/x:nope"))
+        assert fetch.descriptors() == before
+
+
+def test_it_is_confined(pushed):
+    registry, _, _ = pushed
+    with Fetch() as fetch:
+        assert fetch.get(**manifest(registry.address))[0]["ok"]
+        status = fetch.status()
+        with open(f"/proc/{fetch.process.pid}/limits", encoding="ascii") as file:
+            limits = file.read()
+    assert status["Uid"].split() == ["65534"] * 4 and status["Gid"].split() == ["65534"] * 4
+    assert status["Groups"].strip() == ""
+    assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    assert "Max core file size        0 " in limits
+
+
+@pytest.mark.parametrize("packet, part", [
+    (b"{", "request"), (b"[]", "request"), (b'{"id":1}', "op"), (b'{"id":1,"op":"push"}', "op"),
+    (b'{"id":"x","op":"blob"}', "id"), (b'{"id":1,"op":"manifest","reference":"UP"}', "lowercase"),
+    (b'{"id":1,"op":"blob","reference":"x","digest":"sha256:..","size":1}', "digest"),
+    (b'{"id":1,"op":"blob","reference":"x","digest":"sha256:%s","size":-5}' % (b"0" * 64), "size"),
+    (b'{"id":1,"op":"blob","reference":"x","digest":"sha256:%s","size":5,"offset":6}' % (b"0" * 64),
+     "offset"),
+    (b'{"id":1,"op":"s3","uri":"http://x/y"}', "s3://"), (b"x" * 65536, "request"),
+    (b'{"id":1,"op":"s3","uri":"s3://bucket"}', "key is missing"),
+    (b'{"id":1,"op":"s3","uri":"s3://evil.test#/key"}', "no bucket name"),
+])
+def test_requests_that_make_no_sense(packet, part):
+    read_end, write_end = os.pipe()
+    with Fetch() as fetch, os.fdopen(read_end, "rb") as pipe:
+        fetch.send(packet, write_end)
+        os.close(write_end)
+        kind, text = failure(fetch.receive())
+        assert part in text and pipe.read() == b""
+        fetch.send(packet)
+        assert not fetch.receive()["ok"]
+
+
+def test_request_must_bring_one_descriptor(pushed):
+    registry, _, _ = pushed
+    ends = os.pipe()
+    with Fetch() as fetch:
+        for fds in [(), ends, ends * 10]:
+            fetch.send({"id": 9, **manifest(registry.address)}, *fds)
+            reply = fetch.receive()
+            assert reply["id"] == 9 and "descriptor" in failure(reply)[1]
+        assert fetch.get(**manifest(registry.address))[0]["ok"]
+        assert len(fetch.descriptors()) < 20
+    for fd in ends:
+        os.close(fd)
+
+
+def test_too_many_requests_at_once():
+    with Server(pingable(lambda call: call.rfile.read(1))) as server, Fetch() as fetch:
+        pipes = [fetch.start(**blob(server))[1] for _ in range(33)]
+        reply = fetch.wait(33)
+        assert "more than 32 at once" in failure(reply)[1]
+        for fd in pipes:
+            os.close(fd)
+
+
+@pytest.mark.parametrize("text, part", [
+    ("{", "settings"), ("[]", "settings"), ('{"auths":[]}', "auths"), ('{"aws":{}}', "access_key_id"),
+    ('{"patience":{"attempts":0}}', "attempts"), ('{"x":"' + "y" * (1 << 20) + '"}', "larger")],
+    ids=["cut", "array", "auths", "aws", "attempts", "large"])
+def test_settings_that_make_no_sense(text, part):
+    fetch = Fetch(settings_text=text)
+    with pytest.raises(AssertionError):
+        with fetch:
+            fetch.process.wait(10)
+    assert fetch.process.returncode == 1
+    assert fetch.errors.startswith("mooring-fetch: settings") and part in fetch.errors
+    assert fetch.errors.count("\n") == 1
