@@ -361,6 +361,34 @@ static void test_components(void)
 		check(!path_is_component(bad[i]), "\"%s\" is none", bad[i]);
 }
 
+static void test_clean(void)
+{
+	static const struct {
+		const char *path;
+		const char *clean;
+	} cases[] = {
+		{ "/", "/" },
+		{ "", "/" },
+		{ "/a/b", "/a/b" },
+		{ "/a/../b/./c", "/b/c" },
+		{ "//a///b//", "/a/b" },
+		{ "/..", "/" },
+		{ "/../../a", "/a" },
+		{ "/a/b/../../../../c", "/c" },
+		{ "/a/...", "/a/..." },
+		{ "/a/..b/.c", "/a/..b/.c" },
+		{ "a/b", "/a/b" },
+		{ "../a", "/a" },
+		{ ".", "/" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		autofree char *clean = path_clean(cases[i].path);
+
+		check_text(clean, cases[i].clean, "\"%s\" made clean", cases[i].path);
+	}
+}
+
 static void test_own_dirs(void)
 {
 	autofree char *name = mem_printf("%s/own/x//y/", tap_dir());
@@ -378,6 +406,7 @@ int main(void)
 {
 	prepare();
 	test_components();
+	test_clean();
 	test_own_dirs();
 	test_remove_tree();
 	test_all_opens("openat2");
