@@ -9,6 +9,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/jsonout.h"
 #include "base/mem.h"
 
 /*
@@ -56,6 +57,9 @@ struct image_config {
  * tree. */
 must_check bool image_config_parse(struct arena *arena, const struct json *root,
 				   struct image_config *config, struct error *err);
+
+/* Writes what image_config_parse reads, as members of the object that is open. */
+void image_config_write(struct jsonout *out, const struct image_config *config);
 
 /* rootfs.diff_ids; fails on anything but well-formed digests, at most LIMIT_LAYERS of them. */
 must_check bool image_config_diff_ids(struct arena *arena, const struct json *root,

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/path.h"
+#include "image/layout.h"
+#include "image/limits.h"
+#include "image/names.h"
+#include "image/record.h"
+#include "image/resolve.h"
+
+/* -- opening ------------------------------------------------------------------------------------
+ */
+
+bool store_open(const char *path, struct store *store, struct error *err)
+{
+	autoclose int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	*store = (struct store){ .root = -1 };
+	if (root < 0 && errno == ENOENT) {
+		if (!path_make_own_dirs(path, 0711, err))
+			return false;
+		root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (root < 0)
+		return error_sys(err, "open the store %s", path);
+	if (faccessat(root, LAYOUT_STAGING, F_OK, 0) < 0 && !layout_make(root, err))
+		return error_in(err, "store %s", path);
+	store->root = take_fd(&root);
+	store->path = mem_strdup(path);
+	return true;
+}
+
+void store_close(struct store *store)
+{
+	mem_cleanup_close(&store->root);
+	free(store->path);
+	*store = (struct store){ .root = -1 };
+}
+
+bool store_lock(const struct store *store, bool is_exclusive, int *fd, struct error *err)
+{
+	enum file_lock_mode mode = is_exclusive ? FILE_LOCK_EXCLUSIVE : FILE_LOCK_SHARED;
+
+	return file_lock(store->root, LAYOUT_LOCK, mode, fd, err) ||
+	       error_in(err, "store %s", store->path);
+}
+
+/* -- finding ------------------------------------------------------------------------------------
+ */
+
+bool store_find(const struct store *store, struct arena *arena, const char *name,
+		struct store_image *image, struct error *err)
+{
+	struct names names;
+	struct match match;
+
+	return names_read(store, arena, &names, err) &&
+	       resolve_name(store, arena, &names, name, &match, err) &&
+	       record_read(store, arena, &match.id, &names, image, err);
+}
+
+bool store_get(const struct store *store, struct arena *arena, const struct digest *id,
+	       struct store_image *image, struct error *err)
+{
+	struct names names;
+
+	return names_read(store, arena, &names, err) &&
+	       record_read(store, arena, id, &names, image, err);
+}
+
+/* Newest first; then by ID, so that the order is always the same. */
+static int compare_age(const void *a, const void *b)
+{
+	const struct store_image *left = a, *right = b;
+
+	if (left->created != right->created)
+		return left->created < right->created ? 1 : -1;
+	if (left->created_ns != right->created_ns)
+		return left->created_ns < right->created_ns ? 1 : -1;
+	return strcmp(left->id.text, right->id.text);
+}
+
+bool store_list(const struct store *store, struct arena *arena, struct store_image **images,
+		size_t *count, struct error *err)
+{
+	struct names names;
+	struct digest *ids;
+	size_t id_count;
+
+	*count = 0;
+	if (!names_read(store, arena, &names, err) ||
+	    !record_list(store, arena, "", &ids, &id_count, err))
+		return false;
+	*images = arena_array(arena, id_count + 1, sizeof(**images));
+	for (size_t i = 0; i < id_count; i++) {
+		if (record_read(store, arena, &ids[i], &names, &(*images)[*count], err))
+			(*count)++;
+		else if (err->kind != ERROR_NOT_FOUND) /* removed meanwhile: fine */
+			return false;
+	}
+	if (*count > 0)
+		qsort(*images, *count, sizeof(**images), compare_age);
+	return true;
+}
+
+bool store_read_blob(const struct store *store, const struct digest *digest, struct buf *buf,
+		     struct error *err)
+{
+	struct layout_path path = layout_blob(digest);
+
+	return file_read(store->root, path.text, buf, err);
+}
+
+/* -- names --------------------------------------------------------------------------------------
+ */
+
+bool store_tag(const struct store *store, const struct digest *id, const struct reference *name,
+	       struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	autoclose int lock = -1;
+	autofree char *text = reference_text(name);
+	struct names names;
+	struct store_image image;
+
+	if (!digest_is_empty(&name->digest))
+		return error_set(err, ERROR_INPUT,
+				 "refusing to create a tag with a digest reference");
+	if (!store_lock(store, true, &lock, err) || !names_read(store, &arena, &names, err) ||
+	    !record_read(store, &arena, id, &names, &image, err)) /* gone meanwhile? */
+		return false;
+	names_set(&names, text, id);
+	return names_write(store, &names, err);
+}
