@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a test run may leave on a machine: mounts, cgroups, network devices and namespaces."""
+"""What a test run may leave on a machine: mounts, cgroups, network devices, namespaces, rules."""
 
 import os
 import re
+import subprocess
 import time
 
 CGROUPS = "/sys/fs/cgroup"
@@ -29,13 +30,20 @@ def networks():
     return found
 
 
+def rules():
+    """Tables of nftables."""
+    tables = subprocess.run(["nft", "list", "tables"], stdin=subprocess.DEVNULL, text=True,
+                            stdout=subprocess.PIPE, check=True).stdout
+    return {"nftables " + line for line in tables.splitlines()}
+
+
 def directories():
     """A test uses a store of its own; the machine's is not a test's to make."""
     return {"directory " + name for name in OWN_DIRECTORIES if os.path.exists(name)}
 
 
 def snapshot():
-    return mounts() | cgroups() | networks() | directories()
+    return mounts() | cgroups() | networks() | rules() | directories()
 
 
 def new_since(before, seconds=5.0):

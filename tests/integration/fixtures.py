@@ -17,7 +17,7 @@ import world
 def moor(tmp_path):
     moor = world.Mooring(tmp_path)
     yield moor
-    moor.remove_containers()
+    moor.clean_up()
     left = moor.leftovers()
     assert not left, "left behind: " + "; ".join(left)
 

@@ -22,7 +22,8 @@ def build(tmp_path):
     for name in ("cli", "runtime", "image", "registry", "lifecycle"):
         (tmp_path / "build" / name).symlink_to(os.path.join(world.BUILD, name))
     yield tmp_path / "build"
-    moor = world.Mooring(tmp_path)
+    moor = world.Mooring(tmp_path / "build" / "demo")
+    moor.clean_up()
     assert not moor.leftovers()
 
 

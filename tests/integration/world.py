@@ -79,12 +79,14 @@ class Mooring:
         return self.run(os.path.join(BUILD, "runtime", "mooring-runc"), "--root",
                         os.path.join(self.run_dir, "runc"), *arguments, **options)
 
-    def remove_containers(self):
-        if not os.path.exists(os.path.join(self.names, "docker")) or not os.path.isdir(self.root):
+    def clean_up(self):
+        """Removes the containers and the bridge that this store's run directory has."""
+        if not os.path.exists(os.path.join(BUILD, "cli", "mooring")) or not os.path.isdir(self.root):
             return
         ids = self.docker("ps", "-aq", code=None).stdout.split()
         if ids:
             self.docker("rm", "-f", *ids, code=None)
+        self.mooring("network-reset", code=None)
 
     def leftovers(self, seconds=5.0):
         """Mounts below our directory and processes that name it; what ends in time is none."""
