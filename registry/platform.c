@@ -117,12 +117,12 @@ static bool is_os(const char *word)
 	return false;
 }
 
-/* Letters, digits, '_', '-' and '.' only, and short enough to keep. */
+/* Letters, digits, '_', '-' and '.' only, beginning with one of the first two, and short. */
 static bool is_word(const char *word)
 {
 	size_t length = strlen(word);
 
-	if (length == 0 || length > PLATFORM_WORD_MAX)
+	if (length > PLATFORM_WORD_MAX || !isalnum((unsigned char)word[0]))
 		return false;
 	for (size_t i = 0; i < length; i++)
 		if (!isalnum((unsigned char)word[i]) && !strchr("_-.", word[i]))
