@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/opt.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct reader {
+	const struct opt_grammar *grammar;
+	const char *const *rest; /* what has not been read yet */
+	void *values;
+	bool wants_help;
+};
+
+static bool takes_value(const struct opt *opt)
+{
+	return opt->kind != OPT_BOOL && opt->kind != OPT_IGNORED_BOOL &&
+	       opt->kind != OPT_MISSING_BOOL;
+}
+
+static const struct opt *find_long(const struct opt *opts, const char *name, size_t length)
+{
+	for (const struct opt *opt = opts; opt->name; opt++) {
+		if (strlen(opt->name) == length && strncmp(opt->name, name, length) == 0)
+			return opt;
+	}
+	return NULL;
+}
+
+static const struct opt *find_letter(const struct opt *opts, char letter)
+{
+	for (const struct opt *opt = opts; opt->name; opt++) {
+		if (opt->letter == letter)
+			return opt;
+	}
+	return NULL;
+}
+
+bool opt_parse_bool(const char *text, bool *value, struct error *err)
+{
+	static const char *const yes[] = { "1", "t", "T", "true", "TRUE", "True" };
+	static const char *const no[] = { "0", "f", "F", "false", "FALSE", "False" };
+
+	for (size_t i = 0; i < COUNT_OF(yes); i++) {
+		if (strcmp(text, yes[i]) == 0 || strcmp(text, no[i]) == 0) {
+			*value = strcmp(text, yes[i]) == 0;
+			return true;
+		}
+	}
+	return error_set(err, ERROR_INPUT, "strconv.ParseBool: parsing \"%s\": invalid syntax",
+			 text);
+}
+
+bool opt_parse_number(const char *text, int64_t *value, struct error *err)
+{
+	char *end = NULL;
+
+	errno = 0;
+	long long number = strtoll(text, &end, 0);
+	if (end == text || *end || isspace((unsigned char)text[0]))
+		return error_set(err, ERROR_INPUT,
+				 "strconv.ParseInt: parsing \"%s\": invalid syntax", text);
+	if (errno == ERANGE)
+		return error_set(err, ERROR_INPUT,
+				 "strconv.ParseInt: parsing \"%s\": value out of range", text);
+	*value = number;
+	return true;
+}
+
+/* "b", "k", "kb", "KiB", …: the power of 1024, or -1. */
+static int unit_power(const char *unit)
+{
+	static const char letters[] = "bkmgtp";
+
+	if (!*unit)
+		return 0;
+	const char *letter = strchr(letters, tolower((unsigned char)unit[0]));
+	if (!letter)
+		return -1;
+	int power = (int)(letter - letters);
+	bool is_plain = !unit[1];
+	bool has_suffix = power && (strcasecmp(unit + 1, "b") == 0 || strcasecmp(unit + 1, "ib") == 0);
+	return is_plain || has_suffix ? power : -1;
+}
+
+bool opt_parse_size(const char *text, int64_t *bytes, struct error *err)
+{
+	char *end = NULL;
+
+	if (strcmp(text, "-1") == 0) {
+		*bytes = -1;
+		return true;
+	}
+	if (!isdigit((unsigned char)text[0]) || strpbrk(text, "xXeE"))
+		return error_set(err, ERROR_INPUT,
+				 isdigit((unsigned char)text[0]) ? "invalid suffix: '%s'"
+								 : "invalid size: '%s'",
+				 isdigit((unsigned char)text[0]) ? text + strspn(text, "0123456789.")
+								 : text);
+	double number = strtod(text, &end);
+	while (*end == ' ')
+		end++;
+	int power = unit_power(end);
+	if (power < 0)
+		return error_set(err, ERROR_INPUT, "invalid suffix: '%s'", end);
+	for (; power > 0; power--)
+		number *= 1024;
+	if (number >= (double)INT64_MAX)
+		return error_set(err, ERROR_INPUT, "invalid size: '%s'", text);
+	*bytes = (int64_t)number;
+	return true;
+}
+
+bool opt_parse_cpus(const char *text, int64_t *nano, struct error *err)
+{
+	char *end = NULL;
+
+	if (!isdigit((unsigned char)text[0]) && text[0] != '.')
+		return error_set(err, ERROR_INPUT, "failed to parse %s as a rational number", text);
+	double number = strtod(text, &end);
+	if (*end || number < 0 || number > 1e6)
+		return error_set(err, ERROR_INPUT, "failed to parse %s as a rational number", text);
+	*nano = (int64_t)(number * 1e9 + 0.5);
+	return true;
+}
+
+static bool set_number(struct opt_number *number, const char *text,
+		       bool (*parse)(const char *, int64_t *, struct error *), struct error *err)
+{
+	number->is_set = true;
+	return parse(text, &number->value, err);
+}
+
+/* Puts a value where the table says; `err` gets the reason alone. */
+static bool set_value(const struct opt *opt, const char *text, void *values, struct error *err)
+{
+	void *place = (char *)values + opt->offset;
+	bool ignored = false;
+
+	if (opt->check && !opt->check(text, err))
+		return false;
+	switch (opt->kind) {
+	case OPT_BOOL:
+		return opt_parse_bool(text, place, err);
+	case OPT_IGNORED_BOOL:
+	case OPT_MISSING_BOOL:
+		return opt_parse_bool(text, &ignored, err);
+	case OPT_TEXT:
+		*(const char **)place = text;
+		return true;
+	case OPT_LIST:
+		texts_add(place, text);
+		return true;
+	case OPT_NUMBER:
+		return set_number(place, text, opt_parse_number, err);
+	case OPT_SIZE:
+		return set_number(place, text, opt_parse_size, err);
+	case OPT_CPUS:
+		return set_number(place, text, opt_parse_cpus, err);
+	case OPT_IGNORED_TEXT:
+	case OPT_MISSING_TEXT:
+		return true;
+	}
+	return true;
+}
+
+/* Where the option is one we do not do: says so, unless its value means "off". */
+static bool refuse_missing(const struct opt *opt, const char *text, struct error *err)
+{
+	bool is_on = true;
+
+	if (opt->kind == OPT_MISSING_BOOL && !opt_parse_bool(text, &is_on, err))
+		return false;
+	if (!is_on)
+		return true;
+	return error_set(err, ERROR_UNSUPPORTED, "--%s is not supported yet", opt->name);
+}
+
+static bool apply(struct reader *reader, const struct opt *opt, const char *text, struct error *err)
+{
+	struct error why = { 0 };
+
+	if (!set_value(opt, text, reader->values, &why)) {
+		if (opt->letter)
+			return error_set(err, ERROR_INPUT,
+					 "invalid argument \"%s\" for \"-%c, --%s\" flag: %s", text,
+					 opt->letter, opt->name, why.text);
+		return error_set(err, ERROR_INPUT, "invalid argument \"%s\" for \"--%s\" flag: %s",
+				 text, opt->name, why.text);
+	}
+	if (opt->kind == OPT_MISSING_BOOL || opt->kind == OPT_MISSING_TEXT)
+		return refuse_missing(opt, text, err);
+	return true;
+}
+
+static bool read_long(struct reader *reader, const char *word, struct error *err)
+{
+	const char *name = word + 2;
+	size_t length = strcspn(name, "=");
+
+	if (!length || name[0] == '-')
+		return error_set(err, ERROR_INPUT, "bad flag syntax: %s", word);
+	const struct opt *opt = find_long(reader->grammar->opts, name, length);
+	if (!opt && length == 4 && strncmp(name, "help", 4) == 0) {
+		reader->wants_help = true;
+		return true;
+	}
+	if (!opt)
+		return error_set(err, ERROR_INPUT, "unknown flag: --%.*s", (int)length, name);
+	if (name[length] == '=')
+		return apply(reader, opt, name + length + 1, err);
+	if (!takes_value(opt))
+		return apply(reader, opt, "true", err);
+	if (!*reader->rest)
+		return error_set(err, ERROR_INPUT, "flag needs an argument: --%s", opt->name);
+	return apply(reader, opt, *reader->rest++, err);
+}
+
+/* One word of short options: "-it", "-eA=1", "-e=A", "-itw" "/x". */
+static bool read_letters(struct reader *reader, const char *word, struct error *err)
+{
+	for (const char *at = word + 1; *at; at++) {
+		const struct opt *opt = find_letter(reader->grammar->opts, *at);
+		if (!opt && *at == 'h') {
+			reader->wants_help = true;
+			return true;
+		}
+		if (!opt)
+			return error_set(err, ERROR_INPUT,
+					 "unknown shorthand flag: '%c' in -%s", *at, at);
+		if (at[1] == '=' && at[2])
+			return apply(reader, opt, at + 2, err);
+		if (!takes_value(opt)) {
+			if (!apply(reader, opt, "true", err))
+				return false;
+			continue;
+		}
+		if (at[1])
+			return apply(reader, opt, at + 1, err);
+		if (!*reader->rest)
+			return error_set(err, ERROR_INPUT, "flag needs an argument: '%c' in -%s",
+					 *at, at);
+		return apply(reader, opt, *reader->rest++, err);
+	}
+	return true;
+}
+
+static void take_rest(struct reader *reader, struct texts *arguments)
+{
+	while (*reader->rest)
+		texts_add(arguments, *reader->rest++);
+}
+
+bool opt_parse(const struct opt_grammar *grammar, const char *const *argv, void *values,
+	       struct texts *arguments, bool *wants_help, struct error *err)
+{
+	struct reader reader = { .grammar = grammar, .rest = argv, .values = values };
+
+	while (*reader.rest && !reader.wants_help) {
+		const char *word = *reader.rest++;
+		bool is_option = word[0] == '-' && word[1];
+
+		if (strcmp(word, "--") == 0) {
+			take_rest(&reader, arguments);
+		} else if (!is_option) {
+			texts_add(arguments, word);
+			if (grammar->stops_at_argument)
+				take_rest(&reader, arguments);
+		} else if (!(word[1] == '-' ? read_long(&reader, word, err)
+					    : read_letters(&reader, word, err))) {
+			return false;
+		}
+	}
+	*wants_help = reader.wants_help;
+	return true;
+}
