@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "runtime/syscalls.h"
+#include "tests/unit/bpfrun.h"
 #include "tests/unit/tap.h"
 
 /*
@@ -31,55 +32,6 @@ struct program {
 	struct sock_filter code[65536];
 	size_t length;
 };
-
-/* What classic BPF may do in a seccomp filter; anything else fails the test. */
-static uint32_t run(const struct sock_filter *code, size_t length, const struct seccomp_data *data,
-		    unsigned *steps)
-{
-	uint32_t a = 0, x = 0, memory[16] = { 0 };
-
-	for (size_t pc = 0; pc < length; pc++) {
-		const struct sock_filter *i = &code[pc];
-
-		++*steps;
-		switch (i->code) {
-		case BPF_LD | BPF_W | BPF_ABS:
-			memcpy(&a, (const char *)data + i->k, sizeof(a));
-			break;
-		case BPF_LD | BPF_MEM:
-			a = memory[i->k];
-			break;
-		case BPF_ST:
-			memory[i->k] = a;
-			break;
-		case BPF_MISC | BPF_TAX:
-			x = a;
-			break;
-		case BPF_ALU | BPF_AND | BPF_K:
-			a &= i->k;
-			break;
-		case BPF_JMP | BPF_JA:
-			pc += i->k;
-			break;
-		case BPF_JMP | BPF_JEQ | BPF_K:
-			pc += a == i->k ? i->jt : i->jf;
-			break;
-		case BPF_JMP | BPF_JGT | BPF_K:
-			pc += a > i->k ? i->jt : i->jf;
-			break;
-		case BPF_JMP | BPF_JGE | BPF_K:
-			pc += a >= i->k ? i->jt : i->jf;
-			break;
-		case BPF_RET | BPF_K:
-			return i->k;
-		default:
-			printf("# instruction %zu: code %#x x=%u\n", pc, i->code, x);
-			abort();
-		}
-	}
-	printf("# ran off the end\n");
-	abort();
-}
 
 /* The profile as runc gives it to libseccomp. ---------------------------------------------- */
 
@@ -305,8 +257,8 @@ static void compare_at(const struct seccomp_filter *ours, const struct program *
 		       struct tally *tally)
 {
 	unsigned steps_ours = 0, steps_theirs = 0;
-	uint32_t got = run(ours->code, ours->length, data, &steps_ours);
-	uint32_t want = run(theirs->code, theirs->length, data, &steps_theirs);
+	uint32_t got = bpf_run(ours->code, ours->length, data, &steps_ours);
+	uint32_t want = bpf_run(theirs->code, theirs->length, data, &steps_theirs);
 
 	bool is_arm_private = data->arch == AUDIT_ARCH_ARM && data->nr >= 0xf0000;
 

@@ -1,0 +1,495 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mooring-runc monitor: the contract of docs/architecture.md, seen from both ends."""
+
+import array
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+import world
+
+RECORD = re.compile(r'\{"log":"(?:[^"\\]|\\.)*","stream":"(?:stdout|stderr)",'
+                    r'"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z"\}')
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
+TRAP = "trap 'echo stopping; exit 7' TERM; echo ready; sleep 1000 & wait"
+
+
+class Monitor:
+    """One container with its monitor, and us as the attached client."""
+
+    serial = 0
+
+    def __init__(self, moor, *args, **changes):
+        Monitor.serial += 1
+        self.moor = moor
+        self.id = f"m{os.getpid()}-{Monitor.serial}"
+        self.bundle = os.path.join(moor.directory, self.id)
+        self.exit_file = os.path.join(self.bundle, "exit.json")
+        self.log_file = os.path.join(self.bundle, "container.log")
+        self.messages = []
+        self.client = self.stdout = self.stderr = None
+        os.makedirs(os.path.join(self.bundle, "rootfs"))
+        self.make_root()
+        with open(os.path.join(self.bundle, "config.json"), "w") as file:
+            json.dump(self.config(args, **changes), file)
+
+    def make_root(self):
+        root = os.path.join(self.bundle, "rootfs")
+        for name in ("bin", "proc", "dev", "tmp"):
+            os.mkdir(os.path.join(root, name))
+        os.link(world.BUSYBOX, os.path.join(root, "bin", "busybox")) if same_disk(root) else \
+            shutil.copy(world.BUSYBOX, os.path.join(root, "bin", "busybox"))
+        for name in world.APPLETS + ["head", "tail", "yes", "dd", "trap", "seq"]:
+            os.symlink("busybox", os.path.join(root, "bin", name))
+
+    def config(self, args, memory=None):
+        return {
+            "ociVersion": "1.0.2",
+            "process": {"args": list(args), "env": ["PATH=/bin"], "cwd": "/", "user": {"uid": 0, "gid": 0}},
+            "root": {"path": "rootfs"},
+            "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
+                       {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"}],
+            "linux": {"cgroupsPath": "/mooring-test/" + self.id,
+                      "resources": {"memory": {"limit": memory}} if memory else {},
+                      "namespaces": [{"type": name} for name in ("pid", "mount", "ipc", "uts")]},
+        }
+
+    def put(self, name, data):
+        with open(os.path.join(self.bundle, "rootfs", name), "wb") as file:
+            file.write(data)
+
+    def command(self, *options):
+        return [os.path.join(world.BUILD, "runtime", "mooring-runc"), "--root",
+                os.path.join(self.moor.run_dir, "runc"), "monitor", "--bundle", self.bundle,
+                "--exit-file", self.exit_file, "--log-file", self.log_file,
+                *[str(option) for option in options], self.id]
+
+    def start(self, *options, stdin=None, expect="started"):
+        """Attaches socket, stdout and stderr, and waits for the first message."""
+        self.client, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.stdout, out = os.pipe()
+        self.stderr, err = os.pipe()
+        passed = [theirs.fileno(), out, err]
+        options = ["--client-fd", passed[0], "--stdout-fd", out, "--stderr-fd", err, *options]
+        if stdin is not None:
+            passed.append(stdin)
+            options = ["--stdin-fd", stdin, *options]
+        done = subprocess.run(self.command(*options), pass_fds=passed, stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=30, env=self.moor.env)
+        assert done.returncode == 0, done.stderr
+        theirs.close()
+        os.close(out)
+        os.close(err)
+        message = self.receive()
+        assert message["event"] == expect, message
+        return message
+
+    def receive(self, seconds=20):
+        self.client.settimeout(seconds)
+        packet = self.client.recv(4096)
+        assert packet, "the monitor hung up"
+        return json.loads(packet)
+
+    def send(self, **message):
+        self.client.send(json.dumps(message).encode())
+
+    def read(self, which="stdout"):
+        """Everything up to the end of the stream."""
+        with os.fdopen(getattr(self, which), "rb") as file:
+            setattr(self, which, None)
+            return file.read()
+
+    def read_line(self):
+        line = b""
+        while not line.endswith(b"\n"):
+            byte = os.read(self.stdout, 1)
+            assert byte, f"end of output after {line!r}"
+            line += byte
+        return line.decode()
+
+    def exit_code(self):
+        message = self.receive()
+        assert message["event"] == "exited", message
+        return message["code"]
+
+    def close(self):
+        for name in ("stdout", "stderr"):
+            if getattr(self, name) is not None:
+                os.close(getattr(self, name))
+                setattr(self, name, None)
+        if self.client:
+            self.client.close()
+            self.client = None
+
+    def pid(self, container):
+        return int(proc_stat(container)[1])
+
+    def record(self):
+        world.wait_until(lambda: os.path.exists(self.exit_file), "exit.json")
+        with open(self.exit_file) as file:
+            return json.load(file)
+
+    def log(self, suffix=""):
+        with open(self.log_file + suffix) as file:
+            lines = file.read().split("\n")
+        assert lines.pop() == "", "the log ends with a whole line"
+        for line in lines:
+            assert RECORD.fullmatch(line), line
+        return [json.loads(line) for line in lines]
+
+    def logged(self, stream="stdout"):
+        return "".join(record["log"] for record in self.log() if record["stream"] == stream)
+
+
+def same_disk(directory):
+    return os.stat(directory).st_dev == os.stat(world.BUSYBOX).st_dev
+
+
+def proc_stat(pid):
+    """Fields of /proc/PID/stat from the third on: state, parent, group, session, …"""
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rsplit(")", 1)[1].split()
+
+
+@pytest.fixture
+def monitor(moor):
+    made = []
+
+    def make(*args, **changes):
+        made.append(Monitor(moor, *args, **changes))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+    world.wait_until(lambda: not os.path.isdir(os.path.join(moor.run_dir, "runc")) or
+                     not os.listdir(os.path.join(moor.run_dir, "runc")), "containers to end")
+    for hierarchy in os.listdir("/sys/fs/cgroup"):
+        group = os.path.join("/sys/fs/cgroup", hierarchy, "mooring-test")
+        if os.path.isdir(group):
+            os.rmdir(group)
+
+
+def test_output_is_byte_exact(monitor):
+    data = os.urandom(3 << 20)
+    one = monitor("sh", "-c", "cat /data; echo done >&2; exit 3")
+    one.put("data", data)
+    message = one.start()
+    assert message["pid"] > 0
+    assert one.read("stdout") == data
+    assert one.read("stderr") == b"done\n"
+    assert one.exit_code() == 3
+    assert one.logged("stderr") == "done\n"
+    assert len(one.log()) > data.count(b"\n") // 2
+
+
+def test_log_has_every_line(monitor):
+    one = monitor("sh", "-c", "seq 1 20000; echo warn >&2; printf 'no end'")
+    one.start()
+    out = one.read("stdout").decode()
+    assert one.exit_code() == 0
+    assert one.logged() == out == "".join(f"{i}\n" for i in range(1, 20001)) + "no end"
+    assert one.logged("stderr") == "warn\n"
+    assert [record["log"] for record in one.log() if record["stream"] == "stdout"][-1] == "no end"
+
+
+def test_long_lines_are_split(monitor):
+    one = monitor("sh", "-c", "cat /data")
+    one.put("data", b"x" * 40000 + b"\nshort\n")
+    one.start()
+    one.read("stdout")
+    assert one.exit_code() == 0
+    assert [len(record["log"]) for record in one.log()] == [16384, 16384, 7233, 6]
+
+
+def test_slow_client_slows_the_container(monitor):
+    """The client reads nothing until the container is stuck; then it gets everything."""
+    data = b"0123456789abcde\n" * (1 << 16)
+    one = monitor("cat", "/data")
+    one.put("data", data)
+    pid = one.start()["pid"]
+    world.wait_until(lambda: os.path.getsize(one.log_file) > 100000, "output in the log")
+    world.wait_until(lambda: is_writing(pid), "the container to wait for its client")
+    assert os.path.getsize(one.log_file) < 10 * len(data)
+    assert len(one.log()) * 16 < len(data) // 2
+    assert one.read("stdout") == data
+    assert one.exit_code() == 0
+    assert len(one.log()) * 16 == len(data)
+
+
+def is_writing(pid):
+    """True if the process sleeps in write(1, …)."""
+    with open(f"/proc/{pid}/syscall") as file:
+        fields = file.read().split()
+    return fields[0] == "1" if os.uname().machine == "x86_64" else fields[0] == "64"
+
+
+def test_container_survives_a_closed_stdout(monitor):
+    one = monitor("sh", "-c", "seq 1 50000; echo end")
+    one.start()
+    assert one.read_line() == "1\n"
+    os.close(one.stdout)
+    one.stdout = None
+    assert one.exit_code() == 0
+    assert one.logged().endswith("50000\nend\n")
+
+
+def test_killed_client_stops_the_container(monitor, moor):
+    """The client is a process of its own and dies by SIGKILL."""
+    one = monitor("sh", "-c", TRAP)
+    done = os.path.join(moor.directory, "done")
+    program = ("import socket, subprocess, sys, time\n"
+               "ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
+               "subprocess.run([a.replace('CLIENT', str(theirs.fileno())) for a in sys.argv[1:]],\n"
+               "               pass_fds=[theirs.fileno()], check=True)\n"
+               "theirs.close()\n"
+               "print(ours.recv(4096).decode(), flush=True)\n"
+               "ours.recv(4096)\n")
+    client = subprocess.Popen(
+        [sys.executable, "-c", program,
+         *one.command("--client-fd", "CLIENT", "--exit-command", "/bin/touch", "--exit-command", done)],
+        stdout=subprocess.PIPE, text=True, env=moor.env)
+    assert json.loads(client.stdout.readline())["event"] == "started"
+    world.wait_until(lambda: one.logged() == "ready\n", "the container to be ready")
+    client.kill()
+    client.communicate(timeout=20)
+    assert one.record()["code"] == 7
+    world.wait_until(lambda: os.path.exists(done), "the exit command")
+    assert one.logged() == "ready\nstopping\n"
+
+
+def test_stubborn_container_is_killed(monitor):
+    one = monitor("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done")
+    one.start("--stop-timeout", 1)
+    assert one.read_line() == "ready\n"
+    begin = time.monotonic()
+    one.close()
+    record = one.record()
+    assert (record["code"], record["signal"]) == (137, 9)
+    assert time.monotonic() - begin > 0.9
+
+
+def test_stop_signal_is_the_one_asked_for(monitor):
+    one = monitor("sh", "-c", "trap 'exit 12' USR2; echo ready; sleep 1000 & wait")
+    one.start("--stop-signal", "SIGUSR2")
+    assert one.read_line() == "ready\n"
+    one.close()
+    assert one.record()["code"] == 12
+
+
+def test_detached_container_goes_on_alone(monitor, moor):
+    """Nothing of the caller stays: descriptors, session, directory, control groups, parent."""
+    one = monitor("sh", "-c", TRAP)
+    leak, their_leak = os.pipe()
+    caller = subprocess.Popen(["/bin/sleep", "1000"], stdout=their_leak)
+    fcntl.fcntl(their_leak, fcntl.F_SETFD, 0)
+    container = one.start()["pid"]
+    os.close(their_leak)
+    caller.kill()
+    caller.wait()
+    assert os.read(leak, 1) == b"", "somebody holds an inherited descriptor"
+    os.close(leak)
+    assert one.read_line() == "ready\n"
+    one.send(detach=True)
+    monitor_pid = one.pid(container)
+    assert one.client.recv(10) == b"", "the monitor lets go of the socket"
+    assert one.read("stdout") == b""
+    state = proc_stat(monitor_pid)
+    assert state[3] == str(monitor_pid), "leads a session of its own"
+    assert int(state[1]) != os.getpid()
+    assert os.readlink(f"/proc/{monitor_pid}/cwd") == "/"
+    for fd in range(3):
+        assert os.readlink(f"/proc/{monitor_pid}/fd/{fd}") == "/dev/null"
+    with open(f"/proc/{monitor_pid}/cgroup") as file:
+        assert all(line.rstrip("\n").endswith(":/") for line in file)
+    os.kill(container, signal.SIGTERM)
+    assert one.record()["code"] == 7
+
+
+def test_descriptors_and_signals_in_the_container(monitor):
+    one = monitor("sh", "-c", "ls /proc/self/fd; cat /proc/self/status")
+    one.start()
+    out = one.read("stdout").decode()
+    assert one.exit_code() == 0
+    assert out.split("Name:")[0].split() == ["0", "1", "2", "3"]  # 3 is what ls reads
+    for name in ("SigBlk", "SigIgn"):
+        assert re.search(name + r":\t0+\n", out), out
+
+
+def test_stdin(monitor):
+    one = monitor("sh", "-c", "cat; echo end")
+    ours, theirs = os.pipe()
+    one.start(stdin=ours)
+    os.close(ours)
+    os.write(theirs, b"hello\n")
+    assert one.read_line() == "hello\n"
+    os.close(theirs)
+    assert one.read("stdout") == b"end\n"
+    assert one.exit_code() == 0
+
+
+def test_without_stdin_there_is_an_empty_one(monitor):
+    one = monitor("sh", "-c", "cat; echo end")
+    one.start()
+    assert one.read("stdout") == b"end\n"
+    assert one.exit_code() == 0
+
+
+def test_signals_are_passed_on(monitor):
+    one = monitor("sh", "-c", "trap 'echo usr1' USR1; trap 'exit 5' INT; echo ready; "
+                              "while :; do sleep 1000 & wait; done")
+    one.start()
+    assert one.read_line() == "ready\n"
+    one.send(signal=int(signal.SIGUSR1))
+    assert one.read_line() == "usr1\n"
+    one.client.send(b"nonsense")
+    one.client.send(b'{"signal":"x"}')
+    one.send(signal=-3)
+    one.send(signal=int(signal.SIGINT))
+    assert one.exit_code() == 5
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_end_the_monitor_stops_the_container(monitor, number):
+    one = monitor("sh", "-c", TRAP)
+    container = one.start()["pid"]
+    assert one.read_line() == "ready\n"
+    os.kill(one.pid(container), signal.SIGHUP)  # means nothing to it
+    os.kill(one.pid(container), number)
+    assert one.read("stdout") == b"stopping\n"
+    assert one.exit_code() == 7
+    assert one.record()["code"] == 7
+
+
+def test_exit_record(monitor):
+    one = monitor("sh", "-c", "kill -9 $$; sleep 1000 & exec sleep 0")
+    one = monitor("sh", "-c", "exit 42")
+    one.start()
+    assert one.exit_code() == 42
+    record = one.record()
+    assert list(record) == ["code", "signal", "oom_killed", "started_at", "finished_at"]
+    assert (record["code"], record["signal"], record["oom_killed"]) == (42, 0, False)
+    assert TIME.fullmatch(record["started_at"]) and TIME.fullmatch(record["finished_at"])
+    assert record["started_at"] <= record["finished_at"]
+    assert [name for name in os.listdir(one.bundle) if "tmp" in name] == []
+
+
+def test_killed_by_a_signal(monitor):
+    one = monitor("sh", "-c", "echo ready; sleep 1000")
+    container = one.start()["pid"]
+    assert one.read_line() == "ready\n"
+    os.kill(container, signal.SIGKILL)
+    assert one.exit_code() == 137
+    assert one.record()["signal"] == 9
+
+
+def test_out_of_memory(monitor):
+    one = monitor("sh", "-c", "tail /dev/zero", memory=16 << 20)
+    one.put("dev/zero", b"")
+    with open(os.path.join(one.bundle, "config.json")) as file:
+        config = json.load(file)
+    config["linux"]["resources"]["memory"]["swap"] = 16 << 20
+    config["process"]["args"] = ["sh", "-c", "a=0123456789; while :; do a=$a$a; done"]
+    with open(os.path.join(one.bundle, "config.json"), "w") as file:
+        json.dump(config, file)
+    one.start()
+    assert one.exit_code() == 137
+    assert one.record()["oom_killed"] is True
+
+
+def test_rotation(monitor):
+    one = monitor("seq", "1", "3000")
+    one.start("--log-max-size", 20000, "--log-max-files", 3)
+    one.read("stdout")
+    assert one.exit_code() == 0
+    names = ["", ".1", ".2"]
+    assert all(0 < os.path.getsize(one.log_file + name) <= 20000 for name in names)
+    assert not os.path.exists(one.log_file + ".3")
+    lines = [record["log"] for name in reversed(names) for record in one.log(name)]
+    assert lines == [f"{i}\n" for i in range(3001 - len(lines), 3001)]
+
+
+def test_full_disk_does_not_stop_the_container(monitor, small_disk):
+    one = monitor("sh", "-c", "cat /data; echo end >&2")
+    one.put("data", b"a line of text\n" * 400000)
+    one.log_file = os.path.join(str(small_disk), "container.log")
+    one.start()
+    assert len(one.read("stdout")) == 400000 * 15
+    assert one.exit_code() == 0
+    record = one.record()
+    assert record["log_dropped"] > 1000
+    assert len(one.log()) + record["log_dropped"] == 400001
+
+
+FAILURES = [
+    (["/nowhere"], "not-found", "nowhere", 127),
+    (["nosuchprogram"], "not-found", "nosuchprogram", 127),
+    (["/proc"], "not-executable", "/proc", 126),
+    (["/plain"], "not-executable", "/plain", 126),
+]
+
+
+@pytest.mark.parametrize("args, kind, part, code", FAILURES)
+def test_program_that_cannot_start(monitor, args, kind, part, code):
+    one = monitor(*args)
+    one.put("plain", b"not executable")
+    message = one.start(expect="failed")
+    assert message["kind"] == kind
+    assert part in message["text"] and "\n" not in message["text"]
+    assert one.read("stdout") == b""
+    assert one.client.recv(10) == b""
+    assert not os.path.exists(one.exit_file)
+
+
+@pytest.mark.parametrize("args, kind, part, code", FAILURES)
+def test_without_a_client_the_exit_code_tells(monitor, args, kind, part, code):
+    one = monitor(*args)
+    one.put("plain", b"not executable")
+    done = one.moor.run(*one.command(), code=code)
+    assert part in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_without_a_client(monitor):
+    one = monitor("sh", "-c", "echo hello; exit 3")
+    done = os.path.join(one.moor.directory, "done")
+    run = one.moor.run(*one.command("--exit-command", "/bin/touch", "--exit-command", done))
+    assert run.stdout == run.stderr == ""
+    assert one.record()["code"] == 3
+    world.wait_until(lambda: os.path.exists(done), "the exit command")
+    assert one.logged() == "hello\n"
+
+
+def test_broken_bundle(monitor):
+    one = monitor("true")
+    os.unlink(os.path.join(one.bundle, "config.json"))
+    message = one.start(expect="failed")
+    assert message["kind"] == "other" and "config.json" in message["text"]
+
+
+BAD = [
+    ([], "--bundle and --exit-file"),
+    (["--frob", "1"], "unknown option --frob"),
+    (["--client-fd", "x"], "--client-fd: \"x\" is no number"),
+    (["--client-fd", "-1"], "is no number"),
+    (["--client-fd", "999"], "descriptor 999: Bad file descriptor"),
+    (["--stop-signal", "SIGNOPE"], "unknown signal \"SIGNOPE\""),
+    (["--stop-timeout", "99999999999"], "is no number"),
+    (["--log-max-size"], "needs a value"),
+]
+
+
+@pytest.mark.parametrize("options, part", BAD)
+def test_bad_usage(moor, options, part):
+    more = [] if options in ([], ["--log-max-size"]) else ["--bundle", "/x", "--exit-file", "/x/y"]
+    tail = [] if options == ["--log-max-size"] else ["id"]
+    done = moor.runc("monitor", *more, *options, *tail, code=125)
+    assert part in done.stderr and done.stderr.count("\n") == 1

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/seccompprofile.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+
+#include "base/mem.h"
+#include "runtime/seccomp.h"
+#include "runtime/syscalls.h"
+#include "tests/unit/bpfrun.h"
+#include "tests/unit/tap.h"
+
+#define DOCKER_CAPABILITIES 0xa80425fbULL
+#define ALL_CAPABILITIES    ((1ULL << 41) - 1)
+#define EPERM_VERDICT       (SECCOMP_RET_ERRNO | EPERM)
+#define ENOSYS_VERDICT      (SECCOMP_RET_ERRNO | ENOSYS)
+
+static void compile(struct arena *arena, uint64_t capabilities, struct seccomp_filter *filter)
+{
+	autobuf struct buf buf;
+	const struct json *profile;
+	struct jsonout out;
+	struct error err;
+
+	buf_init(&buf, 1 << 20);
+	jsonout_init(&out, &buf, false);
+	seccompprofile_write(&out, NULL, capabilities);
+	jsonout_done(&out);
+	if (!check_ok(json_parse(arena, "profile", buf.data, buf.length, &profile, &err), &err,
+		      "profile for %#llx is JSON", (unsigned long long)capabilities) ||
+	    !check_ok(seccomp_compile_for(SECCOMP_X86_64, profile, filter, &err), &err,
+		      "and compiles"))
+		exit(1);
+	printf("# %zu bytes, %zu instructions\n", buf.length, filter->length);
+
+	const struct json *elements = json_get(profile, "syscalls");
+	const struct json *names = json_get(elements->child, "names");
+
+	for (const struct json *name = names->child; name; name = name->next)
+		if (!syscalls_find(name->text))
+			check(false, "%s is a system call", name->text);
+}
+
+static uint32_t verdict(const struct seccomp_filter *filter, const char *name, uint64_t argument)
+{
+	struct seccomp_data data = { .nr = syscalls_find(name)->nr[SECCOMP_X86_64],
+				     .arch = AUDIT_ARCH_X86_64,
+				     .args = { argument } };
+	unsigned steps = 0;
+
+	return bpf_run(filter->code, filter->length, &data, &steps);
+}
+
+static const struct {
+	const char *name;
+	uint64_t argument;
+	uint32_t docker, all;
+} cases[] = {
+	{ "read", 0, SECCOMP_RET_ALLOW, SECCOMP_RET_ALLOW },
+	{ "arch_prctl", 0, SECCOMP_RET_ALLOW, SECCOMP_RET_ALLOW },
+	{ "unshare", 0, EPERM_VERDICT, SECCOMP_RET_ALLOW },
+	{ "mount", 0, EPERM_VERDICT, SECCOMP_RET_ALLOW },
+	{ "chroot", 0, SECCOMP_RET_ALLOW, SECCOMP_RET_ALLOW },
+	{ "ptrace", 0, SECCOMP_RET_ALLOW, SECCOMP_RET_ALLOW },
+	{ "init_module", 0, EPERM_VERDICT, SECCOMP_RET_ALLOW },
+	{ "io_uring_setup", 0, EPERM_VERDICT, EPERM_VERDICT },
+	{ "keyctl", 0, EPERM_VERDICT, EPERM_VERDICT },
+	{ "clone", 17, SECCOMP_RET_ALLOW, SECCOMP_RET_ALLOW },
+	{ "clone", 0x10000000, EPERM_VERDICT, SECCOMP_RET_ALLOW }, /* CLONE_NEWUSER */
+	{ "clone3", 0, ENOSYS_VERDICT, SECCOMP_RET_ALLOW },
+	{ "socket", 1, SECCOMP_RET_ALLOW, SECCOMP_RET_ALLOW },
+	{ "socket", 2, SECCOMP_RET_ALLOW, SECCOMP_RET_ALLOW },
+	{ "socket", 16, SECCOMP_RET_ALLOW, SECCOMP_RET_ALLOW },
+	{ "socket", 12, EPERM_VERDICT, EPERM_VERDICT },
+	{ "socket", 38, EPERM_VERDICT, EPERM_VERDICT }, /* AF_ALG */
+	{ "socket", 40, EPERM_VERDICT, EPERM_VERDICT }, /* AF_VSOCK */
+	{ "socket", 1ULL << 32 | 1, EPERM_VERDICT, EPERM_VERDICT },
+	{ "personality", 8, SECCOMP_RET_ALLOW, SECCOMP_RET_ALLOW },
+	{ "personality", 0x40000, EPERM_VERDICT, EPERM_VERDICT },
+	{ "file_getattr", 0, ENOSYS_VERDICT, ENOSYS_VERDICT }, /* newer than the profile */
+};
+
+int main(void)
+{
+	autoarena struct arena arena = { 0 };
+	struct seccomp_filter docker = { 0 }, all = { 0 };
+
+	compile(&arena, DOCKER_CAPABILITIES, &docker);
+	compile(&arena, ALL_CAPABILITIES, &all);
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		unsigned long long argument = cases[i].argument;
+
+		check_int(verdict(&docker, cases[i].name, argument), cases[i].docker,
+			  "%s(%#llx) by default", cases[i].name, argument);
+		check_int(verdict(&all, cases[i].name, argument), cases[i].all,
+			  "%s(%#llx) with all capabilities", cases[i].name, argument);
+	}
+	seccomp_filter_done(&docker);
+	seccomp_filter_done(&all);
+	return tap_done();
+}
