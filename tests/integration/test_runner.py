@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The test runner must notice what is left behind: tested by leaving things behind."""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import uuid
+
+import pytest
+
+import world
+from world import leftovers
+
+
+def run(*argv):
+    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def undone(make, undo):
+    run(*make)
+    try:
+        yield
+    finally:
+        run(*undo)
+
+
+def left(name):
+    return [thing for thing in leftovers.snapshot() if name in thing]
+
+
+NAME = "mrgtest" + uuid.uuid4().hex[:6]
+CGROUP = next(directory for directory in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup/pids",
+                                          "/sys/fs/cgroup") if os.path.isdir(directory))
+
+
+@pytest.mark.parametrize("kind,make,undo", [
+    ("network device", ["ip", "link", "add", NAME, "type", "bridge"], ["ip", "link", "del", NAME]),
+    ("network namespace", ["ip", "netns", "add", NAME], ["ip", "netns", "del", NAME]),
+    ("nftables table", ["nft", "add", "table", "ip", NAME], ["nft", "delete", "table", "ip", NAME]),
+    ("cgroup", ["mkdir", f"{CGROUP}/{NAME}"], ["rmdir", f"{CGROUP}/{NAME}"]),
+])
+def test_snapshot_sees(kind, make, undo):
+    assert not left(NAME)
+    with undone(make, undo):
+        assert any(thing.startswith(kind) for thing in left(NAME))
+    assert not left(NAME)
+
+
+def test_snapshot_sees_mounts(tmp_path):
+    before = leftovers.snapshot()
+    with world.mounted(str(tmp_path / "mount")) as directory:
+        assert leftovers.new_since(before, 0) == ["mount " + directory]
+    assert leftovers.new_since(before, 0) == []
+
+
+def test_store_sees_processes(tmp_path):
+    moor = world.Mooring(tmp_path)
+    process = moor.start("sleep", "1000")
+    assert any("sleep 1000" in thing for thing in moor.leftovers(0))
+    process.kill()
+    process.communicate()
+    assert moor.leftovers(0) == []
+
+
+FAKE = """
+import importlib.machinery, importlib.util, subprocess, sys
+loader = importlib.machinery.SourceFileLoader("runner", sys.argv.pop(1))
+runner = importlib.util.module_from_spec(importlib.util.spec_from_loader("runner", loader))
+loader.exec_module(runner)
+def plain(count, _):
+    count.check(True, "fine")
+    {suite}
+runner.SUITES["plain"] = plain
+runner.leftovers.snapshot = set
+runner.main()
+"""
+DETACH = """subprocess.run(["setsid", "-f", "sleep", "1000"], check=True)"""
+
+
+def run_runner(suite):
+    return subprocess.run([sys.executable, "-c", FAKE.format(suite=suite),
+                           os.path.join(world.TESTS, "run"), "plain"], text=True,
+                          capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+
+
+def test_runner_passes():
+    done = run_runner("pass")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "3 passed, 0 failed"
+
+
+def test_runner_finds_and_ends_a_detached_process():
+    done = run_runner(DETACH)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == "2 passed, 1 failed"
+    pid = int(re.search(r"left behind: process (\d+) \(sleep 1000\)", done.stdout)[1])
+    world.wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "the process to be killed")
+
+
+def test_runner_that_breaks_fails():
+    done = run_runner("raise SystemExit(0)")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].endswith(" failed")
+    assert not done.stdout.endswith(" 0 failed\n")
+
+
+def test_a_failed_check_fails_the_run():
+    done = run_runner("count.check(False, 'broken thing')")
+    assert done.returncode == 1
+    assert "FAILED broken thing" in done.stdout
