@@ -289,8 +289,8 @@ static bool asker_ask(void *self, struct arena *arena, struct http_request *requ
 		*step = SOURCE_BODY;
 		ask_body(asker, arena, request);
 	}
-	request->is_unverified =
-		host->is_listed && url_is_same_origin(request->url, host_url(arena, host, ""));
+	request->is_unverified = (host->is_listed || host->is_loopback) &&
+				 url_is_same_origin(request->url, host_url(arena, host, ""));
 	asker->url = url_shown(&asker->arena, request->url);
 	return true;
 }

@@ -559,6 +559,19 @@ def test_unknown_certificate_is_refused_unless_listed(certificate):
             assert kind == "denied" and "failed to verify certificate: x509" in text
 
 
+def test_loopback_may_speak_tls(certificate):
+    """Plain http sent to the TLS port of a Go server or nginx gets a 400."""
+    answer = pingable(lambda call: call.reply(200, MANIFEST))
+    with Server(answer, certificate=certificate) as tls:
+        def bridge(call):
+            call.reply(400, b"Client sent an HTTP request to an HTTPS server.")
+        with Server(bridge) as plain, Fetch() as fetch:
+            kind, text = failure(fetch.get(**manifest(plain))[0])
+            assert kind == "network" and "TLS handshake" in text
+        with Fetch(insecure=[tls.host]) as fetch:
+            assert fetch.get(**manifest(tls))[0]["ok"]
+
+
 def test_listed_host_may_speak_plain_http():
     with Server(pingable(lambda call: call.reply(200, MANIFEST))) as server:
         name = server.host.replace("127.0.0.1", "registry.localhost")
