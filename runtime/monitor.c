@@ -40,6 +40,7 @@ enum option {
 	OPTION_STDIN_FD,
 	OPTION_STDOUT_FD,
 	OPTION_STDERR_FD,
+	OPTION_HOLD_FD,
 	OPTION_STOP_SIGNAL,
 	OPTION_STOP_TIMEOUT,
 	OPTION_EXIT_COMMAND,
@@ -58,6 +59,7 @@ static const struct option_name {
 	[OPTION_STDIN_FD] = { "--stdin-fd", FD_MAX },
 	[OPTION_STDOUT_FD] = { "--stdout-fd", FD_MAX },
 	[OPTION_STDERR_FD] = { "--stderr-fd", FD_MAX },
+	[OPTION_HOLD_FD] = { "--hold-fd", FD_MAX },
 	[OPTION_STOP_SIGNAL] = { "--stop-signal", 0 },
 	[OPTION_STOP_TIMEOUT] = { "--stop-timeout", STOP_SECONDS_MAX },
 	[OPTION_EXIT_COMMAND] = { "--exit-command", 0 },
@@ -106,6 +108,9 @@ static void set_number(struct supervise_options *options, enum option option, in
 		break;
 	case OPTION_STDERR_FD:
 		options->err = small;
+		break;
+	case OPTION_HOLD_FD:
+		options->hold = small;
 		break;
 	default:
 		options->stop_seconds = small;
@@ -165,6 +170,7 @@ static bool parse(struct arena *arena, const char *root, char **argv, struct com
 						  .in = -1,
 						  .out = -1,
 						  .err = -1,
+						  .hold = -1,
 						  .stop_signal = SIGTERM,
 						  .stop_seconds = 10 } };
 	for (; *at && strncmp(*at, "--", 2) == 0; at += 2) {
@@ -227,7 +233,8 @@ static int execute(const struct texts *command)
 static bool run(struct command *command, int *code, struct error *err)
 {
 	struct supervise_options *options = &command->options;
-	int *const kept[] = { &options->client, &options->in, &options->out, &options->err };
+	int *const kept[] = { &options->client, &options->in, &options->out, &options->err,
+			      &options->hold };
 	autoclose int own_client = -1;
 	pid_t child;
 
