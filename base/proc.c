@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <linux/close_range.h>
 #include <sched.h>
@@ -71,6 +72,14 @@ static bool place_fds(struct launch *launch)
 	return true;
 }
 
+/* By its end nothing of our privilege is left; the working directory was entered before. */
+static bool become(const struct proc_user *user)
+{
+	return setgroups(user->group_count, user->groups) == 0 &&
+	       setresgid(user->gid, user->gid, user->gid) == 0 &&
+	       setresuid(user->uid, user->uid, user->uid) == 0;
+}
+
 static bool prepare(struct launch *launch)
 {
 	const struct proc_options *options = launch->options;
@@ -85,6 +94,11 @@ static bool prepare(struct launch *launch)
 	launch->what = "start";
 	if (options->is_session_leader && setsid() < 0)
 		return false;
+	launch->what = "change the user for";
+	if (options->user && !become(options->user))
+		return false;
+	/* After the change of user, which forgets it. */
+	launch->what = "start";
 	if (options->parent_death_signal &&
 	    prctl(PR_SET_PDEATHSIG, options->parent_death_signal) < 0)
 		return false;

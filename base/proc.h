@@ -17,6 +17,14 @@ struct proc_fd {
 	int to;   /* the child's number */
 };
 
+/* Whom a program runs as; only root can start one as somebody else. */
+struct proc_user {
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups; /* supplementary */
+	size_t group_count;
+};
+
 struct proc_options {
 	const char *const
 		*argv; /* NULL-terminated; argv[0] is looked up on PATH unless it has a '/' */
@@ -24,8 +32,9 @@ struct proc_options {
 	const char *directory;     /* working directory; NULL: ours */
 	const struct proc_fd *fds; /* 0, 1 and 2 are /dev/null unless named here */
 	size_t fd_count;
-	bool is_session_leader;  /* setsid */
-	int parent_death_signal; /* 0: none */
+	const struct proc_user *user; /* NULL: ours */
+	bool is_session_leader;       /* setsid */
+	int parent_death_signal;      /* 0: none */
 };
 
 struct proc {

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lifecycle/artifact.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "lifecycle/artifactfile.h"
+#include "lifecycle/download.h"
+#include "lifecycle/interpolate.h"
+
+bool artifact_check(const struct recipe *recipe, struct error *err)
+{
+	for (size_t i = 0; i < recipe->artifact_count; i++) {
+		const struct recipe_artifact *artifact = &recipe->artifacts[i];
+
+		if (artifact->scheme == RECIPE_GREENGRASS)
+			return error_set(err, ERROR_UNSUPPORTED,
+					 "%s: artifact %s: greengrass: artifacts come from AWS' "
+					 "component service, which is not supported: use s3:// or "
+					 "the artifact directory",
+					 recipe->name, artifact->uri);
+		if (artifact->is_zip)
+			return error_set(err, ERROR_UNSUPPORTED,
+					 "%s: artifact %s: Unarchive: ZIP is not supported yet",
+					 recipe->name, artifact->uri);
+	}
+	return true;
+}
+
+bool artifact_forget(const char *root, const char *name, struct error *err)
+{
+	autofree char *directory = mem_printf("%s/packages/artifacts", root);
+	autoclose int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return errno == ENOENT || error_sys(err, "open %s", directory);
+	return path_remove_tree(dir, name, err);
+}
+
+/* -- images -------------------------------------------------------------------------------------
+ */
+
+/* Waits for a command of ours; a cancelled one is told to end, and waited for. */
+static bool wait_for(struct proc *proc, int cancel_fd, int *status, struct error *err)
+{
+	struct pollfd polls[] = { { .fd = proc->pidfd, .events = POLLIN },
+				  { .fd = cancel_fd, .events = POLLIN } };
+	bool is_cancelled = false;
+
+	while (proc->pidfd >= 0 && !polls[0].revents && !is_cancelled) {
+		if (poll(polls, COUNT_OF(polls), -1) < 0 && errno != EINTR)
+			return error_sys(err, "poll");
+		is_cancelled = polls[1].revents != 0;
+	}
+	if (is_cancelled)
+		kill(proc->pid, SIGTERM);
+	if (!proc_wait(proc, status, err))
+		return false;
+	return !is_cancelled || error_set(err, ERROR_SYSTEM, "interrupted");
+}
+
+/* Runs `docker ARGUMENTS`; its output is shown only where that helps. */
+static bool run_docker(const struct artifact_context *context, const char *const *argv,
+		       bool is_shown, int *code, struct error *err)
+{
+	const struct proc_fd fds[] = { { STDERR_FILENO, STDOUT_FILENO },
+				       { STDERR_FILENO, STDERR_FILENO } };
+	struct proc proc;
+	int status;
+
+	if (!proc_spawn(&(struct proc_options){ .argv = argv,
+						.fds = fds,
+						.fd_count = is_shown ? COUNT_OF(fds) : 0,
+						.parent_death_signal = SIGTERM },
+			&proc, err) ||
+	    !wait_for(&proc, context->cancel_fd, &status, err))
+		return false;
+	*code = proc_exit_code(status);
+	return true;
+}
+
+/* Without a tag or with "latest" the image may have changed, so it is pulled each time. */
+static bool is_fixed_name(const char *image)
+{
+	const char *slash = strrchr(image, '/');
+	const char *colon = strrchr(slash ? slash : image, ':');
+
+	return strchr(image, '@') || (colon && strcmp(colon, ":latest") != 0);
+}
+
+static bool get_image(const struct artifact_context *context, const char *image, struct error *err)
+{
+	const char *const inspect[] = { context->docker, "image", "inspect", image, NULL };
+	const char *const pull[] = { context->docker, "pull", image, NULL };
+	int code;
+
+	if (is_fixed_name(image)) {
+		if (!run_docker(context, inspect, false, &code, err))
+			return false;
+		if (code == 0)
+			return true;
+	}
+	if (!run_docker(context, pull, true, &code, err))
+		return false;
+	return code == 0 || error_set(err, ERROR_NETWORK, "docker pull %s failed with exit code %d",
+				      image, code);
+}
+
+/* -- files --------------------------------------------------------------------------------------
+ */
+
+static bool has_digest(int fd, const char *name, const struct recipe_artifact *artifact,
+		       bool *is_right, struct error *err)
+{
+	struct digest got, wanted;
+	char hex[2 * HASH_SIZE + 1];
+
+	*is_right = true;
+	if (!artifact->has_digest)
+		return true;
+	hash_hex(artifact->digest, HASH_SIZE, hex);
+	if (!digest_parse_hex(&wanted, hex, err) || !artifactfile_digest(fd, name, &got, err))
+		return false;
+	*is_right = digest_is_equal(&got, &wanted);
+	return true;
+}
+
+/* *is_there: the file is in place and is the one the recipe means. */
+static bool find_local(const struct artifact_context *context, int dir,
+		       const struct recipe_artifact *artifact, bool *is_there, struct error *err)
+{
+	autoclose int fd =
+		openat(dir, artifact->file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+
+	*is_there = false;
+	if (fd < 0)
+		return errno == ENOENT || error_sys(err, "open %s", artifact->file);
+	if (!has_digest(fd, artifact->file, artifact, is_there, err))
+		return false;
+	return !*is_there ||
+	       artifactfile_own(fd, context->account,
+				artifactfile_mode(artifact->read, artifact->execute), err);
+}
+
+static bool fetch(const struct artifact_context *context, int dir,
+		  const struct recipe_artifact *artifact, struct error *err)
+{
+	bool is_right;
+	autoclose int fd = artifactfile_create(dir, err);
+
+	if (fd < 0 || !download_s3(artifact->uri, context->settings, fd, context->cancel_fd, err) ||
+	    !has_digest(fd, artifact->file, artifact, &is_right, err))
+		return false;
+	if (!is_right)
+		return error_set(err, ERROR_CORRUPT,
+				 "the object is not what the recipe's digest promises");
+	return artifactfile_own(fd, context->account,
+				artifactfile_mode(artifact->read, artifact->execute), err) &&
+	       artifactfile_publish(fd, dir, artifact->file, err);
+}
+
+static bool get_file(const struct artifact_context *context, const struct recipe *recipe,
+		     const struct recipe_artifact *artifact, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	const char *path =
+		interpolate_artifacts(&arena, context->root, recipe->name, recipe->version_text);
+	autoclose int dir = -1;
+	bool is_there;
+
+	if (!path_make_own_dirs(path, 0755, err))
+		return false;
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return error_sys(err, "open %s", path);
+	if (!find_local(context, dir, artifact, &is_there, err))
+		return false;
+	if (is_there || fetch(context, dir, artifact, err))
+		return true;
+	artifactfile_discard(dir);
+	return false;
+}
+
+bool artifact_get(const struct artifact_context *context, const struct recipe *recipe,
+		  const struct recipe_artifact *artifact, struct error *err)
+{
+	bool is_good = artifact->scheme == RECIPE_DOCKER ? get_image(context, artifact->rest, err)
+							 : get_file(context, recipe, artifact, err);
+
+	return is_good || error_in(err, "%s: artifact %s", recipe->name, artifact->uri);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lifecycle/download.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/jsonout.h"
+#include "base/log.h"
+#include "base/proc.h"
+
+#define PACKET_MAX   65536
+#define SETTINGS_MAX 32768 /* fits a pipe, so writing it never waits for the reader */
+#define REQUEST_ID   1
+
+#define CONTROL_FD   3 /* as mooring-fetch has them */
+#define SETTINGS_FD  5
+
+struct fetch {
+	struct proc proc;
+	int control; /* our end of its socket */
+};
+
+/* -- starting it --------------------------------------------------------------------------------
+ */
+
+static void add_s3(struct jsonout *out, const struct settings *settings)
+{
+	jsonout_object(out, "s3");
+	if (settings->s3_endpoint)
+		jsonout_text(out, "endpoint", settings->s3_endpoint);
+	if (settings->s3_region)
+		jsonout_text(out, "region", settings->s3_region);
+	/* A server that is not AWS' rarely has a name for each bucket. */
+	jsonout_bool(out, "path_style",
+		     settings->has_path_style ? settings->path_style
+					      : settings->s3_endpoint != NULL);
+	jsonout_object_end(out);
+}
+
+static void add_credential(struct jsonout *out, const char *key, const char *variable)
+{
+	const char *value = getenv(variable);
+
+	if (value && *value)
+		jsonout_text(out, key, value);
+}
+
+static void make_settings(struct buf *text, const struct settings *settings)
+{
+	struct jsonout out;
+
+	jsonout_init(&out, text, false);
+	jsonout_object(&out, NULL);
+	add_s3(&out, settings);
+	jsonout_object(&out, "aws");
+	add_credential(&out, "access_key_id", "AWS_ACCESS_KEY_ID");
+	add_credential(&out, "secret_access_key", "AWS_SECRET_ACCESS_KEY");
+	add_credential(&out, "session_token", "AWS_SESSION_TOKEN");
+	jsonout_object_end(&out);
+	jsonout_object_end(&out);
+	jsonout_done(&out);
+}
+
+static bool write_settings(int *reader, const struct settings *settings, struct error *err)
+{
+	autobuf struct buf text;
+	int ends[2];
+
+	buf_init(&text, SETTINGS_MAX);
+	make_settings(&text, settings);
+	if (!buf_check(&text, "the settings for mooring-fetch", err))
+		return false;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_sys(err, "pipe");
+	*reader = ends[0];
+
+	autoclose int writer = ends[1];
+
+	return file_write(writer, "settings for mooring-fetch", text.data, text.length, err);
+}
+
+static bool start(struct fetch *fetch, const struct settings *settings, struct error *err)
+{
+	autofree char *program = NULL;
+	autoclose int reader = -1;
+	autoclose int theirs = -1;
+	int ends[2];
+
+	if (!proc_helper("mooring-fetch", &program, err) || !write_settings(&reader, settings, err))
+		return false;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return error_sys(err, "socketpair");
+	fetch->control = ends[0];
+	theirs = ends[1];
+
+	const char *const argv[] = { program, NULL };
+	const char *const env[] = { NULL };
+	const struct proc_fd fds[] = { { STDERR_FILENO, STDERR_FILENO },
+				       { theirs, CONTROL_FD },
+				       { reader, SETTINGS_FD } };
+
+	return proc_spawn(&(struct proc_options){ .argv = argv,
+						  .env = env,
+						  .fds = fds,
+						  .fd_count = COUNT_OF(fds),
+						  .parent_death_signal = SIGKILL },
+			  &fetch->proc, err);
+}
+
+static void stop(struct fetch *fetch)
+{
+	struct error ignored;
+	int status;
+
+	mem_cleanup_close(&fetch->control);
+	if (fetch->proc.pid <= 0)
+		return;
+	kill(fetch->proc.pid, SIGTERM); /* our child, not yet waited for: the number is its */
+	if (!proc_wait(&fetch->proc, &status, &ignored))
+		log_warning("%s", ignored.text);
+}
+
+/* -- one request --------------------------------------------------------------------------------
+ */
+
+static bool send_request(const struct fetch *fetch, const char *uri, int fd, struct error *err)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { 0 };
+	autobuf struct buf text;
+	struct jsonout out;
+
+	buf_init(&text, PACKET_MAX);
+	jsonout_init(&out, &text, false);
+	jsonout_object(&out, NULL);
+	jsonout_int(&out, "id", REQUEST_ID);
+	jsonout_text(&out, "op", "s3");
+	jsonout_text(&out, "uri", uri);
+	jsonout_int(&out, "offset", 0);
+	jsonout_object_end(&out);
+	jsonout_done(&out);
+
+	struct iovec part = { .iov_base = text.data, .iov_len = text.length };
+	struct msghdr message = { .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = control.bytes,
+				  .msg_controllen = sizeof(control.bytes) };
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &fd, sizeof(int));
+	if (sendmsg(fetch->control, &message, MSG_NOSIGNAL) < 0)
+		return error_sys(err, "ask mooring-fetch");
+	return true;
+}
+
+static bool wait_for_packet(const struct fetch *fetch, int cancel_fd, struct error *err)
+{
+	struct pollfd polls[] = { { .fd = fetch->control, .events = POLLIN },
+				  { .fd = cancel_fd, .events = POLLIN } };
+
+	while (poll(polls, COUNT_OF(polls), -1) < 0)
+		if (errno != EINTR)
+			return error_sys(err, "poll");
+	if (polls[1].revents)
+		return error_set(err, ERROR_SYSTEM, "interrupted");
+	return true;
+}
+
+/* Reads one reply; *is_last is false for a report of progress. */
+static bool read_reply(const struct fetch *fetch, bool *is_last, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	autofree char *packet = mem_alloc(PACKET_MAX);
+	ssize_t size = recv(fetch->control, packet, PACKET_MAX, 0);
+	const struct json *reply;
+	const char *kind, *text;
+	bool is_ok;
+
+	if (size < 0)
+		return error_sys(err, "read from mooring-fetch");
+	if (size == 0)
+		return error_set(err, ERROR_SYSTEM, "mooring-fetch ended without an answer");
+	if (!json_parse(&arena, "answer of mooring-fetch", packet, (size_t)size, &reply, err))
+		return false;
+	*is_last = json_get(reply, "ok") != NULL;
+	if (!*is_last)
+		return true;
+	if (!json_bool_or(reply, "ok", false, &is_ok, err))
+		return false;
+	if (is_ok)
+		return true;
+	if (!json_text_or(reply, "kind", "system", &kind, err) ||
+	    !json_text_or(reply, "text", "failed", &text, err))
+		return false;
+	return error_set(err, error_kind_of_word(kind), "%s", text);
+}
+
+static bool ask(const struct fetch *fetch, const char *uri, int fd, int cancel_fd,
+		struct error *err)
+{
+	bool is_last = false;
+
+	if (!send_request(fetch, uri, fd, err))
+		return false;
+	while (!is_last)
+		if (!wait_for_packet(fetch, cancel_fd, err) || !read_reply(fetch, &is_last, err))
+			return false;
+	return true;
+}
+
+bool download_s3(const char *uri, const struct settings *settings, int fd, int cancel_fd,
+		 struct error *err)
+{
+	struct fetch fetch = { .control = -1 };
+	bool is_good = start(&fetch, settings, err) && ask(&fetch, uri, fd, cancel_fd, err);
+
+	stop(&fetch);
+	return is_good;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIFECYCLE_UNITSTEP_H
+#define LIFECYCLE_UNITSTEP_H
+
+#include "lifecycle/supervisor.h"
+
+/*
+ * The part of supervisor that starts a unit's scripts: environment, user, directory.
+ */
+
+/* True if the step has a script and no Skipif against it (now). */
+bool unitstep_is_wanted(const struct unit *unit, enum step_kind kind);
+
+/* Starts it in its place, which is the context of on_end. */
+must_check bool unitstep_start(struct unit_script *place, enum step_kind kind,
+			       void (*on_end)(void *context, const struct script_result *result),
+			       struct error *err);
+
+/* The work directory, made and given to the user. */
+must_check bool unitstep_make_work(const struct unit *unit, struct error *err);
+
+#endif
