@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/template.h"
+
+#include <string.h>
+
+#include "cli/templateparse.h"
+
+#define ARGUMENTS_MAX 16
+
+struct runner {
+	const struct template *template;
+	const struct json *root;
+	struct buf *out;
+};
+
+static const struct json *member_of(const struct json *object, const char *key)
+{
+	const struct json *found = NULL;
+
+	for (const struct json *member = object->child; member; member = member->next)
+		if (member->key && strcmp(member->key, key) == 0)
+			found = member;
+	return found;
+}
+
+static bool look_up(const struct json *value, const struct field *fields,
+		    const struct json **result, struct error *err)
+{
+	for (const struct field *field = fields; field; field = field->next) {
+		if (value->type == JSON_NULL)
+			return error_set(err, ERROR_INPUT, "nil pointer evaluating interface {}.%s",
+					 field->name);
+		if (value->type != JSON_OBJECT)
+			return error_set(err, ERROR_INPUT, "can't evaluate field %s in type string",
+					 field->name);
+		value = member_of(value, field->name);
+		if (!value)
+			return error_set(err, ERROR_INPUT, "map has no entry for key \"%s\"",
+					 field->name);
+	}
+	*result = value;
+	return true;
+}
+
+static bool run_pipe(const struct runner *runner, const struct pipe *pipe, const struct json *dot,
+		     const struct json **result, struct error *err);
+
+static bool run_operand(const struct runner *runner, const struct operand *operand,
+			const struct json *dot, const struct json **result, struct error *err)
+{
+	const struct json *inner;
+
+	switch (operand->kind) {
+	case OPERAND_DOT:
+		return look_up(dot, operand->fields, result, err);
+	case OPERAND_ROOT:
+		return look_up(runner->root, operand->fields, result, err);
+	case OPERAND_LITERAL:
+		*result = operand->literal;
+		return true;
+	case OPERAND_PIPE:
+		return run_pipe(runner, operand->pipe, dot, &inner, err) &&
+		       look_up(inner, operand->fields, result, err);
+	case OPERAND_FUNCTION:
+		break; /* a function as an argument: called without any */
+	}
+	if (operand->function->least > 0)
+		return error_set(err, ERROR_INPUT, "wrong number of args for %s: want %zu got 0",
+				 operand->function->name, operand->function->least);
+	return operand->function->call(runner->template->arena, NULL, 0, result, err);
+}
+
+static bool run_function(const struct runner *runner, const struct operand *first,
+			 const struct json *dot, const struct json *piped,
+			 const struct json **result, struct error *err)
+{
+	const struct json *args[ARGUMENTS_MAX];
+	size_t count = 0;
+
+	for (const struct operand *operand = first->next; operand; operand = operand->next) {
+		if (count + 1 >= ARGUMENTS_MAX)
+			return error_set(err, ERROR_INPUT, "too many args for %s",
+					 first->function->name);
+		if (!run_operand(runner, operand, dot, &args[count++], err))
+			return false;
+	}
+	if (piped)
+		args[count++] = piped;
+	if (count < first->function->least || count > first->function->most)
+		return error_set(err, ERROR_INPUT, "wrong number of args for %s: want %zu got %zu",
+				 first->function->name, first->function->least, count);
+	return first->function->call(runner->template->arena, args, count, result, err);
+}
+
+/* {{.Label "k"}}: the one method that docker's lists have. Labels are "a=1,b=2". */
+static bool run_label(const struct runner *runner, const struct json *dot, const char *key,
+		      const struct json **result, struct error *err)
+{
+	static const struct field labels = { .name = "Labels" };
+	struct arena *arena = runner->template->arena;
+	size_t length = strlen(key);
+	const struct json *all;
+
+	if (!look_up(dot, &labels, &all, err))
+		return false;
+	*result = json_new(arena, NULL, NULL, JSON_TEXT, "");
+	for (const char *at = all->type == JSON_TEXT ? all->text : ""; *at;) {
+		size_t whole = strcspn(at, ",");
+
+		if (strncmp(at, key, length) == 0 && at[length] == '=')
+			*result =
+				json_new(arena, NULL, NULL, JSON_TEXT,
+					 arena_strndup(arena, at + length + 1, whole - length - 1));
+		at += whole + (at[whole] == ',');
+	}
+	return true;
+}
+
+static bool run_command(const struct runner *runner, const struct command_part *command,
+			const struct json *dot, const struct json *piped,
+			const struct json **result, struct error *err)
+{
+	const struct operand *first = command->operands;
+	const struct operand *argument = first->next;
+
+	if (first->kind == OPERAND_FUNCTION)
+		return run_function(runner, first, dot, piped, result, err);
+	if (!argument && !piped)
+		return run_operand(runner, first, dot, result, err);
+	if (first->kind == OPERAND_DOT && first->fields && !first->fields->next && argument &&
+	    argument->kind == OPERAND_LITERAL && argument->literal->type == JSON_TEXT &&
+	    strcmp(first->fields->name, "Label") == 0)
+		return run_label(runner, dot, argument->literal->text, result, err);
+	return error_set(err, ERROR_INPUT, "can't give argument to non-function");
+}
+
+static bool run_pipe(const struct runner *runner, const struct pipe *pipe, const struct json *dot,
+		     const struct json **result, struct error *err)
+{
+	const struct json *value = NULL;
+
+	for (const struct command_part *command = pipe->commands; command; command = command->next)
+		if (!run_command(runner, command, dot, value, &value, err))
+			return false;
+	*result = value;
+	return true;
+}
+
+/* A pipe of the template's own level: a failure names its place, as Go does. */
+static bool run_outer_pipe(const struct runner *runner, const struct pipe *pipe,
+			   const struct json *dot, const struct json **result, struct error *err)
+{
+	if (run_pipe(runner, pipe, dot, result, err))
+		return true;
+	return error_in(err, "template: :1:%zu: executing \"\" at <%.*s>",
+			(size_t)(pipe->at - runner->template->text), (int)pipe->length, pipe->at);
+}
+
+static bool run_nodes(const struct runner *runner, const struct template_node *first,
+		      const struct json *dot, struct error *err);
+
+static bool run_range(const struct runner *runner, const struct template_node *node,
+		      const struct json *value, const struct json *dot, struct error *err)
+{
+	if (value->type != JSON_ARRAY && value->type != JSON_OBJECT && value->type != JSON_NULL)
+		return error_set(err, ERROR_INPUT, "template: :1:%zu: range can't iterate over %s",
+				 (size_t)(node->pipe->at - runner->template->text),
+				 templatefunc_text(runner->template->arena, value));
+	if (!value->child)
+		return run_nodes(runner, node->otherwise, dot, err);
+	for (const struct json *item = value->child; item; item = item->next)
+		if (!run_nodes(runner, node->body, item, err))
+			return false;
+	return true;
+}
+
+static bool run_node(const struct runner *runner, const struct template_node *node,
+		     const struct json *dot, struct error *err)
+{
+	const struct json *value;
+
+	if (node->kind == NODE_TEXT) {
+		buf_add(runner->out, node->text, node->length);
+		return true;
+	}
+	if (!run_outer_pipe(runner, node->pipe, dot, &value, err))
+		return false;
+	if (node->kind == NODE_RANGE)
+		return run_range(runner, node, value, dot, err);
+	if (node->kind == NODE_PRINT) {
+		buf_add_text(runner->out, templatefunc_text(runner->template->arena, value));
+		return true;
+	}
+	if (!templatefunc_is_true(value))
+		return run_nodes(runner, node->otherwise, dot, err);
+	return run_nodes(runner, node->body, node->kind == NODE_WITH ? value : dot, err);
+}
+
+static bool run_nodes(const struct runner *runner, const struct template_node *first,
+		      const struct json *dot, struct error *err)
+{
+	for (const struct template_node *node = first; node; node = node->next)
+		if (!run_node(runner, node, dot, err))
+			return false;
+	return true;
+}
+
+bool template_run(const struct template *template, const struct json *data, struct buf *out,
+		  struct error *err)
+{
+	struct runner runner = { .template = template, .root = data, .out = out };
+
+	return run_nodes(&runner, template->first, data, err);
+}
+
+const char *template_unescape(struct arena *arena, const char *text)
+{
+	char *plain = arena_strdup(arena, text);
+	char *to = plain;
+
+	for (const char *from = plain; *from; from++) {
+		bool is_escape = from[0] == '\\' && (from[1] == 't' || from[1] == 'n');
+
+		*to++ = is_escape ? (from[1] == 't' ? '\t' : '\n') : *from;
+		from += is_escape;
+	}
+	*to = '\0';
+	return plain;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_TEMPLATE_H
+#define CLI_TEMPLATE_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+/*
+ * Go templates (text/template) as far as --format is used in scripts: text, {{.Field.Sub}},
+ * {{json .}}, pipes and parentheses, texts and numbers, range, with, if, else, end, comments,
+ * {{- trimming -}}, and the functions index, len, join, split, lower, upper, title, print, println,
+ * printf (%s %v %d %q), eq, ne, lt, le, gt, ge, and, or, not. Variables are refused by name.
+ *
+ * The data is a JSON tree. An object's member is a field; a missing one is a mistake, as docker has
+ * it.
+ */
+struct template
+{
+	struct arena *arena; /* of the caller; holds everything */
+	struct template_node *first;
+	const char *text;
+};
+
+/* Fails with ERROR_INPUT: "template: :1: unclosed action". */
+must_check bool template_parse(struct arena *arena, const char *text, struct template *template,
+			       struct error *err);
+
+/* Appends what the template makes of `data`. What it needs on the way lives in template->arena. */
+must_check bool template_run(const struct template *template, const struct json *data,
+			     struct buf *out, struct error *err);
+
+/* The text with "\t" and "\n" in two characters made into one, as `ps` and `images` (not `inspect`)
+ * take it. */
+const char *template_unescape(struct arena *arena, const char *text) must_check;
+
+#endif

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/templatefunc.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/jsonout.h"
+
+#define VALUE_MAX (16 << 20) /* bytes of one printed value */
+
+/* -- values -- */
+
+static const struct json *new_text(struct arena *arena, const char *text)
+{
+	return json_new(arena, NULL, NULL, JSON_TEXT, text);
+}
+
+static const struct json *new_bool(struct arena *arena, bool boolean)
+{
+	struct json *value = json_new(arena, NULL, NULL, JSON_BOOL, NULL);
+
+	value->boolean = boolean;
+	return value;
+}
+
+static const struct json *new_number(struct arena *arena, size_t number)
+{
+	return json_new(arena, NULL, NULL, JSON_NUMBER, arena_printf(arena, "%zu", number));
+}
+
+bool templatefunc_is_true(const struct json *value)
+{
+	switch (value->type) {
+	case JSON_NULL:
+		return false;
+	case JSON_BOOL:
+		return value->boolean;
+	case JSON_NUMBER:
+		return strtod(value->text, NULL) != 0;
+	case JSON_TEXT:
+		return value->text[0] != '\0';
+	case JSON_ARRAY:
+	case JSON_OBJECT:
+		return value->count > 0;
+	}
+	return false;
+}
+
+static void print_value(struct buf *out, const struct json *value);
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct json *const *left = a, *const *right = b;
+
+	return strcmp((*left)->key, (*right)->key);
+}
+
+/* Go prints maps in the order of their keys. */
+static void print_object(struct buf *out, const struct json *object)
+{
+	autofree const struct json **members = mem_array(object->count + 1, sizeof(*members));
+	size_t count = 0;
+
+	for (const struct json *member = object->child; member; member = member->next)
+		members[count++] = member;
+	qsort(members, count, sizeof(*members), compare_keys);
+	buf_add_text(out, "map[");
+	for (size_t i = 0; i < count; i++) {
+		buf_printf(out, "%s%s:", i ? " " : "", members[i]->key);
+		print_value(out, members[i]);
+	}
+	buf_add_char(out, ']');
+}
+
+static void print_value(struct buf *out, const struct json *value)
+{
+	switch (value->type) {
+	case JSON_NULL:
+		buf_add_text(out, "<nil>");
+		return;
+	case JSON_BOOL:
+		buf_add_text(out, value->boolean ? "true" : "false");
+		return;
+	case JSON_NUMBER:
+	case JSON_TEXT:
+		buf_add_text(out, value->text);
+		return;
+	case JSON_ARRAY:
+		buf_add_char(out, '[');
+		for (const struct json *item = value->child; item; item = item->next) {
+			if (item != value->child)
+				buf_add_char(out, ' ');
+			print_value(out, item);
+		}
+		buf_add_char(out, ']');
+		return;
+	case JSON_OBJECT:
+		print_object(out, value);
+	}
+}
+
+char *templatefunc_text(struct arena *arena, const struct json *value)
+{
+	autobuf struct buf out;
+
+	buf_init(&out, VALUE_MAX);
+	print_value(&out, value);
+	return arena_strdup(arena, out.data ? out.data : "");
+}
+
+static bool want_text(const struct json *value, const char *function, struct error *err)
+{
+	if (value->type == JSON_TEXT)
+		return true;
+	return error_set(err, ERROR_INPUT, "error calling %s: expected a string", function);
+}
+
+/* -- functions -- */
+
+static bool call_json(struct arena *arena, const struct json *const *args, size_t count,
+		      const struct json **result, struct error *err)
+{
+	autobuf struct buf out;
+	struct jsonout json;
+
+	(void)count;
+	buf_init(&out, VALUE_MAX);
+	jsonout_init(&json, &out, false);
+	jsonout_json(&json, NULL, args[0]);
+	jsonout_done(&json);
+	if (!buf_check(&out, "the value", err))
+		return false;
+	*result = new_text(arena, out.data);
+	return true;
+}
+
+static const struct json *nth(const struct json *array, size_t number)
+{
+	const struct json *item = array->child;
+
+	while (item && number-- > 0)
+		item = item->next;
+	return item;
+}
+
+static const struct json *member_of(const struct json *object, const char *key)
+{
+	const struct json *found = NULL;
+
+	for (const struct json *member = object->child; member; member = member->next)
+		if (strcmp(member->key, key) == 0)
+			found = member;
+	return found;
+}
+
+static bool index_once(struct arena *arena, const struct json *value, const struct json *by,
+		       const struct json **result, struct error *err)
+{
+	if (value->type == JSON_OBJECT && by->type == JSON_TEXT) {
+		const struct json *found = member_of(value, by->text);
+
+		*result = found ? found : new_text(arena, "");
+		return true;
+	}
+	if (value->type == JSON_ARRAY && by->type == JSON_NUMBER) {
+		int64_t number;
+		const struct json *found = NULL;
+
+		if (!json_as_int(by, &number, err))
+			return false;
+		if (number >= 0)
+			found = nth(value, (size_t)number);
+		if (!found)
+			return error_set(err, ERROR_INPUT,
+					 "error calling index: index out of range: %lld",
+					 (long long)number);
+		*result = found;
+		return true;
+	}
+	return error_set(err, ERROR_INPUT, "error calling index: cannot index %s by %s",
+			 value->type == JSON_NULL ? "untyped nil" : templatefunc_text(arena, value),
+			 templatefunc_text(arena, by));
+}
+
+static bool call_index(struct arena *arena, const struct json *const *args, size_t count,
+		       const struct json **result, struct error *err)
+{
+	*result = args[0];
+	for (size_t i = 1; i < count; i++)
+		if (!index_once(arena, *result, args[i], result, err))
+			return false;
+	return true;
+}
+
+static bool call_len(struct arena *arena, const struct json *const *args, size_t count,
+		     const struct json **result, struct error *err)
+{
+	const struct json *value = args[0];
+
+	(void)count;
+	if (value->type == JSON_TEXT)
+		*result = new_number(arena, strlen(value->text));
+	else if (value->type == JSON_ARRAY || value->type == JSON_OBJECT)
+		*result = new_number(arena, value->count);
+	else
+		return error_set(err, ERROR_INPUT, "error calling len: %s has no length",
+				 templatefunc_text(arena, value));
+	return true;
+}
+
+static bool call_join(struct arena *arena, const struct json *const *args, size_t count,
+		      const struct json **result, struct error *err)
+{
+	autobuf struct buf out;
+
+	(void)count;
+	buf_init(&out, VALUE_MAX);
+	if (!want_text(args[1], "join", err))
+		return false;
+	for (const struct json *item = args[0]->child; item; item = item->next) {
+		if (item != args[0]->child)
+			buf_add_text(&out, args[1]->text);
+		print_value(&out, item);
+	}
+	*result = new_text(arena, out.data ? out.data : "");
+	return true;
+}
+
+static bool call_split(struct arena *arena, const struct json *const *args, size_t count,
+		       const struct json **result, struct error *err)
+{
+	struct json *parts = json_new(arena, NULL, NULL, JSON_ARRAY, NULL);
+
+	(void)count;
+	if (!want_text(args[0], "split", err) || !want_text(args[1], "split", err))
+		return false;
+	const char *rest = args[0]->text, *separator = args[1]->text;
+	for (const char *end; *separator && (end = strstr(rest, separator));
+	     rest = end + strlen(separator))
+		(void)json_new(arena, parts, NULL, JSON_TEXT,
+			       arena_strndup(arena, rest, (size_t)(end - rest)));
+	(void)json_new(arena, parts, NULL, JSON_TEXT, rest);
+	*result = parts;
+	return true;
+}
+
+static bool change_case(struct arena *arena, const struct json *value, int (*change)(int),
+			bool only_first, const struct json **result)
+{
+	char *text = templatefunc_text(arena, value);
+	bool is_first = true;
+
+	for (char *c = text; *c; c++) {
+		if (is_first || !only_first)
+			*c = (char)change((unsigned char)*c);
+		is_first = *c == ' ';
+	}
+	*result = new_text(arena, text);
+	return true;
+}
+
+static bool call_lower(struct arena *arena, const struct json *const *args, size_t count,
+		       const struct json **result, struct error *err)
+{
+	(void)count;
+	(void)err;
+	return change_case(arena, args[0], tolower, false, result);
+}
+
+static bool call_upper(struct arena *arena, const struct json *const *args, size_t count,
+		       const struct json **result, struct error *err)
+{
+	(void)count;
+	(void)err;
+	return change_case(arena, args[0], toupper, false, result);
+}
+
+static bool call_title(struct arena *arena, const struct json *const *args, size_t count,
+		       const struct json **result, struct error *err)
+{
+	(void)count;
+	(void)err;
+	return change_case(arena, args[0], toupper, true, result);
+}
+
+static bool call_truncate(struct arena *arena, const struct json *const *args, size_t count,
+			  const struct json **result, struct error *err)
+{
+	int64_t most;
+
+	(void)count;
+	if (!want_text(args[0], "truncate", err) || !json_as_int(args[1], &most, err))
+		return false;
+	*result =
+		new_text(arena, arena_strndup(arena, args[0]->text,
+					      strnlen(args[0]->text, most < 0 ? 0 : (size_t)most)));
+	return true;
+}
+
+static bool call_print(struct arena *arena, const struct json *const *args, size_t count,
+		       const struct json **result, struct error *err)
+{
+	autobuf struct buf out;
+
+	(void)err;
+	buf_init(&out, VALUE_MAX);
+	for (size_t i = 0; i < count; i++)
+		print_value(&out, args[i]);
+	*result = new_text(arena, out.data ? out.data : "");
+	return true;
+}
+
+static bool call_println(struct arena *arena, const struct json *const *args, size_t count,
+			 const struct json **result, struct error *err)
+{
+	autobuf struct buf out;
+
+	(void)err;
+	buf_init(&out, VALUE_MAX);
+	for (size_t i = 0; i < count; i++) {
+		if (i)
+			buf_add_char(&out, ' ');
+		print_value(&out, args[i]);
+	}
+	buf_add_char(&out, '\n');
+	*result = new_text(arena, out.data);
+	return true;
+}
+
+/* One directive, "%-10s": the text is made first, then cut or filled by C's printf. */
+static bool print_directive(struct arena *arena, struct buf *out, const char *directive,
+			    size_t length, const struct json *value, struct error *err)
+{
+	char verb = directive[length - 1];
+	char *end = NULL;
+	const char *at = directive + 1;
+	bool is_left = *at == '-';
+	long width = strtol(at + is_left, &end, 10);
+	const char *text = templatefunc_text(arena, value);
+
+	if (end != directive + length - 1 || width < 0 || width > 1000 || !strchr("svdq", verb))
+		return error_set(err, ERROR_INPUT,
+				 "error calling printf: \"%.*s\" is not supported", (int)length,
+				 directive);
+	if (verb == 'q') {
+		const struct json *quoted;
+
+		if (!call_json(arena, (const struct json *const[]){ new_text(arena, text) }, 1,
+			       &quoted, err))
+			return false;
+		text = quoted->text;
+	}
+	buf_printf(out, "%*s", is_left ? -(int)width : (int)width, text);
+	return true;
+}
+
+static bool call_printf(struct arena *arena, const struct json *const *args, size_t count,
+			const struct json **result, struct error *err)
+{
+	autobuf struct buf out;
+	size_t used = 1;
+
+	buf_init(&out, VALUE_MAX);
+	if (!want_text(args[0], "printf", err))
+		return false;
+	for (const char *at = args[0]->text; *at;) {
+		size_t plain = strcspn(at, "%");
+
+		buf_add(&out, at, plain);
+		at += plain;
+		if (!*at)
+			break;
+		size_t length = 1 + strspn(at + 1, "-0123456789") + 1;
+		if (at[1] == '%') {
+			buf_add_char(&out, '%');
+			length = 2;
+		} else if (strlen(at) < length || used >= count) {
+			return error_set(err, ERROR_INPUT,
+					 "error calling printf: nothing to print for \"%s\"", at);
+		} else if (!print_directive(arena, &out, at, length, args[used++], err)) {
+			return false;
+		}
+		at += length;
+	}
+	*result = new_text(arena, out.data ? out.data : "");
+	return true;
+}
+
+/* Below, at or above 0; false if the two cannot be compared. */
+static bool compare(const struct json *a, const struct json *b, int *order, struct error *err)
+{
+	if (a->type != b->type || a->type == JSON_ARRAY || a->type == JSON_OBJECT)
+		return error_set(err, ERROR_INPUT, "incompatible types for comparison");
+	if (a->type == JSON_BOOL) {
+		*order = a->boolean - b->boolean;
+	} else if (a->type == JSON_NUMBER) {
+		double left = strtod(a->text, NULL), right = strtod(b->text, NULL);
+
+		*order = (left > right) - (left < right);
+	} else {
+		*order = a->type == JSON_NULL ? 0 : strcmp(a->text, b->text);
+	}
+	return true;
+}
+
+/* eq may have more than two arguments: equal to any of them. */
+static bool call_eq(struct arena *arena, const struct json *const *args, size_t count,
+		    const struct json **result, struct error *err)
+{
+	bool is_equal = false;
+	int order;
+
+	for (size_t i = 1; i < count; i++) {
+		if (!compare(args[0], args[i], &order, err))
+			return false;
+		is_equal = is_equal || order == 0;
+	}
+	*result = new_bool(arena, is_equal);
+	return true;
+}
+
+#define ORDERING(name, condition)                                                                  \
+	static bool call_##name(struct arena *arena, const struct json *const *args, size_t count, \
+				const struct json **result, struct error *err)                     \
+	{                                                                                          \
+		int order;                                                                         \
+                                                                                                   \
+		(void)count;                                                                       \
+		if (!compare(args[0], args[1], &order, err))                                       \
+			return false;                                                              \
+		*result = new_bool(arena, order condition);                                        \
+		return true;                                                                       \
+	}
+
+ORDERING(ne, != 0)
+ORDERING(lt, < 0)
+ORDERING(le, <= 0)
+ORDERING(gt, > 0)
+ORDERING(ge, >= 0)
+
+/* The first argument that decides, or the last one. */
+static bool call_and(struct arena *arena, const struct json *const *args, size_t count,
+		     const struct json **result, struct error *err)
+{
+	(void)arena;
+	(void)err;
+	*result = args[0];
+	for (size_t i = 1; i < count && templatefunc_is_true(*result); i++)
+		*result = args[i];
+	return true;
+}
+
+static bool call_or(struct arena *arena, const struct json *const *args, size_t count,
+		    const struct json **result, struct error *err)
+{
+	(void)arena;
+	(void)err;
+	*result = args[0];
+	for (size_t i = 1; i < count && !templatefunc_is_true(*result); i++)
+		*result = args[i];
+	return true;
+}
+
+static bool call_not(struct arena *arena, const struct json *const *args, size_t count,
+		     const struct json **result, struct error *err)
+{
+	(void)count;
+	(void)err;
+	*result = new_bool(arena, !templatefunc_is_true(args[0]));
+	return true;
+}
+
+#define ANY ((size_t)-1)
+
+const struct templatefunc *templatefunc_find(const char *name)
+{
+	static const struct templatefunc functions[] = {
+		{ "json", 1, 1, call_json },
+		{ "index", 1, ANY, call_index },
+		{ "len", 1, 1, call_len },
+		{ "join", 2, 2, call_join },
+		{ "split", 2, 2, call_split },
+		{ "lower", 1, 1, call_lower },
+		{ "upper", 1, 1, call_upper },
+		{ "title", 1, 1, call_title },
+		{ "truncate", 2, 2, call_truncate },
+		{ "print", 0, ANY, call_print },
+		{ "println", 0, ANY, call_println },
+		{ "printf", 1, ANY, call_printf },
+		{ "eq", 2, ANY, call_eq },
+		{ "ne", 2, 2, call_ne },
+		{ "lt", 2, 2, call_lt },
+		{ "le", 2, 2, call_le },
+		{ "gt", 2, 2, call_gt },
+		{ "ge", 2, 2, call_ge },
+		{ "and", 1, ANY, call_and },
+		{ "or", 1, ANY, call_or },
+		{ "not", 1, 1, call_not },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(functions); i++)
+		if (strcmp(functions[i].name, name) == 0)
+			return &functions[i];
+	return NULL;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_TEMPLATEFUNC_H
+#define CLI_TEMPLATEFUNC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+/*
+ * The functions that templates may call, and how their values print. Values are JSON trees in an
+ * arena; NULL is never passed, a JSON null is.
+ */
+struct templatefunc {
+	const char *name;
+	size_t least, most; /* arguments */
+	bool (*call)(struct arena *arena, const struct json *const *args, size_t count,
+		     const struct json **result, struct error *err);
+};
+
+/* NULL if there is none. */
+const struct templatefunc *templatefunc_find(const char *name);
+
+/* Go's notion: not null, false, 0 or empty. */
+bool templatefunc_is_true(const struct json *value);
+
+/* As Go prints it: text as it is, "[a b]", "map[k:v]", "<nil>". */
+char *templatefunc_text(struct arena *arena, const struct json *value) must_check;
+
+#endif

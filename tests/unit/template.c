@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/template.h"
+
+#include "tap.h"
+
+static const char data[] =
+	"{\"Id\":\"0123456789abcdef\",\"Name\":\"/web\",\"Labels\":\"a=1,bb=2=3\","
+	"\"State\":{\"Running\":true,\"ExitCode\":3,\"Error\":\"\",\"Health\":null},"
+	"\"Env\":[\"A=1\",\"B=x y\"],\"Empty\":[],"
+	"\"Networks\":{\"bridge\":{\"IPAddress\":\"172.17.0.2\"},\"n2\":{\"IPAddress\":\"172.18.0."
+	"2\"}},"
+	"\"Ports\":{\"80/tcp\":[{\"HostIp\":\"0.0.0.0\",\"HostPort\":\"8080\"}]},"
+	"\"Map\":{\"z\":1,\"a\":\"<&>\"}}";
+
+static const struct {
+	const char *template;
+	const char *want;
+} good[] = {
+	{ "", "" },
+	{ "plain } {", "plain } {" },
+	{ "{{.Name}}", "/web" },
+	{ "{{ .State.Running }} {{.State.ExitCode}}", "true 3" },
+	{ "{{.Env}}{{.Empty}}", "[A=1 B=x y][]" },
+	{ "{{.Map}}", "map[a:<&> z:1]" },
+	{ "{{.State.Health}}", "<nil>" },
+	{ "{{json .Map}}", "{\"z\":1,\"a\":\"<&>\"}" },
+	{ "{{json .State.Health}} {{json .Env}}", "null [\"A=1\",\"B=x y\"]" },
+	{ "{{.Name | json}}", "\"/web\"" },
+	{ "{{range .Networks}}{{.IPAddress}};{{end}}", "172.17.0.2;172.18.0.2;" },
+	{ "{{range .Env}}{{println .}}{{end}}", "A=1\nB=x y\n" },
+	{ "{{range .Empty}}x{{else}}none{{end}}", "none" },
+	{ "{{range .Env}}{{.}}{{$.Name}} {{end}}", "A=1/web B=x y/web " },
+	{ "{{(index (index .Ports \"80/tcp\") 0).HostPort}}", "8080" },
+	{ "{{index .Map \"a\"}}{{index .Map \"missing\"}}", "<&>" },
+	{ "{{if .State.Error}}bad{{else if .State.Running}}runs{{else}}ended{{end}}", "runs" },
+	{ "{{if not .State.Running}}a{{else}}b{{end}}", "b" },
+	{ "{{with .State}}{{.ExitCode}}{{end}}{{with .Empty}}x{{end}}", "3" },
+	{ "{{if eq .State.ExitCode 3}}three{{end}}", "three" },
+	{ "{{if and (gt .State.ExitCode 2) (lt .State.ExitCode 4)}}in{{end}}", "in" },
+	{ "{{or .State.Error .Name}}", "/web" },
+	{ "{{join .Env \", \"}}|{{len .Env}}|{{index (split .Name \"w\") 1}}", "A=1, B=x y|2|eb" },
+	{ "{{upper .Name}}{{.Name | lower}}{{title \"ab cd\"}}", "/WEB/webAb Cd" },
+	{ "{{printf \"%s-%d-%6s|%-6s|%q%%\" .Name 5 \"r\" \"l\" \"q\"}}",
+	  "/web-5-     r|l     |\"q\"%" },
+	{ "{{truncate .Id 12}}", "0123456789ab" },
+	{ "{{.Label \"bb\"}}{{.Label \"b\"}}", "2=3" },
+	{ "a {{- .Name -}} b", "a/webb" },
+	{ "a{{/* no {{.Thing}} */}}b", "ab" },
+	{ "{{\"a\\tb\\\"\"}}{{`raw\\t`}}", "a\tb\"raw\\t" },
+};
+
+static const struct {
+	const char *template;
+	const char *part;
+} bad[] = {
+	{ "{{.Nope}}", "executing \"\" at <.Nope>: map has no entry for key \"Nope\"" },
+	{ "{{.State.Health.Status}}", "nil pointer" },
+	{ "{{.Name.Sub}}", "can't evaluate field Sub" },
+	{ "{{.Name", "unclosed action" },
+	{ "{{", "missing value" },
+	{ "{{}}", "missing value" },
+	{ "{{.Name |}}", "missing value" },
+	{ "{{nosuch .Name}}", "function \"nosuch\" not defined" },
+	{ "{{$x := .Name}}", "variables are not supported yet" },
+	{ "{{if .Name}}", "unexpected EOF" },
+	{ "{{end}}", "unexpected {{end}}" },
+	{ "{{else}}", "unexpected {{else}}" },
+	{ "{{range .Name}}{{end}}", "can't iterate" },
+	{ "{{\"open}}", "unterminated" },
+	{ "{{(.Name}}", "unclosed left paren" },
+	{ "{{/* open", "unclosed comment" },
+	{ "{{json}}", "wrong number of args" },
+	{ "{{json .Name .Id}}", "wrong number of args" },
+	{ "{{index .Env 2}}", "index out of range: 2" },
+	{ "{{index .Env -1}}", "index out of range" },
+	{ "{{.Name .Id}}", "non-function" },
+	{ "{{eq .Name 3}}", "incompatible types" },
+	{ "{{printf \"%s\"}}", "nothing to print" },
+	{ "{{printf \"%999999s\" .Name}}", "not supported" },
+	{ "{{printf \"%n\" .Name}}", "not supported" },
+	{ "{{printf \"%*s\" 3 .Name}}", "not supported" },
+	{ "{{printf \"%\" .Name}}", "nothing to print" },
+	{ "{{..}}", "unexpected" },
+	{ "{{&}}", "unexpected" },
+	{ "{{((((((((((((((((((((((((((((((((((((((((1", "nested too deeply" },
+};
+
+static bool run(struct arena *arena, const char *text, struct buf *out, struct error *err)
+{
+	struct template template;
+	const struct json *root;
+
+	return json_parse(arena, "data", data, strlen(data), &root, err) &&
+	       template_parse(arena, text, &template, err) &&
+	       template_run(&template, root, out, err);
+}
+
+int main(void)
+{
+	struct error err;
+
+	for (size_t i = 0; i < COUNT_OF(good); i++) {
+		autoarena struct arena arena = { 0 };
+		autobuf struct buf out;
+
+		buf_init(&out, 4096);
+		if (check_ok(run(&arena, good[i].template, &out, &err), &err, "%s",
+			     good[i].template))
+			check_text(out.data ? out.data : "", good[i].want, "what %s makes",
+				   good[i].template);
+	}
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		autoarena struct arena arena = { 0 };
+		autobuf struct buf out;
+
+		buf_init(&out, 4096);
+		check_error(run(&arena, bad[i].template, &out, &err), &err, ERROR_INPUT,
+			    bad[i].part, "%s", bad[i].template);
+	}
+	autoarena struct arena arena = { 0 };
+	check_text(template_unescape(&arena, "a\\tb\\nc\\x\\"), "a\tb\nc\\x\\", "escapes");
+	return tap_done();
+}
