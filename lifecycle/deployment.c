@@ -56,16 +56,23 @@ static void save(struct deployment *deployment, bool is_durable)
 		log_warning("%s", err.text);
 }
 
-static void note_unit(struct deployment *deployment, const struct unit *unit)
+/* True if the ledger was behind. */
+static bool note_unit(struct deployment *deployment, const struct unit *unit)
 {
 	struct ledger_component *component = ledger_find(&deployment->ledger, unit->component.name);
 
 	if (!component)
-		return;
+		return false;
+
+	struct ledger_component before = *component;
+
 	component->state = component_state_name(unit->component.state);
 	component->status = unit->status;
 	component->exit_code = unit->exit_code;
 	supervisor_sessions(unit, component->sessions);
+	return component->state != before.state || component->status != before.status ||
+	       component->exit_code != before.exit_code ||
+	       memcmp(component->sessions, before.sessions, sizeof(before.sessions)) != 0;
 }
 
 /* -- what happens -------------------------------------------------------------------------------
