@@ -22,6 +22,7 @@ struct http_client {
 	struct http_settings settings;
 	char *no_proxy;
 	struct http_exchange *running;
+	bool has_heard;
 };
 
 struct http_exchange {
@@ -132,6 +133,7 @@ static size_t on_header(char *line, size_t one, size_t count, void *pointer)
 	if (response->status < 200)
 		return one * count;
 	exchange->has_head = true;
+	exchange->client->has_heard = true;
 	return exchange->events.on_head(exchange->context, response) ? one * count : 0;
 }
 
@@ -233,6 +235,11 @@ struct http_exchange *http_start(struct http_client *client, const struct http_r
 	CURLMcode code = curl_multi_add_handle(client->multi, exchange->easy);
 	assert(code == CURLM_OK);
 	return exchange;
+}
+
+bool http_has_heard(const struct http_client *client)
+{
+	return client->has_heard;
 }
 
 void http_resume(struct http_exchange *exchange)

@@ -69,6 +69,9 @@ void http_resume(struct http_exchange *exchange);
 /* Ends it without on_end. Not from within a callback. */
 void http_cancel(struct http_exchange *exchange);
 
+/* Has anybody answered yet? If not, this machine is more likely offline than its peers are busy. */
+bool http_has_heard(const struct http_client *client);
+
 /* Waits at most `timeout_ms` for traffic, or for one of `others`, then runs callbacks. */
 must_check bool http_turn(struct http_client *client, const struct pollfd *others, size_t count,
 			  int timeout_ms, struct error *err);

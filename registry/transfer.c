@@ -71,6 +71,10 @@ struct transfer {
 /* Beyond all that tokens and redirects may need; a source that asks for ever is a bug of ours. */
 #define QUESTIONS_MAX 64
 
+/* As long as nobody has answered at all: who is offline should hear so soon, and decide when to try
+ * again. */
+#define FIRST_ATTEMPTS 2
+
 /* curl hands out at most 16 KiB at a time. */
 #define KEPT_MAX (1 << 20)
 
@@ -393,6 +397,14 @@ static double jitter(void)
 	return (double)random / UINT16_MAX;
 }
 
+static int attempts_allowed(const struct transfer *transfer)
+{
+	int attempts = transfer->settings->attempts;
+
+	return http_has_heard(transfer->client) || attempts < FIRST_ATTEMPTS ? attempts
+									     : FIRST_ATTEMPTS;
+}
+
 /* `after_seconds` is what the server asked for, or -1. */
 static void try_later(struct transfer *transfer, const struct error *problem, int after_seconds,
 		      int first_ms)
@@ -406,7 +418,7 @@ static void try_later(struct transfer *transfer, const struct error *problem, in
 		transfer->asked = 0;
 	}
 	transfer->reached = report->received;
-	if (++transfer->attempt > transfer->settings->attempts) {
+	if (++transfer->attempt > attempts_allowed(transfer)) {
 		fail(transfer, problem);
 		return;
 	}

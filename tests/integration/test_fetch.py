@@ -468,6 +468,10 @@ def test_other_statuses_are_final(status):
 
 def test_registry_down():
     port = world.free_port()
+    with Fetch(patience={"back_off_ms": 60_000, "attempts": 2}) as fetch:
+        _, read_end = fetch.start(**manifest(f"127.0.0.1:{port}"))
+        os.close(read_end)
+        assert "connection refused" in fetch.receive()["waiting"]
     with Fetch() as fetch:
         kind, text = failure(fetch.get(**manifest(f"127.0.0.1:{port}"))[0])
     assert kind == "network"
