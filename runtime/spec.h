@@ -177,6 +177,7 @@ struct spec {
 	struct spec_mount *mounts;
 	size_t mount_count;
 	struct spec_hook_list hooks[HOOK_KINDS];
+	const struct json *raw_hooks;   /* the hooks section, or NULL: kept in the state */
 	const struct json *annotations; /* object of texts, or NULL */
 	struct spec_namespace namespaces[NAMESPACE_KINDS];
 	struct spec_id_map *uid_maps, *gid_maps;

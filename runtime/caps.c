@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/caps.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* By number, as <linux/capability.h> has them. */
+static const char *const names[] = {
+	"CHOWN",
+	"DAC_OVERRIDE",
+	"DAC_READ_SEARCH",
+	"FOWNER",
+	"FSETID",
+	"KILL",
+	"SETGID",
+	"SETUID",
+	"SETPCAP",
+	"LINUX_IMMUTABLE",
+	"NET_BIND_SERVICE",
+	"NET_BROADCAST",
+	"NET_ADMIN",
+	"NET_RAW",
+	"IPC_LOCK",
+	"IPC_OWNER",
+	"SYS_MODULE",
+	"SYS_RAWIO",
+	"SYS_CHROOT",
+	"SYS_PTRACE",
+	"SYS_PACCT",
+	"SYS_ADMIN",
+	"SYS_BOOT",
+	"SYS_NICE",
+	"SYS_RESOURCE",
+	"SYS_TIME",
+	"SYS_TTY_CONFIG",
+	"MKNOD",
+	"LEASE",
+	"AUDIT_WRITE",
+	"AUDIT_CONTROL",
+	"SETFCAP",
+	"MAC_OVERRIDE",
+	"MAC_ADMIN",
+	"SYSLOG",
+	"WAKE_ALARM",
+	"BLOCK_SUSPEND",
+	"AUDIT_READ",
+	"PERFMON",
+	"BPF",
+	"CHECKPOINT_RESTORE",
+};
+
+uint64_t caps_bit(const char *name)
+{
+	if (strncmp(name, "CAP_", 4) != 0)
+		return 0;
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (strcmp(name + 4, names[i]) == 0)
+			return (uint64_t)1 << i;
+	return 0;
+}
+
+uint64_t caps_available(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return 0;
+	return data[0].permitted | (uint64_t)data[1].permitted << 32;
+}
+
+bool caps_limit(const struct spec_capabilities *wanted, struct error *err)
+{
+	for (unsigned int i = 0; i < 64; i++) {
+		if (wanted->bounding >> i & 1 || prctl(PR_CAPBSET_DROP, i, 0, 0, 0) == 0)
+			continue;
+		if (errno == EINVAL)
+			break; /* beyond this kernel's last capability */
+		return error_sys(err, "drop capability %u from the bounding set", i);
+	}
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return error_sys(err, "keep capabilities across the change of user");
+	return true;
+}
+
+static bool set_sets(const struct spec_capabilities *sets, struct error *err)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	for (int half = 0; half < 2; half++) {
+		data[half].effective = (uint32_t)(sets->effective >> 32 * half);
+		data[half].permitted = (uint32_t)(sets->permitted >> 32 * half);
+		data[half].inheritable = (uint32_t)(sets->inheritable >> 32 * half);
+	}
+	if (syscall(SYS_capset, &header, data) < 0)
+		return error_sys(err, "set capabilities");
+	return true;
+}
+
+bool caps_regain(struct error *err)
+{
+	uint64_t all = caps_available();
+	struct spec_capabilities sets = { .effective = all, .permitted = all };
+
+	return set_sets(&sets, err);
+}
+
+bool caps_apply(const struct spec_capabilities *wanted, uint64_t available, struct error *err)
+{
+	struct spec_capabilities sets = *wanted;
+
+	sets.permitted &= available;
+	sets.effective &= sets.permitted;
+	sets.inheritable &= available;
+	sets.ambient &= sets.permitted & sets.inheritable;
+	if (!set_sets(&sets, err))
+		return false;
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
+		return error_sys(err, "clear ambient capabilities");
+	for (unsigned int i = 0; sets.ambient >> i; i++)
+		if (sets.ambient >> i & 1 &&
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) < 0)
+			return error_sys(err, "raise ambient capability %u", i);
+	return true;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_CGROUP_H
+#define RUNTIME_CGROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "runtime/spec.h"
+
+/*
+ * The container's control groups, through the file system below /sys/fs/cgroup: one directory per
+ * v1 hierarchy, or the one of v2. A hybrid host, whose v2 tree lies at "unified", counts as v1.
+ */
+
+#define CGROUP_PLACES_MAX 24
+
+struct cgroup_place {
+	char *controllers; /* "memory", "cpu,cpuacct", "name=systemd"; "" is the v2 tree */
+	char *path;        /* absolute, below /sys/fs/cgroup */
+	int dir;           /* its descriptor while it is being set up; -1 */
+	bool is_new;       /* made by this call chain: removed if something fails later */
+};
+
+struct cgroup {
+	struct cgroup_place places[CGROUP_PLACES_MAX];
+	size_t count;
+	bool is_unified; /* v2 */
+};
+
+/* Where the container's groups shall be: an absolute cgroups_path below every hierarchy, a relative
+ * one (or NULL: the id) below our own group. Touches nothing. */
+must_check bool cgroup_find(struct cgroup *cgroup, const char *cgroups_path, const char *id,
+			    struct error *err);
+/* Makes the directories and opens them; a group that is in use or frozen is refused. */
+must_check bool cgroup_make(struct cgroup *cgroup, struct error *err);
+/* Writes the limits and device rules. `is_user_namespaced`: device rules are not ours to set. */
+must_check bool cgroup_limit(const struct cgroup *cgroup, const struct spec *spec,
+			     struct error *err);
+/* Removes the directories this call chain made, or all of them; nothing may run in them. */
+void cgroup_undo(struct cgroup *cgroup);
+must_check bool cgroup_remove(const struct cgroup *cgroup, struct error *err);
+/* Closes the directories and frees the texts. */
+void cgroup_close(struct cgroup *cgroup);
+void cgroup_done(struct cgroup *cgroup);
+
+/* The descriptors of the files through which a lone thread moves itself in by writing "0". The
+ * caller closes them. */
+must_check bool cgroup_doors(const struct cgroup *cgroup, int fds[CGROUP_PLACES_MAX], size_t *count,
+			     struct error *err);
+/* In init: goes in, and closes the doors. */
+must_check bool cgroup_enter(const int *doors, size_t count, struct error *err);
+/* Moves another process in, for when it cannot do so itself. Slow on v1: see cgroup.c. */
+must_check bool cgroup_add(const struct cgroup *cgroup, pid_t pid, struct error *err);
+
+/* The place that holds this controller, or NULL. */
+const struct cgroup_place *cgroup_place(const struct cgroup *cgroup, const char *controller);
+
+/* Signals every process inside, again and again until no new ones appear. */
+must_check bool cgroup_signal_all(const struct cgroup *cgroup, int signal, struct error *err);
+must_check bool cgroup_set_frozen(const struct cgroup *cgroup, bool is_frozen, struct error *err);
+bool cgroup_is_frozen(const struct cgroup *cgroup);
+bool cgroup_is_oom_killed(const struct cgroup *cgroup);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_CGROUPFILE_H
+#define RUNTIME_CGROUPFILE_H
+
+#include <stdint.h>
+
+#include "runtime/cgroup.h"
+
+/*
+ * What the halves of cgroup share: the files of one group directory, and the limits of v1 and v2.
+ */
+
+/* Writes one value with one write. The failure names file, value and group. */
+must_check bool cgroup_write(const struct cgroup_place *place, const char *file, const char *value,
+			     struct error *err);
+must_check bool cgroup_write_number(const struct cgroup_place *place, const char *file,
+				    int64_t number, struct error *err);
+/* The first `size` - 1 bytes as text without the trailing newline; false if it cannot be read. */
+bool cgroup_read(const struct cgroup_place *place, const char *file, char *text, size_t size);
+
+must_check bool cgroup_limit_v1(const struct cgroup *cgroup, const struct spec *spec,
+				struct error *err);
+must_check bool cgroup_limit_v2(const struct cgroup *cgroup, const struct spec *spec,
+				struct error *err);
+/* Device rules of a v2 group: a BPF program. */
+must_check bool cgroup_filter_devices(const struct cgroup_place *place,
+				      const struct spec_resources *resources, struct error *err);
+
+/* Always allowed, after the config's own rules, as runc has it. */
+extern const struct spec_device_rule cgroup_default_rules[];
+extern const size_t cgroup_default_rule_count;
+
+#endif

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/container.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "runtime/hook.h"
+#include "runtime/kernel.h"
+#include "runtime/spawn.h"
+#include "runtime/tty.h"
+
+/*
+ * Making a container, outside. The order is such that a kill at any moment leaves nothing that
+ * `delete --force` could not find, and that the parent works while init does:
+ *
+ *   read and check the config, compile the filter, take the name
+ *   clone init                                    init: mounts, devices …
+ *   save the state (pid, start time, groups)
+ *   make the control groups, write the limits
+ *   JOIN                                          init: joins, pivots, becomes, executes
+ *   answer init until it has executed the program
+ */
+
+struct container {
+	struct arena arena;
+	struct spec spec;
+	struct state state;
+	struct state_dir dir;
+	struct init_plan plan;
+	struct spawned spawned;
+};
+
+void container_options_init(struct container_options *options)
+{
+	*options = (struct container_options){ .stdio = { -1, -1, -1 } };
+}
+
+const char *container_status_name(enum container_status status)
+{
+	static const char *const names[] = {
+		[CONTAINER_CREATING] = "creating", [CONTAINER_CREATED] = "created",
+		[CONTAINER_RUNNING] = "running",   [CONTAINER_PAUSED] = "paused",
+		[CONTAINER_STOPPED] = "stopped",
+	};
+
+	return names[status];
+}
+
+/* -- preparing ------------------------------------------------------------------------------- */
+
+static void init_empty(struct container *self)
+{
+	struct init_plan *plan = &self->plan;
+
+	state_dir_init(&self->dir);
+	self->spawned = (struct spawned){ .pid = -1, .pidfd = -1, .sync = -1 };
+	plan->rootfs.root = plan->proc = plan->start_fifo = plan->result_fifo = plan->console = -1;
+	for (int kind = 0; kind < NAMESPACE_KINDS; kind++)
+		plan->namespaces[kind] = -1;
+	plan->arena = &self->arena;
+	plan->spec = &self->spec;
+	plan->state = &self->state;
+	plan->rootfs.spec = &self->spec;
+	plan->rootfs.cgroup = &self->state.cgroup;
+	self->state.arena = &self->arena;
+}
+
+/* What only the set-up needs: descriptors, the filter. */
+static void close_plan(struct init_plan *plan)
+{
+	int *const fds[] = { &plan->proc, &plan->start_fifo, &plan->result_fifo, &plan->console };
+
+	for (size_t i = 0; i < COUNT_OF(fds); i++) {
+		mem_cleanup_close(fds[i]);
+		*fds[i] = -1;
+	}
+	for (int kind = 0; kind < NAMESPACE_KINDS; kind++) {
+		mem_cleanup_close(&plan->namespaces[kind]);
+		plan->namespaces[kind] = -1;
+	}
+	seccomp_filter_done(&plan->filter);
+}
+
+void container_forget(struct container *self)
+{
+	if (!self)
+		return;
+	close_plan(&self->plan);
+	mem_cleanup_close(&self->spawned.pidfd);
+	mem_cleanup_close(&self->spawned.sync);
+	state_dir_close(&self->dir);
+	state_done(&self->state);
+	arena_done(&self->arena);
+	free(self);
+}
+
+static bool read_bundle(struct container *self, const char *bundle, struct error *err)
+{
+	char resolved[PATH_MAX];
+	autoclose int dir = -1;
+
+	if (!realpath(bundle, resolved))
+		return error_sys(err, "bundle %s", bundle);
+	dir = open(resolved, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return error_sys(err, "open bundle %s", resolved);
+	if (!spec_load(&self->arena, dir, &self->spec, err))
+		return false;
+	self->state.bundle = arena_strdup(&self->arena, resolved);
+	self->plan.rootfs.bundle = self->state.bundle;
+	return true;
+}
+
+/* The path itself must not be a link: what it points to could change between look and use. */
+static bool find_root(struct container *self, struct error *err)
+{
+	const char *path = self->spec.root_path;
+	autofree char *below =
+		path[0] == '/' ? NULL : mem_printf("%s/%s", self->state.bundle, path);
+	autofree char *cleaned = path_clean(below ? below : path);
+	struct stat info;
+
+	if (lstat(cleaned, &info) < 0)
+		return error_sys(err, "root file system %s", cleaned);
+	if (!S_ISDIR(info.st_mode))
+		return error_set(err, ERROR_INPUT, "root file system %s is not a directory",
+				 cleaned);
+	self->state.rootfs = arena_strdup(&self->arena, cleaned);
+	self->plan.rootfs.path = self->state.rootfs;
+	return true;
+}
+
+#define PROC_ROOT_INODE 1
+
+/* The one procfs through which everything is written. Taken before the container exists, and
+ * checked to be a whole procfs, not something mounted over a part of it. */
+static bool open_proc(struct init_plan *plan, struct error *err)
+{
+	struct statfs fs;
+	struct stat info;
+
+	plan->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (plan->proc < 0 || fstatfs(plan->proc, &fs) < 0 || fstat(plan->proc, &info) < 0)
+		return error_sys(err, "open /proc");
+	if (fs.f_type != PROC_SUPER_MAGIC || info.st_ino != PROC_ROOT_INODE)
+		return error_set(err, ERROR_DENIED, "/proc is not a procfs");
+	return true;
+}
+
+static bool open_namespaces(struct init_plan *plan, struct error *err)
+{
+	for (int kind = 0; kind < NAMESPACE_KINDS; kind++) {
+		const char *path = plan->spec->namespaces[kind].path;
+
+		if (!path)
+			continue;
+		plan->namespaces[kind] = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		if (plan->namespaces[kind] < 0)
+			return error_sys(err, "open namespace %s", path);
+	}
+	return true;
+}
+
+static bool prepare_plan(struct container *self, const struct container_options *options,
+			 struct error *err)
+{
+	struct init_plan *plan = &self->plan;
+	const struct spec *spec = &self->spec;
+
+	memcpy(plan->stdio, options->stdio, sizeof(plan->stdio));
+	plan->preserve_fds = options->preserve_fds;
+	plan->is_without_keyring = options->is_without_keyring;
+	plan->rootfs.is_user_namespaced = spec->namespaces[NAMESPACE_USER].is_wanted;
+	plan->runs_early_hooks =
+		spec->hooks[HOOK_PRESTART].count > 0 || spec->hooks[HOOK_CREATE_RUNTIME].count > 0;
+	plan->lacks_limits = plan->rootfs.is_user_namespaced && spec->process.rlimit_count > 0;
+	if (spec->seccomp && !seccomp_compile(spec->seccomp, &plan->filter, err))
+		return false;
+	if (spec->process.has_terminal &&
+	    !tty_connect(options->console_socket, &plan->console, err))
+		return false;
+	return open_proc(plan, err) && open_namespaces(plan, err);
+}
+
+/* What can be said before anything is made. */
+static bool check_options(const struct container *self, const struct container_options *options,
+			  struct error *err)
+{
+	if (options->is_without_pivot)
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "--no-pivot is not supported: put the root file system on a disk "
+				 "or tmpfs");
+	if (self->spec.process.has_terminal && !options->console_socket)
+		return error_set(err, ERROR_INPUT,
+				 "cannot allocate tty if runc will detach without setting console "
+				 "socket");
+	if (!self->spec.process.has_terminal && options->console_socket)
+		return error_set(err, ERROR_INPUT,
+				 "cannot use console socket if runc will not detach or allocate "
+				 "tty");
+	return true;
+}
+
+static bool prepare(struct container *self, const struct container_options *options,
+		    struct error *err)
+{
+	char now[STATE_TIME_SIZE];
+
+	if (!state_check_id(options->id, err) || !read_bundle(self, options->bundle, err) ||
+	    !find_root(self, err) || !check_options(self, options, err) ||
+	    !cgroup_find(&self->state.cgroup, self->spec.cgroups_path, options->id, err) ||
+	    !prepare_plan(self, options, err))
+		return false;
+	state_now(now);
+	self->state.id = arena_strdup(&self->arena, options->id);
+	self->state.created = arena_strdup(&self->arena, now);
+	self->state.version = self->spec.version;
+	self->state.annotations = self->spec.annotations;
+	self->state.raw_hooks = self->spec.raw_hooks;
+	memcpy(self->state.hooks, self->spec.hooks, sizeof(self->state.hooks));
+	self->state.has_pid_namespace = self->spec.namespaces[NAMESPACE_PID].is_wanted &&
+					!self->spec.namespaces[NAMESPACE_PID].path;
+	return state_reserve(options->state_root, options->id, &self->dir, err);
+}
+
+/* -- making ---------------------------------------------------------------------------------- */
+
+/* Without rights to the control groups a container that asks for nothing of them runs without. */
+static bool make_cgroups(struct container *self, struct error *err)
+{
+	struct cgroup *cgroup = &self->state.cgroup;
+
+	if (cgroup_make(cgroup, err) && cgroup_limit(cgroup, &self->spec, err))
+		return true;
+	cgroup_undo(cgroup);
+	if (geteuid() != 0 && err->kind == ERROR_DENIED && !self->spec.cgroups_path &&
+	    !self->spec.resources.is_given) {
+		cgroup_done(cgroup);
+		return true;
+	}
+	return false;
+}
+
+/* From outside, where we have the rights and a procfs of our own. */
+static bool set_oom_score(const struct container *self, struct error *err)
+{
+	autofree char *name = mem_printf("%d/oom_score_adj", self->spawned.pid);
+	autoclose int fd = -1;
+	char text[16];
+
+	if (self->spec.process.oom_score_adj == SPEC_UNSET)
+		return true;
+	snprintf(text, sizeof(text), "%d", (int)self->spec.process.oom_score_adj);
+	if (!path_open(self->plan.proc, name, PATH_NO_LINKS, O_WRONLY, 0, &fd, err))
+		return false;
+	if (write(fd, text, strlen(text)) < 0 && geteuid() == 0)
+		return error_sys(err, "set oom_score_adj to %s", text);
+	return true;
+}
+
+static bool save_state(struct container *self, struct error *err)
+{
+	self->state.pid = self->spawned.pid;
+	return proc_start_time(self->state.pid, &self->state.start_time, err) &&
+	       state_save(&self->dir, &self->state, err);
+}
+
+static bool spawn_all(struct container *self, enum container_fault *fault, struct error *err)
+{
+	struct cgroup *cgroup = &self->state.cgroup;
+
+	/* On v2 init is born in its group; on v1 it builds while the groups are made. */
+	if (cgroup->is_unified && !make_cgroups(self, err))
+		return false;
+	if (!spawn_init(&self->plan, cgroup, &self->spawned, err) || !save_state(self, err) ||
+	    !spawn_map_ids(&self->plan, &self->spawned, err) || !set_oom_score(self, err))
+		return false;
+	if (!cgroup->is_unified && !make_cgroups(self, err))
+		return false;
+	return spawn_let_join(&self->spawned, cgroup, err) &&
+	       spawn_converse(&self->plan, &self->spawned, fault, err);
+}
+
+/* Written beside and renamed, without a newline: its readers are strict. */
+static bool write_pid_file(const struct container *self, const char *path, struct error *err)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%d", self->spawned.pid);
+
+	return !path ||
+	       file_replace(AT_FDCWD, path, text, (size_t)length, 0644, FILE_VOLATILE, err);
+}
+
+static bool send_pidfd(const struct container *self, const char *path, struct error *err)
+{
+	autoclose int socket = -1;
+
+	return !path || (tty_connect(path, &socket, err) &&
+			 tty_send(socket, self->spawned.pidfd, "standard", err));
+}
+
+static void undo(struct container *self)
+{
+	struct error ignored;
+
+	spawn_undo(&self->spawned);
+	cgroup_undo(&self->state.cgroup);
+	if (self->dir.dir >= 0)
+		(void)!state_remove(&self->dir, self->state.id, &ignored);
+	container_forget(self);
+}
+
+static bool make(struct container *self, const struct container_options *options,
+		 enum container_fault *fault, struct error *err)
+{
+	if (!spawn_all(self, fault, err))
+		return error_in(err, "unable to start container process");
+	return write_pid_file(self, options->pid_file, err) &&
+	       send_pidfd(self, options->pidfd_socket, err);
+}
+
+/* -- create ---------------------------------------------------------------------------------- */
+
+/* Both ends open for init, so that opening never blocks and reading waits for `start`. */
+static bool make_fifo(const struct container *self, const char *name, int *fd, struct error *err)
+{
+	if (mkfifoat(self->dir.dir, name, 0600) < 0)
+		return error_sys(err, "make %s", name);
+	*fd = openat(self->dir.dir, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (*fd < 0)
+		return error_sys(err, "open %s", name);
+	return true;
+}
+
+bool container_create(const struct container_options *options, enum container_fault *fault,
+		      struct error *err)
+{
+	struct container *self = mem_alloc(sizeof(*self));
+
+	*fault = CONTAINER_FAULT_OTHER;
+	init_empty(self);
+	if (!prepare(self, options, err) ||
+	    !make_fifo(self, STATE_FIFO, &self->plan.start_fifo, err) ||
+	    !make_fifo(self, STATE_RESULT, &self->plan.result_fifo, err) ||
+	    !make(self, options, fault, err)) {
+		undo(self);
+		return false;
+	}
+	state_unlock(&self->dir); /* init has a copy of our descriptor: closing would not do */
+	container_forget(self);
+	return true;
+}
+
+/* -- launch ---------------------------------------------------------------------------------- */
+
+/* A hook that fails after the start ends the container, as since runtime-spec 1.3. */
+static bool run_poststart(struct container *self, struct error *err)
+{
+	struct hook_place place = { .kind = HOOK_POSTSTART,
+				    .directory = self->state.bundle,
+				    .status = CONTAINER_RUNNING,
+				    .pid = self->spawned.pid };
+
+	return hook_run(&self->state.hooks[HOOK_POSTSTART], &place, &self->state, err);
+}
+
+/* From here on only what container_release needs is kept, since a monitor keeps it for long; and
+ * others may lock the state. */
+static void settle(struct container *self)
+{
+	struct arena kept = { 0 };
+
+	close_plan(&self->plan);
+	cgroup_close(&self->state.cgroup);
+	mem_cleanup_close(&self->spawned.sync);
+	self->spawned.sync = -1;
+	state_unlock(&self->dir);
+	if (self->state.hooks[HOOK_POSTSTOP].count > 0)
+		return;
+	self->state.id = arena_strdup(&kept, self->state.id);
+	arena_done(&self->arena);
+	self->arena = kept;
+}
+
+bool container_launch(const struct container_options *options, struct container **container,
+		      enum container_fault *fault, struct error *err)
+{
+	struct container *self = mem_alloc(sizeof(*self));
+
+	*fault = CONTAINER_FAULT_OTHER;
+	init_empty(self);
+	if (!prepare(self, options, err) || !make(self, options, fault, err) ||
+	    !run_poststart(self, err)) {
+		undo(self);
+		return false;
+	}
+	settle(self);
+	*container = self;
+	return true;
+}
+
+pid_t container_pid(const struct container *self)
+{
+	return self->state.pid;
+}
+
+int container_pidfd(const struct container *self)
+{
+	return self->spawned.pidfd;
+}
+
+bool container_signal(struct container *self, int signal, struct error *err)
+{
+	if (kernel_pidfd_signal(self->spawned.pidfd, signal) < 0 && errno != ESRCH)
+		return error_sys(err, "signal the container");
+	return true;
+}
+
+bool container_wait(struct container *self, int *status, struct error *err)
+{
+	while (waitpid(self->spawned.pid, status, 0) < 0)
+		if (errno != EINTR)
+			return error_sys(err, "wait for the container");
+	self->spawned.pid = -1;
+	return true;
+}
+
+bool container_is_oom_killed(const struct container *self)
+{
+	return cgroup_is_oom_killed(&self->state.cgroup);
+}
+
+/* With a pid namespace of its own nothing has outlived init. */
+static bool clean_up(struct container *self, struct error *err)
+{
+	if (!self->state.has_pid_namespace && !cgroup_signal_all(&self->state.cgroup, SIGKILL, err))
+		return false;
+	return cgroup_remove(&self->state.cgroup, err) &&
+	       state_remove(&self->dir, self->state.id, err);
+}
+
+bool container_release(struct container *self, struct error *err)
+{
+	struct hook_place place = { .kind = HOOK_POSTSTOP, .status = CONTAINER_STOPPED };
+	bool is_good;
+
+	if (!self)
+		return true;
+	is_good = clean_up(self, err);
+	place.directory = self->state.bundle;
+	if (is_good && self->state.hooks[HOOK_POSTSTOP].count > 0)
+		is_good = hook_run(&self->state.hooks[HOOK_POSTSTOP], &place, &self->state, err);
+	container_forget(self);
+	return is_good;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/proc.h"
+#include "runtime/container.h"
+#include "runtime/hook.h"
+#include "runtime/kernel.h"
+#include "runtime/state.h"
+
+/*
+ * The verbs that find a container by its name: start, kill, delete. A pid from the state counts
+ * only together with its start time, and is signalled through a pidfd.
+ */
+
+#define KILL_WAIT_MS 10000
+
+struct found {
+	struct state_dir dir;
+	struct arena arena;
+	struct state state;
+};
+
+static void found_done(struct found *found)
+{
+	state_done(&found->state);
+	state_dir_close(&found->dir);
+	arena_done(&found->arena);
+}
+
+#define autofound __attribute__((cleanup(found_done)))
+
+static void found_init(struct found *found)
+{
+	*found = (struct found){ 0 };
+	state_dir_init(&found->dir);
+}
+
+/* A pidfd of that very init, or -1 with errno ESRCH if it is gone. */
+static int open_init(const struct state *state)
+{
+	int pidfd = kernel_pidfd_open(state->pid);
+
+	if (pidfd >= 0 && proc_is_alive(state->pid, state->start_time))
+		return pidfd;
+	mem_cleanup_close(&pidfd);
+	errno = ESRCH;
+	return -1;
+}
+
+/* -- start ----------------------------------------------------------------------------------- */
+
+/* Init holds the FIFO's other end from create on: no reader, no init. */
+static bool let_go(const struct found *found, int *result, struct error *err)
+{
+	autoclose int fifo = -1;
+
+	*result = openat(found->dir.dir, STATE_RESULT,
+			 O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (*result < 0)
+		return error_sys(err, "open %s", STATE_RESULT);
+	fifo = openat(found->dir.dir, STATE_FIFO, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (fifo < 0 && errno == ENXIO)
+		return error_set(err, ERROR_INPUT, "cannot start a container that has stopped");
+	if (fifo < 0 || write(fifo, "s", 1) != 1)
+		return error_sys(err, "write %s", STATE_FIFO);
+	unlinkat(found->dir.dir, STATE_FIFO, 0);
+	unlinkat(found->dir.dir, STATE_RESULT, 0);
+	return true;
+}
+
+/* The end of the FIFO is init's execve, or its death; text before that is why it could not. */
+static bool await_result(int result, struct error *err)
+{
+	char text[ERROR_TEXT_MAX / 2];
+	struct pollfd fd = { .fd = result, .events = POLLIN };
+	ssize_t got;
+
+	while (poll(&fd, 1, -1) < 0)
+		if (errno != EINTR)
+			return error_sys(err, "wait for init");
+	got = read(result, text, sizeof(text) - 1);
+	if (got <= 0)
+		return true;
+	text[got] = '\0';
+	return error_set(err, ERROR_SYSTEM, "unable to start container process: %s", text);
+}
+
+static bool run_poststart(const struct found *found, struct error *err)
+{
+	struct hook_place place = { .kind = HOOK_POSTSTART,
+				    .directory = found->state.bundle,
+				    .status = CONTAINER_RUNNING,
+				    .pid = found->state.pid };
+	autoclose int init = -1;
+
+	if (hook_run(&found->state.hooks[HOOK_POSTSTART], &place, &found->state, err))
+		return true;
+	init = open_init(&found->state);
+	if (init >= 0)
+		kernel_pidfd_signal(init, SIGKILL);
+	return false;
+}
+
+bool container_start(const char *state_root, const char *id, struct error *err)
+{
+	autofound struct found found;
+	autoclose int result = -1;
+
+	found_init(&found);
+	if (!state_find(state_root, id, &found.dir, err) || !state_lock(&found.dir, id, err) ||
+	    !state_load(&found.dir, &found.arena, &found.state, err))
+		return false;
+	switch (state_status(&found.dir, &found.state)) {
+	case CONTAINER_CREATED:
+		break;
+	case CONTAINER_STOPPED:
+		return error_set(err, ERROR_INPUT, "cannot start a container that has stopped");
+	default:
+		return error_set(err, ERROR_INPUT, "cannot start an already running container");
+	}
+	return let_go(&found, &result, err) && await_result(result, err) &&
+	       run_poststart(&found, err);
+}
+
+/* -- kill ------------------------------------------------------------------------------------ */
+
+/* Without a pid namespace of its own the container's other processes outlive init. */
+static bool signal_found(const struct found *found, int signal, enum container_reach reach,
+			 struct error *err)
+{
+	const struct cgroup *cgroup = &found->state.cgroup;
+	bool is_shared = !found->state.has_pid_namespace && signal == SIGKILL;
+	autoclose int init = open_init(&found->state);
+	struct error ignored;
+
+	if (init < 0 && reach == CONTAINER_INIT && !is_shared)
+		return error_set(err, ERROR_NOT_FOUND, "container not running");
+	if ((reach == CONTAINER_EVERYONE || is_shared) && cgroup->count > 0 &&
+	    !cgroup_signal_all(cgroup, signal, err))
+		return false;
+	if (init >= 0 && kernel_pidfd_signal(init, signal) < 0 && errno != ESRCH)
+		return error_sys(err, "signal container init");
+	/* What is frozen cannot die. */
+	if (signal == SIGKILL && !cgroup->is_unified && cgroup_is_frozen(cgroup))
+		(void)!cgroup_set_frozen(cgroup, false, &ignored);
+	return true;
+}
+
+bool container_kill(const char *state_root, const char *id, int signal, enum container_reach reach,
+		    struct error *err)
+{
+	autofound struct found found;
+
+	found_init(&found);
+	if (!state_find(state_root, id, &found.dir, err) ||
+	    !state_load(&found.dir, &found.arena, &found.state, err))
+		return false;
+	if (state_status(&found.dir, &found.state) == CONTAINER_STOPPED)
+		return reach == CONTAINER_EVERYONE ||
+		       error_set(err, ERROR_NOT_FOUND, "container not running");
+	return signal_found(&found, signal, reach, err);
+}
+
+/* -- delete ---------------------------------------------------------------------------------- */
+
+static bool kill_and_wait(const struct found *found, struct error *err)
+{
+	autoclose int init = open_init(&found->state);
+	struct pollfd fd = { .fd = init, .events = POLLIN };
+	struct error ignored;
+
+	(void)!signal_found(found, SIGKILL, CONTAINER_INIT, &ignored);
+	if (init >= 0 && poll(&fd, 1, KILL_WAIT_MS) <= 0)
+		return error_set(err, ERROR_SYSTEM, "container init still running");
+	return true;
+}
+
+static bool remove_found(struct found *found, const char *id, struct error *err)
+{
+	struct hook_place place = { .kind = HOOK_POSTSTOP,
+				    .directory = found->state.bundle,
+				    .status = CONTAINER_STOPPED };
+	struct error ignored;
+
+	if (!found->state.has_pid_namespace &&
+	    !cgroup_signal_all(&found->state.cgroup, SIGKILL, err))
+		return false;
+	/* If the groups stay, so does the state: delete can be tried again. */
+	if (!cgroup_remove(&found->state.cgroup, err) || !state_remove(&found->dir, id, err))
+		return false;
+	(void)!hook_run(&found->state.hooks[HOOK_POSTSTOP], &place, &found->state, &ignored);
+	return true;
+}
+
+/* A directory without a state is what a killed create leaves behind. */
+static bool remove_rest(const struct found *found, const char *id, bool is_forced,
+			struct error *err)
+{
+	struct error removal;
+
+	if (err->kind != ERROR_NOT_FOUND)
+		return false;
+	if (!state_remove(&found->dir, id, &removal)) {
+		*err = removal;
+		return false;
+	}
+	return is_forced;
+}
+
+bool container_delete(const char *state_root, const char *id, bool is_forced, struct error *err)
+{
+	autofound struct found found;
+	enum container_status status;
+
+	found_init(&found);
+	if (!state_find(state_root, id, &found.dir, err))
+		return is_forced && err->kind == ERROR_NOT_FOUND;
+	if (!state_lock(&found.dir, id, err))
+		return false;
+	if (!state_load(&found.dir, &found.arena, &found.state, err))
+		return remove_rest(&found, id, is_forced, err);
+	status = state_status(&found.dir, &found.state);
+	if (!is_forced && (status == CONTAINER_RUNNING || status == CONTAINER_PAUSED))
+		return error_set(err, ERROR_EXISTS,
+				 "cannot delete container %s that is not stopped: %s", id,
+				 container_status_name(status));
+	if (status != CONTAINER_STOPPED && !kill_and_wait(&found, err))
+		return false;
+	return remove_found(&found, id, err);
+}

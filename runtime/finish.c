@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/finish.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "runtime/caps.h"
+#include "runtime/hook.h"
+#include "runtime/kernel.h"
+#include "runtime/program.h"
+#include "runtime/sync.h"
+#include "runtime/tty.h"
+
+/* -- prepare --------------------------------------------------------------------------------- */
+
+static bool is_null_device(int fd, struct stat *info)
+{
+	return fstat(fd, info) == 0 && S_ISCHR(info->st_mode) && info->st_rdev == makedev(1, 3);
+}
+
+/* The host's /dev/null, inherited, is an inode whose mode and owner the container's root could
+ * change. It gets its own instead, if what it has there really is one. */
+static bool replace_null_streams(const struct init_plan *plan, struct error *err)
+{
+	autoclose int own = -1;
+	struct stat info;
+
+	for (int fd = 0; fd < 3; fd++) {
+		if (!is_null_device(fd, &info))
+			continue;
+		if (own < 0 && (!path_open(plan->rootfs.root, "dev/null", PATH_NO_LINKS, O_RDWR, 0,
+					   &own, err) ||
+				!is_null_device(own, &info)))
+			return true; /* a /dev of the caller's without one: the host's stays */
+		if (dup2(own, fd) < 0)
+			return error_sys(err, "replace standard stream %d", fd);
+	}
+	return true;
+}
+
+/* Resolved below the root and held open: neither a link nor /proc/self/fd/N can make the host's
+ * file system the working directory (CVE-2024-21626). */
+bool finish_prepare(struct finish *finish, struct error *err)
+{
+	const struct init_plan *plan = finish->plan;
+
+	if (!path_make_dirs(plan->rootfs.root, plan->spec->process.cwd, 0755, &finish->cwd, err))
+		return error_in(err, "working directory %s", plan->spec->process.cwd);
+	return plan->spec->process.has_terminal || replace_null_streams(plan, err);
+}
+
+/* -- become ---------------------------------------------------------------------------------- */
+
+static bool enter_cwd(const struct finish *finish, struct error *err)
+{
+	char name[PATH_MAX];
+
+	if (fchdir(finish->cwd) < 0)
+		return error_sys(err, "chdir to cwd (\"%s\") set in config.json",
+				 finish->plan->spec->process.cwd);
+	/* The kernel says "(unreachable)…" of what lies outside our root. */
+	if (syscall(SYS_getcwd, name, sizeof(name)) < 0 || name[0] != '/')
+		return error_set(err, ERROR_DENIED,
+				 "current working directory is outside of container mount "
+				 "namespace root -- possible container breakout detected");
+	return true;
+}
+
+/* Raising a limit needs rights outside of a user namespace: then the parent does it for us. */
+static bool set_rlimits(const struct init_plan *plan, struct error *err)
+{
+	const struct spec_process *process = &plan->spec->process;
+	struct sync_message message = { .step = SYNC_LIMITS };
+
+	if (plan->lacks_limits)
+		return sync_send(plan->sync, &message, err) &&
+		       sync_expect(plan->sync, SYNC_LIMITED, &message, err);
+	for (size_t i = 0; i < process->rlimit_count; i++) {
+		const struct spec_rlimit *wanted = &process->rlimits[i];
+		struct rlimit64 limit = { .rlim_cur = wanted->soft, .rlim_max = wanted->hard };
+
+		if (setrlimit64((__rlimit_resource_t)wanted->resource, &limit) < 0)
+			return error_sys(err, "set rlimit number %d", wanted->resource);
+	}
+	return true;
+}
+
+/* Pipes and terminals that were opened by root shall be usable as /dev/stdout by the user. */
+static void own_stdio(uid_t uid)
+{
+	struct stat info;
+
+	for (int fd = 0; uid != 0 && fd < 3; fd++)
+		if (!is_null_device(fd, &info) && info.st_uid != uid && !S_ISREG(info.st_mode))
+			(void)!fchown(fd, uid, (gid_t)-1);
+}
+
+static bool set_user(const struct spec_user *user, struct error *err)
+{
+	/* In a user namespace that denies setgroups there is nothing to clear either. */
+	if (setgroups(user->group_count, user->groups) < 0 &&
+	    (errno != EPERM || user->group_count > 0))
+		return error_sys(err, "set supplementary groups");
+	if (setresgid(user->gid, user->gid, user->gid) < 0)
+		return error_sys(err, "set group %u", user->gid);
+	if (setresuid(user->uid, user->uid, user->uid) < 0)
+		return error_sys(err, "set user %u", user->uid);
+	umask(user->umask);
+	return true;
+}
+
+static bool set_apparmor(const struct finish *finish, struct error *err)
+{
+	const char *profile = finish->plan->spec->process.apparmor_profile;
+	autofree char *text = profile ? mem_printf("exec %s", profile) : NULL;
+	autoclose int fd = -1;
+
+	if (!profile || strcmp(profile, "unconfined") == 0)
+		return true;
+	if (!path_open(finish->plan->proc, "thread-self/attr/apparmor/exec", PATH_BENEATH, O_WRONLY,
+		       0, &fd, err) ||
+	    write(fd, text, strlen(text)) < 0)
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "unable to apply apparmor profile %s: is AppArmor enabled in this "
+				 "kernel, and the profile loaded?",
+				 profile);
+	return true;
+}
+
+/*
+ * By the end: the user, its groups and limits, the capabilities and the filter of the config.
+ * Not before: the filter, since what it forbids we could not do any more. The program is looked up
+ * as the user, while system calls are still free. The filter needs CAP_SYS_ADMIN or
+ * no_new_privileges, so it goes in before the capabilities go, and capset and execve are all that a
+ * profile has to allow for our sake.
+ */
+bool finish_become(struct finish *finish, enum container_fault *fault, struct error *err)
+{
+	const struct init_plan *plan = finish->plan;
+	struct spec_process *process = &plan->spec->process;
+
+	if (plan->spec->personality != SPEC_UNSET &&
+	    personality((unsigned long)plan->spec->personality) < 0)
+		return error_sys(err, "set the personality");
+	program_add_home(plan->arena, process);
+	own_stdio(process->user.uid);
+	if (finish->slave >= 0 && !tty_adopt(finish->slave, err))
+		return false;
+	if (!set_apparmor(finish, err) || !enter_cwd(finish, err) || !set_rlimits(plan, err))
+		return false;
+	finish->capabilities = caps_available();
+	if (!caps_limit(&process->capabilities, err) || !set_user(&process->user, err))
+		return false;
+	if (!program_find(process, finish->program, fault, err))
+		return false;
+	if (process->has_no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return error_sys(err, "set no_new_privs");
+	/* All that may be inherited but must not be: what we hold, and what the caller forgot. */
+	if (kernel_cloexec_from(3 + plan->preserve_fds) < 0)
+		return error_sys(err, "mark descriptors");
+	return true;
+}
+
+/* -- execute --------------------------------------------------------------------------------- */
+
+static bool lock_in(const struct finish *finish, struct error *err)
+{
+	const struct init_plan *plan = finish->plan;
+	const struct spec_capabilities *wanted = &plan->spec->process.capabilities;
+
+	if (plan->filter.length > 0 && plan->spec->process.user.uid != 0 &&
+	    !plan->spec->process.has_no_new_privileges && !caps_regain(err))
+		return false;
+	if (plan->filter.length > 0 && !seccomp_load(&plan->filter, err))
+		return false;
+	return caps_apply(wanted, finish->capabilities, err);
+}
+
+/* `create` ends here; the creator goes away and a later `start` lets us go on. */
+static bool wait_for_start(const struct init_plan *plan, struct error *err)
+{
+	struct sync_message message = { .step = SYNC_CREATED };
+	char byte;
+	ssize_t got;
+
+	if (!sync_send(plan->sync, &message, err))
+		return false;
+	do {
+		got = read(plan->start_fifo, &byte, 1);
+	} while (got < 0 && errno == EINTR);
+	if (got != 1)
+		return error_sys(err, "wait for start");
+	return true;
+}
+
+static enum container_fault fault_of(int reason)
+{
+	return reason == ENOENT || reason == ENOTDIR ? CONTAINER_FAULT_NOT_FOUND
+						     : CONTAINER_FAULT_NOT_EXECUTABLE;
+}
+
+static bool execute(const struct finish *finish, enum container_fault *fault, struct error *err)
+{
+	const struct init_plan *plan = finish->plan;
+	const struct spec_process *process = &plan->spec->process;
+	struct hook_place inside = { .kind = HOOK_START_CONTAINER,
+				     .status = CONTAINER_CREATED,
+				     .pid = getpid() };
+
+	if (!hook_run(&plan->spec->hooks[HOOK_START_CONTAINER], &inside, plan->state, err))
+		return false;
+	execve(finish->program, (char *const *)(uintptr_t)process->args,
+	       (char *const *)(uintptr_t)process->env);
+	*fault = fault_of(errno);
+	return error_sys(err, "exec %s", finish->program);
+}
+
+bool finish_execute(struct finish *finish, enum container_fault *fault, struct error *err)
+{
+	const struct init_plan *plan = finish->plan;
+
+	if (!lock_in(finish, err))
+		return false;
+	if (plan->start_fifo < 0)
+		return execute(finish, fault, err);
+	if (!wait_for_start(plan, err))
+		return false;
+	/* Nobody listens to the conversation any more, but `start` reads the other FIFO. */
+	if (!execute(finish, fault, err))
+		(void)!write(plan->result_fifo, err->text, strlen(err->text));
+	_exit(1);
+}

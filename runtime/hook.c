@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/hook.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/kernel.h"
+
+#define OUTPUT_MAX 400       /* of each stream, for the error message */
+#define STATE_MAX  (1 << 20) /* of the state on stdin */
+
+static const char *const kind_names[HOOK_KINDS] = {
+	[HOOK_PRESTART] = "prestart",
+	[HOOK_CREATE_RUNTIME] = "createRuntime",
+	[HOOK_CREATE_CONTAINER] = "createContainer",
+	[HOOK_START_CONTAINER] = "startContainer",
+	[HOOK_POSTSTART] = "poststart",
+	[HOOK_POSTSTOP] = "poststop",
+};
+
+/* A hook that was started: its process and our ends of its three pipes. */
+struct running {
+	pid_t pid;
+	int input, output, errors; /* -1 once closed */
+	struct buf out, err;
+};
+
+static void close_end(int *fd)
+{
+	mem_cleanup_close(fd);
+	*fd = -1;
+}
+
+/* In the child. Descriptors above 2 are of no hook's concern. */
+_Noreturn static void execute(const struct spec_hook *hook, const char *directory, int input,
+			      int output, int errors)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(errors, 2) < 0 ||
+	    kernel_cloexec_from(3) < 0 || (directory && chdir(directory) < 0)) {
+		perror(directory ? directory : "prepare");
+		_exit(125);
+	}
+	execve(hook->path, (char *const *)(uintptr_t)hook->args,
+	       (char *const *)(uintptr_t)hook->env);
+	perror(hook->path);
+	_exit(127);
+}
+
+static bool set_nonblocking(int fd)
+{
+	return fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
+}
+
+static bool start(const struct spec_hook *hook, const char *directory, struct running *running,
+		  struct error *err)
+{
+	int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
+	bool is_good = true;
+
+	for (int i = 0; i < 3 && is_good; i++)
+		is_good = pipe2(pipes[i], O_CLOEXEC) == 0;
+	running->pid = is_good ? fork() : -1;
+	if (running->pid == 0)
+		execute(hook, directory, pipes[0][0], pipes[1][1], pipes[2][1]);
+	if (running->pid < 0)
+		error_sys(err, "start %s", hook->path);
+	close_end(&pipes[0][0]);
+	close_end(&pipes[1][1]);
+	close_end(&pipes[2][1]);
+	running->input = pipes[0][1];
+	running->output = pipes[1][0];
+	running->errors = pipes[2][0];
+	return running->pid > 0 && set_nonblocking(running->input) &&
+	       set_nonblocking(running->output) && set_nonblocking(running->errors);
+}
+
+/* Reads what is there. What does not fit is read all the same, so that the hook is not blocked. */
+static void drain(int *fd, struct buf *into)
+{
+	char chunk[4096];
+	ssize_t got;
+
+	while (*fd >= 0 && (got = read(*fd, chunk, sizeof(chunk))) != -1) {
+		buf_add(into, chunk, (size_t)got);
+		if (got == 0)
+			close_end(fd);
+	}
+}
+
+static long long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Gives the hook more of the state; it need not read it. */
+static void feed(struct running *running, const struct buf *state, size_t *sent)
+{
+	ssize_t put = write(running->input, state->data + *sent, state->length - *sent);
+
+	*sent += put > 0 ? (size_t)put : 0;
+	if ((put < 0 && errno != EAGAIN) || *sent == state->length)
+		close_end(&running->input);
+}
+
+/* Feeds and drains the hook until it has exited; false if its time ran out. */
+static bool converse(struct running *running, const struct buf *state, long long deadline)
+{
+	autoclose int pidfd = kernel_pidfd_open(running->pid);
+	size_t sent = 0;
+	bool has_exited = false;
+
+	while (!has_exited) {
+		struct pollfd fds[4] = {
+			{ .fd = running->input, .events = POLLOUT },
+			{ .fd = running->output, .events = POLLIN },
+			{ .fd = running->errors, .events = POLLIN },
+			{ .fd = pidfd, .events = POLLIN },
+		};
+		long long left = deadline ? deadline - now_ms() : -1;
+
+		if (pidfd < 0 || (deadline && left <= 0))
+			return false;
+		if (poll(fds, 4, (int)(left > 1000000 ? 1000000 : left)) < 0 && errno != EINTR)
+			return false;
+		has_exited = fds[3].revents != 0;
+		if (fds[0].revents)
+			feed(running, state, &sent);
+		drain(&running->output, &running->out);
+		drain(&running->errors, &running->err);
+	}
+	return true;
+}
+
+static bool judge(const struct running *running, int status, struct error *err)
+{
+	const char *out = running->out.data ? running->out.data : "";
+	const char *errors = running->err.data ? running->err.data : "";
+
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return true;
+	if (WIFSIGNALED(status))
+		return error_set(err, ERROR_SYSTEM, "signal: %d, stdout: %s, stderr: %s",
+				 WTERMSIG(status), out, errors);
+	return error_set(err, ERROR_SYSTEM, "exit status %d, stdout: %s, stderr: %s",
+			 WEXITSTATUS(status), out, errors);
+}
+
+static bool run_one(const struct spec_hook *hook, const char *directory, const struct buf *state,
+		    struct error *err)
+{
+	struct running running = { .pid = -1, .input = -1, .output = -1, .errors = -1 };
+	long long deadline = hook->timeout == SPEC_UNSET ? 0 : now_ms() + hook->timeout * 1000;
+	bool is_good = false, is_in_time;
+	int status = 0;
+
+	buf_init(&running.out, OUTPUT_MAX);
+	buf_init(&running.err, OUTPUT_MAX);
+	if (start(hook, directory, &running, err)) {
+		is_in_time = converse(&running, state, deadline);
+		if (!is_in_time)
+			kill(running.pid, SIGKILL);
+		while (waitpid(running.pid, &status, 0) < 0 && errno == EINTR)
+			;
+		is_good = is_in_time ? judge(&running, status, err)
+				     : error_set(err, ERROR_SYSTEM,
+						 "hook ran past specified timeout of %lld.0s",
+						 (long long)hook->timeout);
+	}
+	close_end(&running.input);
+	close_end(&running.output);
+	close_end(&running.errors);
+	buf_done(&running.out);
+	buf_done(&running.err);
+	return is_good;
+}
+
+bool hook_run(const struct spec_hook_list *hooks, const struct hook_place *place,
+	      const struct state *state, struct error *err)
+{
+	void (*old)(int);
+	autobuf struct buf text = { 0 };
+	struct jsonout out;
+	bool is_good = true;
+
+	if (hooks->count == 0)
+		return true;
+	buf_init(&text, STATE_MAX);
+	jsonout_init(&out, &text, false);
+	jsonout_object(&out, NULL);
+	state_write(&out, state, place->status, place->pid);
+	jsonout_object_end(&out);
+	jsonout_done(&out);
+	old = signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; is_good && i < hooks->count; i++)
+		is_good = run_one(&hooks->hooks[i], place->directory, &text, err) ||
+			  error_in(err, "error running %s hook #%zu", kind_names[place->kind], i);
+	signal(SIGPIPE, old);
+	return is_good;
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "runtime/finish.h"
+#include "runtime/hook.h"
+#include "runtime/kernel.h"
+#include "runtime/sync.h"
+#include "runtime/tty.h"
+
+/*
+ * The container's first process, from the clone to the user's program. The order is the point:
+ *
+ *   come in    as the caller's root, new namespaces: nothing of the container exists yet
+ *   build      mounts, devices: the host is still visible, the image is not trusted
+ *   join       the control groups: from here on the limits hold
+ *   protect    sysctls, then read-only and masked paths: the last writes through the host's procfs
+ *   pivot      the host's files are out of reach, except through open descriptors (all O_CLOEXEC)
+ *   finish     user, capabilities, filter; wait for start; execve (finish.c)
+ *
+ * The process is not dumpable from its first moment until execve, so that nobody in a shared pid
+ * namespace can look into it or reach our program through /proc/PID/exe.
+ */
+
+/* -- come in --------------------------------------------------------------------------------- */
+
+unsigned long init_clone_flag(enum namespace_kind kind)
+{
+	static const unsigned long flags[NAMESPACE_KINDS] = {
+		[NAMESPACE_USER] = CLONE_NEWUSER,   [NAMESPACE_CGROUP] = CLONE_NEWCGROUP,
+		[NAMESPACE_IPC] = CLONE_NEWIPC,     [NAMESPACE_UTS] = CLONE_NEWUTS,
+		[NAMESPACE_NETWORK] = CLONE_NEWNET, [NAMESPACE_PID] = CLONE_NEWPID,
+		[NAMESPACE_MOUNT] = CLONE_NEWNS,    [NAMESPACE_TIME] = CLONE_NEWTIME,
+	};
+
+	return flags[kind];
+}
+
+bool init_join(const struct init_plan *plan, struct error *err)
+{
+	bool is_done[NAMESPACE_KINDS] = { false };
+
+	/* First with the caller's rights, then the user namespace, then the rest with its rights.
+	 */
+	for (int round = 0; round < 2; round++)
+		for (int kind = NAMESPACE_KINDS - 1; kind >= 0; kind--) {
+			int fd = plan->namespaces[kind];
+
+			if (fd < 0 || is_done[kind])
+				continue;
+			is_done[kind] = setns(fd, (int)init_clone_flag(kind)) == 0;
+			if (!is_done[kind] && (round == 1 || errno != EPERM))
+				return error_sys(err, "join namespace %s",
+						 plan->spec->namespaces[kind].path);
+		}
+	return true;
+}
+
+/* What the caller ignored or blocked is not the container's business. */
+static void reset_signals(void)
+{
+	struct sigaction standard = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (int signal = 1; signal <= SIGRTMAX; signal++)
+		if (signal != SIGKILL && signal != SIGSTOP)
+			sigaction(signal, &standard, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static bool place_stdio(const struct init_plan *plan, struct error *err)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (plan->stdio[fd] >= 0 && dup2(plan->stdio[fd], fd) < 0)
+			return error_sys(err, "pass standard stream %d", fd);
+	return true;
+}
+
+/* The user namespace is ours once its ids are mapped. What only the caller's rights can reach is
+ * opened before we give them up for its root. */
+static bool enter_user_namespace(struct init_plan *plan, struct error *err)
+{
+	const struct spec_namespace *user = &plan->spec->namespaces[NAMESPACE_USER];
+	struct sync_message message;
+
+	if (!user->is_wanted)
+		return true;
+	if (!user->path && !sync_expect(plan->sync, SYNC_MAPPED, &message, err))
+		return false;
+	if (!rootfs_open(&plan->rootfs, err) || !rootfs_open_sources(&plan->rootfs, err))
+		return false;
+	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		return error_sys(err, "become root of the user namespace");
+	return true;
+}
+
+static bool raise_loopback(struct error *err)
+{
+	autoclose int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+
+	if (sock < 0 || ioctl(sock, SIOCSIFFLAGS, &request) < 0)
+		return error_sys(err, "bring up the loopback interface");
+	return true;
+}
+
+static bool come_in(struct init_plan *plan, struct error *err)
+{
+	const struct spec_namespace *network = &plan->spec->namespaces[NAMESPACE_NETWORK];
+
+	reset_signals();
+	setsid(); /* fails only if we lead one already */
+	if (!place_stdio(plan, err))
+		return false;
+	if (!plan->is_joined && !init_join(plan, err))
+		return false;
+	if (!enter_user_namespace(plan, err))
+		return false;
+	/* Not earlier: the maps of a process that is not dumpable belong to the machine's root. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return error_sys(err, "become non-dumpable");
+	if (!plan->is_without_keyring) {
+		autofree char *name = mem_printf("_ses.%s", plan->state->id);
+
+		if (kernel_join_keyring(name) < 0 && errno != ENOSYS && errno != EPERM)
+			return error_sys(err, "join a session keyring");
+	}
+	return !network->is_wanted || network->path || raise_loopback(err);
+}
+
+/* -- join ------------------------------------------------------------------------------------ */
+
+/* All CPUs, of which the kernel leaves those that the cpuset allows: the caller may have been bound
+ * to one. */
+static void reset_affinity(void)
+{
+	cpu_set_t all;
+
+	memset(&all, 0xff, sizeof(all));
+	sched_setaffinity(0, sizeof(all), &all);
+}
+
+static bool join_cgroups(const struct init_plan *plan, struct error *err)
+{
+	const struct spec_namespace *group = &plan->spec->namespaces[NAMESPACE_CGROUP];
+	struct sync_message message;
+
+	if (!sync_expect(plan->sync, SYNC_JOIN, &message, err) ||
+	    !cgroup_enter(message.fds, message.fd_count, err))
+		return false;
+	reset_affinity();
+	/* Only now: the namespace's top is the group in which it is made. */
+	if (group->is_wanted && !group->path && unshare(CLONE_NEWCGROUP) < 0)
+		return error_sys(err, "make a cgroup namespace");
+	return true;
+}
+
+/* -- build ----------------------------------------------------------------------------------- */
+
+/* The parent makes the control groups meanwhile: we wait for it as late as possible. */
+static bool build(struct init_plan *plan, struct error *err)
+{
+	struct rootfs *rootfs = &plan->rootfs;
+	size_t first = rootfs_first_cgroup(plan->spec);
+
+	if (rootfs->root < 0 && !rootfs_open(rootfs, err))
+		return false;
+	umask(0); /* modes are meant as they are written */
+	return rootfs_mount(rootfs, 0, first, err) && join_cgroups(plan, err) &&
+	       rootfs_mount(rootfs, first, plan->spec->mount_count, err) &&
+	       rootfs_make_devices(rootfs, err);
+}
+
+static bool run_early_hooks(const struct init_plan *plan, struct error *err)
+{
+	struct hook_place inside = { .kind = HOOK_CREATE_CONTAINER,
+				     .directory = plan->rootfs.path,
+				     .status = CONTAINER_CREATING,
+				     .pid = getpid() };
+	struct sync_message message = { .step = SYNC_HOOKS };
+
+	if (plan->runs_early_hooks && (!sync_send(plan->sync, &message, err) ||
+				       !sync_expect(plan->sync, SYNC_HOOKED, &message, err)))
+		return false;
+	return hook_run(&plan->spec->hooks[HOOK_CREATE_CONTAINER], &inside, plan->state, err);
+}
+
+/* -- protect --------------------------------------------------------------------------------- */
+
+static bool set_names(const struct spec *spec, struct error *err)
+{
+	if (spec->hostname && sethostname(spec->hostname, strlen(spec->hostname)) < 0)
+		return error_sys(err, "set hostname %s", spec->hostname);
+	if (spec->domainname && setdomainname(spec->domainname, strlen(spec->domainname)) < 0)
+		return error_sys(err, "set domain name %s", spec->domainname);
+	return true;
+}
+
+/* Through the host's procfs, which no image can have touched; the values are those of the
+ * namespaces we are in. One write each: a value must not become two. */
+static bool set_sysctl(const struct init_plan *plan, const struct spec_pair *sysctl,
+		       struct error *err)
+{
+	autofree char *path = mem_printf("sys/%s", sysctl->name);
+	autoclose int fd = -1;
+
+	if (!path_open(plan->proc, path, PATH_NO_LINKS, O_WRONLY, 0, &fd, err))
+		return false;
+	if (write(fd, sysctl->value, strlen(sysctl->value)) < 0)
+		return error_sys(err, "write \"%s\"", sysctl->value);
+	return true;
+}
+
+static bool protect(struct init_plan *plan, struct error *err)
+{
+	if (!set_names(plan->spec, err))
+		return false;
+	for (size_t i = 0; i < plan->spec->sysctl_count; i++)
+		if (!set_sysctl(plan, &plan->spec->sysctls[i], err))
+			return error_in(err, "sysctl %s", plan->spec->sysctls[i].name);
+	return rootfs_protect(&plan->rootfs, err);
+}
+
+/* -- all of it ------------------------------------------------------------------------------- */
+
+static bool set_up(struct init_plan *plan, enum container_fault *fault, struct error *err)
+{
+	struct finish finish = { .plan = plan, .cwd = -1, .slave = -1 };
+
+	if (!come_in(plan, err) || !build(plan, err) || !run_early_hooks(plan, err))
+		return false;
+	if (plan->spec->process.has_terminal &&
+	    !tty_open(&plan->rootfs, plan->console, &finish.slave, err))
+		return false;
+	return finish_prepare(&finish, err) && protect(plan, err) &&
+	       rootfs_pivot(&plan->rootfs, err) && finish_become(&finish, fault, err) &&
+	       finish_execute(&finish, fault, err);
+}
+
+_Noreturn void init_run(struct init_plan *plan)
+{
+	struct sync_message message = { .step = SYNC_FAILED };
+	struct error ignored;
+
+	close(plan->parent_sync); /* or we would not notice that the parent is gone */
+	if (!set_up(plan, &message.fault, &message.error))
+		(void)!sync_send(plan->sync, &message, &ignored);
+	_exit(1);
+}

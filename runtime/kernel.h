@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_KERNEL_H
+#define RUNTIME_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * System calls that the C library does not have everywhere, under names of our own. All fail with
+ * -1 and errno. What they need of <linux/…> is in the .c, since those headers and the C library's
+ * do not always go together.
+ */
+
+/* A detached copy of the mount at `path` below `dir` (`path` "" is `dir` itself). */
+int kernel_clone_tree(int dir, const char *path, int is_recursive);
+/* Attaches a detached mount on the thing that `target` is open on. */
+int kernel_attach(int tree, int target);
+/* MOUNT_ATTR_* of the mount whose root is open as `mount`. */
+int kernel_set_attributes(int mount, int is_recursive, uint64_t set, uint64_t clear);
+
+/* MS_PRIVATE, MS_SLAVE … of the mount whose root is open as `mount`. */
+int kernel_set_propagation(int mount, int is_recursive, unsigned long propagation);
+/* A detached, empty, read-only tmpfs. */
+int kernel_new_tmpfs(void);
+
+struct kernel_clone {
+	uint64_t flags; /* CLONE_* */
+	int cgroup;     /* with CLONE_INTO_CGROUP: the v2 group's directory */
+};
+/* fork(2) with clone3: 0 in the child. The child is reaped like any other. */
+pid_t kernel_clone(const struct kernel_clone *how);
+
+int kernel_pidfd_open(pid_t pid);
+int kernel_pidfd_signal(int pidfd, int signal);
+/* All descriptors from `first` on get O_CLOEXEC. */
+int kernel_cloexec_from(unsigned int first);
+int kernel_pivot_root(const char *new_root, const char *put_old);
+long kernel_join_keyring(const char *name);
+
+#endif

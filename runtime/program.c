@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PASSWD_MAX (1 << 20)
+
+static const char *variable(const struct spec_process *process, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (size_t i = 0; i < process->env_count; i++)
+		if (strncmp(process->env[i], name, length) == 0 && process->env[i][length] == '=')
+			return process->env[i] + length + 1;
+	return NULL;
+}
+
+/* 0 if it may be executed, else an errno. */
+static int try_path(const char *path)
+{
+	struct stat info;
+
+	if (stat(path, &info) < 0)
+		return errno;
+	if (S_ISDIR(info.st_mode) || !(info.st_mode & 0111))
+		return EACCES;
+	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0 ? 0 : errno;
+}
+
+static bool find_named(const char *name, char path[PATH_MAX], enum container_fault *fault,
+		       struct error *err)
+{
+	int reason = try_path(name);
+
+	if (reason == 0 && snprintf(path, PATH_MAX, "%s", name) < PATH_MAX)
+		return true;
+	if (reason == EACCES || reason == EPERM) {
+		*fault = CONTAINER_FAULT_NOT_EXECUTABLE;
+		return error_set(err, ERROR_DENIED, "exec: \"%s\": permission denied", name);
+	}
+	*fault = CONTAINER_FAULT_NOT_FOUND;
+	return error_set(err, ERROR_NOT_FOUND, "exec: \"%s\": stat %s: %s", name, name,
+			 reason == ENOTDIR ? "not a directory" : "no such file or directory");
+}
+
+bool program_find(const struct spec_process *process, char path[PATH_MAX],
+		  enum container_fault *fault, struct error *err)
+{
+	const char *name = process->args[0];
+	const char *search = variable(process, "PATH");
+	bool is_denied = false;
+
+	if (strchr(name, '/'))
+		return find_named(name, path, fault, err);
+	for (const char *from = search; name[0] && from && *from;) {
+		size_t length = strcspn(from, ":");
+		int reason;
+
+		if (snprintf(path, PATH_MAX, "%.*s%s%s", (int)length, from, length ? "/" : "./",
+			     name) < PATH_MAX) {
+			reason = try_path(path);
+			if (reason == 0)
+				return true;
+			is_denied = is_denied || reason == EACCES;
+		}
+		from += length + (from[length] == ':');
+	}
+	if (is_denied) {
+		*fault = CONTAINER_FAULT_NOT_EXECUTABLE;
+		return error_set(err, ERROR_DENIED, "exec: \"%s\": permission denied", name);
+	}
+	*fault = CONTAINER_FAULT_NOT_FOUND;
+	return error_set(err, ERROR_NOT_FOUND, "exec: \"%s\": executable file not found in $PATH",
+			 name);
+}
+
+/* -- HOME ------------------------------------------------------------------------------------ */
+
+/* "name:password:uid:gid:comment:home:shell": the home of this uid, or NULL. */
+static const char *home_in_line(char *line, uid_t uid)
+{
+	char *fields[7] = { 0 }, *end;
+	size_t count = 0;
+
+	while (count < 7 && line)
+		fields[count++] = strsep(&line, ":");
+	if (count < 6 || fields[2][0] < '0' || fields[2][0] > '9')
+		return NULL;
+	unsigned long long number = strtoull(fields[2], &end, 10);
+
+	return *end == '\0' && number == uid && fields[5][0] == '/' ? fields[5] : NULL;
+}
+
+/* The file is the image's: it may be anything, also a FIFO on which open would hang. */
+static const char *find_home(struct arena *arena, uid_t uid)
+{
+	autoclose int fd = open("/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	autofile FILE *file = NULL;
+	autofree char *line = NULL;
+	size_t size = 0;
+	struct stat info;
+
+	if (fd < 0 || fstat(fd, &info) < 0 || !S_ISREG(info.st_mode) || info.st_size > PASSWD_MAX)
+		return "/";
+	file = fdopen(take_fd(&fd), "re");
+	while (file && getline(&line, &size, file) > 0) {
+		const char *home = home_in_line(line, uid);
+
+		if (home)
+			return arena_strdup(arena, home);
+	}
+	return "/";
+}
+
+void program_add_home(struct arena *arena, struct spec_process *process)
+{
+	const char **env;
+
+	if (variable(process, "HOME"))
+		return;
+	env = arena_array(arena, process->env_count + 2, sizeof(*env));
+	memcpy(env, process->env, process->env_count * sizeof(*env));
+	env[process->env_count++] =
+		arena_printf(arena, "HOME=%s", find_home(arena, process->user.uid));
+	process->env = env;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_SELF_H
+#define RUNTIME_SELF_H
+
+#include "base/error.h"
+
+/*
+ * Makes sure that the program we run is not one a container could overwrite (CVE-2019-5736): if it
+ * lies on a writable mount, executes it once more from a read-only view of itself. Call it first
+ * thing, single-threaded; it returns in the process that may go on.
+ */
+must_check bool self_protect(char **argv, struct error *err);
+
+#endif

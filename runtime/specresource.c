@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdint.h>
+#include <string.h>
+
+#include "runtime/specpart.h"
+
+/*
+ * linux.resources: limits and device rules.
+ */
+
+static bool read_access(struct spec_reader *reader, const struct json *item, const char **access)
+{
+	if (!json_text_or(item, "access", "rwm", access, reader->err))
+		return false;
+	if ((*access)[0] == '\0')
+		*access = "rwm";
+	if ((*access)[strspn(*access, "rwm")] != '\0')
+		return json_wrong(json_get(item, "access"), reader->err,
+				  "expected some of r, w and m");
+	return true;
+}
+
+static bool read_device_rule(struct spec_reader *reader, const struct json *item,
+			     struct spec_device_rule *rule)
+{
+	const char *type;
+
+	if (!json_bool_or(item, "allow", false, &rule->is_allowed, reader->err) ||
+	    !json_text_or(item, "type", "a", &type, reader->err) ||
+	    !spec_number(reader, item, "major", -1, UINT32_MAX, &rule->major) ||
+	    !spec_number(reader, item, "minor", -1, UINT32_MAX, &rule->minor) ||
+	    !read_access(reader, item, &rule->access))
+		return false;
+	if (type[0] == '\0')
+		type = "a";
+	if (type[1] != '\0' || !strchr("abcu", type[0]))
+		return json_wrong(json_get(item, "type"), reader->err,
+				  "unknown device type \"%s\": expected a, b, c or u", type);
+	rule->type = type[0] == 'u' ? 'c' : type[0];
+	rule->major = rule->major == SPEC_UNSET ? -1 : rule->major;
+	rule->minor = rule->minor == SPEC_UNSET ? -1 : rule->minor;
+	return true;
+}
+
+static bool read_device_rules(struct spec_reader *reader, const struct json *section)
+{
+	struct spec_resources *into = &reader->spec->resources;
+	const struct json *list;
+
+	if (!spec_structs(reader, section, "devices", sizeof(*into->device_rules), &list,
+			  &into->device_rules, &into->device_rule_count))
+		return false;
+	for (const struct json *item = list ? list->child : NULL; item; item = item->next)
+		if (!read_device_rule(reader, item, &into->device_rules[item->index]))
+			return false;
+	return true;
+}
+
+static bool read_memory(struct spec_reader *reader, const struct json *section)
+{
+	struct spec_resources *into = &reader->spec->resources;
+	const struct json *memory;
+
+	if (!json_object_or_null(section, "memory", &memory, reader->err) ||
+	    !spec_number(reader, memory, "limit", -1, INT64_MAX, &into->memory_limit) ||
+	    !spec_number(reader, memory, "reservation", -1, INT64_MAX, &into->memory_reservation) ||
+	    !spec_number(reader, memory, "swap", -1, INT64_MAX, &into->memory_swap) ||
+	    !spec_number(reader, memory, "swappiness", -1, 200, &into->memory_swappiness) ||
+	    !json_bool_or(memory, "disableOOMKiller", false, &into->is_oom_killer_disabled,
+			  reader->err))
+		return false;
+	if (into->memory_swap > 0 && into->memory_limit > 0 &&
+	    into->memory_swap < into->memory_limit)
+		return json_wrong(memory, reader->err,
+				  "swap (which includes memory) is smaller than limit");
+	return true;
+}
+
+static bool read_cpu(struct spec_reader *reader, const struct json *section)
+{
+	struct spec_resources *into = &reader->spec->resources;
+	const struct json *cpu;
+
+	return json_object_or_null(section, "cpu", &cpu, reader->err) &&
+	       spec_number(reader, cpu, "shares", 0, INT64_MAX, &into->cpu_shares) &&
+	       spec_number(reader, cpu, "quota", -1, INT64_MAX, &into->cpu_quota) &&
+	       spec_number(reader, cpu, "period", 0, INT64_MAX, &into->cpu_period) &&
+	       spec_number(reader, cpu, "burst", 0, INT64_MAX, &into->cpu_burst) &&
+	       spec_number(reader, cpu, "idle", 0, 1, &into->cpu_idle) &&
+	       spec_number(reader, cpu, "realtimeRuntime", -1, INT64_MAX, &into->cpu_rt_runtime) &&
+	       spec_number(reader, cpu, "realtimePeriod", 0, INT64_MAX, &into->cpu_rt_period) &&
+	       json_text_or(cpu, "cpus", NULL, &into->cpus, reader->err) &&
+	       json_text_or(cpu, "mems", NULL, &into->mems, reader->err);
+}
+
+/* -- block devices ---------------------------------------------------------------------------- */
+
+static bool read_throttle(struct spec_reader *reader, const struct json *item, const char *what,
+			  const char *value_key, struct spec_throttle *into)
+{
+	int64_t rate;
+
+	into->what = what;
+	if (!spec_number(reader, item, "major", 0, UINT32_MAX, &into->major) ||
+	    !spec_number(reader, item, "minor", 0, UINT32_MAX, &into->minor) ||
+	    !spec_number(reader, item, value_key, 0, INT64_MAX, &rate))
+		return false;
+	if (into->major == SPEC_UNSET || into->minor == SPEC_UNSET || rate == SPEC_UNSET)
+		return json_wrong(item, reader->err, "expected major, minor and %s", value_key);
+	into->rate = (uint64_t)rate;
+	return true;
+}
+
+static bool read_block(struct spec_reader *reader, const struct json *section)
+{
+	static const struct {
+		const char *key, *what, *value;
+	} lists[] = {
+		{ "weightDevice", "weight", "weight" },
+		{ "throttleReadBpsDevice", "read_bps", "rate" },
+		{ "throttleWriteBpsDevice", "write_bps", "rate" },
+		{ "throttleReadIOPSDevice", "read_iops", "rate" },
+		{ "throttleWriteIOPSDevice", "write_iops", "rate" },
+	};
+	struct spec_resources *into = &reader->spec->resources;
+	const struct json *block, *found[COUNT_OF(lists)];
+	size_t total = 0;
+
+	if (!json_object_or_null(section, "blockIO", &block, reader->err) ||
+	    !spec_number(reader, block, "weight", 0, 1000, &into->block_weight) ||
+	    !spec_number(reader, block, "leafWeight", 0, 1000, &into->block_leaf_weight))
+		return false;
+	for (size_t i = 0; i < COUNT_OF(lists); i++) {
+		if (!spec_list(reader, block, lists[i].key, &found[i]))
+			return false;
+		total += found[i] ? found[i]->count : 0;
+	}
+	into->throttles = arena_array(reader->arena, total + 1, sizeof(*into->throttles));
+	for (size_t i = 0; i < COUNT_OF(lists); i++)
+		for (const struct json *item = found[i] ? found[i]->child : NULL; item;
+		     item = item->next)
+			if (!read_throttle(reader, item, lists[i].what, lists[i].value,
+					   &into->throttles[into->throttle_count++]))
+				return false;
+	return true;
+}
+
+/* -- the rest --------------------------------------------------------------------------------- */
+
+static bool read_hugepages(struct spec_reader *reader, const struct json *section)
+{
+	struct spec_resources *into = &reader->spec->resources;
+	const struct json *list;
+
+	if (!spec_structs(reader, section, "hugepageLimits", sizeof(*into->hugepages), &list,
+			  &into->hugepages, &into->hugepage_count))
+		return false;
+	for (const struct json *item = list ? list->child : NULL; item; item = item->next) {
+		struct spec_hugepage *page = &into->hugepages[item->index];
+		int64_t limit;
+
+		if (!json_text(item, "pageSize", &page->size, reader->err) ||
+		    !json_int(item, "limit", &limit, reader->err))
+			return false;
+		if (limit < 0 || page->size[strspn(page->size, "0123456789KMGB")] != '\0')
+			return json_wrong(item, reader->err, "not a huge page limit");
+		page->limit = (uint64_t)limit;
+	}
+	return true;
+}
+
+static bool read_priorities(struct spec_reader *reader, const struct json *network)
+{
+	struct spec_resources *into = &reader->spec->resources;
+	const struct json *list;
+
+	if (!spec_structs(reader, network, "priorities", sizeof(*into->network_priorities), &list,
+			  &into->network_priorities, &into->network_priority_count))
+		return false;
+	for (const struct json *item = list ? list->child : NULL; item; item = item->next) {
+		struct spec_pair *pair = &into->network_priorities[item->index];
+		int64_t priority;
+
+		if (!json_text(item, "name", &pair->name, reader->err) ||
+		    !json_int(item, "priority", &priority, reader->err))
+			return false;
+		pair->value = arena_printf(reader->arena, "%lld", (long long)priority);
+	}
+	return true;
+}
+
+static bool read_network(struct spec_reader *reader, const struct json *section)
+{
+	const struct json *network;
+
+	return json_object_or_null(section, "network", &network, reader->err) &&
+	       spec_number(reader, network, "classID", 0, UINT32_MAX,
+			   &reader->spec->resources.network_class) &&
+	       read_priorities(reader, network);
+}
+
+static bool read_unified(struct spec_reader *reader, const struct json *section)
+{
+	struct spec_resources *into = &reader->spec->resources;
+
+	if (!spec_pairs(reader, section, "unified", &into->unified, &into->unified_count))
+		return false;
+	for (size_t i = 0; i < into->unified_count; i++)
+		if (strchr(into->unified[i].name, '/') || into->unified[i].name[0] == '.')
+			return json_wrong(json_get(section, "unified"), reader->err,
+					  "\"%s\" is not a cgroup file name",
+					  into->unified[i].name);
+	return true;
+}
+
+static bool read_pids(struct spec_reader *reader, const struct json *section)
+{
+	const struct json *pids;
+
+	return json_object_or_null(section, "pids", &pids, reader->err) &&
+	       spec_number(reader, pids, "limit", -1, INT64_MAX,
+			   &reader->spec->resources.pids_limit);
+}
+
+bool spec_read_resources(struct spec_reader *reader, const struct json *linux_section)
+{
+	struct spec_resources *into = &reader->spec->resources;
+	const struct json *section;
+
+	if (!json_object_or_null(linux_section, "resources", &section, reader->err))
+		return false;
+	into->is_given = section != NULL;
+	return read_device_rules(reader, section) && read_memory(reader, section) &&
+	       read_cpu(reader, section) && read_pids(reader, section) &&
+	       read_block(reader, section) && read_hugepages(reader, section) &&
+	       read_network(reader, section) && read_unified(reader, section);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/sync.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* What goes over the wire: without the error where there is none. */
+#define SHORT_SIZE offsetof(struct sync_message, error)
+
+bool sync_open(int ends[2], struct error *err)
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return error_sys(err, "make a socket pair");
+	return true;
+}
+
+static size_t size_of(const struct sync_message *message)
+{
+	return message->step == SYNC_FAILED ? sizeof(*message) : SHORT_SIZE;
+}
+
+static bool send_with_fds(int end, const struct sync_message *message, struct error *err)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(message->fds))];
+	} control = { .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
+	struct iovec part = { .iov_base = (void *)(uintptr_t)message, .iov_len = size_of(message) };
+	struct msghdr packet = { .msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = CMSG_SPACE(message->fd_count * sizeof(int)) };
+
+	control.header.cmsg_len = CMSG_LEN(message->fd_count * sizeof(int));
+	memcpy(CMSG_DATA(&control.header), message->fds, message->fd_count * sizeof(int));
+	if (sendmsg(end, &packet, MSG_NOSIGNAL) < 0)
+		return error_sys(err, "send descriptors to init");
+	return true;
+}
+
+/* A plain write, since init may be under the container's filter already, and every filter that lets
+ * a program say anything allows that. */
+bool sync_send(int end, const struct sync_message *message, struct error *err)
+{
+	if (message->fd_count > 0)
+		return send_with_fds(end, message, err);
+	if (write(end, message, size_of(message)) < 0)
+		return error_sys(err, "send a message between runtime and init");
+	return true;
+}
+
+bool sync_receive(int end, struct sync_message *message, struct error *err)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(message->fds))];
+	} control;
+	struct iovec part = { .iov_base = message, .iov_len = sizeof(*message) };
+	struct msghdr packet = { .msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control) };
+	ssize_t got;
+
+	do {
+		got = recvmsg(end, &packet, MSG_CMSG_CLOEXEC);
+	} while (got < 0 && errno == EINTR);
+	/* A peer that died with a message unread resets the connection. */
+	if (got == 0 || (got < 0 && errno == ECONNRESET)) {
+		message->step = SYNC_CLOSED;
+		return true;
+	}
+	if (got < 0)
+		return error_sys(err, "receive a message between runtime and init");
+	if ((size_t)got < SHORT_SIZE || packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+		return error_set(err, ERROR_CORRUPT, "cut message between runtime and init");
+	message->fd_count = 0;
+	if (packet.msg_controllen >= CMSG_LEN(sizeof(int))) {
+		message->fd_count = (control.header.cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(message->fds, CMSG_DATA(&control.header), message->fd_count * sizeof(int));
+	}
+	return true;
+}
+
+bool sync_expect(int end, enum sync_step step, struct sync_message *message, struct error *err)
+{
+	if (!sync_receive(end, message, err))
+		return false;
+	if (message->step == step)
+		return true;
+	if (message->step == SYNC_FAILED) {
+		*err = message->error;
+		return false;
+	}
+	if (message->step == SYNC_CLOSED)
+		return error_set(err, ERROR_SYSTEM, "the other side is gone");
+	return error_set(err, ERROR_CORRUPT, "unexpected message between runtime and init");
+}

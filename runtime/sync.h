@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_SYNC_H
+#define RUNTIME_SYNC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "runtime/container.h"
+
+/*
+ * The conversation between spawn (outside) and init (inside), in the only legal order. Steps in
+ * brackets happen only where the config asks for them: an ordinary `run` needs one message, JOIN.
+ */
+enum sync_step {
+	SYNC_CLONED, /* [stage → spawn] namespaces are joined, init is this process              */
+	SYNC_MAPPED, /* [spawn → init]  your user namespace's ids are mapped                     */
+	SYNC_JOIN, /* spawn → init    state is saved; here are the doors of your control groups */
+	SYNC_HOOKS, /* [init → spawn]  mounts are made, nothing pivoted: run the early hooks    */
+	SYNC_HOOKED, /* [spawn → init]  they went well                                           */
+	SYNC_LIMITS, /* [init → spawn]  my rlimits need rights that only you have                */
+	SYNC_LIMITED, /* [spawn → init]  they are set                                             */
+	SYNC_CREATED, /* [init → spawn]  all is set up; the program waits for `start`             */
+	SYNC_CLOSED, /* init → spawn    the end of the stream: the program was executed          */
+	SYNC_FAILED, /* init → spawn    a struct error follows, I am gone                        */
+};
+
+#define SYNC_FDS_MAX 32
+
+struct sync_message {
+	enum sync_step step;
+	pid_t pid;                  /* SYNC_CLONED */
+	enum container_fault fault; /* SYNC_FAILED */
+	size_t fd_count;            /* SYNC_JOIN */
+	int fds[SYNC_FDS_MAX];
+	struct error error; /* SYNC_FAILED */
+};
+
+/* A pair of connected ends, both O_CLOEXEC. */
+must_check bool sync_open(int ends[2], struct error *err);
+must_check bool sync_send(int end, const struct sync_message *message, struct error *err);
+/* Waits for the next message. The end of the stream is SYNC_CLOSED. */
+must_check bool sync_receive(int end, struct sync_message *message, struct error *err);
+/* Waits for that very step; another is a failure, SYNC_FAILED the failure that it carries. */
+must_check bool sync_expect(int end, enum sync_step step, struct sync_message *message,
+			    struct error *err);
+
+#endif

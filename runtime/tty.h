@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_TTY_H
+#define RUNTIME_TTY_H
+
+#include "runtime/mount.h"
+
+/*
+ * Terminals of containers. The pair is opened in the container's own devpts; the master goes out
+ * through a socket, to the caller or to the foreground `run`.
+ */
+
+/* In init, before pivot: opens the pair, puts the slave on /dev/console, sends the master through
+ * `socket`. *slave is the container's terminal. */
+must_check bool tty_open(const struct rootfs *rootfs, int socket, int *slave, struct error *err);
+/* In init: makes it the controlling terminal and 0, 1 and 2. */
+must_check bool tty_adopt(int slave, struct error *err);
+
+/* Outside: connects to the socket on which the caller waits for the master. */
+must_check bool tty_connect(const char *path, int *socket, struct error *err);
+/* Sends one descriptor with its name. */
+must_check bool tty_send(int socket, int fd, const char *name, struct error *err);
+/* Receives the master. */
+must_check bool tty_receive(int socket, int *master, struct error *err);
+
+#endif

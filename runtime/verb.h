@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_VERB_H
+#define RUNTIME_VERB_H
+
+#include "base/error.h"
+
+/* What stands before the verb on the command line. */
+struct globals {
+	const char *program; /* argv[0] without directories */
+	const char *root;
+	const char *log; /* NULL: standard error */
+	bool is_log_json;
+	bool is_root_chosen; /* --root was given */
+};
+
+/* One verb: argv[0] is its name. Returns the exit status, or -1 with err filled. */
+typedef int verb_function(const struct globals *globals, int argc, char **argv, struct error *err);
+
+verb_function verb_create, verb_run, verb_start, verb_state, verb_kill, verb_delete, verb_list,
+	verb_spec;
+
+/* The one positional argument that most verbs have. */
+must_check bool verb_one_id(int argc, char **argv, int next, const char **id, struct error *err);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/proc.h"
+#include "runtime/container.h"
+#include "runtime/flag.h"
+#include "runtime/verb.h"
+
+/*
+ * create and run: the verbs that make containers.
+ */
+
+#define PRESERVE_MAX 1024
+
+struct making {
+	struct container_options options;
+	bool is_detached, is_kept, is_without_subreaper;
+	bool is_help;
+};
+
+/* They must be open before anything of ours could take their numbers. */
+static bool check_preserved(unsigned int count, struct error *err)
+{
+	for (unsigned int fd = 3; fd < 3 + count; fd++)
+		if (fcntl((int)fd, F_GETFD) < 0)
+			return error_set(err, ERROR_INPUT,
+					 "please check that preserved-fd %u (of %u) is present", fd,
+					 count);
+	return true;
+}
+
+static bool parse(const struct globals *globals, int argc, char **argv, struct making *making,
+		  struct error *err)
+{
+	struct container_options *options = &making->options;
+	const char *preserve = NULL, *no_pivot = NULL, *no_keyring = NULL, *detach = NULL;
+	const char *keep = NULL, *no_subreaper = NULL, *help = NULL;
+	bool is_run = strcmp(argv[0], "run") == 0;
+	const struct flag flags[] = {
+		{ "bundle", 'b', "DIR", "the bundle; default: this directory", &options->bundle },
+		{ "console-socket", 0, "PATH", "receives the terminal", &options->console_socket },
+		{ "pidfd-socket", 0, "PATH", "receives a pidfd", &options->pidfd_socket },
+		{ "pid-file", 0, "PATH", "receives the pid", &options->pid_file },
+		{ "no-pivot", 0, NULL, "not supported", &no_pivot },
+		{ "no-new-keyring", 0, NULL, "keep the session keyring", &no_keyring },
+		{ "preserve-fds", 0, "N", "pass descriptors 3 to 2+N on", &preserve },
+		{ "help", 'h', NULL, "this text", &help },
+		{ is_run ? "detach" : NULL, 'd', NULL, "do not wait", &detach },
+		{ "keep", 0, NULL, "do not delete it when it ends", &keep },
+		{ "no-subreaper", 0, NULL, "do not adopt orphans", &no_subreaper },
+		{ 0 },
+	};
+	int next = 1;
+
+	container_options_init(options);
+	options->bundle = ".";
+	options->state_root = globals->root;
+	if (!flag_parse(flags, argc, argv, &next, err))
+		return false;
+	making->is_help = flag_is_set(help);
+	if (making->is_help) {
+		printf("NAME:\n   mooring-runc %s\n\nUSAGE:\n   mooring-runc %s [options] ID\n\n"
+		       "OPTIONS:\n",
+		       argv[0], argv[0]);
+		flag_print(flags);
+		return true;
+	}
+	making->is_detached = flag_is_set(detach);
+	making->is_kept = flag_is_set(keep);
+	making->is_without_subreaper = flag_is_set(no_subreaper);
+	options->is_without_pivot = flag_is_set(no_pivot);
+	options->is_without_keyring = flag_is_set(no_keyring);
+	return flag_number("preserve-fds", preserve, PRESERVE_MAX, &options->preserve_fds, err) &&
+	       check_preserved(options->preserve_fds, err) &&
+	       verb_one_id(argc, argv, next, &options->id, err);
+}
+
+int verb_create(const struct globals *globals, int argc, char **argv, struct error *err)
+{
+	enum container_fault fault;
+	struct making making = { 0 };
+
+	if (!parse(globals, argc, argv, &making, err))
+		return -1;
+	return making.is_help || container_create(&making.options, &fault, err) ? 0 : -1;
+}
+
+/* -- run ------------------------------------------------------------------------------------- */
+
+/* Every signal but a child's end goes to the container; orphans it left us are reaped. */
+static bool await_end(struct container *container, int *status, struct error *err)
+{
+	pid_t init = container_pid(container);
+	sigset_t all;
+
+	sigfillset(&all);
+	for (;;) {
+		int signal = sigwaitinfo(&all, NULL);
+		siginfo_t ended = { 0 };
+
+		if (signal == SIGCHLD) {
+			while (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+			       ended.si_pid != 0) {
+				if (ended.si_pid == init)
+					return container_wait(container, status, err);
+				waitpid(ended.si_pid, NULL, WNOHANG);
+				ended.si_pid = 0;
+			}
+		} else if (signal > 0 && signal != SIGURG && signal != SIGWINCH &&
+			   !container_signal(container, signal, err)) {
+			return false;
+		}
+	}
+}
+
+static int run_in_foreground(const struct making *making, struct container *container,
+			     struct error *err)
+{
+	int status;
+
+	if (!await_end(container, &status, err))
+		return -1;
+	if (making->is_kept)
+		container_forget(container);
+	else if (!container_release(container, err))
+		log_warning("%s", err->text); /* the container's status is what was asked for */
+	return proc_exit_code(status);
+}
+
+int verb_run(const struct globals *globals, int argc, char **argv, struct error *err)
+{
+	struct making making = { 0 };
+	struct container *container;
+	enum container_fault fault;
+	sigset_t all;
+
+	if (!parse(globals, argc, argv, &making, err))
+		return -1;
+	if (making.is_help)
+		return 0;
+	/* Before the start, so that no signal gets lost between it and the waiting. */
+	sigfillset(&all);
+	if (!making.is_detached) {
+		sigprocmask(SIG_SETMASK, &all, NULL);
+		if (!making.is_without_subreaper)
+			prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	}
+	if (!container_launch(&making.options, &container, &fault, err))
+		return -1;
+	if (making.is_detached) {
+		container_forget(container);
+		return 0;
+	}
+	return run_in_foreground(&making, container, err);
+}
