@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "registry/limit.h"
+#include "registry/range.h"
 #include "registry/retry.h"
 #include "registry/sink.h"
 #include "registry/url.h"
@@ -215,54 +216,12 @@ void transfer_free(struct transfer *transfer)
 
 /* --- the reply's head --- */
 
-static int64_t content_length(const struct http_response *response)
-{
-	char text[24];
-
-	if (!http_header(response, "Content-Length", 0, text, sizeof(text)) || text[0] == '\0' ||
-	    strspn(text, "0123456789") != strlen(text) || strlen(text) > 18)
-		return -1;
-	return atoll(text);
-}
-
-/* "bytes 100-199/200": where it begins, and how much there is in all. */
-static bool read_content_range(const struct http_response *response, int64_t *start, int64_t *total)
-{
-	char text[80];
-	int64_t last;
-	int used = 0;
-
-	if (!http_header(response, "Content-Range", 0, text, sizeof(text)) ||
-	    sscanf(text, "bytes %18" SCNd64 "-%18" SCNd64 "/%18" SCNd64 "%n", start, &last, total,
-		   &used) != 3)
-		return false;
-	return text[used] == '\0' && *start >= 0 && last >= *start && *total == last + 1;
-}
-
 static bool is_plainly_encoded(const struct http_response *response)
 {
 	char coding[256];
 
 	return !http_header(response, "Content-Encoding", 0, coding, sizeof(coding)) ||
 	       coding[0] == '\0' || strcasecmp(coding, "identity") == 0;
-}
-
-/* Sets skip and the whole body's size. */
-static bool place_body(struct transfer *transfer, const struct http_response *response,
-		       int64_t *whole)
-{
-	int64_t start;
-
-	*whole = content_length(response);
-	transfer->skip = position(transfer);
-	if (response->status == 200)
-		return true;
-	if (!read_content_range(response, &start, whole))
-		return refuse(transfer, "the server's Content-Range makes no sense");
-	if (start != position(transfer))
-		return refuse(transfer, "the server sent another range than was asked for");
-	transfer->skip = 0;
-	return true;
 }
 
 static bool check_size(struct transfer *transfer, int64_t whole)
@@ -312,7 +271,7 @@ static bool on_head(void *context, const struct http_response *response)
 {
 	struct transfer *transfer = context;
 	bool is_held = transfer->request.held_limit > 0;
-	int64_t whole;
+	struct range range;
 
 	if (transfer->step != SOURCE_BODY)
 		return true;
@@ -326,7 +285,12 @@ static bool on_head(void *context, const struct http_response *response)
 		return refuse(transfer, "the server (or a proxy) sent it with a Content-Encoding");
 	transfer->use = is_held ? USE_HOLD : USE_DELIVER;
 	note_names(transfer, response);
-	return place_body(transfer, response, &whole) && check_size(transfer, whole);
+	const char *wrong = range_read(response, position(transfer), &range);
+
+	if (wrong)
+		return refuse(transfer, wrong);
+	transfer->skip = range.skip;
+	return check_size(transfer, range.whole);
 }
 
 /* --- the reply's body --- */
