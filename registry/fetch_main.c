@@ -12,8 +12,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "registry/confine.h"
 #include "registry/control.h"
+#include "registry/fetch_confine.h"
 #include "registry/fetch_settings.h"
 #include "registry/http.h"
 #include "registry/limit.h"
@@ -200,7 +200,7 @@ static bool prepare(struct fetcher *fetcher, struct error *err)
 	close_range(CONTROL_FD + 1, ~0U, 0);
 	fetcher->registry = registry_new(&fetcher->settings);
 	return http_client_new(&fetcher->settings.http, &fetcher->client, err) &&
-	       confine_forever(err);
+	       fetch_confine(err);
 }
 
 int main(void)

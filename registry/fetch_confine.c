@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "registry/confine.h"
+#include "registry/fetch_confine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -226,7 +226,7 @@ static bool drop_capabilities(struct error *err)
 	return true;
 }
 
-bool confine_forever(struct error *err)
+bool fetch_confine(struct error *err)
 {
 	/* While we still may: otherwise a program executed later could get them back. */
 	for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a process can still do after confine_forever, tried in a child. */
-#include "registry/confine.h"
+/* What a process can still do after fetch_confine, tried in a child. */
+#include "registry/fetch_confine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -140,7 +140,7 @@ static int attempt_confined(bool (*attempt)(void))
 	pid_t child = fork();
 
 	if (child == 0) {
-		if (!confine_forever(&err)) {
+		if (!fetch_confine(&err)) {
 			printf("# %s\n", err.text);
 			fflush(stdout);
 			_exit(2);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef REGISTRY_CONFINE_H
-#define REGISTRY_CONFINE_H
+#ifndef REGISTRY_FETCH_CONFINE_H
+#define REGISTRY_FETCH_CONFINE_H
 
 #include <stdbool.h>
 
@@ -12,6 +12,6 @@
  * reading, for name resolution and CA certificates; nothing can be opened for writing, executed,
  * traced or listened on.
  */
-must_check bool confine_forever(struct error *err);
+must_check bool fetch_confine(struct error *err);
 
 #endif
