@@ -64,6 +64,26 @@ static void test_run(void)
 	check_text(out.data, "leader\n", "setsid");
 }
 
+static void test_user(void)
+{
+	static const gid_t groups[] = { 4321, 1234 };
+	const struct proc_user user = {
+		.uid = 12345, .gid = 54321, .groups = groups, .group_count = COUNT_OF(groups)
+	};
+	autobuf struct buf out;
+
+	buf_init(&out, 1000);
+	if (geteuid() != 0) {
+		tap_skip("another user", "only root can start a program as somebody else");
+		return;
+	}
+	check_int(run_shell("id -u; id -g; id -G; grep CapEff /proc/self/status",
+			    (struct proc_options){ .user = &user }, &out),
+		  0, "as another user");
+	check_text(out.data, "12345\n54321\n54321 1234 4321\nCapEff:\t0000000000000000\n",
+		   "with these ids and no capabilities");
+}
+
 /* What is open here without close-on-exec must not be open there. */
 static void test_no_leaks(void)
 {
@@ -234,6 +254,7 @@ static void test_helper(void)
 int main(void)
 {
 	test_run();
+	test_user();
 	test_no_leaks();
 	test_crossing_fds();
 	test_failures();
