@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/dockerconfig.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "base/base64.h"
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/jsonout.h"
+#include "base/path.h"
+
+#define SIZE_MAX_CONFIG (1 << 20)
+#define NAME            "config.json"
+
+bool dockerconfig_read(struct arena *arena, const char *directory, const struct json **root,
+		       struct error *err)
+{
+	autobuf struct buf text;
+	const char *name = arena_printf(arena, "%s/" NAME, directory ? directory : "");
+
+	buf_init(&text, SIZE_MAX_CONFIG);
+	*root = json_new(arena, NULL, "config.json", JSON_OBJECT, NULL);
+	if (!directory)
+		return true;
+	if (!file_read(AT_FDCWD, name, &text, err))
+		return err->kind == ERROR_NOT_FOUND || err->sys == ENOTDIR;
+	if (!json_parse(arena, name, text.data, text.length, root, err))
+		return false;
+	return (*root)->type == JSON_OBJECT || json_expected(*root, "an object", err);
+}
+
+/* The host part of "https://HOST:PORT/v1/". */
+static const char *host_of(struct arena *arena, const char *server)
+{
+	const char *scheme = strstr(server, "://");
+	const char *start = scheme ? scheme + 3 : server;
+
+	return arena_strndup(arena, start, strcspn(start, "/"));
+}
+
+static bool is_hub(const char *host)
+{
+	static const char *const names[] = { "docker.io", "index.docker.io",
+					     "registry-1.docker.io" };
+
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (strcasecmp(host, names[i]) == 0)
+			return true;
+	return false;
+}
+
+const char *dockerconfig_key(struct arena *arena, const char *server)
+{
+	const char *host = host_of(arena, server);
+
+	return is_hub(host) ? DOCKERCONFIG_HUB : host;
+}
+
+static bool is_same_host(struct arena *arena, const char *key, const char *host)
+{
+	return strcasecmp(dockerconfig_key(arena, key), dockerconfig_key(arena, host)) == 0;
+}
+
+/* The member for a host: its exact key first, then any that means the same host. */
+static const struct json *entry_of(struct arena *arena, const struct json *object, const char *host)
+{
+	const struct json *exact = json_get(object, dockerconfig_key(arena, host));
+
+	if (exact || !object)
+		return exact;
+	for (const struct json *entry = object->child; entry; entry = entry->next)
+		if (is_same_host(arena, entry->key, host))
+			return entry;
+	return NULL;
+}
+
+/* "auth": base64 of NAME:PASSWORD; old files have NULs behind the password. */
+static bool split_auth(struct arena *arena, const struct json *entry, const char *auth,
+		       struct dockerconfig_login *login, struct error *err)
+{
+	autofree char *plain = NULL;
+	size_t length;
+
+	if (!base64_decode(auth, &plain, &length))
+		return json_wrong(json_get(entry, "auth"), err, "not Base64");
+	char *colon = memchr(plain, ':', length);
+
+	if (!colon || colon == plain)
+		return json_wrong(json_get(entry, "auth"), err, "expected NAME:PASSWORD in Base64");
+	login->username = arena_strndup(arena, plain, (size_t)(colon - plain));
+	login->password = arena_strdup(arena, colon + 1);
+	explicit_bzero(plain, length);
+	return true;
+}
+
+bool dockerconfig_login(struct arena *arena, const struct json *root, const char *host,
+			struct dockerconfig_login *login, bool *is_found, struct error *err)
+{
+	const struct json *auths, *entry;
+	const char *auth;
+
+	*login = (struct dockerconfig_login){ .username = "", .password = "" };
+	*is_found = false;
+	if (!json_object_or_null(root, "auths", &auths, err))
+		return false;
+	entry = entry_of(arena, auths, host);
+	if (!entry)
+		return true;
+	if (entry->type != JSON_OBJECT)
+		return json_expected(entry, "an object", err);
+	if (!json_text_or(entry, "auth", "", &auth, err) ||
+	    !json_text_or(entry, "username", "", &login->username, err) ||
+	    !json_text_or(entry, "password", "", &login->password, err) ||
+	    !json_text_or(entry, "identitytoken", NULL, &login->identity_token, err))
+		return false;
+	if (*auth && !split_auth(arena, entry, auth, login, err))
+		return false;
+	*is_found = *login->username || login->identity_token;
+	return true;
+}
+
+bool dockerconfig_helper(const struct json *root, const char *host, const char **helper,
+			 struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	const struct json *helpers;
+
+	if (!json_object_or_null(root, "credHelpers", &helpers, err))
+		return false;
+	const struct json *own = entry_of(&arena, helpers, host);
+
+	if (own)
+		return json_as_text(own, helper, err);
+	return json_text_or(root, "credsStore", NULL, helper, err);
+}
+
+/* -- writing -- */
+
+static void write_login(struct jsonout *out, const char *key,
+			const struct dockerconfig_login *login)
+{
+	jsonout_object(out, key);
+	if (*login->username) {
+		autofree char *plain = mem_printf("%s:%s", login->username, login->password);
+		autofree char *encoded = base64_encode(plain, strlen(plain));
+
+		jsonout_text(out, "auth", encoded);
+		explicit_bzero(plain, strlen(plain));
+	}
+	if (login->identity_token)
+		jsonout_text(out, "identitytoken", login->identity_token);
+	jsonout_object_end(out);
+}
+
+static void write_auths(struct jsonout *out, const struct json *auths, const char *host,
+			const struct dockerconfig_login *login)
+{
+	autoarena struct arena arena = { 0 };
+
+	jsonout_object(out, "auths");
+	for (const struct json *entry = auths ? auths->child : NULL; entry; entry = entry->next)
+		if (!is_same_host(&arena, entry->key, host))
+			jsonout_json(out, entry->key, entry);
+	if (login)
+		write_login(out, dockerconfig_key(&arena, host), login);
+	jsonout_object_end(out);
+}
+
+/* Docker indents by tabs, our writer by four blanks; texts hold no newlines. */
+static void indent_by_tabs(const char *text, struct buf *out)
+{
+	while (*text) {
+		size_t blanks = strspn(text, " ");
+		size_t line = blanks + strcspn(text + blanks, "\n");
+
+		for (size_t i = 0; i < blanks / 4; i++)
+			buf_add_char(out, '\t');
+		buf_add(out, text + blanks, line - blanks + (text[line] == '\n'));
+		text += line + (text[line] == '\n');
+	}
+}
+
+static bool compose(const struct json *root, const char *host,
+		    const struct dockerconfig_login *login, struct buf *text, struct error *err)
+{
+	autobuf struct buf wide;
+	struct jsonout out;
+	const struct json *auths;
+
+	buf_init(&wide, 4 * SIZE_MAX_CONFIG);
+	if (!json_object_or_null(root, "auths", &auths, err))
+		return false;
+	jsonout_init(&out, &wide, true);
+	jsonout_object(&out, NULL);
+	write_auths(&out, auths, host, login);
+	for (const struct json *member = root->child; member; member = member->next)
+		if (strcmp(member->key, "auths") != 0)
+			jsonout_json(&out, member->key, member);
+	jsonout_object_end(&out);
+	jsonout_done(&out);
+	indent_by_tabs(wide.data ? wide.data : "", text);
+	if (wide.data)
+		explicit_bzero(wide.data, wide.length);
+	return buf_check(&wide, NAME, err) && buf_check(text, NAME, err);
+}
+
+/* Where a symlink leads is replaced, not the symlink. */
+static char *target_of(const char *path)
+{
+	char *real = realpath(path, NULL);
+
+	return real ? real : mem_strdup(path);
+}
+
+bool dockerconfig_write(const char *directory, const char *host,
+			const struct dockerconfig_login *login, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	const struct json *root;
+	autobuf struct buf text;
+
+	buf_init(&text, SIZE_MAX_CONFIG);
+	if (!directory)
+		return error_set(err, ERROR_NOT_FOUND,
+				 "no place for credentials: set HOME or DOCKER_CONFIG");
+	if (!dockerconfig_read(&arena, directory, &root, err) ||
+	    !compose(root, host, login, &text, err) || !path_make_own_dirs(directory, 0700, err))
+		return false;
+
+	autofree char *path = mem_printf("%s/" NAME, directory);
+	autofree char *target = target_of(path);
+
+	return file_replace(AT_FDCWD, target, text.data, text.length, 0600, FILE_DURABLE, err);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_DOCKERCONFIG_H
+#define CLI_DOCKERCONFIG_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+/*
+ * Docker's config.json, as far as it is about registries: what `docker login` writes and pulls
+ * read. `directory` is where it lives; NULL (no home) reads as empty.
+ */
+
+#define DOCKERCONFIG_HUB "https://index.docker.io/v1/" /* the Hub's key */
+
+struct dockerconfig_login {
+	const char *username, *password;
+	const char *identity_token; /* NULL: none; then the password counts for nothing */
+};
+
+/* The document; an empty object if there is none. */
+must_check bool dockerconfig_read(struct arena *arena, const char *directory,
+				  const struct json **root, struct error *err);
+
+/* What `auths` of a config.json-like document says about a registry's host[:port]; *is_found tells
+ * whether it says anything. */
+must_check bool dockerconfig_login(struct arena *arena, const struct json *root, const char *host,
+				   struct dockerconfig_login *login, bool *is_found,
+				   struct error *err);
+
+/* The credential helper (the NAME of docker-credential-NAME) that is responsible for a host; NULL:
+ * none. */
+must_check bool dockerconfig_helper(const struct json *root, const char *host, const char **helper,
+				    struct error *err);
+
+/* Writes or (login NULL) removes the host's entry; all else in the file stays. With a helper in
+ * charge the entry is written empty, as docker does. */
+must_check bool dockerconfig_write(const char *directory, const char *host,
+				   const struct dockerconfig_login *login, struct error *err);
+
+/* "https://HOST:PORT/v2/" → "HOST:PORT"; the Hub in all its names → its key. */
+const char *dockerconfig_key(struct arena *arena, const char *server) must_check;
+
+#endif
