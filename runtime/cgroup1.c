@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -170,21 +171,35 @@ static bool limit_network(const struct cgroup *cgroup, const struct spec_resourc
 
 /* -- devices --------------------------------------------------------------------------------- */
 
-static bool write_rule(const struct cgroup_place *place, const struct spec_device_rule *rule,
+/* The two files are opened once for all rules: opening costs more than writing here. */
+struct rule_files {
+	int allow, deny;
+};
+
+static bool write_rule(const struct rule_files *files, const struct spec_device_rule *rule,
 		       struct error *err)
 {
-	char text[64], major[16] = "*", minor[16] = "*";
+	char text[64] = "a", major[16] = "*", minor[16] = "*";
 
 	if (rule->major >= 0)
 		snprintf(major, sizeof(major), "%u", (unsigned int)rule->major);
 	if (rule->minor >= 0)
 		snprintf(minor, sizeof(minor), "%u", (unsigned int)rule->minor);
-	if (rule->type == 'a')
-		snprintf(text, sizeof(text), "a");
-	else
+	if (rule->type != 'a')
 		snprintf(text, sizeof(text), "%c %s:%s %.3s", rule->type, major, minor,
 			 rule->access);
-	return cgroup_write(place, rule->is_allowed ? "devices.allow" : "devices.deny", text, err);
+	if (write(rule->is_allowed ? files->allow : files->deny, text, strlen(text)) < 0)
+		return error_sys(err, "%s device %s", rule->is_allowed ? "allow" : "deny", text);
+	return true;
+}
+
+static bool write_rules(const struct rule_files *files, const struct spec_device_rule *rules,
+			size_t count, struct error *err)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!write_rule(files, &rules[i], err))
+			return false;
+	return true;
 }
 
 /* In order, the config's and then ours: nothing runs in the group yet, so no one can be caught in
@@ -206,16 +221,17 @@ static bool limit_devices(const struct cgroup *cgroup, const struct spec *spec, 
 				 "not be enforced");
 	if (is_everything)
 		return true;
+	autoclose int allow = openat(place->dir, "devices.allow", O_WRONLY | O_CLOEXEC);
+	autoclose int deny = openat(place->dir, "devices.deny", O_WRONLY | O_CLOEXEC);
+	struct rule_files files = { .allow = allow, .deny = deny };
+
+	if (allow < 0 || deny < 0)
+		return error_sys(err, "open the device rules of cgroup %s", place->path);
 	if ((wanted->device_rule_count == 0 || wanted->device_rules[0].type != 'a') &&
-	    !write_rule(place, &deny_all, err))
+	    !write_rule(&files, &deny_all, err))
 		return false;
-	for (size_t i = 0; i < wanted->device_rule_count; i++)
-		if (!write_rule(place, &wanted->device_rules[i], err))
-			return false;
-	for (size_t i = 0; i < cgroup_default_rule_count; i++)
-		if (!write_rule(place, &cgroup_default_rules[i], err))
-			return false;
-	return true;
+	return write_rules(&files, wanted->device_rules, wanted->device_rule_count, err) &&
+	       write_rules(&files, cgroup_default_rules, cgroup_default_rule_count, err);
 }
 
 bool cgroup_limit_v1(const struct cgroup *cgroup, const struct spec *spec, struct error *err)

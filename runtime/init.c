@@ -51,6 +51,23 @@ unsigned long init_clone_flag(enum namespace_kind kind)
 	return flags[kind];
 }
 
+/* Making a network namespace takes most of a millisecond, during which the parent can make control
+ * groups: so init makes what it can by itself. In a user namespace everything has to be made with
+ * it, to belong to it. */
+uint64_t init_late_namespaces(const struct spec *spec)
+{
+	static const enum namespace_kind late[] = { NAMESPACE_MOUNT, NAMESPACE_NETWORK,
+						    NAMESPACE_IPC, NAMESPACE_UTS };
+	uint64_t flags = 0;
+
+	if (spec->namespaces[NAMESPACE_USER].is_wanted)
+		return 0;
+	for (size_t i = 0; i < COUNT_OF(late); i++)
+		if (spec->namespaces[late[i]].is_wanted && !spec->namespaces[late[i]].path)
+			flags |= init_clone_flag(late[i]);
+	return flags;
+}
+
 bool init_join(const struct init_plan *plan, struct error *err)
 {
 	bool is_done[NAMESPACE_KINDS] = { false };
@@ -130,6 +147,8 @@ static bool come_in(struct init_plan *plan, struct error *err)
 		return false;
 	if (!plan->is_joined && !init_join(plan, err))
 		return false;
+	if (unshare((int)init_late_namespaces(plan->spec)) < 0)
+		return error_sys(err, "make namespaces");
 	if (!enter_user_namespace(plan, err))
 		return false;
 	/* Not earlier: the maps of a process that is not dumpable belong to the machine's root. */
@@ -177,14 +196,12 @@ static bool join_cgroups(const struct init_plan *plan, struct error *err)
 static bool build(struct init_plan *plan, struct error *err)
 {
 	struct rootfs *rootfs = &plan->rootfs;
-	size_t first = rootfs_first_cgroup(plan->spec);
 
 	if (rootfs->root < 0 && !rootfs_open(rootfs, err))
 		return false;
 	umask(0); /* modes are meant as they are written */
-	return rootfs_mount(rootfs, 0, first, err) && join_cgroups(plan, err) &&
-	       rootfs_mount(rootfs, first, plan->spec->mount_count, err) &&
-	       rootfs_make_devices(rootfs, err);
+	return rootfs_mount(rootfs, err) && rootfs_make_devices(rootfs, err) &&
+	       join_cgroups(plan, err) && rootfs_mount_cgroups(rootfs, err);
 }
 
 static bool run_early_hooks(const struct init_plan *plan, struct error *err)

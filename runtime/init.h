@@ -36,7 +36,8 @@ _Noreturn void init_run(struct init_plan *plan);
  * the user namespace. */
 must_check bool init_join(const struct init_plan *plan, struct error *err);
 
-/* CLONE_NEW* of one kind. */
+/* CLONE_NEW* of the namespaces that init makes for itself after the clone, and of one kind. */
+uint64_t init_late_namespaces(const struct spec *spec);
 unsigned long init_clone_flag(enum namespace_kind kind);
 
 #endif

@@ -384,32 +384,56 @@ static bool mount_file_system(struct rootfs *rootfs, const struct spec_mount *wa
 	return mount_new(rootfs, wanted, target, err);
 }
 
-bool rootfs_mount(struct rootfs *rootfs, size_t first, size_t end, struct error *err)
+static bool is_cgroup(const struct spec_mount *wanted)
 {
-	for (size_t i = first; i < end; i++) {
-		const struct spec_mount *wanted = &rootfs->spec->mounts[i];
-		autofree char *destination = path_clean(wanted->destination);
-		int prepared = rootfs->sources ? take_fd(&rootfs->sources[i]) : -1;
-		bool is_good = wanted->is_bind
-				       ? mount_bind(rootfs, wanted, prepared, destination, err)
+	return !wanted->is_bind && strncmp(wanted->type, "cgroup", 6) == 0;
+}
+
+static bool mount_one(struct rootfs *rootfs, size_t i, struct error *err)
+{
+	const struct spec_mount *wanted = &rootfs->spec->mounts[i];
+	autofree char *destination = path_clean(wanted->destination);
+	int prepared = rootfs->sources ? take_fd(&rootfs->sources[i]) : -1;
+	bool is_good = wanted->is_bind ? mount_bind(rootfs, wanted, prepared, destination, err)
 				       : mount_file_system(rootfs, wanted, destination, err);
 
-		if (!is_good)
-			return error_in(err, "error mounting \"%s\" to rootfs at \"%s\"",
-					wanted->source ? wanted->source : wanted->type,
-					wanted->destination);
+	return is_good ||
+	       error_in(err, "error mounting \"%s\" to rootfs at \"%s\"",
+			wanted->source ? wanted->source : wanted->type, wanted->destination);
+}
+
+/* Mounts of cgroups wait, and so do later ones that lie below them or cover them. */
+static bool is_late(const struct spec *spec, size_t i)
+{
+	const char *destination = spec->mounts[i].destination;
+
+	if (is_cgroup(&spec->mounts[i]))
+		return true;
+	for (size_t before = 0; before < i; before++) {
+		const char *covered = spec->mounts[before].destination;
+		size_t ours = strlen(destination), theirs = strlen(covered);
+
+		if (is_cgroup(&spec->mounts[before]) &&
+		    strncmp(destination, covered, ours < theirs ? ours : theirs) == 0)
+			return true;
 	}
+	return false;
+}
+
+bool rootfs_mount(struct rootfs *rootfs, struct error *err)
+{
+	for (size_t i = 0; i < rootfs->spec->mount_count; i++)
+		if (!is_late(rootfs->spec, i) && !mount_one(rootfs, i, err))
+			return false;
 	return true;
 }
 
-size_t rootfs_first_cgroup(const struct spec *spec)
+bool rootfs_mount_cgroups(struct rootfs *rootfs, struct error *err)
 {
-	size_t i = 0;
-
-	while (i < spec->mount_count &&
-	       (spec->mounts[i].is_bind || strncmp(spec->mounts[i].type, "cgroup", 6) != 0))
-		i++;
-	return i;
+	for (size_t i = 0; i < rootfs->spec->mount_count; i++)
+		if (is_late(rootfs->spec, i) && !mount_one(rootfs, i, err))
+			return false;
+	return true;
 }
 
 /* -- masked and read-only -------------------------------------------------------------------- */

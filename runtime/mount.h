@@ -27,11 +27,9 @@ struct rootfs {
 must_check bool rootfs_open(struct rootfs *rootfs, struct error *err);
 /* Opens all bind sources now, while we still have the caller's rights to reach them. */
 must_check bool rootfs_open_sources(struct rootfs *rootfs, struct error *err);
-/* The config's mounts from number `first` on, in order. */
-must_check bool rootfs_mount(struct rootfs *rootfs, size_t first, size_t end, struct error *err);
-/* The number of the first mount that needs to be in its control groups; mount_count if none does.
- */
-size_t rootfs_first_cgroup(const struct spec *spec);
+/* The config's mounts, in order; those of cgroups come last, when init is in its groups. */
+must_check bool rootfs_mount(struct rootfs *rootfs, struct error *err);
+must_check bool rootfs_mount_cgroups(struct rootfs *rootfs, struct error *err);
 /* Device nodes and links in /dev. */
 must_check bool rootfs_make_devices(struct rootfs *rootfs, struct error *err);
 /* Masked and read-only paths, and whatever shall be read-only once it is filled. */

@@ -19,10 +19,11 @@
 #include "runtime/sync.h"
 
 /*
- * Outside of the container. One clone3 makes init with all new namespaces at once. Only what a
- * process cannot do for itself needs a stage in between, which joins and then clones init as its
- * own sibling (CLONE_PARENT): a pid or time namespace holds only children of who entered it, and a
- * user namespace must be entered before others are made in it.
+ * Outside of the container. One clone3 makes init, in its pid namespace (in a user namespace: in
+ * all of its namespaces at once). Only what a process cannot do for itself needs a stage in
+ * between, which joins and then clones init as its own sibling (CLONE_PARENT): a pid or time
+ * namespace holds only children of who entered it, and a user namespace must be entered before
+ * others are made in it.
  */
 
 #ifndef CLONE_INTO_CGROUP
@@ -40,7 +41,8 @@ static bool needs_stage(const struct spec *spec)
 	       spaces[NAMESPACE_TIME].is_wanted || (spaces[NAMESPACE_USER].is_wanted && joins_any);
 }
 
-/* The cgroup namespace is made later, inside the group; the time namespace by the stage. */
+/* The cgroup namespace is made later, inside the group; the time namespace by the stage; others by
+ * init itself. */
 static uint64_t new_namespaces(const struct spec *spec)
 {
 	uint64_t flags = 0;
@@ -49,7 +51,7 @@ static uint64_t new_namespaces(const struct spec *spec)
 		if (spec->namespaces[kind].is_wanted && !spec->namespaces[kind].path &&
 		    kind != NAMESPACE_CGROUP && kind != NAMESPACE_TIME)
 			flags |= init_clone_flag((enum namespace_kind)kind);
-	return flags;
+	return flags & ~init_late_namespaces(spec);
 }
 
 /* Born in the group where the kernel can (5.7), else moved by the parent later. */
