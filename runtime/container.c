@@ -44,7 +44,7 @@ struct container {
 
 void container_options_init(struct container_options *options)
 {
-	*options = (struct container_options){ .stdio = { -1, -1, -1 } };
+	*options = (struct container_options){ .stdio = { -1, -1, -1 }, .console_fd = -1 };
 }
 
 const char *container_status_name(enum container_status status)
@@ -135,7 +135,8 @@ static bool find_root(struct container *self, struct error *err)
 	if (lstat(cleaned, &info) < 0)
 		return error_sys(err, "root file system %s", cleaned);
 	if (!S_ISDIR(info.st_mode))
-		return error_set(err, ERROR_INPUT, "root file system %s is not a directory",
+		return error_set(err, ERROR_INPUT,
+				 "root file system %s must be a directory, not a link to one",
 				 cleaned);
 	self->state.rootfs = arena_strdup(&self->arena, cleaned);
 	self->plan.rootfs.path = self->state.rootfs;
@@ -173,6 +174,17 @@ static bool open_namespaces(struct init_plan *plan, struct error *err)
 	return true;
 }
 
+static bool open_console(struct init_plan *plan, const struct container_options *options,
+			 struct error *err)
+{
+	if (!plan->spec->process.has_terminal)
+		return true;
+	if (options->console_socket)
+		return tty_connect(options->console_socket, &plan->console, err);
+	plan->console = fcntl(options->console_fd, F_DUPFD_CLOEXEC, 3);
+	return plan->console >= 0 || error_sys(err, "pass the console's socket on");
+}
+
 static bool prepare_plan(struct container *self, const struct container_options *options,
 			 struct error *err)
 {
@@ -188,10 +200,8 @@ static bool prepare_plan(struct container *self, const struct container_options 
 	plan->lacks_limits = plan->rootfs.is_user_namespaced && spec->process.rlimit_count > 0;
 	if (spec->seccomp && !seccomp_compile(spec->seccomp, &plan->filter, err))
 		return false;
-	if (spec->process.has_terminal &&
-	    !tty_connect(options->console_socket, &plan->console, err))
-		return false;
-	return open_proc(plan, err) && open_namespaces(plan, err);
+	return open_console(plan, options, err) && open_proc(plan, err) &&
+	       open_namespaces(plan, err);
 }
 
 /* What can be said before anything is made. */
@@ -202,7 +212,7 @@ static bool check_options(const struct container *self, const struct container_o
 		return error_set(err, ERROR_UNSUPPORTED,
 				 "--no-pivot is not supported: put the root file system on a disk "
 				 "or tmpfs");
-	if (self->spec.process.has_terminal && !options->console_socket)
+	if (self->spec.process.has_terminal && !options->console_socket && options->console_fd < 0)
 		return error_set(err, ERROR_INPUT,
 				 "cannot allocate tty if runc will detach without setting console "
 				 "socket");

@@ -24,11 +24,12 @@ struct container_options {
 	const char *bundle;     /* the directory of config.json; relative root paths start here */
 	const char *pid_file;   /* the init's pid, decimal, no newline; NULL: none */
 	const char *console_socket; /* receives the pty master of a terminal; NULL: none */
-	const char *pidfd_socket;   /* receives the init's pidfd; NULL: none */
-	int stdio[3];               /* become 0, 1 and 2 of the container; -1: ours are inherited */
-	unsigned int preserve_fds;  /* 3 … 3+N-1 are inherited as they are */
-	bool is_without_pivot;      /* root is a ramdisk: MS_MOVE and chroot */
-	bool is_without_keyring;    /* stay in the caller's session keyring */
+	int console_fd; /* the same, connected already; -1: none. Unused without a terminal */
+	const char *pidfd_socket;  /* receives the init's pidfd; NULL: none */
+	int stdio[3];              /* become 0, 1 and 2 of the container; -1: ours are inherited */
+	unsigned int preserve_fds; /* 3 … 3+N-1 are inherited as they are */
+	bool is_without_pivot;     /* root is a ramdisk: MS_MOVE and chroot */
+	bool is_without_keyring;   /* stay in the caller's session keyring */
 };
 
 /* All empty: no stdio of its own, no files. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +13,8 @@
 #include "base/proc.h"
 #include "runtime/container.h"
 #include "runtime/flag.h"
+#include "runtime/tty.h"
+#include "runtime/ttyrelay.h"
 #include "runtime/verb.h"
 
 /*
@@ -121,12 +124,18 @@ static bool await_end(struct container *container, int *status, struct error *er
 	}
 }
 
-static int run_in_foreground(const struct making *making, struct container *container,
+/* With a terminal init has sent the master before its program was executed. */
+static int run_in_foreground(const struct making *making, struct container *container, int console,
 			     struct error *err)
 {
+	autoclose int master = -1;
+	struct error none;
 	int status;
+	bool is_good = console >= 0 && tty_receive(console, &master, &none)
+			       ? ttyrelay_run(master, container, &status, err)
+			       : await_end(container, &status, err);
 
-	if (!await_end(container, &status, err))
+	if (!is_good)
 		return -1;
 	if (making->is_kept)
 		container_forget(container);
@@ -135,29 +144,42 @@ static int run_in_foreground(const struct making *making, struct container *cont
 	return proc_exit_code(status);
 }
 
+/* Before the start, so that no signal gets lost between it and the waiting. */
+static bool prepare_foreground(struct making *making, int ends[2], struct error *err)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	if (!making->is_without_subreaper)
+		prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	if (making->options.console_socket)
+		return error_set(err, ERROR_INPUT,
+				 "cannot use console socket if runc will not detach or allocate "
+				 "tty");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+		return error_sys(err, "make a socket pair");
+	making->options.console_fd = ends[1];
+	return true;
+}
+
 int verb_run(const struct globals *globals, int argc, char **argv, struct error *err)
 {
 	struct making making = { 0 };
 	struct container *container;
 	enum container_fault fault;
-	sigset_t all;
+	int ends[2] = { -1, -1 };
 
 	if (!parse(globals, argc, argv, &making, err))
 		return -1;
 	if (making.is_help)
 		return 0;
-	/* Before the start, so that no signal gets lost between it and the waiting. */
-	sigfillset(&all);
-	if (!making.is_detached) {
-		sigprocmask(SIG_SETMASK, &all, NULL);
-		if (!making.is_without_subreaper)
-			prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	}
+	if (!making.is_detached && !prepare_foreground(&making, ends, err))
+		return -1;
 	if (!container_launch(&making.options, &container, &fault, err))
 		return -1;
-	if (making.is_detached) {
-		container_forget(container);
-		return 0;
-	}
-	return run_in_foreground(&making, container, err);
+	if (!making.is_detached)
+		return run_in_foreground(&making, container, ends[0], err);
+	container_forget(container);
+	return 0;
 }

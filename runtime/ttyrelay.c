@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/ttyrelay.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+
+struct relay {
+	int master;
+	int signals;
+	bool is_input_open;
+	struct termios saved;
+	bool is_raw;
+};
+
+static void copy_size(int master)
+{
+	struct winsize size;
+
+	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
+		ioctl(master, TIOCSWINSZ, &size);
+}
+
+/* Keys go through as they are: the container's terminal makes signals and echoes of them. */
+static void make_raw(struct relay *relay)
+{
+	struct termios raw;
+
+	if (tcgetattr(STDIN_FILENO, &relay->saved) < 0)
+		return; /* not a terminal */
+	raw = relay->saved;
+	cfmakeraw(&raw);
+	raw.c_oflag = relay->saved.c_oflag; /* the container leaves returns to us */
+	relay->is_raw = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
+}
+
+/* False at the end of the stream. A master whose last slave is closed gives EIO. */
+static bool copy(int from, int to)
+{
+	struct error ignored;
+	char chunk[4096];
+	ssize_t got = read(from, chunk, sizeof(chunk));
+
+	if (got < 0 && errno == EINTR)
+		return true;
+	return got > 0 && file_write(to, "terminal", chunk, (size_t)got, &ignored);
+}
+
+static bool handle_signal(struct relay *relay, struct container *container, struct error *err)
+{
+	struct signalfd_siginfo info;
+
+	if (read(relay->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return error_sys(err, "read a signal");
+	if (info.ssi_signo == SIGWINCH)
+		copy_size(relay->master);
+	else if (info.ssi_signo != SIGCHLD && info.ssi_signo != SIGURG)
+		return container_signal(container, (int)info.ssi_signo, err);
+	return true;
+}
+
+static bool relay_until_exit(struct relay *relay, struct container *container, struct error *err)
+{
+	bool is_output_open = true;
+
+	for (;;) {
+		struct pollfd fds[4] = {
+			{ .fd = relay->is_input_open ? STDIN_FILENO : -1, .events = POLLIN },
+			{ .fd = is_output_open ? relay->master : -1, .events = POLLIN },
+			{ .fd = relay->signals, .events = POLLIN },
+			{ .fd = container_pidfd(container), .events = POLLIN },
+		};
+
+		if (poll(fds, 4, -1) < 0 && errno != EINTR)
+			return error_sys(err, "wait for the terminal");
+		if (fds[1].revents)
+			is_output_open = copy(relay->master, STDOUT_FILENO);
+		if (fds[0].revents)
+			relay->is_input_open = copy(STDIN_FILENO, relay->master);
+		if (fds[2].revents && !handle_signal(relay, container, err))
+			return false;
+		/* What init wrote last is still in the terminal. */
+		if (fds[3].revents && !fds[1].revents)
+			return true;
+	}
+}
+
+bool ttyrelay_run(int master, struct container *container, int *status, struct error *err)
+{
+	struct relay relay = { .master = master, .is_input_open = true };
+	sigset_t all;
+	bool is_good;
+
+	sigfillset(&all);
+	autoclose int signals = signalfd(-1, &all, SFD_CLOEXEC);
+
+	if (signals < 0)
+		return error_sys(err, "open a signal descriptor");
+	relay.signals = signals;
+	copy_size(master);
+	make_raw(&relay);
+	is_good = relay_until_exit(&relay, container, err);
+	if (relay.is_raw)
+		tcsetattr(STDIN_FILENO, TCSANOW, &relay.saved);
+	return is_good && container_wait(container, status, err);
+}
