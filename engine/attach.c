@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/attach.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+/*
+ * How this works. One poll over the monitor's socket, the signals and up to three streams. A
+ * stream is moved by splice where the kernel can (a pipe, a file), else through a small buffer. The
+ * caller's descriptors are left blocking, since others share them; so we write only when poll says
+ * that there is room, and then no more than a pipe takes at once.
+ */
+
+#define SPLICE_MAX 65536
+#define CHUNK_MAX  PIPE_BUF
+
+enum {
+	STREAM_IN,
+	STREAM_OUT,
+	STREAM_ERRORS,
+	STREAMS
+};
+
+struct stream {
+	int *from; /* -1: ended */
+	int *to;   /* -1: closed */
+	bool is_ours_to_close_from, is_ours_to_close_to;
+	bool waits_for_room;
+	bool cannot_splice;
+	bool is_broken; /* the reader is gone */
+	char chunk[CHUNK_MAX];
+	size_t start, length; /* what is in the chunk */
+};
+
+struct attached {
+	const struct attach *attach;
+	int in, out, errors; /* the caller's; set to -1 when done with */
+	struct stream streams[STREAMS];
+	bool is_over;
+	struct launch_message last;
+};
+
+bool attach_open_signals(int *fd, struct error *err)
+{
+	/* What the process itself causes, or what cannot be caught, is not for the container. */
+	static const int own[] = { SIGCHLD, SIGPIPE, SIGURG,  SIGWINCH, SIGSEGV, SIGBUS,
+				   SIGFPE,  SIGILL,  SIGTRAP, SIGABRT,  SIGSYS };
+	sigset_t passed;
+	sigset_t blocked;
+
+	sigfillset(&passed);
+	for (size_t i = 0; i < COUNT_OF(own); i++)
+		sigdelset(&passed, own[i]);
+	blocked = passed;
+	sigaddset(&blocked, SIGPIPE); /* a broken stdout is an error code here */
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+	*fd = signalfd(-1, &passed, SFD_CLOEXEC | SFD_NONBLOCK);
+	return *fd >= 0 || error_sys(err, "signalfd");
+}
+
+static void end_input(struct stream *stream)
+{
+	if (stream->is_ours_to_close_from)
+		mem_cleanup_close(stream->from);
+	*stream->from = -1;
+}
+
+/* What has been read is delivered first. */
+static void end_if_drained(struct stream *stream)
+{
+	if (*stream->from >= 0 || stream->length)
+		return;
+	if (stream->is_ours_to_close_to)
+		mem_cleanup_close(stream->to);
+	*stream->to = -1;
+}
+
+static void break_stream(struct stream *stream)
+{
+	stream->is_broken = true;
+	stream->length = 0;
+	end_input(stream);
+	end_if_drained(stream);
+}
+
+static void write_chunk(struct stream *stream)
+{
+	ssize_t done = write(*stream->to, stream->chunk + stream->start, stream->length);
+
+	if (done < 0 && (errno == EAGAIN || errno == EINTR)) {
+		stream->waits_for_room = true;
+	} else if (done < 0) {
+		break_stream(stream);
+	} else {
+		stream->start += (size_t)done;
+		stream->length -= (size_t)done;
+		stream->waits_for_room = stream->length > 0;
+		end_if_drained(stream);
+	}
+}
+
+static void read_chunk(struct stream *stream)
+{
+	ssize_t got = read(*stream->from, stream->chunk, sizeof(stream->chunk));
+
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got <= 0) {
+		end_input(stream);
+		end_if_drained(stream);
+		return;
+	}
+	stream->start = 0;
+	stream->length = (size_t)got;
+	stream->waits_for_room = true; /* poll decides when */
+}
+
+/* One of the two ends is ready: moves what can be moved without waiting. */
+static void move(struct stream *stream, bool has_room)
+{
+	if (stream->length) {
+		if (has_room)
+			write_chunk(stream);
+		return;
+	}
+	stream->waits_for_room = false;
+	if (stream->cannot_splice) {
+		read_chunk(stream);
+		return;
+	}
+	ssize_t moved = splice(*stream->from, NULL, *stream->to, NULL, SPLICE_MAX,
+			       SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	if (moved == 0) {
+		end_input(stream);
+		end_if_drained(stream);
+	} else if (moved < 0 && errno == EAGAIN) {
+		stream->waits_for_room = !has_room; /* else it is the source that has nothing */
+	} else if (moved < 0 && errno == EPIPE) {
+		break_stream(stream);
+	} else if (moved < 0 && errno != EINTR) {
+		stream->cannot_splice = true; /* a terminal, a file opened for appending, … */
+		read_chunk(stream);
+	}
+}
+
+static struct pollfd poll_for(const struct stream *stream)
+{
+	struct pollfd wait = { .fd = -1 };
+
+	if (*stream->to < 0)
+		return wait;
+	if (stream->waits_for_room)
+		return (struct pollfd){ .fd = *stream->to, .events = POLLOUT };
+	if (*stream->from >= 0)
+		return (struct pollfd){ .fd = *stream->from, .events = POLLIN };
+	return wait;
+}
+
+static void handle_signals(const struct attached *self)
+{
+	struct signalfd_siginfo info;
+
+	while (read(self->attach->signals, &info, sizeof(info)) == sizeof(info))
+		launch_send_signal(self->attach->launched->client, (int)info.ssi_signo);
+}
+
+static void handle_monitor(struct attached *self)
+{
+	launch_receive(self->attach->launched->client, &self->last);
+	self->is_over = self->last.event == LAUNCH_EXITED || self->last.event == LAUNCH_LOST;
+	/* The container reads no more; nothing keeps us from ending. */
+	if (self->is_over)
+		break_stream(&self->streams[STREAM_IN]);
+}
+
+static bool has_output(const struct attached *self)
+{
+	return *self->streams[STREAM_OUT].to >= 0 || *self->streams[STREAM_ERRORS].to >= 0;
+}
+
+static bool is_output_broken(const struct attached *self, const char **name)
+{
+	*name = self->streams[STREAM_OUT].is_broken ? "/dev/stdout" : "/dev/stderr";
+	return self->streams[STREAM_OUT].is_broken || self->streams[STREAM_ERRORS].is_broken;
+}
+
+static void set_up(struct attached *self, const struct attach *attach)
+{
+	struct launched *launched = attach->launched;
+
+	*self = (struct attached){
+		.attach = attach, .in = attach->in, .out = attach->out, .errors = attach->errors
+	};
+	self->streams[STREAM_IN] = (struct stream){ .from = &self->in,
+						    .to = &launched->in,
+						    .is_ours_to_close_to = true };
+	self->streams[STREAM_OUT] = (struct stream){ .from = &launched->out,
+						     .to = &self->out,
+						     .is_ours_to_close_from = true };
+	self->streams[STREAM_ERRORS] = (struct stream){ .from = &launched->errors,
+							.to = &self->errors,
+							.is_ours_to_close_from = true };
+	for (int i = 0; i < STREAMS; i++)
+		end_if_drained(&self->streams[i]);
+	if (launched->in >= 0)
+		fcntl(launched->in, F_SETFL, O_WRONLY | O_NONBLOCK);
+}
+
+static void step(struct attached *self)
+{
+	struct pollfd waits[STREAMS + 2];
+
+	for (int i = 0; i < STREAMS; i++)
+		waits[i] = poll_for(&self->streams[i]);
+	waits[STREAMS] = (struct pollfd){ .fd = self->is_over ? -1 : self->attach->launched->client,
+					  .events = POLLIN };
+	waits[STREAMS + 1] = (struct pollfd){ .fd = self->attach->signals, .events = POLLIN };
+	if (poll(waits, COUNT_OF(waits), -1) < 0)
+		return; /* EINTR */
+	for (int i = 0; i < STREAMS; i++) {
+		if (waits[i].revents)
+			move(&self->streams[i], waits[i].events == POLLOUT);
+	}
+	if (waits[STREAMS].revents)
+		handle_monitor(self);
+	if (waits[STREAMS + 1].revents)
+		handle_signals(self);
+}
+
+bool attach_until_exit(const struct attach *attach, int *code, struct error *err)
+{
+	struct attached self;
+	const char *name;
+
+	set_up(&self, attach);
+	while (!self.is_over || has_output(&self)) {
+		step(&self);
+		if (is_output_broken(&self, &name)) {
+			launch_detach(attach->launched->client);
+			return error_set(err, ERROR_SYSTEM, "write %s: broken pipe", name);
+		}
+	}
+	if (self.last.event != LAUNCH_EXITED)
+		return error_set(err, ERROR_SYSTEM, "the container's monitor ended unexpectedly");
+	*code = self.last.code;
+	return true;
+}

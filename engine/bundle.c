@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/bundle.h"
+
+#include <string.h>
+
+#include "engine/bundledevice.h"
+#include "engine/bundlelimit.h"
+
+#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define SHM_SIZE     (64LL << 20)
+
+/* Environment. -------------------------------------------------------------------------------- */
+
+static size_t key_length(const char *variable)
+{
+	return strcspn(variable, "=");
+}
+
+/* Replaces the variable where it stands, or appends it; "KEY" alone takes it away. */
+static void set_variable(struct texts *env, const char *variable)
+{
+	size_t length = key_length(variable);
+	bool is_removal = variable[length] == '\0';
+	size_t kept = 0;
+	bool was_there = false;
+
+	for (size_t i = 0; i < env->count; i++) {
+		bool is_same = key_length(env->items[i]) == length &&
+			       strncmp(env->items[i], variable, length) == 0;
+
+		if (is_same && is_removal)
+			continue;
+		env->items[kept++] = is_same ? variable : env->items[i];
+		was_there |= is_same;
+	}
+	env->count = kept;
+	if (env->items)
+		env->items[kept] = NULL;
+	if (!was_there && !is_removal)
+		texts_add(env, variable);
+}
+
+static bool has_variable(const struct texts *env, const char *key)
+{
+	for (size_t i = 0; i < env->count; i++) {
+		if (key_length(env->items[i]) == strlen(key) &&
+		    strncmp(env->items[i], key, strlen(key)) == 0)
+			return true;
+	}
+	return false;
+}
+
+void bundle_env(const struct container *container, const char *home, struct arena *arena,
+		struct texts *env)
+{
+	texts_add(env, DEFAULT_PATH);
+	texts_add(env, arena_printf(arena, "HOSTNAME=%s", container->hostname));
+	if (container->has_tty)
+		texts_add(env, "TERM=xterm");
+	for (size_t i = 0; i < container->env.count; i++)
+		set_variable(env, container->env.items[i]);
+	if (!has_variable(env, "HOME"))
+		texts_add(env, arena_printf(arena, "HOME=%s", home));
+}
+
+/* The process. -------------------------------------------------------------------------------- */
+
+static void write_user(struct jsonout *out, const struct user *user)
+{
+	jsonout_object(out, "user");
+	jsonout_int(out, "uid", user->uid);
+	jsonout_int(out, "gid", user->gid);
+	jsonout_int(out, "umask", 022);
+	jsonout_array(out, "additionalGids");
+	for (size_t i = 0; i < user->group_count; i++)
+		jsonout_int(out, NULL, user->groups[i]);
+	jsonout_array_end(out);
+	jsonout_object_end(out);
+}
+
+static bool write_process(struct jsonout *out, const struct bundle *bundle, struct arena *arena,
+			  struct error *err)
+{
+	const struct container *container = bundle->container;
+	autotexts struct texts argv = { 0 };
+	autotexts struct texts env = { 0 };
+
+	container_argv(container, &argv);
+	bundle_env(container, bundle->user.home, arena, &env);
+	jsonout_object(out, "process");
+	jsonout_bool(out, "terminal", container->has_tty);
+	write_user(out, &bundle->user);
+	jsonout_texts(out, "args", argv.items, argv.count);
+	jsonout_texts(out, "env", env.items, env.count);
+	jsonout_text(out, "cwd", *container->workdir ? container->workdir : "/");
+	confine_write_capabilities(out, &bundle->confinement, bundle->user.uid == 0);
+	if (!limit_write_rlimits(out, container, err))
+		return false;
+	jsonout_bool(out, "noNewPrivileges", bundle->confinement.has_no_new_privileges);
+	if (bundle->confinement.apparmor)
+		jsonout_text(out, "apparmorProfile", bundle->confinement.apparmor);
+	jsonout_int(out, "oomScoreAdj", container->oom_score_adj);
+	jsonout_object_end(out);
+	return true;
+}
+
+/* Mounts. ------------------------------------------------------------------------------------- */
+
+static void write_mount(struct jsonout *out, const char *target, const char *type,
+			const char *source, const char *options)
+{
+	jsonout_object(out, NULL);
+	jsonout_text(out, "destination", target);
+	jsonout_text(out, "type", type);
+	jsonout_text(out, "source", source);
+	jsonout_array(out, "options");
+	while (*options) {
+		size_t length = strcspn(options, ",");
+
+		if (length)
+			jsonout_text_n(out, NULL, options, length);
+		options += length + (options[length] == ',');
+	}
+	jsonout_array_end(out);
+	jsonout_object_end(out);
+}
+
+static bool is_mounted_by_user(const struct container *container, const char *target)
+{
+	for (size_t i = 0; i < container->mount_count; i++) {
+		if (strcmp(container->mounts[i].target, target) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A mount of the user's at the same place wins. */
+static void write_default(struct jsonout *out, const struct container *container,
+			  const char *target, const char *type, const char *options)
+{
+	if (!is_mounted_by_user(container, target))
+		write_mount(out, target, type, type, options);
+}
+
+static void write_default_mounts(struct jsonout *out, const struct bundle *bundle,
+				 struct arena *arena)
+{
+	const struct container *container = bundle->container;
+	const char *access = container->is_privileged ? "rw" : "ro";
+	int64_t shm_size = container->shm_size ? container->shm_size : SHM_SIZE;
+
+	write_default(out, container, "/proc", "proc", "nosuid,noexec,nodev");
+	write_default(out, container, "/dev", "tmpfs", "nosuid,strictatime,mode=755,size=65536k");
+	write_default(out, container, "/dev/pts", "devpts",
+		      "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5");
+	write_default(out, container, "/sys", "sysfs",
+		      arena_printf(arena, "nosuid,noexec,nodev,%s", access));
+	write_default(out, container, "/sys/fs/cgroup", "cgroup",
+		      arena_printf(arena, "nosuid,noexec,nodev,%s", access));
+	if (strcmp(container->ipc_mode, "host") == 0) {
+		write_mount(out, "/dev/mqueue", "bind", "/dev/mqueue", "rbind,nosuid,noexec,nodev");
+		write_mount(out, "/dev/shm", "bind", "/dev/shm", "rbind,nosuid,noexec,nodev");
+		return;
+	}
+	write_default(out, container, "/dev/mqueue", "mqueue", "nosuid,noexec,nodev");
+	if (!is_mounted_by_user(container, "/dev/shm"))
+		write_mount(out, "/dev/shm", "tmpfs", "shm",
+			    arena_printf(arena, "nosuid,noexec,nodev,mode=1777,size=%lld",
+					 (long long)shm_size));
+}
+
+static void write_host_files(struct jsonout *out, const struct bundle *bundle, struct arena *arena)
+{
+	static const char *const names[] = { "resolv.conf", "hostname", "hosts" };
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		const char *target = arena_printf(arena, "/etc/%s", names[i]);
+
+		if (!is_mounted_by_user(bundle->container, target))
+			write_mount(out, target, "bind",
+				    arena_printf(arena, "%s/%s", bundle->directory, names[i]),
+				    bundle->container->is_readonly ? "rbind,rprivate,ro"
+								   : "rbind,rprivate");
+	}
+}
+
+/* A mode of -v that names a propagation; docker's default is rprivate. */
+static const char *propagation_of(const char *options)
+{
+	static const char *const known[] = { "rprivate", "private", "rshared",
+					     "shared",   "rslave",  "slave" };
+
+	while (*options) {
+		size_t length = strcspn(options, ",");
+
+		for (size_t i = 0; i < COUNT_OF(known); i++) {
+			if (strlen(known[i]) == length && strncmp(known[i], options, length) == 0)
+				return known[i];
+		}
+		options += length + (options[length] == ',');
+	}
+	return "rprivate";
+}
+
+static void write_user_mounts(struct jsonout *out, const struct bundle *bundle, struct arena *arena)
+{
+	for (size_t i = 0; i < bundle->container->mount_count; i++) {
+		const struct container_mount *mount = &bundle->container->mounts[i];
+
+		if (mount->kind == MOUNT_TMPFS)
+			write_mount(out, mount->target, "tmpfs", "tmpfs",
+				    arena_printf(arena, "nosuid,nodev,noexec,relatime,%s",
+						 mount->options));
+		else
+			write_mount(out, mount->target, "bind", bundle->sources[i],
+				    arena_printf(arena, "rbind,%s%s",
+						 propagation_of(mount->options),
+						 mount->is_readonly ? ",ro" : ""));
+	}
+}
+
+/* Namespaces, paths, cgroup. ------------------------------------------------------------------ */
+
+static void write_namespace(struct jsonout *out, const char *type)
+{
+	jsonout_object(out, NULL);
+	jsonout_text(out, "type", type);
+	jsonout_object_end(out);
+}
+
+static void write_namespaces(struct jsonout *out, const struct container *container)
+{
+	jsonout_array(out, "namespaces");
+	write_namespace(out, "mount");
+	if (strcmp(container->uts_mode, "host") != 0)
+		write_namespace(out, "uts");
+	if (strcmp(container->pid_mode, "host") != 0)
+		write_namespace(out, "pid");
+	if (strcmp(container->ipc_mode, "host") != 0)
+		write_namespace(out, "ipc");
+	if (strcmp(container->cgroupns_mode, "private") == 0)
+		write_namespace(out, "cgroup");
+	jsonout_array_end(out);
+}
+
+static void write_sysctls(struct jsonout *out, const struct bundle *bundle, struct arena *arena)
+{
+	const struct texts *sysctls = &bundle->container->sysctls;
+
+	jsonout_object(out, "sysctl");
+	if (bundle->has_own_network) {
+		jsonout_text(out, "net.ipv4.ip_unprivileged_port_start", "0");
+		jsonout_text(out, "net.ipv4.ping_group_range", "0 2147483647");
+	}
+	for (size_t i = 0; i < sysctls->count; i++) {
+		const char *text = sysctls->items[i];
+		size_t length = key_length(text);
+
+		jsonout_text(out, arena_strndup(arena, text, length), text + length + 1);
+	}
+	jsonout_object_end(out);
+}
+
+static void write_paths(struct jsonout *out)
+{
+	static const char *const masked[] = {
+		"/proc/asound",
+		"/proc/acpi",
+		"/proc/kcore",
+		"/proc/keys",
+		"/proc/latency_stats",
+		"/proc/timer_list",
+		"/proc/timer_stats",
+		"/proc/sched_debug",
+		"/proc/scsi",
+		"/sys/firmware",
+		"/sys/devices/virtual/powercap",
+	};
+	static const char *const readonly[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+						"/proc/sysrq-trigger" };
+
+	jsonout_texts(out, "maskedPaths", masked, COUNT_OF(masked));
+	jsonout_texts(out, "readonlyPaths", readonly, COUNT_OF(readonly));
+}
+
+static bool write_linux(struct jsonout *out, const struct bundle *bundle, struct arena *arena,
+			struct error *err)
+{
+	const struct container *container = bundle->container;
+	const char *parent = *container->cgroup_parent ? container->cgroup_parent : "/docker";
+
+	jsonout_object(out, "linux");
+	write_namespaces(out, container);
+	write_sysctls(out, bundle, arena);
+	jsonout_text(out, "cgroupsPath", arena_printf(arena, "%s/%s", parent, container->id));
+	jsonout_object(out, "resources");
+	limit_write_resources(out, container);
+	if (!device_write_rules(out, container, err))
+		return false;
+	jsonout_object_end(out);
+	if (!device_write_nodes(out, container, arena, err))
+		return false;
+	confine_write_seccomp(out, &bundle->confinement);
+	if (!bundle->confinement.has_open_paths)
+		write_paths(out);
+	jsonout_object_end(out);
+	return true;
+}
+
+bool bundle_write(const struct bundle *bundle, struct arena *arena, struct buf *text,
+		  struct error *err)
+{
+	const struct container *container = bundle->container;
+	struct jsonout out;
+
+	jsonout_init(&out, text, false);
+	jsonout_object(&out, NULL);
+	jsonout_text(&out, "ociVersion", "1.0.2");
+	bool is_done = write_process(&out, bundle, arena, err);
+	if (is_done) {
+		jsonout_object(&out, "root");
+		jsonout_text(&out, "path", "rootfs");
+		jsonout_bool(&out, "readonly", container->is_readonly);
+		jsonout_object_end(&out);
+		if (strcmp(container->uts_mode, "host") != 0) {
+			jsonout_text(&out, "hostname", container->hostname);
+			if (*container->domainname)
+				jsonout_text(&out, "domainname", container->domainname);
+		}
+		jsonout_array(&out, "mounts");
+		write_default_mounts(&out, bundle, arena);
+		write_host_files(&out, bundle, arena);
+		write_user_mounts(&out, bundle, arena);
+		jsonout_array_end(&out);
+		is_done = write_linux(&out, bundle, arena, err);
+	}
+	if (is_done)
+		jsonout_object_end(&out);
+	jsonout_done(&out);
+	return is_done && buf_check(text, "config.json", err);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_BUNDLE_H
+#define ENGINE_BUNDLE_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/texts.h"
+#include "engine/confine.h"
+#include "engine/container.h"
+#include "engine/user.h"
+
+/*
+ * A container's options as an OCI config.json: the meeting point with the runtime.
+ */
+struct bundle {
+	const struct container *container;
+	const char *directory; /* containers/ID, absolute */
+	struct user user;
+	struct confinement confinement;
+	/* Where each of the container's mounts comes from: a path; parallel to container->mounts.
+	 */
+	const char *const *sources;
+	/* The network namespace is the one the monitor is in already. */
+	bool has_own_network;
+};
+
+must_check bool bundle_write(const struct bundle *bundle, struct arena *arena, struct buf *text,
+			     struct error *err);
+
+/* The environment as the container's program gets it, docker's order: PATH, HOSTNAME, TERM, the
+ * user's and the image's, HOME. Texts live in `arena`. */
+void bundle_env(const struct container *container, const char *home, struct arena *arena,
+		struct texts *env);
+
+/* For the command line. */
+bool bundle_check_ulimit(const char *text, struct error *err);
+bool bundle_check_sysctl(const char *text, struct error *err);
+
+#endif

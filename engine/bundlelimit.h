@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_BUNDLELIMIT_H
+#define ENGINE_BUNDLELIMIT_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/jsonout.h"
+#include "engine/container.h"
+
+/*
+ * The limits of a container in its config.json, and what docker refuses about them.
+ */
+
+/* process.rlimits, from --ulimit. */
+must_check bool limit_write_rlimits(struct jsonout *out, const struct container *container,
+				    struct error *err);
+/* Members of linux.resources: memory, cpu, pids. */
+void limit_write_resources(struct jsonout *out, const struct container *container);
+
+/* Combinations that make no sense, in docker's words. */
+must_check bool limit_check(const struct container *container, struct error *err);
+
+#endif

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/claim.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/path.h"
+#include "engine/find.h"
+#include "engine/status.h"
+#include "engine/words.h"
+
+#define DEAD_PREFIX   ".dead-"
+#define NAMES_LOCK    "names.lock"
+#define NAME_ATTEMPTS 20
+#define LOCK_PATIENCE 10000 /* milliseconds that claim_lock waits */
+#define LOCK_STEP     5
+
+/* Digits only would be a number for the hostname, which some programs mistake for an address. */
+static bool is_usable_id(const char *id)
+{
+	return strspn(id, "0123456789") < CONTAINER_SHORT_ID;
+}
+
+static void random_hex(char *hex, size_t digits)
+{
+	unsigned char bytes[CONTAINER_ID_LENGTH / 2];
+
+	do {
+		if (getrandom(bytes, digits / 2, 0) != (ssize_t)digits / 2)
+			memset(bytes, 0, sizeof(bytes)); /* cannot happen for so few bytes */
+		for (size_t i = 0; i < digits / 2; i++)
+			snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+	} while (!is_usable_id(hex));
+}
+
+bool claim_id(const struct engine *engine, struct arena *arena, const char **id, int *lock,
+	      struct error *err)
+{
+	char hex[CONTAINER_ID_LENGTH + 1];
+
+	random_hex(hex, CONTAINER_ID_LENGTH);
+	if (mkdirat(engine->containers, hex, 0710) < 0)
+		return error_sys(err, "make container %s", hex);
+	autoclose int dir = openat(engine->containers, hex, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 || flock(dir, LOCK_EX) != 0)
+		return error_sys(err, "lock container %s", hex);
+	/* Between mkdir and flock it looked like rubbish: somebody may have swept it. */
+	if (faccessat(engine->containers, hex, F_OK, 0) != 0)
+		return claim_id(engine, arena, id, lock, err);
+	*id = arena_strdup(arena, hex);
+	*lock = take_fd(&dir);
+	return true;
+}
+
+/* A directory that nobody holds and that is no container (any more). */
+static bool is_rubbish(struct engine *engine, const char *id)
+{
+	autoarena struct arena arena = { 0 };
+	struct container container = { 0 };
+	struct error err;
+	bool is_dead = false;
+
+	if (status_is_locked(engine, id))
+		return false;
+	if (!container_read(engine, &arena, id, &container, &err)) {
+		is_dead = err.kind == ERROR_NOT_FOUND;
+	} else if (container.is_removed_on_exit) {
+		struct status status;
+
+		status_read(engine, &arena, id, &status);
+		is_dead = status.state == STATUS_EXITED;
+	}
+	container_done(&container);
+	return is_dead;
+}
+
+static bool try_lock(const struct engine *engine, const char *id, int *lock)
+{
+	*lock = openat(engine->containers, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *lock >= 0 && flock(*lock, LOCK_EX | LOCK_NB) == 0;
+}
+
+/* Removes the directory if it is rubbish still, once it is ours. */
+static void sweep_one(struct engine *engine, const char *id)
+{
+	autoarena struct arena arena = { 0 };
+	struct container container = { 0 };
+	autoclose int lock = -1;
+	struct error ignored; /* it stays for the next sweep */
+
+	if (!is_rubbish(engine, id) || !try_lock(engine, id, &lock))
+		return;
+	const char *name = NULL;
+	if (container_read(engine, &arena, id, &container, &ignored))
+		name = container.name;
+	if (!claim_release(engine, id, name, &ignored))
+		name = NULL;
+	container_done(&container);
+}
+
+static bool holder_of(const struct engine *engine, const char *name,
+		      char id[CONTAINER_ID_LENGTH + 1])
+{
+	ssize_t length = readlinkat(engine->names, name, id, CONTAINER_ID_LENGTH + 1);
+
+	if (length != CONTAINER_ID_LENGTH)
+		return false;
+	id[length] = '\0';
+	return find_is_id(id);
+}
+
+/* Under the lock of names, so that nobody takes the name between the look and the removal. */
+static bool drop_name(struct engine *engine, const char *name, const char *id, struct error *err)
+{
+	char holder[CONTAINER_ID_LENGTH + 1];
+	autoclose int lock = -1;
+
+	if (!file_lock(engine->store.root, NAMES_LOCK, FILE_LOCK_EXCLUSIVE, &lock, err))
+		return false;
+	if (!holder_of(engine, name, holder) || strcmp(holder, id) != 0)
+		return true;
+	if (unlinkat(engine->names, name, 0) < 0 && errno != ENOENT)
+		return error_sys(err, "give up the name %s", name);
+	return true;
+}
+
+bool claim_name(struct engine *engine, const char *name, const char *id, struct error *err)
+{
+	char holder[CONTAINER_ID_LENGTH + 1] = "";
+
+	for (int attempt = 0; attempt < 2; attempt++) {
+		if (symlinkat(id, engine->names, name) == 0)
+			return true;
+		if (errno != EEXIST)
+			return error_sys(err, "take the name %s", name);
+		if (!holder_of(engine, name, holder))
+			continue; /* gone this moment */
+		sweep_one(engine, holder);
+		if (faccessat(engine->containers, holder, F_OK, 0) != 0 &&
+		    !drop_name(engine, name, holder, err))
+			return false;
+	}
+	return error_set(
+		err, ERROR_EXISTS,
+		"Conflict. The container name \"/%s\" is already in use by container \"%s\". "
+		"You have to remove (or rename) that container to be able to reuse that name.",
+		name, holder);
+}
+
+bool claim_any_name(struct engine *engine, struct arena *arena, const char *id, const char **name,
+		    struct error *err)
+{
+	for (int attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
+		unsigned int dice[2] = { 0 };
+
+		if (getrandom(dice, sizeof(dice), 0) != sizeof(dice))
+			dice[0] = dice[1] = (unsigned int)attempt;
+		*name = words_name(arena, dice[0], dice[1], attempt);
+		if (claim_name(engine, *name, id, err))
+			return true;
+		if (err->kind != ERROR_EXISTS)
+			return false;
+	}
+	return false;
+}
+
+bool claim_lock(const struct engine *engine, const char *id, int *lock, struct error *err)
+{
+	autoclose int dir = openat(engine->containers, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct timespec step = { .tv_nsec = LOCK_STEP * 1000000L };
+
+	if (dir < 0)
+		return error_set(err, ERROR_NOT_FOUND, "No such container: %s", id);
+	for (int waited = 0; flock(dir, LOCK_EX | LOCK_NB) != 0; waited += LOCK_STEP) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return error_sys(err, "lock container %.12s", id);
+		if (waited >= LOCK_PATIENCE)
+			return error_set(err, ERROR_EXISTS,
+					 "container %.12s is in use by another command", id);
+		nanosleep(&step, NULL); /* flock(2) has no time limit of its own */
+	}
+	if (faccessat(engine->containers, id, F_OK, 0) != 0)
+		return error_set(err, ERROR_NOT_FOUND, "No such container: %s", id);
+	*lock = take_fd(&dir);
+	return true;
+}
+
+void claim_wait(const struct engine *engine, const char *id)
+{
+	autoclose int dir = openat(engine->containers, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	while (dir >= 0 && flock(dir, LOCK_SH) != 0 && errno == EINTR)
+		continue;
+}
+
+bool claim_release(struct engine *engine, const char *id, const char *name, struct error *err)
+{
+	char dead[sizeof(DEAD_PREFIX) + CONTAINER_ID_LENGTH];
+
+	snprintf(dead, sizeof(dead), DEAD_PREFIX "%.64s", id);
+	if (renameat(engine->containers, id, engine->containers, dead) < 0 && errno != ENOENT)
+		return error_sys(err, "remove container %.12s", id);
+	if (name && *name && !drop_name(engine, name, id, err))
+		return false;
+	return path_remove_tree(engine->containers, dead, err) ||
+	       error_in(err, "remove container %.12s", id);
+}
+
+void claim_sweep(struct engine *engine)
+{
+	int fd = openat(engine->containers, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autodir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct error ignored; /* what cannot be removed stays rubbish */
+
+	if (!dir) {
+		mem_cleanup_close(&fd);
+		return;
+	}
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		autoclose int lock = -1;
+
+		if (find_is_id(entry->d_name))
+			sweep_one(engine, entry->d_name);
+		else if (strncmp(entry->d_name, DEAD_PREFIX, strlen(DEAD_PREFIX)) == 0 &&
+			 try_lock(engine, entry->d_name, &lock) &&
+			 !path_remove_tree(engine->containers, entry->d_name, &ignored))
+			continue;
+	}
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_CLAIM_H
+#define ENGINE_CLAIM_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "engine/container.h"
+#include "engine/engine.h"
+
+/*
+ * Who owns an ID and a name. Each step is one system call that either happened or did not, so that
+ * kill -9 between any two of them leaves a container, or rubbish that claim_sweep knows:
+ *
+ *     claim_id      mkdir containers/ID, flock it            rubbish: no options.json, no lock
+ *     claim_name    symlink names/NAME → ID                  as above
+ *     container_write  options.json                          the container exists
+ *     …
+ *     claim_release rename containers/ID → .dead-ID          rubbish: its name; a link to nothing
+ *                   unlink names/NAME, remove the tree
+ */
+
+/* A fresh random ID (in `arena`), its directory made and locked: *lock. */
+must_check bool claim_id(const struct engine *engine, struct arena *arena, const char **id,
+			 int *lock, struct error *err);
+
+/* Takes the name for the ID; of many who try one wins. ERROR_EXISTS with docker's words
+ * otherwise. A name that only rubbish holds is free. */
+must_check bool claim_name(struct engine *engine, const char *name, const char *id,
+			   struct error *err);
+
+/* Makes names until one is free, "adjective_surname"; *name lives in `arena`. */
+must_check bool claim_any_name(struct engine *engine, struct arena *arena, const char *id,
+			       const char **name, struct error *err);
+
+/* Locks the container against everybody else: waits a while, then fails with ERROR_EXISTS. The
+ * lock lasts as long as any duplicate of *lock is open; *lock is also the container's directory. */
+must_check bool claim_lock(const struct engine *engine, const char *id, int *lock,
+			   struct error *err);
+
+/* Waits for whoever holds the lock: returns when a running container's monitor has ended. */
+void claim_wait(const struct engine *engine, const char *id);
+
+/* The container is no more, and its name is free. Hold its lock. `name` NULL: not known. */
+must_check bool claim_release(struct engine *engine, const char *id, const char *name,
+			      struct error *err);
+
+/* Removes what crashes left. Cheap where there is nothing; never waits. */
+void claim_sweep(struct engine *engine);
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/confine.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/file.h"
+#include "engine/profile.h"
+
+#define PROFILE_MAX (4 << 20) /* bytes of a seccomp profile */
+
+#define CAP_LAST    CAP_CHECKPOINT_RESTORE
+
+static const char *const capability_names[CAP_LAST + 1] = {
+	[CAP_CHOWN] = "CAP_CHOWN",
+	[CAP_DAC_OVERRIDE] = "CAP_DAC_OVERRIDE",
+	[CAP_DAC_READ_SEARCH] = "CAP_DAC_READ_SEARCH",
+	[CAP_FOWNER] = "CAP_FOWNER",
+	[CAP_FSETID] = "CAP_FSETID",
+	[CAP_KILL] = "CAP_KILL",
+	[CAP_SETGID] = "CAP_SETGID",
+	[CAP_SETUID] = "CAP_SETUID",
+	[CAP_SETPCAP] = "CAP_SETPCAP",
+	[CAP_LINUX_IMMUTABLE] = "CAP_LINUX_IMMUTABLE",
+	[CAP_NET_BIND_SERVICE] = "CAP_NET_BIND_SERVICE",
+	[CAP_NET_BROADCAST] = "CAP_NET_BROADCAST",
+	[CAP_NET_ADMIN] = "CAP_NET_ADMIN",
+	[CAP_NET_RAW] = "CAP_NET_RAW",
+	[CAP_IPC_LOCK] = "CAP_IPC_LOCK",
+	[CAP_IPC_OWNER] = "CAP_IPC_OWNER",
+	[CAP_SYS_MODULE] = "CAP_SYS_MODULE",
+	[CAP_SYS_RAWIO] = "CAP_SYS_RAWIO",
+	[CAP_SYS_CHROOT] = "CAP_SYS_CHROOT",
+	[CAP_SYS_PTRACE] = "CAP_SYS_PTRACE",
+	[CAP_SYS_PACCT] = "CAP_SYS_PACCT",
+	[CAP_SYS_ADMIN] = "CAP_SYS_ADMIN",
+	[CAP_SYS_BOOT] = "CAP_SYS_BOOT",
+	[CAP_SYS_NICE] = "CAP_SYS_NICE",
+	[CAP_SYS_RESOURCE] = "CAP_SYS_RESOURCE",
+	[CAP_SYS_TIME] = "CAP_SYS_TIME",
+	[CAP_SYS_TTY_CONFIG] = "CAP_SYS_TTY_CONFIG",
+	[CAP_MKNOD] = "CAP_MKNOD",
+	[CAP_LEASE] = "CAP_LEASE",
+	[CAP_AUDIT_WRITE] = "CAP_AUDIT_WRITE",
+	[CAP_AUDIT_CONTROL] = "CAP_AUDIT_CONTROL",
+	[CAP_SETFCAP] = "CAP_SETFCAP",
+	[CAP_MAC_OVERRIDE] = "CAP_MAC_OVERRIDE",
+	[CAP_MAC_ADMIN] = "CAP_MAC_ADMIN",
+	[CAP_SYSLOG] = "CAP_SYSLOG",
+	[CAP_WAKE_ALARM] = "CAP_WAKE_ALARM",
+	[CAP_BLOCK_SUSPEND] = "CAP_BLOCK_SUSPEND",
+	[CAP_AUDIT_READ] = "CAP_AUDIT_READ",
+	[CAP_PERFMON] = "CAP_PERFMON",
+	[CAP_BPF] = "CAP_BPF",
+	[CAP_CHECKPOINT_RESTORE] = "CAP_CHECKPOINT_RESTORE",
+};
+
+#define BIT(capability) (1ULL << (capability))
+
+static const uint64_t default_capabilities =
+	BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FSETID) | BIT(CAP_FOWNER) |
+	BIT(CAP_MKNOD) | BIT(CAP_NET_RAW) | BIT(CAP_SETGID) | BIT(CAP_SETUID) | BIT(CAP_SETFCAP) |
+	BIT(CAP_SETPCAP) | BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_SYS_CHROOT) | BIT(CAP_KILL) |
+	BIT(CAP_AUDIT_WRITE);
+
+#define ALL_CAPABILITIES (BIT(CAP_LAST + 1) - 1)
+
+/* The capabilities this kernel knows, and of those the ones we have ourselves to give. */
+static uint64_t available_capabilities(void)
+{
+	autobuf struct buf text;
+	struct error ignored;
+	uint64_t bounding = ALL_CAPABILITIES;
+
+	buf_init(&text, 16384);
+	if (!file_read(AT_FDCWD, "/proc/self/status", &text, &ignored))
+		return bounding;
+	const char *line = strstr(text.data, "CapBnd:");
+	if (line && sscanf(line, "CapBnd: %lx", &bounding) != 1)
+		return ALL_CAPABILITIES;
+	return bounding & ALL_CAPABILITIES;
+}
+
+/* "net_admin", "CAP_NET_ADMIN", "ALL": the bits; false if there is no such name. */
+static bool find_capability(const char *text, uint64_t *bits)
+{
+	const char *bare = strncasecmp(text, "CAP_", 4) == 0 ? text + 4 : text;
+
+	if (strcasecmp(bare, "ALL") == 0) {
+		*bits = available_capabilities();
+		return true;
+	}
+	for (size_t i = 0; i <= CAP_LAST; i++) {
+		if (strcasecmp(capability_names[i] + 4, bare) == 0) {
+			*bits = BIT(i);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool collect(const struct texts *names, const char *option, uint64_t *bits,
+		    struct error *err)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		const char *name = names->items[i];
+		bool has_prefix = strncasecmp(name, "CAP_", 4) == 0;
+		uint64_t more = 0;
+
+		if (!find_capability(name, &more)) {
+			error_set(err, ERROR_INPUT, "invalid %s: unknown capability: \"%s%s\"",
+				  option, has_prefix ? "" : "CAP_", name);
+			for (char *c = strchr(err->text, '"'); c && *c; c++)
+				*c = (char)toupper((unsigned char)*c);
+			return false;
+		}
+		*bits |= more;
+	}
+	return true;
+}
+
+static bool read_capabilities(const struct container *container, uint64_t *bits, struct error *err)
+{
+	uint64_t added = 0;
+	uint64_t dropped = 0;
+
+	if (!collect(&container->cap_add, "CapAdd", &added, err) ||
+	    !collect(&container->cap_drop, "CapDrop", &dropped, err))
+		return false;
+	if (container->is_privileged)
+		*bits = available_capabilities();
+	else if (dropped == available_capabilities())
+		*bits = added; /* ALL is dropped first, then what was asked for is added */
+	else
+		*bits = (default_capabilities | added) & ~dropped;
+	return true;
+}
+
+static bool read_profile(struct arena *arena, const char *path, const struct json **profile,
+			 struct error *err)
+{
+	autobuf struct buf text;
+
+	buf_init(&text, PROFILE_MAX);
+	if (!file_read(AT_FDCWD, path, &text, err))
+		return error_set(err, ERROR_INPUT, "opening seccomp profile (%s) failed: %s", path,
+				 err->kind == ERROR_NOT_FOUND ? "no such file or directory"
+							      : err->text);
+	return json_parse(arena, path, text.data, text.length, profile, err);
+}
+
+/* "KEY=VALUE" or "KEY:VALUE": the value; NULL if the option is another one. */
+static const char *value_of(const char *option, const char *key)
+{
+	size_t length = strlen(key);
+
+	if (strncmp(option, key, length) != 0 || !strchr("=:", option[length]) || !option[length])
+		return NULL;
+	return option + length + 1;
+}
+
+static bool read_security(struct arena *arena, const char *option, struct confinement *confinement,
+			  struct error *err)
+{
+	const char *value;
+
+	if (strcmp(option, "no-new-privileges") == 0) {
+		confinement->has_no_new_privileges = true;
+	} else if ((value = value_of(option, "no-new-privileges"))) {
+		if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
+			return error_set(err, ERROR_INPUT, "invalid --security-opt 2: \"%s\"",
+					 option);
+		confinement->has_no_new_privileges = strcmp(value, "true") == 0;
+	} else if ((value = value_of(option, "seccomp"))) {
+		confinement->is_seccomp_off = strcmp(value, "unconfined") == 0;
+		if (!confinement->is_seccomp_off && strcmp(value, "builtin") != 0)
+			return read_profile(arena, value, &confinement->seccomp, err);
+	} else if ((value = value_of(option, "apparmor"))) {
+		confinement->apparmor = strcmp(value, "unconfined") == 0 ? NULL : value;
+	} else if ((value = value_of(option, "systempaths"))) {
+		confinement->has_open_paths = strcmp(value, "unconfined") == 0;
+	} else if (!value_of(option, "label") && strcmp(option, "label") != 0) {
+		return error_set(err, ERROR_INPUT, "invalid --security-opt: \"%s\"", option);
+	}
+	return true;
+}
+
+bool confine_read(struct arena *arena, const struct container *container,
+		  struct confinement *confinement, struct error *err)
+{
+	*confinement = (struct confinement){ .has_open_paths = container->is_privileged,
+					     .is_seccomp_off = container->is_privileged };
+	for (size_t i = 0; i < container->security.count; i++) {
+		if (!read_security(arena, container->security.items[i], confinement, err))
+			return false;
+	}
+	return read_capabilities(container, &confinement->capabilities, err);
+}
+
+static void write_set(struct jsonout *out, const char *key, uint64_t bits)
+{
+	jsonout_array(out, key);
+	for (size_t i = 0; i <= CAP_LAST; i++) {
+		if (bits & BIT(i))
+			jsonout_text(out, NULL, capability_names[i]);
+	}
+	jsonout_array_end(out);
+}
+
+void confine_write_capabilities(struct jsonout *out, const struct confinement *confinement,
+				bool is_root)
+{
+	uint64_t now = is_root ? confinement->capabilities : 0;
+
+	jsonout_object(out, "capabilities");
+	write_set(out, "bounding", confinement->capabilities);
+	write_set(out, "effective", now);
+	write_set(out, "permitted", now);
+	jsonout_object_end(out);
+}
+
+void confine_write_seccomp(struct jsonout *out, const struct confinement *confinement)
+{
+	if (confinement->is_seccomp_off)
+		return;
+	if (confinement->seccomp)
+		jsonout_json(out, "seccomp", confinement->seccomp);
+	else
+		profile_write(out, confinement->capabilities);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/container.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/jsonout.h"
+
+#define OPTIONS_MAX (8 << 20) /* bytes of options.json */
+
+enum field_kind {
+	FIELD_TEXT,
+	FIELD_TEXTS,
+	FIELD_BOOL,
+	FIELD_NUMBER
+};
+
+struct field {
+	const char *key;
+	enum field_kind kind;
+	size_t offset;
+};
+
+#define FIELD(kind, member)                                                                        \
+	{                                                                                          \
+#member, kind, offsetof(struct container, member)                                  \
+	}
+
+/* Reading and writing go by this one table, so that neither can forget a member. */
+static const struct field fields[] = {
+	FIELD(FIELD_TEXT, id),
+	FIELD(FIELD_TEXT, name),
+	FIELD(FIELD_TEXT, image),
+	FIELD(FIELD_TEXT, image_id),
+	FIELD(FIELD_TEXT, created),
+	FIELD(FIELD_TEXTS, entrypoint),
+	FIELD(FIELD_TEXTS, command),
+	FIELD(FIELD_TEXTS, env),
+	FIELD(FIELD_TEXTS, labels),
+	FIELD(FIELD_TEXT, user),
+	FIELD(FIELD_TEXT, workdir),
+	FIELD(FIELD_TEXT, hostname),
+	FIELD(FIELD_TEXT, domainname),
+	FIELD(FIELD_TEXT, network),
+	FIELD(FIELD_TEXT, pid_mode),
+	FIELD(FIELD_TEXT, ipc_mode),
+	FIELD(FIELD_TEXT, uts_mode),
+	FIELD(FIELD_TEXT, cgroupns_mode),
+	FIELD(FIELD_TEXTS, extra_hosts),
+	FIELD(FIELD_TEXTS, dns),
+	FIELD(FIELD_TEXTS, dns_search),
+	FIELD(FIELD_TEXTS, dns_options),
+	FIELD(FIELD_TEXTS, exposed_ports),
+	FIELD(FIELD_TEXTS, devices),
+	FIELD(FIELD_TEXTS, cap_add),
+	FIELD(FIELD_TEXTS, cap_drop),
+	FIELD(FIELD_TEXTS, security),
+	FIELD(FIELD_TEXTS, groups),
+	FIELD(FIELD_TEXTS, sysctls),
+	FIELD(FIELD_TEXTS, ulimits),
+	FIELD(FIELD_BOOL, is_privileged),
+	FIELD(FIELD_BOOL, is_readonly),
+	FIELD(FIELD_NUMBER, memory),
+	FIELD(FIELD_NUMBER, memory_swap),
+	FIELD(FIELD_NUMBER, memory_reservation),
+	FIELD(FIELD_NUMBER, nano_cpus),
+	FIELD(FIELD_NUMBER, cpu_shares),
+	FIELD(FIELD_NUMBER, cpu_period),
+	FIELD(FIELD_NUMBER, cpu_quota),
+	FIELD(FIELD_TEXT, cpuset_cpus),
+	FIELD(FIELD_TEXT, cpuset_mems),
+	FIELD(FIELD_NUMBER, pids_limit),
+	FIELD(FIELD_NUMBER, shm_size),
+	FIELD(FIELD_NUMBER, oom_score_adj),
+	FIELD(FIELD_TEXT, cgroup_parent),
+	FIELD(FIELD_TEXT, log_driver),
+	FIELD(FIELD_NUMBER, log_max_size),
+	FIELD(FIELD_NUMBER, log_max_files),
+	FIELD(FIELD_TEXT, stop_signal),
+	FIELD(FIELD_NUMBER, stop_timeout),
+	FIELD(FIELD_BOOL, is_removed_on_exit),
+	FIELD(FIELD_BOOL, has_open_stdin),
+	FIELD(FIELD_BOOL, has_tty),
+	FIELD(FIELD_BOOL, is_attached),
+};
+
+static void write_field(struct jsonout *out, const struct field *field, const void *place)
+{
+	const char *text;
+	const struct texts *texts;
+
+	switch (field->kind) {
+	case FIELD_TEXT:
+		text = *(const char *const *)place;
+		if (text && *text)
+			jsonout_text(out, field->key, text);
+		break;
+	case FIELD_TEXTS:
+		texts = place;
+		if (texts->count)
+			jsonout_texts(out, field->key, texts->items, texts->count);
+		break;
+	case FIELD_BOOL:
+		if (*(const bool *)place)
+			jsonout_bool(out, field->key, true);
+		break;
+	case FIELD_NUMBER:
+		if (*(const int64_t *)place)
+			jsonout_int(out, field->key, *(const int64_t *)place);
+		break;
+	}
+}
+
+static void write_mounts(struct jsonout *out, const struct container *container)
+{
+	jsonout_array(out, "mounts");
+	for (size_t i = 0; i < container->mount_count; i++) {
+		const struct container_mount *mount = &container->mounts[i];
+
+		jsonout_object(out, NULL);
+		jsonout_int(out, "kind", mount->kind);
+		jsonout_text(out, "source", mount->source);
+		jsonout_text(out, "target", mount->target);
+		jsonout_text(out, "options", mount->options);
+		jsonout_bool(out, "is_readonly", mount->is_readonly);
+		jsonout_bool(out, "is_source_needed", mount->is_source_needed);
+		jsonout_bool(out, "is_anonymous", mount->is_anonymous);
+		jsonout_bool(out, "is_copied_up", mount->is_copied_up);
+		jsonout_object_end(out);
+	}
+	jsonout_array_end(out);
+}
+
+bool container_write(const struct container *container, int dir, struct error *err)
+{
+	autobuf struct buf text;
+	struct jsonout out;
+
+	buf_init(&text, OPTIONS_MAX);
+	jsonout_init(&out, &text, false);
+	jsonout_object(&out, NULL);
+	for (size_t i = 0; i < COUNT_OF(fields); i++)
+		write_field(&out, &fields[i], (const char *)container + fields[i].offset);
+	jsonout_array(&out, "chains");
+	for (size_t i = 0; i < container->layer_count; i++)
+		jsonout_text(&out, NULL, container->chains[i].text);
+	jsonout_array_end(&out);
+	write_mounts(&out, container);
+	jsonout_object_end(&out);
+	jsonout_done(&out);
+	/* A container that goes away with its process need not survive a power cut. */
+	return buf_check(&text, CONTAINER_OPTIONS, err) &&
+	       file_replace(dir, CONTAINER_OPTIONS, text.data, text.length, 0600,
+			    container->is_removed_on_exit ? FILE_VOLATILE : FILE_DURABLE, err);
+}
+
+static bool read_field(struct arena *arena, const struct json *root, const struct field *field,
+		       void *place, struct error *err)
+{
+	const char **items;
+	size_t count;
+
+	switch (field->kind) {
+	case FIELD_TEXT:
+		return json_text_or(root, field->key, "", place, err);
+	case FIELD_TEXTS:
+		if (!json_text_array(arena, root, field->key, &items, &count, err))
+			return false;
+		texts_add_all(place, items, count);
+		return true;
+	case FIELD_BOOL:
+		return json_bool_or(root, field->key, false, place, err);
+	case FIELD_NUMBER:
+		return json_int_or(root, field->key, 0, place, err);
+	}
+	return true;
+}
+
+static bool read_mount(const struct json *item, struct container_mount *mount, struct error *err)
+{
+	int64_t kind;
+
+	if (!json_int(item, "kind", &kind, err) ||
+	    !json_text_or(item, "source", NULL, &mount->source, err) ||
+	    !json_text(item, "target", &mount->target, err) ||
+	    !json_text_or(item, "options", "", &mount->options, err) ||
+	    !json_bool_or(item, "is_readonly", false, &mount->is_readonly, err) ||
+	    !json_bool_or(item, "is_source_needed", false, &mount->is_source_needed, err) ||
+	    !json_bool_or(item, "is_anonymous", false, &mount->is_anonymous, err) ||
+	    !json_bool_or(item, "is_copied_up", false, &mount->is_copied_up, err))
+		return false;
+	if (kind < MOUNT_BIND || kind > MOUNT_TMPFS)
+		return json_wrong(item, err, "no such kind of mount");
+	mount->kind = (enum mount_kind)kind;
+	return true;
+}
+
+static bool read_lists(struct arena *arena, const struct json *root, struct container *container,
+		       struct error *err)
+{
+	const struct json *mounts;
+	const char **chains;
+
+	if (!json_text_array(arena, root, "chains", &chains, &container->layer_count, err) ||
+	    !json_array_or_null(root, "mounts", &mounts, err))
+		return false;
+	struct digest *digests = arena_array(arena, container->layer_count, sizeof(*digests));
+	for (size_t i = 0; i < container->layer_count; i++) {
+		if (!digest_parse(&digests[i], chains[i], err))
+			return error_in(err, "%s: chains[%zu]", CONTAINER_OPTIONS, i);
+	}
+	container->chains = digests;
+	if (!mounts)
+		return true;
+	container->mounts = arena_array(arena, mounts->count, sizeof(*container->mounts));
+	for (const struct json *item = mounts->child; item; item = item->next) {
+		if (!read_mount(item, &container->mounts[container->mount_count++], err))
+			return false;
+	}
+	return true;
+}
+
+bool container_read(const struct engine *engine, struct arena *arena, const char *id,
+		    struct container *container, struct error *err)
+{
+	autobuf struct buf text;
+	const struct json *root;
+	char name[CONTAINER_ID_LENGTH + sizeof("/" CONTAINER_OPTIONS)];
+
+	buf_init(&text, OPTIONS_MAX);
+	*container = (struct container){ 0 };
+	snprintf(name, sizeof(name), "%.64s/" CONTAINER_OPTIONS, id);
+	if (!file_read(engine->containers, name, &text, err))
+		return err->kind == ERROR_NOT_FOUND
+			       ? error_set(err, ERROR_NOT_FOUND, "No such container: %s", id)
+			       : false;
+	if (!json_parse(arena, "options.json", text.data, text.length, &root, err))
+		return error_in(err, "container %.12s", id);
+	for (size_t i = 0; i < COUNT_OF(fields); i++) {
+		if (!read_field(arena, root, &fields[i], (char *)container + fields[i].offset, err))
+			return error_in(err, "container %.12s", id);
+	}
+	if (!read_lists(arena, root, container, err))
+		return error_in(err, "container %.12s", id);
+	if (strcmp(container->id, id) != 0)
+		return error_set(err, ERROR_CORRUPT, "container %.12s: its options name another",
+				 id);
+	return true;
+}
+
+void container_argv(const struct container *container, struct texts *argv)
+{
+	texts_add_all(argv, container->entrypoint.items, container->entrypoint.count);
+	texts_add_all(argv, container->command.items, container->command.count);
+}
+
+void container_done(struct container *container)
+{
+	for (size_t i = 0; i < COUNT_OF(fields); i++) {
+		if (fields[i].kind == FIELD_TEXTS)
+			texts_done((struct texts *)(void *)((char *)container + fields[i].offset));
+	}
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_CONTAINER_H
+#define ENGINE_CONTAINER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/texts.h"
+#include "engine/engine.h"
+
+/*
+ * A container as docker knows it: a name, an image, and everything that was asked for. Pure data,
+ * saved once at creation as options.json and never changed by running.
+ *
+ *     containers/ID/options.json   this; the container exists once the file is there
+ *                   started        empty; there from the first start on
+ *                   exit.json      how it ended; written by the monitor, removed by the next start
+ *                   failure.json   why it could not be started
+ *                   config.json    the OCI bundle, written at each start
+ *                   rootfs/        empty; mounted over in the monitor's mount namespace only
+ *                   upper/ work/   what the container changed
+ *                   hosts hostname resolv.conf
+ *                   container.log
+ *
+ * The directory is flocked by whoever creates, starts or removes the container.
+ */
+
+#define CONTAINER_ID_LENGTH 64
+#define CONTAINER_SHORT_ID  12
+
+#define CONTAINER_OPTIONS   "options.json"
+#define CONTAINER_STARTED   "started"
+#define CONTAINER_EXIT      "exit.json"
+#define CONTAINER_FAILURE   "failure.json"
+#define CONTAINER_LOG       "container.log"
+
+enum mount_kind {
+	MOUNT_BIND,
+	MOUNT_VOLUME,
+	MOUNT_TMPFS
+};
+
+struct container_mount {
+	enum mount_kind kind;
+	const char *source;  /* an absolute path, or a volume's name; NULL for a tmpfs */
+	const char *target;  /* an absolute path in the container, cleaned */
+	const char *options; /* comma-separated, as typed: "ro,z", "size=1m"; "" if none */
+	bool is_readonly;
+	bool is_source_needed; /* --mount: a missing bind source is an error; -v makes it */
+	bool is_anonymous;     /* a volume without a name: goes with the container */
+	bool is_copied_up;     /* an empty volume gets what the image has there */
+};
+
+struct container {
+	const char *id;
+	const char *name;            /* without a slash */
+	const char *image;           /* as typed */
+	const char *image_id;        /* "sha256:…" */
+	const char *created;         /* RFC 3339 */
+	const struct digest *chains; /* the image's layers, lowest first */
+	size_t layer_count;
+
+	struct texts entrypoint; /* user's or image's; with `command` the argument vector */
+	struct texts command;
+	struct texts env;    /* user's, then image's; "KEY" alone: unset */
+	struct texts labels; /* "key=value" */
+	const char *user;
+	const char *workdir;
+	const char *hostname; /* "" until created; then never empty */
+	const char *domainname;
+
+	const char *network; /* "bridge", "host", "none" */
+	const char *pid_mode, *ipc_mode, *uts_mode, *cgroupns_mode;
+	struct texts extra_hosts; /* "NAME:IP" */
+	struct texts dns, dns_search, dns_options;
+	struct texts exposed_ports; /* "80/tcp" */
+
+	struct container_mount *mounts; /* sorted by depth of target */
+	size_t mount_count;
+	struct texts devices; /* "SOURCE[:TARGET[:rwm]]" */
+
+	struct texts cap_add, cap_drop;
+	struct texts security; /* as typed */
+	struct texts groups;   /* --group-add */
+	struct texts sysctls;  /* "KEY=VALUE" */
+	struct texts ulimits;  /* "nofile=100:200" */
+	bool is_privileged;
+	bool is_readonly;
+
+	int64_t memory, memory_swap, memory_reservation; /* bytes; 0: not said, swap -1: no limit */
+	int64_t nano_cpus, cpu_shares, cpu_period, cpu_quota;
+	const char *cpuset_cpus, *cpuset_mems;
+	int64_t pids_limit; /* 0 or -1: none */
+	int64_t shm_size;   /* 0: 64 MiB */
+	int64_t oom_score_adj;
+	const char *cgroup_parent;
+
+	const char *log_driver; /* "json-file", "none" */
+	int64_t log_max_size, log_max_files;
+	const char *stop_signal;
+	int64_t stop_timeout; /* seconds; -1: not said */
+	bool is_removed_on_exit;
+	bool has_open_stdin;
+	bool has_tty;
+	bool is_attached; /* created to run in the foreground: for inspect */
+};
+
+/* The argument vector, entrypoint and command. */
+void container_argv(const struct container *container, struct texts *argv);
+
+/* options.json to and fro. Everything read lives in `arena`. A container that is not (or no
+ * longer, or not yet) there: ERROR_NOT_FOUND. */
+must_check bool container_read(const struct engine *engine, struct arena *arena, const char *id,
+			       struct container *container, struct error *err);
+must_check bool container_write(const struct container *container, int dir, struct error *err);
+void container_done(struct container *container); /* frees the lists */
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/create.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "engine/bundlelimit.h"
+#include "engine/claim.h"
+#include "engine/confine.h"
+#include "engine/find.h"
+#include "engine/volume.h"
+#include "registry/platform.h"
+#include "runtime/signame.h"
+
+bool create_check(const struct create *create, struct error *err)
+{
+	const struct container *container = create->container;
+	autoarena struct arena arena = { 0 };
+	struct confinement confinement;
+	int number;
+
+	if (*container->name && !find_is_name(container->name))
+		return error_set(err, ERROR_INPUT,
+				 "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are "
+				 "allowed",
+				 container->name);
+	if (*container->workdir && container->workdir[0] != '/')
+		return error_set(
+			err, ERROR_INPUT,
+			"the working directory '%s' is invalid, it needs to be an absolute "
+			"path",
+			container->workdir);
+	if (*container->stop_signal && !signame_parse(container->stop_signal, &number, err))
+		return error_set(err, ERROR_INPUT, "Invalid signal: %s", container->stop_signal);
+	return limit_check(container, err) && confine_read(&arena, container, &confinement, err);
+}
+
+/* What the image adds. ------------------------------------------------------------------------ */
+
+static void merge_command(struct create *create, const struct image_config *config)
+{
+	struct container *container = create->container;
+
+	if (!create->has_entrypoint) {
+		texts_add_all(&container->entrypoint, config->entrypoint, config->entrypoint_count);
+		if (!container->command.count)
+			texts_add_all(&container->command, config->cmd, config->cmd_count);
+	}
+}
+
+static bool has_key(const struct texts *pairs, const char *pair)
+{
+	size_t length = strcspn(pair, "=");
+
+	for (size_t i = 0; i < pairs->count; i++) {
+		if (strncmp(pairs->items[i], pair, length) == 0 &&
+		    (pairs->items[i][length] == '=' || !pairs->items[i][length]))
+			return true;
+	}
+	return false;
+}
+
+static void merge_env(struct container *container, const struct image_config *config)
+{
+	struct texts env = container->env;
+	size_t own = env.count;
+
+	for (size_t i = 0; i < config->env_count; i++) {
+		struct texts users = { .items = env.items, .count = own };
+
+		if (!has_key(&users, config->env[i]))
+			texts_add(&env, config->env[i]);
+	}
+	container->env = env;
+}
+
+static void merge_labels(struct container *container, const struct image_config *config,
+			 struct arena *arena)
+{
+	for (size_t i = 0; i < config->label_count; i++) {
+		const char *pair = arena_printf(arena, "%s=%s", config->labels[i].key,
+						config->labels[i].value);
+
+		if (!has_key(&container->labels, pair))
+			texts_add(&container->labels, pair);
+	}
+}
+
+static bool merge_image(struct create *create, const struct store_image *image, struct arena *arena,
+			struct error *err)
+{
+	struct container *container = create->container;
+	const struct image_config *config = &image->config;
+
+	merge_command(create, config);
+	merge_env(container, config);
+	merge_labels(container, config, arena);
+	if (!*container->user)
+		container->user = config->user;
+	if (!*container->workdir)
+		container->workdir = config->working_dir;
+	if (*container->workdir) {
+		autofree char *cleaned = path_clean(container->workdir);
+
+		container->workdir = arena_strdup(arena, cleaned);
+	}
+	if (!*container->stop_signal && config->stop_signal)
+		container->stop_signal = config->stop_signal;
+	if (container->stop_timeout < 0)
+		container->stop_timeout = config->stop_timeout;
+	texts_add_all(&container->exposed_ports, config->exposed_ports, config->exposed_port_count);
+	for (size_t i = 0; i < config->volume_count; i++) {
+		if (!mounts_add_declared(create->mounts, config->volumes[i], err))
+			return false;
+	}
+	container->image_id = image->id.text;
+	container->chains = image->chains;
+	container->layer_count = image->layer_count;
+	if (!container->entrypoint.count && !container->command.count)
+		return error_set(err, ERROR_INPUT, "No command specified");
+	return true;
+}
+
+/* An image for another machine: refused if one was asked for by name, else only mentioned. */
+static bool check_platform(const struct create *create, const struct store_image *image,
+			   char *warning, struct error *err)
+{
+	struct platform wanted;
+	struct platform offered;
+
+	warning[0] = '\0';
+	platform_set(&offered, image->config.os, image->config.architecture, image->config.variant);
+	platform_host(&wanted);
+	if (create->platform && !platform_parse(&wanted, create->platform, err))
+		return false;
+	if (!*offered.arch || platform_rank(&wanted, &offered) >= 0)
+		return true;
+	autofree char *got = platform_text(&offered);
+	autofree char *want = platform_text(&wanted);
+	if (create->platform)
+		return error_set(err, ERROR_NOT_FOUND,
+				 "image with reference %s was found but its platform (%s) does not "
+				 "match the specified platform (%s)",
+				 create->container->image, got, want);
+	snprintf(warning, ERROR_TEXT_MAX,
+		 "The requested image's platform (%s) does not match the detected host platform "
+		 "(%s) "
+		 "and no specific platform was requested",
+		 got, want);
+	return true;
+}
+
+/* Saving. ------------------------------------------------------------------------------------- */
+
+static const char *now_text(struct arena *arena)
+{
+	struct timespec now;
+	struct tm parts;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &parts);
+	return arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", parts.tm_year + 1900,
+			    parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
+			    parts.tm_sec, now.tv_nsec);
+}
+
+static const char *own_hostname(struct arena *arena, const struct container *container)
+{
+	struct utsname names;
+
+	if (strcmp(container->network, "host") == 0 || strcmp(container->uts_mode, "host") == 0)
+		return uname(&names) == 0 ? arena_strdup(arena, names.nodename) : "localhost";
+	return arena_printf(arena, "%.*s", CONTAINER_SHORT_ID, container->id);
+}
+
+static bool make_directories(int dir, struct error *err)
+{
+	static const char *const names[] = { "rootfs", "upper", "work" };
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		if (mkdirat(dir, names[i], 0755) < 0)
+			return error_sys(err, "make directory %s of the container", names[i]);
+	}
+	return true;
+}
+
+/* Volumes without a name get one now: it is theirs for as long as the container is there. */
+static void name_volumes(struct container *container, struct arena *arena)
+{
+	for (size_t i = 0; i < container->mount_count; i++) {
+		struct container_mount *mount = &container->mounts[i];
+
+		if (mount->kind == MOUNT_VOLUME && mount->is_anonymous)
+			mount->source = volume_anonymous_name(arena);
+	}
+}
+
+static bool save(struct engine *engine, struct arena *arena, struct container *container, int dir,
+		 struct error *err)
+{
+	if (*container->name ? !claim_name(engine, container->name, container->id, err)
+			     : !claim_any_name(engine, arena, container->id, &container->name, err))
+		return false;
+	return make_directories(dir, err) && container_write(container, dir, err);
+}
+
+bool create_container(struct engine *engine, struct arena *arena, struct create *create, int *lock,
+		      char *warning, struct error *err)
+{
+	struct container *container = create->container;
+	struct store_image image;
+	autoclose int store_lock_fd = -1;
+	autoclose int dir = -1;
+	struct error ignored; /* what stays is rubbish for the next sweep */
+
+	/* Until options.json names the image, only this lock keeps it from being removed. */
+	if (!store_lock(&engine->store, false, &store_lock_fd, err) ||
+	    !store_find(&engine->store, arena, container->image, &image, err) ||
+	    !check_platform(create, &image, warning, err) ||
+	    !merge_image(create, &image, arena, err))
+		return false;
+	mounts_sort(create->mounts);
+	container->mounts = create->mounts->items;
+	container->mount_count = create->mounts->count;
+	name_volumes(container, arena);
+	container->created = now_text(arena);
+	if (!claim_id(engine, arena, &container->id, &dir, err))
+		return false;
+	if (!*container->hostname)
+		container->hostname = own_hostname(arena, container);
+	if (!save(engine, arena, container, dir, err)) {
+		if (!claim_release(engine, container->id, container->name, &ignored))
+			container->id = NULL;
+		return false;
+	}
+	*lock = take_fd(&dir);
+	return true;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/container.h"
+#include "engine/find.h"
+#include "engine/status.h"
+
+static char *absolute(const char *path)
+{
+	char here[PATH_MAX];
+
+	if (path[0] == '/' || !getcwd(here, sizeof(here)))
+		return mem_strdup(path);
+	return mem_printf("%s/%s", here, path);
+}
+
+static bool open_dir(int root, const char *name, int *fd, struct error *err)
+{
+	*fd = openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*fd < 0 && errno == ENOENT) {
+		if (mkdirat(root, name, 0711) < 0 && errno != EEXIST)
+			return error_sys(err, "make directory %s", name);
+		*fd = openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	return *fd >= 0 || error_sys(err, "open directory %s", name);
+}
+
+bool engine_open(const char *root, const char *run, struct engine *engine, struct error *err)
+{
+	*engine = ENGINE_EMPTY;
+	engine->root = absolute(root);
+	engine->run = absolute(run);
+	if (!store_open(engine->root, &engine->store, err) ||
+	    !open_dir(engine->store.root, "containers", &engine->containers, err) ||
+	    !open_dir(engine->store.root, "names", &engine->names, err)) {
+		engine_close(engine);
+		return false;
+	}
+	return true;
+}
+
+void engine_close(struct engine *engine)
+{
+	if (engine->store.root >= 0)
+		store_close(&engine->store);
+	mem_cleanup_close(&engine->containers);
+	mem_cleanup_close(&engine->names);
+	free(engine->root);
+	free(engine->run);
+	*engine = ENGINE_EMPTY;
+}
+
+/* Of several containers a running one is named: it is the better reason to keep the image. */
+static bool find_user(void *context, const struct digest *image, struct store_user *user)
+{
+	struct engine *engine = context;
+	autoarena struct arena arena = { 0 };
+	autotexts struct texts ids = { 0 };
+	struct error ignored; /* what cannot be read uses nothing */
+	bool is_used = false;
+
+	if (!find_all(engine, &arena, &ids, &ignored))
+		return false;
+	for (size_t i = 0; i < ids.count; i++) {
+		struct container container = { 0 };
+
+		if (container_read(engine, &arena, ids.items[i], &container, &ignored) &&
+		    strcmp(container.image_id, image->text) == 0 &&
+		    (!is_used || !user->is_running)) {
+			is_used = true;
+			user->is_running = status_is_running(engine, ids.items[i]);
+			snprintf(user->container, sizeof(user->container), "%.12s", ids.items[i]);
+		}
+		container_done(&container);
+	}
+	return is_used;
+}
+
+struct store_usage engine_usage(struct engine *engine)
+{
+	return (struct store_usage){ .find = find_user, .context = engine };
+}

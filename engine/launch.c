@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/jsonout.h"
+#include "base/proc.h"
+#include "engine/prepare.h"
+
+/*
+ * How this works. We fork. The child makes its namespaces, mounts and writes what the monitor
+ * needs, and executes it with the descriptors in `struct wires`. Until then it speaks for the
+ * monitor on the same socket, so that we hear of every failure in one way. The monitor forks
+ * itself away from us; our child is over as soon as it has.
+ */
+
+#define MESSAGE_MAX 8192
+
+/* The monitor's ends. */
+struct wires {
+	int client, in, out, errors;
+};
+
+void launched_init(struct launched *launched)
+{
+	*launched = (struct launched){ .client = -1, .in = -1, .out = -1, .errors = -1 };
+}
+
+void launched_close(struct launched *launched)
+{
+	mem_cleanup_close(&launched->client);
+	mem_cleanup_close(&launched->in);
+	mem_cleanup_close(&launched->out);
+	mem_cleanup_close(&launched->errors);
+	launched_init(launched);
+}
+
+static void wires_close(struct wires *wires)
+{
+	mem_cleanup_close(&wires->client);
+	mem_cleanup_close(&wires->in);
+	mem_cleanup_close(&wires->out);
+	mem_cleanup_close(&wires->errors);
+}
+
+/* Messages. ----------------------------------------------------------------------------------- */
+
+static void send_text(int client, const char *text, size_t length)
+{
+	ssize_t sent;
+
+	do {
+		sent = send(client, text, length, MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+}
+
+void launch_send_signal(int client, int signal)
+{
+	char text[64];
+	int length = snprintf(text, sizeof(text), "{\"signal\":%d}", signal);
+
+	send_text(client, text, (size_t)length);
+}
+
+void launch_detach(int client)
+{
+	static const char text[] = "{\"detach\":true}";
+
+	send_text(client, text, sizeof(text) - 1);
+}
+
+static int fault_of(const char *kind)
+{
+	return strcmp(kind, "not-found") == 0        ? LAUNCH_FAULT_NOT_FOUND
+	       : strcmp(kind, "not-executable") == 0 ? LAUNCH_FAULT_NOT_EXECUTABLE
+						     : LAUNCH_FAULT_OTHER;
+}
+
+static bool parse_message(const char *text, size_t length, struct launch_message *message,
+			  struct error *err)
+{
+	static const struct {
+		const char *name;
+		enum launch_event event;
+	} events[] = { { "started", LAUNCH_STARTED },
+		       { "failed", LAUNCH_FAILED },
+		       { "exited", LAUNCH_EXITED },
+		       { "warning", LAUNCH_WARNED } };
+	autoarena struct arena arena = { 0 };
+	const struct json *root;
+	const char *event;
+	const char *kind;
+	const char *why;
+	int64_t code;
+
+	if (!json_parse(&arena, "monitor", text, length, &root, err) ||
+	    !json_text(root, "event", &event, err) ||
+	    !json_text_or(root, "kind", "other", &kind, err) ||
+	    !json_text_or(root, "text", "", &why, err) || !json_int_or(root, "code", 0, &code, err))
+		return false;
+	for (size_t i = 0; i < COUNT_OF(events); i++) {
+		if (strcmp(event, events[i].name) == 0)
+			message->event = events[i].event;
+	}
+	message->code = message->event == LAUNCH_FAILED ? fault_of(kind) : (int)code;
+	snprintf(message->text, sizeof(message->text), "%s", why);
+	return true;
+}
+
+void launch_receive(int client, struct launch_message *message)
+{
+	char text[MESSAGE_MAX];
+	struct error ignored; /* nonsense counts as silence */
+	ssize_t length;
+
+	*message = (struct launch_message){ .event = LAUNCH_LOST };
+	do {
+		length = recv(client, text, sizeof(text), 0);
+	} while (length < 0 && errno == EINTR);
+	if (length <= 0 || !parse_message(text, (size_t)length, message, &ignored))
+		message->event = LAUNCH_LOST;
+}
+
+/* What a child that is not the monitor yet has to say. */
+static void tell(int client, const char *event, const char *text)
+{
+	autobuf struct buf buf;
+	struct jsonout out;
+
+	buf_init(&buf, MESSAGE_MAX);
+	jsonout_init(&out, &buf, false);
+	jsonout_object(&out, NULL);
+	jsonout_text(&out, "event", event);
+	jsonout_text(&out, "text", text);
+	jsonout_object_end(&out);
+	jsonout_done(&out);
+	send_text(client, buf.data, buf.length);
+}
+
+/* The child. ---------------------------------------------------------------------------------- */
+
+static void add_number(struct texts *argv, struct arena *arena, const char *option, int64_t number)
+{
+	texts_add(argv, option);
+	texts_add(argv, arena_printf(arena, "%lld", (long long)number));
+}
+
+static void add_fd(struct texts *argv, struct arena *arena, const char *option, int fd)
+{
+	if (fd < 0)
+		return;
+	fcntl(fd, F_SETFD, 0); /* this one is meant for the monitor */
+	add_number(argv, arena, option, fd);
+}
+
+static void add_log(struct texts *argv, struct arena *arena, const struct container *container,
+		    const char *path)
+{
+	if (strcmp(container->log_driver, "none") == 0)
+		return;
+	texts_add(argv, "--log-file");
+	texts_add(argv, arena_printf(arena, "%s/" CONTAINER_LOG, path));
+	if (container->log_max_size <= 0)
+		return;
+	add_number(argv, arena, "--log-max-size", container->log_max_size);
+	add_number(argv, arena, "--log-max-files",
+		   container->log_max_files > 0 ? container->log_max_files : 1);
+}
+
+/* `mooring container-cleanup ID`, with the directories we were given. */
+static bool add_exit_command(struct texts *argv, const struct launch *launch, struct error *err)
+{
+	autofree char *self = NULL;
+
+	if (!proc_helper("mooring", &self, err))
+		return false;
+	const char *const words[] = { take_text(&self), "container-cleanup",
+				      launch->container->id };
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		texts_add(argv, "--exit-command");
+		texts_add(argv, words[i]);
+	}
+	setenv("MOORING_ROOT", launch->engine->root, 1);
+	setenv("MOORING_RUN", launch->engine->run, 1);
+	return true;
+}
+
+static bool monitor_argv(const struct launch *launch, const struct wires *wires,
+			 struct arena *arena, struct texts *argv, struct error *err)
+{
+	const struct container *container = launch->container;
+	autofree char *program = NULL;
+	const char *path =
+		arena_printf(arena, "%s/containers/%s", launch->engine->root, container->id);
+
+	if (!proc_helper("mooring-runc", &program, err))
+		return false;
+	const char *const words[] = {
+		arena_strdup(arena, program),
+		"--root",
+		arena_printf(arena, "%s/runc", launch->engine->run),
+		"monitor",
+		"--bundle",
+		path,
+		"--exit-file",
+		arena_printf(arena, "%s/" CONTAINER_EXIT, path),
+	};
+	texts_add_all(argv, words, COUNT_OF(words));
+	add_log(argv, arena, container, path);
+	add_fd(argv, arena, "--client-fd", wires->client);
+	add_fd(argv, arena, "--stdin-fd", wires->in);
+	add_fd(argv, arena, "--stdout-fd", wires->out);
+	add_fd(argv, arena, "--stderr-fd", wires->errors);
+	add_fd(argv, arena, "--hold-fd", launch->lock);
+	if (*container->stop_signal) {
+		texts_add(argv, "--stop-signal");
+		texts_add(argv, container->stop_signal);
+	}
+	if (container->stop_timeout >= 0)
+		add_number(argv, arena, "--stop-timeout", container->stop_timeout);
+	if (!add_exit_command(argv, launch, err))
+		return false;
+	texts_add(argv, container->id);
+	return true;
+}
+
+/* What we block or ignore is our own affair. */
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL); /* refused for a few: those are never ignored */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static _Noreturn void be_monitor(const struct launch *launch, const struct wires *wires)
+{
+	autoarena struct arena arena = { 0 };
+	autotexts struct texts argv = { 0 };
+	char warning[ERROR_TEXT_MAX];
+	struct error err;
+
+	reset_signals();
+	umask(022);
+	if (prepare_bundle(launch->engine, launch->container, launch->lock, warning, &err)) {
+		if (*warning)
+			tell(wires->client, "warning", warning);
+		if (monitor_argv(launch, wires, &arena, &argv, &err)) {
+			execv(argv.items[0], (char *const *)(uintptr_t)argv.items);
+			error_sys(&err, "execute %s", argv.items[0]);
+		}
+	}
+	tell(wires->client, "failed", err.text);
+	_exit(LAUNCH_FAULT_OTHER);
+}
+
+/* The parent. --------------------------------------------------------------------------------- */
+
+static bool make_pipe(bool is_wanted, int *reader, int *writer, struct error *err)
+{
+	int ends[2];
+
+	if (!is_wanted)
+		return true;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_sys(err, "make a pipe");
+	*reader = ends[0];
+	*writer = ends[1];
+	return true;
+}
+
+/* `-i` without a client: a FIFO that is its own writer, so that reading it waits, not ends. */
+static bool open_kept_stdin(const struct launch *launch, int *in, struct error *err)
+{
+	if (!launch->container->has_open_stdin || launch->wants_stdin)
+		return true;
+	if (mkfifoat(launch->lock, "stdin", 0600) < 0 && errno != EEXIST)
+		return error_sys(err, "make a FIFO for stdin");
+	*in = openat(launch->lock, "stdin", O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (*in < 0 || fcntl(*in, F_SETFL, O_RDWR) < 0)
+		return error_sys(err, "open the FIFO for stdin");
+	return true;
+}
+
+static bool connect_wires(const struct launch *launch, struct launched *launched,
+			  struct wires *wires, struct error *err)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return error_sys(err, "make a socket");
+	launched->client = ends[0];
+	wires->client = ends[1];
+	return make_pipe(launch->wants_stdin, &wires->in, &launched->in, err) &&
+	       make_pipe(launch->wants_stdout, &launched->out, &wires->out, err) &&
+	       make_pipe(launch->wants_stderr, &launched->errors, &wires->errors, err) &&
+	       open_kept_stdin(launch, &wires->in, err);
+}
+
+/* A new life: what the last one left is no longer true. */
+static bool mark_started(int dir, struct error *err)
+{
+	static const char *const stale[] = { CONTAINER_EXIT, CONTAINER_FAILURE };
+
+	for (size_t i = 0; i < COUNT_OF(stale); i++) {
+		if (unlinkat(dir, stale[i], 0) < 0 && errno != ENOENT)
+			return error_sys(err, "remove %s", stale[i]);
+	}
+	autoclose int file =
+		openat(dir, CONTAINER_STARTED, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return file >= 0 || error_sys(err, "mark the container as started");
+}
+
+/* Best effort: the failure itself is what the user has to hear of. */
+static void mark_failed(const struct launch *launch, enum launch_fault fault, const char *why)
+{
+	autobuf struct buf text;
+	struct jsonout out;
+	struct error ignored;
+
+	if (unlinkat(launch->lock, CONTAINER_STARTED, 0) < 0 ||
+	    launch->container->is_removed_on_exit)
+		return;
+	buf_init(&text, MESSAGE_MAX);
+	jsonout_init(&out, &text, false);
+	jsonout_object(&out, NULL);
+	jsonout_int(&out, "code", fault);
+	jsonout_text(&out, "text", why);
+	jsonout_object_end(&out);
+	jsonout_done(&out);
+	if (!file_replace(launch->lock, CONTAINER_FAILURE, text.data, text.length, 0600,
+			  FILE_VOLATILE, &ignored) ||
+	    !prepare_undo(launch->engine, launch->container, &ignored))
+		return;
+}
+
+static bool await_start(struct launched *launched, enum launch_fault *fault, struct error *err)
+{
+	struct launch_message message;
+
+	do {
+		launch_receive(launched->client, &message);
+		if (message.event == LAUNCH_WARNED)
+			memcpy(launched->warning, message.text, sizeof(launched->warning));
+	} while (message.event == LAUNCH_WARNED);
+	if (message.event == LAUNCH_STARTED)
+		return true;
+	if (message.event != LAUNCH_FAILED)
+		return error_set(err, ERROR_SYSTEM, "the container's monitor ended unexpectedly");
+	*fault = (enum launch_fault)message.code;
+	return error_set(err, ERROR_SYSTEM, "%s", message.text);
+}
+
+/* The program that we started is over once the monitor has forked itself away from it. */
+static void reap(pid_t child)
+{
+	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		continue;
+}
+
+bool launch_container(const struct launch *launch, struct launched *launched,
+		      enum launch_fault *fault, struct error *err)
+{
+	struct wires wires = { .client = -1, .in = -1, .out = -1, .errors = -1 };
+
+	launched_init(launched);
+	*fault = LAUNCH_FAULT_OTHER;
+	if (!connect_wires(launch, launched, &wires, err) || !mark_started(launch->lock, err)) {
+		wires_close(&wires);
+		launched_close(launched);
+		return false;
+	}
+	pid_t child = fork();
+	if (child == 0)
+		be_monitor(launch, &wires);
+	bool has_forked = child > 0 || error_sys(err, "fork");
+	wires_close(&wires);
+	bool is_started = has_forked && await_start(launched, fault, err);
+	if (has_forked)
+		reap(child);
+	if (!is_started) {
+		mark_failed(launch, *fault, err->text);
+		launched_close(launched);
+	}
+	return is_started;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_LAUNCH_H
+#define ENGINE_LAUNCH_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "engine/container.h"
+#include "engine/engine.h"
+
+/*
+ * Starting a container: a child of ours prepares the bundle and becomes `mooring-runc monitor`,
+ * which leaves us for good. What remains is a socket to it, and the pipes we asked for.
+ */
+struct launch {
+	struct engine *engine;
+	const struct container *container;
+	int lock; /* the container's directory, locked by claim_lock or create_container */
+
+	/* Which streams we want to be at the other end of; the rest goes to the log alone. */
+	bool wants_stdin, wants_stdout, wants_stderr;
+};
+
+/* A container that has been started, seen from the command that did. */
+struct launched {
+	int client; /* messages of the monitor; closing it without a detach stops the container */
+	int in, out, errors; /* our ends of the pipes; -1: not wanted */
+	char warning[ERROR_TEXT_MAX];
+};
+
+void launched_init(struct launched *launched);
+void launched_close(struct launched *launched);
+
+/* The exit code docker's `run` gives for a container that could not be started. */
+enum launch_fault {
+	LAUNCH_FAULT_OTHER = 125,
+	LAUNCH_FAULT_NOT_EXECUTABLE = 126,
+	LAUNCH_FAULT_NOT_FOUND = 127,
+};
+
+/* Returns once the container's program has been executed. On failure the container is as it was
+ * before, and knows why (failure.json). */
+must_check bool launch_container(const struct launch *launch, struct launched *launched,
+				 enum launch_fault *fault, struct error *err);
+
+/* What the monitor says. */
+enum launch_event {
+	LAUNCH_STARTED,
+	LAUNCH_FAILED,
+	LAUNCH_EXITED,
+	LAUNCH_WARNED,
+	LAUNCH_LOST, /* the monitor is gone without a word */
+};
+
+struct launch_message {
+	enum launch_event event;
+	int code; /* LAUNCH_EXITED: the exit code; LAUNCH_FAILED: an enum launch_fault */
+	char text[ERROR_TEXT_MAX];
+};
+
+/* Waits for the next message. */
+void launch_receive(int client, struct launch_message *message);
+/* To the monitor. A monitor that is gone hears nothing. */
+void launch_send_signal(int client, int signal);
+/* We go away, the container stays. */
+void launch_detach(int client);
+
+#endif

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/logfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "engine/status.h"
+#include "image/config.h"
+
+/*
+ * How this works. The files are read from the oldest to the newest, record by record, through one
+ * buffer. --tail first counts all records, then skips what is too many: two readings, no index. To
+ * follow, inotify tells of more; a rotation shows as the open file having lost its name.
+ */
+
+#define LINE_MAX_BYTES                                                                             \
+	(1 << 20) /* of one record: 16 KiB of log, escaped six times as long at most */
+#define READ_STEP 65536
+#define FILES_MAX 1000
+#define CHECK_MS  2000 /* how often a followed container is looked at when nothing happens */
+
+struct reader {
+	const struct logfile_query *query;
+	int dir; /* the container's directory */
+	int file;
+	struct buf pending; /* read, not yet a whole line */
+	int64_t skip;       /* records that --tail leaves out */
+	int64_t seen;
+	bool is_counting; /* records are only counted */
+	bool is_over;     /* the reader is gone, or --until has passed */
+};
+
+/* Records. ------------------------------------------------------------------------------------ */
+
+/* -1, 0 or 1: before, at or after the moment. */
+static int compare_time(const char *time, int64_t seconds, long nanoseconds)
+{
+	int64_t at;
+	long fraction;
+
+	if (!image_time_parse(time, &at, &fraction))
+		return 0;
+	if (at != seconds)
+		return at < seconds ? -1 : 1;
+	return fraction == nanoseconds ? 0 : fraction < nanoseconds ? -1 : 1;
+}
+
+static bool is_in_range(const struct logfile_query *query, const char *time)
+{
+	if (query->since_seconds && compare_time(time, query->since_seconds, query->since_ns) < 0)
+		return false;
+	return !query->until_seconds ||
+	       compare_time(time, query->until_seconds, query->until_ns) <= 0;
+}
+
+/* One character after a backslash. Returns what follows it, or NULL. */
+static const char *unescape(const char *at, struct buf *text)
+{
+	static const char plain[] = "\"\\/bfnrt";
+	static const char meant[] = "\"\\/\b\f\n\r\t";
+	const char *known = *at ? strchr(plain, *at) : NULL;
+	unsigned int code;
+
+	if (known) {
+		buf_add_char(text, meant[known - plain]);
+		return at + 1;
+	}
+	if (*at != 'u' || strspn(at + 1, "0123456789abcdefABCDEF") < 4 ||
+	    sscanf(at + 1, "%4x", &code) != 1)
+		return NULL;
+	if (code < 0x80) {
+		buf_add_char(text, (char)code);
+	} else { /* the monitor escapes no more than it must: only others' files come here */
+		buf_add_char(text, (char)(0xe0 | (code >> 12)));
+		buf_add_char(text, (char)(0x80 | ((code >> 6) & 0x3f)));
+		buf_add_char(text, (char)(0x80 | (code & 0x3f)));
+	}
+	return at + 5;
+}
+
+/* The text of a JSON string that begins after its quote; it may hold NUL, which base/json refuses.
+ * Returns what follows the closing quote, or NULL. */
+static const char *decode(const char *at, struct buf *text)
+{
+	while (*at && *at != '"') {
+		size_t length = strcspn(at, "\"\\");
+
+		buf_add(text, at, length);
+		at += length;
+		if (*at == '\\' && !(at = unescape(at + 1, text)))
+			return NULL;
+	}
+	return *at == '"' ? at + 1 : NULL;
+}
+
+/* A damaged record is skipped: the others are still worth reading. */
+static void deliver(struct reader *reader, const char *line)
+{
+	static const char head[] = "{\"log\":\"";
+	char stream[8] = "";
+	char time[40] = "";
+	autobuf struct buf text;
+
+	buf_init(&text, LINE_MAX_BYTES);
+	if (strncmp(line, head, strlen(head)) != 0)
+		return;
+	const char *rest = decode(line + strlen(head), &text);
+	if (!rest ||
+	    sscanf(rest, ",\"stream\":\"%7[a-z]\",\"time\":\"%39[^\"]\"", stream, time) != 2 ||
+	    !is_in_range(reader->query, time))
+		return;
+	const struct logfile_record record = { .bytes = text.data,
+					       .length = text.length,
+					       .is_stderr = strcmp(stream, "stderr") == 0,
+					       .time = time };
+	if (!reader->query->on_record(reader->query->context, &record))
+		reader->is_over = true;
+}
+
+static void take_line(struct reader *reader, const char *line)
+{
+	reader->seen++;
+	if (!reader->is_counting && reader->seen > reader->skip)
+		deliver(reader, line);
+}
+
+static void take_lines(struct reader *reader)
+{
+	char *line = reader->pending.data;
+	size_t left = reader->pending.length;
+	char *end;
+
+	while (!reader->is_over && left && (end = memchr(line, '\n', left))) {
+		*end = '\0';
+		take_line(reader, line);
+		left -= (size_t)(end + 1 - line);
+		line = end + 1;
+	}
+	buf_consume(&reader->pending, reader->pending.length - left);
+	if (reader->pending.length >= LINE_MAX_BYTES)
+		buf_clear(&reader->pending); /* no record is that long: find the next one */
+}
+
+/* Files. -------------------------------------------------------------------------------------- */
+
+/* To the end of what is there now. */
+static bool read_on(struct reader *reader, struct error *err)
+{
+	while (!reader->is_over) {
+		size_t room = LINE_MAX_BYTES - reader->pending.length;
+		size_t step = room < READ_STEP ? room : READ_STEP;
+		char *to = buf_reserve(&reader->pending, step);
+		ssize_t got = to ? read(reader->file, to, step) : 0;
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return error_sys(err, "read the container's log");
+		if (got == 0)
+			return true;
+		buf_commit(&reader->pending, (size_t)got);
+		take_lines(reader);
+	}
+	return true;
+}
+
+static int open_file(const struct reader *reader, int number)
+{
+	char name[sizeof(CONTAINER_LOG) + 16];
+
+	if (number)
+		snprintf(name, sizeof(name), CONTAINER_LOG ".%d", number);
+	else
+		snprintf(name, sizeof(name), CONTAINER_LOG);
+	return openat(reader->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* All files, the oldest first; the newest one stays open. */
+static bool read_files(struct reader *reader, struct error *err)
+{
+	int oldest = 0;
+	struct stat status;
+	char name[sizeof(CONTAINER_LOG) + 16];
+
+	do {
+		snprintf(name, sizeof(name), CONTAINER_LOG ".%d", ++oldest);
+	} while (oldest < FILES_MAX &&
+		 fstatat(reader->dir, name, &status, AT_SYMLINK_NOFOLLOW) == 0);
+	for (int number = oldest - 1; number >= 0 && !reader->is_over; number--) {
+		mem_cleanup_close(&reader->file);
+		buf_clear(&reader->pending);
+		reader->file = open_file(reader, number);
+		if (reader->file >= 0 && !read_on(reader, err))
+			return false;
+	}
+	return true;
+}
+
+static bool count_records(struct reader *reader, struct error *err)
+{
+	reader->is_counting = true;
+	if (!read_files(reader, err))
+		return false;
+	reader->is_counting = false;
+	if (reader->seen > reader->query->tail)
+		reader->skip = reader->seen - reader->query->tail;
+	reader->seen = 0;
+	return true;
+}
+
+/* Following. ---------------------------------------------------------------------------------- */
+
+static bool has_lost_its_name(const struct reader *reader)
+{
+	struct stat own;
+	struct stat named;
+
+	return fstatat(reader->dir, CONTAINER_LOG, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (reader->file < 0 || (fstat(reader->file, &own) == 0 && own.st_ino != named.st_ino));
+}
+
+static bool catch_up(struct reader *reader, struct error *err)
+{
+	if (reader->file >= 0 && !read_on(reader, err))
+		return false;
+	if (!has_lost_its_name(reader))
+		return true;
+	mem_cleanup_close(&reader->file);
+	buf_clear(&reader->pending);
+	reader->file = open_file(reader, 0);
+	return reader->file < 0 || read_on(reader, err);
+}
+
+static int open_watch(const struct reader *reader, const char *path)
+{
+	int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	(void)reader;
+	if (watch >= 0 && inotify_add_watch(watch, path,
+					    IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE |
+						    IN_DELETE_SELF | IN_MOVE_SELF) < 0)
+		mem_cleanup_close(&watch);
+	return watch;
+}
+
+static void drain(int watch)
+{
+	char events[4096];
+
+	while (read(watch, events, sizeof(events)) > 0)
+		continue;
+}
+
+static bool follow(struct reader *reader, struct engine *engine, const char *id, struct error *err)
+{
+	autofree char *path = mem_printf("%s/containers/%s", engine->root, id);
+	autoclose int watch = open_watch(reader, path);
+
+	while (!reader->is_over) {
+		/* Asked before reading: what is written before the end is then read for sure. */
+		bool is_running = status_is_running(engine, id);
+		struct pollfd waits[2] = { { .fd = watch, .events = POLLIN },
+					   { .fd = reader->query->interrupt, .events = POLLIN } };
+
+		if (!catch_up(reader, err))
+			return false;
+		if (!is_running)
+			return true;
+		poll(waits, COUNT_OF(waits), CHECK_MS);
+		if (waits[1].revents)
+			return true;
+		drain(watch);
+	}
+	return true;
+}
+
+bool logfile_read(struct engine *engine, const struct container *container,
+		  const struct logfile_query *query, struct error *err)
+{
+	struct reader reader = { .query = query, .file = -1 };
+
+	if (strcmp(container->log_driver, "none") == 0)
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "configured logging driver does not support reading");
+	autoclose int dir =
+		openat(engine->containers, container->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return error_set(err, ERROR_NOT_FOUND, "No such container: %s", container->id);
+	reader.dir = dir;
+	buf_init(&reader.pending, LINE_MAX_BYTES);
+	bool is_done = (query->tail < 0 || count_records(&reader, err)) &&
+		       read_files(&reader, err) &&
+		       (!query->is_followed || follow(&reader, engine, container->id, err));
+	mem_cleanup_close(&reader.file);
+	buf_done(&reader.pending);
+	return is_done;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_LOGFILE_H
+#define ENGINE_LOGFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "engine/container.h"
+#include "engine/engine.h"
+
+/*
+ * Reading what the monitor writes: container.log, one json-file record a line, older records in
+ * container.log.1, .2, … Readers take no lock; a record that is still being written is not one yet.
+ */
+struct logfile_record {
+	const char *bytes; /* as the container wrote them */
+	size_t length;
+	bool is_stderr;
+	const char *time; /* RFC 3339, nine digits */
+};
+
+struct logfile_query {
+	int64_t tail;                         /* at most so many of the last records; -1: all */
+	bool is_followed;                     /* until the container ends */
+	int64_t since_seconds, until_seconds; /* since 1970; 0: no limit */
+	long since_ns, until_ns;
+	int interrupt; /* a descriptor that ends following when it is readable; -1: none */
+
+	/* False ends the reading (the reader is gone). */
+	bool (*on_record)(void *context, const struct logfile_record *record);
+	void *context;
+};
+
+must_check bool logfile_read(struct engine *engine, const struct container *container,
+			     const struct logfile_query *query, struct error *err);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_MOUNTS_H
+#define ENGINE_MOUNTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "engine/container.h"
+
+/*
+ * What -v, --mount, --tmpfs and an image's volumes ask for, as one list.
+ */
+#define MOUNTS_MAX 1024
+
+struct mounts {
+	struct arena *arena;
+	struct container_mount *items;
+	size_t count;
+};
+
+/* -v [SOURCE:]TARGET[:MODES]; a relative source is taken from the working directory. */
+must_check bool mounts_add_volume(struct mounts *mounts, const char *text, struct error *err);
+/* --mount type=bind,source=…,target=… */
+must_check bool mounts_add_mount(struct mounts *mounts, const char *text, struct error *err);
+/* --tmpfs TARGET[:OPTIONS] */
+must_check bool mounts_add_tmpfs(struct mounts *mounts, const char *text, struct error *err);
+/* A volume the image declares, unless something is mounted there already. */
+must_check bool mounts_add_declared(struct mounts *mounts, const char *target, struct error *err);
+/* Parents before children. */
+void mounts_sort(struct mounts *mounts);
+
+/* Checks of the texts alone, for the command line. */
+bool mounts_check_mount(const char *text, struct error *err);
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/prepare.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/path.h"
+#include "engine/bridge.h"
+#include "engine/bundle.h"
+#include "engine/hostfiles.h"
+#include "engine/status.h"
+#include "engine/volume.h"
+#include "image/rootfs.h"
+
+#define CONFIG_MAX (8 << 20)
+
+/* What the steps hand on to each other. */
+struct preparation {
+	struct engine *engine;
+	const struct container *container;
+	struct arena *arena;
+	int dir;          /* the container's directory */
+	int root;         /* its root file system */
+	const char *path; /* of the directory */
+	struct bridge_attachment attachment;
+	bool has_address;
+	bool has_own_network;
+	const char **sources; /* of the mounts */
+};
+
+static bool holds_address(void *context, const char *id)
+{
+	const struct engine *engine = context;
+
+	return status_is_running(engine, id) || status_is_locked(engine, id);
+}
+
+/* In the host's network namespace still. */
+static bool lease_address(struct preparation *self, char *warning, struct error *err)
+{
+	struct bridge_holders holders = { .is_alive = holds_address, .context = self->engine };
+	char text[256] = "";
+
+	if (strcmp(self->container->network, "bridge") != 0)
+		return true;
+	if (!bridge_lease(self->engine->run, self->container->id, holders, &self->attachment, text,
+			  err))
+		return error_in(err, "default network");
+	self->has_address = true;
+	snprintf(warning, ERROR_TEXT_MAX, "%s", text);
+	return true;
+}
+
+/* By its end: mounts made from now on are seen by nobody else; those of the host still arrive. */
+static bool enter_namespaces(struct preparation *self, struct error *err)
+{
+	self->has_own_network = strcmp(self->container->network, "host") != 0;
+	if (unshare(CLONE_NEWNS | (self->has_own_network ? CLONE_NEWNET : 0)) < 0)
+		return error_sys(err, "make namespaces for the container (are you root?)");
+	if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+		return error_sys(err, "make mounts private");
+	if (self->has_address)
+		return bridge_attach(&self->attachment, err) || error_in(err, "default network");
+	return !self->has_own_network || bridge_loopback(err);
+}
+
+static bool mount_root(struct preparation *self, struct error *err)
+{
+	const struct container *container = self->container;
+	struct rootfs rootfs = {
+		.chains = container->chains,
+		.layer_count = container->layer_count,
+		.upper = arena_printf(self->arena, "%s/upper", self->path),
+		.work = arena_printf(self->arena, "%s/work", self->path),
+		.target = arena_printf(self->arena, "%s/rootfs", self->path),
+		.is_volatile = container->is_removed_on_exit,
+	};
+
+	if (!rootfs_mount(&self->engine->store, &rootfs, err))
+		return error_in(err, "root file system");
+	self->root = openat(self->dir, "rootfs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return self->root >= 0 || error_sys(err, "open the root file system");
+}
+
+/* Docker makes it for root, even if the container runs as somebody else. */
+static bool make_workdir(const struct preparation *self, struct error *err)
+{
+	const char *workdir = self->container->workdir;
+	autoclose int fd = -1;
+
+	if (!*workdir || strcmp(workdir, "/") == 0)
+		return true;
+	return path_make_dirs(self->root, workdir, 0755, &fd, err) ||
+	       error_in(err, "working directory %s", workdir);
+}
+
+/* A missing source of -v becomes a directory, as with docker. */
+static bool make_bind_source(const struct container_mount *mount, struct error *err)
+{
+	struct stat status;
+
+	if (stat(mount->source, &status) == 0)
+		return true;
+	if (errno != ENOENT)
+		return error_sys(err, "bind mount %s", mount->source);
+	if (mount->is_source_needed)
+		return error_set(
+			err, ERROR_INPUT,
+			"invalid mount config for type \"bind\": bind source path does not "
+			"exist: %s",
+			mount->source);
+	return path_make_own_dirs(mount->source, 0755, err) ||
+	       error_in(err, "make the missing bind source %s", mount->source);
+}
+
+static bool find_source(const struct preparation *self, const struct container_mount *mount,
+			const char **source, struct error *err)
+{
+	bool is_empty = false;
+
+	*source = mount->source;
+	if (mount->kind == MOUNT_BIND)
+		return make_bind_source(mount, err);
+	if (mount->kind == MOUNT_TMPFS)
+		return true;
+	if (!volume_use(self->engine, self->arena, mount->source, source, &is_empty, err))
+		return false;
+	if (!is_empty || !mount->is_copied_up)
+		return true;
+	return volume_copy_up(self->root, mount->target, *source, err);
+}
+
+static bool find_sources(struct preparation *self, struct error *err)
+{
+	const struct container *container = self->container;
+
+	self->sources = arena_array(self->arena, container->mount_count + 1, sizeof(char *));
+	for (size_t i = 0; i < container->mount_count; i++) {
+		if (!find_source(self, &container->mounts[i], &self->sources[i], err))
+			return false;
+	}
+	return true;
+}
+
+static bool write_host_files(const struct preparation *self, struct error *err)
+{
+	char address[INET_ADDRSTRLEN] = "";
+	char gateway[INET_ADDRSTRLEN] = "";
+
+	if (self->has_address) {
+		inet_ntop(AF_INET, &self->attachment.address, address, sizeof(address));
+		inet_ntop(AF_INET, &self->attachment.gateway, gateway, sizeof(gateway));
+	}
+	return hostfiles_write(self->container, self->dir, self->has_address ? address : NULL,
+			       self->has_address ? gateway : NULL, err);
+}
+
+static bool write_config(const struct preparation *self, struct error *err)
+{
+	const struct container *container = self->container;
+	autobuf struct buf text;
+	struct bundle bundle = { .container = container,
+				 .directory = self->path,
+				 .sources = self->sources,
+				 .has_own_network = self->has_own_network };
+
+	buf_init(&text, CONFIG_MAX);
+	if (!user_find(self->root, self->arena, container->user, &container->groups, &bundle.user,
+		       err) ||
+	    !confine_read(self->arena, container, &bundle.confinement, err) ||
+	    !bundle_write(&bundle, self->arena, &text, err))
+		return false;
+	autoclose int file = openat(self->dir, "config.json",
+				    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (file < 0)
+		return error_sys(err, "make config.json");
+	return file_write(file, "config.json", text.data, text.length, err);
+}
+
+bool prepare_bundle(struct engine *engine, const struct container *container, int dir,
+		    char *warning, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	struct preparation self = {
+		.engine = engine, .container = container, .arena = &arena, .dir = dir, .root = -1
+	};
+
+	warning[0] = '\0';
+	self.path = arena_printf(&arena, "%s/containers/%s", engine->root, container->id);
+	bool is_done = lease_address(&self, warning, err) && enter_namespaces(&self, err) &&
+		       mount_root(&self, err) && make_workdir(&self, err) &&
+		       find_sources(&self, err) && write_host_files(&self, err) &&
+		       write_config(&self, err);
+	mem_cleanup_close(&self.root);
+	return is_done;
+}
+
+bool prepare_undo(const struct engine *engine, const struct container *container, struct error *err)
+{
+	return strcmp(container->network, "bridge") != 0 ||
+	       bridge_release(engine->run, container->id, err);
+}

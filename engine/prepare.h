@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_PREPARE_H
+#define ENGINE_PREPARE_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "engine/container.h"
+#include "engine/engine.h"
+
+/*
+ * Everything between fork and the exec of the monitor, in the process that will be the monitor: a
+ * mount namespace of its own with the root file system mounted in it, a network namespace, the
+ * files of /etc, and config.json. Whatever is made here goes away with the process.
+ *
+ * `dir` is the container's directory. `warning` (ERROR_TEXT_MAX bytes) is empty or worth telling.
+ */
+must_check bool prepare_bundle(struct engine *engine, const struct container *container, int dir,
+			       char *warning, struct error *err);
+
+/* Gives back what outlives the process: the container's address. */
+must_check bool prepare_undo(const struct engine *engine, const struct container *container,
+			     struct error *err);
+
+#endif

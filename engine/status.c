@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/status.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/proc.h"
+#include "engine/container.h"
+
+#define RECORD_MAX 65536     /* bytes of exit.json and failure.json */
+#define STATE_MAX  (1 << 20) /* bytes of the runtime's state.json */
+
+const char *status_name(enum status_state state)
+{
+	static const char *const names[] = {
+		[STATUS_CREATED] = "created",
+		[STATUS_RUNNING] = "running",
+		[STATUS_EXITED] = "exited",
+	};
+
+	return names[state];
+}
+
+/* The document, or NULL: a file that is not there and one that is damaged mean the same. */
+static const struct json *read_json(struct arena *arena, int dir, const char *path, size_t limit)
+{
+	autobuf struct buf text;
+	const struct json *root;
+	struct error ignored;
+
+	buf_init(&text, limit);
+	if (!file_read(dir, path, &text, &ignored) ||
+	    !json_parse(arena, path, text.data, text.length, &root, &ignored))
+		return NULL;
+	return root;
+}
+
+static const struct json *read_record(const struct engine *engine, struct arena *arena,
+				      const char *id, const char *name)
+{
+	char path[CONTAINER_ID_LENGTH + 32];
+
+	snprintf(path, sizeof(path), "%.64s/%s", id, name);
+	return read_json(arena, engine->containers, path, RECORD_MAX);
+}
+
+static bool read_exit(const struct engine *engine, struct arena *arena, const char *id,
+		      struct status *status)
+{
+	const struct json *root = read_record(engine, arena, id, CONTAINER_EXIT);
+	struct error ignored;
+	int64_t code = 0;
+
+	if (!root)
+		return false;
+	if (!json_int_or(root, "code", 0, &code, &ignored) ||
+	    !json_bool_or(root, "oom_killed", false, &status->is_oom_killed, &ignored) ||
+	    !json_text_or(root, "started_at", STATUS_NEVER, &status->started_at, &ignored) ||
+	    !json_text_or(root, "finished_at", STATUS_NEVER, &status->finished_at, &ignored))
+		return false;
+	status->exit_code = (int)code;
+	status->state = STATUS_EXITED;
+	return true;
+}
+
+static bool read_process(const struct engine *engine, struct arena *arena, const char *id,
+			 struct status *status)
+{
+	const struct json *root;
+	struct error ignored;
+	int64_t pid = 0;
+	int64_t ticks = 0;
+
+	const char *path = arena_printf(arena, "%s/runc/%.64s/state.json", engine->run, id);
+	root = read_json(arena, AT_FDCWD, path, STATE_MAX);
+	if (!root || !json_int_or(root, "init_process_pid", 0, &pid, &ignored) ||
+	    !json_int_or(root, "init_process_start", 0, &ticks, &ignored) ||
+	    !json_text_or(root, "created", STATUS_NEVER, &status->started_at, &ignored))
+		return false;
+	if (pid < 1 || pid > INT_MAX || ticks < 0 ||
+	    !proc_is_alive((pid_t)pid, (unsigned long long)ticks))
+		return false;
+	status->pid = (pid_t)pid;
+	status->start_time = (unsigned long long)ticks;
+	status->state = STATUS_RUNNING;
+	return true;
+}
+
+bool status_is_locked(const struct engine *engine, const char *id)
+{
+	autoclose int dir = openat(engine->containers, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return dir >= 0 && flock(dir, LOCK_SH | LOCK_NB) != 0;
+}
+
+static bool was_started(const struct engine *engine, const char *id)
+{
+	char path[CONTAINER_ID_LENGTH + 32];
+
+	snprintf(path, sizeof(path), "%.64s/" CONTAINER_STARTED, id);
+	return faccessat(engine->containers, path, F_OK, 0) == 0;
+}
+
+static void read_failure(const struct engine *engine, struct arena *arena, const char *id,
+			 struct status *status)
+{
+	const struct json *root = read_record(engine, arena, id, CONTAINER_FAILURE);
+	struct error ignored;
+	int64_t code = 0;
+
+	if (root && json_int_or(root, "code", 0, &code, &ignored) &&
+	    json_text_or(root, "text", "", &status->error, &ignored))
+		status->exit_code = (int)code;
+}
+
+void status_read(const struct engine *engine, struct arena *arena, const char *id,
+		 struct status *status)
+{
+	*status = (struct status){ .state = STATUS_CREATED,
+				   .started_at = STATUS_NEVER,
+				   .finished_at = STATUS_NEVER,
+				   .error = "" };
+	if (read_exit(engine, arena, id, status) || read_process(engine, arena, id, status))
+		return;
+	if (!was_started(engine, id)) {
+		read_failure(engine, arena, id, status);
+		return;
+	}
+	/* Started, not running, no exit record. Either its monitor is between two steps (it holds
+	 * the lock), or it wrote the record just now, or it was killed. */
+	status->state = STATUS_RUNNING;
+	if (status_is_locked(engine, id) || read_exit(engine, arena, id, status))
+		return;
+	status->state = STATUS_EXITED;
+	status->exit_code = STATUS_LOST_CODE;
+}
+
+bool status_is_running(const struct engine *engine, const char *id)
+{
+	autoarena struct arena arena = { 0 };
+	struct status status;
+
+	status_read(engine, &arena, id, &status);
+	return status.state == STATUS_RUNNING;
+}
+
+int status_open_process(const struct engine *engine, const char *id)
+{
+	autoarena struct arena arena = { 0 };
+	struct status status;
+
+	status_read(engine, &arena, id, &status);
+	if (!status.pid)
+		return -1;
+	autoclose int process = (int)syscall(SYS_pidfd_open, status.pid, 0);
+	/* The number may have been given to somebody else before it was opened. */
+	if (process < 0 || !proc_is_alive(status.pid, status.start_time))
+		return -1;
+	return take_fd(&process);
+}
