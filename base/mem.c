@@ -114,8 +114,9 @@ void *take_pointer(void *pointer_to_pointer)
 	return taken;
 }
 
-/* Most documents fit one chunk; a larger request gets a chunk of its own size. */
-#define ARENA_CHUNK 16384
+/* Each chunk is twice the one before it: a few names cost little, a large document few calls. */
+#define ARENA_CHUNK_MIN 1024
+#define ARENA_CHUNK_MAX 65536
 
 struct arena_chunk {
 	struct arena_chunk *older;
@@ -128,6 +129,15 @@ static size_t align_up(size_t size)
 	return (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
 }
 
+static size_t next_chunk_size(const struct arena *arena, size_t wanted)
+{
+	size_t size = arena->chunks ? 2 * arena->chunks->size : ARENA_CHUNK_MIN;
+
+	if (size > ARENA_CHUNK_MAX)
+		size = ARENA_CHUNK_MAX;
+	return size > wanted ? size : wanted;
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
 	size_t wanted = align_up(size ? size : 1);
@@ -135,7 +145,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 	if (wanted < size || wanted > SIZE_MAX - sizeof(struct arena_chunk))
 		or_die(NULL);
 	if (!arena->chunks || arena->chunks->size - arena->used < wanted) {
-		size_t chunk_size = wanted > ARENA_CHUNK ? wanted : ARENA_CHUNK;
+		size_t chunk_size = next_chunk_size(arena, wanted);
 		struct arena_chunk *chunk = mem_alloc(sizeof(*chunk) + chunk_size);
 
 		chunk->size = chunk_size;

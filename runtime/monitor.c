@@ -20,6 +20,7 @@
 
 #define FD_MAX              1048576
 #define STOP_SECONDS_MAX    (365 * 24 * 3600)
+#define ANSWER_MAX          4096 /* bytes of a message of our own monitor */
 #define LOG_FILES_MAX       1000
 #define EXIT_OTHER          125
 #define EXIT_NOT_EXECUTABLE 126
@@ -197,8 +198,8 @@ static int wait_for_start(int client)
 	const char *kind = "other";
 	const char *why = "the monitor ended before the container started";
 	struct error err;
-	char text[4096];
-	ssize_t length = recv(client, text, sizeof(text), 0);
+	autofree char *text = mem_alloc(ANSWER_MAX);
+	ssize_t length = recv(client, text, ANSWER_MAX, 0);
 
 	if (length > 0 && json_parse(&arena, "monitor", text, (size_t)length, &message, &err)) {
 		if (json_get(message, "pid")) {

@@ -3,31 +3,71 @@
 
 #include <link.h>
 #include <malloc.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-static int drop_segments(struct dl_phdr_info *info, size_t size, void *context)
+/*
+ * How this works. MADV_DONTNEED on pages of a file that were never written forgets them; touching
+ * one brings it back. But the kernel brings back 64 KiB around it, as far as the mapping goes. So
+ * the three functions that run while we wait get mappings of a page each: any advice that differs
+ * from its neighbours' splits a mapping, and MADV_RANDOM has no other effect on pages in the cache.
+ */
+
+#define FUNCTION_MAX 512         /* bytes of the longest function that is kept */
+#define STACK_MAX    (1UL << 20) /* far more than we use below here */
+
+static uintptr_t page_size(void)
 {
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	return (uintptr_t)sysconf(_SC_PAGESIZE);
+}
+
+static int find_parts(struct dl_phdr_info *info, size_t size, void *context)
+{
+	uintptr_t mask = ~(page_size() - 1);
+	struct slim *slim = context;
 
 	(void)size;
-	(void)context;
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-		uintptr_t start = (info->dlpi_addr + segment->p_vaddr) & ~(page - 1);
-		uintptr_t end = info->dlpi_addr + segment->p_vaddr + segment->p_memsz;
+		uintptr_t start = info->dlpi_addr + segment->p_vaddr;
+		uintptr_t end = start + segment->p_memsz;
 
-		/* Only what is never written: such pages hold nothing but the file's bytes. */
-		if (segment->p_type == PT_LOAD && !(segment->p_flags & PF_W))
-			madvise((void *)start, end - start, MADV_DONTNEED);
+		if (segment->p_type == PT_LOAD && !(segment->p_flags & PF_W) &&
+		    slim->count < SLIM_PARTS)
+			slim->parts[slim->count++] =
+				(struct slim_part){ (void *)(start & mask), end - (start & mask) };
 	}
 	return 0;
 }
 
-void slim_process(void)
+static void keep(uintptr_t function)
 {
+	uintptr_t page = page_size();
+	uintptr_t start = function & ~(page - 1);
+	uintptr_t end = (function + FUNCTION_MAX + page - 1) & ~(page - 1);
+
+	madvise((void *)start, end - start, MADV_RANDOM);
+}
+
+void slim_init(struct slim *slim)
+{
+	*slim = (struct slim){ 0 };
+	dl_iterate_phdr(find_parts, slim);
+	keep((uintptr_t)slim_poll);
+	keep((uintptr_t)poll);
+	keep((uintptr_t)madvise);
+}
+
+int slim_poll(const struct slim *slim, struct pollfd *fds, nfds_t count)
+{
+	uintptr_t page = page_size();
+	/* A page below this frame may still be used by the calls made here. */
+	uintptr_t dead = ((uintptr_t)__builtin_frame_address(0) & ~(page - 1)) - page;
+
 	malloc_trim(0);
-	dl_iterate_phdr(drop_segments, NULL);
+	madvise((void *)(dead - STACK_MAX), STACK_MAX, MADV_DONTNEED);
+	for (size_t i = 0; i < slim->count; i++)
+		madvise(slim->parts[i].start, slim->parts[i].length, MADV_DONTNEED);
+	return poll(fds, count, -1);
 }

@@ -2,8 +2,27 @@
 #ifndef RUNTIME_SLIM_H
 #define RUNTIME_SLIM_H
 
-/* Gives back to the kernel what this process does not need while it waits: free heap, and the
- * program's own code and constants, which come back from the page cache when they are used. */
-void slim_process(void);
+#include <poll.h>
+#include <stddef.h>
+
+/*
+ * Waiting with little memory. What a process does not need while it waits goes back to the kernel:
+ * free heap, dead stack, and the program's own code and constants, which come back from the page
+ * cache when they are next used. A few milliseconds of work later; so only for long silences.
+ */
+
+#define SLIM_PARTS 8
+
+struct slim {
+	struct slim_part {
+		void *start;
+		size_t length;
+	} parts[SLIM_PARTS]; /* of the program, never written */
+	size_t count;
+};
+
+void slim_init(struct slim *slim);
+/* As poll(2) without a time-out. */
+int slim_poll(const struct slim *slim, struct pollfd *fds, nfds_t count);
 
 #endif

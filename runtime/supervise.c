@@ -31,9 +31,10 @@
  * asks the monitor to end. The stop signal, then after the time allowed SIGKILL.
  */
 
-#define MESSAGE_MAX       4096 /* bytes of one packet of the client */
-#define RECORD_MAX        4096 /* bytes of exit.json */
-#define REST_MILLISECONDS 2000 /* of silence, after which memory is given back */
+#define MESSAGE_MAX        4096 /* bytes of a message to the client */
+#define COMMAND_MAX        512  /* bytes of a message from it */
+#define RECORD_MAX         4096 /* bytes of exit.json */
+#define QUIET_MILLISECONDS 2000 /* of silence, after which memory is given back */
 
 enum {
 	SLOT_SIGNALS,
@@ -54,7 +55,8 @@ struct supervisor {
 	struct timespec started;
 	int64_t kill_at;   /* on the monotonic clock, milliseconds; 0: not stopping */
 	bool is_impatient; /* told to end: do not wait for a slow client */
-	bool is_rested;
+	bool is_quiet;     /* nothing has happened for a while: wait with little memory */
+	struct slim slim;
 	struct error trouble; /* of the clean-up; text "" if there was none */
 };
 
@@ -144,12 +146,12 @@ static int patience(struct supervisor *self)
 	int64_t left;
 
 	if (!self->kill_at || !self->container)
-		return self->is_rested ? -1 : REST_MILLISECONDS;
+		return self->is_quiet ? -1 : QUIET_MILLISECONDS;
 	left = self->kill_at - now_ms();
 	if (left > 0)
-		return left < REST_MILLISECONDS ? (int)left : REST_MILLISECONDS;
+		return left < QUIET_MILLISECONDS ? (int)left : QUIET_MILLISECONDS;
 	signal_init(self, SIGKILL); /* again and again, until it is gone */
-	return REST_MILLISECONDS;
+	return QUIET_MILLISECONDS;
 }
 
 /* Events. --------------------------------------------------------------------------------- */
@@ -174,7 +176,7 @@ static void obey(struct supervisor *self, const char *text, size_t length)
 
 static void on_client(struct supervisor *self)
 {
-	char text[MESSAGE_MAX];
+	char text[COMMAND_MAX];
 	ssize_t length = recv(self->client, text, sizeof(text), MSG_DONTWAIT);
 
 	if (length > 0) {
@@ -262,13 +264,35 @@ static bool is_over(const struct supervisor *self)
 							   relay_is_done(&self->relays[1])));
 }
 
-static void rest(struct supervisor *self)
+/* Waits for any of the slots; in a long silence with as little memory as can be. */
+static int wait_slots(struct supervisor *self, struct pollfd slots[SLOTS])
 {
-	jsonlog_rest(&self->log);
-	for (int i = 0; i < JSONLOG_STREAMS; i++)
-		relay_rest(&self->relays[i]);
-	self->is_rested = true;
-	slim_process();
+	int timeout = patience(self);
+	int ready;
+
+	if (timeout < 0) {
+		jsonlog_rest(&self->log);
+		for (int i = 0; i < JSONLOG_STREAMS; i++)
+			relay_rest(&self->relays[i]);
+		ready = slim_poll(&self->slim, slots, SLOTS);
+	} else {
+		ready = poll(slots, SLOTS, timeout);
+	}
+	self->is_quiet = ready == 0;
+	return ready;
+}
+
+static void fill_slots(const struct supervisor *self, struct pollfd slots[SLOTS])
+{
+	int init = self->container ? container_pidfd(self->container) : -1;
+
+	slots[SLOT_SIGNALS] = (struct pollfd){ self->signals, POLLIN, 0 };
+	slots[SLOT_INIT] = (struct pollfd){ init, POLLIN, 0 };
+	slots[SLOT_CLIENT] = (struct pollfd){ self->client, POLLIN, 0 };
+	for (int i = 0; i < JSONLOG_STREAMS; i++) {
+		slots[SLOT_OUT + i] = (struct pollfd){ 0 };
+		slots[SLOT_OUT + i].fd = relay_poll(&self->relays[i], &slots[SLOT_OUT + i].events);
+	}
 }
 
 /* Waits and handles; returns the exit code. */
@@ -278,23 +302,9 @@ static int loop(struct supervisor *self)
 	int code = 0;
 
 	while (!is_over(self)) {
-		slots[SLOT_SIGNALS] = (struct pollfd){ self->signals, POLLIN, 0 };
-		slots[SLOT_INIT] =
-			(struct pollfd){ self->container ? container_pidfd(self->container) : -1,
-					 POLLIN, 0 };
-		slots[SLOT_CLIENT] = (struct pollfd){ self->client, POLLIN, 0 };
-		for (int i = 0; i < JSONLOG_STREAMS; i++)
-			slots[SLOT_OUT + i].fd =
-				relay_poll(&self->relays[i], &slots[SLOT_OUT + i].events);
-
-		int ready = poll(slots, SLOTS, patience(self));
-
-		if (ready < 0)
-			continue; /* EINTR: every signal is blocked, but a debugger may stop us */
-		if (ready == 0 && !self->is_rested)
-			rest(self);
-		if (ready > 0)
-			self->is_rested = false;
+		fill_slots(self, slots);
+		if (wait_slots(self, slots) <= 0)
+			continue;
 		for (int i = 0; i < JSONLOG_STREAMS; i++) {
 			if (slots[SLOT_OUT + i].revents && self->container)
 				relay_move(&self->relays[i]);
@@ -386,6 +396,7 @@ bool supervise(const struct supervise_options *options)
 	bool is_known = true;
 	struct error err;
 
+	slim_init(&self.slim);
 	jsonlog_init(&self.log);
 	for (int i = 0; i < JSONLOG_STREAMS; i++)
 		self.relays[i] = (struct relay){ .from = -1, .to = -1 };

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """mooring-runc monitor: the contract of docs/architecture.md, seen from both ends."""
 
-import array
 import fcntl
 import json
 import os
@@ -46,9 +45,8 @@ class Monitor:
         root = os.path.join(self.bundle, "rootfs")
         for name in ("bin", "proc", "dev", "tmp"):
             os.mkdir(os.path.join(root, name))
-        os.link(world.BUSYBOX, os.path.join(root, "bin", "busybox")) if same_disk(root) else \
-            shutil.copy(world.BUSYBOX, os.path.join(root, "bin", "busybox"))
-        for name in world.APPLETS + ["head", "tail", "yes", "dd", "trap", "seq"]:
+        shutil.copy(world.BUSYBOX, os.path.join(root, "bin", "busybox"))
+        for name in world.APPLETS + ["seq"]:
             os.symlink("busybox", os.path.join(root, "bin", name))
 
     def config(self, args, memory=None):
@@ -59,7 +57,7 @@ class Monitor:
             "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
                        {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"}],
             "linux": {"cgroupsPath": "/mooring-test/" + self.id,
-                      "resources": {"memory": {"limit": memory}} if memory else {},
+                      "resources": {"memory": {"limit": memory, "swap": memory}} if memory else {},
                       "namespaces": [{"type": name} for name in ("pid", "mount", "ipc", "uts")]},
         }
 
@@ -150,10 +148,6 @@ class Monitor:
         return "".join(record["log"] for record in self.log() if record["stream"] == stream)
 
 
-def same_disk(directory):
-    return os.stat(directory).st_dev == os.stat(world.BUSYBOX).st_dev
-
-
 def proc_stat(pid):
     """Fields of /proc/PID/stat from the third on: state, parent, group, session, …"""
     with open(f"/proc/{pid}/stat") as file:
@@ -227,10 +221,9 @@ def test_slow_client_slows_the_container(monitor):
 
 
 def is_writing(pid):
-    """True if the process sleeps in write(1, …)."""
-    with open(f"/proc/{pid}/syscall") as file:
-        fields = file.read().split()
-    return fields[0] == "1" if os.uname().machine == "x86_64" else fields[0] == "64"
+    """True if the process waits for room in a pipe."""
+    with open(f"/proc/{pid}/wchan") as file:
+        return "pipe" in file.read()
 
 
 def test_container_survives_a_closed_stdout(monitor):
@@ -315,14 +308,23 @@ def test_detached_container_goes_on_alone(monitor, moor):
     assert one.record()["code"] == 7
 
 
-def test_descriptors_and_signals_in_the_container(monitor):
-    one = monitor("sh", "-c", "ls /proc/self/fd; cat /proc/self/status")
+def test_descriptors_in_the_container(monitor):
+    one = monitor("ls", "/proc/self/fd")
     one.start()
-    out = one.read("stdout").decode()
+    assert one.read("stdout").split() == [b"0", b"1", b"2", b"3"]  # 3 is what ls reads
     assert one.exit_code() == 0
-    assert out.split("Name:")[0].split() == ["0", "1", "2", "3"]  # 3 is what ls reads
+
+
+def test_signals_in_the_container(monitor):
+    """None is blocked or ignored, whatever the caller does and the monitor needs."""
+    one = monitor("cat", "/proc/self/status")
+    old = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
+    one.start()
+    signal.signal(signal.SIGQUIT, old)
+    out = one.read("stdout").decode()
     for name in ("SigBlk", "SigIgn"):
         assert re.search(name + r":\t0+\n", out), out
+    assert one.exit_code() == 0
 
 
 def test_stdin(monitor):
@@ -371,7 +373,6 @@ def test_asked_to_end_the_monitor_stops_the_container(monitor, number):
 
 
 def test_exit_record(monitor):
-    one = monitor("sh", "-c", "kill -9 $$; sleep 1000 & exec sleep 0")
     one = monitor("sh", "-c", "exit 42")
     one.start()
     assert one.exit_code() == 42
@@ -393,14 +394,7 @@ def test_killed_by_a_signal(monitor):
 
 
 def test_out_of_memory(monitor):
-    one = monitor("sh", "-c", "tail /dev/zero", memory=16 << 20)
-    one.put("dev/zero", b"")
-    with open(os.path.join(one.bundle, "config.json")) as file:
-        config = json.load(file)
-    config["linux"]["resources"]["memory"]["swap"] = 16 << 20
-    config["process"]["args"] = ["sh", "-c", "a=0123456789; while :; do a=$a$a; done"]
-    with open(os.path.join(one.bundle, "config.json"), "w") as file:
-        json.dump(config, file)
+    one = monitor("sh", "-c", "a=0123456789; while :; do a=$a$a; done", memory=16 << 20)
     one.start()
     assert one.exit_code() == 137
     assert one.record()["oom_killed"] is True
