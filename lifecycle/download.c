@@ -45,28 +45,48 @@ static void add_s3(struct jsonout *out, const struct settings *settings)
 	jsonout_object_end(out);
 }
 
-static void add_credential(struct jsonout *out, const char *key, const char *variable)
+static const char *variable(const char *name)
 {
-	const char *value = getenv(variable);
+	const char *value = getenv(name);
 
-	if (value && *value)
-		jsonout_text(out, key, value);
+	return value && *value ? value : NULL;
 }
 
-static void make_settings(struct buf *text, const struct settings *settings)
+/* Without credentials the request goes out unsigned, which a public bucket allows. */
+static bool add_credentials(struct jsonout *out, struct error *err)
+{
+	const char *id = variable("AWS_ACCESS_KEY_ID");
+	const char *secret = variable("AWS_SECRET_ACCESS_KEY");
+	const char *token = variable("AWS_SESSION_TOKEN");
+
+	if (!id && !secret)
+		return true;
+	if (!id || !secret)
+		return error_set(err, ERROR_INPUT, "%s is set, but %s is not",
+				 id ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY",
+				 id ? "AWS_SECRET_ACCESS_KEY" : "AWS_ACCESS_KEY_ID");
+	jsonout_object(out, "aws");
+	jsonout_text(out, "access_key_id", id);
+	jsonout_text(out, "secret_access_key", secret);
+	if (token)
+		jsonout_text(out, "session_token", token);
+	jsonout_object_end(out);
+	return true;
+}
+
+static bool make_settings(struct buf *text, const struct settings *settings, struct error *err)
 {
 	struct jsonout out;
+	bool is_good;
 
 	jsonout_init(&out, text, false);
 	jsonout_object(&out, NULL);
 	add_s3(&out, settings);
-	jsonout_object(&out, "aws");
-	add_credential(&out, "access_key_id", "AWS_ACCESS_KEY_ID");
-	add_credential(&out, "secret_access_key", "AWS_SECRET_ACCESS_KEY");
-	add_credential(&out, "session_token", "AWS_SESSION_TOKEN");
-	jsonout_object_end(&out);
-	jsonout_object_end(&out);
+	is_good = add_credentials(&out, err);
+	if (is_good)
+		jsonout_object_end(&out);
 	jsonout_done(&out);
+	return is_good && buf_check(text, "the settings for mooring-fetch", err);
 }
 
 static bool write_settings(int *reader, const struct settings *settings, struct error *err)
@@ -75,8 +95,7 @@ static bool write_settings(int *reader, const struct settings *settings, struct 
 	int ends[2];
 
 	buf_init(&text, SETTINGS_MAX);
-	make_settings(&text, settings);
-	if (!buf_check(&text, "the settings for mooring-fetch", err))
+	if (!make_settings(&text, settings, err))
 		return false;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return error_sys(err, "pipe");
@@ -189,9 +208,9 @@ static bool read_reply(const struct fetch *fetch, bool *is_last, struct error *e
 	const char *kind, *text;
 	bool is_ok;
 
-	if (size < 0)
+	if (size < 0 && errno != ECONNRESET)
 		return error_sys(err, "read from mooring-fetch");
-	if (size == 0)
+	if (size <= 0)
 		return error_set(err, ERROR_SYSTEM, "mooring-fetch ended without an answer");
 	if (!json_parse(&arena, "answer of mooring-fetch", packet, (size_t)size, &reply, err))
 		return false;

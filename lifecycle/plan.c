@@ -234,6 +234,9 @@ static bool make_component(struct maker *maker, struct plan_component *component
 	struct interpolate_component self = describe(recipe);
 	const struct plan_options *options = maker->options;
 
+	if (strcasecmp(recipe->type, RECIPE_GENERIC) != 0)
+		return error_set(maker->err, ERROR_UNSUPPORTED,
+				 "components of the type %s are not supported", recipe->type);
 	component->recipe = recipe;
 	component->is_root = is_root(options, recipe->name);
 	component->work = interpolate_work(maker->arena, options->root, recipe->name);

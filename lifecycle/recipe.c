@@ -75,6 +75,14 @@ static bool parse_version(struct recipe *recipe, const struct json *document, st
 	return true;
 }
 
+static bool parse_type(struct recipe *recipe, const struct json *document, struct error *err)
+{
+	const struct json *type = json_get_fold(document, "ComponentType");
+
+	recipe->type = RECIPE_GENERIC;
+	return !type || json_as_text(type, &recipe->type, err);
+}
+
 static bool check_format(const struct json *document, struct error *err)
 {
 	const char *format;
@@ -275,7 +283,7 @@ bool recipe_parse(struct recipe *recipe, struct arena *arena, const struct json 
 	if (document->type != JSON_OBJECT)
 		return json_expected(document, "an object", err);
 	return check_format(document, err) && parse_name(recipe, document, err) &&
-	       parse_version(recipe, document, err) &&
+	       parse_version(recipe, document, err) && parse_type(recipe, document, err) &&
 	       parse_dependencies(recipe, arena, document, err) &&
 	       parse_configuration(recipe, document, err) &&
 	       parse_manifests(recipe, arena, document, device, err);

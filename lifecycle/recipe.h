@@ -19,6 +19,8 @@
  * other platforms; the first that matches the device is the recipe's.
  */
 
+#define RECIPE_GENERIC          "aws.greengrass.generic"
+
 #define RECIPE_SIZE_MAX         (1024 * 1024)
 #define RECIPE_NAME_MAX         128
 #define RECIPE_MANIFESTS_MAX    64
@@ -63,6 +65,7 @@ struct recipe {
 	const char *name;
 	const char *version_text;
 	struct semver version;
+	const char *type;                 /* ComponentType; only RECIPE_GENERIC is scripts */
 	const struct json *document;      /* the whole, to be stored */
 	const struct json *configuration; /* DefaultConfiguration, or NULL */
 	struct recipe_dependency *dependencies;

@@ -373,8 +373,8 @@ bool script_start(struct script **result, struct loop *loop, const struct script
 		return false;
 	}
 	script->stdin_fd = take_fd(&pipes.write[0]);
-	watch_stream(script, SCRIPT_STDOUT, &pipes.read[1]);
 	watch_stream(script, SCRIPT_STDERR, &pipes.read[2]);
+	watch_stream(script, SCRIPT_STDOUT, &pipes.read[1]); /* the last one is looked at first */
 	close_pipes(&pipes);
 	if (options->timeout > 0)
 		loop_arm(loop, &script->timer, options->timeout);
