@@ -37,6 +37,10 @@
 #define RESERVE_BYTES   (64LL << 20)
 #define RESERVE_PERCENT 2
 
+/* How often the free space is looked at, and from which size a file is written out at once. */
+#define RESERVE_CHECK (4LL << 20)
+#define EARLY_WRITE   (1LL << 20)
+
 /* Layers are made to last together, but no more than this stays at the mercy of a power cut. */
 #define UNPUBLISHED_BYTES (256LL << 20)
 

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "image/lookup.h"
 #include "image/names.h"
 #include "image/record.h"
-#include "image/resolve.h"
 #include "image/sweep.h"
 #include "registry/reference.h"
 
@@ -182,7 +182,7 @@ bool store_remove(const struct store *store, struct arena *arena, const char *na
 
 	if (!store_lock(store, true, &lock, err) ||
 	    !names_read(store, arena, &request.names, err) ||
-	    !resolve_name(store, arena, &request.names, name, &request.match, err) ||
+	    !lookup_name(store, arena, &request.names, name, &request.match, err) ||
 	    !record_read(store, arena, &request.match.id, &request.names, &request.image, err))
 		return false;
 	request.is_used = usage && usage->find(usage->context, &request.image.id, &request.user);

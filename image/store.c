@@ -12,9 +12,9 @@
 #include "base/path.h"
 #include "image/layout.h"
 #include "image/limits.h"
+#include "image/lookup.h"
 #include "image/names.h"
 #include "image/record.h"
-#include "image/resolve.h"
 
 /* -- opening ------------------------------------------------------------------------------------
  */
@@ -63,7 +63,7 @@ bool store_find(const struct store *store, struct arena *arena, const char *name
 	struct match match;
 
 	return names_read(store, arena, &names, err) &&
-	       resolve_name(store, arena, &names, name, &match, err) &&
+	       lookup_name(store, arena, &names, name, &match, err) &&
 	       record_read(store, arena, &match.id, &names, image, err);
 }
 

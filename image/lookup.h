@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef IMAGE_RESOLVE_H
-#define IMAGE_RESOLVE_H
+#ifndef IMAGE_LOOKUP_H
+#define IMAGE_LOOKUP_H
 
 #include <stdbool.h>
 
@@ -16,8 +16,8 @@ struct match {
 	const char *name; /* the canonical name that matched; NULL if an ID did */
 };
 
-must_check bool resolve_name(const struct store *store, struct arena *arena,
-			     const struct names *names, const char *text, struct match *match,
-			     struct error *err);
+must_check bool lookup_name(const struct store *store, struct arena *arena,
+			    const struct names *names, const char *text, struct match *match,
+			    struct error *err);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "image/resolve.h"
+#include "image/lookup.h"
 
 #include <string.h>
 
@@ -48,8 +48,8 @@ static char *lookup_key(const struct reference *reference)
 	return reference_text(&key);
 }
 
-bool resolve_name(const struct store *store, struct arena *arena, const struct names *names,
-		  const char *text, struct match *match, struct error *err)
+bool lookup_name(const struct store *store, struct arena *arena, const struct names *names,
+		 const char *text, struct match *match, struct error *err)
 {
 	struct reference reference;
 	bool is_name = reference_parse(&reference, text, err);

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/fetcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/jsonout.h"
+#include "base/mem.h"
+#include "image/limits.h"
+
+/* -- replies ------------------------------------------------------------------------------------
+ */
+
+static bool parse_failure(const struct json *root, struct fetch_reply *reply, struct error *err)
+{
+	const char *kind, *text;
+
+	if (!json_text_or(root, "kind", "system", &kind, err) ||
+	    !json_text_or(root, "text", "mooring-fetch gave no reason", &text, err))
+		return false;
+	reply->state = FETCH_FAILED;
+	error_set(&reply->err, error_kind_of_word(kind), "%s", text);
+	return true;
+}
+
+static bool parse_success(const struct json *root, struct fetch_reply *reply, struct error *err)
+{
+	const char *media_type, *digest;
+
+	if (!json_text_or(root, "media_type", "", &media_type, err) ||
+	    !json_text_or(root, "digest", "", &digest, err) ||
+	    !json_int_or(root, "size", 0, &reply->bytes, err))
+		return false;
+	reply->state = FETCH_DONE;
+	if (strlen(media_type) > MEDIA_TYPE_MAX)
+		return error_set(err, ERROR_INPUT, "media type is too long");
+	memcpy(reply->media_type, media_type, strlen(media_type) + 1);
+	return digest[0] == '\0' || digest_parse(&reply->digest, digest, err);
+}
+
+static bool parse_reply(const char *packet, size_t length, struct fetch_reply *reply,
+			struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	const struct json *root;
+	bool is_ok;
+
+	*reply = (struct fetch_reply){ .state = FETCH_PROGRESS };
+	if (!json_parse(&arena, "mooring-fetch's reply", packet, length, &root, err) ||
+	    !json_int(root, "id", &reply->id, err))
+		return false;
+	if (!json_get(root, "ok"))
+		return json_int_or(root, "progress", 0, &reply->bytes, err);
+	return json_bool_or(root, "ok", false, &is_ok, err) &&
+	       (is_ok ? parse_success(root, reply, err) : parse_failure(root, reply, err));
+}
+
+bool fetcher_receive(struct fetcher *fetcher, struct fetch_reply *reply, struct error *err)
+{
+	autofree char *packet = mem_alloc(LIMIT_FETCH_PACKET);
+	ssize_t length;
+
+	while ((length = recv(fetcher->socket, packet, LIMIT_FETCH_PACKET, 0)) < 0 &&
+	       errno == EINTR)
+		;
+	if (length < 0)
+		return error_sys(err, "receive from mooring-fetch");
+	if (length == 0)
+		return error_set(err, ERROR_SYSTEM, "mooring-fetch ended unexpectedly");
+	return parse_reply(packet, (size_t)length, reply, err);
+}
+
+/* -- requests -----------------------------------------------------------------------------------
+ */
+
+static bool send_with_descriptor(int socket, const struct buf *packet, int fd, struct error *err)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec part = { .iov_base = packet->data, .iov_len = packet->length };
+	struct msghdr message = { .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &fd, sizeof(int));
+	while (sendmsg(socket, &message, MSG_NOSIGNAL) < 0)
+		if (errno != EINTR)
+			return error_sys(err, "ask mooring-fetch");
+	return true;
+}
+
+struct request {
+	struct buf text;
+	struct jsonout out;
+};
+
+static void begin(struct fetcher *fetcher, struct request *request, const char *op,
+		  const char *reference)
+{
+	buf_init(&request->text, LIMIT_FETCH_PACKET);
+	jsonout_init(&request->out, &request->text, false);
+	jsonout_object(&request->out, NULL);
+	jsonout_int(&request->out, "id", ++fetcher->last_id);
+	jsonout_text(&request->out, "op", op);
+	jsonout_text(&request->out, "reference", reference);
+}
+
+static bool send_request(struct fetcher *fetcher, struct request *request, int to,
+			 struct error *err)
+{
+	jsonout_object_end(&request->out);
+	jsonout_done(&request->out);
+
+	bool is_sent = buf_check(&request->text, "request", err) &&
+		       send_with_descriptor(fetcher->socket, &request->text, to, err);
+
+	buf_done(&request->text);
+	return is_sent;
+}
+
+bool fetcher_request_blob(struct fetcher *fetcher, const char *reference,
+			  const struct digest *digest, int64_t size, int to, int64_t *id,
+			  struct error *err)
+{
+	struct request request;
+
+	begin(fetcher, &request, "blob", reference);
+	jsonout_text(&request.out, "digest", digest->text);
+	jsonout_int(&request.out, "size", size);
+	jsonout_int(&request.out, "offset", 0);
+	*id = fetcher->last_id;
+	return send_request(fetcher, &request, to, err);
+}
+
+/* -- small things -------------------------------------------------------------------------------
+ */
+
+/* The body first, then the reply; an endless body ends at the buffer's limit. */
+static bool read_body(struct fetcher *fetcher, int from, struct buf *body,
+		      struct fetch_reply *reply, struct error *err)
+{
+	if (!file_read_fd(from, "the registry's answer", body, err))
+		return false;
+	do {
+		if (!fetcher_receive(fetcher, reply, err))
+			return false;
+	} while (reply->id != fetcher->last_id || reply->state == FETCH_PROGRESS);
+	if (reply->state == FETCH_FAILED)
+		*err = reply->err;
+	return reply->state == FETCH_DONE;
+}
+
+/* Sends the request with the writing end of a pipe, and reads the other. */
+static bool ask(struct fetcher *fetcher, struct request *request, struct buf *body,
+		struct fetch_reply *reply, struct error *err)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		buf_done(&request->text);
+		jsonout_done(&request->out);
+		return error_sys(err, "make a pipe");
+	}
+
+	autoclose int from = ends[0];
+	bool is_sent = send_request(fetcher, request, ends[1], err);
+
+	mem_cleanup_close(&ends[1]);
+	return is_sent && read_body(fetcher, from, body, reply, err);
+}
+
+bool fetcher_read_manifest(struct fetcher *fetcher, const char *reference, struct buf *body,
+			   struct fetch_reply *reply, struct error *err)
+{
+	struct request request;
+
+	begin(fetcher, &request, "manifest", reference);
+	jsonout_text(&request.out, "accept", "index");
+	return ask(fetcher, &request, body, reply, err);
+}
+
+bool fetcher_read_blob(struct fetcher *fetcher, const char *reference, const struct digest *digest,
+		       int64_t size, struct buf *body, struct error *err)
+{
+	struct fetch_reply reply;
+	struct request request;
+	struct digest got;
+
+	begin(fetcher, &request, "blob", reference);
+	jsonout_text(&request.out, "digest", digest->text);
+	jsonout_int(&request.out, "size", size);
+	if (!ask(fetcher, &request, body, &reply, err))
+		return false;
+	hash_digest(body->data ? body->data : "", body->length, &got);
+	if ((int64_t)body->length != size || !digest_is_equal(&got, digest))
+		return error_set(err, ERROR_CORRUPT, "verification failed for digest %s",
+				 digest->text);
+	return true;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IMAGE_FETCHER_H
+#define IMAGE_FETCHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/digest.h"
+#include "base/error.h"
+
+/*
+ * Our end of mooring-fetch's control socket (docs/architecture.md). Nothing it says is believed:
+ * sizes and digests are checked here or by the pump.
+ */
+struct fetcher {
+	int socket;
+	int64_t last_id;
+};
+
+#define MEDIA_TYPE_MAX 255
+
+enum fetch_state {
+	FETCH_PROGRESS,
+	FETCH_DONE,
+	FETCH_FAILED,
+};
+
+struct fetch_reply {
+	int64_t id;
+	enum fetch_state state;
+	int64_t bytes;
+	char media_type[MEDIA_TYPE_MAX + 1];
+	struct digest digest; /* empty if the server did not say */
+	struct error err;     /* FETCH_FAILED */
+};
+
+/* The next reply to any request; waits. Fails if mooring-fetch is gone. */
+must_check bool fetcher_receive(struct fetcher *fetcher, struct fetch_reply *reply,
+				struct error *err);
+
+/* Asks for a blob to be written into `to`, which is the caller's to close. */
+must_check bool fetcher_request_blob(struct fetcher *fetcher, const char *reference,
+				     const struct digest *digest, int64_t size, int to, int64_t *id,
+				     struct error *err);
+
+/* Small things, whole. No other request may be running. `body` has the limit. */
+must_check bool fetcher_read_manifest(struct fetcher *fetcher, const char *reference,
+				      struct buf *body, struct fetch_reply *reply,
+				      struct error *err);
+must_check bool fetcher_read_blob(struct fetcher *fetcher, const char *reference,
+				  const struct digest *digest, int64_t size, struct buf *body,
+				  struct error *err);
+
+#endif

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How this works: each entry's parent directory is opened below the layer's root (place.c); the
+ * entry itself is created in it by its last component, never following a symlink, never over
+ * something that is there: what is there is removed first, unless both are directories. Attributes
+ * are set on the open file in the only order that works: owner, extended attributes (chown clears
+ * capabilities), mode (chown clears set-id bits), times.
+ */
+#include "image/layer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "image/whiteout.h"
+
+/* -- attributes ---------------------------------------------------------------------------------
+ */
+
+/* overlay's own attributes must come from us alone; of trusted.* nothing has a business in an
+ * image. */
+static bool is_xattr_wanted(const char *name)
+{
+	return strncmp(name, "trusted.", 8) != 0 && strncmp(name, "user.overlay.", 13) != 0;
+}
+
+/* Where the file system or our privileges have no such attribute, docker goes on without. */
+static bool is_xattr_optional(const char *name, int number)
+{
+	if (number == ENOTSUP)
+		return true;
+	return number == EPERM && strcmp(name, "security.capability") != 0;
+}
+
+/* On an open file, or (fd -1) on `base` in the working directory, which is its parent. */
+static bool set_xattrs(struct layer *layer, int fd, const char *base, struct error *err)
+{
+	const char *name;
+	const void *value;
+	size_t size;
+
+	if (untar_xattr_count(layer->tar) > LIMIT_ENTRY_XATTRS)
+		return error_set(err, ERROR_INPUT, "more than %d extended attributes",
+				 LIMIT_ENTRY_XATTRS);
+	while (untar_next_xattr(layer->tar, &name, &value, &size)) {
+		if (size > LIMIT_ENTRY_XATTR)
+			return error_set(err, ERROR_INPUT, "extended attribute %.100s is too large",
+					 name);
+		if (!is_xattr_wanted(name))
+			continue;
+
+		int status = fd >= 0 ? fsetxattr(fd, name, value, size, 0)
+				     : lsetxattr(base, name, value, size, 0);
+
+		if (status < 0 && !is_xattr_optional(name, errno))
+			return error_sys(err, "set extended attribute %.100s", name);
+	}
+	return true;
+}
+
+static bool check_ids(const struct entry *entry, struct error *err)
+{
+	if (entry->uid < 0 || entry->uid > LIMIT_ENTRY_ID || entry->gid < 0 ||
+	    entry->gid > LIMIT_ENTRY_ID)
+		return error_set(err, ERROR_INPUT, "owner %lld:%lld is out of range",
+				 (long long)entry->uid, (long long)entry->gid);
+	return true;
+}
+
+static bool set_owner_and_mode(struct layer *layer, int fd, const struct entry *entry,
+			       struct error *err)
+{
+	if (fchown(fd, (uid_t)entry->uid, (gid_t)entry->gid) < 0)
+		return error_sys(err, "chown");
+	if (untar_xattr_count(layer->tar) > 0 && !set_xattrs(layer, fd, NULL, err))
+		return false;
+	if (fchmod(fd, entry->mode) < 0)
+		return error_sys(err, "chmod");
+	return true;
+}
+
+/* Of what cannot be opened: symlinks, devices, fifos. */
+static bool set_attributes_at(struct layer *layer, int parent, const char *base,
+			      const struct entry *entry, struct error *err)
+{
+	const struct timespec times[2] = { entry->mtime, entry->mtime };
+
+	if (fchownat(parent, base, (uid_t)entry->uid, (gid_t)entry->gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_sys(err, "chown");
+	if (untar_xattr_count(layer->tar) > 0 &&
+	    (fchdir(parent) < 0 || !set_xattrs(layer, -1, base, err)))
+		return false;
+	/* fchmodat follows symlinks, but this is none: we made it just now, and are alone here. */
+	if (entry->type != ENTRY_SYMLINK && fchmodat(parent, base, entry->mode, 0) < 0)
+		return error_sys(err, "chmod");
+	if (utimensat(parent, base, times, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_sys(err, "set times");
+	return true;
+}
+
+/* -- making -------------------------------------------------------------------------------------
+ */
+
+/* Leaves some of the disk to others: a full one stops the whole device. */
+static bool check_space(struct layer *layer, int fd, size_t count, struct error *err)
+{
+	struct statvfs info;
+
+	layer->unchecked += (int64_t)count;
+	if (layer->unchecked < RESERVE_CHECK || fstatvfs(fd, &info) < 0)
+		return true;
+	layer->unchecked = 0;
+
+	int64_t left = (int64_t)info.f_bavail * (int64_t)info.f_frsize;
+	int64_t share = (int64_t)info.f_blocks * (int64_t)info.f_frsize / 100 * RESERVE_PERCENT;
+
+	if (left < (share < RESERVE_BYTES ? share : RESERVE_BYTES))
+		return error_set(err, ERROR_NO_SPACE, "no space left on device");
+	return true;
+}
+
+static bool write_at(int fd, const char *bytes, size_t count, int64_t offset, struct error *err)
+{
+	while (count > 0) {
+		ssize_t written = pwrite(fd, bytes, count, offset);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return error_sys(err, "write");
+		bytes += written;
+		offset += written;
+		count -= (size_t)written;
+	}
+	return true;
+}
+
+static bool write_data(struct layer *layer, int fd, const struct entry *entry, struct error *err)
+{
+	const void *bytes;
+	size_t count;
+	int64_t offset, end = 0;
+
+	do {
+		if (!untar_data(layer->tar, &bytes, &count, &offset, err))
+			return false;
+		if (count == 0)
+			break;
+		if (offset < 0 || offset > entry->size || (int64_t)count > entry->size - offset)
+			return error_set(err, ERROR_CORRUPT, "data beyond the file's size");
+		if (!check_space(layer, fd, count, err) || !write_at(fd, bytes, count, offset, err))
+			return false;
+		end = offset + (int64_t)count;
+	} while (count > 0);
+	if (end < entry->size && ftruncate(fd, entry->size) < 0) /* it ends with a hole */
+		return error_sys(err, "write");
+	layer->bytes += entry->size;
+	return true;
+}
+
+static bool make_file(struct layer *layer, int parent, const char *base, const struct entry *entry,
+		      struct error *err)
+{
+	const struct timespec times[2] = { entry->mtime, entry->mtime };
+
+	if (entry->size < 0 || entry->size > LIMIT_LAYER_FILE)
+		return error_set(err, ERROR_INPUT, "a file of %lld bytes", (long long)entry->size);
+
+	autoclose int fd =
+		openat(parent, base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return error_sys(err, "create");
+	if (!write_data(layer, fd, entry, err) || !set_owner_and_mode(layer, fd, entry, err))
+		return false;
+	if (futimens(fd, times) < 0)
+		return error_sys(err, "set times");
+	if (entry->size >= EARLY_WRITE) /* so that less is left for the one sync at the end */
+		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	return true;
+}
+
+static bool make_directory(struct layer *layer, int parent, const char *base, const char *path,
+			   const struct entry *entry, struct error *err)
+{
+	bool is_fresh = mkdirat(parent, base, 0700) == 0;
+	bool is_whiteout = !is_fresh && errno == EEXIST && place_is_whiteout(parent, base);
+	struct dir *dir;
+
+	if (is_whiteout) { /* "without what the layers below have" and "a directory": opaque */
+		if (unlinkat(parent, base, 0) < 0 || mkdirat(parent, base, 0700) < 0)
+			return error_sys(err, "create directory");
+		is_fresh = true;
+	}
+
+	autoclose int fd = openat(parent, base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+		errno = EEXIST; /* something else is there: make_entry removes it */
+	if (fd < 0)
+		return error_sys(err, "create directory");
+	if (!set_owner_and_mode(layer, fd, entry, err) ||
+	    !place_note(&layer->place, fd, path, is_fresh, &dir, err))
+		return false;
+	dir->mtime = entry->mtime;
+	dir->has_mtime = true;
+	dir->is_implied = false;
+	dir->is_opaque = dir->is_opaque || is_whiteout;
+	return true;
+}
+
+static bool is_same_file(int parent, const char *base, const struct stat *info)
+{
+	struct stat other;
+
+	return fstatat(parent, base, &other, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       other.st_ino == info->st_ino && other.st_dev == info->st_dev;
+}
+
+/* To a name inside this layer. The link itself is linked, if it is a symlink. */
+static bool make_hardlink(struct layer *layer, int parent, const char *base,
+			  const struct entry *entry, struct error *err)
+{
+	struct place_name target;
+	struct stat info;
+
+	if (!place_name_parse(&target, entry->link, err))
+		return error_in(err, "hard link");
+
+	autoclose int dir = -1;
+
+	if (!path_open(layer->place.root, target.parent, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0,
+		       &dir, err) ||
+	    fstatat(dir, target.base, &info, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_set(err, ERROR_INPUT,
+				 "hard link to %.200s, which is not in this layer", entry->link);
+	if (is_same_file(parent, base, &info))
+		return true; /* to itself, or the same link again */
+	if (linkat(dir, target.base, parent, base, 0) < 0)
+		return error_sys(err, "hard link to %.200s", entry->link);
+	return true;
+}
+
+static bool make_symlink(struct layer *layer, int parent, const char *base,
+			 const struct entry *entry, struct error *err)
+{
+	if (entry->link[0] == '\0' || strlen(entry->link) > LIMIT_ENTRY_PATH)
+		return error_set(err, ERROR_INPUT, "a symlink's target is empty or too long");
+	if (symlinkat(entry->link, parent, base) < 0)
+		return error_sys(err, "symlink");
+	return set_attributes_at(layer, parent, base, entry, err);
+}
+
+static bool make_node(struct layer *layer, int parent, const char *base, const struct entry *entry,
+		      struct error *err)
+{
+	static const mode_t types[] = {
+		[ENTRY_CHAR] = S_IFCHR,
+		[ENTRY_BLOCK] = S_IFBLK,
+		[ENTRY_FIFO] = S_IFIFO,
+	};
+	dev_t device = entry->type == ENTRY_FIFO ? 0 : entry->device;
+
+	if (mknodat(parent, base, types[entry->type] | 0600, device) < 0)
+		return errno == EPERM ? true : /* rootless: docker and podman go on without */
+			       error_sys(err, "make device or fifo");
+	return set_attributes_at(layer, parent, base, entry, err);
+}
+
+static bool make_once(struct layer *layer, int parent, const struct place_name *name,
+		      const struct entry *entry, struct error *err)
+{
+	switch (entry->type) {
+	case ENTRY_FILE:
+		return make_file(layer, parent, name->base, entry, err);
+	case ENTRY_DIRECTORY:
+		return make_directory(layer, parent, name->base, name->text, entry, err);
+	case ENTRY_SYMLINK:
+		return make_symlink(layer, parent, name->base, entry, err);
+	case ENTRY_HARDLINK:
+		return make_hardlink(layer, parent, name->base, entry, err);
+	case ENTRY_CHAR:
+	case ENTRY_BLOCK:
+	case ENTRY_FIFO:
+		break;
+	}
+	return make_node(layer, parent, name->base, entry, err);
+}
+
+/* A name that comes twice: the last one counts. */
+static bool make_entry(struct layer *layer, int parent, const struct place_name *name,
+		       const struct entry *entry, struct error *err)
+{
+	if (make_once(layer, parent, name, entry, err))
+		return true;
+	if (err->sys != EEXIST)
+		return false;
+	return path_remove_tree(parent, name->base, err) &&
+	       make_once(layer, parent, name, entry, err);
+}
+
+/* -- entries ------------------------------------------------------------------------------------
+ */
+
+/* "./" and "/": the root itself, which can only be described. */
+static bool describe_root(struct layer *layer, const struct entry *entry, struct error *err)
+{
+	struct dir *dir;
+
+	if (entry->type != ENTRY_DIRECTORY)
+		return error_set(err, ERROR_INPUT, "the root of a layer is not a directory");
+	if (!set_owner_and_mode(layer, layer->place.root, entry, err) ||
+	    !place_note(&layer->place, layer->place.root, "", false, &dir, err))
+		return false;
+	dir->mtime = entry->mtime;
+	dir->has_mtime = true;
+	dir->is_implied = false;
+	return true;
+}
+
+static bool put_entry(struct layer *layer, const struct entry *entry, struct error *err)
+{
+	struct place_name name;
+	int parent;
+
+	if (!place_name_parse(&name, entry->path, err) || !check_ids(entry, err))
+		return false;
+	if (name.text[0] == '\0')
+		return describe_root(layer, entry, err);
+	if (whiteout_is_leftover(name.text))
+		return true;
+	if (!place_parent(&layer->place, &name, &parent, err))
+		return false;
+	if (whiteout_is_name(name.base))
+		return whiteout_put(&layer->place, parent, &name, err);
+	return make_entry(layer, parent, &name, entry, err);
+}
+
+static bool put_all(struct layer *layer, struct error *err)
+{
+	struct entry entry;
+	bool is_end;
+
+	for (;;) {
+		if (!untar_next(layer->tar, &entry, &is_end, err))
+			return false;
+		if (is_end)
+			return true;
+		if (!put_entry(layer, &entry, err))
+			return error_in(err, "%.200s", entry.path);
+	}
+}
+
+/* -- the end ------------------------------------------------------------------------------------
+ */
+
+/* False if the directory was removed or replaced later on. */
+static bool open_noted(struct layer *layer, const struct dir *dir, int *fd)
+{
+	struct error ignored;
+	struct stat info;
+
+	if (!path_open(layer->place.root, dir->path, PATH_IN_ROOT, O_RDONLY | O_DIRECTORY, 0, fd,
+		       &ignored))
+		return false;
+	if (fstat(*fd, &info) == 0 && info.st_ino == dir->inode)
+		return true;
+	close(*fd);
+	return false;
+}
+
+static void add_note(struct buf *notes, char kind, const char *path)
+{
+	buf_add_char(notes, kind);
+	buf_add(notes, path, strlen(path) + 1);
+}
+
+static bool finish_dir(struct layer *layer, const struct dir *dir, struct buf *notes,
+		       struct error *err)
+{
+	int opened;
+
+	if (!open_noted(layer, dir, &opened))
+		return true;
+
+	autoclose int fd = opened;
+	const struct timespec times[2] = { dir->mtime, dir->mtime };
+
+	if (dir->is_opaque) {
+		if (!whiteout_clear(fd, err)) /* nothing below is seen anyway */
+			return error_in(err, "%s", dir->path);
+		add_note(notes, 'o', dir->path);
+	}
+	if (dir->is_implied)
+		add_note(notes, 'i', dir->path);
+	if (dir->has_mtime && futimens(fd, times) < 0)
+		return error_sys(err, "set times of %s", dir->path);
+	return true;
+}
+
+static bool finish(struct layer *layer, int to, struct error *err)
+{
+	autobuf struct buf notes;
+	const struct dirs *dirs = &layer->place.dirs;
+
+	buf_init(&notes, 2 * LIMIT_LAYER_DIRECTORIES);
+	for (size_t i = 0; i < dirs->room; i++)
+		if (dirs->slots[i].path && !finish_dir(layer, &dirs->slots[i], &notes, err))
+			return false;
+	return buf_check(&notes, "notes of a layer", err) &&
+	       file_write(to, "notes of a layer", notes.data, notes.length, err);
+}
+
+bool layer_extract(int from, int diff, int notes, int64_t *entries, int64_t *bytes,
+		   struct error *err)
+{
+	struct untar tar;
+	struct layer layer = { .tar = &tar };
+	bool is_good = place_init(&layer.place, diff, err);
+
+	is_good = untar_open(&tar, from, NULL, 0, err) && is_good;
+	is_good = is_good && put_all(&layer, err) && finish(&layer, notes, err) &&
+		  untar_drain(&tar, err);
+	*entries = tar.entries;
+	*bytes = layer.bytes;
+	place_done(&layer.place);
+	untar_close(&tar);
+	return is_good;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IMAGE_LAYER_H
+#define IMAGE_LAYER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "image/place.h"
+#include "image/untar.h"
+
+/*
+ * A layer's tar archive into an overlay directory. Nothing is written outside the directory,
+ * whatever the archive says.
+ *
+ * What the layers below decide, or what needs more privilege than this process has, is left as
+ * notes: NUL-terminated texts, "o" + path for an opaque directory, "i" + path for a directory that
+ * no entry described. assemble_layer acts on them.
+ */
+struct layer {
+	struct place place;
+	struct untar *tar;
+	int64_t bytes;     /* of files */
+	int64_t unchecked; /* bytes since the disk's free space was looked at */
+};
+
+/* Reads the archive to the end of its pipe. `diff` is an empty directory; `notes` a file. */
+must_check bool layer_extract(int from, int diff, int notes, int64_t *entries, int64_t *bytes,
+			      struct error *err);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IMAGE_PLACE_H
+#define IMAGE_PLACE_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "image/dirs.h"
+#include "image/limits.h"
+
+/*
+ * Where a name from a layer lies: below the layer's own root, whatever the name and the symlinks
+ * already there say.
+ */
+struct place {
+	int root;         /* the layer's root */
+	struct dirs dirs; /* every directory of the layer */
+
+	/* The directory of the last name: layers are sorted, so the next name is mostly there too.
+	 */
+	char *parent_path; /* NULL: none */
+	int parent;        /* -1: none */
+};
+
+struct place_name {
+	char text[LIMIT_ENTRY_PATH + 1];   /* "usr/bin/env"; "" is the root */
+	const char *base;                  /* "env": the end of text */
+	char parent[LIMIT_ENTRY_PATH + 1]; /* "usr/bin"; "" is the root */
+};
+
+/* Takes "/" and "." out. Refuses ".." and what is too long. */
+must_check bool place_name_parse(struct place_name *name, const char *text, struct error *err);
+
+must_check bool place_init(struct place *place, int root, struct error *err);
+void place_done(struct place *place);
+
+/* The directory that holds the name, made if it is missing. The descriptor (O_PATH) stays the
+ * place's.
+ */
+must_check bool place_parent(struct place *place, const struct place_name *name, int *parent,
+			     struct error *err);
+
+/* Remembers a directory that was just made (`is_fresh`) or met again. */
+must_check bool place_note(struct place *place, int dir, const char *path, bool is_fresh,
+			   struct dir **noted, struct error *err);
+
+/* A character device 0:0: what overlay takes for "not there". */
+bool place_is_whiteout(int parent, const char *name);
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/publish.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "image/assemble.h"
+#include "image/layout.h"
+#include "image/names.h"
+#include "image/record.h"
+
+/* -- the draft ----------------------------------------------------------------------------------
+ */
+
+/* ChainID(L1) = DiffID(L1); ChainID(L1…Ln) = SHA-256 of "ChainID(L1…Ln-1) DiffID(Ln)". */
+static void chain_layers(struct draft *draft)
+{
+	for (size_t i = 0; i < draft->layer_count; i++) {
+		char both[2 * DIGEST_TEXT_LENGTH + 2];
+		struct draft_layer *layer = &draft->layers[i];
+
+		layer->chain = layer->diff_id;
+		if (i == 0)
+			continue;
+		snprintf(both, sizeof(both), "%s %s", draft->layers[i - 1].chain.text,
+			 layer->diff_id.text);
+		hash_digest(both, strlen(both), &layer->chain);
+	}
+}
+
+static bool read_config(struct draft *draft, const void *config, size_t length, struct error *err)
+{
+	const struct json *root;
+	struct digest *diff_ids;
+
+	if (length > LIMIT_IMAGE_JSON)
+		return error_set(err, ERROR_INPUT, "image configuration is larger than %d bytes",
+				 LIMIT_IMAGE_JSON);
+	if (!json_parse(&draft->arena, "image configuration", config, length, &root, err) ||
+	    !image_config_parse(&draft->arena, root, &draft->config, err) ||
+	    !image_config_diff_ids(&draft->arena, root, &diff_ids, &draft->layer_count, err))
+		return false;
+	for (size_t i = 0; i < draft->layer_count; i++)
+		draft->layers[i] =
+			(struct draft_layer){ .diff_id = diff_ids[i], .dir = -1, .diff = -1 };
+	hash_digest(config, length, &draft->id);
+	return true;
+}
+
+bool draft_open(const struct store *store, const void *config, size_t length, struct draft *draft,
+		struct error *err)
+{
+	*draft = (struct draft){ .store = store };
+	if (!read_config(draft, config, length, err))
+		return false;
+	chain_layers(draft);
+	for (size_t i = 0; i < draft->layer_count; i++)
+		if (!draft_find_layer(draft, i, err))
+			return false;
+	return true;
+}
+
+void draft_close(struct draft *draft)
+{
+	for (size_t i = 0; i < draft->layer_count; i++) {
+		struct draft_layer *layer = &draft->layers[i];
+
+		stage_free(layer->stage);
+		mem_cleanup_close(&layer->diff);
+		mem_cleanup_close(&layer->dir);
+		layer->diff = layer->dir = -1;
+	}
+	draft->layer_count = 0;
+	arena_done(&draft->arena);
+}
+
+/* A shared lock keeps removal away; the layer may have been moved out before we had it. */
+static bool hold_layer(const struct store *store, const char *path, int *dir)
+{
+	struct stat named, opened;
+	autoclose int fd = openat(store->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || flock(fd, LOCK_SH) < 0 || fstat(fd, &opened) < 0 ||
+	    fstatat(store->root, path, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    named.st_ino != opened.st_ino)
+		return false;
+	*dir = take_fd(&fd);
+	return true;
+}
+
+bool draft_find_layer(struct draft *draft, size_t index, struct error *err)
+{
+	struct draft_layer *layer = &draft->layers[index];
+	struct layout_path path = layout_layer(&layer->chain);
+	struct layer_info info;
+
+	if (layer->dir >= 0 || !hold_layer(draft->store, path.text, &layer->dir))
+		return true;
+	layer->diff = openat(layer->dir, "diff", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (layer->diff < 0)
+		return error_sys(err, "open %s/diff", path.text);
+	if (!layer_info_read(layer->dir, &info, err))
+		return error_in(err, "%s", path.text);
+	layer->size = info.size;
+	return true;
+}
+
+/* -- layers -------------------------------------------------------------------------------------
+ */
+
+/* First to name it wins; whoever comes second has made the same thing. */
+static bool name_layer(struct draft *draft, struct draft_layer *layer, struct error *err)
+{
+	struct layout_path path = layout_layer(&layer->chain);
+	struct stage *stage = layer->stage;
+	int root = draft->store->root;
+
+	if (renameat2(root, stage->name.text, root, path.text, RENAME_NOREPLACE) == 0) {
+		stage->is_published = true;
+		return flock(stage->dir, LOCK_SH) == 0 || error_sys(err, "lock %s", path.text);
+	}
+	if (errno != EEXIST)
+		return error_sys(err, "publish %s", path.text);
+	mem_cleanup_close(&layer->diff);
+	mem_cleanup_close(&layer->dir);
+	layer->diff = layer->dir = -1;
+	if (!draft_find_layer(draft, (size_t)(layer - draft->layers), err))
+		return false;
+	return layer->dir >= 0 ||
+	       error_set(err, ERROR_SYSTEM, "%s was made and removed meanwhile: try again",
+			 path.text);
+}
+
+static bool settle_layer(struct draft *draft, size_t index, struct error *err)
+{
+	struct draft_layer *layer = &draft->layers[index];
+	const struct stage *stage = layer->stage;
+	struct layer_info info = { stage->diff_id, stage->bytes, stage->entries };
+	int below[LIMIT_LAYERS];
+
+	for (size_t i = 0; i < index; i++)
+		below[i] = draft->layers[i].diff;
+	return assemble_layer(layer->diff, stage->notes, below, index, err) &&
+	       layer_info_write(layer->dir, &info, err);
+}
+
+static bool name_layers(struct draft *draft, size_t first, size_t end, struct error *err)
+{
+	for (size_t i = first; i < end; i++) {
+		struct draft_layer *layer = &draft->layers[i];
+
+		if (!layer->stage)
+			continue;
+		if (!name_layer(draft, layer, err))
+			return false;
+		stage_free(take_pointer(&layer->stage));
+	}
+	return file_sync_dir(draft->store->root, LAYOUT_LAYERS, err);
+}
+
+/* Publishes the finished layers that lie on published ones. */
+static bool flush(struct draft *draft, struct error *err)
+{
+	size_t first = draft->published, end = first;
+	bool is_something = false;
+
+	for (; end < draft->layer_count && draft->layers[end].dir >= 0; end++) {
+		if (!draft->layers[end].stage)
+			continue;
+		is_something = true;
+		if (!settle_layer(draft, end, err))
+			return error_in(err, "layer %zu of %zu", end + 1, draft->layer_count);
+	}
+	draft->published = end;
+	draft->unpublished = 0;
+	if (!is_something)
+		return true;
+	if (syncfs(draft->store->root) < 0)
+		return error_sys(err, "write out the layers");
+	return name_layers(draft, first, end, err);
+}
+
+bool draft_add_layer(struct draft *draft, size_t index, struct stage *stage, struct error *err)
+{
+	struct draft_layer *layer = &draft->layers[index];
+
+	layer->stage = stage;
+	layer->size = stage->bytes;
+	layer->dir = fcntl(stage->dir, F_DUPFD_CLOEXEC, 3);
+	layer->diff = fcntl(stage->diff, F_DUPFD_CLOEXEC, 3);
+	if (layer->dir < 0 || layer->diff < 0)
+		return error_sys(err, "keep a layer open");
+	draft->unpublished += stage->bytes;
+	return draft->unpublished < UNPUBLISHED_BYTES || flush(draft, err);
+}
+
+/* -- the image ----------------------------------------------------------------------------------
+ */
+
+static bool write_blob(const struct store *store, const struct digest *digest, const void *bytes,
+		       size_t length, struct error *err)
+{
+	struct layout_path path = layout_blob(digest);
+
+	return file_replace(store->root, path.text, bytes, length, 0600, FILE_DURABLE, err);
+}
+
+static bool write_record(struct draft *draft, const struct publication *publication,
+			 struct error *err)
+{
+	struct digest chains[LIMIT_LAYERS], diff_ids[LIMIT_LAYERS];
+	struct store_image image = { .id = draft->id,
+				     .config = draft->config,
+				     .chains = chains,
+				     .diff_ids = diff_ids,
+				     .layer_count = draft->layer_count };
+
+	for (size_t i = 0; i < draft->layer_count; i++) {
+		chains[i] = draft->layers[i].chain;
+		diff_ids[i] = draft->layers[i].diff_id;
+		image.size += draft->layers[i].size;
+	}
+	if (publication->manifest)
+		hash_digest(publication->manifest, publication->manifest_length, &image.manifest);
+	return write_blob(draft->store, &draft->id, publication->config, publication->config_length,
+			  err) &&
+	       (!publication->manifest ||
+		write_blob(draft->store, &image.manifest, publication->manifest,
+			   publication->manifest_length, err)) &&
+	       record_write(draft->store, &image, err);
+}
+
+static bool write_names(struct draft *draft, struct names *names,
+			const struct publication *publication, struct name_change *changes,
+			struct error *err)
+{
+	bool is_changed = false;
+
+	for (size_t i = 0; i < publication->name_count; i++) {
+		const struct name *before = names_find(names, publication->names[i]);
+
+		changes[i] = (struct name_change){ 0 };
+		if (before)
+			changes[i].before = before->id;
+		if (before && digest_is_equal(&before->id, &draft->id))
+			continue;
+		is_changed = true;
+		names_set(names, publication->names[i], &draft->id);
+	}
+	return !is_changed || names_write(draft->store, names, err);
+}
+
+bool draft_publish(struct draft *draft, const struct publication *publication,
+		   struct name_change *changes, bool *is_new, struct error *err)
+{
+	autoclose int lock = -1;
+	struct names names;
+	struct store_image before;
+
+	if (!flush(draft, err))
+		return false;
+	if (draft->published < draft->layer_count)
+		return error_set(err, ERROR_SYSTEM, "layer %zu was not unpacked",
+				 draft->published + 1);
+	if (!store_lock(draft->store, true, &lock, err) ||
+	    !names_read(draft->store, &draft->arena, &names, err))
+		return false;
+	*is_new = !record_read(draft->store, &draft->arena, &draft->id, &names, &before, err);
+
+	/* Pulling what was loaded adds the manifest; loading what was pulled takes nothing away. */
+	bool is_known = !*is_new && (!publication->manifest || !digest_is_empty(&before.manifest));
+
+	return (is_known || write_record(draft, publication, err)) &&
+	       write_names(draft, &names, publication, changes, err);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/pull.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/texts.h"
+#include "image/helper.h"
+#include "image/limits.h"
+
+#define FETCH_CONTROL  3
+#define FETCH_SETTINGS 5
+
+/* Secrets go through memory, never through a file or an argument. */
+static bool make_settings(const char *settings, int *fd, struct error *err)
+{
+	autoclose int file = memfd_create("settings", MFD_CLOEXEC);
+
+	if (file < 0)
+		return error_sys(err, "make a file in memory");
+	if (!settings)
+		settings = "{}";
+	if (!file_write(file, "settings", settings, strlen(settings), err))
+		return false;
+	if (lseek(file, 0, SEEK_SET) < 0)
+		return error_sys(err, "rewind the settings");
+	*fd = take_fd(&file);
+	return true;
+}
+
+static bool start_fetch(const char *settings, int control, struct proc *proc, struct error *err)
+{
+	autofree char *program = NULL;
+	autoclose int file = -1;
+
+	if (!proc_helper("mooring-fetch", &program, err) || !make_settings(settings, &file, err))
+		return false;
+
+	const char *const argv[] = { program, NULL };
+	const char *const env[] = { NULL };
+	const struct proc_fd fds[] = { { control, FETCH_CONTROL },
+				       { file, FETCH_SETTINGS },
+				       { STDERR_FILENO, STDERR_FILENO } };
+	struct proc_options options = { .argv = argv,
+					.env = env,
+					.fds = fds,
+					.fd_count = COUNT_OF(fds),
+					.parent_death_signal = SIGKILL };
+
+	return proc_spawn(&options, proc, err);
+}
+
+static bool run_unpack(const struct store *store, const struct image_pull *pull, int control,
+		       const struct image_watcher *watcher, struct digest *id, struct error *err)
+{
+	autotexts struct texts argv = { 0 };
+	const char *const fixed[] = { "pull", "--root", store->path, "--reference",
+				      pull->reference };
+	struct helper helper = { .fds = { { control, FETCH_CONTROL } },
+				 .fd_count = 1,
+				 .watcher = watcher };
+
+	texts_add_all(&argv, fixed, COUNT_OF(fixed));
+	if (pull->platform) {
+		texts_add(&argv, "--platform");
+		texts_add(&argv, pull->platform);
+	}
+	helper.argv = argv.items;
+	return helper_run(&helper, id, err);
+}
+
+bool image_pull(const struct store *store, const struct image_pull *pull,
+		const struct image_watcher *watcher, struct digest *id, struct error *err)
+{
+	int ends[2], status;
+	struct proc fetch;
+	struct error ignored;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return error_sys(err, "make a socket pair");
+
+	autoclose int ours = ends[0];
+	bool is_started = start_fetch(pull->settings, ends[1], &fetch, err);
+
+	mem_cleanup_close(&ends[1]);
+	if (!is_started)
+		return false;
+
+	bool is_pulled = run_unpack(store, pull, ours, watcher, id, err);
+
+	/* It has nothing to lose, and may be waiting for a server. */
+	kill(fetch.pid, SIGKILL);
+	return proc_wait(&fetch, &status, is_pulled ? err : &ignored) && is_pulled;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/pump.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "image/limits.h"
+
+enum compression compression_sniff(const void *bytes, size_t count)
+{
+	static const struct {
+		enum compression compression;
+		size_t length;
+		const char *magic;
+	} kinds[] = {
+		{ COMPRESSION_GZIP, 2, "\x1f\x8b" },
+		{ COMPRESSION_ZSTD, 4, "\x28\xb5\x2f\xfd" },
+		{ COMPRESSION_XZ, 6, "\xfd\x37\x7a\x58\x5a\x00" },
+		{ COMPRESSION_BZIP2, 3, "BZh" },
+	};
+	const unsigned char *b = bytes;
+
+	for (size_t i = 0; i < COUNT_OF(kinds); i++)
+		if (count >= kinds[i].length && memcmp(b, kinds[i].magic, kinds[i].length) == 0)
+			return kinds[i].compression;
+	/* A skippable frame may come first (zstd:chunked). */
+	if (count >= 4 && (b[0] & 0xf0) == 0x50 && memcmp(b + 1, "\x2a\x4d\x18", 3) == 0)
+		return COMPRESSION_ZSTD;
+	return COMPRESSION_NONE;
+}
+
+static ssize_t read_some(struct pump_source *source, char *buffer, size_t count)
+{
+	for (;;) {
+		ssize_t got = source->offset < 0 ? read(source->fd, buffer, count)
+						 : pread(source->fd, buffer, count, source->offset);
+
+		if (got > 0 && source->offset >= 0)
+			source->offset += got;
+		if (got >= 0 || errno != EINTR)
+			return got;
+	}
+}
+
+/* Reads until the block is full or the source ends. */
+static bool fill(struct pump *pump, size_t want, size_t *count, struct error *err)
+{
+	struct pump_source *source = &pump->source;
+
+	*count = source->prefix_length < want ? source->prefix_length : want;
+	if (*count > 0) {
+		memcpy(pump->buffer, source->prefix, *count);
+		source->prefix = (const char *)source->prefix + *count;
+		source->prefix_length -= *count;
+	}
+	while (*count < want) {
+		ssize_t got = read_some(source, pump->buffer + *count, want - *count);
+
+		if (got < 0)
+			return error_sys(err, "read the layer");
+		if (got == 0)
+			break;
+		*count += (size_t)got;
+	}
+	return true;
+}
+
+bool pump_read(struct pump *pump, unsigned char **bytes, size_t *count, struct error *err)
+{
+	int64_t size = pump->source.size;
+	bool is_sized = size >= 0;
+	int64_t left = is_sized ? size - pump->in : PUMP_BLOCK;
+	/* One byte more than there should be shows that there is more. A file's range just ends. */
+	size_t spill = is_sized && pump->source.offset < 0 ? 1 : 0;
+	size_t want = left < PUMP_BLOCK ? (size_t)left + spill : PUMP_BLOCK;
+
+	if (!fill(pump, want, count, err))
+		return false;
+	if (is_sized && (int64_t)*count > left)
+		return error_set(err, ERROR_CORRUPT, "longer than the %lld bytes it should have",
+				 (long long)size);
+	if (is_sized && *count < want - spill)
+		return error_set(err, ERROR_CORRUPT, "unexpected EOF");
+	hash_add(&pump->in_hash, pump->buffer, *count);
+	pump->in += (int64_t)*count;
+	*bytes = (unsigned char *)pump->buffer;
+	return true;
+}
+
+bool pump_write(struct pump *pump, const void *bytes, size_t count, struct error *err)
+{
+	const char *next = bytes;
+
+	hash_add(&pump->out_hash, bytes, count);
+	pump->out += (int64_t)count;
+	if (pump->out > LIMIT_LAYER_TAR)
+		return error_set(err, ERROR_INPUT, "unpacks to more than %lld bytes",
+				 LIMIT_LAYER_TAR);
+	while (count > 0 && pump->to >= 0) {
+		ssize_t written = write(pump->to, next, count);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0) {
+			pump->is_cut_off = errno == EPIPE;
+			return error_sys(err, "pass on the layer");
+		}
+		next += written;
+		count -= (size_t)written;
+	}
+	return true;
+}
+
+static bool pump_plain(struct pump *pump, struct error *err)
+{
+	unsigned char *bytes;
+	size_t count;
+
+	do {
+		if (!pump_read(pump, &bytes, &count, err) || !pump_write(pump, bytes, count, err))
+			return false;
+	} while (count > 0);
+	return true;
+}
+
+static bool run(struct pump *pump, enum compression compression, struct error *err)
+{
+	switch (compression) {
+	case COMPRESSION_GZIP:
+		return pump_gzip(pump, err);
+	case COMPRESSION_ZSTD:
+		return pump_zstd(pump, err);
+	case COMPRESSION_XZ:
+	case COMPRESSION_BZIP2:
+		return pump_rare(pump, err);
+	case COMPRESSION_NONE:
+		break;
+	}
+	return pump_plain(pump, err);
+}
+
+/* Takes enough from the source to sniff; it becomes the prefix. */
+static bool sniff(struct pump *pump, char head[COMPRESSION_SNIFF], enum compression *compression,
+		  struct error *err)
+{
+	size_t length = 0;
+
+	*compression = COMPRESSION_NONE;
+	if (pump->is_plain)
+		return true;
+	if (pump->source.prefix_length >= COMPRESSION_SNIFF) {
+		*compression = compression_sniff(pump->source.prefix, COMPRESSION_SNIFF);
+		return true;
+	}
+	if (pump->source.size >= 0 && pump->source.size < COMPRESSION_SNIFF)
+		return true;
+	if (!fill(pump, COMPRESSION_SNIFF, &length, err))
+		return false;
+	memcpy(head, pump->buffer, length);
+	pump->source.prefix = head;
+	pump->source.prefix_length = length;
+	*compression = compression_sniff(head, length);
+	return true;
+}
+
+bool pump_run(struct pump *pump, struct error *err)
+{
+	char head[COMPRESSION_SNIFF];
+	enum compression compression;
+
+	pump->buffer = mem_alloc(PUMP_BLOCK + 1);
+	hash_init(&pump->in_hash);
+	hash_init(&pump->out_hash);
+
+	bool is_good = sniff(pump, head, &compression, err) && run(pump, compression, err);
+
+	hash_finish(&pump->in_hash, &pump->in_digest);
+	hash_finish(&pump->out_hash, &pump->out_digest);
+	hash_done(&pump->in_hash);
+	hash_done(&pump->out_hash);
+	free(pump->buffer);
+	pump->buffer = NULL;
+	return is_good;
+}

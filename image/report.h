@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IMAGE_REPORT_H
+#define IMAGE_REPORT_H
+
+#include <stdbool.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "image/events.h"
+
+/*
+ * mooring-unpack's side of the events: one JSON object per line on descriptor 4. Nobody listening
+ * is no failure.
+ */
+#define REPORT_FD 4
+
+void report_resolved(const struct digest *manifest);
+void report_layer(const struct digest *layer, enum image_layer_state state, int64_t bytes,
+		  int64_t total);
+/* `reference` and `before` may be NULL. */
+void report_image(const struct digest *id, const char *reference, const struct digest *before,
+		  bool is_new);
+void report_failure(const struct error *err);
+
+/* "waiting", "downloading", "exists", "done" */
+const char *report_state_word(enum image_layer_state state);
+
+#endif

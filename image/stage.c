@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/stage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "image/assemble.h"
+#include "image/layer.h"
+#include "image/unpack_confine.h"
+
+#define PIPE_SIZE (1 << 20)
+
+/* -- the directory ------------------------------------------------------------------------------
+ */
+
+/* Its former owner may have published or removed it while we waited for the lock. */
+static bool is_still_named(const struct stage *stage, int dir)
+{
+	struct stat named, opened;
+
+	return fstatat(stage->store->root, stage->name.text, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstat(dir, &opened) == 0 && named.st_ino == opened.st_ino;
+}
+
+static bool lock_dir(struct stage *stage, bool is_patient, struct error *err)
+{
+	for (;;) {
+		if (mkdirat(stage->store->root, stage->name.text, 0700) < 0 && errno != EEXIST)
+			return error_sys(err, "create %s", stage->name.text);
+
+		autoclose int dir = openat(stage->store->root, stage->name.text,
+					   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		if (dir < 0 && errno == ENOENT)
+			continue; /* pruned between the two calls */
+		if (dir < 0)
+			return error_sys(err, "open %s", stage->name.text);
+		if (flock(dir, LOCK_EX | (is_patient ? 0 : LOCK_NB)) < 0) {
+			if (errno == EINTR)
+				continue;
+			if (errno == EWOULDBLOCK)
+				return error_set(err, ERROR_EXISTS, "%s is being worked on",
+						 stage->name.text);
+			return error_sys(err, "lock %s", stage->name.text);
+		}
+		if (!is_still_named(stage, dir))
+			continue;
+		stage->dir = take_fd(&dir);
+		return true;
+	}
+}
+
+static bool make_empty(struct stage *stage, struct error *err)
+{
+	/* What a killed predecessor left; layer.json cannot be there without its diff. */
+	if (!path_remove_tree(stage->dir, "diff", err))
+		return false;
+	if (mkdirat(stage->dir, "diff", 0755) < 0)
+		return error_sys(err, "create %s/diff", stage->name.text);
+	stage->diff = openat(stage->dir, "diff", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (stage->diff < 0)
+		return error_sys(err, "open %s/diff", stage->name.text);
+	stage->notes = memfd_create("notes", MFD_CLOEXEC);
+	if (stage->notes < 0)
+		return error_sys(err, "make a file in memory");
+	return true;
+}
+
+bool stage_new(const struct store *store, const struct layout_path *name, bool is_patient,
+	       struct stage **stage, struct error *err)
+{
+	struct stage *made = mem_alloc(sizeof(*made));
+
+	*made = (struct stage){ .store = store, .name = *name, .dir = -1, .diff = -1, .notes = -1 };
+	made->pump.result = made->writer.result = -1;
+	if (lock_dir(made, is_patient, err) && make_empty(made, err)) {
+		*stage = made;
+		return true;
+	}
+	stage_free(made);
+	return false;
+}
+
+void stage_free(struct stage *stage)
+{
+	struct error ignored;
+
+	if (!stage)
+		return;
+	worker_kill(&stage->writer);
+	worker_kill(&stage->pump);
+	if (stage->dir >= 0 && !stage->is_published)
+		(void)!path_remove_tree(stage->store->root, stage->name.text, &ignored);
+	mem_cleanup_close(&stage->notes);
+	mem_cleanup_close(&stage->diff);
+	mem_cleanup_close(&stage->dir);
+	free(stage);
+}
+
+/* -- the two processes --------------------------------------------------------------------------
+ */
+
+static bool run_pump(void *context, struct worker_result *result, struct error *err)
+{
+	struct pump *pump = context;
+	bool is_good = confine_to_pipes(err) && pump_run(pump, err);
+
+	result->is_cut_off = pump->is_cut_off;
+	result->in = pump->in;
+	result->out = pump->out;
+	result->in_digest = pump->in_digest;
+	result->out_digest = pump->out_digest;
+	return is_good;
+}
+
+struct writing {
+	int from, diff, notes;
+};
+
+static bool run_writer(void *context, struct worker_result *result, struct error *err)
+{
+	const struct writing *writing = context;
+
+	return confine_to_layer(err) && layer_extract(writing->from, writing->diff, writing->notes,
+						      &result->in, &result->out, err);
+}
+
+static bool start_pump(struct stage *stage, const struct pump_source *source, int to,
+		       struct error *err)
+{
+	struct pump pump = { .source = *source, .to = to };
+	const int fds[] = { source->fd, to };
+	struct worker_task task = { run_pump, &pump, fds, COUNT_OF(fds) };
+
+	return worker_start(&task, &stage->pump, err);
+}
+
+static bool start_writer(struct stage *stage, int from, struct error *err)
+{
+	struct writing writing = { from, stage->diff, stage->notes };
+	const int fds[] = { from, stage->diff, stage->notes };
+	struct worker_task task = { run_writer, &writing, fds, COUNT_OF(fds) };
+
+	return worker_start(&task, &stage->writer, err);
+}
+
+bool stage_start(struct stage *stage, const struct pump_source *source, struct error *err)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_sys(err, "make a pipe");
+	fcntl(ends[1], F_SETPIPE_SZ, PIPE_SIZE); /* a wish */
+
+	bool is_good = start_pump(stage, source, ends[1], err) && start_writer(stage, ends[0], err);
+
+	mem_cleanup_close(&ends[0]);
+	mem_cleanup_close(&ends[1]);
+	return is_good;
+}
+
+/* When one of the two fails, the other fails of it: which was first? */
+static bool check_results(const struct worker_result *pumped, const struct worker_result *written,
+			  struct error *err)
+{
+	if (pumped->is_good && written->is_good)
+		return true;
+	*err = !pumped->is_good && !pumped->is_cut_off ? pumped->err : written->err;
+	return false;
+}
+
+bool stage_finish(struct stage *stage, const struct digest *diff_id, struct error *err)
+{
+	struct worker_result pumped, written;
+
+	if (!worker_finish(&stage->writer, &written, err) ||
+	    !worker_finish(&stage->pump, &pumped, err) || !check_results(&pumped, &written, err))
+		return false;
+	stage->blob_digest = pumped.in_digest;
+	stage->diff_id = pumped.out_digest;
+	stage->entries = written.in;
+	stage->bytes = written.out;
+	if (diff_id && !digest_is_equal(diff_id, &stage->diff_id))
+		return error_set(err, ERROR_CORRUPT,
+				 "invalid diffID: expected %s, the layer has %s", diff_id->text,
+				 stage->diff_id.text);
+	return true;
+}
+
+bool stage_keep_model(const struct stage *stage, struct stage **model, struct error *err)
+{
+	struct stage *kept = mem_alloc(sizeof(*kept));
+
+	*kept = *stage;
+	kept->dir = -1; /* neither the lock nor the directory is the model's */
+	kept->diff = fcntl(stage->diff, F_DUPFD_CLOEXEC, 3);
+	kept->notes = fcntl(stage->notes, F_DUPFD_CLOEXEC, 3);
+	*model = kept;
+	return (kept->diff >= 0 && kept->notes >= 0) || error_sys(err, "keep a layer open");
+}
+
+bool stage_clone(struct stage *stage, const struct stage *model, struct error *err)
+{
+	if (!assemble_clone(model->diff, stage->diff, err))
+		return error_in(err, "copy a layer");
+	mem_cleanup_close(&stage->notes);
+	stage->notes = fcntl(model->notes, F_DUPFD_CLOEXEC, 3);
+	if (stage->notes < 0)
+		return error_sys(err, "copy a layer");
+	stage->blob_digest = model->blob_digest;
+	stage->diff_id = model->diff_id;
+	stage->entries = model->entries;
+	stage->bytes = model->bytes;
+	return true;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IMAGE_STAGE_H
+#define IMAGE_STAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "image/layout.h"
+#include "image/pump.h"
+#include "image/store.h"
+#include "image/worker.h"
+
+/*
+ * A layer on its way into the store:
+ *
+ *     blob ─► pump (hash, inflate, hash) ─pipe─► writer (tar → files) ─► staging/NAME/diff
+ *
+ * Two processes, so two cores. The directory is locked from its first moment until its user closes
+ * it: whoever can lock a directory in staging/ has found rubbish.
+ */
+struct stage {
+	const struct store *store;
+	struct layout_path name; /* staging/NAME */
+	int dir;                 /* that directory, with our lock; -1: not open */
+	int diff;
+	int notes; /* see layer.h */
+	struct worker pump, writer;
+
+	/* set by stage_finish */
+	struct digest blob_digest, diff_id;
+	int64_t bytes, entries;
+	bool is_published;
+};
+
+/* Makes staging/NAME, empty. Waits if another process is working there: check afterwards whether
+ * what was wanted is done. With `is_patient` false: fails with ERROR_EXISTS instead of waiting. */
+must_check bool stage_new(const struct store *store, const struct layout_path *name,
+			  bool is_patient, struct stage **stage, struct error *err);
+/* Stops what runs; removes the directory unless it was published. NULL: nothing happens. */
+void stage_free(struct stage *stage);
+
+/* Starts reading the layer. source->fd is not needed here any more afterwards. */
+must_check bool stage_start(struct stage *stage, const struct pump_source *source,
+			    struct error *err);
+/* Waits for the end (stage->writer.result becomes readable) and checks the diff ID, if one is
+ * given. */
+must_check bool stage_finish(struct stage *stage, const struct digest *diff_id, struct error *err);
+
+/* A finished stage keeps what a copy needs, even when the stage itself is gone. */
+must_check bool stage_keep_model(const struct stage *stage, struct stage **model,
+				 struct error *err);
+
+/* Fills the stage with a copy of a layer that is finished already. */
+must_check bool stage_clone(struct stage *stage, const struct stage *model, struct error *err);
+
+#endif

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/unpack_confine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* -- capabilities -------------------------------------------------------------------------------
+ */
+
+#define CAP(name) (1ULL << (name))
+
+/* To write files that belong to others, as a layer says. */
+#define LAYER_CAPS                                                                                 \
+	(CAP(CAP_CHOWN) | CAP(CAP_DAC_OVERRIDE) | CAP(CAP_FOWNER) | CAP(CAP_FSETID) |              \
+	 CAP(CAP_MKNOD) | CAP(CAP_SETFCAP))
+
+/* And to mark directories opaque (trusted.*), and to confine the processes it starts. */
+#define STORE_CAPS (LAYER_CAPS | CAP(CAP_SYS_ADMIN) | CAP(CAP_SYS_CHROOT) | CAP(CAP_SETPCAP))
+
+static bool keep_capabilities(uint64_t kept, struct error *err)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	for (int cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (!(kept & CAP(cap)))
+			prctl(PR_CAPBSET_DROP, cap, 0, 0,
+			      0); /* without SETPCAP: not ours to drop */
+	if (syscall(SYS_capget, &header, data) < 0)
+		return error_sys(err, "read capabilities");
+	for (int half = 0; half < 2; half++) {
+		uint32_t mask = (uint32_t)(kept >> (32 * half));
+
+		data[half].permitted &= mask;
+		data[half].effective = data[half].permitted;
+		data[half].inheritable = 0;
+	}
+	if (syscall(SYS_capset, &header, data) < 0)
+		return error_sys(err, "drop capabilities");
+	return true;
+}
+
+/* -- system calls -------------------------------------------------------------------------------
+ */
+
+#if defined(__x86_64__)
+#define NATIVE_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define NATIVE_ARCH AUDIT_ARCH_AARCH64
+#elif defined(__arm__)
+#define NATIVE_ARCH AUDIT_ARCH_ARM
+#elif defined(__i386__)
+#define NATIVE_ARCH AUDIT_ARCH_I386
+#elif defined(__riscv)
+#define NATIVE_ARCH AUDIT_ARCH_RISCV64
+#else
+#error "name this machine's AUDIT_ARCH here"
+#endif
+
+#define X32_BIT 0x40000000
+
+/* What leads out of a store that is "/". */
+static const int denied[] = {
+	SYS_mount,
+	SYS_umount2,
+	SYS_pivot_root,
+	SYS_open_by_handle_at,
+	SYS_setns,
+	SYS_unshare,
+	SYS_clone3,
+	SYS_ptrace,
+	SYS_bpf,
+	SYS_keyctl,
+	SYS_perf_event_open,
+	SYS_add_key,
+	SYS_fsopen,
+	SYS_fsmount,
+	SYS_request_key,
+	SYS_init_module,
+	SYS_move_mount,
+	SYS_open_tree,
+	SYS_finit_module,
+	SYS_delete_module,
+	SYS_fsconfig,
+	SYS_fspick,
+	SYS_kexec_load,
+	SYS_reboot,
+	SYS_swapon,
+	SYS_swapoff,
+	SYS_settimeofday,
+	SYS_clock_settime,
+	SYS_adjtimex,
+	SYS_sethostname,
+	SYS_setdomainname,
+	SYS_syslog,
+	SYS_acct,
+	SYS_quotactl,
+	SYS_socket,
+	SYS_connect,
+	SYS_bind,
+	SYS_listen,
+	SYS_execve,
+	SYS_execveat,
+	SYS_io_uring_setup,
+	SYS_userfaultfd,
+	SYS_process_vm_readv,
+	SYS_process_vm_writev,
+	SYS_personality,
+	SYS_vhangup,
+};
+
+/* All that decompressing needs; pread64 reads a layer out of an archive. */
+static const int allowed[] = {
+	SYS_read,         SYS_write,  SYS_pread64, SYS_exit,   SYS_exit_group,
+	SYS_brk,          SYS_munmap, SYS_mmap,    SYS_mremap, SYS_madvise,
+	SYS_rt_sigreturn, SYS_futex,  SYS_close,   SYS_getpid, SYS_getrandom,
+};
+
+#define RULES_MAX (2 * COUNT_OF(denied) + 32)
+
+struct program {
+	struct sock_filter rules[RULES_MAX];
+	size_t count;
+};
+
+static void add(struct program *program, uint16_t code, uint32_t k, uint8_t if_true,
+		uint8_t if_false)
+{
+	program->rules[program->count++] =
+		(struct sock_filter){ .code = code, .jt = if_true, .jf = if_false, .k = k };
+}
+
+static void add_return(struct program *program, uint32_t verdict)
+{
+	add(program, BPF_RET | BPF_K, verdict, 0, 0);
+}
+
+static void add_load(struct program *program, size_t offset)
+{
+	add(program, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
+}
+
+#define REFUSE (SECCOMP_RET_ERRNO | EPERM)
+
+/* Another architecture's numbers mean other calls: nothing passes. */
+static void add_head(struct program *program)
+{
+	add_load(program, offsetof(struct seccomp_data, arch));
+	add(program, BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0);
+	add_return(program, SECCOMP_RET_KILL_PROCESS);
+	add_load(program, offsetof(struct seccomp_data, nr));
+#ifdef __x86_64__
+	add(program, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
+	add_return(program, REFUSE);
+#endif
+}
+
+static void add_verdict(struct program *program, int number, uint32_t verdict)
+{
+	add(program, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 1);
+	add_return(program, verdict);
+}
+
+/* Refuses the call if its argument has any of the bits (in its low half). */
+static void add_bits(struct program *program, int number, int argument, uint32_t bits)
+{
+	size_t low = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 4;
+
+	add(program, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 4);
+	add_load(program, offsetof(struct seccomp_data, args) + (size_t)argument * 8 + low);
+	add(program, BPF_JMP | BPF_JSET | BPF_K, bits, 0, 1);
+	add_return(program, REFUSE);
+	add_load(program, offsetof(struct seccomp_data, nr));
+}
+
+#ifdef __NR_mmap2
+#define SYS_MMAP __NR_mmap2
+#else
+#define SYS_MMAP SYS_mmap
+#endif
+
+#define CLONE_NEW_ANY                                                                              \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
+	 CLONE_NEWPID | CLONE_NEWNET)
+
+/* No code is loaded from here on: iconv and the like would take it from the tree being unpacked. */
+static void add_no_new_code(struct program *program)
+{
+	add_bits(program, SYS_MMAP, 2, PROT_EXEC);
+	add_bits(program, SYS_mprotect, 2, PROT_EXEC);
+	add_bits(program, SYS_clone, 0, CLONE_NEW_ANY);
+}
+
+static bool install(const struct program *program, struct error *err)
+{
+	struct sock_fprog filter = { .len = (unsigned short)program->count };
+
+	memcpy(&filter.filter, &(const struct sock_filter *){ program->rules },
+	       sizeof(filter.filter));
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return error_sys(err, "set no_new_privs");
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0 && errno != EINVAL)
+		return error_sys(err, "install the system call filter");
+	return true; /* EINVAL: a kernel without seccomp */
+}
+
+static bool deny_calls(struct error *err)
+{
+	struct program program = { .count = 0 };
+
+	add_head(&program);
+	add_no_new_code(&program);
+	for (size_t i = 0; i < COUNT_OF(denied); i++)
+		add_verdict(&program, denied[i], REFUSE);
+	add_return(&program, SECCOMP_RET_ALLOW);
+	return install(&program, err);
+}
+
+/* -- the three steps ----------------------------------------------------------------------------
+ */
+
+/* The store alone, on a mount that makes its devices and programs dead files. */
+static bool enter_store(const char *root, struct error *err)
+{
+	if (unshare(CLONE_NEWNS) < 0)
+		return errno == EPERM ? true : error_sys(err, "make a mount namespace");
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return error_sys(err, "make mounts private");
+	if (mount(root, root, NULL, MS_BIND, NULL) < 0)
+		return error_sys(err, "bind the store %s", root);
+	if (mount(NULL, root, NULL,
+		  MS_REMOUNT | MS_BIND | MS_NODEV | MS_NOSUID | MS_NOEXEC | MS_NOATIME, NULL) < 0)
+		return error_sys(err, "remount the store %s", root);
+	return true;
+}
+
+bool confine_to_store(const char *root, struct error *err)
+{
+	if (!enter_store(root, err))
+		return false;
+	if (chdir(root) < 0)
+		return error_sys(err, "open the store %s", root);
+	if (chroot(".") < 0 && errno != EPERM)
+		return error_sys(err, "chroot to the store %s", root);
+	umask(0);
+	return keep_capabilities(STORE_CAPS, err) && deny_calls(err);
+}
+
+bool confine_to_layer(struct error *err)
+{
+	return keep_capabilities(LAYER_CAPS, err);
+}
+
+bool confine_to_pipes(struct error *err)
+{
+	struct program program = { .count = 0 };
+
+	add_head(&program);
+	for (size_t i = 0; i < COUNT_OF(allowed); i++)
+		add_verdict(&program, allowed[i], SECCOMP_RET_ALLOW);
+	add_return(&program, REFUSE);
+	return keep_capabilities(0, err) && install(&program, err);
+}

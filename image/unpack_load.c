@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * docker load: what the archive's documents say, and which member is which layer. manifest.json
+ * (docker save, and everyone who imitates it) is preferred to index.json (an OCI layout): docker's
+ * own archives have both, and their index may name images that are not there.
+ */
+#include "image/unpack.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "image/manifest.h"
+#include "image/publish.h"
+#include "image/report.h"
+#include "image/tarball.h"
+#include "registry/reference.h"
+
+/* One image of the archive, whichever document described it. */
+struct found {
+	struct tarball_member *config;
+	struct tarball_member *layers[LIMIT_LAYERS];
+	struct digest
+		blobs[LIMIT_LAYERS]; /* what the layers' bytes must hash to; empty: not said */
+	size_t layer_count;
+	const struct tarball_member *manifest; /* NULL if there is none */
+	const char *const *names;              /* as they stand in the archive */
+	size_t name_count;
+};
+
+struct load {
+	const struct store *store;
+	struct tarball tarball;
+	struct arena arena;
+	size_t images;
+};
+
+/* -- one image ----------------------------------------------------------------------------------
+ */
+
+struct running {
+	struct stage *stage; /* NULL: none */
+	size_t index;
+};
+
+static bool finish_layer(const struct found *found, struct draft *draft, struct running *running,
+			 struct error *err)
+{
+	struct stage *stage = take_pointer(&running->stage);
+	const struct draft_layer *layer = &draft->layers[running->index];
+	const struct digest *blob = &found->blobs[running->index];
+
+	/* What was unpacked in passing, or copied, has finished already. */
+	bool is_good = stage->writer.result < 0 || stage_finish(stage, NULL, err);
+
+	if (is_good && !digest_is_equal(&stage->diff_id, &layer->diff_id))
+		is_good = error_set(err, ERROR_CORRUPT,
+				    "invalid diffID for layer %zu: expected \"%s\", got \"%s\"",
+				    running->index + 1, layer->diff_id.text, stage->diff_id.text);
+	if (is_good && !digest_is_empty(blob) && !digest_is_equal(blob, &stage->blob_digest))
+		is_good = error_set(err, ERROR_CORRUPT, "verification failed for digest %s",
+				    blob->text);
+	if (!is_good) {
+		stage_free(stage);
+		return error_in(err, "layer %zu of %zu", running->index + 1, draft->layer_count);
+	}
+	report_layer(&layer->diff_id, LAYER_DONE, stage->bytes, stage->bytes);
+	return draft_add_layer(draft, running->index, stage, err);
+}
+
+/* The next layer is started before the last one is waited for: two at once. */
+static bool unpack_layers(struct load *load, const struct found *found, struct draft *draft,
+			  struct error *err)
+{
+	struct running running = { 0 };
+	bool is_good = true;
+
+	for (size_t i = 0; is_good && i < draft->layer_count; i++) {
+		struct running next = { .index = i };
+
+		if (draft->layers[i].dir >= 0) {
+			report_layer(&draft->layers[i].diff_id, LAYER_EXISTS, 0, 0);
+			continue;
+		}
+		is_good = tarball_unpack(&load->tarball, found->layers[i], &next.stage, err);
+		if (is_good && running.stage)
+			is_good = finish_layer(found, draft, &running, err);
+		stage_free(running.stage);
+		running = next;
+	}
+	if (is_good && running.stage)
+		is_good = finish_layer(found, draft, &running, err);
+	stage_free(running.stage);
+	return is_good;
+}
+
+/* Names from an archive are only names: never a digest, which would claim to be another's content.
+ */
+static bool normalise_names(struct load *load, const struct found *found, const char ***names,
+			    struct error *err)
+{
+	*names = arena_array(&load->arena, found->name_count + 1, sizeof(**names));
+	for (size_t i = 0; i < found->name_count; i++) {
+		struct reference reference;
+
+		if (!reference_parse(&reference, found->names[i], err))
+			return error_in(err, "name %.300s in the archive", found->names[i]);
+		if (!digest_is_empty(&reference.digest))
+			return error_set(err, ERROR_INPUT, "name %.300s in the archive is a digest",
+					 found->names[i]);
+
+		autofree char *text = reference_text(&reference);
+
+		(*names)[i] = arena_strdup(&load->arena, text);
+	}
+	return true;
+}
+
+static bool publish(struct load *load, const struct found *found, struct draft *draft,
+		    struct error *err)
+{
+	struct publication publication = { .config = found->config->document,
+					   .config_length = (size_t)found->config->size,
+					   .name_count = found->name_count };
+	const char **names;
+	bool is_new;
+
+	if (found->manifest) {
+		publication.manifest = found->manifest->document;
+		publication.manifest_length = (size_t)found->manifest->size;
+	}
+	if (!normalise_names(load, found, &names, err))
+		return false;
+	publication.names = names;
+
+	struct name_change *changes =
+		arena_array(&load->arena, found->name_count + 1, sizeof(*changes));
+
+	if (!draft_publish(draft, &publication, changes, &is_new, err))
+		return false;
+	for (size_t i = 0; i < found->name_count; i++)
+		report_image(&draft->id, names[i], &changes[i].before, is_new);
+	if (found->name_count == 0)
+		report_image(&draft->id, NULL, NULL, is_new);
+	load->images++;
+	return true;
+}
+
+static bool load_image(struct load *load, const struct found *found, struct error *err)
+{
+	autofree struct draft *draft = mem_alloc(sizeof(*draft));
+	bool is_good = draft_open(load->store, found->config->document, (size_t)found->config->size,
+				  draft, err);
+
+	if (is_good && draft->layer_count != found->layer_count)
+		is_good =
+			error_set(err, ERROR_CORRUPT,
+				  "invalid manifest, layers length mismatch: expected %zu, got %zu",
+				  draft->layer_count, found->layer_count);
+	is_good = is_good && unpack_layers(load, found, draft, err) &&
+		  publish(load, found, draft, err);
+	draft_close(draft);
+	return is_good;
+}
+
+/* -- manifest.json ------------------------------------------------------------------------------
+ */
+
+static bool find_document(struct load *load, const char *name, struct tarball_member **member,
+			  struct error *err)
+{
+	*member = tarball_find(&load->tarball, name);
+	if (!*member)
+		return error_set(err, ERROR_CORRUPT, "open %.300s: no such file or directory",
+				 name);
+	return (*member)->document ||
+	       error_set(err, ERROR_CORRUPT, "%.300s: not a JSON document", name);
+}
+
+static bool load_saved(struct load *load, const struct saved_image *image, struct error *err)
+{
+	autofree struct found *found = mem_alloc(sizeof(*found));
+
+	if (image->layer_count > LIMIT_LAYERS)
+		return error_set(err, ERROR_INPUT, "image has %zu layers, more than %d",
+				 image->layer_count, LIMIT_LAYERS);
+	if (!find_document(load, image->config, &found->config, err))
+		return false;
+	for (size_t i = 0; i < image->layer_count; i++) {
+		found->layers[i] = tarball_find(&load->tarball, image->layers[i]);
+		if (!found->layers[i])
+			return error_set(err, ERROR_CORRUPT,
+					 "open %.300s: no such file or directory",
+					 image->layers[i]);
+	}
+	found->layer_count = image->layer_count;
+	found->names = image->names;
+	found->name_count = image->name_count;
+	return load_image(load, found, err);
+}
+
+static bool load_docker(struct load *load, const struct tarball_member *document, struct error *err)
+{
+	struct saved_image *images;
+	size_t count;
+
+	if (!manifest_parse_saved(&load->arena, document->document, (size_t)document->size, &images,
+				  &count, err))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (!load_saved(load, &images[i], err))
+			return false;
+	return true;
+}
+
+/* -- index.json ---------------------------------------------------------------------------------
+ */
+
+static struct tarball_member *find_blob(struct load *load, const struct digest *digest)
+{
+	char name[128];
+
+	snprintf(name, sizeof(name), "blobs/sha256/%s", digest_hex(digest));
+	return tarball_find(&load->tarball, name);
+}
+
+/* A document of the layout, its digest checked; NULL if it is of another platform and left out. */
+static bool find_checked(struct load *load, const struct descriptor *descriptor,
+			 struct tarball_member **member, struct error *err)
+{
+	struct digest digest;
+
+	*member = find_blob(load, &descriptor->digest);
+	if (!*member)
+		return true;
+	if (!(*member)->document)
+		return error_set(err, ERROR_CORRUPT, "%s: not a JSON document",
+				 descriptor->digest.text);
+	hash_digest((*member)->document, (size_t)(*member)->size, &digest);
+	return digest_is_equal(&digest, &descriptor->digest) ||
+	       error_set(err, ERROR_CORRUPT, "verification failed for digest %s",
+			 descriptor->digest.text);
+}
+
+/* "v1" alone is a tag without a name: podman's archives have whole names here. */
+static const char *usable_name(const char *name)
+{
+	return name && strpbrk(name, ":/") ? name : NULL;
+}
+
+static bool load_manifest(struct load *load, const struct tarball_member *document,
+			  const struct manifest *manifest, const char *name, struct error *err)
+{
+	autofree struct found *found = mem_alloc(sizeof(*found));
+	const char *names[] = { usable_name(name) };
+
+	if (!find_checked(load, &manifest->config, &found->config, err))
+		return false;
+	if (!found->config)
+		return error_set(err, ERROR_CORRUPT, "the layout lacks the configuration %s",
+				 manifest->config.digest.text);
+	for (size_t i = 0; i < manifest->layer_count; i++) {
+		found->blobs[i] = manifest->layers[i].digest;
+		found->layers[i] = find_blob(load, &found->blobs[i]);
+		if (!found->layers[i])
+			return error_set(err, ERROR_CORRUPT, "the layout lacks the layer %s",
+					 found->blobs[i].text);
+	}
+	found->layer_count = manifest->layer_count;
+	found->manifest = document;
+	found->names = names;
+	found->name_count = names[0] ? 1 : 0;
+	return load_image(load, found, err);
+}
+
+static bool load_entry(struct load *load, const struct descriptor *entry, const char *name,
+		       int depth, struct error *err);
+
+/* An index inside the layout's index is one image for several platforms: one of them is ours. */
+static bool load_platform(struct load *load, const struct manifest *index, const char *name,
+			  int depth, struct error *err)
+{
+	const struct descriptor *chosen;
+	struct platform host;
+
+	platform_host(&host);
+	return manifest_choose(index, &host, &chosen, err) &&
+	       load_entry(load, chosen, name, depth + 1, err);
+}
+
+static bool load_entry(struct load *load, const struct descriptor *entry, const char *name,
+		       int depth, struct error *err)
+{
+	struct tarball_member *document;
+	struct manifest manifest;
+
+	if (depth > LIMIT_INDEX_DEPTH)
+		return error_set(err, ERROR_INPUT, "indexes are nested more than %d deep",
+				 LIMIT_INDEX_DEPTH);
+	if (!find_checked(load, entry, &document, err))
+		return false;
+	if (!document)
+		return true; /* of another platform, and left out */
+	if (!manifest_parse(&load->arena, document->document, (size_t)document->size,
+			    entry->media_type, &manifest, err))
+		return error_in(err, "%s", entry->digest.text);
+	if (manifest.kind == MANIFEST_INDEX)
+		return load_platform(load, &manifest, name, depth, err);
+	return load_manifest(load, document, &manifest, name, err);
+}
+
+static bool load_layout(struct load *load, const struct tarball_member *document, struct error *err)
+{
+	struct manifest index;
+
+	if (!manifest_parse(&load->arena, document->document, (size_t)document->size, NULL, &index,
+			    err))
+		return error_in(err, "index.json");
+	if (index.kind != MANIFEST_INDEX)
+		return error_set(err, ERROR_CORRUPT, "index.json is not an index");
+	for (size_t i = 0; i < index.entry_count; i++)
+		if (!load_entry(load, &index.entries[i], index.entries[i].name, 0, err))
+			return false;
+	return load->images > 0 ||
+	       error_set(err, ERROR_NOT_FOUND, "the archive holds no image for this machine");
+}
+
+/* -- the archive --------------------------------------------------------------------------------
+ */
+
+static bool load_documents(struct load *load, struct error *err)
+{
+	const struct tarball_member *saved = tarball_find(&load->tarball, "manifest.json");
+	const struct tarball_member *layout = tarball_find(&load->tarball, "index.json");
+
+	if (saved && saved->document)
+		return load_docker(load, saved, err);
+	if (layout && layout->document)
+		return load_layout(load, layout, err);
+	if (tarball_find(&load->tarball, "repositories"))
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "the archive was made by docker before 1.10: save it again with a "
+				 "later one");
+	return error_set(err, ERROR_INPUT,
+			 "open manifest.json: no such file or directory: this is no archive of "
+			 "images");
+}
+
+bool unpack_load(const struct store *store, int fd, struct error *err)
+{
+	struct load load = { .store = store };
+
+	if (!tarball_open(store, fd, &load.tarball, err))
+		return error_in(err, "Error processing tar file");
+
+	bool is_good = load_documents(&load, err);
+
+	tarball_close(&load.tarball);
+	arena_done(&load.arena);
+	return is_good;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mooring-unpack: the side of a pull or a load that writes to disk. Started by image/pull.c and
+ * image/archive.c; see docs/architecture.md. Failures are reported on descriptor 4 if someone
+ * listens there, else on stderr.
+ */
+#include <fcntl.h>
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "image/layout.h"
+#include "image/prune.h"
+#include "image/report.h"
+#include "image/unpack.h"
+#include "image/unpack_confine.h"
+
+struct arguments {
+	const char *root;
+	const char *reference;
+	const char *platform;
+	const char *const *rest;
+	size_t rest_count;
+};
+
+static const char usage[] =
+	"usage: mooring-unpack pull --root ROOT --reference REF [--platform OS/ARCH[/VARIANT]]\n"
+	"       mooring-unpack load --root ROOT\n"
+	"       mooring-unpack save --root ROOT NAME…\n"
+	"mooring starts it; descriptors and messages: docs/architecture.md\n";
+
+static bool read_arguments(int argc, char **argv, struct arguments *arguments)
+{
+	static const struct option options[] = {
+		{ "root", required_argument, NULL, 'r' },
+		{ "reference", required_argument, NULL, 'n' },
+		{ "platform", required_argument, NULL, 'p' },
+		{ 0 },
+	};
+	int option;
+
+	*arguments = (struct arguments){ 0 };
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 'r')
+			arguments->root = optarg;
+		else if (option == 'n')
+			arguments->reference = optarg;
+		else if (option == 'p')
+			arguments->platform = optarg;
+		else
+			return false;
+	}
+	arguments->rest = (const char *const *)(argv + optind);
+	arguments->rest_count = (size_t)(argc - optind);
+	return arguments->root != NULL;
+}
+
+/* What would otherwise be loaded or read later, out of a root that is the store. */
+static void prepare(void)
+{
+	struct rlimit files;
+	struct digest ignored;
+
+	signal(SIGPIPE, SIG_IGN);
+	setlocale(LC_CTYPE, "C.UTF-8"); /* so that libarchive need not convert names */
+	hash_digest("", 0, &ignored);   /* OpenSSL reads its configuration now or never */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max; /* three per layer of a piped archive */
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+static bool work(const char *command, const struct arguments *arguments, struct store *store,
+		 struct error *err)
+{
+	if (strcmp(command, "pull") == 0 && arguments->reference)
+		return unpack_pull(store, UNPACK_FETCH, arguments->reference, arguments->platform,
+				   err);
+	if (strcmp(command, "load") == 0)
+		return unpack_load(store, UNPACK_ARCHIVE_IN, err);
+	if (strcmp(command, "save") == 0 && arguments->rest_count > 0)
+		return unpack_save(store, arguments->rest, arguments->rest_count,
+				   UNPACK_ARCHIVE_OUT, err);
+	return error_set(err, ERROR_INPUT, "%s: unknown command, or something is missing", command);
+}
+
+/* The store is made if it is not there, entered, and opened again as "/". */
+static bool open_store(const char *root, struct store *store, struct error *err)
+{
+	if (!store_open(root, store, err))
+		return false;
+	store_close(store);
+	return confine_to_store(root, err) && store_open(".", store, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments;
+	struct store store = { .root = -1 };
+	struct error err, ignored;
+
+	log_set_program("mooring-unpack");
+	if (argc < 2 || !read_arguments(argc - 1, argv + 1, &arguments)) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	prepare();
+
+	bool is_good = open_store(arguments.root, &store, &err);
+
+	if (is_good) {
+		(void)!prune_rubbish(&store, NULL, &ignored); /* make room first */
+		is_good = work(argv[1], &arguments, &store, &err);
+	}
+	if (!is_good && fcntl(REPORT_FD, F_GETFD) >= 0)
+		report_failure(&err);
+	else if (!is_good)
+		log_error("%s", err.text);
+	store_close(&store);
+	return is_good ? 0 : 1;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * xz and bzip2, which old archives use: libarchive unpacks them, in this process.
+ */
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+
+#include "base/mem.h"
+#include "image/pump.h"
+
+struct feed {
+	struct pump *pump;
+	struct error *err;
+	bool is_failed; /* the source's own failure is in err */
+};
+
+static ssize_t on_read(struct archive *archive, void *context, const void **block)
+{
+	struct feed *feed = context;
+	unsigned char *bytes;
+	size_t count;
+
+	if (!pump_read(feed->pump, &bytes, &count, feed->err)) {
+		feed->is_failed = true;
+		archive_set_error(archive, EIO, "read");
+		return -1;
+	}
+	*block = bytes;
+	return (ssize_t)count;
+}
+
+static bool failed(struct feed *feed, struct archive *archive)
+{
+	if (feed->is_failed)
+		return false;
+
+	const char *text = archive_error_string(archive);
+
+	return error_set(feed->err, ERROR_CORRUPT, "%s: %s", archive_filter_name(archive, 0),
+			 text ? text : "invalid data");
+}
+
+static bool unpack(struct feed *feed, struct archive *archive, char *block)
+{
+	struct archive_entry *entry;
+	la_ssize_t got;
+
+	if (archive_read_open(archive, feed, NULL, on_read, NULL) != ARCHIVE_OK ||
+	    archive_read_next_header(archive, &entry) != ARCHIVE_OK)
+		return failed(feed, archive);
+	while ((got = archive_read_data(archive, block, PUMP_BLOCK)) > 0)
+		if (!pump_write(feed->pump, block, (size_t)got, feed->err))
+			return false;
+	return got == 0 || failed(feed, archive);
+}
+
+/* What follows the compressed data is part of the blob, and of its digest. */
+static bool read_rest(struct pump *pump, struct error *err)
+{
+	unsigned char *bytes;
+	size_t count;
+
+	do {
+		if (!pump_read(pump, &bytes, &count, err))
+			return false;
+	} while (count > 0);
+	return true;
+}
+
+bool pump_rare(struct pump *pump, struct error *err)
+{
+	autofree char *block = mem_alloc(PUMP_BLOCK);
+	struct feed feed = { .pump = pump, .err = err };
+	struct archive *archive = archive_read_new();
+
+	if (!archive)
+		return error_set(err, ERROR_SYSTEM, "libarchive cannot start");
+	archive_read_support_filter_xz(archive);
+	archive_read_support_filter_bzip2(archive);
+	archive_read_support_format_raw(archive);
+
+	bool is_good = unpack(&feed, archive, block) && read_rest(pump, err);
+
+	archive_read_free(archive);
+	return is_good;
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/untar.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "image/limits.h"
+
+#define BLOCK (256 << 10)
+
+static ssize_t on_read(struct archive *archive, void *context, const void **block)
+{
+	struct untar *tar = context;
+	ssize_t got;
+
+	if (tar->prefix_length > 0) {
+		*block = tar->prefix;
+		got = (ssize_t)tar->prefix_length;
+		tar->prefix_length = 0;
+		return got;
+	}
+	while ((got = read(tar->fd, tar->buffer, BLOCK)) < 0 && errno == EINTR)
+		;
+	if (got < 0) {
+		tar->read_error = errno;
+		archive_set_error(archive, errno, "read");
+		return -1;
+	}
+	*block = tar->buffer;
+	tar->read += got;
+	return got;
+}
+
+/* Only what is there is skipped: a cut archive must be met by a read, which notices. */
+static la_int64_t on_skip(struct archive *archive, void *context, la_int64_t request)
+{
+	struct untar *tar = context;
+
+	(void)archive;
+	if (!tar->is_seekable || request > tar->file_size - tar->read)
+		return 0;
+	if (lseek(tar->fd, request, SEEK_CUR) < 0)
+		return 0;
+	tar->read += request;
+	return request;
+}
+
+static bool failed(struct untar *tar, struct error *err)
+{
+	const char *text = archive_error_string(tar->archive);
+
+	if (tar->read_error) {
+		errno = tar->read_error;
+		return error_sys(err, "read the archive");
+	}
+	if (text && strncmp(text, "Truncated", 9) == 0)
+		return error_set(err, ERROR_CORRUPT, "unexpected EOF");
+	return error_set(err, ERROR_CORRUPT, "archive/tar: invalid tar header%s%s%s",
+			 text ? " (" : "", text ? text : "", text ? ")" : "");
+}
+
+static bool find_size(struct untar *tar, struct error *err)
+{
+	struct stat info;
+
+	if (fstat(tar->fd, &info) < 0)
+		return error_sys(err, "stat the archive");
+	tar->is_seekable = S_ISREG(info.st_mode) && tar->prefix_length == 0;
+	tar->file_size = info.st_size;
+	if (tar->is_seekable && lseek(tar->fd, 0, SEEK_SET) < 0)
+		return error_sys(err, "read the archive from its beginning");
+	return true;
+}
+
+bool untar_open(struct untar *tar, int fd, const void *prefix, size_t prefix_length,
+		struct error *err)
+{
+	*tar = (struct untar){ .fd = fd, .prefix = prefix, .prefix_length = prefix_length };
+	if (!find_size(tar, err))
+		return false;
+	tar->archive = archive_read_new();
+	if (!tar->archive)
+		return error_set(err, ERROR_SYSTEM, "libarchive cannot start");
+	tar->buffer = mem_alloc(BLOCK);
+	archive_read_support_format_tar(tar->archive);
+	archive_read_support_format_empty(tar->archive); /* a layer of no bytes at all */
+	archive_read_set_read_callback(tar->archive, on_read);
+	archive_read_set_skip_callback(tar->archive, on_skip);
+	archive_read_set_callback_data(tar->archive, tar);
+	if (archive_read_open1(tar->archive) != ARCHIVE_OK)
+		return failed(tar, err);
+	return true;
+}
+
+void untar_close(struct untar *tar)
+{
+	if (tar->archive)
+		archive_read_free(tar->archive);
+	free(tar->buffer);
+	*tar = (struct untar){ .fd = -1 };
+}
+
+static bool read_type(struct untar *tar, struct entry *entry, struct error *err)
+{
+	entry->link = archive_entry_hardlink(tar->current);
+	if (entry->link) {
+		entry->type = ENTRY_HARDLINK;
+		return true;
+	}
+	entry->link = archive_entry_symlink(tar->current);
+	switch (archive_entry_filetype(tar->current)) {
+	case AE_IFREG:
+		entry->type = ENTRY_FILE;
+		return true;
+	case AE_IFDIR:
+		entry->type = ENTRY_DIRECTORY;
+		return true;
+	case AE_IFLNK:
+		entry->type = ENTRY_SYMLINK;
+		return entry->link ||
+		       error_set(err, ERROR_CORRUPT, "%s: symlink without a target", entry->path);
+	case AE_IFCHR:
+		entry->type = ENTRY_CHAR;
+		return true;
+	case AE_IFBLK:
+		entry->type = ENTRY_BLOCK;
+		return true;
+	case AE_IFIFO:
+		entry->type = ENTRY_FIFO;
+		return true;
+	default:
+		return error_set(err, ERROR_UNSUPPORTED, "%s: unknown type of entry", entry->path);
+	}
+}
+
+bool untar_next(struct untar *tar, struct entry *entry, bool *is_end, struct error *err)
+{
+	int status = archive_read_next_header(tar->archive, &tar->current);
+
+	*is_end = status == ARCHIVE_EOF;
+	if (*is_end)
+		return true;
+	/* A warning is about character sets: the name's bytes are there all the same. */
+	if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
+		return failed(tar, err);
+	if (++tar->entries > LIMIT_LAYER_ENTRIES)
+		return error_set(err, ERROR_INPUT, "more than %d entries", LIMIT_LAYER_ENTRIES);
+
+	*entry = (struct entry){
+		.path = archive_entry_pathname(tar->current),
+		.mode = archive_entry_perm(tar->current) & 07777,
+		.uid = archive_entry_uid(tar->current),
+		.gid = archive_entry_gid(tar->current),
+		.mtime = { .tv_sec = archive_entry_mtime(tar->current),
+			   .tv_nsec = archive_entry_mtime_nsec(tar->current) },
+		.device = archive_entry_rdev(tar->current),
+		.size = archive_entry_size(tar->current),
+		.start = archive_filter_bytes(tar->archive, 0),
+		.is_sparse = archive_entry_sparse_count(tar->current) > 0,
+	};
+	if (!entry->path)
+		return error_set(err, ERROR_CORRUPT, "an entry's name cannot be read");
+	return read_type(tar, entry, err);
+}
+
+bool untar_data(struct untar *tar, const void **bytes, size_t *count, int64_t *offset,
+		struct error *err)
+{
+	la_int64_t where = 0;
+	int status = archive_read_data_block(tar->archive, bytes, count, &where);
+
+	*offset = where;
+	if (status == ARCHIVE_EOF)
+		*count = 0;
+	else if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
+		return failed(tar, err);
+	return true;
+}
+
+size_t untar_xattr_count(struct untar *tar)
+{
+	return (size_t)archive_entry_xattr_reset(tar->current);
+}
+
+bool untar_next_xattr(struct untar *tar, const char **name, const void **value, size_t *size)
+{
+	return archive_entry_xattr_next(tar->current, name, value, size) == ARCHIVE_OK;
+}
+
+bool untar_drain(struct untar *tar, struct error *err)
+{
+	const void *block;
+	ssize_t got;
+
+	while ((got = on_read(tar->archive, tar, &block)) > 0)
+		;
+	return got == 0 || failed(tar, err);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IMAGE_UNTAR_H
+#define IMAGE_UNTAR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "base/error.h"
+
+/*
+ * Entries of a tar archive (v7, ustar, GNU, PAX) in the order of the stream. libarchive reads the
+ * headers; where anything is written is decided in layer.c.
+ */
+
+enum entry_type {
+	ENTRY_FILE,
+	ENTRY_DIRECTORY,
+	ENTRY_SYMLINK,
+	ENTRY_HARDLINK,
+	ENTRY_CHAR,
+	ENTRY_BLOCK,
+	ENTRY_FIFO,
+};
+
+/* Exactly what the archive says, unchecked; texts are valid until the next entry. */
+struct entry {
+	enum entry_type type;
+	const char *path;
+	const char *link; /* of symlinks and hard links; otherwise NULL */
+	mode_t mode;      /* permissions and set-id bits only */
+	int64_t uid, gid;
+	struct timespec mtime;
+	dev_t device;
+	int64_t size;  /* of a file, holes included */
+	int64_t start; /* where its data begins in the archive */
+	bool is_sparse;
+};
+
+struct untar {
+	struct archive *archive;
+	struct archive_entry *current;
+	int fd;
+	bool is_seekable;
+	int64_t file_size;
+	const void *prefix; /* what was read from fd already */
+	size_t prefix_length;
+	char *buffer;
+	int read_error; /* errno, if reading failed */
+	int64_t read;   /* bytes taken from fd so far */
+	int64_t entries;
+};
+
+/* Reads from `fd` after `prefix`. A seekable one is read from its beginning, and data that nobody
+ * asks for is skipped without reading it. */
+must_check bool untar_open(struct untar *tar, int fd, const void *prefix, size_t prefix_length,
+			   struct error *err);
+void untar_close(struct untar *tar);
+
+/* The next entry; *is_end at the end of the archive. */
+must_check bool untar_next(struct untar *tar, struct entry *entry, bool *is_end, struct error *err);
+
+/* The next piece of the current file's data and where in the file it belongs; *count is 0 at its
+ * end.
+ */
+must_check bool untar_data(struct untar *tar, const void **bytes, size_t *count, int64_t *offset,
+			   struct error *err);
+
+/* Extended attributes of the current entry, one by one; false after the last. */
+size_t untar_xattr_count(struct untar *tar);
+bool untar_next_xattr(struct untar *tar, const char **name, const void **value, size_t *size);
+
+/* What follows the end of the archive, so that the writer of a pipe can finish. */
+must_check bool untar_drain(struct untar *tar, struct error *err);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IMAGE_WHITEOUT_H
+#define IMAGE_WHITEOUT_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "image/place.h"
+
+/*
+ * ".wh.NAME" in a layer says: NAME of the layers below is gone. In an overlay directory that is a
+ * character device 0:0, and ".wh..wh..opq" an attribute of the directory.
+ */
+
+bool whiteout_is_name(const char *base);
+
+/* AUFS's own files, which old layers carry: to be skipped. */
+bool whiteout_is_leftover(const char *path);
+
+/* Acts on a whiteout in `parent`. What the same layer has under that name wins over it. */
+must_check bool whiteout_put(struct place *place, int parent, const struct place_name *name,
+			     struct error *err);
+
+/* Removes the whiteouts in an opaque directory: there they hide nothing, and would be seen. */
+must_check bool whiteout_clear(int dir, struct error *err);
+
+#endif
