@@ -541,20 +541,16 @@ static void test_hostile(void)
 	}
 }
 
-/* `count` elements, each `element` with a different number in place of its %d. */
-printf_like(3, 0) static const
-	struct json *many(struct arena *arena, int count, const char *element)
+/* A profile of `count` elements: `before`, a number that no other has, `after`. */
+static const struct json *many(struct arena *arena, int count, const char *before,
+			       const char *after)
 {
 	autobuf struct buf buf;
 
 	buf_init(&buf, 64 << 20);
 	buf_add_text(&buf, "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[");
-	for (int i = 0; i < count; i++) {
-		char text[512];
-
-		snprintf(text, sizeof(text), element, i);
-		buf_printf(&buf, "%s%s", i ? "," : "", text);
-	}
+	for (int i = 0; i < count; i++)
+		buf_printf(&buf, "%s%s%d%s", i ? "," : "", before, i, after);
 	buf_add_text(&buf, "]}");
 	return parse(arena, buf.data, buf.length);
 }
@@ -565,21 +561,19 @@ static void test_limits(void)
 	autoarena struct arena arena = { 0 };
 	struct seccomp_filter filter = { 0 };
 	struct error err;
+	const char *const allow = "{\"names\":[\"open\"],\"action\":\"SCMP_ACT_ALLOW\",";
+	autofree char *before = mem_printf("%s\"args\":[{\"index\":1,\"value\":1", allow);
 	const struct json *profile =
-		many(&arena, 3000,
-		     "{\"names\":[\"open\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":1,"
-		     "\"value\":1%d00000000,\"op\":\"SCMP_CMP_GT\"}]}");
+		many(&arena, 3000, before, "00000000,\"op\":\"SCMP_CMP_GT\"}]}");
 
 	check_error(seccomp_compile(profile, &filter, &err), &err, ERROR_INPUT,
 		    "instructions, the kernel takes 4096", "3000 conditions");
-	profile = many(&arena, 9000,
-		       "{\"names\":[\"open\"],\"action\":\"SCMP_ACT_ALLOW\",\"errnoRet\":null,"
-		       "\"comment\":%d}");
+	autofree char *comment = mem_printf("%s\"comment\":", allow);
+
+	profile = many(&arena, 9000, comment, "}");
 	check_error(seccomp_compile(profile, &filter, &err), &err, ERROR_INPUT, "rules",
 		    "9000 rules");
-	profile = many(&arena, 700,
-		       "{\"names\":[\"open\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":1,"
-		       "\"value\":%d,\"op\":\"SCMP_CMP_EQ\"}]}");
+	profile = many(&arena, 700, before, ",\"op\":\"SCMP_CMP_EQ\"}]}");
 	if (check_ok(seccomp_compile(profile, &filter, &err), &err, "700 values of one word"))
 		check(filter.length < 760, "700 values of one word: %zu instructions",
 		      filter.length);
