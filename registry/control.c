@@ -103,7 +103,10 @@ static bool read_request(struct arena *arena, const char *packet, size_t length,
 		return read_blob(root, request, err);
 	if (strcmp(op, "s3") == 0)
 		return read_s3(root, request, err);
-	return json_expected(json_get(root, "op"), "manifest, blob or s3", err);
+	request->op = CONTROL_LOGIN;
+	if (strcmp(op, "login") == 0)
+		return read_reference(root, request, err);
+	return json_expected(json_get(root, "op"), "manifest, blob, s3 or login", err);
 }
 
 enum control_result control_receive(int socket, struct arena *arena,

@@ -19,6 +19,7 @@
 enum control_op {
 	CONTROL_MANIFEST,
 	CONTROL_BLOB,
+	CONTROL_LOGIN,
 	CONTROL_S3,
 };
 

@@ -56,6 +56,9 @@ static bool open_source(struct fetcher *fetcher, const struct control_request *r
 		transfer->source =
 			registry_blob(fetcher->registry, &request->reference, &request->digest);
 		return true;
+	case CONTROL_LOGIN:
+		transfer->source = registry_login(fetcher->registry, &request->reference);
+		return true;
 	case CONTROL_S3:
 		transfer->is_mutable = true;
 		transfer->may_be_encoded = true;

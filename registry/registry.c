@@ -83,6 +83,7 @@ struct asker {
 	enum question question;
 	const char *url; /* of the question; in `arena` */
 	bool has_renewed;
+	bool is_login; /* nothing is wanted but to be let in */
 };
 
 struct registry *registry_new(const struct fetch_settings *settings)
@@ -301,6 +302,10 @@ static bool deny(const struct asker *asker, const char *said, struct error *err)
 {
 	autofree char *name = reference_familiar_name(&asker->reference);
 
+	if (asker->is_login)
+		return error_set(err, ERROR_DENIED,
+				 "login attempt to %s failed with status: 401 Unauthorized: %s",
+				 asker->url, said);
 	return error_set(err, ERROR_DENIED,
 			 "pull access denied for %s, repository does not exist or may require "
 			 "'docker login': %s",
@@ -494,5 +499,16 @@ struct source registry_blob(struct registry *registry, const struct reference *r
 
 	asker->path = arena_printf(&asker->arena, "/v2/%s/blobs/%s", reference->path, digest->text);
 	asker->noun = arena_printf(&asker->arena, "blob %s", digest->text);
+	return (struct source){ &asker_ops, asker, asker->noun };
+}
+
+struct source registry_login(struct registry *registry, const struct reference *reference)
+{
+	struct asker *asker = new_asker(registry, reference);
+
+	asker->is_login = true;
+	asker->path = "/v2/";
+	asker->scope = "";
+	asker->noun = "the login";
 	return (struct source){ &asker_ops, asker, asker->noun };
 }
