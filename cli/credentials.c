@@ -124,20 +124,17 @@ static void write_proxy(struct jsonout *out)
 	jsonout_object_end(out);
 }
 
-bool credentials_settings(const struct credentials_places *places, const char *host,
-			  struct buf *settings, struct error *err)
+bool credentials_settings_with(const struct credentials_places *places, const char *host,
+			       const struct dockerconfig_login *login, struct buf *settings,
+			       struct error *err)
 {
 	autoarena struct arena arena = { 0 };
-	struct dockerconfig_login login;
 	struct jsonout out;
-	bool is_found;
 
-	if (!credentials_find(&arena, places->docker_config, host, &login, &is_found, err))
-		return false;
 	jsonout_init(&out, settings, false);
 	jsonout_object(&out, NULL);
-	if (is_found)
-		write_login(&out, host, &login);
+	if (login)
+		write_login(&out, host, login);
 	write_aws(&out);
 	write_proxy(&out);
 	bool is_ok = write_insecure(&out, &arena, places->config, err);
@@ -145,4 +142,15 @@ bool credentials_settings(const struct credentials_places *places, const char *h
 	jsonout_object_end(&out);
 	jsonout_done(&out);
 	return is_ok && buf_check(settings, "the settings for mooring-fetch", err);
+}
+
+bool credentials_settings(const struct credentials_places *places, const char *host,
+			  struct buf *settings, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	struct dockerconfig_login login;
+	bool is_found;
+
+	return credentials_find(&arena, places->docker_config, host, &login, &is_found, err) &&
+	       credentials_settings_with(places, host, is_found ? &login : NULL, settings, err);
 }

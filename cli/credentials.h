@@ -26,6 +26,11 @@ struct credentials_places {
 must_check bool credentials_settings(const struct credentials_places *places, const char *host,
 				     struct buf *settings, struct error *err);
 
+/* The same with a login that is not (yet) kept anywhere; NULL: none. */
+must_check bool credentials_settings_with(const struct credentials_places *places, const char *host,
+					  const struct dockerconfig_login *login,
+					  struct buf *settings, struct error *err);
+
 /* The login that a pull from `host` would use. */
 must_check bool credentials_find(struct arena *arena, const char *docker_config, const char *host,
 				 struct dockerconfig_login *login, bool *is_found,

@@ -30,7 +30,7 @@ bool dockerconfig_read(struct arena *arena, const char *directory, const struct 
 		return true;
 	if (!file_read(AT_FDCWD, name, &text, err))
 		return err->kind == ERROR_NOT_FOUND || err->sys == ENOTDIR;
-	if (!json_parse(arena, name, text.data, text.length, root, err))
+	if (!json_parse(arena, name, text.data ? text.data : "", text.length, root, err))
 		return false;
 	return (*root)->type == JSON_OBJECT || json_expected(*root, "an object", err);
 }

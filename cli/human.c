@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/human.h"
 
+#include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/attr.h"
 
@@ -60,5 +62,14 @@ char *human_duration(int64_t seconds, char *text)
 		count(text, hours / MONTH, "months");
 	else
 		count(text, hours / YEAR, "years");
+	return text;
+}
+
+char *human_errno(int sys, char *text)
+{
+	const char *words = strerrordesc_np(sys);
+
+	snprintf(text, HUMAN_MAX, "%s", words ? words : "unknown error");
+	text[0] = (char)tolower((unsigned char)text[0]);
 	return text;
 }

@@ -177,7 +177,7 @@ static bool run_range(const struct runner *runner, const struct template_node *n
 static bool run_node(const struct runner *runner, const struct template_node *node,
 		     const struct json *dot, struct error *err)
 {
-	const struct json *value;
+	const struct json *value = NULL;
 
 	if (node->kind == NODE_TEXT) {
 		buf_add(runner->out, node->text, node->length);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/table.h"
 
+#include <errno.h>
+
 #include "cli/human.h"
 #include "tap.h"
 
@@ -73,5 +75,10 @@ int main(void)
 	check_duration(60LL * 86400, "2 months");
 	check_duration(729LL * 86400, "24 months");
 	check_duration(730LL * 86400, "2 years");
+
+	char text[HUMAN_MAX];
+
+	check_text(human_errno(ENOENT, text), "no such file or directory", "ENOENT in Go's words");
+	check_text(human_errno(99999, text), "unknown error", "no errno at all");
 	return tap_done();
 }

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/imageverbs.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "cli/asking.h"
+#include "cli/filter.h"
+#include "cli/human.h"
+#include "engine/engine.h"
+#include "image/prune.h"
+
+struct values {
+	bool is_all, is_forced;
+	struct texts filters;
+};
+
+static const struct opt opts[] = {
+	{ "all", 'a', OPT_BOOL, offsetof(struct values, is_all), NULL,
+	  "Remove all unused images, not just dangling ones", NULL },
+	{ "filter", 0, OPT_LIST, offsetof(struct values, filters), "filter",
+	  "Provide filter values (\"label=<key>=<value>\")", filter_check },
+	{ "force", 'f', OPT_BOOL, offsetof(struct values, is_forced), NULL,
+	  "Do not prompt for confirmation", NULL },
+	{ .name = NULL },
+};
+
+/* True if the image has every label that was asked for. */
+static bool is_wanted(void *context, const struct store_image *image)
+{
+	const struct texts *filters = context;
+	const char *filter;
+	size_t at = 0;
+
+	while ((filter = filter_next(filters, "label", &at))) {
+		bool has_it = false;
+
+		for (size_t i = 0; i < image->config.label_count; i++)
+			has_it = has_it || filter_is_label(filter, image->config.labels[i].key,
+							   image->config.labels[i].value);
+		if (!has_it)
+			return false;
+	}
+	return true;
+}
+
+static void tell(const struct store_removal *removal)
+{
+	char size[HUMAN_MAX];
+
+	if (removal->untagged.count + removal->deleted.count > 0)
+		printf("Deleted Images:\n");
+	for (size_t i = 0; i < removal->untagged.count; i++)
+		printf("untagged: %s\n", removal->untagged.items[i]);
+	for (size_t i = 0; i < removal->deleted.count; i++)
+		printf("deleted: %s\n", removal->deleted.items[i]);
+	if (removal->untagged.count + removal->deleted.count > 0)
+		printf("\n");
+	printf("Total reclaimed space: %s\n", human_size(removal->bytes, 4, size));
+}
+
+static bool prune(const struct cli *cli, const struct values *values, struct error *err)
+{
+	static const char *const names[] = { "label", NULL };
+	struct texts filters = values->filters;
+	const struct prune what = { .is_all = values->is_all,
+				    .is_wanted = is_wanted,
+				    .context = &filters };
+	autoengine struct engine engine = ENGINE_EMPTY;
+	autoarena struct arena arena = { 0 };
+	struct store_removal removal = { 0 };
+
+	if (!filter_names(&values->filters, names, err) ||
+	    !engine_open(cli->root, cli->run, &engine, err))
+		return false;
+	const struct store_usage usage = engine_usage(&engine);
+	bool is_done = prune_images(&engine.store, &arena, &what, &usage, &removal, err);
+
+	if (is_done)
+		tell(&removal);
+	store_removal_done(&removal);
+	return is_done;
+}
+
+static int run(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct values *values = of;
+	struct error err;
+
+	(void)arguments;
+	if (!values->is_forced &&
+	    !asking_yes(values->is_all ? "WARNING! This will remove all images without at least "
+					 "one container associated to them."
+				       : "WARNING! This will remove all dangling images."))
+		return 0;
+	return prune(cli, values, &err) ? 0 : command_failed(&err);
+}
+
+const struct command cmd_image_prune = {
+	.name = "docker image prune",
+	.usage = "[OPTIONS]",
+	.summary = "Remove unused images",
+	.opts = opts,
+	.values_size = sizeof(struct values),
+	.run = run,
+};

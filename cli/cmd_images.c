@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/imageverbs.h"
+
+#include <time.h>
+
+#include "base/mem.h"
+#include "cli/filter.h"
+#include "cli/imagerows.h"
+#include "cli/listing.h"
+#include "engine/engine.h"
+
+struct values {
+	bool has_digests, is_whole, is_quiet;
+	struct texts filters;
+	const char *format;
+};
+
+static const struct opt opts[] = {
+	/* Every image we have is one that docker shows without it. */
+	{ "all", 'a', OPT_IGNORED_BOOL, 0, NULL,
+	  "Show all images (default hides intermediate images)", NULL },
+	{ "digests", 0, OPT_BOOL, offsetof(struct values, has_digests), NULL, "Show digests",
+	  NULL },
+	{ "filter", 'f', OPT_LIST, offsetof(struct values, filters), "filter",
+	  "Filter output based on conditions provided", filter_check },
+	{ "format", 0, OPT_TEXT, offsetof(struct values, format), "string",
+	  "Format output: 'table', 'table TEMPLATE', 'json' or 'TEMPLATE'", NULL },
+	{ "no-trunc", 0, OPT_BOOL, offsetof(struct values, is_whole), NULL, "Don't truncate output",
+	  NULL },
+	{ "quiet", 'q', OPT_BOOL, offsetof(struct values, is_quiet), NULL, "Only show image IDs",
+	  NULL },
+	{ .name = NULL },
+};
+
+static const struct listing_field fields[] = {
+	{ "ID", "IMAGE ID" },
+	{ "Repository", "REPOSITORY" },
+	{ "Tag", "TAG" },
+	{ "Digest", "DIGEST" },
+	{ "CreatedSince", "CREATED" },
+	{ "CreatedAt", "CREATED AT" },
+	{ "Size", "SIZE" },
+	{ "Containers", "CONTAINERS" },
+	{ "VirtualSize", "SIZE" },
+	{ "SharedSize", "SHARED SIZE" },
+	{ "UniqueSize", "UNIQUE SIZE" },
+	{ .name = NULL },
+};
+
+#define COLUMNS "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
+#define COLUMNS_WITH_DIGESTS                                                                       \
+	"{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
+
+static bool list(const struct cli *cli, const struct values *values, const char *pattern,
+		 struct error *err)
+{
+	const struct imagerows options = { .pattern = pattern,
+					   .filters = &values->filters,
+					   .is_whole = values->is_whole,
+					   .now = time(NULL) };
+	const struct listing listing = { .fields = fields,
+					 .table = values->has_digests ? COLUMNS_WITH_DIGESTS
+								      : COLUMNS,
+					 .quiet = "{{.ID}}" };
+	autoengine struct engine engine = ENGINE_EMPTY;
+	autoarena struct arena arena = { 0 };
+	const struct json *rows;
+
+	if (!engine_open(cli->root, cli->run, &engine, err) ||
+	    !imagerows_make(&options, &engine.store, &arena, &rows, err))
+		return error_in(err, "Error response from daemon");
+	return listing_print(&listing, values->format, values->is_quiet, rows, err);
+}
+
+static int run(const struct cli *cli, const void *values, const struct texts *arguments)
+{
+	struct error err;
+
+	if (!list(cli, values, arguments->count ? arguments->items[0] : NULL, &err))
+		return command_failed_plainly(&err);
+	return 0;
+}
+
+const struct command cmd_images = {
+	.name = "docker images",
+	.usage = "[OPTIONS] [REPOSITORY[:TAG]]",
+	.summary = "List images",
+	.opts = opts,
+	.values_size = sizeof(struct values),
+	.most = 1,
+	.run = run,
+};

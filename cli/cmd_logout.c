@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/imageverbs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/credhelper.h"
+#include "cli/dockerconfig.h"
+
+static bool forget(const struct cli *cli, const char *key, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	const struct json *root;
+	const char *helper;
+
+	if (!dockerconfig_read(&arena, cli->docker_config, &root, err) ||
+	    !dockerconfig_helper(root, key, &helper, err))
+		return false;
+	if (helper && !credhelper_erase(helper, key, err))
+		return false;
+	/* A file that says nothing about anybody stays as it is. */
+	return !json_get(root, "auths") || dockerconfig_write(cli->docker_config, key, NULL, err);
+}
+
+static int run(const struct cli *cli, const void *values, const struct texts *arguments)
+{
+	autoarena struct arena arena = { 0 };
+	const char *key =
+		dockerconfig_key(&arena, arguments->count ? arguments->items[0] : "docker.io");
+	struct error err;
+
+	(void)values;
+	printf("Removing login credentials for %s\n", key);
+	fflush(stdout);
+	return forget(cli, key, &err) ? 0 : command_failed_plainly(&err);
+}
+
+const struct command cmd_logout = {
+	.name = "docker logout",
+	.usage = "[SERVER]",
+	.summary = "Log out from a registry",
+	.most = 1,
+	.run = run,
+};

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/imageverbs.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "engine/engine.h"
+
+struct values {
+	bool is_forced;
+};
+
+static const struct opt opts[] = {
+	{ "force", 'f', OPT_BOOL, offsetof(struct values, is_forced), NULL,
+	  "Force removal of the image", NULL },
+	/* Untagged parents are a thing of builds: we have none to keep. */
+	{ "no-prune", 0, OPT_IGNORED_BOOL, 0, NULL, "Do not delete untagged parents", NULL },
+	{ "platform", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL },
+	{ .name = NULL },
+};
+
+static void tell(const struct store_removal *removal)
+{
+	for (size_t i = 0; i < removal->untagged.count; i++)
+		printf("Untagged: %s\n", removal->untagged.items[i]);
+	for (size_t i = 0; i < removal->deleted.count; i++)
+		printf("Deleted: %s\n", removal->deleted.items[i]);
+}
+
+/* The exit code. A missing image is no failure for those who force. */
+static int remove_one(struct engine *engine, const char *name, bool is_forced)
+{
+	const struct store_usage usage = engine_usage(engine);
+	autoarena struct arena arena = { 0 };
+	struct store_removal removal = { 0 };
+	struct error err;
+	int code = 0;
+
+	if (store_remove(&engine->store, &arena, name, is_forced, &usage, &removal, &err)) {
+		tell(&removal);
+	} else {
+		command_failed(&err);
+		code = is_forced && err.kind == ERROR_NOT_FOUND ? 0 : 1;
+	}
+	store_removal_done(&removal);
+	return code;
+}
+
+static int run(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct values *values = of;
+	autoengine struct engine engine = ENGINE_EMPTY;
+	struct error err;
+	int code = 0;
+
+	if (!engine_open(cli->root, cli->run, &engine, &err))
+		return command_failed(&err);
+	for (size_t i = 0; i < arguments->count; i++)
+		code |= remove_one(&engine, arguments->items[i], values->is_forced);
+	return code;
+}
+
+const struct command cmd_rmi = {
+	.name = "docker rmi",
+	.usage = "[OPTIONS] IMAGE [IMAGE...]",
+	.summary = "Remove one or more images",
+	.opts = opts,
+	.values_size = sizeof(struct values),
+	.least = 1,
+	.most = ARGUMENTS_ANY,
+	.run = run,
+};

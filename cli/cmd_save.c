@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/imageverbs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cli/human.h"
+#include "engine/engine.h"
+#include "image/archive.h"
+
+struct values {
+	const char *output;
+};
+
+static const struct opt opts[] = {
+	{ "output", 'o', OPT_TEXT, offsetof(struct values, output), "string",
+	  "Write to a file, instead of STDOUT", NULL },
+	{ "platform", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL },
+	{ .name = NULL },
+};
+
+static bool refuse_path(const char *path, struct error *err)
+{
+	char why[HUMAN_MAX];
+
+	return error_set(err, error_kind_of(errno), "invalid output path: open %s: %s", path,
+			 human_errno(errno, why));
+}
+
+/* A pipe or a device is written as it is; a regular file appears whole or not at all. */
+static bool is_stream(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+static bool save_to_stream(const struct engine *engine, const struct texts *names, const char *path,
+			   struct error *err)
+{
+	autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return refuse_path(path, err);
+	return image_save(&engine->store, names->items, names->count, fd, err) ||
+	       error_in(err, "Error response from daemon");
+}
+
+static bool save_to_file(const struct engine *engine, const struct texts *names, const char *path,
+			 struct error *err)
+{
+	autofree char *beside = mem_printf("%s.tmp-XXXXXX", path);
+	autoclose int fd = mkostemp(beside, O_CLOEXEC);
+	mode_t mask = umask(0);
+
+	umask(mask);
+	if (fd < 0)
+		return refuse_path(path, err);
+	if (!image_save(&engine->store, names->items, names->count, fd, err))
+		error_in(err, "Error response from daemon");
+	else if (fchmod(fd, 0600 & ~mask) < 0 || rename(beside, path) < 0)
+		error_sys(err, "write %s", path);
+	else
+		return true;
+	unlink(beside);
+	return false;
+}
+
+static bool save(const struct cli *cli, const char *output, const struct texts *names,
+		 struct error *err)
+{
+	autoengine struct engine engine = ENGINE_EMPTY;
+
+	if (!output && isatty(STDOUT_FILENO))
+		return error_set(err, ERROR_INPUT,
+				 "cowardly refusing to save to a terminal. Use the -o flag or "
+				 "redirect");
+	if (!engine_open(cli->root, cli->run, &engine, err))
+		return error_in(err, "Error response from daemon");
+	if (!output)
+		return image_save(&engine.store, names->items, names->count, STDOUT_FILENO, err) ||
+		       error_in(err, "Error response from daemon");
+	if (is_stream(output))
+		return save_to_stream(&engine, names, output, err);
+	return save_to_file(&engine, names, output, err);
+}
+
+static int run(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct values *values = of;
+	struct error err;
+
+	return save(cli, values->output, arguments, &err) ? 0 : command_failed_plainly(&err);
+}
+
+const struct command cmd_save = {
+	.name = "docker save",
+	.usage = "[OPTIONS] IMAGE [IMAGE...]",
+	.summary = "Save one or more images to a tar archive (streamed to STDOUT by default)",
+	.opts = opts,
+	.values_size = sizeof(struct values),
+	.least = 1,
+	.most = ARGUMENTS_ANY,
+	.run = run,
+};

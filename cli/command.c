@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define EXIT_USAGE 125 /* what docker answers to options it does not know */
+
+static const struct opt no_opts[] = { { .name = NULL } };
+
+static const struct opt *opts_of(const struct command *command)
+{
+	return command->opts ? command->opts : no_opts;
+}
+
+static void print_usage(const struct command *command, FILE *out)
+{
+	fprintf(out, "Usage:  %s%s%s\n", command->name, *command->usage ? " " : "", command->usage);
+}
+
+/* "  -q, --quiet           Only show image IDs" */
+static void print_option(const struct opt *opt, int width)
+{
+	autofree char *name =
+		mem_printf("--%s%s%s", opt->name, opt->type ? " " : "", opt->type ? opt->type : "");
+
+	if (opt->letter)
+		printf("  -%c, ", opt->letter);
+	else
+		printf("      ");
+	printf("%-*s   %s\n", width, name, opt->help);
+}
+
+static void print_help(const struct command *command)
+{
+	int width = 0;
+
+	print_usage(command, stdout);
+	printf("\n%s\n", command->summary);
+	for (const struct opt *opt = opts_of(command); opt->name; opt++) {
+		int length = (int)(strlen(opt->name) + 2 + (opt->type ? strlen(opt->type) + 1 : 0));
+
+		if (opt->help && length > width)
+			width = length;
+	}
+	if (width > 0)
+		printf("\nOptions:\n");
+	for (const struct opt *opt = opts_of(command); opt->name; opt++)
+		if (opt->help)
+			print_option(opt, width);
+}
+
+static int refuse_options(const struct command *command, const struct error *err)
+{
+	fprintf(stderr, "%s\n\n", err->text);
+	print_usage(command, stderr);
+	fprintf(stderr, "\nRun '%s --help' for more information\n", command->name);
+	return EXIT_USAGE;
+}
+
+static int refuse_count(const struct command *command, const char *wants, size_t count)
+{
+	fprintf(stderr, "docker: '%s' requires %s%zu argument%s\n\n", command->name, wants, count,
+		count == 1 ? "" : "s");
+	print_usage(command, stderr);
+	fprintf(stderr, "\nSee '%s --help' for more information\n", command->name);
+	return 1;
+}
+
+static int refuse_any(const struct command *command)
+{
+	fprintf(stderr, "docker: '%s' accepts no arguments\n\n", command->name);
+	print_usage(command, stderr);
+	fprintf(stderr, "\nSee '%s --help' for more information\n", command->name);
+	return 1;
+}
+
+static int check_count_and_run(const struct command *command, const struct cli *cli,
+			       const void *values, const struct texts *arguments)
+{
+	size_t count = arguments->count;
+
+	if (count >= command->least && count <= command->most)
+		return command->run(cli, values, arguments);
+	if (command->most == 0)
+		return refuse_any(command);
+	if (command->least == command->most)
+		return refuse_count(command, "", command->least);
+	if (count < command->least)
+		return refuse_count(command, "at least ", command->least);
+	return refuse_count(command, "at most ", command->most);
+}
+
+static void free_lists(const struct command *command, void *values)
+{
+	for (const struct opt *opt = opts_of(command); opt->name; opt++)
+		if (opt->kind == OPT_LIST)
+			texts_done((struct texts *)((char *)values + opt->offset));
+}
+
+int command_run(const struct command *command, const struct cli *cli, const char *const *argv)
+{
+	const struct opt_grammar grammar = { .opts = opts_of(command),
+					     .stops_at_argument = command->stops_at_argument };
+	autofree void *values = mem_alloc(command->values_size + 1);
+	autotexts struct texts arguments = { 0 };
+	bool wants_help;
+	struct error err;
+	int code = 0;
+
+	if (!opt_parse(&grammar, argv, values, &arguments, &wants_help, &err))
+		code = refuse_options(command, &err);
+	else if (wants_help)
+		print_help(command);
+	else
+		code = check_count_and_run(command, cli, values, &arguments);
+	free_lists(command, values);
+	return code;
+}
+
+int command_failed(const struct error *err)
+{
+	fprintf(stderr, "Error response from daemon: %s\n", err->text);
+	return 1;
+}
+
+int command_failed_plainly(const struct error *err)
+{
+	fprintf(stderr, "%s\n", err->text);
+	return 1;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_FILTER_H
+#define CLI_FILTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/texts.h"
+
+/*
+ * The values of --filter: "name=value".
+ */
+
+/* For the `check` of an option: refuses what has no '='. */
+bool filter_check(const char *text, struct error *err);
+
+/* Fails with "invalid filter 'bogus'" if a name is not among `names` (NULL-terminated). */
+must_check bool filter_names(const struct texts *filters, const char *const *names,
+			     struct error *err);
+
+/* The value of the next filter with this name from *at on; NULL at the end. Begin with *at = 0. */
+const char *filter_next(const struct texts *filters, const char *name, size_t *at);
+
+/* True if a label "key=value" is what `label=KEY` or `label=KEY=VALUE` asks for. */
+bool filter_is_label(const char *filter, const char *key, const char *value);
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/imagerows.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/filter.h"
+#include "cli/human.h"
+#include "cli/opt.h"
+#include "registry/reference.h"
+
+#define NONE        "<none>"
+#define SHORT_ID    12
+#define NOT_COUNTED "N/A" /* as docker shows what it has not worked out */
+
+struct maker {
+	const struct imagerows *options;
+	const struct store *store;
+	struct arena *arena;
+	struct json *rows;
+
+	/* from the filters */
+	bool wants_dangling, wants_named;
+	const struct store_image *before, *since; /* NULL: not asked for */
+};
+
+/* -- which -- */
+
+static bool read_dangling(struct maker *maker, struct error *err)
+{
+	size_t at = 0;
+	const char *value;
+
+	while ((value = filter_next(maker->options->filters, "dangling", &at))) {
+		bool is_dangling;
+
+		if (!opt_parse_bool(value, &is_dangling, err))
+			return error_set(err, ERROR_INPUT, "invalid filter 'dangling=%s'", value);
+		maker->wants_dangling = maker->wants_dangling || is_dangling;
+		maker->wants_named = maker->wants_named || !is_dangling;
+	}
+	if (!maker->wants_dangling && !maker->wants_named)
+		maker->wants_dangling = maker->wants_named = true;
+	return true;
+}
+
+static bool read_image(struct maker *maker, const char *filter, const struct store_image **image,
+		       struct error *err)
+{
+	size_t at = 0;
+	const char *value = filter_next(maker->options->filters, filter, &at);
+
+	if (!value)
+		return true;
+	struct store_image *found = arena_alloc(maker->arena, sizeof(*found));
+
+	*image = found;
+	return store_find(maker->store, maker->arena, value, found, err);
+}
+
+static bool read_filters(struct maker *maker, struct error *err)
+{
+	static const char *const names[] = { "dangling", "label",     "before",
+					     "since",    "reference", NULL };
+
+	return filter_names(maker->options->filters, names, err) && read_dangling(maker, err) &&
+	       read_image(maker, "before", &maker->before, err) &&
+	       read_image(maker, "since", &maker->since, err);
+}
+
+static bool has_label(const struct store_image *image, const char *filter)
+{
+	for (size_t i = 0; i < image->config.label_count; i++)
+		if (filter_is_label(filter, image->config.labels[i].key,
+				    image->config.labels[i].value))
+			return true;
+	return false;
+}
+
+static bool is_older(const struct store_image *a, const struct store_image *b)
+{
+	return a->created < b->created ||
+	       (a->created == b->created && a->created_ns < b->created_ns);
+}
+
+static bool is_wanted_image(const struct maker *maker, const struct store_image *image)
+{
+	size_t at = 0;
+	const char *label;
+
+	if (image->name_count ? !maker->wants_named : !maker->wants_dangling)
+		return false;
+	if (maker->before && !is_older(image, maker->before))
+		return false;
+	if (maker->since && !is_older(maker->since, image))
+		return false;
+	while ((label = filter_next(maker->options->filters, "label", &at)))
+		if (!has_label(image, label))
+			return false;
+	return true;
+}
+
+/* The digest under which the image is known in a repository; NULL if there is none. */
+static const char *digest_in(const struct store_image *image, const struct reference *name)
+{
+	autofree char *repository = reference_name(name);
+	size_t length = strlen(repository);
+
+	for (size_t i = 0; i < image->digest_count; i++)
+		if (strncmp(image->digests[i], repository, length) == 0 &&
+		    image->digests[i][length] == '@')
+			return image->digests[i] + length + 1;
+	return NULL;
+}
+
+/* A pattern that is a name means that name; others are shell patterns over what is displayed. */
+static bool is_match(const char *pattern, const struct store_image *image,
+		     const struct reference *name)
+{
+	struct reference wanted;
+	struct error ignored;
+
+	if (reference_parse_bare(&wanted, pattern, &ignored)) {
+		const char *digest = digest_in(image, name);
+
+		return strcmp(wanted.domain, name->domain) == 0 &&
+		       strcmp(wanted.path, name->path) == 0 &&
+		       (!digest_is_empty(&wanted.digest)
+				? digest && strcmp(digest, wanted.digest.text) == 0
+				: !wanted.tag[0] || strcmp(wanted.tag, name->tag) == 0);
+	}
+	autofree char *repository = reference_familiar_name(name);
+	autofree char *whole = reference_familiar(name);
+
+	return fnmatch(pattern, repository, FNM_PATHNAME) == 0 ||
+	       fnmatch(pattern, whole, FNM_PATHNAME) == 0;
+}
+
+static bool is_wanted_name(const struct maker *maker, const struct store_image *image,
+			   const struct reference *name)
+{
+	const struct imagerows *options = maker->options;
+	size_t at = 0;
+	const char *pattern;
+	bool has_filter = false, is_matched = false;
+
+	if (options->pattern && !is_match(options->pattern, image, name))
+		return false;
+	while ((pattern = filter_next(options->filters, "reference", &at))) {
+		has_filter = true;
+		is_matched = is_matched || is_match(pattern, image, name);
+	}
+	return !has_filter || is_matched;
+}
+
+/* An image without a name matches no pattern. */
+static bool is_asked_by_name(const struct maker *maker)
+{
+	size_t at = 0;
+
+	return maker->options->pattern || filter_next(maker->options->filters, "reference", &at);
+}
+
+/* -- how they look -- */
+
+static void add(const struct maker *maker, struct json *row, const char *field, const char *text)
+{
+	(void)json_new(maker->arena, row, field, JSON_TEXT, text);
+}
+
+static const char *id_of(const struct maker *maker, const struct store_image *image)
+{
+	if (maker->options->is_whole)
+		return image->id.text;
+	return arena_strndup(maker->arena, digest_hex(&image->id), SHORT_ID);
+}
+
+static void add_times(const struct maker *maker, struct json *row, const struct store_image *image)
+{
+	bool is_known = *image->config.created != '\0';
+	time_t created = (time_t)image->created;
+	char age[HUMAN_MAX], text[64] = "";
+	struct tm local;
+
+	human_duration(maker->options->now - image->created, age);
+	if (localtime_r(&created, &local))
+		(void)!strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %z %Z", &local);
+	add(maker, row, "CreatedAt", is_known ? text : NOT_COUNTED);
+	add(maker, row, "CreatedSince",
+	    is_known ? arena_printf(maker->arena, "%s ago", age) : NOT_COUNTED);
+}
+
+static void add_row(const struct maker *maker, const struct store_image *image,
+		    const char *repository, const char *tag, const char *digest)
+{
+	struct json *row = json_new(maker->arena, maker->rows, NULL, JSON_OBJECT, NULL);
+	char size[HUMAN_MAX];
+
+	add(maker, row, "Containers", NOT_COUNTED);
+	add_times(maker, row, image);
+	add(maker, row, "Digest", digest ? digest : NONE);
+	add(maker, row, "ID", id_of(maker, image));
+	add(maker, row, "Repository", repository);
+	add(maker, row, "SharedSize", NOT_COUNTED);
+	add(maker, row, "Size", human_size(image->size, 3, size));
+	add(maker, row, "Tag", tag);
+	add(maker, row, "UniqueSize", NOT_COUNTED);
+	add(maker, row, "VirtualSize", size);
+}
+
+/* A repository that has a tag of the image needs no row for its digest. */
+static bool has_tag_in(const struct store_image *image, const struct reference *name)
+{
+	autofree char *repository = reference_name(name);
+	size_t length = strlen(repository);
+
+	for (size_t i = 0; i < image->name_count; i++)
+		if (strncmp(image->names[i], repository, length) == 0 &&
+		    image->names[i][length] == ':')
+			return true;
+	return false;
+}
+
+static bool add_name(const struct maker *maker, const struct store_image *image, const char *text,
+		     struct error *err)
+{
+	struct reference name;
+
+	if (!reference_parse_bare(&name, text, err))
+		return error_in(err, "the store's name %s", text);
+	if (!is_wanted_name(maker, image, &name) || (!name.tag[0] && has_tag_in(image, &name)))
+		return true;
+
+	autofree char *repository = reference_familiar_name(&name);
+
+	add_row(maker, image, repository, name.tag[0] ? name.tag : NONE, digest_in(image, &name));
+	return true;
+}
+
+static bool add_image(const struct maker *maker, const struct store_image *image, struct error *err)
+{
+	if (!is_wanted_image(maker, image))
+		return true;
+	for (size_t i = 0; i < image->name_count; i++)
+		if (!add_name(maker, image, image->names[i], err))
+			return false;
+	if (image->name_count == 0 && !is_asked_by_name(maker))
+		add_row(maker, image, NONE, NONE, NULL);
+	return true;
+}
+
+bool imagerows_make(const struct imagerows *options, const struct store *store, struct arena *arena,
+		    const struct json **rows, struct error *err)
+{
+	struct maker maker = { .options = options, .store = store, .arena = arena };
+	struct store_image *images;
+	size_t count;
+
+	maker.rows = json_new(arena, NULL, NULL, JSON_ARRAY, NULL);
+	if (!read_filters(&maker, err) || !store_list(store, arena, &images, &count, err))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (!add_image(&maker, &images[i], err))
+			return false;
+	*rows = maker.rows;
+	return true;
+}

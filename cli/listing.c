@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/listing.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "cli/table.h"
+#include "cli/template.h"
+
+#define ROW_MAX (1 << 20)
+
+/* The header line is the template run over the headers. */
+static const struct json *headers_of(struct arena *arena, const struct listing *listing)
+{
+	struct json *headers = json_new(arena, NULL, NULL, JSON_OBJECT, NULL);
+
+	for (const struct listing_field *field = listing->fields; field->name; field++)
+		(void)json_new(arena, headers, field->name, JSON_TEXT, field->header);
+	return headers;
+}
+
+static bool make_row(const struct template *template, const struct json *row, struct buf *line,
+		     struct error *err)
+{
+	buf_clear(line);
+	if (!template_run(template, row, line, err))
+		return error_in(err, "failed to execute template");
+	buf_add_char(line, '\n');
+	return buf_check(line, "a row", err);
+}
+
+static bool print_table(const struct template *template, const struct json *headers,
+			const struct json *rows, struct error *err)
+{
+	autotable struct table table = { 0 };
+	autobuf struct buf line;
+
+	buf_init(&line, ROW_MAX);
+	if (!make_row(template, headers, &line, err))
+		return false;
+	table_add(&table, line.data);
+	for (const struct json *row = rows->child; row; row = row->next) {
+		if (!make_row(template, row, &line, err))
+			return false;
+		table_add(&table, line.data);
+	}
+	table_print(&table, stdout);
+	return true;
+}
+
+static bool print_rows(const struct template *template, const struct json *rows, struct error *err)
+{
+	autobuf struct buf line;
+
+	buf_init(&line, ROW_MAX);
+	for (const struct json *row = rows->child; row; row = row->next) {
+		if (!make_row(template, row, &line, err))
+			return false;
+		fwrite(line.data, 1, line.length, stdout);
+	}
+	return true;
+}
+
+bool listing_print(const struct listing *listing, const char *format, bool is_quiet,
+		   const struct json *rows, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	struct template template;
+	const char *text = format ? format : "";
+	bool is_table = !*text || strncmp(text, "table", 5) == 0;
+
+	if (is_table)
+		text = text[0] ? text + 5 + strspn(text + 5, " ") : text;
+	if (is_table && !*text)
+		text = is_quiet ? listing->quiet : listing->table;
+	is_table = is_table && text != listing->quiet;
+	if (strcmp(text, "json") == 0)
+		text = "{{json .}}";
+	if (!template_parse(&arena, template_unescape(&arena, text), &template, err))
+		return error_in(err, "template parsing error");
+	if (is_table)
+		return print_table(&template, headers_of(&arena, listing), rows, err);
+	return print_rows(&template, rows, err);
+}

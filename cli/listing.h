@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_LISTING_H
+#define CLI_LISTING_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/json.h"
+
+/*
+ * What `ps`, `images` and their like print: rows of fields, by --format. A row is a JSON object
+ * whose members are the fields ({"ID": "…", "Names": "…"}).
+ */
+
+struct listing_field {
+	const char *name;   /* "ID"; the last entry of a table has NULL here */
+	const char *header; /* "CONTAINER ID" */
+};
+
+struct listing {
+	const struct listing_field *fields; /* the headers of all that rows may hold */
+	const char *table;                  /* the usual columns: "{{.ID}}\t{{.Names}}" */
+	const char *quiet;                  /* what -q shows of a row: "{{.ID}}" */
+};
+
+/* Prints the children of `rows` to stdout. `format`: NULL or "" or "table", "table TEMPLATE",
+ * "json", or a template for each row. */
+must_check bool listing_print(const struct listing *listing, const char *format, bool is_quiet,
+			      const struct json *rows, struct error *err);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_PROGRESS_H
+#define CLI_PROGRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "image/events.h"
+
+/*
+ * What a pull or a load is doing, layer by layer: lines that are redrawn in place on a terminal,
+ * and one line per change of state elsewhere.
+ */
+
+#define PROGRESS_LAYERS_MAX 128 /* layers beyond are not shown */
+
+struct progress_layer {
+	char id[13];
+	enum image_layer_state state;
+	bool is_shown;
+};
+
+struct progress {
+	FILE *out;
+	bool is_terminal;
+	bool is_load;        /* the words are a load's, not a pull's */
+	bool shows_existing; /* what is there already is shown once something else happened */
+	struct progress_layer layers[PROGRESS_LAYERS_MAX];
+	size_t count;
+};
+
+/* `event` is an IMAGE_LAYER. */
+void progress_layer(struct progress *progress, const struct image_event *event);
+
+/* Shows the layers that were there already, if that has not been done: the image is a new one. */
+void progress_show_existing(struct progress *progress);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/pulling.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "cli/credentials.h"
+#include "cli/progress.h"
+#include "image/pull.h"
+#include "registry/reference.h"
+
+#define SETTINGS_MAX (1 << 20)
+
+struct view {
+	struct progress progress;
+	const struct reference *reference;
+	struct digest digest; /* of the manifest */
+	bool is_new;
+};
+
+/* "3.20: Pulling from library/alpine" */
+static void show_resolved(struct view *view, const struct image_event *event)
+{
+	const struct reference *reference = view->reference;
+	struct error ignored;
+
+	if (!digest_parse(&view->digest, event->digest ? event->digest : "", &ignored))
+		view->digest = (struct digest){ 0 };
+	fprintf(view->progress.out, "%s: Pulling from %s\n",
+		digest_is_empty(&reference->digest) ? reference->tag : reference->digest.text,
+		reference->path);
+	fflush(view->progress.out);
+}
+
+static void on_event(void *context, const struct image_event *event)
+{
+	struct view *view = context;
+
+	switch (event->kind) {
+	case IMAGE_RESOLVED:
+		show_resolved(view, event);
+		return;
+	case IMAGE_LAYER:
+		progress_layer(&view->progress, event);
+		return;
+	case IMAGE_READY:
+		view->is_new = event->is_new;
+		if (view->is_new)
+			progress_show_existing(&view->progress);
+		return;
+	}
+}
+
+static void tell_outcome(const struct view *view)
+{
+	autofree char *name = reference_familiar(view->reference);
+
+	if (!digest_is_empty(&view->digest))
+		fprintf(view->progress.out, "Digest: %s\n", view->digest.text);
+	fprintf(view->progress.out, "Status: %s for %s\n",
+		view->is_new ? "Downloaded newer image" : "Image is up to date", name);
+	fflush(view->progress.out);
+}
+
+bool pulling_run(const struct cli *cli, const struct store *store, const struct pulling *pulling,
+		 struct digest *id, struct error *err)
+{
+	const struct credentials_places places = { .docker_config = cli->docker_config,
+						   .config = cli->config };
+	struct view view = { .progress.out = pulling->out };
+	const struct image_watcher watcher = { .on_event = on_event, .context = &view };
+	struct reference reference;
+	autobuf struct buf settings;
+
+	buf_init(&settings, SETTINGS_MAX);
+	if (!reference_parse(&reference, pulling->reference, err) ||
+	    !credentials_settings(&places, reference.domain, &settings, err))
+		return false;
+	view.reference = &reference;
+	view.progress.is_terminal = pulling->out && isatty(fileno(pulling->out));
+	bool is_pulled = image_pull(store,
+				    &(struct image_pull){ .reference = pulling->reference,
+							  .platform = pulling->platform,
+							  .settings = settings.data },
+				    pulling->out ? &watcher : NULL, id, err);
+
+	if (settings.data)
+		explicit_bzero(settings.data, settings.length);
+	if (is_pulled && pulling->out)
+		tell_outcome(&view);
+	return is_pulled;
+}

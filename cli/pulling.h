@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_PULLING_H
+#define CLI_PULLING_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "cli/command.h"
+#include "image/store.h"
+
+/*
+ * A pull as the user sees it: credentials gathered, progress shown, the outcome told. For `pull`
+ * and for `run` and `create` of an image that is missing.
+ */
+struct pulling {
+	const char *reference; /* as the user typed it */
+	const char *platform;  /* "linux/arm64"; NULL: this machine's */
+	FILE *out;             /* where progress and outcome are shown; NULL: nowhere */
+};
+
+/* Fails as image_pull does. *id is the image's. */
+must_check bool pulling_run(const struct cli *cli, const struct store *store,
+			    const struct pulling *pulling, struct digest *id, struct error *err);
+
+#endif

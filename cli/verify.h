@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_VERIFY_H
+#define CLI_VERIFY_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "cli/command.h"
+#include "cli/dockerconfig.h"
+
+/*
+ * Asks a registry whether it knows a login. mooring-fetch does the asking: it alone talks to the
+ * network.
+ */
+must_check bool verify_login(const struct cli *cli, const char *domain,
+			     const struct dockerconfig_login *login, struct error *err);
+
+#endif
