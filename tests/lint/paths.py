@@ -9,7 +9,7 @@ import lint
 
 # Spelled so that this file does not find itself.
 FOREIGN = re.compile(
-    rb"(^|[^\w.])(/wor[k]/(main|shared|\.library)|/roo[t]/|/hom[e]/[a-z])|\.pyen[v]|mirrors?\.\w+\.\w|index-ur[l]")
+    rb"/wor[k]/(main|shared|\.library)|/roo[t]/\.|\.pyen[v]|mirrors?\.\w+\.\w|index-ur[l]")
 
 
 def main():
