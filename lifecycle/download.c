@@ -198,8 +198,18 @@ static bool wait_for_packet(const struct fetch *fetch, int cancel_fd, struct err
 	return true;
 }
 
+/* The reply names the object, and so does our caller: once is enough. */
+static const char *without_name(const char *text, const char *uri)
+{
+	size_t length = strlen(uri);
+
+	return strncmp(text, uri, length) == 0 && strncmp(text + length, ": ", 2) == 0
+		       ? text + length + 2
+		       : text;
+}
+
 /* Reads one reply; *is_last is false for a report of progress. */
-static bool read_reply(const struct fetch *fetch, bool *is_last, struct error *err)
+static bool read_reply(const struct fetch *fetch, const char *uri, bool *is_last, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
 	autofree char *packet = mem_alloc(PACKET_MAX);
@@ -224,7 +234,7 @@ static bool read_reply(const struct fetch *fetch, bool *is_last, struct error *e
 	if (!json_text_or(reply, "kind", "system", &kind, err) ||
 	    !json_text_or(reply, "text", "failed", &text, err))
 		return false;
-	return error_set(err, error_kind_of_word(kind), "%s", text);
+	return error_set(err, error_kind_of_word(kind), "%s", without_name(text, uri));
 }
 
 static bool ask(const struct fetch *fetch, const char *uri, int fd, int cancel_fd,
@@ -235,7 +245,8 @@ static bool ask(const struct fetch *fetch, const char *uri, int fd, int cancel_f
 	if (!send_request(fetch, uri, fd, err))
 		return false;
 	while (!is_last)
-		if (!wait_for_packet(fetch, cancel_fd, err) || !read_reply(fetch, &is_last, err))
+		if (!wait_for_packet(fetch, cancel_fd, err) ||
+		    !read_reply(fetch, uri, &is_last, err))
 			return false;
 	return true;
 }

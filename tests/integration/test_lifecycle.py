@@ -7,13 +7,14 @@ import json
 import os
 import re
 import signal
+import socket
 import stat
 import tempfile
 
 import pytest
 
 import world
-from s3_server import Fault, S3Server
+from s3_server import S3Server
 
 NUCLEUS = os.path.join(world.BUILD, "lifecycle", "mooring-nucleus")
 NAME = "com.example.Test"
@@ -606,6 +607,7 @@ def test_s3_missing_object(cloud):
     refused = cloud.deploy(code=1)
     assert refused.stderr.startswith(
         f"mooring: deploy: {NAME}: artifact s3://bucket/not/there.tar: ")
+    assert refused.stderr.count("s3://") == 1
     assert refused.stderr.count("\n") == 1
     assert not os.path.exists(cloud.stored_artifact("there.tar"))
 
@@ -620,14 +622,18 @@ def test_s3_without_credentials(cloud):
 
 
 def test_s3_interrupted(cloud, s3):
-    s3.faults.append(Fault(endless=True))
-    process = cloud.start()
-    world.wait_until(lambda: s3.requests, "the request")
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=15)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        cloud.configure(s3={"endpoint": "http://127.0.0.1:%d" % silent.getsockname()[1],
+                            "region": s3.region})
+        process = cloud.start()
+        silent.settimeout(15)
+        connection, _ = silent.accept()  # and never answers
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=15)
+        connection.close()
     assert process.returncode == 128 + signal.SIGTERM, errors
     assert os.listdir(os.path.dirname(cloud.stored_artifact())) == []
-    s3.faults.clear()
+    cloud.configure(s3={"endpoint": s3.endpoint, "region": s3.region})
     cloud.deploy()
 
 
