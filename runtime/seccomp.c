@@ -30,7 +30,7 @@
  * as "not there" and tries something older, but takes EPERM for an answer.
  */
 
-#define NR_COMMON      1024    /* numbers below this are looked at one by one */
+#define NR_COMMON      640     /* numbers below this are looked at one by one; x32 ends at 547 */
 #define NR_ARM_PRIVATE 0xf0000 /* ARM's own few calls start here */
 #define NR_ARM_COUNT   16
 #define SLOTS          (NR_COMMON + NR_ARM_COUNT)
