@@ -69,9 +69,26 @@ void jsonout_object(struct jsonout *out, const char *key)
 	check(yajl_gen_map_open(out->gen));
 }
 
+/* yajl's pretty form of an empty one is spread over three lines; "[]" and "{}" is what people and
+ * docker write. */
+static void close_container(struct jsonout *out, yajl_gen_status (*close)(yajl_gen))
+{
+	struct buf *buf = out->buf;
+	size_t inside = buf->length ? buf->length - 1 : 0; /* the newline behind the bracket */
+	bool is_empty = inside && buf->data[inside] == '\n' && strchr("[{", buf->data[inside - 1]);
+
+	check(close(out->gen));
+	if (!is_empty || buf->is_cut)
+		return;
+	size_t blanks = strspn(buf->data + inside, " \n");
+
+	buf->length -= blanks;
+	memmove(buf->data + inside, buf->data + inside + blanks, buf->length - inside + 1);
+}
+
 void jsonout_object_end(struct jsonout *out)
 {
-	check(yajl_gen_map_close(out->gen));
+	close_container(out, yajl_gen_map_close);
 }
 
 void jsonout_array(struct jsonout *out, const char *key)
@@ -82,7 +99,7 @@ void jsonout_array(struct jsonout *out, const char *key)
 
 void jsonout_array_end(struct jsonout *out)
 {
-	check(yajl_gen_array_close(out->gen));
+	close_container(out, yajl_gen_array_close);
 }
 
 void jsonout_text(struct jsonout *out, const char *key, const char *text)

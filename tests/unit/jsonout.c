@@ -90,10 +90,21 @@ static void test_pretty(void)
 	jsonout_object(&out, NULL);
 	jsonout_array(&out, "a");
 	jsonout_int(&out, NULL, 1);
+	jsonout_array(&out, NULL);
 	jsonout_array_end(&out);
+	jsonout_array_end(&out);
+	jsonout_object(&out, "b");
+	jsonout_object_end(&out);
 	jsonout_object_end(&out);
 	jsonout_done(&out);
-	check_text(buf.data, "{\n    \"a\": [\n        1\n    ]\n}\n", "indented by four");
+	check_text(buf.data, "{\n    \"a\": [\n        1,\n        []\n    ],\n    \"b\": {}\n}\n",
+		   "indented by four, empty ones on one line");
+	buf_clear(&buf);
+	jsonout_init(&out, &buf, true);
+	jsonout_array(&out, NULL);
+	jsonout_array_end(&out);
+	jsonout_done(&out);
+	check_text(buf.data, "[]\n", "an empty document");
 }
 
 static void test_overflow(void)
