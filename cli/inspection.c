@@ -18,11 +18,11 @@ static bool print_whole(const struct json *objects, struct error *err)
 	autobuf struct buf text;
 	struct jsonout out;
 
+	buf_init(&text, INSPECTION_MAX);
 	if (!objects->child) {
 		printf("[]\n");
 		return true;
 	}
-	buf_init(&text, INSPECTION_MAX);
 	jsonout_init(&out, &text, true);
 	jsonout_json(&out, NULL, objects);
 	jsonout_done(&out);
@@ -38,11 +38,11 @@ bool inspection_print(const char *format, const struct json *objects, struct err
 	autobuf struct buf text;
 	struct template template;
 
+	buf_init(&text, INSPECTION_MAX);
 	if (!format || !*format)
 		return print_whole(objects, err);
 	if (!template_parse(&arena, format, &template, err))
 		return error_in(err, "template parsing error");
-	buf_init(&text, INSPECTION_MAX);
 	for (const struct json *object = objects->child; object; object = object->next) {
 		buf_clear(&text);
 		if (!template_run(&template, object, &text, err)) {
