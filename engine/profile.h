@@ -6,8 +6,11 @@
 
 #include "base/jsonout.h"
 
-/* Docker's default seccomp profile for a container with these capabilities (one bit each), as the
- * OCI object "seccomp". */
+/*
+ * Docker's default seccomp profile (that of 28 and later: no io_uring, no AF_ALG or AF_VSOCK
+ * sockets) as the object "seccomp" of config.json's `linux`. As with Docker, a capability that
+ * the container has (its bounding set, one bit per number) releases the calls that it is for.
+ */
 void profile_write(struct jsonout *out, uint64_t capabilities);
 
 #endif

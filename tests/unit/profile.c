@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/seccompprofile.h"
+#include "engine/profile.h"
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -19,17 +19,21 @@
 static void compile(struct arena *arena, uint64_t capabilities, struct seccomp_filter *filter)
 {
 	autobuf struct buf buf;
-	const struct json *profile;
+	const struct json *root, *profile;
 	struct jsonout out;
 	struct error err;
 
 	buf_init(&buf, 1 << 20);
 	jsonout_init(&out, &buf, false);
-	seccompprofile_write(&out, NULL, capabilities);
+	jsonout_object(&out, NULL);
+	profile_write(&out, capabilities);
+	jsonout_object_end(&out);
 	jsonout_done(&out);
-	if (!check_ok(json_parse(arena, "profile", buf.data, buf.length, &profile, &err), &err,
-		      "profile for %#llx is JSON", (unsigned long long)capabilities) ||
-	    !check_ok(seccomp_compile_for(SECCOMP_X86_64, profile, filter, &err), &err,
+	if (!check_ok(json_parse(arena, "linux", buf.data, buf.length, &root, &err), &err,
+		      "profile for %#llx is JSON", (unsigned long long)capabilities))
+		exit(1);
+	profile = json_get(root, "seccomp");
+	if (!check_ok(seccomp_compile_for(SECCOMP_X86_64, profile, filter, &err), &err,
 		      "and compiles"))
 		exit(1);
 	printf("# %zu bytes, %zu instructions\n", buf.length, filter->length);
