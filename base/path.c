@@ -447,6 +447,7 @@ char *path_clean(const char *path)
 		*end = '\0';
 	}
 	if (end == cleaned)
-		*end = '/';
+		*end++ = '/';
+	*end = '\0'; /* behind it may be what ".." took back */
 	return cleaned;
 }
