@@ -20,16 +20,19 @@
 #include "lifecycle/deployment.h"
 #include "lifecycle/orphans.h"
 
-bool deploy_open_root(const char *root, char **path, struct error *err)
+const char *deploy_root(struct arena *arena, const char *root)
 {
-	autoarena struct arena arena = { 0 };
+	return root ? root : arena_printf(arena, "%s/components", settings_data_directory(arena));
+}
 
-	if (!root)
-		root = arena_printf(&arena, "%s/components", settings_data_directory(&arena));
+/* Made if it is missing. An absolute path without links: scripts get to see it. */
+static bool open_root(struct deployment *deployment, const char *root, struct error *err)
+{
+	root = deploy_root(&deployment->arena, root);
 	if (!path_make_own_dirs(root, 0755, err))
 		return false;
-	*path = realpath(root, NULL);
-	return *path || error_sys(err, "root directory %s", root);
+	deployment->root = realpath(root, NULL);
+	return deployment->root || error_sys(err, "root directory %s", root);
 }
 
 /* -- who runs the scripts -----------------------------------------------------------------------
@@ -205,7 +208,7 @@ static bool open_deployment(struct deployment *deployment, const struct deploy_o
 	if (!settings_read(&deployment->settings, &deployment->arena, options->config, err) ||
 	    !device_detect(&deployment->device, &deployment->arena, err) ||
 	    !proc_helper("bin", &deployment->bin, err) ||
-	    !deploy_open_root(options->root, &deployment->root, err))
+	    !open_root(deployment, options->root, err))
 		return false;
 	deployment->device.overrides = deployment->settings.overrides;
 	deployment->logs = mem_printf("%s/logs", deployment->root);
@@ -240,7 +243,7 @@ static void take_back(struct deployment *deployment, const struct error *why)
 	ledger->count = deployment->before.count;
 	ledger->status = LEDGER_FAILED;
 	ledger->reason = why->text;
-	if (!ledger_write(ledger, deployment->root, true, &err))
+	if (!ledger_write(ledger, deployment->root, &err))
 		log_error("%s", err.text);
 }
 

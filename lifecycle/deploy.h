@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/mem.h"
 #include "base/texts.h"
 
 /*
@@ -32,7 +33,7 @@ enum deploy_outcome {
 must_check bool deploy_run(const struct deploy_options *options, enum deploy_outcome *outcome,
 			   int *signal, struct error *err);
 
-/* The root directory as an absolute path; it is made if it is missing. The caller frees it. */
-must_check bool deploy_open_root(const char *root, char **path, struct error *err);
+/* The root directory: `root`, or where the machine's is. In `arena`. */
+const char *deploy_root(struct arena *arena, const char *root) must_check;
 
 #endif

@@ -44,15 +44,15 @@ bool deployment_write_plan(struct deployment *deployment, struct error *err)
 		component->is_root = component->is_root || planned->is_root;
 	}
 	return ledger_begin(ledger, &deployment->arena, err) &&
-	       ledger_write(ledger, deployment->root, true, err);
+	       ledger_write(ledger, deployment->root, err);
 }
 
 /* A ledger that cannot be written (disk full) must not stop what runs. */
-static void save(struct deployment *deployment, bool is_durable)
+static void save(struct deployment *deployment)
 {
 	struct error err;
 
-	if (!ledger_write(&deployment->ledger, deployment->root, is_durable, &err))
+	if (!ledger_write(&deployment->ledger, deployment->root, &err))
 		log_warning("%s", err.text);
 }
 
@@ -149,7 +149,7 @@ static void check_success(struct run *run)
 	run->has_succeeded = true;
 	remove_components(run);
 	run->deployment->ledger.status = LEDGER_SUCCEEDED;
-	save(run->deployment, true);
+	save(run->deployment);
 }
 
 static void follow(struct run *run)
@@ -159,7 +159,7 @@ static void follow(struct run *run)
 	for (size_t i = 0; i < run->supervisor.count; i++)
 		is_behind = note_unit(run->deployment, &run->supervisor.units[i]) || is_behind;
 	if (is_behind)
-		save(run->deployment, false);
+		save(run->deployment);
 }
 
 static bool run_to_the_end(struct run *run, struct error *err)
@@ -204,7 +204,7 @@ static enum deploy_outcome conclude(struct run *run)
 		ledger->reason = "a component is BROKEN";
 	else if (outcome == DEPLOY_INTERRUPTED)
 		ledger->reason = "it was interrupted";
-	save(run->deployment, true);
+	save(run->deployment);
 	summarize(run);
 	return outcome;
 }

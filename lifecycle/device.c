@@ -7,6 +7,8 @@
 #include <strings.h>
 #include <sys/utsname.h>
 
+#define REGEX_MAX 256
+
 /* uname's word → Greengrass' word */
 static const struct {
 	const char *machine;
@@ -58,7 +60,8 @@ static const char *attribute_of(const struct device *device, const char *name)
 	return NULL;
 }
 
-/* The expressions found in recipes (`/darwin|linux/`) mean the same to POSIX as to Java. */
+/* The expressions found in recipes (`/darwin|linux/`) mean the same to POSIX as to Java. Counted
+ * repetitions can make regcomp take all memory, and back-references regexec take all time. */
 static bool matches_regex(const struct json *wanted, const char *have, bool *is_match,
 			  struct error *err)
 {
@@ -66,8 +69,10 @@ static bool matches_regex(const struct json *wanted, const char *have, bool *is_
 	autofree char *whole = mem_printf("^(%.*s)$", (int)(length - 2), wanted->text + 1);
 	regex_t regex;
 
-	if (length > 256)
-		return json_wrong(wanted, err, "the expression exceeds 256 characters");
+	if (length > REGEX_MAX || strpbrk(wanted->text, "{\\"))
+		return json_wrong(wanted, err,
+				  "an expression has at most %d characters, and no '{' or '\\'",
+				  REGEX_MAX);
 	if (regcomp(&regex, whole, REG_EXTENDED | REG_NOSUB) != 0)
 		return json_wrong(wanted, err, "not a regular expression");
 	*is_match = regexec(&regex, have, 0, NULL, 0) == 0;

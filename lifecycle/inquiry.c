@@ -2,6 +2,7 @@
 #include "lifecycle/inquiry.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lifecycle/catalog.h"
@@ -19,12 +20,13 @@ struct inquiry {
 
 static bool open_inquiry(struct inquiry *inquiry, const char *root, struct error *err)
 {
-	autofree char *path = NULL;
+	autofree char *real = NULL;
 
 	*inquiry = (struct inquiry){ 0 };
-	if (!deploy_open_root(root, &path, err))
-		return false;
-	inquiry->root = arena_strdup(&inquiry->arena, path);
+	inquiry->root = deploy_root(&inquiry->arena, root);
+	real = realpath(inquiry->root, NULL); /* one that is not there yet holds nothing */
+	if (real)
+		inquiry->root = arena_strdup(&inquiry->arena, real);
 	inquiry->catalog.arena = &inquiry->arena;
 	inquiry->catalog.device = &inquiry->device;
 	return device_detect(&inquiry->device, &inquiry->arena, err) &&

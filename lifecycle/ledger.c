@@ -138,9 +138,11 @@ bool ledger_read(struct ledger *ledger, struct arena *arena, const char *root, s
 	buf_init(&text, LEDGER_SIZE_MAX);
 	if (access(path, F_OK) < 0 && errno == ENOENT)
 		return true;
-	return file_read(AT_FDCWD, path, &text, err) &&
-	       json_parse(arena, path, text.data, text.length, &document, err) &&
-	       parse(ledger, arena, document, err);
+	if (!file_read(AT_FDCWD, path, &text, err))
+		return false;
+	return (json_parse(arena, path, text.data, text.length, &document, err) &&
+		parse(ledger, arena, document, err)) ||
+	       error_in(err, "the record of deployments is damaged (remove it to start anew)");
 }
 
 /* -- writing ------------------------------------------------------------------------------------
@@ -161,7 +163,7 @@ static void write_component(struct jsonout *out, const struct ledger_component *
 	jsonout_object_end(out);
 }
 
-bool ledger_write(const struct ledger *ledger, const char *root, bool is_durable, struct error *err)
+bool ledger_write(const struct ledger *ledger, const char *root, struct error *err)
 {
 	autofree char *path = ledger_path(root);
 	autofree char *directory = mem_printf("%s/deployments", root);
@@ -186,8 +188,7 @@ bool ledger_write(const struct ledger *ledger, const char *root, bool is_durable
 	jsonout_object_end(&out);
 	jsonout_done(&out);
 	return buf_check(&text, path, err) && path_make_own_dirs(directory, 0700, err) &&
-	       file_replace(AT_FDCWD, path, text.data, text.length, 0600,
-			    is_durable ? FILE_DURABLE : FILE_VOLATILE, err);
+	       file_replace(AT_FDCWD, path, text.data, text.length, 0600, FILE_DURABLE, err);
 }
 
 /* -- who and when -------------------------------------------------------------------------------

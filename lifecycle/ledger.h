@@ -51,9 +51,8 @@ struct ledger {
 /* An absent file is an empty ledger. All lives in `arena`. */
 must_check bool ledger_read(struct ledger *ledger, struct arena *arena, const char *root,
 			    struct error *err);
-/* `is_durable`: survives a power cut; else only a crash of ours, and the flash is spared. */
-must_check bool ledger_write(const struct ledger *ledger, const char *root, bool is_durable,
-			     struct error *err);
+/* It survives a power cut. */
+must_check bool ledger_write(const struct ledger *ledger, const char *root, struct error *err);
 
 struct ledger_component *ledger_find(const struct ledger *ledger, const char *name);
 /* Finds or appends; the name is kept by reference. */

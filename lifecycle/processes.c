@@ -58,6 +58,14 @@ static bool read_process(pid_t pid, struct process *process)
 	return true;
 }
 
+static int compare_pids(const void *a, const void *b)
+{
+	const struct process *left = a, *right = b;
+
+	return (left->pid > right->pid) - (left->pid < right->pid);
+}
+
+/* Sorted by pid, as /proc nearly is. */
 static struct table read_table(void)
 {
 	autodir DIR *dir = opendir("/proc");
@@ -74,6 +82,8 @@ static struct table read_table(void)
 		if (read_process((pid_t)atoi(entry->d_name), &table.items[table.count]))
 			table.count++;
 	}
+	if (table.count > 0)
+		qsort(table.items, table.count, sizeof(*table.items), compare_pids);
 	return table;
 }
 
@@ -82,13 +92,14 @@ static struct table read_table(void)
 
 static bool is_member_pid(const struct table *table, pid_t pid)
 {
-	for (size_t i = 0; i < table->count; i++)
-		if (table->items[i].pid == pid)
-			return table->items[i].is_member;
-	return false;
+	const struct process key = { .pid = pid };
+	const struct process *found =
+		bsearch(&key, table->items, table->count, sizeof(key), compare_pids);
+
+	return found && found->is_member;
 }
 
-/* A child may stand before its parent in the table, so this goes on until nothing is new. */
+/* A child may have a smaller number than its parent, so this goes on until nothing is new. */
 static void mark_descendants(struct table *table)
 {
 	for (bool is_changed = true; is_changed;) {

@@ -57,9 +57,15 @@ static void fill(struct environment *environment, const struct unit *unit, enum 
 bool unitstep_is_wanted(const struct unit *unit, enum step_kind kind)
 {
 	const struct plan_step *step = &unit->plan->steps[kind];
+	const struct supervisor_options *options = &unit->supervisor->options;
+	const char *path = getenv("PATH");
+	autofree char *whole = NULL;
 
-	return step->script &&
-	       !plan_is_skipped(step, unit->supervisor->options.root, getenv("PATH"));
+	if (!step->script || !step->skip_if)
+		return step->script != NULL;
+	/* "onpath docker" must find ours: the script it guards installs the other one. */
+	whole = mem_printf("%s:%s", options->bin, path ? path : "");
+	return !plan_is_skipped(step, options->root, whole);
 }
 
 static void on_line(void *context, enum script_stream stream, const char *line)

@@ -717,3 +717,72 @@ def test_bad_merge(device, merge, reason):
 def test_help(moor):
     assert "Exit status:" in moor.run(NUCLEUS, "deploy", "--help").stdout
     assert "Usage: mooring component list" in moor.run(NUCLEUS, "component", "--help").stdout
+
+
+# -- with our docker -------------------------------------------------------------------------------
+
+
+def seed_recipe(extension, **replacements):
+    path = os.path.join(world.TESTS, "cases", "recipe", "seed",
+                        f"com.example.MyS3DockerComponent-1.0.0.{extension}")
+    with open(path) as file:
+        text = file.read()
+    for old, new in replacements.items():
+        assert old.replace("_", "-") in text
+        text = text.replace(old.replace("_", "-"), new)
+    return text
+
+
+@pytest.mark.parametrize("extension", ["json", "yaml"])
+def test_seed_recipe_from_s3(device, s3, tmp_path, extension):
+    image = world.Image(Cmd=["/bin/echo", "Hello from a container"])
+    with open(image.save(tmp_path / "x.tar", "hello-world:latest"), "rb") as file:
+        s3.put("images", "artifacts/com.example.MyDockerComponent/1.0.0/hello-world.tar",
+               file.read())
+    device.configure(s3={"endpoint": s3.endpoint, "region": s3.region})
+    device.write(f"seed.{extension}", seed_recipe(extension, DOC_EXAMPLE_BUCKET="images"))
+    name = "com.example.MyS3DockerComponent"
+    done = device.moor.mooring(
+        *device.arguments(f"{name}=1.0.0")[1:],
+        env={"AWS_ACCESS_KEY_ID": s3.access_key, "AWS_SECRET_ACCESS_KEY": s3.secret_key})
+    assert states(done.stdout, name) == GOOD
+    assert "Hello from a container" in device.lines(name)
+    assert device.moor.docker("ps", "-aq").stdout == ""
+
+
+def test_stopping_stops_the_container(device, busybox):
+    device.recipe({"Run": f"docker run --rm --name sleeper {busybox} sleep 1000"})
+    process = device.start()
+    world.wait_until(lambda: "sleeper" in device.moor.docker("ps").stdout, "the container")
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert device.moor.docker("ps", "-aq").stdout == ""
+
+
+def test_killed_nucleus_takes_the_container_along(device, busybox):
+    device.recipe({"Run": f"docker run --rm --name sleeper {busybox} sleep 1000"})
+    process = device.start()
+    world.wait_until(lambda: "sleeper" in device.moor.docker("ps").stdout, "the container")
+    process.kill()
+    process.communicate(timeout=15)
+    world.wait_until(lambda: "sleeper" not in device.moor.docker("ps", "-a").stdout, "its end", 30)
+
+
+def test_docker_artifact(device, registry):
+    registry.push(world.Image(Cmd=["/bin/echo", "pulled"]), "lifecycle/image", "1.0")
+    image = f"{registry.address}/lifecycle/image:1.0"
+    device.recipe({"Run": f"docker run --rm {image}"}, artifacts=[{"URI": f"docker:{image}"}])
+    device.deploy()
+    assert "pulled" in device.lines()
+    device.recipe({"Run": "true"}, artifacts=[{"URI": f"docker:{registry.address}/no/such:1.0"}])
+    refused = device.deploy(code=1)
+    assert f"artifact docker:{registry.address}/no/such:1.0: docker pull" in refused.stderr
+    assert device.state() == "FINISHED", "nothing was changed"
+
+
+def test_our_docker_is_on_the_path_for_skipif(device):
+    device.recipe({"Install": {"Script": "echo installing docker", "Skipif": "onpath docker"},
+                   "Run": "command -v docker"})
+    device.deploy()
+    assert device.lines() == [os.path.join(device.moor.names, "docker")]

@@ -276,6 +276,8 @@ static const struct {
 	{ MANIFEST("Platform: linux"), "Platform: expected an object" },
 	{ MANIFEST("Platform: {os: [linux]}"), "Platform.os: expected a string" },
 	{ MANIFEST("Platform: {os: '/(/'}"), "Platform.os: not a regular expression" },
+	{ MANIFEST("Platform: {os: '/((a{1,99}){1,99}){1,99}/'}"), "Platform.os: an expression" },
+	{ MANIFEST("Platform: {os: '/(a*)\\\\1/'}"), "Platform.os: an expression" },
 	{ MANIFEST("Selections: linux"), "Selections: expected an array" },
 	{ HEAD "Manifests: [{}]\nLifecycle: {run: {all: [1]}}", "Lifecycle: run: expected" },
 	{ MANIFEST("Artifacts: {}"), "Artifacts: expected an array" },
