@@ -294,6 +294,8 @@ static bool spawn_all(struct container *self, enum container_fault *fault, struc
 	/* On v2 init is born in its group; on v1 it builds while the groups are made. */
 	if (cgroup->is_unified && !make_cgroups(self, err))
 		return false;
+	self->plan.parents_fds[1] = self->dir.root;
+	self->plan.parents_fds[2] = self->dir.dir;
 	if (!spawn_init(&self->plan, cgroup, &self->spawned, err) || !save_state(self, err) ||
 	    !spawn_map_ids(&self->plan, &self->spawned, err) || !set_oom_score(self, err))
 		return false;
@@ -368,7 +370,7 @@ bool container_create(const struct container_options *options, enum container_fa
 		undo(self);
 		return false;
 	}
-	state_unlock(&self->dir); /* init has a copy of our descriptor: closing would not do */
+	state_unlock(&self->dir);
 	container_forget(self);
 	return true;
 }

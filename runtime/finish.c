@@ -194,7 +194,7 @@ static bool wait_for_start(const struct init_plan *plan, struct error *err)
 	char byte;
 	ssize_t got;
 
-	if (!sync_send(plan->sync, &message, err))
+	if (!sync_report(plan->sync, &message, err))
 		return false;
 	do {
 		got = read(plan->start_fifo, &byte, 1);

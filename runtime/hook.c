@@ -45,6 +45,7 @@ _Noreturn static void execute(const struct spec_hook *hook, const char *director
 {
 	sigset_t none;
 
+	setpgid(0, 0); /* what it starts is killed with it */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(errors, 2) < 0 ||
@@ -172,8 +173,8 @@ static bool run_one(const struct spec_hook *hook, const char *directory, const s
 	buf_init(&running.err, OUTPUT_MAX);
 	if (start(hook, directory, &running, err)) {
 		is_in_time = converse(&running, state, deadline);
-		if (!is_in_time)
-			kill(running.pid, SIGKILL);
+		if (!is_in_time && kill(-running.pid, SIGKILL) < 0)
+			kill(running.pid, SIGKILL); /* it has not come to setpgid yet */
 		while (waitpid(running.pid, &status, 0) < 0 && errno == EINTR)
 			;
 		is_good = is_in_time ? judge(&running, status, err)

@@ -275,8 +275,10 @@ _Noreturn void init_run(struct init_plan *plan)
 	struct sync_message message = { .step = SYNC_FAILED };
 	struct error ignored;
 
-	close(plan->parent_sync); /* or we would not notice that the parent is gone */
+	/* Or we would not notice that the parent is gone, and its lock would live on in us. */
+	for (size_t i = 0; i < COUNT_OF(plan->parents_fds); i++)
+		close(plan->parents_fds[i]);
 	if (!set_up(plan, &message.fault, &message.error))
-		(void)!sync_send(plan->sync, &message, &ignored);
+		(void)!sync_report(plan->sync, &message, &ignored);
 	_exit(1);
 }

@@ -15,9 +15,10 @@ struct init_plan {
 	struct spec *spec;
 	struct state *state; /* for hooks that run inside */
 	struct rootfs rootfs;
-	struct seccomp_filter filter;    /* compiled; length 0: none */
-	int sync, parent_sync;           /* init's end of the conversation, and the other */
-	int proc;                        /* the host's procfs, verified */
+	struct seccomp_filter filter; /* compiled; length 0: none */
+	int sync;                     /* init's end of the conversation */
+	int parents_fds[3];           /* the other end, the state's directories: init closes them */
+	int proc;                     /* the host's procfs, verified */
 	int namespaces[NAMESPACE_KINDS]; /* those to join; -1 */
 	int stdio[3];                    /* -1: as inherited */
 	int start_fifo, result_fifo;     /* `create`: see state.h; -1 */

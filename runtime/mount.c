@@ -178,20 +178,32 @@ static bool may_cover_proc(const char *destination)
 	return false;
 }
 
+static bool is_inside_proc(const struct spec_mount *wanted, const char *destination,
+			   struct error *err)
+{
+	return json_wrong(wanted->place, err, "\"%s\" cannot be mounted because it is inside /proc",
+			  destination);
+}
+
+/* By its text, before anything is made there. */
+static bool check_name(const struct spec_mount *wanted, const char *destination, struct error *err)
+{
+	if (strncmp(destination, "/proc/", 6) == 0 && !may_cover_proc(destination))
+		return is_inside_proc(wanted, destination, err);
+	return true;
+}
+
+/* By what was found there: links may have led anywhere below the root. */
 static bool check_proc(const struct spec_mount *wanted, const char *destination, int target,
 		       int tree, struct error *err)
 {
-	bool is_below = strncmp(destination, "/proc/", 6) == 0;
-	bool is_top = strcmp(destination, "/proc") == 0;
 	struct stat info;
 
-	if (is_below && may_cover_proc(destination))
-		return true;
-	if (is_below || is_on_procfs(target))
-		return json_wrong(wanted->place, err,
-				  "\"%s\" cannot be mounted because it is inside /proc",
-				  destination);
-	if (!is_top || strcmp(wanted->type, "proc") == 0)
+	if (strncmp(destination, "/proc/", 6) == 0)
+		return true; /* one of the few that may be covered */
+	if (is_on_procfs(target))
+		return is_inside_proc(wanted, destination, err);
+	if (strcmp(destination, "/proc") != 0 || strcmp(wanted->type, "proc") == 0)
 		return true;
 	if (tree >= 0 && is_on_procfs(tree) && fstat(tree, &info) == 0 &&
 	    info.st_ino == PROC_ROOT_INODE)
@@ -394,9 +406,12 @@ static bool mount_one(struct rootfs *rootfs, size_t i, struct error *err)
 	const struct spec_mount *wanted = &rootfs->spec->mounts[i];
 	autofree char *destination = path_clean(wanted->destination);
 	int prepared = rootfs->sources ? take_fd(&rootfs->sources[i]) : -1;
-	bool is_good = wanted->is_bind ? mount_bind(rootfs, wanted, prepared, destination, err)
-				       : mount_file_system(rootfs, wanted, destination, err);
+	bool is_good = check_name(wanted, destination, err);
 
+	if (is_good && wanted->is_bind)
+		is_good = mount_bind(rootfs, wanted, prepared, destination, err);
+	else if (is_good)
+		is_good = mount_file_system(rootfs, wanted, destination, err);
 	return is_good ||
 	       error_in(err, "error mounting \"%s\" to rootfs at \"%s\"",
 			wanted->source ? wanted->source : wanted->type, wanted->destination);

@@ -162,7 +162,7 @@ bool spawn_init(struct init_plan *plan, const struct cgroup *cgroup, struct spaw
 	autoclose int inside = ends[1];
 
 	spawned->sync = ends[0];
-	plan->parent_sync = ends[0];
+	plan->parents_fds[0] = ends[0];
 	plan->sync = inside;
 	if (needs_stage(plan->spec)) {
 		if (!spawn_by_stage(plan, cgroup, spawned, err))
@@ -277,19 +277,20 @@ bool spawn_map_ids(const struct init_plan *plan, const struct spawned *spawned, 
 bool spawn_let_join(const struct spawned *spawned, const struct cgroup *cgroup, struct error *err)
 {
 	struct sync_message message = { .step = SYNC_JOIN };
-	bool is_good;
+	struct error failure;
+	bool is_sent;
 
-	if (cgroup->is_unified) {
-		if (!spawned->is_in_cgroup && !cgroup_add(cgroup, spawned->pid, err))
-			return false;
-		return sync_send(spawned->sync, &message, err);
-	}
-	if (!cgroup_doors(cgroup, message.fds, &message.fd_count, err))
+	if (cgroup->is_unified && !spawned->is_in_cgroup && !cgroup_add(cgroup, spawned->pid, err))
 		return false;
-	is_good = sync_send(spawned->sync, &message, err);
+	if (!cgroup->is_unified && !cgroup_doors(cgroup, message.fds, &message.fd_count, err))
+		return false;
+	is_sent = sync_send(spawned->sync, &message, &failure);
 	while (message.fd_count > 0)
 		close(message.fds[--message.fd_count]);
-	return is_good;
+	if (is_sent || failure.sys == EPIPE)
+		return true; /* a dead init has left a message that says why */
+	*err = failure;
+	return false;
 }
 
 static bool run_early_hooks(const struct init_plan *plan, const struct spawned *spawned,

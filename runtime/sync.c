@@ -22,33 +22,30 @@ static size_t size_of(const struct sync_message *message)
 	return message->step == SYNC_FAILED ? sizeof(*message) : SHORT_SIZE;
 }
 
-static bool send_with_fds(int end, const struct sync_message *message, struct error *err)
+bool sync_send(int end, const struct sync_message *message, struct error *err)
 {
 	union {
 		struct cmsghdr header;
 		char space[CMSG_SPACE(sizeof(message->fds))];
 	} control = { .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
 	struct iovec part = { .iov_base = (void *)(uintptr_t)message, .iov_len = size_of(message) };
-	struct msghdr packet = { .msg_iov = &part,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = CMSG_SPACE(message->fd_count * sizeof(int)) };
+	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1 };
 
-	control.header.cmsg_len = CMSG_LEN(message->fd_count * sizeof(int));
-	memcpy(CMSG_DATA(&control.header), message->fds, message->fd_count * sizeof(int));
+	if (message->fd_count > 0) {
+		control.header.cmsg_len = CMSG_LEN(message->fd_count * sizeof(int));
+		memcpy(CMSG_DATA(&control.header), message->fds, message->fd_count * sizeof(int));
+		packet.msg_control = &control;
+		packet.msg_controllen = CMSG_SPACE(message->fd_count * sizeof(int));
+	}
 	if (sendmsg(end, &packet, MSG_NOSIGNAL) < 0)
-		return error_sys(err, "send descriptors to init");
+		return error_sys(err, "send a message between runtime and init");
 	return true;
 }
 
-/* A plain write, since init may be under the container's filter already, and every filter that lets
- * a program say anything allows that. */
-bool sync_send(int end, const struct sync_message *message, struct error *err)
+bool sync_report(int end, const struct sync_message *message, struct error *err)
 {
-	if (message->fd_count > 0)
-		return send_with_fds(end, message, err);
 	if (write(end, message, size_of(message)) < 0)
-		return error_sys(err, "send a message between runtime and init");
+		return error_sys(err, "report to the runtime");
 	return true;
 }
 
@@ -65,11 +62,12 @@ bool sync_receive(int end, struct sync_message *message, struct error *err)
 				 .msg_controllen = sizeof(control) };
 	ssize_t got;
 
+	/* A peer that ends with a message of ours unread resets the connection. That is told once,
+	 * and before what the peer had still sent, which is what we want to know. */
 	do {
 		got = recvmsg(end, &packet, MSG_CMSG_CLOEXEC);
-	} while (got < 0 && errno == EINTR);
-	/* A peer that died with a message unread resets the connection. */
-	if (got == 0 || (got < 0 && errno == ECONNRESET)) {
+	} while (got < 0 && (errno == EINTR || errno == ECONNRESET));
+	if (got == 0) {
 		message->step = SYNC_CLOSED;
 		return true;
 	}

@@ -39,6 +39,9 @@ struct sync_message {
 /* A pair of connected ends, both O_CLOEXEC. */
 must_check bool sync_open(int ends[2], struct error *err);
 must_check bool sync_send(int end, const struct sync_message *message, struct error *err);
+/* The same by a plain write, for init once it is under the container's filter: every filter that
+ * lets a program say anything allows that. */
+must_check bool sync_report(int end, const struct sync_message *message, struct error *err);
 /* Waits for the next message. The end of the stream is SYNC_CLOSED. */
 must_check bool sync_receive(int end, struct sync_message *message, struct error *err);
 /* Waits for that very step; another is a failure, SYNC_FAILED the failure that it carries. */
