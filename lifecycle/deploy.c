@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lifecycle/deploy.h"
 
-#include <errno.h>
+#include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -33,6 +34,18 @@ static bool open_root(struct deployment *deployment, const char *root, struct er
 		return false;
 	deployment->root = realpath(root, NULL);
 	return deployment->root || error_sys(err, "root directory %s", root);
+}
+
+/* What a deployment that was killed left beside the files it was replacing. We hold the lock, so
+ * nobody is writing there. */
+static void sweep(const char *root, const char *name)
+{
+	autofree char *path = mem_printf("%s/%s", root, name);
+	autodir DIR *dir = opendir(path);
+
+	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir))
+		if (strstr(entry->d_name, ".tmp-"))
+			unlinkat(dirfd(dir), entry->d_name, 0);
 }
 
 /* -- who runs the scripts -----------------------------------------------------------------------
@@ -198,12 +211,27 @@ static bool fetch(const struct deployment *deployment, const struct deploy_optio
 /* -- the whole ----------------------------------------------------------------------------------
  */
 
+/* A nucleus that was killed this moment may have left a child which has our lock until it executes
+ * its program; so one that is taken is asked for again, for half a second. */
+static bool lock(struct deployment *deployment, struct error *err)
+{
+	autofree char *path = mem_printf("%s/lock", deployment->root);
+
+	for (int attempt = 0; attempt < 10; attempt++) {
+		if (file_lock(AT_FDCWD, path, FILE_LOCK_TRY, &deployment->lock, err))
+			return true;
+		if (err->kind != ERROR_EXISTS)
+			return false;
+		poll(NULL, 0, 50);
+	}
+	return error_in(err, "another deployment is running in %s", deployment->root);
+}
+
 static bool open_deployment(struct deployment *deployment, const struct deploy_options *options,
 			    struct error *err)
 {
 	static const int stop_signals[] = { SIGINT, SIGTERM, SIGHUP, 0 };
 	static const int child_signals[] = { SIGCHLD, 0 };
-	autofree char *lock = NULL;
 
 	if (!settings_read(&deployment->settings, &deployment->arena, options->config, err) ||
 	    !device_detect(&deployment->device, &deployment->arena, err) ||
@@ -212,9 +240,10 @@ static bool open_deployment(struct deployment *deployment, const struct deploy_o
 		return false;
 	deployment->device.overrides = deployment->settings.overrides;
 	deployment->logs = mem_printf("%s/logs", deployment->root);
-	lock = mem_printf("%s/lock", deployment->root);
-	if (!file_lock(AT_FDCWD, lock, FILE_LOCK_TRY, &deployment->lock, err))
-		return error_in(err, "another deployment is running in %s", deployment->root);
+	if (!lock(deployment, err))
+		return false;
+	sweep(deployment->root, "deployments");
+	sweep(deployment->root, "packages/recipes");
 	return choose_account(deployment, err) &&
 	       loop_open_signals(stop_signals, &deployment->stop_fd, err) &&
 	       loop_open_signals(child_signals, &deployment->child_fd, err) &&
