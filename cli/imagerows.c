@@ -90,7 +90,10 @@ static bool is_wanted_image(const struct maker *maker, const struct store_image 
 	size_t at = 0;
 	const char *label;
 
-	if (image->name_count ? !maker->wants_named : !maker->wants_dangling)
+	/* One that is known by digest alone counts as both. */
+	bool has_name = image->name_count > 0 || image->digest_count > 0;
+
+	if (!(has_name && maker->wants_named) && !(image->name_count == 0 && maker->wants_dangling))
 		return false;
 	if (maker->before && !is_older(image, maker->before))
 		return false;
@@ -246,7 +249,10 @@ static bool add_image(const struct maker *maker, const struct store_image *image
 	for (size_t i = 0; i < image->name_count; i++)
 		if (!add_name(maker, image, image->names[i], err))
 			return false;
-	if (image->name_count == 0 && !is_asked_by_name(maker))
+	for (size_t i = 0; i < image->digest_count; i++)
+		if (!add_name(maker, image, image->digests[i], err))
+			return false;
+	if (image->name_count + image->digest_count == 0 && !is_asked_by_name(maker))
 		add_row(maker, image, NONE, NONE, NULL);
 	return true;
 }

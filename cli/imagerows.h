@@ -11,7 +11,8 @@
 #include "image/store.h"
 
 /*
- * Images as rows of a list: one for each name, one for an image without any.
+ * Images as rows of a list: one for each name, one for a repository that knows an image by
+ * digest alone, one for an image without any.
  */
 struct imagerows {
 	const char *pattern;         /* "redis", "redis:7", "redis@sha256:…", "re*"; NULL: all */

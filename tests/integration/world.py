@@ -50,6 +50,7 @@ class Mooring:
             "MOORING_ROOT": self.root,
             "MOORING_RUN": self.run_dir,
             "MOORING_CONFIG": self.config,
+            "DOCKER_CONFIG": os.path.join(self.directory, "docker"),
             "PATH": self.names + ":" + os.environ["PATH"],
         }
 

@@ -1,0 +1,409 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verbs about images and registries, as a user types them."""
+
+import base64
+import crypt
+import gzip
+import json
+import os
+import re
+import stat
+import tarfile
+
+import pytest
+
+import world
+
+GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
+ID = r"sha256:[0-9a-f]{64}"
+
+
+def small_image(text=b"hello\n", **config):
+    return world.Image([world.tar_bytes([("etc/motd", text)])], **config)
+
+
+@pytest.fixture
+def tiny(moor, tmp_path):
+    """A store with the small image tiny:2; its ID."""
+    image = small_image(Labels={"team": "a"})
+    moor.docker("load", "-i", image.save(tmp_path / "tiny.tar", "tiny:2"))
+    return image.id
+
+
+def lines(process):
+    return process.stdout.splitlines()
+
+
+# --- load and save ---
+
+def test_load_names_what_it_loaded(moor, tmp_path):
+    archive = small_image().save(tmp_path / "a.tar", "tiny:2", "127.0.0.1:5000/team/x:v1")
+    loaded = moor.docker("load", "-i", archive)
+    assert (loaded.stdout, loaded.stderr) == (
+        "Loaded image: tiny:2\nLoaded image: 127.0.0.1:5000/team/x:v1\n", "")
+    assert moor.docker("load", "-q", "-i", archive).stdout == loaded.stdout
+
+
+def test_load_from_stdin_and_gzip(moor, tmp_path):
+    archive = small_image().save(tmp_path / "a.tar", "tiny:2")
+    with gzip.open(archive + ".gz", "wb") as packed, open(archive, "rb") as plain:
+        packed.write(plain.read())
+    for name in (archive, archive + ".gz"):
+        with open(name) as file:
+            loaded = moor.docker("load", input=None, stdin=file)
+        assert loaded.stdout == "Loaded image: tiny:2\n"
+
+
+def test_load_without_a_name(moor, tmp_path):
+    image = small_image()
+    loaded = moor.docker("load", "-i", image.save(tmp_path / "a.tar"))
+    assert loaded.stdout == f"Loaded image ID: {image.id}\n"
+    assert lines(moor.docker("images"))[1].split()[:2] == ["<none>", "<none>"]
+
+
+def test_load_takes_a_name_away(moor, tiny, tmp_path):
+    loaded = moor.docker("load", "-i", small_image(b"other").save(tmp_path / "b.tar", "tiny:2"))
+    assert loaded.stdout == (
+        f"The image tiny:2 already exists, renaming the old one with ID {tiny} to empty string\n"
+        "Loaded image: tiny:2\n")
+
+
+@pytest.mark.parametrize("name,content,text", [
+    ("missing.tar", None, "open {path}: no such file or directory\n"),
+    ("garbage.tar", b"x" * 4000, "Error response from daemon: "),
+    ("empty.tar", b"", "Error response from daemon: "),
+])
+def test_load_of_nonsense(moor, tmp_path, name, content, text):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    failed = moor.docker("load", "-i", path, code=1)
+    assert failed.stderr.startswith(text.format(path=path))
+    assert failed.stderr.count("\n") == 1 and not failed.stdout
+    assert not moor.docker("images", "-q").stdout
+
+
+def test_load_and_save_refuse_a_terminal(moor, tiny):
+    leader, terminal = os.openpty()
+    try:
+        failed = moor.docker("load", code=1, input=None, stdin=terminal)
+        assert failed.stderr == "requested load from stdin, but stdin is empty\n"
+        failed = moor.docker("save", "tiny:2", code=1, capture_output=False, stdout=terminal,
+                             stderr=-1)
+        assert failed.stderr == ("cowardly refusing to save to a terminal. Use the -o flag or "
+                                 "redirect\n")
+    finally:
+        os.close(leader)
+        os.close(terminal)
+
+
+def test_save_and_load_again(moor, tiny, tmp_path):
+    path = tmp_path / "out.tar"
+    moor.docker("save", "-o", path, "tiny:2")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with tarfile.open(path) as archive:
+        manifest = json.load(archive.extractfile("manifest.json"))
+    assert [entry["RepoTags"] for entry in manifest] == [["tiny:2"]]
+    moor.docker("rmi", "tiny:2")
+    assert moor.docker("load", "-i", path).stdout == "Loaded image: tiny:2\n"
+    assert moor.docker("images", "-q", "--no-trunc", "tiny:2").stdout == tiny + "\n"
+
+
+def test_save_to_stdout(moor, tiny):
+    saved = moor.docker("save", "tiny:2", text=False, input=b"")
+    assert b"manifest.json" in saved.stdout
+
+
+def test_save_that_fails_leaves_no_file(moor, tiny, tmp_path):
+    place = tmp_path / "place"
+    place.mkdir()
+    failed = moor.docker("save", "-o", place / "out.tar", "nosuch", code=1)
+    assert failed.stderr == "Error response from daemon: No such image: nosuch:latest\n"
+    assert os.listdir(place) == []
+    failed = moor.docker("save", "-o", tmp_path / "no" / "out.tar", "tiny:2", code=1)
+    assert failed.stderr.startswith("invalid output path: ")
+    assert "no such file or directory" in failed.stderr
+
+
+# --- images ---
+
+def test_images_table(moor, tiny):
+    header, row = lines(moor.docker("images", "tiny"))
+    assert re.fullmatch(r"REPOSITORY   TAG       IMAGE ID       CREATED +SIZE", header)
+    assert re.fullmatch(rf"tiny         2         {tiny[7:19]}   .* ago +\d[0-9.]*k?B", row)
+
+
+def test_images_quiet(moor, tiny):
+    assert moor.docker("images", "-q", "tiny:2").stdout == tiny[7:19] + "\n"
+    for name in ("docker.io/library/tiny:2", "docker.io/tiny:2", "index.docker.io/library/tiny:2",
+                 "tiny", "t*y"):
+        assert moor.docker("images", "-q", name).stdout == tiny[7:19] + "\n", name
+    for name in ("tiny:3", "nosuch:1", "team/tiny", "127.0.0.1:5000/tiny:2", "BAD"):
+        absent = moor.docker("images", "-q", name)
+        assert (absent.stdout, absent.stderr) == ("", ""), name
+
+
+def test_images_formats(moor, tiny):
+    def formatted(form):
+        return moor.docker("images", "--format", form, "tiny").stdout
+
+    assert formatted("{{.Repository}}:{{.Tag}}") == "tiny:2\n"
+    assert formatted(r"table {{.Tag}}\t{{.Repository}}") == "TAG       REPOSITORY\n2         tiny\n"
+    assert json.loads(formatted("json"))["ID"] == tiny[7:19]
+    failed = moor.docker("images", "--format", "{{.Nope}}", code=1)
+    assert failed.stderr.startswith("failed to execute template: ") and "Nope" in failed.stderr
+
+
+def test_images_filters(moor, tiny, tmp_path):
+    newer = small_image(b"newer")
+    newer.config = newer.config.replace(b"2024-01-01", b"2025-01-01")
+    newer.id = world.sha256(newer.config)
+    moor.docker("load", "-i", newer.save(tmp_path / "n.tar", "newer:1"))
+    moor.docker("load", "-i", small_image(b"none").save(tmp_path / "d.tar"))
+
+    def found(*filters):
+        arguments = [word for text in filters for word in ("-f", text)]
+        return lines(moor.docker("images", "--format", "{{.Repository}}", *arguments))
+
+    assert found() == ["newer", "tiny", "<none>"] or found() == ["newer", "<none>", "tiny"]
+    assert found("dangling=true") == ["<none>"]
+    assert found("dangling=false") == ["newer", "tiny"]
+    assert found("label=team") == found("label=team=a") == ["tiny"]
+    assert found("label=team=b") == []
+    assert found("reference=t*") == ["tiny"]
+    assert found("reference=t*", "reference=newer:1") == ["newer", "tiny"]
+    assert found("since=tiny:2") == ["newer"]
+    assert found("before=newer:1", "label=team") == ["tiny"]
+    assert "invalid filter 'bogus'" in moor.docker("images", "-f", "bogus=1", code=1).stderr
+    assert "No such image: x" in moor.docker("images", "-f", "since=x", code=1).stderr
+    moor.docker("images", "-f", "dangling", code=125)
+
+
+def test_wrong_arguments(moor):
+    assert moor.docker("images", "a", "b", code=1).stderr == (
+        "docker: 'docker images' requires at most 1 argument\n\n"
+        "Usage:  docker images [OPTIONS] [REPOSITORY[:TAG]]\n\n"
+        "See 'docker images --help' for more information\n")
+    assert "requires at least 1 argument" in moor.docker("rmi", code=1).stderr
+    assert "requires 2 arguments" in moor.docker("tag", "a", code=1).stderr
+    assert "accepts no arguments" in moor.docker("load", "x", code=1).stderr
+    assert moor.docker("pull", "--bogus", "x", code=125).stderr.startswith("unknown flag: --bogus\n")
+    assert "--all-tags is not supported yet" in moor.docker("pull", "-a", "x", code=125).stderr
+    assert moor.docker("images", "--help").stdout.startswith("Usage:  docker images [OPTIONS]")
+
+
+def test_image_inspect(moor, tiny):
+    described, = json.loads(moor.docker("image", "inspect", "tiny:2").stdout)
+    assert described["Id"] == tiny and described["RepoTags"] == ["tiny:2"]
+    assert described["Config"]["Labels"] == {"team": "a"}
+    assert len(described["RootFS"]["Layers"]) == 1
+    assert moor.docker("image", "inspect", "-f", "{{.Id}} {{.Os}}", "tiny:2").stdout == \
+        f"{tiny} linux\n"
+    failed = moor.docker("image", "inspect", "nosuch", code=1)
+    assert failed.stdout == "[]\n" and "No such image: nosuch:latest" in failed.stderr
+
+
+# --- tag and rmi ---
+
+def test_tag_and_untag(moor, tiny):
+    silent = moor.docker("tag", "tiny:2", "foo")
+    assert (silent.stdout, silent.stderr) == ("", "")
+    assert moor.docker("images", "foo", "--format", "{{.Tag}}").stdout == "latest\n"
+    assert moor.docker("rmi", "foo").stdout == "Untagged: foo:latest\n"
+    assert moor.docker("images", "-q", "tiny:2").stdout
+    assert "No such image: nosuch" in moor.docker("tag", "nosuch", "x:1", code=1).stderr
+    failed = moor.docker("tag", "tiny:2", "BAD", code=1)
+    assert failed.stderr.startswith('Error parsing reference: "BAD" is not a valid repository/tag')
+    moor.docker("tag", "tiny:2", f"x@{tiny}", code=1)
+
+
+def test_rmi_removes_the_image_with_its_last_name(moor, tiny):
+    removed = lines(moor.docker("rmi", "tiny:2"))
+    assert removed[:2] == ["Untagged: tiny:2", f"Deleted: {tiny}"]
+    assert len(removed) == 3 and re.fullmatch("Deleted: " + ID, removed[2])
+    assert os.listdir(os.path.join(moor.root, "layers")) == []
+
+
+def test_rmi_of_what_is_not_there(moor, tiny):
+    failed = moor.docker("rmi", "nosuch", "tiny:2", "nosuch2", code=1)
+    assert failed.stderr == ("Error response from daemon: No such image: nosuch:latest\n"
+                             "Error response from daemon: No such image: nosuch2:latest\n")
+    assert lines(failed)[0] == "Untagged: tiny:2"
+    assert "No such image" in moor.docker("rmi", "-f", "nosuch").stderr
+
+
+def test_rmi_by_id_needs_force_for_two_repositories(moor, tiny):
+    moor.docker("tag", "tiny:2", "other:1")
+    failed = moor.docker("rmi", tiny[7:19], code=1)
+    assert "must be forced) - image is referenced in multiple repositories" in failed.stderr
+    removed = lines(moor.docker("rmi", "-f", tiny[7:19]))
+    assert {"Untagged: tiny:2", "Untagged: other:1", f"Deleted: {tiny}"} <= set(removed)
+
+
+def test_image_prune(moor, tiny, tmp_path):
+    moor.docker("load", "-i", small_image(b"none").save(tmp_path / "d.tar"))
+    asked = moor.docker("image", "prune", input="n\n")
+    assert asked.stdout == ("WARNING! This will remove all dangling images.\n"
+                            "Are you sure you want to continue? [y/N] ")
+    assert len(lines(moor.docker("images", "-q"))) == 2
+    pruned = lines(moor.docker("image", "prune", "-f"))
+    assert pruned[0] == "Deleted Images:" and pruned[-1].startswith("Total reclaimed space: ")
+    assert lines(moor.docker("images", "-q")) == [tiny[7:19]]
+    kept = moor.docker("image", "prune", "-a", "-f", "--filter", "label=team=b")
+    assert kept.stdout == "Total reclaimed space: 0B\n"
+    assert f"deleted: {tiny}" in lines(moor.docker("image", "prune", "-a", input="y\n"))
+
+
+# --- pull ---
+
+@pytest.fixture
+def pushed(registry):
+    """The address of a two-layer image, its manifest's digest and its ID."""
+    image = world.Image([world.tar_bytes([("etc/a", b"a" * 5000)]),
+                         world.tar_bytes([("etc/b", b"b" * 5000)])])
+    digest = registry.push(image, "team/x", "1", gzip.compress, GZIP)
+    return f"{registry.address}/team/x", digest, image.id
+
+
+def test_pull_tells_every_step(moor, pushed):
+    name, digest, image_id = pushed
+    pulled = moor.docker("pull", name + ":1")
+    told = lines(pulled)
+    assert pulled.stderr == "" and told[0] == "1: Pulling from team/x"
+    assert told[-3:] == [f"Digest: {digest}", f"Status: Downloaded newer image for {name}:1",
+                         name + ":1"]
+    for words in ("Pulling fs layer", "Download complete", "Pull complete"):
+        assert len([line for line in told if re.fullmatch(f"[0-9a-f]{{12}}: {words}", line)]) == 2
+    assert len(told) == 10
+    assert moor.docker("images", "-q", "--no-trunc", name).stdout == image_id + "\n"
+
+
+def test_pull_again(moor, pushed):
+    name, digest, _ = pushed
+    moor.docker("pull", "-q", name + ":1")
+    assert lines(moor.docker("pull", name + ":1")) == [
+        "1: Pulling from team/x", f"Digest: {digest}",
+        f"Status: Image is up to date for {name}:1", name + ":1"]
+
+
+def test_pull_quietly_by_digest_and_default_tag(moor, pushed, registry):
+    name, digest, image_id = pushed
+    assert moor.docker("pull", "-q", f"{name}@{digest}").stdout == f"{name}@{digest}\n"
+    assert moor.docker("images", "-q", "--no-trunc", f"{name}@{digest}").stdout == image_id + "\n"
+    assert lines(moor.docker("images", name))[1].split()[:2] == [name, "<none>"]
+    registry.push(small_image(), "team/y")
+    told = lines(moor.docker("pull", f"{registry.address}/team/y"))
+    assert told[:2] == ["Using default tag: latest", "latest: Pulling from team/y"]
+    assert told[-1] == f"{registry.address}/team/y:latest"
+
+
+def test_pull_shows_shared_layers_as_there(moor, registry):
+    shared = world.tar_bytes([("etc/shared", b"s")])
+    for number in ("1", "2"):
+        image = world.Image([shared, world.tar_bytes([("etc/n", number.encode())])])
+        registry.push(image, "team/shared", number, gzip.compress, GZIP)
+    moor.docker("pull", "-q", f"{registry.address}/team/shared:1")
+    told = lines(moor.docker("pull", f"{registry.address}/team/shared:2"))
+    assert len([line for line in told if line.endswith(": Already exists")]) == 1
+    assert len([line for line in told if line.endswith(": Pull complete")]) == 1
+
+
+def test_pull_on_a_terminal_draws_in_place(moor, pushed):
+    leader, terminal = os.openpty()
+    try:
+        moor.docker("pull", pushed[0] + ":1", capture_output=False, stdout=terminal)
+        drawn = os.read(leader, 1 << 20).decode()
+    finally:
+        os.close(leader)
+        os.close(terminal)
+    assert re.search(r"\x1b\[\dA\r\x1b\[K[0-9a-f]{12}: Pull complete\x1b\[\dB", drawn)
+
+
+@pytest.mark.parametrize("name,text", [
+    ("{address}/team/x:nosuch", "manifest unknown"),
+    ("{address}/no/such:1", "{address}/no/such"),
+    ("127.0.0.1:{port}/x:1", "dial tcp 127.0.0.1:{port}: connect: connection refused"),
+    ("registry.invalid/x:1", "no such host"),
+])
+def test_pull_that_fails(moor, pushed, registry, name, text):
+    values = {"address": registry.address, "port": world.free_port()}
+    failed = moor.docker("pull", "-q", name.format(**values), code=1)
+    assert failed.stderr.startswith("Error response from daemon: ")
+    assert text.format(**values) in failed.stderr
+    assert failed.stderr.count("\n") == 1 and not failed.stdout
+    assert not moor.docker("images", "-q").stdout
+
+
+def test_pull_of_a_bad_name(moor):
+    failed = moor.docker("pull", "BAD", code=1)
+    assert "invalid reference format" in failed.stderr and not failed.stdout
+
+
+# --- login ---
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """A registry that lets only user in, by pass:word."""
+    directory = tmp_path_factory.mktemp("guarded")
+    salt = crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=1 << 4)
+    (directory / "htpasswd").write_text(f"user:{crypt.crypt('pass:word', salt)}\n")
+    auth = f"auth: {{htpasswd: {{realm: test, path: {directory}/htpasswd}}}}\n"
+    with world.docker_registry(str(directory), auth) as registry:
+        yield registry.address
+
+
+def config_of(moor):
+    with open(os.path.join(moor.env["DOCKER_CONFIG"], "config.json")) as file:
+        return json.load(file)
+
+
+def test_login_pull_logout(moor, guarded):
+    refused = moor.docker("pull", "-q", f"{guarded}/x", code=1)
+    assert "no basic auth credentials" in refused.stderr
+    done = moor.docker("login", f"http://{guarded}/v2/", "--username", "user", "--password-stdin",
+                       input="pass:word\n")
+    assert done.stdout == "Login Succeeded\n"
+    assert "stored unencrypted in" in done.stderr
+    assert config_of(moor) == {"auths": {guarded: {
+        "auth": base64.b64encode(b"user:pass:word").decode()}}}
+    missing = moor.docker("pull", "-q", f"{guarded}/x", code=1)
+    assert "not found" in missing.stderr or "manifest unknown" in missing.stderr
+    again = moor.docker("login", guarded)
+    assert again.stdout == ("Authenticating with existing credentials... [Username: user]\n"
+                            "Login Succeeded\n")
+    out = moor.docker("logout", guarded)
+    assert (out.stdout, out.stderr) == (f"Removing login credentials for {guarded}\n", "")
+    assert config_of(moor) == {"auths": {}}
+    assert "no basic auth credentials" in moor.docker("pull", "-q", f"{guarded}/x", code=1).stderr
+
+
+def test_login_with_a_wrong_password(moor, guarded):
+    failed = moor.docker("login", guarded, "-u", "user", "-p", "wrong", code=1)
+    assert failed.stderr.startswith("WARNING! Using --password via the CLI is insecure. Use "
+                                    "--password-stdin.\nError response from daemon: login attempt "
+                                    f"to http://{guarded}/v2/ failed with status: 401 Unauthorized")
+    assert not failed.stdout
+    assert not os.path.exists(moor.env["DOCKER_CONFIG"])
+
+
+@pytest.mark.parametrize("arguments,text", [
+    (["-u", "user"], "Error: Cannot perform an interactive login from a non TTY device\n"),
+    (["-p", "x", "--password-stdin"],
+     "conflicting options: cannot specify both --password and --password-stdin\n"),
+    (["--password-stdin"], "the --password-stdin option requires --username\n"),
+    (["-u", "user", "--password-stdin"], "the password on stdin is empty\n"),
+])
+def test_login_that_cannot_be(moor, arguments, text):
+    assert moor.docker("login", "127.0.0.1:9", *arguments, code=1).stderr.endswith(text)
+
+
+def test_login_and_registry_down(moor):
+    address = f"127.0.0.1:{world.free_port()}"
+    failed = moor.docker("login", address, "-u", "a", "--password-stdin", input="b", code=1)
+    assert f"dial tcp {address}: connect: connection refused" in failed.stderr
+
+
+def test_logout_from_nowhere(moor):
+    out = moor.docker("logout", "127.0.0.1:9")
+    assert out.stdout == "Removing login credentials for 127.0.0.1:9\n"
+    assert not os.path.exists(moor.env["DOCKER_CONFIG"])
