@@ -207,6 +207,10 @@ int main(int argc, char **argv)
 		print_help(&globals, flags);
 		return 0;
 	}
-	return read_choices(&choices, &globals, &err) ? run_verb(&globals, argc, argv, next)
-						      : fail(&globals, &err);
+
+	int status = read_choices(&choices, &globals, &err) ? run_verb(&globals, argc, argv, next)
+							    : fail(&globals, &err);
+
+	mem_cleanup_free(&globals.root);
+	return status;
 }

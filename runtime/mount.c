@@ -121,13 +121,14 @@ uint64_t rootfs_attributes(unsigned long flags)
 
 bool rootfs_bind(int tree, int target, uint64_t attributes, struct error *err)
 {
-	autoclose int owned = tree;
+	bool is_good = true;
 
 	if (attributes && kernel_set_attributes(tree, false, attributes, 0) < 0)
-		return error_sys(err, "set mount attributes");
-	if (kernel_attach(tree, target) < 0)
-		return error_sys(err, "attach mount");
-	return true;
+		is_good = error_sys(err, "set mount attributes");
+	else if (kernel_attach(tree, target) < 0)
+		is_good = error_sys(err, "attach mount");
+	close(tree);
+	return is_good;
 }
 
 bool rootfs_open_file_target(const struct rootfs *rootfs, const char *name, int *fd,
