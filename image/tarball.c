@@ -92,7 +92,7 @@ static bool looks_like_layer(const char *bytes, size_t count)
 {
 	static const char nothing[HEAD];
 
-	if (compression_sniff(bytes, count) != COMPRESSION_NONE)
+	if (count == 0 || compression_sniff(bytes, count) != COMPRESSION_NONE)
 		return true;
 	return count == HEAD && (memcmp(bytes + 257, "ustar", 5) == 0 ||
 				 memcmp(bytes, nothing, HEAD) == 0 || bytes[100] == '0');

@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Archives that mean harm, and archives that are broken: one clear line, nothing written outside,
+the store as it was. Numbers of CVEs name what happened to others."""
+
+import gzip
+import io
+import json
+import lzma
+import os
+import resource
+import subprocess
+import tarfile
+
+import pytest
+import world
+from image_archives import Layout, Store, digest, docker_archive, entry, link, tar, xattrs
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path / "root")
+    (tmp_path / "secret").write_text("secret")
+    store.load(docker_archive([tar(entry("base", b"1"))], names=(("base:1",),)))
+    yield store
+    assert (tmp_path / "secret").read_text() == "secret"
+    assert sorted(os.listdir(tmp_path)) == sorted({"root", "secret", *extra(tmp_path)})
+    store.check()
+
+
+def extra(tmp_path):
+    return [name for name in os.listdir(tmp_path) if name.startswith("input")]
+
+
+def refuse(store, archive, *parts, kind=None):
+    """Loading fails in one line that has all the parts, and changes nothing."""
+    before = store.contents(), store.names()
+    result = store.load(archive, code=1)
+    text = result.failure["text"]
+    for part in parts:
+        assert part in text, text
+    assert "\n" not in text
+    assert not result.stderr
+    if kind:
+        assert result.failure["kind"] == kind
+    assert (store.contents(), store.names()) == before
+    return text
+
+
+# -- names that lead out -------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", ["../escaped", "a/../../escaped", "/../escaped", "a/..", ".."])
+def test_dot_dot_in_a_name(store, name):
+    refuse(store, docker_archive([tar(entry(name, b"x"))]), '".." in a name')
+
+
+def test_dot_dot_in_a_hard_link(store):
+    refuse(store, docker_archive([tar(link("x", "../../../secret", hard=True))]),
+           '".." in a name')
+
+
+def test_hard_link_out(store, tmp_path):
+    """CVE-2014-6407: a hard link to a file of the host by its absolute name."""
+    refuse(store, docker_archive([tar(link("x", str(tmp_path / "secret"), hard=True))]),
+           "not in this layer")
+
+
+def test_hard_link_through_a_symlinked_parent(store, tmp_path):
+    """CVE-2014-9356"""
+    refuse(store, docker_archive([tar(link("d", str(tmp_path)), link("x", "d/secret", hard=True))]),
+           "not in this layer")
+
+
+@pytest.mark.parametrize("target", ["{tmp}", "../../../../../../../../../../../../{tmp}", "/"])
+def test_write_through_a_symlink_stays_inside(store, tmp_path, target):
+    """CVE-2014-6407: the path is resolved below the layer's own root."""
+    target = target.format(tmp=str(tmp_path))
+    layer = tar(link("d", target), entry("d/secret", b"overwritten"),
+                entry("d/new/file", b"x"))
+    image = store.load(docker_archive([layer])).images[0]["id"]
+    diff = store.diff(image)
+    inside = os.path.normpath("/" + target).lstrip("/")
+    assert open(os.path.join(diff, inside, "secret")).read() == "overwritten"
+    assert open(os.path.join(diff, inside, "new/file")).read() == "x"
+
+
+def test_a_file_that_is_a_symlink_is_replaced_not_followed(store, tmp_path):
+    layer = tar(link("x", str(tmp_path / "secret")), entry("x", b"mine"))
+    image = store.load(docker_archive([layer])).images[0]["id"]
+    assert open(store.diff(image) + "/x").read() == "mine"
+
+
+def test_chmod_through_a_symlink(store, tmp_path):
+    """CVE-2021-32760: a symlink's mode is nobody's business."""
+    os.chmod(tmp_path / "secret", 0o600)
+    image = store.load(docker_archive([tar(link("x", str(tmp_path / "secret"), mode=0o4777))]))
+    assert os.path.islink(store.diff(image.images[0]["id"]) + "/x")
+    assert os.stat(tmp_path / "secret").st_mode & 0o7777 == 0o600
+
+
+def test_symlink_loops(store):
+    refuse(store, docker_archive([tar(link("a", "b"), link("b", "a"), entry("a/x", b"1"))]),
+           "a/x: ", "symbolic links")
+    chain = [link(f"l{i}", f"l{i + 1}") for i in range(60)]
+    refuse(store, docker_archive([tar(*chain, entry("l0/x", b"1"))]), "l0/x: ")
+
+
+@pytest.mark.parametrize("name", ["/.", ".", "./", "/"])
+def test_the_root_itself_as_a_symlink(store, name, tmp_path):
+    """CVE-2021-29136, CVE-2020-10696"""
+    refuse(store, docker_archive([tar(link(name, str(tmp_path)))]), "root of a layer")
+
+
+def test_the_root_as_a_file_or_removed(store):
+    refuse(store, docker_archive([tar(entry(".", b"x"))]), "root of a layer")
+    for name in (".wh.", ".wh..", ".wh..."):
+        refuse(store, docker_archive([tar(entry(name, b""))]), "invalid whiteout")
+
+
+def test_a_member_of_the_archive_that_leads_out(store, tmp_path):
+    """A layer's path is data: it means a member of the archive, never a file of the host."""
+    (tmp_path / "input.tar").write_bytes(tar(entry("x", b"1")))
+    layer = tar(entry("x", b"1"))
+    image = world.Image([layer])
+    for path in (str(tmp_path / "input.tar"), "../input.tar", "link"):
+        manifest = json.dumps([{"Config": "c.json", "RepoTags": ["t:1"], "Layers": [path]}])
+        refuse(store, tar(entry("c.json", image.config), entry("manifest.json", manifest.encode()),
+                          link("link", "../../../../.." + str(tmp_path / "input.tar"))),
+               "no such file")
+
+
+def test_digests_that_are_paths(store):
+    """CVE-2024-3727, CVE-2021-21284"""
+    layout = Layout(tar(entry("x", b"1")))
+    for bad in ("sha256:../../../x", "sha256:" + "a" * 63, "sha256:" + "A" * 64, "md5:" + "a" * 32,
+                "", "../x"):
+        index = layout.index.replace(digest(layout.manifest).encode(), bad.encode())
+        refuse(store, tar(entry("index.json", index), entry("oci-layout", b"{}")), "index.json")
+
+
+# -- attributes ----------------------------------------------------------------------------------
+
+def test_owners_out_of_range(store):
+    """CVE-2024-40635"""
+    for field in ({"uid": 1 << 32}, {"gid": (1 << 32) - 1}, {"uid": 1 << 40}):
+        refuse(store, docker_archive([tar(entry("x", b"", **field))]), "out of range")
+
+
+def test_a_device_cannot_be_used_from_the_store(store):
+    """It is made as the layer says, but mooring-unpack's own mount has nodev."""
+    layer = tar(entry("mem", type=tarfile.CHRTYPE, devmajor=1, devminor=1, mode=0o666))
+    image = store.load(docker_archive([layer])).images[0]["id"]
+    assert os.stat(store.diff(image) + "/mem").st_rdev == os.makedev(1, 1)
+
+
+def test_the_store_keeps_strangers_out(store):
+    """CVE-2021-41091: set-uid programs of images must not be reachable."""
+    for name in ("layers", "staging", "blobs", "images"):
+        assert os.stat(store.path(name)).st_mode & 0o7777 == 0o700
+
+
+def test_too_many_attributes(store):
+    layer = tar(entry("x", b"", **xattrs(**{f"user__a{i}": "1" for i in range(100)})))
+    refuse(store, docker_archive([layer]), "extended attributes")
+
+
+# -- broken archives -----------------------------------------------------------------------------
+
+ARCHIVE = docker_archive([tar(entry("x", os.urandom(100000)), entry("y", b"y"))])
+
+
+@pytest.mark.parametrize("length", [0, 1, 100, 511, 512, 700, 50000, 100900])
+@pytest.mark.parametrize("source", ["pipe", "file"])
+def test_truncated(store, tmp_path, length, source):
+    path = tmp_path / "input.tar"
+    path.write_bytes(ARCHIVE[:length])
+    text = refuse(store, ARCHIVE[:length] if source == "pipe" else path)
+    assert "unexpected EOF" in text or "invalid tar header" in text or "manifest.json" in text
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress], ids=["gzip", "xz"])
+def test_truncated_compressed(store, pack):
+    packed = pack(ARCHIVE)
+    for length in (10, 1000, len(packed) // 2, len(packed) - 4):
+        refuse(store, packed[:length])
+
+
+def test_damaged_compression(store):
+    packed = bytearray(gzip.compress(ARCHIVE))
+    packed[len(packed) // 2] ^= 0xff
+    refuse(store, bytes(packed))
+    packed = bytearray(gzip.compress(ARCHIVE))
+    packed[-6] ^= 0xff  # its checksum
+    refuse(store, bytes(packed), "gzip")
+
+
+def test_not_an_archive(store):
+    refuse(store, b"this is not a tar archive\n" * 40, "invalid tar header", kind="corrupt")
+    refuse(store, tar(entry("readme", b"hello")), "manifest.json: no such file")
+    refuse(store, tar(entry("repositories", b"{}")), "docker before 1.10")
+    refuse(store, tar(entry("manifest.json", b"{}")), "expected an array")
+    refuse(store, tar(entry("manifest.json", b"null\n")), "manifest.json")
+    refuse(store, tar(entry("manifest.json", b'[{"Config": 7}]')),
+           "[0].Config: expected a string")
+
+
+def test_a_layer_that_is_not_the_one(store):
+    """The diff ID is of every byte, the padding after the archive's end too."""
+    good, evil = tar(entry("x", b"good")), tar(entry("x", b"evil"))
+    image = world.Image([good])
+    manifest = json.dumps([{"Config": "c.json", "RepoTags": ["t:1"], "Layers": ["l.tar"]}]).encode()
+    for layer in (evil, good + b"\0" * 512, good[:-512], good[:-1] + b"x"):
+        refuse(store, tar(entry("c.json", image.config), entry("l.tar", layer),
+                          entry("manifest.json", manifest)), "invalid diffID", kind="corrupt")
+
+
+def test_a_blob_that_is_not_the_one(store):
+    layout = Layout(tar(entry("x", b"1")))
+    files = dict(layout.files())
+    name = "blobs/sha256/" + digest(layout.blobs[0])[7:]
+    files[name] = gzip.compress(layout.layers[0], 1) + gzip.compress(b"")
+    refuse(store, tar(*(entry(*file) for file in files.items())), "verification failed")
+    files = dict(layout.files())
+    files["blobs/sha256/" + layout.id[7:]] += b" "
+    refuse(store, tar(*(entry(*file) for file in files.items())), "verification failed")
+
+
+def test_the_number_of_layers_must_agree(store):
+    image = world.Image([tar(entry("x", b"1"))])
+    manifest = json.dumps([{"Config": "c.json", "RepoTags": ["t:1"], "Layers": []}]).encode()
+    refuse(store, tar(entry("c.json", image.config), entry("manifest.json", manifest)),
+           "layers length mismatch")
+
+
+@pytest.mark.parametrize("name", ["x/UPPER", "a b", "x@sha256:" + "0" * 64, "a" * 64, ":tag", ""])
+def test_names_that_are_none(store, name):
+    """CVE-2026-50195: a name of an archive is only a name."""
+    refuse(store, docker_archive([tar(entry("x", b"1"))], names=((name,),)), "in the archive")
+
+
+# -- bombs ---------------------------------------------------------------------------------------
+
+def test_json_nested_deeply(store):
+    deep = b"[" * 10000 + b"]" * 10000
+    refuse(store, tar(entry("manifest.json", deep)), "nested too deeply")
+    config = b'{"rootfs":{"type":"layers","diff_ids":[]},"config":' + b'{"a":' * 10000
+    manifest = b'[{"Config":"c.json","RepoTags":["t:1"],"Layers":[]}]'
+    refuse(store, tar(entry("c.json", config + b"1" + b"}" * 10001), entry("manifest.json", manifest)),
+           "nested too deeply")
+
+
+class Endless(io.RawIOBase):
+    """A member of `size` bytes that is never held in memory."""
+
+    def __init__(self, size, start):
+        self.left, self.start = size, start
+
+    def read(self, count=-1):
+        count = min(count, self.left)
+        self.left -= count
+        head, self.start = self.start[:count], self.start[count:]
+        return head + b" " * (count - len(head))
+
+
+def test_a_manifest_of_100_megabytes(store, tmp_path):
+    """CVE-2020-1702, CVE-2023-25153: memory stays flat."""
+    path = tmp_path / "input.tar"
+    with tarfile.open(path, "w") as archive:
+        info = tarfile.TarInfo("manifest.json")
+        info.size = 100 << 20
+        archive.addfile(info, Endless(info.size, b"["))
+    for source in (path, None):
+        before = store.contents()
+        with open(path, "rb") as file:
+            cat = subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE)
+            result = store.load(path if source else b"", code=1,
+                                stdin=None if source else cat.stdout,
+                                wrap=["prlimit", "--as=%d" % (200 << 20)])
+            cat.stdout.close()
+            cat.wait()
+        assert "manifest.json" in result.failure["text"]
+        assert store.contents() == before
+
+
+def test_a_gzip_bomb_as_a_document(store):
+    """1 GiB of blanks in 1 MB."""
+    bomb = io.BytesIO()
+    with gzip.GzipFile(fileobj=bomb, mode="wb", compresslevel=1) as packed:
+        with tarfile.open(fileobj=packed, mode="w|") as archive:
+            info = tarfile.TarInfo("index.json")
+            info.size = 1 << 30
+            archive.addfile(info, Endless(info.size, b"{"))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    refuse(store, bomb.getvalue(), "no such file")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    assert after == before or after < 40 * 1024  # KiB
+
+
+def test_many_documents(store):
+    members = [entry(f"{i}.json", b'{"a":"' + b"x" * (3 << 20) + b'"}') for i in range(6)]
+    refuse(store, tar(*members), "JSON files are larger")
+
+
+def test_entries_that_claim_too_much(store):
+    """A header may say anything about the size of what follows."""
+    info, _ = entry("x", b"")
+    info.size = 1 << 50
+    layer = info.tobuf(tarfile.GNU_FORMAT) + b"x" * 1024
+    refuse(store, docker_archive([layer]))
+
+
+def test_a_deep_tree(store):
+    name = "/".join(["d"] * 2000)
+    image = store.load(docker_archive([tar(entry(name + "/x", b"1"))])).images[0]["id"]
+    refuse(store, docker_archive([tar(entry("/".join(["d"] * 2100), b"1"))]), "name too long")
+    assert os.path.isdir(store.diff(image) + "/" + "/".join(["d"] * 1000))
+
+
+def test_nothing_is_executed(store, tmp_path):
+    """CVE-2014-9357, CVE-2026-41567: no decompressor is looked up on PATH."""
+    (tmp_path / "input-bin").mkdir()
+    for name in ("xz", "gzip", "unpigz", "zstd", "bzip2", "tar"):
+        program = tmp_path / "input-bin" / name
+        program.write_text(f"#!/bin/sh\ntouch {tmp_path}/input-executed\n")
+        program.chmod(0o755)
+    archive = docker_archive([tar(entry("x", b"1"))])
+    for pack in (gzip.compress, lzma.compress):
+        store.load(pack(archive),
+                   wrap=["env", f"PATH={tmp_path}/input-bin:{os.environ['PATH']}"])
+    assert not (tmp_path / "input-executed").exists()
