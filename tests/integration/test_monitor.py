@@ -412,7 +412,7 @@ def test_rotation(monitor):
     assert lines == [f"{i}\n" for i in range(3001 - len(lines), 3001)]
 
 
-def test_full_disk_does_not_stop_the_container(small_disk, monitor):
+def test_full_disk_does_not_stop_the_container(moor, small_disk, monitor):
     one = monitor("sh", "-c", "cat /data; echo end >&2")
     one.put("data", b"a line of text\n" * 400000)
     one.log_file = os.path.join(str(small_disk), "container.log")
