@@ -68,11 +68,11 @@ static bool read_recipe(struct scan *scan, int dir, const char *name, const char
 	autoclose int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat status;
 
+	buf_init(&text, RECIPE_SIZE_MAX);
 	if (fd < 0 || fstat(fd, &status) < 0)
 		return error_sys(err, "open %s", path);
 	if (!S_ISREG(status.st_mode))
 		return error_set(err, ERROR_INPUT, "%s: not a file", path);
-	buf_init(&text, RECIPE_SIZE_MAX);
 	return file_read_fd(fd, path, &text, err) &&
 	       recipe_read(recipe, scan->catalog->arena, path, text.data, text.length,
 			   scan->catalog->device, err) &&

@@ -280,6 +280,8 @@ bool recipe_parse(struct recipe *recipe, struct arena *arena, const struct json 
 		  const struct device *device, struct error *err)
 {
 	*recipe = (struct recipe){ .document = document };
+	if (document->type == JSON_NULL)
+		return json_wrong(document, err, "is empty");
 	if (document->type != JSON_OBJECT)
 		return json_expected(document, "an object", err);
 	return check_format(document, err) && parse_name(recipe, document, err) &&

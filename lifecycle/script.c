@@ -71,8 +71,7 @@ static void emit(struct stream *stream)
 {
 	struct script *script = stream->script;
 
-	script->options.on_line(script->options.context, stream->kind,
-				stream->line.data ? stream->line.data : "");
+	script->options.on_line(script->options.context, stream->kind, stream->line.data);
 	buf_clear(&stream->line);
 }
 

@@ -130,8 +130,6 @@ bool settings_read(struct settings *settings, struct arena *arena, const char *p
 		return (!path && errno == ENOENT) || error_sys(err, "configuration %s", name);
 	if (!file_read_fd(fd, name, &text, err))
 		return false;
-	if (strspn(text.data ? text.data : "", " \t\r\n") == text.length)
-		return true;
 	return yaml_parse(arena, name, text.data, text.length, &document, err) &&
 	       parse(settings, document, err);
 }

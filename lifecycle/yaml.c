@@ -375,9 +375,9 @@ static bool read_events(struct reader *reader, yaml_parser_t *parser)
 		if (!is_good)
 			return false;
 	}
-	if (!reader->root)
-		return error_set(reader->err, ERROR_INPUT, "%s: is empty", reader->name);
-	return true;
+	if (!reader->root) /* nothing but comments */
+		reader->root = new_node(reader, NULL, reader->name, JSON_NULL);
+	return reader->root != NULL;
 }
 
 bool yaml_parse(struct arena *arena, const char *name, const char *text, size_t length,

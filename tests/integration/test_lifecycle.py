@@ -657,6 +657,57 @@ def test_bad_recipe(device, text, reason):
     assert sorted(os.listdir(device.root)) == ["lock"], "nothing was changed"
 
 
+@pytest.mark.parametrize("make, reason", [
+    (os.mkfifo, "not a file"),
+    (lambda path: os.symlink("/dev/zero", path), "not a file"),
+    (lambda path: os.symlink(path, path), "Too many levels of symbolic links"),
+    (lambda path: open(path, "w").close(), "is empty"),
+    (lambda path: os.truncate(path, 2 << 20) if open(path, "w").close() is None else None,
+     "larger than 1048576 bytes"),
+])
+def test_bad_recipe_file(device, make, reason):
+    device.recipe({"Run": "true"})
+    make(os.path.join(device.recipes, "bad.yaml"))
+    refused = device.deploy(code=1)
+    assert refused.stderr.startswith("mooring: deploy: ")
+    assert f"{device.recipes}/bad.yaml" in refused.stderr
+    assert reason in refused.stderr and refused.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("text, reason", [
+    ("- a\n", "config.yaml: expected an object, found an array"),
+    ("services: 5\n", "services: expected an object, found a number"),
+    ("a: [\n", "line 2: "),
+    ("s3: {path_style: perhaps}\n", "s3.path_style: expected a boolean"),
+])
+def test_bad_configuration(device, text, reason):
+    device.recipe({"Run": "true"})
+    with open(device.config, "w") as file:
+        file.write(text)
+    refused = device.deploy(code=1)
+    assert reason in refused.stderr and refused.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "other: 1\n"])
+def test_empty_configuration(device, text):
+    device.recipe({"Run": "true"})
+    with open(device.config, "w") as file:
+        file.write(text)
+    device.deploy()
+
+
+def test_damaged_ledger(device):
+    device.recipe({"Run": "true"})
+    device.deploy()
+    path = os.path.join(device.root, "deployments", "state.json")
+    with open(path, "w") as file:
+        file.write("{")
+    refused = device.deploy(code=1)
+    assert "the record of deployments is damaged (remove it to start anew): " + path in refused.stderr
+    os.unlink(path)
+    device.deploy()
+
+
 @pytest.mark.parametrize("lifecycle, reason", [
     ({"Run": {"Script": "x", "Timeout": "soon"}}, 'run: Timeout: "soon" is not a number'),
     ({"Run": {"Script": "x", "Timeout": -1}}, 'run: Timeout: "-1" is not a number'),

@@ -52,6 +52,9 @@ static const struct {
 	{ "{\"a\":\"\\u00e9\\t\"}", "{\"a\":\"é\\t\"}" },
 	{ "- a\n- - b\n  - c\n", "[\"a\",[\"b\",\"c\"]]" },
 	{ "just text", "\"just text\"" },
+	{ "", "null" },
+	{ "# only a comment\n", "null" },
+	{ "---\n", "null" },
 	/* Anchors, aliases, merge keys. */
 	{ "a: &x [1, {k: v}]\nb: *x", "{\"a\":[1,{\"k\":\"v\"}],\"b\":[1,{\"k\":\"v\"}]}" },
 	{ "a: &x 1.0.0\nb: *x", "{\"a\":\"1.0.0\",\"b\":\"1.0.0\"}" },
@@ -76,8 +79,6 @@ static const struct {
 	const char *yaml;
 	const char *part; /* of the error */
 } bad[] = {
-	{ "", "doc: is empty" },
-	{ "# only a comment\n", "doc: is empty" },
 	{ "a: 1\n b: 2\n", "doc: line 2: " },
 	{ "a:\n\t- b\n", "doc: line 2: " },
 	{ "a: [1, 2", "line" },
