@@ -111,7 +111,8 @@ struct choices {
 	const char *debug, *log, *log_format, *root, *systemd, *rootless, *criu, *help, *version;
 };
 
-static const char *default_root(void)
+/* The caller frees it. */
+static char *default_root(void)
 {
 	const char *run = getenv("MOORING_RUN");
 	const char *user = getenv("XDG_RUNTIME_DIR");
@@ -120,7 +121,7 @@ static const char *default_root(void)
 		return mem_printf("%s/runc", run);
 	if (geteuid() != 0 && user && user[0])
 		return mem_printf("%s/mooring/runc", user);
-	return DEFAULT_ROOT;
+	return mem_strdup(DEFAULT_ROOT);
 }
 
 static char *absolute(const char *path)
