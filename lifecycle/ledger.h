@@ -19,6 +19,7 @@
 
 #define LEDGER_SIZE_MAX       (4 * 1024 * 1024)
 #define LEDGER_COMPONENTS_MAX 4096
+#define LEDGER_SESSIONS       2 /* of a component: main and side */
 
 struct ledger_component {
 	const char *name;
@@ -27,7 +28,7 @@ struct ledger_component {
 	const char *status; /* why it is ERRORED or BROKEN: "RUN_ERROR"; NULL: nothing is wrong */
 	int64_t exit_code;  /* of the last script that ended; -1: none did */
 	bool is_root;
-	int64_t sessions[2]; /* of its living scripts: 0 is none */
+	int64_t sessions[LEDGER_SESSIONS]; /* of its living scripts: 0 is none */
 };
 
 enum ledger_status {

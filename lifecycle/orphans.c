@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "lifecycle/processes.h"
@@ -11,27 +12,34 @@
 #define LOOK_AGAIN_MS 50
 #define GRACE_LOOKS   (5000 / LOOK_AGAIN_MS)
 
-/* Returns how many of them there were. */
-static size_t signal_all(const struct ledger *ledger, int signal)
-{
-	size_t count = 0;
+struct orphans {
 	char mark[80];
+	pid_t *sessions;
+	size_t count;
+};
 
-	snprintf(mark, sizeof(mark), "MOORING_DEPLOYMENT=%s", ledger->deployment);
-	for (size_t i = 0; i < ledger->count; i++) {
-		const int64_t *sessions = ledger->components[i].sessions;
-
-		for (size_t k = 0; k < COUNT_OF(ledger->components[i].sessions); k++)
-			if (sessions[k] > 0)
-				count += processes_signal_orphans((pid_t)sessions[k], mark, signal);
-	}
-	return count;
+static void collect(struct orphans *orphans, const struct ledger *ledger)
+{
+	snprintf(orphans->mark, sizeof(orphans->mark), "MOORING_DEPLOYMENT=%s", ledger->deployment);
+	orphans->count = 0;
+	orphans->sessions = mem_array(ledger->count * LEDGER_SESSIONS, sizeof(*orphans->sessions));
+	for (size_t i = 0; i < ledger->count; i++)
+		for (size_t k = 0; k < LEDGER_SESSIONS; k++)
+			if (ledger->components[i].sessions[k] > 0)
+				orphans->sessions[orphans->count++] =
+					(pid_t)ledger->components[i].sessions[k];
 }
 
-static bool are_gone(const struct ledger *ledger, int signal)
+/* Returns how many of them there were. */
+static size_t signal_all(const struct orphans *orphans, int signal)
+{
+	return processes_signal_orphans(orphans->sessions, orphans->count, orphans->mark, signal);
+}
+
+static bool are_gone(const struct orphans *orphans, int signal)
 {
 	for (int look = 0; look < GRACE_LOOKS; look++) {
-		if (signal_all(ledger, signal) == 0)
+		if (signal_all(orphans, signal) == 0)
 			return true;
 		poll(NULL, 0, LOOK_AGAIN_MS);
 	}
@@ -40,15 +48,17 @@ static bool are_gone(const struct ledger *ledger, int signal)
 
 void orphans_end(const struct ledger *ledger)
 {
+	struct orphans orphans;
+	size_t count;
+
 	if (!ledger->deployment || !ledger_is_this_boot(ledger))
 		return;
-
-	size_t count = signal_all(ledger, SIGTERM);
-
-	if (count == 0)
-		return;
-	log_warning("ending %zu processes that deployment %s left behind", count,
-		    ledger->deployment);
-	if (!are_gone(ledger, 0) && !are_gone(ledger, SIGKILL))
+	collect(&orphans, ledger);
+	count = signal_all(&orphans, SIGTERM);
+	if (count > 0)
+		log_warning("ending %zu processes that deployment %s left behind", count,
+			    ledger->deployment);
+	if (count > 0 && !are_gone(&orphans, 0) && !are_gone(&orphans, SIGKILL))
 		log_warning("some of them do not even die of SIGKILL");
+	free(orphans.sessions);
 }

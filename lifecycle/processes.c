@@ -90,11 +90,16 @@ static struct table read_table(void)
 /* -- members ------------------------------------------------------------------------------------
  */
 
-static bool is_member_pid(const struct table *table, pid_t pid)
+static const struct process *find_process(const struct table *table, pid_t pid)
 {
 	const struct process key = { .pid = pid };
-	const struct process *found =
-		bsearch(&key, table->items, table->count, sizeof(key), compare_pids);
+
+	return bsearch(&key, table->items, table->count, sizeof(key), compare_pids);
+}
+
+static bool is_member_pid(const struct table *table, pid_t pid)
+{
+	const struct process *found = find_process(table, pid);
 
 	return found && found->is_member;
 }
@@ -172,16 +177,27 @@ static bool has_mark(pid_t pid, const char *mark)
 	return text.length > 0 && memmem(text.data, text.length, mark, strlen(mark) + 1);
 }
 
-size_t processes_signal_orphans(pid_t leader, const char *mark, int signal)
+static bool is_ours(const struct table *table, pid_t session, const pid_t *sessions, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (sessions[i] == session)
+			return true;
+	return session > 0 && !find_process(table, session);
+}
+
+size_t processes_signal_orphans(const pid_t *sessions, size_t count, const char *mark, int signal)
 {
 	struct table table = read_table();
 
-	for (size_t i = 0; i < table.count; i++)
-		table.items[i].is_member =
-			table.items[i].session == leader && has_mark(table.items[i].pid, mark);
+	for (size_t i = 0; i < table.count; i++) {
+		struct process *process = &table.items[i];
 
-	size_t count = signal_members(&table, signal);
+		process->is_member = is_ours(&table, process->session, sessions, count) &&
+				     has_mark(process->pid, mark);
+	}
+
+	size_t found = signal_members(&table, signal);
 
 	free(table.items);
-	return count;
+	return found;
 }

@@ -16,8 +16,10 @@
  * not have been reaped, so that its number still is what we mean. */
 size_t processes_signal(pid_t leader, int signal);
 
-/* The same for a script whose supervisor died: members of the session `leader` whose environment
- * holds `mark` ("NAME=value"), which tells them from a later session of the same number. */
-size_t processes_signal_orphans(pid_t leader, const char *mark, int signal);
+/* The same for what a supervisor that died left behind: processes whose environment holds `mark`
+ * ("NAME=value"), in one of `sessions` or in one whose leader is gone. The mark tells them from a
+ * later session of the same number; a leader that lives and is none of ours is a daemon's or a
+ * container's monitor, which are meant to stay. */
+size_t processes_signal_orphans(const pid_t *sessions, size_t count, const char *mark, int signal);
 
 #endif

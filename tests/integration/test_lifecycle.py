@@ -363,16 +363,30 @@ def test_killed_nucleus(device):
 
 def test_nucleus_killed_during_install(device):
     device.artifact(b"content")
-    device.recipe({"Install": "echo $$ > pid; sleep 1000", "Run": "echo fine"})
+    device.recipe({"Install": "sleep 1000 & echo $$ $! > pids; wait", "Run": "echo fine"})
     process = device.start()
-    pid = wait_for_file(device.work("pid")).strip()
-    process.kill()
+    shell, child = wait_for_file(device.work("pids")).split()
+    process.kill()  # at once: the ledger may not know of the script yet
     process.communicate(timeout=15)
-    world.wait_until(lambda: not is_alive(pid), "the script to end with its supervisor")
+    world.wait_until(lambda: not is_alive(shell), "the script to end with its supervisor")
     device.recipe({"Install": "true", "Run": "echo fine"})
     done = device.deploy()
     assert "was interrupted; this one takes its place" in done.stdout
     assert states(done.stdout) == GOOD
+    assert not is_alive(child)
+
+
+def test_daemon_outlives_a_killed_nucleus(device):
+    """What has a living session of its own, as a container's monitor has, is left alone."""
+    device.recipe({"Run": "setsid sh -c 'echo $$ > pid; sleep 1000; :' & sleep 1000"})
+    process = device.start()
+    daemon = int(wait_for_file(device.work("pid")))
+    process.kill()
+    process.communicate(timeout=15)
+    device.recipe({"Run": "true"})
+    device.deploy()
+    assert is_alive(daemon)
+    os.killpg(daemon, signal.SIGTERM)
 
 
 def test_one_deployment_at_a_time(device):
