@@ -272,12 +272,21 @@ size_t jsonlog_time(char text[JSONLOG_TIME_SIZE], struct timespec time)
 	return length;
 }
 
+/* Lines that were read together have one time, whose text takes longer than all else in a record.
+ */
+static void set_stamp(struct jsonlog *log, struct timespec time)
+{
+	if (log->stamp_length && log->stamp.tv_sec == time.tv_sec &&
+	    log->stamp.tv_nsec == time.tv_nsec)
+		return;
+	log->stamp = time;
+	log->stamp_length = jsonlog_time(log->stamp_text, time);
+}
+
 static void add_record(struct jsonlog *log, enum jsonlog_stream stream, const char *bytes,
 		       size_t count, struct timespec time)
 {
-	char when[JSONLOG_TIME_SIZE];
-	size_t when_length = jsonlog_time(when, time);
-
+	set_stamp(log, time);
 	if (log->pending + RECORD_MAX > RECORDS_SIZE)
 		flush(log);
 
@@ -288,7 +297,7 @@ static void add_record(struct jsonlog *log, enum jsonlog_stream stream, const ch
 	end = add(end, "\",\"stream\":\"", 12);
 	end = add(end, stream_names[stream], 6);
 	end = add(end, "\",\"time\":\"", 10);
-	end = add(end, when, when_length);
+	end = add(end, log->stamp_text, log->stamp_length);
 	end = add(end, "\"}\n", 3);
 
 	size_t length = (size_t)(end - record);

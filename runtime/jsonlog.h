@@ -18,7 +18,8 @@
  * whole.
  */
 
-#define JSONLOG_LINE 16384 /* Docker's: readers rejoin what is split here */
+#define JSONLOG_LINE      16384 /* Docker's: readers rejoin what is split here */
+#define JSONLOG_TIME_SIZE 40
 
 enum jsonlog_stream {
 	JSONLOG_STDOUT,
@@ -43,9 +44,12 @@ struct jsonlog {
 	int64_t size;     /* of the newest file */
 	uint64_t dropped; /* records that could not be written */
 	struct jsonlog_line lines[JSONLOG_STREAMS];
-	char *records;  /* encoded, not yet written */
-	size_t pending; /* bytes in `records` */
-	char *memory;   /* one mapping for all buffers; pages exist once used */
+	char *records;         /* encoded, not yet written */
+	size_t pending;        /* bytes in `records` */
+	struct timespec stamp; /* the time that the next member is the text of */
+	char stamp_text[JSONLOG_TIME_SIZE];
+	size_t stamp_length;
+	char *memory; /* one mapping for all buffers; pages exist once used */
 };
 
 /* No log: everything is discarded, nothing is to be closed. */
@@ -64,7 +68,6 @@ void jsonlog_rest(struct jsonlog *log);
 void jsonlog_close(struct jsonlog *log);
 
 /* RFC 3339 in UTC as Go prints it: nanoseconds without trailing zeros. Returns the length. */
-#define JSONLOG_TIME_SIZE 40
 size_t jsonlog_time(char text[JSONLOG_TIME_SIZE], struct timespec time);
 
 #endif

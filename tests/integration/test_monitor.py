@@ -308,6 +308,35 @@ def test_detached_container_goes_on_alone(monitor, moor):
     assert one.record()["code"] == 7
 
 
+@pytest.fixture
+def caller_groups():
+    """Groups for a caller to be in, on v1 and v2, as a service manager would make them."""
+    tops = [os.path.join("/sys/fs/cgroup", name) for name in ("", "unified", "memory", "pids")]
+    made = [os.path.join(top, "mooring-test-caller") for top in tops
+            if os.path.exists(os.path.join(top, "cgroup.procs"))]
+    for group in made:
+        os.mkdir(group)
+    yield made
+    for group in made:
+        os.rmdir(group)
+
+
+def test_monitor_leaves_the_callers_groups(caller_groups, monitor):
+    one = monitor("sh", "-c", TRAP)
+    enter = "".join(f"echo 0 >{group}/cgroup.procs; " for group in caller_groups)
+    one.moor.run("/bin/sh", "-c", enter + 'exec "$@"', "sh", *one.command())
+    world.wait_until(lambda: one.logged() == "ready\n", "the container to be ready")
+    for group in caller_groups:
+        with open(os.path.join(group, "cgroup.procs")) as file:
+            assert file.read() == ""
+    with open(os.path.join(one.moor.run_dir, "runc", one.id, "state.json")) as file:
+        container = json.load(file)["init_process_pid"]
+    with open(f"/proc/{one.pid(container)}/cgroup") as file:
+        assert all(line.rstrip("\n").endswith(":/") for line in file)
+    os.kill(container, signal.SIGTERM)
+    assert one.record()["code"] == 7
+
+
 def test_descriptors_in_the_container(monitor):
     one = monitor("ls", "/proc/self/fd")
     one.start()
