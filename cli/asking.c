@@ -37,19 +37,20 @@ bool asking_line(const char *prompt, bool is_secret, struct buf *line, struct er
 	struct termios before, quiet;
 	bool is_quiet = is_secret && tcgetattr(STDIN_FILENO, &before) == 0;
 
-	printf("%s", prompt);
-	fflush(stdout);
 	if (is_quiet) {
 		quiet = before;
 		/* Ctrl-C only ends the line: a signal would leave the terminal without echo. */
 		quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
 		quiet.c_cc[VEOL] = INTERRUPT;
-		is_quiet = tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) == 0;
+		is_quiet = tcsetattr(STDIN_FILENO, TCSADRAIN, &quiet) == 0;
 	}
+	/* Not before the echo is off: whoever waits for the prompt answers at once. */
+	printf("%s", prompt);
+	fflush(stdout);
 	bool has_line = read_line(line);
 
 	if (is_quiet) {
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
 		printf("\n");
 	}
 	if (!has_line)

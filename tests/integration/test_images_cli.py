@@ -377,6 +377,27 @@ def test_login_pull_logout(moor, guarded):
     assert "no basic auth credentials" in moor.docker("pull", "-q", f"{guarded}/x", code=1).stderr
 
 
+def test_login_at_a_terminal_does_not_echo_the_password(moor, guarded):
+    leader, terminal = os.openpty()
+    try:
+        process = moor.start("docker", "login", guarded, stdin=terminal)
+        told = ""
+        for answer in ("user", "pass:word"):
+            while not told.endswith(": "):
+                told += process.stdout.read(1)
+            told += "\n"
+            os.write(leader, answer.encode() + b"\n")
+        rest, errors = process.communicate(timeout=30)
+        assert process.returncode == 0, errors
+        assert told + rest == "Username: \nPassword: \n\nLogin Succeeded\n"
+        assert b"pass" not in os.read(leader, 4096)
+    finally:
+        os.close(leader)
+        os.close(terminal)
+    assert list(config_of(moor)["auths"]) == [guarded]
+    moor.docker("logout", guarded)
+
+
 def test_login_with_a_wrong_password(moor, guarded):
     failed = moor.docker("login", guarded, "-u", "user", "-p", "wrong", code=1)
     assert failed.stderr.startswith("WARNING! Using --password via the CLI is insecure. Use "
