@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/jsonout.h"
+#include "cli/jsonmaker.h"
 #include "cli/template.h"
 #include "registry/reference.h"
 
@@ -58,96 +59,48 @@ bool inspection_print(const char *format, const struct json *objects, struct err
 
 /* -- an image -- */
 
-struct maker {
-	struct arena *arena;
-	struct json *parent;
-};
-
-static void add(const struct maker *maker, const char *key, const char *text)
-{
-	(void)json_new(maker->arena, maker->parent, key, text ? JSON_TEXT : JSON_NULL, text);
-}
-
-static void add_number(const struct maker *maker, const char *key, int64_t number)
-{
-	(void)json_new(maker->arena, maker->parent, key, JSON_NUMBER,
-		       arena_printf(maker->arena, "%lld", (long long)number));
-}
-
-static struct maker add_container(const struct maker *maker, const char *key, enum json_type type)
-{
-	return (struct maker){ maker->arena,
-			       json_new(maker->arena, maker->parent, key, type, NULL) };
-}
-
-/* An empty list is null where docker has it so. */
-static void add_texts(const struct maker *maker, const char *key, const char *const *texts,
-		      size_t count, bool is_null_if_empty)
-{
-	if (count == 0 && is_null_if_empty) {
-		add(maker, key, NULL);
-		return;
-	}
-	struct maker list = add_container(maker, key, JSON_ARRAY);
-
-	for (size_t i = 0; i < count; i++)
-		add(&list, NULL, texts[i]);
-}
-
-/* {"80/tcp": {}}; left out if there is none */
-static void add_set(const struct maker *maker, const char *key, const char *const *texts,
-		    size_t count)
-{
-	if (count == 0)
-		return;
-	struct maker set = add_container(maker, key, JSON_OBJECT);
-
-	for (size_t i = 0; i < count; i++)
-		(void)add_container(&set, texts[i], JSON_OBJECT);
-}
-
-static void add_healthcheck(const struct maker *maker, const struct image_healthcheck *check)
+static void add_healthcheck(const struct jsonmaker *maker, const struct image_healthcheck *check)
 {
 	if (check->test_count == 0)
 		return;
-	struct maker health = add_container(maker, "Healthcheck", JSON_OBJECT);
+	struct jsonmaker health = jsonmaker_nested(maker, "Healthcheck", JSON_OBJECT);
 
-	add_texts(&health, "Test", check->test, check->test_count, true);
+	jsonmaker_texts(&health, "Test", check->test, check->test_count, true);
 	if (check->interval)
-		add_number(&health, "Interval", check->interval);
+		jsonmaker_number(&health, "Interval", check->interval);
 	if (check->timeout)
-		add_number(&health, "Timeout", check->timeout);
+		jsonmaker_number(&health, "Timeout", check->timeout);
 	if (check->start_period)
-		add_number(&health, "StartPeriod", check->start_period);
+		jsonmaker_number(&health, "StartPeriod", check->start_period);
 	if (check->retries)
-		add_number(&health, "Retries", check->retries);
+		jsonmaker_number(&health, "Retries", check->retries);
 }
 
-static void add_config(const struct maker *maker, const struct image_config *config)
+static void add_config(const struct jsonmaker *maker, const struct image_config *config)
 {
-	struct maker object = add_container(maker, "Config", JSON_OBJECT);
+	struct jsonmaker object = jsonmaker_nested(maker, "Config", JSON_OBJECT);
 
-	add(&object, "User", config->user);
-	add_set(&object, "ExposedPorts", config->exposed_ports, config->exposed_port_count);
-	add_texts(&object, "Env", config->env, config->env_count, true);
-	add_texts(&object, "Cmd", config->cmd, config->cmd_count, true);
+	jsonmaker_text(&object, "User", config->user);
+	jsonmaker_set(&object, "ExposedPorts", config->exposed_ports, config->exposed_port_count);
+	jsonmaker_texts(&object, "Env", config->env, config->env_count, true);
+	jsonmaker_texts(&object, "Cmd", config->cmd, config->cmd_count, true);
 	add_healthcheck(&object, &config->healthcheck);
 	if (config->volume_count)
-		add_set(&object, "Volumes", config->volumes, config->volume_count);
+		jsonmaker_set(&object, "Volumes", config->volumes, config->volume_count);
 	else
-		add(&object, "Volumes", NULL);
-	add(&object, "WorkingDir", config->working_dir);
-	add_texts(&object, "Entrypoint", config->entrypoint, config->entrypoint_count, true);
+		jsonmaker_text(&object, "Volumes", NULL);
+	jsonmaker_text(&object, "WorkingDir", config->working_dir);
+	jsonmaker_texts(&object, "Entrypoint", config->entrypoint, config->entrypoint_count, true);
 	if (config->label_count) {
-		struct maker labels = add_container(&object, "Labels", JSON_OBJECT);
+		struct jsonmaker labels = jsonmaker_nested(&object, "Labels", JSON_OBJECT);
 
 		for (size_t i = 0; i < config->label_count; i++)
-			add(&labels, config->labels[i].key, config->labels[i].value);
+			jsonmaker_text(&labels, config->labels[i].key, config->labels[i].value);
 	} else {
-		add(&object, "Labels", NULL);
+		jsonmaker_text(&object, "Labels", NULL);
 	}
 	if (config->stop_signal)
-		add(&object, "StopSignal", config->stop_signal);
+		jsonmaker_text(&object, "StopSignal", config->stop_signal);
 }
 
 static const char *familiar(struct arena *arena, const char *name)
@@ -162,63 +115,64 @@ static const char *familiar(struct arena *arena, const char *name)
 	return arena_strdup(arena, text);
 }
 
-static void add_names(const struct maker *maker, const struct store_image *image)
+static void add_names(const struct jsonmaker *maker, const struct store_image *image)
 {
-	struct maker tags = add_container(maker, "RepoTags", JSON_ARRAY);
-	struct maker digests = add_container(maker, "RepoDigests", JSON_ARRAY);
+	struct jsonmaker tags = jsonmaker_nested(maker, "RepoTags", JSON_ARRAY);
+	struct jsonmaker digests = jsonmaker_nested(maker, "RepoDigests", JSON_ARRAY);
 
 	for (size_t i = 0; i < image->name_count; i++)
 		if (!strchr(image->names[i], '@'))
-			add(&tags, NULL, familiar(maker->arena, image->names[i]));
+			jsonmaker_text(&tags, NULL, familiar(maker->arena, image->names[i]));
 	for (size_t i = 0; i < image->digest_count; i++)
-		add(&digests, NULL, familiar(maker->arena, image->digests[i]));
+		jsonmaker_text(&digests, NULL, familiar(maker->arena, image->digests[i]));
 }
 
 /* The layers' directories, the uppermost first, as overlay has them. */
-static void add_graph_driver(const struct maker *maker, const struct store *store,
+static void add_graph_driver(const struct jsonmaker *maker, const struct store *store,
 			     const struct store_image *image)
 {
-	struct maker driver = add_container(maker, "GraphDriver", JSON_OBJECT);
-	struct maker data = add_container(&driver, "Data", JSON_OBJECT);
+	struct jsonmaker driver = jsonmaker_nested(maker, "GraphDriver", JSON_OBJECT);
+	struct jsonmaker data = jsonmaker_nested(&driver, "Data", JSON_OBJECT);
 	const char *lower = "";
 
 	for (size_t i = image->layer_count; i-- > 0;)
 		lower = arena_printf(maker->arena, "%s%s%s/layers/%s/diff", lower,
 				     *lower ? ":" : "", store->path, digest_hex(&image->chains[i]));
-	add(&data, "LowerDir", lower);
-	add(&driver, "Name", "overlay2");
+	jsonmaker_text(&data, "LowerDir", lower);
+	jsonmaker_text(&driver, "Name", "overlay2");
 }
 
-static void add_layers(const struct maker *maker, const struct store_image *image)
+static void add_layers(const struct jsonmaker *maker, const struct store_image *image)
 {
-	struct maker rootfs = add_container(maker, "RootFS", JSON_OBJECT);
+	struct jsonmaker rootfs = jsonmaker_nested(maker, "RootFS", JSON_OBJECT);
 
-	add(&rootfs, "Type", "layers");
-	struct maker layers = add_container(&rootfs, "Layers", JSON_ARRAY);
+	jsonmaker_text(&rootfs, "Type", "layers");
+	struct jsonmaker layers = jsonmaker_nested(&rootfs, "Layers", JSON_ARRAY);
 
 	for (size_t i = 0; i < image->layer_count; i++)
-		add(&layers, NULL, image->diff_ids[i].text);
+		jsonmaker_text(&layers, NULL, image->diff_ids[i].text);
 }
 
 void inspection_add_image(struct arena *arena, struct json *objects, const struct store *store,
 			  const struct store_image *image)
 {
 	const struct image_config *config = &image->config;
-	struct maker object = { arena, json_new(arena, objects, NULL, JSON_OBJECT, NULL) };
+	struct jsonmaker object = { arena, json_new(arena, objects, NULL, JSON_OBJECT, NULL) };
 
-	add(&object, "Id", image->id.text);
+	jsonmaker_text(&object, "Id", image->id.text);
 	add_names(&object, image);
-	add(&object, "Parent", "");
-	add(&object, "Comment", "");
-	add(&object, "Created", *config->created ? config->created : "0001-01-01T00:00:00Z");
-	add(&object, "Author", "");
+	jsonmaker_text(&object, "Parent", "");
+	jsonmaker_text(&object, "Comment", "");
+	jsonmaker_text(&object, "Created",
+		       *config->created ? config->created : "0001-01-01T00:00:00Z");
+	jsonmaker_text(&object, "Author", "");
 	add_config(&object, config);
-	add(&object, "Architecture", config->architecture);
+	jsonmaker_text(&object, "Architecture", config->architecture);
 	if (*config->variant)
-		add(&object, "Variant", config->variant);
-	add(&object, "Os", config->os);
-	add_number(&object, "Size", image->size);
-	add_number(&object, "VirtualSize", image->size);
+		jsonmaker_text(&object, "Variant", config->variant);
+	jsonmaker_text(&object, "Os", config->os);
+	jsonmaker_number(&object, "Size", image->size);
+	jsonmaker_number(&object, "VirtualSize", image->size);
 	add_graph_driver(&object, store, image);
 	add_layers(&object, image);
 }

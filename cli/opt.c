@@ -17,7 +17,7 @@ struct reader {
 
 static bool takes_value(const struct opt *opt)
 {
-	return opt->kind != OPT_BOOL && opt->kind != OPT_IGNORED_BOOL &&
+	return opt->kind != OPT_BOOL && opt->kind != OPT_UNLESS && opt->kind != OPT_IGNORED_BOOL &&
 	       opt->kind != OPT_MISSING_BOOL;
 }
 
@@ -82,7 +82,8 @@ static int unit_power(const char *unit)
 		return -1;
 	int power = (int)(letter - letters);
 	bool is_plain = !unit[1];
-	bool has_suffix = power && (strcasecmp(unit + 1, "b") == 0 || strcasecmp(unit + 1, "ib") == 0);
+	bool has_suffix =
+		power && (strcasecmp(unit + 1, "b") == 0 || strcasecmp(unit + 1, "ib") == 0);
 	return is_plain || has_suffix ? power : -1;
 }
 
@@ -98,8 +99,9 @@ bool opt_parse_size(const char *text, int64_t *bytes, struct error *err)
 		return error_set(err, ERROR_INPUT,
 				 isdigit((unsigned char)text[0]) ? "invalid suffix: '%s'"
 								 : "invalid size: '%s'",
-				 isdigit((unsigned char)text[0]) ? text + strspn(text, "0123456789.")
-								 : text);
+				 isdigit((unsigned char)text[0])
+					 ? text + strspn(text, "0123456789.")
+					 : text);
 	double number = strtod(text, &end);
 	while (*end == ' ')
 		end++;
@@ -145,6 +147,11 @@ static bool set_value(const struct opt *opt, const char *text, void *values, str
 	switch (opt->kind) {
 	case OPT_BOOL:
 		return opt_parse_bool(text, place, err);
+	case OPT_UNLESS:
+		if (!opt_parse_bool(text, &ignored, err))
+			return false;
+		*(bool *)place = !ignored;
+		return true;
 	case OPT_IGNORED_BOOL:
 	case OPT_MISSING_BOOL:
 		return opt_parse_bool(text, &ignored, err);
@@ -229,8 +236,8 @@ static bool read_letters(struct reader *reader, const char *word, struct error *
 			return true;
 		}
 		if (!opt)
-			return error_set(err, ERROR_INPUT,
-					 "unknown shorthand flag: '%c' in -%s", *at, at);
+			return error_set(err, ERROR_INPUT, "unknown shorthand flag: '%c' in -%s",
+					 *at, at);
 		if (at[1] == '=' && at[2])
 			return apply(reader, opt, at + 2, err);
 		if (!takes_value(opt)) {

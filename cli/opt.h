@@ -16,6 +16,7 @@
 
 enum opt_kind {
 	OPT_BOOL,   /* a bool */
+	OPT_UNLESS, /* a bool that stays false unless the option is given as =false */
 	OPT_TEXT,   /* a const char *; the last one counts; NULL: not given */
 	OPT_LIST,   /* a struct texts */
 	OPT_NUMBER, /* a struct opt_number: a decimal, octal or hex integer */
@@ -38,9 +39,9 @@ struct opt_number {
 
 struct opt {
 	const char *name; /* the long name; the last entry of a table has NULL here */
-	char letter;	  /* 0: none */
+	char letter;      /* 0: none */
 	enum opt_kind kind;
-	size_t offset;	  /* of the value in the command's struct of values */
+	size_t offset;    /* of the value in the command's struct of values */
 	const char *type; /* the word for the value in the help text; NULL for a bool */
 	const char *help; /* NULL: not shown */
 
@@ -55,8 +56,9 @@ struct opt_grammar {
 };
 
 /* Reads argv (without the program's name). Fills `values` (zeroed before), appends the arguments to
- * `arguments`. *wants_help is set, and the rest not read, where --help or a free -h stands. Fails with
- * ERROR_INPUT for what docker would refuse too, ERROR_UNSUPPORTED for the OPT_MISSING kinds. */
+ * `arguments`. *wants_help is set, and the rest not read, where --help or a free -h stands. Fails
+ * with ERROR_INPUT for what docker would refuse too, ERROR_UNSUPPORTED for the OPT_MISSING kinds.
+ */
 must_check bool opt_parse(const struct opt_grammar *grammar, const char *const *argv, void *values,
 			  struct texts *arguments, bool *wants_help, struct error *err);
 

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/containerverbs.h"
+
+#include <time.h>
+
+#include "base/mem.h"
+#include "cli/containerrows.h"
+#include "cli/filter.h"
+#include "cli/listing.h"
+#include "engine/claim.h"
+
+struct values {
+	bool is_all, is_latest, is_whole, is_quiet, has_size;
+	struct opt_number last;
+	struct texts filters;
+	const char *format;
+};
+
+static const struct opt opts[] = {
+	{ "all", 'a', OPT_BOOL, offsetof(struct values, is_all), NULL,
+	  "Show all containers (default shows just running)", NULL },
+	{ "filter", 'f', OPT_LIST, offsetof(struct values, filters), "filter",
+	  "Filter output based on conditions provided", filter_check },
+	{ "format", 0, OPT_TEXT, offsetof(struct values, format), "string",
+	  "Format output: 'table', 'table TEMPLATE', 'json' or 'TEMPLATE'", NULL },
+	{ "last", 'n', OPT_NUMBER, offsetof(struct values, last), "int",
+	  "Show n last created containers (includes all states)", NULL },
+	{ "latest", 'l', OPT_BOOL, offsetof(struct values, is_latest), NULL,
+	  "Show the latest created container (includes all states)", NULL },
+	{ "no-trunc", 0, OPT_BOOL, offsetof(struct values, is_whole), NULL, "Don't truncate output",
+	  NULL },
+	{ "quiet", 'q', OPT_BOOL, offsetof(struct values, is_quiet), NULL,
+	  "Only display container IDs", NULL },
+	{ "size", 's', OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
+	{ .name = NULL },
+};
+
+static const struct listing_field fields[] = {
+	{ "ID", "CONTAINER ID" },
+	{ "Image", "IMAGE" },
+	{ "Command", "COMMAND" },
+	{ "RunningFor", "CREATED" },
+	{ "CreatedAt", "CREATED AT" },
+	{ "Status", "STATUS" },
+	{ "State", "STATE" },
+	{ "Ports", "PORTS" },
+	{ "Names", "NAMES" },
+	{ "Labels", "LABELS" },
+	{ "Mounts", "MOUNTS" },
+	{ "Networks", "NETWORKS" },
+	{ "LocalVolumes", "LOCAL VOLUMES" },
+	{ "Size", "SIZE" },
+	{ .name = NULL },
+};
+
+static const struct listing listing = {
+	.fields = fields,
+	.table = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{."
+		 "Names}}",
+	.quiet = "{{.ID}}",
+};
+
+static int run(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct values *values = of;
+	const struct containerrows options = { .is_all = values->is_all,
+					       .is_whole = values->is_whole,
+					       .last = values->is_latest ? 1 : values->last.value,
+					       .filters = &values->filters,
+					       .now = time(NULL) };
+	autoengine struct engine engine = ENGINE_EMPTY;
+	autoarena struct arena arena = { 0 };
+	const struct json *rows;
+	struct error err;
+
+	(void)arguments;
+	if (!engine_open(cli->root, cli->run, &engine, &err))
+		return command_failed(&err);
+	claim_sweep(&engine);
+	if (!containerrows_make(&options, &engine, &arena, &rows, &err))
+		return command_failed(&err);
+	return listing_print(&listing, values->format, values->is_quiet, rows, &err)
+		       ? 0
+		       : command_failed_plainly(&err);
+}
+
+const struct command cmd_ps = {
+	.name = "docker ps",
+	.usage = "[OPTIONS]",
+	.summary = "List containers",
+	.opts = opts,
+	.values_size = sizeof(struct values),
+	.run = run,
+};

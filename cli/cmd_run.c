@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/containerverbs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "cli/human.h"
+#include "cli/pulling.h"
+#include "cli/running.h"
+#include "cli/runopts.h"
+#include "engine/control.h"
+#include "engine/engine.h"
+
+#define EXIT_OURS 125 /* what docker exits with when the container was never started */
+
+/* A container that is being made for this command. */
+struct job {
+	const struct cli *cli;
+	const struct runopts *values;
+	const struct texts *arguments;
+	struct engine engine;
+	struct arena arena;
+	struct container container;
+	int lock;
+};
+
+static void job_init(struct job *job, const struct cli *cli, const void *values,
+		     const struct texts *arguments)
+{
+	*job = (struct job){ .cli = cli,
+			     .values = values,
+			     .arguments = arguments,
+			     .engine = ENGINE_EMPTY,
+			     .lock = -1 };
+}
+
+static void job_done(struct job *job)
+{
+	mem_cleanup_close(&job->lock);
+	container_done(&job->container);
+	engine_close(&job->engine);
+	arena_done(&job->arena);
+}
+
+/* Before anything is made: a second run must not overwrite the first one's file. */
+static bool check_cidfile(const char *path, struct error *err)
+{
+	struct stat status;
+
+	if (path && lstat(path, &status) == 0)
+		return error_set(err, ERROR_EXISTS,
+				 "container ID file found, make sure the other container isn't "
+				 "running or delete %s",
+				 path);
+	return true;
+}
+
+static bool write_cidfile(const struct job *job, struct error *err)
+{
+	const char *path = job->values->cidfile;
+	char words[HUMAN_MAX];
+
+	if (!path)
+		return true;
+	autoclose int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (file < 0)
+		return error_set(err, ERROR_SYSTEM,
+				 "failed to create the container ID file: open %s: %s", path,
+				 human_errno(errno, words));
+	return file_write(file, path, job->container.id, CONTAINER_ID_LENGTH, err);
+}
+
+static bool pull(const struct job *job, struct error *err)
+{
+	bool is_quiet = job->values->is_quiet;
+	const struct pulling pulling = { .reference = job->arguments->items[0],
+					 .platform = job->values->platform,
+					 .out = is_quiet ? NULL : stderr };
+	struct digest id;
+
+	return pulling_run(job->cli, &job->engine.store, &pulling, &id, err);
+}
+
+static bool create_once(struct job *job, struct error *err)
+{
+	struct mounts mounts = { .arena = &job->arena };
+	struct create create = { .container = &job->container,
+				 .mounts = &mounts,
+				 .has_entrypoint = job->values->entrypoint != NULL,
+				 .platform = job->values->platform };
+	char warning[ERROR_TEXT_MAX] = "";
+
+	container_done(&job->container);
+	if (!runopts_read(job->values, job->arguments, &job->arena, &job->container, &mounts,
+			  err) ||
+	    !create_check(&create, err) ||
+	    !create_container(&job->engine, &job->arena, &create, &job->lock, warning, err))
+		return false;
+	if (*warning)
+		fprintf(stderr, "WARNING: %s\n", warning);
+	return true;
+}
+
+static bool wants_pull(const struct runopts *values, const char *policy)
+{
+	return strcmp(values->pull && *values->pull ? values->pull : "missing", policy) == 0;
+}
+
+/* Creates the container, fetching its image as --pull says. */
+static bool create(struct job *job, struct error *err)
+{
+	const struct runopts *values = job->values;
+
+	if (!check_cidfile(values->cidfile, err) ||
+	    !engine_open(job->cli->root, job->cli->run, &job->engine, err))
+		return false;
+	if (wants_pull(values, "always") && !pull(job, err))
+		return false;
+	if (create_once(job, err))
+		return write_cidfile(job, err);
+	bool is_image_missing = err->kind == ERROR_NOT_FOUND && strstr(err->text, "image");
+	if (!is_image_missing || !wants_pull(values, "missing"))
+		return false;
+	if (!values->is_quiet)
+		fprintf(stderr, "Unable to find image '%s' locally\n", job->arguments->items[0]);
+	return pull(job, err) && create_once(job, err) && write_cidfile(job, err);
+}
+
+/* What the client itself refuses, with docker's exit code 1. */
+static bool check_client(const struct runopts *values, struct error *err)
+{
+	if (values->is_detached && values->attach.count)
+		return error_set(err, ERROR_INPUT,
+				 "conflicting options: cannot specify both --attach and --detach");
+	if (values->container.has_tty && values->container.has_open_stdin && !values->is_detached &&
+	    !isatty(STDIN_FILENO))
+		return error_set(err, ERROR_INPUT, "the input device is not a TTY");
+	return true;
+}
+
+static void warn_about_ports(const struct runopts *values)
+{
+	const char *network = values->container.network;
+
+	if (network && strcmp(network, "host") == 0 &&
+	    (values->publish.count || values->publishes_all))
+		fprintf(stderr, "WARNING: Published ports are discarded when using host network "
+				"mode\n");
+}
+
+/* The container is over (or never began), and --rm was given: it goes, with what it had. */
+static void remove_if_asked(struct job *job)
+{
+	const struct removal removal = { .with_volumes = true, .lock = job->lock };
+	struct error err;
+
+	if (job->container.is_removed_on_exit &&
+	    !control_remove(&job->engine, &job->container, &removal, &err))
+		fprintf(stderr, "docker: %s\n", err.text);
+}
+
+static int report(const struct error *err, int code)
+{
+	running_report("run", err);
+	return code;
+}
+
+static int run_detached(struct job *job, const struct running *running)
+{
+	struct error err;
+	int code = EXIT_OURS;
+	bool is_started = running_detached(running, &code, &err);
+
+	puts(job->container.id);
+	if (is_started)
+		return 0;
+	remove_if_asked(job);
+	return report(&err, EXIT_OURS);
+}
+
+static int run_attached(struct job *job, const struct running *running)
+{
+	struct error err;
+	int code = EXIT_OURS;
+
+	if (running_attached(running, &code, &err)) {
+		remove_if_asked(job);
+		return code;
+	}
+	if (code != 0) { /* it was never started */
+		remove_if_asked(job);
+		return report(&err, code);
+	}
+	fprintf(stderr, "%s\n", err.text);
+	return 1;
+}
+
+static int run(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct runopts *values = of;
+	struct error err;
+	struct job job;
+	int code;
+
+	if (!check_client(values, &err))
+		return command_failed_plainly(&err);
+	job_init(&job, cli, values, arguments);
+	if (values->container.has_tty) {
+		error_set(&err, ERROR_UNSUPPORTED, "--tty is not supported yet");
+		code = report(&err, EXIT_OURS);
+	} else if (!create(&job, &err)) {
+		code = report(&err, EXIT_OURS);
+	} else {
+		const struct running running = {
+			.engine = &job.engine,
+			.container = &job.container,
+			.lock = &job.lock,
+			.wants_stdin = runopts_attaches(values, RUNOPTS_STDIN),
+			.wants_stdout = runopts_attaches(values, RUNOPTS_STDOUT),
+			.wants_stderr = runopts_attaches(values, RUNOPTS_STDERR),
+			.passes_signals = !values->is_without_proxy,
+		};
+
+		warn_about_ports(values);
+		code = values->is_detached ? run_detached(&job, &running)
+					   : run_attached(&job, &running);
+	}
+	job_done(&job);
+	return code;
+}
+
+static int run_create(const struct cli *cli, const void *values, const struct texts *arguments)
+{
+	struct error err;
+	struct job job;
+	int code = 0;
+
+	job_init(&job, cli, values, arguments);
+	if (create(&job, &err))
+		puts(job.container.id);
+	else
+		code = command_failed(&err);
+	job_done(&job);
+	return code;
+}
+
+const struct command cmd_run = {
+	.name = "docker run",
+	.usage = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+	.summary = "Create and run a new container from an image",
+	.opts = runopts_run,
+	.values_size = sizeof(struct runopts),
+	.least = 1,
+	.most = ARGUMENTS_ANY,
+	.stops_at_argument = true,
+	.run = run,
+};
+
+const struct command cmd_create = {
+	.name = "docker create",
+	.usage = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+	.summary = "Create a new container",
+	.opts = runopts_create,
+	.values_size = sizeof(struct runopts),
+	.least = 1,
+	.most = ARGUMENTS_ANY,
+	.stops_at_argument = true,
+	.run = run_create,
+};

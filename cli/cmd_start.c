@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/containerverbs.h"
+
+#include <stdio.h>
+
+#include "cli/each.h"
+#include "cli/running.h"
+#include "engine/claim.h"
+#include "engine/control.h"
+#include "engine/find.h"
+#include "engine/status.h"
+
+struct values {
+	bool is_attached, is_interactive;
+};
+
+static const struct opt opts[] = {
+	{ "attach", 'a', OPT_BOOL, offsetof(struct values, is_attached), NULL,
+	  "Attach STDOUT/STDERR and forward signals", NULL },
+	{ "checkpoint", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL },
+	{ "checkpoint-dir", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL },
+	{ "detach-keys", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "interactive", 'i', OPT_BOOL, offsetof(struct values, is_interactive), NULL,
+	  "Attach container's STDIN", NULL },
+	{ .name = NULL },
+};
+
+static bool start_one(const struct each *each, const struct container *container, struct error *err)
+{
+	autoclose int lock = -1;
+	int code;
+
+	if (status_is_running(each->engine, container->id))
+		return true;
+	if (!claim_lock(each->engine, container->id, &lock, err))
+		return false;
+	const struct running running = { .engine = each->engine,
+					 .container = container,
+					 .lock = &lock };
+	return running_detached(&running, &code, err);
+}
+
+static bool start_attached(struct engine *engine, const struct values *values,
+			   const struct container *container, int *code, struct error *err)
+{
+	autoclose int lock = -1;
+
+	*code = 1;
+	if (status_is_running(engine, container->id))
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "attaching to a running container is not supported yet");
+	if (!claim_lock(engine, container->id, &lock, err))
+		return false;
+	const struct running running = { .engine = engine,
+					 .container = container,
+					 .lock = &lock,
+					 .wants_stdin = values->is_interactive &&
+							container->has_open_stdin,
+					 .wants_stdout = true,
+					 .wants_stderr = true,
+					 .passes_signals = true };
+	if (!running_attached(&running, code, err)) {
+		*code = 1;
+		return false;
+	}
+	const struct removal removal = { .with_volumes = true, .lock = lock };
+	return !container->is_removed_on_exit || control_remove(engine, container, &removal, err);
+}
+
+static int run_attached(const struct cli *cli, const struct values *values, const char *argument)
+{
+	autoengine struct engine engine = ENGINE_EMPTY;
+	autoarena struct arena arena = { 0 };
+	char id[CONTAINER_ID_LENGTH + 1];
+	struct container container = { 0 };
+	struct error err;
+	int code = 1;
+
+	if (!engine_open(cli->root, cli->run, &engine, &err) ||
+	    !find_one(&engine, argument, id, &err) ||
+	    !container_read(&engine, &arena, id, &container, &err) ||
+	    !start_attached(&engine, values, &container, &code, &err))
+		command_failed(&err);
+	container_done(&container);
+	return code;
+}
+
+static int run(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct values *values = of;
+	bool is_attached = values->is_attached || values->is_interactive;
+
+	if (is_attached && arguments->count > 1) {
+		fprintf(stderr, "you cannot start and attach multiple containers at once\n");
+		return 1;
+	}
+	if (is_attached)
+		return run_attached(cli, values, arguments->items[0]);
+	int code = each_container(cli, values, arguments, true, start_one);
+	if (code)
+		fprintf(stderr, "Error: failed to start containers: %s\n", arguments->items[0]);
+	return code;
+}
+
+const struct command cmd_start = {
+	.name = "docker start",
+	.usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+	.summary = "Start one or more stopped containers",
+	.opts = opts,
+	.values_size = sizeof(struct values),
+	.least = 1,
+	.most = ARGUMENTS_ANY,
+	.run = run,
+};

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/containerverbs.h"
+
+#include <stdio.h>
+
+#include "cli/each.h"
+#include "cli/running.h"
+#include "engine/claim.h"
+#include "engine/control.h"
+#include "engine/status.h"
+#include "runtime/signame.h"
+
+/*
+ * stop, restart, kill, wait: what is done to a running container.
+ */
+
+#define DEFAULT_SECONDS 10
+#define KILL_SIGNAL     9
+
+struct values {
+	struct opt_number seconds;
+	const char *signal;
+};
+
+static const struct opt stop_opts[] = {
+	{ "signal", 's', OPT_TEXT, offsetof(struct values, signal), "string",
+	  "Signal to send to the container", NULL },
+	{ "time", 't', OPT_NUMBER, offsetof(struct values, seconds), "int",
+	  "Seconds to wait before killing the container", NULL },
+	{ "timeout", 0, OPT_NUMBER, offsetof(struct values, seconds), "int", NULL, NULL },
+	{ .name = NULL },
+};
+
+static const struct opt kill_opts[] = {
+	{ "signal", 's', OPT_TEXT, offsetof(struct values, signal), "string",
+	  "Signal to send to the container", NULL },
+	{ .name = NULL },
+};
+
+static bool read_signal(const char *text, int usual, int *number, struct error *err)
+{
+	*number = usual;
+	if (!text || !*text)
+		return true;
+	return signame_parse(text, number, err) ||
+	       error_set(err, ERROR_INPUT, "Invalid signal: %s", text);
+}
+
+static bool stop_one(const struct each *each, const struct container *container, struct error *err)
+{
+	const struct values *values = each->values;
+	int64_t seconds = container->stop_timeout >= 0 ? container->stop_timeout : DEFAULT_SECONDS;
+	int number;
+
+	if (values->seconds.is_set)
+		seconds = values->seconds.value;
+	return read_signal(values->signal, 0, &number, err) &&
+	       control_stop(each->engine, container, number, seconds, err);
+}
+
+static bool restart_one(const struct each *each, const struct container *container,
+			struct error *err)
+{
+	autoclose int lock = -1;
+	int code;
+
+	if (!stop_one(each, container, err) || !claim_lock(each->engine, container->id, &lock, err))
+		return false;
+	const struct running running = { .engine = each->engine,
+					 .container = container,
+					 .lock = &lock };
+	return running_detached(&running, &code, err) ||
+	       error_in(err, "Cannot restart container %s", container->name);
+}
+
+static bool kill_one(const struct each *each, const struct container *container, struct error *err)
+{
+	const struct values *values = each->values;
+	int number;
+
+	if (!read_signal(values->signal, KILL_SIGNAL, &number, err))
+		return false;
+	if (!control_signal(each->engine, container->id, number, err))
+		return error_in(err, "Cannot kill container: %s", container->name);
+	/* Docker returns when it is gone; with another signal it may well go on. */
+	if (number == KILL_SIGNAL) {
+		struct status status;
+
+		return control_wait(each->engine, each->arena, container->id, &status, err);
+	}
+	return true;
+}
+
+static bool wait_one(const struct each *each, const struct container *container, struct error *err)
+{
+	struct status status;
+
+	if (!control_wait(each->engine, each->arena, container->id, &status, err))
+		return false;
+	printf("%d\n", status.exit_code);
+	return true;
+}
+
+static int run_stop(const struct cli *cli, const void *values, const struct texts *arguments)
+{
+	return each_container(cli, values, arguments, true, stop_one);
+}
+
+static int run_restart(const struct cli *cli, const void *values, const struct texts *arguments)
+{
+	return each_container(cli, values, arguments, true, restart_one);
+}
+
+static int run_kill(const struct cli *cli, const void *values, const struct texts *arguments)
+{
+	return each_container(cli, values, arguments, true, kill_one);
+}
+
+static int run_wait(const struct cli *cli, const void *values, const struct texts *arguments)
+{
+	return each_container(cli, values, arguments, false, wait_one);
+}
+
+const struct command cmd_stop = {
+	.name = "docker stop",
+	.usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+	.summary = "Stop one or more running containers",
+	.opts = stop_opts,
+	.values_size = sizeof(struct values),
+	.least = 1,
+	.most = ARGUMENTS_ANY,
+	.run = run_stop,
+};
+
+const struct command cmd_restart = {
+	.name = "docker restart",
+	.usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+	.summary = "Restart one or more containers",
+	.opts = stop_opts,
+	.values_size = sizeof(struct values),
+	.least = 1,
+	.most = ARGUMENTS_ANY,
+	.run = run_restart,
+};
+
+const struct command cmd_kill = {
+	.name = "docker kill",
+	.usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+	.summary = "Kill one or more running containers",
+	.opts = kill_opts,
+	.values_size = sizeof(struct values),
+	.least = 1,
+	.most = ARGUMENTS_ANY,
+	.run = run_kill,
+};
+
+const struct command cmd_wait = {
+	.name = "docker wait",
+	.usage = "CONTAINER [CONTAINER...]",
+	.summary = "Block until one or more containers stop, then print their exit codes",
+	.least = 1,
+	.most = ARGUMENTS_ANY,
+	.run = run_wait,
+};

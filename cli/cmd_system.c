@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/containerverbs.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "cli/dockerversion.h"
+#include "cli/inspection.h"
+#include "cli/jsonmaker.h"
+#include "engine/bridge.h"
+#include "engine/control.h"
+#include "engine/engine.h"
+#include "engine/find.h"
+#include "engine/status.h"
+#include "registry/platform.h"
+
+/*
+ * version, info; and what only monitors and tests call.
+ */
+
+struct values {
+	const char *format;
+};
+
+static const struct opt opts[] = {
+	{ "format", 'f', OPT_TEXT, offsetof(struct values, format), "string",
+	  "Format output using a custom template", NULL },
+	{ .name = NULL },
+};
+
+/* One object, through a template or as JSON. */
+static int print_object(const char *format, const struct json *objects)
+{
+	struct error err;
+	const char *template = strcmp(format, "json") == 0 ? "{{json .}}" : format;
+
+	return inspection_print(template, objects, &err) ? 0 : command_failed_plainly(&err);
+}
+
+/* version. ------------------------------------------------------------------------------------ */
+
+static void add_version(const struct jsonmaker *maker, const char *key)
+{
+	struct jsonmaker side = jsonmaker_nested(maker, key, JSON_OBJECT);
+	struct platform host;
+	struct utsname names;
+
+	platform_host(&host);
+	uname(&names);
+	jsonmaker_text(&side, "Version", DOCKER_VERSION);
+	jsonmaker_text(&side, "ApiVersion", DOCKER_API_VERSION);
+	jsonmaker_text(&side, "GitCommit", "mooring-" MOORING_VERSION);
+	jsonmaker_text(&side, "Os", host.os);
+	jsonmaker_text(&side, "Arch", host.arch);
+	jsonmaker_text(&side, "KernelVersion", arena_strdup(maker->arena, names.release));
+}
+
+static int run_version(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct values *values = of;
+	autoarena struct arena arena = { 0 };
+	struct jsonmaker list = { &arena, json_new(&arena, NULL, NULL, JSON_ARRAY, NULL) };
+	struct jsonmaker object = jsonmaker_nested(&list, NULL, JSON_OBJECT);
+	struct platform host;
+
+	(void)cli;
+	(void)arguments;
+	add_version(&object, "Client");
+	add_version(&object, "Server");
+	if (values->format && *values->format)
+		return print_object(values->format, list.parent);
+	platform_host(&host);
+	printf("Client:\n Version:           %s\n API version:       %s\n Mooring version:   %s\n"
+	       " OS/Arch:           %s/%s\n Context:           default\n\n",
+	       DOCKER_VERSION, DOCKER_API_VERSION, MOORING_VERSION, host.os, host.arch);
+	printf("Server: Mooring (no daemon)\n Engine:\n  Version:          %s\n"
+	       "  API version:      %s (minimum version 1.12)\n  Mooring version:  %s\n"
+	       "  OS/Arch:          %s/%s\n",
+	       DOCKER_VERSION, DOCKER_API_VERSION, MOORING_VERSION, host.os, host.arch);
+	return 0;
+}
+
+/* info. --------------------------------------------------------------------------------------- */
+
+struct facts {
+	size_t containers, running, images;
+	struct utsname names;
+	struct sysinfo memory;
+	const char *os; /* "Debian GNU/Linux 12 (bookworm)" */
+	int cgroup_version;
+};
+
+#define CGROUP2_MAGIC 0x63677270
+
+static const char *os_name(struct arena *arena)
+{
+	FILE *file = fopen("/etc/os-release", "re");
+	char line[256];
+	char name[200] = "Linux";
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "PRETTY_NAME=\"%199[^\"\n]", name) == 1)
+			break;
+	}
+	if (file)
+		fclose(file);
+	return arena_strdup(arena, name);
+}
+
+static bool gather(struct engine *engine, struct arena *arena, struct facts *facts,
+		   struct error *err)
+{
+	autotexts struct texts ids = { 0 };
+	struct store_image *images;
+	struct statfs cgroup;
+
+	if (!find_all(engine, arena, &ids, err) ||
+	    !store_list(&engine->store, arena, &images, &facts->images, err))
+		return false;
+	facts->containers = ids.count;
+	for (size_t i = 0; i < ids.count; i++)
+		facts->running += status_is_running(engine, ids.items[i]);
+	uname(&facts->names);
+	sysinfo(&facts->memory);
+	facts->os = os_name(arena);
+	facts->cgroup_version =
+		statfs("/sys/fs/cgroup", &cgroup) == 0 && cgroup.f_type == CGROUP2_MAGIC ? 2 : 1;
+	return true;
+}
+
+static int64_t total_memory(const struct facts *facts)
+{
+	return (int64_t)facts->memory.totalram * facts->memory.mem_unit;
+}
+
+static void add_info(const struct jsonmaker *info, const struct facts *facts,
+		     const struct engine *engine)
+{
+	jsonmaker_number(info, "Containers", (int64_t)facts->containers);
+	jsonmaker_number(info, "ContainersRunning", (int64_t)facts->running);
+	jsonmaker_number(info, "ContainersPaused", 0);
+	jsonmaker_number(info, "ContainersStopped", (int64_t)(facts->containers - facts->running));
+	jsonmaker_number(info, "Images", (int64_t)facts->images);
+	jsonmaker_text(info, "Driver", "overlay2");
+	jsonmaker_text(info, "LoggingDriver", "json-file");
+	jsonmaker_text(info, "CgroupDriver", "cgroupfs");
+	jsonmaker_text(info, "CgroupVersion", facts->cgroup_version == 2 ? "2" : "1");
+	jsonmaker_text(info, "KernelVersion", facts->names.release);
+	jsonmaker_text(info, "OperatingSystem", facts->os);
+	jsonmaker_text(info, "OSType", "linux");
+	jsonmaker_text(info, "Architecture", facts->names.machine);
+	jsonmaker_number(info, "NCPU", sysconf(_SC_NPROCESSORS_ONLN));
+	jsonmaker_number(info, "MemTotal", total_memory(facts));
+	jsonmaker_text(info, "DockerRootDir", engine->root);
+	jsonmaker_text(info, "Name", facts->names.nodename);
+	jsonmaker_text(info, "ServerVersion", DOCKER_VERSION);
+	jsonmaker_text(info, "DefaultRuntime", "runc");
+	static const char *const security[] = { "name=seccomp,profile=default" };
+	jsonmaker_texts(info, "SecurityOptions", security, COUNT_OF(security), false);
+	struct jsonmaker swarm = jsonmaker_nested(info, "Swarm", JSON_OBJECT);
+	jsonmaker_text(&swarm, "LocalNodeState", "inactive");
+}
+
+static void print_info(const struct facts *facts, const struct engine *engine)
+{
+	printf("Client:\n Version:    %s\n Context:    default\n Debug Mode: false\n\n",
+	       DOCKER_VERSION);
+	printf("Server:\n Containers: %zu\n  Running: %zu\n  Paused: 0\n  Stopped: %zu\n"
+	       " Images: %zu\n",
+	       facts->containers, facts->running, facts->containers - facts->running,
+	       facts->images);
+	printf(" Server Version: %s\n Storage Driver: overlay2\n Logging Driver: json-file\n"
+	       " Cgroup Driver: cgroupfs\n Cgroup Version: %d\n Swarm: inactive\n",
+	       DOCKER_VERSION, facts->cgroup_version);
+	printf(" Runtimes: runc\n Default Runtime: runc\n Security Options:\n  seccomp\n"
+	       "   Profile: default\n");
+	printf(" Kernel Version: %s\n Operating System: %s\n OSType: linux\n Architecture: %s\n"
+	       " CPUs: %ld\n Total Memory: %.2fGiB\n Name: %s\n Docker Root Dir: %s\n",
+	       facts->names.release, facts->os, facts->names.machine, sysconf(_SC_NPROCESSORS_ONLN),
+	       (double)total_memory(facts) / (1 << 30), facts->names.nodename, engine->root);
+}
+
+static int run_info(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct values *values = of;
+	autoengine struct engine engine = ENGINE_EMPTY;
+	autoarena struct arena arena = { 0 };
+	struct jsonmaker list = { &arena, json_new(&arena, NULL, NULL, JSON_ARRAY, NULL) };
+	struct facts facts = { 0 };
+	struct error err;
+
+	(void)arguments;
+	if (!engine_open(cli->root, cli->run, &engine, &err) ||
+	    !gather(&engine, &arena, &facts, &err))
+		return command_failed(&err);
+	if (!values->format || !*values->format) {
+		print_info(&facts, &engine);
+		return 0;
+	}
+	struct jsonmaker info = jsonmaker_nested(&list, NULL, JSON_OBJECT);
+	add_info(&info, &facts, &engine);
+	return print_object(values->format, list.parent);
+}
+
+/* Hidden. ------------------------------------------------------------------------------------- */
+
+static int run_cleanup(const struct cli *cli, const void *values, const struct texts *arguments)
+{
+	autoengine struct engine engine = ENGINE_EMPTY;
+	struct error err;
+
+	(void)values;
+	if (!engine_open(cli->root, cli->run, &engine, &err) ||
+	    !control_clean_up(&engine, arguments->items[0], &err))
+		return command_failed(&err);
+	return 0;
+}
+
+static int run_network_reset(const struct cli *cli, const void *values,
+			     const struct texts *arguments)
+{
+	struct error err;
+
+	(void)values;
+	(void)arguments;
+	return bridge_remove(cli->run, &err) ? 0 : command_failed(&err);
+}
+
+const struct command cmd_version = {
+	.name = "docker version",
+	.usage = "[OPTIONS]",
+	.summary = "Show the Docker version information",
+	.opts = opts,
+	.values_size = sizeof(struct values),
+	.run = run_version,
+};
+
+const struct command cmd_info = {
+	.name = "docker info",
+	.usage = "[OPTIONS]",
+	.summary = "Display system-wide information",
+	.opts = opts,
+	.values_size = sizeof(struct values),
+	.run = run_info,
+};
+
+const struct command cmd_container_cleanup = {
+	.name = "mooring container-cleanup",
+	.usage = "ID",
+	.summary = "What a container's monitor runs when the container has ended",
+	.least = 1,
+	.most = 1,
+	.run = run_cleanup,
+};
+
+const struct command cmd_network_reset = {
+	.name = "mooring network-reset",
+	.usage = "",
+	.summary = "Remove the default bridge and its rules",
+	.run = run_network_reset,
+};

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/containerrows.h"
+
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/filter.h"
+#include "cli/human.h"
+#include "cli/jsonmaker.h"
+#include "cli/opt.h"
+#include "engine/container.h"
+#include "engine/find.h"
+#include "engine/status.h"
+
+#define COMMAND_WIDTH 20
+
+struct row {
+	struct container container;
+	struct status status;
+};
+
+struct maker {
+	const struct containerrows *options;
+	struct engine *engine;
+	struct arena *arena;
+	struct row *rows;
+	size_t count;
+	bool is_all;
+	const struct row *before, *since; /* NULL: not asked for */
+};
+
+/* Reading them all. --------------------------------------------------------------------------- */
+
+static int newest_first(const void *a, const void *b)
+{
+	const struct row *left = a;
+	const struct row *right = b;
+
+	return strcmp(right->container.created, left->container.created);
+}
+
+/* One that is only just being made or removed is not there. */
+static bool read_rows(struct maker *maker, struct error *err)
+{
+	autotexts struct texts ids = { 0 };
+
+	if (!find_all(maker->engine, maker->arena, &ids, err))
+		return false;
+	maker->rows = arena_array(maker->arena, ids.count + 1, sizeof(*maker->rows));
+	for (size_t i = 0; i < ids.count; i++) {
+		struct row *row = &maker->rows[maker->count];
+
+		if (container_read(maker->engine, maker->arena, ids.items[i], &row->container,
+				   err)) {
+			status_read(maker->engine, maker->arena, ids.items[i], &row->status);
+			maker->count++;
+		} else {
+			container_done(&row->container);
+			if (err->kind != ERROR_NOT_FOUND && err->kind != ERROR_CORRUPT &&
+			    err->kind != ERROR_INPUT) /* a damaged one must not hide the others */
+				return false;
+		}
+	}
+	qsort(maker->rows, maker->count, sizeof(*maker->rows), newest_first);
+	return true;
+}
+
+static void free_rows(struct maker *maker)
+{
+	for (size_t i = 0; i < maker->count; i++)
+		container_done(&maker->rows[i].container);
+}
+
+/* Filters. ------------------------------------------------------------------------------------ */
+
+static bool find_row(struct maker *maker, const char *filter, const struct row **row,
+		     struct error *err)
+{
+	char id[CONTAINER_ID_LENGTH + 1];
+	size_t at = 0;
+	const char *value = filter_next(maker->options->filters, filter, &at);
+
+	if (!value)
+		return true;
+	if (!find_one(maker->engine, value, id, err))
+		return false;
+	for (size_t i = 0; i < maker->count; i++) {
+		if (strcmp(maker->rows[i].container.id, id) == 0)
+			*row = &maker->rows[i];
+	}
+	return true;
+}
+
+static bool check_statuses(struct maker *maker, struct error *err)
+{
+	static const char *const known[] = { "created", "restarting", "running", "removing",
+					     "paused",  "exited",     "dead" };
+	size_t at = 0;
+	const char *value;
+
+	while ((value = filter_next(maker->options->filters, "status", &at))) {
+		bool is_known = false;
+
+		for (size_t i = 0; i < COUNT_OF(known); i++)
+			is_known |= strcmp(known[i], value) == 0;
+		if (!is_known)
+			return error_set(err, ERROR_INPUT, "Invalid filter 'status=%s'", value);
+		maker->is_all = true;
+	}
+	at = 0;
+	if (filter_next(maker->options->filters, "exited", &at))
+		maker->is_all = true;
+	return true;
+}
+
+static bool read_filters(struct maker *maker, struct error *err)
+{
+	static const char *const names[] = { "id",       "name",   "label",  "status",  "exited",
+					     "ancestor", "before", "since",  "volume",  "network",
+					     "publish",  "expose", "health", "is-task", NULL };
+
+	maker->is_all = maker->options->is_all || maker->options->last > 0;
+	return filter_names(maker->options->filters, names, err) && check_statuses(maker, err) &&
+	       find_row(maker, "before", &maker->before, err) &&
+	       find_row(maker, "since", &maker->since, err);
+}
+
+/* Docker matches names with and without their slash, by a regular expression. */
+static bool is_name_match(const char *pattern, const char *name)
+{
+	char slashed[256];
+	regex_t regex;
+
+	snprintf(slashed, sizeof(slashed), "/%s", name);
+	if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+		return false;
+	bool is_match =
+		regexec(&regex, name, 0, NULL, 0) == 0 || regexec(&regex, slashed, 0, NULL, 0) == 0;
+	regfree(&regex);
+	return is_match;
+}
+
+static bool uses_volume(const struct container *container, const char *value)
+{
+	for (size_t i = 0; i < container->mount_count; i++) {
+		const struct container_mount *mount = &container->mounts[i];
+
+		if (strcmp(mount->target, value) == 0 ||
+		    (mount->source && strcmp(mount->source, value) == 0))
+			return true;
+	}
+	return false;
+}
+
+static bool is_image(const struct container *container, const char *value)
+{
+	const char *hex = strchr(container->image_id, ':');
+	const char *wanted = strncmp(value, "sha256:", 7) == 0 ? value + 7 : value;
+
+	return strcmp(container->image, value) == 0 ||
+	       (hex && strlen(wanted) >= CONTAINER_SHORT_ID &&
+		strncmp(hex + 1, wanted, strlen(wanted)) == 0) ||
+	       (strncmp(container->image, value, strlen(value)) == 0 &&
+		strcmp(container->image + strlen(value), ":latest") == 0);
+}
+
+static bool is_value_match(const struct row *row, const char *name, const char *value)
+{
+	const struct container *container = &row->container;
+
+	if (strcmp(name, "id") == 0)
+		return strncmp(container->id, value, strlen(value)) == 0;
+	if (strcmp(name, "name") == 0)
+		return is_name_match(value, container->name);
+	if (strcmp(name, "status") == 0)
+		return strcmp(status_name(row->status.state), value) == 0;
+	if (strcmp(name, "exited") == 0)
+		return row->status.state == STATUS_EXITED && row->status.exit_code == atoi(value);
+	if (strcmp(name, "ancestor") == 0)
+		return is_image(container, value);
+	if (strcmp(name, "volume") == 0)
+		return uses_volume(container, value);
+	if (strcmp(name, "network") == 0)
+		return strcmp(container->network, value) == 0;
+	if (strcmp(name, "health") == 0)
+		return strcmp(value, "none") == 0;
+	if (strcmp(name, "expose") == 0)
+		return texts_has(&container->exposed_ports, value);
+	return false; /* publish: nothing is */
+}
+
+/* Values of one key: any may match. */
+static bool is_any_match(const struct maker *maker, const struct row *row, const char *name)
+{
+	size_t at = 0;
+	const char *value = filter_next(maker->options->filters, name, &at);
+
+	if (!value)
+		return true;
+	for (; value; value = filter_next(maker->options->filters, name, &at)) {
+		if (is_value_match(row, name, value))
+			return true;
+	}
+	return false;
+}
+
+/* Labels: all must match. */
+static bool has_labels(const struct maker *maker, const struct container *container)
+{
+	size_t at = 0;
+	const char *value;
+
+	while ((value = filter_next(maker->options->filters, "label", &at))) {
+		bool is_found = false;
+
+		for (size_t i = 0; i < container->labels.count && !is_found; i++) {
+			const char *pair = container->labels.items[i];
+			size_t length = strcspn(pair, "=");
+			const char *key = arena_strndup(maker->arena, pair, length);
+
+			is_found =
+				filter_is_label(value, key, pair[length] ? pair + length + 1 : "");
+		}
+		if (!is_found)
+			return false;
+	}
+	return true;
+}
+
+static bool is_wanted(const struct maker *maker, const struct row *row)
+{
+	static const char *const names[] = { "id",     "name",    "status",  "exited", "ancestor",
+					     "volume", "network", "publish", "expose", "health" };
+
+	if (!maker->is_all && row->status.state != STATUS_RUNNING)
+		return false;
+	if (maker->before && newest_first(row, maker->before) <= 0)
+		return false;
+	if (maker->since && newest_first(row, maker->since) >= 0)
+		return false;
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		if (!is_any_match(maker, row, names[i]))
+			return false;
+	}
+	return has_labels(maker, &row->container);
+}
+
+/* Cells. -------------------------------------------------------------------------------------- */
+
+static int64_t seconds_of(const char *time)
+{
+	int64_t seconds = 0;
+	long nanoseconds;
+
+	return image_time_parse(time, &seconds, &nanoseconds) ? seconds : 0;
+}
+
+/* "2 seconds"; a clock that was set back gives no negative age. */
+static const char *age(const struct maker *maker, const char *time)
+{
+	char text[HUMAN_MAX];
+	int64_t seconds = maker->options->now - seconds_of(time);
+
+	return arena_strdup(maker->arena, human_duration(seconds < 0 ? 0 : seconds, text));
+}
+
+static const char *status_cell(const struct maker *maker, const struct status *status)
+{
+	if (status->state == STATUS_CREATED)
+		return "Created";
+	if (status->state == STATUS_RUNNING && strcmp(status->started_at, STATUS_NEVER) == 0)
+		return "Up Less than a second";
+	if (status->state == STATUS_RUNNING)
+		return arena_printf(maker->arena, "Up %s", age(maker, status->started_at));
+	if (strcmp(status->finished_at, STATUS_NEVER) == 0)
+		return arena_printf(maker->arena, "Exited (%d)", status->exit_code);
+	return arena_printf(maker->arena, "Exited (%d) %s ago", status->exit_code,
+			    age(maker, status->finished_at));
+}
+
+/* Bytes of the first `wanted` characters of UTF-8. */
+static size_t characters(const char *text, size_t wanted)
+{
+	size_t at = 0;
+
+	for (size_t count = 0; text[at] && count < wanted; count++) {
+		at++;
+		while (((unsigned char)text[at] & 0xc0) == 0x80)
+			at++;
+	}
+	return at;
+}
+
+static const char *command_cell(const struct maker *maker, const struct container *container)
+{
+	autotexts struct texts argv = { 0 };
+	const char *line = "";
+
+	container_argv(container, &argv);
+	for (size_t i = 0; i < argv.count; i++)
+		line = arena_printf(maker->arena, "%s%s%s", line, i ? " " : "", argv.items[i]);
+	size_t shown = characters(line, COMMAND_WIDTH);
+	if (!maker->options->is_whole && line[shown])
+		return arena_printf(maker->arena, "\"%.*s…\"",
+				    (int)characters(line, COMMAND_WIDTH - 1), line);
+	return arena_printf(maker->arena, "\"%s\"", line);
+}
+
+/* The reference as it was typed, or the ID once that name means another image. */
+static const char *image_cell(const struct maker *maker, const struct container *container)
+{
+	autoarena struct arena arena = { 0 };
+	struct store_image image;
+	struct error ignored; /* gone: then it is shown by its ID */
+	const char *hex = strchr(container->image_id, ':');
+
+	if (store_find(&maker->engine->store, &arena, container->image, &image, &ignored) &&
+	    strcmp(image.id.text, container->image_id) == 0)
+		return container->image;
+	return hex ? arena_printf(maker->arena, "%.*s", CONTAINER_SHORT_ID, hex + 1)
+		   : container->image;
+}
+
+static const char *joined(const struct maker *maker, const struct texts *texts)
+{
+	const char *line = "";
+
+	for (size_t i = 0; i < texts->count; i++)
+		line = arena_printf(maker->arena, "%s%s%s", line, i ? "," : "", texts->items[i]);
+	return line;
+}
+
+static const char *mounts_cell(const struct maker *maker, const struct container *container)
+{
+	const char *line = "";
+
+	for (size_t i = 0; i < container->mount_count; i++) {
+		const char *source = container->mounts[i].source;
+
+		if (source)
+			line = arena_printf(maker->arena, "%s%s%s", line, *line ? "," : "", source);
+	}
+	return line;
+}
+
+static const char *created_cell(const struct maker *maker, const char *created)
+{
+	time_t seconds = (time_t)seconds_of(created);
+	char text[64];
+	struct tm parts;
+
+	gmtime_r(&seconds, &parts);
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S +0000 UTC", &parts);
+	return arena_strdup(maker->arena, text);
+}
+
+/* Exposed ports, as docker shows them while the container runs. */
+static const char *ports_cell(const struct maker *maker, const struct row *row)
+{
+	const struct texts *ports = &row->container.exposed_ports;
+	const char *line = "";
+
+	if (row->status.state != STATUS_RUNNING || strcmp(row->container.network, "host") == 0)
+		return "";
+	for (size_t i = 0; i < ports->count; i++)
+		line = arena_printf(maker->arena, "%s%s%s%s", line, i ? ", " : "", ports->items[i],
+				    strchr(ports->items[i], '/') ? "" : "/tcp");
+	return line;
+}
+
+static void add_row(const struct maker *maker, const struct jsonmaker *rows, const struct row *row)
+{
+	const struct container *container = &row->container;
+	struct jsonmaker object = jsonmaker_nested(rows, NULL, JSON_OBJECT);
+	int id_length = maker->options->is_whole ? CONTAINER_ID_LENGTH : CONTAINER_SHORT_ID;
+
+	jsonmaker_text(&object, "Command", command_cell(maker, container));
+	jsonmaker_text(&object, "CreatedAt", created_cell(maker, container->created));
+	jsonmaker_text(&object, "ID", arena_printf(maker->arena, "%.*s", id_length, container->id));
+	jsonmaker_text(&object, "Image", image_cell(maker, container));
+	jsonmaker_text(&object, "Labels", joined(maker, &container->labels));
+	jsonmaker_text(&object, "LocalVolumes", "0");
+	jsonmaker_text(&object, "Mounts", mounts_cell(maker, container));
+	jsonmaker_text(&object, "Names", container->name);
+	jsonmaker_text(&object, "Networks", container->network);
+	jsonmaker_text(&object, "Platform", NULL);
+	jsonmaker_text(&object, "Ports", ports_cell(maker, row));
+	jsonmaker_text(&object, "RunningFor",
+		       arena_printf(maker->arena, "%s ago", age(maker, container->created)));
+	jsonmaker_text(&object, "Size", "0B");
+	jsonmaker_text(&object, "State", status_name(row->status.state));
+	jsonmaker_text(&object, "Status", status_cell(maker, &row->status));
+}
+
+bool containerrows_make(const struct containerrows *options, struct engine *engine,
+			struct arena *arena, const struct json **rows, struct error *err)
+{
+	struct maker maker = { .options = options, .engine = engine, .arena = arena };
+	struct jsonmaker list = { arena, json_new(arena, NULL, NULL, JSON_ARRAY, NULL) };
+	int64_t left = options->last > 0 ? options->last : INT64_MAX;
+
+	bool is_done = read_rows(&maker, err) && read_filters(&maker, err);
+	for (size_t i = 0; is_done && i < maker.count && left > 0; i++) {
+		if (is_wanted(&maker, &maker.rows[i])) {
+			add_row(&maker, &list, &maker.rows[i]);
+			left--;
+		}
+	}
+	free_rows(&maker);
+	*rows = list.parent;
+	return is_done;
+}

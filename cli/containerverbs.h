@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_CONTAINERVERBS_H
+#define CLI_CONTAINERVERBS_H
+
+#include "cli/command.h"
+
+/*
+ * The verbs about containers and the system, for the table in main.c.
+ */
+extern const struct command cmd_run;
+extern const struct command cmd_create;
+extern const struct command cmd_start;
+extern const struct command cmd_stop;
+extern const struct command cmd_restart;
+extern const struct command cmd_kill;
+extern const struct command cmd_rm;
+extern const struct command cmd_ps; /* and container ls, container list */
+extern const struct command cmd_logs;
+extern const struct command cmd_wait;
+extern const struct command cmd_inspect;
+extern const struct command cmd_container_inspect;
+extern const struct command cmd_container_prune;
+extern const struct command cmd_volume_ls;
+extern const struct command cmd_volume_create;
+extern const struct command cmd_volume_rm;
+extern const struct command cmd_network_ls;
+extern const struct command cmd_version;
+extern const struct command cmd_info;
+
+/* Not docker's: what monitors and tests call. */
+extern const struct command cmd_container_cleanup;
+extern const struct command cmd_network_reset;
+
+#endif

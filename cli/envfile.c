@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/envfile.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "cli/human.h"
+
+#define ENV_FILE_MAX    (4 << 20)
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
+bool envfile_check(const char *text, struct error *err)
+{
+	return (*text && *text != '=') ||
+	       error_set(err, ERROR_INPUT, "invalid environment variable: %s", text);
+}
+
+void envfile_add_variable(struct texts *env, struct arena *arena, const char *text)
+{
+	const char *value = strchr(text, '=') ? NULL : getenv(text);
+
+	texts_add(env, value ? arena_printf(arena, "%s=%s", text, value) : text);
+}
+
+static bool read_line(struct texts *pairs, char *line, const char *path, bool passes_through,
+		      struct arena *arena, struct error *err)
+{
+	line += strspn(line, " \t");
+	size_t length = strcspn(line, "=");
+	size_t blank = strcspn(line, " \t");
+
+	if (!*line || *line == '#')
+		return true;
+	if (length == 0)
+		return error_set(err, ERROR_INPUT,
+				 "invalid env file (%s): no variable name on line '%s'", path,
+				 line);
+	if (blank < length)
+		return error_set(err, ERROR_INPUT,
+				 "invalid env file (%s): variable '%.*s' contains whitespaces",
+				 path, (int)length, line);
+	if (line[length] == '=' || !passes_through)
+		texts_add(pairs, line);
+	else if (getenv(line))
+		envfile_add_variable(pairs, arena, line);
+	return true;
+}
+
+bool envfile_read(struct texts *pairs, struct arena *arena, const char *path, bool passes_through,
+		  struct error *err)
+{
+	autobuf struct buf text;
+	char words[HUMAN_MAX];
+
+	buf_init(&text, ENV_FILE_MAX);
+	if (!file_read(AT_FDCWD, path, &text, err))
+		return err->sys ? error_set(err, err->kind, "open %s: %s", path,
+					    human_errno(err->sys, words))
+				: false;
+	if (text.length && memchr(text.data, '\0', text.length))
+		return error_set(err, ERROR_INPUT, "invalid env file (%s): it holds a NUL byte",
+				 path);
+	char *rest = arena_strdup(arena, text.length ? text.data : "");
+	if (strncmp(rest, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+		rest += strlen(BYTE_ORDER_MARK);
+	for (char *line; (line = strsep(&rest, "\n"));) {
+		size_t length = strlen(line);
+
+		if (length && line[length - 1] == '\r')
+			line[length - 1] = '\0';
+		if (!read_line(pairs, line, path, passes_through, arena, err))
+			return false;
+	}
+	return true;
+}

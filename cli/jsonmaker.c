@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/jsonmaker.h"
+
+void jsonmaker_text(const struct jsonmaker *maker, const char *key, const char *text)
+{
+	(void)json_new(maker->arena, maker->parent, key, text ? JSON_TEXT : JSON_NULL, text);
+}
+
+void jsonmaker_number(const struct jsonmaker *maker, const char *key, int64_t number)
+{
+	(void)json_new(maker->arena, maker->parent, key, JSON_NUMBER,
+		       arena_printf(maker->arena, "%lld", (long long)number));
+}
+
+void jsonmaker_bool(const struct jsonmaker *maker, const char *key, bool value)
+{
+	json_new(maker->arena, maker->parent, key, JSON_BOOL, NULL)->boolean = value;
+}
+
+struct jsonmaker jsonmaker_nested(const struct jsonmaker *maker, const char *key,
+				  enum json_type type)
+{
+	return (struct jsonmaker){ maker->arena,
+				   json_new(maker->arena, maker->parent, key, type, NULL) };
+}
+
+void jsonmaker_texts(const struct jsonmaker *maker, const char *key, const char *const *texts,
+		     size_t count, bool is_null_if_empty)
+{
+	if (count == 0 && is_null_if_empty) {
+		jsonmaker_text(maker, key, NULL);
+		return;
+	}
+	struct jsonmaker list = jsonmaker_nested(maker, key, JSON_ARRAY);
+
+	for (size_t i = 0; i < count; i++)
+		jsonmaker_text(&list, NULL, texts[i]);
+}
+
+void jsonmaker_set(const struct jsonmaker *maker, const char *key, const char *const *texts,
+		   size_t count)
+{
+	if (count == 0)
+		return;
+	struct jsonmaker set = jsonmaker_nested(maker, key, JSON_OBJECT);
+
+	for (size_t i = 0; i < count; i++)
+		(void)jsonmaker_nested(&set, texts[i], JSON_OBJECT);
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "cli/containerverbs.h"
+#include "cli/dockerversion.h"
+#include "cli/verbs.h"
+
+/*
+ * One program, several names. By argv[0] it is docker, greengrass-cli or mooring; mooring is
+ * docker with a few verbs more, of which those about components are another program's.
+ */
+
+#define EXIT_USAGE 125
+
+struct globals {
+	bool wants_version;
+	const char *config;
+};
+
+static const struct opt global_opts[] = {
+	{ "config", 0, OPT_TEXT, offsetof(struct globals, config), "string", NULL, NULL },
+	{ "context", 'c', OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "debug", 'D', OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
+	{ "host", 'H', OPT_IGNORED_TEXT, 0, "list", NULL, NULL },
+	{ "log-level", 'l', OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "tls", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
+	{ "tlscacert", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "tlscert", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "tlskey", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "tlsverify", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
+	{ "version", 'v', OPT_BOOL, offsetof(struct globals, wants_version), NULL, NULL, NULL },
+	{ .name = NULL },
+};
+
+/* Where everything is. ------------------------------------------------------------------------ */
+
+/* The environment's own word, root's place, or a place below an XDG directory. */
+static const char *place(struct arena *arena, const char *variable, const char *roots,
+			 const char *xdg, const char *below_home)
+{
+	const char *value = getenv(variable);
+	const char *base = getenv(xdg);
+	const char *home = getenv("HOME");
+
+	if (value && *value)
+		return value;
+	if (geteuid() == 0)
+		return roots;
+	if (base && *base)
+		return arena_printf(arena, "%s/mooring", base);
+	return arena_printf(arena, "%s/%s/mooring", home ? home : "/tmp", below_home);
+}
+
+static void find_places(struct arena *arena, struct cli *cli)
+{
+	const char *docker_config = getenv("DOCKER_CONFIG");
+	const char *home = getenv("HOME");
+
+	cli->root =
+		place(arena, "MOORING_ROOT", "/var/lib/mooring", "XDG_DATA_HOME", ".local/share");
+	cli->run = place(arena, "MOORING_RUN", "/run/mooring", "XDG_RUNTIME_DIR", ".cache");
+	cli->config = place(arena, "MOORING_CONFIG", "/etc/mooring", "XDG_CONFIG_HOME", ".config");
+	cli->docker_config = docker_config && *docker_config ? docker_config
+			     : home ? arena_printf(arena, "%s/.docker", home)
+				    : NULL;
+}
+
+/* docker. ------------------------------------------------------------------------------------- */
+
+static int refuse_unsupported(const char *group, const char *name)
+{
+	bool is_build = strcmp(name, "build") == 0 || strcmp(name, "buildx") == 0;
+
+	fprintf(stderr, "docker: '%s%s%s' is not supported by this runtime\n", group ? group : "",
+		group ? " " : "", name);
+	if (is_build)
+		fprintf(stderr, "Build the image on another machine and bring it here with 'docker "
+				"save' and 'docker load', or through a registry.\n");
+	return 1;
+}
+
+static int refuse_unknown(const char *group, const char *name)
+{
+	fprintf(stderr,
+		"docker: unknown command: docker %s%s%s\n\nRun 'docker %s%s--help' for more "
+		"information\n",
+		group ? group : "", group ? " " : "", name, group ? group : "", group ? " " : "");
+	return 1;
+}
+
+static int run_verb(const struct cli *cli, const char *group, const char *const *argv)
+{
+	const struct verb *verb = verbs_find(group, argv[0]);
+
+	if (!verb)
+		return refuse_unknown(group, argv[0]);
+	if (!verb->command)
+		return refuse_unsupported(group, argv[0]);
+	return command_run(verb->command, cli, argv + 1);
+}
+
+static bool is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static int run_group(const struct cli *cli, const char *const *argv)
+{
+	if (!argv[1] || is_help(argv[1])) {
+		verbs_print_group_help(argv[0], argv[1] ? stdout : stderr);
+		return 0;
+	}
+	return run_verb(cli, argv[0], argv + 1);
+}
+
+/* `docker help run` is `docker run --help`. */
+static int run_help(const struct cli *cli, const char *const *argv)
+{
+	autotexts struct texts words = { 0 };
+
+	if (!argv[1]) {
+		verbs_print_help(stdout);
+		return 0;
+	}
+	while (*++argv)
+		texts_add(&words, *argv);
+	texts_add(&words, "--help");
+	return verbs_is_group(words.items[0]) ? run_group(cli, words.items)
+					      : run_verb(cli, NULL, words.items);
+}
+
+static int run_words(const struct cli *cli, const char *const *argv)
+{
+	if (!argv || !argv[0]) {
+		verbs_print_help(stderr);
+		return 0;
+	}
+	if (strcmp(argv[0], "help") == 0)
+		return run_help(cli, argv);
+	if (verbs_is_group(argv[0]))
+		return run_group(cli, argv);
+	return run_verb(cli, NULL, argv);
+}
+
+static int docker(struct cli *cli, const char *const *argv)
+{
+	static const struct opt_grammar grammar = { .opts = global_opts,
+						    .stops_at_argument = true };
+	autotexts struct texts words = { 0 };
+	struct globals globals = { 0 };
+	struct error err;
+	bool wants_help;
+
+	if (!opt_parse(&grammar, argv, &globals, &words, &wants_help, &err)) {
+		fprintf(stderr,
+			"%s\n\nUsage:  docker [OPTIONS] COMMAND [ARG...]\n\nRun 'docker --help' "
+			"for "
+			"more information\n",
+			err.text);
+		return EXIT_USAGE;
+	}
+	if (globals.config)
+		cli->docker_config = globals.config;
+	if (wants_help) {
+		verbs_print_help(stdout);
+		return 0;
+	}
+	if (globals.wants_version) {
+		printf("Docker version %s, build mooring-%s\n", DOCKER_VERSION, MOORING_VERSION);
+		return 0;
+	}
+	return run_words(cli, words.items);
+}
+
+/* mooring. ------------------------------------------------------------------------------------ */
+
+static void print_front_page(FILE *out)
+{
+	fputs("Usage:  mooring COMMAND [ARG...]\n"
+	      "\n"
+	      "Containers and AWS IoT Greengrass components without a daemon.\n"
+	      "\n"
+	      "Containers, as docker has them (also under the name docker):\n"
+	      "  mooring load -i FILE            take an image from a tarball\n"
+	      "  mooring pull NAME               take an image from a registry\n"
+	      "  mooring run --rm NAME           run it\n"
+	      "  mooring ps -a, logs, stop, rm   see and end what runs\n"
+	      "  mooring COMMAND --help          every option of a command\n"
+	      "  docker --help                   every command\n"
+	      "\n"
+	      "Greengrass components (also under the name greengrass-cli):\n"
+	      "  mooring deploy --foreground --recipe-dir DIR --artifact-dir DIR --merge "
+	      "NAME=VERSION\n"
+	      "  mooring component list\n"
+	      "  mooring deploy --help\n"
+	      "\n"
+	      "Where things are: MOORING_ROOT (/var/lib/mooring), MOORING_RUN (/run/mooring),\n"
+	      "MOORING_CONFIG (/etc/mooring).\n",
+	      out);
+}
+
+/* Everything about components is another program's: it links what this one must not. */
+static int run_nucleus(const char *name, char **argv)
+{
+	autofree char *path = NULL;
+	struct error err;
+
+	if (!proc_helper("mooring-nucleus", &path, &err)) {
+		log_error("%s", err.text);
+		return 1;
+	}
+	execv(path, argv);
+	log_error("%s: cannot execute %s: %s", name, path, strerror(errno));
+	return 1;
+}
+
+static bool is_for_nucleus(const char *word)
+{
+	static const char *const words[] = { "deploy", "deployment", "component", "nucleus" };
+
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		if (strcmp(words[i], word) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int mooring(struct cli *cli, char **argv)
+{
+	const char *const *words = (const char *const *)(uintptr_t)(argv + 1);
+
+	if (!words[0] || is_help(words[0]) || (strcmp(words[0], "help") == 0 && !words[1])) {
+		print_front_page(words[0] ? stdout : stderr);
+		return words[0] ? 0 : 1;
+	}
+	if (strcmp(words[0], "--version") == 0 || strcmp(words[0], "-v") == 0) {
+		printf("mooring %s\n", MOORING_VERSION);
+		return 0;
+	}
+	if (is_for_nucleus(words[0]))
+		return run_nucleus("mooring", argv);
+	if (strcmp(words[0], "container-cleanup") == 0)
+		return command_run(&cmd_container_cleanup, cli, words + 1);
+	if (strcmp(words[0], "network-reset") == 0)
+		return command_run(&cmd_network_reset, cli, words + 1);
+	return docker(cli, words);
+}
+
+int main(int argc, char **argv)
+{
+	autoarena struct arena arena = { 0 };
+	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+	const char *name = slash ? slash + 1 : argc > 0 ? argv[0] : "mooring";
+	struct cli cli;
+
+	log_set_program(name);
+	find_places(&arena, &cli);
+	if (strcmp(name, "docker") == 0)
+		return docker(&cli, (const char *const *)(uintptr_t)(argv + 1));
+	if (strcmp(name, "greengrass-cli") == 0)
+		return run_nucleus(name, argv);
+	if (strcmp(name, "docker-compose") == 0) {
+		fprintf(stderr, "docker-compose: compose files are not supported yet\n");
+		return 1;
+	}
+	return mooring(&cli, argv);
+}

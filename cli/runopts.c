@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/runopts.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cli/envfile.h"
+#include "engine/bundle.h"
+
+/*
+ * What the option table (runtable.c) has collected becomes a container.
+ */
+
+static bool read_pairs(const struct runopts *values, struct arena *arena,
+		       struct container *container, struct error *err)
+{
+	for (size_t i = 0; i < values->env_files.count; i++) {
+		if (!envfile_read(&container->env, arena, values->env_files.items[i], true, err))
+			return false;
+	}
+	for (size_t i = 0; i < values->env.count; i++)
+		envfile_add_variable(&container->env, arena, values->env.items[i]);
+	for (size_t i = 0; i < values->label_files.count; i++) {
+		if (!envfile_read(&container->labels, arena, values->label_files.items[i], false,
+				  err))
+			return false;
+	}
+	return true;
+}
+
+static bool read_mounts(const struct runopts *values, struct mounts *mounts, struct error *err)
+{
+	for (size_t i = 0; i < values->volumes.count; i++) {
+		if (!mounts_add_volume(mounts, values->volumes.items[i], err))
+			return false;
+	}
+	for (size_t i = 0; i < values->mounts.count; i++) {
+		if (!mounts_add_mount(mounts, values->mounts.items[i], err))
+			return false;
+	}
+	for (size_t i = 0; i < values->tmpfs.count; i++) {
+		if (!mounts_add_tmpfs(mounts, values->tmpfs.items[i], err))
+			return false;
+	}
+	return true;
+}
+
+static bool read_mode(const char **mode, const char *option, const char *usual,
+		      const char *const *known, struct error *err)
+{
+	if (!**mode)
+		*mode = usual;
+	for (; *known; known++) {
+		if (strcmp(*mode, *known) == 0)
+			return true;
+	}
+	if (strncmp(*mode, "container:", 10) == 0)
+		return error_set(err, ERROR_UNSUPPORTED, "--%s container:… is not supported yet",
+				 option);
+	return error_set(err, ERROR_INPUT, "--%s: invalid mode: %s", option, *mode);
+}
+
+static bool read_namespaces(struct container *container, struct error *err)
+{
+	static const char *const pid[] = { "private", "host", NULL };
+	static const char *const ipc[] = { "private", "shareable", "host", NULL };
+
+	return read_mode(&container->pid_mode, "pid", "private", pid, err) &&
+	       read_mode(&container->uts_mode, "uts", "private", pid, err) &&
+	       read_mode(&container->ipc_mode, "ipc", "private", ipc, err) &&
+	       read_mode(&container->cgroupns_mode, "cgroupns", "host", pid, err);
+}
+
+static bool read_network(const struct runopts *values, struct container *container,
+			 struct error *err)
+{
+	const char *network = container->network;
+
+	if (!*network || strcmp(network, "default") == 0)
+		container->network = network = "bridge";
+	if (strncmp(network, "container:", 10) == 0)
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "--network container:… is not supported yet");
+	if (strcmp(network, "bridge") != 0 && strcmp(network, "host") != 0 &&
+	    strcmp(network, "none") != 0)
+		return error_set(err, ERROR_NOT_FOUND, "network %s not found", network);
+	if (strcmp(network, "bridge") == 0 && (values->publish.count || values->publishes_all))
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "publishing ports (-p, -P) is not supported yet: use --network "
+				 "host");
+	return true;
+}
+
+/* Docker's json-file has more options; those we do not do would change what is in the log. */
+static bool read_log_option(const char *text, struct container *container, struct error *err)
+{
+	const char *equals = strchr(text, '=');
+	size_t length = equals ? (size_t)(equals - text) : strlen(text);
+	static const char *const harmless[] = {
+		"compress", "mode", "max-buffer-size", "labels",
+		"env",      "tag",  "labels-regex",    "env-regex"
+	};
+
+	if (equals && strncmp(text, "max-size", length) == 0)
+		return opt_parse_size(equals + 1, &container->log_max_size, err);
+	if (equals && strncmp(text, "max-file", length) == 0)
+		return opt_parse_number(equals + 1, &container->log_max_files, err);
+	for (size_t i = 0; i < COUNT_OF(harmless); i++) {
+		if (strlen(harmless[i]) == length && strncmp(harmless[i], text, length) == 0)
+			return true;
+	}
+	return error_set(err, ERROR_INPUT, "unknown log opt '%.*s' for json-file log driver",
+			 (int)length, text);
+}
+
+static bool read_logging(const struct runopts *values, struct container *container,
+			 struct error *err)
+{
+	static const char *const replaced[] = { "local", "journald", "syslog", "awslogs", "fluentd",
+						"gelf",  "gcplogs",  "splunk", "etwlogs" };
+	bool is_known = strcmp(container->log_driver, "none") == 0 ||
+			strcmp(container->log_driver, "json-file") == 0;
+
+	if (!*container->log_driver) {
+		container->log_driver = "json-file";
+		is_known = true;
+	}
+	for (size_t i = 0; i < COUNT_OF(replaced) && !is_known; i++) {
+		if (strcmp(container->log_driver, replaced[i]) == 0) {
+			container->log_driver = "json-file";
+			return true; /* its options mean nothing here */
+		}
+	}
+	if (!is_known)
+		return error_set(err, ERROR_INPUT,
+				 "error looking up logging plugin %s: plugin \"%s\" not found",
+				 container->log_driver, container->log_driver);
+	for (size_t i = 0; i < values->log_opts.count; i++) {
+		if (!read_log_option(values->log_opts.items[i], container, err))
+			return false;
+	}
+	return true;
+}
+
+static bool read_restart(const struct runopts *values, struct error *err)
+{
+	const char *policy = values->restart;
+	size_t length = policy ? strcspn(policy, ":") : 0;
+	int64_t count;
+
+	if (!policy || !*policy || strcmp(policy, "no") == 0)
+		return true;
+	if (strncmp(policy, "on-failure", length) == 0 && policy[length] &&
+	    !opt_parse_number(policy + length + 1, &count, err))
+		return error_set(err, ERROR_INPUT,
+				 "invalid restart policy format: maximum retry count must be an "
+				 "integer");
+	if (length != strlen("on-failure") && policy[length])
+		return error_set(err, ERROR_INPUT,
+				 "maximum retry count cannot be used with restart policy '%.*s'",
+				 (int)length, policy);
+	if (strncmp(policy, "on-failure", length) != 0 && strcmp(policy, "always") != 0 &&
+	    strcmp(policy, "unless-stopped") != 0)
+		return error_set(err, ERROR_INPUT, "invalid restart policy '%s'", policy);
+	if (values->container.is_removed_on_exit)
+		return error_set(err, ERROR_INPUT,
+				 "conflicting options: cannot specify both --restart and --rm");
+	return error_set(err, ERROR_UNSUPPORTED, "--restart %s is not supported yet", policy);
+}
+
+static void read_numbers(const struct runopts *values, struct container *container)
+{
+	container->memory = values->memory.value;
+	container->memory_swap = values->memory_swap.value;
+	container->memory_reservation = values->memory_reservation.value;
+	container->nano_cpus = values->cpus.value;
+	container->cpu_shares = values->cpu_shares.value;
+	container->cpu_period = values->cpu_period.value;
+	container->cpu_quota = values->cpu_quota.value;
+	container->pids_limit = values->pids_limit.value;
+	container->shm_size = values->shm_size.value;
+	container->oom_score_adj = values->oom_score_adj.value;
+	container->stop_timeout = values->stop_timeout.is_set ? values->stop_timeout.value : -1;
+}
+
+bool runopts_attaches(const struct runopts *values, enum runopts_stream stream)
+{
+	static const char *const names[] = { "stdin", "stdout", "stderr" };
+
+	if (values->is_detached)
+		return false;
+	if (!values->attach.count)
+		return stream != RUNOPTS_STDIN || values->container.has_open_stdin;
+	for (size_t i = 0; i < values->attach.count; i++) {
+		if (strcasecmp(values->attach.items[i], names[stream]) == 0)
+			return stream != RUNOPTS_STDIN || values->container.has_open_stdin;
+	}
+	return false;
+}
+
+bool runopts_read(const struct runopts *values, const struct texts *arguments, struct arena *arena,
+		  struct container *container, struct mounts *mounts, struct error *err)
+{
+	container_copy(&values->container, container);
+	if (container->name[0] == '/')
+		container->name++;
+	container->image = arguments->items[0];
+	texts_add_all(&container->command, arguments->items + 1, arguments->count - 1);
+	if (values->entrypoint && *values->entrypoint)
+		texts_add(&container->entrypoint, values->entrypoint);
+	container->is_attached = !values->is_detached;
+	read_numbers(values, container);
+	return read_restart(values, err) && read_namespaces(container, err) &&
+	       read_network(values, container, err) && read_logging(values, container, err) &&
+	       read_pairs(values, arena, container, err) && read_mounts(values, mounts, err);
+}

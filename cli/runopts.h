@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_RUNOPTS_H
+#define CLI_RUNOPTS_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "cli/opt.h"
+#include "engine/container.h"
+#include "engine/create.h"
+
+/*
+ * The options of `docker run` and `docker create`: their table, and from what it was filled with to
+ * what the engine wants.
+ */
+struct runopts {
+	struct container container; /* what needs no further reading */
+
+	bool is_detached;      /* run only */
+	bool is_without_proxy; /* --sig-proxy=false; run only */
+	bool is_quiet;
+	struct texts attach;
+	const char *entrypoint; /* NULL: not given */
+	struct texts env, env_files, label_files;
+	struct texts volumes, mounts, tmpfs;
+	struct texts publish;
+	bool publishes_all;
+	struct texts log_opts;
+	const char *cidfile, *pull, *platform, *restart;
+	struct opt_number memory, memory_swap, memory_reservation, cpus, cpu_shares, cpu_period,
+		cpu_quota, pids_limit, shm_size, oom_score_adj, stop_timeout;
+};
+
+extern const struct opt runopts_run[];
+extern const struct opt runopts_create[];
+
+/* A container ready for create_container; `arguments` are the image and the command. What is
+ * allocated lives in `arena`, but for the container's lists: container_done. */
+must_check bool runopts_read(const struct runopts *values, const struct texts *arguments,
+			     struct arena *arena, struct container *container,
+			     struct mounts *mounts, struct error *err);
+
+enum runopts_stream {
+	RUNOPTS_STDIN,
+	RUNOPTS_STDOUT,
+	RUNOPTS_STDERR
+};
+/* Which streams the client is to be connected to. */
+bool runopts_attaches(const struct runopts *values, enum runopts_stream stream);
+
+#endif

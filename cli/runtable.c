@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/runopts.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "cli/envfile.h"
+#include "cli/ports.h"
+#include "engine/bundle.h"
+#include "engine/bundledevice.h"
+#include "engine/hostfiles.h"
+#include "engine/mounts.h"
+
+/*
+ * One long list: every option docker documents for `run` and `create`, in the order of its help.
+ */
+
+static bool check_pull(const char *text, struct error *err)
+{
+	return strcmp(text, "always") == 0 || strcmp(text, "missing") == 0 ||
+	       strcmp(text, "never") == 0 || strcmp(text, "") == 0 ||
+	       error_set(err, ERROR_INPUT,
+			 "invalid pull option: '%s': must be one of \"always\", \"missing\" or "
+			 "\"never\"",
+			 text);
+}
+
+static bool check_stream(const char *text, struct error *err)
+{
+	return strcasecmp(text, "stdin") == 0 || strcasecmp(text, "stdout") == 0 ||
+	       strcasecmp(text, "stderr") == 0 ||
+	       error_set(err, ERROR_INPUT, "valid streams are STDIN, STDOUT and STDERR");
+}
+
+static bool check_runtime(const char *text, struct error *err)
+{
+	return strcmp(text, "runc") == 0 || strcmp(text, "io.containerd.runc.v2") == 0 ||
+	       error_set(err, ERROR_INPUT, "Unknown runtime specified %s", text);
+}
+
+static bool check_gpus(const char *text, struct error *err)
+{
+	(void)text;
+	return error_set(err, ERROR_UNSUPPORTED,
+			 "could not select device driver \"\" with capabilities: [[gpu]]");
+}
+
+static bool check_userns(const char *text, struct error *err)
+{
+	return strcmp(text, "host") == 0 || strcmp(text, "") == 0 ||
+	       error_set(err, ERROR_UNSUPPORTED, "--userns: invalid USER mode");
+}
+
+#define AT(member) offsetof(struct runopts, member)
+#define OF(member) offsetof(struct runopts, container.member)
+
+/* One option a line. */
+/* clang-format off */
+#define OPTIONS_OF_BOTH \
+	{ "add-host", 0, OPT_LIST, OF(extra_hosts), "list", "Add a custom host-to-IP mapping (host:ip)", hostfiles_check_host }, \
+	{ "annotation", 0, OPT_MISSING_TEXT, 0, "map", NULL, NULL }, \
+	{ "attach", 'a', OPT_LIST, AT(attach), "list", "Attach to STDIN, STDOUT or STDERR", check_stream }, \
+	{ "blkio-weight", 0, OPT_MISSING_TEXT, 0, "uint16", NULL, NULL }, \
+	{ "blkio-weight-device", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
+	{ "cap-add", 0, OPT_LIST, OF(cap_add), "list", "Add Linux capabilities", NULL }, \
+	{ "cap-drop", 0, OPT_LIST, OF(cap_drop), "list", "Drop Linux capabilities", NULL }, \
+	{ "cgroup-parent", 0, OPT_TEXT, OF(cgroup_parent), "string", "Optional parent cgroup for the container", NULL }, \
+	{ "cgroupns", 0, OPT_TEXT, OF(cgroupns_mode), "string", "Cgroup namespace to use (host|private)", NULL }, \
+	{ "cidfile", 0, OPT_TEXT, AT(cidfile), "string", "Write the container ID to the file", NULL }, \
+	{ "cpu-count", 0, OPT_MISSING_TEXT, 0, "int", NULL, NULL }, \
+	{ "cpu-percent", 0, OPT_MISSING_TEXT, 0, "int", NULL, NULL }, \
+	{ "cpu-period", 0, OPT_NUMBER, AT(cpu_period), "int", "Limit CPU CFS (Completely Fair Scheduler) period", NULL }, \
+	{ "cpu-quota", 0, OPT_NUMBER, AT(cpu_quota), "int", "Limit CPU CFS (Completely Fair Scheduler) quota", NULL }, \
+	{ "cpu-rt-period", 0, OPT_MISSING_TEXT, 0, "int", NULL, NULL }, \
+	{ "cpu-rt-runtime", 0, OPT_MISSING_TEXT, 0, "int", NULL, NULL }, \
+	{ "cpu-shares", 'c', OPT_NUMBER, AT(cpu_shares), "int", "CPU shares (relative weight)", NULL }, \
+	{ "cpus", 0, OPT_CPUS, AT(cpus), "decimal", "Number of CPUs", NULL }, \
+	{ "cpuset-cpus", 0, OPT_TEXT, OF(cpuset_cpus), "string", "CPUs in which to allow execution (0-3, 0,1)", NULL }, \
+	{ "cpuset-mems", 0, OPT_TEXT, OF(cpuset_mems), "string", "MEMs in which to allow execution (0-3, 0,1)", NULL }, \
+	{ "device", 0, OPT_LIST, OF(devices), "list", "Add a host device to the container", device_check }, \
+	{ "device-cgroup-rule", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
+	{ "device-read-bps", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
+	{ "device-read-iops", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
+	{ "device-write-bps", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
+	{ "device-write-iops", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
+	{ "disable-content-trust", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL }, \
+	{ "dns", 0, OPT_LIST, OF(dns), "list", "Set custom DNS servers", hostfiles_check_address }, \
+	{ "dns-opt", 0, OPT_LIST, OF(dns_options), "list", NULL, NULL }, \
+	{ "dns-option", 0, OPT_LIST, OF(dns_options), "list", "Set DNS options", NULL }, \
+	{ "dns-search", 0, OPT_LIST, OF(dns_search), "list", "Set custom DNS search domains", NULL }, \
+	{ "domainname", 0, OPT_TEXT, OF(domainname), "string", "Container NIS domain name", NULL }, \
+	{ "entrypoint", 0, OPT_TEXT, AT(entrypoint), "string", "Overwrite the default ENTRYPOINT of the image", NULL }, \
+	{ "env", 'e', OPT_LIST, AT(env), "list", "Set environment variables", envfile_check }, \
+	{ "env-file", 0, OPT_LIST, AT(env_files), "list", "Read in a file of environment variables", NULL }, \
+	{ "expose", 0, OPT_LIST, OF(exposed_ports), "list", "Expose a port or a range of ports", NULL }, \
+	{ "gpus", 0, OPT_IGNORED_TEXT, 0, "gpu-request", NULL, check_gpus }, \
+	{ "group-add", 0, OPT_LIST, OF(groups), "list", "Add additional groups to join", NULL }, \
+	{ "health-cmd", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL }, \
+	{ "health-interval", 0, OPT_MISSING_TEXT, 0, "duration", NULL, NULL }, \
+	{ "health-retries", 0, OPT_MISSING_TEXT, 0, "int", NULL, NULL }, \
+	{ "health-start-interval", 0, OPT_MISSING_TEXT, 0, "duration", NULL, NULL }, \
+	{ "health-start-period", 0, OPT_MISSING_TEXT, 0, "duration", NULL, NULL }, \
+	{ "health-timeout", 0, OPT_MISSING_TEXT, 0, "duration", NULL, NULL }, \
+	{ "hostname", 'h', OPT_TEXT, OF(hostname), "string", "Container host name", NULL }, \
+	{ "init", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL }, \
+	{ "interactive", 'i', OPT_BOOL, OF(has_open_stdin), NULL, "Keep STDIN open even if not attached", NULL }, \
+	{ "io-maxbandwidth", 0, OPT_MISSING_TEXT, 0, "bytes", NULL, NULL }, \
+	{ "io-maxiops", 0, OPT_MISSING_TEXT, 0, "uint", NULL, NULL }, \
+	{ "ip", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL }, \
+	{ "ip6", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL }, \
+	{ "ipc", 0, OPT_TEXT, OF(ipc_mode), "string", "IPC mode to use", NULL }, \
+	{ "isolation", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL }, \
+	{ "kernel-memory", 0, OPT_IGNORED_TEXT, 0, "bytes", NULL, NULL }, \
+	{ "label", 'l', OPT_LIST, OF(labels), "list", "Set meta data on a container", NULL }, \
+	{ "label-file", 0, OPT_LIST, AT(label_files), "list", "Read in a line delimited file of labels", NULL }, \
+	{ "link", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
+	{ "link-local-ip", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
+	{ "log-driver", 0, OPT_TEXT, OF(log_driver), "string", "Logging driver for the container", NULL }, \
+	{ "log-opt", 0, OPT_LIST, AT(log_opts), "list", "Log driver options", NULL }, \
+	{ "mac-address", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL }, \
+	{ "memory", 'm', OPT_SIZE, AT(memory), "bytes", "Memory limit", NULL }, \
+	{ "memory-reservation", 0, OPT_SIZE, AT(memory_reservation), "bytes", "Memory soft limit", NULL }, \
+	{ "memory-swap", 0, OPT_SIZE, AT(memory_swap), "bytes", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap", NULL }, \
+	{ "memory-swappiness", 0, OPT_MISSING_TEXT, 0, "int", NULL, NULL }, \
+	{ "mount", 0, OPT_LIST, AT(mounts), "mount", "Attach a filesystem mount to the container", mounts_check_mount }, \
+	{ "name", 0, OPT_TEXT, OF(name), "string", "Assign a name to the container", NULL }, \
+	{ "net", 0, OPT_TEXT, OF(network), "network", NULL, NULL }, \
+	{ "net-alias", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
+	{ "network", 0, OPT_TEXT, OF(network), "network", "Connect a container to a network", NULL }, \
+	{ "network-alias", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
+	{ "no-healthcheck", 0, OPT_IGNORED_BOOL, 0, NULL, "Disable any container-specified HEALTHCHECK", NULL }, \
+	{ "oom-kill-disable", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL }, \
+	{ "oom-score-adj", 0, OPT_NUMBER, AT(oom_score_adj), "int", "Tune host's OOM preferences (-1000 to 1000)", NULL }, \
+	{ "pid", 0, OPT_TEXT, OF(pid_mode), "string", "PID namespace to use", NULL }, \
+	{ "pids-limit", 0, OPT_NUMBER, AT(pids_limit), "int", "Tune container pids limit (set -1 for unlimited)", NULL }, \
+	{ "platform", 0, OPT_TEXT, AT(platform), "string", "Set platform if server is multi-platform capable", NULL }, \
+	{ "privileged", 0, OPT_BOOL, OF(is_privileged), NULL, "Give extended privileges to this container", NULL }, \
+	{ "publish", 'p', OPT_LIST, AT(publish), "list", "Publish a container's port(s) to the host", ports_check }, \
+	{ "publish-all", 'P', OPT_BOOL, AT(publishes_all), NULL, "Publish all exposed ports to random ports", NULL }, \
+	{ "pull", 0, OPT_TEXT, AT(pull), "string", "Pull image before running (\"always\", \"missing\", \"never\")", check_pull }, \
+	{ "quiet", 'q', OPT_BOOL, AT(is_quiet), NULL, "Suppress the pull output", NULL }, \
+	{ "read-only", 0, OPT_BOOL, OF(is_readonly), NULL, "Mount the container's root filesystem as read only", NULL }, \
+	{ "restart", 0, OPT_TEXT, AT(restart), "string", "Restart policy to apply when a container exits", NULL }, \
+	{ "rm", 0, OPT_BOOL, OF(is_removed_on_exit), NULL, "Automatically remove the container when it exits", NULL }, \
+	{ "runtime", 0, OPT_IGNORED_TEXT, 0, "string", "Runtime to use for this container", check_runtime }, \
+	{ "security-opt", 0, OPT_LIST, OF(security), "list", "Security Options", NULL }, \
+	{ "shm-size", 0, OPT_SIZE, AT(shm_size), "bytes", "Size of /dev/shm", NULL }, \
+	{ "stop-signal", 0, OPT_TEXT, OF(stop_signal), "string", "Signal to stop the container", NULL }, \
+	{ "stop-timeout", 0, OPT_NUMBER, AT(stop_timeout), "int", "Timeout (in seconds) to stop a container", NULL }, \
+	{ "storage-opt", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
+	{ "sysctl", 0, OPT_LIST, OF(sysctls), "map", "Sysctl options", bundle_check_sysctl }, \
+	{ "tmpfs", 0, OPT_LIST, AT(tmpfs), "list", "Mount a tmpfs directory", NULL }, \
+	{ "tty", 't', OPT_BOOL, OF(has_tty), NULL, "Allocate a pseudo-TTY", NULL }, \
+	{ "ulimit", 0, OPT_LIST, OF(ulimits), "ulimit", "Ulimit options", bundle_check_ulimit }, \
+	{ "use-api-socket", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL }, \
+	{ "user", 'u', OPT_TEXT, OF(user), "string", "Username or UID (format: <name|uid>[:<group|gid>])", NULL }, \
+	{ "userns", 0, OPT_IGNORED_TEXT, 0, "string", NULL, check_userns }, \
+	{ "uts", 0, OPT_TEXT, OF(uts_mode), "string", "UTS namespace to use", NULL }, \
+	{ "volume", 'v', OPT_LIST, AT(volumes), "list", "Bind mount a volume", NULL }, \
+	{ "volume-driver", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL }, \
+	{ "volumes-from", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
+	{ "workdir", 'w', OPT_TEXT, OF(workdir), "string", "Working directory inside the container", NULL }, \
+	{ .name = NULL }
+
+const struct opt runopts_create[] = { OPTIONS_OF_BOTH };
+
+const struct opt runopts_run[] = {
+	{ "detach", 'd', OPT_BOOL, AT(is_detached), NULL, "Run container in background and print container ID", NULL },
+	{ "detach-keys", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "sig-proxy", 0, OPT_UNLESS, AT(is_without_proxy), NULL, "Proxy received signals to the process (default true)", NULL },
+	OPTIONS_OF_BOTH
+};
+/* clang-format on */

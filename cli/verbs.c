@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/verbs.h"
+
+#include <string.h>
+
+#include "cli/containerverbs.h"
+#include "cli/imageverbs.h"
+
+/* One long list, in the order of the help text. */
+static const struct verb verbs[] = {
+	{ NULL, "run", &cmd_run },
+	{ NULL, "exec", NULL },
+	{ NULL, "ps", &cmd_ps },
+	{ NULL, "build", NULL },
+	{ NULL, "pull", &cmd_pull },
+	{ NULL, "push", NULL },
+	{ NULL, "images", &cmd_images },
+	{ NULL, "login", &cmd_login },
+	{ NULL, "logout", &cmd_logout },
+	{ NULL, "search", NULL },
+	{ NULL, "version", &cmd_version },
+	{ NULL, "info", &cmd_info },
+	{ NULL, "attach", NULL },
+	{ NULL, "commit", NULL },
+	{ NULL, "cp", NULL },
+	{ NULL, "create", &cmd_create },
+	{ NULL, "diff", NULL },
+	{ NULL, "events", NULL },
+	{ NULL, "export", NULL },
+	{ NULL, "history", NULL },
+	{ NULL, "import", NULL },
+	{ NULL, "inspect", &cmd_inspect },
+	{ NULL, "kill", &cmd_kill },
+	{ NULL, "load", &cmd_load },
+	{ NULL, "logs", &cmd_logs },
+	{ NULL, "pause", NULL },
+	{ NULL, "port", NULL },
+	{ NULL, "rename", NULL },
+	{ NULL, "restart", &cmd_restart },
+	{ NULL, "rm", &cmd_rm },
+	{ NULL, "rmi", &cmd_rmi },
+	{ NULL, "save", &cmd_save },
+	{ NULL, "start", &cmd_start },
+	{ NULL, "stats", NULL },
+	{ NULL, "stop", &cmd_stop },
+	{ NULL, "tag", &cmd_tag },
+	{ NULL, "top", NULL },
+	{ NULL, "unpause", NULL },
+	{ NULL, "update", NULL },
+	{ NULL, "wait", &cmd_wait },
+	{ NULL, "buildx", NULL },
+	{ NULL, "checkpoint", NULL },
+	{ NULL, "compose", NULL },
+	{ NULL, "config", NULL },
+	{ NULL, "context", NULL },
+	{ NULL, "manifest", NULL },
+	{ NULL, "node", NULL },
+	{ NULL, "plugin", NULL },
+	{ NULL, "secret", NULL },
+	{ NULL, "service", NULL },
+	{ NULL, "stack", NULL },
+	{ NULL, "swarm", NULL },
+	{ NULL, "trust", NULL },
+
+	{ "container", "attach", NULL },
+	{ "container", "commit", NULL },
+	{ "container", "cp", NULL },
+	{ "container", "create", &cmd_create },
+	{ "container", "diff", NULL },
+	{ "container", "exec", NULL },
+	{ "container", "export", NULL },
+	{ "container", "inspect", &cmd_container_inspect },
+	{ "container", "kill", &cmd_kill },
+	{ "container", "logs", &cmd_logs },
+	{ "container", "ls", &cmd_ps },
+	{ "container", "list", &cmd_ps },
+	{ "container", "ps", &cmd_ps },
+	{ "container", "pause", NULL },
+	{ "container", "port", NULL },
+	{ "container", "prune", &cmd_container_prune },
+	{ "container", "rename", NULL },
+	{ "container", "restart", &cmd_restart },
+	{ "container", "rm", &cmd_rm },
+	{ "container", "remove", &cmd_rm },
+	{ "container", "run", &cmd_run },
+	{ "container", "start", &cmd_start },
+	{ "container", "stats", NULL },
+	{ "container", "stop", &cmd_stop },
+	{ "container", "top", NULL },
+	{ "container", "unpause", NULL },
+	{ "container", "update", NULL },
+	{ "container", "wait", &cmd_wait },
+
+	{ "image", "build", NULL },
+	{ "image", "history", NULL },
+	{ "image", "import", NULL },
+	{ "image", "inspect", &cmd_image_inspect },
+	{ "image", "load", &cmd_load },
+	{ "image", "ls", &cmd_images },
+	{ "image", "list", &cmd_images },
+	{ "image", "prune", &cmd_image_prune },
+	{ "image", "pull", &cmd_pull },
+	{ "image", "push", NULL },
+	{ "image", "rm", &cmd_rmi },
+	{ "image", "remove", &cmd_rmi },
+	{ "image", "save", &cmd_save },
+	{ "image", "tag", &cmd_tag },
+
+	{ "network", "connect", NULL },
+	{ "network", "create", NULL },
+	{ "network", "disconnect", NULL },
+	{ "network", "inspect", NULL },
+	{ "network", "ls", &cmd_network_ls },
+	{ "network", "list", &cmd_network_ls },
+	{ "network", "prune", NULL },
+	{ "network", "rm", NULL },
+
+	{ "volume", "create", &cmd_volume_create },
+	{ "volume", "inspect", NULL },
+	{ "volume", "ls", &cmd_volume_ls },
+	{ "volume", "list", &cmd_volume_ls },
+	{ "volume", "prune", NULL },
+	{ "volume", "rm", &cmd_volume_rm },
+	{ "volume", "remove", &cmd_volume_rm },
+
+	{ "system", "df", NULL },
+	{ "system", "events", NULL },
+	{ "system", "info", &cmd_info },
+	{ "system", "prune", NULL },
+
+	{ "builder", "build", NULL },
+	{ "builder", "prune", NULL },
+};
+
+static const struct {
+	const char *name, *summary;
+} groups[] = {
+	{ "builder", "Manage builds" }, { "container", "Manage containers" },
+	{ "image", "Manage images" },   { "network", "Manage networks" },
+	{ "system", "Manage Docker" },  { "volume", "Manage volumes" },
+};
+
+static bool is_in(const struct verb *verb, const char *group)
+{
+	return group ? verb->group && strcmp(verb->group, group) == 0 : !verb->group;
+}
+
+const struct verb *verbs_find(const char *group, const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+		if (is_in(&verbs[i], group) && strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+bool verbs_is_group(const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(groups); i++) {
+		if (strcmp(groups[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void print_commands(const char *group, FILE *out)
+{
+	for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+		const struct verb *verb = &verbs[i];
+
+		if (is_in(verb, group) && verb->command)
+			fprintf(out, "  %-11s %s\n", verb->name, verb->command->summary);
+	}
+}
+
+void verbs_print_help(FILE *out)
+{
+	fprintf(out, "Usage:  docker [OPTIONS] COMMAND\n\n"
+		     "Containers without a daemon: Mooring's docker command line\n\nCommands:\n");
+	print_commands(NULL, out);
+	fprintf(out, "\nManagement Commands:\n");
+	for (size_t i = 0; i < COUNT_OF(groups); i++)
+		fprintf(out, "  %-11s %s\n", groups[i].name, groups[i].summary);
+	fprintf(out, "\nGlobal Options:\n"
+		     "      --config string   Location of client config files\n"
+		     "  -v, --version         Print version information and quit\n\n"
+		     "Run 'docker COMMAND --help' for more information on a command.\n");
+}
+
+void verbs_print_group_help(const char *group, FILE *out)
+{
+	fprintf(out, "Usage:  docker %s COMMAND\n\nCommands:\n", group);
+	print_commands(group, out);
+	fprintf(out, "\nRun 'docker %s COMMAND --help' for more information on a command.\n",
+		group);
+}

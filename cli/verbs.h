@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_VERBS_H
+#define CLI_VERBS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "cli/command.h"
+
+/*
+ * The table of everything docker can be asked to do.
+ */
+struct verb {
+	const char *group; /* "container" for `docker container ls`; NULL: a verb of its own */
+	const char *name;
+	const struct command *command; /* NULL: docker has it, this program does not */
+};
+
+/* The verb for these words. NULL: docker does not know it either. */
+const struct verb *verbs_find(const char *group, const char *name);
+/* True for a word that others follow: "container", "image", … */
+bool verbs_is_group(const char *name);
+
+/* The help of `docker`, and of a group. */
+void verbs_print_help(FILE *out);
+void verbs_print_group_help(const char *group, FILE *out);
+
+#endif
