@@ -42,7 +42,8 @@ def registry(tmp_path_factory):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A tmpfs of 16 MiB, for what happens when the disk is full."""
-    with world.mounted(str(tmp_path / "disk")) as directory:
+def small_disk(tmp_path_factory):
+    """A tmpfs of 16 MiB, for what happens when the disk is full. Not below tmp_path: `moor` finds
+    mounts there that nobody will undo."""
+    with world.mounted(str(tmp_path_factory.mktemp("small") / "disk")) as directory:
         yield directory
