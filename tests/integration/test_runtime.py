@@ -551,6 +551,16 @@ def test_command_line(moor, bundle):
     moor.runc("nosuch", code=3)
 
 
+def test_default_root(moor, bundle):
+    """Without --root and MOORING_RUN the state is below /run, here one of the test's own."""
+    bundle.config["process"]["args"] = ["echo", "hello"]
+    bundle.write()
+    program = moor.runc("--version").args[0]
+    script = 'mount -t tmpfs tmpfs /run && unset MOORING_RUN && "$0" run --bundle "$1" "$2"; ls -R /run'
+    out = moor.run("unshare", "--mount", "sh", "-c", script, program, bundle.path, bundle.id).stdout
+    assert out == "hello\n/run:\nmooring\n\n/run/mooring:\nrunc\n\n/run/mooring/runc:\n"
+
+
 def test_spec(moor, bundle):
     os.remove(os.path.join(bundle.path, "config.json")) if os.path.exists(
         os.path.join(bundle.path, "config.json")) else None

@@ -96,6 +96,9 @@ static const struct {
 	{ WITH_TOP("\"mounts\":[{\"destination\":\"/x\",\"source\":\"/\",\"options\":[\"bind\","
 		   "\"idmap\"]}]"),
 	  ERROR_UNSUPPORTED, "mounts[0].options[1]" },
+	{ WITH_TOP("\"mounts\":[{\"destination\":\"/x\",\"type\":\"tmpfs\",\"options\":["
+		   "\"tmpcopyup\"]}]"),
+	  ERROR_UNSUPPORTED, "mounts[0].options[0]: option tmpcopyup is not supported" },
 	{ WITH_TOP("\"hooks\":{\"poststop\":[{\"path\":\"x\"}]}"), ERROR_INPUT,
 	  "hooks.poststop[0].path: must be an absolute path" },
 	{ WITH_TOP("\"hooks\":{\"prestart\":[{\"path\":\"/x\",\"timeout\":0}]}"), ERROR_INPUT,
