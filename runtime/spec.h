@@ -66,7 +66,6 @@ struct spec_mount {
 	unsigned long propagation; /* MS_PRIVATE…, with MS_REC or not; 0: none named */
 	uint64_t recursive_set, recursive_clear; /* MOUNT_ATTR_* for the whole tree */
 	bool is_bind;
-	bool is_copied_up;        /* tmpcopyup: a tmpfs filled from what it covers */
 	const struct json *place; /* for messages */
 };
 

@@ -132,10 +132,9 @@ static bool read_option(struct spec_reader *reader, const struct json *option,
 
 	if (propagation) {
 		mount->propagation = propagation;
-	} else if (strcmp(name, "tmpcopyup") == 0) {
-		mount->is_copied_up = true;
-	} else if (strcmp(name, "idmap") == 0 || strcmp(name, "ridmap") == 0) {
-		json_wrong(option, reader->err, "id-mapped mounts are not supported");
+	} else if (strcmp(name, "tmpcopyup") == 0 || strcmp(name, "idmap") == 0 ||
+		   strcmp(name, "ridmap") == 0) {
+		json_wrong(option, reader->err, "option %s is not supported", name);
 		reader->err->kind = ERROR_UNSUPPORTED;
 		return false;
 	} else if (!apply_flag(mount, name)) {
