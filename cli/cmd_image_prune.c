@@ -7,6 +7,7 @@
 #include "cli/asking.h"
 #include "cli/filter.h"
 #include "cli/human.h"
+#include "cli/moment.h"
 #include "engine/engine.h"
 #include "image/prune.h"
 
@@ -19,7 +20,7 @@ static const struct opt opts[] = {
 	{ "all", 'a', OPT_BOOL, offsetof(struct values, is_all), NULL,
 	  "Remove all unused images, not just dangling ones", NULL },
 	{ "filter", 0, OPT_LIST, offsetof(struct values, filters), "filter",
-	  "Provide filter values (\"label=<key>=<value>\")", filter_check },
+	  "Provide filter values (\"until=<timestamp>\", \"label=<key>=<value>\")", filter_check },
 	{ "force", 'f', OPT_BOOL, offsetof(struct values, is_forced), NULL,
 	  "Do not prompt for confirmation", NULL },
 	{ .name = NULL },
@@ -59,18 +60,38 @@ static void tell(const struct store_removal *removal)
 	printf("Total reclaimed space: %s\n", human_size(removal->bytes, 4, size));
 }
 
+/* The earliest of all until=…; 0 where there is none. */
+static bool read_until(const struct texts *filters, int64_t *until, struct error *err)
+{
+	const char *text;
+	size_t at = 0;
+
+	*until = 0;
+	while ((text = filter_next(filters, "until", &at))) {
+		int64_t seconds;
+		long nanoseconds;
+
+		if (!moment_parse(text, "until", &seconds, &nanoseconds, err))
+			return false;
+		if (!*until || seconds < *until)
+			*until = seconds;
+	}
+	return true;
+}
+
 static bool prune(const struct cli *cli, const struct values *values, struct error *err)
 {
-	static const char *const names[] = { "label", NULL };
+	static const char *const names[] = { "label", "until", NULL };
 	struct texts filters = values->filters;
-	const struct prune what = { .is_all = values->is_all,
-				    .is_wanted = is_wanted,
-				    .context = &filters };
+	struct prune what = { .is_all = values->is_all,
+			      .is_wanted = is_wanted,
+			      .context = &filters };
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
 	struct store_removal removal = { 0 };
 
 	if (!filter_names(&values->filters, names, err) ||
+	    !read_until(&values->filters, &what.until, err) ||
 	    !engine_open(cli->root, cli->run, &engine, err))
 		return false;
 	const struct store_usage usage = engine_usage(&engine);

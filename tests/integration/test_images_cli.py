@@ -251,7 +251,11 @@ def test_image_prune(moor, tiny, tmp_path):
     assert lines(moor.docker("images", "-q")) == [tiny[7:19]]
     kept = moor.docker("image", "prune", "-a", "-f", "--filter", "label=team=b")
     assert kept.stdout == "Total reclaimed space: 0B\n"
-    assert f"deleted: {tiny}" in lines(moor.docker("image", "prune", "-a", input="y\n"))
+    kept = moor.docker("image", "prune", "-a", "-f", "--filter", "until=2023-12-31")
+    assert kept.stdout == "Total reclaimed space: 0B\n"
+    assert "bogus" in moor.docker("image", "prune", "-f", "--filter", "until=bogus", code=1).stderr
+    assert f"deleted: {tiny}" in lines(moor.docker("image", "prune", "-a", "--filter", "until=1h",
+                                                   input="y\n"))
 
 
 # --- pull ---
