@@ -9,11 +9,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "image/layout.h"
 #include "image/limits.h"
 
@@ -88,19 +90,19 @@ static bool mount_open_layers(const struct rootfs *rootfs, const int *layers, st
 	       mount_overlay(rootfs, options.data, err);
 }
 
-static bool mount_by_descriptor(const struct store *store, const struct rootfs *rootfs,
-				struct error *err)
+static bool mount_by_descriptor(int parent, const struct rootfs *rootfs, struct error *err)
 {
 	int layers[LIMIT_LAYERS];
 	size_t opened = 0;
 	bool is_good = true;
 
 	for (; is_good && opened < rootfs->layer_count; opened++) {
-		struct layout_path path = layout_diff(&rootfs->chains[opened]);
+		char name[DIGEST_HEX_LENGTH + sizeof("/diff")];
 
-		layers[opened] = openat(store->root, path.text, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		snprintf(name, sizeof(name), "%s/diff", digest_hex(&rootfs->chains[opened]));
+		layers[opened] = openat(parent, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (layers[opened] < 0)
-			is_good = error_sys(err, "open layer %s", path.text);
+			is_good = error_sys(err, "open layer %s", name);
 	}
 	is_good = is_good && mount_open_layers(rootfs, layers, err);
 	while (opened > 0)
@@ -108,16 +110,21 @@ static bool mount_by_descriptor(const struct store *store, const struct rootfs *
 	return is_good;
 }
 
+/*
+ * Opened by path, not from store->root: that descriptor may be of the mount namespace which the
+ * caller has left, and the kernel takes no lower layer from there.
+ */
 static bool mount_layers(const struct store *store, const struct rootfs *rootfs, struct error *err)
 {
-	autoclose int layers = openat(store->root, LAYOUT_LAYERS, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	autofree char *path = mem_printf("%s/" LAYOUT_LAYERS, store->path);
+	autoclose int layers = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	bool is_too_long;
 
 	if (layers < 0 || fchdir(layers) < 0)
-		return error_sys(err, "open %s/%s", store->path, LAYOUT_LAYERS);
+		return error_sys(err, "open %s", path);
 	if (!mount_by_name(rootfs, &is_too_long, err))
 		return false;
-	return !is_too_long || mount_by_descriptor(store, rootfs, err);
+	return !is_too_long || mount_by_descriptor(layers, rootfs, err);
 }
 
 bool rootfs_mount(const struct store *store, const struct rootfs *rootfs, struct error *err)
