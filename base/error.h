@@ -46,7 +46,8 @@ bool error_in(struct error *err, const char *format, ...) printf_like(2, 3);
 /* The kind that errno number `sys` belongs to. */
 enum error_kind error_kind_of(int sys);
 
-/* A kind as one word ("not-found"), as programs tell each other; an unknown word is ERROR_SYSTEM. */
+/* A kind as one word ("not-found"), as programs tell each other; an unknown word is ERROR_SYSTEM.
+ */
 const char *error_kind_word(enum error_kind kind);
 enum error_kind error_kind_of_word(const char *word);
 

@@ -21,8 +21,8 @@ void texts_add(struct texts *texts, const char *text)
 	if (!texts->items)
 		texts->items = mem_array(FIRST_CAPACITY, sizeof(*texts->items));
 	else if (is_full(texts->count))
-		texts->items = mem_resize(texts->items, (texts->count + 1) * 2,
-					  sizeof(*texts->items));
+		texts->items =
+			mem_resize(texts->items, (texts->count + 1) * 2, sizeof(*texts->items));
 	texts->items[texts->count++] = text;
 	texts->items[texts->count] = NULL;
 }

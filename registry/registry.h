@@ -28,7 +28,7 @@ struct source registry_manifest(struct registry *registry, const struct referenc
 struct source registry_blob(struct registry *registry, const struct reference *reference,
 			    const struct digest *digest) must_check;
 /* Is the login for the reference's domain a good one? The body says nothing; a refusal does. */
-struct source registry_login(struct registry *registry, const struct reference *reference)
-	must_check;
+struct source registry_login(struct registry *registry,
+			     const struct reference *reference) must_check;
 
 #endif
