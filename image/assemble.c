@@ -71,10 +71,13 @@ struct assembly {
 	size_t below_count;
 };
 
-/* A directory without an entry of its own looks as it does below. */
+/* A directory without an entry of its own looks as it does below; else it has no time of its own,
+ * so that unpacking twice gives the same. */
 static bool settle_implied(const struct assembly *assembly, int dir, const char *path,
 			   struct error *err)
 {
+	static const struct timespec never[2];
+
 	for (size_t i = assembly->below_count; i-- > 0;) {
 		autoclose int model = -1;
 
@@ -84,7 +87,7 @@ static bool settle_implied(const struct assembly *assembly, int dir, const char 
 		if (err->sys != ENOENT)
 			break; /* a file, a symlink or a whiteout: what is below it is not seen */
 	}
-	return true;
+	return futimens(dir, never) == 0 || error_sys(err, "set the times of %s", path);
 }
 
 static bool set_opaque(int dir, const char *path, struct error *err)

@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pulling through the real mooring-fetch: from docker-registry, and from a registry that lies."""
+
+import contextlib
+import gzip
+import http.server
+import json
+import os
+import subprocess
+import threading
+
+import pytest
+import world
+from image_archives import Layout, Store, digest, entry, link, list_tree, tar
+
+OCI = "application/vnd.oci.image."
+INDEX = OCI + "index.v1+json"
+MANIFEST = OCI + "manifest.v1+json"
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "root")
+
+
+LAYERS = [tar(entry("d"), entry("d/a", os.urandom(200000)), link("l", "d/a")),
+          tar(entry("d"), entry("d/b", b"b"), entry("d/.wh.a", b"")),
+          tar(entry("d/c", b"c"))]
+
+
+def test_an_image_of_several_layers(store, registry):
+    layout = Layout(*LAYERS, Env=["A=1"], Cmd=["sh"])
+    reference = layout.push(registry, "several")
+    result = store.pull(reference)
+    assert result.images == [{"event": "image", "id": layout.id, "reference": reference, "new": True}]
+    assert result.events[0] == {"event": "resolved", "digest": digest(layout.manifest)}
+    assert set(result.layers.values()) == {"done"} and len(result.layers) == 3
+    assert store.names() == {reference: layout.id,
+                             f"{registry.address}/several@{digest(layout.manifest)}": layout.id}
+    assert store.record(layout.id)["config"]["Env"] == ["A=1"]
+    assert store.record(layout.id)["manifest"] == digest(layout.manifest)
+    store.check()
+    again = store.pull(reference)
+    assert set(again.layers.values()) == {"exists"} and not again.images[0]["new"]
+
+
+def test_a_shared_layer_is_fetched_once(store, registry):
+    store.pull(Layout(*LAYERS).push(registry, "shared", "1"))
+    result = store.pull(Layout(LAYERS[0], tar(entry("other", b"1"))).push(registry, "shared", "2"))
+    assert sorted(result.layers.values()) == ["done", "exists"]
+
+
+def zstd(data):
+    return subprocess.run(["zstd", "-q", "-c"], input=data, capture_output=True, check=True).stdout
+
+
+def members(data):
+    """gzip in many members, as pigz -i and eStargz write it."""
+    return b"".join(gzip.compress(data[i:i + 10000]) for i in range(0, len(data), 10000))
+
+
+def frames(data):
+    skippable = b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd"
+    return skippable + zstd(data[:1000]) + skippable + zstd(data[1000:]) + skippable
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, members, zstd, frames, lambda data: data],
+                         ids=["gzip", "members", "zstd", "frames", "plain"])
+def test_compressions(store, registry, compress, tmp_path):
+    layout = Layout(*LAYERS, compress=compress)
+    store.pull(layout.push(registry, "compressed"))
+    plain = Store(tmp_path / "plain")
+    plain.pull(Layout(*LAYERS).push(registry, "plain"))
+    assert list_tree(store.diff(layout.id)) == list_tree(plain.diff(layout.id))
+
+
+def test_by_digest(store, registry):
+    layout = Layout(*LAYERS)
+    layout.push(registry, "digest")
+    reference = f"{registry.address}/digest@{digest(layout.manifest)}"
+    assert store.pull(reference).images[0]["reference"] == reference
+    assert store.names() == {reference: layout.id}
+
+
+def push_index(registry, name, tag, manifests):
+    index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).encode()
+    registry.request("PUT", f"/v2/{name}/manifests/{tag}", index, Content_Type=INDEX)
+    return digest(index)
+
+
+def test_the_platform_of_an_index(store, registry):
+    mine, other = Layout(*LAYERS), Layout(tar(entry("other", b"1")))
+    for layout, tag in ((mine, "mine"), (other, "other")):
+        layout.push(registry, "index", tag)
+    here = json.loads(mine.config)["architecture"]
+    attestation = {"annotations": {"vnd.docker.reference.type": "attestation-manifest"},
+                   "platform": {"os": "unknown", "architecture": "unknown"}}
+    top = push_index(registry, "index", "multi", [
+        {**Layout.descriptor(MANIFEST, other.manifest), **attestation},
+        {**Layout.descriptor(MANIFEST, other.manifest),
+         "platform": {"os": "linux", "architecture": "s390x"}},
+        {**Layout.descriptor(MANIFEST, mine.manifest),
+         "platform": {"os": "linux", "architecture": here}}])
+    result = store.pull(f"{registry.address}/index:multi")
+    assert result.images[0]["id"] == mine.id
+    assert f"{registry.address}/index@{top}" in store.names()
+
+    push_index(registry, "index", "foreign", [
+        {**Layout.descriptor(MANIFEST, other.manifest),
+         "platform": {"os": "linux", "architecture": "s390x"}}])
+    text = store.pull(f"{registry.address}/index:foreign", code=1).failure["text"]
+    assert "no matching manifest for linux/" in text and "linux/s390x" in text
+
+
+def test_what_cannot_be_pulled(store, registry):
+    for reference, kind, text in (
+            (f"{registry.address}/nothing:here", "not-found", "manifest unknown"),
+            (f"127.0.0.1:{world.free_port()}/x", "network", "connection refused"),
+            ("UPPER", "input", "invalid reference format")):
+        failure = store.pull(reference, code=1).failure
+        assert failure["kind"] == kind and text in failure["text"]
+    assert store.contents() == []
+
+
+# -- a registry that lies ------------------------------------------------------------------------
+
+class Liar:
+    """Answers with whatever it was told, and remembers what it was asked."""
+
+    def __init__(self, layout):
+        self.layout, self.manifest, self.type = layout, layout.manifest, MANIFEST
+        self.header = None  # Docker-Content-Digest
+        self.blobs = {digest(blob): blob for blob in (layout.config, *layout.blobs)}
+        self.cut = None     # bytes after which a blob breaks off, though promised
+        self.asked = []
+
+    def answer(self, path):
+        self.asked.append(path)
+        last = path.rsplit("/", 1)[-1]
+        if "/manifests/" in path:
+            return self.manifest, self.type
+        return self.blobs.get(last, b"") if "/blobs/" in path else b"{}", "application/octet-stream"
+
+
+@contextlib.contextmanager
+def lying(liar):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            body, media_type = liar.answer(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", media_type)
+            self.send_header("Content-Length", str(len(body)))
+            if liar.header and "/manifests/" in self.path:
+                self.send_header("Docker-Content-Digest", liar.header)
+            self.end_headers()
+            if self.command == "HEAD":
+                return
+            if liar.cut and "/blobs/" in self.path and body != liar.layout.config:
+                self.wfile.write(body[:liar.cut])
+                self.close_connection = True
+                return
+            with contextlib.suppress(OSError):
+                self.wfile.write(body)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+IMPATIENT = b'{"patience": {"attempts": 2, "back_off_ms": 10, "stall_seconds": 5}}'
+
+
+def refuse(store, liar, *parts, reference="lies:1"):
+    with lying(liar) as address:
+        result = store.pull(f"{address}/{reference}", code=1, settings=IMPATIENT)
+    for part in parts:
+        assert part in result.failure["text"], result.failure
+    assert "\n" not in result.failure["text"] and not result.stderr
+    assert store.contents() == []
+    return result.failure
+
+
+@pytest.fixture
+def liar():
+    return Liar(Layout(*LAYERS))
+
+
+def test_a_layer_with_another_digest(store, liar):
+    name = digest(liar.layout.blobs[1])
+    good = liar.blobs[name]
+    for bad in (gzip.compress(LAYERS[1], 1), good[:-1] + b"x", good[:-4] + b"abcd"):
+        liar.blobs[name] = bad.ljust(len(good), b"\0")[:len(good)]
+        refuse(store, liar, "layer " + name[7:19])
+
+
+def test_a_layer_with_another_diff_id(store):
+    layout = Layout(*LAYERS)
+    evil = Layout(*LAYERS[:2], tar(entry("evil", b"1")))
+    liar = Liar(evil)
+    config = layout.config
+    liar.blobs[digest(config)] = config
+    liar.manifest = evil.manifest.replace(digest(evil.config).encode(), digest(config).encode())
+    refuse(store, liar, "invalid diffID")
+
+
+def test_a_layer_of_another_size(store, liar):
+    name = digest(liar.layout.blobs[0])
+    good = liar.blobs[name]
+    liar.blobs[name] = good + b"x"
+    refuse(store, liar)
+    liar.blobs[name] = good[:-1]
+    refuse(store, liar)
+
+
+def test_a_layer_that_breaks_off(store, liar):
+    liar.cut = 1000
+    assert refuse(store, liar)["kind"] == "network"
+
+
+def test_a_configuration_with_another_digest(store, liar):
+    name = digest(liar.layout.config)
+    liar.blobs[name] = liar.blobs[name].replace(b"linux", b"xunil")
+    refuse(store, liar, "verification failed for digest " + name)
+
+
+def test_a_manifest_with_another_digest(store, liar):
+    refuse(store, liar, "manifest verification failed",
+           reference="lies@sha256:" + "0" * 64)
+    liar.header = "sha256:" + "0" * 64
+    refuse(store, liar, "manifest verification failed")
+
+
+def test_manifests_that_are_none(store, liar):
+    manifest = json.loads(liar.layout.manifest)
+    layer = manifest["layers"][0]
+    for change, part in (
+            ({"manifests": []}, "an index and an image at once"),
+            ({"mediaType": INDEX}, "calls itself"),
+            ({"config": {**manifest["config"], "mediaType": "application/x"}}, "artifact"),
+            ({"config": None}, "no config"),
+            ({"layers": [{**layer, "mediaType": "application/x"}] * 3}, "cannot be run"),
+            ({"layers": [{**layer, "size": -1}] * 3}, "negative size"),
+            ({"layers": [{**layer, "digest": "sha256:../../x"}] * 3}, "layers[0]"),
+            ({"layers": [layer] * 200}, "200 layers"),
+            ({"layers": [layer]}, "has 1 layers"),
+            ({"fsLayers": []}, "schema 1")):
+        liar.manifest = json.dumps({**manifest, **change}).encode()
+        refuse(store, liar, part)
+    liar.manifest = b"[" * 10000 + b"]" * 10000
+    refuse(store, liar, "nested too deeply")
+
+
+def test_a_manifest_of_100_megabytes(store, liar):
+    liar.manifest = b"{" + b" " * (100 << 20)
+    refuse(store, liar)
+
+
+def test_an_index_of_itself(store, liar):
+    """Depth is bounded, and a digest cannot name itself anyway: the liar is caught by it."""
+    entry_ = {**Layout.descriptor(INDEX, b""), "platform":
+              {"os": "linux", "architecture": json.loads(liar.layout.config)["architecture"]}}
+    liar.manifest = json.dumps({"schemaVersion": 2, "mediaType": INDEX,
+                                "manifests": [entry_]}).encode()
+    liar.type = INDEX
+    refuse(store, liar, "manifest verification failed")
