@@ -20,6 +20,12 @@ static void show_warning(const struct launched *launched)
 		fprintf(stderr, "WARNING: %s\n", launched->warning);
 }
 
+static void let_go(int *lock)
+{
+	mem_cleanup_close(lock);
+	*lock = -1;
+}
+
 static bool start(const struct running *running, struct launched *launched, int *code,
 		  struct error *err)
 {
@@ -37,7 +43,7 @@ static bool start(const struct running *running, struct launched *launched, int 
 		return false;
 	show_warning(launched);
 	if (!running->container->is_removed_on_exit)
-		mem_cleanup_close(running->lock);
+		let_go(running->lock);
 	return true;
 }
 
@@ -67,7 +73,7 @@ bool running_detached(const struct running *running, int *code, struct error *er
 	if (!start(running, &launched, code, err))
 		return false;
 	launch_detach(launched.client);
-	mem_cleanup_close(running->lock);
+	let_go(running->lock);
 	launched_close(&launched);
 	return true;
 }

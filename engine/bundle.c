@@ -5,6 +5,7 @@
 
 #include "engine/bundledevice.h"
 #include "engine/bundlelimit.h"
+#include "engine/netsysctl.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define SHM_SIZE     (64LL << 20)
@@ -243,20 +244,18 @@ static void write_namespaces(struct jsonout *out, const struct container *contai
 	jsonout_array_end(out);
 }
 
+/* Those of the network are set where its namespace is made: see prepare.c. */
 static void write_sysctls(struct jsonout *out, const struct bundle *bundle, struct arena *arena)
 {
 	const struct texts *sysctls = &bundle->container->sysctls;
 
 	jsonout_object(out, "sysctl");
-	if (bundle->has_own_network) {
-		jsonout_text(out, "net.ipv4.ip_unprivileged_port_start", "0");
-		jsonout_text(out, "net.ipv4.ping_group_range", "0 2147483647");
-	}
 	for (size_t i = 0; i < sysctls->count; i++) {
 		const char *text = sysctls->items[i];
 		size_t length = key_length(text);
 
-		jsonout_text(out, arena_strndup(arena, text, length), text + length + 1);
+		if (!netsysctl_is_one(text))
+			jsonout_text(out, arena_strndup(arena, text, length), text + length + 1);
 	}
 	jsonout_object_end(out);
 }

@@ -12,7 +12,8 @@
 #include "engine/user.h"
 
 /*
- * A container's options as an OCI config.json: the meeting point with the runtime.
+ * A container's options as an OCI config.json: the meeting point with the runtime. It names no
+ * network namespace: the container is in the one its monitor is in.
  */
 struct bundle {
 	const struct container *container;
@@ -22,8 +23,6 @@ struct bundle {
 	/* Where each of the container's mounts comes from: a path; parallel to container->mounts.
 	 */
 	const char *const *sources;
-	/* The network namespace is the one the monitor is in already. */
-	bool has_own_network;
 };
 
 must_check bool bundle_write(const struct bundle *bundle, struct arena *arena, struct buf *text,

@@ -264,3 +264,20 @@ void container_done(struct container *container)
 			texts_done((struct texts *)(void *)((char *)container + fields[i].offset));
 	}
 }
+
+void container_copy(const struct container *from, struct container *to)
+{
+	*to = *from;
+	for (size_t i = 0; i < COUNT_OF(fields); i++) {
+		void *place = (char *)to + fields[i].offset;
+
+		if (fields[i].kind == FIELD_TEXTS) {
+			const struct texts shared = *(struct texts *)place;
+
+			*(struct texts *)place = (struct texts){ 0 };
+			texts_add_all(place, shared.items, shared.count);
+		} else if (fields[i].kind == FIELD_TEXT && !*(const char **)place) {
+			*(const char **)place = "";
+		}
+	}
+}

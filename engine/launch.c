@@ -331,10 +331,10 @@ static void mark_failed(const struct launch *launch, enum launch_fault fault, co
 	struct jsonout out;
 	struct error ignored;
 
+	buf_init(&text, MESSAGE_MAX);
 	if (unlinkat(launch->lock, CONTAINER_STARTED, 0) < 0 ||
 	    launch->container->is_removed_on_exit)
 		return;
-	buf_init(&text, MESSAGE_MAX);
 	jsonout_init(&out, &text, false);
 	jsonout_object(&out, NULL);
 	jsonout_int(&out, "code", fault);

@@ -246,8 +246,10 @@ static int open_watch(const struct reader *reader, const char *path)
 	(void)reader;
 	if (watch >= 0 && inotify_add_watch(watch, path,
 					    IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE |
-						    IN_DELETE_SELF | IN_MOVE_SELF) < 0)
+						    IN_DELETE_SELF | IN_MOVE_SELF) < 0) {
 		mem_cleanup_close(&watch);
+		return -1; /* then the regular look has to do */
+	}
 	return watch;
 }
 

@@ -15,6 +15,7 @@
 #include "engine/bridge.h"
 #include "engine/bundle.h"
 #include "engine/hostfiles.h"
+#include "engine/netsysctl.h"
 #include "engine/status.h"
 #include "engine/volume.h"
 #include "image/rootfs.h"
@@ -66,9 +67,30 @@ static bool enter_namespaces(struct preparation *self, struct error *err)
 		return error_sys(err, "make namespaces for the container (are you root?)");
 	if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
 		return error_sys(err, "make mounts private");
-	if (self->has_address)
-		return bridge_attach(&self->attachment, err) || error_in(err, "default network");
-	return !self->has_own_network || bridge_loopback(err);
+	return true;
+}
+
+static bool refuse_network_sysctls(const struct texts *sysctls, struct error *err)
+{
+	for (size_t i = 0; i < sysctls->count; i++) {
+		if (netsysctl_is_one(sysctls->items[i]))
+			return error_set(err, ERROR_INPUT,
+					 "sysctl \"%s\" not allowed in host network namespace",
+					 sysctls->items[i]);
+	}
+	return true;
+}
+
+/* The container inherits the namespace in which we, and then the monitor, are. */
+static bool set_up_network(struct preparation *self, struct error *err)
+{
+	if (!self->has_own_network)
+		return refuse_network_sysctls(&self->container->sysctls, err);
+	if (self->has_address && !bridge_attach(&self->attachment, err))
+		return error_in(err, "default network");
+	if (!self->has_address && !bridge_loopback(err))
+		return false;
+	return netsysctl_apply(&self->container->sysctls, err);
 }
 
 static bool mount_root(struct preparation *self, struct error *err)
@@ -83,9 +105,15 @@ static bool mount_root(struct preparation *self, struct error *err)
 		.is_volatile = container->is_removed_on_exit,
 	};
 
-	if (!rootfs_mount(&self->engine->store, &rootfs, err))
+	/* A descriptor from before unshare is in the old namespace, whose mounts overlay refuses.
+	 */
+	autoclose int store_root = open(self->engine->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct store store = { .root = store_root, .path = self->engine->root };
+	if (store_root < 0)
+		return error_sys(err, "open %s", self->engine->root);
+	if (!rootfs_mount(&store, &rootfs, err))
 		return error_in(err, "root file system");
-	self->root = openat(self->dir, "rootfs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	self->root = open(rootfs.target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return self->root >= 0 || error_sys(err, "open the root file system");
 }
 
@@ -168,8 +196,7 @@ static bool write_config(const struct preparation *self, struct error *err)
 	autobuf struct buf text;
 	struct bundle bundle = { .container = container,
 				 .directory = self->path,
-				 .sources = self->sources,
-				 .has_own_network = self->has_own_network };
+				 .sources = self->sources };
 
 	buf_init(&text, CONFIG_MAX);
 	if (!user_find(self->root, self->arena, container->user, &container->groups, &bundle.user,
@@ -195,9 +222,9 @@ bool prepare_bundle(struct engine *engine, const struct container *container, in
 	warning[0] = '\0';
 	self.path = arena_printf(&arena, "%s/containers/%s", engine->root, container->id);
 	bool is_done = lease_address(&self, warning, err) && enter_namespaces(&self, err) &&
-		       mount_root(&self, err) && make_workdir(&self, err) &&
-		       find_sources(&self, err) && write_host_files(&self, err) &&
-		       write_config(&self, err);
+		       set_up_network(&self, err) && mount_root(&self, err) &&
+		       make_workdir(&self, err) && find_sources(&self, err) &&
+		       write_host_files(&self, err) && write_config(&self, err);
 	mem_cleanup_close(&self.root);
 	return is_done;
 }

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_NETSYSCTL_H
+#define ENGINE_NETSYSCTL_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/texts.h"
+
+/*
+ * Settings of a network namespace, "net.KEY=VALUE". The container's config.json names no network
+ * namespace (it is in the monitor's), so the runtime could not set them.
+ */
+
+/* True for those that belong to the network namespace. */
+bool netsysctl_is_one(const char *pair);
+
+/* In the container's new network namespace: docker's two defaults, then those among `pairs`. */
+must_check bool netsysctl_apply(const struct texts *pairs, struct error *err);
+
+#endif
