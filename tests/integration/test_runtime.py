@@ -4,9 +4,11 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -549,6 +551,32 @@ def test_command_line(moor, bundle):
     assert "requires exactly 1" in moor.runc("state", code=1).stderr
     assert "config.json not found" in moor.runc("run", "--bundle", moor.directory, "x", code=1).stderr
     moor.runc("nosuch", code=3)
+
+
+def test_rootless(bundle):
+    """Without root: spec --rootless, run; CVE-2023-25809: the host's cgroups stay read-only."""
+    def drop():
+        os.setgroups([])
+        os.setresgid(1234, 1234, 1234)
+        os.setresuid(1234, 1234, 1234)
+
+    program = bundle.moor.runc("--version").args[0]
+    with tempfile.TemporaryDirectory(dir="/tmp") as home:  # which the user can reach
+        shutil.copytree(bundle.rootfs, home + "/rootfs", symlinks=True)
+        shutil.copy(program, home + "/mooring-runc")
+        subprocess.run(["chown", "-R", "1234:1234", home], check=True)
+        options = dict(preexec_fn=drop, env={"XDG_RUNTIME_DIR": home, "PATH": "/bin", "MOORING_RUN": ""}, cwd=home)
+        bundle.moor.run(home + "/mooring-runc", "spec", "--rootless", **options)
+        with open(home + "/config.json") as file:
+            config = json.load(file)
+        config["process"].update({"terminal": False, "args": ["sh", "-c", "id -u; cat /proc/self/uid_map;"
+                                  "touch /sys/fs/cgroup/x 2>&1; grep ' /sys' /proc/mounts"]})
+        with open(home + "/config.json", "w") as file:
+            json.dump(config, file)
+        out = bundle.moor.run(home + "/mooring-runc", "run", bundle.id, **options).stdout.splitlines()
+        assert out[0] == "0" and out[1].split() == ["0", "1234", "1"] and "Read-only" in out[2]
+        assert all(line.split()[3].startswith("ro") for line in out[3:])
+        assert os.listdir(home + "/mooring/runc") == []
 
 
 def test_default_root(moor, bundle):
