@@ -71,7 +71,7 @@ static const char sys_root[] =
 	"\t\t\t{ \"type\": \"network\" },\n";
 static const char sys_rootless[] =
 	"\t\t{ \"destination\": \"/sys\", \"type\": \"none\", \"source\": \"/sys\",\n"
-	"\t\t  \"options\": [\"rbind\", \"nosuid\", \"noexec\", \"nodev\", \"ro\"] }\n"
+	"\t\t  \"options\": [\"rbind\", \"nosuid\", \"noexec\", \"nodev\", \"rro\"] }\n"
 	"\t],\n"
 	"\t\"linux\": {\n"
 	"\t\t\"uidMappings\": [{ \"containerID\": 0, \"hostID\": %u, \"size\": 1 }],\n"
