@@ -148,11 +148,25 @@ static const char *sysctl_path(struct arena *arena, const char *name)
 	return path;
 }
 
+/* Every component a plain name: with ".." a path that begins with "net/" could end anywhere. */
+static bool is_plain_path(const char *path)
+{
+	for (size_t length;; path += length + 1) {
+		length = strcspn(path, "/");
+		if (length == 0 || (length <= 2 && strncmp(path, "..", length) == 0))
+			return false;
+		if (path[length] == '\0')
+			return true;
+	}
+}
+
 static bool sysctl_is_allowed(const struct spec *spec, const char *path)
 {
 	static const char *const ipc[] = { "msgmax", "msgmnb", "msgmni", "sem",
 					   "shmall", "shmmax", "shmmni", "shm_rmid_forced" };
 
+	if (!is_plain_path(path))
+		return false;
 	if (strncmp(path, "net/", 4) == 0)
 		return spec->namespaces[NAMESPACE_NETWORK].is_wanted;
 	if (strncmp(path, "fs/mqueue/", 10) == 0)
