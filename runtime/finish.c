@@ -138,6 +138,26 @@ static bool set_apparmor(const struct finish *finish, struct error *err)
 	return true;
 }
 
+static void close_one(int *fd)
+{
+	mem_cleanup_close(fd);
+	*fd = -1;
+}
+
+/* Whoever shares our pid namespace and may look into us finds them below /proc/PID/fd, and a
+ * created container may wait for days: what leads to the host is not kept open meanwhile. */
+static void close_ways_out(struct finish *finish)
+{
+	struct init_plan *plan = finish->plan;
+
+	close_one(&plan->proc);
+	close_one(&plan->console);
+	close_one(&plan->rootfs.root);
+	close_one(&finish->cwd);
+	for (int kind = 0; kind < NAMESPACE_KINDS; kind++)
+		close_one(&plan->namespaces[kind]);
+}
+
 /*
  * By the end: the user, its groups and limits, the capabilities and the filter of the config.
  * Not before: the filter, since what it forbids we could not do any more. The program is looked up
@@ -147,17 +167,18 @@ static bool set_apparmor(const struct finish *finish, struct error *err)
  */
 bool finish_become(struct finish *finish, enum container_fault *fault, struct error *err)
 {
-	const struct init_plan *plan = finish->plan;
+	struct init_plan *plan = finish->plan;
 	struct spec_process *process = &plan->spec->process;
 
 	if (plan->spec->personality != SPEC_UNSET &&
 	    personality((unsigned long)plan->spec->personality) < 0)
 		return error_sys(err, "set the personality");
+	if (!set_apparmor(finish, err) || !enter_cwd(finish, err))
+		return false;
+	close_ways_out(finish);
 	program_add_home(plan->arena, process);
 	own_stdio(process->user.uid);
-	if (finish->slave >= 0 && !tty_adopt(finish->slave, err))
-		return false;
-	if (!set_apparmor(finish, err) || !enter_cwd(finish, err) || !set_rlimits(plan, err))
+	if ((finish->slave >= 0 && !tty_adopt(finish->slave, err)) || !set_rlimits(plan, err))
 		return false;
 	finish->capabilities = caps_available();
 	if (!caps_limit(&process->capabilities, err) || !set_user(&process->user, err))

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -40,6 +41,9 @@ bool self_protect(char **argv, struct error *err)
 
 	if (geteuid() != 0)
 		return true;
+	/* Inherited by init, which a shared pid namespace shows to others from its first moment. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return error_sys(err, "become non-dumpable");
 	if (statvfs(EXE, &fs) < 0)
 		return error_sys(err, "look at " EXE);
 	if (fs.f_flag & ST_RDONLY)
