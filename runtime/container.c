@@ -160,6 +160,31 @@ static bool open_proc(struct init_plan *plan, struct error *err)
 	return true;
 }
 
+/* A path may name the namespace that we are in ourselves. Then what the config changes in it, it
+ * would change for the machine. */
+static bool check_foreign(const struct spec *spec, int kind, int fd, struct error *err)
+{
+	static const char *const own[NAMESPACE_KINDS] = { [NAMESPACE_UTS] = "/proc/self/ns/uts",
+							  [NAMESPACE_IPC] = "/proc/self/ns/ipc",
+							  [NAMESPACE_NETWORK] = "/proc/self/ns/net",
+							  [NAMESPACE_MOUNT] = "/proc/self/ns/mnt" };
+	const bool is_changed[NAMESPACE_KINDS] = {
+		[NAMESPACE_UTS] = spec->hostname || spec->domainname || spec->sysctl_count > 0,
+		[NAMESPACE_IPC] = spec->sysctl_count > 0,
+		[NAMESPACE_NETWORK] = spec->sysctl_count > 0,
+		[NAMESPACE_MOUNT] = true,
+	};
+	struct stat ours, named;
+
+	if (!is_changed[kind] || stat(own[kind], &ours) < 0 || fstat(fd, &named) < 0 ||
+	    ours.st_dev != named.st_dev || ours.st_ino != named.st_ino)
+		return true;
+	return error_set(err, ERROR_INPUT,
+			 "config.json: linux.namespaces: %s is the caller's own namespace, and a "
+			 "container with a mount tree, host name or sysctls would change it",
+			 spec->namespaces[kind].path);
+}
+
 static bool open_namespaces(struct init_plan *plan, struct error *err)
 {
 	for (int kind = 0; kind < NAMESPACE_KINDS; kind++) {
@@ -170,6 +195,8 @@ static bool open_namespaces(struct init_plan *plan, struct error *err)
 		plan->namespaces[kind] = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 		if (plan->namespaces[kind] < 0)
 			return error_sys(err, "open namespace %s", path);
+		if (!check_foreign(plan->spec, kind, plan->namespaces[kind], err))
+			return false;
 	}
 	return true;
 }
