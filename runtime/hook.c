@@ -48,6 +48,7 @@ _Noreturn static void execute(const struct spec_hook *hook, const char *director
 	setpgid(0, 0); /* what it starts is killed with it */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
 	if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(errors, 2) < 0 ||
 	    kernel_cloexec_from(3) < 0 || (directory && chdir(directory) < 0)) {
 		perror(directory ? directory : "prepare");
