@@ -176,6 +176,7 @@ static const struct place {
 	{ "mooring-runc", "bin/mooring-runc", "runtime/mooring-runc" },
 	{ "mooring-fetch", "libexec/mooring/mooring-fetch", "registry/mooring-fetch" },
 	{ "mooring-unpack", "libexec/mooring/mooring-unpack", "image/mooring-unpack" },
+	{ "mooring-init", "libexec/mooring/mooring-init", "engine/mooring-init" },
 	{ "mooring-nucleus", "libexec/mooring/mooring-nucleus", "lifecycle/mooring-nucleus" },
 	{ "bin", "libexec/mooring/bin", "cli/bin" }, /* the names docker, docker-compose, … */
 };

@@ -35,13 +35,23 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
+/* The file has no zeros at the end of the fraction; docker prints nine digits. */
+static void print_time(const char *time, FILE *out)
+{
+	size_t length = strcspn(time, "Z");
+	const char *dot = strchr(time, '.');
+	int missing = dot ? 10 - (int)(time + length - dot) : 0;
+
+	fprintf(out, "%.*s%.*sZ ", (int)length, time, missing > 0 ? missing : 0, "000000000");
+}
+
 static bool print_record(void *context, const struct logfile_record *record)
 {
 	const struct values *values = context;
 	FILE *out = record->is_stderr ? stderr : stdout;
 
 	if (values->has_times)
-		fprintf(out, "%s ", record->time);
+		print_time(record->time, out);
 	fwrite(record->bytes, 1, record->length, out);
 	if (values->is_followed)
 		fflush(out);

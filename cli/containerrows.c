@@ -300,8 +300,12 @@ static const char *command_cell(const struct maker *maker, const struct containe
 	const char *line = "";
 
 	container_argv(container, &argv);
-	for (size_t i = 0; i < argv.count; i++)
-		line = arena_printf(maker->arena, "%s%s%s", line, i ? " " : "", argv.items[i]);
+	for (size_t i = 0; i < argv.count; i++) {
+		const char *quote = i && strchr(argv.items[i], ' ') ? "'" : "";
+
+		line = arena_printf(maker->arena, "%s%s%s%s%s", line, i ? " " : "", quote,
+				    argv.items[i], quote);
+	}
 	size_t shown = characters(line, COMMAND_WIDTH);
 	if (!maker->options->is_whole && line[shown])
 		return arena_printf(maker->arena, "\"%.*s…\"",

@@ -102,7 +102,7 @@ static bool check_userns(const char *text, struct error *err)
 	{ "health-start-period", 0, OPT_MISSING_TEXT, 0, "duration", NULL, NULL }, \
 	{ "health-timeout", 0, OPT_MISSING_TEXT, 0, "duration", NULL, NULL }, \
 	{ "hostname", 'h', OPT_TEXT, OF(hostname), "string", "Container host name", NULL }, \
-	{ "init", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL }, \
+	{ "init", 0, OPT_BOOL, OF(has_init), NULL, "Run an init inside the container that forwards signals and reaps processes", NULL }, \
 	{ "interactive", 'i', OPT_BOOL, OF(has_open_stdin), NULL, "Keep STDIN open even if not attached", NULL }, \
 	{ "io-maxbandwidth", 0, OPT_MISSING_TEXT, 0, "bytes", NULL, NULL }, \
 	{ "io-maxiops", 0, OPT_MISSING_TEXT, 0, "uint", NULL, NULL }, \

@@ -323,6 +323,27 @@ bool bridge_release(const char *run, const char *container, struct error *err)
 	return true;
 }
 
+/* Without the lock: each lease is a file that was renamed into place. */
+bool bridge_find(const char *run, const char *container, struct bridge_lease *lease)
+{
+	autofree char *path = mem_printf("%s/networks/bridge", run);
+	autodir DIR *entries = opendir(path);
+
+	for (struct dirent *entry; entries && (entry = readdir(entries)) != NULL;) {
+		char holder[CONTAINER_ID_MAX + 1];
+
+		if (!read_holder(dirfd(entries), entry->d_name, holder) ||
+		    strcmp(holder, container) != 0 ||
+		    inet_pton(AF_INET, entry->d_name, &lease->address) != 1)
+			continue;
+		lease->prefix = POOL_PREFIX;
+		lease->gateway.s_addr =
+			htonl((ntohl(lease->address.s_addr) & (~0U << (32 - POOL_PREFIX))) | 1);
+		return true;
+	}
+	return false;
+}
+
 bool bridge_remove(const char *run, struct error *err)
 {
 	struct ifinfomsg header = { 0 };

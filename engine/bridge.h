@@ -56,6 +56,13 @@ void bridge_close(struct bridge_attachment *attachment);
 /* Gives the container's address back; none leased is success. */
 must_check bool bridge_release(const char *run, const char *container, struct error *err);
 
+/* What a running container was given, for those who only look: false if nothing was. */
+struct bridge_lease {
+	struct in_addr address, gateway;
+	int prefix;
+};
+bool bridge_find(const char *run, const char *container, struct bridge_lease *lease);
+
 /* Takes the bridge and its masquerading away, whoever uses it. */
 must_check bool bridge_remove(const char *run, struct error *err);
 

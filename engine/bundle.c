@@ -3,11 +3,13 @@
 
 #include <string.h>
 
+#include "base/proc.h"
 #include "engine/bundledevice.h"
 #include "engine/bundlelimit.h"
 #include "engine/netsysctl.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define INIT_PATH    "/sbin/docker-init" /* where docker has it */
 #define SHM_SIZE     (64LL << 20)
 
 /* Environment. -------------------------------------------------------------------------------- */
@@ -64,6 +66,8 @@ void bundle_env(const struct container *container, const char *home, struct aren
 		texts_add(env, arena_printf(arena, "HOME=%s", home));
 }
 
+static const char *const init_words[] = { INIT_PATH, "--" };
+
 /* The process. -------------------------------------------------------------------------------- */
 
 static void write_user(struct jsonout *out, const struct user *user)
@@ -86,6 +90,8 @@ static bool write_process(struct jsonout *out, const struct bundle *bundle, stru
 	autotexts struct texts argv = { 0 };
 	autotexts struct texts env = { 0 };
 
+	if (container->has_init)
+		texts_add_all(&argv, init_words, COUNT_OF(init_words));
 	container_argv(container, &argv);
 	bundle_env(container, bundle->user.home, arena, &env);
 	jsonout_object(out, "process");
@@ -201,6 +207,18 @@ static const char *propagation_of(const char *options)
 		options += length + (options[length] == ',');
 	}
 	return "rprivate";
+}
+
+static bool write_init_mount(struct jsonout *out, const struct bundle *bundle, struct error *err)
+{
+	autofree char *program = NULL;
+
+	if (!bundle->container->has_init)
+		return true;
+	if (!proc_helper("mooring-init", &program, err))
+		return error_in(err, "--init");
+	write_mount(out, INIT_PATH, "bind", program, "bind,ro,rprivate");
+	return true;
 }
 
 static void write_user_mounts(struct jsonout *out, const struct bundle *bundle, struct arena *arena)
@@ -330,6 +348,9 @@ bool bundle_write(const struct bundle *bundle, struct arena *arena, struct buf *
 		write_default_mounts(&out, bundle, arena);
 		write_host_files(&out, bundle, arena);
 		write_user_mounts(&out, bundle, arena);
+		is_done = write_init_mount(&out, bundle, err);
+	}
+	if (is_done) {
 		jsonout_array_end(&out);
 		is_done = write_linux(&out, bundle, arena, err);
 	}

@@ -84,6 +84,7 @@ static const struct field fields[] = {
 	FIELD(FIELD_BOOL, is_removed_on_exit),
 	FIELD(FIELD_BOOL, has_open_stdin),
 	FIELD(FIELD_BOOL, has_tty),
+	FIELD(FIELD_BOOL, has_init),
 	FIELD(FIELD_BOOL, is_attached),
 };
 
