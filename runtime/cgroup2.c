@@ -141,8 +141,9 @@ bool cgroup_limit_v2(const struct cgroup *cgroup, const struct spec *spec, struc
 
 	if (cgroup->count == 0)
 		return error_set(err, ERROR_UNSUPPORTED, "no cgroup hierarchy is mounted");
-	if (!spec->namespaces[NAMESPACE_USER].is_wanted &&
-	    !cgroup_filter_devices(place, wanted, err))
+	/* In a user namespace of our own we may not; but nobody there can make device nodes. */
+	if (!cgroup_filter_devices(place, wanted, err) &&
+	    !(spec->namespaces[NAMESPACE_USER].is_wanted && err->kind == ERROR_DENIED))
 		return false;
 	if (!wanted->is_given)
 		return true;
