@@ -338,6 +338,10 @@ static bool put_entry(struct layer *layer, const struct entry *entry, struct err
 		return describe_root(layer, entry, err);
 	if (whiteout_is_leftover(name.text))
 		return true;
+	if (entry->type == ENTRY_FILE && !entry->is_sparse && entry->size > 0 &&
+	    !whiteout_is_name(name.base) &&
+	    !split_file(layer->tar->input.split, entry->start, entry->size, name.text, err))
+		return false;
 	if (!place_parent(&layer->place, &name, &parent, err))
 		return false;
 	if (whiteout_is_name(name.base))
@@ -420,19 +424,22 @@ static bool finish(struct layer *layer, int to, struct error *err)
 	       file_write(to, "notes of a layer", notes.data, notes.length, err);
 }
 
-bool layer_extract(int from, int diff, int notes, int64_t *entries, int64_t *bytes,
+bool layer_extract(const struct layer_files *files, int64_t *entries, int64_t *bytes,
 		   struct error *err)
 {
 	struct untar tar;
 	struct layer layer = { .tar = &tar };
-	bool is_good = place_init(&layer.place, diff, err);
+	struct untar_input input = { .fd = files->from };
+	bool is_good = split_new(files->split, &input.split, err) &&
+		       place_init(&layer.place, files->diff, err);
 
-	is_good = untar_open(&tar, from, NULL, 0, err) && is_good;
-	is_good = is_good && put_all(&layer, err) && finish(&layer, notes, err) &&
-		  untar_drain(&tar, err);
+	is_good = untar_open(&tar, &input, err) && is_good && put_all(&layer, err) &&
+		  finish(&layer, files->notes, err) && untar_drain(&tar, err) &&
+		  split_finish(input.split, err);
 	*entries = tar.entries;
 	*bytes = layer.bytes;
 	place_done(&layer.place);
 	untar_close(&tar);
+	split_free(input.split);
 	return is_good;
 }

@@ -24,8 +24,14 @@ struct layer {
 	int64_t unchecked; /* bytes since the disk's free space was looked at */
 };
 
-/* Reads the archive to the end of its pipe. `diff` is an empty directory; `notes` a file. */
-must_check bool layer_extract(int from, int diff, int notes, int64_t *entries, int64_t *bytes,
+struct layer_files {
+	int from;  /* the archive's pipe, read to its end */
+	int diff;  /* an empty directory */
+	int notes; /* a file, for the notes */
+	int split; /* a file, for what is not in the directory: see split.h */
+};
+
+must_check bool layer_extract(const struct layer_files *files, int64_t *entries, int64_t *bytes,
 			      struct error *err);
 
 #endif

@@ -71,7 +71,8 @@ static bool parse_info(struct arena *arena, const struct buf *text, struct layer
 	       json_text(root, "diff", &diff_id, err) &&
 	       digest_parse(&info->diff_id, diff_id, err) &&
 	       json_int(root, "size", &info->size, err) &&
-	       json_int(root, "entries", &info->entries, err);
+	       json_int(root, "entries", &info->entries, err) &&
+	       json_int(root, "tar", &info->tar, err);
 }
 
 bool layer_info_read(int dir, struct layer_info *info, struct error *err)
@@ -94,6 +95,7 @@ bool layer_info_write(int dir, const struct layer_info *info, struct error *err)
 	jsonout_text(&out, "diff", info->diff_id.text);
 	jsonout_int(&out, "size", info->size);
 	jsonout_int(&out, "entries", info->entries);
+	jsonout_int(&out, "tar", info->tar);
 	jsonout_object_end(&out);
 	jsonout_done(&out);
 	return file_replace(dir, INFO_FILE, text.data, text.length, 0600, FILE_VOLATILE, err);

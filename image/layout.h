@@ -15,6 +15,7 @@
 #define LAYOUT_LAYERS  "layers"
 #define LAYOUT_BLOBS   "blobs/sha256"
 #define LAYOUT_STAGING "staging"
+#define LAYOUT_SPLIT   "split.zst" /* in a layer's directory: see split.h */
 #define LAYOUT_LOCK    "lock"
 
 struct layout_path {
@@ -35,7 +36,8 @@ must_check bool layout_make(int root, struct error *err);
 struct layer_info {
 	struct digest diff_id;
 	int64_t size;    /* bytes of its files, as docker counts */
-	int64_t entries; /* of the archive */
+	int64_t entries; /* of its archive */
+	int64_t tar;     /* bytes of its archive, uncompressed */
 };
 
 must_check bool layer_info_read(int dir, struct layer_info *info, struct error *err);

@@ -143,7 +143,7 @@ static bool settle_layer(struct draft *draft, size_t index, struct error *err)
 {
 	struct draft_layer *layer = &draft->layers[index];
 	const struct stage *stage = layer->stage;
-	struct layer_info info = { stage->diff_id, stage->bytes, stage->entries };
+	struct layer_info info = { stage->diff_id, stage->bytes, stage->entries, stage->tar_bytes };
 	int below[LIMIT_LAYERS];
 
 	for (size_t i = 0; i < index; i++)

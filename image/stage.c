@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "image/assemble.h"
@@ -71,6 +72,10 @@ static bool make_empty(struct stage *stage, struct error *err)
 	stage->notes = memfd_create("notes", MFD_CLOEXEC);
 	if (stage->notes < 0)
 		return error_sys(err, "make a file in memory");
+	stage->split = openat(stage->dir, LAYOUT_SPLIT,
+			      O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (stage->split < 0)
+		return error_sys(err, "create %s/%s", stage->name.text, LAYOUT_SPLIT);
 	return true;
 }
 
@@ -79,7 +84,8 @@ bool stage_new(const struct store *store, const struct layout_path *name, bool i
 {
 	struct stage *made = mem_alloc(sizeof(*made));
 
-	*made = (struct stage){ .store = store, .name = *name, .dir = -1, .diff = -1, .notes = -1 };
+	*made = (struct stage){ .store = store, .name = *name, .dir = -1, .diff = -1 };
+	made->notes = made->split = -1;
 	made->pump.result = made->writer.result = -1;
 	if (lock_dir(made, is_patient, err) && make_empty(made, err)) {
 		*stage = made;
@@ -99,6 +105,7 @@ void stage_free(struct stage *stage)
 	worker_kill(&stage->pump);
 	if (stage->dir >= 0 && !stage->is_published)
 		(void)!path_remove_tree(stage->store->root, stage->name.text, &ignored);
+	mem_cleanup_close(&stage->split);
 	mem_cleanup_close(&stage->notes);
 	mem_cleanup_close(&stage->diff);
 	mem_cleanup_close(&stage->dir);
@@ -121,16 +128,9 @@ static bool run_pump(void *context, struct worker_result *result, struct error *
 	return is_good;
 }
 
-struct writing {
-	int from, diff, notes;
-};
-
 static bool run_writer(void *context, struct worker_result *result, struct error *err)
 {
-	const struct writing *writing = context;
-
-	return confine_to_layer(err) && layer_extract(writing->from, writing->diff, writing->notes,
-						      &result->in, &result->out, err);
+	return confine_to_layer(err) && layer_extract(context, &result->in, &result->out, err);
 }
 
 static bool start_pump(struct stage *stage, const struct pump_source *source, int to,
@@ -145,9 +145,9 @@ static bool start_pump(struct stage *stage, const struct pump_source *source, in
 
 static bool start_writer(struct stage *stage, int from, struct error *err)
 {
-	struct writing writing = { from, stage->diff, stage->notes };
-	const int fds[] = { from, stage->diff, stage->notes };
-	struct worker_task task = { run_writer, &writing, fds, COUNT_OF(fds) };
+	struct layer_files files = { from, stage->diff, stage->notes, stage->split };
+	const int fds[] = { from, stage->diff, stage->notes, stage->split };
+	struct worker_task task = { run_writer, &files, fds, COUNT_OF(fds) };
 
 	return worker_start(&task, &stage->writer, err);
 }
@@ -186,6 +186,7 @@ bool stage_finish(struct stage *stage, const struct digest *diff_id, struct erro
 		return false;
 	stage->blob_digest = pumped.in_digest;
 	stage->diff_id = pumped.out_digest;
+	stage->tar_bytes = pumped.out;
 	stage->entries = written.in;
 	stage->bytes = written.out;
 	if (diff_id && !digest_is_equal(diff_id, &stage->diff_id))
@@ -203,13 +204,27 @@ bool stage_keep_model(const struct stage *stage, struct stage **model, struct er
 	kept->dir = -1; /* neither the lock nor the directory is the model's */
 	kept->diff = fcntl(stage->diff, F_DUPFD_CLOEXEC, 3);
 	kept->notes = fcntl(stage->notes, F_DUPFD_CLOEXEC, 3);
+	kept->split = fcntl(stage->split, F_DUPFD_CLOEXEC, 3);
 	*model = kept;
-	return (kept->diff >= 0 && kept->notes >= 0) || error_sys(err, "keep a layer open");
+	return (kept->diff >= 0 && kept->notes >= 0 && kept->split >= 0) ||
+	       error_sys(err, "keep a layer open");
+}
+
+static bool copy_file(int from, int to, struct error *err)
+{
+	char block[65536];
+	ssize_t got;
+
+	for (off_t at = 0; (got = pread(from, block, sizeof(block), at)) > 0; at += got)
+		if (!file_write(to, "a layer's headers", block, (size_t)got, err))
+			return false;
+	return got == 0 || error_sys(err, "read a layer's headers");
 }
 
 bool stage_clone(struct stage *stage, const struct stage *model, struct error *err)
 {
-	if (!assemble_clone(model->diff, stage->diff, err))
+	if (!assemble_clone(model->diff, stage->diff, err) ||
+	    !copy_file(model->split, stage->split, err))
 		return error_in(err, "copy a layer");
 	mem_cleanup_close(&stage->notes);
 	stage->notes = fcntl(model->notes, F_DUPFD_CLOEXEC, 3);
@@ -219,5 +234,6 @@ bool stage_clone(struct stage *stage, const struct stage *model, struct error *e
 	stage->diff_id = model->diff_id;
 	stage->entries = model->entries;
 	stage->bytes = model->bytes;
+	stage->tar_bytes = model->tar_bytes;
 	return true;
 }

@@ -25,12 +25,12 @@ struct stage {
 	struct layout_path name; /* staging/NAME */
 	int dir;                 /* that directory, with our lock; -1: not open */
 	int diff;
-	int notes; /* see layer.h */
+	int notes, split; /* see layer.h */
 	struct worker pump, writer;
 
 	/* set by stage_finish */
 	struct digest blob_digest, diff_id;
-	int64_t bytes, entries;
+	int64_t bytes, entries, tar_bytes;
 	bool is_published;
 };
 

@@ -20,7 +20,7 @@
  *
  *     ROOT/images/names.json     name → image ID, all of them: replaced by rename
  *     ROOT/images/HEX.json       one record per image ID: all that running it needs
- *     ROOT/layers/HEX/diff/      one per chain ID; layer.json beside it
+ *     ROOT/layers/HEX/diff/      one per chain ID; layer.json and split.zst beside it
  *     ROOT/blobs/sha256/HEX      configurations and manifests as they came
  *     ROOT/staging/              unfinished; a crash leaves rubbish only here
  *     ROOT/lock                  see store_lock

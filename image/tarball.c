@@ -376,16 +376,16 @@ static bool check_inflater(struct tarball *tarball, bool is_good, struct error *
 bool tarball_open(const struct store *store, int fd, struct tarball *tarball, struct error *err)
 {
 	char head[COMPRESSION_SNIFF];
+	struct untar_input input = { .prefix = head };
 	struct untar tar;
-	size_t length;
 
 	*tarball = (struct tarball){ .store = store, .fd = fd, .inflater = { .result = -1 } };
 
-	bool is_good = begin(tarball, head, &length, err);
+	bool is_good = begin(tarball, head, &input.prefix_length, err);
 
 	if (is_good) {
-		is_good = untar_open(&tar, tarball->fd, head, length, err) &&
-			  read_all(tarball, &tar, err);
+		input.fd = tarball->fd;
+		is_good = untar_open(&tar, &input, err) && read_all(tarball, &tar, err);
 		untar_close(&tar);
 		is_good = check_inflater(tarball, is_good, err);
 	}

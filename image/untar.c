@@ -19,17 +19,23 @@ static ssize_t on_read(struct archive *archive, void *context, const void **bloc
 	struct untar *tar = context;
 	ssize_t got;
 
-	if (tar->prefix_length > 0) {
-		*block = tar->prefix;
-		got = (ssize_t)tar->prefix_length;
-		tar->prefix_length = 0;
+	if (tar->input.prefix_length > 0) {
+		*block = tar->input.prefix;
+		got = (ssize_t)tar->input.prefix_length;
+		tar->input.prefix_length = 0;
 		return got;
 	}
-	while ((got = read(tar->fd, tar->buffer, BLOCK)) < 0 && errno == EINTR)
+	while ((got = read(tar->input.fd, tar->buffer, BLOCK)) < 0 && errno == EINTR)
 		;
 	if (got < 0) {
 		tar->read_error = errno;
 		archive_set_error(archive, errno, "read");
+		return -1;
+	}
+	if (tar->input.split &&
+	    !split_add(tar->input.split, tar->buffer, (size_t)got, &tar->split_error)) {
+		tar->has_split_failed = true;
+		archive_set_error(archive, EIO, "split");
 		return -1;
 	}
 	*block = tar->buffer;
@@ -45,7 +51,7 @@ static la_int64_t on_skip(struct archive *archive, void *context, la_int64_t req
 	(void)archive;
 	if (!tar->is_seekable || request > tar->file_size - tar->read)
 		return 0;
-	if (lseek(tar->fd, request, SEEK_CUR) < 0)
+	if (lseek(tar->input.fd, request, SEEK_CUR) < 0)
 		return 0;
 	tar->read += request;
 	return request;
@@ -55,6 +61,10 @@ static bool failed(struct untar *tar, struct error *err)
 {
 	const char *text = archive_error_string(tar->archive);
 
+	if (tar->has_split_failed) {
+		*err = tar->split_error;
+		return false;
+	}
 	if (tar->read_error) {
 		errno = tar->read_error;
 		return error_sys(err, "read the archive");
@@ -69,19 +79,18 @@ static bool find_size(struct untar *tar, struct error *err)
 {
 	struct stat info;
 
-	if (fstat(tar->fd, &info) < 0)
+	if (fstat(tar->input.fd, &info) < 0)
 		return error_sys(err, "stat the archive");
-	tar->is_seekable = S_ISREG(info.st_mode) && tar->prefix_length == 0;
+	tar->is_seekable = S_ISREG(info.st_mode) && tar->input.prefix_length == 0;
 	tar->file_size = info.st_size;
-	if (tar->is_seekable && lseek(tar->fd, 0, SEEK_SET) < 0)
+	if (tar->is_seekable && lseek(tar->input.fd, 0, SEEK_SET) < 0)
 		return error_sys(err, "read the archive from its beginning");
 	return true;
 }
 
-bool untar_open(struct untar *tar, int fd, const void *prefix, size_t prefix_length,
-		struct error *err)
+bool untar_open(struct untar *tar, const struct untar_input *input, struct error *err)
 {
-	*tar = (struct untar){ .fd = fd, .prefix = prefix, .prefix_length = prefix_length };
+	*tar = (struct untar){ .input = *input };
 	if (!find_size(tar, err))
 		return false;
 	tar->archive = archive_read_new();
@@ -103,7 +112,7 @@ void untar_close(struct untar *tar)
 	if (tar->archive)
 		archive_read_free(tar->archive);
 	free(tar->buffer);
-	*tar = (struct untar){ .fd = -1 };
+	*tar = (struct untar){ .input = { .fd = -1 } };
 }
 
 static bool read_type(struct untar *tar, struct entry *entry, struct error *err)

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "image/split.h"
 
 /*
  * Entries of a tar archive (v7, ustar, GNU, PAX) in the order of the stream. libarchive reads the
@@ -39,24 +40,30 @@ struct entry {
 	bool is_sparse;
 };
 
-struct untar {
-	struct archive *archive;
-	struct archive_entry *current;
+struct untar_input {
 	int fd;
-	bool is_seekable;
-	int64_t file_size;
 	const void *prefix; /* what was read from fd already */
 	size_t prefix_length;
+	struct split *split; /* is given every byte; NULL: nobody */
+};
+
+struct untar {
+	struct untar_input input;
+	struct archive *archive;
+	struct archive_entry *current;
+	bool is_seekable;
+	int64_t file_size;
 	char *buffer;
 	int read_error; /* errno, if reading failed */
 	int64_t read;   /* bytes taken from fd so far */
 	int64_t entries;
+	bool has_split_failed;
+	struct error split_error;
 };
 
-/* Reads from `fd` after `prefix`. A seekable one is read from its beginning, and data that nobody
- * asks for is skipped without reading it. */
-must_check bool untar_open(struct untar *tar, int fd, const void *prefix, size_t prefix_length,
-			   struct error *err);
+/* A seekable file is read from its beginning, and data that nobody asks for is skipped without
+ * reading it. */
+must_check bool untar_open(struct untar *tar, const struct untar_input *input, struct error *err);
 void untar_close(struct untar *tar);
 
 /* The next entry; *is_end at the end of the archive. */

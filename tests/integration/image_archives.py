@@ -186,12 +186,22 @@ class Store:
         assert code is None or result.code == code, (result.code, result.failure, stderr)
         return result
 
-    def start(self, arguments, stdin, wrap=()):
+    def save(self, path, *names, code=0):
+        with open(path, "wb") as file:
+            with self.start(["save", "--root", self.root, *names], subprocess.DEVNULL,
+                            stdout=file) as process:
+                text = process.events.read()
+                result = Result(process.wait(60), text, process.stderr.read().decode())
+                process.events.close()
+        assert code is None or result.code == code, (result.code, result.failure, result.stderr)
+        return result
+
+    def start(self, arguments, stdin, wrap=(), stdout=subprocess.DEVNULL):
         """mooring-unpack with its descriptor 4 readable as .events; `wrap` is a command before it."""
         events_from, events_to = os.pipe()
         process = subprocess.Popen(
             ["bash", "-c", f'exec "$@" 4>&{events_to} {events_to}>&-', "sh", *wrap, UNPACK, *arguments],
-            stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=[events_to])
+            stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, pass_fds=[events_to])
         os.close(events_to)
         process.events = open(events_from)
         return process

@@ -36,7 +36,7 @@ static struct digest digest_of(const char *begin, char rest)
 static void make_layer(const struct digest *chain, int64_t size)
 {
 	struct layout_path path = layout_layer(chain), diff = layout_diff(chain);
-	struct layer_info info = { *chain, size, 1 };
+	struct layer_info info = { *chain, size, 1, 0 };
 	struct error err;
 
 	mkdirat(store.root, path.text, 0700);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/split.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zstd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "image/limits.h"
+
+/*
+ * How this works: bytes come in blocks, and only when libarchive has read a header is it known
+ * where a file's content begins: in bytes that were added already. So bytes wait in a window until
+ * they are certain to be none: libarchive never looks further ahead than its largest header.
+ */
+#define LOOK_AHEAD (2 << 20) /* a PAX header has 1 MiB at most */
+#define WINDOW_MAX (2 * LOOK_AHEAD + (1 << 20))
+#define LEVEL      1
+
+struct split {
+	int fd;
+	ZSTD_CCtx *zstd;
+	struct buf window;
+	int64_t window_start; /* where in the archive the window begins */
+	int64_t skip_end;     /* bytes in front of this are content: not kept */
+	char out[64 << 10];
+};
+
+bool split_new(int fd, struct split **split, struct error *err)
+{
+	struct split *made = mem_alloc(sizeof(*made));
+
+	made->fd = fd;
+	made->zstd = ZSTD_createCCtx();
+	buf_init(&made->window, WINDOW_MAX);
+	*split = made;
+	if (!made->zstd)
+		return error_set(err, ERROR_SYSTEM, "zstd cannot start");
+	ZSTD_CCtx_setParameter(made->zstd, ZSTD_c_compressionLevel, LEVEL);
+	return true;
+}
+
+void split_free(struct split *split)
+{
+	if (!split)
+		return;
+	ZSTD_freeCCtx(split->zstd);
+	buf_done(&split->window);
+	free(split);
+}
+
+static bool compress(struct split *split, const void *bytes, size_t count, ZSTD_EndDirective end,
+		     struct error *err)
+{
+	ZSTD_inBuffer in = { .src = bytes, .size = count };
+	size_t left;
+
+	do {
+		ZSTD_outBuffer out = { .dst = split->out, .size = sizeof(split->out) };
+
+		left = ZSTD_compressStream2(split->zstd, &out, &in, end);
+		if (ZSTD_isError(left))
+			return error_set(err, ERROR_SYSTEM, "zstd: %s", ZSTD_getErrorName(left));
+		if (!file_write(split->fd, "a layer's headers", split->out, out.pos, err))
+			return false;
+	} while (in.pos < in.size || (end == ZSTD_e_end && left > 0));
+	return true;
+}
+
+static bool put_record(struct split *split, char kind, uint32_t length, struct error *err)
+{
+	return compress(split, &kind, 1, ZSTD_e_continue, err) &&
+	       compress(split, &length, sizeof(length), ZSTD_e_continue, err);
+}
+
+/* Keeps what is in the window, up to `end`. */
+static bool keep_until(struct split *split, int64_t end, struct error *err)
+{
+	size_t count = end > split->window_start ? (size_t)(end - split->window_start) : 0;
+
+	if (count > split->window.length)
+		count = split->window.length;
+	if (count == 0)
+		return true;
+	if (!put_record(split, 'r', (uint32_t)count, err) ||
+	    !compress(split, split->window.data, count, ZSTD_e_continue, err))
+		return false;
+	buf_consume(&split->window, count);
+	split->window_start += (int64_t)count;
+	return true;
+}
+
+bool split_add(struct split *split, const void *bytes, size_t count, struct error *err)
+{
+	int64_t start = split->window_start + (int64_t)split->window.length;
+	int64_t skipped = split->skip_end - start;
+
+	if (skipped > 0) { /* the window is empty: all before is content */
+		size_t step = skipped < (int64_t)count ? (size_t)skipped : count;
+
+		split->window_start += (int64_t)step;
+		bytes = (const char *)bytes + step;
+		count -= step;
+	}
+	buf_add(&split->window, bytes, count);
+	if (split->window.length > 2 * LOOK_AHEAD)
+		return keep_until(split,
+				  split->window_start + (int64_t)split->window.length - LOOK_AHEAD,
+				  err);
+	return buf_check(&split->window, "a layer's headers", err);
+}
+
+bool split_file(struct split *split, int64_t start, int64_t size, const char *path,
+		struct error *err)
+{
+	int64_t end = start + size;
+	uint64_t content = (uint64_t)size;
+	size_t length = strlen(path);
+
+	if (!keep_until(split, start, err))
+		return false;
+	if (split->window_start != start)
+		return error_set(err, ERROR_SYSTEM, "a layer's headers: lost at byte %lld",
+				 (long long)start);
+
+	size_t held = size < (int64_t)split->window.length ? (size_t)size : split->window.length;
+
+	buf_consume(&split->window, held);
+	split->window_start += (int64_t)held;
+	split->skip_end = end;
+	return put_record(split, 'f', (uint32_t)length, err) &&
+	       compress(split, &content, sizeof(content), ZSTD_e_continue, err) &&
+	       compress(split, path, length, ZSTD_e_continue, err);
+}
+
+bool split_finish(struct split *split, struct error *err)
+{
+	return keep_until(split, INT64_MAX, err) && compress(split, NULL, 0, ZSTD_e_end, err);
+}
