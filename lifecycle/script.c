@@ -333,15 +333,16 @@ static bool spawn(struct script *script, struct pipes *pipes, struct error *err)
 					   .groups = account->groups,
 					   .group_count = account->group_count };
 	return proc_spawn(
-		&(struct proc_options){ .argv = argv,
-					.env = options->env,
-					.directory = options->directory,
-					.fds = fds,
-					.fd_count = COUNT_OF(fds),
-					.user = account ? &user : NULL,
-					.is_session_leader = true,
-					/* A supervisor that is killed takes its scripts along. */
-					.parent_death_signal = SIGTERM },
+		&(struct proc_options){
+			.argv = argv,
+			.env = options->env,
+			.directory = options->directory,
+			.fds = fds,
+			.fd_count = COUNT_OF(fds),
+			.user = account ? &user : NULL,
+			.is_session_leader = true,
+			/* A supervisor that is killed takes its scripts' shells along. */
+			.parent_death_signal = SIGTERM },
 		&script->proc, err);
 }
 

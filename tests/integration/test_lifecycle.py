@@ -825,12 +825,14 @@ def test_stopping_stops_the_container(device, busybox):
     assert device.moor.docker("ps", "-aq").stdout == ""
 
 
-def test_killed_nucleus_takes_the_container_along(device, busybox):
-    device.recipe({"Run": f"docker run --rm --name sleeper {busybox} sleep 1000"})
+def test_next_deployment_ends_the_container_of_a_killed_nucleus(device, busybox):
+    device.recipe({"Run": f"docker run --rm --stop-timeout 1 --name sleeper {busybox} sleep 1000"})
     process = device.start()
     world.wait_until(lambda: "sleeper" in device.moor.docker("ps").stdout, "the container")
     process.kill()
     process.communicate(timeout=15)
+    device.recipe({"Run": "true"})
+    device.deploy()
     world.wait_until(lambda: "sleeper" not in device.moor.docker("ps", "-a").stdout, "its end", 30)
 
 
