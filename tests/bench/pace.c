@@ -26,10 +26,14 @@
  * It must be static and small: a child's peak RSS starts at its parent's.
  */
 
-#define ROUNDS_MAX      10000
-#define CONTESTANTS_MAX 16
-#define WORDS_MAX       64
-#define COMMAND_MAX     4096
+#define ROUNDS_MAX        10000
+#define CONTESTANTS_MAX   16
+#define WORDS_MAX         64
+#define COMMAND_MAX       4096
+
+#define QUIET_WINDOW_MS   60
+#define QUIET_SHARE       0.2 /* of one core, that others may use */
+#define QUIET_PATIENCE_MS 1500
 
 extern char **environ;
 
@@ -68,6 +72,19 @@ static double machine_ms(void)
 static double tv_ms(struct timeval time)
 {
 	return (double)time.tv_sec * 1e3 + (double)time.tv_usec / 1e3;
+}
+
+/* Waits for a moment in which the machine has nothing else to do, but not for ever. */
+static void wait_for_quiet(void)
+{
+	for (double begin = now_ms(); now_ms() - begin < QUIET_PATIENCE_MS;) {
+		double start = now_ms();
+		double busy = machine_ms();
+
+		usleep(QUIET_WINDOW_MS * 1000);
+		if (machine_ms() - busy <= QUIET_SHARE * (now_ms() - start))
+			return;
+	}
 }
 
 /* Splits a copy of the command in `text`. */
@@ -204,6 +221,7 @@ int main(int argc, char **argv)
 	for (int round = -warmup; round < rounds; round++)
 		for (int i = 0; i < count; i++) {
 			usleep(pause);
+			wait_for_quiet();
 			run(&all[(i + (round > 0 ? round : 0)) % count], round);
 		}
 	print(all, count, rounds);

@@ -93,29 +93,27 @@ def pss(pid):
         return next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
 
 
-def processes(name):
-    """Process ids by the beginning of their command name."""
+def processes(argument):
+    """Process ids of those with this argument."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/comm") as file:
-            if file.read().startswith(name):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline") as file:
+            if argument in file.read().split("\0"):
                 found.append(int(pid))
     return found
 
 
-def parent(pid):
-    with open(f"/proc/{pid}/stat") as file:
-        return int(file.read().rsplit(")", 1)[1].split()[1])
-
-
-def remove_cgroups(names):
-    """Empty groups that runtimes leave behind below the top of each hierarchy."""
-    for hierarchy in os.listdir("/sys/fs/cgroup"):
-        for name in names:
-            top = os.path.join("/sys/fs/cgroup", hierarchy, name)
-            for directory, _, _ in os.walk(top, topdown=False):
-                with contextlib.suppress(OSError):
-                    os.rmdir(directory)
+def remove_cgroups(names, seconds=5):
+    """Groups that runtimes leave below the top of each hierarchy; the last process may still be going."""
+    end = time.monotonic() + seconds
+    while names & groups_now() and time.monotonic() < end:
+        for hierarchy in os.listdir("/sys/fs/cgroup"):
+            for name in names:
+                top = os.path.join("/sys/fs/cgroup", hierarchy, name)
+                for directory, _, _ in os.walk(top, topdown=False):
+                    with contextlib.suppress(OSError):
+                        os.rmdir(directory)
+        time.sleep(0.1)
 
 
 def groups_now():
