@@ -78,7 +78,10 @@ static const char *unescape(const char *at, struct buf *text)
 		return NULL;
 	if (code < 0x80) {
 		buf_add_char(text, (char)code);
-	} else { /* the monitor escapes no more than it must: only others' files come here */
+	} else if (code < 0x800) {
+		buf_add_char(text, (char)(0xc0 | (code >> 6)));
+		buf_add_char(text, (char)(0x80 | (code & 0x3f)));
+	} else { /* the monitor escapes no more than it must: pairs of surrogates do not occur */
 		buf_add_char(text, (char)(0xe0 | (code >> 12)));
 		buf_add_char(text, (char)(0x80 | ((code >> 6) & 0x3f)));
 		buf_add_char(text, (char)(0x80 | (code & 0x3f)));

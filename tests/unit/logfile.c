@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/logfile.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "tests/unit/tap.h"
+
+#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static struct engine engine;
+static struct error err;
+
+static bool gather(void *context, const struct logfile_record *record)
+{
+	buf_add_text(context, record->is_stderr ? "E" : "O");
+	buf_add(context, record->bytes, record->length);
+	return true;
+}
+
+static void write_log(const char *name, const char *text)
+{
+	autofree char *path = mem_printf(ID "/%s", name);
+
+	check_ok(file_replace(engine.containers, path, text, strlen(text), 0640, FILE_VOLATILE,
+			      &err),
+		 &err, "write %s", name);
+}
+
+static void check_read(const struct logfile_query *wanted, const char *expected, const char *what)
+{
+	const struct container container = { .id = ID, .log_driver = "json-file" };
+	struct logfile_query query = *wanted;
+	autobuf struct buf got;
+
+	buf_init(&got, 65536);
+	query.on_record = gather;
+	query.context = &got;
+	query.interrupt = -1;
+	check_ok(logfile_read(&engine, &container, &query, &err), &err, "read: %s", what);
+	buf_add_char(&got, '\0');
+	check_text(got.data, expected, "%s", what);
+}
+
+#define TIME(second) ",\"time\":\"2026-01-01T00:00:0" second "Z\"}\n"
+
+int main(void)
+{
+	engine.root = mem_strdup(tap_dir());
+	engine.run = mem_strdup(tap_dir());
+	engine.containers = open(tap_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	check(mkdirat(engine.containers, ID, 0700) == 0, "a container's directory");
+
+	check_read(&(struct logfile_query){ .tail = -1 }, "", "no log is an empty log");
+	write_log("container.log.1", "{\"log\":\"old\\n\",\"stream\":\"stdout\"" TIME("1"));
+	write_log("container.log", "{\"log\":\"a\\n\",\"stream\":\"stdout\"" TIME(
+					   "2") "{\"log\":\"b\\u00e9\\t\\\"\\\\\",\"stream\":"
+						"\"stderr\"" TIME("3") "damaged\n"
+								       "{\"log\":\"cut");
+	check_read(&(struct logfile_query){ .tail = -1 }, "Oold\nOa\nEb\xc3\xa9\t\"\\",
+		   "rotated files first; what is damaged or unfinished is left out");
+	check_read(&(struct logfile_query){ .tail = 0 }, "", "the last 0");
+	check_read(&(struct logfile_query){ .tail = 3 }, "Oa\nEb\xc3\xa9\t\"\\",
+		   "the last 3 lines");
+	check_read(&(struct logfile_query){ .tail = 99 }, "Oold\nOa\nEb\xc3\xa9\t\"\\",
+		   "the last 99");
+	check_read(&(struct logfile_query){ .tail = -1, .since_seconds = 1767225602 },
+		   "Oa\nEb\xc3\xa9\t\"\\", "since");
+	check_read(&(struct logfile_query){ .tail = -1, .until_seconds = 1767225601 }, "Oold\n",
+		   "until");
+
+	const struct container none = { .id = ID, .log_driver = "none" };
+	const struct logfile_query query = { .tail = -1, .on_record = gather, .interrupt = -1 };
+	check_error(logfile_read(&engine, &none, &query, &err), &err, ERROR_UNSUPPORTED,
+		    "configured logging driver does not support reading", "no log at all");
+	close(engine.containers);
+	free(engine.root);
+	free(engine.run);
+	return tap_done();
+}
