@@ -182,7 +182,10 @@ static bool is_ours(const struct table *table, pid_t session, const pid_t *sessi
 	for (size_t i = 0; i < count; i++)
 		if (sessions[i] == session)
 			return true;
-	return session > 0 && !find_process(table, session);
+
+	const struct process *leader = find_process(table, session);
+
+	return session > 0 && (!leader || leader->is_dead);
 }
 
 size_t processes_signal_orphans(const pid_t *sessions, size_t count, const char *mark, int signal)

@@ -816,13 +816,14 @@ def test_seed_recipe_from_s3(device, s3, tmp_path, extension):
 
 
 def test_stopping_stops_the_container(device, busybox):
-    device.recipe({"Run": f"docker run --rm --name sleeper {busybox} sleep 1000"})
+    """One that ignores SIGTERM: docker is killed after five seconds, its monitor does the rest."""
+    device.recipe({"Run": f"docker run --rm --stop-timeout 1 --name sleeper {busybox} sleep 1000"})
     process = device.start()
     world.wait_until(lambda: "sleeper" in device.moor.docker("ps").stdout, "the container")
     process.terminate()
     process.communicate(timeout=30)
     assert process.returncode == 0
-    assert device.moor.docker("ps", "-aq").stdout == ""
+    world.wait_until(lambda: device.moor.docker("ps", "-aq").stdout == "", "its end", 30)
 
 
 def test_next_deployment_ends_the_container_of_a_killed_nucleus(device, busybox):
