@@ -99,7 +99,7 @@ static int run_create(const struct cli *cli, const void *values, const struct te
 	bool is_empty;
 
 	(void)values;
-	if (!find_is_name(name)) {
+	if (!find_is_name(name) || strlen(name) < 2) {
 		error_set(&err, ERROR_INPUT,
 			  strlen(name) < 2
 				  ? "volume name is too short, names should be at least "

@@ -12,6 +12,7 @@
 
 #include "engine/claim.h"
 #include "engine/prepare.h"
+#include "engine/stale.h"
 #include "engine/volume.h"
 #include "runtime/signame.h"
 
@@ -166,7 +167,7 @@ bool control_remove(struct engine *engine, const struct container *container,
 				 id);
 	if (removal->lock < 0 && !claim_lock(engine, id, &own_lock, err))
 		return false;
-	return prepare_undo(engine, container, err) &&
+	return stale_remove(engine, id, err) && prepare_undo(engine, container, err) &&
 	       claim_release(engine, id, container->name, err) &&
 	       (!removal->with_volumes || remove_volumes(engine, container, err));
 }

@@ -10,7 +10,7 @@
 
 bool find_is_name(const char *text)
 {
-	if (!isalnum((unsigned char)text[0]) || !text[1])
+	if (!isalnum((unsigned char)text[0]))
 		return false;
 	for (const char *c = text; *c; c++) {
 		if (!isalnum((unsigned char)*c) && !strchr("_.-", *c))

@@ -24,7 +24,7 @@ must_check bool find_one(const struct engine *engine, const char *text,
 must_check bool find_all(const struct engine *engine, struct arena *arena, struct texts *ids,
 			 struct error *err);
 
-/* Docker's grammar of names: [a-zA-Z0-9][a-zA-Z0-9_.-]+ */
+/* [a-zA-Z0-9][a-zA-Z0-9_.-]*: docker's grammar, but that one character will do. */
 bool find_is_name(const char *text);
 /* 64 lower-case hex digits. */
 bool find_is_id(const char *text);

@@ -17,6 +17,7 @@
 #include "base/jsonout.h"
 #include "base/proc.h"
 #include "engine/prepare.h"
+#include "engine/stale.h"
 
 /*
  * How this works. We fork. The child makes its namespaces, mounts and writes what the monitor
@@ -378,7 +379,8 @@ bool launch_container(const struct launch *launch, struct launched *launched,
 
 	launched_init(launched);
 	*fault = LAUNCH_FAULT_OTHER;
-	if (!connect_wires(launch, launched, &wires, err) || !mark_started(launch->lock, err)) {
+	if (!stale_remove(launch->engine, launch->container->id, err) ||
+	    !connect_wires(launch, launched, &wires, err) || !mark_started(launch->lock, err)) {
 		wires_close(&wires);
 		launched_close(launched);
 		return false;

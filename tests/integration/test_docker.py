@@ -1,0 +1,495 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Containers as a user types them: run, ps, logs, stop, rm and what they promise to scripts."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+import world
+from world import wait_until
+
+NO_NETWORK = ("--network", "none")
+
+
+@pytest.fixture
+def run(moor, busybox):
+    """docker run of the busybox image: run(*options, command=[…])."""
+    def run(*options, command=("true",), **how):
+        return moor.docker("run", *NO_NETWORK, *options, busybox, *command, **how)
+    return run
+
+
+def container_ids(moor, *options):
+    return moor.docker("ps", "-q", "--no-trunc", *options).stdout.split()
+
+
+def inspect(moor, name, template):
+    return moor.docker("inspect", "-f", template, name).stdout.rstrip("\n")
+
+
+def start_attached(moor, image, *options, command=("sleep", "60")):
+    """A docker run in the foreground, once its container runs."""
+    process = moor.start(os.path.join(moor.names, "docker"), "run", *NO_NETWORK, "--name", "fg",
+                         *options, image, *command)
+    wait_until(lambda: container_ids(moor, "-f", "name=^fg$"), "the container to run")
+    return process
+
+
+def store_files(moor):
+    """What is below the store, apart from images and lock files."""
+    return sorted(os.listdir(os.path.join(moor.root, "containers")) +
+                  os.listdir(os.path.join(moor.root, "names")))
+
+
+# --- exit codes and streams ---
+
+@pytest.mark.parametrize("command,code,text", [
+    (["true"], 0, ""),
+    (["sh", "-c", "exit 3"], 3, ""),
+    (["sh", "-c", "kill -9 $$; sleep 9"], 137, ""),
+    (["nosuch"], 127, "executable file not found in $PATH"),
+    (["/bin/nosuch"], 127, "no such file or directory"),
+    (["/etc/passwd"], 126, "permission denied"),
+    (["/etc"], 126, ""),
+])
+def test_exit_code(run, moor, command, code, text):
+    # Pid 1 does not die of its own SIGKILL: a child of it is what is killed.
+    if code == 137:
+        command = ["sh", "-c", "sh -c 'kill -9 $$'; exit $?"]
+    done = run("--rm", command=command, code=code)
+    assert text in done.stderr
+    assert done.stdout == ""
+    assert store_files(moor) == []
+
+
+@pytest.mark.parametrize("options,text", [
+    (["--nosuch"], "unknown flag: --nosuch"),
+    (["-x"], "unknown shorthand flag: 'x' in -x"),
+    (["--rm=yes"], "invalid argument \"yes\" for \"--rm\" flag"),
+    (["-e", "=x"], "invalid environment variable: =x"),
+    (["--name", "a b"], "Invalid container name (a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"),
+    (["-w", "rel"], "the working directory 'rel' is invalid, it needs to be an absolute path"),
+    (["-m", "1m"], "Minimum memory limit allowed is 6MB"),
+    (["-u", "nouser"], "unable to find user nouser: no matching entries in passwd file"),
+    (["--cap-add", "bogus"], "invalid CapAdd: unknown capability: \"CAP_BOGUS\""),
+    (["--stop-signal", "BOGUS"], "Invalid signal: BOGUS"),
+    (["--ulimit", "bogus=1"], "invalid ulimit type: bogus"),
+    (["--env-file", "/nofile"], "open /nofile: no such file or directory"),
+    (["--restart", "on-failure:x"], "maximum retry count must be an integer"),
+    (["--restart", "always"], "--restart always is not supported yet"),
+    (["--rm", "--restart", "always"], "conflicting options: cannot specify both --restart and --rm"),
+    (["--health-cmd", "true"], "--health-cmd is not supported yet"),
+    (["--network", "nonet"], "network nonet not found"),
+    (["--network", "bridge", "-p", "80:80"], "is not supported yet"),
+    (["-p", "abc:80"], "invalid hostPort: abc"),
+    (["--mount", "type=bind,src=/nofile,dst=/x"], "bind source path does not exist: /nofile"),
+    (["-v", "rel/path:/x"], "includes invalid characters for a local volume name"),
+])
+def test_refused_options(run, moor, options, text):
+    refused = run(*options, code=125)
+    assert text in refused.stderr
+    assert "docker run --help" in refused.stderr
+    assert refused.stdout == ""
+    moor.docker("rm", "-f", *(container_ids(moor, "-a") or ["none"]))
+    assert store_files(moor) == []
+
+
+def test_streams_are_apart_and_exact(run):
+    done = run("--rm", command=["sh", "-c", "echo out; echo err >&2; printf 'no newline'"])
+    assert (done.stdout, done.stderr) == ("out\nno newline", "err\n")
+
+
+def test_binary_both_ways(moor, busybox):
+    data = os.urandom(3 << 20)
+    done = moor.docker("run", "--rm", "-i", *NO_NETWORK, busybox, "cat", input=data, text=False)
+    assert done.stdout == data
+
+
+def test_stdin_only_with_i(run):
+    assert run("--rm", command=["cat"], input="hello").stdout == ""
+    assert run("--rm", "-i", command=["cat"], input="hello").stdout == "hello"
+
+
+def test_stdin_that_stays_open_is_no_reason_to_stay(moor, busybox):
+    process = moor.start(os.path.join(moor.names, "docker"), "run", "--rm", "-i", *NO_NETWORK, busybox, "true")
+    assert process.wait(10) == 0
+    for stream in (process.stdin, process.stdout, process.stderr):
+        stream.close()
+
+
+def test_broken_stdout(moor, busybox):
+    """As with docker: the client ends, the container goes on."""
+    docker = os.path.join(moor.names, "docker")
+    piped = moor.run("bash", "-c", f"{docker} run --network none --name fg {busybox} sh -c "
+                     "'while echo y; do :; done' | head -1; echo ${PIPESTATUS[0]}", code=0)
+    assert piped.stdout == "y\n1\n"
+    assert "broken pipe" in piped.stderr
+    assert container_ids(moor)
+    moor.docker("rm", "-f", "fg")
+
+
+# --- what the container is given ---
+
+def test_environment(run, tmp_path):
+    (tmp_path / "e").write_text("# no\n\n  LEAD=lead\nQ=\"q\"\nOVER=file\nPASS\nUNSET_HERE\n")
+    done = run("--rm", "-h", "h1", "-eA=1", "-e", "PASS2", "-e", "NOTHING", "-e", "OVER=e",
+               "--env-file", str(tmp_path / "e"), command=["env"], env={"PASS": "p", "PASS2": "p2"})
+    assert sorted(done.stdout.splitlines()) == sorted([
+        "PATH=/bin", "HOSTNAME=h1", "LEAD=lead", "Q=\"q\"", "OVER=e", "PASS=p", "A=1", "PASS2=p2",
+        "HOME=/"])
+
+
+@pytest.mark.parametrize("user,expected", [
+    ("user", "1000 1000\n"), ("1000", "1000 1000\n"), ("1234", "1234 0\n"), ("1:2", "1 2\n"),
+])
+def test_user(run, user, expected):
+    assert run("--rm", "-u", user, command=["sh", "-c", "echo $(id -u) $(id -g)"]).stdout == expected
+
+
+def test_workdir_hostname_and_name(run):
+    done = run("--rm", "-w", "/made/here", "-h", "box", command=["sh", "-c", "pwd; hostname; cat /etc/hostname"])
+    assert done.stdout == "/made/here\nbox\nbox\n"
+
+
+def test_binds(run, tmp_path):
+    shared = tmp_path / "shared"
+    run("--rm", "-v", f"{shared}/new:/x", command=["touch", "/x/made"])
+    assert (shared / "new" / "made").exists()
+    refused = run("--rm", "-v", f"{shared}:/x:ro", command=["touch", "/x/no"], code=1)
+    assert "Read-only file system" in refused.stderr
+    (tmp_path / "file").write_text("content")
+    done = run("--rm", "--mount", f"type=bind,src={tmp_path}/file,dst=/deep/inside/file,readonly",
+               command=["cat", "/deep/inside/file"])
+    assert done.stdout == "content"
+
+
+def test_volumes(run, moor):
+    run("--rm", "-v", "data:/d", command=["sh", "-c", "echo kept > /d/f"])
+    assert run("--rm", "-v", "data:/e", command=["cat", "/e/f"]).stdout == "kept\n"
+    run("--rm", "-v", "/anonymous", command=["touch", "/anonymous/x"])
+    assert moor.docker("volume", "ls", "-q").stdout == "data\n"
+    moor.docker("volume", "rm", "data")
+    assert "no such volume" in moor.docker("volume", "rm", "data", code=1).stderr
+
+
+def test_read_only_and_tmpfs(run):
+    done = run("--rm", "--read-only", "--tmpfs", "/t:size=1m", command=["sh", "-c", "touch /t/a && touch /b"],
+               code=1)
+    assert "/b: Read-only file system" in done.stderr
+
+
+def test_confinement_is_dockers(run):
+    show = ["sh", "-c", "cat /proc/self/status; echo x > /proc/sys/kernel/hostname; "
+            "cat /proc/kcore | wc -c; mount -t tmpfs x /tmp; ls /proc/acpi"]
+    done = run("--rm", command=show, code=None)
+    assert "CapEff:\t00000000a80425fb\n" in done.stdout
+    assert "CapInh:\t0000000000000000\n" in done.stdout
+    assert "Seccomp:\t2\n" in done.stdout
+    assert "NoNewPrivs:\t0\n" in done.stdout
+    assert "Read-only file system" in done.stderr
+    assert "permission denied" in done.stderr or "Operation not permitted" in done.stderr
+    loose = run("--rm", "--cap-drop", "ALL", "--cap-add", "chown", "--security-opt", "no-new-privileges",
+                command=["cat", "/proc/self/status"])
+    assert "CapEff:\t0000000000000001\n" in loose.stdout
+    assert "NoNewPrivs:\t1\n" in loose.stdout
+    plain = run("--rm", "-u", "user", command=["cat", "/proc/self/status"])
+    assert "CapEff:\t0000000000000000\n" in plain.stdout
+
+
+def test_limits_reach_the_cgroup(run, moor):
+    run("-d", "--name", "limited", "-m", "64m", "--cpus", "0.5", "--pids-limit", "50", command=["sleep", "60"])
+    pid = inspect(moor, "limited", "{{.State.Pid}}")
+    with open(f"/proc/{pid}/cgroup") as file:
+        paths = dict(line.strip().split(":", 2)[1:] for line in file)
+    id = container_ids(moor)[0]
+    assert set(paths[name] for name in ("memory", "pids") if name in paths) == {f"/docker/{id}"}
+    assert inspect(moor, "limited", "{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}") == "67108864 50"
+
+
+def test_networks(moor, busybox):
+    def links(*options):
+        return moor.docker("run", "--rm", *options, busybox, "ls", "/sys/class/net").stdout.split()
+
+    assert links("--network", "none") == ["lo"]
+    assert links() == ["eth0", "lo"]
+    shown = moor.docker("run", "--rm", "--network=host", busybox, "busybox", "readlink", "/proc/self/ns/net")
+    assert shown.stdout.strip() == os.readlink("/proc/self/ns/net")
+    ignored = moor.docker("run", "--rm", "--net", "host", "-p", "80:80", busybox, "true")
+    assert "Published ports are discarded when using host network mode" in ignored.stderr
+
+
+def test_containers_reach_each_other_by_address(moor, busybox):
+    moor.docker("run", "-d", "--name", "one", busybox, "sleep", "60")
+    address = inspect(moor, "one", "{{.NetworkSettings.IPAddress}}")
+    done = moor.docker("run", "--rm", busybox, "busybox", "ping", "-c1", "-w5", address)
+    assert "1 packets received" in done.stdout
+    moor.docker("rm", "-f", "one")
+    assert os.listdir(os.path.join(moor.run_dir, "networks", "bridge")) in ([], [".lock"], ["lock"])
+
+
+def test_init_reaps_and_passes_signals(moor, busybox):
+    process = start_attached(moor, busybox, "--rm", "--init",
+                             command=("sh", "-c", "echo ready; exec sleep 60"))
+    assert process.stdout.readline() == "ready\n"  # before, pid 1 would not hear of it
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 143
+    process.communicate()
+
+
+# --- detached ---
+
+def test_detached_life(run, moor):
+    made = run("-d", "--name", "n", command=["sh", "-c", "echo hi; sleep 60"])
+    assert re.fullmatch(r"[0-9a-f]{64}\n", made.stdout)
+    id = made.stdout.strip()
+    table = moor.docker("ps").stdout.splitlines()
+    assert re.fullmatch("CONTAINER ID   IMAGE          COMMAND +   CREATED +   STATUS +   PORTS     NAMES", table[0])
+    assert table[1].startswith(id[:12] + "   busybox:test   \"sh -c 'echo hi; sle…\"   ")
+    assert table[1].endswith("   n") and " Up " in table[1]
+    assert moor.docker("container", "ls", "-q").stdout == id[:12] + "\n"
+    wait_until(lambda: moor.docker("logs", "n").stdout == "hi\n", "the log")
+    running = moor.docker("rm", "n", code=1)
+    assert "You cannot remove a running container" in running.stderr
+    assert moor.docker("stop", "-t", "0", "n").stdout == "n\n"
+    assert inspect(moor, "n", "{{.State.Status}} {{.State.ExitCode}}") == "exited 137"
+    assert "Exited (137)" in moor.docker("ps", "-a").stdout
+    assert container_ids(moor) == []
+    assert moor.docker("stop", "n").stdout == "n\n"
+    assert moor.docker("rm", "n").stdout == "n\n"
+    assert store_files(moor) == []
+
+
+def test_nothing_detached_keeps_our_stdio(moor, busybox):
+    """A script that captures `docker run -d` must see the end of its output at once."""
+    made = moor.run("sh", "-c", f"x=$({moor.names}/docker run -d --network none --name d {busybox} sleep 60); echo $x",
+                    timeout=10)
+    assert len(made.stdout.strip()) == 64
+    pid = int(inspect(moor, "d", "{{.State.Pid}}"))
+    with open(f"/proc/{pid}/stat") as stat:
+        monitor = int(stat.read().rsplit(")")[1].split()[1])
+    for fd in ("0", "1", "2"):
+        assert os.readlink(f"/proc/{monitor}/fd/{fd}") == "/dev/null"
+    assert os.getsid(monitor) != os.getsid(0)
+
+
+def test_detached_rm_goes_by_itself(run, moor):
+    run("-d", "--rm", "--name", "brief", "-v", "/anonymous", command=["true"])
+    wait_until(lambda: store_files(moor) == [], "the container to be removed")
+    assert moor.docker("volume", "ls", "-q").stdout == ""
+
+
+def test_failed_start_is_kept(run, moor):
+    run("--name", "bad", command=["nosuch"], code=127)
+    assert inspect(moor, "bad", "{{.State.Status}} {{.State.ExitCode}}") == "created 127"
+    assert "executable file not found" in inspect(moor, "bad", "{{.State.Error}}")
+    assert "failed to start containers: bad" in moor.docker("start", "bad", code=1).stderr
+
+
+def test_stop_signals_first(run, moor):
+    run("-d", "--name", "polite", "--stop-signal", "USR1",
+        command=["sh", "-c", "trap 'echo bye; exit 5' USR1; while :; do sleep 0.1; done"])
+    wait_until(lambda: "SigCgt:\t0000000000000000" not in open(
+        f"/proc/{inspect(moor, 'polite', '{{.State.Pid}}')}/status").read(), "the trap to be set")
+    moor.docker("stop", "polite")
+    assert inspect(moor, "polite", "{{.State.ExitCode}}") == "5"
+    assert moor.docker("logs", "polite").stdout == "bye\n"
+
+
+def test_kill_wait_start(run, moor):
+    run("-d", "--name", "k", command=["sleep", "60"])
+    assert moor.docker("kill", "k").stdout == "k\n"
+    assert moor.docker("wait", "k").stdout == "137\n"
+    assert "is not running" in moor.docker("kill", "k", code=1).stderr
+    assert moor.docker("start", "k").stdout == "k\n"
+    assert inspect(moor, "k", "{{.State.Running}}") == "true"
+    waiting = moor.start(os.path.join(moor.names, "docker"), "wait", "k")
+    moor.docker("stop", "-t", "0", "k")
+    assert waiting.communicate(timeout=10)[0] == "137\n"
+
+
+def test_start_attached(moor, busybox):
+    moor.docker("create", *NO_NETWORK, "--name", "c", busybox, "sh", "-c", "echo again; exit 4")
+    for _ in range(2):
+        assert moor.docker("start", "-a", "c", code=4).stdout == "again\n"
+    assert moor.docker("logs", "c").stdout == "again\nagain\n"
+
+
+def test_logs(run, moor):
+    run("--name", "l", command=["sh", "-c", "echo one; echo two >&2; printf three"])
+    logs = moor.docker("logs", "l")
+    assert (logs.stdout, logs.stderr) == ("one\nthree", "two\n")
+    assert moor.docker("logs", "--tail", "1", "l").stdout == "three"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z three",
+                        moor.docker("logs", "-t", "-n1", "l").stdout)
+    assert "No such container: nope" in moor.docker("logs", "nope", code=1).stderr
+
+
+def test_logs_follow_to_the_end(moor, busybox):
+    moor.docker("run", "-di", *NO_NETWORK, "--name", "f", busybox, "sh", "-c", "echo first; read line; echo second")
+    follower = moor.start(os.path.join(moor.names, "docker"), "logs", "-f", "f")
+    assert follower.stdout.readline() == "first\n"
+    directory = os.path.join(moor.root, "containers", container_ids(moor)[0])
+    with open(os.path.join(directory, "stdin"), "w") as stdin:
+        stdin.write("go\n")
+    assert follower.communicate(timeout=10)[0] == "second\n"
+    assert follower.returncode == 0
+
+
+def test_unknown_and_unsupported_verbs(moor):
+    assert "unknown command: docker nosuch" in moor.docker("nosuch", code=1).stderr
+    build = moor.docker("build", ".", code=1)
+    assert "docker: 'build' is not supported by this runtime" in build.stderr
+    assert moor.docker("run", "--help").stdout.startswith("Usage:  docker run [OPTIONS] IMAGE [COMMAND] [ARG...]\n")
+    alone = moor.docker()
+    assert alone.stdout == "" and "Usage:  docker" in alone.stderr
+    assert re.fullmatch(r"Docker version \d.+, build .+\n", moor.docker("-v").stdout)
+    assert "unknown flag: --bogus" in moor.docker("--bogus", "ps", code=125).stderr
+    assert "at least 1 argument" in moor.docker("run", code=1).stderr
+    front = moor.mooring("--help").stdout
+    assert "mooring deploy" in front and "mooring run" in front
+
+
+def test_inspect_is_json(run, moor):
+    run("-d", "--name", "i", "-v", "/tmp:/x:ro", "-l", "a=b", command=["sleep", "60"])
+    (told,) = json.loads(moor.docker("inspect", "i").stdout)
+    assert told["Name"] == "/i" and told["State"]["Running"] is True and told["State"]["Pid"] > 0
+    assert told["Config"]["Labels"] == {"a": "b"} and told["Config"]["Image"] == "busybox:test"
+    assert told["Mounts"][0]["Destination"] == "/x" and told["Mounts"][0]["RW"] is False
+    missing = moor.docker("inspect", "nope", code=1)
+    assert missing.stdout == "[]\n" and "No such object: nope" in missing.stderr
+
+
+def test_image_in_use(run, moor):
+    run("--name", "user")
+    assert "is using its referenced image" in moor.docker("rmi", "busybox:test", code=1).stderr
+    moor.docker("rm", "user")
+    moor.docker("rmi", "busybox:test")
+    missing = moor.docker("run", "--pull", "never", "busybox:test", "true", code=125)
+    assert "No such image: busybox:test" in missing.stderr
+
+
+def test_missing_image_is_pulled(moor, registry):
+    registry.push(world.Image(), "library/test", "1")
+    reference = f"{registry.address}/library/test:1"
+    pulled = moor.docker("run", "--rm", *NO_NETWORK, reference, "echo", "from afar")
+    assert pulled.stdout == "from afar\n"
+    assert f"Unable to find image '{reference}' locally" in pulled.stderr
+    unreachable = moor.docker("run", "--rm", "127.0.0.1:9/x:1", "true", code=125)
+    assert "connection refused" in unreachable.stderr
+    quiet = moor.docker("run", "-q", "--rm", "127.0.0.1:9/x:1", "true", code=125)
+    assert quiet.stderr.startswith("docker: Error response from daemon: ")
+
+
+def test_cidfile(run, tmp_path):
+    path = tmp_path / "cid"
+    id = run("-d", "--cidfile", str(path), command=["true"]).stdout.strip()
+    assert path.read_text() == id
+    assert "container ID file found" in run("--cidfile", str(path), code=125).stderr
+
+
+# --- many at once, and sudden ends ---
+
+def test_one_of_many_gets_the_name(moor, busybox):
+    docker = os.path.join(moor.names, "docker")
+    crowd = [moor.start(docker, "run", "-d", *NO_NETWORK, "--name", "one", busybox, "sleep", "60")
+             for _ in range(50)]
+    results = [(process.communicate(timeout=60), process.returncode) for process in crowd]
+    assert sorted(code for _, code in results) == [0] + [125] * 49
+    for (_, stderr), code in results:
+        if code:
+            assert "Conflict. The container name \"/one\" is already in use by container" in stderr
+    assert len(container_ids(moor, "-a")) == 1
+    assert len(os.listdir(os.path.join(moor.root, "containers"))) == 1
+
+
+def test_many_at_once(moor, busybox):
+    docker = os.path.join(moor.names, "docker")
+    crowd = [moor.start(docker, "run", "--rm", *NO_NETWORK, busybox, "echo", str(number)) for number in range(20)]
+    for number, process in enumerate(crowd):
+        assert process.communicate(timeout=60) == (f"{number}\n", "")
+    assert store_files(moor) == []
+
+
+def test_signals_are_passed_on(moor, busybox):
+    process = start_attached(moor, busybox, command=(
+        "sh", "-c", "trap 'exit 6' HUP; echo ready; while :; do sleep 0.1; done"))
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(10) == 6
+    process.communicate()
+
+
+def test_killed_client_takes_its_container_along(moor, busybox):
+    """A supervisor that kills the whole tree of `docker run` leaves no container."""
+    process = start_attached(moor, busybox, "--rm", "--stop-timeout", "1")
+    pid = int(inspect(moor, "fg", "{{.State.Pid}}"))
+    process.kill()
+    process.communicate()
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "the container to be stopped")
+    wait_until(lambda: store_files(moor) == [], "the container to be removed")
+
+
+def test_container_is_no_descendant(moor, busybox):
+    process = start_attached(moor, busybox)
+    children = f"/proc/{process.pid}/task/{process.pid}/children"
+    wait_until(lambda: open(children).read() == "", "the client to have no child")
+    moor.docker("rm", "-f", "fg")
+    assert process.wait(10) == 137
+    process.communicate()
+
+
+def test_killed_monitor_leaves_no_lie(run, moor):
+    run("-d", "--name", "orphan", command=["sleep", "60"])
+    pid = int(inspect(moor, "orphan", "{{.State.Pid}}"))
+    with open(f"/proc/{pid}/stat") as stat:
+        monitor = int(stat.read().rsplit(")")[1].split()[1])
+    os.kill(monitor, signal.SIGKILL)
+    wait_until(lambda: not os.path.exists(f"/proc/{monitor}"), "the monitor to end")
+    moor.docker("stop", "-t", "0", "orphan")
+    assert inspect(moor, "orphan", "{{.State.Status}}") == "exited"
+    moor.docker("start", "orphan")
+    assert inspect(moor, "orphan", "{{.State.Running}}") == "true"
+    moor.docker("rm", "-f", "orphan")
+    assert store_files(moor) == []
+
+
+@pytest.mark.parametrize("verb", ["run", "rm"])
+def test_kill_at_any_moment(moor, busybox, verb):
+    """Whatever instant a command is killed at, the next ones work and sweep up."""
+    docker = os.path.join(moor.names, "docker")
+    for step in range(40):
+        moor.docker("rm", "-f", "victim", code=None)
+        if verb == "rm":
+            moor.docker("create", *NO_NETWORK, "--name", "victim", busybox, "true")
+            words = ["rm", "victim"]
+        else:
+            words = ["run", "-d", "--rm", *NO_NETWORK, "--name", "victim", busybox, "sleep", "60"]
+        process = moor.start(docker, *words)
+        try:
+            process.wait(step * 0.0005)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        process.communicate()
+        moor.docker("ps", "-a")
+        if verb == "run":
+            again = moor.docker("run", *NO_NETWORK, "--name", "victim", busybox, "true", code=None)
+            assert again.returncode in (0, 125), again.stderr
+            assert again.returncode == 0 or "already in use" in again.stderr
+    moor.docker("rm", "-f", "victim", code=None)
+
+    def is_clean():
+        moor.docker("ps", "-a")
+        return store_files(moor) == []
+
+    wait_until(is_clean, "the store to be clean")
+
+
+def test_link_to_a_library_count(moor):
+    linked = moor.run("ldd", os.path.join(world.BUILD, "cli", "mooring")).stdout
+    names = {line.split()[0].rsplit("/", 1)[-1].split(".")[0] for line in linked.splitlines()}
+    if "libasan" not in names:
+        assert names <= {"linux-vdso", "linux-gate", "libyajl", "libc", "ld-linux-x86-64", "ld-linux-aarch64", "libm"}
