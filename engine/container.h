@@ -106,7 +106,7 @@ struct container {
 	bool is_removed_on_exit;
 	bool has_open_stdin;
 	bool has_tty;
-	bool has_init; /* our small init is pid 1 and runs the program */
+	bool has_init;    /* our small init is pid 1 and runs the program */
 	bool is_attached; /* created to run in the foreground: for inspect */
 };
 
