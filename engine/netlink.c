@@ -110,9 +110,9 @@ void netlink_nest_end(struct netlink *netlink, size_t nest)
 
 /* Looks through one datagram of answers: true when the awaited one (or a refusal) was among them;
  * *number is then 0 or the kernel's errno. */
-static bool find_answer(const char *answers, size_t length, uint32_t awaited, int *number)
+static bool find_answer(char *answers, size_t length, uint32_t awaited, int *number)
 {
-	const struct nlmsghdr *message = (const void *)answers;
+	struct nlmsghdr *message = (void *)answers;
 
 	for (; NLMSG_OK(message, (unsigned int)length); message = NLMSG_NEXT(message, length)) {
 		const struct nlmsgerr *verdict = NLMSG_DATA(message);
