@@ -24,15 +24,23 @@
  * read-only, opening it for writing fails, whoever tries. So we take a detached, private copy of
  * the mount of our own file (nobody else has a path to it), make it read-only and execute the
  * program from there: two system calls and one execve of a small static file (0.3 ms), no copy of
- * the program in memory. Nothing to do where the file lies on a read-only mount already (squashfs,
- * or a caller that did the same for us), or where we are not root: then the file is not ours to
- * write.
+ * the program in memory. A mount that is read-only already does not do: it may be remounted for
+ * an update while someone still holds our file through it. Nothing to do where we are not root:
+ * then the file is not ours to write.
  *
  * The rest of the protection: init is not dumpable until execve, every descriptor is O_CLOEXEC, and
  * the program is static, so no library of an image is ever loaded into it.
  */
 
 #define EXE "/proc/self/exe"
+
+/* Our view is attached nowhere, so that the file's path in it is that of its top. */
+static bool is_own_view(void)
+{
+	char path[2];
+
+	return readlink(EXE, path, sizeof(path)) == 1 && path[0] == '/';
+}
 
 bool self_protect(char **argv, struct error *err)
 {
@@ -46,7 +54,7 @@ bool self_protect(char **argv, struct error *err)
 		return error_sys(err, "become non-dumpable");
 	if (statvfs(EXE, &fs) < 0)
 		return error_sys(err, "look at " EXE);
-	if (fs.f_flag & ST_RDONLY)
+	if (fs.f_flag & ST_RDONLY && is_own_view())
 		return true;
 	view = kernel_clone_tree(AT_FDCWD, EXE, false);
 	if (view < 0 || kernel_set_attributes(view, false, MOUNT_ATTR_RDONLY, 0) < 0)
