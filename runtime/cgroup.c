@@ -320,14 +320,13 @@ bool cgroup_add(const struct cgroup *cgroup, pid_t pid, struct error *err)
 
 #define SIGNAL_ROUNDS 100
 
-/* Signals what is listed now; *count says how many there were. */
+/* Signals what is listed now and adds it to *count. */
 static bool signal_listed(const struct cgroup_place *place, int signal, size_t *count,
 			  struct error *err)
 {
 	autobuf struct buf text = { 0 };
 	autoclose int fd = open_file(place, "cgroup.procs", O_RDONLY);
 
-	*count = 0;
 	if (fd < 0)
 		return errno == ENOENT ? true
 				       : error_sys(err, "open cgroup.procs of %s", place->path);
@@ -349,6 +348,27 @@ static bool signal_listed(const struct cgroup_place *place, int signal, size_t *
 	return true;
 }
 
+/* With the groups that the container made inside its own. */
+static bool signal_tree(const struct cgroup_place *place, int signal, size_t *count,
+			struct error *err)
+{
+	autodir DIR *dir = opendir(place->path);
+
+	if (!signal_listed(place, signal, count, err))
+		return false;
+	for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL;) {
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+
+		autofree char *path = mem_printf("%s/%s", place->path, entry->d_name);
+		struct cgroup_place child = { .path = path, .dir = -1 };
+
+		if (!signal_tree(&child, signal, count, err))
+			return false;
+	}
+	return true;
+}
+
 bool cgroup_signal_all(const struct cgroup *cgroup, int signal, struct error *err)
 {
 	const struct cgroup_place *place = cgroup_place(cgroup, "pids");
@@ -366,7 +386,8 @@ bool cgroup_signal_all(const struct cgroup *cgroup, int signal, struct error *er
 	for (int round = 0; count > 0 && round < (signal == SIGKILL ? SIGNAL_ROUNDS : 1); round++) {
 		struct timespec pause = { .tv_nsec = 1000000 };
 
-		if (!signal_listed(place, signal, &count, err))
+		count = 0;
+		if (!signal_tree(place, signal, &count, err))
 			return false;
 		if (count > 0 && signal == SIGKILL)
 			nanosleep(&pause, NULL);
