@@ -374,6 +374,41 @@ def test_device_of_the_image(bundle, rules, user):
     assert result.stdout == "" and ("not permitted" in result.stderr or "cannot make a hole" in result.stderr)
 
 
+@pytest.mark.skipif(not IS_V1, reason="moves processes by v1's tasks files")
+def test_no_process_outlives_its_groups(bundle):
+    """Without a pid namespace, and hidden in groups below the container's own."""
+    without_mounts(bundle, "/sys")
+    bundle.config["linux"]["namespaces"] = [n for n in bundle.config["linux"]["namespaces"] if n["type"] != "pid"]
+    bundle.config["mounts"].append({"destination": "/groups", "type": "bind", "source": "/sys/fs/cgroup",
+                                    "options": ["rbind"]})
+    for applet in ("cut", "tr"):
+        os.symlink("busybox", os.path.join(bundle.rootfs, "bin", applet))
+    script = """
+        sleep 1000 > /dev/null 2>&1 &
+        echo $!
+        for name in pids memory freezer; do
+            mkdir -p /groups/$(grep :$name: /proc/self/cgroup | cut -d: -f2,3 | tr -d :)/hidden/deeper
+            echo $! > /groups/$(grep :$name: /proc/self/cgroup | cut -d: -f2,3 | tr -d :)/hidden/deeper/tasks
+        done"""
+    pid = int(bundle.sh(script))
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "the hidden process to end")
+    assert bundle.traces() == []
+
+
+@pytest.mark.parametrize("has_pid_namespace", [True, False])
+def test_fork_bomb_is_deleted(moor, bundle, has_pid_namespace):
+    bundle.config["linux"]["resources"]["pids"] = {"limit": 60}
+    if not has_pid_namespace:
+        bundle.config["linux"]["namespaces"] = [n for n in bundle.config["linux"]["namespaces"] if n["type"] != "pid"]
+    bundle.create("sh", "-c", "trap '' TERM; f() { while :; do (f &); done; }; f")
+    moor.runc("start", bundle.id)
+    group = next(path.split(" ", 1)[1] for path in leftovers.cgroups()
+                 if path.endswith("/" + bundle.id) and ("/pids/" in path or not IS_V1))
+    wait_until(lambda: int(open(group + "/pids.current").read()) > 50, "the bomb")
+    moor.runc("delete", "--force", bundle.id, timeout=20)
+    assert bundle.traces() == []
+
+
 # -- hostile configs ------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", ["net/../kernel/panic_on_warn", "net.//.kernel.panic_on_warn",
