@@ -81,7 +81,8 @@ static bool find_size(struct untar *tar, struct error *err)
 
 	if (fstat(tar->input.fd, &info) < 0)
 		return error_sys(err, "stat the archive");
-	tar->is_seekable = S_ISREG(info.st_mode) && tar->input.prefix_length == 0;
+	tar->is_seekable = S_ISREG(info.st_mode) && tar->input.prefix_length == 0 &&
+			   !tar->input.split; /* which wants to see every byte */
 	tar->file_size = info.st_size;
 	if (tar->is_seekable && lseek(tar->input.fd, 0, SEEK_SET) < 0)
 		return error_sys(err, "read the archive from its beginning");

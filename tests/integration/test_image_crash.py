@@ -8,7 +8,7 @@ import threading
 
 import pytest
 import world
-from image_archives import Layout, Store, docker_archive, entry, link, tar
+from image_archives import Layout, Result, Store, docker_archive, entry, link, tar
 
 # What mooring-unpack itself does to the disk, and how it starts those who do the rest.
 CALLS = ["mkdirat", "unlinkat", "rename,renameat", "renameat2", "write", "fsync", "syncfs", "flock",
@@ -22,7 +22,7 @@ LAYERS = [tar(entry("d"), entry("d/a", b"a" * 3000), link("l", "d/a"), entry("e"
 @pytest.fixture
 def store(tmp_path):
     store = Store(tmp_path / "root")
-    store.load(docker_archive([[tar(entry("base", b"1"))]][0], names=(("base:1",),)))
+    store.load(docker_archive([tar(entry("base", b"1"))], names=(("base:1",),)))
     return store
 
 
@@ -97,6 +97,31 @@ def test_pull_killed_at_every_step(store, registry):
         assert store.names()[reference] == layout.id
 
     sweep(store, work, again, 100)
+
+
+def test_rmi_killed_at_every_step(store, tmp_path):
+    path = tmp_path / "archive.tar"
+    path.write_bytes(docker_archive(LAYERS, names=(("t:1", "t:2"),)))
+    env = {**os.environ, "MOORING_ROOT": store.root, "MOORING_RUN": str(tmp_path / "run"),
+           "MOORING_CONFIG": str(tmp_path / "config")}
+
+    def docker(*arguments, wrap=()):
+        program = os.path.join(world.BUILD, "cli", "bin", "docker")
+        process = subprocess.run([*wrap, program, *arguments], env=env, capture_output=True, text=True)
+        return Result(process.returncode, "", process.stderr)
+
+    def work(wrap):
+        store.load(path)
+        return docker("rmi", "t:1", "t:2", wrap=wrap)
+
+    def again():
+        docker("rmi", "t:1", "t:2")
+        docker("image", "prune", "-f")  # killed in between, it is an image without a name
+        assert list(store.names()) == ["docker.io/library/base:1"]
+        store.load(docker_archive([tar(entry("base", b"1"))], names=(("base:1",),)))
+        assert len(os.listdir(store.path("layers"))) == 1
+
+    sweep(store, work, again, 20)
 
 
 def test_a_killed_worker_is_an_error(store, tmp_path):
