@@ -99,12 +99,18 @@ bool place_is_whiteout(int parent, const char *name)
 	       info.st_rdev == makedev(0, 0);
 }
 
-static bool ensure_dir(struct place *place, const char *path, int *links, int *fd,
+/* What one name may cost. */
+struct budget {
+	int links;
+	int steps; /* of recursion: 40 links, each to a path of 2000 components, would be 80000 */
+};
+
+static bool ensure_dir(struct place *place, const char *path, struct budget *budget, int *fd,
 		       struct error *err);
 
 /* A symlink whose target is not there yet: the target is what must be made. */
 static bool ensure_target(struct place *place, int parent, const char *parent_path,
-			  const char *base, int *links, int *fd, struct error *err)
+			  const char *base, struct budget *budget, int *fd, struct error *err)
 {
 	char target[PATH_MAX];
 	ssize_t length = readlinkat(parent, base, target, sizeof(target) - 1);
@@ -113,7 +119,7 @@ static bool ensure_target(struct place *place, int parent, const char *parent_pa
 		return error_set(err, ERROR_INPUT, "%s%s%s: not a directory", parent_path,
 				 *parent_path ? "/" : "", base);
 	target[length] = '\0';
-	if (++*links > LIMIT_ENTRY_LINKS)
+	if (budget->links-- == 0)
 		return error_set(err, ERROR_INPUT, "%s: too many symlinks", base);
 
 	autofree char *path =
@@ -121,7 +127,7 @@ static bool ensure_target(struct place *place, int parent, const char *parent_pa
 
 	if (strlen(path) > LIMIT_ENTRY_PATH)
 		return error_set(err, ERROR_INPUT, "%.200s…: name too long", path);
-	return ensure_dir(place, path, links, fd, err);
+	return ensure_dir(place, path, budget, fd, err);
 }
 
 static bool make_implied(struct place *place, int parent, const char *base, const char *path,
@@ -141,7 +147,7 @@ static bool make_implied(struct place *place, int parent, const char *base, cons
 
 /* Makes `base` in `parent`. A whiteout there means: without what the layers below have. */
 static bool make_dir(struct place *place, int parent, const char *parent_path, const char *base,
-		     int *links, int *fd, struct error *err)
+		     struct budget *budget, int *fd, struct error *err)
 {
 	autofree char *path =
 		*parent_path ? mem_printf("%s/%s", parent_path, base) : mem_strdup(base);
@@ -156,18 +162,20 @@ static bool make_dir(struct place *place, int parent, const char *parent_path, c
 	}
 	if (errno != EEXIST)
 		return error_sys(err, "create directory %s", path);
-	return ensure_target(place, parent, parent_path, base, links, fd, err);
+	return ensure_target(place, parent, parent_path, base, budget, fd, err);
 }
 
 /* Opens a directory below the root, making what is missing on the way. `path` may hold ".." when it
  * comes from a symlink: the kernel keeps that below the root. */
-static bool ensure_dir(struct place *place, const char *path, int *links, int *fd,
+static bool ensure_dir(struct place *place, const char *path, struct budget *budget, int *fd,
 		       struct error *err)
 {
 	if (path_open(place->root, path, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0, fd, err))
 		return true;
 	if (err->sys != ENOENT && err->sys != ENOTDIR)
 		return false;
+	if (budget->steps-- == 0)
+		return error_set(err, ERROR_INPUT, "%.200s…: symlinks lead too deep", path);
 
 	autofree char *above = mem_strdup(path);
 	size_t length = strlen(above);
@@ -188,18 +196,19 @@ static bool ensure_dir(struct place *place, const char *path, int *links, int *f
 		*slash = '\0';
 	else
 		above[0] = '\0';
-	return ensure_dir(place, above, links, &parent, err) &&
-	       make_dir(place, parent, above, name, links, fd, err);
+	return ensure_dir(place, above, budget, &parent, err) &&
+	       make_dir(place, parent, above, name, budget, fd, err);
 }
 
 bool place_parent(struct place *place, const struct place_name *name, int *parent,
 		  struct error *err)
 {
-	int links = 0, fd;
+	struct budget budget = { LIMIT_ENTRY_LINKS, LIMIT_ENTRY_PATH };
+	int fd;
 
 	if (!place->parent_path || strcmp(place->parent_path, name->parent) != 0) {
 		forget_parent(place);
-		if (!ensure_dir(place, name->parent, &links, &fd, err))
+		if (!ensure_dir(place, name->parent, &budget, &fd, err))
 			return false;
 		place->parent = fd;
 		place->parent_path = mem_strdup(name->parent);

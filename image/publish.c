@@ -152,8 +152,14 @@ static bool settle_layer(struct draft *draft, size_t index, struct error *err)
 	       layer_info_write(layer->dir, &info, err);
 }
 
+/* Between the exclusive lock of a stage and the shared one of a layer a flock is none for a moment:
+ * the store's lock keeps removal away. */
 static bool name_layers(struct draft *draft, size_t first, size_t end, struct error *err)
 {
+	autoclose int lock = -1;
+
+	if (!store_lock(draft->store, false, &lock, err))
+		return false;
 	for (size_t i = first; i < end; i++) {
 		struct draft_layer *layer = &draft->layers[i];
 

@@ -25,6 +25,7 @@ struct split {
 	struct buf window;
 	int64_t window_start; /* where in the archive the window begins */
 	int64_t skip_end;     /* bytes in front of this are content: not kept */
+	bool is_lost; /* out of step: save will find the wrong digest, but unpacking goes on */
 	char out[64 << 10];
 };
 
@@ -97,6 +98,8 @@ bool split_add(struct split *split, const void *bytes, size_t count, struct erro
 	int64_t start = split->window_start + (int64_t)split->window.length;
 	int64_t skipped = split->skip_end - start;
 
+	if (split->is_lost)
+		return true;
 	if (skipped > 0) { /* the window is empty: all before is content */
 		size_t step = skipped < (int64_t)count ? (size_t)skipped : count;
 
@@ -121,9 +124,9 @@ bool split_file(struct split *split, int64_t start, int64_t size, const char *pa
 
 	if (!keep_until(split, start, err))
 		return false;
-	if (split->window_start != start)
-		return error_set(err, ERROR_SYSTEM, "a layer's headers: lost at byte %lld",
-				 (long long)start);
+	split->is_lost = split->is_lost || split->window_start != start;
+	if (split->is_lost)
+		return true;
 
 	size_t held = size < (int64_t)split->window.length ? (size_t)size : split->window.length;
 

@@ -105,6 +105,12 @@ def test_symlink_loops(store):
     refuse(store, docker_archive([tar(*chain, entry("l0/x", b"1"))]), "l0/x: ")
 
 
+def test_symlinks_to_long_ways(store):
+    """Each of 39 links leads to a path of 1900 components behind the next one."""
+    chain = [link(f"l{i}", f"l{i + 1}/" + "/".join("a" * 1900)) for i in range(39)]
+    refuse(store, docker_archive([tar(*chain, entry("l0/x", b"1"))]), "symlinks lead too deep")
+
+
 @pytest.mark.parametrize("name", ["/.", ".", "./", "/"])
 def test_the_root_itself_as_a_symlink(store, name, tmp_path):
     """CVE-2021-29136, CVE-2020-10696"""
