@@ -29,7 +29,7 @@
 	 CAP(CAP_MKNOD) | CAP(CAP_SETFCAP))
 
 /* And to mark directories opaque (trusted.*), and to confine the processes it starts. */
-#define STORE_CAPS (LAYER_CAPS | CAP(CAP_SYS_ADMIN) | CAP(CAP_SYS_CHROOT) | CAP(CAP_SETPCAP))
+#define STORE_CAPS (LAYER_CAPS | CAP(CAP_SYS_ADMIN) | CAP(CAP_SETPCAP))
 
 static bool keep_capabilities(uint64_t kept, struct error *err)
 {
@@ -73,11 +73,25 @@ static bool keep_capabilities(uint64_t kept, struct error *err)
 
 #define X32_BIT 0x40000000
 
-/* What leads out of a store that is "/". */
+#ifndef SYS_mount_setattr
+#define SYS_mount_setattr 442 /* since Linux 5.12, everywhere the same */
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+
+/* What leads out of a store that is "/", or to other processes. kill remains: workers need it. */
 static const int denied[] = {
 	SYS_mount,
 	SYS_umount2,
 	SYS_pivot_root,
+	SYS_chroot,
+	SYS_mount_setattr,
+	SYS_pidfd_getfd,
+	SYS_pidfd_send_signal,
+	SYS_tkill,
+	SYS_rt_sigqueueinfo,
+	SYS_rt_tgsigqueueinfo,
 	SYS_open_by_handle_at,
 	SYS_setns,
 	SYS_unshare,
@@ -230,6 +244,18 @@ static bool deny_calls(struct error *err)
 	return install(&program, err);
 }
 
+/* We are root like the machine's other daemons: no capability is needed to end those. */
+static bool deny_signals(struct error *err)
+{
+	struct program program = { .count = 0 };
+
+	add_head(&program);
+	add_verdict(&program, SYS_kill, REFUSE);
+	add_verdict(&program, SYS_tgkill, REFUSE);
+	add_return(&program, SECCOMP_RET_ALLOW);
+	return install(&program, err);
+}
+
 /* -- the three steps ----------------------------------------------------------------------------
  */
 
@@ -262,7 +288,7 @@ bool confine_to_store(const char *root, struct error *err)
 
 bool confine_to_layer(struct error *err)
 {
-	return keep_capabilities(LAYER_CAPS, err);
+	return keep_capabilities(LAYER_CAPS, err) && deny_signals(err);
 }
 
 bool confine_to_pipes(struct error *err)

@@ -15,7 +15,7 @@
  * no set-uid there; few capabilities; no sockets, mounts, namespaces, tracing. */
 must_check bool confine_to_store(const char *root, struct error *err);
 
-/* The process that writes a layer's files: it need not mount, mark, or start others. */
+/* The process that writes a layer's files: it need not mount, mark, start or end others. */
 must_check bool confine_to_layer(struct error *err);
 
 /* The process that decompresses: read, write, memory. Nothing else. */
