@@ -212,6 +212,22 @@ static bool remove_rest(const struct found *found, const char *id, bool is_force
 	return is_forced;
 }
 
+/* Who creates or starts it holds the lock, and may wait for a hook of the container's for ever. */
+static void kill_unlocked(const struct state_dir *dir)
+{
+	autoarena struct arena arena = { 0 };
+	struct state state = { 0 };
+	struct error ignored;
+
+	if (state_load(dir, &arena, &state, &ignored)) {
+		autoclose int init = open_init(&state);
+
+		if (init >= 0)
+			kernel_pidfd_signal(init, SIGKILL);
+	}
+	state_done(&state);
+}
+
 bool container_delete(const char *state_root, const char *id, bool is_forced, struct error *err)
 {
 	autofound struct found found;
@@ -220,6 +236,8 @@ bool container_delete(const char *state_root, const char *id, bool is_forced, st
 	found_init(&found);
 	if (!state_find(state_root, id, &found.dir, err))
 		return is_forced && err->kind == ERROR_NOT_FOUND;
+	if (is_forced)
+		kill_unlocked(&found.dir);
 	if (!state_lock(&found.dir, id, err))
 		return false;
 	if (!state_load(&found.dir, &found.arena, &found.state, err))

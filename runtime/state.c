@@ -17,6 +17,8 @@
 #include "runtime/specpart.h"
 
 #define STATE_FILE     "state.json"
+#define LOCK_WAIT_MS   10000
+#define LOCK_STEP_MS   5
 #define STATE_SIZE_MAX (16 << 20) /* annotations and hooks come from a config of half that */
 
 /* -- directories ----------------------------------------------------------------------------- */
@@ -75,9 +77,18 @@ static bool open_root(const char *name, int *root, struct error *err)
 
 bool state_lock(const struct state_dir *dir, const char *id, struct error *err)
 {
-	while (flock(dir->dir, LOCK_EX) < 0)
-		if (errno != EINTR)
+	const struct timespec pause = { .tv_nsec = LOCK_STEP_MS * 1000000L };
+
+	for (int waited = 0; flock(dir->dir, LOCK_EX | LOCK_NB) < 0; waited += LOCK_STEP_MS) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
 			return error_sys(err, "lock container %s", id);
+		if (waited >= LOCK_WAIT_MS)
+			return error_set(err, ERROR_EXISTS,
+					 "container %s is being created or started by another "
+					 "process (is a hook hanging?): try again later",
+					 id);
+		nanosleep(&pause, NULL);
+	}
 	return true;
 }
 
@@ -103,8 +114,11 @@ bool state_reserve(const char *root, const char *id, struct state_dir *dir, stru
 		return error_sys(err, "make state directory of %s", id);
 	}
 	dir->dir = openat(dir->root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir->dir < 0)
-		return error_sys(err, "open state directory of %s", id);
+	if (dir->dir < 0) {
+		error_sys(err, "open state directory of %s", id);
+		unlinkat(dir->root, id, AT_REMOVEDIR);
+		return false;
+	}
 	return state_lock(dir, id, err);
 }
 
