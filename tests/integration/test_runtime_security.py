@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """mooring-runc under attack: hostile images, hostile configs, hostile neighbours, and kills."""
 
+import collections
 import ctypes
 import errno
 import os
+import resource
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -434,3 +437,137 @@ def test_callers_own_namespace_is_not_changed(bundle, kind, name):
                              os.path.join(bundle.moor.run_dir, "runc"), "run", "--bundle", bundle.path, bundle.id,
                              code=None)
     assert result.returncode == 1 and "caller's own namespace" in result.stderr
+
+
+# -- kills -----------------------------------------------------------------------------------------------
+
+def members(bundle):
+    """Processes in groups of the container's name."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cgroup") as file:
+                found += [pid] if "/" + bundle.id in file.read() else []
+        except OSError:
+            pass  # it has ended meanwhile
+    return found
+
+
+def system_calls(moor, command):
+    """What the command does, as strace can be told to interfere: (name, how many of them so far)."""
+    trace = os.path.join(moor.directory, "trace")
+    moor.run("strace", "-o", trace, *command, **QUIET)
+    counts = collections.Counter()
+    calls = []
+    with open(trace) as file:
+        for line in file:
+            name = line.split("(")[0]
+            if name.replace("_", "").isalnum() and "(" in line:
+                counts[name] += 1
+                calls.append((name, counts[name]))
+    return calls
+
+
+@pytest.mark.parametrize("verb", ["create", "start", "delete"])
+def test_killed_at_system_calls(moor, bundle, verb):
+    """The runtime is killed at every third system call: delete --force leaves nothing."""
+    root = os.path.join(moor.run_dir, "runc")
+    arguments = {"create": ["create", "--bundle", bundle.path], "start": ["start"], "delete": ["delete", "--force"]}
+    command = [PROGRAM, "--root", root, *arguments[verb], bundle.id]
+    bundle.config["process"]["args"] = ["sleep", "1000"]
+    bundle.config["hooks"] = {"createRuntime": [{"path": "/bin/true"}]}
+    bundle.write()
+
+    def prepare():
+        if verb != "create":
+            bundle.runc("create", **QUIET)
+
+    prepare()
+    calls = system_calls(moor, command)
+    moor.runc("delete", "--force", bundle.id)
+    kills = 0
+    for name, number in calls[1::3]:
+        prepare()
+        result = moor.run("strace", "-o", "/dev/null", "-e", f"inject={name}:signal=KILL:when={number}", *command,
+                          code=None, **QUIET)
+        kills += result.returncode == -signal.SIGKILL
+        moor.runc("delete", "--force", bundle.id)
+        wait_until(lambda: not bundle.traces() and not members(bundle), f"nothing left after a kill at {name} {number}")
+    assert kills > 10
+
+
+def test_every_system_call_may_fail(moor, bundle):
+    """Once each, out of memory: one line, nothing left."""
+    root = os.path.join(moor.run_dir, "runc")
+    command = [PROGRAM, "--root", root, "create", "--bundle", bundle.path, bundle.id]
+    bundle.config["process"]["args"] = ["sleep", "1000"]
+    bundle.write()
+    calls = system_calls(moor, command)
+    moor.runc("delete", "--force", bundle.id)
+    messages = os.path.join(moor.directory, "messages")
+    failures = 0
+    last = max(number for number, (name, _) in enumerate(calls) if name == "execveat")
+    for name, number in calls[last + 1:]:
+        if name in ("brk", "arch_prctl", "mprotect", "rt_sigaction"):
+            continue  # the C library's own, which it does not expect to fail
+        with open(messages, "w") as file:
+            result = moor.run("strace", "-o", "/dev/null", "-e", f"inject={name}:error=ENOMEM:when={number}", *command,
+                              code=None, **{**QUIET, "stderr": file})
+        if result.returncode:
+            failures += 1
+            assert result.returncode == 1 and open(messages).read().count("\n") == 1
+            assert bundle.traces() == [] and members(bundle) == []
+        moor.runc("delete", "--force", bundle.id)
+    assert failures > 5
+
+
+def test_one_of_many_creates_wins(moor, bundle):
+    bundle.config["process"]["args"] = ["sleep", "1000"]
+    bundle.write()
+    command = [PROGRAM, "--root", os.path.join(moor.run_dir, "runc"), "create", "--bundle", bundle.path, bundle.id]
+    quiet = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(5):
+        codes = [process.wait(20) for process in [moor.start(*command, **quiet) for _ in range(8)]]
+        assert sorted(codes) == [0] + [1] * 7
+        moor.runc("delete", "--force", bundle.id)
+
+
+def test_delete_does_not_wait_for_what_hangs_inside(moor, bundle):
+    """A hook in the container never returns, and `start` with it; both end with the container."""
+    bundle.config["hooks"] = {"startContainer": [{"path": "/bin/sleep", "args": ["sleep", "1000"]}]}
+    bundle.create("true")
+    start = moor.start(PROGRAM, "--root", os.path.join(moor.run_dir, "runc"), "start", bundle.id)
+    wait_until(lambda: "sleep" in "".join(open(f"/proc/{pid}/comm").read() for pid in members(bundle)
+                                          if os.path.exists(f"/proc/{pid}")), "the hook")
+    moor.runc("delete", "--force", bundle.id, timeout=8)
+    start.communicate(timeout=8)
+
+
+@pytest.mark.parametrize("limit", [3, 6, 10, 16, 20])
+def test_few_descriptors(bundle, limit):
+    result = bundle.runc("run", code=None, timeout=20,
+                         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+    assert result.returncode in (0, 1)
+    if result.returncode:
+        assert "Too many open files" in result.stderr and result.stderr.count("\n") == 1
+    assert bundle.traces() == []
+
+
+HOSTILE_TEXTS = {
+    "deep": "[" * 10000 + "]" * 10000,
+    "large": '{"a":"' + "x" * (10 << 20) + '"}',
+    "nul": '{"ociVersion":"1.0\\u0000"}',
+    "two": "{}{}",
+    "empty": "",
+    "bytes": b'{"ociVersion":"1.\xff\xfe"}',
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_TEXTS)
+def test_hostile_config(moor, bundle, name):
+    text = HOSTILE_TEXTS[name]
+    with open(os.path.join(bundle.path, "config.json"), "wb") as file:
+        file.write(text if isinstance(text, bytes) else text.encode())
+    result = moor.runc("run", "--bundle", bundle.path, bundle.id, code=1, timeout=20)
+    assert "config.json" in result.stderr and result.stderr.count("\n") == 1
+    assert bundle.traces() == []
