@@ -33,7 +33,7 @@
 
 #define QUIET_WINDOW_MS   60
 #define QUIET_SHARE       0.2 /* of one core, that others may use */
-#define QUIET_PATIENCE_MS 1500
+#define QUIET_PATIENCE_MS 500
 
 extern char **environ;
 

@@ -22,9 +22,11 @@ def enter():
     if libc.unshare(CLONE_NEWNS | CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
     run("mount", "--make-rprivate", "/")
-    # crun 1.8 refuses a hybrid cgroup mount; nothing we measure needs the v2 half of one.
-    if os.path.isdir("/sys/fs/cgroup/unified"):
-        subprocess.run(["umount", "/sys/fs/cgroup/unified"], stderr=subprocess.DEVNULL)
+    # crun 1.8 refuses a hybrid cgroup mount; nothing we measure needs the v2 half of one. An empty tmpfs
+    # takes its place, so that what is made there does not stay behind in the directory below.
+    if os.path.ismount("/sys/fs/cgroup/unified"):
+        run("umount", "/sys/fs/cgroup/unified")
+        run("mount", "-t", "tmpfs", "tmpfs", "/sys/fs/cgroup/unified")
     run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
     os.makedirs("/run/lock")
     run("ip", "link", "set", "lo", "up")
@@ -103,7 +105,7 @@ def processes(argument):
     return found
 
 
-def remove_cgroups(names, seconds=5):
+def remove_cgroups(names, seconds=10):
     """Groups that runtimes leave below the top of each hierarchy; the last process may still be going."""
     end = time.monotonic() + seconds
     while names & groups_now() and time.monotonic() < end:
