@@ -78,13 +78,54 @@ static void forget_client(struct supervisor *self)
 		relay_forget_client(&self->relays[i]);
 }
 
+/* Stopping. ------------------------------------------------------------------------------- */
+
+static void signal_init(struct supervisor *self, int signal)
+{
+	struct error ignored; /* it cannot be signalled: it is gone, or poll will say so */
+
+	if (self->container && !container_signal(self->container, signal, &ignored))
+		return;
+}
+
+static void begin_stop(struct supervisor *self)
+{
+	if (self->kill_at || !self->container)
+		return;
+	self->kill_at = now_ms() + (int64_t)self->options->stop_seconds * 1000;
+	signal_init(self, self->options->stop_seconds ? self->options->stop_signal : SIGKILL);
+}
+
+/* It was killed: nobody wants the container any more. */
+static void lose_client(struct supervisor *self)
+{
+	forget_client(self);
+	begin_stop(self);
+}
+
+/* How long poll may sleep; kills when the time is up. */
+static int patience(struct supervisor *self)
+{
+	int64_t left;
+
+	if (!self->kill_at || !self->container)
+		return self->is_quiet ? -1 : QUIET_MILLISECONDS;
+	left = self->kill_at - now_ms();
+	if (left > 0)
+		return left < QUIET_MILLISECONDS ? (int)left : QUIET_MILLISECONDS;
+	signal_init(self, SIGKILL); /* again and again, until it is gone */
+	return QUIET_MILLISECONDS;
+}
+
+/* Telling. -------------------------------------------------------------------------------- */
+
 /* A client that cannot be told is gone. */
 static void tell(struct supervisor *self, struct jsonout *out)
 {
 	jsonout_object_end(out);
 	if (self->client >= 0 &&
 	    send(self->client, out->buf->data, out->buf->length, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		forget_client(self);
+		lose_client(self);
 }
 
 static void tell_number(struct supervisor *self, const char *event, const char *key, int number)
@@ -122,38 +163,6 @@ static void tell_failed(struct supervisor *self, enum container_fault fault,
 	jsonout_done(&out);
 }
 
-/* Stopping. ------------------------------------------------------------------------------- */
-
-static void signal_init(struct supervisor *self, int signal)
-{
-	struct error ignored; /* it cannot be signalled: it is gone, or poll will say so */
-
-	if (self->container && !container_signal(self->container, signal, &ignored))
-		return;
-}
-
-static void begin_stop(struct supervisor *self)
-{
-	if (self->kill_at || !self->container)
-		return;
-	self->kill_at = now_ms() + (int64_t)self->options->stop_seconds * 1000;
-	signal_init(self, self->options->stop_seconds ? self->options->stop_signal : SIGKILL);
-}
-
-/* How long poll may sleep; kills when the time is up. */
-static int patience(struct supervisor *self)
-{
-	int64_t left;
-
-	if (!self->kill_at || !self->container)
-		return self->is_quiet ? -1 : QUIET_MILLISECONDS;
-	left = self->kill_at - now_ms();
-	if (left > 0)
-		return left < QUIET_MILLISECONDS ? (int)left : QUIET_MILLISECONDS;
-	signal_init(self, SIGKILL); /* again and again, until it is gone */
-	return QUIET_MILLISECONDS;
-}
-
 /* Events. --------------------------------------------------------------------------------- */
 
 static void obey(struct supervisor *self, const char *text, size_t length)
@@ -182,8 +191,7 @@ static void on_client(struct supervisor *self)
 	if (length > 0) {
 		obey(self, text, (size_t)length);
 	} else if (length == 0 || (errno != EAGAIN && errno != EINTR)) {
-		forget_client(self); /* it was killed: nobody wants the container any more */
-		begin_stop(self);
+		lose_client(self);
 	}
 }
 
