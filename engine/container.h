@@ -37,6 +37,7 @@
 #define CONTAINER_EXIT      "exit.json"
 #define CONTAINER_FAILURE   "failure.json"
 #define CONTAINER_LOG       "container.log"
+#define CONTAINER_CONFIG    "config.json"
 
 enum mount_kind {
 	MOUNT_BIND,

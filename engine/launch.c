@@ -314,7 +314,7 @@ static bool connect_wires(const struct launch *launch, struct launched *launched
 /* A new life: what the last one left is no longer true. */
 static bool mark_started(int dir, struct error *err)
 {
-	static const char *const stale[] = { CONTAINER_EXIT, CONTAINER_FAILURE };
+	static const char *const stale[] = { CONTAINER_EXIT, CONTAINER_FAILURE, CONTAINER_CONFIG };
 
 	for (size_t i = 0; i < COUNT_OF(stale); i++) {
 		if (unlinkat(dir, stale[i], 0) < 0 && errno != ENOENT)

@@ -204,11 +204,11 @@ static bool write_config(const struct preparation *self, struct error *err)
 	    !confine_read(self->arena, container, &bundle.confinement, err) ||
 	    !bundle_write(&bundle, self->arena, &text, err))
 		return false;
-	autoclose int file = openat(self->dir, "config.json",
+	autoclose int file = openat(self->dir, CONTAINER_CONFIG,
 				    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (file < 0)
 		return error_sys(err, "make config.json");
-	return file_write(file, "config.json", text.data, text.length, err);
+	return file_write(file, CONTAINER_CONFIG, text.data, text.length, err);
 }
 
 bool prepare_bundle(struct engine *engine, const struct container *container, int dir,

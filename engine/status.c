@@ -100,11 +100,11 @@ bool status_is_locked(const struct engine *engine, const char *id)
 	return dir >= 0 && flock(dir, LOCK_SH | LOCK_NB) != 0;
 }
 
-static bool was_started(const struct engine *engine, const char *id)
+static bool has_file(const struct engine *engine, const char *id, const char *name)
 {
 	char path[CONTAINER_ID_LENGTH + 32];
 
-	snprintf(path, sizeof(path), "%.64s/" CONTAINER_STARTED, id);
+	snprintf(path, sizeof(path), "%.64s/%s", id, name);
 	return faccessat(engine->containers, path, F_OK, 0) == 0;
 }
 
@@ -129,14 +129,18 @@ void status_read(const struct engine *engine, struct arena *arena, const char *i
 				   .error = "" };
 	if (read_exit(engine, arena, id, status) || read_process(engine, arena, id, status))
 		return;
-	if (!was_started(engine, id)) {
+	if (!has_file(engine, id, CONTAINER_STARTED)) {
 		read_failure(engine, arena, id, status);
 		return;
 	}
 	/* Started, not running, no exit record. Either its monitor is between two steps (it holds
 	 * the lock), or it wrote the record just now, or it was killed. */
-	status->state = STATUS_RUNNING;
-	if (status_is_locked(engine, id) || read_exit(engine, arena, id, status))
+	if (status_is_locked(engine, id)) {
+		if (has_file(engine, id, CONTAINER_CONFIG)) /* else it is not even prepared */
+			status->state = STATUS_RUNNING;
+		return;
+	}
+	if (read_exit(engine, arena, id, status))
 		return;
 	status->state = STATUS_EXITED;
 	status->exit_code = STATUS_LOST_CODE;

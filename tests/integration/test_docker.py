@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Containers as a user types them: run, ps, logs, stop, rm and what they promise to scripts."""
 
+import contextlib
 import json
 import os
 import re
@@ -431,6 +432,20 @@ def test_killed_client_takes_its_container_along(moor, busybox):
     process.communicate()
     wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "the container to be stopped")
     wait_until(lambda: store_files(moor) == [], "the container to be removed")
+
+
+def test_client_killed_while_it_starts(moor, busybox):
+    """The kill may come before the monitor could say "started": nobody is told, nothing stays."""
+    docker = os.path.join(moor.names, "docker")
+    for step in range(30):
+        process = moor.start(docker, "run", "--rm", *NO_NETWORK, "--name", "fg", "--stop-timeout", "0",
+                             busybox, "sleep", "60")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.001 * step)
+        process.kill()
+        process.communicate()
+        wait_until(lambda: moor.docker("ps", "-aq").stdout == "" and store_files(moor) == [],
+                   f"nothing to be left of what was killed after {step} ms")
 
 
 def test_container_is_no_descendant(moor, busybox):
