@@ -388,6 +388,31 @@ static bool set_up_inside(const struct bridge_attachment *attachment, struct err
 	return is_done;
 }
 
+/* The kernel takes its time to remove a network namespace: after a restart the last life's link may
+ * still be there. */
+static bool remove_pair(struct bridge_attachment *attachment, struct error *err)
+{
+	const struct ifinfomsg header = { 0 };
+
+	netlink_begin(&attachment->host, RTM_DELLINK, NLM_F_ACK, &header, sizeof(header));
+	netlink_put_text(&attachment->host, IFLA_IFNAME, attachment->host_link);
+	return netlink_send(&attachment->host, "remove the container's old link", err) ||
+	       err->sys == ENODEV; /* it went by itself meanwhile */
+}
+
+static bool create_pair(struct bridge_attachment *attachment, int netns, struct error *err)
+{
+	static const char what[] = "create the container's link";
+
+	put_new_pair(&attachment->host, attachment, netns);
+	if (netlink_send(&attachment->host, what, err))
+		return true;
+	if (err->sys != EEXIST || !remove_pair(attachment, err))
+		return false;
+	put_new_pair(&attachment->host, attachment, netns);
+	return netlink_send(&attachment->host, what, err);
+}
+
 bool bridge_attach(struct bridge_attachment *attachment, struct error *err)
 {
 	autoclose int netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -395,9 +420,7 @@ bool bridge_attach(struct bridge_attachment *attachment, struct error *err)
 
 	if (netns < 0)
 		return error_sys(err, "open the network namespace");
-	put_new_pair(&attachment->host, attachment, netns);
-	is_done = netlink_send(&attachment->host, "create the container's link", err) &&
-		  set_up_inside(attachment, err);
+	is_done = create_pair(attachment, netns, err) && set_up_inside(attachment, err);
 	bridge_close(attachment);
 	return is_done;
 }

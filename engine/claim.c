@@ -22,6 +22,7 @@
 #define NAMES_LOCK    "names.lock"
 #define NAME_ATTEMPTS 20
 #define LOCK_PATIENCE 10000 /* milliseconds that claim_lock waits */
+#define INHERITED_MAX 64    /* descriptors above this are not looked at */
 #define LOCK_STEP     5
 
 /* Digits only would be a number for the hostname, which some programs mistake for an address. */
@@ -192,6 +193,21 @@ bool claim_lock(const struct engine *engine, const char *id, int *lock, struct e
 		return error_set(err, ERROR_NOT_FOUND, "No such container: %s", id);
 	*lock = take_fd(&dir);
 	return true;
+}
+
+int claim_inherited(const struct engine *engine, const char *id)
+{
+	struct stat wanted;
+	struct stat status;
+
+	if (fstatat(engine->containers, id, &wanted, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	for (int fd = STDERR_FILENO + 1; fd < INHERITED_MAX; fd++) {
+		if (fstat(fd, &status) == 0 && status.st_dev == wanted.st_dev &&
+		    status.st_ino == wanted.st_ino)
+			return fd;
+	}
+	return -1;
 }
 
 void claim_wait(const struct engine *engine, const char *id)

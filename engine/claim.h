@@ -39,6 +39,10 @@ must_check bool claim_any_name(struct engine *engine, struct arena *arena, const
 must_check bool claim_lock(const struct engine *engine, const char *id, int *lock,
 			   struct error *err);
 
+/* The lock that a monitor hands on to what it executes: a descriptor of the container's directory
+ * that we were started with; -1: none. */
+int claim_inherited(const struct engine *engine, const char *id);
+
 /* Waits for whoever holds the lock: returns when a running container's monitor has ended. */
 void claim_wait(const struct engine *engine, const char *id);
 

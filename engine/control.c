@@ -179,23 +179,31 @@ static void unmount_root(const struct engine *engine, const char *id, struct are
 	umount2(arena_printf(arena, "%s/containers/%s/rootfs", engine->root, id), MNT_DETACH);
 }
 
+static bool clean_up_locked(struct engine *engine, const struct container *container, int lock,
+			    struct arena *arena, struct error *err)
+{
+	const struct removal removal = { .with_volumes = true, .lock = lock };
+	struct status status;
+
+	/* Under the lock: nobody can have started it again. */
+	status_read(engine, arena, container->id, &status);
+	if (status.state != STATUS_EXITED)
+		return true;
+	unmount_root(engine, container->id, arena);
+	return container->is_removed_on_exit ? control_remove(engine, container, &removal, err)
+					     : prepare_undo(engine, container, err);
+}
+
 bool control_clean_up(struct engine *engine, const char *id, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
+	autoclose int lock = claim_inherited(engine, id);
 	struct container container = { 0 };
-	const struct removal removal = { .with_volumes = true, .lock = -1 };
-	struct status status;
-	bool is_done = true;
 
 	if (!container_read(engine, &arena, id, &container, err))
 		return err->kind == ERROR_NOT_FOUND;
-	status_read(engine, &arena, id, &status);
-	if (status.state == STATUS_EXITED) {
-		unmount_root(engine, id, &arena);
-		is_done = container.is_removed_on_exit
-				  ? control_remove(engine, &container, &removal, err)
-				  : prepare_undo(engine, &container, err);
-	}
+	bool is_done = (lock >= 0 || claim_lock(engine, id, &lock, err)) &&
+		       clean_up_locked(engine, &container, lock, &arena, err);
 	container_done(&container);
 	return is_done;
 }

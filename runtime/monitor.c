@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/monitor.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdint.h>
@@ -218,13 +219,16 @@ static int wait_for_start(int client)
 						     : EXIT_OTHER;
 }
 
-/* The monitor's last act. */
-static int execute(const struct texts *command)
+/* The monitor's last act. What it held goes on being held: whoever waits for the lock on it
+ * waits for the command too. */
+static int execute(const struct texts *command, int hold)
 {
 	sigset_t none;
 
 	if (command->count == 0)
 		return 0;
+	if (hold >= 0)
+		fcntl(hold, F_SETFD, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execvp(command->items[0], (char *const *)(uintptr_t)command->items);
@@ -261,7 +265,7 @@ static bool run(struct command *command, int *code, struct error *err)
 	if (!detach_stdio(err))
 		return false;
 	prctl(PR_SET_NAME, "mooring-monitor", 0, 0, 0);
-	*code = supervise(options) ? 0 : execute(&command->exit_command);
+	*code = supervise(options) ? 0 : execute(&command->exit_command, options->hold);
 	return true;
 }
 

@@ -232,6 +232,15 @@ def test_containers_reach_each_other_by_address(moor, busybox):
     assert os.listdir(os.path.join(moor.run_dir, "networks", "bridge")) in ([], [".lock"], ["lock"])
 
 
+def test_restart_keeps_the_network(moor, busybox):
+    moor.docker("run", "-d", "--name", "r", "--init", busybox, "sleep", "60")
+    for _ in range(5):
+        assert moor.docker("restart", "-t", "0", "r").stdout == "r\n"
+        assert inspect(moor, "r", "{{.State.Running}}") == "true"
+        assert re.fullmatch(r"172\.\d+\.0\.2", inspect(moor, "r", "{{.NetworkSettings.IPAddress}}"))
+    moor.docker("rm", "-f", "r")
+
+
 def test_init_reaps_and_passes_signals(moor, busybox):
     process = start_attached(moor, busybox, "--rm", "--init",
                              command=("sh", "-c", "echo ready; exec sleep 60"))
