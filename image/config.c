@@ -10,12 +10,21 @@
 /* -- reading ------------------------------------------------------------------------------------
  */
 
+/* Each of them is compared with all others when a container is made. */
+static bool check_count(const char *key, size_t count, struct error *err)
+{
+	return count <= LIMIT_CONFIG_ITEMS ||
+	       error_set(err, ERROR_INPUT, "config.%s has %zu entries, more than %d", key, count,
+			 LIMIT_CONFIG_ITEMS);
+}
+
 static bool read_texts(struct arena *arena, const struct json *object, const char *key,
 		       const char *const **texts, size_t *count, struct error *err)
 {
 	const char **values;
 
-	if (!json_text_array(arena, object, key, &values, count, err))
+	if (!json_text_array(arena, object, key, &values, count, err) ||
+	    !check_count(key, *count, err))
 		return false;
 	*texts = values;
 	return true;
@@ -47,6 +56,8 @@ static bool read_set(struct arena *arena, const struct json *object, const char 
 	if (!json_object_or_null(object, key, &set, err))
 		return false;
 	*count = set ? set->count : 0;
+	if (!check_count(key, *count, err))
+		return false;
 
 	const char **names = arena_array(arena, *count + 1, sizeof(*names));
 
@@ -64,6 +75,8 @@ static bool read_labels(struct arena *arena, const struct json *object, struct i
 	if (!json_object_or_null(object, "Labels", &labels, err))
 		return false;
 	config->label_count = labels ? labels->count : 0;
+	if (!check_count("Labels", config->label_count, err))
+		return false;
 
 	struct image_label *list = arena_array(arena, config->label_count + 1, sizeof(*list));
 

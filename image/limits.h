@@ -15,6 +15,7 @@
 #define LIMIT_ARCHIVE_IMAGES  256
 #define LIMIT_INDEX_ENTRIES   1024
 #define LIMIT_INDEX_DEPTH     3
+#define LIMIT_CONFIG_ITEMS    4096      /* variables, labels, words, … of each kind */
 #define LIMIT_LAYERS          127       /* overlay and docker have the same */
 #define LIMIT_STORE_JSON      (8 << 20) /* our own files */
 
