@@ -13,6 +13,7 @@
 #include "cli/pulling.h"
 #include "cli/running.h"
 #include "cli/runopts.h"
+#include "engine/claim.h"
 #include "engine/control.h"
 #include "engine/engine.h"
 
@@ -75,6 +76,19 @@ static bool write_cidfile(const struct job *job, struct error *err)
 	return file_write(file, path, job->container.id, CONTAINER_ID_LENGTH, err);
 }
 
+/* A container that the caller was to find by its file, and cannot, goes again. */
+static bool hand_over(struct job *job, struct error *err)
+{
+	const struct removal removal = { .with_volumes = true, .lock = job->lock };
+	struct error other;
+
+	if (write_cidfile(job, err))
+		return true;
+	if (!control_remove(&job->engine, &job->container, &removal, &other))
+		fprintf(stderr, "docker: %s\n", other.text);
+	return false;
+}
+
 static bool pull(const struct job *job, struct error *err)
 {
 	bool is_quiet = job->values->is_quiet;
@@ -122,13 +136,13 @@ static bool create(struct job *job, struct error *err)
 	if (wants_pull(values, "always") && !pull(job, err))
 		return false;
 	if (create_once(job, err))
-		return write_cidfile(job, err);
+		return hand_over(job, err);
 	bool is_image_missing = err->kind == ERROR_NOT_FOUND && strstr(err->text, "image");
 	if (!is_image_missing || !wants_pull(values, "missing"))
 		return false;
 	if (!values->is_quiet)
 		fprintf(stderr, "Unable to find image '%s' locally\n", job->arguments->items[0]);
-	return pull(job, err) && create_once(job, err) && write_cidfile(job, err);
+	return pull(job, err) && create_once(job, err) && hand_over(job, err);
 }
 
 /* What the client itself refuses, with docker's exit code 1. */
@@ -229,6 +243,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 		warn_about_ports(values);
 		code = values->is_detached ? run_detached(&job, &running)
 					   : run_attached(&job, &running);
+		claim_sweep(&job.engine); /* what killed ones left; last, so that nobody waits */
 	}
 	job_done(&job);
 	return code;

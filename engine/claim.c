@@ -16,6 +16,7 @@
 #include "base/path.h"
 #include "engine/find.h"
 #include "engine/status.h"
+#include "engine/volume.h"
 #include "engine/words.h"
 
 #define DEAD_PREFIX   ".dead-"
@@ -101,9 +102,12 @@ static void sweep_one(struct engine *engine, const char *id)
 	if (!is_rubbish(engine, id) || !try_lock(engine, id, &lock))
 		return;
 	const char *name = NULL;
-	if (container_read(engine, &arena, id, &container, &ignored))
+	bool is_done = true;
+	if (container_read(engine, &arena, id, &container, &ignored)) {
 		name = container.name;
-	if (!claim_release(engine, id, name, &ignored))
+		is_done = volume_remove_anonymous(engine, &container, &ignored);
+	}
+	if (is_done && !claim_release(engine, id, name, &ignored))
 		name = NULL;
 	container_done(&container);
 }
@@ -231,6 +235,26 @@ bool claim_release(struct engine *engine, const char *id, const char *name, stru
 	       error_in(err, "remove container %.12s", id);
 }
 
+/* Names of containers that are no more: whoever wanted such a name took it anyway. */
+static void sweep_names(struct engine *engine)
+{
+	int fd = openat(engine->names, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autodir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	char holder[CONTAINER_ID_LENGTH + 1];
+	struct error ignored; /* it stays for the next sweep */
+
+	if (!dir) {
+		mem_cleanup_close(&fd);
+		return;
+	}
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		if (holder_of(engine, entry->d_name, holder) &&
+		    faccessat(engine->containers, holder, F_OK, 0) != 0 &&
+		    !drop_name(engine, entry->d_name, holder, &ignored))
+			break;
+	}
+}
+
 void claim_sweep(struct engine *engine)
 {
 	int fd = openat(engine->containers, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -251,4 +275,5 @@ void claim_sweep(struct engine *engine)
 			 !path_remove_tree(engine->containers, entry->d_name, &ignored))
 			continue;
 	}
+	sweep_names(engine);
 }

@@ -139,19 +139,6 @@ static bool kill_it(struct engine *engine, const char *id, struct error *err)
 	return true;
 }
 
-static bool remove_volumes(struct engine *engine, const struct container *container,
-			   struct error *err)
-{
-	for (size_t i = 0; i < container->mount_count; i++) {
-		const struct container_mount *mount = &container->mounts[i];
-
-		if (mount->kind == MOUNT_VOLUME && mount->is_anonymous &&
-		    !volume_remove(engine, mount->source, err) && err->kind != ERROR_NOT_FOUND)
-			return false;
-	}
-	return true;
-}
-
 bool control_remove(struct engine *engine, const struct container *container,
 		    const struct removal *removal, struct error *err)
 {
@@ -168,8 +155,8 @@ bool control_remove(struct engine *engine, const struct container *container,
 	if (removal->lock < 0 && !claim_lock(engine, id, &own_lock, err))
 		return false;
 	return stale_remove(engine, id, err) && prepare_undo(engine, container, err) &&
-	       claim_release(engine, id, container->name, err) &&
-	       (!removal->with_volumes || remove_volumes(engine, container, err));
+	       (!removal->with_volumes || volume_remove_anonymous(engine, container, err)) &&
+	       claim_release(engine, id, container->name, err);
 }
 
 /* The monitor's mount namespace, which is ours, still has the root file system mounted: a mount

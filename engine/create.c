@@ -17,12 +17,27 @@
 #include "registry/platform.h"
 #include "runtime/signame.h"
 
+#define STOP_SECONDS_MAX (365 * 24 * 3600) /* as the monitor has it */
+
+/* The user's, then the image's: both are strangers to the monitor, which is told of them. */
+static bool check_stop(const struct container *container, struct error *err)
+{
+	int number;
+
+	if (*container->stop_signal && !signame_parse(container->stop_signal, &number, err))
+		return error_set(err, ERROR_INPUT, "Invalid signal: %s", container->stop_signal);
+	if (container->stop_timeout < -1 || container->stop_timeout > STOP_SECONDS_MAX)
+		return error_set(err, ERROR_INPUT,
+				 "invalid stop timeout: %lld is not from -1 to %d",
+				 (long long)container->stop_timeout, STOP_SECONDS_MAX);
+	return true;
+}
+
 bool create_check(const struct create *create, struct error *err)
 {
 	const struct container *container = create->container;
 	autoarena struct arena arena = { 0 };
 	struct confinement confinement;
-	int number;
 
 	if (*container->name && !find_is_name(container->name))
 		return error_set(err, ERROR_INPUT,
@@ -35,9 +50,8 @@ bool create_check(const struct create *create, struct error *err)
 			"the working directory '%s' is invalid, it needs to be an absolute "
 			"path",
 			container->workdir);
-	if (*container->stop_signal && !signame_parse(container->stop_signal, &number, err))
-		return error_set(err, ERROR_INPUT, "Invalid signal: %s", container->stop_signal);
-	return limit_check(container, err) && confine_read(&arena, container, &confinement, err);
+	return check_stop(container, err) && limit_check(container, err) &&
+	       confine_read(&arena, container, &confinement, err);
 }
 
 /* What the image adds. ------------------------------------------------------------------------ */
@@ -123,7 +137,7 @@ static bool merge_image(struct create *create, const struct store_image *image, 
 	container->layer_count = image->layer_count;
 	if (!container->entrypoint.count && !container->command.count)
 		return error_set(err, ERROR_INPUT, "No command specified");
-	return true;
+	return check_stop(container, err);
 }
 
 /* An image for another machine: refused if one was asked for by name, else only mentioned. */

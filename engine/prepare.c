@@ -177,6 +177,24 @@ static bool find_sources(struct preparation *self, struct error *err)
 	return true;
 }
 
+/* As with docker: where the image has a link in the place of one of our files (often into /run,
+ * where nothing is yet), the link goes, and the runtime makes a file to mount on. */
+static bool clear_places(const struct preparation *self, struct error *err)
+{
+	static const char *const names[] = { "resolv.conf", "hostname", "hosts" };
+	autoclose int etc = -1;
+	struct stat status;
+
+	if (!path_open(self->root, "/etc", PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0, &etc, err))
+		return true; /* not there, or no directory: the runtime says what is wrong */
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		if (fstatat(etc, names[i], &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISLNK(status.st_mode) && unlinkat(etc, names[i], 0) < 0)
+			return error_sys(err, "remove the image's link /etc/%s", names[i]);
+	}
+	return true;
+}
+
 static bool write_host_files(const struct preparation *self, struct error *err)
 {
 	char address[INET_ADDRSTRLEN] = "";
@@ -223,8 +241,9 @@ bool prepare_bundle(struct engine *engine, const struct container *container, in
 	self.path = arena_printf(&arena, "%s/containers/%s", engine->root, container->id);
 	bool is_done = lease_address(&self, warning, err) && enter_namespaces(&self, err) &&
 		       set_up_network(&self, err) && mount_root(&self, err) &&
-		       make_workdir(&self, err) && find_sources(&self, err) &&
-		       write_host_files(&self, err) && write_config(&self, err);
+		       make_workdir(&self, err) && clear_places(&self, err) &&
+		       find_sources(&self, err) && write_host_files(&self, err) &&
+		       write_config(&self, err);
 	mem_cleanup_close(&self.root);
 	return is_done;
 }

@@ -79,6 +79,19 @@ bool volume_remove(const struct engine *engine, const char *name, struct error *
 	return path_remove_tree(dir, name, err);
 }
 
+bool volume_remove_anonymous(const struct engine *engine, const struct container *container,
+			     struct error *err)
+{
+	for (size_t i = 0; i < container->mount_count; i++) {
+		const struct container_mount *mount = &container->mounts[i];
+
+		if (mount->kind == MOUNT_VOLUME && mount->is_anonymous &&
+		    !volume_remove(engine, mount->source, err) && err->kind != ERROR_NOT_FOUND)
+			return false;
+	}
+	return true;
+}
+
 bool volume_list(const struct engine *engine, struct arena *arena, struct texts *names,
 		 struct error *err)
 {
@@ -101,23 +114,40 @@ bool volume_list(const struct engine *engine, struct arena *arena, struct texts 
 
 static bool copy_dir(int from, int to, int depth, struct error *err);
 
-static bool copy_bytes(int from, const char *name, int to_dir, const struct stat *status,
-		       struct error *err)
+/* From one hole to the next. A file of the image's may claim a size that no disk has. */
+static bool copy_extent(int in, int out, off_t at, const char *name, struct error *err)
 {
-	autoclose int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	autoclose int out = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	off_t end = lseek(in, at, SEEK_HOLE);
 
-	if (in < 0 || out < 0)
+	if (end < 0 || lseek(out, at, SEEK_SET) < 0)
 		return error_sys(err, "copy %s", name);
-	for (off_t left = status->st_size; left > 0;) {
-		ssize_t moved = sendfile(out, in, NULL, (size_t)left);
+	while (at < end) {
+		ssize_t moved = sendfile(out, in, &at, (size_t)(end - at));
 
 		if (moved < 0)
 			return error_sys(err, "copy %s", name);
 		if (moved == 0)
 			break;
-		left -= moved;
 	}
+	return true;
+}
+
+static bool copy_bytes(int from, const char *name, int to_dir, const struct stat *status,
+		       struct error *err)
+{
+	autoclose int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	autoclose int out = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	off_t at = 0;
+
+	if (in < 0 || out < 0)
+		return error_sys(err, "copy %s", name);
+	while ((at = lseek(in, at, SEEK_DATA)) >= 0) {
+		if (!copy_extent(in, out, at, name, err))
+			return false;
+		at = lseek(in, at, SEEK_HOLE);
+	}
+	if (errno != ENXIO || ftruncate(out, status->st_size) < 0) /* ENXIO: nothing follows */
+		return error_sys(err, "copy %s", name);
 	return true;
 }
 
@@ -132,15 +162,32 @@ static bool copy_link(int from, const char *name, int to, struct error *err)
 	return symlinkat(target, to, name) == 0 || error_sys(err, "copy link %s", name);
 }
 
+/* The volume may be another container's too, and it may put a symlink where we have just written:
+ * so the mode goes to what was opened, never to a name. */
+static bool copy_mode(int to, const char *name, const struct stat *status, struct error *err)
+{
+	char path[sizeof("/proc/self/fd/") + 12];
+	autoclose int fd = openat(to, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat found;
+
+	if (fd < 0 || fstat(fd, &found) < 0)
+		return error_sys(err, "open %s", name);
+	if (((found.st_mode ^ status->st_mode) & S_IFMT) != 0)
+		return error_set(err, ERROR_EXISTS, "%s was replaced meanwhile", name);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return chmod(path, status->st_mode & 07777) == 0 || error_sys(err, "chmod %s", name);
+}
+
 static bool copy_owner(int to, const char *name, const struct stat *status, struct error *err)
 {
 	const struct timespec times[2] = { status->st_atim, status->st_mtim };
 
-	if (fchownat(to, name, status->st_uid, status->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    (!S_ISLNK(status->st_mode) && fchmodat(to, name, status->st_mode & 07777, 0) < 0) ||
-	    utimensat(to, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fchownat(to, name, status->st_uid, status->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_sys(err, "set the owner of %s", name);
-	return true;
+	if (!S_ISLNK(status->st_mode) && !copy_mode(to, name, status, err))
+		return false;
+	return utimensat(to, name, times, AT_SYMLINK_NOFOLLOW) == 0 ||
+	       error_sys(err, "set the times of %s", name);
 }
 
 static bool copy_subdir(int from, const char *name, int to, int depth, struct error *err)

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/texts.h"
+#include "engine/container.h"
 #include "engine/engine.h"
 
 /*
@@ -20,6 +21,10 @@ must_check bool volume_use(const struct engine *engine, struct arena *arena, con
 /* A fresh name of 64 hex digits. */
 const char *volume_anonymous_name(struct arena *arena);
 must_check bool volume_remove(const struct engine *engine, const char *name, struct error *err);
+/* Those that were made for this container. Before the container itself goes: a crash in between
+ * must leave somebody who knows of them. */
+must_check bool volume_remove_anonymous(const struct engine *engine,
+					const struct container *container, struct error *err);
 must_check bool volume_list(const struct engine *engine, struct arena *arena, struct texts *names,
 			    struct error *err);
 

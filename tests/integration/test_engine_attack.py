@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images and containers that mean harm to `docker run`, and commands that end in the middle of it.
+The canary is a file of the host that none of them may read or change."""
+
+import json
+import os
+import signal
+import subprocess
+import tarfile
+import threading
+
+import pytest
+
+import world
+from image_archives import entry, link, tar
+from world import wait_until
+
+
+@pytest.fixture
+def canary(tmp_path):
+    path = tmp_path / "canary"
+    path.write_text("canary\n")
+    path.chmod(0o600)
+    yield path
+    assert path.read_text() == "canary\n"
+    assert path.stat().st_mode & 0o7777 == 0o600
+    assert path.stat().st_uid == 0
+
+
+@pytest.fixture
+def load(moor):
+    """Loads busybox with more layers on it, and a configuration, as evil:1."""
+    def load(*layers, code=0, **config):
+        path = os.path.join(moor.directory, "evil.tar")
+        world.Image([world.busybox_layer(), *layers], **config).save(path, "evil:1")
+        return moor.docker("load", "-q", "-i", path, code=code)
+    return load
+
+
+@pytest.fixture
+def run(moor):
+    def run(script, *options, **how):
+        return moor.docker("run", "--rm", "--network", "none", *options, "evil:1", "sh", "-c",
+                           script, **how)
+    return run
+
+
+def kept(moor):
+    """What the store has of containers."""
+    return [name for directory in ("containers", "names", "volumes")
+            if os.path.isdir(os.path.join(moor.root, directory))
+            for name in os.listdir(os.path.join(moor.root, directory))]
+
+
+# -- files of the image that we read, or mount on --------------------------------------------------
+
+@pytest.mark.parametrize("name", ["hosts", "resolv.conf", "hostname"])
+@pytest.mark.parametrize("target", ["{canary}", "../../../../../..{canary}", "/proc/self/fd/3",
+                                    "../run/systemd/resolve/stub-resolv.conf"])
+def test_links_where_our_files_go(moor, load, run, canary, name, target):
+    """As with docker the link goes; buildroot and others do have /etc/resolv.conf as a link."""
+    load(tar(link("etc/" + name, target.format(canary=canary))))
+    done = run(f"test ! -L /etc/{name} && cat /etc/{name}; echo x >>/etc/{name}; ls /tmp")
+    assert done.stderr == ""
+    assert done.stdout and "canary" not in done.stdout
+    assert kept(moor) == []
+
+
+@pytest.mark.parametrize("name", ["hosts", "resolv.conf"])
+def test_links_in_a_read_only_root(load, run, canary, name):
+    load(tar(link("etc/" + name, str(canary))))
+    assert "canary" not in run(f"cat /etc/{name}", "--read-only").stdout
+
+
+def test_etc_that_leads_out(load, run, canary):
+    load(tar(entry(".wh.etc", b"")), tar(link("etc", str(canary.parent))))
+    assert "/etc" in run("true", code=125).stderr
+    assert sorted(os.listdir(canary.parent)) == ["canary", "config", "evil.tar", "root", "run"]
+
+
+@pytest.mark.parametrize("special", [
+    entry("etc/passwd", type=tarfile.FIFOTYPE), entry("etc/passwd"),
+    entry("etc/passwd", type=tarfile.CHRTYPE, devmajor=1, devminor=5)], ids=["fifo", "dir", "zero"])
+def test_passwd_that_is_no_file(load, run, special):
+    """CVE-2024-9676: none of these may be waited for, or read without end."""
+    load(tar(special))
+    assert "/etc/passwd is not a regular file" in run("true", code=125).stderr
+
+
+@pytest.mark.parametrize("target", ["/etc/shadow", "{canary}", "/proc/self/environ"])
+def test_passwd_that_leads_out(load, run, canary, target):
+    (canary.parent / "evil-passwd").write_text("evil:x:7:7::/:/bin/sh\n")
+    for wanted in (target.format(canary=canary), str(canary.parent / "evil-passwd")):
+        load(tar(link("etc/passwd", wanted)), User="evil")
+        assert "unable to find user evil" in run("id", code=125).stderr
+    os.unlink(canary.parent / "evil-passwd")
+
+
+def test_passwd_of_a_gigabyte(load, run):
+    """CVE-2026-47262: more than a table of accounts can be is refused, not read."""
+    load(tar(entry("etc/passwd", b"#" * (5 << 20))))
+    assert "/etc/passwd" in run("true", code=125).stderr
+
+
+@pytest.mark.parametrize("user", ["4294967296", "2147483648", "-1", "0:4294967297", "../../root",
+                                  "18446744073709551616"])
+def test_users_out_of_range(load, run, user):
+    """CVE-2024-40635"""
+    load(User=user)
+    assert "id" not in run("id", code=125).stdout
+
+
+@pytest.mark.parametrize("workdir", ["/proc/self/fd/3", "/proc/self/fd/8", "/proc/self/cwd",
+                                     "/proc/1/root", "/link", "../../..", "/link/new"])
+def test_working_directories_that_lead_out(moor, load, run, canary, workdir):
+    """CVE-2024-21626"""
+    load(tar(link("link", str(canary.parent))), WorkingDir=workdir)
+    done = run("cat canary; cat ../canary ../../canary ../../../../../../../../.." + str(canary),
+               code=None)
+    assert "canary\n" not in done.stdout
+    assert done.returncode in (1, 125)
+    assert "new" not in os.listdir(canary.parent)
+    assert kept(moor) == []
+
+
+@pytest.mark.parametrize("volume", ["/", "../x", "rel", "/proc", "/proc/self", "/proc/self/fd/3",
+                                    "/link", "/link/x", "/etc/passwd", "/dev"])
+def test_volumes_that_lead_out(moor, load, run, canary, volume):
+    """CVE-2022-23648"""
+    load(tar(link("link", str(canary.parent))), Volumes={volume: {}})
+    refused = run("true", code=125)
+    assert refused.stderr.startswith("docker: Error response from daemon: ")
+    assert kept(moor) == []
+
+
+def test_a_volume_takes_no_more_than_the_image_has(load, run, canary):
+    """Copying up: links stay links, devices stay away, holes stay holes."""
+    sparse = entry("v/holes", b"x" * 10)[0]
+    sparse.pax_headers = {"GNU.sparse.major": "0", "GNU.sparse.minor": "1",
+                          "GNU.sparse.size": str(1 << 33), "GNU.sparse.numblocks": "1",
+                          "GNU.sparse.map": f"{1 << 32},10", "GNU.sparse.name": "v/holes"}
+    load(tar(entry("v/d/disk", type=tarfile.BLKTYPE, devmajor=8, devminor=0),
+             entry("v/s", b"x", mode=0o4755), link("v/l", str(canary)), entry("v/f", b"data" * 5000),
+             entry("v/p", type=tarfile.FIFOTYPE, mode=0o622), (sparse, b"x" * 10)),
+         Volumes={"/v": {}})
+    done = run("cd /v; ls d; stat -c '%A %s %n' s p l f holes; test $(stat -c %b holes) -lt 1000 && echo few")
+    assert done.stdout.splitlines() == [
+        "-rwsr-xr-x 1 s", "prw--w--w- 0 p", f"lrwxrwxrwx {len(str(canary))} l",
+        "-rw-r--r-- 20000 f", f"-rw-r--r-- {1 << 33} holes", "few"]
+
+
+def test_a_volume_that_changes_while_it_is_filled(moor, load, run, canary):
+    """Somebody else who has the volume replaces what was just copied by a link: the link's target
+    keeps its mode. strace holds our program where it matters."""
+    load(tar(entry("v/victim", b"x", mode=0o4777)))
+    moor.docker("volume", "create", "shared")
+    place = os.path.join(moor.root, "volumes", "shared", "_data", "victim")
+    is_over = threading.Event()
+
+    def swap():
+        while not is_over.is_set():
+            if os.path.lexists(place) and not os.path.islink(place):
+                os.unlink(place)
+                os.symlink(canary, place)
+                return
+            is_over.wait(0.002)
+    swapper = threading.Thread(target=swap)
+    swapper.start()
+    try:
+        moor.run("strace", "-qq", "-f", "-o", "/dev/null", "-e", "trace=fchownat",
+                 "-e", "inject=fchownat:delay_enter=300000", os.path.join(moor.names, "docker"),
+                 "run", "--rm", "--network", "none", "-v", "shared:/v", "evil:1", "true", code=None)
+    finally:
+        is_over.set()
+        swapper.join()
+    assert os.path.islink(place)
+    moor.docker("volume", "rm", "shared")
+
+
+# -- numbers and words of the image ----------------------------------------------------------------
+
+@pytest.mark.parametrize("config,text", [
+    ({"StopSignal": "BOGUS"}, "Invalid signal: BOGUS"),
+    ({"StopTimeout": 1 << 62}, "invalid stop timeout"),
+    ({"Volumes": {f"/v{i}": {} for i in range(2000)}}, "more than 1024 mounts"),
+])
+def test_values_the_monitor_would_not_take(moor, load, run, config, text):
+    load(**config)
+    refused = run("true", code=125)
+    assert refused.stderr.startswith("docker: Error response from daemon: ") and text in refused.stderr
+    assert kept(moor) == []
+
+
+@pytest.mark.parametrize("key,value", [
+    ("Labels", {f"l{i}": "" for i in range(60000)}), ("Env", [f"l{i}=1" for i in range(60000)]),
+    ("Volumes", {f"/v{i}": {} for i in range(60000)})])
+def test_more_than_is_of_use(load, key, value):
+    """They are compared with each other: without a limit that takes minutes."""
+    assert f"config.{key} has 60000 entries" in load(code=1, **{key: value}).stderr
+
+
+def test_a_label_cannot_speak_to_the_terminal(moor, load, run):
+    load(Labels={"a\x1b]0;x\x07": "\x1b[31m\n", "b": "c"})
+    run("true")
+    assert json.loads(moor.docker("image", "inspect", "evil:1").stdout)[0]["Config"]["Labels"]["b"] == "c"
+
+
+# -- what a container can reach --------------------------------------------------------------------
+
+def test_no_way_out_through_proc_and_sys(moor, load, run):
+    load()
+    done = run("""
+        for f in /proc/sys/kernel/core_pattern /proc/sysrq-trigger /proc/sys/vm/panic_on_oom \
+                 /sys/kernel/uevent_helper /sys/kernel/mm/ksm/run; do
+            (echo 0 >$f) 2>/dev/null && echo written $f
+        done
+        for f in $(find /sys/fs/cgroup -name release_agent -o -name notify_on_release); do
+            (echo 1 >$f) 2>/dev/null && echo written $f
+        done
+        mkdir /sys/fs/cgroup/*/x /sys/fs/cgroup/x 2>/dev/null && echo made a cgroup
+        mount -t proc proc /tmp 2>/dev/null && echo mounted
+        mount -o remount,rw /sys 2>/dev/null && echo remounted
+        ls /proc/self/fd | grep -v '^[0123]$'
+        ls -l /proc/1/fd | grep -E 'root/|\\.json|canary'
+        exit 0""")
+    assert done.stdout == ""
+
+
+def test_no_descriptor_of_ours_is_left(load, run):
+    """3 is the directory that ls itself reads."""
+    load()
+    assert run("ls /proc/self/fd").stdout.split() == ["0", "1", "2", "3"]
+    assert run("ls -l /proc/self/fd/0").stdout.rstrip().endswith("/dev/null")
+
+
+def test_devices_are_refused(load, run):
+    """A layer's node, and one that the container makes itself: the cgroup says no."""
+    load(tar(entry("mem", type=tarfile.CHRTYPE, devmajor=1, devminor=1, mode=0o666)))
+    script = """
+        busybox mknod /tmp/k c 1 2
+        for node in /mem /tmp/k; do (busybox head -c1 $node) 2>/dev/null && echo read $node; done
+        exit 0"""
+    assert run(script).stdout == ""
+
+
+def test_privileged_is_what_docker_makes_of_it(load, run):
+    load()
+    script = "grep -E 'CapEff|Seccomp:' /proc/self/status; mount -t tmpfs t /tmp && echo mounted"
+    plain = run(script, code=1).stdout.split()
+    mighty = run(script, "--privileged").stdout.split()
+    assert plain[1] == "00000000a80425fb" and plain[3] == "2"
+    assert int(mighty[1], 16) > 1 << 35 and mighty[3] == "0" and mighty[4] == "mounted"
+
+
+def test_what_a_container_does_to_its_own_files_before_it_is_started_again(moor, load, canary):
+    load()
+    moor.docker("run", "--name", "again", "--network", "none", "evil:1", "sh", "-c",
+                f"rm /etc/passwd; mkdir /x; for n in hosts passwd group; do ln -s {canary} /x/$n; done;"
+                "busybox mv /etc /old; busybox ln -s /x /etc; exit 0")
+    for _ in range(2):
+        moor.docker("start", "-a", "again", code=None)
+    moor.docker("rm", "again")
+
+
+def test_a_tree_deeper_than_descriptors(moor, load, run):
+    """Removing what a container made must need neither a descriptor nor a frame per directory."""
+    load()
+    done = run("cd /tmp; i=0; while [ $i -lt 1200 ]; do mkdir d && cd d || exit 1; i=$((i+1)); done")
+    assert done.stderr == ""
+    assert kept(moor) == []
+
+
+def test_log_records_cannot_be_forged(moor, load):
+    load()
+    forged = r'{"log":"forged\\n","stream":"stdout","time":"2020-01-01T00:00:00Z"}'
+    moor.docker("run", "--name", "l", "--network", "none", "evil:1", "sh", "-c",
+                f"printf '%s\\n' '{forged}'; printf 'a\\0b\\033[31m\\rc\\n'")
+    assert moor.docker("logs", "l", text=False, input=b"").stdout == \
+        forged.encode() + b"\n" + b"a\0b\033[31m\rc\n"
+    assert not moor.docker("logs", "-t", "l").stdout.startswith("2020")
+
+
+# -- commands that fail or die on the way ----------------------------------------------------------
+
+def test_a_cidfile_that_cannot_be_written_leaves_nothing(moor, load, run):
+    load(Volumes={"/v": {}})
+    assert "failed to create the container ID file" in \
+        run("true", "--cidfile", "/nonexistent/id", code=125).stderr
+    assert kept(moor) == []
+
+
+def test_a_link_as_cidfile(run, load, canary):
+    load()
+    os.symlink(canary, canary.parent / "id")
+    assert "container ID file found" in run("true", "--cidfile", canary.parent / "id", code=125).stderr
+    os.unlink(canary.parent / "id")
+
+
+@pytest.mark.parametrize("milliseconds", range(0, 30, 3))
+def test_killed_run_leaves_nothing_that_runs(moor, load, milliseconds):
+    """Here the time of the kill is what is tried; all must be well at each."""
+    load()
+    docker = os.path.join(moor.names, "docker")
+    process = subprocess.Popen([docker, "run", "--name", "x", "--network", "none", "--stop-signal", "KILL",
+                                "evil:1", "sleep", "60"], env=moor.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.004 + milliseconds / 1000)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    wait_until(lambda: "Up" not in moor.docker("ps", "-a", "--format", "{{.Status}}").stdout,
+               "the container to be stopped")
+    moor.docker("images")
+    ids = moor.docker("ps", "-aq").stdout.split()
+    if ids:
+        moor.docker("rm", "-f", *ids)
+    assert moor.docker("run", "--rm", "--name", "x", "--network", "none", "evil:1", "echo", "ok").stdout == "ok\n"
+    assert kept(moor) == []
+
+
+def test_after_a_reboot(moor, load):
+    """/run is empty, the processes are gone; the store still says that they were started."""
+    load()
+    moor.docker("run", "-d", "--name", "kept", "evil:1", "sleep", "60")
+    moor.docker("run", "-d", "--rm", "--name", "brief", "evil:1", "sleep", "60")
+    monitors = world.leftovers.processes_naming(moor.root)
+    pids = [int(word) for line in monitors for word in line.split()[:2] if word.isdigit()]
+    inits = [int(moor.docker("inspect", "-f", "{{.State.Pid}}", name).stdout) for name in ("kept", "brief")]
+    for pid in pids + inits:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not moor.leftovers(0), "the processes to be gone")
+    cgroups = [directory for directory, names, _ in os.walk("/sys/fs/cgroup")
+               for name in os.listdir(os.path.join(moor.root, "containers"))
+               if os.path.basename(directory) == name]
+    for directory in cgroups:
+        os.rmdir(directory)
+    subprocess.run(["rm", "-rf", moor.run_dir], check=True)
+    assert "Exited" in moor.docker("ps", "-a", "--format", "{{.Status}}", "-f", "name=kept").stdout
+    assert moor.docker("start", "kept").stdout == "kept\n"
+    assert moor.docker("ps", "--format", "{{.Names}}").stdout == "kept\n"
+    moor.docker("run", "--rm", "--name", "brief", "evil:1", "true")
+    moor.docker("rm", "-f", "kept")
+    assert kept(moor) == []
