@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -241,6 +242,7 @@ def test_restart_keeps_the_network(moor, busybox):
     moor.docker("rm", "-f", "r")
 
 
+@pytest.mark.static
 def test_init_reaps_and_passes_signals(moor, busybox):
     process = start_attached(moor, busybox, "--rm", "--init",
                              command=("sh", "-c", "echo ready; exec sleep 60"))
@@ -336,6 +338,36 @@ def test_logs(run, moor):
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z three",
                         moor.docker("logs", "-t", "-n1", "l").stdout)
     assert "No such container: nope" in moor.docker("logs", "nope", code=1).stderr
+
+
+def test_logs_keep_the_order_of_both_streams(run, moor):
+    run("--name", "c", command=("sh", "-c", "for i in 1 2 3; do echo o$i; sleep 0.05; "
+                                            "echo e$i >&2; sleep 0.05; done"))
+    both = subprocess.run([os.path.join(moor.names, "docker"), "logs", "c"], env=moor.env, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True).stdout
+    assert both.split() == ["o1", "e1", "o2", "e2", "o3", "e3"]
+
+
+@pytest.mark.parametrize("options,is_bounded", [([], True), (["--log-opt", "max-size=-1"], False)])
+def test_logs_are_bounded_by_default(run, moor, options, is_bounded):
+    run("-d", "--name", "c", *options, command=("sh", "-c", "yes 0123456789 | head -n 900000"))
+    moor.docker("wait", "c")
+    logs = [os.path.join(folder, name)
+            for folder, _, names in os.walk(os.path.join(moor.root, "containers"))
+            for name in names if name.startswith("container.log")]
+    sizes = [os.stat(path).st_size for path in logs]
+    assert (len(logs) == 3 and max(sizes) <= 10 << 20) if is_bounded else len(logs) == 1
+    moor.docker("rm", "c")
+
+
+def test_only_root_for_now(moor, busybox):
+    """In the words by which AWS's nucleus knows it."""
+    for arguments, code in ((["ps"], 1), (["run", busybox], 126), (["--version"], 0), (["ps", "--help"], 0)):
+        result = subprocess.run([os.path.join(moor.names, "docker"), *arguments], env=moor.env, text=True,
+                                capture_output=True, user=65534, group=65534)
+        assert result.returncode == code
+        assert ("Got permission denied while trying to connect to the Docker daemon socket"
+                in result.stderr) == (code != 0)
 
 
 def test_logs_follow_to_the_end(moor, busybox):
@@ -441,6 +473,16 @@ def test_killed_client_takes_its_container_along(moor, busybox):
     process.communicate()
     wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "the container to be stopped")
     wait_until(lambda: store_files(moor) == [], "the container to be removed")
+
+
+def test_client_killed_after_it_was_asked(moor, busybox):
+    """Its container ignores SIGTERM: it is gone at once, not after docker stop's ten seconds."""
+    process = start_attached(moor, busybox, "--rm")
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.2)  # not awaited: nothing tells that the signal was passed on and ignored
+    process.kill()
+    process.wait(timeout=10)
+    wait_until(lambda: container_ids(moor, "-a") == [], "the container to go", seconds=5)
 
 
 def test_client_killed_while_it_starts(moor, busybox):

@@ -73,8 +73,8 @@ static void test_sparse(void)
 		"{}",
 		"{\"config\":null}",
 		"{\"config\":{}}",
-		"{\"os\":null,\"config\":{\"Env\":null,\"Cmd\":null,\"Labels\":null,"
-		"\"Volumes\":null,\"Healthcheck\":null,\"User\":null}}",
+		("{\"os\":null,\"config\":{\"Env\":null,\"Cmd\":null,\"Labels\":null,"
+		 "\"Volumes\":null,\"Healthcheck\":null,\"User\":null}}"),
 	};
 
 	for (size_t i = 0; i < COUNT_OF(nothing); i++) {
