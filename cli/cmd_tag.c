@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/imageverbs.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "registry/reference.h"
@@ -13,7 +15,12 @@ static bool read_target(const char *text, struct reference *target, struct error
 	if (!digest_is_empty(&target->digest))
 		return error_set(err, ERROR_INPUT,
 				 "refusing to create a tag with a digest reference");
-	return true;
+
+	autofree char *familiar = reference_familiar(target);
+
+	return strncmp(familiar, "sha256:", 7) != 0 ||
+	       error_set(err, ERROR_INPUT,
+			 "refusing to create an ambiguous tag using digest algorithm as name");
 }
 
 static bool tag(const struct cli *cli, const char *source, const struct reference *target,

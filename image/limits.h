@@ -13,6 +13,7 @@
 #define LIMIT_ARCHIVE_JSONS   4096       /* how many of them */
 #define LIMIT_ARCHIVE_MEMBERS 65536
 #define LIMIT_ARCHIVE_IMAGES  256
+#define LIMIT_ARCHIVE_NAMES   1024 /* of one image */
 #define LIMIT_INDEX_ENTRIES   1024
 #define LIMIT_INDEX_DEPTH     3
 #define LIMIT_CONFIG_ITEMS    4096      /* variables, labels, words, … of each kind */

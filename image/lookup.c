@@ -52,7 +52,9 @@ bool lookup_name(const struct store *store, struct arena *arena, const struct na
 		 const char *text, struct match *match, struct error *err)
 {
 	struct reference reference;
-	bool is_name = reference_parse(&reference, text, err);
+	/* "sha256:9c0a" is an ID for everybody: a name like that must not stand in its way. */
+	bool is_id = strncmp(text, PREFIX, strlen(PREFIX)) == 0 && id_prefix(text);
+	bool is_name = !is_id && reference_parse(&reference, text, err);
 	bool is_found;
 
 	if (is_name) {

@@ -318,6 +318,10 @@ static bool parse_saved(struct arena *arena, const struct json *item, struct sav
 	    !json_text_array(arena, item, "RepoTags", &names, &image->name_count, err) ||
 	    !json_text_array(arena, item, "Layers", &layers, &image->layer_count, err))
 		return false;
+	if (image->name_count > LIMIT_ARCHIVE_NAMES)
+		return error_set(err, ERROR_INPUT,
+				 "manifest.json has more than %d names for an image",
+				 LIMIT_ARCHIVE_NAMES);
 	image->names = names;
 	image->layers = layers;
 	return true;

@@ -110,7 +110,12 @@ static bool normalise_names(struct load *load, const struct found *found, const 
 					 found->names[i]);
 
 		autofree char *text = reference_text(&reference);
+		autofree char *familiar = reference_familiar(&reference);
 
+		if (strncmp(familiar, "sha256:", 7) == 0)
+			return error_set(err, ERROR_INPUT,
+					 "name %.300s in the archive looks like an image's ID",
+					 found->names[i]);
 		(*names)[i] = arena_strdup(&load->arena, text);
 	}
 	return true;

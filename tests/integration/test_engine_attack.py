@@ -205,6 +205,20 @@ def test_a_label_cannot_speak_to_the_terminal(moor, load, run):
     assert json.loads(moor.docker("image", "inspect", "evil:1").stdout)[0]["Config"]["Labels"]["b"] == "c"
 
 
+def test_an_archive_cannot_take_the_place_of_an_id(moor, load, tmp_path):
+    """CVE-2026-50195: a repository "sha256" with a tag of 64 digits reads like another's ID."""
+    load()
+    good = moor.docker("images", "-q", "--no-trunc", "evil:1").stdout.strip()
+    other = world.Image([world.busybox_layer(), tar(entry("other", b""))])
+    for name in (good, good[:20]):
+        path = other.save(tmp_path / "evil.tar", name)
+        assert "looks like an image's ID" in moor.docker("load", "-i", path, code=1).stderr
+        assert "ambiguous tag" in moor.docker("tag", "evil:1", name, code=1).stderr
+    assert "other" not in moor.docker("run", "--rm", "--network", "none", good, "ls", "/").stdout
+    many = other.save(tmp_path / "evil.tar", *(f"t:{i}" for i in range(2000)))
+    assert "more than 1024 names" in moor.docker("load", "-i", many, code=1).stderr
+
+
 # -- what a container can reach --------------------------------------------------------------------
 
 def test_no_way_out_through_proc_and_sys(moor, load, run):
