@@ -175,5 +175,6 @@ const struct command cmd_login = {
 	.opts = opts,
 	.values_size = sizeof(struct values),
 	.most = 1,
+	.is_for_anyone = true,
 	.run = run,
 };

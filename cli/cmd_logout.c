@@ -41,5 +41,6 @@ const struct command cmd_logout = {
 	.usage = "[SERVER]",
 	.summary = "Log out from a registry",
 	.most = 1,
+	.is_for_anyone = true,
 	.run = run,
 };

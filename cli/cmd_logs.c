@@ -50,6 +50,9 @@ static bool print_record(void *context, const struct logfile_record *record)
 	const struct values *values = context;
 	FILE *out = record->is_stderr ? stderr : stdout;
 
+	/* Both may be the same file or pipe: the lines stay in order. */
+	if (record->is_stderr)
+		fflush(stdout);
 	if (values->has_times)
 		print_time(record->time, out);
 	fwrite(record->bytes, 1, record->length, out);

@@ -27,6 +27,7 @@ struct job {
 	struct engine engine;
 	struct arena arena;
 	struct container container;
+	bool is_started_next;
 	int lock;
 };
 
@@ -106,7 +107,8 @@ static bool create_once(struct job *job, struct error *err)
 	struct create create = { .container = &job->container,
 				 .mounts = &mounts,
 				 .has_entrypoint = job->values->entrypoint != NULL,
-				 .platform = job->values->platform };
+				 .platform = job->values->platform,
+				 .is_started_next = job->is_started_next };
 	char warning[ERROR_TEXT_MAX] = "";
 
 	container_done(&job->container);
@@ -224,6 +226,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	if (!check_client(values, &err))
 		return command_failed_plainly(&err);
 	job_init(&job, cli, values, arguments);
+	job.is_started_next = true;
 	if (values->container.has_tty) {
 		error_set(&err, ERROR_UNSUPPORTED, "--tty is not supported yet");
 		code = report(&err, EXIT_OURS);

@@ -236,6 +236,7 @@ const struct command cmd_version = {
 	.summary = "Show the Docker version information",
 	.opts = opts,
 	.values_size = sizeof(struct values),
+	.is_for_anyone = true,
 	.run = run_version,
 };
 

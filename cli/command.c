@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
-#define EXIT_USAGE 125 /* what docker answers to options it does not know */
+#define EXIT_USAGE       125 /* what docker answers to options it does not know */
+#define EXIT_NOT_ALLOWED 126 /* docker run, where the user may not */
 
 static const struct opt no_opts[] = { { .name = NULL } };
 
@@ -78,13 +80,28 @@ static int refuse_any(const struct command *command)
 	return 1;
 }
 
+/* AWS's nucleus tells this by its first words, and explains the docker group then. */
+static int refuse_user(const struct command *command)
+{
+	bool is_run = strcmp(command->name, "docker run") == 0;
+
+	fprintf(stderr,
+		"%sGot permission denied while trying to connect to the Docker daemon socket at "
+		"unix:///var/run/docker.sock: there is no daemon, and only root can use Mooring's "
+		"containers so far (sudo, or RequiresPrivilege: true in a recipe)\n",
+		is_run ? "docker: " : "");
+	return is_run ? EXIT_NOT_ALLOWED : 1;
+}
+
 static int check_count_and_run(const struct command *command, const struct cli *cli,
 			       const void *values, const struct texts *arguments)
 {
 	size_t count = arguments->count;
 
 	if (count >= command->least && count <= command->most)
-		return command->run(cli, values, arguments);
+		return geteuid() == 0 || command->is_for_anyone
+			       ? command->run(cli, values, arguments)
+			       : refuse_user(command);
 	if (command->most == 0)
 		return refuse_any(command);
 	if (command->least == command->most)

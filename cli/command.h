@@ -33,6 +33,7 @@ struct command {
 	size_t values_size;     /* of the struct that opts fill in */
 	size_t least, most;     /* arguments */
 	bool stops_at_argument;
+	bool is_for_anyone; /* touches neither images nor containers: needs not be root */
 
 	/* The exit code. `values` is the struct of values_size, filled in. */
 	int (*run)(const struct cli *cli, const void *values, const struct texts *arguments);

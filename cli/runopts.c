@@ -102,9 +102,13 @@ static bool read_log_option(const char *text, struct container *container, struc
 		"env",      "tag",  "labels-regex",    "env-regex"
 	};
 
-	if (equals && strncmp(text, "max-size", length) == 0)
+	if (strcmp(text, "max-size=-1") == 0) { /* no limit, as with docker */
+		container->log_max_size = -1;
+		return true;
+	}
+	if (strncmp(text, "max-size=", 9) == 0)
 		return opt_parse_size(equals + 1, &container->log_max_size, err);
-	if (equals && strncmp(text, "max-file", length) == 0)
+	if (strncmp(text, "max-file=", 9) == 0)
 		return opt_parse_number(equals + 1, &container->log_max_files, err);
 	for (size_t i = 0; i < COUNT_OF(harmless); i++) {
 		if (strlen(harmless[i]) == length && strncmp(harmless[i], text, length) == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/create.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -214,13 +215,25 @@ static void name_volumes(struct container *container, struct arena *arena)
 	}
 }
 
-static bool save(struct engine *engine, struct arena *arena, struct container *container, int dir,
+/* Before options.json makes it a container: from then on others judge it by this file. */
+static bool mark_started(int dir, struct error *err)
+{
+	autoclose int file = openat(dir, CONTAINER_STARTED, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	return file >= 0 || error_sys(err, "mark the container as started");
+}
+
+static bool save(struct engine *engine, struct arena *arena, const struct create *create, int dir,
 		 struct error *err)
 {
+	struct container *container = create->container;
+	bool is_marked = create->is_started_next && container->is_removed_on_exit;
+
 	if (*container->name ? !claim_name(engine, container->name, container->id, err)
 			     : !claim_any_name(engine, arena, container->id, &container->name, err))
 		return false;
-	return make_directories(dir, err) && container_write(container, dir, err);
+	return make_directories(dir, err) && (!is_marked || mark_started(dir, err)) &&
+	       container_write(container, dir, err);
 }
 
 bool create_container(struct engine *engine, struct arena *arena, struct create *create, int *lock,
@@ -247,7 +260,7 @@ bool create_container(struct engine *engine, struct arena *arena, struct create 
 		return false;
 	if (!*container->hostname)
 		container->hostname = own_hostname(arena, container);
-	if (!save(engine, arena, container, dir, err)) {
+	if (!save(engine, arena, create, dir, err)) {
 		if (!claim_release(engine, container->id, container->name, &ignored))
 			container->id = NULL;
 		return false;

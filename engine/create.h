@@ -18,6 +18,8 @@ struct create {
 	struct mounts *mounts;       /* the user's */
 	bool has_entrypoint; /* --entrypoint was given, perhaps empty: the image's command is off */
 	const char *platform; /* "linux/arm64", or NULL: any, with a warning */
+	/* docker run: if the caller is killed before it could start it, --rm still removes it. */
+	bool is_started_next;
 };
 
 /* Everything that can be refused without the image. */

@@ -165,18 +165,28 @@ static void add_fd(struct texts *argv, struct arena *arena, const char *option, 
 	add_number(argv, arena, option, fd);
 }
 
+/* Unless the user says otherwise (max-size=-1: no limit). Docker's own default is no limit, which a
+ * small flash does not forgive; see docs/compat.md. */
+#define LOG_MAX_SIZE  (10 << 20)
+#define LOG_MAX_FILES 3
+
 static void add_log(struct texts *argv, struct arena *arena, const struct container *container,
 		    const char *path)
 {
+	bool is_default = container->log_max_size == 0;
+	int64_t files = container->log_max_files > 0 ? container->log_max_files : 1;
+
 	if (strcmp(container->log_driver, "none") == 0)
 		return;
 	texts_add(argv, "--log-file");
 	texts_add(argv, arena_printf(arena, "%s/" CONTAINER_LOG, path));
-	if (container->log_max_size <= 0)
+	if (container->log_max_size < 0)
 		return;
-	add_number(argv, arena, "--log-max-size", container->log_max_size);
-	add_number(argv, arena, "--log-max-files",
-		   container->log_max_files > 0 ? container->log_max_files : 1);
+	if (is_default && container->log_max_files == 0)
+		files = LOG_MAX_FILES;
+	add_number(argv, arena, "--log-max-size",
+		   is_default ? LOG_MAX_SIZE : container->log_max_size);
+	add_number(argv, arena, "--log-max-files", files);
 }
 
 /* `mooring container-cleanup ID`, with the directories we were given. */

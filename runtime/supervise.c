@@ -54,6 +54,7 @@ struct supervisor {
 	struct relay relays[JSONLOG_STREAMS];
 	struct timespec started;
 	int64_t kill_at;   /* on the monotonic clock, milliseconds; 0: not stopping */
+	bool was_asked;    /* the client has passed on a signal that asks programs to end */
 	bool is_impatient; /* told to end: do not wait for a slow client */
 	bool is_quiet;     /* nothing has happened for a while: wait with little memory */
 	struct slim slim;
@@ -96,11 +97,19 @@ static void begin_stop(struct supervisor *self)
 	signal_init(self, self->options->stop_seconds ? self->options->stop_signal : SIGKILL);
 }
 
-/* It was killed: nobody wants the container any more. */
+/*
+ * It was killed: nobody wants the container any more. If it was asked to end first, then so was the
+ * container, and whoever killed the client has waited as long as they mean to: a supervisor may
+ * start the next one right now.
+ */
 static void lose_client(struct supervisor *self)
 {
 	forget_client(self);
 	begin_stop(self);
+	if (self->was_asked && self->container) {
+		self->kill_at = now_ms();
+		signal_init(self, SIGKILL);
+	}
 }
 
 /* How long poll may sleep; kills when the time is up. */
@@ -163,6 +172,13 @@ static void tell_failed(struct supervisor *self, enum container_fault fault,
 	jsonout_done(&out);
 }
 
+/* Of the signals a client may pass on. */
+static bool asks_to_end(const struct supervisor *self, int signal)
+{
+	return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT || signal == SIGHUP ||
+	       signal == self->options->stop_signal;
+}
+
 /* Events. --------------------------------------------------------------------------------- */
 
 static void obey(struct supervisor *self, const char *text, size_t length)
@@ -177,8 +193,10 @@ static void obey(struct supervisor *self, const char *text, size_t length)
 	    !json_int_or(message, "signal", 0, &signal, &ignored) ||
 	    !json_bool_or(message, "detach", false, &is_detaching, &ignored))
 		return;
-	if (signal > 0 && signal <= SIGRTMAX)
+	if (signal > 0 && signal <= SIGRTMAX) {
+		self->was_asked = self->was_asked || asks_to_end(self, (int)signal);
 		signal_init(self, (int)signal);
+	}
 	if (is_detaching)
 		forget_client(self);
 }

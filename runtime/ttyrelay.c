@@ -53,6 +53,17 @@ static bool copy(int from, int to)
 	return got > 0 && file_write(to, "terminal", chunk, (size_t)got, &ignored);
 }
 
+/* The end of a file or pipe is a key on a terminal. Our own terminal sends the key itself. */
+static void end_input(struct relay *relay)
+{
+	static const char key[] = { 'D' - '@' }; /* the default of VEOF */
+	struct error ignored;
+
+	relay->is_input_open = false;
+	if (!relay->is_raw && !file_write(relay->master, "terminal", key, sizeof(key), &ignored))
+		return;
+}
+
 static bool handle_signal(struct relay *relay, struct container *container, struct error *err)
 {
 	struct signalfd_siginfo info;
@@ -82,8 +93,8 @@ static bool relay_until_exit(struct relay *relay, struct container *container, s
 			return error_sys(err, "wait for the terminal");
 		if (fds[1].revents)
 			is_output_open = copy(relay->master, STDOUT_FILENO);
-		if (fds[0].revents)
-			relay->is_input_open = copy(STDIN_FILENO, relay->master);
+		if (fds[0].revents && !copy(STDIN_FILENO, relay->master))
+			end_input(relay);
 		if (fds[2].revents && !handle_signal(relay, container, err))
 			return false;
 		/* What init wrote last is still in the terminal. */

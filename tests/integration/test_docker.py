@@ -486,15 +486,18 @@ def test_client_killed_after_it_was_asked(moor, busybox):
 
 
 def test_client_killed_while_it_starts(moor, busybox):
-    """The kill may come before the monitor could say "started": nobody is told, nothing stays."""
+    """The kill may come before the monitor could say "started", or before there is a monitor: nobody
+    is told. No container stays, and the next run finds no rubbish, or takes it away."""
     docker = os.path.join(moor.names, "docker")
+    run = ("run", "--rm", *NO_NETWORK, "--name", "fg")
     for step in range(30):
-        process = moor.start(docker, "run", "--rm", *NO_NETWORK, "--name", "fg", "--stop-timeout", "0",
-                             busybox, "sleep", "60")
+        process = moor.start(docker, *run, "--stop-timeout", "0", busybox, "sleep", "60")
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.001 * step)
         process.kill()
         process.communicate()
+        wait_until(lambda: moor.docker(*run, busybox, "true", code=None).returncode == 0,
+                   f"the name of what was killed after {step} ms")
         wait_until(lambda: moor.docker("ps", "-aq").stdout == "" and store_files(moor) == [],
                    f"nothing to be left of what was killed after {step} ms")
 
