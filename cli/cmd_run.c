@@ -16,6 +16,7 @@
 #include "engine/claim.h"
 #include "engine/control.h"
 #include "engine/engine.h"
+#include "registry/reference.h"
 
 #define EXIT_OURS 125 /* what docker exits with when the container was never started */
 
@@ -127,6 +128,18 @@ static bool wants_pull(const struct runopts *values, const char *policy)
 	return strcmp(values->pull && *values->pull ? values->pull : "missing", policy) == 0;
 }
 
+/* With the tag that was left out, as docker says it. */
+static void tell_missing(const char *image)
+{
+	struct reference reference;
+	struct error ignored; /* an odd name is shown as it is */
+	autofree char *familiar = reference_parse(&reference, image, &ignored)
+					  ? reference_familiar(&reference)
+					  : mem_strdup(image);
+
+	fprintf(stderr, "Unable to find image '%s' locally\n", familiar);
+}
+
 /* Creates the container, fetching its image as --pull says. */
 static bool create(struct job *job, struct error *err)
 {
@@ -143,7 +156,7 @@ static bool create(struct job *job, struct error *err)
 	if (!is_image_missing || !wants_pull(values, "missing"))
 		return false;
 	if (!values->is_quiet)
-		fprintf(stderr, "Unable to find image '%s' locally\n", job->arguments->items[0]);
+		tell_missing(job->arguments->items[0]);
 	return pull(job, err) && create_once(job, err) && hand_over(job, err);
 }
 

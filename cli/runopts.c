@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/runopts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -132,6 +133,10 @@ static bool read_logging(const struct runopts *values, struct container *contain
 	}
 	for (size_t i = 0; i < COUNT_OF(replaced) && !is_known; i++) {
 		if (strcmp(container->log_driver, replaced[i]) == 0) {
+			if (strcmp(replaced[i], "local") != 0) /* its format is its own affair */
+				fprintf(stderr,
+					"WARNING: no log driver %s here: json-file is used\n",
+					replaced[i]);
 			container->log_driver = "json-file";
 			return true; /* its options mean nothing here */
 		}

@@ -21,6 +21,7 @@
 
 #define DEAD_PREFIX   ".dead-"
 #define NAMES_LOCK    "names.lock"
+#define ID_ATTEMPTS   1000 /* each is lost only to a sweep at the very moment */
 #define NAME_ATTEMPTS 20
 #define LOCK_PATIENCE 10000 /* milliseconds that claim_lock waits */
 #define INHERITED_MAX 64    /* descriptors above this are not looked at */
@@ -44,22 +45,36 @@ static void random_hex(char *hex, size_t digits)
 	} while (!is_usable_id(hex));
 }
 
+/* One try. *lock stays -1 where the directory, not locked yet, looked like rubbish to a sweep. */
+static bool try_id(const struct engine *engine, const char *hex, int *lock, struct error *err)
+{
+	if (mkdirat(engine->containers, hex, 0710) < 0)
+		return error_sys(err, "make container %s", hex);
+	autoclose int dir = openat(engine->containers, hex, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 ? errno != ENOENT : flock(dir, LOCK_EX) != 0)
+		return error_sys(err, "lock container %s", hex);
+	if (dir >= 0 && faccessat(engine->containers, hex, F_OK, 0) == 0)
+		*lock = take_fd(&dir);
+	return true;
+}
+
 bool claim_id(const struct engine *engine, struct arena *arena, const char **id, int *lock,
 	      struct error *err)
 {
 	char hex[CONTAINER_ID_LENGTH + 1];
+	int taken = -1;
 
-	random_hex(hex, CONTAINER_ID_LENGTH);
-	if (mkdirat(engine->containers, hex, 0710) < 0)
-		return error_sys(err, "make container %s", hex);
-	autoclose int dir = openat(engine->containers, hex, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0 || flock(dir, LOCK_EX) != 0)
-		return error_sys(err, "lock container %s", hex);
-	/* Between mkdir and flock it looked like rubbish: somebody may have swept it. */
-	if (faccessat(engine->containers, hex, F_OK, 0) != 0)
-		return claim_id(engine, arena, id, lock, err);
+	for (int attempt = 0; taken < 0; attempt++) {
+		if (attempt == ID_ATTEMPTS)
+			return error_set(err, ERROR_EXISTS,
+					 "no container could be made: others "
+					 "remove it at once");
+		random_hex(hex, CONTAINER_ID_LENGTH);
+		if (!try_id(engine, hex, &taken, err))
+			return false;
+	}
 	*id = arena_strdup(arena, hex);
-	*lock = take_fd(&dir);
+	*lock = taken;
 	return true;
 }
 

@@ -157,6 +157,23 @@ static bool read_choices(const struct choices *choices, struct globals *globals,
 	return true;
 }
 
+static int refuse_verb(const struct globals *globals, const char *name)
+{
+	static const char *const missing[] = { "exec",     "ps",         "pause",
+					       "resume",   "update",     "events",
+					       "features", "checkpoint", "restore" };
+	struct error err;
+
+	for (size_t i = 0; i < COUNT_OF(missing); i++) {
+		if (strcmp(name, missing[i]) != 0)
+			continue;
+		error_set(&err, ERROR_UNSUPPORTED, "%s is not supported yet", name);
+		return fail(globals, &err);
+	}
+	fprintf(stderr, "No help topic for '%s'\n", name);
+	return 3;
+}
+
 static int run_verb(const struct globals *globals, int argc, char **argv, int next)
 {
 	struct error err;
@@ -172,8 +189,7 @@ static int run_verb(const struct globals *globals, int argc, char **argv, int ne
 			error_in(&err, "runc %s failed", verbs[i].name);
 		return status < 0 ? fail(globals, &err) : status;
 	}
-	fprintf(stderr, "No help topic for '%s'\n", argv[next]);
-	return 3;
+	return refuse_verb(globals, argv[next]);
 }
 
 int main(int argc, char **argv)
