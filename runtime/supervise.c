@@ -59,6 +59,10 @@ struct supervisor {
 	bool is_quiet;     /* nothing has happened for a while: wait with little memory */
 	struct slim slim;
 	struct error trouble; /* of the clean-up; text "" if there was none */
+	int status;           /* init's, as from waitpid */
+	bool is_oom_killed;
+	struct timespec finished;
+	uint64_t recorded; /* lines dropped from the log, as the exit record has it */
 };
 
 static int64_t now_ms(void)
@@ -233,22 +237,22 @@ static void add_time(struct jsonout *out, const char *key, struct timespec time)
 	jsonout_text(out, key, text);
 }
 
-static void record(struct supervisor *self, int status, bool is_oom_killed)
+static void record(struct supervisor *self)
 {
 	autobuf struct buf text;
 	struct jsonout out;
-	struct timespec now;
 	struct error err;
+	int status = self->status;
 
-	clock_gettime(CLOCK_REALTIME, &now);
+	self->recorded = self->log.dropped;
 	buf_init(&text, RECORD_MAX);
 	jsonout_init(&out, &text, false);
 	jsonout_object(&out, NULL);
 	jsonout_int(&out, "code", proc_exit_code(status));
 	jsonout_int(&out, "signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-	jsonout_bool(&out, "oom_killed", is_oom_killed);
+	jsonout_bool(&out, "oom_killed", self->is_oom_killed);
 	add_time(&out, "started_at", self->started);
-	add_time(&out, "finished_at", now);
+	add_time(&out, "finished_at", self->finished);
 	if (self->log.dropped)
 		jsonout_int(&out, "log_dropped", (int64_t)self->log.dropped);
 	if (self->trouble.text[0])
@@ -267,19 +271,18 @@ static void record(struct supervisor *self, int status, bool is_oom_killed)
 static int on_exit_of_init(struct supervisor *self)
 {
 	struct container *container = self->container;
-	bool is_oom_killed;
-	int status = 0;
 
-	if (!container_wait(container, &status, &self->trouble))
-		status = 255 << 8;
-	is_oom_killed = container_is_oom_killed(container);
+	if (!container_wait(container, &self->status, &self->trouble))
+		self->status = 255 << 8;
+	clock_gettime(CLOCK_REALTIME, &self->finished);
+	self->is_oom_killed = container_is_oom_killed(container);
 	self->container = NULL;
 	if (!container_release(container, &self->trouble) && self->trouble.text[0] == '\0')
 		self->trouble.text[0] = '?';
 	for (int i = 0; i < JSONLOG_STREAMS; i++)
 		relay_finish(&self->relays[i]);
-	record(self, status, is_oom_killed);
-	return proc_exit_code(status);
+	record(self);
+	return proc_exit_code(self->status);
 }
 
 /* The loop. ------------------------------------------------------------------------------- */
@@ -344,6 +347,8 @@ static int loop(struct supervisor *self)
 		if (slots[SLOT_INIT].revents)
 			code = on_exit_of_init(self);
 	}
+	if (self->log.dropped != self->recorded) /* a slow client held the last output back */
+		record(self);
 	return code;
 }
 

@@ -3,5 +3,5 @@ from fixtures import busybox, busybox_tar, moor, registry, small_disk  # noqa: F
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "static: runs mooring-runc inside a container, for which it "
-                            "must be static: not under sanitizers")
+    config.addinivalue_line("markers", "static: needs mooring-runc to be static, as in a container "
+                            "or where the C library's start would fail: not under sanitizers")

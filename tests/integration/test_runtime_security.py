@@ -497,6 +497,7 @@ def test_killed_at_system_calls(moor, bundle, verb):
     assert kills > 10
 
 
+@pytest.mark.static
 def test_every_system_call_may_fail(moor, bundle):
     """Once each, out of memory: one line, nothing left."""
     root = os.path.join(moor.run_dir, "runc")
@@ -544,6 +545,7 @@ def test_delete_does_not_wait_for_what_hangs_inside(moor, bundle):
     start.communicate(timeout=8)
 
 
+@pytest.mark.static
 @pytest.mark.parametrize("limit", [3, 6, 10, 16, 20])
 def test_few_descriptors(bundle, limit):
     result = bundle.runc("run", code=None, timeout=20,
