@@ -119,6 +119,9 @@ void container_argv(const struct container *container, struct texts *argv);
 must_check bool container_read(const struct engine *engine, struct arena *arena, const char *id,
 			       struct container *container, struct error *err);
 must_check bool container_write(const struct container *container, int dir, struct error *err);
+
+/* Makes CONTAINER_STARTED in the container's directory. */
+must_check bool container_mark_started(int dir, struct error *err);
 void container_done(struct container *container); /* frees the lists */
 /* Lists of its own; texts are shared, and those that are NULL become "". */
 void container_copy(const struct container *from, struct container *to);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/create.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -215,14 +214,6 @@ static void name_volumes(struct container *container, struct arena *arena)
 	}
 }
 
-/* Before options.json makes it a container: from then on others judge it by this file. */
-static bool mark_started(int dir, struct error *err)
-{
-	autoclose int file = openat(dir, CONTAINER_STARTED, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-	return file >= 0 || error_sys(err, "mark the container as started");
-}
-
 static bool save(struct engine *engine, struct arena *arena, const struct create *create, int dir,
 		 struct error *err)
 {
@@ -232,7 +223,8 @@ static bool save(struct engine *engine, struct arena *arena, const struct create
 	if (*container->name ? !claim_name(engine, container->name, container->id, err)
 			     : !claim_any_name(engine, arena, container->id, &container->name, err))
 		return false;
-	return make_directories(dir, err) && (!is_marked || mark_started(dir, err)) &&
+	/* Marked before options.json makes it a container: from then on others judge it. */
+	return make_directories(dir, err) && (!is_marked || container_mark_started(dir, err)) &&
 	       container_write(container, dir, err);
 }
 

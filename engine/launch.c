@@ -322,7 +322,7 @@ static bool connect_wires(const struct launch *launch, struct launched *launched
 }
 
 /* A new life: what the last one left is no longer true. */
-static bool mark_started(int dir, struct error *err)
+static bool begin_life(int dir, struct error *err)
 {
 	static const char *const stale[] = { CONTAINER_EXIT, CONTAINER_FAILURE, CONTAINER_CONFIG };
 
@@ -330,9 +330,7 @@ static bool mark_started(int dir, struct error *err)
 		if (unlinkat(dir, stale[i], 0) < 0 && errno != ENOENT)
 			return error_sys(err, "remove %s", stale[i]);
 	}
-	autoclose int file =
-		openat(dir, CONTAINER_STARTED, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	return file >= 0 || error_sys(err, "mark the container as started");
+	return container_mark_started(dir, err);
 }
 
 /* Best effort: the failure itself is what the user has to hear of. */
@@ -390,7 +388,7 @@ bool launch_container(const struct launch *launch, struct launched *launched,
 	launched_init(launched);
 	*fault = LAUNCH_FAULT_OTHER;
 	if (!stale_remove(launch->engine, launch->container->id, err) ||
-	    !connect_wires(launch, launched, &wires, err) || !mark_started(launch->lock, err)) {
+	    !connect_wires(launch, launched, &wires, err) || !begin_life(launch->lock, err)) {
 		wires_close(&wires);
 		launched_close(launched);
 		return false;
