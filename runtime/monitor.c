@@ -43,6 +43,7 @@ enum option {
 	OPTION_STDOUT_FD,
 	OPTION_STDERR_FD,
 	OPTION_HOLD_FD,
+	OPTION_RESTART_FILE,
 	OPTION_STOP_SIGNAL,
 	OPTION_STOP_TIMEOUT,
 	OPTION_EXIT_COMMAND,
@@ -62,6 +63,7 @@ static const struct option_name {
 	[OPTION_STDOUT_FD] = { "--stdout-fd", FD_MAX },
 	[OPTION_STDERR_FD] = { "--stderr-fd", FD_MAX },
 	[OPTION_HOLD_FD] = { "--hold-fd", FD_MAX },
+	[OPTION_RESTART_FILE] = { "--restart-file", 0 },
 	[OPTION_STOP_SIGNAL] = { "--stop-signal", 0 },
 	[OPTION_STOP_TIMEOUT] = { "--stop-timeout", STOP_SECONDS_MAX },
 	[OPTION_EXIT_COMMAND] = { "--exit-command", 0 },
@@ -134,6 +136,9 @@ static bool set_option(struct arena *arena, struct command *command, enum option
 		return true;
 	case OPTION_LOG_FILE:
 		options->log_file = absolute(arena, value);
+		return true;
+	case OPTION_RESTART_FILE:
+		options->restart_file = absolute(arena, value);
 		return true;
 	case OPTION_EXIT_COMMAND:
 		texts_add(&command->exit_command, value);

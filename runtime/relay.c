@@ -55,6 +55,12 @@ bool relay_open(struct relay *relay, enum jsonlog_stream stream, struct jsonlog 
 	return true;
 }
 
+void relay_read_from(struct relay *relay, int fd)
+{
+	close(relay->from);
+	relay->from = fd;
+}
+
 void relay_close(struct relay *relay)
 {
 	mem_cleanup_close(&relay->from);
@@ -110,9 +116,9 @@ static bool pull(struct relay *relay)
 {
 	ssize_t count = read(relay->from, relay->buffer, RELAY_BUFFER);
 
-	if (count < 0)
+	if (count < 0 && errno != EIO)
 		return errno == EINTR;
-	if (count == 0) {
+	if (count <= 0) { /* EIO: a terminal that nobody has open any more */
 		end(relay);
 		return false;
 	}

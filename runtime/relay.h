@@ -28,6 +28,8 @@ struct relay {
 /* Makes the pipe; the container's end is returned. Takes over `to`. */
 must_check bool relay_open(struct relay *relay, enum jsonlog_stream stream, struct jsonlog *log,
 			   int to, int *container_end, struct error *err);
+/* Reads from this descriptor, which is taken over, instead of the pipe. */
+void relay_read_from(struct relay *relay, int fd);
 void relay_close(struct relay *relay);
 
 /* The container's end is readable, or the client takes more: moves what can be moved now. */

@@ -12,18 +12,22 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/json.h"
 #include "base/jsonout.h"
 #include "base/mem.h"
 #include "base/proc.h"
 #include "runtime/container.h"
+#include "runtime/exitrecord.h"
 #include "runtime/relay.h"
+#include "runtime/restart.h"
 #include "runtime/slim.h"
+#include "runtime/terminal.h"
+#include "runtime/tty.h"
 
 /*
- * How this works. One thread, one poll. It ends when the container's init has exited, was reaped
- * and recorded, and all output has reached those who listen. Every signal is blocked, so none
+ * How this works. One thread, one poll. A run ends when the container's init has exited, was reaped
+ * and recorded, and all output has reached those who listen; then the container may be started
+ * again, with the log but without the client. Every signal is blocked, so none
  * interrupts or kills: those that concern us arrive through a signalfd, and a closed pipe or a
  * full disk is an error code and no SIGPIPE or SIGXFSZ.
  *
@@ -33,7 +37,6 @@
 
 #define MESSAGE_MAX        4096 /* bytes of a message to the client */
 #define COMMAND_MAX        512  /* bytes of a message from it */
-#define RECORD_MAX         4096 /* bytes of exit.json */
 #define QUIET_MILLISECONDS 2000 /* of silence, after which memory is given back */
 
 enum {
@@ -42,6 +45,7 @@ enum {
 	SLOT_CLIENT,
 	SLOT_OUT,
 	SLOT_ERR,
+	SLOT_KEYS,
 	SLOTS
 };
 
@@ -52,16 +56,14 @@ struct supervisor {
 	int signals;
 	struct jsonlog log;
 	struct relay relays[JSONLOG_STREAMS];
-	struct timespec started;
+	struct terminal terminal;
+	struct restart restart;
 	int64_t kill_at;   /* on the monotonic clock, milliseconds; 0: not stopping */
 	bool was_asked;    /* the client has passed on a signal that asks programs to end */
 	bool is_impatient; /* told to end: do not wait for a slow client */
 	bool is_quiet;     /* nothing has happened for a while: wait with little memory */
 	struct slim slim;
-	struct error trouble; /* of the clean-up; text "" if there was none */
-	int status;           /* init's, as from waitpid */
-	bool is_oom_killed;
-	struct timespec finished;
+	struct exit_record end;
 	uint64_t recorded; /* lines dropped from the log, as the exit record has it */
 };
 
@@ -79,6 +81,7 @@ static void forget_client(struct supervisor *self)
 {
 	mem_cleanup_close(&self->client);
 	self->client = -1;
+	terminal_forget_keys(&self->terminal);
 	for (int i = 0; i < JSONLOG_STREAMS; i++)
 		relay_forget_client(&self->relays[i]);
 }
@@ -190,13 +193,17 @@ static void obey(struct supervisor *self, const char *text, size_t length)
 	autoarena struct arena arena = { 0 };
 	const struct json *message;
 	struct error ignored; /* nonsense from the client is dropped: it alone can be at fault */
-	int64_t signal;
+	int64_t signal, rows, columns;
 	bool is_detaching;
 
 	if (!json_parse(&arena, "client", text, length, &message, &ignored) ||
 	    !json_int_or(message, "signal", 0, &signal, &ignored) ||
+	    !json_int_or(message, "rows", 0, &rows, &ignored) ||
+	    !json_int_or(message, "columns", 0, &columns, &ignored) ||
 	    !json_bool_or(message, "detach", false, &is_detaching, &ignored))
 		return;
+	if (rows > 0 && rows <= UINT16_MAX && columns > 0 && columns <= UINT16_MAX)
+		terminal_resize(&self->terminal, (unsigned short)rows, (unsigned short)columns);
 	if (signal > 0 && signal <= SIGRTMAX) {
 		self->was_asked = self->was_asked || asks_to_end(self, (int)signal);
 		signal_init(self, (int)signal);
@@ -229,60 +236,36 @@ static void on_signal(struct supervisor *self)
 
 /* The end. -------------------------------------------------------------------------------- */
 
-static void add_time(struct jsonout *out, const char *key, struct timespec time)
-{
-	char text[JSONLOG_TIME_SIZE];
-
-	jsonlog_time(text, time);
-	jsonout_text(out, key, text);
-}
-
 static void record(struct supervisor *self)
 {
-	autobuf struct buf text;
-	struct jsonout out;
 	struct error err;
-	int status = self->status;
 
-	self->recorded = self->log.dropped;
-	buf_init(&text, RECORD_MAX);
-	jsonout_init(&out, &text, false);
-	jsonout_object(&out, NULL);
-	jsonout_int(&out, "code", proc_exit_code(status));
-	jsonout_int(&out, "signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-	jsonout_bool(&out, "oom_killed", self->is_oom_killed);
-	add_time(&out, "started_at", self->started);
-	add_time(&out, "finished_at", self->finished);
-	if (self->log.dropped)
-		jsonout_int(&out, "log_dropped", (int64_t)self->log.dropped);
-	if (self->trouble.text[0])
-		jsonout_text(&out, "trouble", self->trouble.text);
-	jsonout_object_end(&out);
-	jsonout_done(&out);
-	buf_add_char(&text, '\n');
+	self->recorded = self->end.log_dropped = self->log.dropped;
+	self->end.restart_count = self->restart.count;
 	/* Nobody is left to hear of a failure. With a client there is no hurry to the disk: it
 	 * reads the record at once, and most often removes it. */
-	if (!file_replace(AT_FDCWD, self->options->exit_file, text.data, text.length, 0644,
-			  self->client < 0 ? FILE_DURABLE : FILE_VOLATILE, &err))
-		self->trouble = err;
+	if (!exitrecord_write(&self->end, self->options->exit_file,
+			      self->client < 0 ? FILE_DURABLE : FILE_VOLATILE, &err))
+		self->end.trouble = err;
 }
 
-/* Init has exited. Returns the exit code for the client. */
-static int on_exit_of_init(struct supervisor *self)
+static void on_exit_of_init(struct supervisor *self)
 {
 	struct container *container = self->container;
+	struct exit_record *end = &self->end;
 
-	if (!container_wait(container, &self->status, &self->trouble))
-		self->status = 255 << 8;
-	clock_gettime(CLOCK_REALTIME, &self->finished);
-	self->is_oom_killed = container_is_oom_killed(container);
+	if (!container_wait(container, &end->status, &end->trouble))
+		end->status = 255 << 8;
+	clock_gettime(CLOCK_REALTIME, &end->finished);
+	end->is_oom_killed = container_is_oom_killed(container);
 	self->container = NULL;
-	if (!container_release(container, &self->trouble) && self->trouble.text[0] == '\0')
-		self->trouble.text[0] = '?';
+	if (!container_release(container, &end->trouble) && end->trouble.text[0] == '\0')
+		end->trouble.text[0] = '?';
 	for (int i = 0; i < JSONLOG_STREAMS; i++)
 		relay_finish(&self->relays[i]);
+	end->is_restarting =
+		!self->kill_at && restart_is_wanted(&self->restart, proc_exit_code(end->status));
 	record(self);
-	return proc_exit_code(self->status);
 }
 
 /* The loop. ------------------------------------------------------------------------------- */
@@ -322,13 +305,13 @@ static void fill_slots(const struct supervisor *self, struct pollfd slots[SLOTS]
 		slots[SLOT_OUT + i] = (struct pollfd){ 0 };
 		slots[SLOT_OUT + i].fd = relay_poll(&self->relays[i], &slots[SLOT_OUT + i].events);
 	}
+	slots[SLOT_KEYS] = terminal_poll(&self->terminal);
 }
 
-/* Waits and handles; returns the exit code. */
-static int loop(struct supervisor *self)
+/* From the start of the container to its end. */
+static void run(struct supervisor *self)
 {
 	struct pollfd slots[SLOTS];
-	int code = 0;
 
 	while (!is_over(self)) {
 		fill_slots(self, slots);
@@ -340,16 +323,17 @@ static int loop(struct supervisor *self)
 			else if (slots[SLOT_OUT + i].revents)
 				relay_finish(&self->relays[i]);
 		}
+		if (slots[SLOT_KEYS].revents)
+			terminal_move(&self->terminal);
 		if (slots[SLOT_CLIENT].revents)
 			on_client(self);
 		if (slots[SLOT_SIGNALS].revents)
 			on_signal(self);
 		if (slots[SLOT_INIT].revents)
-			code = on_exit_of_init(self);
+			on_exit_of_init(self);
 	}
 	if (self->log.dropped != self->recorded) /* a slow client held the last output back */
 		record(self);
-	return code;
 }
 
 /* The beginning. -------------------------------------------------------------------------- */
@@ -373,51 +357,180 @@ static bool open_relays(struct supervisor *self, int ends[JSONLOG_STREAMS], stru
 	const int clients[JSONLOG_STREAMS] = { self->options->out, self->options->err };
 
 	for (int i = 0; i < JSONLOG_STREAMS; i++)
-		if (!relay_open(&self->relays[i], (enum jsonlog_stream)i, &self->log, clients[i],
-				&ends[i], err))
+		if (!relay_open(&self->relays[i], (enum jsonlog_stream)i, &self->log,
+				self->restart.count ? -1 : clients[i], &ends[i], err))
 			return false;
 	return true;
 }
 
-static bool launch(struct supervisor *self, int in, const int ends[JSONLOG_STREAMS],
+/* If the container has a terminal, its master has come through this socket: what is typed goes in
+ * there, and what it shows takes the place of the standard output. */
+static void take_terminal(struct supervisor *self, int console, int *in)
+{
+	struct error none;
+	int master, output;
+
+	if (!tty_receive(console, &master, &none))
+		return;
+	output = fcntl(master, F_DUPFD_CLOEXEC, 3);
+	terminal_open(&self->terminal, master, take_fd(in));
+	if (output >= 0)
+		relay_read_from(&self->relays[JSONLOG_STDOUT], output);
+}
+
+static bool launch(struct supervisor *self, int *in, const int ends[JSONLOG_STREAMS],
 		   enum container_fault *fault, struct error *err)
 {
 	const struct supervise_options *options = self->options;
 	struct container_options wanted;
+	int console[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, console) < 0)
+		return error_sys(err, "make a socket");
+
+	autoclose int ours = console[0];
+	autoclose int theirs = console[1];
 
 	container_options_init(&wanted);
 	wanted.state_root = options->state_root;
 	wanted.id = options->id;
 	wanted.bundle = options->bundle;
-	wanted.stdio[0] = in;
+	wanted.console_fd = theirs;
+	wanted.stdio[0] = *in;
 	wanted.stdio[1] = ends[JSONLOG_STDOUT];
 	wanted.stdio[2] = ends[JSONLOG_STDERR];
-	return container_launch(&wanted, &self->container, fault, err);
+	if (!container_launch(&wanted, &self->container, fault, err))
+		return false;
+	mem_cleanup_close(&theirs);
+	theirs = -1;
+	take_terminal(self, ours, in);
+	return true;
+}
+
+/* The first start, or another: then without a client and its streams. */
+static bool start(struct supervisor *self, enum container_fault *fault, struct error *err)
+{
+	autoclose int in = self->restart.count ? -1 : self->options->in;
+	autoclose int out = -1;
+	autoclose int errors = -1;
+	int ends[JSONLOG_STREAMS] = { -1, -1 };
+	bool is_open = open_relays(self, ends, err);
+
+	out = ends[JSONLOG_STDOUT];
+	errors = ends[JSONLOG_STDERR];
+	self->end = (struct exit_record){ 0 };
+	clock_gettime(CLOCK_REALTIME, &self->end.started);
+	if (!is_open || !launch(self, &in, ends, fault, err))
+		return false;
+	clock_gettime(CLOCK_REALTIME, &self->end.started);
+	tell_number(self, "started", "pid", (int)container_pid(self->container));
+	return true;
 }
 
 static bool begin(struct supervisor *self, enum container_fault *fault, struct error *err)
 {
 	const struct supervise_options *options = self->options;
-	autoclose int in = options->in;
-	autoclose int out = -1;
-	autoclose int errors = -1;
-	int ends[JSONLOG_STREAMS] = { -1, -1 };
 
 	if (!open_signals(&self->signals, err))
 		return false;
 	if (options->log_file && !jsonlog_open(&self->log, options->log_file, options->log_max_size,
 					       options->log_max_files, err))
 		return false;
+	return start(self, fault, err);
+}
 
-	bool is_open = open_relays(self, ends, err);
+static void close_streams(struct supervisor *self)
+{
+	for (int i = 0; i < JSONLOG_STREAMS; i++)
+		relay_close(&self->relays[i]);
+	terminal_close(&self->terminal);
+}
 
-	out = ends[JSONLOG_STDOUT];
-	errors = ends[JSONLOG_STDERR];
-	if (!is_open || !launch(self, in, ends, fault, err))
+/* Again. ---------------------------------------------------------------------------------- */
+
+static int64_t ran_ms(const struct exit_record *end)
+{
+	return (int64_t)(end->finished.tv_sec - end->started.tv_sec) * 1000 +
+	       (end->finished.tv_nsec - end->started.tv_nsec) / 1000000;
+}
+
+/* The pause before another start. False: somebody does not want it any more. */
+static bool pause_before_restart(struct supervisor *self)
+{
+	int64_t until = now_ms() + restart_pause(&self->restart, ran_ms(&self->end));
+	int code = proc_exit_code(self->end.status);
+
+	for (int64_t left; (left = until - now_ms()) > 0;) {
+		struct pollfd slots[] = { { self->signals, POLLIN, 0 },
+					  { self->restart.watch, POLLIN, 0 } };
+
+		if (poll(slots, COUNT_OF(slots), (int)left) < 0)
+			continue;
+		if (slots[0].revents ||
+		    (slots[1].revents && !restart_is_wanted(&self->restart, code)))
+			return false;
+	}
+	return restart_is_wanted(&self->restart, code);
+}
+
+#define CODE_OTHER 128 /* docker's, of a container that could not be started again */
+
+static void record_failed_start(struct supervisor *self, enum container_fault fault,
+				const struct error *err)
+{
+	static const int codes[] = {
+		[CONTAINER_FAULT_OTHER] = CODE_OTHER,
+		[CONTAINER_FAULT_NOT_EXECUTABLE] = 126,
+		[CONTAINER_FAULT_NOT_FOUND] = 127,
+	};
+
+	self->end.status = codes[fault] << 8;
+	self->end.finished = self->end.started;
+	self->end.trouble = *err;
+	record(self);
+}
+
+/* After a run: another, if the policy wants it. */
+static bool restart(struct supervisor *self)
+{
+	enum container_fault fault = CONTAINER_FAULT_OTHER;
+	struct error err;
+	bool is_wanted = self->end.is_restarting && pause_before_restart(self);
+
+	restart_unwatch(&self->restart);
+	if (!is_wanted) {
+		if (self->end.is_restarting) {
+			self->end.is_restarting = false;
+			record(self);
+		}
 		return false;
-	clock_gettime(CLOCK_REALTIME, &self->started);
-	tell_number(self, "started", "pid", (int)container_pid(self->container));
-	return true;
+	}
+	close_streams(self);
+	self->restart.count++;
+	if (start(self, &fault, &err))
+		return true;
+	record_failed_start(self, fault, &err);
+	return false;
+}
+
+/* True: the client was there to the end, and was told. One that is told of an end that is not the
+ * last is let go. */
+static bool live(struct supervisor *self)
+{
+	bool is_known;
+
+	do {
+		bool was_attached = self->client >= 0;
+
+		run(self);
+		tell_number(self, "exited", "code", proc_exit_code(self->end.status));
+		is_known = was_attached && self->client >= 0;
+		if (self->end.is_restarting) {
+			is_known = false;
+			forget_client(self);
+		}
+	} while (restart(self));
+	return is_known;
 }
 
 bool supervise(const struct supervise_options *options)
@@ -429,19 +542,15 @@ bool supervise(const struct supervise_options *options)
 
 	slim_init(&self.slim);
 	jsonlog_init(&self.log);
+	terminal_init(&self.terminal);
+	restart_init(&self.restart, options->restart_file);
 	for (int i = 0; i < JSONLOG_STREAMS; i++)
 		self.relays[i] = (struct relay){ .from = -1, .to = -1 };
-	if (begin(&self, &fault, &err)) {
-		bool was_attached = self.client >= 0;
-		int code = loop(&self);
-
-		tell_number(&self, "exited", "code", code);
-		is_known = was_attached && self.client >= 0;
-	} else {
+	if (begin(&self, &fault, &err))
+		is_known = live(&self);
+	else
 		tell_failed(&self, fault, &err);
-	}
-	for (int i = 0; i < JSONLOG_STREAMS; i++)
-		relay_close(&self.relays[i]);
+	close_streams(&self);
 	jsonlog_close(&self.log);
 	mem_cleanup_close(&self.signals);
 	mem_cleanup_close(&self.client);

@@ -8,13 +8,14 @@
 #include "base/error.h"
 
 /*
- * The monitor's life from the launch of its container to the exit record. The messages to the
+ * The monitor's life from the launch of its container to the last exit record. The messages to the
  * client are those of docs/architecture.md.
  */
 
 struct supervise_options {
 	const char *state_root, *id;
 	const char *bundle, *exit_file, *log_file; /* absolute; log_file NULL: no log */
+	const char *restart_file;                  /* see restart.h; NULL: it is never restarted */
 	int64_t log_max_size;                      /* 0: never rotated */
 	int log_max_files;
 	int client, in, out, err; /* descriptors, -1: none; taken over */
