@@ -24,7 +24,7 @@ def files(source):
         top = directory == source
         below[:] = sorted(name for name in below if name not in SKIPPED
                           and not (top and name.startswith("build")))
-        for name in sorted(names):
+        for name in sorted(set(names) - SKIPPED):  # in a linked worktree .git is a file
             yield os.path.relpath(os.path.join(directory, name), source)
 
 
