@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +26,7 @@
  */
 
 #define ROOT     "/sys/fs/cgroup"
-#define SELF_MAX 65536     /* bytes of /proc/self/cgroup */
-#define PIDS_MAX (4 << 20) /* bytes of a cgroup.procs */
+#define SELF_MAX 65536 /* bytes of /proc/self/cgroup */
 
 /* -- finding --------------------------------------------------------------------------------- */
 
@@ -121,8 +119,7 @@ const struct cgroup_place *cgroup_place(const struct cgroup *cgroup, const char 
 
 /* -- files ----------------------------------------------------------------------------------- */
 
-/* While the group is being set up its directory is open; later commands go by its path. */
-static int open_file(const struct cgroup_place *place, const char *file, int flags)
+int cgroup_open_file(const struct cgroup_place *place, const char *file, int flags)
 {
 	if (place->dir >= 0)
 		return openat(place->dir, file, flags | O_CLOEXEC | O_NOFOLLOW);
@@ -135,7 +132,7 @@ static int open_file(const struct cgroup_place *place, const char *file, int fla
 bool cgroup_write(const struct cgroup_place *place, const char *file, const char *value,
 		  struct error *err)
 {
-	autoclose int fd = open_file(place, file, O_WRONLY);
+	autoclose int fd = cgroup_open_file(place, file, O_WRONLY);
 
 	if (fd < 0 || write(fd, value, strlen(value)) < 0)
 		return error_sys(err, "write \"%s\" to %s of cgroup %s", value, file, place->path);
@@ -153,7 +150,7 @@ bool cgroup_write_number(const struct cgroup_place *place, const char *file, int
 
 bool cgroup_read(const struct cgroup_place *place, const char *file, char *text, size_t size)
 {
-	autoclose int fd = open_file(place, file, O_RDONLY);
+	autoclose int fd = cgroup_open_file(place, file, O_RDONLY);
 	ssize_t got = fd < 0 ? -1 : read(fd, text, size - 1);
 
 	if (got < 0)
@@ -229,13 +226,18 @@ static bool make_above(const struct cgroup *cgroup, const struct cgroup_place *p
 static bool check_free(const struct cgroup *cgroup, const struct cgroup_place *place,
 		       struct error *err)
 {
-	char text[64];
+	struct cgroup_pids pids = { 0 };
+	bool is_known = cgroup_list_place(place, &pids, err);
+	size_t count = pids.count;
 
-	if (cgroup_read(place, "cgroup.procs", text, sizeof(text)) && text[0])
+	cgroup_pids_done(&pids);
+	if (!is_known)
+		return false;
+	if (count > 0)
 		return error_set(err, ERROR_EXISTS,
-				 "container's cgroup is not empty: process %s found in %s", text,
-				 place->path);
-	if (cgroup_is_frozen(cgroup))
+				 "container's cgroup is not empty: %zu process(es) found in %s",
+				 count, place->path);
+	if (cgroup_is_stuck(cgroup))
 		return error_set(err, ERROR_EXISTS, "container's cgroup unexpectedly frozen: %s",
 				 place->path);
 	return true;
@@ -286,7 +288,7 @@ bool cgroup_doors(const struct cgroup *cgroup, int fds[CGROUP_PLACES_MAX], size_
 
 	*count = 0;
 	for (size_t i = 0; i < cgroup->count; i++) {
-		fds[i] = open_file(&cgroup->places[i], file, O_WRONLY);
+		fds[i] = cgroup_open_file(&cgroup->places[i], file, O_WRONLY);
 		if (fds[i] < 0) {
 			error_sys(err, "open %s of cgroup %s", file, cgroup->places[i].path);
 			while (*count > 0)
@@ -314,128 +316,6 @@ bool cgroup_add(const struct cgroup *cgroup, pid_t pid, struct error *err)
 		if (!cgroup_write_number(&cgroup->places[i], "cgroup.procs", pid, err))
 			return false;
 	return true;
-}
-
-/* -- processes ------------------------------------------------------------------------------- */
-
-#define SIGNAL_ROUNDS 100
-
-/* Signals what is listed now and adds it to *count. */
-static bool signal_listed(const struct cgroup_place *place, int signal, size_t *count,
-			  struct error *err)
-{
-	autobuf struct buf text = { 0 };
-	autoclose int fd = open_file(place, "cgroup.procs", O_RDONLY);
-
-	if (fd < 0)
-		return errno == ENOENT ? true
-				       : error_sys(err, "open cgroup.procs of %s", place->path);
-	buf_init(&text, PIDS_MAX);
-	if (!file_read_fd(fd, "cgroup.procs", &text, err))
-		return false;
-
-	char *rest = text.data;
-
-	for (char *line; rest && (line = strsep(&rest, "\n")) != NULL;) {
-		pid_t pid = (pid_t)strtol(line, NULL, 10);
-
-		if (pid <= 0)
-			continue;
-		if (kill(pid, signal) < 0 && errno != ESRCH)
-			return error_sys(err, "signal process %d", pid);
-		++*count;
-	}
-	return true;
-}
-
-/* With the groups that the container made inside its own. */
-static bool signal_tree(const struct cgroup_place *place, int signal, size_t *count,
-			struct error *err)
-{
-	autodir DIR *dir = opendir(place->path);
-
-	if (!signal_listed(place, signal, count, err))
-		return false;
-	for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL;) {
-		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
-			continue;
-
-		autofree char *path = mem_printf("%s/%s", place->path, entry->d_name);
-		struct cgroup_place child = { .path = path, .dir = -1 };
-
-		if (!signal_tree(&child, signal, count, err))
-			return false;
-	}
-	return true;
-}
-
-bool cgroup_signal_all(const struct cgroup *cgroup, int signal, struct error *err)
-{
-	const struct cgroup_place *place = cgroup_place(cgroup, "pids");
-	struct error ignored;
-	size_t count = 1;
-
-	if (!place)
-		place = cgroup->count > 0 ? &cgroup->places[0] : NULL;
-	if (!place)
-		return true;
-	if (signal == SIGKILL && cgroup->is_unified &&
-	    cgroup_write(place, "cgroup.kill", "1", &ignored))
-		return true;
-	/* Those that fork meanwhile are met in the next round. */
-	for (int round = 0; count > 0 && round < (signal == SIGKILL ? SIGNAL_ROUNDS : 1); round++) {
-		struct timespec pause = { .tv_nsec = 1000000 };
-
-		count = 0;
-		if (!signal_tree(place, signal, &count, err))
-			return false;
-		if (count > 0 && signal == SIGKILL)
-			nanosleep(&pause, NULL);
-	}
-	return true;
-}
-
-/* -- freezer and out-of-memory --------------------------------------------------------------- */
-
-bool cgroup_is_frozen(const struct cgroup *cgroup)
-{
-	const struct cgroup_place *place = cgroup_place(cgroup, "freezer");
-	char state[64];
-
-	if (!place)
-		return false;
-	if (cgroup->is_unified)
-		return cgroup_read(place, "cgroup.freeze", state, sizeof(state)) && state[0] == '1';
-	return cgroup_read(place, "freezer.state", state, sizeof(state)) &&
-	       strcmp(state, "THAWED") != 0;
-}
-
-bool cgroup_set_frozen(const struct cgroup *cgroup, bool is_frozen, struct error *err)
-{
-	const struct cgroup_place *place = cgroup_place(cgroup, "freezer");
-
-	if (!place)
-		return error_set(err, ERROR_UNSUPPORTED, "no freezer cgroup is mounted");
-	if (cgroup->is_unified)
-		return cgroup_write(place, "cgroup.freeze", is_frozen ? "1" : "0", err);
-	return cgroup_write(place, "freezer.state", is_frozen ? "FROZEN" : "THAWED", err);
-}
-
-bool cgroup_is_oom_killed(const struct cgroup *cgroup)
-{
-	const struct cgroup_place *place = cgroup_place(cgroup, "memory");
-	const char *file = cgroup->is_unified ? "memory.events" : "memory.oom_control";
-	autoclose int fd = place ? open_file(place, file, O_RDONLY) : -1;
-	char text[512];
-	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	if (got < 0)
-		return false;
-	text[got] = '\0';
-
-	const char *count = strstr(text, "oom_kill ");
-
-	return count && strtoul(count + strlen("oom_kill "), NULL, 10) > 0;
 }
 
 /* -- removing -------------------------------------------------------------------------------- */

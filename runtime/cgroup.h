@@ -56,10 +56,28 @@ must_check bool cgroup_add(const struct cgroup *cgroup, pid_t pid, struct error 
 /* The place that holds this controller, or NULL. */
 const struct cgroup_place *cgroup_place(const struct cgroup *cgroup, const char *controller);
 
-/* Signals every process inside, again and again until no new ones appear. */
+/* All processes, those of the groups inside included. cgroup_pids_done afterwards. */
+struct cgroup_pids {
+	pid_t *pids;
+	size_t count, capacity;
+};
+must_check bool cgroup_list(const struct cgroup *cgroup, struct cgroup_pids *pids,
+			    struct error *err);
+void cgroup_pids_done(struct cgroup_pids *pids);
+/* Signals every process inside; SIGKILL reaches those that fork meanwhile too, and the frozen. */
 must_check bool cgroup_signal_all(const struct cgroup *cgroup, int signal, struct error *err);
-must_check bool cgroup_set_frozen(const struct cgroup *cgroup, bool is_frozen, struct error *err);
+
+/* Stops every process, and waits until all have. What was begun is undone on failure. */
+must_check bool cgroup_freeze(const struct cgroup *cgroup, struct error *err);
+must_check bool cgroup_thaw(const struct cgroup *cgroup, struct error *err);
+/* As far as possible, with the groups inside: on v1 what is frozen cannot die of SIGKILL. */
+void cgroup_release(const struct cgroup *cgroup);
 bool cgroup_is_frozen(const struct cgroup *cgroup);
+/* Frozen by itself or by a group above: who joins it waits. */
+bool cgroup_is_stuck(const struct cgroup *cgroup);
+
+/* How often the kernel's out-of-memory killer struck inside; false if nobody counts. */
+bool cgroup_oom_kills(const struct cgroup *cgroup, uint64_t *count);
 bool cgroup_is_oom_killed(const struct cgroup *cgroup);
 
 #endif

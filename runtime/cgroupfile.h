@@ -4,12 +4,15 @@
 
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "runtime/cgroup.h"
 
 /*
  * What the halves of cgroup share: the files of one group directory, and the limits of v1 and v2.
  */
 
+/* While the group is being set up its directory is open; later commands go by its path. */
+int cgroup_open_file(const struct cgroup_place *place, const char *file, int flags);
 /* Writes one value with one write. The failure names file, value and group. */
 must_check bool cgroup_write(const struct cgroup_place *place, const char *file, const char *value,
 			     struct error *err);
@@ -17,6 +20,17 @@ must_check bool cgroup_write_number(const struct cgroup_place *place, const char
 				    int64_t number, struct error *err);
 /* The first `size` - 1 bytes as text without the trailing newline; false if it cannot be read. */
 bool cgroup_read(const struct cgroup_place *place, const char *file, char *text, size_t size);
+/* The whole file. The caller owns `text` in any case. */
+bool cgroup_read_all(const struct cgroup_place *place, const char *file, struct buf *text);
+/* One number ("max" is UINT64_MAX), or the one after `key` at the beginning of a line. */
+bool cgroup_parse_number(const char *text, uint64_t *number);
+bool cgroup_number(const struct cgroup_place *place, const char *file, uint64_t *number);
+bool cgroup_key(const struct cgroup_place *place, const char *file, const char *key,
+		uint64_t *number);
+
+/* cgroup_list in one hierarchy. */
+must_check bool cgroup_list_place(const struct cgroup_place *place, struct cgroup_pids *pids,
+				  struct error *err);
 
 must_check bool cgroup_limit_v1(const struct cgroup *cgroup, const struct spec *spec,
 				struct error *err);

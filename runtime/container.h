@@ -81,6 +81,10 @@ enum container_reach {
 must_check bool container_kill(const char *state_root, const char *id, int signal,
 			       enum container_reach reach, struct error *err);
 
+/* Suspends every process, those that are executed into it later too; lets them go on. */
+must_check bool container_pause(const char *state_root, const char *id, struct error *err);
+must_check bool container_resume(const char *state_root, const char *id, struct error *err);
+
 /* Removes a stopped container. `is_forced`: a running one is killed, a missing one is success. */
 must_check bool container_delete(const char *state_root, const char *id, bool is_forced,
 				 struct error *err);

@@ -8,49 +8,16 @@
 
 #include "base/proc.h"
 #include "runtime/container.h"
+#include "runtime/found.h"
 #include "runtime/hook.h"
 #include "runtime/kernel.h"
-#include "runtime/state.h"
 
 /*
- * The verbs that find a container by its name: start, kill, delete. A pid from the state counts
- * only together with its start time, and is signalled through a pidfd.
+ * The verbs that change a container found by its name: start, kill, pause, resume, delete. Its init
+ * is signalled through a pidfd.
  */
 
 #define KILL_WAIT_MS 10000
-
-struct found {
-	struct state_dir dir;
-	struct arena arena;
-	struct state state;
-};
-
-static void found_done(struct found *found)
-{
-	state_done(&found->state);
-	state_dir_close(&found->dir);
-	arena_done(&found->arena);
-}
-
-#define autofound __attribute__((cleanup(found_done)))
-
-static void found_init(struct found *found)
-{
-	*found = (struct found){ 0 };
-	state_dir_init(&found->dir);
-}
-
-/* A pidfd of that very init, or -1 with errno ESRCH if it is gone. */
-static int open_init(const struct state *state)
-{
-	int pidfd = kernel_pidfd_open(state->pid);
-
-	if (pidfd >= 0 && proc_is_alive(state->pid, state->start_time))
-		return pidfd;
-	mem_cleanup_close(&pidfd);
-	errno = ESRCH;
-	return -1;
-}
 
 /* -- start ----------------------------------------------------------------------------------- */
 
@@ -100,7 +67,7 @@ static bool run_poststart(const struct found *found, struct error *err)
 
 	if (hook_run(&found->state.hooks[HOOK_POSTSTART], &place, &found->state, err))
 		return true;
-	init = open_init(&found->state);
+	init = found_open_init(found);
 	if (init >= 0)
 		kernel_pidfd_signal(init, SIGKILL);
 	return false;
@@ -112,14 +79,15 @@ bool container_start(const char *state_root, const char *id, struct error *err)
 	autoclose int result = -1;
 
 	found_init(&found);
-	if (!state_find(state_root, id, &found.dir, err) || !state_lock(&found.dir, id, err) ||
-	    !state_load(&found.dir, &found.arena, &found.state, err))
+	if (!found_load_locked(&found, state_root, id, err))
 		return false;
-	switch (state_status(&found.dir, &found.state)) {
+	switch (found_status(&found)) {
 	case CONTAINER_CREATED:
 		break;
 	case CONTAINER_STOPPED:
 		return error_set(err, ERROR_INPUT, "cannot start a container that has stopped");
+	case CONTAINER_PAUSED:
+		return error_set(err, ERROR_INPUT, "cannot start a container in the paused state");
 	default:
 		return error_set(err, ERROR_INPUT, "cannot start an already running container");
 	}
@@ -135,20 +103,36 @@ static bool signal_found(const struct found *found, int signal, enum container_r
 {
 	const struct cgroup *cgroup = &found->state.cgroup;
 	bool is_shared = !found->state.has_pid_namespace && signal == SIGKILL;
-	autoclose int init = open_init(&found->state);
-	struct error ignored;
+	autoclose int init = found_open_init(found);
 
 	if (init < 0 && reach == CONTAINER_INIT && !is_shared)
 		return error_set(err, ERROR_NOT_FOUND, "container not running");
 	if ((reach == CONTAINER_EVERYONE || is_shared) && cgroup->count > 0 &&
 	    !cgroup_signal_all(cgroup, signal, err))
-		return false;
+		return error_in(err, "unable to kill all processes");
 	if (init >= 0 && kernel_pidfd_signal(init, signal) < 0 && errno != ESRCH)
-		return error_sys(err, "signal container init");
-	/* What is frozen cannot die. */
-	if (signal == SIGKILL && !cgroup->is_unified && cgroup_is_frozen(cgroup))
-		(void)!cgroup_set_frozen(cgroup, false, &ignored);
+		return error_sys(err, "unable to signal init");
+	if (signal == SIGKILL)
+		cgroup_release(cgroup);
 	return true;
+}
+
+/* Without init the container counts as stopped, whatever it left running. */
+static bool kill_rest(const struct found *found, int signal, enum container_reach reach,
+		      struct error *err)
+{
+	struct cgroup_pids rest = { 0 };
+	bool is_shared = !found->state.has_pid_namespace && signal == SIGKILL;
+	bool is_known = !is_shared || cgroup_list(&found->state.cgroup, &rest, err);
+	size_t count = rest.count;
+
+	cgroup_pids_done(&rest);
+	if (!is_known)
+		return false;
+	if (count > 0)
+		return cgroup_signal_all(&found->state.cgroup, SIGKILL, err);
+	return reach == CONTAINER_EVERYONE ||
+	       error_set(err, ERROR_NOT_FOUND, "container not running");
 }
 
 bool container_kill(const char *state_root, const char *id, int signal, enum container_reach reach,
@@ -157,20 +141,46 @@ bool container_kill(const char *state_root, const char *id, int signal, enum con
 	autofound struct found found;
 
 	found_init(&found);
-	if (!state_find(state_root, id, &found.dir, err) ||
-	    !state_load(&found.dir, &found.arena, &found.state, err))
+	if (!found_load(&found, state_root, id, err))
 		return false;
-	if (state_status(&found.dir, &found.state) == CONTAINER_STOPPED)
-		return reach == CONTAINER_EVERYONE ||
-		       error_set(err, ERROR_NOT_FOUND, "container not running");
+	if (found_status(&found) == CONTAINER_STOPPED)
+		return kill_rest(&found, signal, reach, err);
 	return signal_found(&found, signal, reach, err);
+}
+
+/* -- pause and resume ------------------------------------------------------------------------ */
+
+bool container_pause(const char *state_root, const char *id, struct error *err)
+{
+	autofound struct found found;
+	enum container_status status;
+
+	found_init(&found);
+	if (!found_load(&found, state_root, id, err))
+		return false;
+	status = found_status(&found);
+	if (status != CONTAINER_RUNNING && status != CONTAINER_CREATED)
+		return error_set(err, ERROR_INPUT, "container not running");
+	return cgroup_freeze(&found.state.cgroup, err);
+}
+
+bool container_resume(const char *state_root, const char *id, struct error *err)
+{
+	autofound struct found found;
+
+	found_init(&found);
+	if (!found_load(&found, state_root, id, err))
+		return false;
+	if (found_status(&found) != CONTAINER_PAUSED)
+		return error_set(err, ERROR_INPUT, "container not paused");
+	return cgroup_thaw(&found.state.cgroup, err);
 }
 
 /* -- delete ---------------------------------------------------------------------------------- */
 
 static bool kill_and_wait(const struct found *found, struct error *err)
 {
-	autoclose int init = open_init(&found->state);
+	autoclose int init = found_open_init(found);
 	struct pollfd fd = { .fd = init, .events = POLLIN };
 	struct error ignored;
 
@@ -213,19 +223,17 @@ static bool remove_rest(const struct found *found, const char *id, bool is_force
 }
 
 /* Who creates or starts it holds the lock, and may wait for a hook of the container's for ever. */
-static void kill_unlocked(const struct state_dir *dir)
+static void kill_unlocked(struct found *found)
 {
-	autoarena struct arena arena = { 0 };
-	struct state state = { 0 };
 	struct error ignored;
 
-	if (state_load(dir, &arena, &state, &ignored)) {
-		autoclose int init = open_init(&state);
+	if (state_load(&found->dir, &found->arena, &found->state, &ignored)) {
+		autoclose int init = found_open_init(found);
 
 		if (init >= 0)
 			kernel_pidfd_signal(init, SIGKILL);
 	}
-	state_done(&state);
+	state_done(&found->state);
 }
 
 bool container_delete(const char *state_root, const char *id, bool is_forced, struct error *err)
@@ -237,12 +245,12 @@ bool container_delete(const char *state_root, const char *id, bool is_forced, st
 	if (!state_find(state_root, id, &found.dir, err))
 		return is_forced && err->kind == ERROR_NOT_FOUND;
 	if (is_forced)
-		kill_unlocked(&found.dir);
+		kill_unlocked(&found);
 	if (!state_lock(&found.dir, id, err))
 		return false;
 	if (!state_load(&found.dir, &found.arena, &found.state, err))
 		return remove_rest(&found, id, is_forced, err);
-	status = state_status(&found.dir, &found.state);
+	status = found_status(&found);
 	if (!is_forced && (status == CONTAINER_RUNNING || status == CONTAINER_PAUSED))
 		return error_set(err, ERROR_EXISTS,
 				 "cannot delete container %s that is not stopped: %s", id,

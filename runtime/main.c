@@ -38,6 +38,8 @@ static const struct verb {
 	{ "list", verb_list, "list the containers of this root", false, false },
 	{ "monitor", verb_monitor, "run and supervise a container (for mooring itself)", true,
 	  false },
+	{ "pause", verb_pause, "suspend all processes of a container", false, false },
+	{ "resume", verb_resume, "let the processes of a paused container go on", false, false },
 	{ "run", verb_run, "make and start a container, and wait for it", true, true },
 	{ "spec", verb_spec, "write a config.json to start from", false, false },
 	{ "start", verb_start, "start the program of a created container", false, false },

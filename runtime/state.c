@@ -327,7 +327,8 @@ enum container_status state_status(const struct state_dir *dir, const struct sta
 
 	if (!proc_is_alive(state->pid, state->start_time))
 		return CONTAINER_STOPPED;
-	if (fstatat(dir->dir, STATE_FIFO, &info, AT_SYMLINK_NOFOLLOW) == 0)
-		return CONTAINER_CREATED;
-	return cgroup_is_frozen(&state->cgroup) ? CONTAINER_PAUSED : CONTAINER_RUNNING;
+	if (cgroup_is_frozen(&state->cgroup))
+		return CONTAINER_PAUSED;
+	return fstatat(dir->dir, STATE_FIFO, &info, AT_SYMLINK_NOFOLLOW) == 0 ? CONTAINER_CREATED
+									      : CONTAINER_RUNNING;
 }

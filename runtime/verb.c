@@ -20,8 +20,8 @@
 #define OUTPUT_MAX (64 << 20)
 
 /* Prints a verb's help and ends the process, if it was asked for. */
-static bool wants_help(const char *help, const char *verb, const char *arguments,
-		       const struct flag *flags)
+bool verb_wants_help(const char *help, const char *verb, const char *arguments,
+		     const struct flag *flags)
 {
 	if (!flag_is_set(help))
 		return false;
@@ -48,7 +48,7 @@ int verb_start(const struct globals *globals, int argc, char **argv, struct erro
 
 	if (!flag_parse(flags, argc, argv, &next, err))
 		return -1;
-	if (wants_help(help, "start", "ID", flags))
+	if (verb_wants_help(help, "start", "ID", flags))
 		return 0;
 	return verb_one_id(argc, argv, next, &id, err) && container_start(globals->root, id, err)
 		       ? 0
@@ -67,7 +67,7 @@ int verb_kill(const struct globals *globals, int argc, char **argv, struct error
 
 	if (!flag_parse(flags, argc, argv, &next, err))
 		return -1;
-	if (wants_help(help, "kill", "ID [SIGNAL]", flags))
+	if (verb_wants_help(help, "kill", "ID [SIGNAL]", flags))
 		return 0;
 	if (argc - next < 1)
 		return error_set(err, ERROR_INPUT, "\"kill\" requires a minimum of 1 argument(s)") -
@@ -99,7 +99,7 @@ int verb_delete(const struct globals *globals, int argc, char **argv, struct err
 
 	if (!flag_parse(flags, argc, argv, &next, err))
 		return -1;
-	if (wants_help(help, "delete", "ID", flags))
+	if (verb_wants_help(help, "delete", "ID", flags))
 		return 0;
 	return verb_one_id(argc, argv, next, &id, err) &&
 			       container_delete(globals->root, id, flag_is_set(force), err)
@@ -150,7 +150,7 @@ int verb_state(const struct globals *globals, int argc, char **argv, struct erro
 
 	if (!flag_parse(flags, argc, argv, &next, err))
 		return -1;
-	if (wants_help(help, "state", "ID", flags))
+	if (verb_wants_help(help, "state", "ID", flags))
 		return 0;
 	if (!verb_one_id(argc, argv, next, &id, err))
 		return -1;
@@ -245,7 +245,7 @@ int verb_list(const struct globals *globals, int argc, char **argv, struct error
 
 	if (!flag_parse(flags, argc, argv, &next, err))
 		return -1;
-	if (wants_help(help, "list", "", flags))
+	if (verb_wants_help(help, "list", "", flags))
 		return 0;
 	list.is_json = strcmp(format, "json") == 0;
 	list.is_quiet = flag_is_set(quiet);

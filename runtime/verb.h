@@ -3,6 +3,7 @@
 #define RUNTIME_VERB_H
 
 #include "base/error.h"
+#include "runtime/flag.h"
 
 /* What stands before the verb on the command line. */
 struct globals {
@@ -17,7 +18,15 @@ struct globals {
 typedef int verb_function(const struct globals *globals, int argc, char **argv, struct error *err);
 
 verb_function verb_create, verb_run, verb_start, verb_state, verb_kill, verb_delete, verb_list,
-	verb_spec;
+	verb_spec, verb_pause, verb_resume, verb_ps, verb_update, verb_events;
+
+/* Prints the help of a verb if --help was given. */
+bool verb_wants_help(const char *help, const char *verb, const char *arguments,
+		     const struct flag *flags);
+/* For a verb with one positional argument, the id, and flags before and after it, as callers mix
+ * them. `flags` has a "help". False with *status to return: help was printed, or err is filled. */
+must_check bool verb_take_id(const struct flag *flags, int argc, char **argv, const char **id,
+			     int *status, struct error *err);
 
 /* The one positional argument that most verbs have. */
 must_check bool verb_one_id(int argc, char **argv, int next, const char **id, struct error *err);
