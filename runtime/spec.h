@@ -40,6 +40,19 @@ struct spec_rlimit {
 	uint64_t soft, hard;
 };
 
+/* For sched_setattr(2), names as there. */
+struct spec_scheduler {
+	uint32_t policy, priority;
+	int32_t nice;
+	uint64_t flags, runtime, deadline, period;
+};
+
+/* Bits by number, as the kernel takes them: CPUs or memory nodes. */
+struct spec_bits {
+	unsigned long *words; /* NULL: the config does not say */
+	size_t size;          /* bytes */
+};
+
 struct spec_process {
 	const char **args; /* NULL-terminated, at least one */
 	const char **env;  /* NULL-terminated, every entry NAME=VALUE */
@@ -49,11 +62,18 @@ struct spec_process {
 	struct spec_capabilities capabilities;
 	struct spec_rlimit *rlimits;
 	size_t rlimit_count;
-	int64_t oom_score_adj;                        /* or SPEC_UNSET */
-	const char *apparmor_profile;                 /* NULL: none */
-	unsigned short console_height, console_width; /* 0: not said */
+	int64_t oom_score_adj;                             /* or SPEC_UNSET */
+	const char *apparmor_profile, *selinux_label;      /* NULL: none */
+	const struct spec_scheduler *scheduler;            /* NULL: as the caller's */
+	int64_t io_priority;                               /* for ioprio_set(2), or SPEC_UNSET */
+	struct spec_bits affinity_initial, affinity_final; /* of exec: before, in the cgroup */
+	unsigned short console_height, console_width;      /* 0: not said */
 	bool has_terminal;
 	bool has_no_new_privileges;
+};
+
+struct spec_id_map {
+	uint32_t inside, outside, count;
 };
 
 struct spec_mount {
@@ -65,6 +85,11 @@ struct spec_mount {
 	unsigned long cleared; /* MS_* the config explicitly clears (a bind may not inherit them) */
 	unsigned long propagation; /* MS_PRIVATE…, with MS_REC or not; 0: none named */
 	uint64_t recursive_set, recursive_clear; /* MOUNT_ATTR_* for the whole tree */
+	/* Both lists or none. Id-mapped without lists: as the container's user namespace. */
+	struct spec_id_map *uid_maps, *gid_maps;
+	size_t uid_map_count, gid_map_count;
+	bool is_idmapped, is_idmap_recursive;
+	bool has_copy_up; /* a tmpfs that begins with what it covers */
 	bool is_bind;
 	const struct json *place; /* for messages */
 };
@@ -84,10 +109,6 @@ enum namespace_kind {
 struct spec_namespace {
 	bool is_wanted;   /* named in the config: new, unless there is a path */
 	const char *path; /* NULL: new */
-};
-
-struct spec_id_map {
-	uint32_t inside, outside, count;
 };
 
 struct spec_device {
@@ -166,6 +187,21 @@ struct spec_hook_list {
 	size_t count;
 };
 
+/* For set_mempolicy(2). */
+struct spec_memory_policy {
+	int mode; /* with its flags */
+	struct spec_bits nodes;
+};
+
+/* Intel's resource director: a group of the resctrl file system. */
+struct spec_rdt {
+	const char *class_id;  /* NULL: a group of the container's own */
+	const char *l3, *mb;   /* lines for `schemata`; NULL: none */
+	const char **schemata; /* NULL-terminated: further lines */
+	size_t schema_count;
+	bool has_monitoring;
+};
+
 struct spec {
 	const char *version;
 	struct spec_process process;
@@ -191,7 +227,12 @@ struct spec {
 	size_t masked_path_count, readonly_path_count;
 	const char *cgroups_path; /* NULL: not said */
 	struct spec_resources resources;
-	int64_t personality;        /* for personality(2), or SPEC_UNSET */
+	int64_t personality;     /* for personality(2), or SPEC_UNSET */
+	const char *mount_label; /* SELinux, for file systems that are made; NULL: none */
+	const struct spec_memory_policy *memory_policy; /* NULL: as the caller's */
+	const struct spec_rdt *rdt;                     /* NULL: none */
+	struct spec_pair *net_devices; /* name on the host, name inside (may hold one "%d") */
+	size_t net_device_count;
 	const struct json *seccomp; /* linux.seccomp, or NULL */
 };
 
@@ -200,5 +241,8 @@ must_check bool spec_load(struct arena *arena, int bundle, struct spec *spec, st
 /* The same from text. Every mistake is one line that names its JSON path. */
 must_check bool spec_parse(struct arena *arena, const char *text, size_t length, struct spec *spec,
 			   struct error *err);
+/* A process object alone, as `exec --process` has it. */
+must_check bool spec_parse_process(struct arena *arena, const char *text, size_t length,
+				   struct spec_process *process, struct error *err);
 
 #endif

@@ -54,8 +54,8 @@ static bool read_namespaces(struct spec_reader *reader, const struct json *secti
 	return true;
 }
 
-static bool read_id_maps(struct spec_reader *reader, const struct json *section, const char *key,
-			 struct spec_id_map **maps, size_t *count)
+bool spec_id_maps(struct spec_reader *reader, const struct json *section, const char *key,
+		  struct spec_id_map **maps, size_t *count)
 {
 	const struct json *list;
 
@@ -311,9 +311,9 @@ bool spec_read_linux(struct spec_reader *reader, const struct json *root)
 	if (!spec->namespaces[NAMESPACE_MOUNT].is_wanted)
 		return json_wrong(root, reader->err,
 				  "linux.namespaces: a mount namespace is required");
-	return read_id_maps(reader, section, "uidMappings", &spec->uid_maps,
+	return spec_id_maps(reader, section, "uidMappings", &spec->uid_maps,
 			    &spec->uid_map_count) &&
-	       read_id_maps(reader, section, "gidMappings", &spec->gid_maps,
+	       spec_id_maps(reader, section, "gidMappings", &spec->gid_maps,
 			    &spec->gid_map_count) &&
 	       check_user_namespace(reader, section) && read_time_offsets(reader, section) &&
 	       read_sysctls(reader, section) && read_devices(reader, section) &&
