@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/size.h"
+
 struct reader {
 	const struct opt_grammar *grammar;
 	const char *const *rest; /* what has not been read yet */
@@ -70,52 +72,6 @@ bool opt_parse_number(const char *text, int64_t *value, struct error *err)
 	return true;
 }
 
-/* "b", "k", "kb", "KiB", …: the power of 1024, or -1. */
-static int unit_power(const char *unit)
-{
-	static const char letters[] = "bkmgtp";
-
-	if (!*unit)
-		return 0;
-	const char *letter = strchr(letters, tolower((unsigned char)unit[0]));
-	if (!letter)
-		return -1;
-	int power = (int)(letter - letters);
-	bool is_plain = !unit[1];
-	bool has_suffix =
-		power && (strcasecmp(unit + 1, "b") == 0 || strcasecmp(unit + 1, "ib") == 0);
-	return is_plain || has_suffix ? power : -1;
-}
-
-bool opt_parse_size(const char *text, int64_t *bytes, struct error *err)
-{
-	char *end = NULL;
-
-	if (strcmp(text, "-1") == 0) {
-		*bytes = -1;
-		return true;
-	}
-	if (!isdigit((unsigned char)text[0]) || strpbrk(text, "xXeE"))
-		return error_set(err, ERROR_INPUT,
-				 isdigit((unsigned char)text[0]) ? "invalid suffix: '%s'"
-								 : "invalid size: '%s'",
-				 isdigit((unsigned char)text[0])
-					 ? text + strspn(text, "0123456789.")
-					 : text);
-	double number = strtod(text, &end);
-	while (*end == ' ')
-		end++;
-	int power = unit_power(end);
-	if (power < 0)
-		return error_set(err, ERROR_INPUT, "invalid suffix: '%s'", end);
-	for (; power > 0; power--)
-		number *= 1024;
-	if (number >= (double)INT64_MAX)
-		return error_set(err, ERROR_INPUT, "invalid size: '%s'", text);
-	*bytes = (int64_t)number;
-	return true;
-}
-
 bool opt_parse_cpus(const char *text, int64_t *nano, struct error *err)
 {
 	char *end = NULL;
@@ -164,7 +120,7 @@ static bool set_value(const struct opt *opt, const char *text, void *values, str
 	case OPT_NUMBER:
 		return set_number(place, text, opt_parse_number, err);
 	case OPT_SIZE:
-		return set_number(place, text, opt_parse_size, err);
+		return set_number(place, text, size_parse, err);
 	case OPT_CPUS:
 		return set_number(place, text, opt_parse_cpus, err);
 	case OPT_IGNORED_TEXT:

@@ -65,7 +65,6 @@ must_check bool opt_parse(const struct opt_grammar *grammar, const char *const *
 /* Readers of single values, with docker's words. */
 must_check bool opt_parse_bool(const char *text, bool *value, struct error *err);
 must_check bool opt_parse_number(const char *text, int64_t *value, struct error *err);
-must_check bool opt_parse_size(const char *text, int64_t *bytes, struct error *err);
 must_check bool opt_parse_cpus(const char *text, int64_t *nano, struct error *err);
 
 #endif

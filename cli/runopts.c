@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/size.h"
 #include "cli/envfile.h"
 #include "engine/bundle.h"
 
@@ -108,7 +109,7 @@ static bool read_log_option(const char *text, struct container *container, struc
 		return true;
 	}
 	if (strncmp(text, "max-size=", 9) == 0)
-		return opt_parse_size(equals + 1, &container->log_max_size, err);
+		return size_parse(equals + 1, &container->log_max_size, err);
 	if (strncmp(text, "max-file=", 9) == 0)
 		return opt_parse_number(equals + 1, &container->log_max_files, err);
 	for (size_t i = 0; i < COUNT_OF(harmless); i++) {

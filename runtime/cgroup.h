@@ -37,6 +37,10 @@ must_check bool cgroup_make(struct cgroup *cgroup, struct error *err);
 /* Writes the limits and device rules. `is_user_namespaced`: device rules are not ours to set. */
 must_check bool cgroup_limit(const struct cgroup *cgroup, const struct spec *spec,
 			     struct error *err);
+/* Writes limits to groups in use; what is not given stays as it is, and so do the device rules. On
+ * failure the old values are set back. */
+must_check bool cgroup_update(const struct cgroup *cgroup, const struct spec_resources *resources,
+			      struct error *err);
 /* Removes the directories this call chain made, or all of them; nothing may run in them. */
 void cgroup_undo(struct cgroup *cgroup);
 must_check bool cgroup_remove(const struct cgroup *cgroup, struct error *err);

@@ -36,6 +36,17 @@ must_check bool cgroup_limit_v1(const struct cgroup *cgroup, const struct spec *
 				struct error *err);
 must_check bool cgroup_limit_v2(const struct cgroup *cgroup, const struct spec *spec,
 				struct error *err);
+/* The limits alone, of groups that are in use too. */
+must_check bool cgroup_set_v1(const struct cgroup *cgroup, const struct spec_resources *wanted,
+			      struct error *err);
+must_check bool cgroup_set_v2(const struct cgroup *cgroup, const struct spec_resources *wanted,
+			      struct error *err);
+/* v1's scales on v2: CPU shares to cpu.weight, block I/O weights to io.weight. */
+int64_t cgroup_weight_of(int64_t shares);
+int64_t cgroup_io_weight_of(int64_t weight);
+/* Device rules of a v1 group: exceptions that the kernel keeps in a list. */
+must_check bool cgroup_rule_devices(const struct cgroup *cgroup, const struct spec *spec,
+				    struct error *err);
 /* Device rules of a v2 group: a BPF program. */
 must_check bool cgroup_filter_devices(const struct cgroup_place *place,
 				      const struct spec_resources *resources, struct error *err);

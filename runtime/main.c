@@ -39,11 +39,13 @@ static const struct verb {
 	{ "monitor", verb_monitor, "run and supervise a container (for mooring itself)", true,
 	  false },
 	{ "pause", verb_pause, "suspend all processes of a container", false, false },
+	{ "ps", verb_ps, "list the processes of a container", false, false },
 	{ "resume", verb_resume, "let the processes of a paused container go on", false, false },
 	{ "run", verb_run, "make and start a container, and wait for it", true, true },
 	{ "spec", verb_spec, "write a config.json to start from", false, false },
 	{ "start", verb_start, "start the program of a created container", false, false },
 	{ "state", verb_state, "print the state of a container as JSON", false, false },
+	{ "update", verb_update, "change the limits of a container", false, false },
 };
 
 /* -- messages -------------------------------------------------------------------------------- */

@@ -133,7 +133,8 @@ struct spec_device_rule {
 
 /* One line of a per-device block I/O limit. */
 struct spec_throttle {
-	const char *what; /* "read_bps", "write_bps", "read_iops", "write_iops", "weight" */
+	const char *what; /* "read_bps", "write_bps", "read_iops", "write_iops", "weight",
+			     "leaf_weight" */
 	int64_t major, minor;
 	uint64_t rate;
 };
@@ -149,6 +150,7 @@ struct spec_resources {
 	size_t device_rule_count;
 	int64_t memory_limit, memory_reservation, memory_swap, memory_swappiness;
 	bool is_oom_killer_disabled;
+	bool is_memory_checked; /* a limit below what is in use is refused (v2) */
 	int64_t cpu_shares, cpu_quota, cpu_period, cpu_burst, cpu_idle, cpu_rt_runtime,
 		cpu_rt_period;
 	const char *cpus, *mems; /* NULL: not said */
@@ -158,6 +160,8 @@ struct spec_resources {
 	size_t throttle_count;
 	struct spec_hugepage *hugepages;
 	size_t hugepage_count;
+	struct spec_pair *rdma; /* device, "DEVICE hca_handle=N hca_object=N" */
+	size_t rdma_count;
 	int64_t network_class;
 	struct spec_pair *network_priorities; /* interface, priority */
 	size_t network_priority_count;
@@ -244,5 +248,10 @@ must_check bool spec_parse(struct arena *arena, const char *text, size_t length,
 /* A process object alone, as `exec --process` has it. */
 must_check bool spec_parse_process(struct arena *arena, const char *text, size_t length,
 				   struct spec_process *process, struct error *err);
+
+/* Reads a linux.resources object alone, `name` in messages. Texts live in the arena. */
+must_check bool spec_parse_resources(struct arena *arena, const char *name, const char *text,
+				     size_t length, struct spec_resources *resources,
+				     struct error *err);
 
 #endif

@@ -67,6 +67,8 @@ static bool read_memory(struct spec_reader *reader, const struct json *section)
 	    !spec_number(reader, memory, "swap", -1, INT64_MAX, &into->memory_swap) ||
 	    !spec_number(reader, memory, "swappiness", -1, 200, &into->memory_swappiness) ||
 	    !json_bool_or(memory, "disableOOMKiller", false, &into->is_oom_killer_disabled,
+			  reader->err) ||
+	    !json_bool_or(memory, "checkBeforeUpdate", false, &into->is_memory_checked,
 			  reader->err))
 		return false;
 	if (into->memory_swap > 0 && into->memory_limit > 0 &&
@@ -95,32 +97,63 @@ static bool read_cpu(struct spec_reader *reader, const struct json *section)
 
 /* -- block devices ---------------------------------------------------------------------------- */
 
-static bool read_throttle(struct spec_reader *reader, const struct json *item, const char *what,
-			  const char *value_key, struct spec_throttle *into)
+static bool read_number(struct spec_reader *reader, const struct json *item, const char *key,
+			struct spec_throttle *into)
 {
 	int64_t rate;
 
-	into->what = what;
 	if (!spec_number(reader, item, "major", 0, UINT32_MAX, &into->major) ||
 	    !spec_number(reader, item, "minor", 0, UINT32_MAX, &into->minor) ||
-	    !spec_number(reader, item, value_key, 0, INT64_MAX, &rate))
+	    !spec_number(reader, item, key, 0, INT64_MAX, &rate))
 		return false;
-	if (into->major == SPEC_UNSET || into->minor == SPEC_UNSET || rate == SPEC_UNSET)
-		return json_wrong(item, reader->err, "expected major, minor and %s", value_key);
-	into->rate = (uint64_t)rate;
+	if (into->major == SPEC_UNSET || into->minor == SPEC_UNSET)
+		return json_wrong(item, reader->err, "expected major and minor");
+	into->rate = rate == SPEC_UNSET ? 0 : (uint64_t)rate;
 	return true;
+}
+
+/* An entry may have both weights; one that is missing or 0 is not set. */
+static bool read_weights(struct spec_reader *reader, const struct json *item)
+{
+	static const char *const kinds[][2] = { { "weight", "weight" },
+						{ "leafWeight", "leaf_weight" } };
+	struct spec_resources *into = &reader->spec->resources;
+
+	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+		struct spec_throttle *next = &into->throttles[into->throttle_count];
+
+		next->what = kinds[i][1];
+		if (!read_number(reader, item, kinds[i][0], next))
+			return false;
+		if (next->rate > 1000)
+			return json_wrong(json_get(item, kinds[i][0]), reader->err,
+					  "expected a weight from 10 to 1000");
+		into->throttle_count += next->rate > 0;
+	}
+	return true;
+}
+
+static bool read_rate(struct spec_reader *reader, const struct json *item, const char *what)
+{
+	struct spec_resources *into = &reader->spec->resources;
+	struct spec_throttle *next = &into->throttles[into->throttle_count++];
+
+	next->what = what;
+	if (!json_get(item, "rate"))
+		return json_wrong(item, reader->err, "expected major, minor and rate");
+	return read_number(reader, item, "rate", next);
 }
 
 static bool read_block(struct spec_reader *reader, const struct json *section)
 {
 	static const struct {
-		const char *key, *what, *value;
+		const char *key, *what;
 	} lists[] = {
-		{ "weightDevice", "weight", "weight" },
-		{ "throttleReadBpsDevice", "read_bps", "rate" },
-		{ "throttleWriteBpsDevice", "write_bps", "rate" },
-		{ "throttleReadIOPSDevice", "read_iops", "rate" },
-		{ "throttleWriteIOPSDevice", "write_iops", "rate" },
+		{ "weightDevice", NULL },
+		{ "throttleReadBpsDevice", "read_bps" },
+		{ "throttleWriteBpsDevice", "write_bps" },
+		{ "throttleReadIOPSDevice", "read_iops" },
+		{ "throttleWriteIOPSDevice", "write_iops" },
 	};
 	struct spec_resources *into = &reader->spec->resources;
 	const struct json *block, *found[COUNT_OF(lists)];
@@ -133,14 +166,14 @@ static bool read_block(struct spec_reader *reader, const struct json *section)
 	for (size_t i = 0; i < COUNT_OF(lists); i++) {
 		if (!spec_list(reader, block, lists[i].key, &found[i]))
 			return false;
-		total += found[i] ? found[i]->count : 0;
+		total += found[i] ? 2 * found[i]->count : 0;
 	}
 	into->throttles = arena_array(reader->arena, total + 1, sizeof(*into->throttles));
 	for (size_t i = 0; i < COUNT_OF(lists); i++)
 		for (const struct json *item = found[i] ? found[i]->child : NULL; item;
 		     item = item->next)
-			if (!read_throttle(reader, item, lists[i].what, lists[i].value,
-					   &into->throttles[into->throttle_count++]))
+			if (!(lists[i].what ? read_rate(reader, item, lists[i].what)
+					    : read_weights(reader, item)))
 				return false;
 	return true;
 }
@@ -199,6 +232,46 @@ static bool read_network(struct spec_reader *reader, const struct json *section)
 	       read_priorities(reader, network);
 }
 
+/* As rdma.max wants it. */
+static bool read_rdma_device(struct spec_reader *reader, const struct json *item,
+			     struct spec_pair *pair)
+{
+	int64_t handles, objects;
+	const char *text = arena_strdup(reader->arena, item->key);
+
+	if (!spec_number(reader, item, "hcaHandles", 0, UINT32_MAX, &handles) ||
+	    !spec_number(reader, item, "hcaObjects", 0, UINT32_MAX, &objects))
+		return false;
+	if (!item->key[0] || item->key[strcspn(item->key, " \t\n=")] != '\0')
+		return json_wrong(item, reader->err, "not the name of an RDMA device");
+	if (handles == SPEC_UNSET && objects == SPEC_UNSET)
+		return json_wrong(item, reader->err, "expected hcaHandles or hcaObjects");
+	if (handles != SPEC_UNSET)
+		text = arena_printf(reader->arena, "%s hca_handle=%lld", text, (long long)handles);
+	if (objects != SPEC_UNSET)
+		text = arena_printf(reader->arena, "%s hca_object=%lld", text, (long long)objects);
+	*pair = (struct spec_pair){ item->key, text };
+	return true;
+}
+
+static bool read_rdma(struct spec_reader *reader, const struct json *section)
+{
+	struct spec_resources *into = &reader->spec->resources;
+	const struct json *devices;
+
+	if (!json_object_or_null(section, "rdma", &devices, reader->err))
+		return false;
+	into->rdma_count = devices ? devices->count : 0;
+	into->rdma = arena_array(reader->arena, into->rdma_count + 1, sizeof(*into->rdma));
+	for (const struct json *item = devices ? devices->child : NULL; item; item = item->next) {
+		if (item->type != JSON_OBJECT)
+			return json_expected(item, "an object", reader->err);
+		if (!read_rdma_device(reader, item, &into->rdma[item->index]))
+			return false;
+	}
+	return true;
+}
+
 static bool read_unified(struct spec_reader *reader, const struct json *section)
 {
 	struct spec_resources *into = &reader->spec->resources;
@@ -222,6 +295,15 @@ static bool read_pids(struct spec_reader *reader, const struct json *section)
 			   &reader->spec->resources.pids_limit);
 }
 
+static bool read_all(struct spec_reader *reader, const struct json *section)
+{
+	return read_device_rules(reader, section) && read_memory(reader, section) &&
+	       read_cpu(reader, section) && read_pids(reader, section) &&
+	       read_block(reader, section) && read_hugepages(reader, section) &&
+	       read_rdma(reader, section) && read_network(reader, section) &&
+	       read_unified(reader, section);
+}
+
 bool spec_read_resources(struct spec_reader *reader, const struct json *linux_section)
 {
 	struct spec_resources *into = &reader->spec->resources;
@@ -230,8 +312,23 @@ bool spec_read_resources(struct spec_reader *reader, const struct json *linux_se
 	if (!json_object_or_null(linux_section, "resources", &section, reader->err))
 		return false;
 	into->is_given = section != NULL;
-	return read_device_rules(reader, section) && read_memory(reader, section) &&
-	       read_cpu(reader, section) && read_pids(reader, section) &&
-	       read_block(reader, section) && read_hugepages(reader, section) &&
-	       read_network(reader, section) && read_unified(reader, section);
+	return read_all(reader, section);
+}
+
+bool spec_parse_resources(struct arena *arena, const char *name, const char *text, size_t length,
+			  struct spec_resources *resources, struct error *err)
+{
+	struct spec spec = { 0 };
+	struct spec_reader reader = { .arena = arena, .spec = &spec, .err = err };
+	const struct json *root;
+
+	if (!json_parse(arena, name, text, length, &root, err))
+		return false;
+	if (root->type != JSON_OBJECT)
+		return json_expected(root, "an object", err);
+	spec.resources.is_given = true;
+	if (!read_all(&reader, root))
+		return false;
+	*resources = spec.resources;
+	return true;
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """pause, resume, kill, ps, update and events of mooring-runc, on real control groups."""
 
+import json
 import os
 import signal
 
@@ -176,6 +177,261 @@ def test_kill_of_a_paused_container_without_a_pid_namespace(bundle):
     quiet(bundle, "pause", bundle.id)
     quiet(bundle, "kill", bundle.id, "KILL")
     gone(pids)
+
+
+# -- ps --------------------------------------------------------------------------------------------
+
+def test_ps_as_json(bundle):
+    _, pids = family(bundle)
+    printed = bundle.moor.runc("ps", "--format", "json", bundle.id).stdout
+    assert printed.count("\n") == 1 and " " not in printed
+    assert set(json.loads(printed)) >= set(pids[:4])
+    quiet(bundle, "kill", bundle.id, "KILL")
+    gone(pids)
+    assert bundle.moor.runc("ps", "-f", "json", bundle.id).stdout == "null\n"
+
+
+def test_ps_lists_groups_inside(bundle):
+    pid = start(bundle)
+    inside = os.path.join(bundle.groups.path("freezer"), "inside")
+    os.mkdir(inside)
+    with open(os.path.join(inside, "cgroup.procs"), "w") as file:
+        file.write(str(pid))
+    assert json.loads(bundle.moor.runc("ps", "-f", "json", bundle.id).stdout) == [pid]
+
+
+def test_ps_as_a_table(bundle):
+    pid = start(bundle, "sh", "-c", "sleep 1001 & exec sleep 1002")
+    wait_until(lambda: len(bundle.groups.processes()) == 2, "both are there")
+    pids = {str(number) for number in bundle.groups.processes()}
+    heading, *rows = bundle.moor.runc("ps", bundle.id).stdout.splitlines()
+    assert heading.split()[:3] == ["UID", "PID", "PPID"]
+    assert {row.split()[1] for row in rows} == pids
+    assert [row for row in rows if row.split()[1] == str(pid)][0].endswith("sleep 1002")
+    # What follows the id is for ps.
+    heading, *rows = bundle.moor.runc("ps", bundle.id, "-e", "-o", "ppid,pid").stdout.splitlines()
+    assert {row.split()[1] for row in rows} == pids
+
+
+def test_ps_refuses(bundle):
+    start(bundle)
+    refused(bundle, "couldn't find PID field in ps output", "ps", bundle.id, "-e", "-o", "comm")
+    refused(bundle, "ps: exit status 1: error:", "ps", bundle.id, "--no-such-option")
+    refused(bundle, "invalid format option", "ps", "-f", "xml", bundle.id)
+    refused(bundle, "does not exist", "ps", "no-such-container")
+    refused(bundle, 'requires a minimum of 1 argument(s)', "ps")
+
+
+# -- update ----------------------------------------------------------------------------------------
+
+MIB = 1 << 20
+MEMORY = ("memory.limit_in_bytes", "memory.max")
+SOFT = ("memory.soft_limit_in_bytes", "memory.low")
+PIDS = ("pids.max", "pids.max")
+CPUS = ("cpuset.cpus", "cpuset.cpus")
+IDLE = ("cpu.idle", "cpu.idle")
+BURST = ("cpu.cfs_burst_us", "cpu.max.burst")
+
+
+def cpu(bundle):
+    """Quota and period."""
+    if IS_V1:
+        return [int(bundle.groups.read(f"cpu.cfs_{name}_us", "")) for name in ("quota", "period")]
+    quota, period = bundle.groups.read("", "cpu.max").split()
+    return [-1 if quota == "max" else int(quota), int(period)]
+
+
+def swap(bundle):
+    """Limit of memory and swap together; None: no limit."""
+    if IS_V1:
+        limit = int(bundle.groups.read("memory.memsw.limit_in_bytes", ""))
+        return None if limit > 1 << 60 else limit
+    limit = bundle.groups.read("", "memory.swap.max")
+    return None if limit == "max" else int(limit) + int(bundle.groups.read(*MEMORY))
+
+
+def is_unlimited(text):
+    return text == "max" or int(text) > 1 << 60
+
+
+SHARES = {100: 17, 200: 29, 1024: 100}
+
+
+def shares(bundle, number):
+    return bundle.groups.read("cpu.shares", "cpu.weight") == str(number if IS_V1 else SHARES[number])
+
+
+@pytest.fixture
+def limited(bundle):
+    bundle.config["linux"]["resources"].update({
+        "memory": {"limit": 32 * MIB, "reservation": 24 * MIB},
+        "cpu": {"shares": 100, "quota": 500000, "period": 1000000}, "pids": {"limit": 20}})
+    start(bundle)
+    return bundle
+
+
+def test_update_by_flags(limited):
+    update = lambda *flags: quiet(limited, "update", *flags)  # noqa: E731
+    read = limited.groups.read
+    assert [read(*MEMORY), read(*SOFT), read(*PIDS)] == [str(32 * MIB), str(24 * MIB), "20"]
+    update(limited.id, "--memory", "50M")  # flags may follow the id
+    assert read(*MEMORY) == str(50 * MIB) and read(*SOFT) == str(24 * MIB) and read(*PIDS) == "20"
+    update("--memory-reservation", str(33 * MIB), limited.id)
+    assert read(*SOFT) == str(33 * MIB)
+    update("--pids-limit", "10", "--cpu-share=200", limited.id)
+    assert read(*PIDS) == "10" and shares(limited, 200) and read(*MEMORY) == str(50 * MIB)
+    update("--pids-limit", "-1", limited.id)
+    assert read(*PIDS) == "max"
+    update("--memory", "-1", limited.id)
+    assert is_unlimited(read(*MEMORY))
+    if os.cpu_count() > 1:
+        update("--cpuset-cpus", "1", limited.id)
+        assert read(*CPUS) == "1"
+    update("--kernel-memory", "1M", "--kernel-memory-tcp", "1M", limited.id)
+    update(limited.id)
+
+
+def test_update_keeps_the_other_half_of_the_quota(limited):
+    for flags, wanted in [([], [500000, 1000000]),
+                          (["--cpu-period", "900000"], [500000, 900000]),
+                          (["--cpu-quota", "600000"], [600000, 900000]),
+                          (["--cpu-quota", "-1"], [-1, 900000]),
+                          (["--cpu-quota", "3000", "--cpu-period", "10000"], [3000, 10000]),
+                          (["--cpu-share", "1024"], [3000, 10000])]:
+        quiet(limited, "update", *flags, limited.id)
+        assert cpu(limited) == wanted, flags
+    assert shares(limited, 1024)
+
+
+def test_update_of_an_unlimited_container(bundle):
+    start(bundle)
+    quiet(bundle, "update", "--cpu-quota", "30000", bundle.id)
+    assert cpu(bundle) == [30000, 100000]
+    quiet(bundle, "update", "--cpu-period", "50000", bundle.id)
+    assert cpu(bundle) == [30000, 50000]
+
+
+def test_update_by_json(limited):
+    text = json.dumps({"memory": {"limit": 64 * MIB, "reservation": 16 * MIB},
+                       "cpu": {"shares": 200, "quota": 600000, "period": 900000, "cpus": "0"},
+                       "pids": {"limit": 30}})
+    quiet(limited, "update", "--resources=-", limited.id, input=text)
+    read = limited.groups.read
+    assert [read(*MEMORY), read(*SOFT), read(*PIDS), read(*CPUS)] == [
+        str(64 * MIB), str(16 * MIB), "30", "0"]
+    assert cpu(limited) == [600000, 900000] and shares(limited, 200)
+    path = os.path.join(limited.path, "resources.json")
+    with open(path, "w") as file:
+        json.dump({"pids": {"limit": 40}, "devices": [{"allow": False, "access": "rwm"}]}, file)
+    quiet(limited, "update", limited.id, "-r", path)
+    assert read(*PIDS) == "40" and read(*MEMORY) == str(64 * MIB)
+
+
+def test_update_of_swap(limited):
+    if not limited.groups.has("memory.memsw.limit_in_bytes", "memory.swap.max"):
+        return  # a kernel without swap accounting: nothing to update
+    for memory, both in [(30, 50), (60, 80), (20, 25), (20, 200), (150, 200)]:
+        quiet(limited, "update", "--memory", f"{memory}M", "--memory-swap", f"{both}M", limited.id)
+        assert limited.groups.read(*MEMORY) == str(memory * MIB) and swap(limited) == both * MIB
+    quiet(limited, "update", "--memory-swap", "160M", limited.id)  # memory stays
+    assert limited.groups.read(*MEMORY) == str(150 * MIB) and swap(limited) == 160 * MIB
+    quiet(limited, "update", "--memory", "100M", limited.id)  # the sum stays
+    assert limited.groups.read(*MEMORY) == str(100 * MIB) and swap(limited) == 160 * MIB
+    quiet(limited, "update", "--memory-swap", "-1", limited.id)
+    assert swap(limited) is None
+    quiet(limited, "update", "--memory-swap", "160M", limited.id)
+    quiet(limited, "update", "--memory", "-1", limited.id)  # takes swap's limit along
+    assert is_unlimited(limited.groups.read(*MEMORY)) and swap(limited) is None
+
+
+def test_update_of_idle_and_burst(limited):
+    if limited.groups.has(*BURST):
+        quiet(limited, "update", "--cpu-period", "900000", "--cpu-burst", "500000", limited.id)
+        assert limited.groups.read(*BURST) == "500000"
+        quiet(limited, "update", "--memory", "100M", limited.id)
+        assert limited.groups.read(*BURST) == "500000"
+        quiet(limited, "update", "--cpu-quota", "100000", "--cpu-burst", "90000", limited.id)
+        assert [limited.groups.read(*BURST), cpu(limited)] == ["90000", [100000, 900000]]
+        quiet(limited, "update", "--cpu-quota", "400000", "--cpu-burst", "300000", limited.id)
+        assert [limited.groups.read(*BURST), cpu(limited)] == ["300000", [400000, 900000]]
+        quiet(limited, "update", "--cpu-burst", "0", limited.id)
+        assert limited.groups.read(*BURST) == "0"
+    for value in "1", "0", "1":
+        quiet(limited, "update", "--cpu-idle", value, limited.id)
+        assert limited.groups.read(*IDLE) == value
+    refused(limited, "invalid value for cpu-idle", "update", "--cpu-idle", "2", limited.id)
+    quiet(limited, "update", "--cpu-period", "10000", "--cpu-quota", "5000", limited.id)
+    assert limited.groups.read(*IDLE) == "1"
+
+
+def test_update_that_fails_sets_back_what_it_changed(limited):
+    before = [limited.groups.read(*file) for file in (MEMORY, SOFT, PIDS, CPUS)] + cpu(limited)
+    text = json.dumps({"memory": {"limit": 64 * MIB, "reservation": 16 * MIB}, "pids": {"limit": 5},
+                       "cpu": {"shares": 200, "quota": 600000, "period": 900000, "cpus": "0"},
+                       "hugepageLimits": [{"pageSize": "3KB", "limit": 1}]})
+    refused(limited, "hugetlb", "update", "-r", "-", limited.id, input=text)
+    assert [limited.groups.read(*file) for file in (MEMORY, SOFT, PIDS, CPUS)] + cpu(limited) == before
+    assert shares(limited, 100)
+    refused(limited, "cpuset.cpus", "update", "--cpuset-cpus", "100000", "--memory", "60M", limited.id)
+    assert limited.groups.read(*MEMORY) == before[0]
+
+
+def test_update_refuses(limited):
+    refuse = lambda message, *flags, **options: refused(  # noqa: E731
+        limited, message, "update", *flags, limited.id, **options)
+    refuse("invalid value for memory: invalid suffix: 'x'", "--memory", "12x")
+    refuse("invalid value for cpu-period: expected a number from 0", "--cpu-period", "-5")
+    refuse("invalid value for pids-limit", "--pids-limit", "many")
+    refuse("l3 cache schema is not enabled", "--l3-cache-schema", "L3:0=f")
+    refuse("memory bandwidth schema is not enabled", "--mem-bw-schema", "MB:0=20")
+    refuse("resources: memory.limit: expected", "-r", "-", input='{"memory": {"limit": "1G"}}')
+    refuse("resources", "-r", "-", input="{")
+    refuse("resources: expected an object, found an array", "-r", "-", input="[]")
+    refuse("/no/such/file: No such file or directory", "-r", "/no/such/file")
+    refuse("flag provided but not defined: -nonsense", "--nonsense")
+    if IS_V1:
+        refuse("invalid configuration: cannot use unified on cgroup v1", "-r", "-",
+               input='{"unified": {"pids.max": "10"}}')
+        refuse("the maximum allowed cpu-shares is 262144", "--cpu-share", "300000")
+        refuse("the minimum allowed cpu-shares is 2", "--cpu-share", "1")
+        assert shares(limited, 100)
+    quiet(limited, "kill", limited.id, "KILL")
+    wait_until(lambda: limited.state()["status"] == "stopped", "it is dead")
+    refuse("container not running", "--pids-limit", "10")
+    refused(limited, '"update" requires exactly 1 argument(s)', "update", "--pids-limit", "10")
+    refused(limited, "does not exist", "update", "--pids-limit", "10", "no-such-container")
+
+
+def test_update_refuses_a_limit_below_what_is_in_use(bundle):
+    """v1's kernel refuses and says how much is in use; v2's kills, unless it is checked before."""
+    bundle.config["linux"]["resources"]["memory"] = {"limit": 64 * MIB, "swap": 64 * MIB}
+    start(bundle, "sh", "-c", "head -c 20000000 /dev/zero > /dev/shm/f; echo > /tmp/full; sleep 1000")
+    wait_until(lambda: os.path.exists(os.path.join(bundle.rootfs, "tmp", "full")), "memory is in use")
+    text = json.dumps({"memory": {"limit": 4 * MIB, "checkBeforeUpdate": True}})
+    message = "unable to set memory limit to 4194304 (current usage: " if IS_V1 else (
+        "rejecting memory limit 4194304 <= usage ")
+    refused(bundle, message, "update", "-r", "-", bundle.id, input=text)
+    assert bundle.groups.read(*MEMORY) == str(64 * MIB) and bundle.state()["status"] == "running"
+
+
+def test_update_by_unified(limited):
+    if IS_V1:
+        return
+    update = lambda **files: limited.moor.runc(  # noqa: E731
+        "update", "-r", "-", limited.id, input=json.dumps({"unified": files}), code=None)
+    assert update(**{"cpu.max": "max 100000", "cpu.weight": "16", "pids.max": "10"}).returncode == 0
+    assert cpu(limited) == [-1, 100000] and limited.groups.read(*PIDS) == "10"
+    assert limited.groups.read("", "cpu.weight") == "16"
+    assert 'must be in the form CONTROLLER.PARAMETER' in update(nonsense="1").stderr
+    assert 'controller "nonsense" not available' in update(**{"nonsense.max": "1"}).stderr
+    assert 'unable to set unified resource "pids.nonsense"' in update(**{"pids.nonsense": "1"}).stderr
+
+
+def test_update_leaves_a_paused_container_paused(limited):
+    quiet(limited, "pause", limited.id)
+    quiet(limited, "update", "--pids-limit", "30", limited.id)
+    assert limited.state()["status"] == "paused" and limited.groups.read(*PIDS) == "30"
+    quiet(limited, "resume", limited.id)
 
 
 # -- a group that is taken -------------------------------------------------------------------------
