@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/nsfs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
@@ -17,7 +19,9 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "runtime/hook.h"
+#include "runtime/idmap.h"
 #include "runtime/kernel.h"
+#include "runtime/rootless.h"
 #include "runtime/spawn.h"
 #include "runtime/tty.h"
 
@@ -40,6 +44,7 @@ struct container {
 	struct state_dir dir;
 	struct init_plan plan;
 	struct spawned spawned;
+	enum container_rootless rootless;
 };
 
 void container_options_init(struct container_options *options)
@@ -195,6 +200,10 @@ static bool open_namespaces(struct init_plan *plan, struct error *err)
 		plan->namespaces[kind] = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 		if (plan->namespaces[kind] < 0)
 			return error_sys(err, "open namespace %s", path);
+		if (ioctl(plan->namespaces[kind], NS_GET_NSTYPE) != (int)init_clone_flag(kind))
+			return error_set(err, ERROR_INPUT,
+					 "config.json: linux.namespaces: %s is no %s namespace",
+					 path, spec_namespace_name((enum namespace_kind)kind));
 		if (!check_foreign(plan->spec, kind, plan->namespaces[kind], err))
 			return false;
 	}
@@ -257,10 +266,12 @@ static bool prepare(struct container *self, const struct container_options *opti
 
 	if (!state_check_id(options->id, err) || !read_bundle(self, options->bundle, err) ||
 	    !find_root(self, err) || !check_options(self, options, err) ||
+	    !rootless_check(&self->spec, err) || !idmap_check(&self->spec, err) ||
 	    !cgroup_find(&self->state.cgroup, self->spec.cgroups_path, options->id, err) ||
 	    !prepare_plan(self, options, err))
 		return false;
 	state_now(now);
+	self->rootless = options->rootless;
 	self->state.id = arena_strdup(&self->arena, options->id);
 	self->state.created = arena_strdup(&self->arena, now);
 	self->state.version = self->spec.version;
@@ -274,7 +285,6 @@ static bool prepare(struct container *self, const struct container_options *opti
 
 /* -- making ---------------------------------------------------------------------------------- */
 
-/* Without rights to the control groups a container that asks for nothing of them runs without. */
 static bool make_cgroups(struct container *self, struct error *err)
 {
 	struct cgroup *cgroup = &self->state.cgroup;
@@ -282,12 +292,10 @@ static bool make_cgroups(struct container *self, struct error *err)
 	if (cgroup_make(cgroup, err) && cgroup_limit(cgroup, &self->spec, err))
 		return true;
 	cgroup_undo(cgroup);
-	if (geteuid() != 0 && err->kind == ERROR_DENIED && !self->spec.cgroups_path &&
-	    !self->spec.resources.is_given) {
-		cgroup_done(cgroup);
-		return true;
-	}
-	return false;
+	if (!rootless_may_skip_cgroups(&self->spec, self->rootless, err))
+		return false;
+	cgroup_done(cgroup);
+	return self->spawned.pid < 0 || state_save(&self->dir, &self->state, err);
 }
 
 /* From outside, where we have the rights and a procfs of our own. */
@@ -302,7 +310,8 @@ static bool set_oom_score(const struct container *self, struct error *err)
 	snprintf(text, sizeof(text), "%d", (int)self->spec.process.oom_score_adj);
 	if (!path_open(self->plan.proc, name, PATH_NO_LINKS, O_WRONLY, 0, &fd, err))
 		return false;
-	if (write(fd, text, strlen(text)) < 0 && geteuid() == 0)
+	/* Lowering it takes the machine's root: not worth failing for. */
+	if (write(fd, text, strlen(text)) < 0 && (errno != EACCES || !rootless_is_caller()))
 		return error_sys(err, "set oom_score_adj to %s", text);
 	return true;
 }

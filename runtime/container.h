@@ -17,6 +17,14 @@
  * processes.
  */
 
+/* What if the caller may not make control groups? A container that asks for nothing of them can do
+ * without. */
+enum container_rootless {
+	CONTAINER_ROOTLESS_AUTO, /* it does, if the caller is not the machine's root */
+	CONTAINER_ROOTLESS_YES,
+	CONTAINER_ROOTLESS_NO,
+};
+
 /* What goes into a new container beyond its bundle. */
 struct container_options {
 	const char *state_root; /* one directory per container below it; made if missing */
@@ -28,8 +36,9 @@ struct container_options {
 	const char *pidfd_socket;  /* receives the init's pidfd; NULL: none */
 	int stdio[3];              /* become 0, 1 and 2 of the container; -1: ours are inherited */
 	unsigned int preserve_fds; /* 3 … 3+N-1 are inherited as they are */
-	bool is_without_pivot;     /* root is a ramdisk: MS_MOVE and chroot */
-	bool is_without_keyring;   /* stay in the caller's session keyring */
+	enum container_rootless rootless;
+	bool is_without_pivot;   /* root is a ramdisk: MS_MOVE and chroot */
+	bool is_without_keyring; /* stay in the caller's session keyring */
 };
 
 /* All empty: no stdio of its own, no files. */

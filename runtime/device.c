@@ -66,18 +66,6 @@ static bool set_owner(int dir, const char *name, const struct spec_device *devic
 	return true;
 }
 
-static bool make_node(int dir, const char *name, const struct spec_device *device,
-		      struct error *err)
-{
-	mode_t mode = device->type | device->mode;
-
-	if (mknodat(dir, name, mode, makedev(device->major, device->minor)) == 0)
-		return set_owner(dir, name, device, err);
-	if (errno == EEXIST)
-		return check_existing(dir, name, device, err);
-	return error_sys(err, "make device %s", device->path);
-}
-
 /* In a user namespace nobody may make device nodes: the host's is bound, if it is the one. */
 static bool bind_node(int dir, const char *name, const struct spec_device *device,
 		      struct error *err)
@@ -100,6 +88,20 @@ static bool bind_node(int dir, const char *name, const struct spec_device *devic
 	if (tree < 0)
 		return error_sys(err, "clone the mount of device %s", device->path);
 	return rootfs_bind(tree, target, 0, err);
+}
+
+static bool make_node(int dir, const char *name, const struct spec_device *device,
+		      struct error *err)
+{
+	mode_t mode = device->type | device->mode;
+
+	if (mknodat(dir, name, mode, makedev(device->major, device->minor)) == 0)
+		return set_owner(dir, name, device, err);
+	if (errno == EEXIST)
+		return check_existing(dir, name, device, err);
+	if (errno == EPERM && device->type != S_IFIFO)
+		return bind_node(dir, name, device, err);
+	return error_sys(err, "make device %s", device->path);
 }
 
 static bool make_device(const struct rootfs *rootfs, int dir, const char *name,

@@ -127,6 +127,39 @@ static bool enter_user_namespace(struct init_plan *plan, struct error *err)
 	return true;
 }
 
+static bool write_time_offset(const struct init_plan *plan, const struct spec_pair *offset,
+			      struct error *err)
+{
+	autofree char *line = mem_printf("%s %s", offset->name, offset->value);
+	autoclose int fd = -1;
+
+	if (!path_open(plan->proc, "self/timens_offsets", PATH_BENEATH, O_WRONLY, 0, &fd, err))
+		return false;
+	if (write(fd, line, strlen(line)) < 0)
+		return error_sys(err, "linux.timeOffsets: set the clock \"%s\"", line);
+	return true;
+}
+
+/* Its clocks can be set as long as nobody is in it, so we go in last. While we still are whom the
+ * kernel lets write below /proc/self: before the user changes. */
+static bool make_time_namespace(const struct init_plan *plan, struct error *err)
+{
+	const struct spec *spec = plan->spec;
+	autoclose int made = -1;
+
+	if (!spec->namespaces[NAMESPACE_TIME].is_wanted || spec->namespaces[NAMESPACE_TIME].path)
+		return true;
+	if (unshare(CLONE_NEWTIME) < 0)
+		return error_sys(err, "make a time namespace");
+	for (size_t i = 0; i < spec->time_offset_count; i++)
+		if (!write_time_offset(plan, &spec->time_offsets[i], err))
+			return false;
+	made = openat(plan->proc, "self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+	if (made < 0 || setns(made, CLONE_NEWTIME) < 0)
+		return error_sys(err, "enter the time namespace");
+	return true;
+}
+
 static bool raise_loopback(struct error *err)
 {
 	autoclose int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -149,7 +182,7 @@ static bool come_in(struct init_plan *plan, struct error *err)
 		return false;
 	if (unshare((int)init_late_namespaces(plan->spec)) < 0)
 		return error_sys(err, "make namespaces");
-	if (!enter_user_namespace(plan, err))
+	if (!make_time_namespace(plan, err) || !enter_user_namespace(plan, err))
 		return false;
 	/* Not earlier: the maps of a process that is not dumpable belong to the machine's root. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
@@ -178,11 +211,14 @@ static void reset_affinity(void)
 static bool join_cgroups(const struct init_plan *plan, struct error *err)
 {
 	const struct spec_namespace *group = &plan->spec->namespaces[NAMESPACE_CGROUP];
+	struct cgroup *places = &plan->state->cgroup;
 	struct sync_message message;
 
 	if (!sync_expect(plan->sync, SYNC_JOIN, &message, err) ||
 	    !cgroup_enter(message.fds, message.fd_count, err))
 		return false;
+	if (message.fd_count == 0 && !places->is_unified)
+		cgroup_done(places); /* the parent could not make any, and goes without */
 	reset_affinity();
 	/* Only now: the namespace's top is the group in which it is made. */
 	if (group->is_wanted && !group->path && unshare(CLONE_NEWCGROUP) < 0)

@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "runtime/flag.h"
 #include "runtime/monitor.h"
+#include "runtime/rootless.h"
 #include "runtime/self.h"
 #include "runtime/state.h"
 #include "runtime/verb.h"
@@ -119,13 +120,12 @@ struct choices {
 static char *default_root(void)
 {
 	const char *run = getenv("MOORING_RUN");
-	const char *user = getenv("XDG_RUNTIME_DIR");
+	char *own;
 
 	if (run && run[0])
 		return mem_printf("%s/runc", run);
-	if (geteuid() != 0 && user && user[0])
-		return mem_printf("%s/mooring/runc", user);
-	return mem_strdup(DEFAULT_ROOT);
+	own = rootless_root();
+	return own ? own : mem_strdup(DEFAULT_ROOT);
 }
 
 static char *absolute(const char *path)
@@ -153,6 +153,8 @@ static bool read_choices(const struct choices *choices, struct globals *globals,
 				 "cgroupfs path (for containerd: SystemdCgroup = false)");
 	if (flag_is_set(choices->debug))
 		log_set_level(LOG_LEVEL_DEBUG);
+	if (!rootless_parse(choices->rootless, &globals->rootless, err))
+		return false;
 	globals->is_root_chosen = choices->root != NULL;
 	globals->root = choices->root ? absolute(choices->root) : default_root();
 	if ((choices->root && choices->root[0] == '\0') || strcmp(globals->root, "/") == 0)
@@ -206,7 +208,8 @@ int main(int argc, char **argv)
 		{ "log-format", 0, "text|json", "how", &choices.log_format },
 		{ "root", 0, "DIR", "directory of the containers' state", &choices.root },
 		{ "systemd-cgroup", 0, NULL, "not supported", &choices.systemd },
-		{ "rootless", 0, "auto", "accepted; found out by itself", &choices.rootless },
+		{ "rootless", 0, "true|false|auto", "do without cgroups if need be",
+		  &choices.rootless },
 		{ "criu", 0, "PATH", "accepted, without effect", &choices.criu },
 		{ "help", 'h', NULL, "this text", &choices.help },
 		{ "version", 'v', NULL, "the version", &choices.version },

@@ -5,7 +5,10 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,14 +28,17 @@
  * the mount of our own file (nobody else has a path to it), make it read-only and execute the
  * program from there: two system calls and one execve of a small static file (0.3 ms), no copy of
  * the program in memory. A mount that is read-only already does not do: it may be remounted for
- * an update while someone still holds our file through it. Nothing to do where we are not root:
- * then the file is not ours to write.
+ * an update while someone still holds our file through it.
+ *
+ * An ordinary user may not do that with mounts. Mostly the file is not his to write; if it is, or
+ * if we are root of a user namespace alone, we execute a sealed copy in memory instead.
  *
  * The rest of the protection: init is not dumpable until execve, every descriptor is O_CLOEXEC, and
  * the program is static, so no library of an image is ever loaded into it.
  */
 
-#define EXE "/proc/self/exe"
+#define EXE       "/proc/self/exe"
+#define COPY_STEP (16 << 20)
 
 /* Our view is attached nowhere, so that the file's path in it is that of its top. */
 static bool is_own_view(void)
@@ -42,13 +48,69 @@ static bool is_own_view(void)
 	return readlink(EXE, path, sizeof(path)) == 1 && path[0] == '/';
 }
 
+/* -- the copy -------------------------------------------------------------------------------- */
+
+#ifndef MFD_EXEC /* Linux 6.3 */
+#define MFD_EXEC 0x10U
+#endif
+
+static bool is_own_file(void)
+{
+	struct stat info;
+
+	return stat(EXE, &info) < 0 || info.st_uid == geteuid() || access(EXE, W_OK) == 0;
+}
+
+static bool is_sealed(void)
+{
+	autoclose int self = open(EXE, O_RDONLY | O_CLOEXEC);
+	int seals = fcntl(self, F_GET_SEALS);
+
+	return seals >= 0 && seals & F_SEAL_WRITE;
+}
+
+static int make_memory_file(void)
+{
+	const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int fd = memfd_create("mooring-runc", flags | MFD_EXEC);
+
+	return fd < 0 && errno == EINVAL ? memfd_create("mooring-runc", flags) : fd;
+}
+
+static bool fill(int copy, struct error *err)
+{
+	autoclose int self = open(EXE, O_RDONLY | O_CLOEXEC);
+	ssize_t got = self < 0 ? -1 : 1;
+
+	while (got > 0)
+		got = sendfile(copy, self, NULL, COPY_STEP);
+	if (got < 0 ||
+	    fcntl(copy, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+		return error_sys(err, "copy this program to memory");
+	return true;
+}
+
+static bool execute_copy(char **argv, struct error *err)
+{
+	autoclose int copy = make_memory_file();
+
+	if (copy < 0)
+		return error_sys(err, "make a memory file");
+	if (!fill(copy, err))
+		return false;
+	syscall(SYS_execveat, copy, "", argv, environ, AT_EMPTY_PATH);
+	return error_sys(err, "execute this program from its copy in memory");
+}
+
+/* -- all of it ------------------------------------------------------------------------------- */
+
 bool self_protect(char **argv, struct error *err)
 {
 	autoclose int view = -1;
 	struct statvfs fs;
 
 	if (geteuid() != 0)
-		return true;
+		return !is_own_file() || is_sealed() || execute_copy(argv, err);
 	/* Inherited by init, which a shared pid namespace shows to others from its first moment. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return error_sys(err, "become non-dumpable");
@@ -57,6 +119,8 @@ bool self_protect(char **argv, struct error *err)
 	if (fs.f_flag & ST_RDONLY && is_own_view())
 		return true;
 	view = kernel_clone_tree(AT_FDCWD, EXE, false);
+	if (view < 0 && errno == EPERM)
+		return is_sealed() || execute_copy(argv, err); /* not the machine's root */
 	if (view < 0 || kernel_set_attributes(view, false, MOUNT_ATTR_RDONLY, 0) < 0)
 		return error_sys(err, "make a read-only view of this program");
 	syscall(SYS_execveat, view, "", argv, environ, AT_EMPTY_PATH);

@@ -12,18 +12,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/path.h"
-#include "base/proc.h"
 #include "runtime/hook.h"
+#include "runtime/idmap.h"
 #include "runtime/kernel.h"
 #include "runtime/sync.h"
 
 /*
  * Outside of the container. One clone3 makes init, in its pid namespace (in a user namespace: in
  * all of its namespaces at once). Only what a process cannot do for itself needs a stage in
- * between, which joins and then clones init as its own sibling (CLONE_PARENT): a pid or time
- * namespace holds only children of who entered it, and a user namespace must be entered before
- * others are made in it.
+ * between, which joins and then clones init as its own sibling (CLONE_PARENT): a pid namespace
+ * holds only children of who entered it, and a user namespace must be entered before others are
+ * made in it.
  */
 
 #ifndef CLONE_INTO_CGROUP
@@ -38,11 +37,11 @@ static bool needs_stage(const struct spec *spec)
 	for (int kind = 0; kind < NAMESPACE_KINDS; kind++)
 		joins_any = joins_any || spaces[kind].path;
 	return spaces[NAMESPACE_USER].path || spaces[NAMESPACE_PID].path ||
-	       spaces[NAMESPACE_TIME].is_wanted || (spaces[NAMESPACE_USER].is_wanted && joins_any);
+	       (spaces[NAMESPACE_USER].is_wanted && joins_any);
 }
 
-/* The cgroup namespace is made later, inside the group; the time namespace by the stage; others by
- * init itself. */
+/* The cgroup namespace is made later, inside the group; the time namespace and others by init
+ * itself. */
 static uint64_t new_namespaces(const struct spec *spec)
 {
 	uint64_t flags = 0;
@@ -75,43 +74,13 @@ static pid_t clone_init(const struct init_plan *plan, const struct cgroup *cgrou
 
 /* -- the stage ------------------------------------------------------------------------------- */
 
-static bool write_file(int dir, const char *name, const char *text, struct error *err)
-{
-	autoclose int fd = -1;
-
-	if (!path_open(dir, name, PATH_BENEATH, O_WRONLY, 0, &fd, err))
-		return false;
-	if (write(fd, text, strlen(text)) < 0)
-		return error_sys(err, "write \"%s\" to /proc/%s", text, name);
-	return true;
-}
-
-static bool make_time_namespace(const struct init_plan *plan, struct error *err)
-{
-	const struct spec *spec = plan->spec;
-
-	if (!spec->namespaces[NAMESPACE_TIME].is_wanted || spec->namespaces[NAMESPACE_TIME].path)
-		return true;
-	if (unshare(CLONE_NEWTIME) < 0)
-		return error_sys(err, "make a time namespace");
-	for (size_t i = 0; i < spec->time_offset_count; i++) {
-		char line[96];
-
-		snprintf(line, sizeof(line), "%.16s %.64s", spec->time_offsets[i].name,
-			 spec->time_offsets[i].value);
-		if (!write_file(plan->proc, "self/timens_offsets", line, err))
-			return false;
-	}
-	return true;
-}
-
 _Noreturn static void run_stage(struct init_plan *plan, const struct cgroup *cgroup)
 {
 	struct sync_message message = { .step = SYNC_FAILED };
 	struct error ignored;
 	bool is_in_cgroup;
 
-	if (init_join(plan, &message.error) && make_time_namespace(plan, &message.error)) {
+	if (init_join(plan, &message.error)) {
 		message.pid = clone_init(plan, cgroup, CLONE_PARENT, &is_in_cgroup);
 		if (message.pid == 0) {
 			plan->is_joined = true;
@@ -194,82 +163,15 @@ void spawn_undo(struct spawned *spawned)
 
 /* -- ids ------------------------------------------------------------------------------------- */
 
-#define MAP_MAX 4095 /* the kernel takes one write of less than a page */
-
-static bool write_map(const struct init_plan *plan, pid_t pid, const char *file,
-		      const struct spec_id_map *maps, size_t count, struct error *err)
-{
-	autofree char *name = mem_printf("%d/%s", pid, file);
-	autobuf struct buf text = { 0 };
-
-	buf_init(&text, MAP_MAX);
-	for (size_t i = 0; i < count; i++)
-		buf_printf(&text, "%u %u %u\n", maps[i].inside, maps[i].outside, maps[i].count);
-	return buf_check(&text, file, err) && write_file(plan->proc, name, text.data, err);
-}
-
-/* The set-uid helpers of shadow, which know what /etc/subuid grants us. */
-static bool run_helper(const char *helper, pid_t pid, const struct spec_id_map *maps, size_t count,
-		       struct error *err)
-{
-	autoarena struct arena arena = { 0 };
-	const char **argv = arena_array(&arena, 3 * count + 3, sizeof(*argv));
-	struct proc_options options = { .argv = argv };
-	struct proc proc;
-	size_t used = 0;
-	int status;
-
-	argv[used++] = helper;
-	argv[used++] = arena_printf(&arena, "%d", pid);
-	for (size_t i = 0; i < count; i++) {
-		argv[used++] = arena_printf(&arena, "%u", maps[i].inside);
-		argv[used++] = arena_printf(&arena, "%u", maps[i].outside);
-		argv[used++] = arena_printf(&arena, "%u", maps[i].count);
-	}
-	if (!proc_spawn(&options, &proc, err) || !proc_wait(&proc, &status, err))
-		return error_in(err, "map ids");
-	if (status != 0)
-		return error_set(err, ERROR_DENIED,
-				 "%s refused the mapping: see /etc/subuid and /etc/subgid", helper);
-	return true;
-}
-
-static bool is_own_id(const struct spec_id_map *maps, size_t count, uint32_t id)
-{
-	return count == 1 && maps[0].count == 1 && maps[0].outside == id;
-}
-
-/* Without privileges one may map oneself, and must give up setgroups for it. */
-static bool map_unprivileged(const struct init_plan *plan, pid_t pid, struct error *err)
-{
-	const struct spec *spec = plan->spec;
-
-	if (is_own_id(spec->uid_maps, spec->uid_map_count, geteuid()) &&
-	    is_own_id(spec->gid_maps, spec->gid_map_count, getegid())) {
-		autofree char *name = mem_printf("%d/setgroups", pid);
-
-		return write_file(plan->proc, name, "deny", err) &&
-		       write_map(plan, pid, "gid_map", spec->gid_maps, 1, err) &&
-		       write_map(plan, pid, "uid_map", spec->uid_maps, 1, err);
-	}
-	return run_helper("newgidmap", pid, spec->gid_maps, spec->gid_map_count, err) &&
-	       run_helper("newuidmap", pid, spec->uid_maps, spec->uid_map_count, err);
-}
-
 bool spawn_map_ids(const struct init_plan *plan, const struct spawned *spawned, struct error *err)
 {
-	const struct spec *spec = plan->spec;
+	const struct spec_namespace *user = &plan->spec->namespaces[NAMESPACE_USER];
 	struct sync_message message = { .step = SYNC_MAPPED };
-	bool is_good;
 
-	if (!spec->namespaces[NAMESPACE_USER].is_wanted || spec->namespaces[NAMESPACE_USER].path)
+	if (!user->is_wanted || user->path)
 		return true;
-	is_good = geteuid() == 0 ? write_map(plan, spawned->pid, "gid_map", spec->gid_maps,
-					     spec->gid_map_count, err) &&
-					   write_map(plan, spawned->pid, "uid_map", spec->uid_maps,
-						     spec->uid_map_count, err)
-				 : map_unprivileged(plan, spawned->pid, err);
-	return is_good && sync_send(spawned->sync, &message, err);
+	return idmap_write(plan->spec, plan->proc, spawned->pid, err) &&
+	       sync_send(spawned->sync, &message, err);
 }
 
 /* -- the conversation ------------------------------------------------------------------------ */

@@ -106,6 +106,9 @@ enum namespace_kind {
 	NAMESPACE_KINDS,
 };
 
+/* As the config calls it: "network". */
+const char *spec_namespace_name(enum namespace_kind kind);
+
 struct spec_namespace {
 	bool is_wanted;   /* named in the config: new, unless there is a path */
 	const char *path; /* NULL: new */

@@ -16,6 +16,11 @@ static const char *const namespace_names[NAMESPACE_KINDS] = {
 	[NAMESPACE_MOUNT] = "mount", [NAMESPACE_TIME] = "time",
 };
 
+const char *spec_namespace_name(enum namespace_kind kind)
+{
+	return namespace_names[kind];
+}
+
 static bool read_namespace(struct spec_reader *reader, const struct json *item)
 {
 	const char *name;
@@ -54,6 +59,13 @@ static bool read_namespaces(struct spec_reader *reader, const struct json *secti
 	return true;
 }
 
+/* The kernel's answer to ranges that overlap would be "Invalid argument". */
+static bool overlaps(const struct spec_id_map *a, const struct spec_id_map *b)
+{
+	return (a->inside < b->inside + b->count && b->inside < a->inside + a->count) ||
+	       (a->outside < b->outside + b->count && b->outside < a->outside + a->count);
+}
+
 bool spec_id_maps(struct spec_reader *reader, const struct json *section, const char *key,
 		  struct spec_id_map **maps, size_t *count)
 {
@@ -75,6 +87,10 @@ bool spec_id_maps(struct spec_reader *reader, const struct json *section, const 
 			return json_wrong(item, reader->err, "ids out of range");
 		(*maps)[item->index] =
 			(struct spec_id_map){ (uint32_t)inside, (uint32_t)outside, (uint32_t)size };
+		for (size_t before = 0; before < item->index; before++)
+			if (overlaps(&(*maps)[before], &(*maps)[item->index]))
+				return json_wrong(item, reader->err, "overlaps with mapping %zu",
+						  before);
 	}
 	return true;
 }

@@ -67,11 +67,17 @@ static bool check_root(int root, const char *name, struct error *err)
 	return true;
 }
 
+/* What an ordinary user may have forgotten. */
+static const char *advice(int reason)
+{
+	return reason == EACCES && geteuid() != 0 ? " (set XDG_RUNTIME_DIR, or use --root)" : "";
+}
+
 static bool open_root(const char *name, int *root, struct error *err)
 {
 	*root = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*root < 0)
-		return error_sys(err, "open state directory %s", name);
+		return error_sys(err, "open state directory %s%s", name, advice(errno));
 	return check_root(*root, name, err);
 }
 
@@ -104,7 +110,10 @@ bool state_reserve(const char *root, const char *id, struct state_dir *dir, stru
 	if (!open_root(root, &dir->root, err)) {
 		if (err->kind != ERROR_NOT_FOUND)
 			return false;
-		if (!path_make_own_dirs(root, 0700, err) || !open_root(root, &dir->root, err))
+		/* Sticky, or those who clean $XDG_RUNTIME_DIR up might take it for old. */
+		if (!path_make_own_dirs(root, 0700 | S_ISVTX, err))
+			return error_in(err, "make state directory%s", advice(err->sys));
+		if (!open_root(root, &dir->root, err))
 			return false;
 	}
 	if (mkdirat(dir->root, id, 0711) < 0) {

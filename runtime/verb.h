@@ -2,7 +2,7 @@
 #ifndef RUNTIME_VERB_H
 #define RUNTIME_VERB_H
 
-#include "base/error.h"
+#include "runtime/container.h"
 #include "runtime/flag.h"
 
 /* What stands before the verb on the command line. */
@@ -11,6 +11,7 @@ struct globals {
 	const char *root;
 	const char *log; /* NULL: standard error */
 	bool is_log_json;
+	enum container_rootless rootless;
 	bool is_root_chosen; /* --root was given */
 };
 

@@ -66,6 +66,7 @@ static bool parse(const struct globals *globals, int argc, char **argv, struct m
 	container_options_init(options);
 	options->bundle = ".";
 	options->state_root = globals->root;
+	options->rootless = globals->rootless;
 	if (!flag_parse(flags, argc, argv, &next, err))
 		return false;
 	making->is_help = flag_is_set(help);

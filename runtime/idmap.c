@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/idmap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/path.h"
+#include "base/proc.h"
+
+/*
+ * Who may write which map is the kernel's decision: a namespace's creator may map itself, and with
+ * CAP_SETUID (CAP_SETGID) outside whatever it likes. For more than oneself an ordinary user has to
+ * ask a set-uid helper, which knows what /etc/subuid and /etc/subgid grant.
+ */
+
+#define MAP_MAX    4095 /* bytes: the kernel takes one write of less than a page */
+#define ANSWER_MAX 256
+
+struct map {
+	const char *name; /* in the config */
+	const char *file; /* below /proc/PID */
+	const char *helper, *grants;
+	const struct spec_id_map *ranges;
+	size_t count;
+};
+
+static struct map uid_map(const struct spec *spec)
+{
+	return (struct map){ "linux.uidMappings", "uid_map",      "newuidmap",
+			     "/etc/subuid",       spec->uid_maps, spec->uid_map_count };
+}
+
+static struct map gid_map(const struct spec *spec)
+{
+	return (struct map){ "linux.gidMappings", "gid_map",      "newgidmap",
+			     "/etc/subgid",       spec->gid_maps, spec->gid_map_count };
+}
+
+/* -- checking -------------------------------------------------------------------------------- */
+
+static bool is_mapped(const struct map *map, uint32_t id)
+{
+	for (size_t i = 0; i < map->count; i++)
+		if (id >= map->ranges[i].inside &&
+		    id - map->ranges[i].inside < map->ranges[i].count)
+			return true;
+	return false;
+}
+
+static bool check_id(const struct map *map, uint32_t id, const char *what, struct error *err)
+{
+	if (is_mapped(map, id))
+		return true;
+	return error_set(err, ERROR_INPUT,
+			 "config.json: %s: %" PRIu32 " is not mapped: add it to %s", what, id,
+			 map->name);
+}
+
+/* "uid=" and "gid=" among the options of a file system: the kernel says no more than "invalid". */
+static bool check_mount(const struct spec_mount *mount, const struct map *map, const char *option,
+			struct error *err)
+{
+	size_t length = strlen(option);
+
+	for (const char *at = mount->data; at; at = strchr(at, ',')) {
+		char *end;
+
+		at += *at == ',';
+		if (strncmp(at, option, length) != 0)
+			continue;
+
+		unsigned long id = strtoul(at + length, &end, 10);
+
+		if (end == at + length || (*end != '\0' && *end != ',') || id > UINT32_MAX)
+			continue; /* for the file system to refuse */
+		if (!is_mapped(map, (uint32_t)id))
+			return json_wrong(mount->place, err,
+					  "cannot specify %s%lu mount option: %s does not map it",
+					  option, id, map->name);
+	}
+	return true;
+}
+
+bool idmap_check(const struct spec *spec, struct error *err)
+{
+	const struct spec_user *user = &spec->process.user;
+	struct map uids = uid_map(spec);
+	struct map gids = gid_map(spec);
+
+	if (uids.count == 0)
+		return true;
+	if (!is_mapped(&uids, 0) || !is_mapped(&gids, 0))
+		return error_set(
+			err, ERROR_INPUT,
+			"config.json: %s: container id 0 must be mapped: its root sets the "
+			"container up",
+			is_mapped(&uids, 0) ? gids.name : uids.name);
+	if (!check_id(&uids, user->uid, "process.user.uid", err) ||
+	    !check_id(&gids, user->gid, "process.user.gid", err))
+		return false;
+	for (size_t i = 0; i < user->group_count; i++)
+		if (!check_id(&gids, user->groups[i], "process.user.additionalGids", err))
+			return false;
+	for (size_t i = 0; i < spec->mount_count; i++)
+		if (!check_mount(&spec->mounts[i], &uids, "uid=", err) ||
+		    !check_mount(&spec->mounts[i], &gids, "gid=", err))
+			return false;
+	return true;
+}
+
+bool idmap_denies_groups(const struct spec *spec)
+{
+	return geteuid() != 0 && spec->gid_map_count == 1 && spec->gid_maps[0].count == 1 &&
+	       spec->gid_maps[0].outside == getegid();
+}
+
+/* -- writing --------------------------------------------------------------------------------- */
+
+static bool write_file(int proc, pid_t pid, const char *file, const char *text, struct error *err)
+{
+	autofree char *name = mem_printf("%d/%s", pid, file);
+	autoclose int fd = -1;
+
+	if (!path_open(proc, name, PATH_NO_LINKS, O_WRONLY, 0, &fd, err))
+		return false;
+	if (write(fd, text, strlen(text)) < 0)
+		return error_sys(err, "write %s", file);
+	return true;
+}
+
+static bool write_map(int proc, pid_t pid, const struct map *map, struct error *err)
+{
+	autobuf struct buf text = { 0 };
+
+	buf_init(&text, MAP_MAX);
+	for (size_t i = 0; i < map->count; i++)
+		buf_printf(&text, "%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", map->ranges[i].inside,
+			   map->ranges[i].outside, map->ranges[i].count);
+	return buf_check(&text, map->name, err) && write_file(proc, pid, map->file, text.data, err);
+}
+
+/* Not by PATH, which may be missing or anybody's: where distributions put set-uid programs. */
+static bool find_helper(const struct map *map, char **path, struct error *err)
+{
+	static const char *const places[] = { "/usr/bin", "/bin", "/usr/local/bin",
+					      "/run/wrappers/bin" };
+
+	for (size_t i = 0; i < COUNT_OF(places); i++) {
+		*path = mem_printf("%s/%s", places[i], map->helper);
+		if (access(*path, X_OK) == 0)
+			return true;
+		mem_cleanup_free(path);
+		*path = NULL;
+	}
+	return error_set(err, ERROR_NOT_FOUND,
+			 "%s maps more than the caller's own id, which takes %s: it is not in "
+			 "/usr/bin (install the package uidmap)",
+			 map->name, map->helper);
+}
+
+/* PID INSIDE OUTSIDE COUNT … */
+static const char **helper_arguments(struct arena *arena, const char *path, pid_t pid,
+				     const struct map *map)
+{
+	const char **argv = arena_array(arena, 3 * map->count + 3, sizeof(*argv));
+	size_t used = 0;
+
+	argv[used++] = path;
+	argv[used++] = arena_printf(arena, "%d", pid);
+	for (size_t i = 0; i < map->count; i++) {
+		argv[used++] = arena_printf(arena, "%" PRIu32, map->ranges[i].inside);
+		argv[used++] = arena_printf(arena, "%" PRIu32, map->ranges[i].outside);
+		argv[used++] = arena_printf(arena, "%" PRIu32, map->ranges[i].count);
+	}
+	return argv;
+}
+
+/* The first line of what the helper said on its standard error. */
+static void read_answer(int pipe, char answer[ANSWER_MAX])
+{
+	ssize_t got = read(pipe, answer, ANSWER_MAX - 1);
+
+	answer[got < 0 ? 0 : got] = '\0';
+	answer[strcspn(answer, "\n")] = '\0';
+}
+
+static bool ask_helper(pid_t pid, const struct map *map, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	autofree char *path = NULL;
+	char answer[ANSWER_MAX];
+	int ends[2];
+	int status;
+
+	if (!find_helper(map, &path, err))
+		return false;
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return error_sys(err, "make a pipe");
+	autoclose int reading = ends[0];
+	autoclose int writing = ends[1];
+	struct proc_fd errors = { .from = writing, .to = STDERR_FILENO };
+	struct proc_options options = { .argv = helper_arguments(&arena, path, pid, map),
+					.fds = &errors,
+					.fd_count = 1 };
+	struct proc proc;
+
+	if (!proc_spawn(&options, &proc, err) || !proc_wait(&proc, &status, err))
+		return error_in(err, "map ids");
+	if (status == 0)
+		return true;
+	read_answer(reading, answer);
+	return error_set(err, ERROR_DENIED, "%s refused %s: see %s (%s)", map->helper, map->name,
+			 map->grants, answer);
+}
+
+static bool set_map(int proc, pid_t pid, const struct map *map, struct error *err)
+{
+	if (write_map(proc, pid, map, err))
+		return true;
+	if (err->sys == EINVAL)
+		return error_in(err, "%s: do two of its ranges overlap", map->name);
+	if (err->sys != EPERM)
+		return false;
+	if (geteuid() != 0)
+		return ask_helper(pid, map, err);
+	return error_in(err, "%s: the caller's user namespace does not have all of its ids",
+			map->name);
+}
+
+/* Giving up setgroups has to come before the groups. */
+bool idmap_write(const struct spec *spec, int proc, pid_t pid, struct error *err)
+{
+	struct map uids = uid_map(spec);
+	struct map gids = gid_map(spec);
+
+	if (idmap_denies_groups(spec) && !write_file(proc, pid, "setgroups", "deny", err))
+		return false;
+	return set_map(proc, pid, &gids, err) && set_map(proc, pid, &uids, err);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_IDMAP_H
+#define RUNTIME_IDMAP_H
+
+#include "runtime/spec.h"
+
+/*
+ * The ids of a new user namespace: whether a config's mappings make sense, and writing them.
+ */
+
+/* Refuses ids that the config uses inside but does not map. Without mappings there is nothing to
+ * check. */
+must_check bool idmap_check(const struct spec *spec, struct error *err);
+
+/* True if the caller can map its own group only by giving up setgroups(2) for the namespace. */
+bool idmap_denies_groups(const struct spec *spec);
+
+/* Writes both maps of process `pid`, our child in a new user namespace: by ourselves where the
+ * kernel lets us, else with the help of shadow's newuidmap and newgidmap. `proc` is a procfs. */
+must_check bool idmap_write(const struct spec *spec, int proc, pid_t pid, struct error *err);
+
+#endif
