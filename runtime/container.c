@@ -298,7 +298,8 @@ static bool make_cgroups(struct container *self, struct error *err)
 	return self->spawned.pid < 0 || state_save(&self->dir, &self->state, err);
 }
 
-/* From outside, where we have the rights and a procfs of our own. */
+/* From outside, where we have the rights and a procfs of our own. An init that waits for its ids is
+ * still the caller's to write to, later it is not. */
 static bool set_oom_score(const struct container *self, struct error *err)
 {
 	autofree char *name = mem_printf("%d/oom_score_adj", self->spawned.pid);
@@ -333,7 +334,7 @@ static bool spawn_all(struct container *self, enum container_fault *fault, struc
 	self->plan.parents_fds[1] = self->dir.root;
 	self->plan.parents_fds[2] = self->dir.dir;
 	if (!spawn_init(&self->plan, cgroup, &self->spawned, err) || !save_state(self, err) ||
-	    !spawn_map_ids(&self->plan, &self->spawned, err) || !set_oom_score(self, err))
+	    !set_oom_score(self, err) || !spawn_map_ids(&self->plan, &self->spawned, err))
 		return false;
 	if (!cgroup->is_unified && !make_cgroups(self, err))
 		return false;
