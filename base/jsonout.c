@@ -26,6 +26,11 @@ void jsonout_init(struct jsonout *out, struct buf *buf, bool is_pretty)
 	out->gen = gen;
 }
 
+void jsonout_indent(struct jsonout *out, const char *text)
+{
+	yajl_gen_config(out->gen, yajl_gen_indent_string, text);
+}
+
 void jsonout_done(struct jsonout *out)
 {
 	if (out->gen)

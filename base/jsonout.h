@@ -21,6 +21,8 @@ struct jsonout {
 
 /* `is_pretty`: indented by four blanks, one member a line. */
 void jsonout_init(struct jsonout *out, struct buf *buf, bool is_pretty);
+/* Another indentation; kept by reference. */
+void jsonout_indent(struct jsonout *out, const char *text);
 void jsonout_done(struct jsonout *out);
 
 void jsonout_object(struct jsonout *out, const char *key);

@@ -19,6 +19,11 @@ void log_set_program(const char *name)
 	program = name;
 }
 
+const char *log_program(void)
+{
+	return program;
+}
+
 printf_like(3, 0) static void print(enum log_level level, const char *label, const char *format,
 				    va_list args)
 {

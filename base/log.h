@@ -19,6 +19,7 @@ enum log_level {
 /* The most detailed level that is printed; LOG_LEVEL_WARNING at the start. */
 void log_set_level(enum log_level level);
 void log_set_program(const char *name); /* kept by reference */
+const char *log_program(void);
 
 void log_error(const char *format, ...) printf_like(1, 2);
 void log_warning(const char *format, ...) printf_like(1, 2);

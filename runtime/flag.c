@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/attr.h"
+
 static const struct flag *find(const struct flag *flags, const char *name, size_t length)
 {
 	for (; flags->name; flags++) {
@@ -17,35 +19,109 @@ static const struct flag *find(const struct flag *flags, const char *name, size_
 	return NULL;
 }
 
+/* "name" in "-name", "--name" and "--name=value". */
+static const char *name_of(const char *word, size_t *length)
+{
+	const char *name = word + 1 + (word[0] == '-' && word[1] == '-');
+
+	*length = strcspn(name, "=");
+	return name;
+}
+
+static bool is_switch_value(const char *text)
+{
+	static const char *const words[] = { "true", "false", "True", "False", "TRUE", "FALSE",
+					     "t",    "f",     "T",    "F",     "1",    "0" };
+
+	for (size_t i = 0; i < COUNT_OF(words); i++)
+		if (strcmp(text, words[i]) == 0)
+			return true;
+	return false;
+}
+
+/* One flag: argv[*next], with its value perhaps in the word behind it. */
+static bool parse_one(const struct flag *flags, int argc, char *const *argv, int *next,
+		      struct error *err)
+{
+	size_t length;
+	const char *name = name_of(argv[(*next)++], &length);
+	const struct flag *flag = find(flags, name, length);
+
+	if (!flag)
+		return error_set(err, ERROR_INPUT, "flag provided but not defined: -%.*s",
+				 (int)length, name);
+	if (name[length] == '=')
+		*flag->value = name + length + 1;
+	else if (!flag->argument)
+		*flag->value = "true";
+	else if (*next < argc)
+		*flag->value = argv[(*next)++];
+	else
+		return error_set(err, ERROR_INPUT, "flag needs an argument: -%.*s", (int)length,
+				 name);
+	if (!flag->argument && !is_switch_value(*flag->value))
+		return error_set(err, ERROR_INPUT, "invalid boolean value \"%s\" for -%.*s",
+				 *flag->value, (int)length, name);
+	return true;
+}
+
 bool flag_parse(const struct flag *flags, int argc, char *const *argv, int *next, struct error *err)
 {
 	while (*next < argc) {
 		const char *word = argv[*next];
-		const char *name = word + 1 + (word[0] == '-' && word[1] == '-');
-		size_t length;
-		const struct flag *flag;
 
 		if (word[0] != '-' || word[1] == '\0')
 			return true;
-		++*next;
-		if (strcmp(word, "--") == 0)
+		if (strcmp(word, "--") == 0) {
+			++*next;
 			return true;
-		length = strcspn(name, "=");
-		flag = find(flags, name, length);
-		if (!flag)
-			return error_set(err, ERROR_INPUT,
-					 "Incorrect Usage. flag provided but not defined: -%.*s",
-					 (int)length, name);
-		if (name[length] == '=')
-			*flag->value = name + length + 1;
-		else if (!flag->argument)
-			*flag->value = "true";
-		else if (*next < argc)
-			*flag->value = argv[(*next)++];
-		else
-			return error_set(err, ERROR_INPUT,
-					 "Incorrect Usage. flag needs an argument: -%s",
-					 flag->name);
+		}
+		if (!parse_one(flags, argc, argv, next, err))
+			return false;
+	}
+	return true;
+}
+
+static bool is_known(const struct flag *flags, const char *word)
+{
+	size_t length;
+	const char *name = name_of(word, &length);
+
+	return word[0] == '-' && length > 0 && find(flags, name, length);
+}
+
+/* Moves the `count` words at `from` in front of those from `to` on. */
+static void move_words(char **argv, int to, int from, int count)
+{
+	for (int i = 0; i < count; i++) {
+		char *word = argv[from + i];
+
+		memmove(argv + to + i + 1, argv + to + i, (size_t)(from - to) * sizeof(*argv));
+		argv[to + i] = word;
+	}
+}
+
+bool flag_parse_all(const struct flag *flags, int argc, char **argv, int *next, struct error *err)
+{
+	bool is_ended;
+	int at;
+
+	if (!flag_parse(flags, argc, argv, next, err))
+		return false;
+	is_ended = *next > 1 && strcmp(argv[*next - 1], "--") == 0;
+	for (at = *next; at < argc && !is_ended;) {
+		int begin = at;
+
+		is_ended = strcmp(argv[at], "--") == 0;
+		if (is_ended || is_known(flags, argv[at])) {
+			at += is_ended;
+			if (!is_ended && !parse_one(flags, argc, argv, &at, err))
+				return false;
+			move_words(argv, *next, begin, at - begin);
+			*next += at - begin;
+		} else {
+			at++;
+		}
 	}
 	return true;
 }
@@ -57,6 +133,8 @@ void flag_print(const struct flag *flags)
 		const char *blank = flags->argument ? " " : "";
 		char names[96];
 
+		if (!flags->help)
+			continue;
 		if (flags->letter)
 			snprintf(names, sizeof(names), "--%s%s%s, -%c%s%s", flags->name, blank,
 				 argument, flags->letter, blank, argument);
@@ -68,7 +146,7 @@ void flag_print(const struct flag *flags)
 
 bool flag_is_set(const char *value)
 {
-	return value && strcmp(value, "false") != 0 && strcmp(value, "0") != 0;
+	return value && value[0] != 'f' && value[0] != 'F' && value[0] != '0';
 }
 
 bool flag_number(const char *name, const char *value, unsigned int most, unsigned int *number,

@@ -9,21 +9,25 @@
 
 /*
  * Command line flags as runc's callers write them: "--name value", "--name=value", a single dash
- * for long names too, one letter alone; "--" ends them, and so does the first word that is no flag.
+ * for long names too, one letter alone; "--" ends them.
  */
 
 struct flag {
 	const char *name;
 	char letter;          /* 0: none */
 	const char *argument; /* what the value is called in the help; NULL: a switch */
-	const char *help;
-	const char **value; /* where the value goes; a switch gives "true" */
+	const char *help;     /* NULL: accepted, but not shown */
+	const char **value;   /* where the value goes; a switch gives "true" */
 };
 
-/* Parses argv[*next] onwards and leaves *next at the first word after the flags. `flags` ends with
+/* Parses argv[*next] onwards and leaves *next at the first word that is no flag. `flags` ends with
  * an entry without a name. */
 must_check bool flag_parse(const struct flag *flags, int argc, char *const *argv, int *next,
 			   struct error *err);
+/* The same, and goes on behind that word: known flags among the operands are moved in front of
+ * them. */
+must_check bool flag_parse_all(const struct flag *flags, int argc, char **argv, int *next,
+			       struct error *err);
 /* "   --bundle DIR, -b DIR   path to the bundle" for each. */
 void flag_print(const struct flag *flags);
 

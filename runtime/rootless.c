@@ -32,7 +32,7 @@ bool rootless_is_caller(void)
 
 /* In a user namespace the caller is called root whatever happens; who calls himself so on purpose
  * means to play the machine's root. */
-char *rootless_root(void)
+char *rootless_root(const char *name)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 	const char *user = getenv("USER");
@@ -41,7 +41,7 @@ char *rootless_root(void)
 		return NULL;
 	if (geteuid() == 0 && ((user && strcmp(user, "root") == 0) || !is_in_user_namespace()))
 		return NULL;
-	return mem_printf("%s/mooring/runc", runtime);
+	return mem_printf("%s/%s", runtime, name);
 }
 
 bool rootless_check(const struct spec *spec, struct error *err)

@@ -12,9 +12,9 @@
 /* Is the caller one? Reads a file: ask only where it matters. */
 bool rootless_is_caller(void);
 
-/* Where such a caller keeps the state, below $XDG_RUNTIME_DIR; NULL for others. The caller frees
- * it. */
-char *rootless_root(void) must_check;
+/* Where such a caller keeps the state: `name` below $XDG_RUNTIME_DIR; NULL for others. The caller
+ * frees it. */
+char *rootless_root(const char *name) must_check;
 
 /* Refuses, before anything is made, what an ordinary user cannot have. */
 must_check bool rootless_check(const struct spec *spec, struct error *err);

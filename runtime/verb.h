@@ -7,7 +7,9 @@
 
 /* What stands before the verb on the command line. */
 struct globals {
+	char **argv;         /* the whole command line */
 	const char *program; /* argv[0] without directories */
+	bool is_runc;        /* it is installed under that name, in its place */
 	const char *root;
 	const char *log; /* NULL: standard error */
 	bool is_log_json;
@@ -21,15 +23,34 @@ typedef int verb_function(const struct globals *globals, int argc, char **argv, 
 verb_function verb_create, verb_run, verb_start, verb_state, verb_kill, verb_delete, verb_list,
 	verb_spec, verb_pause, verb_resume, verb_ps, verb_update, verb_events;
 
-/* Prints the help of a verb if --help was given. */
-bool verb_wants_help(const char *help, const char *verb, const char *arguments,
-		     const struct flag *flags);
-/* For a verb with one positional argument, the id, and flags before and after it, as callers mix
- * them. `flags` has a "help". False with *status to return: help was printed, or err is filled. */
+struct verb {
+	const char *name;
+	verb_function *function;
+	const char *summary;
+	const char *operands; /* as the usage line has them */
+	int least, most;      /* number of operands; most is -1: any */
+	const char *details;  /* NULL: the summary says it all */
+	const char *prefix;   /* in front of its errors, as callers expect; NULL: none */
+	int failure;          /* exit status with an error; 0: 1, as most */
+	bool makes_container; /* our own program gets into a container's reach */
+	bool ends_flags;      /* what follows the first operand are operands, dash or not */
+};
+
+/* NULL: there is none of that name. */
+const struct verb *verb_find(const char *name);
+/* "   NAME   SUMMARY" for each, and the help of one with `flags`, which may be NULL. */
+void verb_print_all(void);
+void verb_print_help(const struct verb *verb, const struct flag *flags);
+
+/*
+ * Parses the flags of the verb argv[0] and counts its operands: the first is argv[*next] then, the
+ * last argv[argc - 1]. --help prints the help and ends the program; a wrong usage prints it too.
+ */
+must_check bool verb_parse(const struct flag *flags, int argc, char **argv, int *next,
+			   struct error *err);
+
+/* As verb_parse, for a verb whose only operand is the id. *status is what to return on failure. */
 must_check bool verb_take_id(const struct flag *flags, int argc, char **argv, const char **id,
 			     int *status, struct error *err);
-
-/* The one positional argument that most verbs have. */
-must_check bool verb_one_id(int argc, char **argv, int next, const char **id, struct error *err);
 
 #endif

@@ -11,8 +11,8 @@ typedef bool change_function(const char *state_root, const char *id, struct erro
 static int change(change_function *function, const struct globals *globals, int argc, char **argv,
 		  struct error *err)
 {
-	const char *help = NULL, *id;
-	const struct flag flags[] = { { "help", 'h', NULL, "this text", &help }, { 0 } };
+	const struct flag flags[] = { { 0 } };
+	const char *id;
 	int status;
 
 	if (!verb_take_id(flags, argc, argv, &id, &status, err))

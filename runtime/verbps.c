@@ -161,22 +161,16 @@ static bool add_processes(const struct globals *globals, const char *id, bool is
 
 int verb_ps(const struct globals *globals, int argc, char **argv, struct error *err)
 {
-	const char *help = NULL, *format = "table";
+	const char *format = "table";
 	const struct flag flags[] = {
 		{ "format", 'f', "table|json", "output format", &format },
-		{ "help", 'h', NULL, "this text", &help },
 		{ 0 },
 	};
 	autobuf struct buf text = { 0 };
-	int next = 1;
+	int next;
 
-	if (!flag_parse(flags, argc, argv, &next, err))
+	if (!verb_parse(flags, argc, argv, &next, err))
 		return -1;
-	if (verb_wants_help(help, "ps", "ID [ps options]", flags))
-		return 0;
-	if (argc == next)
-		return error_set(err, ERROR_INPUT, "\"ps\" requires a minimum of 1 argument(s)") -
-		       1;
 
 	bool is_json = strcmp(format, "json") == 0;
 

@@ -26,7 +26,6 @@
 struct making {
 	struct container_options options;
 	bool is_detached, is_kept, is_without_subreaper;
-	bool is_help;
 };
 
 /* They must be open before anything of ours could take their numbers. */
@@ -45,46 +44,42 @@ static bool parse(const struct globals *globals, int argc, char **argv, struct m
 {
 	struct container_options *options = &making->options;
 	const char *preserve = NULL, *no_pivot = NULL, *no_keyring = NULL, *detach = NULL;
-	const char *keep = NULL, *no_subreaper = NULL, *help = NULL;
+	const char *keep = NULL, *no_subreaper = NULL;
 	bool is_run = strcmp(argv[0], "run") == 0;
 	const struct flag flags[] = {
 		{ "bundle", 'b', "DIR", "the bundle; default: this directory", &options->bundle },
-		{ "console-socket", 0, "PATH", "receives the terminal", &options->console_socket },
-		{ "pidfd-socket", 0, "PATH", "receives a pidfd", &options->pidfd_socket },
-		{ "pid-file", 0, "PATH", "receives the pid", &options->pid_file },
-		{ "no-pivot", 0, NULL, "not supported", &no_pivot },
-		{ "no-new-keyring", 0, NULL, "keep the session keyring", &no_keyring },
-		{ "preserve-fds", 0, "N", "pass descriptors 3 to 2+N on", &preserve },
-		{ "help", 'h', NULL, "this text", &help },
-		{ is_run ? "detach" : NULL, 'd', NULL, "do not wait", &detach },
-		{ "keep", 0, NULL, "do not delete it when it ends", &keep },
-		{ "no-subreaper", 0, NULL, "do not adopt orphans", &no_subreaper },
+		{ "console-socket", 0, "PATH", "socket that receives the terminal's master",
+		  &options->console_socket },
+		{ "pidfd-socket", 0, "PATH", "socket that receives a pidfd of the container's init",
+		  &options->pidfd_socket },
+		{ "pid-file", 0, "PATH", "file that receives the pid of the container's init",
+		  &options->pid_file },
+		{ "no-pivot", 0, NULL, "for a root file system on a ramdisk", &no_pivot },
+		{ "no-new-keyring", 0, NULL, "stay in the caller's session keyring", &no_keyring },
+		{ "preserve-fds", 0, "N", "pass N descriptors on, from 3 (and $LISTEN_FDS) up",
+		  &preserve },
+		{ is_run ? "detach" : NULL, 'd', NULL, "return once the program runs", &detach },
+		{ "keep", 0, NULL, "do not delete the container when it ends", &keep },
+		{ "no-subreaper", 0, NULL, "do not adopt the container's orphans", &no_subreaper },
 		{ 0 },
 	};
-	int next = 1;
+	int next;
 
 	container_options_init(options);
-	options->bundle = ".";
 	options->state_root = globals->root;
 	options->rootless = globals->rootless;
-	if (!flag_parse(flags, argc, argv, &next, err))
+	if (!verb_parse(flags, argc, argv, &next, err))
 		return false;
-	making->is_help = flag_is_set(help);
-	if (making->is_help) {
-		printf("NAME:\n   mooring-runc %s\n\nUSAGE:\n   mooring-runc %s [options] ID\n\n"
-		       "OPTIONS:\n",
-		       argv[0], argv[0]);
-		flag_print(flags);
-		return true;
-	}
+	if (!options->bundle || !options->bundle[0])
+		options->bundle = ".";
+	options->id = argv[next];
 	making->is_detached = flag_is_set(detach);
 	making->is_kept = flag_is_set(keep);
 	making->is_without_subreaper = flag_is_set(no_subreaper);
 	options->is_without_pivot = flag_is_set(no_pivot);
 	options->is_without_keyring = flag_is_set(no_keyring);
 	return flag_number("preserve-fds", preserve, PRESERVE_MAX, &options->preserve_fds, err) &&
-	       check_preserved(options->preserve_fds, err) &&
-	       verb_one_id(argc, argv, next, &options->id, err);
+	       check_preserved(options->preserve_fds, err);
 }
 
 int verb_create(const struct globals *globals, int argc, char **argv, struct error *err)
@@ -94,7 +89,7 @@ int verb_create(const struct globals *globals, int argc, char **argv, struct err
 
 	if (!parse(globals, argc, argv, &making, err))
 		return -1;
-	return making.is_help || container_create(&making.options, &fault, err) ? 0 : -1;
+	return container_create(&making.options, &fault, err) ? 0 : -1;
 }
 
 /* -- run ------------------------------------------------------------------------------------- */
@@ -173,8 +168,6 @@ int verb_run(const struct globals *globals, int argc, char **argv, struct error 
 
 	if (!parse(globals, argc, argv, &making, err))
 		return -1;
-	if (making.is_help)
-		return 0;
 	if (!making.is_detached && !prepare_foreground(&making, ends, err))
 		return -1;
 	if (!container_launch(&making.options, &container, &fault, err))

@@ -137,10 +137,10 @@ int verb_spec(const struct globals *globals, int argc, char **argv, struct error
 	autobuf struct buf text = { 0 };
 	autoclose int dir = -1;
 	autoclose int fd = -1;
-	int next = 1;
+	int next;
 
 	(void)globals;
-	if (!flag_parse(flags, argc, argv, &next, err))
+	if (!verb_parse(flags, argc, argv, &next, err))
 		return -1;
 	dir = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)

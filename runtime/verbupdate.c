@@ -18,7 +18,7 @@
 
 /* Every value as it was typed; NULL: not given. */
 struct wishes {
-	const char *resources, *help;
+	const char *resources;
 	const char *block_weight, *cpu_period, *cpu_quota, *cpu_burst, *cpu_shares, *cpu_rt_period,
 		*cpu_rt_runtime, *cpu_idle, *cpus, *mems, *memory, *memory_reservation,
 		*memory_swap, *pids_limit, *kernel_memory, *kernel_memory_tcp, *cache_schema,
@@ -161,7 +161,6 @@ int verb_update(const struct globals *globals, int argc, char **argv, struct err
 		{ "kernel-memory-tcp", 0, "SIZE", "ignored", &w.kernel_memory_tcp },
 		{ "l3-cache-schema", 0, "TEXT", "Intel RDT: not supported", &w.cache_schema },
 		{ "mem-bw-schema", 0, "TEXT", "Intel RDT: not supported", &w.bandwidth_schema },
-		{ "help", 'h', NULL, "this text", &w.help },
 		{ 0 },
 	};
 	const char *id;

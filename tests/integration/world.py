@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -33,6 +34,14 @@ def wait_until(condition, what, seconds=15):
             return result
         assert time.monotonic() < end, f"timed out after {seconds} s: {what}"
         time.sleep(0.02)
+
+
+RECORD = re.compile(r'time="[^"]*" level=error msg="((?:[^"\\]|\\.)*)"')
+
+
+def unquoted(stderr):
+    """What mooring-runc writes for programs, as a person would see it."""
+    return RECORD.sub(lambda match: "mooring-runc: " + re.sub(r"\\(.)", r"\1", match[1]), stderr)
 
 
 class Mooring:
@@ -68,6 +77,8 @@ class Mooring:
         assert code is None or process.returncode == code, (
             f"{' '.join(process.args)}: exit code {process.returncode}, wanted {code}\n"
             f"stdout: {process.stdout}\nstderr: {process.stderr}")
+        if isinstance(process.stderr, str):
+            process.stderr = unquoted(process.stderr)
         return process
 
     def docker(self, *arguments, **options):
