@@ -21,6 +21,7 @@
 #include "runtime/hook.h"
 #include "runtime/idmap.h"
 #include "runtime/kernel.h"
+#include "runtime/label.h"
 #include "runtime/rootless.h"
 #include "runtime/spawn.h"
 #include "runtime/tty.h"
@@ -267,6 +268,8 @@ static bool prepare(struct container *self, const struct container_options *opti
 	if (!state_check_id(options->id, err) || !read_bundle(self, options->bundle, err) ||
 	    !find_root(self, err) || !check_options(self, options, err) ||
 	    !rootless_check(&self->spec, err) || !idmap_check(&self->spec, err) ||
+	    !label_check(&self->spec, err) ||
+	    !rdt_find(&self->arena, NULL, self->spec.rdt, options->id, &self->state.rdt, err) ||
 	    !cgroup_find(&self->state.cgroup, self->spec.cgroups_path, options->id, err) ||
 	    !prepare_plan(self, options, err))
 		return false;
@@ -338,6 +341,9 @@ static bool spawn_all(struct container *self, enum container_fault *fault, struc
 		return false;
 	if (!cgroup->is_unified && !make_cgroups(self, err))
 		return false;
+	if (!rdt_make(&self->state.rdt, self->spec.rdt, err) ||
+	    !rdt_join(&self->state.rdt, self->spawned.pid, err))
+		return false;
 	return spawn_let_join(&self->spawned, cgroup, err) &&
 	       spawn_converse(&self->plan, &self->spawned, fault, err);
 }
@@ -366,6 +372,7 @@ static void undo(struct container *self)
 
 	spawn_undo(&self->spawned);
 	cgroup_undo(&self->state.cgroup);
+	(void)!rdt_remove(&self->state.rdt, &ignored);
 	if (self->dir.dir >= 0)
 		(void)!state_remove(&self->dir, self->state.id, &ignored);
 	container_forget(self);
@@ -436,7 +443,7 @@ static void settle(struct container *self)
 	mem_cleanup_close(&self->spawned.sync);
 	self->spawned.sync = -1;
 	state_unlock(&self->dir);
-	if (self->state.hooks[HOOK_POSTSTOP].count > 0)
+	if (self->state.hooks[HOOK_POSTSTOP].count > 0 || self->state.rdt.group)
 		return;
 	self->state.id = arena_strdup(&kept, self->state.id);
 	arena_done(&self->arena);
@@ -496,7 +503,7 @@ static bool clean_up(struct container *self, struct error *err)
 {
 	if (!self->state.has_pid_namespace && !cgroup_signal_all(&self->state.cgroup, SIGKILL, err))
 		return false;
-	return cgroup_remove(&self->state.cgroup, err) &&
+	return cgroup_remove(&self->state.cgroup, err) && rdt_remove(&self->state.rdt, err) &&
 	       state_remove(&self->dir, self->state.id, err);
 }
 

@@ -201,7 +201,8 @@ static bool remove_found(struct found *found, const char *id, struct error *err)
 	    !cgroup_signal_all(&found->state.cgroup, SIGKILL, err))
 		return false;
 	/* If the groups stay, so does the state: delete can be tried again. */
-	if (!cgroup_remove(&found->state.cgroup, err) || !state_remove(&found->dir, id, err))
+	if (!cgroup_remove(&found->state.cgroup, err) || !rdt_remove(&found->state.rdt, err) ||
+	    !state_remove(&found->dir, id, err))
 		return false;
 	(void)!hook_run(&found->state.hooks[HOOK_POSTSTOP], &place, &found->state, &ignored);
 	return true;

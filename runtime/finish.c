@@ -18,7 +18,9 @@
 #include "runtime/caps.h"
 #include "runtime/hook.h"
 #include "runtime/kernel.h"
+#include "runtime/label.h"
 #include "runtime/program.h"
+#include "runtime/schedule.h"
 #include "runtime/sync.h"
 #include "runtime/tty.h"
 
@@ -120,24 +122,6 @@ static bool set_user(const struct spec_user *user, struct error *err)
 	return true;
 }
 
-static bool set_apparmor(const struct finish *finish, struct error *err)
-{
-	const char *profile = finish->plan->spec->process.apparmor_profile;
-	autofree char *text = profile ? mem_printf("exec %s", profile) : NULL;
-	autoclose int fd = -1;
-
-	if (!profile || strcmp(profile, "unconfined") == 0)
-		return true;
-	if (!path_open(finish->plan->proc, "thread-self/attr/apparmor/exec", PATH_BENEATH, O_WRONLY,
-		       0, &fd, err) ||
-	    write(fd, text, strlen(text)) < 0)
-		return error_set(err, ERROR_UNSUPPORTED,
-				 "unable to apply apparmor profile %s: is AppArmor enabled in this "
-				 "kernel, and the profile loaded?",
-				 profile);
-	return true;
-}
-
 static void close_one(int *fd)
 {
 	mem_cleanup_close(fd);
@@ -173,7 +157,10 @@ bool finish_become(struct finish *finish, enum container_fault *fault, struct er
 	if (plan->spec->personality != SPEC_UNSET &&
 	    personality((unsigned long)plan->spec->personality) < 0)
 		return error_sys(err, "set the personality");
-	if (!set_apparmor(finish, err) || !enter_cwd(finish, err))
+	if (!schedule_set(process, plan->spec->resources.cpus, err) ||
+	    !schedule_memory(plan->spec->memory_policy, err))
+		return false;
+	if (!label_program(plan->proc, process, err) || !enter_cwd(finish, err))
 		return false;
 	close_ways_out(finish);
 	program_add_home(plan->arena, process);

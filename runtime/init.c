@@ -20,6 +20,8 @@
 #include "runtime/finish.h"
 #include "runtime/hook.h"
 #include "runtime/kernel.h"
+#include "runtime/label.h"
+#include "runtime/schedule.h"
 #include "runtime/sync.h"
 #include "runtime/tty.h"
 
@@ -190,6 +192,8 @@ static bool come_in(struct init_plan *plan, struct error *err)
 	if (!plan->is_without_keyring) {
 		autofree char *name = mem_printf("_ses.%s", plan->state->id);
 
+		if (!label_keys(plan->proc, plan->spec->process.selinux_label, err))
+			return false;
 		if (kernel_join_keyring(name) < 0 && errno != ENOSYS && errno != EPERM)
 			return error_sys(err, "join a session keyring");
 	}
@@ -197,16 +201,6 @@ static bool come_in(struct init_plan *plan, struct error *err)
 }
 
 /* -- join ------------------------------------------------------------------------------------ */
-
-/* All CPUs, of which the kernel leaves those that the cpuset allows: the caller may have been bound
- * to one. */
-static void reset_affinity(void)
-{
-	cpu_set_t all;
-
-	memset(&all, 0xff, sizeof(all));
-	sched_setaffinity(0, sizeof(all), &all);
-}
 
 static bool join_cgroups(const struct init_plan *plan, struct error *err)
 {
@@ -219,7 +213,7 @@ static bool join_cgroups(const struct init_plan *plan, struct error *err)
 		return false;
 	if (message.fd_count == 0 && !places->is_unified)
 		cgroup_done(places); /* the parent could not make any, and goes without */
-	reset_affinity();
+	schedule_any_cpu();          /* the caller may have been bound to one */
 	/* Only now: the namespace's top is the group in which it is made. */
 	if (group->is_wanted && !group->path && unshare(CLONE_NEWCGROUP) < 0)
 		return error_sys(err, "make a cgroup namespace");

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/spec.h"
 
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "runtime/specpart.h"
@@ -49,6 +55,35 @@ bool spec_number(struct spec_reader *reader, const struct json *object, const ch
 	if (*number < least || *number > most)
 		return json_wrong(value, reader->err, "must be from %lld to %lld, found %lld",
 				  (long long)least, (long long)most, (long long)*number);
+	return true;
+}
+
+bool spec_unsigned(struct spec_reader *reader, const struct json *object, const char *key,
+		   uint64_t *number)
+{
+	const struct json *value = json_get(object, key);
+	char *end;
+
+	*number = 0;
+	if (!value)
+		return true;
+	if (value->type != JSON_NUMBER)
+		return json_expected(value, "a number", reader->err);
+	errno = 0;
+	*number = strtoull(value->text, &end, 10);
+	if (errno || *end || value->text[0] == '-')
+		return json_wrong(value, reader->err, "must be a whole number from 0 to %llu",
+				  ULLONG_MAX);
+	return true;
+}
+
+bool spec_text(struct spec_reader *reader, const struct json *object, const char *key,
+	       const char **text)
+{
+	if (!json_text_or(object, key, "", text, reader->err))
+		return false;
+	if (**text == '\0')
+		*text = NULL;
 	return true;
 }
 
@@ -102,11 +137,22 @@ static bool read_hook(struct spec_reader *reader, const struct json *item, struc
 	       spec_number(reader, item, "timeout", 1, 1 << 30, &hook->timeout);
 }
 
+static const char *const hook_names[HOOK_KINDS] = {
+	[HOOK_PRESTART] = "prestart",
+	[HOOK_CREATE_RUNTIME] = "createRuntime",
+	[HOOK_CREATE_CONTAINER] = "createContainer",
+	[HOOK_START_CONTAINER] = "startContainer",
+	[HOOK_POSTSTART] = "poststart",
+	[HOOK_POSTSTOP] = "poststop",
+};
+
+const char *spec_hook_name(size_t i)
+{
+	return i < HOOK_KINDS ? hook_names[i] : NULL;
+}
+
 bool spec_read_hooks(struct spec_reader *reader, const struct json *root)
 {
-	static const char *const names[HOOK_KINDS] = { "prestart",        "createRuntime",
-						       "createContainer", "startContainer",
-						       "poststart",       "poststop" };
 	const struct json *hooks;
 
 	if (!json_object_or_null(root, "hooks", &hooks, reader->err))
@@ -116,7 +162,7 @@ bool spec_read_hooks(struct spec_reader *reader, const struct json *root)
 		struct spec_hook_list *into = &reader->spec->hooks[kind];
 		const struct json *list;
 
-		if (!spec_structs(reader, hooks, names[kind], sizeof(*into->hooks), &list,
+		if (!spec_structs(reader, hooks, hook_names[kind], sizeof(*into->hooks), &list,
 				  &into->hooks, &into->count))
 			return false;
 		for (const struct json *item = list ? list->child : NULL; item; item = item->next)
@@ -128,15 +174,40 @@ bool spec_read_hooks(struct spec_reader *reader, const struct json *root)
 
 /* -- top level ------------------------------------------------------------------------------- */
 
+/* Semantic versioning: three numbers, then what a pre-release or a build adds. */
+static bool is_version(const char *text)
+{
+	for (int part = 0; part < 3; part++) {
+		size_t digits = strspn(text, "0123456789");
+
+		if (digits == 0 || (digits > 1 && text[0] == '0') ||
+		    (part < 2 && text[digits] != '.'))
+			return false;
+		text += digits + (part < 2);
+	}
+	if (*text == '\0')
+		return true;
+	if ((*text != '-' && *text != '+') || text[1] == '\0')
+		return false;
+	for (text++; *text; text++)
+		if (!isalnum((unsigned char)*text) && !strchr("-+.", *text))
+			return false;
+	return true;
+}
+
 /* Any 1.x is read: later ones only add. */
 static bool read_version(struct spec_reader *reader, const struct json *root)
 {
-	if (!json_text(root, "ociVersion", &reader->spec->version, reader->err))
+	const char **version = &reader->spec->version;
+
+	if (!json_text(root, "ociVersion", version, reader->err))
 		return false;
-	if (strncmp(reader->spec->version, "1.", 2) != 0)
+	if (!is_version(*version))
 		return json_wrong(json_get(root, "ociVersion"), reader->err,
-				  "unsupported version \"%.40s\": expected 1.x",
-				  reader->spec->version);
+				  "\"%.40s\" is no semantic version like 1.2.0", *version);
+	if (strncmp(*version, "1.", 2) != 0)
+		return json_wrong(json_get(root, "ociVersion"), reader->err,
+				  "unsupported version \"%.40s\": expected 1.x", *version);
 	return true;
 }
 
@@ -167,21 +238,23 @@ static bool read_annotations(struct spec_reader *reader, const struct json *root
 	     item = item->next)
 		if (!json_as_text(item, &text, reader->err))
 			return false;
+		else if (item->key[0] == '\0')
+			return json_wrong(item, reader->err, "a key must not be empty");
 	return true;
 }
 
-static bool read_names(struct spec_reader *reader, const struct json *root)
+/* A name of the machine that the container sees. */
+static bool read_name(struct spec_reader *reader, const struct json *root, const char *key,
+		      const char **name)
 {
-	struct spec *spec = reader->spec;
-
-	if (!json_text_or(root, "hostname", "", &spec->hostname, reader->err) ||
-	    !json_text_or(root, "domainname", "", &spec->domainname, reader->err))
+	if (!spec_text(reader, root, key, name))
 		return false;
-	spec->hostname = spec->hostname[0] ? spec->hostname : NULL;
-	spec->domainname = spec->domainname[0] ? spec->domainname : NULL;
-	if ((spec->hostname || spec->domainname) && !spec->namespaces[NAMESPACE_UTS].is_wanted)
-		return json_wrong(json_get(root, spec->hostname ? "hostname" : "domainname"),
-				  reader->err, "cannot be set without a uts namespace of its own");
+	if (*name && strlen(*name) > HOST_NAME_MAX)
+		return json_wrong(json_get(root, key), reader->err, "longer than %d bytes",
+				  HOST_NAME_MAX);
+	if (*name && !reader->spec->namespaces[NAMESPACE_UTS].is_wanted)
+		return json_wrong(json_get(root, key), reader->err,
+				  "cannot be set without a uts namespace of its own");
 	return true;
 }
 
@@ -216,7 +289,7 @@ static bool read_process(struct spec_reader *reader, const struct json *root)
 bool spec_parse(struct arena *arena, const char *text, size_t length, struct spec *spec,
 		struct error *err)
 {
-	static const char *const unsupported[] = { "intelRdt", "memoryPolicy", "netDevices", NULL };
+	static const char *const unsupported[] = { "netDevices", NULL };
 	struct spec_reader reader = { .arena = arena, .spec = spec, .err = err };
 	const struct json *root;
 
@@ -228,20 +301,34 @@ bool spec_parse(struct arena *arena, const char *text, size_t length, struct spe
 	return read_version(&reader, root) && read_root(&reader, root) &&
 	       read_process(&reader, root) && spec_read_mounts(&reader, root) &&
 	       spec_refuse(&reader, json_get(root, "linux"), unsupported) &&
-	       spec_read_linux(&reader, root) && read_names(&reader, root) &&
+	       spec_read_linux(&reader, root) &&
+	       read_name(&reader, root, "hostname", &spec->hostname) &&
+	       read_name(&reader, root, "domainname", &spec->domainname) &&
 	       spec_read_hooks(&reader, root) && read_annotations(&reader, root);
+}
+
+/* Whatever the name stands for: no FIFO may keep us waiting, no device be read. */
+static bool open_config(int bundle, int *fd, struct error *err)
+{
+	struct stat info;
+
+	*fd = openat(bundle, "config.json", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (*fd < 0 && errno == ENOENT)
+		return error_set(err, ERROR_NOT_FOUND,
+				 "JSON specification file config.json not found");
+	if (*fd < 0 || fstat(*fd, &info) < 0)
+		return error_sys(err, "open config.json");
+	if (!S_ISREG(info.st_mode))
+		return error_set(err, ERROR_INPUT, "config.json is not a regular file");
+	return true;
 }
 
 bool spec_load(struct arena *arena, int bundle, struct spec *spec, struct error *err)
 {
 	autobuf struct buf text = { 0 };
+	autoclose int fd = -1;
 
 	buf_init(&text, SPEC_SIZE_MAX);
-	if (!file_read(bundle, "config.json", &text, err)) {
-		if (err->kind == ERROR_NOT_FOUND)
-			return error_set(err, ERROR_NOT_FOUND,
-					 "JSON specification file config.json not found");
-		return false;
-	}
-	return spec_parse(arena, text.data, text.length, spec, err);
+	return open_config(bundle, &fd, err) && file_read_fd(fd, "config.json", &text, err) &&
+	       spec_parse(arena, text.data, text.length, spec, err);
 }

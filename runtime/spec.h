@@ -106,9 +106,6 @@ enum namespace_kind {
 	NAMESPACE_KINDS,
 };
 
-/* As the config calls it: "network". */
-const char *spec_namespace_name(enum namespace_kind kind);
-
 struct spec_namespace {
 	bool is_wanted;   /* named in the config: new, unless there is a path */
 	const char *path; /* NULL: new */
@@ -248,6 +245,13 @@ must_check bool spec_load(struct arena *arena, int bundle, struct spec *spec, st
 /* The same from text. Every mistake is one line that names its JSON path. */
 must_check bool spec_parse(struct arena *arena, const char *text, size_t length, struct spec *spec,
 			   struct error *err);
+/* Names that the parser knows, for `features`: the i-th, or NULL after the last. */
+const char *spec_hook_name(size_t i);
+const char *spec_namespace_name(size_t i);
+const char *spec_mount_option(size_t i);
+const char *spec_memory_mode(size_t i);
+const char *spec_memory_flag(size_t i);
+
 /* A process object alone, as `exec --process` has it. */
 must_check bool spec_parse_process(struct arena *arena, const char *text, size_t length,
 				   struct spec_process *process, struct error *err);

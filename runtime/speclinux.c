@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/stat.h>
 
+#include "base/path.h"
 #include "runtime/specpart.h"
 
 /*
  * The "linux" section of config.json, except its resources.
  */
 
-#define ID_MAPS_MAX 340 /* the kernel's own limit */
+#define ID_MAPS_MAX     340 /* the kernel's own limit */
+#define NET_DEVICES_MAX 256
 
 static const char *const namespace_names[NAMESPACE_KINDS] = {
 	[NAMESPACE_USER] = "user",   [NAMESPACE_CGROUP] = "cgroup",   [NAMESPACE_IPC] = "ipc",
@@ -16,9 +19,9 @@ static const char *const namespace_names[NAMESPACE_KINDS] = {
 	[NAMESPACE_MOUNT] = "mount", [NAMESPACE_TIME] = "time",
 };
 
-const char *spec_namespace_name(enum namespace_kind kind)
+const char *spec_namespace_name(size_t i)
 {
-	return namespace_names[kind];
+	return i < NAMESPACE_KINDS ? namespace_names[i] : NULL;
 }
 
 static bool read_namespace(struct spec_reader *reader, const struct json *item)
@@ -297,21 +300,129 @@ static bool read_propagation(struct spec_reader *reader, const struct json *sect
 	return true;
 }
 
+/* The specification names no flag yet. */
 static bool read_personality(struct spec_reader *reader, const struct json *section)
 {
-	const struct json *object;
+	const struct json *object, *flags;
 	const char *domain;
 
-	if (!json_object_or_null(section, "personality", &object, reader->err) || !object)
-		return object == NULL && !json_get(section, "personality");
-	if (!json_text(object, "domain", &domain, reader->err))
+	if (!json_object_or_null(section, "personality", &object, reader->err))
+		return false;
+	if (!object)
+		return true;
+	if (!json_text(object, "domain", &domain, reader->err) ||
+	    !spec_list(reader, object, "flags", &flags))
 		return false;
 	if (strcmp(domain, "LINUX") == 0)
-		reader->spec->personality = 0;
+		reader->spec->personality = PER_LINUX;
 	else if (strcmp(domain, "LINUX32") == 0)
-		reader->spec->personality = 8;
+		reader->spec->personality = PER_LINUX32;
 	else
-		return json_wrong(object, reader->err, "unknown domain \"%s\"", domain);
+		return json_wrong(json_get(object, "domain"), reader->err,
+				  "unknown domain \"%.40s\"", domain);
+	return true;
+}
+
+/* -- Intel RDT ------------------------------------------------------------------------------- */
+
+static bool read_rdt(struct spec_reader *reader, const struct json *section)
+{
+	const struct json *object;
+	struct spec_rdt *into;
+
+	if (!json_object_or_null(section, "intelRdt", &object, reader->err))
+		return false;
+	if (!object || object->count == 0)
+		return true;
+	into = arena_alloc(reader->arena, sizeof(*into));
+	if (!spec_text(reader, object, "closID", &into->class_id) ||
+	    !spec_text(reader, object, "l3CacheSchema", &into->l3) ||
+	    !spec_text(reader, object, "memBwSchema", &into->mb) ||
+	    !json_text_array(reader->arena, object, "schemata", &into->schemata,
+			     &into->schema_count, reader->err) ||
+	    !json_bool_or(object, "enableMonitoring", false, &into->has_monitoring, reader->err))
+		return false;
+	if (into->class_id && strcmp(into->class_id, "/") != 0 &&
+	    (!path_is_component(into->class_id) || strchr(into->class_id, '\n')))
+		return json_wrong(json_get(object, "closID"), reader->err,
+				  "invalid intelRdt.ClosID \"%.40s\"", into->class_id);
+	reader->spec->rdt = into;
+	return true;
+}
+
+/* -- network devices ------------------------------------------------------------------------- */
+
+/* As the kernel's own check, and of one template at most. */
+static bool is_device_name(const char *name, bool may_be_template)
+{
+	size_t length = strlen(name);
+	const char *percent = strchr(name, '%');
+
+	if (length == 0 || length > 15 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return false;
+	if (percent && (!may_be_template || percent[1] != 'd' || strchr(percent + 1, '%')))
+		return false;
+	return name[strcspn(name, "/: \t\n\v\f\r")] == '\0';
+}
+
+static bool read_net_device(struct spec_reader *reader, const struct json *item)
+{
+	struct spec *spec = reader->spec;
+	struct spec_pair *into = &spec->net_devices[spec->net_device_count];
+
+	into->name = item->key;
+	if (item->type != JSON_OBJECT)
+		return json_expected(item, "an object", reader->err);
+	if (!spec_text(reader, item, "name", &into->value))
+		return false;
+	into->value = into->value ? into->value : item->key;
+	if (!is_device_name(into->name, false))
+		return json_wrong(item, reader->err, "invalid network device name \"%.40s\"",
+				  into->name);
+	if (!is_device_name(into->value, true))
+		return json_wrong(json_get(item, "name"), reader->err,
+				  "invalid network device name \"%.40s\"", into->value);
+	for (size_t i = 0; i < spec->net_device_count; i++)
+		if (!strchr(into->value, '%') &&
+		    strcmp(spec->net_devices[i].value, into->value) == 0)
+			return json_wrong(item, reader->err, "a second device named \"%s\"",
+					  into->value);
+	spec->net_device_count++;
+	return true;
+}
+
+static bool read_net_devices(struct spec_reader *reader, const struct json *section)
+{
+	const struct json *map;
+
+	if (!json_object_or_null(section, "netDevices", &map, reader->err))
+		return false;
+	if (!map || map->count == 0)
+		return true;
+	if (map->count > NET_DEVICES_MAX)
+		return json_wrong(map, reader->err, "more than %d entries", NET_DEVICES_MAX);
+	if (!reader->spec->namespaces[NAMESPACE_NETWORK].is_wanted)
+		return json_wrong(map, reader->err,
+				  "unable to move network devices without a private NET namespace");
+	reader->spec->net_devices =
+		arena_array(reader->arena, map->count, sizeof(*reader->spec->net_devices));
+	for (const struct json *item = map->child; item; item = item->next)
+		if (!read_net_device(reader, item))
+			return false;
+	return true;
+}
+
+/* -- all of it ------------------------------------------------------------------------------- */
+
+static bool read_mount_label(struct spec_reader *reader, const struct json *section)
+{
+	const char **label = &reader->spec->mount_label;
+
+	if (!spec_text(reader, section, "mountLabel", label))
+		return false;
+	if (*label && strchr(*label, '"')) /* it is quoted among the options of a mount */
+		return json_wrong(json_get(section, "mountLabel"), reader->err,
+				  "must not contain a quotation mark");
 	return true;
 }
 
@@ -338,6 +449,8 @@ bool spec_read_linux(struct spec_reader *reader, const struct json *root)
 	       read_paths(reader, section, "readonlyPaths", &spec->readonly_paths,
 			  &spec->readonly_path_count) &&
 	       read_propagation(reader, section) && read_personality(reader, section) &&
+	       read_mount_label(reader, section) && spec_read_memory_policy(reader, section) &&
+	       read_rdt(reader, section) && read_net_devices(reader, section) &&
 	       json_text_or(section, "cgroupsPath", NULL, &spec->cgroups_path, reader->err) &&
 	       json_object_or_null(section, "seccomp", &spec->seccomp, reader->err) &&
 	       spec_read_resources(reader, section);

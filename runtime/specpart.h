@@ -19,6 +19,10 @@ struct spec_reader {
 must_check bool spec_read_process(struct spec_reader *reader, const struct json *process);
 must_check bool spec_read_mounts(struct spec_reader *reader, const struct json *root);
 must_check bool spec_read_linux(struct spec_reader *reader, const struct json *root);
+/* The scheduler, I/O priority and CPUs of a process. */
+must_check bool spec_read_turns(struct spec_reader *reader, const struct json *process);
+must_check bool spec_read_memory_policy(struct spec_reader *reader,
+					const struct json *linux_section);
 must_check bool spec_read_hooks(struct spec_reader *reader, const struct json *root);
 must_check bool spec_read_resources(struct spec_reader *reader, const struct json *linux_section);
 
@@ -40,6 +44,12 @@ must_check bool spec_id_maps(struct spec_reader *reader, const struct json *obje
 /* A number within bounds; missing gives SPEC_UNSET. */
 must_check bool spec_number(struct spec_reader *reader, const struct json *object, const char *key,
 			    int64_t least, int64_t most, int64_t *number);
+/* A number up to 2^64-1; missing gives 0. */
+must_check bool spec_unsigned(struct spec_reader *reader, const struct json *object,
+			      const char *key, uint64_t *number);
+/* A text; missing or empty gives NULL. */
+must_check bool spec_text(struct spec_reader *reader, const struct json *object, const char *key,
+			  const char **text);
 /* An absolute path; missing gives NULL. */
 must_check bool spec_absolute(struct spec_reader *reader, const struct json *object,
 			      const char *key, const char **path);

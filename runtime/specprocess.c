@@ -224,24 +224,21 @@ static bool read_console(struct spec_reader *reader, const struct json *process)
 
 bool spec_read_process(struct spec_reader *reader, const struct json *process)
 {
-	static const char *const unsupported[] = { "selinuxLabel", "scheduler", "ioPriority",
-						   NULL };
 	struct spec_process *into = &reader->spec->process;
 
-	if (!spec_refuse(reader, process, unsupported) || !read_args(reader, process) ||
-	    !read_env(reader, process) || !read_user(reader, process) ||
-	    !read_capabilities(reader, process) || !read_rlimits(reader, process) ||
-	    !read_console(reader, process) || !spec_absolute(reader, process, "cwd", &into->cwd) ||
-	    !json_text_or(process, "apparmorProfile", "", &into->apparmor_profile, reader->err) ||
+	if (!read_args(reader, process) || !read_env(reader, process) ||
+	    !read_user(reader, process) || !read_capabilities(reader, process) ||
+	    !read_rlimits(reader, process) || !read_console(reader, process) ||
+	    !spec_absolute(reader, process, "cwd", &into->cwd) ||
+	    !spec_text(reader, process, "apparmorProfile", &into->apparmor_profile) ||
+	    !spec_text(reader, process, "selinuxLabel", &into->selinux_label) ||
+	    !spec_read_turns(reader, process) ||
 	    !json_bool_or(process, "noNewPrivileges", false, &into->has_no_new_privileges,
 			  reader->err) ||
 	    !spec_number(reader, process, "oomScoreAdj", -1000, 1000, &into->oom_score_adj))
 		return false;
 	if (!into->cwd)
 		return json_wrong(process, reader->err, "cwd: missing");
-	if (into->apparmor_profile[0] == '\0')
-		into->apparmor_profile = NULL;
-	into->io_priority = SPEC_UNSET;
 	return true;
 }
 

@@ -210,6 +210,17 @@ static void write_cgroup(struct jsonout *out, const struct cgroup *cgroup)
 	jsonout_object_end(out);
 }
 
+static void write_rdt(struct jsonout *out, const struct rdt *rdt)
+{
+	if (!rdt->group)
+		return;
+	jsonout_text(out, "intel_rdt_root", rdt->root);
+	jsonout_text(out, "intel_rdt_path", rdt->group);
+	if (rdt->monitor)
+		jsonout_text(out, "intel_rdt_monitor", rdt->monitor);
+	jsonout_bool(out, "intel_rdt_own", rdt->is_own);
+}
+
 /* The names are runc's where it has one: monitoring tools read them. */
 bool state_save(const struct state_dir *dir, const struct state *state, struct error *err)
 {
@@ -230,6 +241,7 @@ bool state_save(const struct state_dir *dir, const struct state *state, struct e
 	jsonout_text(&out, "rootfs", state->rootfs);
 	jsonout_object_end(&out);
 	write_cgroup(&out, &state->cgroup);
+	write_rdt(&out, &state->rdt);
 	if (state->annotations)
 		jsonout_json(&out, "annotations", state->annotations);
 	if (state->raw_hooks)
@@ -277,6 +289,14 @@ static bool read_cgroup(const struct json *root, struct cgroup *cgroup, struct e
 	return true;
 }
 
+static bool read_rdt(const struct json *root, struct rdt *rdt, struct error *err)
+{
+	return json_text_or(root, "intel_rdt_root", NULL, &rdt->root, err) &&
+	       json_text_or(root, "intel_rdt_path", NULL, &rdt->group, err) &&
+	       json_text_or(root, "intel_rdt_monitor", NULL, &rdt->monitor, err) &&
+	       json_bool_or(root, "intel_rdt_own", false, &rdt->is_own, err);
+}
+
 static bool read_state(const struct json *root, struct state *state, struct error *err)
 {
 	struct spec hooks = { 0 };
@@ -293,7 +313,8 @@ static bool read_state(const struct json *root, struct state *state, struct erro
 	    !json_text(json_get(root, "config"), "rootfs", &state->rootfs, err) ||
 	    !json_object_or_null(root, "annotations", &state->annotations, err) ||
 	    !json_object_or_null(root, "hooks", &state->raw_hooks, err) ||
-	    !spec_read_hooks(&reader, root) || !read_cgroup(root, &state->cgroup, err))
+	    !spec_read_hooks(&reader, root) || !read_cgroup(root, &state->cgroup, err) ||
+	    !read_rdt(root, &state->rdt, err))
 		return false;
 	if (pid < 1 || pid > INT32_MAX)
 		return json_wrong(json_get(root, "init_process_pid"), err, "not a process id");

@@ -8,6 +8,7 @@
 #include "base/jsonout.h"
 #include "runtime/cgroup.h"
 #include "runtime/container.h"
+#include "runtime/rdt.h"
 
 /*
  * What is known of a container across processes: a directory ROOT/ID with state.json, and while it
@@ -29,6 +30,7 @@ struct state {
 	struct spec_hook_list hooks[HOOK_KINDS]; /* those that run after create */
 	const struct json *raw_hooks;
 	struct cgroup cgroup;
+	struct rdt rdt;
 	bool has_pid_namespace; /* of its own: the rest dies with init */
 	uid_t owner;
 };

@@ -7,18 +7,8 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
+#include "tests/unit/specconfig.h"
 #include "tests/unit/tap.h"
-
-/* A config that is right; cases replace or add one thing. */
-#define PROCESS "\"process\":{\"args\":[\"sh\"],\"cwd\":\"/\"}"
-#define ROOT    "\"root\":{\"path\":\"rootfs\"}"
-#define SPACES  "\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"pid\"},{\"type\":\"network\"}]"
-#define CONFIG(process, more, linux_more)                                                          \
-	"{\"ociVersion\":\"1.0.2\"," process "," ROOT more ",\"linux\":{" SPACES linux_more "}}"
-#define WITH_PROCESS(text) CONFIG("\"process\":{" text "}", "", "")
-#define WITH_TOP(text)     CONFIG(PROCESS, "," text, "")
-#define WITH_LINUX(text)   CONFIG(PROCESS, "", "," text)
-#define ARGS               "\"args\":[\"sh\"],\"cwd\":\"/\","
 
 static bool parse(struct arena *arena, const char *text, struct spec *spec, struct error *err)
 {
@@ -82,7 +72,6 @@ static const struct {
 	{ WITH_PROCESS(ARGS "\"oomScoreAdj\":1001"), ERROR_INPUT, "process.oomScoreAdj" },
 	{ WITH_PROCESS(ARGS "\"noNewPrivileges\":1"), ERROR_INPUT,
 	  "process.noNewPrivileges: expected a boolean" },
-	{ WITH_PROCESS(ARGS "\"selinuxLabel\":\"x\""), ERROR_UNSUPPORTED, "process.selinuxLabel" },
 	{ WITH_TOP("\"hostname\":\"h\""), ERROR_INPUT, "hostname: cannot be set without a uts" },
 	{ WITH_TOP("\"domainname\":3"), ERROR_INPUT, "domainname: expected a string" },
 	{ WITH_TOP("\"mounts\":{}"), ERROR_INPUT, "mounts: expected an array" },
@@ -147,7 +136,6 @@ static const struct {
 	{ WITH_LINUX("\"resources\":{\"unified\":{\"a/b\":\"1\"}}"), ERROR_INPUT,
 	  "\"a/b\" is not a cgroup file name" },
 	{ WITH_LINUX("\"seccomp\":\"x\""), ERROR_INPUT, "linux.seccomp: expected an object" },
-	{ WITH_LINUX("\"intelRdt\":{\"closID\":\"x\"}"), ERROR_UNSUPPORTED, "linux.intelRdt" },
 };
 
 static void test_refused(void)
