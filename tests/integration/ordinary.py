@@ -61,6 +61,7 @@ class User:
         assert code is None or process.returncode == code, (
             f"{argv}: exit code {process.returncode}, wanted {code}\n"
             f"stdout: {process.stdout}\nstderr: {process.stderr}")
+        process.stderr = world.unquoted(process.stderr)
         return process
 
     def runc(self, *arguments, **options):
