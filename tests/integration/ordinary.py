@@ -61,7 +61,8 @@ class User:
         assert code is None or process.returncode == code, (
             f"{argv}: exit code {process.returncode}, wanted {code}\n"
             f"stdout: {process.stdout}\nstderr: {process.stderr}")
-        process.stderr = world.unquoted(process.stderr)
+        if isinstance(process.stderr, str):
+            process.stderr = world.unquoted(process.stderr)
         return process
 
     def runc(self, *arguments, **options):
