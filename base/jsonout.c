@@ -127,6 +127,12 @@ void jsonout_int(struct jsonout *out, const char *key, int64_t number)
 	check(yajl_gen_integer(out->gen, number));
 }
 
+void jsonout_number(struct jsonout *out, const char *key, const char *text)
+{
+	put_key(out, key);
+	check(yajl_gen_number(out->gen, text, strlen(text)));
+}
+
 void jsonout_bool(struct jsonout *out, const char *key, bool value)
 {
 	put_key(out, key);
@@ -163,8 +169,7 @@ void jsonout_json(struct jsonout *out, const char *key, const struct json *value
 		jsonout_bool(out, key, value->boolean);
 		break;
 	case JSON_NUMBER:
-		put_key(out, key);
-		check(yajl_gen_number(out->gen, value->text, strlen(value->text)));
+		jsonout_number(out, key, value->text);
 		break;
 	case JSON_TEXT:
 		jsonout_text(out, key, value->text);

@@ -33,6 +33,8 @@ void jsonout_array_end(struct jsonout *out);
 void jsonout_text(struct jsonout *out, const char *key, const char *text); /* NULL writes null */
 void jsonout_text_n(struct jsonout *out, const char *key, const char *text, size_t length);
 void jsonout_int(struct jsonout *out, const char *key, int64_t number);
+/* A number as it is written, beyond int64_t or with a fraction: "0.25". */
+void jsonout_number(struct jsonout *out, const char *key, const char *text);
 void jsonout_bool(struct jsonout *out, const char *key, bool value);
 void jsonout_null(struct jsonout *out, const char *key);
 void jsonout_texts(struct jsonout *out, const char *key, const char *const *texts, size_t count);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/attr.h"
+#include "base/duration.h"
 #include "image/config.h"
 
 #define NANO 1000000000L
@@ -48,33 +49,6 @@ static bool parse_date(const char *text, int64_t *seconds, long *nanoseconds)
 	return false;
 }
 
-static bool parse_duration(const char *text, double *seconds)
-{
-	static const struct {
-		const char *unit;
-		double seconds;
-	} units[] = { { "ns", 1e-9 }, { "us", 1e-6 }, { "ms", 1e-3 },
-		      { "h", 3600 },  { "m", 60 },    { "s", 1 } };
-
-	*seconds = 0;
-	while (*text) {
-		char *end = NULL;
-		size_t i = 0;
-
-		if (!strchr("0123456789.", *text))
-			return false;
-		double number = strtod(text, &end);
-		while (i < COUNT_OF(units) &&
-		       strncmp(end, units[i].unit, strlen(units[i].unit)) != 0)
-			i++;
-		if (end == text || i == COUNT_OF(units))
-			return false;
-		*seconds += number * units[i].seconds;
-		text = end + strlen(units[i].unit);
-	}
-	return true;
-}
-
 bool moment_parse(const char *text, const char *option, int64_t *seconds, long *nanoseconds,
 		  struct error *err)
 {
@@ -82,7 +56,7 @@ bool moment_parse(const char *text, const char *option, int64_t *seconds, long *
 
 	if (parse_unix(text, seconds, nanoseconds) || parse_date(text, seconds, nanoseconds))
 		return true;
-	if (!*text || !parse_duration(text, &back))
+	if (!duration_parse(text, &back))
 		return error_set(err, ERROR_INPUT,
 				 "invalid value for \"%s\": failed to parse value as time or "
 				 "duration: \"%s\"",

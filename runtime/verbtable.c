@@ -51,6 +51,15 @@ static const struct verb verbs[] = {
 	  .operands = ID,
 	  .least = 1,
 	  .most = 1 },
+	{ .name = "events",
+	  .function = verb_events,
+	  .summary = "print what a container uses, and when it ran out of memory",
+	  .operands = ID,
+	  .least = 1,
+	  .most = 1,
+	  .details =
+		  "One line of JSON every interval, and one whenever the kernel killed for lack\n"
+		  "of memory, until the container ends." },
 	{ .name = "kill",
 	  .function = verb_kill,
 	  .summary = "send a signal to a container's init",

@@ -9,7 +9,7 @@ import pytest
 
 import bundle as bundles
 from groups import IS_V1, Groups, gone
-from world import wait_until
+from world import BUILD, wait_until
 
 
 @pytest.fixture
@@ -432,6 +432,124 @@ def test_update_leaves_a_paused_container_paused(limited):
     quiet(limited, "update", "--pids-limit", "30", limited.id)
     assert limited.state()["status"] == "paused" and limited.groups.read(*PIDS) == "30"
     quiet(limited, "resume", limited.id)
+
+
+# -- events ----------------------------------------------------------------------------------------
+
+class Events:
+    """A running `events`; its lines as they come."""
+
+    def __init__(self, bundle, *flags):
+        self.process = bundle.moor.start(os.path.join(BUILD, "runtime", "mooring-runc"), "--root",
+                                         os.path.join(bundle.moor.run_dir, "runc"), "events", *flags,
+                                         bundle.id)
+        self.text = b""
+        os.set_blocking(self.process.stdout.fileno(), False)
+
+    def lines(self):
+        while True:
+            try:
+                more = os.read(self.process.stdout.fileno(), 65536)
+            except BlockingIOError:
+                more = b""
+            self.text += more
+            if not more:
+                return [json.loads(line) for line in self.text.decode().splitlines(keepends=True)
+                        if line.endswith("\n")]
+
+    def types(self):
+        return [line["type"] for line in self.lines()]
+
+    def wait_for(self, kind):
+        wait_until(lambda: kind in self.types(), kind)
+
+    def watches(self):
+        """True once it waits for news of memory."""
+        descriptors = f"/proc/{self.process.pid}/fd"
+        links = [os.readlink(os.path.join(descriptors, name)) for name in os.listdir(descriptors)]
+        return ("anon_inode:[eventfd]" in links or "anon_inode:inotify" in links) and (
+            "anon_inode:[pidfd]" in links or [link for link in links if link.startswith("pidfd:")])
+
+    def ends(self):
+        """It must end by itself, without an error."""
+        assert self.process.wait(15) == 0
+        assert self.process.stderr.read() == ""
+        return self.types()
+
+
+def test_events_stats_once(bundle):
+    bundle.config["linux"]["resources"].update({"memory": {"limit": 64 * MIB}, "pids": {"limit": 7},
+                                                "cpu": {"quota": 50000, "period": 100000}})
+    start(bundle, "sh", "-c", "head -c 8000000 /dev/zero > /dev/shm/f; echo > /tmp/full;"
+          "exec sleep 1000")
+    wait_until(lambda: os.path.exists(os.path.join(bundle.rootfs, "tmp", "full")), "memory is in use")
+    printed = bundle.moor.runc("events", "--stats", bundle.id).stdout
+    assert printed.count("\n") == 1 and printed.startswith('{"type":"stats","id":"%s",' % bundle.id)
+    data = json.loads(printed)["data"]
+    assert list(data) == ["cpu", "cpuset", "memory", "pids", "blkio", "hugetlb", "intel_rdt",
+                          "network_interfaces"]
+    assert data["cpu"]["usage"]["total"] > 100000
+    assert set(data["cpu"]["usage"]) >= {"kernel", "user"} and "throttling" in data["cpu"]
+    assert data["memory"]["usage"]["limit"] == 64 * MIB
+    assert 8000000 < data["memory"]["usage"]["usage"] <= 64 * MIB
+    assert data["memory"]["cache"] >= 8000000
+    assert data["memory"]["raw"]["cache" if IS_V1 else "file"] >= 8000000
+    assert data["memory"]["swap"]["usage"] >= data["memory"]["usage"]["usage"]
+    assert {"limit", "failcnt"} <= set(data["memory"]["kernel"])
+    assert data["pids"] == {"current": 1, "limit": 7}
+    assert data["intel_rdt"] == {} and data["network_interfaces"] is None
+    if IS_V1:
+        assert len(data["cpu"]["usage"]["percpu"]) >= os.cpu_count()
+        assert 0 in data["cpuset"]["cpus"] and data["cpuset"]["sched_relax_domain_level"] == -1
+
+
+def test_events_come_at_the_interval_until_the_end(bundle):
+    pid = start(bundle)
+    events = Events(bundle, "--interval", "50ms")
+    wait_until(lambda: len(events.lines()) >= 3, "three lines")
+    slow = Events(bundle, "--interval", "1h")
+    wait_until(slow.watches, "it watches")
+    os.kill(pid, signal.SIGKILL)
+    assert set(events.ends()) == {"stats"}
+    assert slow.ends() == []
+
+
+def test_events_of_memory_that_ran_out(bundle):
+    bundle.config["linux"]["resources"]["memory"] = {"limit": 24 * MIB, "swap": 24 * MIB}
+    start(bundle, "sh", "-c", "while ! test -e /tmp/go; do sleep 0.02; done;"
+          "head -c 100000000 /dev/zero > /dev/shm/f; rm /dev/shm/f; sleep 1000")
+    events = Events(bundle, "--interval", "1h")
+    wait_until(events.watches, "it watches")
+    assert events.types() == []
+    with open(os.path.join(bundle.rootfs, "tmp", "go"), "w"):
+        pass
+    events.wait_for("oom")
+    assert events.lines()[0] == {"type": "oom", "id": bundle.id}
+    assert bundle.state()["status"] == "running"
+    quiet(bundle, "delete", "--force", bundle.id)
+    assert set(events.ends()) == {"oom"}
+
+
+def test_events_of_memory_that_took_init_along(bundle):
+    bundle.config["linux"]["resources"]["memory"] = {"limit": 24 * MIB, "swap": 24 * MIB}
+    start(bundle, "sh", "-c", "while ! test -e /tmp/go; do sleep 0.02; done;"
+          "exec head -c 100000000 /dev/zero > /dev/shm/f")
+    events = Events(bundle, "--interval", "1h")
+    wait_until(events.watches, "it watches")
+    with open(os.path.join(bundle.rootfs, "tmp", "go"), "w"):
+        pass
+    assert set(events.ends()) == {"oom"}
+    wait_until(lambda: bundle.state()["status"] == "stopped", "it is dead")
+
+
+def test_events_refuses(bundle):
+    pid = start(bundle)
+    refused(bundle, "duration interval must be greater than 0", "events", "--interval", "0s", bundle.id)
+    refused(bundle, "expected a duration", "events", "--interval", "soon", bundle.id)
+    refused(bundle, "does not exist", "events", "no-such-container")
+    os.kill(pid, signal.SIGKILL)
+    gone([pid])
+    refused(bundle, f"container with id {bundle.id} is not running", "events", "--stats", bundle.id)
 
 
 # -- a group that is taken -------------------------------------------------------------------------
