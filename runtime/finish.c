@@ -182,6 +182,30 @@ bool finish_become(struct finish *finish, enum container_fault *fault, struct er
 
 /* -- execute --------------------------------------------------------------------------------- */
 
+/*
+ * From here on what the profile notifies waits for its agent, which therefore has to have the
+ * listener first. The filter holds for us already: all we use is write, which cannot be one of
+ * those calls, read and close, which the agent may answer. A parent without rights over the
+ * machine may take a descriptor from us only if we are dumpable, as the program will be.
+ */
+static bool load_filter(const struct init_plan *plan, struct error *err)
+{
+	const bool is_foreign = plan->spec->namespaces[NAMESPACE_USER].is_wanted;
+	struct sync_message message = { .step = SYNC_LISTENER };
+
+	if (plan->filter.has_notify && is_foreign && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+		return error_sys(err, "become dumpable");
+	if (!seccomp_load(&plan->filter, &message.listener, err))
+		return false;
+	if (message.listener < 0)
+		return true;
+	if (!sync_report(plan->sync, &message, err) || !sync_await(plan->sync, SYNC_LISTENED, err))
+		return false;
+	/* Or calls would wait for an agent that is gone, while we keep its end open. */
+	close(message.listener);
+	return true;
+}
+
 static bool lock_in(const struct finish *finish, struct error *err)
 {
 	const struct init_plan *plan = finish->plan;
@@ -190,7 +214,7 @@ static bool lock_in(const struct finish *finish, struct error *err)
 	if (plan->filter.length > 0 && plan->spec->process.user.uid != 0 &&
 	    !plan->spec->process.has_no_new_privileges && !caps_regain(err))
 		return false;
-	if (plan->filter.length > 0 && !seccomp_load(&plan->filter, err))
+	if (plan->filter.length > 0 && !load_filter(plan, err))
 		return false;
 	return caps_apply(wanted, finish->capabilities, err);
 }

@@ -32,6 +32,8 @@ struct kernel_clone {
 pid_t kernel_clone(const struct kernel_clone *how);
 
 int kernel_pidfd_open(pid_t pid);
+/* A copy of that process's descriptor. */
+int kernel_pidfd_getfd(int pidfd, int fd);
 int kernel_pidfd_signal(int pidfd, int signal);
 /* All descriptors from `first` on get O_CLOEXEC. */
 int kernel_cloexec_from(unsigned int first);

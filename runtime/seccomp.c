@@ -30,6 +30,10 @@
  * as "not there" and tries something older, but takes EPERM for an answer.
  */
 
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV /* Linux 5.19 */
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1U << 5)
+#endif
+
 #define NR_COMMON      640     /* numbers below this are looked at one by one; x32 ends at 547 */
 #define NR_ARM_PRIVATE 0xf0000 /* ARM's own few calls start here */
 #define NR_ARM_COUNT   16
@@ -485,6 +489,14 @@ static bool reserve(struct compiler *compiler, const struct json *json, struct e
 	return true;
 }
 
+/* How to wait for an agent means something only if there is one, and the kernel insists on that. */
+static unsigned kernel_flags(const struct seccomp_profile *profile)
+{
+	return profile->has_notify
+		       ? profile->flags | SECCOMP_FILTER_FLAG_NEW_LISTENER
+		       : profile->flags & ~(unsigned)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+}
+
 static bool compile(struct compiler *compiler, enum seccomp_arch native, const struct json *json,
 		    struct seccomp_filter *filter, struct error *err)
 {
@@ -499,8 +511,10 @@ static bool compile(struct compiler *compiler, enum seccomp_arch native, const s
 				  compiler->bpf.length, BPF_MAXINSNS);
 	*filter = (struct seccomp_filter){ .code = bpf_take(&compiler->bpf),
 					   .length = compiler->bpf.length,
-					   .flags = compiler->profile.flags,
-					   .is_flags_default = compiler->profile.is_flags_default };
+					   .flags = kernel_flags(&compiler->profile),
+					   .has_notify = compiler->profile.has_notify,
+					   .agent = compiler->profile.agent,
+					   .metadata = compiler->profile.metadata };
 	return true;
 }
 
@@ -539,16 +553,15 @@ void seccomp_filter_done(struct seccomp_filter *filter)
 	*filter = (struct seccomp_filter){ 0 };
 }
 
-bool seccomp_load(const struct seccomp_filter *filter, struct error *err)
+bool seccomp_load(const struct seccomp_filter *filter, int *listener, struct error *err)
 {
 	struct sock_fprog program = { .len = (unsigned short)filter->length,
 				      .filter = filter->code };
+	long made = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, filter->flags, &program);
 
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, filter->flags, &program) == 0)
-		return true;
-	/* Kernels before 4.17 lack the flag that is ours to add or not. */
-	if (errno == EINVAL && filter->is_flags_default &&
-	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0)
-		return true;
-	return error_sys(err, "load the seccomp filter of %zu instructions", filter->length);
+	if (made < 0)
+		return error_sys(err, "load the seccomp filter of %zu instructions",
+				 filter->length);
+	*listener = filter->has_notify ? (int)made : -1;
+	return true;
 }

@@ -28,10 +28,11 @@ enum seccomp_arch {
 #define SECCOMP_ARCHES 5
 
 struct seccomp_filter {
-	struct sock_filter *code; /* heap; NULL is empty */
-	size_t length;            /* instructions */
-	unsigned flags;           /* SECCOMP_FILTER_FLAG_… */
-	bool is_flags_default; /* the profile named no flags: do without those the kernel lacks */
+	struct sock_filter *code;     /* heap; NULL is empty */
+	size_t length;                /* instructions */
+	unsigned flags;               /* SECCOMP_FILTER_FLAG_… */
+	bool has_notify;              /* loading gives a listener, for the agent of the profile: */
+	const char *agent, *metadata; /* its socket, and what it is told; the profile's own texts */
 };
 
 /* Compiles the object `linux.seccomp`. What runc refuses is refused with its place:
@@ -43,7 +44,8 @@ must_check bool seccomp_compile_for(enum seccomp_arch native, const struct json 
 				    struct seccomp_filter *filter, struct error *err);
 void seccomp_filter_done(struct seccomp_filter *filter);
 
-/* Puts the filter on the calling thread, for good. Needs no_new_privs or CAP_SYS_ADMIN. */
-must_check bool seccomp_load(const struct seccomp_filter *filter, struct error *err);
+/* Puts the filter on the calling thread, for good. Needs no_new_privs or CAP_SYS_ADMIN. *listener
+ * is the descriptor of the calls that an agent is to answer, or -1. */
+must_check bool seccomp_load(const struct seccomp_filter *filter, int *listener, struct error *err);
 
 #endif

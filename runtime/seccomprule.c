@@ -6,6 +6,8 @@
 #include <linux/seccomp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #ifndef SECCOMP_RET_KILL_PROCESS /* Linux 4.14 */
 #define SECCOMP_RET_KILL_PROCESS 0x80000000U
@@ -13,6 +15,13 @@
 #endif
 #ifndef SECCOMP_FILTER_FLAG_SPEC_ALLOW /* Linux 4.17 */
 #define SECCOMP_FILTER_FLAG_SPEC_ALLOW (1U << 2)
+#endif
+
+#ifndef SECCOMP_RET_USER_NOTIF /* Linux 5.0 */
+#define SECCOMP_RET_USER_NOTIF 0x7fc00000U
+#endif
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV /* Linux 5.19 */
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1U << 5)
 #endif
 
 #define ERRNO_MAX 4095 /* the kernel's largest errno; it cuts off more */
@@ -29,6 +38,7 @@ static const struct named action_names[] = {
 	{ "SCMP_ACT_KILL_PROCESS", SECCOMP_RET_KILL_PROCESS },
 	{ "SCMP_ACT_KILL_THREAD", SECCOMP_RET_KILL },
 	{ "SCMP_ACT_LOG", SECCOMP_RET_LOG },
+	{ "SCMP_ACT_NOTIFY", SECCOMP_RET_USER_NOTIF },
 	{ "SCMP_ACT_TRACE", SECCOMP_RET_TRACE },
 	{ "SCMP_ACT_TRAP", SECCOMP_RET_TRAP },
 };
@@ -53,7 +63,8 @@ static const struct named arch_names[] = {
 static const struct named flag_names[] = {
 	{ "SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG },
 	{ "SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW },
-	{ "SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC },
+	{ "SECCOMP_FILTER_FLAG_TSYNC", 0 }, /* for all threads: init has one */
+	{ "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV },
 };
 
 static const struct operator
@@ -75,13 +86,6 @@ static const struct named *find(const struct named *names, size_t count, const c
 		if (strcmp(names[i].name, name) == 0)
 			return &names[i];
 	return NULL;
-}
-
-static bool refuse_unsupported(const struct json *place, struct error *err, const char *what)
-{
-	(void)json_wrong(place, err, "%s is not supported yet", what);
-	err->kind = ERROR_UNSUPPORTED;
-	return false;
 }
 
 /* Values reach 2^64-1, which the signed getters of base/json.h do not. Missing is 0, as in Go. */
@@ -114,8 +118,6 @@ static bool parse_action(const struct json *object, const char *key, const char 
 
 	if (!json_text(object, key, &name, err) || !parse_u64(object, errno_key, &number, err))
 		return false;
-	if (strcmp(name, "SCMP_ACT_NOTIFY") == 0)
-		return refuse_unsupported(json_get(object, key), err, name);
 	known = find(action_names, COUNT_OF(action_names), name);
 	if (!known)
 		return json_wrong(json_get(object, key), err, "unknown action \"%.40s\"", name);
@@ -236,11 +238,17 @@ static bool parse_element(struct arena *arena, const struct json *element,
 	if (!parse_args(arena, args, action, profile, err))
 		return false;
 	use.count = (uint32_t)profile->rule_count - use.first;
+	profile->has_notify = profile->has_notify || action == SECCOMP_RET_USER_NOTIF;
 	for (const struct json *name = names->child; name; name = name->next) {
 		const char *text;
 
 		if (!json_as_text(name, &text, err))
 			return false;
+		if (action == SECCOMP_RET_USER_NOTIF && strcmp(text, "write") == 0)
+			return json_wrong(
+				name, err,
+				"SCMP_ACT_NOTIFY cannot be used for the write syscall: it "
+				"tells the runtime of the agent's descriptor");
 		use.call = syscalls_find(text);
 		/* A rule that says what the default says would only hide others: runc skips it. */
 		if (use.call && action != profile->default_action)
@@ -296,13 +304,21 @@ static bool parse_architectures(const struct json *json, struct seccomp_profile 
 	return true;
 }
 
+/* Without a program to load a flag that is known leads to EFAULT. */
+static bool is_known_to_kernel(unsigned flag)
+{
+	if (flag == SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
+		flag |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	return flag == 0 || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flag, NULL) == 0 ||
+	       errno != EINVAL;
+}
+
 static bool parse_flags(const struct json *json, struct seccomp_profile *profile, struct error *err)
 {
 	const struct json *list;
 
 	if (!json_array_or_null(json, "flags", &list, err))
 		return false;
-	profile->is_flags_default = !list;
 	if (!list) {
 		profile->flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
 		return true;
@@ -313,31 +329,45 @@ static bool parse_flags(const struct json *json, struct seccomp_profile *profile
 
 		if (!json_as_text(item, &name, err))
 			return false;
-		if (strcmp(name, "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV") == 0)
-			return refuse_unsupported(item, err, name);
 		known = find(flag_names, COUNT_OF(flag_names), name);
 		if (!known)
 			return json_wrong(item, err, "unknown flag \"%.60s\"", name);
+		if (!is_known_to_kernel(known->value))
+			return json_wrong(item, err, "this kernel does not have %s", name);
 		profile->flags |= known->value;
 	}
+	return true;
+}
+
+/* A path without a rule that notifies is without effect, as with runc. */
+static bool parse_agent(const struct json *json, struct seccomp_profile *profile, struct error *err)
+{
+	if (!json_text_or(json, "listenerPath", "", &profile->agent, err) ||
+	    !json_text_or(json, "listenerMetadata", "", &profile->metadata, err))
+		return false;
+	if (!profile->has_notify)
+		return true;
+	if (profile->agent[0] == '\0')
+		return json_wrong(
+			json, err,
+			"seccomp listenerPath is not set, but SCMP_ACT_NOTIFY needs an agent");
+	if (profile->agent[0] != '/')
+		return json_wrong(json_get(json, "listenerPath"), err,
+				  "\"%.100s\" is not an absolute path", profile->agent);
 	return true;
 }
 
 bool seccomp_profile_parse(struct arena *arena, const struct json *json,
 			   struct seccomp_profile *profile, struct error *err)
 {
-	const char *listener;
-
 	*profile = (struct seccomp_profile){ 0 };
 	if (json->type != JSON_OBJECT)
 		return json_expected(json, "an object", err);
-	if (!json_text_or(json, "listenerPath", "", &listener, err))
+	if (!parse_action(json, "defaultAction", "defaultErrnoRet", &profile->default_action, err))
 		return false;
-	if (listener[0])
-		return refuse_unsupported(json_get(json, "listenerPath"), err,
-					  "a seccomp agent (SCMP_ACT_NOTIFY)");
-	return parse_action(json, "defaultAction", "defaultErrnoRet", &profile->default_action,
-			    err) &&
-	       parse_architectures(json, profile, err) && parse_flags(json, profile, err) &&
-	       parse_syscalls(arena, json, profile, err);
+	if (profile->default_action == SECCOMP_RET_USER_NOTIF)
+		return json_wrong(json_get(json, "defaultAction"), err,
+				  "SCMP_ACT_NOTIFY cannot be used as default action");
+	return parse_architectures(json, profile, err) && parse_flags(json, profile, err) &&
+	       parse_syscalls(arena, json, profile, err) && parse_agent(json, profile, err);
 }

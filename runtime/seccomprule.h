@@ -49,7 +49,8 @@ struct seccomp_profile {
 	uint32_t default_action;
 	bool is_arch_named[SECCOMP_ARCHES];
 	unsigned flags;
-	bool is_flags_default;
+	bool has_notify;              /* some rule is for an agent: */
+	const char *agent, *metadata; /* its socket, and what it is told; NULL: nothing */
 	struct seccomp_rule *rules;
 	size_t rule_count;
 	struct seccomp_use *uses; /* in the order of the profile */

@@ -15,6 +15,7 @@
 #include "runtime/hook.h"
 #include "runtime/idmap.h"
 #include "runtime/kernel.h"
+#include "runtime/notify.h"
 #include "runtime/sync.h"
 
 /*
@@ -228,6 +229,18 @@ static bool set_limits(const struct init_plan *plan, const struct spawned *spawn
 	return sync_send(spawned->sync, &message, err);
 }
 
+static bool pass_listener(const struct init_plan *plan, const struct spawned *spawned, int number,
+			  struct error *err)
+{
+	struct sync_message message = { .step = SYNC_LISTENED };
+	autoclose int listener = kernel_pidfd_getfd(spawned->pidfd, number);
+
+	if (listener < 0)
+		return error_sys(err, "take the seccomp listener from the container");
+	return notify_agent(&plan->filter, plan->state, spawned->pid, listener, err) &&
+	       sync_send(spawned->sync, &message, err);
+}
+
 bool spawn_converse(const struct init_plan *plan, const struct spawned *spawned,
 		    enum container_fault *fault, struct error *err)
 {
@@ -243,6 +256,10 @@ bool spawn_converse(const struct init_plan *plan, const struct spawned *spawned,
 			break;
 		case SYNC_LIMITS:
 			if (!set_limits(plan, spawned, err))
+				return false;
+			break;
+		case SYNC_LISTENER:
+			if (!pass_listener(plan, spawned, message.listener, err))
 				return false;
 			break;
 		case SYNC_CREATED:

@@ -49,6 +49,21 @@ bool sync_report(int end, const struct sync_message *message, struct error *err)
 	return true;
 }
 
+bool sync_await(int end, enum sync_step step, struct error *err)
+{
+	struct sync_message message;
+	ssize_t got;
+
+	do {
+		got = read(end, &message, sizeof(message));
+	} while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return error_sys(err, "wait for the runtime");
+	if ((size_t)got < SHORT_SIZE || message.step != step)
+		return error_set(err, ERROR_CORRUPT, "the runtime is gone");
+	return true;
+}
+
 bool sync_receive(int end, struct sync_message *message, struct error *err)
 {
 	union {

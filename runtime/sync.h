@@ -20,6 +20,8 @@ enum sync_step {
 	SYNC_HOOKED, /* [spawn → init]  they went well                                           */
 	SYNC_LIMITS, /* [init → spawn]  my rlimits need rights that only you have                */
 	SYNC_LIMITED, /* [spawn → init]  they are set                                             */
+	SYNC_LISTENER, /* [init → spawn] my filter has a listener: take it to its agent           */
+	SYNC_LISTENED, /* [spawn → init] the agent has it                                         */
 	SYNC_CREATED, /* [init → spawn]  all is set up; the program waits for `start`             */
 	SYNC_CLOSED, /* init → spawn    the end of the stream: the program was executed          */
 	SYNC_FAILED, /* init → spawn    a struct error follows, I am gone                        */
@@ -31,6 +33,7 @@ struct sync_message {
 	enum sync_step step;
 	pid_t pid;                  /* SYNC_CLONED */
 	enum container_fault fault; /* SYNC_FAILED */
+	int listener;               /* SYNC_LISTENER: the sender's descriptor */
 	size_t fd_count;            /* SYNC_JOIN */
 	int fds[SYNC_FDS_MAX];
 	struct error error; /* SYNC_FAILED */
@@ -42,6 +45,8 @@ must_check bool sync_send(int end, const struct sync_message *message, struct er
 /* The same by a plain write, for init once it is under the container's filter: every filter that
  * lets a program say anything allows that. */
 must_check bool sync_report(int end, const struct sync_message *message, struct error *err);
+/* Waits for that very step by a plain read, for the same reason. */
+must_check bool sync_await(int end, enum sync_step step, struct error *err);
 /* Waits for the next message. The end of the stream is SYNC_CLOSED. */
 must_check bool sync_receive(int end, struct sync_message *message, struct error *err);
 /* Waits for that very step; another is a failure, SYNC_FAILED the failure that it carries. */

@@ -112,15 +112,19 @@ bool tty_adopt(int slave, struct error *err)
 
 /* -- sockets --------------------------------------------------------------------------------- */
 
+#define PEER_WAIT_S 10 /* for one that does not accept, or read, what we send */
+
 bool tty_connect(const char *path, int *sock, struct error *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	autoclose int made = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const struct timeval limit = { .tv_sec = PEER_WAIT_S };
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return error_set(err, ERROR_INPUT, "socket path is too long: %s", path);
 	strcpy(address.sun_path, path);
-	if (made < 0 || connect(made, (struct sockaddr *)&address, sizeof(address)) < 0)
+	if (made < 0 || setsockopt(made, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0 ||
+	    connect(made, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return error_sys(err, "connect to socket %s", path);
 	*sock = take_fd(&made);
 	return true;
@@ -143,8 +147,12 @@ bool tty_send(int socket, int fd, const char *name, struct error *err)
 				 .msg_controllen = sizeof(control) };
 
 	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-	if (sendmsg(socket, &packet, MSG_NOSIGNAL) < 0)
-		return error_sys(err, "send descriptor %s", name);
+	ssize_t sent = sendmsg(socket, &packet, MSG_NOSIGNAL);
+
+	if (sent < 0)
+		return error_sys(err, "send a descriptor");
+	if ((size_t)sent < part.iov_len)
+		return error_set(err, ERROR_NETWORK, "the peer did not read in time");
 	return true;
 }
 

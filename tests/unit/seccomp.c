@@ -67,6 +67,7 @@ static uint32_t action_of(const struct json *object, const char *key, const char
 		{ "SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD },
 		{ "SCMP_ACT_TRAP", SCMP_ACT_TRAP },
 		{ "SCMP_ACT_LOG", SCMP_ACT_LOG },
+		{ "SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY },
 	};
 
 	if (strcmp(name, "SCMP_ACT_ERRNO") == 0)
@@ -378,6 +379,17 @@ static const struct odd {
 	  "\"action\":\"SCMP_ACT_TRAP\"},{\"names\":[\"bpf\"],\"action\":\"SCMP_ACT_LOG\"},{"
 	  "\"names\":[\"kill\"],\"action\":\"SCMP_ACT_TRACE\",\"errnoRet\":77}]}",
 	  0 },
+	{ "an agent",
+	  "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[\"SCMP_ARCH_X86\",\"SCMP_ARCH_"
+	  "X32\"],"
+	  "\"listenerPath\":\"/run/"
+	  "agent\",\"syscalls\":[{\"names\":[\"mknod\",\"mknodat\",\"connect\"],"
+	  "\"action\":\"SCMP_ACT_NOTIFY\"},{\"names\":[\"bpf\"],\"action\":\"SCMP_ACT_NOTIFY\","
+	  "\"args\":[{"
+	  "\"index\":0,\"value\":5,\"op\":\"SCMP_CMP_GE\"}]},{\"names\":[\"read\",\"write\"],"
+	  "\"action\":"
+	  "\"SCMP_ACT_ALLOW\"}]}",
+	  0 },
 	{ "sockets on i386",
 	  "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[\"SCMP_ARCH_X86\"],"
 	  "\"syscalls\":"
@@ -477,7 +489,8 @@ static const struct hostile {
 	{ "{\"defaultAction\":1}", ERROR_INPUT, "config.json: defaultAction: expected a string" },
 	{ "{\"defaultAction\":\"SCMP_ACT_PERMIT\"}", ERROR_INPUT,
 	  "config.json: defaultAction: unknown action \"SCMP_ACT_PERMIT\"" },
-	{ "{\"defaultAction\":\"SCMP_ACT_NOTIFY\"}", ERROR_UNSUPPORTED, "not supported yet" },
+	{ "{\"defaultAction\":\"SCMP_ACT_NOTIFY\"}", ERROR_INPUT,
+	  "defaultAction: SCMP_ACT_NOTIFY cannot be used as default action" },
 	{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"defaultErrnoRet\":1}", ERROR_INPUT,
 	  "defaultErrnoRet: SCMP_ACT_ALLOW takes no errno" },
 	{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":4096}", ERROR_INPUT,
@@ -488,11 +501,11 @@ static const struct hostile {
 	  ERROR_INPUT, "architectures[0]: unknown architecture \"SCMP_ARCH_VAX\"" },
 	{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":[\"SECCOMP_FILTER_FLAG_FUN\"]}",
 	  ERROR_INPUT, "flags[0]: unknown flag" },
-	{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":[\"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_"
-	  "RECV\"]}",
-	  ERROR_UNSUPPORTED, "not supported yet" },
-	{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"listenerPath\":\"/run/agent\"}",
-	  ERROR_UNSUPPORTED, "listenerPath: a seccomp agent" },
+	{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"listenerPath\":7}", ERROR_INPUT,
+	  "listenerPath: expected a string" },
+	{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"mkdir\"],\"action\":"
+	  "\"SCMP_ACT_NOTIFY\"}]}",
+	  ERROR_INPUT, "listenerPath is not set" },
 	{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":{}}", ERROR_INPUT,
 	  "syscalls: expected an array" },
 	{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[7]}", ERROR_INPUT,
@@ -628,6 +641,7 @@ static void test_load(void)
 	autoarena struct arena arena = { 0 };
 	struct seccomp_filter filter = { 0 };
 	struct error err;
+	int listener = 0;
 	int status = -1;
 
 	if (!check_ok(seccomp_compile(load_case(&arena, "docker-20.10.json"), &filter, &err), &err,
@@ -637,7 +651,8 @@ static void test_load(void)
 	pid_t child = fork();
 
 	if (child == 0) {
-		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !seccomp_load(&filter, &err))
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+		    !seccomp_load(&filter, &listener, &err))
 			_exit(1);
 		if (syscall(SYS_unshare, 0) != -1 || errno != EPERM)
 			_exit(2);
@@ -645,7 +660,7 @@ static void test_load(void)
 			_exit(3);
 		if (syscall(900) != -1 || errno != ENOSYS)
 			_exit(4);
-		_exit(getpid() > 0 ? 0 : 5);
+		_exit(listener == -1 ? 0 : 5);
 	}
 	waitpid(child, &status, 0);
 	check_int(status, 0, "a loaded filter refuses unshare, hides clone3 and number 900");
