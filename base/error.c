@@ -55,7 +55,7 @@ bool error_sys(struct error *err, const char *format, ...)
 	va_end(args);
 	if (length >= 0 && (size_t)length < sizeof(err->text))
 		snprintf(err->text + length, sizeof(err->text) - (size_t)length, ": %s",
-			 strerrordesc_np(sys) ? strerrordesc_np(sys) : "unknown error");
+			 strerror(sys));
 	make_one_line(err->text);
 	err->kind = error_kind_of(sys);
 	err->sys = sys;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -330,7 +331,7 @@ static bool move_up(struct removal *removal, int dir, const char *name, struct e
 
 	for (;;) { /* content may have such names too: then the next number */
 		snprintf(moved, sizeof(moved), ".removed-%u", removal->moved++);
-		if (renameat2(dir, name, removal->top, moved, RENAME_NOREPLACE) == 0)
+		if (syscall(SYS_renameat2, dir, name, removal->top, moved, RENAME_NOREPLACE) == 0)
 			return true;
 		if (errno != EEXIST)
 			return error_sys(err, "move %s", name);

@@ -92,7 +92,7 @@ static bool set_rlimits(const struct init_plan *plan, struct error *err)
 		const struct spec_rlimit *wanted = &process->rlimits[i];
 		struct rlimit64 limit = { .rlim_cur = wanted->soft, .rlim_max = wanted->hard };
 
-		if (setrlimit64((__rlimit_resource_t)wanted->resource, &limit) < 0)
+		if (prlimit64(0, wanted->resource, &limit, NULL) < 0)
 			return error_sys(err, "set rlimit number %d", wanted->resource);
 	}
 	return true;

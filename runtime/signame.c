@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/mem.h"
+
 /* "3" in "RTMIN+3": -1 if it is no number from 0 to `max`. */
 static int parse_number(const char *text, int max)
 {
@@ -15,30 +17,46 @@ static int parse_number(const char *text, int max)
 	return text[0] < '0' || text[0] > '9' || *end || number > max ? -1 : (int)number;
 }
 
+/* As everybody counts them who says "RTMIN+3"; what a C library keeps for itself is its own. */
+#define REALTIME_MIN 34
+#define REALTIME_MAX 64
+
+static const struct known {
+	const char *name;
+	int signal;
+} known[] = {
+	{ "ABRT", SIGABRT }, { "ALRM", SIGALRM }, { "BUS", SIGBUS },       { "CHLD", SIGCHLD },
+	{ "CLD", SIGCHLD },  { "CONT", SIGCONT }, { "FPE", SIGFPE },       { "HUP", SIGHUP },
+	{ "ILL", SIGILL },   { "INT", SIGINT },   { "IO", SIGIO },         { "IOT", SIGABRT },
+	{ "KILL", SIGKILL }, { "PIPE", SIGPIPE }, { "POLL", SIGPOLL },     { "PROF", SIGPROF },
+	{ "PWR", SIGPWR },   { "QUIT", SIGQUIT }, { "SEGV", SIGSEGV },     { "STKFLT", SIGSTKFLT },
+	{ "STOP", SIGSTOP }, { "SYS", SIGSYS },   { "TERM", SIGTERM },     { "TRAP", SIGTRAP },
+	{ "TSTP", SIGTSTP }, { "TTIN", SIGTTIN }, { "TTOU", SIGTTOU },     { "URG", SIGURG },
+	{ "USR1", SIGUSR1 }, { "USR2", SIGUSR2 }, { "VTALRM", SIGVTALRM }, { "WINCH", SIGWINCH },
+	{ "XCPU", SIGXCPU }, { "XFSZ", SIGXFSZ },
+};
+
 static int find_name(const char *name)
 {
-	for (int signal = 1; signal < SIGRTMIN; signal++) {
-		const char *known = sigabbrev_np(signal);
-
-		if (known && strcasecmp(known, name) == 0)
-			return signal;
-	}
+	for (size_t i = 0; i < COUNT_OF(known); i++)
+		if (strcasecmp(known[i].name, name) == 0)
+			return known[i].signal;
 	return -1;
 }
 
 static int find_realtime(const char *name)
 {
-	int span = SIGRTMAX - SIGRTMIN;
+	int span = REALTIME_MAX - REALTIME_MIN;
 	int offset = strlen(name) > 6 ? parse_number(name + 6, span) : -1;
 
 	if (strcasecmp(name, "RTMIN") == 0)
-		return SIGRTMIN;
+		return REALTIME_MIN;
 	if (strcasecmp(name, "RTMAX") == 0)
-		return SIGRTMAX;
+		return REALTIME_MAX;
 	if (strncasecmp(name, "RTMIN+", 6) == 0 && offset >= 0)
-		return SIGRTMIN + offset;
+		return REALTIME_MIN + offset;
 	if (strncasecmp(name, "RTMAX-", 6) == 0 && offset >= 0)
-		return SIGRTMAX - offset;
+		return REALTIME_MAX - offset;
 	return -1;
 }
 
@@ -46,7 +64,7 @@ bool signame_parse(const char *text, int *signal, struct error *err)
 {
 	const char *name = strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text;
 
-	*signal = parse_number(text, SIGRTMAX);
+	*signal = parse_number(text, REALTIME_MAX);
 	if (*signal < 0)
 		*signal = find_name(name);
 	if (*signal < 0)

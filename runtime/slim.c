@@ -65,7 +65,9 @@ int slim_poll(const struct slim *slim, struct pollfd *fds, nfds_t count)
 	/* A page below this frame may still be used by the calls made here. */
 	uintptr_t dead = ((uintptr_t)__builtin_frame_address(0) & ~(page - 1)) - page;
 
+#ifdef __GLIBC__ /* others give back by themselves */
 	malloc_trim(0);
+#endif
 	madvise((void *)(dead - STACK_MAX), STACK_MAX, MADV_DONTNEED);
 	for (size_t i = 0; i < slim->count; i++)
 		madvise(slim->parts[i].start, slim->parts[i].length, MADV_DONTNEED);

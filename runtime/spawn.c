@@ -222,8 +222,7 @@ static bool set_limits(const struct init_plan *plan, const struct spawned *spawn
 		const struct spec_rlimit *wanted = &process->rlimits[i];
 		struct rlimit64 limit = { .rlim_cur = wanted->soft, .rlim_max = wanted->hard };
 
-		if (prlimit64(spawned->pid, (enum __rlimit_resource)wanted->resource, &limit,
-			      NULL) < 0)
+		if (prlimit64(spawned->pid, wanted->resource, &limit, NULL) < 0)
 			return error_sys(err, "set rlimit number %d", wanted->resource);
 	}
 	return sync_send(spawned->sync, &message, err);
