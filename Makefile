@@ -7,7 +7,7 @@ DESTDIR ?=
 SUITES ?= standard
 NAMES = docker docker-compose greengrass-cli
 
-.PHONY: help deps build demo test test-interop bench lint install install-docker uninstall clean
+.PHONY: help deps build demo test test-interop test-vm bench lint install install-docker uninstall clean
 
 help:
 	@echo 'make deps            install the Debian packages the build needs (as root)'
@@ -15,6 +15,7 @@ help:
 	@echo 'make demo            build, then run a Greengrass recipe whose script uses docker (as root)'
 	@echo 'make test            everything: unit, integration, sanitizers, lint (as root)'
 	@echo 'make test-interop    against peers from PyPI'
+	@echo 'make test-vm         the runtime in a virtual machine: cgroup v2, systemd (as root)'
 	@echo 'make bench           side by side with crun, runc, podman, dockerd (as root)'
 	@echo 'make lint            the checks of tests/lint alone'
 	@echo 'make install         into PREFIX=$(PREFIX), below DESTDIR if given'
@@ -38,6 +39,10 @@ test: deps
 
 test-interop:
 	@$(MAKE) --no-print-directory test SUITES=interop
+
+test-vm:
+	@deps/install vm
+	@$(MAKE) --no-print-directory test SUITES=vm
 
 bench: build
 	@tests/bench/run $(BUILD)
