@@ -94,9 +94,11 @@ must_check bool container_kill(const char *state_root, const char *id, int signa
 must_check bool container_pause(const char *state_root, const char *id, struct error *err);
 must_check bool container_resume(const char *state_root, const char *id, struct error *err);
 
-/* Removes a stopped container. `is_forced`: a running one is killed, a missing one is success. */
+/* Removes a stopped container. `is_forced`: a running one is killed, a missing one is success, and
+ * of one whose state cannot be read as much as possible is ended. A poststop hook that failed is no
+ * failure: *warning tells of it, its text is empty otherwise. */
 must_check bool container_delete(const char *state_root, const char *id, bool is_forced,
-				 struct error *err);
+				 struct error *warning, struct error *err);
 
 enum container_status {
 	CONTAINER_CREATING,

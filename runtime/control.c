@@ -11,6 +11,7 @@
 #include "runtime/found.h"
 #include "runtime/hook.h"
 #include "runtime/kernel.h"
+#include "runtime/salvage.h"
 
 /*
  * The verbs that change a container found by its name: start, kill, pause, resume, delete. Its init
@@ -190,12 +191,12 @@ static bool kill_and_wait(const struct found *found, struct error *err)
 	return true;
 }
 
-static bool remove_found(struct found *found, const char *id, struct error *err)
+static bool remove_found(struct found *found, const char *id, struct error *warning,
+			 struct error *err)
 {
 	struct hook_place place = { .kind = HOOK_POSTSTOP,
 				    .directory = found->state.bundle,
 				    .status = CONTAINER_STOPPED };
-	struct error ignored;
 
 	if (!found->state.has_pid_namespace &&
 	    !cgroup_signal_all(&found->state.cgroup, SIGKILL, err))
@@ -204,22 +205,40 @@ static bool remove_found(struct found *found, const char *id, struct error *err)
 	if (!cgroup_remove(&found->state.cgroup, err) || !rdt_remove(&found->state.rdt, err) ||
 	    !state_remove(&found->dir, id, err))
 		return false;
-	(void)!hook_run(&found->state.hooks[HOOK_POSTSTOP], &place, &found->state, &ignored);
+	(void)!hook_run(&found->state.hooks[HOOK_POSTSTOP], &place, &found->state, warning);
 	return true;
 }
 
-/* A directory without a state is what a killed create leaves behind. */
-static bool remove_rest(const struct found *found, const char *id, bool is_forced,
-			struct error *err)
+/* A state that cannot be read: what it still tells is ended, and the name given back. */
+static bool remove_damaged(struct found *found, const char *id, struct error *err)
 {
-	struct error removal;
+	struct cgroup *cgroup = &found->state.cgroup;
+	autoclose int init = -1;
+	struct pollfd fd = { .events = POLLIN };
 
-	if (err->kind != ERROR_NOT_FOUND)
+	salvage_state(&found->dir, &found->state);
+	init = found->state.pid > 0 ? found_open_init(found) : -1;
+	fd.fd = init;
+	if (init >= 0)
+		kernel_pidfd_signal(init, SIGKILL);
+	if (!cgroup_signal_all(cgroup, SIGKILL, err))
 		return false;
-	if (!state_remove(&found->dir, id, &removal)) {
-		*err = removal;
+	if (init >= 0 && poll(&fd, 1, KILL_WAIT_MS) <= 0)
+		return error_set(err, ERROR_SYSTEM, "container init still running");
+	return cgroup_remove(cgroup, err) && state_remove(&found->dir, id, err);
+}
+
+/* A directory without a state is what a killed create leaves behind. */
+static bool remove_rest(struct found *found, const char *id, bool is_forced, struct error *err)
+{
+	struct error failure = *err;
+
+	if (failure.kind != ERROR_NOT_FOUND && !is_forced)
+		return error_set(err, failure.kind, "%.900s: delete --force removes the container",
+				 failure.text);
+	if (!remove_damaged(found, id, err))
 		return false;
-	}
+	*err = failure;
 	return is_forced;
 }
 
@@ -237,11 +256,13 @@ static void kill_unlocked(struct found *found)
 	state_done(&found->state);
 }
 
-bool container_delete(const char *state_root, const char *id, bool is_forced, struct error *err)
+bool container_delete(const char *state_root, const char *id, bool is_forced, struct error *warning,
+		      struct error *err)
 {
 	autofound struct found found;
 	enum container_status status;
 
+	warning->text[0] = '\0';
 	found_init(&found);
 	if (!state_find(state_root, id, &found.dir, err))
 		return is_forced && err->kind == ERROR_NOT_FOUND;
@@ -258,5 +279,5 @@ bool container_delete(const char *state_root, const char *id, bool is_forced, st
 				 container_status_name(status));
 	if (status != CONTAINER_STOPPED && !kill_and_wait(&found, err))
 		return false;
-	return remove_found(&found, id, err);
+	return remove_found(&found, id, warning, err);
 }

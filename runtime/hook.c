@@ -208,9 +208,18 @@ bool hook_run(const struct spec_hook_list *hooks, const struct hook_place *place
 	jsonout_object_end(&out);
 	jsonout_done(&out);
 	old = signal(SIGPIPE, SIG_IGN);
-	for (size_t i = 0; is_good && i < hooks->count; i++)
-		is_good = run_one(&hooks->hooks[i], place->directory, &text, err) ||
-			  error_in(err, "error running %s hook #%zu", kind_names[place->kind], i);
+	/* After the end there is nothing to spare the others: all run, the first failure is told.
+	 */
+	for (size_t i = 0; i < hooks->count && (is_good || place->kind == HOOK_POSTSTOP); i++) {
+		struct error failure;
+
+		if (run_one(&hooks->hooks[i], place->directory, &text, &failure))
+			continue;
+		error_in(&failure, "error running %s hook #%zu", kind_names[place->kind], i);
+		if (is_good)
+			*err = failure;
+		is_good = false;
+	}
 	signal(SIGPIPE, old);
 	return is_good;
 }

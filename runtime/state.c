@@ -16,7 +16,6 @@
 #include "base/proc.h"
 #include "runtime/specpart.h"
 
-#define STATE_FILE     "state.json"
 #define LOCK_WAIT_MS   10000
 #define LOCK_STEP_MS   5
 #define STATE_SIZE_MAX (16 << 20) /* annotations and hooks come from a config of half that */

@@ -17,6 +17,7 @@
  */
 
 #define STATE_ID_MAX 255
+#define STATE_FILE   "state.json"
 #define STATE_FIFO   "exec.fifo"   /* start writes one byte, init reads it */
 #define STATE_RESULT "exec.result" /* init writes why it could not execute, start reads it */
 

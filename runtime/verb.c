@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/jsonout.h"
+#include "base/log.h"
 #include "runtime/container.h"
 #include "runtime/flag.h"
 #include "runtime/signame.h"
@@ -40,8 +41,10 @@ int verb_kill(const struct globals *globals, int argc, char **argv, struct error
 
 	const char *name = argc - next == 2 ? argv[next + 1] : "TERM";
 
-	/* "kill ID -9" is how some write it. */
-	if (!signame_parse(name[0] == '-' ? name + 1 : name, &signal, err))
+	name += name[0] == '-'; /* "kill ID -9" is how some write it */
+	if (strcmp(name, "0") == 0)
+		signal = 0; /* asks whether it is there */
+	else if (!signame_parse(name, &signal, err))
 		return -1;
 	return container_kill(globals->root, argv[next], signal,
 			      flag_is_set(all) ? CONTAINER_EVERYONE : CONTAINER_INIT, err)
@@ -56,11 +59,16 @@ int verb_delete(const struct globals *globals, int argc, char **argv, struct err
 		{ "force", 'f', NULL, "kill it first if it is running", &force },
 		{ 0 },
 	};
+	struct error warning;
 	int status;
 
 	if (!verb_take_id(flags, argc, argv, &id, &status, err))
 		return status;
-	return container_delete(globals->root, id, flag_is_set(force), err) ? 0 : -1;
+	if (!container_delete(globals->root, id, flag_is_set(force), &warning, err))
+		return -1;
+	if (warning.text[0])
+		log_warning("%s", warning.text);
+	return 0;
 }
 
 /* -- state ---------------------------------------------------------------------------- */

@@ -179,6 +179,72 @@ def test_kill_of_a_paused_container_without_a_pid_namespace(bundle):
     gone(pids)
 
 
+def test_kill_by_number(bundle):
+    pid = start(bundle)
+    quiet(bundle, "kill", bundle.id, "0")  # is it there?
+    refused(bundle, 'unknown signal "65"', "kill", bundle.id, "65")
+    refused(bundle, 'unknown signal "NOPE"', "kill", bundle.id, "NOPE")
+    quiet(bundle, "kill", bundle.id, "-9")
+    gone([pid])
+    refused(bundle, "container not running", "kill", bundle.id, "0")
+    quiet(bundle, "kill", "--all", bundle.id, "0")
+
+
+# -- delete ----------------------------------------------------------------------------------------
+
+def state_file(bundle):
+    return os.path.join(bundle.moor.run_dir, "runc", bundle.id, "state.json")
+
+
+@pytest.mark.parametrize("share", [0, 10, 50, 99])
+def test_delete_force_of_a_damaged_state(bundle, share):
+    """Whatever part of it can still be read: the container is ended as far as it names it."""
+    without_pid_namespace(bundle)
+    pid, pids = family(bundle)
+    pids.sort(key=lambda other: other != pid)  # init first
+    paths = json.load(open(state_file(bundle)))["cgroup_paths"]
+    with open(state_file(bundle), "r+") as file:
+        file.truncate(os.path.getsize(state_file(bundle)) * share // 100)
+    refused(bundle, "delete --force removes the container", "delete", bundle.id)
+    assert os.path.exists(f"/proc/{pid}")
+    quiet(bundle, "delete", "--force", bundle.id)
+    assert not os.path.exists(state_file(bundle))
+    refused(bundle, "does not exist", "delete", bundle.id)
+    if share >= 50:
+        gone([pid])
+    if share < 99:  # nobody knows the others any more
+        for other in pids[share >= 50:]:
+            os.kill(other, signal.SIGKILL)
+    gone(pids)
+    for path in paths.values():
+        wait_until(lambda path=path: remove_group(path), path)
+
+
+def remove_group(path):
+    try:
+        os.rmdir(path)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def test_poststop_hooks_that_fail_are_told_and_hinder_nothing(bundle):
+    ran = os.path.join(bundle.path, "ran")
+    bundle.config["hooks"] = {"poststop": [
+        {"path": "/bin/sh", "args": ["sh", "-c", "echo oh dear >&2; exit 3"]},
+        {"path": "/bin/touch", "args": ["touch", ran]}]}
+    pid = start(bundle)
+    os.kill(pid, signal.SIGKILL)
+    gone([pid])
+    log = os.path.join(bundle.path, "log.json")
+    deleted = bundle.moor.runc("--log", log, "--log-format", "json", "delete", bundle.id)
+    assert "error running poststop hook #0: exit status 3" in deleted.stderr
+    assert "oh dear" in deleted.stderr and os.path.exists(ran) and bundle.traces() == []
+    assert not os.path.exists(log) or os.path.getsize(log) == 0
+
+
 # -- ps --------------------------------------------------------------------------------------------
 
 def test_ps_as_json(bundle):
