@@ -344,25 +344,31 @@ def test_joined_time_namespace(bundle, moor):
 
 # -- podman ----------------------------------------------------------------------------------------------
 
-def test_podman(user):
-    """The real thing as the user: run, logs, a container in the background, stop, rm."""
+@pytest.fixture
+def podman(user):
+    """Podman as the user. It keeps a process for its user namespace until it is reset."""
     def podman(*arguments, **options):
         return user.run("podman", "--runtime", user.program, "--cgroup-manager", "cgroupfs", "--storage-driver", "vfs",
-                        *arguments, **options).stdout
+                        *arguments, **options)
 
+    yield podman
+    podman("system", "reset", "--force")
+
+
+def test_podman(user, podman):
+    """The real thing: run, logs, a container in the background, stop, rm."""
     rootfs = os.path.join(user.home, "rootfs")
     shutil.copytree(user.bundle.rootfs, rootfs, symlinks=True)
     subprocess.run(["chown", "-R", f"{UID}:{UID}", rootfs], check=True)
     common = ["--network", "none", "--rootfs", rootfs]
-    out = podman("run", "--rm", *common, "sh", "-c", "id -u; cat /proc/self/uid_map; ls /sys/fs/cgroup").split()
+    script = "id -u; cat /proc/self/uid_map; ls /sys/fs/cgroup"
+    out = podman("run", "--rm", *common, "sh", "-c", script).stdout.split()
     assert out == ["0"] + [str(number) for line in RANGES for number in line]
-    assert podman("run", "--rm", "--user", "1000", *common, "id", "-u") == "1000\n"
-    assert "not found" in user.run("podman", "--runtime", user.program, "--storage-driver", "vfs", "run", "--rm",
-                                   *common, "/no/such", code=127).stderr
+    assert podman("run", "--rm", "--user", "1000", *common, "id", "-u").stdout == "1000\n"
+    assert "not found" in podman("run", "--rm", *common, "/no/such", code=127).stderr
     podman("run", "-d", "--name", "quay", *common, "sh", "-c", "echo here; exec sleep 1000")
-    assert json.loads(podman("inspect", "quay"))[0]["State"]["Status"] == "running"
-    wait_until(lambda: podman("logs", "quay") == "here\n", "the log")
+    assert json.loads(podman("inspect", "quay").stdout)[0]["State"]["Status"] == "running"
+    wait_until(lambda: podman("logs", "quay").stdout == "here\n", "the log")
     podman("stop", "-t", "0", "quay")
-    assert json.loads(podman("inspect", "quay"))[0]["State"]["Status"] == "exited"
+    assert json.loads(podman("inspect", "quay").stdout)[0]["State"]["Status"] == "exited"
     podman("rm", "quay")
-    podman("system", "reset", "--force")
