@@ -3,19 +3,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/file.h"
-#include "base/path.h"
 #include "runtime/cgroupfile.h"
+#include "runtime/cgroupsystemd.h"
+#include "runtime/unitprop.h"
 
 /*
  * How joining works, and why. Writing a pid to a v1 cgroup.procs makes the kernel wait for a whole
@@ -24,98 +25,6 @@
  * and sends init their open `tasks` files (doors), and init walks through. On v2 the clone itself
  * puts init into the group (CLONE_INTO_CGROUP).
  */
-
-#define ROOT     "/sys/fs/cgroup"
-#define SELF_MAX 65536 /* bytes of /proc/self/cgroup */
-
-/* -- finding --------------------------------------------------------------------------------- */
-
-static void add_place(struct cgroup *cgroup, const char *controllers, const char *mount,
-		      const char *own, const char *wanted)
-{
-	struct cgroup_place *place = &cgroup->places[cgroup->count++];
-	autofree char *below = mem_printf("%s/%s", wanted[0] == '/' ? "" : own, wanted);
-	autofree char *cleaned = path_clean(below);
-
-	place->controllers = mem_strdup(controllers);
-	place->path = mem_printf(ROOT "%s%s%s", mount[0] ? "/" : "", mount, cleaned);
-	place->dir = -1;
-}
-
-/* One line of /proc/self/cgroup: "4:memory:/a/b", "1:name=systemd:/", "0::/". */
-static void find_line(struct cgroup *cgroup, char *line, const char *wanted)
-{
-	char *controllers = strchr(line, ':');
-	char *own = controllers ? strchr(controllers + 1, ':') : NULL;
-	struct stat info;
-
-	if (!own || cgroup->count == CGROUP_PLACES_MAX)
-		return;
-	*own++ = '\0';
-	controllers++;
-	if (*controllers == '\0' && cgroup->is_unified) {
-		/* Our own group holds processes, so it may not hand controllers down. */
-		char *slash = strrchr(own, '/');
-
-		if (slash)
-			slash[slash == own] = '\0';
-		add_place(cgroup, "", "", own, wanted);
-	}
-	if (*controllers == '\0' || cgroup->is_unified)
-		return;
-
-	const char *mount = strncmp(controllers, "name=", 5) == 0 ? controllers + 5 : controllers;
-	autofree char *top = mem_printf(ROOT "/%s", mount);
-
-	if (stat(top, &info) == 0) /* else: in the kernel, but not mounted */
-		add_place(cgroup, controllers, mount, own, wanted);
-}
-
-bool cgroup_find(struct cgroup *cgroup, const char *cgroups_path, const char *id, struct error *err)
-{
-	autobuf struct buf text = { 0 };
-	struct statfs fs;
-
-	*cgroup = (struct cgroup){ 0 };
-	if (!cgroups_path || !cgroups_path[0])
-		cgroups_path = id;
-
-	autofree char *cleaned = path_clean(cgroups_path);
-
-	if (strcmp(cleaned, "/") == 0)
-		return error_set(err, ERROR_INPUT,
-				 "linux.cgroupsPath: \"%s\" names no group of the container's own",
-				 cgroups_path);
-	if (statfs(ROOT, &fs) < 0)
-		return error_sys(err, "look at " ROOT);
-	cgroup->is_unified = fs.f_type == CGROUP2_SUPER_MAGIC;
-	buf_init(&text, SELF_MAX);
-	if (!file_read(AT_FDCWD, "/proc/self/cgroup", &text, err))
-		return false;
-
-	char *rest = text.data;
-
-	for (char *line; (line = strsep(&rest, "\n")) != NULL;)
-		find_line(cgroup, line, cgroups_path[0] == '/' ? cleaned : cgroups_path);
-	return true;
-}
-
-const struct cgroup_place *cgroup_place(const struct cgroup *cgroup, const char *controller)
-{
-	size_t length = strlen(controller);
-
-	for (size_t i = 0; i < cgroup->count; i++) {
-		const char *at = cgroup->places[i].controllers;
-
-		if (cgroup->is_unified)
-			return &cgroup->places[i];
-		for (; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
-			if (strncmp(at, controller, length) == 0 &&
-			    (at[length] == '\0' || at[length] == ','))
-				return &cgroup->places[i];
-	}
-	return NULL;
-}
 
 /* -- files ----------------------------------------------------------------------------------- */
 
@@ -183,17 +92,37 @@ static bool fill_cpuset(const struct cgroup_place *place, struct error *err)
 	return true;
 }
 
-/* On v2 a controller must be handed down by every group above. One by one: a missing one, or one
- * that lives on v1, must not spoil the others. */
+static bool is_word_of(const char *words, const char *word, size_t length)
+{
+	for (const char *at = words; (at = strstr(at, word)) != NULL; at += length)
+		if ((at == words || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
+			return true;
+	return false;
+}
+
+/* On v2 a controller must be handed down by every group above. At once; but if one is refused
+ * (it may be in use in another way), one by one, so that it does not spoil the others. */
 static void hand_down(char *path)
 {
-	static const char *const controllers[] = { "+cpuset",  "+cpu",  "+io",  "+memory",
-						   "+hugetlb", "+pids", "+rdma" };
 	struct cgroup_place above = { .path = path, .dir = -1 };
+	char there[1024], given[1024], missing[1024] = "", one[64];
+	char *rest = there, *end = missing;
 	struct error ignored;
 
-	for (size_t i = 0; i < COUNT_OF(controllers); i++)
-		(void)!cgroup_write(&above, "cgroup.subtree_control", controllers[i], &ignored);
+	if (!cgroup_read(&above, "cgroup.controllers", there, sizeof(there)) ||
+	    !cgroup_read(&above, "cgroup.subtree_control", given, sizeof(given)))
+		return;
+	for (char *name; (name = strsep(&rest, " ")) != NULL;)
+		if (*name && !is_word_of(given, name, strlen(name)) &&
+		    strlen(name) + 3 < sizeof(missing) - (size_t)(end - missing))
+			end += sprintf(end, "%s+%s", end == missing ? "" : " ", name);
+	if (!missing[0] || cgroup_write(&above, "cgroup.subtree_control", missing, &ignored))
+		return;
+	rest = missing;
+	for (char *name; (name = strsep(&rest, " ")) != NULL;) {
+		snprintf(one, sizeof(one), "%s", name);
+		(void)!cgroup_write(&above, "cgroup.subtree_control", one, &ignored);
+	}
 }
 
 /* Makes missing groups above `path`, and prepares them. */
@@ -203,17 +132,14 @@ static bool make_above(const struct cgroup *cgroup, const struct cgroup_place *p
 	autofree char *path = mem_strdup(place->path);
 	bool is_cpuset = strstr(place->controllers, "cpuset") != NULL;
 
-	for (char *slash = path + strlen(ROOT); *slash; slash++) {
-		slash += strcspn(slash + 1, "/") + 1;
-		if (*slash == '\0')
-			break;
-		*slash = '\0';
-		if (mkdir(path, 0755) < 0 && errno != EEXIST)
-			return error_sys(err, "make cgroup %s", path);
-
+	for (char *slash = path + place->top; *slash; slash += strcspn(slash + 1, "/") + 1) {
 		struct cgroup_place here = { .path = path, .dir = -1 };
+		bool is_top = slash == path + place->top;
 
-		if (is_cpuset && !fill_cpuset(&here, err))
+		*slash = '\0';
+		if (!is_top && mkdir(path, 0755) < 0 && errno != EEXIST)
+			return error_sys(err, "make cgroup %s", path);
+		if (is_cpuset && !is_top && !fill_cpuset(&here, err))
 			return false;
 		if (cgroup->is_unified)
 			hand_down(path);
@@ -258,7 +184,7 @@ static bool make_place(const struct cgroup *cgroup, struct cgroup_place *place, 
 	place->dir = open(place->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (place->dir < 0)
 		return error_sys(err, "open cgroup %s", place->path);
-	if (!place->is_new && !check_free(cgroup, place, err))
+	if (!place->is_new && !cgroup->unit.is_started && !check_free(cgroup, place, err))
 		return false;
 	return strstr(place->controllers, "cpuset") == NULL || fill_cpuset(place, err);
 }
@@ -266,17 +192,85 @@ static bool make_place(const struct cgroup *cgroup, struct cgroup_place *place, 
 bool cgroup_make(struct cgroup *cgroup, struct error *err)
 {
 	for (size_t i = 0; i < cgroup->count; i++)
-		if (!make_place(cgroup, &cgroup->places[i], err)) {
-			cgroup_undo(cgroup);
+		if (!make_place(cgroup, &cgroup->places[i], err))
 			return false;
-		}
 	return true;
 }
 
 bool cgroup_limit(const struct cgroup *cgroup, const struct spec *spec, struct error *err)
 {
+	struct spec rounded;
+
+	if (cgroup->unit.name) { /* so that systemd and the kernel's file say the same */
+		rounded = *spec;
+		rounded.resources.cpu_quota =
+			unitprop_round_quota(spec->resources.cpu_quota, spec->resources.cpu_period);
+		spec = &rounded;
+	}
 	return cgroup->is_unified ? cgroup_limit_v2(cgroup, spec, err)
 				  : cgroup_limit_v1(cgroup, spec, err);
+}
+
+/* -- delegating ------------------------------------------------------------------------------ */
+
+#define DELEGATE_MAX 4096 /* bytes of the kernel's list of files */
+
+static bool is_writable_inside(const struct spec *spec)
+{
+	const struct spec_namespace *space = &spec->namespaces[NAMESPACE_CGROUP];
+
+	for (size_t i = 0; i < spec->mount_count; i++)
+		if (strncmp(spec->mounts[i].type, "cgroup", 6) == 0 &&
+		    strcmp(spec->mounts[i].destination, "/sys/fs/cgroup") == 0)
+			return space->is_wanted && !space->path &&
+			       !(spec->mounts[i].flags & MS_RDONLY);
+	return false;
+}
+
+/* The host's number of the container's user; false: not mapped. */
+static bool find_owner(const struct spec *spec, uid_t *owner)
+{
+	*owner = spec->process.user.uid;
+	if (!spec->namespaces[NAMESPACE_USER].is_wanted)
+		return true;
+	for (size_t i = 0; i < spec->uid_map_count; i++) {
+		const struct spec_id_map *map = &spec->uid_maps[i];
+
+		if (*owner >= map->inside && *owner - map->inside < map->count) {
+			*owner += map->outside - map->inside;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool cgroup_delegate(const struct cgroup *cgroup, const struct spec *spec, struct error *err)
+{
+	autobuf struct buf text = { 0 };
+	const struct cgroup_place *place = &cgroup->places[0];
+	struct error ignored;
+	uid_t owner;
+
+	if (!cgroup->is_unified || cgroup->count == 0 || !is_writable_inside(spec) ||
+	    !find_owner(spec, &owner))
+		return true;
+	buf_init(&text, DELEGATE_MAX);
+	if (!file_read(AT_FDCWD, "/sys/kernel/cgroup/delegate", &text, &ignored)) {
+		buf_clear(&text);
+		buf_add_text(&text, "cgroup.procs\ncgroup.subtree_control\ncgroup.threads");
+	}
+	if (fchown(place->dir, owner, (gid_t)-1) < 0)
+		return error_sys(err, "give cgroup %s to user %u", place->path, owner);
+
+	char *rest = text.data;
+
+	for (char *file; (file = strsep(&rest, "\n")) != NULL;)
+		if (*file &&
+		    fchownat(place->dir, file, owner, (gid_t)-1, AT_SYMLINK_NOFOLLOW) < 0 &&
+		    errno != ENOENT)
+			return error_sys(err, "give %s of cgroup %s to user %u", file, place->path,
+					 owner);
+	return true;
 }
 
 /* -- joining --------------------------------------------------------------------------------- */
@@ -322,39 +316,58 @@ bool cgroup_add(const struct cgroup *cgroup, pid_t pid, struct error *err)
 
 #define REMOVE_TRIES 10
 
-/* Groups that the container made inside its own go first. */
+static bool add_child(struct buf *path)
+{
+	int failure = errno;
+	autodir DIR *dir = opendir(path->data);
+
+	errno = failure;
+	for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL;)
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.') {
+			buf_printf(path, "/%s", entry->d_name);
+			return !path->is_cut;
+		}
+	return false;
+}
+
+/* Removes the group, after those that the container made inside it: however many and deep, one
+ * directory is open at a time. A group that holds processes is left. */
+static bool remove_inside(const char *top)
+{
+	autobuf struct buf path = { 0 };
+
+	buf_init(&path, PATH_MAX);
+	buf_add_text(&path, top);
+	for (;;) {
+		if (rmdir(path.data) < 0 && errno != ENOENT) {
+			if (errno != EBUSY || !add_child(&path))
+				return false;
+		} else if (path.length == strlen(top)) {
+			return true;
+		} else {
+			path.length = (size_t)(strrchr(path.data, '/') - path.data);
+			path.data[path.length] = '\0';
+		}
+	}
+}
+
+/* A process that is gone may still be on its way out. */
 static bool remove_dir(const char *path, struct error *err)
 {
 	struct timespec pause = { .tv_nsec = 1000000 };
 
-	for (int try = 0; try < REMOVE_TRIES; try++) {
-		if (rmdir(path) == 0 || errno == ENOENT)
-			return true;
-		if (errno != EBUSY)
-			break;
-
-		autodir DIR *dir = opendir(path);
-
-		for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL;) {
-			if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
-				continue;
-
-			autofree char *child = mem_printf("%s/%s", path, entry->d_name);
-
-			if (!remove_dir(child, err))
-				return false;
-		}
-		if (rmdir(path) == 0)
-			return true;
-		nanosleep(&pause, NULL); /* a process that is gone may still be on its way out */
+	for (int try = 0; !remove_inside(path); try++) {
+		if (errno != EBUSY || try == REMOVE_TRIES)
+			return error_sys(err, "remove cgroup %s", path);
+		nanosleep(&pause, NULL);
 		pause.tv_nsec *= 2;
 	}
-	return error_sys(err, "remove cgroup %s", path);
+	return true;
 }
 
 bool cgroup_remove(const struct cgroup *cgroup, struct error *err)
 {
-	bool is_done = true;
+	bool is_done = cgroupsystemd_stop(&cgroup->unit, err);
 
 	for (size_t i = 0; i < cgroup->count; i++)
 		if (!remove_dir(cgroup->places[i].path, err))
@@ -366,6 +379,7 @@ void cgroup_undo(struct cgroup *cgroup)
 {
 	struct error ignored;
 
+	(void)!cgroupsystemd_stop(&cgroup->unit, &ignored);
 	for (size_t i = 0; i < cgroup->count; i++)
 		if (cgroup->places[i].is_new)
 			(void)!remove_dir(cgroup->places[i].path, &ignored);
@@ -388,4 +402,8 @@ void cgroup_done(struct cgroup *cgroup)
 		free(cgroup->places[i].path);
 	}
 	cgroup->count = 0;
+	mem_cleanup_free(&cgroup->unit.name);
+	mem_cleanup_free(&cgroup->unit.slice);
+	mem_cleanup_free(&cgroup->unit.title);
+	cgroup->unit = (struct cgroup_unit){ 0 };
 }

@@ -17,22 +17,40 @@
 
 struct cgroup_place {
 	char *controllers; /* "memory", "cpu,cpuacct", "name=systemd"; "" is the v2 tree */
-	char *path;        /* absolute, below /sys/fs/cgroup */
+	char *path;        /* absolute, mostly below /sys/fs/cgroup */
+	size_t top;        /* length of the hierarchy's mount point in it */
 	int dir;           /* its descriptor while it is being set up; -1 */
 	bool is_new;       /* made by this call chain: removed if something fails later */
+};
+
+/* With the systemd driver: the unit to which the groups belong. */
+struct cgroup_unit {
+	char *name;      /* "runc-ID.scope"; NULL: no unit, the groups are ours */
+	char *slice;     /* the unit above it, "system.slice" */
+	char *title;     /* for its description */
+	bool is_user;    /* of the user's systemd, not of the machine's */
+	bool is_started; /* by this container: to be stopped with it */
 };
 
 struct cgroup {
 	struct cgroup_place places[CGROUP_PLACES_MAX];
 	size_t count;
 	bool is_unified; /* v2 */
+	struct cgroup_unit unit;
 };
 
-/* Where the container's groups shall be: an absolute cgroups_path below every hierarchy, a relative
- * one (or NULL: the id) below our own group. Touches nothing. */
-must_check bool cgroup_find(struct cgroup *cgroup, const char *cgroups_path, const char *id,
+struct cgroup_wish {
+	const char *path; /* linux.cgroupsPath, or NULL */
+	const char *id;   /* of the container */
+	bool is_systemd;  /* the path is slice:prefix:name */
+};
+
+/* Where the container's groups shall be: an absolute path below every hierarchy, a relative one (or
+ * none: the id) below our own group. Touches nothing. */
+must_check bool cgroup_find(struct cgroup *cgroup, const struct cgroup_wish *wish,
 			    struct error *err);
-/* Makes the directories and opens them; a group that is in use or frozen is refused. */
+/* Makes the directories and opens them; a group that is in use or frozen is refused. On failure
+ * cgroup_undo takes back what was made: call it once nothing of the container's runs any more. */
 must_check bool cgroup_make(struct cgroup *cgroup, struct error *err);
 /* Writes the limits and device rules. `is_user_namespaced`: device rules are not ours to set. */
 must_check bool cgroup_limit(const struct cgroup *cgroup, const struct spec *spec,
@@ -41,6 +59,10 @@ must_check bool cgroup_limit(const struct cgroup *cgroup, const struct spec *spe
  * failure the old values are set back. */
 must_check bool cgroup_update(const struct cgroup *cgroup, const struct spec_resources *resources,
 			      struct error *err);
+/* Gives a v2 group to the container's user, if it may write to it: it has a cgroup namespace and a
+ * writable mount of it. */
+must_check bool cgroup_delegate(const struct cgroup *cgroup, const struct spec *spec,
+				struct error *err);
 /* Removes the directories this call chain made, or all of them; nothing may run in them. */
 void cgroup_undo(struct cgroup *cgroup);
 must_check bool cgroup_remove(const struct cgroup *cgroup, struct error *err);

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "runtime/cgroupfile.h"
+#include "runtime/cgroupsystemd.h"
+#include "runtime/unitprop.h"
 
 /*
  * New limits for groups in use. The kernel's files are the record of what holds now: from them
@@ -143,6 +145,10 @@ bool cgroup_update(const struct cgroup *cgroup, const struct spec_resources *res
 	complete_cpu(cgroup, &wanted);
 	complete_memory(cgroup, &wanted);
 	remember(cgroup, old);
+	if (cgroup->unit.name)
+		wanted.cpu_quota = unitprop_round_quota(wanted.cpu_quota, wanted.cpu_period);
+	if (!cgroupsystemd_update(cgroup, &wanted, err))
+		return false;
 	is_good = cgroup->is_unified ? cgroup_set_v2(cgroup, &wanted, err)
 				     : cgroup_set_v1(cgroup, &wanted, err);
 	if (!is_good)

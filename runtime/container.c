@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/proc.h"
+#include "runtime/cgroupsystemd.h"
 #include "runtime/hook.h"
 #include "runtime/idmap.h"
 #include "runtime/kernel.h"
@@ -261,6 +262,16 @@ static bool check_options(const struct container *self, const struct container_o
 	return true;
 }
 
+static bool find_cgroups(struct container *self, const struct container_options *options,
+			 struct error *err)
+{
+	const struct cgroup_wish wish = { .path = self->spec.cgroups_path,
+					  .id = options->id,
+					  .is_systemd = options->is_systemd };
+
+	return cgroup_find(&self->state.cgroup, &wish, err);
+}
+
 static bool prepare(struct container *self, const struct container_options *options,
 		    struct error *err)
 {
@@ -271,8 +282,7 @@ static bool prepare(struct container *self, const struct container_options *opti
 	    !rootless_check(&self->spec, err) || !idmap_check(&self->spec, err) ||
 	    !label_check(&self->spec, err) ||
 	    !rdt_find(&self->arena, NULL, self->spec.rdt, options->id, &self->state.rdt, err) ||
-	    !cgroup_find(&self->state.cgroup, self->spec.cgroups_path, options->id, err) ||
-	    !prepare_plan(self, options, err))
+	    !find_cgroups(self, options, err) || !prepare_plan(self, options, err))
 		return false;
 	state_now(now);
 	self->rootless = options->rootless;
@@ -293,8 +303,12 @@ static bool make_cgroups(struct container *self, struct error *err)
 {
 	struct cgroup *cgroup = &self->state.cgroup;
 
-	if (cgroup_make(cgroup, err) && cgroup_limit(cgroup, &self->spec, err))
+	if (cgroupsystemd_start(cgroup, &self->spec, self->spawned.pid, err) &&
+	    cgroup_make(cgroup, err) && cgroup_limit(cgroup, &self->spec, err) &&
+	    cgroup_delegate(cgroup, &self->spec, err))
 		return true;
+	if (cgroup->unit.is_started)
+		return false; /* init must be gone first: it would not heed systemd's SIGTERM */
 	cgroup_undo(cgroup);
 	if (!rootless_may_skip_cgroups(&self->spec, self->rootless, err))
 		return false;
@@ -328,19 +342,33 @@ static bool save_state(struct container *self, struct error *err)
 	       state_save(&self->dir, &self->state, err);
 }
 
+/* Only now the state says that the unit is ours, to be stopped with the container: it might have
+ * been somebody else's. */
+static bool settle_unit(struct container *self, struct error *err)
+{
+	if (cgroupsystemd_has_moved(&self->state.cgroup.unit))
+		self->spawned.is_in_cgroup = true;
+	return state_save(&self->dir, &self->state, err);
+}
+
 static bool spawn_all(struct container *self, enum container_fault *fault, struct error *err)
 {
 	struct cgroup *cgroup = &self->state.cgroup;
 
-	/* On v2 init is born in its group; on v1 it builds while the groups are made. */
-	if (cgroup->is_unified && !make_cgroups(self, err))
+	/* On v2 init is born in its group; on v1 it builds while the groups are made. systemd wants
+	 * init to be there before the group is. */
+	bool is_born_inside = cgroup->is_unified && !cgroup->unit.name;
+
+	if (is_born_inside && !make_cgroups(self, err))
 		return false;
 	self->plan.parents_fds[1] = self->dir.root;
 	self->plan.parents_fds[2] = self->dir.dir;
 	if (!spawn_init(&self->plan, cgroup, &self->spawned, err) || !save_state(self, err) ||
 	    !set_oom_score(self, err) || !spawn_map_ids(&self->plan, &self->spawned, err))
 		return false;
-	if (!cgroup->is_unified && !make_cgroups(self, err))
+	if (!is_born_inside && !make_cgroups(self, err))
+		return false;
+	if (cgroup->unit.is_started && !settle_unit(self, err))
 		return false;
 	if (!rdt_make(&self->state.rdt, self->spec.rdt, err) ||
 	    !rdt_join(&self->state.rdt, self->spawned.pid, err))

@@ -37,6 +37,7 @@ struct container_options {
 	int stdio[3];              /* become 0, 1 and 2 of the container; -1: ours are inherited */
 	unsigned int preserve_fds; /* 3 … 3+N-1 are inherited as they are */
 	enum container_rootless rootless;
+	bool is_systemd;         /* the control groups belong to a unit of systemd */
 	bool is_without_pivot;   /* root is a ramdisk: MS_MOVE and chroot */
 	bool is_without_keyring; /* stay in the caller's session keyring */
 };

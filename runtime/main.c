@@ -74,10 +74,7 @@ static bool read_choices(const struct choices *choices, struct globals *globals,
 		return error_set(err, ERROR_INPUT, "invalid log-format: \"%s\"",
 				 choices->log_format);
 	globals->log = choices->log && choices->log[0] ? choices->log : NULL;
-	if (flag_is_set(choices->systemd) || strcmp(manager, "systemd") == 0)
-		return error_set(err, ERROR_UNSUPPORTED,
-				 "--systemd-cgroup is not supported: leave it out and use a "
-				 "cgroupfs path (for containerd: SystemdCgroup = false)");
+	globals->is_systemd = flag_is_set(choices->systemd) || strcmp(manager, "systemd") == 0;
 	if (strcmp(manager, "systemd") != 0 && strcmp(manager, "cgroupfs") != 0)
 		return error_set(err, ERROR_UNSUPPORTED,
 				 "--cgroup-manager: expected cgroupfs or systemd, found %s",

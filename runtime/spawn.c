@@ -60,7 +60,7 @@ static pid_t clone_init(const struct init_plan *plan, const struct cgroup *cgrou
 {
 	struct kernel_clone how = { .flags = new_namespaces(plan->spec) | more };
 
-	if (cgroup->is_unified && cgroup->count > 0) {
+	if (cgroup->is_unified && cgroup->count > 0 && cgroup->places[0].dir >= 0) {
 		struct kernel_clone into = { .flags = how.flags | CLONE_INTO_CGROUP,
 					     .cgroup = cgroup->places[0].dir };
 		pid_t pid = kernel_clone(&into);

@@ -207,6 +207,11 @@ static void write_cgroup(struct jsonout *out, const struct cgroup *cgroup)
 	for (size_t i = 0; i < cgroup->count; i++)
 		jsonout_text(out, cgroup->places[i].controllers, cgroup->places[i].path);
 	jsonout_object_end(out);
+	if (cgroup->unit.name) {
+		jsonout_text(out, "systemd_unit", cgroup->unit.name);
+		jsonout_bool(out, "systemd_user", cgroup->unit.is_user);
+		jsonout_bool(out, "systemd_started", cgroup->unit.is_started);
+	}
 }
 
 static void write_rdt(struct jsonout *out, const struct rdt *rdt)
@@ -282,8 +287,9 @@ static bool read_cgroup(const struct json *root, struct cgroup *cgroup, struct e
 			return false;
 		if (cgroup->count++ == CGROUP_PLACES_MAX)
 			return json_wrong(item, err, "too many control groups");
-		*place =
-			(struct cgroup_place){ mem_strdup(item->key), mem_strdup(path), -1, false };
+		*place = (struct cgroup_place){ .controllers = mem_strdup(item->key),
+						.path = mem_strdup(path),
+						.dir = -1 };
 	}
 	return true;
 }
@@ -294,6 +300,18 @@ static bool read_rdt(const struct json *root, struct rdt *rdt, struct error *err
 	       json_text_or(root, "intel_rdt_path", NULL, &rdt->group, err) &&
 	       json_text_or(root, "intel_rdt_monitor", NULL, &rdt->monitor, err) &&
 	       json_bool_or(root, "intel_rdt_own", false, &rdt->is_own, err);
+}
+
+static bool read_unit(const struct json *root, struct cgroup_unit *unit, struct error *err)
+{
+	const char *name;
+
+	if (!json_text_or(root, "systemd_unit", NULL, &name, err) ||
+	    !json_bool_or(root, "systemd_user", false, &unit->is_user, err) ||
+	    !json_bool_or(root, "systemd_started", false, &unit->is_started, err))
+		return false;
+	unit->name = mem_strdup(name);
+	return true;
 }
 
 static bool read_state(const struct json *root, struct state *state, struct error *err)
@@ -313,7 +331,7 @@ static bool read_state(const struct json *root, struct state *state, struct erro
 	    !json_object_or_null(root, "annotations", &state->annotations, err) ||
 	    !json_object_or_null(root, "hooks", &state->raw_hooks, err) ||
 	    !spec_read_hooks(&reader, root) || !read_cgroup(root, &state->cgroup, err) ||
-	    !read_rdt(root, &state->rdt, err))
+	    !read_rdt(root, &state->rdt, err) || !read_unit(root, &state->cgroup.unit, err))
 		return false;
 	if (pid < 1 || pid > INT32_MAX)
 		return json_wrong(json_get(root, "init_process_pid"), err, "not a process id");

@@ -15,6 +15,7 @@ struct globals {
 	bool is_log_json;
 	enum container_rootless rootless;
 	bool is_root_chosen; /* --root was given */
+	bool is_systemd;     /* --systemd-cgroup */
 };
 
 /* One verb: argv[0] is its name. Returns the exit status, or -1 with err filled. */

@@ -68,6 +68,7 @@ static bool parse(const struct globals *globals, int argc, char **argv, struct m
 	container_options_init(options);
 	options->state_root = globals->root;
 	options->rootless = globals->rootless;
+	options->is_systemd = globals->is_systemd;
 	if (!verb_parse(flags, argc, argv, &next, err))
 		return false;
 	if (!options->bundle || !options->bundle[0])

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * D-Bus messages: the first byte chooses. Even: a message from a peer, refused in one line or with
- * texts that can be read and a body that its signature covers. Odd: the text of a value, refused, or
- * written so that it can be read back.
+ * texts that can be read and a body that its signature covers. Odd: the text of a value, refused,
+ * or written so that it can be read back.
  */
 #include "runtime/dbusmessage.h"
 
@@ -28,7 +28,7 @@ static void try_message(const unsigned char *data, size_t size)
 	}
 	assert(length == size && message.serial != 0);
 
-	const char *const texts[] = { message.path,	  message.interface, message.member,
+	const char *const texts[] = { message.path,       message.interface, message.member,
 				      message.error_name, message.sender,    message.signature };
 
 	for (size_t i = 0; i < COUNT_OF(texts); i++)

@@ -546,7 +546,7 @@ def test_bad_ids(moor, bundle):
 def test_command_line(moor, bundle):
     assert moor.runc("--version").stdout.startswith("mooring-runc version ")
     assert moor.runc("--help").stdout.startswith("NAME:")
-    assert "not supported" in moor.runc("--systemd-cgroup", "run", "x", code=1).stderr
+    assert "cgroupfs or systemd" in moor.runc("--cgroup-manager=x", "run", "x", code=1).stderr
     assert "Incorrect Usage" in moor.runc("run", "--moon", "x", code=1).stdout
     assert "requires exactly 1" in moor.runc("state", code=1).stderr
     assert "config.json not found" in moor.runc("run", "--bundle", moor.directory, "x", code=1).stderr
