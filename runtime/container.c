@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <linux/nsfs.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,7 +11,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,6 +40,7 @@
 
 struct container {
 	struct arena arena;
+	struct buf config; /* its text, until it is saved */
 	struct spec spec;
 	struct state state;
 	struct state_dir dir;
@@ -110,6 +109,7 @@ void container_forget(struct container *self)
 	mem_cleanup_close(&self->spawned.sync);
 	state_dir_close(&self->dir);
 	state_done(&self->state);
+	buf_done(&self->config);
 	arena_done(&self->arena);
 	free(self);
 }
@@ -124,7 +124,7 @@ static bool read_bundle(struct container *self, const char *bundle, struct error
 	dir = open(resolved, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return error_sys(err, "open bundle %s", resolved);
-	if (!spec_load(&self->arena, dir, &self->spec, err))
+	if (!spec_load(&self->arena, dir, &self->config, &self->spec, err))
 		return false;
 	self->state.bundle = arena_strdup(&self->arena, resolved);
 	self->plan.rootfs.bundle = self->state.bundle;
@@ -148,23 +148,6 @@ static bool find_root(struct container *self, struct error *err)
 				 cleaned);
 	self->state.rootfs = arena_strdup(&self->arena, cleaned);
 	self->plan.rootfs.path = self->state.rootfs;
-	return true;
-}
-
-#define PROC_ROOT_INODE 1
-
-/* The one procfs through which everything is written. Taken before the container exists, and
- * checked to be a whole procfs, not something mounted over a part of it. */
-static bool open_proc(struct init_plan *plan, struct error *err)
-{
-	struct statfs fs;
-	struct stat info;
-
-	plan->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (plan->proc < 0 || fstatfs(plan->proc, &fs) < 0 || fstat(plan->proc, &info) < 0)
-		return error_sys(err, "open /proc");
-	if (fs.f_type != PROC_SUPER_MAGIC || info.st_ino != PROC_ROOT_INODE)
-		return error_set(err, ERROR_DENIED, "/proc is not a procfs");
 	return true;
 }
 
@@ -239,7 +222,7 @@ static bool prepare_plan(struct container *self, const struct container_options 
 	plan->lacks_limits = plan->rootfs.is_user_namespaced && spec->process.rlimit_count > 0;
 	if (spec->seccomp && !seccomp_compile(spec->seccomp, &plan->filter, err))
 		return false;
-	return open_console(plan, options, err) && open_proc(plan, err) &&
+	return open_console(plan, options, err) && spawn_open_proc(plan, err) &&
 	       open_namespaces(plan, err);
 }
 
@@ -289,6 +272,7 @@ static bool prepare(struct container *self, const struct container_options *opti
 	self->state.id = arena_strdup(&self->arena, options->id);
 	self->state.created = arena_strdup(&self->arena, now);
 	self->state.version = self->spec.version;
+	self->state.is_without_keyring = options->is_without_keyring;
 	self->state.annotations = self->spec.annotations;
 	self->state.raw_hooks = self->spec.raw_hooks;
 	memcpy(self->state.hooks, self->spec.hooks, sizeof(self->state.hooks));
@@ -316,30 +300,12 @@ static bool make_cgroups(struct container *self, struct error *err)
 	return self->spawned.pid < 0 || state_save(&self->dir, &self->state, err);
 }
 
-/* From outside, where we have the rights and a procfs of our own. An init that waits for its ids is
- * still the caller's to write to, later it is not. */
-static bool set_oom_score(const struct container *self, struct error *err)
-{
-	autofree char *name = mem_printf("%d/oom_score_adj", self->spawned.pid);
-	autoclose int fd = -1;
-	char text[16];
-
-	if (self->spec.process.oom_score_adj == SPEC_UNSET)
-		return true;
-	snprintf(text, sizeof(text), "%d", (int)self->spec.process.oom_score_adj);
-	if (!path_open(self->plan.proc, name, PATH_NO_LINKS, O_WRONLY, 0, &fd, err))
-		return false;
-	/* Lowering it takes the machine's root: not worth failing for. */
-	if (write(fd, text, strlen(text)) < 0 && (errno != EACCES || !rootless_is_caller()))
-		return error_sys(err, "set oom_score_adj to %s", text);
-	return true;
-}
-
 static bool save_state(struct container *self, struct error *err)
 {
 	self->state.pid = self->spawned.pid;
 	return proc_start_time(self->state.pid, &self->state.start_time, err) &&
-	       state_save(&self->dir, &self->state, err);
+	       state_save(&self->dir, &self->state, err) &&
+	       state_save_config(&self->dir, &self->config, err);
 }
 
 /* Only now the state says that the unit is ours, to be stopped with the container: it might have
@@ -364,7 +330,8 @@ static bool spawn_all(struct container *self, enum container_fault *fault, struc
 	self->plan.parents_fds[1] = self->dir.root;
 	self->plan.parents_fds[2] = self->dir.dir;
 	if (!spawn_init(&self->plan, cgroup, &self->spawned, err) || !save_state(self, err) ||
-	    !set_oom_score(self, err) || !spawn_map_ids(&self->plan, &self->spawned, err))
+	    !spawn_set_oom_score(&self->plan, &self->spawned, err) ||
+	    !spawn_map_ids(&self->plan, &self->spawned, err))
 		return false;
 	if (!is_born_inside && !make_cgroups(self, err))
 		return false;
@@ -375,24 +342,6 @@ static bool spawn_all(struct container *self, enum container_fault *fault, struc
 		return false;
 	return spawn_let_join(&self->spawned, cgroup, err) &&
 	       spawn_converse(&self->plan, &self->spawned, fault, err);
-}
-
-/* Written beside and renamed, without a newline: its readers are strict. */
-static bool write_pid_file(const struct container *self, const char *path, struct error *err)
-{
-	char text[16];
-	int length = snprintf(text, sizeof(text), "%d", self->spawned.pid);
-
-	return !path ||
-	       file_replace(AT_FDCWD, path, text, (size_t)length, 0644, FILE_VOLATILE, err);
-}
-
-static bool send_pidfd(const struct container *self, const char *path, struct error *err)
-{
-	autoclose int socket = -1;
-
-	return !path || (tty_connect(path, &socket, err) &&
-			 tty_send(socket, self->spawned.pidfd, "standard", err));
 }
 
 static void undo(struct container *self)
@@ -412,8 +361,8 @@ static bool make(struct container *self, const struct container_options *options
 {
 	if (!spawn_all(self, fault, err))
 		return error_in(err, "unable to start container process");
-	return write_pid_file(self, options->pid_file, err) &&
-	       send_pidfd(self, options->pidfd_socket, err);
+	return spawn_write_pid(&self->spawned, options->pid_file, err) &&
+	       spawn_send_pidfd(&self->spawned, options->pidfd_socket, "standard", err);
 }
 
 /* -- create ---------------------------------------------------------------------------------- */
@@ -458,20 +407,20 @@ static bool run_poststart(struct container *self, struct error *err)
 				    .status = CONTAINER_RUNNING,
 				    .pid = self->spawned.pid };
 
+	state_unlock(&self->dir); /* a hook may exec in the container */
 	return hook_run(&self->state.hooks[HOOK_POSTSTART], &place, &self->state, err);
 }
 
-/* From here on only what container_release needs is kept, since a monitor keeps it for long; and
- * others may lock the state. */
+/* From here on only what container_release needs is kept, since a monitor keeps it for long. */
 static void settle(struct container *self)
 {
 	struct arena kept = { 0 };
 
 	close_plan(&self->plan);
+	buf_done(&self->config);
 	cgroup_close(&self->state.cgroup);
 	mem_cleanup_close(&self->spawned.sync);
 	self->spawned.sync = -1;
-	state_unlock(&self->dir);
 	if (self->state.hooks[HOOK_POSTSTOP].count > 0 || self->state.rdt.group)
 		return;
 	self->state.id = arena_strdup(&kept, self->state.id);

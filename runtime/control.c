@@ -66,6 +66,7 @@ static bool run_poststart(const struct found *found, struct error *err)
 				    .pid = found->state.pid };
 	autoclose int init = -1;
 
+	state_unlock(&found->dir); /* a hook may exec in the container */
 	if (hook_run(&found->state.hooks[HOOK_POSTSTART], &place, &found->state, err))
 		return true;
 	init = found_open_init(found);

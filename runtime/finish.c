@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/major.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/personality.h>
@@ -51,14 +52,25 @@ static bool replace_null_streams(const struct init_plan *plan, struct error *err
 	return true;
 }
 
+static bool open_cwd(const struct init_plan *plan, int *cwd, struct error *err)
+{
+	const char *name = plan->spec->process.cwd;
+	int root = plan->rootfs.root;
+
+	return plan->is_joining
+		       ? path_open(root, name, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0, cwd, err)
+		       : path_make_dirs(root, name, 0755, cwd, err);
+}
+
 /* Resolved below the root and held open: neither a link nor /proc/self/fd/N can make the host's
  * file system the working directory (CVE-2024-21626). */
 bool finish_prepare(struct finish *finish, struct error *err)
 {
 	const struct init_plan *plan = finish->plan;
 
-	if (!path_make_dirs(plan->rootfs.root, plan->spec->process.cwd, 0755, &finish->cwd, err))
-		return error_in(err, "working directory %s", plan->spec->process.cwd);
+	if (!open_cwd(plan, &finish->cwd, err))
+		return error_in(err, "chdir to cwd (\"%s\") set in config.json failed",
+				plan->spec->process.cwd);
 	return plan->spec->process.has_terminal || replace_null_streams(plan, err);
 }
 
@@ -79,32 +91,47 @@ static bool enter_cwd(const struct finish *finish, struct error *err)
 	return true;
 }
 
+bool finish_set_rlimits(pid_t pid, const struct spec_process *process, struct error *err)
+{
+	for (size_t i = 0; i < process->rlimit_count; i++) {
+		const struct spec_rlimit *wanted = &process->rlimits[i];
+		struct rlimit64 limit = { .rlim_cur = wanted->soft, .rlim_max = wanted->hard };
+
+		if (prlimit64(pid, wanted->resource, &limit, NULL) < 0)
+			return error_sys(err, "set %s", spec_rlimit_name(wanted->resource));
+	}
+	return true;
+}
+
 /* Raising a limit needs rights outside of a user namespace: then the parent does it for us. */
 static bool set_rlimits(const struct init_plan *plan, struct error *err)
 {
-	const struct spec_process *process = &plan->spec->process;
 	struct sync_message message = { .step = SYNC_LIMITS };
 
 	if (plan->lacks_limits)
 		return sync_send(plan->sync, &message, err) &&
 		       sync_expect(plan->sync, SYNC_LIMITED, &message, err);
-	for (size_t i = 0; i < process->rlimit_count; i++) {
-		const struct spec_rlimit *wanted = &process->rlimits[i];
-		struct rlimit64 limit = { .rlim_cur = wanted->soft, .rlim_max = wanted->hard };
-
-		if (prlimit64(0, wanted->resource, &limit, NULL) < 0)
-			return error_sys(err, "set rlimit number %d", wanted->resource);
-	}
-	return true;
+	return finish_set_rlimits(0, &plan->spec->process, err);
 }
 
-/* Pipes and terminals that were opened by root shall be usable as /dev/stdout by the user. */
+/* Pipes, sockets and pseudo-terminals. A disk or a null device is the machine's: whom it belongs to
+ * is not for a container to change (CVE-2026-88265). */
+static bool may_be_given(const struct stat *info)
+{
+	unsigned int device = major(info->st_rdev);
+
+	return S_ISFIFO(info->st_mode) || S_ISSOCK(info->st_mode) ||
+	       (S_ISCHR(info->st_mode) && device >= UNIX98_PTY_SLAVE_MAJOR &&
+		device < UNIX98_PTY_SLAVE_MAJOR + UNIX98_PTY_MAJOR_COUNT);
+}
+
+/* What was opened by root shall be usable as /dev/stdout by the user. */
 static void own_stdio(uid_t uid)
 {
 	struct stat info;
 
 	for (int fd = 0; uid != 0 && fd < 3; fd++)
-		if (!is_null_device(fd, &info) && info.st_uid != uid && !S_ISREG(info.st_mode))
+		if (fstat(fd, &info) == 0 && info.st_uid != uid && may_be_given(&info))
 			(void)!fchown(fd, uid, (gid_t)-1);
 }
 
@@ -122,24 +149,26 @@ static bool set_user(const struct spec_user *user, struct error *err)
 	return true;
 }
 
-static void close_one(int *fd)
+/* Closed, not only O_CLOEXEC: what leads to the host, ours or forgotten by our caller, could be
+ * named as /proc/self/fd/N in the program's path (CVE-2024-21626), and a created container waits
+ * for days. What is kept tells the runtime of a failure, and waits for `start`. */
+static bool close_ways_out(const struct init_plan *plan, struct error *err)
 {
-	mem_cleanup_close(fd);
-	*fd = -1;
-}
+	unsigned int kept[] = { (unsigned int)plan->sync, (unsigned int)plan->start_fifo,
+				(unsigned int)plan->result_fifo };
+	unsigned int from = 3 + plan->preserve_fds;
 
-/* Whoever shares our pid namespace and may look into us finds them below /proc/PID/fd, and a
- * created container may wait for days: what leads to the host is not kept open meanwhile. */
-static void close_ways_out(struct finish *finish)
-{
-	struct init_plan *plan = finish->plan;
+	for (;;) {
+		unsigned int next = ~0U; /* the lowest of those that are kept, -1 being none */
 
-	close_one(&plan->proc);
-	close_one(&plan->console);
-	close_one(&plan->rootfs.root);
-	close_one(&finish->cwd);
-	for (int kind = 0; kind < NAMESPACE_KINDS; kind++)
-		close_one(&plan->namespaces[kind]);
+		for (size_t i = 0; i < COUNT_OF(kept); i++)
+			next = kept[i] >= from && kept[i] < next ? kept[i] : next;
+		if (next > from && kernel_close_range(from, next - 1) < 0)
+			return error_sys(err, "close descriptors");
+		if (next == ~0U)
+			return true;
+		from = next + 1;
+	}
 }
 
 /*
@@ -160,12 +189,12 @@ bool finish_become(struct finish *finish, enum container_fault *fault, struct er
 	if (!schedule_set(process, plan->spec->resources.cpus, err) ||
 	    !schedule_memory(plan->spec->memory_policy, err))
 		return false;
-	if (!label_program(plan->proc, process, err) || !enter_cwd(finish, err))
+	if (!label_program(plan->proc, process, err) || !enter_cwd(finish, err) ||
+	    (finish->slave >= 0 && !tty_adopt(finish->slave, err)) || !close_ways_out(plan, err))
 		return false;
-	close_ways_out(finish);
 	program_add_home(plan->arena, process);
 	own_stdio(process->user.uid);
-	if ((finish->slave >= 0 && !tty_adopt(finish->slave, err)) || !set_rlimits(plan, err))
+	if (!set_rlimits(plan, err))
 		return false;
 	finish->capabilities = caps_available();
 	if (!caps_limit(&process->capabilities, err) || !set_user(&process->user, err))
@@ -174,9 +203,6 @@ bool finish_become(struct finish *finish, enum container_fault *fault, struct er
 		return false;
 	if (process->has_no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_sys(err, "set no_new_privs");
-	/* All that may be inherited but must not be: what we hold, and what the caller forgot. */
-	if (kernel_cloexec_from(3 + plan->preserve_fds) < 0)
-		return error_sys(err, "mark descriptors");
 	return true;
 }
 

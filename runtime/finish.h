@@ -7,7 +7,8 @@
 #include "runtime/init.h"
 
 /*
- * The last part of init: giving up what makes us special, in the order in which it can be given up.
+ * The last part of init, and of what joins a container: giving up what makes us special, in the
+ * order in which it can be given up.
  */
 struct finish {
 	struct init_plan *plan;
@@ -26,5 +27,9 @@ must_check bool finish_become(struct finish *finish, enum container_fault *fault
 /* Waits for `start` if there is one, then executes the program: returns only failures. */
 must_check bool finish_execute(struct finish *finish, enum container_fault *fault,
 			       struct error *err);
+
+/* Those of the config, for the process `pid`; 0 is this one. */
+must_check bool finish_set_rlimits(pid_t pid, const struct spec_process *process,
+				   struct error *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/attr.h"
+#include "base/mem.h"
 
 static const struct flag *find(const struct flag *flags, const char *name, size_t length)
 {
@@ -39,6 +40,18 @@ static bool is_switch_value(const char *text)
 	return false;
 }
 
+static void take(const struct flag *flag, const char *value)
+{
+	struct flag_list *list = flag->list;
+
+	if (!list) {
+		*flag->value = value;
+		return;
+	}
+	list->values = mem_resize(list->values, list->count + 1, sizeof(*list->values));
+	list->values[list->count++] = value;
+}
+
 /* One flag: argv[*next], with its value perhaps in the word behind it. */
 static bool parse_one(const struct flag *flags, int argc, char *const *argv, int *next,
 		      struct error *err)
@@ -51,11 +64,11 @@ static bool parse_one(const struct flag *flags, int argc, char *const *argv, int
 		return error_set(err, ERROR_INPUT, "flag provided but not defined: -%.*s",
 				 (int)length, name);
 	if (name[length] == '=')
-		*flag->value = name + length + 1;
+		take(flag, name + length + 1);
 	else if (!flag->argument)
-		*flag->value = "true";
+		take(flag, "true");
 	else if (*next < argc)
-		*flag->value = argv[(*next)++];
+		take(flag, argv[(*next)++]);
 	else
 		return error_set(err, ERROR_INPUT, "flag needs an argument: -%.*s", (int)length,
 				 name);

@@ -12,12 +12,19 @@
  * for long names too, one letter alone; "--" ends them.
  */
 
+/* The values of a flag that may be repeated; the array is the caller's to free. */
+struct flag_list {
+	const char **values;
+	size_t count;
+};
+
 struct flag {
 	const char *name;
-	char letter;          /* 0: none */
-	const char *argument; /* what the value is called in the help; NULL: a switch */
-	const char *help;     /* NULL: accepted, but not shown */
-	const char **value;   /* where the value goes; a switch gives "true" */
+	char letter;            /* 0: none */
+	const char *argument;   /* what the value is called in the help; NULL: a switch */
+	const char *help;       /* NULL: accepted, but not shown */
+	const char **value;     /* where the value goes; a switch gives "true" */
+	struct flag_list *list; /* in place of `value`: may be given again and again */
 };
 
 /* Parses argv[*next] onwards and leaves *next at the first word that is no flag. `flags` ends with

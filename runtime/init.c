@@ -90,8 +90,7 @@ bool init_join(const struct init_plan *plan, struct error *err)
 	return true;
 }
 
-/* What the caller ignored or blocked is not the container's business. */
-static void reset_signals(void)
+void init_reset_signals(void)
 {
 	struct sigaction standard = { .sa_handler = SIG_DFL };
 	sigset_t none;
@@ -176,7 +175,7 @@ static bool come_in(struct init_plan *plan, struct error *err)
 {
 	const struct spec_namespace *network = &plan->spec->namespaces[NAMESPACE_NETWORK];
 
-	reset_signals();
+	init_reset_signals();
 	setsid(); /* fails only if we lead one already */
 	if (!place_stdio(plan, err))
 		return false;
@@ -293,7 +292,7 @@ static bool set_up(struct init_plan *plan, enum container_fault *fault, struct e
 	if (!come_in(plan, err) || !build(plan, err) || !run_early_hooks(plan, err))
 		return false;
 	if (plan->spec->process.has_terminal &&
-	    !tty_open(&plan->rootfs, plan->console, &finish.slave, err))
+	    !tty_open(&plan->rootfs, plan->console, true, &finish.slave, err))
 		return false;
 	return finish_prepare(&finish, err) && protect(plan, err) &&
 	       rootfs_pivot(&plan->rootfs, err) && finish_become(&finish, fault, err) &&

@@ -25,6 +25,7 @@ struct init_plan {
 	int console;                     /* where the master of a terminal is sent; -1 */
 	unsigned int preserve_fds;
 	bool is_joined;        /* a stage has joined the namespaces already */
+	bool is_joining;       /* not init at all: it joins a container, and makes nothing in it */
 	bool runs_early_hooks; /* SYNC_HOOKS and SYNC_HOOKED take place */
 	bool lacks_limits;     /* SYNC_LIMITS and SYNC_LIMITED take place */
 	bool is_without_keyring;
@@ -36,6 +37,9 @@ _Noreturn void init_run(struct init_plan *plan);
 /* Joins the namespaces of the plan that have paths; those that need other rights once more after
  * the user namespace. */
 must_check bool init_join(const struct init_plan *plan, struct error *err);
+
+/* What the caller ignored or blocked is not the container's business. */
+void init_reset_signals(void);
 
 /* CLONE_NEW* of the namespaces that init makes for itself after the clone, and of one kind. */
 uint64_t init_late_namespaces(const struct spec *spec);

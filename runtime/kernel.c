@@ -115,6 +115,20 @@ int kernel_cloexec_from(unsigned int first)
 	return errno == ENOSYS || errno == EINVAL ? cloexec_one_by_one(first) : -1;
 }
 
+int kernel_close_range(unsigned int first, unsigned int last)
+{
+	if (syscall(SYS_close_range, first, last, 0) == 0)
+		return 0;
+	if (errno != ENOSYS && errno != EPERM) /* an outer filter may not know it */
+		return -1;
+
+	unsigned long end = (unsigned long)sysconf(_SC_OPEN_MAX);
+
+	for (unsigned long fd = first; fd <= last && fd < end; fd++)
+		close((int)fd);
+	return 0;
+}
+
 int kernel_pivot_root(const char *new_root, const char *put_old)
 {
 	return (int)syscall(SYS_pivot_root, new_root, put_old);

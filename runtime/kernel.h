@@ -37,6 +37,8 @@ int kernel_pidfd_getfd(int pidfd, int fd);
 int kernel_pidfd_signal(int pidfd, int signal);
 /* All descriptors from `first` on get O_CLOEXEC. */
 int kernel_cloexec_from(unsigned int first);
+/* Closes the descriptors `first` to `last`. */
+int kernel_close_range(unsigned int first, unsigned int last);
 int kernel_pivot_root(const char *new_root, const char *put_old);
 long kernel_join_keyring(const char *name);
 

@@ -3,20 +3,27 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "base/path.h"
+#include "runtime/finish.h"
 #include "runtime/hook.h"
 #include "runtime/idmap.h"
 #include "runtime/kernel.h"
 #include "runtime/notify.h"
+#include "runtime/rootless.h"
 #include "runtime/sync.h"
+#include "runtime/tty.h"
 
 /*
  * Outside of the container. One clone3 makes init, in its pid namespace (in a user namespace: in
@@ -71,6 +78,41 @@ static pid_t clone_init(const struct init_plan *plan, const struct cgroup *cgrou
 	}
 	*is_in_cgroup = false;
 	return kernel_clone(&how);
+}
+
+#define PROC_ROOT_INODE 1
+
+/* Checked to be a whole procfs, not something mounted over a part of it. */
+bool spawn_open_proc(struct init_plan *plan, struct error *err)
+{
+	struct statfs fs;
+	struct stat info;
+
+	plan->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (plan->proc < 0 || fstatfs(plan->proc, &fs) < 0 || fstat(plan->proc, &info) < 0)
+		return error_sys(err, "open /proc");
+	if (fs.f_type != PROC_SUPER_MAGIC || info.st_ino != PROC_ROOT_INODE)
+		return error_set(err, ERROR_DENIED, "/proc is not a procfs");
+	return true;
+}
+
+bool spawn_set_oom_score(const struct init_plan *plan, const struct spawned *spawned,
+			 struct error *err)
+{
+	int64_t score = plan->spec->process.oom_score_adj;
+	autofree char *name = mem_printf("%d/oom_score_adj", spawned->pid);
+	autoclose int fd = -1;
+	char text[16];
+
+	if (score == SPEC_UNSET)
+		return true;
+	snprintf(text, sizeof(text), "%d", (int)score);
+	if (!path_open(plan->proc, name, PATH_NO_LINKS, O_WRONLY, 0, &fd, err))
+		return false;
+	/* Lowering it takes the machine's root: not worth failing for. */
+	if (write(fd, text, strlen(text)) < 0 && (errno != EACCES || !rootless_is_caller()))
+		return error_sys(err, "set oom_score_adj to %s", text);
+	return true;
 }
 
 /* -- the stage ------------------------------------------------------------------------------- */
@@ -215,17 +257,10 @@ static bool run_early_hooks(const struct init_plan *plan, const struct spawned *
 static bool set_limits(const struct init_plan *plan, const struct spawned *spawned,
 		       struct error *err)
 {
-	const struct spec_process *process = &plan->spec->process;
 	struct sync_message message = { .step = SYNC_LIMITED };
 
-	for (size_t i = 0; i < process->rlimit_count; i++) {
-		const struct spec_rlimit *wanted = &process->rlimits[i];
-		struct rlimit64 limit = { .rlim_cur = wanted->soft, .rlim_max = wanted->hard };
-
-		if (prlimit64(spawned->pid, wanted->resource, &limit, NULL) < 0)
-			return error_sys(err, "set rlimit number %d", wanted->resource);
-	}
-	return sync_send(spawned->sync, &message, err);
+	return finish_set_rlimits(spawned->pid, &plan->spec->process, err) &&
+	       sync_send(spawned->sync, &message, err);
 }
 
 static bool pass_listener(const struct init_plan *plan, const struct spawned *spawned, int number,
@@ -275,4 +310,25 @@ bool spawn_converse(const struct init_plan *plan, const struct spawned *spawned,
 			return error_set(err, ERROR_CORRUPT, "unexpected message from init");
 		}
 	}
+}
+
+/* -- for the caller -------------------------------------------------------------------------- */
+
+/* Written beside and renamed, without a newline: its readers are strict. */
+bool spawn_write_pid(const struct spawned *spawned, const char *path, struct error *err)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%d", spawned->pid);
+
+	return !path ||
+	       file_replace(AT_FDCWD, path, text, (size_t)length, 0644, FILE_VOLATILE, err);
+}
+
+bool spawn_send_pidfd(const struct spawned *spawned, const char *path, const char *kind,
+		      struct error *err)
+{
+	autoclose int socket = -1;
+
+	return !path ||
+	       (tty_connect(path, &socket, err) && tty_send(socket, spawned->pidfd, kind, err));
 }

@@ -323,12 +323,12 @@ static bool open_config(int bundle, int *fd, struct error *err)
 	return true;
 }
 
-bool spec_load(struct arena *arena, int bundle, struct spec *spec, struct error *err)
+bool spec_load(struct arena *arena, int bundle, struct buf *text, struct spec *spec,
+	       struct error *err)
 {
-	autobuf struct buf text = { 0 };
 	autoclose int fd = -1;
 
-	buf_init(&text, SPEC_SIZE_MAX);
-	return open_config(bundle, &fd, err) && file_read_fd(fd, "config.json", &text, err) &&
-	       spec_parse(arena, text.data, text.length, spec, err);
+	buf_init(text, SPEC_SIZE_MAX);
+	return open_config(bundle, &fd, err) && file_read_fd(fd, "config.json", text, err) &&
+	       spec_parse(arena, text->data, text->length, spec, err);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -240,8 +241,12 @@ struct spec {
 	const struct json *seccomp; /* linux.seccomp, or NULL */
 };
 
-/* Reads and checks BUNDLE/config.json; `bundle` is a directory descriptor. */
-must_check bool spec_load(struct arena *arena, int bundle, struct spec *spec, struct error *err);
+/* Reads and checks BUNDLE/config.json; `bundle` is a directory descriptor. `text` is initialised
+ * here and holds the file, also after a failure. */
+must_check bool spec_load(struct arena *arena, int bundle, struct buf *text, struct spec *spec,
+			  struct error *err);
+/* "RLIMIT_NOFILE". */
+const char *spec_rlimit_name(int resource);
 /* The same from text. Every mistake is one line that names its JSON path. */
 must_check bool spec_parse(struct arena *arena, const char *text, size_t length, struct spec *spec,
 			   struct error *err);

@@ -112,6 +112,14 @@ static const struct {
 	{ "RLIMIT_STACK", RLIMIT_STACK },
 };
 
+const char *spec_rlimit_name(int resource)
+{
+	for (size_t i = 0; i < COUNT_OF(rlimit_names); i++)
+		if (rlimit_names[i].resource == resource)
+			return rlimit_names[i].name;
+	return "rlimit";
+}
+
 static bool read_rlimit_value(struct spec_reader *reader, const struct json *item, const char *key,
 			      uint64_t *value)
 {

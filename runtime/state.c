@@ -80,11 +80,11 @@ static bool open_root(const char *name, int *root, struct error *err)
 	return check_root(*root, name, err);
 }
 
-bool state_lock(const struct state_dir *dir, const char *id, struct error *err)
+static bool lock(const struct state_dir *dir, const char *id, int mode, struct error *err)
 {
 	const struct timespec pause = { .tv_nsec = LOCK_STEP_MS * 1000000L };
 
-	for (int waited = 0; flock(dir->dir, LOCK_EX | LOCK_NB) < 0; waited += LOCK_STEP_MS) {
+	for (int waited = 0; flock(dir->dir, mode | LOCK_NB) < 0; waited += LOCK_STEP_MS) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return error_sys(err, "lock container %s", id);
 		if (waited >= LOCK_WAIT_MS)
@@ -94,6 +94,19 @@ bool state_lock(const struct state_dir *dir, const char *id, struct error *err)
 					 id);
 		nanosleep(&pause, NULL);
 	}
+	return true;
+}
+
+bool state_lock(const struct state_dir *dir, const char *id, struct error *err)
+{
+	return lock(dir, id, LOCK_EX, err);
+}
+
+bool state_settle(const struct state_dir *dir, const char *id, struct error *err)
+{
+	if (!lock(dir, id, LOCK_SH, err))
+		return false;
+	state_unlock(dir);
 	return true;
 }
 
@@ -158,7 +171,7 @@ static bool is_same(const struct state_dir *dir, const char *id)
 
 bool state_remove(const struct state_dir *dir, const char *id, struct error *err)
 {
-	static const char *const files[] = { STATE_FILE, STATE_FIFO, STATE_RESULT };
+	static const char *const files[] = { STATE_FILE, STATE_CONFIG, STATE_FIFO, STATE_RESULT };
 
 	if (!is_same(dir, id))
 		return true;
@@ -241,6 +254,7 @@ bool state_save(const struct state_dir *dir, const struct state *state, struct e
 	jsonout_text(&out, "ociVersion", state->version);
 	jsonout_text(&out, "bundle", state->bundle);
 	jsonout_bool(&out, "own_pid_namespace", state->has_pid_namespace);
+	jsonout_bool(&out, "no_new_keyring", state->is_without_keyring);
 	jsonout_object(&out, "config");
 	jsonout_text(&out, "rootfs", state->rootfs);
 	jsonout_object_end(&out);
@@ -254,6 +268,16 @@ bool state_save(const struct state_dir *dir, const struct state *state, struct e
 	jsonout_done(&out);
 	return buf_check(&text, STATE_FILE, err) &&
 	       file_replace(dir->dir, STATE_FILE, text.data, text.length, 0600, FILE_VOLATILE, err);
+}
+
+bool state_save_config(const struct state_dir *dir, const struct buf *text, struct error *err)
+{
+	autoclose int fd =
+		openat(dir->dir, STATE_CONFIG, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return error_sys(err, "make %s", STATE_CONFIG);
+	return file_write(fd, STATE_CONFIG, text->data, text->length, err);
 }
 
 void state_write(struct jsonout *out, const struct state *state, enum container_status status,
@@ -327,6 +351,7 @@ static bool read_state(const struct json *root, struct state *state, struct erro
 	    !json_text(root, "ociVersion", &state->version, err) ||
 	    !json_text(root, "bundle", &state->bundle, err) ||
 	    !json_bool_or(root, "own_pid_namespace", false, &state->has_pid_namespace, err) ||
+	    !json_bool_or(root, "no_new_keyring", false, &state->is_without_keyring, err) ||
 	    !json_text(json_get(root, "config"), "rootfs", &state->rootfs, err) ||
 	    !json_object_or_null(root, "annotations", &state->annotations, err) ||
 	    !json_object_or_null(root, "hooks", &state->raw_hooks, err) ||

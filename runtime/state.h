@@ -20,6 +20,7 @@
 #define STATE_FILE   "state.json"
 #define STATE_FIFO   "exec.fifo"   /* start writes one byte, init reads it */
 #define STATE_RESULT "exec.result" /* init writes why it could not execute, start reads it */
+#define STATE_CONFIG "config.json" /* as it was when the container was made: what exec goes by */
 
 struct state {
 	struct arena *arena;
@@ -32,7 +33,8 @@ struct state {
 	const struct json *raw_hooks;
 	struct cgroup cgroup;
 	struct rdt rdt;
-	bool has_pid_namespace; /* of its own: the rest dies with init */
+	bool has_pid_namespace;  /* of its own: the rest dies with init */
+	bool is_without_keyring; /* stays in its caller's session keyring */
 	uid_t owner;
 };
 
@@ -57,8 +59,13 @@ must_check bool state_find(const char *root, const char *id, struct state_dir *d
 /* Waits until nobody else changes the container. */
 must_check bool state_lock(const struct state_dir *dir, const char *id, struct error *err);
 void state_unlock(const struct state_dir *dir);
+/* Waits until nobody creates or starts it any more, and locks nobody out. */
+must_check bool state_settle(const struct state_dir *dir, const char *id, struct error *err);
 must_check bool state_save(const struct state_dir *dir, const struct state *state,
 			   struct error *err);
+/* Keeps the text of the config. */
+must_check bool state_save_config(const struct state_dir *dir, const struct buf *text,
+				  struct error *err);
 /* Reads state.json into the arena. state_done afterwards. */
 must_check bool state_load(const struct state_dir *dir, struct arena *arena, struct state *state,
 			   struct error *err);

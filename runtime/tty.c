@@ -85,14 +85,15 @@ static bool bind_console(const struct rootfs *rootfs, int slave, struct error *e
 	return rootfs_bind(tree, target, 0, err) || error_in(err, "/dev/console");
 }
 
-bool tty_open(const struct rootfs *rootfs, int socket, int *slave, struct error *err)
+bool tty_open(const struct rootfs *rootfs, int socket, bool has_console, int *slave,
+	      struct error *err)
 {
 	autoclose int master = -1;
 	char name[32];
 	int number = 0;
 
 	if (!open_pair(rootfs, &master, slave, err) || !prepare(rootfs, master, *slave, err) ||
-	    !bind_console(rootfs, *slave, err))
+	    (has_console && !bind_console(rootfs, *slave, err)))
 		return false;
 	if (ioctl(master, TIOCGPTN, &number) < 0)
 		return error_sys(err, "number of the terminal");

@@ -9,9 +9,10 @@
  * through a socket, to the caller or to the foreground `run`.
  */
 
-/* In init, before pivot: opens the pair, puts the slave on /dev/console, sends the master through
- * `socket`. *slave is the container's terminal. */
-must_check bool tty_open(const struct rootfs *rootfs, int socket, int *slave, struct error *err);
+/* Inside: opens the pair and sends the master through `socket`; *slave is the container's terminal.
+ * In init, before pivot, it is put on /dev/console too. */
+must_check bool tty_open(const struct rootfs *rootfs, int socket, bool has_console, int *slave,
+			 struct error *err);
 /* In init: makes it the controlling terminal and 0, 1 and 2. */
 must_check bool tty_adopt(int slave, struct error *err);
 

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "runtime/kernel.h"
 
 struct relay {
 	int master;
@@ -64,7 +65,7 @@ static void end_input(struct relay *relay)
 		return;
 }
 
-static bool handle_signal(struct relay *relay, struct container *container, struct error *err)
+static bool handle_signal(struct relay *relay, int pidfd, struct error *err)
 {
 	struct signalfd_siginfo info;
 
@@ -72,12 +73,13 @@ static bool handle_signal(struct relay *relay, struct container *container, stru
 		return error_sys(err, "read a signal");
 	if (info.ssi_signo == SIGWINCH)
 		copy_size(relay->master);
-	else if (info.ssi_signo != SIGCHLD && info.ssi_signo != SIGURG)
-		return container_signal(container, (int)info.ssi_signo, err);
+	else if (info.ssi_signo != SIGCHLD && info.ssi_signo != SIGURG &&
+		 kernel_pidfd_signal(pidfd, (int)info.ssi_signo) < 0 && errno != ESRCH)
+		return error_sys(err, "signal the container");
 	return true;
 }
 
-static bool relay_until_exit(struct relay *relay, struct container *container, struct error *err)
+static bool relay_until_exit(struct relay *relay, int pidfd, struct error *err)
 {
 	bool is_output_open = true;
 
@@ -86,7 +88,7 @@ static bool relay_until_exit(struct relay *relay, struct container *container, s
 			{ .fd = relay->is_input_open ? STDIN_FILENO : -1, .events = POLLIN },
 			{ .fd = is_output_open ? relay->master : -1, .events = POLLIN },
 			{ .fd = relay->signals, .events = POLLIN },
-			{ .fd = container_pidfd(container), .events = POLLIN },
+			{ .fd = pidfd, .events = POLLIN },
 		};
 
 		if (poll(fds, 4, -1) < 0 && errno != EINTR)
@@ -95,7 +97,7 @@ static bool relay_until_exit(struct relay *relay, struct container *container, s
 			is_output_open = copy(relay->master, STDOUT_FILENO);
 		if (fds[0].revents && !copy(STDIN_FILENO, relay->master))
 			end_input(relay);
-		if (fds[2].revents && !handle_signal(relay, container, err))
+		if (fds[2].revents && !handle_signal(relay, pidfd, err))
 			return false;
 		/* What init wrote last is still in the terminal. */
 		if (fds[3].revents && !fds[1].revents)
@@ -103,7 +105,7 @@ static bool relay_until_exit(struct relay *relay, struct container *container, s
 	}
 }
 
-bool ttyrelay_run(int master, struct container *container, int *status, struct error *err)
+bool ttyrelay_run(int master, int pidfd, struct error *err)
 {
 	struct relay relay = { .master = master, .is_input_open = true };
 	sigset_t all;
@@ -117,8 +119,8 @@ bool ttyrelay_run(int master, struct container *container, int *status, struct e
 	relay.signals = signals;
 	copy_size(master);
 	make_raw(&relay);
-	is_good = relay_until_exit(&relay, container, err);
+	is_good = relay_until_exit(&relay, pidfd, err);
 	if (relay.is_raw)
 		tcsetattr(STDIN_FILENO, TCSANOW, &relay.saved);
-	return is_good && container_wait(container, status, err);
+	return is_good;
 }

@@ -2,14 +2,12 @@
 #ifndef RUNTIME_TTYRELAY_H
 #define RUNTIME_TTYRELAY_H
 
-#include "runtime/container.h"
+#include "base/error.h"
 
 /*
- * Foreground `run` of a container with a terminal: our stdin and stdout and the container's master
- * are one. All signals are blocked in the caller; they go to the container. Ends when init does;
- * *status is as from waitpid.
+ * A process in the foreground with a terminal: our stdin and stdout and the terminal's master are
+ * one. All signals are blocked in the caller; they go to the process. Ends when that does.
  */
-must_check bool ttyrelay_run(int master, struct container *container, int *status,
-			     struct error *err);
+must_check bool ttyrelay_run(int master, int pidfd, struct error *err);
 
 #endif

@@ -22,7 +22,7 @@ struct globals {
 typedef int verb_function(const struct globals *globals, int argc, char **argv, struct error *err);
 
 verb_function verb_create, verb_run, verb_start, verb_state, verb_kill, verb_delete, verb_list,
-	verb_spec, verb_pause, verb_resume, verb_ps, verb_update, verb_events;
+	verb_spec, verb_pause, verb_resume, verb_ps, verb_exec, verb_update, verb_events;
 
 struct verb {
 	const char *name;
@@ -53,5 +53,9 @@ must_check bool verb_parse(const struct flag *flags, int argc, char **argv, int 
 /* As verb_parse, for a verb whose only operand is the id. *status is what to return on failure. */
 must_check bool verb_take_id(const struct flag *flags, int argc, char **argv, const char **id,
 			     int *status, struct error *err);
+
+/* --preserve-fds: descriptors 3 to 2+count must be open, before anything of ours could take their
+ * numbers. */
+must_check bool verb_take_preserved(const char *text, unsigned int *count, struct error *err);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,5 +78,19 @@ bool verb_take_id(const struct flag *flags, int argc, char **argv, const char **
 	if (!verb_parse(flags, argc, argv, &next, err))
 		return false;
 	*id = argv[next];
+	return true;
+}
+
+#define PRESERVE_MAX 1024
+
+bool verb_take_preserved(const char *text, unsigned int *count, struct error *err)
+{
+	if (!flag_number("preserve-fds", text, PRESERVE_MAX, count, err))
+		return false;
+	for (unsigned int fd = 3; fd < 3 + *count; fd++)
+		if (fcntl((int)fd, F_GETFD) < 0)
+			return error_set(err, ERROR_INPUT,
+					 "please check that preserved-fd %u (of %u) is present", fd,
+					 *count);
 	return true;
 }

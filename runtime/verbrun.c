@@ -1,43 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/proc.h"
 #include "runtime/container.h"
 #include "runtime/flag.h"
+#include "runtime/foreground.h"
 #include "runtime/tty.h"
-#include "runtime/ttyrelay.h"
 #include "runtime/verb.h"
 
 /*
  * create and run: the verbs that make containers.
  */
 
-#define PRESERVE_MAX 1024
-
 struct making {
 	struct container_options options;
 	bool is_detached, is_kept, is_without_subreaper;
 };
-
-/* They must be open before anything of ours could take their numbers. */
-static bool check_preserved(unsigned int count, struct error *err)
-{
-	for (unsigned int fd = 3; fd < 3 + count; fd++)
-		if (fcntl((int)fd, F_GETFD) < 0)
-			return error_set(err, ERROR_INPUT,
-					 "please check that preserved-fd %u (of %u) is present", fd,
-					 count);
-	return true;
-}
 
 static bool parse(const struct globals *globals, int argc, char **argv, struct making *making,
 		  struct error *err)
@@ -79,8 +64,7 @@ static bool parse(const struct globals *globals, int argc, char **argv, struct m
 	making->is_without_subreaper = flag_is_set(no_subreaper);
 	options->is_without_pivot = flag_is_set(no_pivot);
 	options->is_without_keyring = flag_is_set(no_keyring);
-	return flag_number("preserve-fds", preserve, PRESERVE_MAX, &options->preserve_fds, err) &&
-	       check_preserved(options->preserve_fds, err);
+	return verb_take_preserved(preserve, &options->preserve_fds, err);
 }
 
 int verb_create(const struct globals *globals, int argc, char **argv, struct error *err)
@@ -95,32 +79,6 @@ int verb_create(const struct globals *globals, int argc, char **argv, struct err
 
 /* -- run ------------------------------------------------------------------------------------- */
 
-/* Every signal but a child's end goes to the container; orphans it left us are reaped. */
-static bool await_end(struct container *container, int *status, struct error *err)
-{
-	pid_t init = container_pid(container);
-	sigset_t all;
-
-	sigfillset(&all);
-	for (;;) {
-		int signal = sigwaitinfo(&all, NULL);
-		siginfo_t ended = { 0 };
-
-		if (signal == SIGCHLD) {
-			while (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-			       ended.si_pid != 0) {
-				if (ended.si_pid == init)
-					return container_wait(container, status, err);
-				waitpid(ended.si_pid, NULL, WNOHANG);
-				ended.si_pid = 0;
-			}
-		} else if (signal > 0 && signal != SIGURG && signal != SIGWINCH &&
-			   !container_signal(container, signal, err)) {
-			return false;
-		}
-	}
-}
-
 /* With a terminal init has sent the master before its program was executed. */
 static int run_in_foreground(const struct making *making, struct container *container, int console,
 			     struct error *err)
@@ -128,11 +86,11 @@ static int run_in_foreground(const struct making *making, struct container *cont
 	autoclose int master = -1;
 	struct error none;
 	int status;
-	bool is_good = console >= 0 && tty_receive(console, &master, &none)
-			       ? ttyrelay_run(master, container, &status, err)
-			       : await_end(container, &status, err);
 
-	if (!is_good)
+	if (console >= 0 && !tty_receive(console, &master, &none))
+		master = -1; /* it has no terminal */
+	if (!foreground_wait(container_pid(container), container_pidfd(container), master, err) ||
+	    !container_wait(container, &status, err))
 		return -1;
 	if (making->is_kept)
 		container_forget(container);
@@ -144,10 +102,7 @@ static int run_in_foreground(const struct making *making, struct container *cont
 /* Before the start, so that no signal gets lost between it and the waiting. */
 static bool prepare_foreground(struct making *making, int ends[2], struct error *err)
 {
-	sigset_t all;
-
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
+	foreground_prepare();
 	if (!making->is_without_subreaper)
 		prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	if (making->options.console_socket)

@@ -60,6 +60,19 @@ static const struct verb verbs[] = {
 	  .details =
 		  "One line of JSON every interval, and one whenever the kernel killed for lack\n"
 		  "of memory, until the container ends." },
+	{ .name = "exec",
+	  .function = verb_exec,
+	  .summary = "run one more program in a container",
+	  .operands = ID " <program> [arguments...]",
+	  .least = 1,
+	  .most = -1,
+	  .details = "All that stands behind the id is the program's. The exit status is the\n"
+		     "program's, or 128 and the signal that ended it, or 255 if it could not be\n"
+		     "started.",
+	  .prefix = "exec failed",
+	  .failure = 255,
+	  .makes_container = true,
+	  .ends_flags = true },
 	{ .name = "kill",
 	  .function = verb_kill,
 	  .summary = "send a signal to a container's init",

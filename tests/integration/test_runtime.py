@@ -311,7 +311,7 @@ def test_working_directory_stays_inside(bundle, cwd):
     bundle.config["process"]["cwd"] = cwd
     bundle.config["process"]["args"] = ["ls", "../../../../../../../../"]
     result = bundle.runc("run", code=None)
-    assert result.returncode == 1 and "working directory" in result.stderr
+    assert result.returncode == 1 and "chdir to cwd" in result.stderr
 
 
 @pytest.mark.parametrize("destination", ["/proc/self", "/proc/sys", "/proc/x", "/proc/../proc/1", "/", "/tmp/.."])

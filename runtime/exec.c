@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "runtime/found.h"
+#include "runtime/join.h"
+#include "runtime/kernel.h"
+#include "runtime/label.h"
+#include "runtime/spawn.h"
+#include "runtime/sync.h"
+#include "runtime/tty.h"
+
+/*
+ * exec, outside of the container. One clone: setns(CLONE_NEWPID) by the pidfd of the container's
+ * init decides the pid namespace of our next child, which is born in the v2 group too, and does the
+ * rest itself (join.c). It is our child, so that when we end it is our caller's, with nobody in
+ * between.
+ *
+ * Only without rights over the pid namespace, that is: without the machine's root, a stage has to
+ * enter the user namespace first and clone from there, as our child again (CLONE_PARENT).
+ */
+
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ULL
+#endif
+
+struct exec {
+	const struct exec_options *options;
+	struct found found;
+	struct spec spec;
+	struct join_plan plan;
+	struct spawned spawned;
+	int group;   /* the v2 group's directory; -1 */
+	int console; /* our end of the pair through which the terminal's master comes; -1 */
+};
+
+static void init_empty(struct exec *self, const struct exec_options *options)
+{
+	struct init_plan *init = &self->plan.init;
+
+	*self = (struct exec){ .options = options, .group = -1, .console = -1 };
+	self->spawned = (struct spawned){ .pid = -1, .pidfd = -1, .sync = -1 };
+	found_init(&self->found);
+	self->plan.target = -1;
+	self->plan.cgroup = &self->found.state.cgroup;
+	init->rootfs.root = init->proc = init->start_fifo = init->result_fifo = init->console = -1;
+	init->is_joining = true;
+	init->arena = &self->found.arena;
+	init->spec = &self->spec;
+	init->state = &self->found.state;
+	init->rootfs.spec = &self->spec;
+	init->preserve_fds = options->preserve_fds;
+}
+
+static void done(struct exec *self)
+{
+	int *const fds[] = { &self->plan.target, &self->plan.init.proc, &self->plan.init.console,
+			     &self->group,       &self->console,        &self->spawned.sync };
+
+	for (size_t i = 0; i < COUNT_OF(fds); i++)
+		mem_cleanup_close(fds[i]);
+	seccomp_filter_done(&self->plan.init.filter);
+	found_done(&self->found);
+}
+
+/* -- what is there --------------------------------------------------------------------------- */
+
+/* Its namespaces are those of its init only once that has finished making them: before, joining
+ * would lead to the host's files. */
+static bool find(struct exec *self, struct error *err)
+{
+	const struct exec_options *options = self->options;
+	struct found *found = &self->found;
+
+	if (!state_find(options->state_root, options->id, &found->dir, err) ||
+	    !state_settle(&found->dir, options->id, err) ||
+	    !state_load(&found->dir, &found->arena, &found->state, err))
+		return false;
+	self->plan.target = found_open_init(found);
+	if (self->plan.target < 0)
+		return error_set(err, ERROR_NOT_FOUND, "cannot exec in a stopped container");
+	if (!options->ignores_pause && cgroup_is_stuck(&found->state.cgroup))
+		return error_set(err, ERROR_EXISTS,
+				 "cannot exec in a paused container (use --ignore-paused to "
+				 "override)");
+	return true;
+}
+
+/* The config as it was when the container was made, with the process that is asked for. */
+static bool read_config(struct exec *self, struct error *err)
+{
+	autobuf struct buf text = { 0 };
+
+	buf_init(&text, SPEC_SIZE_MAX);
+	if (!file_read(self->found.dir.dir, STATE_CONFIG, &text, err) ||
+	    !spec_parse(&self->found.arena, text.data, text.length, &self->spec, err))
+		return false;
+	memset(self->spec.hooks, 0, sizeof(self->spec.hooks)); /* they have had their turn */
+	state_dir_close(&self->found.dir);
+	return exec_read_process(self->options, &self->found.arena, &self->spec.process, err);
+}
+
+static bool check_terminal(const struct exec *self, struct error *err)
+{
+	bool has_terminal = self->spec.process.has_terminal;
+	bool is_detached = self->options->is_detached;
+	const char *socket = self->options->console_socket;
+
+	if (is_detached && has_terminal && !socket)
+		return error_set(err, ERROR_INPUT,
+				 "cannot allocate tty if runc will detach without setting console "
+				 "socket");
+	if (socket && (!is_detached || !has_terminal))
+		return error_set(err, ERROR_INPUT,
+				 "cannot use console socket if runc will not detach or allocate "
+				 "tty");
+	return true;
+}
+
+/* -- what it takes --------------------------------------------------------------------------- */
+
+static bool open_console(struct exec *self, struct error *err)
+{
+	int ends[2];
+
+	if (!self->spec.process.has_terminal)
+		return true;
+	if (self->options->console_socket)
+		return tty_connect(self->options->console_socket, &self->plan.init.console, err);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+		return error_sys(err, "make a socket pair");
+	self->console = ends[0];
+	self->plan.init.console = ends[1];
+	return true;
+}
+
+static bool prepare(struct exec *self, struct error *err)
+{
+	const struct spec_process *process = &self->spec.process;
+	struct init_plan *init = &self->plan.init;
+	bool needs_proc = process->oom_score_adj != SPEC_UNSET || process->apparmor_profile ||
+			  process->selinux_label;
+
+	for (int kind = 0; kind < NAMESPACE_KINDS; kind++)
+		if (self->spec.namespaces[kind].is_wanted)
+			self->plan.namespaces |= (int)init_clone_flag((enum namespace_kind)kind);
+	if (!label_check(&self->spec, err))
+		return false;
+	init->is_without_keyring = self->found.state.is_without_keyring;
+	init->lacks_limits = self->plan.namespaces & CLONE_NEWUSER && process->rlimit_count > 0;
+	if (self->spec.seccomp && !seccomp_compile(self->spec.seccomp, &init->filter, err))
+		return false;
+	/* What is visible in the container from its first moment must not be looked into. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return error_sys(err, "become non-dumpable");
+	return exec_find_cgroups(&self->options->cgroups, &self->found.state.cgroup, err) &&
+	       open_console(self, err) && (!needs_proc || spawn_open_proc(init, err));
+}
+
+/* -- the clone ------------------------------------------------------------------------------- */
+
+/* Opens the v2 group; the second time that of init, which may have moved and made the first one
+ * unfit for processes. */
+static bool open_group(struct exec *self, bool is_second)
+{
+	struct cgroup *cgroup = &self->found.state.cgroup;
+	struct error ignored;
+
+	if (!cgroup->is_unified || cgroup->count == 0)
+		return false;
+	if (is_second && (self->options->cgroups.count > 0 ||
+			  !exec_follow_init(self->found.state.pid, cgroup, &ignored)))
+		return false;
+	mem_cleanup_close(&self->group);
+	self->group = open(cgroup->places[0].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return true;
+}
+
+/* Born in the v2 group; else the child moves itself. */
+static pid_t clone_child(struct exec *self)
+{
+	struct kernel_clone plain = { .flags = 0 };
+
+	for (int try = 0; try < 2 && open_group(self, try > 0); try++) {
+		struct kernel_clone into = { .flags = CLONE_INTO_CGROUP, .cgroup = self->group };
+		pid_t pid;
+
+		self->plan.is_in_cgroup = true;
+		pid = kernel_clone(&into);
+		if (pid >= 0)
+			return pid;
+	}
+	self->plan.is_in_cgroup = false;
+	return kernel_clone(&plain);
+}
+
+_Noreturn static void run_stage(struct exec *self)
+{
+	struct sync_message message = { .step = SYNC_FAILED };
+	struct error ignored;
+
+	if (join_cgroups(&self->plan, &message.error) &&
+	    join_namespaces(&self->plan, &message.error)) {
+		struct kernel_clone how = { .flags = CLONE_PARENT };
+
+		message.pid = kernel_clone(&how);
+		if (message.pid == 0)
+			join_run(&self->plan);
+		if (message.pid > 0)
+			message.step = SYNC_CLONED;
+		else
+			error_sys(&message.error, "clone into the container");
+	}
+	(void)!sync_send(self->plan.init.sync, &message, &ignored);
+	_exit(0);
+}
+
+static bool spawn_by_stage(struct exec *self, struct error *err)
+{
+	struct sync_message message;
+	pid_t stage = clone_child(self);
+	bool is_good;
+
+	if (stage < 0)
+		return error_sys(err, "clone a stage");
+	if (stage == 0)
+		run_stage(self);
+	is_good = sync_expect(self->spawned.sync, SYNC_CLONED, &message, err);
+	while (waitpid(stage, NULL, 0) < 0 && errno == EINTR)
+		;
+	self->spawned.pid = is_good ? message.pid : -1;
+	return is_good;
+}
+
+static bool clone_in(struct exec *self, struct error *err)
+{
+	bool has_pids = self->plan.namespaces & CLONE_NEWPID;
+
+	if (has_pids && setns(self->plan.target, CLONE_NEWPID) < 0) {
+		if (errno == EPERM && self->plan.namespaces & CLONE_NEWUSER)
+			return spawn_by_stage(self, err);
+		return error_sys(err, "join the container's pid namespace");
+	}
+	self->spawned.pid = clone_child(self);
+	if (self->spawned.pid == 0)
+		join_run(&self->plan);
+	return self->spawned.pid > 0 || error_sys(err, "clone into the container");
+}
+
+static bool spawn(struct exec *self, enum container_fault *fault, struct error *err)
+{
+	int ends[2];
+
+	if (!sync_open(ends, err))
+		return false;
+	autoclose int inside = ends[1];
+
+	self->spawned.sync = ends[0];
+	self->plan.init.parents_fds[0] = ends[0];
+	self->plan.init.sync = inside;
+	if (!clone_in(self, err))
+		return false;
+	mem_cleanup_close(&inside); /* or its end would not be the end of the stream */
+	inside = -1;
+	self->spawned.pidfd = kernel_pidfd_open(self->spawned.pid);
+	if (self->spawned.pidfd < 0)
+		return error_sys(err, "open a pidfd");
+	return spawn_set_oom_score(&self->plan.init, &self->spawned, err) &&
+	       spawn_converse(&self->plan.init, &self->spawned, fault, err);
+}
+
+/* -- all of it ------------------------------------------------------------------------------- */
+
+static bool tell(const struct exec *self, struct executed *executed, struct error *err)
+{
+	const struct exec_options *options = self->options;
+
+	return spawn_write_pid(&self->spawned, options->pid_file, err) &&
+	       spawn_send_pidfd(&self->spawned, options->pidfd_socket, "setns", err) &&
+	       (self->console < 0 || tty_receive(self->console, &executed->master, err));
+}
+
+static bool start(struct exec *self, struct executed *executed, enum container_fault *fault,
+		  struct error *err)
+{
+	if (!find(self, err) || !read_config(self, err) || !check_terminal(self, err) ||
+	    !prepare(self, err))
+		return false;
+	if (!spawn(self, fault, err))
+		return error_in(err, "unable to start container process");
+	return tell(self, executed, err);
+}
+
+bool exec_start(const struct exec_options *options, struct executed *executed,
+		enum container_fault *fault, struct error *err)
+{
+	struct exec self;
+	bool is_good;
+
+	*fault = CONTAINER_FAULT_OTHER;
+	*executed = (struct executed){ .pid = -1, .pidfd = -1, .master = -1 };
+	init_empty(&self, options);
+	is_good = start(&self, executed, fault, err);
+	if (is_good) {
+		executed->pid = self.spawned.pid;
+		executed->pidfd = self.spawned.pidfd;
+	} else {
+		spawn_undo(&self.spawned);
+		mem_cleanup_close(&executed->master);
+		executed->master = -1;
+	}
+	done(&self);
+	return is_good;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/foreground.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "runtime/kernel.h"
+#include "runtime/ttyrelay.h"
+
+void foreground_prepare(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+}
+
+/* Reaps every child that has ended, up to `pid`: true once that one is there. */
+static bool has_ended(pid_t pid)
+{
+	siginfo_t ended = { 0 };
+
+	while (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0) {
+		if (ended.si_pid == pid)
+			return true;
+		waitpid(ended.si_pid, NULL, WNOHANG);
+		ended.si_pid = 0;
+	}
+	return false;
+}
+
+bool foreground_wait(pid_t pid, int pidfd, int master, struct error *err)
+{
+	sigset_t all;
+
+	if (master >= 0)
+		return ttyrelay_run(master, pidfd, err);
+	sigfillset(&all);
+	for (;;) {
+		int signal = sigwaitinfo(&all, NULL);
+
+		if (signal == SIGCHLD) {
+			if (has_ended(pid))
+				return true;
+		} else if (signal > 0 && signal != SIGURG && signal != SIGWINCH &&
+			   kernel_pidfd_signal(pidfd, signal) < 0 && errno != ESRCH) {
+			return error_sys(err, "signal the container");
+		}
+	}
+}

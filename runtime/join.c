@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/join.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "runtime/finish.h"
+#include "runtime/kernel.h"
+#include "runtime/label.h"
+#include "runtime/schedule.h"
+#include "runtime/sync.h"
+#include "runtime/tty.h"
+
+/*
+ * From the clone to the user's program, in a container that is there already. The order:
+ *
+ *   groups      while the host's /sys/fs/cgroup is still ours to name: from here on limits hold
+ *   namespaces  all at once, by the pidfd of the container's init
+ *   finish      as init does it: user, capabilities, filter, execve (finish.c)
+ *
+ * The process is in the container's pid namespace from its birth, and so in its /proc: it is not
+ * dumpable before (exec.c), and every descriptor that leads to the host is closed as soon as it has
+ * been used. Names are resolved inside only.
+ */
+
+bool join_cgroups(struct join_plan *plan, struct error *err)
+{
+	const struct spec_process *process = &plan->init.spec->process;
+	int doors[CGROUP_PLACES_MAX];
+	size_t count;
+
+	if (!schedule_affinity(&process->affinity_initial, err))
+		return false;
+	if (!plan->is_in_cgroup &&
+	    (!cgroup_doors(plan->cgroup, doors, &count, err) || !cgroup_enter(doors, count, err)))
+		return false;
+	plan->is_in_cgroup = true;
+	schedule_any_cpu();
+	return schedule_affinity(&process->affinity_final, err);
+}
+
+/* In a user namespace we are nobody until we are its root. */
+bool join_namespaces(struct join_plan *plan, struct error *err)
+{
+	if (setns(plan->target, plan->namespaces) < 0)
+		return error_sys(err, "join the container's namespaces");
+	plan->is_joined = true;
+	if (!(plan->namespaces & CLONE_NEWUSER))
+		return true;
+	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		return error_sys(err, "become root of the container's user namespace");
+	/* fs.suid_dumpable says what a change of user makes of it. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return error_sys(err, "become non-dumpable");
+	return true;
+}
+
+static bool join_keyring(const struct init_plan *plan, struct error *err)
+{
+	autofree char *name = mem_printf("_ses.%s", plan->state->id);
+
+	if (!label_keys(plan->proc, plan->spec->process.selinux_label, err))
+		return false;
+	if (kernel_join_keyring(name) < 0 && errno != ENOSYS && errno != EPERM && errno != EACCES)
+		return error_sys(err, "join the container's session keyring");
+	return true;
+}
+
+static bool come_in(struct join_plan *plan, struct error *err)
+{
+	struct init_plan *init = &plan->init;
+
+	init_reset_signals();
+	setsid();
+	if (!plan->is_joined && (!join_cgroups(plan, err) || !join_namespaces(plan, err)))
+		return false;
+	close(plan->target);
+	if (!init->is_without_keyring && !join_keyring(init, err))
+		return false;
+	init->rootfs.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return init->rootfs.root >= 0 || error_sys(err, "open the container's root");
+}
+
+static bool set_up(struct join_plan *plan, enum container_fault *fault, struct error *err)
+{
+	struct init_plan *init = &plan->init;
+	struct finish finish = { .plan = init, .cwd = -1, .slave = -1 };
+
+	if (!come_in(plan, err))
+		return false;
+	if (init->spec->process.has_terminal &&
+	    !tty_open(&init->rootfs, init->console, false, &finish.slave, err))
+		return false;
+	return finish_prepare(&finish, err) && finish_become(&finish, fault, err) &&
+	       finish_execute(&finish, fault, err);
+}
+
+_Noreturn void join_run(struct join_plan *plan)
+{
+	struct sync_message message = { .step = SYNC_FAILED };
+	struct error ignored;
+
+	close(plan->init.parents_fds[0]);
+	if (!set_up(plan, &message.fault, &message.error))
+		(void)!sync_report(plan->init.sync, &message, &ignored);
+	_exit(1);
+}

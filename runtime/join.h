@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_JOIN_H
+#define RUNTIME_JOIN_H
+
+#include "runtime/init.h"
+
+/*
+ * A process on its way into a container that runs: everything it needs, prepared by the parent
+ * before the clone. All descriptors are O_CLOEXEC.
+ */
+struct join_plan {
+	struct init_plan init; /* the part of the way that it shares with init */
+	const struct cgroup *cgroup;
+	int target;        /* a pidfd of the container's init */
+	int namespaces;    /* CLONE_NEW* of those to join */
+	bool is_in_cgroup; /* born there (v2), or led there by a stage */
+	bool is_joined;    /* the stage has joined the namespaces */
+};
+
+/* In the cloned process. Ends in execve, or reports why not. */
+_Noreturn void join_run(struct join_plan *plan);
+
+/* The two halves that a stage does on its behalf, in this order. */
+must_check bool join_cgroups(struct join_plan *plan, struct error *err);
+must_check bool join_namespaces(struct join_plan *plan, struct error *err);
+
+#endif
