@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/copytree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+
+#define DEPTH_MAX 256 /* directories within each other */
+
+static bool copy_dir(int from, int to, int depth, struct error *err);
+
+/* From one hole to the next. A file of the image's may claim a size that no disk has. */
+static bool copy_extent(int in, int out, off_t at, const char *name, struct error *err)
+{
+	off_t end = lseek(in, at, SEEK_HOLE);
+
+	if (end < 0 || lseek(out, at, SEEK_SET) < 0)
+		return error_sys(err, "copy %s", name);
+	while (at < end) {
+		ssize_t moved = sendfile(out, in, &at, (size_t)(end - at));
+
+		if (moved < 0)
+			return error_sys(err, "copy %s", name);
+		if (moved == 0)
+			break;
+	}
+	return true;
+}
+
+static bool copy_bytes(int from, const char *name, int to_dir, const struct stat *status,
+		       struct error *err)
+{
+	autoclose int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	autoclose int out = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	off_t at = 0;
+
+	if (in < 0 || out < 0)
+		return error_sys(err, "copy %s", name);
+	while ((at = lseek(in, at, SEEK_DATA)) >= 0) {
+		if (!copy_extent(in, out, at, name, err))
+			return false;
+		at = lseek(in, at, SEEK_HOLE);
+	}
+	if (errno != ENXIO || ftruncate(out, status->st_size) < 0) /* ENXIO: nothing follows */
+		return error_sys(err, "copy %s", name);
+	return true;
+}
+
+static bool copy_link(int from, const char *name, int to, struct error *err)
+{
+	char target[PATH_MAX];
+	ssize_t length = readlinkat(from, name, target, sizeof(target) - 1);
+
+	if (length < 0)
+		return error_sys(err, "copy link %s", name);
+	target[length] = '\0';
+	return symlinkat(target, to, name) == 0 || error_sys(err, "copy link %s", name);
+}
+
+/* Somebody may put a symlink where we have just written: so the mode goes to what was opened, never
+ * to a name. */
+static bool copy_mode(int to, const char *name, const struct stat *status, struct error *err)
+{
+	char path[sizeof("/proc/self/fd/") + 12];
+	autoclose int fd = openat(to, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat found;
+
+	if (fd < 0 || fstat(fd, &found) < 0)
+		return error_sys(err, "open %s", name);
+	if (((found.st_mode ^ status->st_mode) & S_IFMT) != 0)
+		return error_set(err, ERROR_EXISTS, "%s was replaced meanwhile", name);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return chmod(path, status->st_mode & 07777) == 0 || error_sys(err, "chmod %s", name);
+}
+
+static bool copy_owner(int to, const char *name, const struct stat *status, struct error *err)
+{
+	const struct timespec times[2] = { status->st_atim, status->st_mtim };
+
+	if (fchownat(to, name, status->st_uid, status->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_sys(err, "set the owner of %s", name);
+	if (!S_ISLNK(status->st_mode) && !copy_mode(to, name, status, err))
+		return false;
+	return utimensat(to, name, times, AT_SYMLINK_NOFOLLOW) == 0 ||
+	       error_sys(err, "set the times of %s", name);
+}
+
+static bool copy_subdir(int from, const char *name, int to, int depth, struct error *err)
+{
+	autoclose int in = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (in < 0 || mkdirat(to, name, 0700) < 0)
+		return error_sys(err, "copy directory %s", name);
+	autoclose int out = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (out < 0)
+		return error_sys(err, "copy directory %s", name);
+	return copy_dir(in, out, depth + 1, err);
+}
+
+static bool copy_entry(int from, const char *name, int to, int depth, struct error *err)
+{
+	struct stat status;
+	bool is_done = true;
+
+	if (fstatat(from, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_sys(err, "look at %s", name);
+	if (S_ISDIR(status.st_mode))
+		is_done = copy_subdir(from, name, to, depth, err);
+	else if (S_ISREG(status.st_mode))
+		is_done = copy_bytes(from, name, to, &status, err);
+	else if (S_ISLNK(status.st_mode))
+		is_done = copy_link(from, name, to, err);
+	else if (S_ISFIFO(status.st_mode))
+		is_done = mkfifoat(to, name, 0600) == 0 || error_sys(err, "copy %s", name);
+	else
+		return true;
+	return is_done && copy_owner(to, name, &status, err);
+}
+
+static bool copy_dir(int from, int to, int depth, struct error *err)
+{
+	int own = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autodir DIR *dir = own < 0 ? NULL : fdopendir(own);
+
+	if (!dir) {
+		mem_cleanup_close(&own);
+		return error_sys(err, "read a directory");
+	}
+	if (depth > DEPTH_MAX)
+		return error_set(err, ERROR_INPUT, "directories are nested more than %d deep",
+				 DEPTH_MAX);
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		if (path_is_component(entry->d_name) &&
+		    !copy_entry(from, entry->d_name, to, depth, err))
+			return false;
+	}
+	return true;
+}
+
+bool copy_tree(int from, int to, struct error *err)
+{
+	return copy_dir(from, to, 0, err);
+}

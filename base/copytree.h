@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_COPYTREE_H
+#define BASE_COPYTREE_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+/*
+ * Copies what is in one directory into another, with owners, modes and times. Both sides are walked
+ * by descriptors and never follow a symlink: either may be a stranger's. Holes stay holes; devices
+ * and sockets are left out; names that are linked become files of their own. A name that exists in
+ * the target already is an error.
+ */
+must_check bool copy_tree(int from, int to, struct error *err);
+
+#endif
