@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #include "base/proc.h"
 #include "runtime/cgroupsystemd.h"
 #include "runtime/hook.h"
+#include "runtime/hostmount.h"
 #include "runtime/idmap.h"
 #include "runtime/kernel.h"
 #include "runtime/label.h"
@@ -216,6 +218,7 @@ static bool prepare_plan(struct container *self, const struct container_options 
 	memcpy(plan->stdio, options->stdio, sizeof(plan->stdio));
 	plan->preserve_fds = options->preserve_fds;
 	plan->is_without_keyring = options->is_without_keyring;
+	plan->rootfs.is_without_pivot = options->is_without_pivot;
 	plan->rootfs.is_user_namespaced = spec->namespaces[NAMESPACE_USER].is_wanted;
 	plan->runs_early_hooks =
 		spec->hooks[HOOK_PRESTART].count > 0 || spec->hooks[HOOK_CREATE_RUNTIME].count > 0;
@@ -230,10 +233,9 @@ static bool prepare_plan(struct container *self, const struct container_options 
 static bool check_options(const struct container *self, const struct container_options *options,
 			  struct error *err)
 {
-	if (options->is_without_pivot)
-		return error_set(err, ERROR_UNSUPPORTED,
-				 "--no-pivot is not supported: put the root file system on a disk "
-				 "or tmpfs");
+	if (options->is_without_pivot && self->spec.root_propagation & MS_PRIVATE)
+		return error_set(err, ERROR_INPUT,
+				 "rootfsPropagation of [r]private is not safe without pivot_root");
 	if (self->spec.process.has_terminal && !options->console_socket && options->console_fd < 0)
 		return error_set(err, ERROR_INPUT,
 				 "cannot allocate tty if runc will detach without setting console "
@@ -340,7 +342,8 @@ static bool spawn_all(struct container *self, enum container_fault *fault, struc
 	if (!rdt_make(&self->state.rdt, self->spec.rdt, err) ||
 	    !rdt_join(&self->state.rdt, self->spawned.pid, err))
 		return false;
-	return spawn_let_join(&self->spawned, cgroup, err) &&
+	return hostmount_help(&self->plan, &self->spawned, fault, err) &&
+	       spawn_let_join(&self->spawned, cgroup, err) &&
 	       spawn_converse(&self->plan, &self->spawned, fault, err);
 }
 

@@ -121,7 +121,7 @@ static bool enter_user_namespace(struct init_plan *plan, struct error *err)
 		return true;
 	if (!user->path && !sync_expect(plan->sync, SYNC_MAPPED, &message, err))
 		return false;
-	if (!rootfs_open(&plan->rootfs, err) || !rootfs_open_sources(&plan->rootfs, err))
+	if (!rootfs_open(&plan->rootfs, err))
 		return false;
 	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return error_sys(err, "become root of the user namespace");

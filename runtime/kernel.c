@@ -6,63 +6,15 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/keyctl.h>
-#include <linux/mount.h>
+#include <linux/magic.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
-#ifndef AT_RECURSIVE
-#define AT_RECURSIVE 0x8000
-#endif
-
-int kernel_clone_tree(int dir, const char *path, int is_recursive)
-{
-	unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
-			     (is_recursive ? AT_RECURSIVE : 0);
-
-	return (int)syscall(SYS_open_tree, dir, path, flags);
-}
-
-int kernel_attach(int tree, int target)
-{
-	return (int)syscall(SYS_move_mount, tree, "", target, "",
-			    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
-}
-
-int kernel_set_attributes(int mount, int is_recursive, uint64_t set, uint64_t clear)
-{
-	struct mount_attr attr = { .attr_set = set, .attr_clr = clear };
-
-	return (int)syscall(SYS_mount_setattr, mount, "",
-			    AT_EMPTY_PATH | (is_recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr));
-}
-
-int kernel_set_propagation(int mount, int is_recursive, unsigned long propagation)
-{
-	struct mount_attr attr = { .propagation = propagation };
-
-	return (int)syscall(SYS_mount_setattr, mount, "",
-			    AT_EMPTY_PATH | (is_recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr));
-}
-
-int kernel_new_tmpfs(void)
-{
-	int mount = -1;
-	int context = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
-
-	if (context < 0)
-		return -1;
-	if (syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "nr_blocks", "1", 0) == 0 &&
-	    syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "nr_inodes", "1", 0) == 0 &&
-	    syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
-		mount = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC,
-				     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-					     MOUNT_ATTR_NOEXEC);
-	close(context);
-	return mount;
-}
+#include "base/mem.h"
 
 pid_t kernel_clone(const struct kernel_clone *how)
 {
@@ -73,7 +25,15 @@ pid_t kernel_clone(const struct kernel_clone *how)
 
 	if (how->flags & CLONE_INTO_CGROUP)
 		args.cgroup = (uint64_t)how->cgroup;
-	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+
+	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+
+	/* The filter of a container that we run in may hide it. Without pointers the order of the
+	 * old call's arguments, which differs between machines, does not matter. */
+	if (pid < 0 && errno == ENOSYS && how->flags <= UINT32_MAX)
+		pid = (pid_t)syscall(SYS_clone, (unsigned long)how->flags | args.exit_signal, 0, 0,
+				     0, 0);
+	return pid;
 }
 
 int kernel_pidfd_open(pid_t pid)
@@ -91,20 +51,26 @@ int kernel_pidfd_signal(int pidfd, int signal)
 	return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
 
-/* Before Linux 5.11 the kernel has no such flag: one by one. */
+#define FDS_MAX (1 << 20) /* what the kernel gives a process at most, unless told otherwise */
+
+/* Before Linux 5.11 the kernel has no such flag: one by one. The container's /proc may be anything:
+ * if it is no procfs, every number is tried. */
 static int cloexec_one_by_one(unsigned int first)
 {
-	DIR *dir = opendir("/proc/self/fd");
+	autodir DIR *dir = opendir("/proc/self/fd");
+	struct statfs fs;
 
-	if (!dir)
-		return -1;
+	if (!dir || fstatfs(dirfd(dir), &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC) {
+		for (int fd = (int)first; fd < FDS_MAX; fd++)
+			fcntl(fd, F_SETFD, FD_CLOEXEC);
+		return 0;
+	}
 	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
 		int fd = atoi(entry->d_name);
 
 		if (entry->d_name[0] != '.' && fd >= (int)first)
 			fcntl(fd, F_SETFD, FD_CLOEXEC);
 	}
-	closedir(dir);
 	return 0;
 }
 

@@ -16,13 +16,25 @@
 int kernel_clone_tree(int dir, const char *path, int is_recursive);
 /* Attaches a detached mount on the thing that `target` is open on. */
 int kernel_attach(int tree, int target);
-/* MOUNT_ATTR_* of the mount whose root is open as `mount`. */
-int kernel_set_attributes(int mount, int is_recursive, uint64_t set, uint64_t clear);
+/* The same with these MOUNT_ATTR_* set and cleared before anyone can see it. */
+int kernel_attach_as(int tree, int target, uint64_t set, uint64_t clear);
 
-/* MS_PRIVATE, MS_SLAVE … of the mount whose root is open as `mount`. */
-int kernel_set_propagation(int mount, int is_recursive, unsigned long propagation);
-/* A detached, empty, read-only tmpfs. */
-int kernel_new_tmpfs(void);
+/* MOUNT_ATTR_* of the per-mount MS_* flags. */
+uint64_t kernel_attributes(unsigned long flags);
+/* Of the attached mount whose root is open as `mount`. Recursive: ENOSYS before Linux 5.12. */
+int kernel_set_attributes(int mount, int is_recursive, uint64_t set, uint64_t clear);
+/* Of a detached mount: ids on disk appear as the user namespace's. */
+int kernel_set_idmap(int tree, int is_recursive, int user_namespace);
+/* MS_PRIVATE, MS_SLAVE …, with MS_REC or not, of the mount whose root is open as `mounted`. */
+int kernel_set_propagation(int mounted, unsigned long propagation);
+
+struct kernel_mount {
+	const char *type, *source; /* source may be NULL */
+	const char *data;          /* as for mount(2); "" is none */
+	unsigned long flags;       /* MS_* of the file system and of the mount */
+};
+/* A new file system, detached; its root. */
+int kernel_new_mount(const struct kernel_mount *wanted);
 
 struct kernel_clone {
 	uint64_t flags; /* CLONE_* */

@@ -3,6 +3,7 @@
 #define RUNTIME_MOUNT_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "runtime/cgroup.h"
 #include "runtime/spec.h"
@@ -19,14 +20,21 @@ struct rootfs {
 	const char *bundle;          /* absolute */
 	const char *path;            /* of the root, absolute, on the host */
 	int root;                    /* the mounted root; -1 before rootfs_open */
-	int *sources;                /* bind sources opened beforehand, or NULL */
-	bool is_user_namespaced;     /* no mknod: bind the host's devices */
+	dev_t root_dev;              /* which directory that is */
+	ino_t root_ino;
+	int sync;        /* to the runtime outside, which helps with sources */
+	int *sources;    /* bind sources opened beforehand, or NULL */
+	int *unfinished; /* mounts that become read-only once they are filled */
+	size_t unfinished_count;
+	bool is_user_namespaced; /* no mknod: bind the host's devices */
+	bool is_without_pivot;   /* --no-pivot */
 };
+
+/* True if init may need the runtime outside for its mounts: see hostmount.h. */
+bool rootfs_needs_help(const struct spec *spec);
 
 /* Detaches us from the host's propagation and mounts the root on itself. */
 must_check bool rootfs_open(struct rootfs *rootfs, struct error *err);
-/* Opens all bind sources now, while we still have the caller's rights to reach them. */
-must_check bool rootfs_open_sources(struct rootfs *rootfs, struct error *err);
 /* The config's mounts, in order; those of cgroups come last, when init is in its groups. */
 must_check bool rootfs_mount(struct rootfs *rootfs, struct error *err);
 must_check bool rootfs_mount_cgroups(struct rootfs *rootfs, struct error *err);
@@ -36,18 +44,5 @@ must_check bool rootfs_make_devices(struct rootfs *rootfs, struct error *err);
 must_check bool rootfs_protect(struct rootfs *rootfs, struct error *err);
 /* Makes the root our "/" and detaches the host's. The working directory is "/" then. */
 must_check bool rootfs_pivot(struct rootfs *rootfs, struct error *err);
-
-/* -- shared by the parts ----------------------------------------------------------------------- */
-
-/* MOUNT_ATTR_* of the per-mount MS_* flags. */
-uint64_t rootfs_attributes(unsigned long flags);
-/* Binds a detached mount onto an open target, with these attributes set first. Closes the tree. */
-must_check bool rootfs_bind(int tree, int target, uint64_t attributes, struct error *err);
-/* A mount of type cgroup at the open directory `target`. */
-must_check bool rootfs_mount_cgroup(struct rootfs *rootfs, const struct spec_mount *mount,
-				    int target, struct error *err);
-/* Opens, or makes as an empty file, what a file shall be mounted on. */
-must_check bool rootfs_open_file_target(const struct rootfs *rootfs, const char *name, int *fd,
-					struct error *err);
 
 #endif

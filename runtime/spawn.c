@@ -18,6 +18,7 @@
 #include "base/path.h"
 #include "runtime/finish.h"
 #include "runtime/hook.h"
+#include "runtime/hostmount.h"
 #include "runtime/idmap.h"
 #include "runtime/kernel.h"
 #include "runtime/notify.h"
@@ -175,7 +176,7 @@ bool spawn_init(struct init_plan *plan, const struct cgroup *cgroup, struct spaw
 
 	spawned->sync = ends[0];
 	plan->parents_fds[0] = ends[0];
-	plan->sync = inside;
+	plan->sync = plan->rootfs.sync = inside;
 	if (needs_stage(plan->spec)) {
 		if (!spawn_by_stage(plan, cgroup, spawned, err))
 			return false;
@@ -286,6 +287,11 @@ bool spawn_converse(const struct init_plan *plan, const struct spawned *spawned,
 		switch (message.step) {
 		case SYNC_HOOKS:
 			if (!run_early_hooks(plan, spawned, err))
+				return false;
+			break;
+		case SYNC_OPEN:
+		case SYNC_IDMAP:
+			if (!hostmount_answer(plan, spawned, &message, err))
 				return false;
 			break;
 		case SYNC_LIMITS:

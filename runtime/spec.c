@@ -299,9 +299,9 @@ bool spec_parse(struct arena *arena, const char *text, size_t length, struct spe
 	if (root->type != JSON_OBJECT)
 		return json_expected(root, "an object", err);
 	return read_version(&reader, root) && read_root(&reader, root) &&
-	       read_process(&reader, root) && spec_read_mounts(&reader, root) &&
+	       read_process(&reader, root) &&
 	       spec_refuse(&reader, json_get(root, "linux"), unsupported) &&
-	       spec_read_linux(&reader, root) &&
+	       spec_read_linux(&reader, root) && spec_read_mounts(&reader, root) &&
 	       read_name(&reader, root, "hostname", &spec->hostname) &&
 	       read_name(&reader, root, "domainname", &spec->domainname) &&
 	       spec_read_hooks(&reader, root) && read_annotations(&reader, root);

@@ -119,6 +119,29 @@ static bool apply_flag(struct spec_mount *mount, const char *name)
 	return false;
 }
 
+static void apply_propagation(struct spec_mount *mount, unsigned long propagation)
+{
+	/* Shared after slave is both: it receives, and passes on. Else the last one counts. */
+	if (propagation & MS_SHARED)
+		propagation |= mount->propagation & MS_SLAVE;
+	mount->propagation = propagation;
+}
+
+static bool apply_extension(struct spec_mount *mount, const char *name)
+{
+	bool is_recursive = strcmp(name, "ridmap") == 0;
+
+	if (strcmp(name, "tmpcopyup") == 0) {
+		mount->has_copy_up = true;
+		return true;
+	}
+	if (strcmp(name, "idmap") != 0 && !is_recursive)
+		return false;
+	mount->is_idmapped = true;
+	mount->is_idmap_recursive = is_recursive;
+	return true;
+}
+
 /* One option: a propagation, a flag, an extension, or else data. */
 static bool read_option(struct spec_reader *reader, const struct json *option,
 			struct spec_mount *mount, struct buf *data)
@@ -130,16 +153,10 @@ static bool read_option(struct spec_reader *reader, const struct json *option,
 
 	unsigned long propagation = spec_propagation(name);
 
-	if (propagation) {
-		mount->propagation = propagation;
-	} else if (strcmp(name, "tmpcopyup") == 0 || strcmp(name, "idmap") == 0 ||
-		   strcmp(name, "ridmap") == 0) {
-		json_wrong(option, reader->err, "option %s is not supported", name);
-		reader->err->kind = ERROR_UNSUPPORTED;
-		return false;
-	} else if (!apply_flag(mount, name)) {
+	if (propagation)
+		apply_propagation(mount, propagation);
+	else if (!apply_extension(mount, name) && !apply_flag(mount, name))
 		buf_printf(data, "%s%s", data->length > 0 ? "," : "", name);
-	}
 	return true;
 }
 
@@ -162,6 +179,28 @@ static bool read_options(struct spec_reader *reader, const struct json *item,
 	return true;
 }
 
+/* Mapped by lists of its own, or, without, as the container is. */
+static bool read_idmap(struct spec_reader *reader, const struct json *item,
+		       struct spec_mount *mount)
+{
+	if (!spec_id_maps(reader, item, "uidMappings", &mount->uid_maps, &mount->uid_map_count) ||
+	    !spec_id_maps(reader, item, "gidMappings", &mount->gid_maps, &mount->gid_map_count))
+		return false;
+	if ((mount->uid_map_count > 0) != (mount->gid_map_count > 0))
+		return json_wrong(item, reader->err,
+				  "uidMappings and gidMappings belong together: one is missing");
+	mount->is_idmapped = mount->is_idmapped || mount->uid_map_count > 0;
+	if (!mount->is_idmapped)
+		return true;
+	if (!mount->is_bind)
+		return json_wrong(item, reader->err, "only bind mounts can be id-mapped");
+	if (mount->uid_map_count == 0 && !reader->spec->namespaces[NAMESPACE_USER].is_wanted)
+		return json_wrong(item, reader->err,
+				  "an id-mapped mount needs uidMappings and gidMappings, of its "
+				  "own or of the container's user namespace");
+	return true;
+}
+
 static bool read_mount(struct spec_reader *reader, const struct json *item,
 		       struct spec_mount *mount)
 {
@@ -173,14 +212,14 @@ static bool read_mount(struct spec_reader *reader, const struct json *item,
 		return false;
 	if (mount->destination[0] == '\0')
 		return json_wrong(item, reader->err, "destination must not be empty");
-	if (json_get(item, "uidMappings") || json_get(item, "gidMappings"))
-		return json_wrong(item, reader->err, "id-mapped mounts are not supported");
 	mount->is_bind = mount->flags & MS_BIND || strcmp(mount->type, "bind") == 0;
 	if (mount->is_bind && (!mount->source || !mount->source[0]))
 		return json_wrong(item, reader->err, "a bind mount needs a source");
 	if (!mount->is_bind && mount->type[0] == '\0')
 		return json_wrong(item, reader->err, "type: missing");
-	return true;
+	if (mount->has_copy_up && (mount->is_bind || strcmp(mount->type, "tmpfs") != 0))
+		return json_wrong(item, reader->err, "only a tmpfs can have tmpcopyup");
+	return read_idmap(reader, item, mount);
 }
 
 bool spec_read_mounts(struct spec_reader *reader, const struct json *root)

@@ -15,6 +15,11 @@
 enum sync_step {
 	SYNC_CLONED, /* [stage → spawn] namespaces are joined, init is this process              */
 	SYNC_MAPPED, /* [spawn → init]  your user namespace's ids are mapped                     */
+	SYNC_OPEN, /* [init → spawn]  a mount's source is out of my reach: open it              */
+	SYNC_OPENED, /* [spawn → init]  here it is                                                */
+	SYNC_IDMAP, /* [init → spawn]  map the ids of this mount                                 */
+	SYNC_IDMAPPED, /* [spawn → init]  they are mapped */
+	SYNC_SOURCED,  /* [init → spawn]  the mounts are made: go on  */
 	SYNC_JOIN, /* spawn → init    state is saved; here are the doors of your control groups */
 	SYNC_HOOKS, /* [init → spawn]  mounts are made, nothing pivoted: run the early hooks    */
 	SYNC_HOOKED, /* [spawn → init]  they went well                                           */
@@ -34,7 +39,8 @@ struct sync_message {
 	pid_t pid;                  /* SYNC_CLONED */
 	enum container_fault fault; /* SYNC_FAILED */
 	int listener;               /* SYNC_LISTENER: the sender's descriptor */
-	size_t fd_count;            /* SYNC_JOIN */
+	size_t number;              /* SYNC_OPEN, SYNC_IDMAP: of the mount in the config */
+	size_t fd_count;            /* SYNC_JOIN, SYNC_OPENED, SYNC_IDMAP */
 	int fds[SYNC_FDS_MAX];
 	struct error error; /* SYNC_FAILED */
 };

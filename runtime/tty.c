@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
-#include "runtime/kernel.h"
+#include "runtime/mountpart.h"
 
 #ifndef DEVPTS_SUPER_MAGIC
 #define DEVPTS_SUPER_MAGIC 0x1cd1
@@ -67,7 +67,6 @@ static bool bind_console(const struct rootfs *rootfs, int slave, struct error *e
 	autoclose int dev = -1;
 	autoclose int target = -1;
 	struct stat info;
-	int tree;
 
 	if (!path_open(rootfs->root, "dev", PATH_NO_LINKS, O_PATH | O_DIRECTORY, 0, &dev, err))
 		return false;
@@ -79,10 +78,7 @@ static bool bind_console(const struct rootfs *rootfs, int slave, struct error *e
 	if (!S_ISREG(info.st_mode) && !S_ISCHR(info.st_mode))
 		return error_set(err, ERROR_DENIED,
 				 "/dev/console of the image is not a plain file");
-	tree = kernel_clone_tree(slave, "", false);
-	if (tree < 0)
-		return error_sys(err, "clone the mount of the terminal");
-	return rootfs_bind(tree, target, 0, err) || error_in(err, "/dev/console");
+	return mount_copy_of(slave, target, "the terminal", err) || error_in(err, "/dev/console");
 }
 
 bool tty_open(const struct rootfs *rootfs, int socket, bool has_console, int *slave,

@@ -84,10 +84,17 @@ static const struct {
 	  ERROR_INPUT, "mounts[0].options[0]: expected a string" },
 	{ WITH_TOP("\"mounts\":[{\"destination\":\"/x\",\"source\":\"/\",\"options\":[\"bind\","
 		   "\"idmap\"]}]"),
-	  ERROR_UNSUPPORTED, "mounts[0].options[1]" },
-	{ WITH_TOP("\"mounts\":[{\"destination\":\"/x\",\"type\":\"tmpfs\",\"options\":["
+	  ERROR_INPUT, "mounts[0]: an id-mapped mount needs uidMappings and gidMappings" },
+	{ WITH_TOP("\"mounts\":[{\"destination\":\"/x\",\"source\":\"/\",\"options\":[\"bind\"],"
+		   "\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}]}]"),
+	  ERROR_INPUT, "mounts[0]: uidMappings and gidMappings belong together" },
+	{ WITH_TOP("\"mounts\":[{\"destination\":\"/x\",\"type\":\"tmpfs\","
+		   "\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}],"
+		   "\"gidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}]}]"),
+	  ERROR_INPUT, "mounts[0]: only bind mounts can be id-mapped" },
+	{ WITH_TOP("\"mounts\":[{\"destination\":\"/x\",\"type\":\"proc\",\"options\":["
 		   "\"tmpcopyup\"]}]"),
-	  ERROR_UNSUPPORTED, "mounts[0].options[0]: option tmpcopyup is not supported" },
+	  ERROR_INPUT, "mounts[0]: only a tmpfs can have tmpcopyup" },
 	{ WITH_TOP("\"hooks\":{\"poststop\":[{\"path\":\"x\"}]}"), ERROR_INPUT,
 	  "hooks.poststop[0].path: must be an absolute path" },
 	{ WITH_TOP("\"hooks\":{\"prestart\":[{\"path\":\"/x\",\"timeout\":0}]}"), ERROR_INPUT,
