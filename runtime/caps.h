@@ -14,6 +14,9 @@
 /* The bit of "CAP_CHOWN", or 0 for a name this program does not know. */
 uint64_t caps_bit(const char *name);
 
+/* The i-th known name, as in config.json; NULL after the last. */
+const char *caps_name(size_t i);
+
 /* The calling process' permitted set: what it could grant at all. */
 uint64_t caps_available(void);
 

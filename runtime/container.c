@@ -347,8 +347,20 @@ static bool spawn_all(struct container *self, enum container_fault *fault, struc
 	       spawn_converse(&self->plan, &self->spawned, fault, err);
 }
 
+static void run_poststop(const struct container *self)
+{
+	struct hook_place place = { .kind = HOOK_POSTSTOP,
+				    .directory = self->state.bundle,
+				    .status = CONTAINER_STOPPED };
+	struct error ignored;
+
+	(void)!hook_run(&self->state.hooks[HOOK_POSTSTOP], &place, &self->state, &ignored);
+}
+
+/* A container that never came to life is destroyed like any other. */
 static void undo(struct container *self)
 {
+	bool has_begun = self->spawned.pid > 0;
 	struct error ignored;
 
 	spawn_undo(&self->spawned);
@@ -356,6 +368,8 @@ static void undo(struct container *self)
 	(void)!rdt_remove(&self->state.rdt, &ignored);
 	if (self->dir.dir >= 0)
 		(void)!state_remove(&self->dir, self->state.id, &ignored);
+	if (has_begun)
+		run_poststop(self);
 	container_forget(self);
 }
 
@@ -490,15 +504,13 @@ static bool clean_up(struct container *self, struct error *err)
 
 bool container_release(struct container *self, struct error *err)
 {
-	struct hook_place place = { .kind = HOOK_POSTSTOP, .status = CONTAINER_STOPPED };
 	bool is_good;
 
 	if (!self)
 		return true;
 	is_good = clean_up(self, err);
-	place.directory = self->state.bundle;
-	if (is_good && self->state.hooks[HOOK_POSTSTOP].count > 0)
-		is_good = hook_run(&self->state.hooks[HOOK_POSTSTOP], &place, &self->state, err);
+	if (is_good)
+		run_poststop(self);
 	container_forget(self);
 	return is_good;
 }

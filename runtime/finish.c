@@ -273,6 +273,7 @@ static bool execute(const struct finish *finish, enum container_fault *fault, st
 	const struct init_plan *plan = finish->plan;
 	const struct spec_process *process = &plan->spec->process;
 	struct hook_place inside = { .kind = HOOK_START_CONTAINER,
+				     .env = process->env,
 				     .status = CONTAINER_CREATED,
 				     .pid = getpid() };
 

@@ -17,18 +17,10 @@
 #define OUTPUT_MAX 400       /* of each stream, for the error message */
 #define STATE_MAX  (1 << 20) /* of the state on stdin */
 
-static const char *const kind_names[HOOK_KINDS] = {
-	[HOOK_PRESTART] = "prestart",
-	[HOOK_CREATE_RUNTIME] = "createRuntime",
-	[HOOK_CREATE_CONTAINER] = "createContainer",
-	[HOOK_START_CONTAINER] = "startContainer",
-	[HOOK_POSTSTART] = "poststart",
-	[HOOK_POSTSTOP] = "poststop",
-};
-
 /* A hook that was started: its process and our ends of its three pipes. */
 struct running {
 	pid_t pid;
+	int pidfd;
 	int input, output, errors; /* -1 once closed */
 	struct buf out, err;
 };
@@ -39,10 +31,13 @@ static void close_end(int *fd)
 	*fd = -1;
 }
 
-/* In the child. Descriptors above 2 are of no hook's concern. */
-_Noreturn static void execute(const struct spec_hook *hook, const char *directory, int input,
-			      int output, int errors)
+/* In the child. Descriptors above 2 are of no hook's concern, nor is our environment. */
+_Noreturn static void execute(const struct spec_hook *hook, const struct hook_place *place,
+			      int input, int output, int errors)
 {
+	static const char *const nothing[] = { NULL };
+	const char *const *usual = place->env ? place->env : nothing;
+	const char *const *env = hook->env ? hook->env : usual;
 	sigset_t none;
 
 	setpgid(0, 0); /* what it starts is killed with it */
@@ -50,12 +45,11 @@ _Noreturn static void execute(const struct spec_hook *hook, const char *director
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(errors, 2) < 0 ||
-	    kernel_cloexec_from(3) < 0 || (directory && chdir(directory) < 0)) {
-		perror(directory ? directory : "prepare");
+	    kernel_cloexec_from(3) < 0 || (place->directory && chdir(place->directory) < 0)) {
+		perror(place->directory ? place->directory : "prepare");
 		_exit(125);
 	}
-	execve(hook->path, (char *const *)(uintptr_t)hook->args,
-	       (char *const *)(uintptr_t)hook->env);
+	execve(hook->path, (char *const *)(uintptr_t)hook->args, (char *const *)(uintptr_t)env);
 	perror(hook->path);
 	_exit(127);
 }
@@ -65,17 +59,17 @@ static bool set_nonblocking(int fd)
 	return fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
 }
 
-static bool start(const struct spec_hook *hook, const char *directory, struct running *running,
-		  struct error *err)
+static bool start(const struct spec_hook *hook, const struct hook_place *place,
+		  struct running *running, struct error *err)
 {
 	int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
 	bool is_good = true;
 
 	for (int i = 0; i < 3 && is_good; i++)
 		is_good = pipe2(pipes[i], O_CLOEXEC) == 0;
-	running->pid = is_good ? fork() : -1;
+	running->pid = is_good ? kernel_fork(&running->pidfd) : -1;
 	if (running->pid == 0)
-		execute(hook, directory, pipes[0][0], pipes[1][1], pipes[2][1]);
+		execute(hook, place, pipes[0][0], pipes[1][1], pipes[2][1]);
 	if (running->pid < 0)
 		error_sys(err, "start %s", hook->path);
 	close_end(&pipes[0][0]);
@@ -122,7 +116,6 @@ static void feed(struct running *running, const struct buf *state, size_t *sent)
 /* Feeds and drains the hook until it has exited; false if its time ran out. */
 static bool converse(struct running *running, const struct buf *state, long long deadline)
 {
-	autoclose int pidfd = kernel_pidfd_open(running->pid);
 	size_t sent = 0;
 	bool has_exited = false;
 
@@ -131,11 +124,11 @@ static bool converse(struct running *running, const struct buf *state, long long
 			{ .fd = running->input, .events = POLLOUT },
 			{ .fd = running->output, .events = POLLIN },
 			{ .fd = running->errors, .events = POLLIN },
-			{ .fd = pidfd, .events = POLLIN },
+			{ .fd = running->pidfd, .events = POLLIN },
 		};
 		long long left = deadline ? deadline - now_ms() : -1;
 
-		if (pidfd < 0 || (deadline && left <= 0))
+		if (deadline && left <= 0)
 			return false;
 		if (poll(fds, 4, (int)(left > 1000000 ? 1000000 : left)) < 0 && errno != EINTR)
 			return false;
@@ -162,17 +155,19 @@ static bool judge(const struct running *running, int status, struct error *err)
 			 WEXITSTATUS(status), out, errors);
 }
 
-static bool run_one(const struct spec_hook *hook, const char *directory, const struct buf *state,
-		    struct error *err)
+static bool run_one(const struct spec_hook *hook, const struct hook_place *place,
+		    const struct buf *state, struct error *err)
 {
-	struct running running = { .pid = -1, .input = -1, .output = -1, .errors = -1 };
+	struct running running = {
+		.pid = -1, .pidfd = -1, .input = -1, .output = -1, .errors = -1
+	};
 	long long deadline = hook->timeout == SPEC_UNSET ? 0 : now_ms() + hook->timeout * 1000;
 	bool is_good = false, is_in_time;
 	int status = 0;
 
 	buf_init(&running.out, OUTPUT_MAX);
 	buf_init(&running.err, OUTPUT_MAX);
-	if (start(hook, directory, &running, err)) {
+	if (start(hook, place, &running, err)) {
 		is_in_time = converse(&running, state, deadline);
 		if (!is_in_time && kill(-running.pid, SIGKILL) < 0)
 			kill(running.pid, SIGKILL); /* it has not come to setpgid yet */
@@ -183,6 +178,7 @@ static bool run_one(const struct spec_hook *hook, const char *directory, const s
 						 "hook ran past specified timeout of %lld.0s",
 						 (long long)hook->timeout);
 	}
+	close_end(&running.pidfd);
 	close_end(&running.input);
 	close_end(&running.output);
 	close_end(&running.errors);
@@ -213,9 +209,9 @@ bool hook_run(const struct spec_hook_list *hooks, const struct hook_place *place
 	for (size_t i = 0; i < hooks->count && (is_good || place->kind == HOOK_POSTSTOP); i++) {
 		struct error failure;
 
-		if (run_one(&hooks->hooks[i], place->directory, &text, &failure))
+		if (run_one(&hooks->hooks[i], place, &text, &failure))
 			continue;
-		error_in(&failure, "error running %s hook #%zu", kind_names[place->kind], i);
+		error_in(&failure, "error running %s hook #%zu", spec_hook_name(place->kind), i);
 		if (is_good)
 			*err = failure;
 		is_good = false;

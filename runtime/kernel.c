@@ -36,6 +36,11 @@ pid_t kernel_clone(const struct kernel_clone *how)
 	return pid;
 }
 
+pid_t kernel_fork(int *pidfd)
+{
+	return (pid_t)syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, NULL, pidfd, NULL, NULL);
+}
+
 int kernel_pidfd_open(pid_t pid)
 {
 	return (int)syscall(SYS_pidfd_open, pid, 0);
@@ -78,7 +83,8 @@ int kernel_cloexec_from(unsigned int first)
 {
 	if (syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
 		return 0;
-	return errno == ENOSYS || errno == EINVAL ? cloexec_one_by_one(first) : -1;
+	return errno == ENOSYS || errno == EINVAL || errno == EPERM ? cloexec_one_by_one(first)
+								    : -1;
 }
 
 int kernel_close_range(unsigned int first, unsigned int last)

@@ -43,6 +43,10 @@ struct kernel_clone {
 /* fork(2) with clone3: 0 in the child. The child is reaped like any other. */
 pid_t kernel_clone(const struct kernel_clone *how);
 
+/* fork(2) that also gives a pidfd of the child. Filters made for containers let it through, which
+ * cannot be said of pidfd_open. */
+pid_t kernel_fork(int *pidfd);
+
 int kernel_pidfd_open(pid_t pid);
 /* A copy of that process's descriptor. */
 int kernel_pidfd_getfd(int pidfd, int fd);

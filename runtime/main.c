@@ -12,6 +12,7 @@
 #include "runtime/flag.h"
 #include "runtime/rootless.h"
 #include "runtime/self.h"
+#include "runtime/spec.h"
 #include "runtime/verb.h"
 
 static void print_help(const struct globals *globals, const struct flag *flags)
@@ -29,7 +30,8 @@ static void print_help(const struct globals *globals, const struct flag *flags)
  * has the word. */
 static void print_version(const struct globals *globals)
 {
-	printf("%s version " MOORING_VERSION "\ncommit: v" MOORING_VERSION "\nspec: 1.2.0\n",
+	printf("%s version " MOORING_VERSION "\ncommit: v" MOORING_VERSION "\nspec: " SPEC_VERSION
+	       "\n",
 	       globals->is_runc ? "runc" : "mooring-runc");
 }
 

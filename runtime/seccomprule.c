@@ -80,6 +80,26 @@ operators[] = {
 	{ "SCMP_CMP_LT", SECCOMP_GE, true },
 };
 
+const char *seccomp_action_name(size_t i)
+{
+	return i < COUNT_OF(action_names) ? action_names[i].name : NULL;
+}
+
+const char *seccomp_operator_name(size_t i)
+{
+	return i < COUNT_OF(operators) ? operators[i].name : NULL;
+}
+
+const char *seccomp_arch_name(size_t i)
+{
+	return i < COUNT_OF(arch_names) ? arch_names[i].name : NULL;
+}
+
+const char *seccomp_flag_name(size_t i)
+{
+	return i < COUNT_OF(flag_names) ? flag_names[i].name : NULL;
+}
+
 static const struct named *find(const struct named *names, size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++)
@@ -311,6 +331,14 @@ static bool is_known_to_kernel(unsigned flag)
 		flag |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
 	return flag == 0 || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flag, NULL) == 0 ||
 	       errno != EINVAL;
+}
+
+const char *seccomp_supported_flag(size_t i)
+{
+	for (size_t k = 0; k < COUNT_OF(flag_names); k++)
+		if (is_known_to_kernel(flag_names[k].value) && i-- == 0)
+			return flag_names[k].name;
+	return NULL;
 }
 
 static bool parse_flags(const struct json *json, struct seccomp_profile *profile, struct error *err)

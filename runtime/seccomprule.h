@@ -57,6 +57,14 @@ struct seccomp_profile {
 	size_t use_count;
 };
 
+/* The i-th known name; NULL after the last. */
+const char *seccomp_action_name(size_t i);
+const char *seccomp_operator_name(size_t i);
+const char *seccomp_arch_name(size_t i);
+const char *seccomp_flag_name(size_t i);
+/* The same of those flags that this kernel has. */
+const char *seccomp_supported_flag(size_t i);
+
 must_check bool seccomp_profile_parse(struct arena *arena, const struct json *json,
 				      struct seccomp_profile *profile, struct error *err);
 

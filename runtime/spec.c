@@ -133,8 +133,10 @@ static bool read_hook(struct spec_reader *reader, const struct json *item, struc
 		hook->args = arena_array(reader->arena, 2, sizeof(*hook->args));
 		hook->args[0] = hook->path;
 	}
-	return json_text_array(reader->arena, item, "env", &hook->env, &count, reader->err) &&
-	       spec_number(reader, item, "timeout", 1, 1 << 30, &hook->timeout);
+	if (json_get(item, "env") &&
+	    !json_text_array(reader->arena, item, "env", &hook->env, &count, reader->err))
+		return false;
+	return spec_number(reader, item, "timeout", 1, 1 << 30, &hook->timeout);
 }
 
 static const char *const hook_names[HOOK_KINDS] = {

@@ -18,6 +18,8 @@
  * section is handed whole to the filter compiler.
  */
 
+#define SPEC_VERSION  "1.3.0" /* the newest whose fields are known */
+
 #define SPEC_SIZE_MAX (8 << 20) /* bytes of config.json */
 #define SPEC_LIST_MAX 16384     /* entries of any one list: mounts, env, args, devices … */
 
@@ -173,7 +175,7 @@ struct spec_resources {
 struct spec_hook {
 	const char *path;
 	const char **args; /* NULL-terminated argv; never empty */
-	const char **env;  /* NULL-terminated */
+	const char **env;  /* NULL-terminated; NULL: not said */
 	int64_t timeout;   /* seconds, or SPEC_UNSET */
 };
 

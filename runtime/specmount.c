@@ -98,6 +98,17 @@ unsigned long spec_propagation(const char *name)
 	return 0;
 }
 
+const char *spec_mount_option(size_t i)
+{
+	if (i < COUNT_OF(flag_names))
+		return flag_names[i].name;
+	i -= COUNT_OF(flag_names);
+	if (i < COUNT_OF(recursive_names))
+		return recursive_names[i].name;
+	i -= COUNT_OF(recursive_names);
+	return i < COUNT_OF(propagation_names) ? propagation_names[i].name : NULL;
+}
+
 static bool apply_flag(struct spec_mount *mount, const char *name)
 {
 	for (size_t i = 0; i < COUNT_OF(flag_names); i++) {

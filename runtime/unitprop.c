@@ -457,8 +457,6 @@ bool unitprop_put_resources(struct buf *out, const struct unitprop_wish *wish, s
 
 /* -- annotations ----------------------------------------------------------------------------- */
 
-#define PREFIX "org.systemd.property."
-
 static bool is_property_name(const char *name)
 {
 	size_t length = strlen(name);
@@ -496,13 +494,13 @@ static bool put_annotation(struct buf *out, const char *name, const char *text, 
 
 bool unitprop_put_annotations(struct buf *out, const struct json *annotations, struct error *err)
 {
-	size_t skipped = strlen(PREFIX);
+	size_t skipped = strlen(UNITPROP_ANNOTATION);
 
 	for (const struct json *item = annotations ? annotations->child : NULL; item;
 	     item = item->next) {
 		const char *text;
 
-		if (strncmp(item->key, PREFIX, skipped) != 0)
+		if (strncmp(item->key, UNITPROP_ANNOTATION, skipped) != 0)
 			continue;
 		if (!json_as_text(item, &text, err))
 			return false;

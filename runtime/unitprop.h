@@ -21,7 +21,8 @@ struct unitprop_wish {
 };
 must_check bool unitprop_put_resources(struct buf *out, const struct unitprop_wish *wish,
 				       struct error *err);
-/* Annotations "org.systemd.property.NAME". */
+/* Annotations "org.systemd.property.NAME": whoever sets them says what systemd does. */
+#define UNITPROP_ANNOTATION "org.systemd.property."
 must_check bool unitprop_put_annotations(struct buf *out, const struct json *annotations,
 					 struct error *err);
 

@@ -22,7 +22,8 @@ struct globals {
 typedef int verb_function(const struct globals *globals, int argc, char **argv, struct error *err);
 
 verb_function verb_create, verb_run, verb_start, verb_state, verb_kill, verb_delete, verb_list,
-	verb_spec, verb_pause, verb_resume, verb_ps, verb_exec, verb_update, verb_events;
+	verb_spec, verb_pause, verb_resume, verb_ps, verb_exec, verb_update, verb_features,
+	verb_events;
 
 struct verb {
 	const char *name;

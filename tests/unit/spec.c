@@ -300,7 +300,8 @@ static void test_hooks(struct arena *arena)
 	check_text(spec.hooks[HOOK_POSTSTART].hooks[0].args[0], "/bin/h", "argv is the path");
 	check_text(spec.hooks[HOOK_POSTSTART].hooks[1].args[1], "1", "argv as given");
 	check_int(spec.hooks[HOOK_POSTSTART].hooks[1].timeout, 3, "timeout");
-	check(!spec.hooks[HOOK_POSTSTART].hooks[0].env[0], "no environment of ours");
+	check(!spec.hooks[HOOK_POSTSTART].hooks[0].env, "no environment is named");
+	check_text(spec.hooks[HOOK_POSTSTART].hooks[1].env[0], "A=1", "environment as given");
 	check_int((long long)spec.hooks[HOOK_POSTSTOP].count, 0, "no other hooks");
 }
 
