@@ -19,11 +19,11 @@
  * because what is frozen cannot die there.
  */
 
-#define LIST_MAX     (4 << 20) /* bytes of a cgroup.procs */
-#define DEPTH_MAX    64        /* groups inside groups; the kernel's paths end before that */
-#define KILL_ROUNDS  100
-#define FREEZE_TRIES 500
-#define FREEZE_MS    10000
+#define LIST_MAX    (4 << 20) /* bytes of a cgroup.procs */
+#define DEPTH_MAX   64        /* groups inside groups; the kernel's paths end before that */
+#define KILL_ROUNDS 100
+#define FREEZE_MS   10000 /* a process freezes once it gets its turn on a busy machine */
+#define KILL_MS     1000  /* to kill, freezing is a help and no condition */
 
 static void nap(long milliseconds)
 {
@@ -171,41 +171,50 @@ bool cgroup_is_stuck(const struct cgroup *cgroup)
 	       (cgroup_key(place, "cgroup.events", "frozen", &frozen) && frozen == 1);
 }
 
+static bool is_in_state(const struct cgroup_place *place, const char *wanted)
+{
+	char state[64];
+
+	return cgroup_read(place, "freezer.state", state, sizeof(state)) &&
+	       strcmp(state, wanted) == 0;
+}
+
 /* The kernel freezes what is in the group now; who joins or forks meanwhile leaves it FREEZING
  * until it is told again, and now and then only a thaw in between helps. */
-static bool freeze_v1(const struct cgroup_place *place, struct error *err)
+static bool freeze_v1(const struct cgroup_place *place, int milliseconds, struct error *err)
 {
-	char state[64] = "";
 	struct error ignored;
+	int next_thaw = 50;
 
-	for (int tries = 1; tries <= FREEZE_TRIES; tries++) {
-		if (tries % 50 == 0) {
+	for (int waited = 0; waited < milliseconds; waited++) {
+		if (waited == next_thaw) {
 			(void)!cgroup_write(place, "freezer.state", "THAWED", &ignored);
-			nap(10);
-		}
-		if (!cgroup_write(place, "freezer.state", "FROZEN", err))
-			return false;
-		if (cgroup_read(place, "freezer.state", state, sizeof(state)) &&
-		    strcmp(state, "FROZEN") == 0)
-			return true;
-		if (tries % 10 == 0)
 			nap(1);
+			next_thaw *= 2;
+		}
+		for (int tries = 0; tries < 3; tries++) {
+			if (!cgroup_write(place, "freezer.state", "FROZEN", err))
+				return false;
+			if (is_in_state(place, "FROZEN"))
+				return true;
+		}
+		nap(1);
 	}
 	(void)!cgroup_write(place, "freezer.state", "THAWED", &ignored);
 	return error_set(err, ERROR_SYSTEM,
-			 "unable to freeze: cgroup %s stays in state %s (is a process of it in "
-			 "uninterruptible sleep?)",
-			 place->path, state);
+			 "unable to freeze: cgroup %s stays in state FREEZING (is a process of it "
+			 "in uninterruptible sleep?)",
+			 place->path);
 }
 
 /* cgroup.freeze says what was asked for, cgroup.events whether it has come true. */
-static bool freeze_v2(const struct cgroup_place *place, struct error *err)
+static bool freeze_v2(const struct cgroup_place *place, int milliseconds, struct error *err)
 {
 	struct error ignored;
 
 	if (!cgroup_write(place, "cgroup.freeze", "1", err))
 		return error_in(err, "freezer not supported");
-	for (int waited = 0; waited < FREEZE_MS; waited++) {
+	for (int waited = 0; waited < milliseconds; waited++) {
 		uint64_t frozen = 1;
 
 		if (!cgroup_key(place, "cgroup.events", "frozen", &frozen) || frozen == 1)
@@ -216,14 +225,20 @@ static bool freeze_v2(const struct cgroup_place *place, struct error *err)
 	return error_set(err, ERROR_SYSTEM, "timeout waiting for cgroup %s to freeze", place->path);
 }
 
-bool cgroup_freeze(const struct cgroup *cgroup, struct error *err)
+static bool freeze(const struct cgroup *cgroup, int milliseconds, struct error *err)
 {
 	const struct cgroup_place *place = cgroup_place(cgroup, "freezer");
 
 	if (!place)
 		return error_set(err, ERROR_UNSUPPORTED,
 				 "cannot toggle freezer: no freezer cgroup is mounted");
-	return cgroup->is_unified ? freeze_v2(place, err) : freeze_v1(place, err);
+	return cgroup->is_unified ? freeze_v2(place, milliseconds, err)
+				  : freeze_v1(place, milliseconds, err);
+}
+
+bool cgroup_freeze(const struct cgroup *cgroup, struct error *err)
+{
+	return freeze(cgroup, FREEZE_MS, err);
 }
 
 bool cgroup_thaw(const struct cgroup *cgroup, struct error *err)
@@ -286,8 +301,8 @@ static bool kill_all(const struct cgroup *cgroup, struct error *err)
 	for (int round = 0; count > 0 && round < KILL_ROUNDS; round++) {
 		if (round > 0)
 			nap(1);
-		if (round == 0 && cgroup_place(cgroup, "freezer"))
-			(void)!cgroup_freeze(cgroup, &ignored);
+		if (round == 0)
+			(void)!freeze(cgroup, KILL_MS, &ignored);
 
 		bool is_good = signal_listed(cgroup, SIGKILL, &count, err);
 
