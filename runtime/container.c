@@ -48,6 +48,7 @@ struct container {
 	struct state_dir dir;
 	struct init_plan plan;
 	struct spawned spawned;
+	int notify; /* the container's notify socket, or -1 */
 	enum container_rootless rootless;
 };
 
@@ -74,6 +75,7 @@ static void init_empty(struct container *self)
 	struct init_plan *plan = &self->plan;
 
 	state_dir_init(&self->dir);
+	self->notify = -1;
 	self->spawned = (struct spawned){ .pid = -1, .pidfd = -1, .sync = -1 };
 	plan->rootfs.root = plan->proc = plan->start_fifo = plan->result_fifo = plan->console = -1;
 	for (int kind = 0; kind < NAMESPACE_KINDS; kind++)
@@ -109,6 +111,7 @@ void container_forget(struct container *self)
 	close_plan(&self->plan);
 	mem_cleanup_close(&self->spawned.pidfd);
 	mem_cleanup_close(&self->spawned.sync);
+	mem_cleanup_close(&self->notify);
 	state_dir_close(&self->dir);
 	state_done(&self->state);
 	buf_done(&self->config);
@@ -216,7 +219,7 @@ static bool prepare_plan(struct container *self, const struct container_options 
 	const struct spec *spec = &self->spec;
 
 	memcpy(plan->stdio, options->stdio, sizeof(plan->stdio));
-	plan->preserve_fds = options->preserve_fds;
+	plan->preserve_fds = options->service.listen_count + options->preserve_fds;
 	plan->is_without_keyring = options->is_without_keyring;
 	plan->rootfs.is_without_pivot = options->is_without_pivot;
 	plan->rootfs.is_user_namespaced = spec->namespaces[NAMESPACE_USER].is_wanted;
@@ -257,6 +260,20 @@ static bool find_cgroups(struct container *self, const struct container_options 
 	return cgroup_find(&self->state.cgroup, &wish, err);
 }
 
+static void add_service(struct container *self, const struct container_options *options)
+{
+	autofree char *state_dir = mem_printf("%s/%s", options->state_root, options->id);
+
+	service_add(&options->service, state_dir, &self->arena, &self->spec);
+}
+
+static bool take_name(struct container *self, const struct container_options *options,
+		      struct error *err)
+{
+	return state_reserve(options->state_root, options->id, &self->dir, err) &&
+	       (!options->service.notify || service_make_dir(self->dir.dir, err));
+}
+
 static bool prepare(struct container *self, const struct container_options *options,
 		    struct error *err)
 {
@@ -270,6 +287,7 @@ static bool prepare(struct container *self, const struct container_options *opti
 	    !find_cgroups(self, options, err) || !prepare_plan(self, options, err))
 		return false;
 	state_now(now);
+	add_service(self, options);
 	self->rootless = options->rootless;
 	self->state.id = arena_strdup(&self->arena, options->id);
 	self->state.created = arena_strdup(&self->arena, now);
@@ -280,7 +298,7 @@ static bool prepare(struct container *self, const struct container_options *opti
 	memcpy(self->state.hooks, self->spec.hooks, sizeof(self->state.hooks));
 	self->state.has_pid_namespace = self->spec.namespaces[NAMESPACE_PID].is_wanted &&
 					!self->spec.namespaces[NAMESPACE_PID].path;
-	return state_reserve(options->state_root, options->id, &self->dir, err);
+	return take_name(self, options, err);
 }
 
 /* -- making ---------------------------------------------------------------------------------- */
@@ -452,8 +470,9 @@ bool container_launch(const struct container_options *options, struct container 
 
 	*fault = CONTAINER_FAULT_OTHER;
 	init_empty(self);
-	if (!prepare(self, options, err) || !make(self, options, fault, err) ||
-	    !run_poststart(self, err)) {
+	if (!prepare(self, options, err) ||
+	    (options->service.notify && !service_listen(self->dir.dir, &self->notify, err)) ||
+	    !make(self, options, fault, err) || !run_poststart(self, err)) {
 		undo(self);
 		return false;
 	}
@@ -470,6 +489,11 @@ pid_t container_pid(const struct container *self)
 int container_pidfd(const struct container *self)
 {
 	return self->spawned.pidfd;
+}
+
+int container_notify_socket(const struct container *self)
+{
+	return self->notify;
 }
 
 bool container_signal(struct container *self, int signal, struct error *err)

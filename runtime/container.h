@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "runtime/service.h"
 
 /*
  * The OCI runtime as a library: a bundle in, a supervised process out.
@@ -35,7 +36,8 @@ struct container_options {
 	int console_fd; /* the same, connected already; -1: none. Unused without a terminal */
 	const char *pidfd_socket;  /* receives the init's pidfd; NULL: none */
 	int stdio[3];              /* become 0, 1 and 2 of the container; -1: ours are inherited */
-	unsigned int preserve_fds; /* 3 … 3+N-1 are inherited as they are */
+	unsigned int preserve_fds; /* 3 … 3+N-1 are inherited as they are, behind the service's */
+	struct service service;    /* sockets and readiness of a service of systemd */
 	enum container_rootless rootless;
 	bool is_systemd;         /* the control groups belong to a unit of systemd */
 	bool is_without_pivot;   /* root is a ramdisk: MS_MOVE and chroot */
@@ -65,6 +67,8 @@ must_check bool container_launch(const struct container_options *options,
 pid_t container_pid(const struct container *container);
 /* Polls readable once init has exited. Owned by the container. */
 int container_pidfd(const struct container *container);
+/* The socket on which the container says that it is ready, or -1; see service.h. */
+int container_notify_socket(const struct container *container);
 /* Signals init. A container that is gone already counts as signalled. */
 must_check bool container_signal(struct container *container, int signal, struct error *err);
 /* Reaps init (blocks until it exits); *status is as from waitpid. */
@@ -82,7 +86,9 @@ void container_forget(struct container *container);
 /* Makes the container up to the point just before the user's program; container_start lets go. */
 must_check bool container_create(const struct container_options *options,
 				 enum container_fault *fault, struct error *err);
-must_check bool container_start(const char *state_root, const char *id, struct error *err);
+/* `notify`: the service manager's socket, or NULL; it returns once the container is ready then. */
+must_check bool container_start(const char *state_root, const char *id, const char *notify,
+				struct error *err);
 
 enum container_reach {
 	CONTAINER_INIT,     /* the init process alone */

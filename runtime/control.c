@@ -75,9 +75,20 @@ static bool run_poststart(const struct found *found, struct error *err)
 	return false;
 }
 
-bool container_start(const char *state_root, const char *id, struct error *err)
+/* Others may want to stop it while it is getting ready. */
+static bool await_ready(const struct found *found, int notify_socket, const char *notify,
+			struct error *err)
+{
+	autoclose int init = found_open_init(found);
+
+	state_unlock(&found->dir);
+	return init < 0 || service_await(notify_socket, notify, found->state.pid, init, err);
+}
+
+bool container_start(const char *state_root, const char *id, const char *notify, struct error *err)
 {
 	autofound struct found found;
+	autoclose int notify_socket = -1;
 	autoclose int result = -1;
 
 	found_init(&found);
@@ -93,8 +104,11 @@ bool container_start(const char *state_root, const char *id, struct error *err)
 	default:
 		return error_set(err, ERROR_INPUT, "cannot start an already running container");
 	}
+	if (notify && !service_listen(found.dir.dir, &notify_socket, err))
+		return false;
 	return let_go(&found, &result, err) && await_result(result, err) &&
-	       run_poststart(&found, err);
+	       run_poststart(&found, err) &&
+	       (!notify || await_ready(&found, notify_socket, notify, err));
 }
 
 /* -- kill ------------------------------------------------------------------------------------ */

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/major.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/personality.h>
@@ -285,10 +286,28 @@ static bool execute(const struct finish *finish, enum container_fault *fault, st
 	return error_sys(err, "exec %s", finish->program);
 }
 
+static void die(int signal)
+{
+	_exit(128 + signal);
+}
+
+/* The first process of a pid namespace gets no signal that it has no handler for: without one a
+ * created container could only be killed. execve brings the defaults back. */
+static void stay_mortal(void)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+	struct sigaction action = { .sa_handler = die };
+
+	for (size_t i = 0; i < COUNT_OF(signals); i++)
+		sigaction(signals[i], &action, NULL);
+}
+
 bool finish_execute(struct finish *finish, enum container_fault *fault, struct error *err)
 {
 	const struct init_plan *plan = finish->plan;
 
+	if (plan->start_fifo >= 0)
+		stay_mortal();
 	if (!lock_in(finish, err))
 		return false;
 	if (plan->start_fifo < 0)

@@ -16,8 +16,7 @@ void foreground_prepare(void)
 	sigprocmask(SIG_SETMASK, &all, NULL);
 }
 
-/* Reaps every child that has ended, up to `pid`: true once that one is there. */
-static bool has_ended(pid_t pid)
+bool foreground_reap(pid_t pid)
 {
 	siginfo_t ended = { 0 };
 
@@ -30,21 +29,21 @@ static bool has_ended(pid_t pid)
 	return false;
 }
 
-bool foreground_wait(pid_t pid, int pidfd, int master, struct error *err)
+bool foreground_wait(const struct foreground *child, struct error *err)
 {
 	sigset_t all;
 
-	if (master >= 0)
-		return ttyrelay_run(master, pidfd, err);
+	if (child->master >= 0 || child->notify_socket >= 0)
+		return ttyrelay_run(child, err);
 	sigfillset(&all);
 	for (;;) {
 		int signal = sigwaitinfo(&all, NULL);
 
 		if (signal == SIGCHLD) {
-			if (has_ended(pid))
+			if (foreground_reap(child->pid))
 				return true;
 		} else if (signal > 0 && signal != SIGURG && signal != SIGWINCH &&
-			   kernel_pidfd_signal(pidfd, signal) < 0 && errno != ESRCH) {
+			   kernel_pidfd_signal(child->pidfd, signal) < 0 && errno != ESRCH) {
 			return error_sys(err, "signal the container");
 		}
 	}

@@ -69,7 +69,7 @@ bool signame_parse(const char *text, int *signal, struct error *err)
 		*signal = find_name(name);
 	if (*signal < 0)
 		*signal = find_realtime(name);
-	if (*signal <= 0)
+	if (*signal < 0)
 		return error_set(err, ERROR_INPUT, "unknown signal \"%.40s\"", text);
 	return true;
 }

@@ -10,10 +10,13 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "runtime/kernel.h"
+#include "runtime/service.h"
 
 struct relay {
+	const struct foreground *child;
 	int master;
 	int signals;
 	bool is_input_open;
@@ -21,12 +24,17 @@ struct relay {
 	bool is_raw;
 };
 
+/* Of whichever of our streams is the terminal. */
 static void copy_size(int master)
 {
 	struct winsize size;
 
-	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
-		ioctl(master, TIOCSWINSZ, &size);
+	for (int fd = 0; fd < 3; fd++) {
+		if (ioctl(fd, TIOCGWINSZ, &size) == 0) {
+			ioctl(master, TIOCSWINSZ, &size);
+			return;
+		}
+	}
 }
 
 /* Keys go through as they are: the container's terminal makes signals and echoes of them. */
@@ -65,7 +73,7 @@ static void end_input(struct relay *relay)
 		return;
 }
 
-static bool handle_signal(struct relay *relay, int pidfd, struct error *err)
+static bool handle_signal(struct relay *relay, struct error *err)
 {
 	struct signalfd_siginfo info;
 
@@ -73,41 +81,58 @@ static bool handle_signal(struct relay *relay, int pidfd, struct error *err)
 		return error_sys(err, "read a signal");
 	if (info.ssi_signo == SIGWINCH)
 		copy_size(relay->master);
-	else if (info.ssi_signo != SIGCHLD && info.ssi_signo != SIGURG &&
-		 kernel_pidfd_signal(pidfd, (int)info.ssi_signo) < 0 && errno != ESRCH)
+	else if (info.ssi_signo == SIGCHLD)
+		foreground_reap(relay->child->pid);
+	else if (info.ssi_signo != SIGURG &&
+		 kernel_pidfd_signal(relay->child->pidfd, (int)info.ssi_signo) < 0 &&
+		 errno != ESRCH)
 		return error_sys(err, "signal the container");
 	return true;
 }
 
-static bool relay_until_exit(struct relay *relay, int pidfd, struct error *err)
+/* A manager that cannot be reached does not end the container. */
+static void pass_on(const struct foreground *child)
 {
-	bool is_output_open = true;
+	struct error err;
+
+	if (!service_pass_on(child->notify_socket, child->notify, getpid(), &err))
+		log_warning("%s", err.text);
+}
+
+static bool relay_until_exit(struct relay *relay, struct error *err)
+{
+	bool is_output_open = relay->master >= 0;
 
 	for (;;) {
-		struct pollfd fds[4] = {
+		struct pollfd fds[] = {
 			{ .fd = relay->is_input_open ? STDIN_FILENO : -1, .events = POLLIN },
 			{ .fd = is_output_open ? relay->master : -1, .events = POLLIN },
 			{ .fd = relay->signals, .events = POLLIN },
-			{ .fd = pidfd, .events = POLLIN },
+			{ .fd = relay->child->notify_socket, .events = POLLIN },
+			{ .fd = relay->child->pidfd, .events = POLLIN },
 		};
 
-		if (poll(fds, 4, -1) < 0 && errno != EINTR)
+		if (poll(fds, COUNT_OF(fds), -1) < 0 && errno != EINTR)
 			return error_sys(err, "wait for the terminal");
 		if (fds[1].revents)
 			is_output_open = copy(relay->master, STDOUT_FILENO);
 		if (fds[0].revents && !copy(STDIN_FILENO, relay->master))
 			end_input(relay);
-		if (fds[2].revents && !handle_signal(relay, pidfd, err))
+		if (fds[2].revents && !handle_signal(relay, err))
 			return false;
+		if (fds[3].revents)
+			pass_on(relay->child);
 		/* What init wrote last is still in the terminal. */
-		if (fds[3].revents && !fds[1].revents)
+		if (fds[4].revents && !fds[1].revents)
 			return true;
 	}
 }
 
-bool ttyrelay_run(int master, int pidfd, struct error *err)
+bool ttyrelay_run(const struct foreground *child, struct error *err)
 {
-	struct relay relay = { .master = master, .is_input_open = true };
+	struct relay relay = { .child = child,
+			       .master = child->master,
+			       .is_input_open = child->master >= 0 };
 	sigset_t all;
 	bool is_good;
 
@@ -117,9 +142,11 @@ bool ttyrelay_run(int master, int pidfd, struct error *err)
 	if (signals < 0)
 		return error_sys(err, "open a signal descriptor");
 	relay.signals = signals;
-	copy_size(master);
-	make_raw(&relay);
-	is_good = relay_until_exit(&relay, pidfd, err);
+	if (relay.master >= 0) {
+		copy_size(relay.master);
+		make_raw(&relay);
+	}
+	is_good = relay_until_exit(&relay, err);
 	if (relay.is_raw)
 		tcsetattr(STDIN_FILENO, TCSANOW, &relay.saved);
 	return is_good;

@@ -2,12 +2,13 @@
 #ifndef RUNTIME_TTYRELAY_H
 #define RUNTIME_TTYRELAY_H
 
-#include "base/error.h"
+#include "runtime/foreground.h"
 
 /*
- * A process in the foreground with a terminal: our stdin and stdout and the terminal's master are
- * one. All signals are blocked in the caller; they go to the process. Ends when that does.
+ * A process in the foreground that we have to do something for meanwhile: with a terminal our stdin
+ * and stdout and the terminal's master are one; what a service says goes on to its manager. All
+ * signals are blocked in the caller; they go to the process. Ends when that does.
  */
-must_check bool ttyrelay_run(int master, int pidfd, struct error *err);
+must_check bool ttyrelay_run(const struct foreground *child, struct error *err);
 
 #endif

@@ -19,12 +19,16 @@ static const struct flag no_flags[] = { { 0 } };
 
 int verb_start(const struct globals *globals, int argc, char **argv, struct error *err)
 {
+	struct service service;
 	const char *id;
 	int status;
 
 	if (!verb_take_id(no_flags, argc, argv, &id, &status, err))
 		return status;
-	return container_start(globals->root, id, err) ? 0 : -1;
+	return service_read(&service, err) &&
+			       container_start(globals->root, id, service.notify, err)
+		       ? 0
+		       : -1;
 }
 
 int verb_kill(const struct globals *globals, int argc, char **argv, struct error *err)

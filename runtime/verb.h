@@ -55,8 +55,9 @@ must_check bool verb_parse(const struct flag *flags, int argc, char **argv, int 
 must_check bool verb_take_id(const struct flag *flags, int argc, char **argv, const char **id,
 			     int *status, struct error *err);
 
-/* --preserve-fds: descriptors 3 to 2+count must be open, before anything of ours could take their
- * numbers. */
-must_check bool verb_take_preserved(const char *text, unsigned int *count, struct error *err);
+/* --preserve-fds: descriptors 3 to 2+before+count must be open, before anything of ours could take
+ * their numbers. */
+must_check bool verb_take_preserved(const char *text, unsigned int before, unsigned int *count,
+				    struct error *err);
 
 #endif

@@ -83,14 +83,15 @@ bool verb_take_id(const struct flag *flags, int argc, char **argv, const char **
 
 #define PRESERVE_MAX 1024
 
-bool verb_take_preserved(const char *text, unsigned int *count, struct error *err)
+bool verb_take_preserved(const char *text, unsigned int before, unsigned int *count,
+			 struct error *err)
 {
 	if (!flag_number("preserve-fds", text, PRESERVE_MAX, count, err))
 		return false;
-	for (unsigned int fd = 3; fd < 3 + *count; fd++)
+	for (unsigned int fd = 3; fd < 3 + before + *count; fd++)
 		if (fcntl((int)fd, F_GETFD) < 0)
 			return error_set(err, ERROR_INPUT,
 					 "please check that preserved-fd %u (of %u) is present", fd,
-					 *count);
+					 before + *count);
 	return true;
 }

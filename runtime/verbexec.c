@@ -59,12 +59,17 @@ static bool parse(const struct globals *globals, int argc, char **argv,
 	changes->has_terminal = flag_is_set(tty);
 	options->is_detached = flag_is_set(detach);
 	options->ignores_pause = flag_is_set(paused);
-	return verb_take_preserved(preserve, &options->preserve_fds, err);
+	return verb_take_preserved(preserve, 0, &options->preserve_fds, err);
 }
 
 static bool await(const struct executed *executed, int *status, struct error *err)
 {
-	if (!foreground_wait(executed->pid, executed->pidfd, executed->master, err))
+	const struct foreground child = { .pid = executed->pid,
+					  .pidfd = executed->pidfd,
+					  .master = executed->master,
+					  .notify_socket = -1 };
+
+	if (!foreground_wait(&child, err))
 		return false;
 	while (waitpid(executed->pid, status, 0) < 0)
 		if (errno != EINTR)

@@ -64,7 +64,9 @@ static bool parse(const struct globals *globals, int argc, char **argv, struct m
 	making->is_without_subreaper = flag_is_set(no_subreaper);
 	options->is_without_pivot = flag_is_set(no_pivot);
 	options->is_without_keyring = flag_is_set(no_keyring);
-	return verb_take_preserved(preserve, &options->preserve_fds, err);
+	return service_read(&options->service, err) &&
+	       verb_take_preserved(preserve, options->service.listen_count, &options->preserve_fds,
+				   err);
 }
 
 int verb_create(const struct globals *globals, int argc, char **argv, struct error *err)
@@ -83,14 +85,18 @@ int verb_create(const struct globals *globals, int argc, char **argv, struct err
 static int run_in_foreground(const struct making *making, struct container *container, int console,
 			     struct error *err)
 {
+	struct foreground child = { .pid = container_pid(container),
+				    .pidfd = container_pidfd(container),
+				    .notify_socket = container_notify_socket(container),
+				    .notify = making->options.service.notify };
 	autoclose int master = -1;
 	struct error none;
 	int status;
 
 	if (console >= 0 && !tty_receive(console, &master, &none))
 		master = -1; /* it has no terminal */
-	if (!foreground_wait(container_pid(container), container_pidfd(container), master, err) ||
-	    !container_wait(container, &status, err))
+	child.master = master;
+	if (!foreground_wait(&child, err) || !container_wait(container, &status, err))
 		return -1;
 	if (making->is_kept)
 		container_forget(container);
@@ -115,6 +121,19 @@ static bool prepare_foreground(struct making *making, int ends[2], struct error 
 	return true;
 }
 
+/* A service manager that cannot be reached does not end what is running already. */
+static void leave_running(const struct making *making, struct container *container)
+{
+	int notify_socket = container_notify_socket(container);
+	struct error err;
+
+	if (notify_socket >= 0 &&
+	    !service_await(notify_socket, making->options.service.notify, container_pid(container),
+			   container_pidfd(container), &err))
+		log_warning("%s", err.text);
+	container_forget(container);
+}
+
 int verb_run(const struct globals *globals, int argc, char **argv, struct error *err)
 {
 	struct making making = { 0 };
@@ -130,6 +149,6 @@ int verb_run(const struct globals *globals, int argc, char **argv, struct error 
 		return -1;
 	if (!making.is_detached)
 		return run_in_foreground(&making, container, ends[0], err);
-	container_forget(container);
+	leave_running(&making, container);
 	return 0;
 }
