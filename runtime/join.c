@@ -38,6 +38,8 @@ bool join_cgroups(struct join_plan *plan, struct error *err)
 	    (!cgroup_doors(plan->cgroup, doors, &count, err) || !cgroup_enter(doors, count, err)))
 		return false;
 	plan->is_in_cgroup = true;
+	if (!rdt_join(&plan->init.state->rdt, 0, err))
+		return false;
 	schedule_any_cpu();
 	return schedule_affinity(&process->affinity_final, err);
 }

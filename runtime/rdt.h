@@ -23,7 +23,7 @@ must_check bool rdt_find(struct arena *arena, const char *root, const struct spe
 			 const char *id, struct rdt *rdt, struct error *err);
 /* Makes what is missing, writes the schemata. */
 must_check bool rdt_make(const struct rdt *rdt, const struct spec_rdt *wanted, struct error *err);
-/* Moves a process in; without a group there is nothing to do. */
+/* Moves a process in, 0 is the caller; without a group there is nothing to do. */
 must_check bool rdt_join(const struct rdt *rdt, pid_t pid, struct error *err);
 /* Removes what was made for the container alone; missing is success. */
 must_check bool rdt_remove(const struct rdt *rdt, struct error *err);

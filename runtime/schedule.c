@@ -38,6 +38,11 @@ static bool set_scheduler(const struct spec_scheduler *wanted, const char *cpus,
 	if (errno == EPERM && cpus && wanted->policy == POLICY_DEADLINE)
 		return error_set(err, ERROR_INPUT,
 				 "process scheduler can't be used together with AllowedCPUs");
+	/* Where the kernel divides real time among groups, a new one has none. */
+	if (errno == EPERM && wanted->priority > 0)
+		return error_sys(err,
+				 "set the scheduler (process.scheduler): that needs CAP_SYS_NICE, "
+				 "and on cgroup v1 linux.resources.cpu.realtimeRuntime");
 	return error_sys(err, "set the scheduler (process.scheduler)");
 }
 

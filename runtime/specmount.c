@@ -90,6 +90,16 @@ static const struct {
 	{ "unbindable", MS_UNBINDABLE }, { "runbindable", MS_UNBINDABLE | MS_REC },
 };
 
+/* What no kernel calls an option. */
+static const struct {
+	const char *name;
+	bool is_idmap, is_recursive, is_copy_up;
+} extensions[] = {
+	{ "idmap", .is_idmap = true },
+	{ "ridmap", .is_idmap = true, .is_recursive = true },
+	{ "tmpcopyup", .is_copy_up = true },
+};
+
 unsigned long spec_propagation(const char *name)
 {
 	for (size_t i = 0; i < COUNT_OF(propagation_names); i++)
@@ -106,7 +116,10 @@ const char *spec_mount_option(size_t i)
 	if (i < COUNT_OF(recursive_names))
 		return recursive_names[i].name;
 	i -= COUNT_OF(recursive_names);
-	return i < COUNT_OF(propagation_names) ? propagation_names[i].name : NULL;
+	if (i < COUNT_OF(propagation_names))
+		return propagation_names[i].name;
+	i -= COUNT_OF(propagation_names);
+	return i < COUNT_OF(extensions) ? extensions[i].name : NULL;
 }
 
 static bool apply_flag(struct spec_mount *mount, const char *name)
@@ -140,17 +153,16 @@ static void apply_propagation(struct spec_mount *mount, unsigned long propagatio
 
 static bool apply_extension(struct spec_mount *mount, const char *name)
 {
-	bool is_recursive = strcmp(name, "ridmap") == 0;
-
-	if (strcmp(name, "tmpcopyup") == 0) {
-		mount->has_copy_up = true;
+	for (size_t i = 0; i < COUNT_OF(extensions); i++) {
+		if (strcmp(name, extensions[i].name) != 0)
+			continue;
+		if (extensions[i].is_idmap)
+			mount->is_idmap_recursive = extensions[i].is_recursive;
+		mount->is_idmapped = mount->is_idmapped || extensions[i].is_idmap;
+		mount->has_copy_up = mount->has_copy_up || extensions[i].is_copy_up;
 		return true;
 	}
-	if (strcmp(name, "idmap") != 0 && !is_recursive)
-		return false;
-	mount->is_idmapped = true;
-	mount->is_idmap_recursive = is_recursive;
-	return true;
+	return false;
 }
 
 /* One option: a propagation, a flag, an extension, or else data. */

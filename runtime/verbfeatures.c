@@ -100,6 +100,9 @@ static void write_linux(struct jsonout *out)
 	write_sorted(out, "modes", spec_memory_mode);
 	write_sorted(out, "flags", spec_memory_flag);
 	jsonout_object_end(out);
+	jsonout_object(out, "mountExtensions");
+	write_enabled(out, "idmap");
+	jsonout_object_end(out);
 	jsonout_object_end(out);
 }
 
