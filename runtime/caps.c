@@ -119,7 +119,7 @@ bool caps_apply(const struct spec_capabilities *wanted, uint64_t available, stru
 
 	sets.permitted &= available;
 	sets.effective &= sets.permitted;
-	sets.inheritable &= available;
+	sets.inheritable &= available & wanted->bounding; /* the kernel's condition */
 	sets.ambient &= sets.permitted & sets.inheritable;
 	if (!set_sets(&sets, err))
 		return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/finish.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -193,7 +194,7 @@ bool finish_become(struct finish *finish, enum container_fault *fault, struct er
 	if (!label_program(plan->proc, process, err) || !enter_cwd(finish, err) ||
 	    (finish->slave >= 0 && !tty_adopt(finish->slave, err)) || !close_ways_out(plan, err))
 		return false;
-	program_add_home(plan->arena, process);
+	program_complete_env(plan->arena, process);
 	own_stdio(process->user.uid);
 	if (!set_rlimits(plan, err))
 		return false;
@@ -263,10 +264,15 @@ static bool wait_for_start(const struct init_plan *plan, struct error *err)
 	return true;
 }
 
-static enum container_fault fault_of(int reason)
+/* In the words that docker and podman look for: "exec /x: no such file or directory". */
+static bool cannot_execute(const char *program, enum container_fault *fault, struct error *err)
 {
-	return reason == ENOENT || reason == ENOTDIR ? CONTAINER_FAULT_NOT_FOUND
-						     : CONTAINER_FAULT_NOT_EXECUTABLE;
+	bool is_missing = errno == ENOENT || errno == ENOTDIR;
+	const char *reason = strerror(errno);
+
+	*fault = is_missing ? CONTAINER_FAULT_NOT_FOUND : CONTAINER_FAULT_NOT_EXECUTABLE;
+	return error_set(err, error_kind_of(errno), "exec %s: %c%s", program, tolower(reason[0]),
+			 reason + 1);
 }
 
 static bool execute(const struct finish *finish, enum container_fault *fault, struct error *err)
@@ -282,8 +288,7 @@ static bool execute(const struct finish *finish, enum container_fault *fault, st
 		return false;
 	execve(finish->program, (char *const *)(uintptr_t)process->args,
 	       (char *const *)(uintptr_t)process->env);
-	*fault = fault_of(errno);
-	return error_sys(err, "exec %s", finish->program);
+	return cannot_execute(finish->program, fault, err);
 }
 
 static void die(int signal)

@@ -80,7 +80,7 @@ bool program_find(const struct spec_process *process, char path[PATH_MAX],
 			 name);
 }
 
-/* -- HOME ------------------------------------------------------------------------------------ */
+/* -- environment ----------------------------------------------------------------------------- */
 
 /* "name:password:uid:gid:comment:home:shell": the home of this uid, or NULL. */
 static const char *home_in_line(char *line, uid_t uid)
@@ -118,15 +118,63 @@ static const char *find_home(struct arena *arena, uid_t uid)
 	return "/";
 }
 
-void program_add_home(struct arena *arena, struct spec_process *process)
-{
-	const char **env;
+struct entry {
+	const char *text; /* "NAME=VALUE" */
+	size_t name;      /* its length */
+	size_t index;
+};
 
-	if (variable(process, "HOME"))
-		return;
-	env = arena_array(arena, process->env_count + 2, sizeof(*env));
-	memcpy(env, process->env, process->env_count * sizeof(*env));
-	env[process->env_count++] =
-		arena_printf(arena, "HOME=%s", find_home(arena, process->user.uid));
+/* By name; the last of a name first. */
+static int compare(const void *left, const void *right)
+{
+	const struct entry *a = left, *b = right;
+	size_t shorter = a->name < b->name ? a->name : b->name;
+	int order = strncmp(a->text, b->text, shorter);
+
+	if (order == 0 && a->name != b->name)
+		order = a->name < b->name ? -1 : 1;
+	return order ? order : (a->index > b->index ? -1 : 1);
+}
+
+static bool is_same_name(const struct entry *a, const struct entry *b)
+{
+	return a->name == b->name && strncmp(a->text, b->text, a->name) == 0;
+}
+
+/* Copies what counts, in the order in which it stands, with room for one more. */
+static void drop_repeated(struct arena *arena, struct spec_process *process)
+{
+	size_t count = process->env_count, kept = 0;
+	const char **env = arena_array(arena, count + 2, sizeof(*env));
+	struct entry *entries = arena_array(arena, count + 1, sizeof(*entries));
+
+	for (size_t i = 0; i < count; i++)
+		entries[i] = (struct entry){ .text = process->env[i],
+					     .name = strcspn(process->env[i], "="),
+					     .index = i };
+	qsort(entries, count, sizeof(*entries), compare);
+	for (size_t i = 0; i < count; i++)
+		if (i == 0 || !is_same_name(&entries[i - 1], &entries[i]))
+			env[entries[i].index] = entries[i].text;
+	for (size_t i = 0; i < count; i++)
+		if (env[i])
+			env[kept++] = env[i];
+	memset(env + kept, 0, (count + 1 - kept) * sizeof(*env));
 	process->env = env;
+	process->env_count = kept;
+}
+
+void program_complete_env(struct arena *arena, struct spec_process *process)
+{
+	const char *home;
+	size_t at = 0;
+
+	drop_repeated(arena, process);
+	home = variable(process, "HOME");
+	if (home && home[0])
+		return;
+	while (at < process->env_count && strncmp(process->env[at], "HOME=", 5) != 0)
+		at++;
+	process->env_count += at == process->env_count;
+	process->env[at] = arena_printf(arena, "HOME=%s", find_home(arena, process->user.uid));
 }

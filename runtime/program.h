@@ -16,7 +16,8 @@
 must_check bool program_find(const struct spec_process *process, char path[PATH_MAX],
 			     enum container_fault *fault, struct error *err);
 
-/* Adds HOME from the container's /etc/passwd ("/" if the user is not there), unless it is set. */
-void program_add_home(struct arena *arena, struct spec_process *process);
+/* Of a variable that is there twice the last value counts. HOME comes from the container's
+ * /etc/passwd ("/" if the user is not there), unless it is set. */
+void program_complete_env(struct arena *arena, struct spec_process *process);
 
 #endif
