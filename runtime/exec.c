@@ -162,9 +162,6 @@ static bool prepare(struct exec *self, struct error *err)
 	init->lacks_limits = self->plan.namespaces & CLONE_NEWUSER && process->rlimit_count > 0;
 	if (self->spec.seccomp && !seccomp_compile(self->spec.seccomp, &init->filter, err))
 		return false;
-	/* What is visible in the container from its first moment must not be looked into. */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return error_sys(err, "become non-dumpable");
 	return exec_find_cgroups(&self->options->cgroups, &self->found.state.cgroup, err) &&
 	       open_console(self, err) && (!needs_proc || spawn_open_proc(init, err));
 }
@@ -206,12 +203,23 @@ static pid_t clone_child(struct exec *self)
 	return kernel_clone(&plain);
 }
 
+/* What is visible in the container from its first moment must not be looked into. */
+static bool hide(struct error *err)
+{
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return error_sys(err, "become non-dumpable");
+	return true;
+}
+
 _Noreturn static void run_stage(struct exec *self)
 {
 	struct sync_message message = { .step = SYNC_FAILED };
+	struct spawned us = { .pid = getpid() };
 	struct error ignored;
 
-	if (join_cgroups(&self->plan, &message.error) &&
+	/* Once hidden, our files are not ours to write to. */
+	if (spawn_set_oom_score(&self->plan.init, &us, &message.error) && hide(&message.error) &&
+	    join_cgroups(&self->plan, &message.error) &&
 	    join_namespaces(&self->plan, &message.error)) {
 		struct kernel_clone how = { .flags = CLONE_PARENT };
 
@@ -248,15 +256,19 @@ static bool clone_in(struct exec *self, struct error *err)
 {
 	bool has_pids = self->plan.namespaces & CLONE_NEWPID;
 
-	if (has_pids && setns(self->plan.target, CLONE_NEWPID) < 0) {
+	if (has_pids && join_some(&self->plan, CLONE_NEWPID) < 0) {
 		if (errno == EPERM && self->plan.namespaces & CLONE_NEWUSER)
 			return spawn_by_stage(self, err);
 		return error_sys(err, "join the container's pid namespace");
 	}
+	if (!hide(err))
+		return false;
 	self->spawned.pid = clone_child(self);
 	if (self->spawned.pid == 0)
 		join_run(&self->plan);
-	return self->spawned.pid > 0 || error_sys(err, "clone into the container");
+	if (self->spawned.pid < 0)
+		return error_sys(err, "clone into the container");
+	return spawn_set_oom_score(&self->plan.init, &self->spawned, err);
 }
 
 static bool spawn(struct exec *self, enum container_fault *fault, struct error *err)
@@ -277,8 +289,7 @@ static bool spawn(struct exec *self, enum container_fault *fault, struct error *
 	self->spawned.pidfd = kernel_pidfd_open(self->spawned.pid);
 	if (self->spawned.pidfd < 0)
 		return error_sys(err, "open a pidfd");
-	return spawn_set_oom_score(&self->plan.init, &self->spawned, err) &&
-	       spawn_converse(&self->plan.init, &self->spawned, fault, err);
+	return spawn_converse(&self->plan.init, &self->spawned, fault, err);
 }
 
 /* -- all of it ------------------------------------------------------------------------------- */

@@ -100,7 +100,7 @@ bool finish_set_rlimits(pid_t pid, const struct spec_process *process, struct er
 		struct rlimit64 limit = { .rlim_cur = wanted->soft, .rlim_max = wanted->hard };
 
 		if (prlimit64(pid, wanted->resource, &limit, NULL) < 0)
-			return error_sys(err, "set %s", spec_rlimit_name(wanted->resource));
+			return error_sys(err, "set rlimit %s", spec_rlimit_name(wanted->resource));
 	}
 	return true;
 }

@@ -44,10 +44,45 @@ bool join_cgroups(struct join_plan *plan, struct error *err)
 	return schedule_affinity(&process->affinity_final, err);
 }
 
+/* Before Linux 5.8: one by one. The pid is that of the pidfd as long as it can be signalled. */
+static int join_by_file(struct join_plan *plan, int namespaces)
+{
+	static const struct {
+		int flag;
+		const char *file;
+	} kinds[] = { { CLONE_NEWTIME, "time" },     { CLONE_NEWNS, "mnt" },
+		      { CLONE_NEWPID, "pid" },       { CLONE_NEWNET, "net" },
+		      { CLONE_NEWUTS, "uts" },       { CLONE_NEWIPC, "ipc" },
+		      { CLONE_NEWCGROUP, "cgroup" }, { CLONE_NEWUSER, "user" } };
+	int fds[COUNT_OF(kinds)], result = 0;
+
+	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+		autofree char *path =
+			mem_printf("/proc/%d/ns/%s", plan->init.state->pid, kinds[i].file);
+
+		fds[i] = namespaces & kinds[i].flag ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	}
+	if (kernel_pidfd_signal(plan->target, 0) < 0)
+		result = -1;
+	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+		if (result == 0 && namespaces & kinds[i].flag)
+			result = setns(fds[i], kinds[i].flag);
+		mem_cleanup_close(&fds[i]);
+	}
+	return result;
+}
+
+int join_some(struct join_plan *plan, int namespaces)
+{
+	int result = setns(plan->target, namespaces);
+
+	return result < 0 && errno == EINVAL ? join_by_file(plan, namespaces) : result;
+}
+
 /* In a user namespace we are nobody until we are its root. */
 bool join_namespaces(struct join_plan *plan, struct error *err)
 {
-	if (setns(plan->target, plan->namespaces) < 0)
+	if (join_some(plan, plan->namespaces) < 0)
 		return error_sys(err, "join the container's namespaces");
 	plan->is_joined = true;
 	if (!(plan->namespaces & CLONE_NEWUSER))

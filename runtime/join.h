@@ -23,5 +23,7 @@ _Noreturn void join_run(struct join_plan *plan);
 /* The two halves that a stage does on its behalf, in this order. */
 must_check bool join_cgroups(struct join_plan *plan, struct error *err);
 must_check bool join_namespaces(struct join_plan *plan, struct error *err);
+/* setns(2) for some of them, CLONE_NEW*; as that one fails. */
+int join_some(struct join_plan *plan, int namespaces);
 
 #endif

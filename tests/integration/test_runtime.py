@@ -464,9 +464,9 @@ def test_not_a_program(bundle):
         file.write("not a program\n")
     os.chmod(os.path.join(bundle.rootfs, "bin", "text"), 0o755)
     bundle.config["process"]["args"] = ["text"]
-    assert "Exec format error" in bundle.runc("run", code=1).stderr
+    assert "exec format error" in bundle.runc("run", code=1).stderr
     bundle.create("text")
-    assert "Exec format error" in bundle.moor.runc("start", bundle.id, code=1).stderr
+    assert "exec format error" in bundle.moor.runc("start", bundle.id, code=1).stderr
 
 
 def test_hooks(bundle):
