@@ -100,15 +100,12 @@ static bool read_cpu(struct spec_reader *reader, const struct json *section)
 static bool read_number(struct spec_reader *reader, const struct json *item, const char *key,
 			struct spec_throttle *into)
 {
-	int64_t rate;
-
 	if (!spec_number(reader, item, "major", 0, UINT32_MAX, &into->major) ||
 	    !spec_number(reader, item, "minor", 0, UINT32_MAX, &into->minor) ||
-	    !spec_number(reader, item, key, 0, INT64_MAX, &rate))
+	    !spec_unsigned(reader, item, key, &into->rate))
 		return false;
 	if (into->major == SPEC_UNSET || into->minor == SPEC_UNSET)
 		return json_wrong(item, reader->err, "expected major and minor");
-	into->rate = rate == SPEC_UNSET ? 0 : (uint64_t)rate;
 	return true;
 }
 
@@ -190,14 +187,15 @@ static bool read_hugepages(struct spec_reader *reader, const struct json *sectio
 		return false;
 	for (const struct json *item = list ? list->child : NULL; item; item = item->next) {
 		struct spec_hugepage *page = &into->hugepages[item->index];
-		int64_t limit;
 
 		if (!json_text(item, "pageSize", &page->size, reader->err) ||
-		    !json_int(item, "limit", &limit, reader->err))
+		    !spec_unsigned(reader, item, "limit", &page->limit))
 			return false;
-		if (limit < 0 || page->size[strspn(page->size, "0123456789KMGB")] != '\0')
-			return json_wrong(item, reader->err, "not a huge page limit");
-		page->limit = (uint64_t)limit;
+		if (!json_get(item, "limit"))
+			return json_wrong(item, reader->err, "limit: missing");
+		if (page->size[strspn(page->size, "0123456789KMGB")] != '\0')
+			return json_wrong(json_get(item, "pageSize"), reader->err,
+					  "\"%.40s\" is no size like 2MB", page->size);
 	}
 	return true;
 }

@@ -38,6 +38,15 @@ static const struct section_case sections[] = {
 
 	{ "'seccomp':[]", "config.json: linux.seccomp: expected an object, found an array" },
 	{ "'cgroupsPath':7", "config.json: linux.cgroupsPath: expected a string, found a number" },
+	{ "'resources':{'hugepageLimits':[{'pageSize':'2MB','limit':18446744073709551615}]}",
+	  NULL },
+	{ "'resources':{'hugepageLimits':[{'pageSize':'2MB'}]}",
+	  "config.json: linux.resources.hugepageLimits[0]: limit: missing" },
+	{ "'resources':{'hugepageLimits':[{'pageSize':'../x','limit':1}]}",
+	  "config.json: linux.resources.hugepageLimits[0].pageSize: \"../x\" is no size like 2MB" },
+	{ "'resources':{'blockIO':{'throttleReadBpsDevice':[{'major':8,'minor':0,"
+	  "'rate':18446744073709551615}]}}",
+	  NULL },
 	{ "'resources':7", "config.json: linux.resources: expected an object, found a number" },
 	{ "'devices':{}", "config.json: linux.devices: expected an array, found an object" },
 	{ "'devices':[{'type':'c','major':1,'minor':1}]",
