@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -261,6 +262,8 @@ int main(int argc, char **argv)
 	const char *name = slash ? slash + 1 : argc > 0 ? argv[0] : "mooring";
 	struct cli cli;
 
+	signal(SIGCHLD,
+	       SIG_DFL); /* a caller who ignores it would have us never see a child's end */
 	log_set_program(name);
 	find_places(&arena, &cli);
 	if (strcmp(name, "docker") == 0)

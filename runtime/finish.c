@@ -185,8 +185,7 @@ bool finish_become(struct finish *finish, enum container_fault *fault, struct er
 	struct init_plan *plan = finish->plan;
 	struct spec_process *process = &plan->spec->process;
 
-	if (plan->spec->personality != SPEC_UNSET &&
-	    personality((unsigned long)plan->spec->personality) < 0)
+	if (personality(plan->spec->personality) < 0)
 		return error_sys(err, "set the personality");
 	if (!schedule_set(process, plan->spec->resources.cpus, err) ||
 	    !schedule_memory(plan->spec->memory_policy, err))

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,6 +181,8 @@ int main(int argc, char **argv)
 	struct error err;
 	int next = 1, status;
 
+	signal(SIGCHLD,
+	       SIG_DFL); /* a caller who ignores it would have us never see a child's end */
 	name_program(&globals, argc > 0 ? argv[0] : "mooring-runc");
 	if (!flag_parse(flags, argc, argv, &next, &err)) {
 		printf("Incorrect Usage. %s\n\n", err.text);

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -295,7 +296,7 @@ bool spec_parse(struct arena *arena, const char *text, size_t length, struct spe
 	struct spec_reader reader = { .arena = arena, .spec = spec, .err = err };
 	const struct json *root;
 
-	*spec = (struct spec){ .personality = SPEC_UNSET };
+	*spec = (struct spec){ .personality = PER_LINUX };
 	if (!json_parse(arena, "config.json", text, length, &root, err))
 		return false;
 	if (root->type != JSON_OBJECT)

@@ -234,8 +234,8 @@ struct spec {
 	size_t masked_path_count, readonly_path_count;
 	const char *cgroups_path; /* NULL: not said */
 	struct spec_resources resources;
-	int64_t personality;     /* for personality(2), or SPEC_UNSET */
-	const char *mount_label; /* SELinux, for file systems that are made; NULL: none */
+	unsigned long personality; /* for personality(2); not the caller's */
+	const char *mount_label;   /* SELinux, for file systems that are made; NULL: none */
 	const struct spec_memory_policy *memory_policy; /* NULL: as the caller's */
 	const struct spec_rdt *rdt;                     /* NULL: none */
 	struct spec_pair *net_devices; /* name on the host, name inside (may hold one "%d") */
