@@ -109,8 +109,9 @@ static bool has_data(const char *data, const char *name)
 
 #define DATA_MAX 4095 /* mount(2) copies one page */
 
-/* A tmpfs without mode= takes over the mode of the directory it covers (think of /tmp). Procfs,
- * sysfs and mqueue take no label by option: theirs come from the policy. */
+/* A tmpfs without mode= takes over the mode of the directory it covers (think of /tmp); where there
+ * was none it is open to all users, as the kernel makes it. Procfs, sysfs and mqueue take no label
+ * by option: theirs come from the policy. */
 static bool compose_data(const struct mount_job *job, struct buf *data, struct error *err)
 {
 	const struct spec_mount *wanted = job->wanted;
@@ -119,7 +120,8 @@ static bool compose_data(const struct mount_job *job, struct buf *data, struct e
 
 	buf_init(data, DATA_MAX);
 	buf_add_text(data, wanted->data);
-	if (is_tmpfs(wanted) && !has_data(wanted->data, "mode=") && fstat(job->target, &info) == 0)
+	if (is_tmpfs(wanted) && !job->is_made && !has_data(wanted->data, "mode=") &&
+	    fstat(job->target, &info) == 0)
 		buf_printf(data, "%smode=%o", data->length > 0 ? "," : "", info.st_mode & 07777);
 	if (label && strcmp(wanted->type, "proc") != 0 && strcmp(wanted->type, "sysfs") != 0 &&
 	    strcmp(wanted->type, "mqueue") != 0 && !has_data(wanted->data, "context="))
@@ -210,7 +212,7 @@ static bool mount_one(struct rootfs *rootfs, size_t i, struct error *err)
 {
 	const struct spec_mount *wanted = &rootfs->spec->mounts[i];
 	autofree char *destination = path_clean(wanted->destination);
-	struct mount_job job = { rootfs, wanted, inside(rootfs, destination), -1 };
+	struct mount_job job = { rootfs, wanted, inside(rootfs, destination), -1, false };
 	bool is_good = mount_check_name(&job, err);
 
 	if (is_good && wanted->is_bind)

@@ -4,6 +4,7 @@
 #include <linux/mount.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/path.h"
@@ -144,6 +145,22 @@ static bool remount(struct mount_job *job, struct error *err)
 	return mount_finish(job->wanted, job->target, err);
 }
 
+static bool is_directory(int fd)
+{
+	struct stat info;
+
+	return fstat(fd, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* Callers explain what mount(2) would have said of a file on a directory; the newer call has one
+ * number for many faults. */
+static bool refuse(const struct mount_job *job, int tree, struct error *err)
+{
+	if (errno == EINVAL && is_directory(tree) != is_directory(job->target))
+		errno = ENOTDIR;
+	return error_sys(err, "mount %s at %s", job->wanted->source, job->destination);
+}
+
 bool mount_bind(struct mount_job *job, struct error *err)
 {
 	autoclose int tree = -1;
@@ -153,6 +170,6 @@ bool mount_bind(struct mount_job *job, struct error *err)
 	if (!clone_source(job, &tree, err) || !mount_open_target_of(job, tree, err))
 		return false;
 	if (attach_with_options(job, tree) < 0)
-		return error_sys(err, "mount %s at %s", job->wanted->source, job->destination);
+		return refuse(job, tree, err);
 	return mount_finish(job->wanted, tree, err);
 }

@@ -14,6 +14,7 @@ struct mount_job {
 	const struct spec_mount *wanted;
 	char *destination; /* cleaned: absolute, no "." and "..", no doubled slashes */
 	int target;        /* what it is mounted on, O_PATH; -1 */
+	bool is_made;      /* the target was missing */
 };
 
 /* -- the target: mounttarget.c ----------------------------------------------------------------- */

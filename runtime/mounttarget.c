@@ -141,6 +141,17 @@ static bool open_file(struct mount_job *job, struct error *err)
 	return true;
 }
 
+static bool open_directory(struct mount_job *job, struct error *err)
+{
+	int root = job->rootfs->root;
+
+	if (path_open(root, job->destination, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0, &job->target,
+		      err))
+		return true;
+	job->is_made = err->sys == ENOENT;
+	return path_make_dirs(root, job->destination, 0755, &job->target, err);
+}
+
 static bool needs_plain_directory(const struct spec_mount *wanted)
 {
 	return !wanted->is_bind &&
@@ -149,9 +160,8 @@ static bool needs_plain_directory(const struct spec_mount *wanted)
 
 bool mount_open_directory(struct mount_job *job, struct error *err)
 {
-	if (needs_plain_directory(job->wanted)
-		    ? !open_plain_directory(job, err)
-		    : !path_make_dirs(job->rootfs->root, job->destination, 0755, &job->target, err))
+	if (needs_plain_directory(job->wanted) ? !open_plain_directory(job, err)
+					       : !open_directory(job, err))
 		return false;
 	return check_proc(job, -1, err) && check_not_root(job, err);
 }
@@ -162,9 +172,7 @@ bool mount_open_target_of(struct mount_job *job, int tree, struct error *err)
 
 	if (fstat(tree, &source) < 0)
 		return error_sys(err, "look at mount source %s", job->wanted->source);
-	if (S_ISDIR(source.st_mode)
-		    ? !path_make_dirs(job->rootfs->root, job->destination, 0755, &job->target, err)
-		    : !open_file(job, err))
+	if (S_ISDIR(source.st_mode) ? !open_directory(job, err) : !open_file(job, err))
 		return false;
 	return check_proc(job, tree, err) && check_not_root(job, err);
 }

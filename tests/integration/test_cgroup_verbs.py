@@ -464,7 +464,7 @@ def test_update_refuses(limited):
     refuse("resources: memory.limit: expected", "-r", "-", input='{"memory": {"limit": "1G"}}')
     refuse("resources", "-r", "-", input="{")
     refuse("resources: expected an object, found an array", "-r", "-", input="[]")
-    refuse("/no/such/file: No such file or directory", "-r", "/no/such/file")
+    refuse("/no/such/file: no such file or directory", "-r", "/no/such/file")
     refuse("flag provided but not defined: -nonsense", "--nonsense")
     if IS_V1:
         refuse("invalid configuration: cannot use unified on cgroup v1", "-r", "-",

@@ -145,6 +145,23 @@ def test_mount_options(bundle, tmp_path):
     assert (source / "f").read_text() == "from outsidemore\n" and not (source / "g").exists()
 
 
+def test_tmpfs_modes(bundle):
+    """As the directory that it covers; one that was missing is open to all."""
+    os.chmod(os.path.join(bundle.rootfs, "tmp"), 0o710)
+    bundle.config["mounts"] += [{"destination": path, "type": "tmpfs", "source": "tmpfs"} for path in ("/tmp", "/new")]
+    assert bundle.sh("stat -c %a /tmp /new").split() == ["710", "1777"]
+
+
+def test_bind_of_another_kind(bundle, tmp_path):
+    """dockerd looks for these words, and explains."""
+    (tmp_path / "file").write_text("")
+    for source, destination in ((tmp_path / "file", "/etc"), (tmp_path, "/etc/passwd")):
+        bundle.config["mounts"].append({"destination": destination, "source": str(source), "options": ["bind"]})
+        stderr = bundle.runc("run", code=1).stderr
+        assert f'to rootfs at "{destination}": ' in stderr and stderr.endswith(": not a directory\n")
+        bundle.config["mounts"].pop()
+
+
 def test_devices(bundle):
     bundle.config["linux"]["devices"] = [
         {"path": "/dev/extra/zero", "type": "c", "major": 1, "minor": 5, "fileMode": 0o640, "uid": 3, "gid": 4},

@@ -115,10 +115,10 @@ def test_hook_gets_no_descriptor(bundle):
 
 def test_agent_is_missing(bundle):
     refused = bundle.runc("run", code=1).stderr
-    assert "failed to connect with seccomp agent" in refused and "/agent: No such file" in refused
+    assert "failed to connect with seccomp agent" in refused and "/agent: no such file" in refused
     with socket.socket(socket.AF_UNIX) as deaf:
         deaf.bind(bundle.config["linux"]["seccomp"]["listenerPath"])
-        assert "Connection refused" in bundle.runc("run", code=1).stderr
+        assert "connection refused" in bundle.runc("run", code=1).stderr
     assert bundle.traces() == []
 
 
