@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/path.h"
@@ -30,15 +32,102 @@ static bool is_root(const char *path)
 	return strcmp(cleaned, "/") == 0;
 }
 
+/* -- where ----------------------------------------------------------------------------------- */
+
+/*
+ * Most paths are in /proc and /sys. If a neighbour can rename what lies below the root, these
+ * mounts may be somewhere else by now: then nothing would be found to protect, and all be seen
+ * elsewhere. So they are opened once, seen to be what the config wanted there, and searched by
+ * descriptor.
+ */
+struct tree {
+	const char *path, *type;
+	unsigned long magic;
+	int top; /* -1: none, or not needed yet */
+};
+
+struct trees {
+	struct tree of[2];
+};
+
+static void trees_init(struct trees *trees)
+{
+	*trees = (struct trees){ { { "/proc", "proc", PROC_SUPER_MAGIC, -1 },
+				   { "/sys", "sysfs", SYSFS_MAGIC, -1 } } };
+}
+
+static void trees_done(struct trees *trees)
+{
+	for (size_t i = 0; i < COUNT_OF(trees->of); i++)
+		mem_cleanup_close(&trees->of[i].top);
+}
+
+static bool is_mounted(const struct spec *spec, const struct tree *tree)
+{
+	for (size_t i = 0; i < spec->mount_count; i++)
+		if (!spec->mounts[i].is_bind && strcmp(spec->mounts[i].type, tree->type) == 0 &&
+		    strcmp(spec->mounts[i].destination, tree->path) == 0)
+			return true;
+	return false;
+}
+
+static bool open_top(const struct rootfs *rootfs, struct tree *tree, struct error *err)
+{
+	struct statfs fs;
+
+	if (tree->top >= 0)
+		return true;
+	if (!path_open(rootfs->root, tree->path + 1, PATH_NO_LINKS, O_PATH | O_DIRECTORY, 0,
+		       &tree->top, err))
+		return error_in(err, "%s was replaced meanwhile", tree->path);
+	if (fstatfs(tree->top, &fs) < 0 || (unsigned long)fs.f_type != tree->magic)
+		return error_set(err, ERROR_DENIED, "%s was replaced meanwhile", tree->path);
+	return true;
+}
+
+/* The tree of a path, and the rest of the path. */
+static struct tree *tree_of(const struct spec *spec, struct trees *trees, const char *path,
+			    const char **rest)
+{
+	for (size_t i = 0; i < COUNT_OF(trees->of); i++) {
+		struct tree *tree = &trees->of[i];
+		size_t length = strlen(tree->path);
+
+		if (strncmp(path, tree->path, length) != 0 ||
+		    (path[length] != '/' && path[length] != '\0') || !is_mounted(spec, tree))
+			continue;
+		*rest = path + length + strspn(path + length, "/");
+		return tree;
+	}
+	return NULL;
+}
+
+/* *target stays -1 if nothing is there. */
+static bool open_path(const struct rootfs *rootfs, struct trees *trees, const char *path,
+		      int *target, struct error *err)
+{
+	const char *rest;
+	struct tree *tree = tree_of(rootfs->spec, trees, path, &rest);
+
+	if (tree && !open_top(rootfs, tree, err))
+		return false;
+	return (tree ? path_open(tree->top, rest, PATH_BENEATH, O_PATH, 0, target, err)
+		     : path_open(rootfs->root, path, PATH_IN_ROOT, O_PATH, 0, target, err)) ||
+	       is_missing(err);
+}
+
 /* -- read-only ------------------------------------------------------------------------------- */
 
-static bool make_readonly(const struct rootfs *rootfs, const char *path, struct error *err)
+static bool make_readonly(const struct rootfs *rootfs, struct trees *trees, const char *path,
+			  struct error *err)
 {
 	autoclose int target = -1;
 	autoclose int tree = -1;
 
-	if (!path_open(rootfs->root, path, PATH_IN_ROOT, O_PATH, 0, &target, err))
-		return is_missing(err);
+	if (!open_path(rootfs, trees, path, &target, err))
+		return false;
+	if (target < 0)
+		return true;
 	tree = kernel_clone_tree(target, "", true);
 	if (tree < 0 || kernel_attach_as(tree, target, MOUNT_ATTR_RDONLY, 0) < 0)
 		return error_sys(err, "make %s read-only", path);
@@ -64,6 +153,7 @@ static bool open_null(const struct rootfs *rootfs, int *null, struct error *err)
 }
 
 struct mask {
+	struct trees *trees;
 	int null;  /* covers files; -1 until needed */
 	int empty; /* an empty read-only tmpfs, which covers directories; -1 until needed */
 };
@@ -89,8 +179,10 @@ static bool mask_path(const struct rootfs *rootfs, struct mask *mask, const char
 
 	if (is_root(path))
 		return error_set(err, ERROR_INPUT, "the root itself cannot be masked");
-	if (!path_open(rootfs->root, path, PATH_IN_ROOT, O_PATH, 0, &target, err))
-		return is_missing(err);
+	if (!open_path(rootfs, mask->trees, path, &target, err))
+		return false;
+	if (target < 0)
+		return true;
 	if (fstat(target, &info) < 0)
 		return error_sys(err, "look at %s", path);
 	if (S_ISDIR(info.st_mode))
@@ -119,20 +211,23 @@ static bool finish_readonly(struct rootfs *rootfs, bool is_root_readonly, struct
 bool rootfs_protect(struct rootfs *rootfs, struct error *err)
 {
 	const struct spec *spec = rootfs->spec;
-	struct mask mask = { .null = -1, .empty = -1 };
+	struct trees trees;
+	struct mask mask = { .trees = &trees, .null = -1, .empty = -1 };
 	bool is_root_readonly = spec->is_root_readonly;
 	bool is_good = true;
 
+	trees_init(&trees);
 	for (size_t i = 0; is_good && i < spec->readonly_path_count; i++)
 		if (is_root(spec->readonly_paths[i]))
 			is_root_readonly = true;
 		else
-			is_good = make_readonly(rootfs, spec->readonly_paths[i], err) ||
+			is_good = make_readonly(rootfs, &trees, spec->readonly_paths[i], err) ||
 				  error_in(err, "read-only path");
 	for (size_t i = 0; is_good && i < spec->masked_path_count; i++)
 		is_good = mask_path(rootfs, &mask, spec->masked_paths[i], err) ||
 			  error_in(err, "masked path %s", spec->masked_paths[i]);
 	mem_cleanup_close(&mask.null);
 	mem_cleanup_close(&mask.empty);
+	trees_done(&trees);
 	return is_good && finish_readonly(rootfs, is_root_readonly, err);
 }

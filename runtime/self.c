@@ -119,10 +119,13 @@ bool self_protect(char **argv, struct error *err)
 	if (fs.f_flag & ST_RDONLY && is_own_view())
 		return true;
 	view = kernel_clone_tree(AT_FDCWD, EXE, false);
-	if (view < 0 && errno == EPERM)
-		return is_sealed() || execute_copy(argv, err); /* not the machine's root */
-	if (view < 0 || kernel_set_attributes(view, false, MOUNT_ATTR_RDONLY, 0) < 0)
+	if (view < 0 || kernel_set_attributes(view, false, MOUNT_ATTR_RDONLY, 0) < 0) {
+		/* Not the machine's root; or before Linux 5.12, which changes attached mounts only.
+		 */
+		if (errno == EPERM || errno == EINVAL)
+			return is_sealed() || execute_copy(argv, err);
 		return error_sys(err, "make a read-only view of this program");
+	}
 	syscall(SYS_execveat, view, "", argv, environ, AT_EMPTY_PATH);
 	return error_sys(err, "execute this program from its read-only view");
 }

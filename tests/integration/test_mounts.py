@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The container's mounts and devices: what config.json can say about them, seen from inside."""
+
+import os
+import stat
+import subprocess
+
+import pytest
+
+import bundle as bundles
+import world
+from attack import with_user_namespace, without_mounts
+
+PROGRAM = os.path.join(world.BUILD, "runtime", "mooring-runc")
+MAPS = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+
+
+@pytest.fixture
+def bundle(moor):
+    bundle = bundles.Bundle(moor)
+    yield bundle
+    moor.runc("delete", "--force", bundle.id)
+    assert bundle.traces() == []
+
+
+@pytest.fixture
+def source(bundle):
+    """A directory of the host with a file of user 1000's."""
+    path = os.path.join(bundle.path, "source")
+    os.mkdir(path)
+    with open(os.path.join(path, "file"), "w") as file:
+        file.write("content")
+    os.chown(os.path.join(path, "file"), 1000, 1000)
+    return path
+
+
+def add_mount(bundle, destination, *options, **more):
+    bundle.config["mounts"].append({"destination": destination, "options": list(options), **more})
+
+
+def options_of(bundle, path):
+    """The options of the mount at a path, as the kernel tells the container."""
+    lines = [line.split() for line in bundle.sh("cat /proc/self/mountinfo").splitlines()]
+    return [fields[5].split(",") for fields in lines if fields[4] == path][-1]
+
+
+# -- ids ---------------------------------------------------------------------------------------------------
+
+def test_idmap_with_maps_of_its_own(bundle, source):
+    mapping = [{"containerID": 1000, "hostID": 5000, "size": 1}]
+    add_mount(bundle, "/mapped", "bind", source=source, uidMappings=mapping, gidMappings=mapping)
+    add_mount(bundle, "/plain", "bind", source=source)
+    assert bundle.sh("stat -c %u:%g /mapped/file /plain/file") == "5000:5000\n1000:1000\n"
+
+
+@pytest.mark.parametrize("option", ["idmap", "ridmap"])
+def test_idmap_as_the_container(bundle, source, option):
+    with_user_namespace(bundle)
+    add_mount(bundle, "/mapped", "rbind", option, source=source)
+    add_mount(bundle, "/plain", "rbind", source=source)
+    assert bundle.sh("stat -c %u /mapped/file /plain/file; touch /mapped/new") == "1000\n65534\n"
+    assert os.stat(os.path.join(source, "new")).st_uid == 0
+
+
+def test_recursive_idmap_reaches_what_is_below(bundle, source):
+    mapping = [{"containerID": 0, "hostID": 5000, "size": 1}]
+    below = os.path.join(source, "below")
+    with world.mounted(below):
+        for option, wanted in (("idmap", "0\n"), ("ridmap", "5000\n")):
+            bundle.config["mounts"] = bundle.config["mounts"][:7]
+            add_mount(bundle, "/mapped", "rbind", option, source=source, uidMappings=mapping, gidMappings=mapping)
+            assert bundle.sh("stat -c %u /mapped/below") == wanted
+
+
+def test_idmap_that_the_file_system_cannot(bundle):
+    add_mount(bundle, "/mapped", "bind", source="/sys/kernel", uidMappings=MAPS, gidMappings=MAPS)
+    result = bundle.runc("run", code=1)
+    assert "failed to set MOUNT_ATTR_IDMAP on /sys/kernel (maybe the filesystem used doesn't support" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+# -- sources ------------------------------------------------------------------------------------------------
+
+def test_source_behind_a_closed_directory(bundle, source):
+    """The container's user cannot reach it, nor can root without its rights; the caller can."""
+    with_user_namespace(bundle)
+    closed = os.path.join(bundle.path, "closed")
+    os.mkdir(closed, 0o700)
+    os.rename(source, os.path.join(closed, "source"))
+    os.chown(closed, 1234, 1234)
+    for path in ("source", "source/file"):
+        add_mount(bundle, "/" + path, "bind", source="closed/" + path)
+    os.symlink(os.path.join(closed, "source"), os.path.join(bundle.path, "link"))
+    os.chmod(os.path.join(closed, "source"), 0o755)
+    os.chmod(os.path.join(closed, "source", "file"), 0o644)
+    add_mount(bundle, "/link", "bind", source=os.path.join(bundle.path, "link"))
+    assert bundle.sh("cat /source/file; cat /link/file") == "contentcontent"
+
+
+def test_missing_source_behind_a_closed_directory(bundle):
+    with_user_namespace(bundle)
+    closed = os.path.join(bundle.path, "closed")
+    os.mkdir(closed, 0o700)
+    os.chown(closed, 1234, 1234)
+    add_mount(bundle, "/x", "bind", source=closed + "/missing")
+    result = bundle.runc("run", code=1)
+    assert closed + "/missing" in result.stderr and "No such file or directory" in result.stderr
+
+
+def test_source_is_what_was_mounted_before(bundle, source):
+    """Below the root itself, and with the root's path in front of a destination, as runc allows it."""
+    add_mount(bundle, bundle.rootfs + "/first", "bind", source=source)
+    add_mount(bundle, "/second", "bind", source=bundle.rootfs + "/first")
+    add_mount(bundle, "third//../third", "bind", source="rootfs/second")
+    assert bundle.sh("cat /first/file /second/file /third/file") == "content" * 3
+
+
+# -- options -------------------------------------------------------------------------------------------------
+
+def test_options_of_binds(bundle):
+    """Options given are all there are; without any the source's remain; access times are kept apart."""
+    directory = os.path.join(bundle.path, "disk")
+    with world.mounted(directory):
+        subprocess.run(["mount", "-o", "remount,bind,ro,noexec,noatime", directory], check=True)
+        for number, (options, wanted, unwanted) in enumerate((
+                (["bind"], {"ro", "noexec", "noatime"}, set()),
+                (["rbind", "rw"], {"rw", "noatime"}, {"ro", "noexec"}),
+                (["bind", "nosuid"], {"rw", "nosuid", "noatime"}, {"noexec"}),
+                (["bind", "ro", "relatime"], {"ro", "relatime"}, {"noatime", "noexec"}),
+                (["bind", "nodiratime", "strictatime", "nosymfollow"], {"rw", "nodiratime", "nosymfollow"},
+                 {"noatime", "relatime"}))):
+            add_mount(bundle, f"/bound{number}", *options, source=directory)
+            found = set(options_of(bundle, f"/bound{number}"))
+            assert wanted <= found and not unwanted & found, options
+
+
+def test_locked_options_of_binds(bundle):
+    """What is locked in a user namespace stays, unless the config says that it must not."""
+    with_user_namespace(bundle)
+    directory = os.path.join(bundle.path, "disk")
+    with world.mounted(directory):
+        subprocess.run(["mount", "-o", "remount,bind,ro,nodev,noatime", directory], check=True)
+        add_mount(bundle, "/bound", "bind", "nosuid", source=directory)
+        assert {"ro", "nodev", "nosuid", "noatime"} <= set(options_of(bundle, "/bound"))
+        assert "read-only" in bundle.sh("mount -o remount,bind,rw /bound 2>&1; touch /bound/x 2>&1; true").lower()
+        for option in ("rw", "dev", "strictatime"):
+            bundle.config["mounts"][-1]["options"] = ["bind", option]
+            assert "Operation not permitted" in bundle.runc("run", code=1).stderr
+
+
+@pytest.mark.parametrize("option,wanted", [
+    ("rro", "ro"), ("rnosuid", "nosuid"), ("rnodev", "nodev"), ("rnoexec", "noexec"), ("rnoatime", "noatime"),
+    ("rnodiratime", "nodiratime"), ("rrelatime", "relatime"), ("rnosymfollow", "nosymfollow"), ("rstrictatime", None)])
+def test_recursive_options(bundle, source, option, wanted):
+    below = os.path.join(source, "below")
+    with world.mounted(below):
+        add_mount(bundle, "/bound", "rbind", option, source=source)
+        for path in ("/bound", "/bound/below"):
+            found = options_of(bundle, path)
+            assert wanted in found if wanted else not {"relatime", "noatime"} & set(found)
+        # And back: a later option takes away what an earlier one gave.
+        if wanted not in (None, "relatime"):
+            bundle.config["mounts"][-1]["options"].append("rrw" if option == "rro" else option.replace("rno", "r"))
+            assert wanted not in options_of(bundle, "/bound/below")
+
+
+def test_readonly_bind_is_not_recursive(bundle, source):
+    with world.mounted(os.path.join(source, "below")):
+        add_mount(bundle, "/bound", "rbind", "ro", source=source)
+        assert bundle.sh("touch /bound/x 2>/dev/null || echo refused; touch /bound/below/x && echo made") == \
+            "refused\nmade\n"
+
+
+def test_remount(bundle, source):
+    add_mount(bundle, "/bound", "bind", source=source)
+    add_mount(bundle, "/bound", "bind", "remount", "ro", "noexec", source=source)
+    assert {"ro", "noexec"} <= set(options_of(bundle, "/bound"))
+
+
+PROPAGATIONS = ["private", "rprivate", "slave", "rslave", "shared", "rshared", "unbindable", "runbindable"]
+
+
+@pytest.mark.parametrize("name", PROPAGATIONS)
+def test_root_propagation(bundle, name):
+    """On a machine where everything is shared, as systemd makes it; none of its mounts may come or go."""
+    bundle.config["linux"]["rootfsPropagation"] = name
+    bundle.config["process"]["args"] = ["cat", "/proc/self/mountinfo"]
+    bundle.write()
+    before, after = (os.path.join(bundle.path, name) for name in ("before", "after"))
+    output = bundle.moor.run(
+        "unshare", "--mount", "--propagation", "private", "sh", "-ec",
+        f"mount --make-rshared /; cat /proc/self/mountinfo >{before}; "
+        f"{PROGRAM} --root {bundle.moor.run_dir}/runc run --bundle {bundle.path} {bundle.id}; "
+        f"cat /proc/self/mountinfo >{after}").stdout
+    root = [line.split(" - ")[0].split()[6:] for line in output.splitlines() if line.split()[4] == "/"][-1]
+    kind = name[1:] if name.startswith("r") else name
+    assert [tag.split(":")[0] for tag in root] == {"private": [], "slave": ["master"]}.get(kind, [kind])
+    with open(before) as first, open(after) as second:
+        assert first.read() == second.read()
+
+
+@pytest.mark.parametrize("option", PROPAGATIONS)
+def test_propagation_of_mounts(bundle, source, option):
+    add_mount(bundle, "/bound", "rbind", option, source=source)
+    add_mount(bundle, "/temporary", option, type="tmpfs")
+    lines = [line.split() for line in bundle.sh("cat /proc/self/mountinfo").splitlines()]
+    tags = {fields[4]: [field.split(":")[0] for field in fields[6:fields.index("-")]] for fields in lines}
+    wanted = [option.lstrip("r")] if option.endswith(("shared", "bindable")) else []
+    assert tags["/bound"] == wanted and tags["/temporary"] == wanted
+
+
+# -- new file systems -------------------------------------------------------------------------------------------
+
+def test_tmpcopyup(bundle, source):
+    data = os.path.join(bundle.rootfs, "data")
+    os.makedirs(os.path.join(data, "deep"), 0o750)
+    os.chmod(data, 0o2751)
+    os.symlink("/etc/shadow", os.path.join(data, "link"))
+    with open(os.path.join(data, "deep", "file"), "w") as file:
+        file.write("text")
+    os.chown(os.path.join(data, "deep", "file"), 7, 8)
+    add_mount(bundle, "/data", "tmpcopyup", "ro", "size=1m", type="tmpfs", source="tmpfs")
+    assert bundle.sh("stat -c %a /data; cat /data/deep/file; stat -c ' %u:%g' /data/deep/file; readlink /data/link; "
+                     "touch /data/x 2>/dev/null || echo refused") == "2751\ntext 7:8\n/etc/shadow\nrefused\n"
+    with open(os.path.join(data, "large"), "wb") as file:
+        file.truncate(0)
+        file.write(b"x" * (2 << 20))
+    result = bundle.runc("run", code=1)
+    assert "tmpcopyup" in result.stderr and "No space left" in result.stderr
+
+
+def test_tmpfs_takes_the_mode_of_what_it_covers(bundle):
+    os.chmod(os.path.join(bundle.rootfs, "tmp"), 0o1777)
+    add_mount(bundle, "/tmp", type="tmpfs", source="tmpfs")
+    add_mount(bundle, "/with", "mode=711", type="tmpfs", source="tmpfs")
+    assert bundle.sh("stat -c %a /tmp /with") == "1777\n711\n"
+
+
+@pytest.mark.parametrize("is_root", [True, False])
+def test_root_as_readonly_path(bundle, is_root):
+    bundle.config["linux"]["readonlyPaths"] = ["/." if is_root else "/tmp"]
+    assert bundle.sh("touch /etc/x 2>/dev/null && echo etc; touch /tmp/x 2>/dev/null && echo tmp; touch /dev/x; true") \
+        == ("" if is_root else "etc\n")
+
+
+def test_paths_that_are_not_there(bundle):
+    bundle.config["linux"]["readonlyPaths"] = ["/missing", "/etc/passwd/below"]
+    bundle.config["linux"]["maskedPaths"] = ["/missing", "/etc/passwd/below"]
+    assert bundle.sh("echo good") == "good\n"
+    bundle.config["linux"]["maskedPaths"] = ["/.."]
+    assert "the root itself cannot be masked" in bundle.runc("run", code=1).stderr
+
+
+def test_cgroup_namespace(bundle):
+    bundle.config["linux"]["namespaces"].append({"type": "cgroup"})
+    output = bundle.sh("cat /proc/self/cgroup /proc/self/mountinfo; touch /sys/fs/cgroup/x 2>&1; true")
+    found = [line.split()[5] for line in output.splitlines() if " /sys/fs/cgroup" in line and " - " in line]
+    assert f"/{bundle.id}\n" not in output.split(" - ")[0] and "Read-only file system" in output
+    assert found and all(options.startswith("ro,") for options in found)
+
+
+# -- without pivot_root -------------------------------------------------------------------------------------------
+
+def test_no_pivot(bundle):
+    """No procfs or sysfs of the host stays behind: the kernel lets a user namespace mount a new one only
+    where a whole one can be seen."""
+    bundle.config["process"]["capabilities"] = {
+        name: bundles.CAPABILITIES + ["CAP_SYS_ADMIN"] for name in ("bounding", "effective", "permitted")}
+    os.symlink("busybox", os.path.join(bundle.rootfs, "bin", "unshare"))
+    script = "ls /; unshare -mrpf mount -t proc proc /proc 2>&1 && echo escaped; true"
+    for arguments in ([], ["--no-pivot"]):
+        output = bundle.sh(script, *arguments)
+        assert output.startswith("bin\ndev\netc\nproc\n") and "escaped" not in output
+    bundle.config["linux"]["rootfsPropagation"] = "rprivate"
+    assert "not safe without pivot_root" in bundle.runc("run", "--no-pivot", code=1).stderr
+
+
+# -- devices --------------------------------------------------------------------------------------------------------
+
+DEVICE = {"path": "/dev/extra", "type": "c", "major": 10, "minor": 200}
+
+
+def test_devices(bundle):
+    bundle.config["linux"]["devices"] = [
+        {**DEVICE, "fileMode": 0o100640, "uid": 5, "gid": 6},
+        {"path": "/dev/deep/pipe", "type": "p", "major": 1, "minor": 2, "fileMode": 0o622},
+        {"path": "/dev/../dev/zero", "type": "c", "major": 1, "minor": 5, "fileMode": 0o600}]
+    assert bundle.sh("stat -c '%a %u:%g %t:%T %F' /dev/extra /dev/deep/pipe /dev/zero /dev/null") == (
+        "640 5:6 a:c8 character special file\n622 0:0 0:0 fifo\n600 0:0 1:5 character special file\n"
+        "666 0:0 1:3 character special file\n")
+
+
+@pytest.mark.parametrize("is_user", [False, True])
+def test_devices_of_the_image(bundle, is_user):
+    """Without a mount on /dev: the same device may stay, another one may not, and no file is opened."""
+    without_mounts(bundle, "/dev")
+    os.mknod(os.path.join(bundle.rootfs, "dev", "null"), stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    if is_user:
+        with_user_namespace(bundle)
+    assert bundle.sh("echo x >/dev/null; stat -c %t:%T /dev/null /dev/full") == "1:3\n1:7\n"
+    os.unlink(os.path.join(bundle.rootfs, "dev", "full"))
+    os.mkfifo(os.path.join(bundle.rootfs, "dev", "full"))
+    result = bundle.runc("run", code=1, timeout=20)
+    assert "/dev/full exists in the image and is not the device it should be" in result.stderr
+
+
+# -- older kernels ----------------------------------------------------------------------------------------------------
+
+@pytest.mark.static
+@pytest.mark.parametrize("call", ["mount_setattr", "openat2", "close_range", "clone3"])
+def test_without_a_system_call(bundle, source, call):
+    """Linux 5.4 has neither of the first three; a container's filter may hide the last."""
+    add_mount(bundle, "/bound", "rbind", "ro", "nosuid", "noexec", "private", source=source)
+    add_mount(bundle, "/file", "bind", "ro", source=source + "/file")
+    add_mount(bundle, "/data", "ro", "shared", type="tmpfs", source="tmpfs")
+    bundle.config["root"]["readonly"] = True
+    bundle.config["process"]["args"] = [
+        "sh", "-c", "cat /bound/file; for path in /bound/x /file /data/x /etc/x /proc/sys/kernel/hostname "
+                    "/sys/fs/cgroup/x; do (: >>$path) 2>/dev/null && echo $path; done; cat /proc/timer_list; "
+                    "ls /sys/firmware; ls /proc/self/fd | wc -l"]
+    bundle.write()
+    command = [PROGRAM, "--root", os.path.join(bundle.moor.run_dir, "runc"), "run", "--bundle", bundle.path, bundle.id]
+    with open(os.path.join(bundle.path, "leak"), "w") as leak:
+        result = bundle.moor.run("strace", "-f", "-o", "/dev/null", "-e", f"inject={call}:error=ENOSYS", *command,
+                                 pass_fds=[leak.fileno()])
+    assert result.stdout == "content4\n" and result.stderr == ""
+
+
+@pytest.mark.static
+def test_recursive_options_without_mount_setattr(bundle, source):
+    add_mount(bundle, "/bound", "rbind", "rro", source=source)
+    bundle.write()
+    result = bundle.moor.run(
+        "strace", "-f", "-o", "/dev/null", "-e", "inject=mount_setattr:error=ENOSYS", PROGRAM, "--root",
+        os.path.join(bundle.moor.run_dir, "runc"), "run", "--bundle", bundle.path, bundle.id, code=1)
+    assert "the recursive options of /bound need Linux 5.12 or later" in result.stderr
