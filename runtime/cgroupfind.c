@@ -93,6 +93,15 @@ static bool read_mount(char *line, char **top, char **mount, char **type, char *
 	return tail != NULL;
 }
 
+/* The table also lists mounts that others hide. */
+static bool is_visible(const char *mount, bool is_unified)
+{
+	struct statfs fs;
+
+	return statfs(mount, &fs) == 0 &&
+	       fs.f_type == (is_unified ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC);
+}
+
 /* Adds the place if this hierarchy is mounted anywhere. */
 static void look_up(struct search *search, const char *controllers, const char *own)
 {
@@ -105,7 +114,7 @@ static void look_up(struct search *search, const char *controllers, const char *
 		first[strcspn(first, ",")] = '\0';
 	for (char *line; (line = strsep(&rest, "\n")) != NULL;)
 		if (read_mount(line, &top, &mount, &type, &super) && strcmp(type, wanted) == 0 &&
-		    (!first[0] || has_word(super, first))) {
+		    (!first[0] || has_word(super, first)) && is_visible(mount, !first[0])) {
 			add_place(search, controllers, mount, top, own);
 			return;
 		}
@@ -190,9 +199,7 @@ static bool find_elsewhere(struct search *search, struct error *err)
 
 static bool find_places(struct search *search, struct error *err)
 {
-	struct statfs fs;
-
-	search->cgroup->is_unified = statfs(ROOT, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+	search->cgroup->is_unified = is_visible(ROOT, true);
 	if (!find_lines(search, err))
 		return false;
 	return search->cgroup->count > 0 || find_elsewhere(search, err);

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a container's control groups are: paths that climb, hierarchies that are mounted elsewhere."""
+
+import json
+import os
+
+import pytest
+
+import bundle as bundles
+import leftovers
+
+
+@pytest.fixture
+def bundle(moor):
+    bundle = bundles.Bundle(moor)
+    yield bundle
+    moor.runc("delete", "--force", bundle.id)
+    assert bundle.traces() == []
+
+
+def places(bundle):
+    with open(os.path.join(bundle.moor.run_dir, "runc", bundle.id, "state.json")) as file:
+        return set(json.load(file)["cgroup_paths"].values())
+
+
+def own_groups():
+    """Our own groups, as paths from their hierarchies' tops; on v2 the group above ours."""
+    lines = [line.rstrip("\n").split(":", 2) for line in open("/proc/self/cgroup")]
+    if os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
+        return {os.path.dirname(path) for _, names, path in lines if not names}
+    return {path for _, names, path in lines if names}
+
+
+@pytest.mark.parametrize("path,name", [
+    ("../../../../{id}", "{id}"), ("x/../../{id}/.", "{id}"), ("/../..//{id}", None), ("", "{id}")])
+def test_lexical(bundle, path, name):
+    """A relative path stays below our own group, an absolute one below the top."""
+    bundle.config["linux"]["cgroupsPath"] = path.format(id=bundle.id)
+    bundle.create("sleep", "1000")
+    found = places(bundle)
+    assert found
+    for place in found:
+        top = [own for own in (own_groups() if name else {"/"})
+               if place.endswith((own.rstrip("/") + "/" + bundle.id))]
+        assert top, place
+        assert ".." not in place and os.path.isdir(place)
+
+
+@pytest.mark.parametrize("path", ["/", "/..", "../..", "."])
+def test_no_group_of_its_own(bundle, path):
+    bundle.config["linux"]["cgroupsPath"] = path
+    assert "names no group of the container's own" in bundle.runc("run", code=1).stderr
+
+
+# In a mount namespace of its own: all hierarchies below $1, nothing below /sys/fs/cgroup.
+ELSEWHERE = """
+top=$1; shift
+if test -e /sys/fs/cgroup/cgroup.controllers; then
+    mkdir "$top/all the groups" && mount --bind /sys/fs/cgroup "$top/all the groups"
+else
+    for name in $(cut -d: -f2 /proc/self/cgroup); do
+        name=${name#name=}
+        mkdir -p "$top/of $name" && mount --bind "/sys/fs/cgroup/$name" "$top/of $name" || exit 97
+    done
+fi
+mount -t tmpfs tmpfs /sys/fs/cgroup && exec "$@"
+"""
+
+
+def test_mounted_elsewhere(bundle, tmp_path):
+    """With blanks in the mount points' names."""
+    bundle.config["process"]["args"] = ["sh", "-c", "cat /proc/self/cgroup"]
+    bundle.config["linux"]["cgroupsPath"] = "/" + bundle.id
+    bundle.config["linux"]["resources"]["pids"] = {"limit": 42}
+    bundle.config["hooks"] = {"poststart": [{"path": "/bin/sh", "args": [
+        "sh", "-c", f"cp {bundle.moor.run_dir}/runc/{bundle.id}/state.json {tmp_path}; "
+        f"cat {tmp_path}/*/{bundle.id}/pids.max > {tmp_path}/limit"], "env": ["PATH=/bin:/usr/bin"]}]}
+    bundle.write()
+    out = bundle.moor.run("unshare", "--mount", "--propagation", "private", "sh", "-c", ELSEWHERE, "sh", tmp_path,
+                          bundles.world.BUILD + "/runtime/mooring-runc", "--root", bundle.moor.run_dir + "/runc",
+                          "run", "--bundle", bundle.path, bundle.id).stdout
+    paths = json.load(open(tmp_path / "state.json"))["cgroup_paths"].values()
+    assert paths and all(path.startswith(str(tmp_path)) and " " in path for path in paths)
+    assert open(tmp_path / "limit").read().strip() == "42"
+    assert f"/{bundle.id}" in out
+    assert [path for path in leftovers.cgroups() if bundle.id in path] == []
