@@ -96,6 +96,7 @@ static const struct {
 struct values {
 	char text[COUNT_OF(files)][VALUE_MAX];
 	bool is_there[COUNT_OF(files)];
+	bool was_empty[COUNT_OF(files)]; /* and `text` is what that came to */
 };
 
 static bool read_value(const struct cgroup *cgroup, size_t i, char value[VALUE_MAX])
@@ -106,10 +107,19 @@ static bool read_value(const struct cgroup *cgroup, size_t i, char value[VALUE_M
 	return place && file && cgroup_read(place, file, value, VALUE_MAX);
 }
 
+/* A v2 cpuset that says nothing has what is above; it cannot be emptied again while it is in use.
+ */
 static void remember(const struct cgroup *cgroup, struct values *old)
 {
-	for (size_t i = 0; i < COUNT_OF(files); i++)
+	for (size_t i = 0; i < COUNT_OF(files); i++) {
+		char file[64];
+
 		old->is_there[i] = read_value(cgroup, i, old->text[i]);
+		if (!cgroup->is_unified || !old->is_there[i] || old->text[i][0])
+			continue;
+		snprintf(file, sizeof(file), "%s.effective", files[i].v2);
+		old->was_empty[i] = cgroup_read(&cgroup->places[0], file, old->text[i], VALUE_MAX);
+	}
 }
 
 /* Twice, because some values can only go back after others have. */
@@ -122,12 +132,11 @@ static void set_back(const struct cgroup *cgroup, const struct values *old)
 		size_t n = i % COUNT_OF(files);
 
 		if (!old->is_there[n] || !read_value(cgroup, n, text) ||
-		    strcmp(text, old->text[n]) == 0)
+		    strcmp(text, old->text[n]) == 0 || (old->was_empty[n] && !text[0]))
 			continue;
-		/* An empty list is written as an empty line. */
 		(void)!cgroup_write(cgroup_place(cgroup, files[n].controller),
-				    cgroup->is_unified ? files[n].v2 : files[n].v1,
-				    old->text[n][0] ? old->text[n] : "\n", &ignored);
+				    cgroup->is_unified ? files[n].v2 : files[n].v1, old->text[n],
+				    &ignored);
 	}
 }
 
