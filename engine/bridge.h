@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
-#include "engine/netlink.h"
+#include "base/netlink.h"
 
 /*
  * The default network: a bridge on the host, a veth pair per container, masquerading to the

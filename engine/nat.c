@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/netlink.h"
+#include "base/netlink.h"
 
 /*
  * What this file says, in nft's language:

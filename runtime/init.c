@@ -21,6 +21,7 @@
 #include "runtime/hook.h"
 #include "runtime/kernel.h"
 #include "runtime/label.h"
+#include "runtime/netdevice.h"
 #include "runtime/schedule.h"
 #include "runtime/sync.h"
 #include "runtime/tty.h"
@@ -230,7 +231,8 @@ static bool build(struct init_plan *plan, struct error *err)
 		return false;
 	umask(0); /* modes are meant as they are written */
 	return rootfs_mount(rootfs, err) && rootfs_make_devices(rootfs, err) &&
-	       join_cgroups(plan, err) && rootfs_mount_cgroups(rootfs, err);
+	       join_cgroups(plan, err) && rootfs_mount_cgroups(rootfs, err) &&
+	       netdevice_ask(plan, err);
 }
 
 static bool run_early_hooks(const struct init_plan *plan, struct error *err)

@@ -55,6 +55,10 @@ bool rootless_check(const struct spec *spec, struct error *err)
 				 "config.json: linux.namespaces: rootless container requires user "
 				 "namespaces: add one of type user, with mappings (see \"spec "
 				 "--rootless\")");
+	if (spec->net_device_count > 0)
+		return error_set(err, ERROR_INPUT,
+				 "config.json: linux.netDevices: network devices are not "
+				 "supported in rootless containers: their owner is root");
 	if (!user->path && idmap_denies_groups(spec) && spec->process.user.group_count > 0)
 		return error_set(
 			err, ERROR_INPUT,

@@ -21,6 +21,7 @@
 #include "runtime/hostmount.h"
 #include "runtime/idmap.h"
 #include "runtime/kernel.h"
+#include "runtime/netdevice.h"
 #include "runtime/notify.h"
 #include "runtime/rootless.h"
 #include "runtime/sync.h"
@@ -292,6 +293,12 @@ bool spawn_converse(const struct init_plan *plan, const struct spawned *spawned,
 		case SYNC_OPEN:
 		case SYNC_IDMAP:
 			if (!hostmount_answer(plan, spawned, &message, err))
+				return false;
+			break;
+		case SYNC_NETWORK:
+			if (message.fd_count != 1)
+				return error_set(err, ERROR_CORRUPT, "no netlink socket came");
+			if (!netdevice_answer(plan, spawned, message.fds[0], err))
 				return false;
 			break;
 		case SYNC_LIMITS:

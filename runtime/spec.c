@@ -261,23 +261,6 @@ static bool read_name(struct spec_reader *reader, const struct json *root, const
 	return true;
 }
 
-/* What would change how the process runs, and is not here yet, is refused rather than dropped. */
-bool spec_refuse(struct spec_reader *reader, const struct json *object, const char *const *keys)
-{
-	for (; *keys; keys++) {
-		const struct json *found = json_get(object, *keys);
-		bool is_empty = found && ((found->type == JSON_TEXT && !found->text[0]) ||
-					  (found->type == JSON_OBJECT && !found->count));
-
-		if (found && !is_empty) {
-			json_wrong(found, reader->err, "not supported by this runtime");
-			reader->err->kind = ERROR_UNSUPPORTED;
-			return false;
-		}
-	}
-	return true;
-}
-
 static bool read_process(struct spec_reader *reader, const struct json *root)
 {
 	const struct json *process;
@@ -292,7 +275,6 @@ static bool read_process(struct spec_reader *reader, const struct json *root)
 bool spec_parse(struct arena *arena, const char *text, size_t length, struct spec *spec,
 		struct error *err)
 {
-	static const char *const unsupported[] = { "netDevices", NULL };
 	struct spec_reader reader = { .arena = arena, .spec = spec, .err = err };
 	const struct json *root;
 
@@ -302,9 +284,8 @@ bool spec_parse(struct arena *arena, const char *text, size_t length, struct spe
 	if (root->type != JSON_OBJECT)
 		return json_expected(root, "an object", err);
 	return read_version(&reader, root) && read_root(&reader, root) &&
-	       read_process(&reader, root) &&
-	       spec_refuse(&reader, json_get(root, "linux"), unsupported) &&
-	       spec_read_linux(&reader, root) && spec_read_mounts(&reader, root) &&
+	       read_process(&reader, root) && spec_read_linux(&reader, root) &&
+	       spec_read_mounts(&reader, root) &&
 	       read_name(&reader, root, "hostname", &spec->hostname) &&
 	       read_name(&reader, root, "domainname", &spec->domainname) &&
 	       spec_read_hooks(&reader, root) && read_annotations(&reader, root);

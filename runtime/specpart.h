@@ -35,9 +35,6 @@ must_check bool spec_list(struct spec_reader *reader, const struct json *object,
 /* The array as zeroed structs of `size`, one per entry. */
 must_check bool spec_structs(struct spec_reader *reader, const struct json *object, const char *key,
 			     size_t size, const struct json **list, void *structs, size_t *count);
-/* Fails if `object` has one of the keys (NULL-terminated), unless it is empty. */
-must_check bool spec_refuse(struct spec_reader *reader, const struct json *object,
-			    const char *const *keys);
 /* A list of uid or gid mappings; missing gives none. */
 must_check bool spec_id_maps(struct spec_reader *reader, const struct json *object, const char *key,
 			     struct spec_id_map **maps, size_t *count);

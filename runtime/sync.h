@@ -21,6 +21,8 @@ enum sync_step {
 	SYNC_IDMAPPED, /* [spawn → init]  they are mapped */
 	SYNC_SOURCED,  /* [init → spawn]  the mounts are made: go on  */
 	SYNC_JOIN, /* spawn → init    state is saved; here are the doors of your control groups */
+	SYNC_NETWORK, /* [init → spawn]  here is a netlink socket of mine: move network devices   */
+	SYNC_NETWORKED, /* [spawn → init]  they are there */
 	SYNC_HOOKS, /* [init → spawn]  mounts are made, nothing pivoted: run the early hooks    */
 	SYNC_HOOKED, /* [spawn → init]  they went well                                           */
 	SYNC_LIMITS, /* [init → spawn]  my rlimits need rights that only you have                */
@@ -40,7 +42,7 @@ struct sync_message {
 	enum container_fault fault; /* SYNC_FAILED */
 	int listener;               /* SYNC_LISTENER: the sender's descriptor */
 	size_t number;              /* SYNC_OPEN, SYNC_IDMAP: of the mount in the config */
-	size_t fd_count;            /* SYNC_JOIN, SYNC_OPENED, SYNC_IDMAP */
+	size_t fd_count;            /* SYNC_JOIN, SYNC_OPENED, SYNC_IDMAP, SYNC_NETWORK */
 	int fds[SYNC_FDS_MAX];
 	struct error error; /* SYNC_FAILED */
 };

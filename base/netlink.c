@@ -1,24 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/netlink.h"
+#include "base/netlink.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <linux/netlink.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
+
+#include "base/mem.h"
 
 /* The kernel answers at once or not at all; this only bounds a kernel that forgot us. */
 #define ANSWER_SECONDS 10
 
 bool netlink_open(struct netlink *netlink, int protocol, struct error *err)
 {
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+
+	if (fd < 0)
+		return error_sys(err, "open a netlink socket");
+	return netlink_adopt(netlink, fd, err);
+}
+
+bool netlink_adopt(struct netlink *netlink, int fd, struct error *err)
+{
 	struct timeval patience = { .tv_sec = ANSWER_SECONDS };
 
-	*netlink = (struct netlink){ .sequence = 1 };
-	netlink->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-	if (netlink->fd < 0)
-		return error_sys(err, "open a netlink socket");
+	*netlink = (struct netlink){ .sequence = 1, .fd = fd };
 	if (setsockopt(netlink->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
 		return error_sys(err, "prepare a netlink socket");
 	return true;
@@ -127,17 +136,23 @@ static bool find_answer(char *answers, size_t length, uint32_t awaited, int *num
 	return false;
 }
 
-bool netlink_send(struct netlink *netlink, const char *what, struct error *err)
+static bool transmit(struct netlink *netlink, const char *what, struct error *err)
 {
-	char answers[NETLINK_MESSAGE_MAX] __attribute__((aligned(4)));
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 	ssize_t sent = sendto(netlink->fd, netlink->buffer, netlink->used, 0,
 			      (const struct sockaddr *)&kernel, sizeof(kernel));
-	int number;
 
 	netlink->used = 0;
-	if (sent < 0)
-		return error_sys(err, "%s", what);
+	return sent >= 0 || error_sys(err, "%s", what);
+}
+
+bool netlink_send(struct netlink *netlink, const char *what, struct error *err)
+{
+	char answers[NETLINK_MESSAGE_MAX] __attribute__((aligned(4)));
+	int number;
+
+	if (!transmit(netlink, what, err))
+		return false;
 	for (;;) {
 		ssize_t got = recv(netlink->fd, answers, sizeof(answers), 0);
 
@@ -152,4 +167,51 @@ bool netlink_send(struct netlink *netlink, const char *what, struct error *err)
 		return true;
 	errno = number;
 	return error_sys(err, "%s", what);
+}
+
+/* True when it was the last of them; *number is then 0 or the kernel's errno. */
+static bool visit_all(char *answers, size_t length,
+		      void (*visit)(const struct nlmsghdr *message, void *context), void *context,
+		      int *number)
+{
+	struct nlmsghdr *message = (void *)answers;
+
+	*number = 0;
+	for (; NLMSG_OK(message, (unsigned int)length); message = NLMSG_NEXT(message, length)) {
+		const struct nlmsgerr *verdict = NLMSG_DATA(message);
+
+		if (message->nlmsg_type == NLMSG_DONE)
+			return true;
+		if (message->nlmsg_type == NLMSG_ERROR) {
+			*number = -verdict->error;
+			return true;
+		}
+		visit(message, context);
+	}
+	return false;
+}
+
+#define DUMP_MAX 32768 /* bytes of one part of an answer: the kernel's own limit */
+
+bool netlink_dump(struct netlink *netlink,
+		  void (*visit)(const struct nlmsghdr *message, void *context), void *context,
+		  const char *what, struct error *err)
+{
+	autofree char *answers = mem_alloc(DUMP_MAX);
+	int number = 0;
+
+	if (!transmit(netlink, what, err))
+		return false;
+	for (;;) {
+		ssize_t got = recv(netlink->fd, answers, DUMP_MAX, 0);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return error_sys(err, "%s", what);
+		if (visit_all(answers, (size_t)got, visit, context, &number))
+			break;
+	}
+	errno = number;
+	return number == 0 || error_sys(err, "%s", what);
 }

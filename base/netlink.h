@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ENGINE_NETLINK_H
-#define ENGINE_NETLINK_H
+#ifndef BASE_NETLINK_H
+#define BASE_NETLINK_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
+
+struct nlmsghdr;
 
 /*
  * A small netlink client (RFC 3549; linux/netlink.h): messages are built in one fixed buffer, sent,
@@ -27,6 +29,8 @@ struct netlink {
 
 /* `protocol`: NETLINK_ROUTE, NETLINK_NETFILTER. */
 must_check bool netlink_open(struct netlink *netlink, int protocol, struct error *err);
+/* Goes on with a socket of another process; it is closed like one's own. */
+must_check bool netlink_adopt(struct netlink *netlink, int fd, struct error *err);
 void netlink_close(struct netlink *netlink);
 
 /* Begins a message with its fixed header (ifinfomsg, …). NLM_F_REQUEST is added to `flags`. */
@@ -44,5 +48,11 @@ void netlink_nest_end(struct netlink *netlink, size_t nest);
 /* Sends what was built since the last send and waits until the kernel has done it, or fails with
  * the kernel's errno: "WHAT: File exists" (ERROR_EXISTS). */
 must_check bool netlink_send(struct netlink *netlink, const char *what, struct error *err);
+
+/* Sends the request that was built, whose flags include NLM_F_DUMP, and shows every message of the
+ * answer to `visit` with its `context`. */
+must_check bool netlink_dump(struct netlink *netlink,
+			     void (*visit)(const struct nlmsghdr *message, void *context),
+			     void *context, const char *what, struct error *err);
 
 #endif
