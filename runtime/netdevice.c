@@ -114,15 +114,25 @@ static bool add_address(struct netlink *inside, const struct address *address, u
 struct links {
 	size_t count; /* of them all; only LINKS_MAX are kept */
 	int *indexes;
+	const char *name; /* has one of them this name? NULL: nobody asks */
+	bool is_taken;
 };
 
 static void note_link(const struct nlmsghdr *message, void *context)
 {
 	struct links *links = context;
 	const struct ifinfomsg *header = NLMSG_DATA(message);
+	unsigned int length = message->nlmsg_len - NLMSG_LENGTH(sizeof(*header));
 
-	if (message->nlmsg_type == RTM_NEWLINK && links->count++ < LINKS_MAX)
+	if (message->nlmsg_type != RTM_NEWLINK)
+		return;
+	if (links->count++ < LINKS_MAX)
 		links->indexes[links->count - 1] = header->ifi_index;
+	for (const struct rtattr *field = IFLA_RTA(header); RTA_OK(field, length);
+	     field = RTA_NEXT(field, length))
+		if (field->rta_type == IFLA_IFNAME && links->name &&
+		    strncmp(RTA_DATA(field), links->name, RTA_PAYLOAD(field)) == 0)
+			links->is_taken = true;
 }
 
 static bool list_links(struct netlink *netlink, struct links *links, struct error *err)
@@ -130,6 +140,7 @@ static bool list_links(struct netlink *netlink, struct links *links, struct erro
 	const struct ifinfomsg any = { .ifi_family = AF_UNSPEC };
 
 	links->count = 0;
+	links->is_taken = false;
 	netlink_begin(netlink, RTM_GETLINK, NLM_F_DUMP, &any, sizeof(any));
 	if (!netlink_dump(netlink, note_link, links, "list network devices", err))
 		return false;
@@ -176,6 +187,16 @@ static bool change_namespace(struct move *move, int index, const char *name, str
 	return netlink_send(&move->host, "move it", err);
 }
 
+/* The kernel would move it first and then fail to rename it. */
+static bool check_name(struct move *move, const char *name, struct error *err)
+{
+	move->before.name = name;
+	if (!list_links(&move->inside, &move->before, err))
+		return false;
+	return !move->before.is_taken ||
+	       error_set(err, ERROR_EXISTS, "the container has a device of that name");
+}
+
 /* Its number may be another inside, and with a "%d" only the kernel knows its name: it is the one
  * that was not there before. */
 static bool find_moved(struct move *move, int *index, struct error *err)
@@ -200,8 +221,7 @@ static bool move_one(struct move *move, const struct spec_pair *device, struct e
 	move->addresses.index = number;
 	move->addresses.count = 0;
 	if (!collect_addresses(&move->host, &move->addresses, device->name, err) ||
-	    !list_links(&move->inside, &move->before, err) ||
-	    !set_up(&move->host, index, false, err) ||
+	    !check_name(move, device->value, err) || !set_up(&move->host, index, false, err) ||
 	    !change_namespace(move, index, device->value, err) || !find_moved(move, &index, err))
 		return false;
 	for (size_t i = 0; i < move->addresses.count; i++)

@@ -108,7 +108,7 @@ def test_create_and_start(bundle, host):
 
 @pytest.mark.parametrize("devices,message", [
     ({"missing0": {}}, "network device missing0 (inside: missing0): find it: No such device"),
-    ({"port0": {"name": "lo"}}, "network device port0 (inside: lo): move it: File exists"),
+    ({"port0": {"name": "lo"}}, "network device port0 (inside: lo): the container has a device of that name"),
     ({"lo": {"name": "lo1"}}, "network device lo (inside: lo1): move it: Invalid argument"),
     ({"port0": {"name": "a/b"}}, "invalid network device name"),
     ({"port0": {"name": "sixteen-bytes-xx"}}, "invalid network device name"),
