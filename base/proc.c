@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -277,4 +278,22 @@ bool proc_is_alive(pid_t pid, unsigned long long start_time)
 
 	return pid > 0 && read_stat(pid, &state, &ticks, &ignored) && ticks == start_time &&
 	       state != 'Z' && state != 'X';
+}
+
+/* poll is silent about good streams: one system call for an ordinary caller. */
+static void fill_streams(void)
+{
+	struct pollfd streams[3] = { { .fd = 0 }, { .fd = 1 }, { .fd = 2 } };
+
+	if (poll(streams, COUNT_OF(streams), 0) <= 0)
+		return;
+	for (size_t i = 0; i < COUNT_OF(streams); i++)
+		if (streams[i].revents & POLLNVAL)
+			(void)!open("/dev/null", O_RDWR); /* the lowest free number: this one */
+}
+
+void proc_settle(void)
+{
+	fill_streams();
+	signal(SIGCHLD, SIG_DFL);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -262,8 +261,7 @@ int main(int argc, char **argv)
 	const char *name = slash ? slash + 1 : argc > 0 ? argv[0] : "mooring";
 	struct cli cli;
 
-	signal(SIGCHLD,
-	       SIG_DFL); /* a caller who ignores it would have us never see a child's end */
+	proc_settle();
 	log_set_program(name);
 	find_places(&arena, &cli);
 	if (strcmp(name, "docker") == 0)

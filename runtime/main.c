@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/proc.h"
 #include "runtime/failure.h"
 #include "runtime/flag.h"
 #include "runtime/rootless.h"
@@ -181,8 +181,7 @@ int main(int argc, char **argv)
 	struct error err;
 	int next = 1, status;
 
-	signal(SIGCHLD,
-	       SIG_DFL); /* a caller who ignores it would have us never see a child's end */
+	proc_settle();
 	name_program(&globals, argc > 0 ? argv[0] : "mooring-runc");
 	if (!flag_parse(flags, argc, argv, &next, &err)) {
 		printf("Incorrect Usage. %s\n\n", err.text);

@@ -8,6 +8,7 @@ import signal
 import pytest
 
 import bundle as bundles
+import world
 
 SHOW = ("busybox cat /proc/self/status; echo ==; busybox ls -l /proc/self/fd; echo ==; busybox env; echo ==; "
         "busybox grep -c . /proc/self/mountinfo; busybox cat /proc/self/mountinfo; echo ==; "
@@ -98,3 +99,26 @@ def test_session_keyring(bundle, option):
     bundle.config["linux"]["maskedPaths"] = []
     inside = bundle.sh("busybox cat /proc/keys", *[option] if option else [])
     assert ("_ses." + bundle.id in inside) == (option is None)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_callers_without_streams(bundle, closed):
+    """What the runtime opens must not become the program's input or output, nor a hook's."""
+    seen = os.path.join(bundle.rootfs, "tmp", "seen")
+    hook = os.path.join(bundle.path, "hook")
+    with open(hook, "w") as file:
+        file.write(f"#!/bin/sh\ncat > {hook}.state\n")
+    os.chmod(hook, 0o755)
+    bundle.config["hooks"] = {"createRuntime": [{"path": hook, "env": ["PATH=/bin:/usr/bin"]}]}
+    bundle.config["process"]["args"] = ["sh", "-c", "busybox ls -l /proc/$$/fd > /tmp/seen"]
+    bundle.write()
+    program = os.path.join(world.BUILD, "runtime", "mooring-runc")
+    bundle.moor.run("sh", "-c", f'exec "$@" {closed}', "sh", program, "--root",
+                    os.path.join(bundle.moor.run_dir, "runc"), "run", "--bundle", bundle.path, bundle.id)
+    with open(seen) as file:
+        targets = {line.split()[-3]: line.split()[-1] for line in file if " -> " in line}
+    for number in "0", "1", "2":
+        if closed.startswith({"0": "<", "1": ">", "2": "2"}[number]):
+            assert targets[number] == ("/tmp/seen" if number == "1" else "/dev/null"), targets
+    with open(hook + ".state") as file:
+        assert '"creating"' in file.read()
