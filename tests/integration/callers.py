@@ -7,6 +7,7 @@ import fcntl
 import os
 import select
 import shlex
+import signal
 import subprocess
 import termios
 import time
@@ -16,11 +17,14 @@ import world
 RUNTIME = os.path.join(world.BUILD, "runtime", "mooring-runc")
 CGROUPS = "/sys/fs/cgroup"
 
+# Engines keep locks, caches and keys outside of the stores they are given: not the machine's own.
 # podman makes groups also where no hierarchy is mounted: in a tmpfs that goes with the place. Process 1
 # is a shell: it reaps what detached itself, and ends, with all others, when its standard input does.
 SET_UP = r"""
 set -e
-mount -t tmpfs tmpfs /run
+for directory in /run /dev/shm /etc/docker /opt/containerd /var/lib/containers /var/lib/containerd /var/lib/docker; do
+    [ ! -d $directory ] || mount -t tmpfs tmpfs $directory
+done
 if ! [ -e /sys/fs/cgroup/cgroup.controllers ]; then
     mkdir /run/groups
     mount -t tmpfs tmpfs /run/groups
@@ -41,6 +45,11 @@ while read -r _; do :; done
 """
 
 
+def children(process):
+    with open(f"/proc/{process.pid}/task/{process.pid}/children") as pids:
+        return [int(pid) for pid in pids.read().split()]
+
+
 class Place:
     """Runs programs in it; `name` is that of its control groups, and part of nobody else's."""
 
@@ -50,8 +59,7 @@ class Place:
             ["unshare", "--fork", "--kill-child", "--pid", "--mount", "--net", "--mount-proc", "--propagation",
              "private", "bash", "-c", SET_UP], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.anchor.stdout.readline() == "ready\n"
-        with open(f"/proc/{self.anchor.pid}/task/{self.anchor.pid}/children") as children:
-            self.enter = ["nsenter", "-t", children.read().strip(), "--pid", "--mount", "--net", "--wd=/", "--"]
+        self.enter = ["nsenter", "-t", str(children(self.anchor)[0]), "--pid", "--mount", "--net", "--wd=/", "--"]
 
     def end(self):
         self.anchor.stdin.close()
@@ -112,7 +120,8 @@ class Place:
             assert process.poll() is None, open(log).read()[-2000:]
             yield
         finally:
-            process.terminate()
+            for child in children(process):  # nsenter passes no signals on
+                os.kill(child, signal.SIGTERM)
             process.wait(30)
 
 
