@@ -62,7 +62,7 @@ def test_help(moor):
     (["--log-format", "xml", "list"], 1, "invalid log-format: "),
     (["--root", "/", "list"], 1, "--root: "),
     (["--root", "", "list"], 1, "--root: "),
-    (["--log", "/nosuch/log", "list"], 1, "open log /nosuch/log: No such file or directory"),
+    (["--log", "/nosuch/log", "list"], 1, "open log /nosuch/log: no such file or directory"),
     (["--cgroup-manager", "none", "list"], 1, "expected cgroupfs or systemd, found none"),
     (["state"], 1, "mooring-runc: \\\"state\\\" requires exactly 1 argument(s)"),
     (["state", "a", "b"], 1, "requires exactly 1 argument(s)"),

@@ -242,7 +242,7 @@ def test_bad_process_objects(container):
         with open(path, "w") as file:
             file.write(text)
         assert reason in container.fails(flags=["-p", path])
-    assert "No such file" in container.fails(flags=["-p", path + "x"])
+    assert "no such file" in container.fails(flags=["-p", path + "x"])
 
 
 def test_containers_that_will_not_do(container):
