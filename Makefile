@@ -14,7 +14,7 @@ help:
 	@echo 'make build           build into $(BUILD)/'
 	@echo 'make demo            build, then run a Greengrass recipe whose script uses docker (as root)'
 	@echo 'make test            everything: unit, integration, sanitizers, lint (as root)'
-	@echo 'make test-interop    against peers from PyPI'
+	@echo 'make test-interop    against peers from PyPI, the Go proxy and Debian (as root)'
 	@echo 'make test-vm         the runtime in a virtual machine: cgroup v2, systemd (as root)'
 	@echo 'make bench           side by side with crun, runc, podman, dockerd (as root)'
 	@echo 'make lint            the checks of tests/lint alone'
@@ -38,6 +38,7 @@ test: deps
 	@tests/run --build $(BUILD) $(SUITES)
 
 test-interop:
+	@deps/install peers
 	@$(MAKE) --no-print-directory test SUITES=interop
 
 test-vm:

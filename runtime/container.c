@@ -119,8 +119,11 @@ void container_forget(struct container *self)
 	free(self);
 }
 
-static bool read_bundle(struct container *self, const char *bundle, struct error *err)
+static bool read_bundle(struct container *self, const struct container_options *options,
+			struct error *err)
 {
+	const char *bundle = options->bundle;
+	const char *config = options->config ? options->config : "config.json";
 	char resolved[PATH_MAX];
 	autoclose int dir = -1;
 
@@ -129,7 +132,8 @@ static bool read_bundle(struct container *self, const char *bundle, struct error
 	dir = open(resolved, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return error_sys(err, "open bundle %s", resolved);
-	if (!spec_load(&self->arena, dir, &self->config, &self->spec, err))
+	if (!spec_load(&self->arena, options->config ? AT_FDCWD : dir, config, &self->config,
+		       &self->spec, err))
 		return false;
 	self->state.bundle = arena_strdup(&self->arena, resolved);
 	self->plan.rootfs.bundle = self->state.bundle;
@@ -279,7 +283,7 @@ static bool prepare(struct container *self, const struct container_options *opti
 {
 	char now[STATE_TIME_SIZE];
 
-	if (!state_check_id(options->id, err) || !read_bundle(self, options->bundle, err) ||
+	if (!state_check_id(options->id, err) || !read_bundle(self, options, err) ||
 	    !find_root(self, err) || !check_options(self, options, err) ||
 	    !rootless_check(&self->spec, err) || !idmap_check(&self->spec, err) ||
 	    !label_check(&self->spec, err) ||

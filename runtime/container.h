@@ -31,6 +31,7 @@ struct container_options {
 	const char *state_root; /* one directory per container below it; made if missing */
 	const char *id;         /* one plain name: letters, digits and _+-. */
 	const char *bundle;     /* the directory of config.json; relative root paths start here */
+	const char *config;     /* the file, if it is not the bundle's config.json */
 	const char *pid_file;   /* the init's pid, decimal, no newline; NULL: none */
 	const char *console_socket; /* receives the pty master of a terminal; NULL: none */
 	int console_fd; /* the same, connected already; -1: none. Unused without a terminal */

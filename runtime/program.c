@@ -21,22 +21,27 @@ static const char *variable(const struct spec_process *process, const char *name
 	return NULL;
 }
 
-/* 0 if it may be executed, else an errno. */
-static int try_path(const char *path)
+#define CAP_DAC_OVERRIDE 1
+
+/* 0 if it may be executed, else an errno. The capabilities are not yet those that it will be
+ * executed with. */
+static int try_path(const struct spec_process *process, const char *path)
 {
+	bool is_mighty = process->capabilities.effective & 1ULL << CAP_DAC_OVERRIDE;
 	struct stat info;
 
 	if (stat(path, &info) < 0)
 		return errno;
 	if (S_ISDIR(info.st_mode) || !(info.st_mode & 0111))
 		return EACCES;
-	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0 ? 0 : errno;
+	return is_mighty || faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0 ? 0 : errno;
 }
 
-static bool find_named(const char *name, char path[PATH_MAX], enum container_fault *fault,
-		       struct error *err)
+static bool find_named(const struct spec_process *process, char path[PATH_MAX],
+		       enum container_fault *fault, struct error *err)
 {
-	int reason = try_path(name);
+	const char *name = process->args[0];
+	int reason = try_path(process, name);
 
 	if (reason == 0 && snprintf(path, PATH_MAX, "%s", name) < PATH_MAX)
 		return true;
@@ -57,14 +62,14 @@ bool program_find(const struct spec_process *process, char path[PATH_MAX],
 	bool is_denied = false;
 
 	if (strchr(name, '/'))
-		return find_named(name, path, fault, err);
+		return find_named(process, path, fault, err);
 	for (const char *from = search; name[0] && from && *from;) {
 		size_t length = strcspn(from, ":");
 		int reason;
 
 		if (snprintf(path, PATH_MAX, "%.*s%s%s", (int)length, from, length ? "/" : "./",
 			     name) < PATH_MAX) {
-			reason = try_path(path);
+			reason = try_path(process, path);
 			if (reason == 0)
 				return true;
 			is_denied = is_denied || reason == EACCES;

@@ -292,27 +292,27 @@ bool spec_parse(struct arena *arena, const char *text, size_t length, struct spe
 }
 
 /* Whatever the name stands for: no FIFO may keep us waiting, no device be read. */
-static bool open_config(int bundle, int *fd, struct error *err)
+static bool open_config(int dir, const char *name, int *fd, struct error *err)
 {
 	struct stat info;
 
-	*fd = openat(bundle, "config.json", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	*fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (*fd < 0 && errno == ENOENT)
-		return error_set(err, ERROR_NOT_FOUND,
-				 "JSON specification file config.json not found");
+		return error_set(err, ERROR_NOT_FOUND, "JSON specification file %s not found",
+				 name);
 	if (*fd < 0 || fstat(*fd, &info) < 0)
-		return error_sys(err, "open config.json");
+		return error_sys(err, "open %s", name);
 	if (!S_ISREG(info.st_mode))
-		return error_set(err, ERROR_INPUT, "config.json is not a regular file");
+		return error_set(err, ERROR_INPUT, "%s is not a regular file", name);
 	return true;
 }
 
-bool spec_load(struct arena *arena, int bundle, struct buf *text, struct spec *spec,
+bool spec_load(struct arena *arena, int dir, const char *name, struct buf *text, struct spec *spec,
 	       struct error *err)
 {
 	autoclose int fd = -1;
 
 	buf_init(text, SPEC_SIZE_MAX);
-	return open_config(bundle, &fd, err) && file_read_fd(fd, "config.json", text, err) &&
+	return open_config(dir, name, &fd, err) && file_read_fd(fd, name, text, err) &&
 	       spec_parse(arena, text->data, text->length, spec, err);
 }

@@ -243,10 +243,10 @@ struct spec {
 	const struct json *seccomp; /* linux.seccomp, or NULL */
 };
 
-/* Reads and checks BUNDLE/config.json; `bundle` is a directory descriptor. `text` is initialised
- * here and holds the file, also after a failure. */
-must_check bool spec_load(struct arena *arena, int bundle, struct buf *text, struct spec *spec,
-			  struct error *err);
+/* Reads and checks a config.json. `text` is initialised here and holds the file, also after a
+ * failure. */
+must_check bool spec_load(struct arena *arena, int dir, const char *name, struct buf *text,
+			  struct spec *spec, struct error *err);
 /* "RLIMIT_NOFILE". */
 const char *spec_rlimit_name(int resource);
 /* The same from text. Every mistake is one line that names its JSON path. */

@@ -42,9 +42,9 @@ static bool read_namespace(struct spec_reader *reader, const struct json *item)
 	if (into->is_wanted)
 		return json_wrong(item, reader->err, "namespace %s is given twice", name);
 	into->is_wanted = true;
-	if (!spec_absolute(reader, item, "path", &into->path))
-		return false;
-	return true;
+	/* "" is what programs write where people leave it out. */
+	return spec_text(reader, item, "path", &into->path) &&
+	       (!into->path || spec_absolute(reader, item, "path", &into->path));
 }
 
 static bool read_namespaces(struct spec_reader *reader, const struct json *section)

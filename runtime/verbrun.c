@@ -33,6 +33,7 @@ static bool parse(const struct globals *globals, int argc, char **argv, struct m
 	bool is_run = strcmp(argv[0], "run") == 0;
 	const struct flag flags[] = {
 		{ "bundle", 'b', "DIR", "the bundle; default: this directory", &options->bundle },
+		{ "config", 'f', "FILE", NULL, &options->config }, /* crun has it */
 		{ "console-socket", 0, "PATH", "socket that receives the terminal's master",
 		  &options->console_socket },
 		{ "pidfd-socket", 0, "PATH", "socket that receives a pidfd of the container's init",
