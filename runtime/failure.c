@@ -89,6 +89,7 @@ int failure_report(const struct globals *globals, const struct error *err, int s
 	bool is_for_person = isatty(STDERR_FILENO);
 	struct error ignored;
 
+	fflush(stdout); /* a usage text that stands there is to come first */
 	buf_init(&record, RECORD_MAX);
 	add_record(&record, globals->is_log_json, told.text);
 	if (log >= 0 && !file_write(log, globals->log, record.data, record.length, &ignored))

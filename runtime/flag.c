@@ -139,6 +139,8 @@ bool flag_parse_all(const struct flag *flags, int argc, char **argv, int *next, 
 	return true;
 }
 
+#define NAMES_WIDTH 32
+
 void flag_print(const struct flag *flags)
 {
 	for (; flags->name; flags++) {
@@ -153,7 +155,10 @@ void flag_print(const struct flag *flags)
 				 argument, flags->letter, blank, argument);
 		else
 			snprintf(names, sizeof(names), "--%s%s%s", flags->name, blank, argument);
-		printf("   %-32s %s\n", names, flags->help);
+		if (strlen(names) > NAMES_WIDTH)
+			printf("   %s\n   %-*s %s\n", names, NAMES_WIDTH, "", flags->help);
+		else
+			printf("   %-*s %s\n", NAMES_WIDTH, names, flags->help);
 	}
 }
 

@@ -17,9 +17,9 @@ void verb_print_help(const struct verb *verb, const struct flag *flags)
 {
 	const char *program = log_program();
 
-	printf("NAME:\n   %s %s - %s\n\nUSAGE:\n   %s %s%s %s\n", program, verb->name,
+	printf("NAME:\n   %s %s - %s\n\nUSAGE:\n   %s %s%s%s%s\n", program, verb->name,
 	       verb->summary, program, verb->name, flags && flags->name ? " [command options]" : "",
-	       verb->operands);
+	       verb->operands[0] ? " " : "", verb->operands);
 	if (verb->details)
 		printf("\nDESCRIPTION:\n   %s\n", verb->details);
 	if (flags && flags->name) {

@@ -88,6 +88,28 @@ def test_wrong_usage(moor, words, status, message):
         assert out.startswith("Incorrect Usage") and "NAME:\n" in out
 
 
+@pytest.mark.parametrize("words", [["run"], ["exec", "--nosuch"], ["--nosuch"]])
+def test_the_mistake_stands_below_the_usage(moor, words):
+    """Both streams in one pipe, as a script's log has them: whole lines, the reason last."""
+    process = subprocess.run([PROGRAM, *words], env=moor.env, text=True, timeout=30,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    lines = process.stdout.splitlines()
+    assert lines[0].startswith("Incorrect Usage")
+    assert re.match(r'time="[^"]+" level=error msg="', lines[-1])
+    assert process.stdout.count("level=error") == 1
+
+
+@pytest.mark.parametrize("words", [(), ("exec",), ("list",), ("ps",), ("spec",)])
+def test_help_is_aligned(moor, words):
+    """Explanations begin in one column, below names that are too long for it."""
+    out = plain(moor, *words, "--help")[1]
+    options = out.partition("OPTIONS:\n")[2].splitlines()
+    assert options and not re.search(r" $", out, re.MULTILINE)
+    for line in options:
+        is_name_alone = re.fullmatch(r"   --\S+ \S+, -\w \S+", line)
+        assert is_name_alone or re.match(r".{35} \S", line), line
+
+
 def test_flags_among_the_operands(bundle):
     """As callers of runc mix them: behind the id, with one dash, with =, ended by --."""
     moor = bundle.moor
