@@ -14,6 +14,7 @@
 #include "base/path.h"
 
 #define DEPTH_MAX 256 /* directories within each other */
+#define FD_PATH   (sizeof("/proc/self/fd/") + 12)
 
 static bool copy_dir(int from, int to, int depth, struct error *err);
 
@@ -35,12 +36,35 @@ static bool copy_extent(int in, int out, off_t at, const char *name, struct erro
 	return true;
 }
 
+/* Without opening it: a name can have changed its meaning, and to open a device can be to start it.
+ * What is found has to be of the type that was seen; `path` is a way to it that nobody can change.
+ */
+static bool find_again(int dir, const char *name, const struct stat *seen, int *fd,
+		       char path[FD_PATH], struct error *err)
+{
+	struct stat found;
+
+	*fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (*fd < 0 || fstat(*fd, &found) < 0)
+		return error_sys(err, "open %s", name);
+	if (((found.st_mode ^ seen->st_mode) & S_IFMT) != 0)
+		return error_set(err, ERROR_EXISTS, "%s was replaced meanwhile", name);
+	snprintf(path, FD_PATH, "/proc/self/fd/%d", *fd);
+	return true;
+}
+
 static bool copy_bytes(int from, const char *name, int to_dir, const struct stat *status,
 		       struct error *err)
 {
-	autoclose int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	autoclose int out = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	autoclose int found = -1;
+	char path[FD_PATH];
 	off_t at = 0;
+
+	if (!find_again(from, name, status, &found, path, err))
+		return false;
+
+	autoclose int in = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	autoclose int out = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	if (in < 0 || out < 0)
 		return error_sys(err, "copy %s", name);
@@ -69,15 +93,11 @@ static bool copy_link(int from, const char *name, int to, struct error *err)
  * to a name. */
 static bool copy_mode(int to, const char *name, const struct stat *status, struct error *err)
 {
-	char path[sizeof("/proc/self/fd/") + 12];
-	autoclose int fd = openat(to, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	struct stat found;
+	autoclose int fd = -1;
+	char path[FD_PATH];
 
-	if (fd < 0 || fstat(fd, &found) < 0)
-		return error_sys(err, "open %s", name);
-	if (((found.st_mode ^ status->st_mode) & S_IFMT) != 0)
-		return error_set(err, ERROR_EXISTS, "%s was replaced meanwhile", name);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (!find_again(to, name, status, &fd, path, err))
+		return false;
 	return chmod(path, status->st_mode & 07777) == 0 || error_sys(err, "chmod %s", name);
 }
 
