@@ -9,6 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+#include "base/file.h"
+
 #define PASSWD_MAX (1 << 20)
 
 static const char *variable(const struct spec_process *process, const char *name)
@@ -102,19 +105,22 @@ static const char *home_in_line(char *line, uid_t uid)
 	return *end == '\0' && number == uid && fields[5][0] == '/' ? fields[5] : NULL;
 }
 
-/* The file is the image's: it may be anything, also a FIFO on which open would hang. */
+/* The file is the image's: it may be anything, also a FIFO on which open would hang, or a link to
+ * what claims to be empty and never ends (/proc/self/pagemap). */
 static const char *find_home(struct arena *arena, uid_t uid)
 {
 	autoclose int fd = open("/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	autofile FILE *file = NULL;
-	autofree char *line = NULL;
-	size_t size = 0;
+	autobuf struct buf text = { 0 };
+	struct error ignored;
 	struct stat info;
+	char *rest;
 
-	if (fd < 0 || fstat(fd, &info) < 0 || !S_ISREG(info.st_mode) || info.st_size > PASSWD_MAX)
+	buf_init(&text, PASSWD_MAX);
+	if (fd < 0 || fstat(fd, &info) < 0 || !S_ISREG(info.st_mode) || info.st_size == 0 ||
+	    !file_read_fd(fd, "/etc/passwd", &text, &ignored))
 		return "/";
-	file = fdopen(take_fd(&fd), "re");
-	while (file && getline(&line, &size, file) > 0) {
+	rest = text.data;
+	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
 		const char *home = home_in_line(line, uid);
 
 		if (home)
