@@ -21,6 +21,7 @@
 #define LISTEN_MAX      1024
 #define MESSAGE_MAX     4096
 #define BARRIER_WAIT_MS 30000
+#define MESSAGES_MAX    64 /* in one go: who never stops talking shall not keep us */
 
 /* -- what we were given ---------------------------------------------------------------------- */
 
@@ -156,9 +157,12 @@ static bool connect_manager(const char *notify, int *sock, struct error *err)
 static bool find_ready(int sock, char line[MESSAGE_MAX])
 {
 	char text[MESSAGE_MAX];
-	ssize_t got;
 
-	while ((got = recv(sock, text, sizeof(text) - 1, 0)) >= 0) {
+	for (int i = 0; i < MESSAGES_MAX; i++) {
+		ssize_t got = recv(sock, text, sizeof(text) - 1, 0);
+
+		if (got < 0)
+			return false;
 		text[got] = '\0';
 		for (char *rest = text, *next; (next = strsep(&rest, "\n")) != NULL;) {
 			if (strncmp(next, "READY=", 6) == 0) {
@@ -205,11 +209,14 @@ static bool tell(const char *notify, const char *ready, pid_t pid, bool is_last,
 	return !is_last || await_barrier(manager, err);
 }
 
-bool service_pass_on(int sock, const char *notify, pid_t pid, struct error *err)
+bool service_pass_on(int sock, const char *notify, pid_t pid, bool *is_ready, struct error *err)
 {
 	char line[MESSAGE_MAX];
 
-	return !find_ready(sock, line) || tell(notify, line, pid, false, err);
+	if (!find_ready(sock, line) || *is_ready)
+		return true;
+	*is_ready = true;
+	return tell(notify, line, pid, false, err);
 }
 
 bool service_await(int sock, const char *notify, pid_t pid, int init, struct error *err)

@@ -28,8 +28,10 @@ void service_add(const struct service *service, const char *state_dir, struct ar
  */
 must_check bool service_make_dir(int state_dir, struct error *err);
 must_check bool service_listen(int state_dir, int *socket, struct error *err);
-/* Takes what has come and passes READY on, with `pid` as the main process. */
-must_check bool service_pass_on(int socket, const char *notify, pid_t pid, struct error *err);
+/* Takes what has come and passes the first READY on, with `pid` as the main process; *is_ready says
+ * that it was. The machine's manager is not for a container to keep busy. */
+must_check bool service_pass_on(int socket, const char *notify, pid_t pid, bool *is_ready,
+				struct error *err);
 /* Waits until READY was passed on and read, or init (its pidfd) has ended. */
 must_check bool service_await(int socket, const char *notify, pid_t pid, int init,
 			      struct error *err);

@@ -20,6 +20,7 @@ struct relay {
 	int master;
 	int signals;
 	bool is_input_open;
+	bool is_ready; /* and its manager knows */
 	struct termios saved;
 	bool is_raw;
 };
@@ -91,11 +92,12 @@ static bool handle_signal(struct relay *relay, struct error *err)
 }
 
 /* A manager that cannot be reached does not end the container. */
-static void pass_on(const struct foreground *child)
+static void pass_on(struct relay *relay)
 {
+	const struct foreground *child = relay->child;
 	struct error err;
 
-	if (!service_pass_on(child->notify_socket, child->notify, getpid(), &err))
+	if (!service_pass_on(child->notify_socket, child->notify, getpid(), &relay->is_ready, &err))
 		log_warning("%s", err.text);
 }
 
@@ -121,7 +123,7 @@ static bool relay_until_exit(struct relay *relay, struct error *err)
 		if (fds[2].revents && !handle_signal(relay, err))
 			return false;
 		if (fds[3].revents)
-			pass_on(relay->child);
+			pass_on(relay);
 		/* What init wrote last is still in the terminal. */
 		if (fds[4].revents && !fds[1].revents)
 			return true;
