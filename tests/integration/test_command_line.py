@@ -347,3 +347,44 @@ def test_manager_that_is_gone(bundle):
     say(bundle, "READY=1")
     assert process.wait(20) == 0 and bundle.state()["status"] == "running"
     bundle.moor.runc("delete", "--force", bundle.id)
+
+
+# -- what other runtimes' callers write ----------------------------------------------------------
+
+
+def test_config_of_another_name(bundle):
+    """crun's --config; relative to the caller, as with crun."""
+    bundle.config["process"]["args"] = ["echo", "other"]
+    bundle.write()
+    os.rename(os.path.join(bundle.path, "config.json"), os.path.join(bundle.path, "other.json"))
+    command = ["run", "--config", "bundle/other.json", "--bundle", bundle.path, bundle.id]
+    assert bundle.moor.runc(*command, cwd=bundle.moor.directory).stdout == "other\n"
+    command[2] = "other.json"
+    assert "file other.json not found" in bundle.moor.runc(*command, code=1).stderr
+
+
+def test_empty_path_of_a_namespace(bundle):
+    """Programs write it where people leave it out."""
+    for namespace in bundle.config["linux"]["namespaces"]:
+        namespace["path"] = ""
+    assert bundle.sh("hostname; echo $$") == "harbour\n1\n"
+
+
+@pytest.mark.parametrize("command", ["/bin/mine", "mine"])
+@pytest.mark.parametrize("is_mighty", [False, True])
+def test_program_of_another_user(bundle, command, is_mighty):
+    """With CAP_DAC_OVERRIDE one may execute what any user may, not what nobody may."""
+    program = os.path.join(bundle.rootfs, "bin", "mine")
+    shutil.copy(world.BUSYBOX, program)
+    os.chmod(program, 0o744)
+    capabilities = ["CAP_DAC_OVERRIDE"] if is_mighty else []
+    bundle.config["process"].update(
+        args=[command], user={"uid": 1000, "gid": 1000},
+        capabilities={kind: capabilities
+                      for kind in ("bounding", "effective", "permitted", "inheritable", "ambient")})
+    result = bundle.runc("run", code=None)
+    if is_mighty:
+        assert result.stderr == "mine: applet not found\n"  # busybox itself
+        os.chmod(program, 0o644)
+        result = bundle.runc("run", code=None)
+    assert result.returncode == 1 and f'exec: "{command}": permission denied' in result.stderr
