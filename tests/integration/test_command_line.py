@@ -47,6 +47,21 @@ def test_help_of_a_verb(moor, verb):
         assert f"   mooring-runc {verb} " in out.split("USAGE:\n")[1]
 
 
+@pytest.mark.parametrize("verb", ["", "features", *VERBS])
+def test_manual_has_every_flag(moor, verb):
+    """In the part that is about the command; run's names those of create."""
+    with open(os.path.join(os.path.dirname(world.__file__), "../../docs/man/mooring-runc.8"),
+              encoding="utf-8") as file:
+        parts = re.split(r"^\.(?:It Cm|Ss|Sh) ", file.read(), flags=re.MULTILINE)
+    headings = {"": ["Global"], "run": ["run", "create"], "restore": ["checkpoint"]}
+    told = "".join(part for part in parts if part.split()[0] in headings.get(verb, [verb]))
+    flags = re.findall(r"^   --([a-z0-9-]+)", plain(moor, *filter(None, [verb]), "--help")[1],
+                       re.MULTILINE)
+    assert told and (flags or verb not in ("", "exec", "run", "update"))
+    for flag in flags:
+        assert re.search(rf"^\.It .*Fl -{flag}(?![a-z-])", told, re.MULTILINE), flag
+
+
 def test_help(moor):
     for words in ((), ("-h",), ("--help",), ("help",)):
         status, out, err = plain(moor, *words)
