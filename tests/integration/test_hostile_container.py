@@ -59,7 +59,7 @@ def manager(bundle):
         sock.bind(path)
         sock.settimeout(20)
         bundle.moor.env["NOTIFY_SOCKET"] = path
-        bundle.config["process"]["args"] = ["sh", "-c", "trap 'exit 9' TERM; while :; do sleep 0.05; done"]
+        bundle.config["process"]["args"] = ["sh", "-c", "trap 'exit 9' TERM; touch /ready; while :; do sleep 0.05; done"]
         bundle.write()
         yield sock
 
@@ -68,7 +68,7 @@ def manager(bundle):
 def container_end(bundle):
     """The notify socket as the container's programs have it."""
     path = os.path.join(bundle.moor.run_dir, "runc", bundle.id, "notify", "notify.sock")
-    world.wait_until(lambda: os.path.exists(path), "the notify socket")
+    world.wait_until(lambda: os.path.exists(os.path.join(bundle.rootfs, "ready")), "the program")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.settimeout(20)
         sock.connect(path)
