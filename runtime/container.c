@@ -229,6 +229,7 @@ static bool prepare_plan(struct container *self, const struct container_options 
 	plan->rootfs.is_user_namespaced = spec->namespaces[NAMESPACE_USER].is_wanted;
 	plan->runs_early_hooks =
 		spec->hooks[HOOK_PRESTART].count > 0 || spec->hooks[HOOK_CREATE_RUNTIME].count > 0;
+	plan->is_watched_by_user = geteuid() != 0;
 	plan->lacks_limits = plan->rootfs.is_user_namespaced && spec->process.rlimit_count > 0;
 	if (spec->seccomp && !seccomp_compile(spec->seccomp, &plan->filter, err))
 		return false;

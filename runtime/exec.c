@@ -159,6 +159,7 @@ static bool prepare(struct exec *self, struct error *err)
 	if (!label_check(&self->spec, err))
 		return false;
 	init->is_without_keyring = self->found.state.is_without_keyring;
+	init->is_watched_by_user = geteuid() != 0;
 	init->lacks_limits = self->plan.namespaces & CLONE_NEWUSER && process->rlimit_count > 0;
 	if (self->spec.seccomp && !seccomp_compile(self->spec.seccomp, &init->filter, err))
 		return false;

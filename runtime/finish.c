@@ -217,10 +217,10 @@ bool finish_become(struct finish *finish, enum container_fault *fault, struct er
  */
 static bool load_filter(const struct init_plan *plan, struct error *err)
 {
-	const bool is_foreign = plan->spec->namespaces[NAMESPACE_USER].is_wanted;
 	struct sync_message message = { .step = SYNC_LISTENER };
 
-	if (plan->filter.has_notify && is_foreign && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+	if (plan->filter.has_notify && plan->is_watched_by_user &&
+	    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
 		return error_sys(err, "become dumpable");
 	if (!seccomp_load(&plan->filter, &message.listener, err))
 		return false;
