@@ -7,7 +7,7 @@ DESTDIR ?=
 SUITES ?= standard
 NAMES = docker docker-compose greengrass-cli
 
-.PHONY: help deps build demo test test-interop test-vm bench lint install install-docker uninstall clean
+.PHONY: help deps build demo test test-interop test-vm test-arm64 bench lint install install-docker uninstall clean
 
 help:
 	@echo 'make deps            install the Debian packages the build needs (as root)'
@@ -16,6 +16,7 @@ help:
 	@echo 'make test            everything: unit, integration, sanitizers, lint (as root)'
 	@echo 'make test-interop    against peers from PyPI, the Go proxy and Debian (as root)'
 	@echo 'make test-vm         the runtime in a virtual machine: cgroup v2, systemd (as root)'
+	@echo 'make test-arm64      the same, built for and run on an emulated arm64 (as root)'
 	@echo 'make bench           side by side with crun, runc, podman, dockerd (as root)'
 	@echo 'make lint            the checks of tests/lint alone'
 	@echo 'make install         into PREFIX=$(PREFIX), below DESTDIR if given'
@@ -41,9 +42,9 @@ test-interop:
 	@deps/install peers
 	@$(MAKE) --no-print-directory test SUITES=interop
 
-test-vm:
+test-vm test-arm64: test-%:
 	@deps/install vm
-	@$(MAKE) --no-print-directory test SUITES=vm
+	@$(MAKE) --no-print-directory test SUITES=$*
 
 bench: build
 	@tests/bench/run $(BUILD)
@@ -69,4 +70,4 @@ uninstall:
 	@rm -f $(DESTDIR)$(PREFIX)/share/man/man?/mooring*.[1-8]
 
 clean:
-	rm -rf $(BUILD) build-sanitize build-clang build-interop
+	rm -rf $(BUILD) build-sanitize build-clang build-interop build-arm64
