@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/hook.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -148,9 +149,12 @@ static bool judge(const struct running *running, int status, struct error *err)
 
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;
-	if (WIFSIGNALED(status))
-		return error_set(err, ERROR_SYSTEM, "signal: %d, stdout: %s, stderr: %s",
-				 WTERMSIG(status), out, errors);
+	if (WIFSIGNALED(status)) {
+		const char *name = strsignal(WTERMSIG(status)); /* as callers know it, but small */
+
+		return error_set(err, ERROR_SYSTEM, "signal: %c%s, stdout: %s, stderr: %s",
+				 tolower((unsigned char)name[0]), name + 1, out, errors);
+	}
 	return error_set(err, ERROR_SYSTEM, "exit status %d, stdout: %s, stderr: %s",
 			 WEXITSTATUS(status), out, errors);
 }

@@ -178,6 +178,12 @@ def test_failure_at_create(bundle, kind):
     assert bundle.traces() == []
 
 
+@pytest.mark.parametrize("signal, name", [("KILL", "killed"), ("SYS", "bad system call"), ("TERM", "terminated")])
+def test_killed_hook(bundle, signal, name):
+    bundle.config["hooks"] = {"createRuntime": [shell(f"kill -{signal} $$")]}
+    assert f"error running createRuntime hook #0: signal: {name}, stdout" in bundle.runc("create", code=1).stderr
+
+
 def test_failure_at_start(bundle):
     """The container stays to be deleted, its program does not run (on)."""
     for kind in ("startContainer", "poststart"):
