@@ -74,6 +74,7 @@ def test_refused_before_anything_is_made(bundle, pattern):
     check_refused(bundle, pattern)
 
 
+@pytest.mark.static  # a sanitizer clones a process at the end
 def test_refused_without_a_process(bundle, tmp_path):
     """Not even a namespace: no clone, no directory, nothing mounted but our own program's view of itself."""
     bundle.config["process"]["scheduler"] = {"policy": "X"}
