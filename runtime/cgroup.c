@@ -71,8 +71,9 @@ bool cgroup_read(const struct cgroup_place *place, const char *file, char *text,
 
 /* -- making ---------------------------------------------------------------------------------- */
 
-/* A cpuset without CPUs and memory nodes accepts no process: inherit them, from the top down. */
-static bool fill_cpuset(const struct cgroup_place *place, struct error *err)
+/* A cpuset without CPUs and memory nodes accepts no process: inherit them, from the top down.
+ * *is_bare: there is nothing to inherit, for the group above is as empty. */
+static bool fill_cpuset(const struct cgroup_place *place, bool *is_bare, struct error *err)
 {
 	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
 	const char *slash = strrchr(place->path, '/');
@@ -80,13 +81,15 @@ static bool fill_cpuset(const struct cgroup_place *place, struct error *err)
 	struct cgroup_place parent = { .path = above, .dir = -1 };
 	char value[1024], inherited[1024];
 
+	*is_bare = false;
 	above[slash - place->path] = '\0';
 	for (size_t i = 0; i < COUNT_OF(files); i++) {
 		if (cgroup_read(place, files[i], value, sizeof(value)) && value[0])
 			continue;
 		if (!cgroup_read(&parent, files[i], inherited, sizeof(inherited)))
 			return error_sys(err, "read %s of cgroup %s", files[i], above);
-		if (!cgroup_write(place, files[i], inherited, err))
+		*is_bare = *is_bare || !inherited[0];
+		if (inherited[0] && !cgroup_write(place, files[i], inherited, err))
 			return false;
 	}
 	return true;
@@ -135,11 +138,12 @@ static bool make_above(const struct cgroup *cgroup, const struct cgroup_place *p
 	for (char *slash = path + place->top; *slash; slash += strcspn(slash + 1, "/") + 1) {
 		struct cgroup_place here = { .path = path, .dir = -1 };
 		bool is_top = slash == path + place->top;
+		bool is_bare;
 
 		*slash = '\0';
 		if (!is_top && mkdir(path, 0755) < 0 && errno != EEXIST)
 			return error_sys(err, "make cgroup %s", path);
-		if (is_cpuset && !is_top && !fill_cpuset(&here, err))
+		if (is_cpuset && !is_top && !fill_cpuset(&here, &is_bare, err))
 			return false;
 		if (cgroup->is_unified)
 			hand_down(path);
@@ -169,6 +173,18 @@ static bool check_free(const struct cgroup *cgroup, const struct cgroup_place *p
 	return true;
 }
 
+/* Somebody may have made the groups above, and left them empty. */
+static bool set_up_cpuset(const struct cgroup *cgroup, const struct cgroup_place *place,
+			  struct error *err)
+{
+	bool is_bare;
+
+	if (strstr(place->controllers, "cpuset") == NULL)
+		return true;
+	return fill_cpuset(place, &is_bare, err) &&
+	       (!is_bare || (make_above(cgroup, place, err) && fill_cpuset(place, &is_bare, err)));
+}
+
 static bool make_place(const struct cgroup *cgroup, struct cgroup_place *place, struct error *err)
 {
 	int made = cgroup->is_unified ? -1 : mkdir(place->path, 0755);
@@ -186,7 +202,7 @@ static bool make_place(const struct cgroup *cgroup, struct cgroup_place *place, 
 		return error_sys(err, "open cgroup %s", place->path);
 	if (!place->is_new && !cgroup->unit.is_started && !check_free(cgroup, place, err))
 		return false;
-	return strstr(place->controllers, "cpuset") == NULL || fill_cpuset(place, err);
+	return set_up_cpuset(cgroup, place, err);
 }
 
 bool cgroup_make(struct cgroup *cgroup, struct error *err)

@@ -52,6 +52,28 @@ def test_no_group_of_its_own(bundle, path):
     assert "names no group of the container's own" in bundle.runc("run", code=1).stderr
 
 
+@pytest.mark.parametrize("depth", [1, 2])
+def test_groups_above_that_are_left_empty(bundle, depth):
+    """A cpuset that somebody made without CPUs takes no process: it gets those from above, as do others below it."""
+    top = os.path.join("/sys/fs/cgroup/cpuset" if os.path.isdir("/sys/fs/cgroup/cpuset") else "/sys/fs/cgroup",
+                       f"above-{os.getpid()}")
+    above = [os.path.join(top, *["below"] * level) for level in range(depth)]
+    for path in above:
+        os.mkdir(path)
+    try:
+        bundle.config["linux"]["cgroupsPath"] = f"{above[-1].removeprefix(os.path.dirname(top))}/{bundle.id}"
+        assert bundle.sh("echo there") == "there\n"
+    finally:
+        remove(f"above-{os.getpid()}")
+
+
+def remove(name):
+    """This group and those below it, in every hierarchy."""
+    for place in ["/sys/fs/cgroup", *[entry.path for entry in os.scandir("/sys/fs/cgroup") if entry.is_dir()]]:
+        for directory, _, _ in os.walk(os.path.join(place, name), topdown=False):
+            os.rmdir(directory)
+
+
 # In a mount namespace of its own: all hierarchies below $1, nothing below /sys/fs/cgroup.
 ELSEWHERE = """
 top=$1; shift
