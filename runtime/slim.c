@@ -5,12 +5,13 @@
 #include <malloc.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /*
  * How this works. MADV_DONTNEED on pages of a file that were never written forgets them; touching
  * one brings it back. But the kernel brings back 64 KiB around it, as far as the mapping goes. So
- * the three functions that run while we wait get mappings of a page each: any advice that differs
+ * the few functions that run while we wait get mappings of a page each: any advice that differs
  * from its neighbours' splits a mapping, and MADV_RANDOM has no other effect on pages in the cache.
  */
 
@@ -50,13 +51,20 @@ static void keep(uintptr_t function)
 	madvise((void *)start, end - start, MADV_RANDOM);
 }
 
+#ifndef __GLIBC__
+long __syscall_ret(unsigned long); /* musl's: every call of its ends there */
+#endif
+
 void slim_init(struct slim *slim)
 {
 	*slim = (struct slim){ 0 };
 	dl_iterate_phdr(find_parts, slim);
 	keep((uintptr_t)slim_poll);
-	keep((uintptr_t)poll);
+	keep((uintptr_t)syscall);
 	keep((uintptr_t)madvise);
+#ifndef __GLIBC__
+	keep((uintptr_t)__syscall_ret);
+#endif
 }
 
 int slim_poll(const struct slim *slim, struct pollfd *fds, nfds_t count)
@@ -71,5 +79,6 @@ int slim_poll(const struct slim *slim, struct pollfd *fds, nfds_t count)
 	madvise((void *)(dead - STACK_MAX), STACK_MAX, MADV_DONTNEED);
 	for (size_t i = 0; i < slim->count; i++)
 		madvise(slim->parts[i].start, slim->parts[i].length, MADV_DONTNEED);
-	return poll(fds, count, -1);
+	return (int)syscall(SYS_ppoll, fds, count, NULL, NULL,
+			    0); /* poll goes through more pages */
 }
