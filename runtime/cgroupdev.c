@@ -10,7 +10,8 @@
 /*
  * Device rules of a v2 group: the kernel asks a BPF program, attached to the group, about every
  * open and mknod of a device. The last rule that matches decides, so the program tests them from
- * the last to the first; nothing matching means no.
+ * the last to the first; nothing matching means no. Reading, writing and mknod are decided one by
+ * one.
  *
  * Registers: r1 context; r2 type, r3 access, r4 major, r5 minor, read once at the start.
  */
@@ -52,6 +53,21 @@ static int access_bits(const char *access)
 	       (strchr(access, 'w') ? BPF_DEVCG_ACC_WRITE : 0);
 }
 
+/* r3 is what was asked for and is not allowed yet. A rule that allows takes from it, one that
+ * denies any of it denies all: so the last rule that speaks of an access decides on it. */
+static size_t add_access(struct program *program, bool is_allowed, int bits)
+{
+	if (is_allowed) {
+		emit(program, BPF_ALU | BPF_AND | BPF_K, 3, 0, 0, ~bits & 7);
+		emit(program, BPF_JMP | BPF_JNE | BPF_K, 3, 0, 0, 0);
+	} else {
+		emit(program, BPF_ALU | BPF_MOV | BPF_X, 1, 3, 0, 0);
+		emit(program, BPF_ALU | BPF_AND | BPF_K, 1, 0, 0, bits);
+		emit(program, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, 0, 0);
+	}
+	return program->length - 1;
+}
+
 /* Every test that fails jumps past the rule; the jumps are filled in once its end is known. */
 static void add_rule(struct program *program, const struct spec_device_rule *rule)
 {
@@ -64,24 +80,27 @@ static void add_rule(struct program *program, const struct spec_device_rule *rul
 		emit(program, unequal, 2, 0, 0,
 		     rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
 	}
-	if (bits != 7) { /* anything asked for beyond the rule's access: no match */
-		emit(program, BPF_ALU | BPF_MOV | BPF_X, 1, 3, 0, 0);
-		emit(program, BPF_ALU | BPF_AND | BPF_K, 1, 0, 0, ~bits & 7);
-		tests[count++] = program->length;
-		emit(program, unequal, 1, 0, 0, 0);
-	}
-	if (rule->type != 'a' && rule->major >= 0) {
+	if (rule->major >= 0) {
 		tests[count++] = program->length;
 		emit(program, unequal, 4, 0, 0, (int)rule->major);
 	}
-	if (rule->type != 'a' && rule->minor >= 0) {
+	if (rule->minor >= 0) {
 		tests[count++] = program->length;
 		emit(program, unequal, 5, 0, 0, (int)rule->minor);
 	}
+	if (bits != 7)
+		tests[count++] = add_access(program, rule->is_allowed, bits);
 	emit(program, BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, rule->is_allowed);
 	emit(program, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 	while (count-- > 0)
 		program->code[tests[count]].off = (short)(program->length - tests[count] - 1);
+}
+
+/* What comes before it in the list cannot be reached. */
+static bool decides_all(const struct spec_device_rule *rule)
+{
+	return rule->type == 'a' && rule->major < 0 && rule->minor < 0 &&
+	       access_bits(rule->access) == 7;
 }
 
 static bool build(struct program *program, const struct spec_resources *resources,
@@ -96,9 +115,8 @@ static bool build(struct program *program, const struct spec_resources *resource
 		add_rule(program, &cgroup_default_rules[i]);
 	for (size_t i = resources->device_rule_count; i-- > 0;) {
 		add_rule(program, &resources->device_rules[i]);
-		if (resources->device_rules[i].type == 'a' &&
-		    access_bits(resources->device_rules[i].access) == 7)
-			return true; /* decides all; what follows could not be reached */
+		if (decides_all(&resources->device_rules[i]))
+			return true;
 	}
 	emit(program, BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0);
 	emit(program, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);

@@ -160,17 +160,24 @@ def test_devices_by_default(bundle):
 
 
 RULES = [
-    # rules after "deny all"; what a reader of 1:11 (kmsg), a writer of it, and a reader of the disk get
+    # rules after "deny all"; what a reader of 1:11 (kmsg), a writer, both at once, and a reader of the disk get
     ([("c", 1, 11, "r")], "r"),
-    ([("c", 1, 11, "rw")], "rw"),
-    ([("c", 1, None, "rwm")], "rw"),
+    ([("c", 1, 11, "rw")], "rwb"),
+    ([("c", 1, 11, "r"), ("c", 1, None, "w")], "rwb"),
+    ([("c", 1, None, "rwm")], "rwb"),
     ([("c", None, 11, "r")], "r"),
     ([("c", None, None, "w")], "w"),
     ([("b", None, None, "r")], "d"),
-    ([("a", None, None, "rwm")], "rwd"),
+    ([("a", None, None, "rwm")], "rwbd"),
+    ([("a", 1, 11, "r")], "r"),
+    ([("a", 1, None, "rwm")], "rwb"),
+    ([("a", None, None, "m")], ""),
+    ([("a", None, None, "m"), ("c", 1, 11, "r")], "r"),
     ([("b", 1, 11, "rwm")], ""),
     ([("a", None, None, "rwm"), ("!c", 1, 11, "w")], "rd"),
-    ([("a", None, None, "rwm"), ("!b", None, None, "rwm")], "rw"),
+    ([("a", None, None, "rwm"), ("!b", None, None, "rwm")], "rwb"),
+    ([("a", None, None, "rwm"), ("!a", 1, 11, "w"), ("!c", 1, 11, "r")], "d"),
+    ([("a", None, None, "rw"), *[("!c", 1, number, "w") for number in range(200)]], "rd"),
     ([("c", 1, 11, "rw"), ("!c", 1, None, "r")], "w"),
     ([("!c", 1, 11, "rwm"), ("c", 1, 11, "r")], "r"),
 ]
@@ -189,6 +196,7 @@ def test_device_rules(bundle, rules, wanted):
     bundle.config["linux"]["devices"] = [{"path": "/dev/log", "type": "c", "major": 1, "minor": 11},
                                          {"path": "/dev/disk", "type": "b", "major": major, "minor": minor}]
     out = bundle.sh("(exec 3< /dev/log) 2> /dev/null && echo r; (exec 3>> /dev/log) 2> /dev/null && echo w;"
+                    "(exec 3<> /dev/log) 2> /dev/null && echo b;"
                     "(exec 3< /dev/disk) 2> /dev/null && echo d", code=None)
     assert "".join(out.split()) == wanted
 
