@@ -171,7 +171,7 @@ bool netlink_send(struct netlink *netlink, const char *what, struct error *err)
 
 /* True when it was the last of them; *number is then 0 or the kernel's errno. */
 static bool visit_all(char *answers, size_t length,
-		      void (*visit)(const struct nlmsghdr *message, void *context), void *context,
+		      void (*visit)(struct nlmsghdr *message, void *context), void *context,
 		      int *number)
 {
 	struct nlmsghdr *message = (void *)answers;
@@ -193,9 +193,8 @@ static bool visit_all(char *answers, size_t length,
 
 #define DUMP_MAX 32768 /* bytes of one part of an answer: the kernel's own limit */
 
-bool netlink_dump(struct netlink *netlink,
-		  void (*visit)(const struct nlmsghdr *message, void *context), void *context,
-		  const char *what, struct error *err)
+bool netlink_dump(struct netlink *netlink, void (*visit)(struct nlmsghdr *message, void *context),
+		  void *context, const char *what, struct error *err)
 {
 	autofree char *answers = mem_alloc(DUMP_MAX);
 	int number = 0;

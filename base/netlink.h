@@ -52,7 +52,7 @@ must_check bool netlink_send(struct netlink *netlink, const char *what, struct e
 /* Sends the request that was built, whose flags include NLM_F_DUMP, and shows every message of the
  * answer to `visit` with its `context`. */
 must_check bool netlink_dump(struct netlink *netlink,
-			     void (*visit)(const struct nlmsghdr *message, void *context),
-			     void *context, const char *what, struct error *err);
+			     void (*visit)(struct nlmsghdr *message, void *context), void *context,
+			     const char *what, struct error *err);
 
 #endif

@@ -41,7 +41,7 @@ struct addresses {
 	struct address *items;
 };
 
-static bool take(const struct rtattr *from, unsigned char *to, unsigned char *size)
+static bool take(struct rtattr *from, unsigned char *to, unsigned char *size)
 {
 	if (RTA_PAYLOAD(from) > 16)
 		return false;
@@ -50,10 +50,10 @@ static bool take(const struct rtattr *from, unsigned char *to, unsigned char *si
 	return true;
 }
 
-static void note_address(const struct nlmsghdr *message, void *context)
+static void note_address(struct nlmsghdr *message, void *context)
 {
 	struct addresses *addresses = context;
-	const struct ifaddrmsg *header = NLMSG_DATA(message);
+	struct ifaddrmsg *header = NLMSG_DATA(message);
 	struct address found = { .header = *header };
 	uint32_t flags = header->ifa_flags;
 	unsigned int length = message->nlmsg_len - NLMSG_LENGTH(sizeof(*header));
@@ -61,7 +61,7 @@ static void note_address(const struct nlmsghdr *message, void *context)
 	if (message->nlmsg_type != RTM_NEWADDR || header->ifa_index != addresses->index ||
 	    header->ifa_scope != RT_SCOPE_UNIVERSE)
 		return;
-	for (const struct rtattr *field = IFA_RTA(header); RTA_OK(field, length);
+	for (struct rtattr *field = IFA_RTA(header); RTA_OK(field, length);
 	     field = RTA_NEXT(field, length)) {
 		if (field->rta_type == IFA_LOCAL)
 			found.has_local = take(field, found.local, &found.size);
@@ -118,17 +118,17 @@ struct links {
 	bool is_taken;
 };
 
-static void note_link(const struct nlmsghdr *message, void *context)
+static void note_link(struct nlmsghdr *message, void *context)
 {
 	struct links *links = context;
-	const struct ifinfomsg *header = NLMSG_DATA(message);
+	struct ifinfomsg *header = NLMSG_DATA(message);
 	unsigned int length = message->nlmsg_len - NLMSG_LENGTH(sizeof(*header));
 
 	if (message->nlmsg_type != RTM_NEWLINK)
 		return;
 	if (links->count++ < LINKS_MAX)
 		links->indexes[links->count - 1] = header->ifi_index;
-	for (const struct rtattr *field = IFLA_RTA(header); RTA_OK(field, length);
+	for (struct rtattr *field = IFLA_RTA(header); RTA_OK(field, length);
 	     field = RTA_NEXT(field, length))
 		if (field->rta_type == IFLA_IFNAME && links->name &&
 		    strncmp(RTA_DATA(field), links->name, RTA_PAYLOAD(field)) == 0)
