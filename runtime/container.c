@@ -48,13 +48,14 @@ struct container {
 	struct state_dir dir;
 	struct init_plan plan;
 	struct spawned spawned;
-	int notify; /* the container's notify socket, or -1 */
+	int notify;  /* the container's notify socket, or -1 */
+	int console; /* where the terminal's master comes, if it is for us; -1 */
 	enum container_rootless rootless;
 };
 
 void container_options_init(struct container_options *options)
 {
-	*options = (struct container_options){ .stdio = { -1, -1, -1 }, .console_fd = -1 };
+	*options = (struct container_options){ .stdio = { -1, -1, -1 } };
 }
 
 const char *container_status_name(enum container_status status)
@@ -75,7 +76,7 @@ static void init_empty(struct container *self)
 	struct init_plan *plan = &self->plan;
 
 	state_dir_init(&self->dir);
-	self->notify = -1;
+	self->notify = self->console = -1;
 	self->spawned = (struct spawned){ .pid = -1, .pidfd = -1, .sync = -1 };
 	plan->rootfs.root = plan->proc = plan->start_fifo = plan->result_fifo = plan->console = -1;
 	for (int kind = 0; kind < NAMESPACE_KINDS; kind++)
@@ -112,6 +113,7 @@ void container_forget(struct container *self)
 	mem_cleanup_close(&self->spawned.pidfd);
 	mem_cleanup_close(&self->spawned.sync);
 	mem_cleanup_close(&self->notify);
+	mem_cleanup_close(&self->console);
 	state_dir_close(&self->dir);
 	state_done(&self->state);
 	buf_done(&self->config);
@@ -205,17 +207,6 @@ static bool open_namespaces(struct init_plan *plan, struct error *err)
 	return true;
 }
 
-static bool open_console(struct init_plan *plan, const struct container_options *options,
-			 struct error *err)
-{
-	if (!plan->spec->process.has_terminal)
-		return true;
-	if (options->console_socket)
-		return tty_connect(options->console_socket, &plan->console, err);
-	plan->console = fcntl(options->console_fd, F_DUPFD_CLOEXEC, 3);
-	return plan->console >= 0 || error_sys(err, "pass the console's socket on");
-}
-
 static bool prepare_plan(struct container *self, const struct container_options *options,
 			 struct error *err)
 {
@@ -229,12 +220,13 @@ static bool prepare_plan(struct container *self, const struct container_options 
 	plan->rootfs.is_user_namespaced = spec->namespaces[NAMESPACE_USER].is_wanted;
 	plan->runs_early_hooks =
 		spec->hooks[HOOK_PRESTART].count > 0 || spec->hooks[HOOK_CREATE_RUNTIME].count > 0;
-	plan->is_watched_by_user = geteuid() != 0;
 	plan->lacks_limits = plan->rootfs.is_user_namespaced && spec->process.rlimit_count > 0;
-	if (spec->seccomp && !seccomp_compile(spec->seccomp, &plan->filter, err))
+	if (!spawn_take_filter(plan, err))
 		return false;
-	return open_console(plan, options, err) && spawn_open_proc(plan, err) &&
-	       open_namespaces(plan, err);
+	if (spec->process.has_terminal &&
+	    !tty_open_way(options->console_socket, &plan->console, &self->console, err))
+		return false;
+	return spawn_open_proc(plan, err) && open_namespaces(plan, err);
 }
 
 /* What can be said before anything is made. */
@@ -244,7 +236,7 @@ static bool check_options(const struct container *self, const struct container_o
 	if (options->is_without_pivot && self->spec.root_propagation & MS_PRIVATE)
 		return error_set(err, ERROR_INPUT,
 				 "rootfsPropagation of [r]private is not safe without pivot_root");
-	if (self->spec.process.has_terminal && !options->console_socket && options->console_fd < 0)
+	if (self->spec.process.has_terminal && !options->console_socket && !options->takes_terminal)
 		return error_set(err, ERROR_INPUT,
 				 "cannot allocate tty if runc will detach without setting console "
 				 "socket");
@@ -494,6 +486,18 @@ pid_t container_pid(const struct container *self)
 int container_pidfd(const struct container *self)
 {
 	return self->spawned.pidfd;
+}
+
+int container_take_terminal(struct container *self)
+{
+	struct error none;
+	int master = -1;
+
+	if (self->console >= 0 && !tty_receive(self->console, &master, &none))
+		master = -1;
+	mem_cleanup_close(&self->console);
+	self->console = -1;
+	return master;
 }
 
 int container_notify_socket(const struct container *self)

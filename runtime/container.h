@@ -34,13 +34,13 @@ struct container_options {
 	const char *config;     /* the file, if it is not the bundle's config.json */
 	const char *pid_file;   /* the init's pid, decimal, no newline; NULL: none */
 	const char *console_socket; /* receives the pty master of a terminal; NULL: none */
-	int console_fd; /* the same, connected already; -1: none. Unused without a terminal */
-	const char *pidfd_socket;  /* receives the init's pidfd; NULL: none */
-	int stdio[3];              /* become 0, 1 and 2 of the container; -1: ours are inherited */
+	const char *pidfd_socket;   /* receives the init's pidfd; NULL: none */
+	int stdio[3];               /* become 0, 1 and 2 of the container; -1: ours are inherited */
 	unsigned int preserve_fds; /* 3 … 3+N-1 are inherited as they are, behind the service's */
 	struct service service;    /* sockets and readiness of a service of systemd */
 	enum container_rootless rootless;
 	bool is_systemd;         /* the control groups belong to a unit of systemd */
+	bool takes_terminal;     /* container_launch: the caller asks for it afterwards */
 	bool is_without_pivot;   /* root is a ramdisk: MS_MOVE and chroot */
 	bool is_without_keyring; /* stay in the caller's session keyring */
 };
@@ -66,6 +66,9 @@ must_check bool container_launch(const struct container_options *options,
 				 struct error *err);
 
 pid_t container_pid(const struct container *container);
+/* The master of its terminal, which is the caller's now; -1: it has none, or it was taken already.
+ */
+int container_take_terminal(struct container *container);
 /* Polls readable once init has exited. Owned by the container. */
 int container_pidfd(const struct container *container);
 /* The socket on which the container says that it is ready, or -1; see service.h. */

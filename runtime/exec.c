@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -131,21 +130,6 @@ static bool check_terminal(const struct exec *self, struct error *err)
 
 /* -- what it takes --------------------------------------------------------------------------- */
 
-static bool open_console(struct exec *self, struct error *err)
-{
-	int ends[2];
-
-	if (!self->spec.process.has_terminal)
-		return true;
-	if (self->options->console_socket)
-		return tty_connect(self->options->console_socket, &self->plan.init.console, err);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
-		return error_sys(err, "make a socket pair");
-	self->console = ends[0];
-	self->plan.init.console = ends[1];
-	return true;
-}
-
 static bool prepare(struct exec *self, struct error *err)
 {
 	const struct spec_process *process = &self->spec.process;
@@ -159,12 +143,12 @@ static bool prepare(struct exec *self, struct error *err)
 	if (!label_check(&self->spec, err))
 		return false;
 	init->is_without_keyring = self->found.state.is_without_keyring;
-	init->is_watched_by_user = geteuid() != 0;
 	init->lacks_limits = self->plan.namespaces & CLONE_NEWUSER && process->rlimit_count > 0;
-	if (self->spec.seccomp && !seccomp_compile(self->spec.seccomp, &init->filter, err))
-		return false;
-	return exec_find_cgroups(&self->options->cgroups, &self->found.state.cgroup, err) &&
-	       open_console(self, err) && (!needs_proc || spawn_open_proc(init, err));
+	return spawn_take_filter(init, err) &&
+	       exec_find_cgroups(&self->options->cgroups, &self->found.state.cgroup, err) &&
+	       (!process->has_terminal ||
+		tty_open_way(self->options->console_socket, &init->console, &self->console, err)) &&
+	       (!needs_proc || spawn_open_proc(init, err));
 }
 
 /* -- the clone ------------------------------------------------------------------------------- */

@@ -219,8 +219,7 @@ static bool load_filter(const struct init_plan *plan, struct error *err)
 {
 	struct sync_message message = { .step = SYNC_LISTENER };
 
-	if (plan->filter.has_notify && plan->is_watched_by_user &&
-	    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+	if (plan->is_watched_by_user && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
 		return error_sys(err, "become dumpable");
 	if (!seccomp_load(&plan->filter, &message.listener, err))
 		return false;

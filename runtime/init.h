@@ -29,7 +29,8 @@ struct init_plan {
 	bool runs_early_hooks; /* SYNC_HOOKS and SYNC_HOOKED take place */
 	bool lacks_limits;     /* SYNC_LIMITS and SYNC_LIMITED take place */
 	bool is_without_keyring;
-	bool is_watched_by_user; /* the parent is an ordinary user's: see load_filter */
+	bool is_watched_by_user; /* it takes the filter's listener as an ordinary user: see finish.c
+				  */
 };
 
 /* In the cloned process. Ends in execve, or reports why not. */

@@ -98,6 +98,16 @@ bool spawn_open_proc(struct init_plan *plan, struct error *err)
 	return true;
 }
 
+bool spawn_take_filter(struct init_plan *plan, struct error *err)
+{
+	if (!plan->spec->seccomp)
+		return true;
+	if (!seccomp_compile(plan->spec->seccomp, &plan->filter, err))
+		return false;
+	plan->is_watched_by_user = plan->filter.has_notify && geteuid() != 0;
+	return true;
+}
+
 bool spawn_set_oom_score(const struct init_plan *plan, const struct spawned *spawned,
 			 struct error *err)
 {

@@ -15,6 +15,8 @@ struct spawned {
 /* Takes the one procfs through which everything is written, plan->proc, before anything of a
  * container could be in the way. */
 must_check bool spawn_open_proc(struct init_plan *plan, struct error *err);
+/* Compiles the config's filter, if it has one, into plan->filter. */
+must_check bool spawn_take_filter(struct init_plan *plan, struct error *err);
 /* Clones init into its namespaces (and, on v2, its group, which has to be there). It waits for
  * SYNC_JOIN then at the latest. plan->sync is filled here. */
 must_check bool spawn_init(struct init_plan *plan, const struct cgroup *cgroup,

@@ -22,7 +22,6 @@
 #include "runtime/restart.h"
 #include "runtime/slim.h"
 #include "runtime/terminal.h"
-#include "runtime/tty.h"
 
 /*
  * How this works. One thread, one poll. A run ends when the container's init has exited, was reaped
@@ -363,14 +362,14 @@ static bool open_relays(struct supervisor *self, int ends[JSONLOG_STREAMS], stru
 	return true;
 }
 
-/* If the container has a terminal, its master has come through this socket: what is typed goes in
- * there, and what it shows takes the place of the standard output. */
-static void take_terminal(struct supervisor *self, int console, int *in)
+/* If the container has a terminal: what is typed goes in there, and what it shows takes the place
+ * of the standard output. */
+static void take_terminal(struct supervisor *self, int *in)
 {
-	struct error none;
-	int master, output;
+	int master = container_take_terminal(self->container);
+	int output;
 
-	if (!tty_receive(console, &master, &none))
+	if (master < 0)
 		return;
 	output = fcntl(master, F_DUPFD_CLOEXEC, 3);
 	terminal_open(&self->terminal, master, take_fd(in));
@@ -383,27 +382,18 @@ static bool launch(struct supervisor *self, int *in, const int ends[JSONLOG_STRE
 {
 	const struct supervise_options *options = self->options;
 	struct container_options wanted;
-	int console[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, console) < 0)
-		return error_sys(err, "make a socket");
-
-	autoclose int ours = console[0];
-	autoclose int theirs = console[1];
 
 	container_options_init(&wanted);
 	wanted.state_root = options->state_root;
 	wanted.id = options->id;
 	wanted.bundle = options->bundle;
-	wanted.console_fd = theirs;
+	wanted.takes_terminal = true;
 	wanted.stdio[0] = *in;
 	wanted.stdio[1] = ends[JSONLOG_STDOUT];
 	wanted.stdio[2] = ends[JSONLOG_STDERR];
 	if (!container_launch(&wanted, &self->container, fault, err))
 		return false;
-	mem_cleanup_close(&theirs);
-	theirs = -1;
-	take_terminal(self, ours, in);
+	take_terminal(self, in);
 	return true;
 }
 

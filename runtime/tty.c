@@ -127,6 +127,19 @@ bool tty_connect(const char *path, int *sock, struct error *err)
 	return true;
 }
 
+bool tty_open_way(const char *path, int *theirs, int *ours, struct error *err)
+{
+	int ends[2];
+
+	if (path)
+		return tty_connect(path, theirs, err);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+		return error_sys(err, "make a socket pair");
+	*ours = ends[0];
+	*theirs = ends[1];
+	return true;
+}
+
 union one_fd {
 	struct cmsghdr header;
 	char space[CMSG_SPACE(sizeof(int))];

@@ -16,7 +16,10 @@ must_check bool tty_open(const struct rootfs *rootfs, int socket, bool has_conso
 /* In init: makes it the controlling terminal and 0, 1 and 2. */
 must_check bool tty_adopt(int slave, struct error *err);
 
-/* Outside: connects to the socket on which the caller waits for the master. */
+/* Outside: where init shall send the master: to the caller's socket, or else, without a path,
+ * through a pair of which *ours is our end, to be received from without waiting. */
+must_check bool tty_open_way(const char *path, int *theirs, int *ours, struct error *err);
+/* Connects to the socket on which the caller waits for the master. */
 must_check bool tty_connect(const char *path, int *socket, struct error *err);
 /* Sends one descriptor with its name. */
 must_check bool tty_send(int socket, int fd, const char *name, struct error *err);

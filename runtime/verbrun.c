@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -12,7 +10,6 @@
 #include "runtime/container.h"
 #include "runtime/flag.h"
 #include "runtime/foreground.h"
-#include "runtime/tty.h"
 #include "runtime/verb.h"
 
 /*
@@ -82,21 +79,17 @@ int verb_create(const struct globals *globals, int argc, char **argv, struct err
 
 /* -- run ------------------------------------------------------------------------------------- */
 
-/* With a terminal init has sent the master before its program was executed. */
-static int run_in_foreground(const struct making *making, struct container *container, int console,
+static int run_in_foreground(const struct making *making, struct container *container,
 			     struct error *err)
 {
+	autoclose int master = container_take_terminal(container);
 	struct foreground child = { .pid = container_pid(container),
 				    .pidfd = container_pidfd(container),
+				    .master = master,
 				    .notify_socket = container_notify_socket(container),
 				    .notify = making->options.service.notify };
-	autoclose int master = -1;
-	struct error none;
 	int status;
 
-	if (console >= 0 && !tty_receive(console, &master, &none))
-		master = -1; /* it has no terminal */
-	child.master = master;
 	if (!foreground_wait(&child, err) || !container_wait(container, &status, err))
 		return -1;
 	if (making->is_kept)
@@ -107,7 +100,7 @@ static int run_in_foreground(const struct making *making, struct container *cont
 }
 
 /* Before the start, so that no signal gets lost between it and the waiting. */
-static bool prepare_foreground(struct making *making, int ends[2], struct error *err)
+static bool prepare_foreground(struct making *making, struct error *err)
 {
 	foreground_prepare();
 	if (!making->is_without_subreaper)
@@ -116,9 +109,7 @@ static bool prepare_foreground(struct making *making, int ends[2], struct error 
 		return error_set(err, ERROR_INPUT,
 				 "cannot use console socket if runc will not detach or allocate "
 				 "tty");
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
-		return error_sys(err, "make a socket pair");
-	making->options.console_fd = ends[1];
+	making->options.takes_terminal = true;
 	return true;
 }
 
@@ -140,16 +131,15 @@ int verb_run(const struct globals *globals, int argc, char **argv, struct error 
 	struct making making = { 0 };
 	struct container *container;
 	enum container_fault fault;
-	int ends[2] = { -1, -1 };
 
 	if (!parse(globals, argc, argv, &making, err))
 		return -1;
-	if (!making.is_detached && !prepare_foreground(&making, ends, err))
+	if (!making.is_detached && !prepare_foreground(&making, err))
 		return -1;
 	if (!container_launch(&making.options, &container, &fault, err))
 		return -1;
 	if (!making.is_detached)
-		return run_in_foreground(&making, container, ends[0], err);
+		return run_in_foreground(&making, container, err);
 	leave_running(&making, container);
 	return 0;
 }
