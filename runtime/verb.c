@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/verb.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/jsonout.h"
 #include "base/log.h"
 #include "runtime/container.h"
 #include "runtime/flag.h"
+#include "runtime/found.h"
 #include "runtime/signame.h"
-#include "runtime/state.h"
-
-#define OUTPUT_MAX (64 << 20)
 
 static const struct flag no_flags[] = { { 0 } };
 
@@ -77,34 +72,20 @@ int verb_delete(const struct globals *globals, int argc, char **argv, struct err
 
 /* -- state ---------------------------------------------------------------------------- */
 
-static int print(const struct buf *text, struct error *err)
-{
-	return buf_check(text, "output", err) &&
-			       file_write(STDOUT_FILENO, "output", text->data, text->length, err)
-		       ? 0
-		       : -1;
-}
-
-/* Reads one container's state into an open object. */
+/* Reads one container's state into an object. */
 static bool add_state(const struct globals *globals, const char *id, struct jsonout *out,
 		      struct error *err)
 {
-	autoarena struct arena arena = { 0 };
-	struct state_dir dir;
-	struct state state = { 0 };
-	bool is_good;
+	autofound struct found found;
 
-	state_dir_init(&dir);
-	is_good = state_find(globals->root, id, &dir, err) && state_load(&dir, &arena, &state, err);
-	if (is_good) {
-		jsonout_object(out, NULL);
-		state_write(out, &state, state_status(&dir, &state), state.pid);
-		jsonout_text(out, "owner", "");
-		jsonout_object_end(out);
-	}
-	state_done(&state);
-	state_dir_close(&dir);
-	return is_good;
+	found_init(&found);
+	if (!found_load(&found, globals->root, id, err))
+		return false;
+	jsonout_object(out, NULL);
+	state_write(out, &found.state, found_status(&found), found.state.pid);
+	jsonout_text(out, "owner", "");
+	jsonout_object_end(out);
+	return true;
 }
 
 int verb_state(const struct globals *globals, int argc, char **argv, struct error *err)
@@ -117,12 +98,12 @@ int verb_state(const struct globals *globals, int argc, char **argv, struct erro
 
 	if (!verb_take_id(no_flags, argc, argv, &id, &status, err))
 		return status;
-	buf_init(&text, OUTPUT_MAX);
+	buf_init(&text, VERB_OUTPUT_MAX);
 	jsonout_init(&out, &text, true);
 	jsonout_indent(&out, "  ");
 	is_good = add_state(globals, id, &out, err);
 	jsonout_done(&out);
 	if (text.length > 0 && text.data[text.length - 1] == '\n')
 		text.length--; /* runc writes none */
-	return is_good ? print(&text, err) : -1;
+	return is_good && verb_print(&text, err) ? 0 : -1;
 }

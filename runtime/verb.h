@@ -2,6 +2,7 @@
 #ifndef RUNTIME_VERB_H
 #define RUNTIME_VERB_H
 
+#include "base/buf.h"
 #include "runtime/container.h"
 #include "runtime/flag.h"
 
@@ -54,6 +55,11 @@ must_check bool verb_parse(const struct flag *flags, int argc, char **argv, int 
 /* As verb_parse, for a verb whose only operand is the id. *status is what to return on failure. */
 must_check bool verb_take_id(const struct flag *flags, int argc, char **argv, const char **id,
 			     int *status, struct error *err);
+
+#define VERB_OUTPUT_MAX (64 << 20) /* bytes that a verb with lists may print */
+
+/* Writes all of it to standard output. */
+must_check bool verb_print(const struct buf *text, struct error *err);
 
 /* --preserve-fds: descriptors 3 to 2+before+count must be open, before anything of ours could take
  * their numbers. */

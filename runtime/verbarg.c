@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "runtime/verb.h"
 
 /*
- * The words behind a verb: flags, operands, help.
+ * The words behind a verb: flags, operands, help; and what it prints.
  */
 
 #define FLAGS_MAX 40
@@ -79,6 +81,12 @@ bool verb_take_id(const struct flag *flags, int argc, char **argv, const char **
 		return false;
 	*id = argv[next];
 	return true;
+}
+
+bool verb_print(const struct buf *text, struct error *err)
+{
+	return buf_check(text, "output", err) &&
+	       file_write(STDOUT_FILENO, "output", text->data, text->length, err);
 }
 
 #define PRESERVE_MAX 1024

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <unistd.h>
-
 #include "base/duration.h"
-#include "base/file.h"
 #include "base/jsonout.h"
 #include "base/loop.h"
 #include "runtime/cgroupstat.h"
@@ -61,8 +58,7 @@ static bool print_event(const struct state *state, const char *type, bool has_da
 	jsonout_object_end(&out);
 	jsonout_done(&out);
 	buf_add_char(&line, '\n');
-	return buf_check(&line, "event", err) &&
-	       file_write(STDOUT_FILENO, "output", line.data, line.length, err);
+	return verb_print(&line, err);
 }
 
 static void print_or_end(struct watching *watching, const char *type, bool has_data)

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/jsonout.h"
 #include "runtime/caps.h"
 #include "runtime/seccomprule.h"
@@ -52,21 +50,12 @@ static void write_sorted(struct jsonout *out, const char *key, const char *(*nam
 	jsonout_texts(out, key, names, count);
 }
 
-static void write_enabled(struct jsonout *out, const char *key)
+/* An object of things that are there: a NULL ends their names. */
+static void write_there(struct jsonout *out, const char *key, const char *const *names)
 {
 	jsonout_object(out, key);
-	jsonout_bool(out, "enabled", true);
-	jsonout_object_end(out);
-}
-
-static void write_cgroup(struct jsonout *out)
-{
-	jsonout_object(out, "cgroup");
-	jsonout_bool(out, "v1", true);
-	jsonout_bool(out, "v2", true);
-	jsonout_bool(out, "systemd", true);
-	jsonout_bool(out, "systemdUser", true);
-	jsonout_bool(out, "rdma", true);
+	for (; *names; names++)
+		jsonout_bool(out, *names, true);
 	jsonout_object_end(out);
 }
 
@@ -84,24 +73,24 @@ static void write_seccomp(struct jsonout *out)
 
 static void write_linux(struct jsonout *out)
 {
+	static const char *const cgroup[] = { "v1", "v2", "systemd", "systemdUser", "rdma", NULL };
+	static const char *const rdt[] = { "enabled", "schemata", "monitoring", NULL };
+	static const char *const plain[] = { "enabled", NULL };
+
 	jsonout_object(out, "linux");
 	write_sorted(out, "namespaces", spec_namespace_name);
 	write_list(out, "capabilities", caps_name);
-	write_cgroup(out);
+	write_there(out, "cgroup", cgroup);
 	write_seccomp(out);
-	write_enabled(out, "apparmor");
-	write_enabled(out, "selinux");
-	jsonout_object(out, "intelRdt");
-	jsonout_bool(out, "enabled", true);
-	jsonout_bool(out, "schemata", true);
-	jsonout_bool(out, "monitoring", true);
-	jsonout_object_end(out);
+	write_there(out, "apparmor", plain);
+	write_there(out, "selinux", plain);
+	write_there(out, "intelRdt", rdt);
 	jsonout_object(out, "memoryPolicy");
 	write_sorted(out, "modes", spec_memory_mode);
 	write_sorted(out, "flags", spec_memory_flag);
 	jsonout_object_end(out);
 	jsonout_object(out, "mountExtensions");
-	write_enabled(out, "idmap");
+	write_there(out, "idmap", plain);
 	jsonout_object_end(out);
 	jsonout_object_end(out);
 }
@@ -137,8 +126,5 @@ int verb_features(const struct globals *globals, int argc, char **argv, struct e
 	jsonout_init(&out, &text, true);
 	write_features(&out);
 	jsonout_done(&out);
-	return buf_check(&text, "features", err) &&
-			       file_write(STDOUT_FILENO, "output", text.data, text.length, err)
-		       ? 0
-		       : -1;
+	return verb_print(&text, err) ? 0 : -1;
 }

@@ -3,23 +3,20 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/jsonout.h"
 #include "base/log.h"
 #include "runtime/container.h"
-#include "runtime/state.h"
+#include "runtime/found.h"
 #include "runtime/verb.h"
 
 /*
  * list: the containers below the state directory, by name.
  */
 
-#define OUTPUT_MAX (64 << 20)
-#define COLUMNS    6
-#define WIDTH_MIN  12 /* of a column, with the gap behind it: runc's callers count on both */
-#define GAP        3
+#define COLUMNS   6
+#define WIDTH_MIN 12 /* of a column, with the gap behind it: runc's callers count on both */
+#define GAP       3
 
 struct row {
 	const char *cells[COLUMNS];
@@ -71,18 +68,14 @@ static void add_row(struct listing *list, const struct state *state, enum contai
 
 static void add_container(const struct globals *globals, const char *id, struct listing *list)
 {
-	autoarena struct arena arena = { 0 };
-	struct state_dir dir;
-	struct state state = { 0 };
+	autofound struct found found;
 	struct error err;
 
-	state_dir_init(&dir);
-	if (state_find(globals->root, id, &dir, &err) && state_load(&dir, &arena, &state, &err))
-		add_row(list, &state, state_status(&dir, &state));
+	found_init(&found);
+	if (found_load(&found, globals->root, id, &err))
+		add_row(list, &found.state, found_status(&found));
 	else if (err.kind != ERROR_NOT_FOUND) /* one that is being made or removed just now */
 		log_error("load container %s: %s", id, err.text);
-	state_done(&state);
-	state_dir_close(&dir);
 }
 
 static int is_container(const struct dirent *entry)
@@ -157,7 +150,7 @@ static bool print(const struct listing *list, const char *format, struct error *
 {
 	autobuf struct buf text = { 0 };
 
-	buf_init(&text, OUTPUT_MAX);
+	buf_init(&text, VERB_OUTPUT_MAX);
 	if (!format)
 		add_ids(&text, list);
 	else if (strcmp(format, "table") == 0)
@@ -166,8 +159,7 @@ static bool print(const struct listing *list, const char *format, struct error *
 		buf_printf(&text, "%s\n", list->count > 0 ? list->json.data : "null");
 	else
 		return error_set(err, ERROR_INPUT, "invalid format option: %s", format);
-	return buf_check(&list->json, "output", err) && buf_check(&text, "output", err) &&
-	       file_write(STDOUT_FILENO, "output", text.data, text.length, err);
+	return buf_check(&list->json, "output", err) && verb_print(&text, err);
 }
 
 int verb_list(const struct globals *globals, int argc, char **argv, struct error *err)
@@ -184,7 +176,7 @@ int verb_list(const struct globals *globals, int argc, char **argv, struct error
 
 	if (!verb_parse(flags, argc, argv, &next, err))
 		return -1;
-	buf_init(&list.json, OUTPUT_MAX);
+	buf_init(&list.json, VERB_OUTPUT_MAX);
 	jsonout_init(&list.out, &list.json, false);
 	jsonout_array(&list.out, NULL);
 	is_good = add_all(globals, &list, err);

@@ -16,8 +16,6 @@
  * ps(1) that are about them.
  */
 
-#define OUTPUT_MAX (64 << 20)
-
 /* -- as JSON --------------------------------------------------------------------------------- */
 
 static void add_json(const struct cgroup_pids *pids, struct buf *text)
@@ -118,7 +116,7 @@ static bool add_table(const struct cgroup_pids *pids, char *const *options, stru
 {
 	autobuf struct buf output = { 0 };
 
-	buf_init(&output, OUTPUT_MAX);
+	buf_init(&output, VERB_OUTPUT_MAX);
 	if (!run_ps(options, &output, err))
 		return false;
 
@@ -176,10 +174,9 @@ int verb_ps(const struct globals *globals, int argc, char **argv, struct error *
 
 	if (!is_json && strcmp(format, "table") != 0)
 		return error_set(err, ERROR_INPUT, "invalid format option: %s", format) - 1;
-	buf_init(&text, OUTPUT_MAX);
+	buf_init(&text, VERB_OUTPUT_MAX);
 	return add_processes(globals, argv[next], is_json, argv + next + 1, &text, err) &&
-			       buf_check(&text, "output", err) &&
-			       file_write(STDOUT_FILENO, "output", text.data, text.length, err)
+			       verb_print(&text, err)
 		       ? 0
 		       : -1;
 }
