@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bundles for mooring-runc: a busybox root file system and a config.json like docker's."""
 
+import contextlib
 import copy
 import json
 import os
 import shutil
+import socket
+import subprocess
 
-import leftovers
 import world
+from world import leftovers
+
+PROGRAM = os.path.join(world.BUILD, "runtime", "mooring-runc")
+# For a container that stays: it keeps the streams, so they cannot be captured.
+QUIET = {"capture_output": False, "input": None, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL,
+         "stderr": subprocess.DEVNULL}
 
 APPLETS = world.APPLETS + ["grep", "head", "ip", "kill", "mkfifo", "mknod", "pwd", "readlink", "sort",
                            "stty", "tty", "umask"]
@@ -95,9 +103,7 @@ class Bundle:
 
     def create(self, *script):
         self.config["process"]["args"] = list(script)
-        # Not captured: the container keeps these streams.
-        self.runc("create", capture_output=False, stdin=leftovers.subprocess.DEVNULL, input=None,
-                  stdout=leftovers.subprocess.DEVNULL, stderr=leftovers.subprocess.DEVNULL)
+        self.runc("create", **QUIET)
         return self.state()["pid"]
 
     def traces(self):
@@ -105,3 +111,14 @@ class Bundle:
         root = os.path.join(self.moor.run_dir, "runc")
         found = [name for name in os.listdir(root)] if os.path.isdir(root) else []
         return found + [path for path in leftovers.cgroups() if path.endswith("/" + self.id)]
+
+
+@contextlib.contextmanager
+def service_manager(bundle):
+    """The socket of a service manager, which the runtime has in its environment."""
+    path = os.path.join(bundle.moor.directory, "manager")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(path)
+        sock.settimeout(20)
+        bundle.moor.env["NOTIFY_SOCKET"] = path
+        yield sock

@@ -3,7 +3,7 @@ import contextlib
 import glob
 import os
 
-from fixtures import busybox, busybox_tar, moor, registry, small_disk  # noqa: F401
+from fixtures import bundle, busybox, busybox_tar, moor, registry, small_disk  # noqa: F401
 
 
 def pytest_configure(config):

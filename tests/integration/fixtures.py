@@ -10,6 +10,7 @@ left fails the test.
 
 import pytest
 
+import bundle as bundles
 import world
 
 
@@ -20,6 +21,16 @@ def moor(tmp_path):
     moor.clean_up()
     left = moor.leftovers()
     assert not left, "left behind: " + "; ".join(left)
+
+
+@pytest.fixture
+def bundle(moor):
+    """A bundle for mooring-runc, of which nothing is left in the end once its container is deleted. A test file that
+    wants more of it has a fixture of the same name that asks for this one."""
+    bundle = bundles.Bundle(moor)
+    yield bundle
+    moor.runc("delete", "--force", bundle.id)
+    assert bundle.traces() == []
 
 
 @pytest.fixture(scope="session")

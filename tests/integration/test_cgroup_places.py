@@ -10,14 +10,6 @@ import bundle as bundles
 import leftovers
 
 
-@pytest.fixture
-def bundle(moor):
-    bundle = bundles.Bundle(moor)
-    yield bundle
-    moor.runc("delete", "--force", bundle.id)
-    assert bundle.traces() == []
-
-
 def places(bundle):
     with open(os.path.join(bundle.moor.run_dir, "runc", bundle.id, "state.json")) as file:
         return set(json.load(file)["cgroup_paths"].values())

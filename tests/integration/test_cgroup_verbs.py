@@ -14,12 +14,9 @@ from world import BUILD, wait_until
 
 
 @pytest.fixture
-def bundle(moor):
-    bundle = bundles.Bundle(moor)
+def bundle(bundle):
     bundle.groups = Groups(bundle)
-    yield bundle
-    moor.runc("delete", "--force", bundle.id)
-    assert bundle.traces() == []
+    return bundle
 
 
 def start(bundle, *script):

@@ -14,10 +14,10 @@ import pytest
 
 import bundle as bundles
 import world
+from bundle import PROGRAM, service_manager
 
 VERBS = ["checkpoint", "create", "delete", "events", "exec", "kill", "list", "pause", "ps", "restore", "resume", "run",
          "spec", "start", "state", "update"]
-PROGRAM = os.path.join(world.BUILD, "runtime", "mooring-runc")
 
 
 @pytest.fixture
@@ -260,17 +260,10 @@ def test_sockets_of_another_process(bundle):
     assert "LISTEN" not in bundle.sh("env")
 
 
-
-
 @contextlib.contextmanager
 def manager(bundle):
     """A service manager's socket; what it receives, with the pipe of a barrier closed."""
-    path = os.path.join(bundle.moor.directory, "manager")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.bind(path)
-        sock.settimeout(20)
-        bundle.moor.env["NOTIFY_SOCKET"] = path
-
+    with service_manager(bundle) as sock:
         def receive():
             text, fds, _, _ = socket.recv_fds(sock, 4096, 4)
             for fd in fds:

@@ -9,16 +9,7 @@ import subprocess
 
 import pytest
 
-import bundle as bundles
 import world
-
-
-@pytest.fixture
-def bundle(moor):
-    bundle = bundles.Bundle(moor)
-    yield bundle
-    moor.runc("delete", "--force", bundle.id)
-    assert bundle.traces() == []
 
 
 # -- refused ---------------------------------------------------------------------------------------

@@ -16,14 +16,6 @@ import bundle as bundles
 
 
 @pytest.fixture
-def bundle(moor):
-    made = bundles.Bundle(moor)
-    yield made
-    moor.runc("delete", "--force", made.id)
-    assert made.traces() == []
-
-
-@pytest.fixture
 def running(bundle):
     """A bundle whose container is up before the test goes on."""
     def up():

@@ -16,14 +16,6 @@ UP = "../" * 16
 
 
 @pytest.fixture
-def bundle(moor):
-    bundle = bundles.Bundle(moor)
-    yield bundle
-    moor.runc("delete", "--force", bundle.id)
-    assert bundle.traces() == []
-
-
-@pytest.fixture
 def volume(bundle):
     """A directory of the host that is the container's /volume, and open to an attacker."""
     path = os.path.join(bundle.path, "volume")

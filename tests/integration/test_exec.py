@@ -18,12 +18,9 @@ import bundle as bundles
 import groups
 import leftovers
 import ordinary
-import world
+from attack import canary, with_user_namespace  # noqa: F401 (a fixture)
+from bundle import PROGRAM, QUIET
 from world import wait_until
-
-PROGRAM = os.path.join(world.BUILD, "runtime", "mooring-runc")
-QUIET = dict(capture_output=False, stdin=subprocess.DEVNULL, input=None, stdout=subprocess.DEVNULL,
-             stderr=subprocess.DEVNULL)
 
 
 class Container:
@@ -69,20 +66,6 @@ def container(moor):
     yield container
     moor.runc("delete", "--force", container.bundle.id)
     assert container.bundle.traces() == []
-
-
-@pytest.fixture
-def canary(moor):
-    path = os.path.join(moor.directory, "canary")
-    os.makedirs(os.path.join(path, "inner"))
-    return path
-
-
-def with_user_namespace(container):
-    maps = [{"containerID": 0, "hostID": 100000, "size": 65536}]
-    container.config["linux"]["namespaces"].append({"type": "user"})
-    container.config["linux"].update({"uidMappings": maps, "gidMappings": maps})
-    subprocess.run(["chown", "-R", "-h", "100000:100000", container.bundle.rootfs], check=True)
 
 
 # -- what it is ------------------------------------------------------------------------------------
@@ -411,7 +394,7 @@ def test_groups_below(container):
 # -- user namespaces ----------------------------------------------------------------------------------
 
 def test_user_namespace(container):
-    with_user_namespace(container)
+    with_user_namespace(container.bundle)
     container.config["process"]["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 200}]
     container.up()
     out = container.sh("readlink /proc/self/ns/user; readlink /proc/1/ns/user; id -u; ulimit -n; touch /tmp/f;"

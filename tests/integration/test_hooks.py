@@ -3,29 +3,22 @@
 
 import json
 import os
-import subprocess
 
 import pytest
 
-import bundle as bundles
 from world import wait_until
 
 OUTSIDE = ["prestart", "createRuntime", "poststart", "poststop"]
 EARLY = ["prestart", "createRuntime", "createContainer"]
-QUIET = {"capture_output": False, "stdin": subprocess.DEVNULL, "input": None,
-         "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 # A filter as it was written before there were pidfds and close_range.
 OLD_FILTER = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
     {"names": ["clone3", "pidfd_open", "close_range"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]}
 
 
 @pytest.fixture
-def bundle(moor):
-    bundle = bundles.Bundle(moor)
+def bundle(bundle):
     bundle.config["hooks"] = {}
-    yield bundle
-    moor.runc("delete", "--force", bundle.id)
-    assert bundle.traces() == []
+    return bundle
 
 
 class Log:

@@ -10,18 +10,8 @@ import threading
 
 import pytest
 
-import bundle as bundles
 import world
-
-PROGRAM = os.path.join(world.BUILD, "runtime", "mooring-runc")
-
-
-@pytest.fixture
-def bundle(moor):
-    bundle = bundles.Bundle(moor)
-    yield bundle
-    moor.runc("delete", "--force", bundle.id)
-    assert bundle.traces() == []
+from bundle import PROGRAM, service_manager
 
 
 @contextlib.contextmanager
@@ -53,12 +43,8 @@ def test_passwd_without_an_end(bundle):
 
 @contextlib.contextmanager
 def manager(bundle):
-    """The service manager's socket."""
-    path = os.path.join(bundle.moor.directory, "manager")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.bind(path)
-        sock.settimeout(20)
-        bundle.moor.env["NOTIFY_SOCKET"] = path
+    """The service manager's socket, and a config whose program waits."""
+    with service_manager(bundle) as sock:
         bundle.config["process"]["args"] = ["sh", "-c", "trap 'exit 9' TERM; touch /ready; while :; do sleep 0.05; done"]
         bundle.write()
         yield sock

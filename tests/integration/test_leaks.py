@@ -18,14 +18,6 @@ LEAKED = 7, 23, 200  # descriptors of the caller that are not closed at execve
 PERSONALITY_NO_RANDOM = 0x0040000
 
 
-@pytest.fixture
-def bundle(moor):
-    made = bundles.Bundle(moor)
-    yield made
-    moor.runc("delete", "--force", made.id)
-    assert made.traces() == []
-
-
 def messy_caller():
     """What a careless caller hands on: in the child, between fork and exec."""
     os.umask(0o077)

@@ -10,17 +10,9 @@ import pytest
 import bundle as bundles
 import world
 from attack import with_user_namespace, without_mounts
+from bundle import PROGRAM
 
-PROGRAM = os.path.join(world.BUILD, "runtime", "mooring-runc")
 MAPS = [{"containerID": 0, "hostID": 100000, "size": 65536}]
-
-
-@pytest.fixture
-def bundle(moor):
-    bundle = bundles.Bundle(moor)
-    yield bundle
-    moor.runc("delete", "--force", bundle.id)
-    assert bundle.traces() == []
 
 
 @pytest.fixture

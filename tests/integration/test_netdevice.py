@@ -8,11 +8,9 @@ import subprocess
 
 import pytest
 
-import bundle as bundles
 import world
 from attack import with_user_namespace
-
-PROGRAM = os.path.join(world.BUILD, "runtime", "mooring-runc")
+from bundle import PROGRAM
 
 
 class Host:
@@ -42,14 +40,6 @@ def host():
     host.ip("link", "add", "port0", "type", "veth", "peer", "name", "peer0")
     yield host
     host.end()
-
-
-@pytest.fixture
-def bundle(moor):
-    bundle = bundles.Bundle(moor)
-    yield bundle
-    moor.runc("delete", "--force", bundle.id)
-    assert bundle.traces() == []
 
 
 def run(bundle, host, devices, script, code=0):

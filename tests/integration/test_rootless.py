@@ -25,14 +25,6 @@ def user():
         yield user
 
 
-@pytest.fixture
-def bundle(moor):
-    bundle = bundles.Bundle(moor)
-    yield bundle
-    moor.runc("delete", "--force", bundle.id)
-    assert bundle.traces() == []
-
-
 def namespaces(config, *kinds):
     config["linux"]["namespaces"] = [n for n in config["linux"]["namespaces"] if n["type"] not in kinds]
 

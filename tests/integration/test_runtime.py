@@ -20,14 +20,6 @@ CGROUP = "/sys/fs/cgroup"
 IS_V1 = os.path.isdir(CGROUP + "/memory")
 
 
-@pytest.fixture
-def bundle(moor):
-    bundle = bundles.Bundle(moor)
-    yield bundle
-    moor.runc("delete", "--force", bundle.id)
-    assert bundle.traces() == []
-
-
 def status(bundle, wanted):
     wait_until(lambda: bundle.state()["status"] == wanted, wanted)
 

@@ -11,8 +11,6 @@ import signal
 import socket
 import stat
 import subprocess
-import threading
-import time
 
 import pytest
 
@@ -20,20 +18,10 @@ import bundle as bundles
 import leftovers
 import world
 from attack import LIBC, Swapper, canary, with_user_namespace, without_mounts  # noqa: F401
+from bundle import PROGRAM, QUIET
 from world import wait_until
 
-PROGRAM = os.path.join(world.BUILD, "runtime", "mooring-runc")
 IS_V1 = os.path.isdir("/sys/fs/cgroup/memory")
-QUIET = dict(capture_output=False, stdin=subprocess.DEVNULL, input=None, stdout=subprocess.DEVNULL,
-             stderr=subprocess.DEVNULL)
-
-
-@pytest.fixture
-def bundle(moor):
-    bundle = bundles.Bundle(moor)
-    yield bundle
-    moor.runc("delete", "--force", bundle.id)
-    assert bundle.traces() == []
 
 
 def place(path, kind, canary):

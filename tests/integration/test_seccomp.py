@@ -9,18 +9,14 @@ import socket
 import pytest
 
 import agent as agents
-import bundle as bundles
 import ordinary
 from world import wait_until
 
 
 @pytest.fixture
-def bundle(moor):
-    bundle = bundles.Bundle(moor)
+def bundle(bundle, moor):
     bundle.config["linux"]["seccomp"] = profile(moor.directory + "/agent")
-    yield bundle
-    moor.runc("delete", "--force", bundle.id)
-    assert bundle.traces() == []
+    return bundle
 
 
 def profile(path, names=("mkdir", "mkdirat"), **more):

@@ -7,4 +7,4 @@ import sys
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "integration"))
 
-from fixtures import busybox, busybox_tar, moor  # noqa: E402,F401
+from fixtures import bundle, busybox, busybox_tar, moor  # noqa: E402,F401

@@ -16,13 +16,10 @@ DISK = "%d:%d" % (os.major(os.stat("/dev/vda").st_rdev), os.minor(os.stat("/dev/
 
 
 @pytest.fixture
-def bundle(moor):
-    bundle = bundles.Bundle(moor)
+def bundle(bundle):
     bundle.groups = Groups(bundle)
     bundle.resources = bundle.config["linux"]["resources"]
-    yield bundle
-    moor.runc("delete", "--force", bundle.id)
-    assert bundle.traces() == []
+    return bundle
 
 
 def limits(bundle, **resources):

@@ -243,7 +243,6 @@ def test_pause(bundle):
     assert bundle.state()["status"] == "running"
 
 
-
 @pytest.mark.parametrize("rules,policy", [
     ([], "strict"), ([{"allow": True, "type": "c", "major": 1, "minor": 7, "access": "rwm"},
                       {"allow": False, "type": "c", "major": 1, "minor": 7, "access": "r"}], "strict"),
