@@ -25,13 +25,27 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
+/* Now, and not when the pause is over. */
+static bool end_pause(struct engine *engine, const struct container *container, struct error *err)
+{
+	const struct stopping stopping = { .seconds = control_stop_seconds(container),
+					   .cause = POLICY_USER };
+
+	return control_stop(engine, container, &stopping, err);
+}
+
 static bool start_one(const struct each *each, const struct container *container, struct error *err)
 {
 	autoclose int lock = -1;
 	int code;
 
-	if (status_is_running(each->engine, container->id))
+	struct status status;
+
+	status_read(each->engine, each->arena, container->id, &status);
+	if (status.state == STATUS_RUNNING)
 		return true;
+	if (status.state == STATUS_RESTARTING && !end_pause(each->engine, container, err))
+		return false;
 	if (!claim_lock(each->engine, container->id, &lock, err))
 		return false;
 	const struct running running = { .engine = each->engine,

@@ -14,8 +14,7 @@
  * stop, restart, kill, wait: what is done to a running container.
  */
 
-#define DEFAULT_SECONDS 10
-#define KILL_SIGNAL     9
+#define KILL_SIGNAL 9
 
 struct values {
 	struct opt_number seconds;
@@ -49,13 +48,13 @@ static bool read_signal(const char *text, int usual, int *number, struct error *
 static bool stop_one(const struct each *each, const struct container *container, struct error *err)
 {
 	const struct values *values = each->values;
-	int64_t seconds = container->stop_timeout >= 0 ? container->stop_timeout : DEFAULT_SECONDS;
-	int number;
+	struct stopping stopping = { .seconds = control_stop_seconds(container),
+				     .cause = POLICY_USER };
 
 	if (values->seconds.is_set)
-		seconds = values->seconds.value;
-	return read_signal(values->signal, 0, &number, err) &&
-	       control_stop(each->engine, container, number, seconds, err);
+		stopping.seconds = values->seconds.value;
+	return read_signal(values->signal, 0, &stopping.signal, err) &&
+	       control_stop(each->engine, container, &stopping, err);
 }
 
 static bool restart_one(const struct each *each, const struct container *container,
@@ -80,15 +79,8 @@ static bool kill_one(const struct each *each, const struct container *container,
 
 	if (!read_signal(values->signal, KILL_SIGNAL, &number, err))
 		return false;
-	if (!control_signal(each->engine, container->id, number, err))
-		return error_in(err, "Cannot kill container: %s", container->name);
-	/* Docker returns when it is gone; with another signal it may well go on. */
-	if (number == KILL_SIGNAL) {
-		struct status status;
-
-		return control_wait(each->engine, each->arena, container->id, &status, err);
-	}
-	return true;
+	return control_kill(each->engine, container, number, err) ||
+	       error_in(err, "Cannot kill container: %s", container->name);
 }
 
 static bool wait_one(const struct each *each, const struct container *container, struct error *err)

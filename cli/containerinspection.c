@@ -7,6 +7,7 @@
 
 #include "cli/jsonmaker.h"
 #include "engine/bridge.h"
+#include "engine/policy.h"
 #include "engine/status.h"
 
 /*
@@ -29,9 +30,11 @@ static void add_state(const struct jsonmaker *object, const struct status *statu
 	struct jsonmaker state = jsonmaker_nested(object, "State", JSON_OBJECT);
 
 	jsonmaker_text(&state, "Status", status_name(status->state));
-	jsonmaker_bool(&state, "Running", status->state == STATUS_RUNNING);
+	bool is_restarting = status->state == STATUS_RESTARTING;
+
+	jsonmaker_bool(&state, "Running", status->state == STATUS_RUNNING || is_restarting);
 	jsonmaker_bool(&state, "Paused", false);
-	jsonmaker_bool(&state, "Restarting", false);
+	jsonmaker_bool(&state, "Restarting", is_restarting);
 	jsonmaker_bool(&state, "OOMKilled", status->is_oom_killed);
 	jsonmaker_bool(&state, "Dead", false);
 	jsonmaker_number(&state, "Pid", status->pid);
@@ -103,8 +106,12 @@ static void add_policies(const struct jsonmaker *host, const struct container *c
 	struct jsonmaker restart = jsonmaker_nested(host, "RestartPolicy", JSON_OBJECT);
 	struct jsonmaker log = jsonmaker_nested(host, "LogConfig", JSON_OBJECT);
 
-	jsonmaker_text(&restart, "Name", "no");
-	jsonmaker_number(&restart, "MaximumRetryCount", 0);
+	char policy[POLICY_NAME_MAX];
+	int64_t retries;
+
+	policy_split(container->restart, policy, &retries);
+	jsonmaker_text(&restart, "Name", policy);
+	jsonmaker_number(&restart, "MaximumRetryCount", retries);
 	jsonmaker_text(&log, "Type", container->log_driver);
 	struct jsonmaker options = jsonmaker_nested(&log, "Config", JSON_OBJECT);
 	if (container->log_max_size > 0)
@@ -293,7 +300,7 @@ void containerinspection_add(struct arena *arena, struct json *objects, struct e
 	jsonmaker_text(&object, "HostsPath", directory_file(arena, engine, container, "hosts"));
 	jsonmaker_text(&object, "LogPath", directory_file(arena, engine, container, CONTAINER_LOG));
 	jsonmaker_text(&object, "Name", arena_printf(arena, "/%s", container->name));
-	jsonmaker_number(&object, "RestartCount", 0);
+	jsonmaker_number(&object, "RestartCount", status.restart_count);
 	jsonmaker_text(&object, "Driver", "overlay2");
 	jsonmaker_text(&object, "Platform", "linux");
 	jsonmaker_text(&object, "ExecIDs", NULL);

@@ -235,7 +235,8 @@ static bool is_wanted(const struct maker *maker, const struct row *row)
 	static const char *const names[] = { "id",     "name",    "status",  "exited", "ancestor",
 					     "volume", "network", "publish", "expose", "health" };
 
-	if (!maker->is_all && row->status.state != STATUS_RUNNING)
+	if (!maker->is_all && row->status.state != STATUS_RUNNING &&
+	    row->status.state != STATUS_RESTARTING)
 		return false;
 	if (maker->before && newest_first(row, maker->before) <= 0)
 		return false;
@@ -275,6 +276,9 @@ static const char *status_cell(const struct maker *maker, const struct status *s
 		return "Up Less than a second";
 	if (status->state == STATUS_RUNNING)
 		return arena_printf(maker->arena, "Up %s", age(maker, status->started_at));
+	if (status->state == STATUS_RESTARTING)
+		return arena_printf(maker->arena, "Restarting (%d) %s ago", status->exit_code,
+				    age(maker, status->finished_at));
 	if (strcmp(status->finished_at, STATUS_NEVER) == 0)
 		return arena_printf(maker->arena, "Exited (%d)", status->exit_code);
 	return arena_printf(maker->arena, "Exited (%d) %s ago", status->exit_code,

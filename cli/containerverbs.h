@@ -13,6 +13,7 @@ extern const struct command cmd_start;
 extern const struct command cmd_stop;
 extern const struct command cmd_restart;
 extern const struct command cmd_kill;
+extern const struct command cmd_rename;
 extern const struct command cmd_rm;
 extern const struct command cmd_ps; /* and container ls, container list */
 extern const struct command cmd_logs;

@@ -9,6 +9,7 @@
 #include "base/size.h"
 #include "cli/envfile.h"
 #include "engine/bundle.h"
+#include "engine/policy.h"
 
 /*
  * What the option table (runtable.c) has collected becomes a container.
@@ -153,30 +154,15 @@ static bool read_logging(const struct runopts *values, struct container *contain
 	return true;
 }
 
-static bool read_restart(const struct runopts *values, struct error *err)
+static bool read_restart(const struct container *container, struct error *err)
 {
-	const char *policy = values->restart;
-	size_t length = policy ? strcspn(policy, ":") : 0;
-	int64_t count;
-
-	if (!policy || !*policy || strcmp(policy, "no") == 0)
-		return true;
-	if (strncmp(policy, "on-failure", length) == 0 && policy[length] &&
-	    !opt_parse_number(policy + length + 1, &count, err))
-		return error_set(err, ERROR_INPUT,
-				 "invalid restart policy format: maximum retry count must be an "
-				 "integer");
-	if (length != strlen("on-failure") && policy[length])
-		return error_set(err, ERROR_INPUT,
-				 "maximum retry count cannot be used with restart policy '%.*s'",
-				 (int)length, policy);
-	if (strncmp(policy, "on-failure", length) != 0 && strcmp(policy, "always") != 0 &&
-	    strcmp(policy, "unless-stopped") != 0)
-		return error_set(err, ERROR_INPUT, "invalid restart policy '%s'", policy);
-	if (values->container.is_removed_on_exit)
+	if (!policy_check(container->restart, err))
+		return false;
+	if (container->is_removed_on_exit && *container->restart &&
+	    strcmp(container->restart, "no") != 0)
 		return error_set(err, ERROR_INPUT,
 				 "conflicting options: cannot specify both --restart and --rm");
-	return error_set(err, ERROR_UNSUPPORTED, "--restart %s is not supported yet", policy);
+	return true;
 }
 
 static void read_numbers(const struct runopts *values, struct container *container)
@@ -221,7 +207,7 @@ bool runopts_read(const struct runopts *values, const struct texts *arguments, s
 		texts_add(&container->entrypoint, values->entrypoint);
 	container->is_attached = !values->is_detached;
 	read_numbers(values, container);
-	return read_restart(values, err) && read_namespaces(container, err) &&
+	return read_restart(container, err) && read_namespaces(container, err) &&
 	       read_network(values, container, err) && read_logging(values, container, err) &&
 	       read_pairs(values, arena, container, err) && read_mounts(values, mounts, err);
 }

@@ -27,7 +27,7 @@ struct runopts {
 	struct texts publish;
 	bool publishes_all;
 	struct texts log_opts;
-	const char *cidfile, *pull, *platform, *restart;
+	const char *cidfile, *pull, *platform;
 	struct opt_number memory, memory_swap, memory_reservation, cpus, cpu_shares, cpu_period,
 		cpu_quota, pids_limit, shm_size, oom_score_adj, stop_timeout;
 };

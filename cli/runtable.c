@@ -140,7 +140,7 @@ static bool check_userns(const char *text, struct error *err)
 	{ "pull", 0, OPT_TEXT, AT(pull), "string", "Pull image before running (\"always\", \"missing\", \"never\")", check_pull }, \
 	{ "quiet", 'q', OPT_BOOL, AT(is_quiet), NULL, "Suppress the pull output", NULL }, \
 	{ "read-only", 0, OPT_BOOL, OF(is_readonly), NULL, "Mount the container's root filesystem as read only", NULL }, \
-	{ "restart", 0, OPT_TEXT, AT(restart), "string", "Restart policy to apply when a container exits", NULL }, \
+	{ "restart", 0, OPT_TEXT, OF(restart), "string", "Restart policy to apply when a container exits", NULL }, \
 	{ "rm", 0, OPT_BOOL, OF(is_removed_on_exit), NULL, "Automatically remove the container when it exits", NULL }, \
 	{ "runtime", 0, OPT_IGNORED_TEXT, 0, "string", "Runtime to use for this container", check_runtime }, \
 	{ "security-opt", 0, OPT_LIST, OF(security), "list", "Security Options", NULL }, \

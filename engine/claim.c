@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/path.h"
+#include "engine/change.h"
 #include "engine/find.h"
 #include "engine/status.h"
 #include "engine/volume.h"
@@ -139,7 +140,7 @@ static bool holder_of(const struct engine *engine, const char *name,
 }
 
 /* Under the lock of names, so that nobody takes the name between the look and the removal. */
-static bool drop_name(struct engine *engine, const char *name, const char *id, struct error *err)
+bool claim_drop_name(struct engine *engine, const char *name, const char *id, struct error *err)
 {
 	char holder[CONTAINER_ID_LENGTH + 1];
 	autoclose int lock = -1;
@@ -151,6 +152,22 @@ static bool drop_name(struct engine *engine, const char *name, const char *id, s
 	if (unlinkat(engine->names, name, 0) < 0 && errno != ENOENT)
 		return error_sys(err, "give up the name %s", name);
 	return true;
+}
+
+/* The name of a container that has another by now: a rename was killed between its steps. Nobody is
+ * renaming while we hold the lock. */
+static bool is_left_behind(struct engine *engine, const char *name, const char *id)
+{
+	autoarena struct arena arena = { 0 };
+	struct container container = { 0 };
+	autoclose int lock = -1;
+	struct error ignored;
+	bool is_left = file_lock(engine->store.root, CHANGE_LOCK, FILE_LOCK_TRY, &lock, &ignored) &&
+		       container_read(engine, &arena, id, &container, &ignored) &&
+		       strcmp(container.name, name) != 0;
+
+	container_done(&container);
+	return is_left;
 }
 
 bool claim_name(struct engine *engine, const char *name, const char *id, struct error *err)
@@ -165,8 +182,9 @@ bool claim_name(struct engine *engine, const char *name, const char *id, struct 
 		if (!holder_of(engine, name, holder))
 			continue; /* gone this moment */
 		sweep_one(engine, holder);
-		if (faccessat(engine->containers, holder, F_OK, 0) != 0 &&
-		    !drop_name(engine, name, holder, err))
+		bool is_free = faccessat(engine->containers, holder, F_OK, 0) != 0 ||
+			       is_left_behind(engine, name, holder);
+		if (is_free && !claim_drop_name(engine, name, holder, err))
 			return false;
 	}
 	return error_set(
@@ -244,7 +262,7 @@ bool claim_release(struct engine *engine, const char *id, const char *name, stru
 	snprintf(dead, sizeof(dead), DEAD_PREFIX "%.64s", id);
 	if (renameat(engine->containers, id, engine->containers, dead) < 0 && errno != ENOENT)
 		return error_sys(err, "remove container %.12s", id);
-	if (name && *name && !drop_name(engine, name, id, err))
+	if (name && *name && !claim_drop_name(engine, name, id, err))
 		return false;
 	return path_remove_tree(engine->containers, dead, err) ||
 	       error_in(err, "remove container %.12s", id);
@@ -265,7 +283,7 @@ static void sweep_names(struct engine *engine)
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		if (holder_of(engine, entry->d_name, holder) &&
 		    faccessat(engine->containers, holder, F_OK, 0) != 0 &&
-		    !drop_name(engine, entry->d_name, holder, &ignored))
+		    !claim_drop_name(engine, entry->d_name, holder, &ignored))
 			break;
 	}
 }

@@ -30,6 +30,10 @@ must_check bool claim_id(const struct engine *engine, struct arena *arena, const
 must_check bool claim_name(struct engine *engine, const char *name, const char *id,
 			   struct error *err);
 
+/* Gives the name up, if it still is that container's. */
+must_check bool claim_drop_name(struct engine *engine, const char *name, const char *id,
+				struct error *err);
+
 /* Makes names until one is free, "adjective_surname"; *name lives in `arena`. */
 must_check bool claim_any_name(struct engine *engine, struct arena *arena, const char *id,
 			       const char **name, struct error *err);

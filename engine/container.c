@@ -76,6 +76,7 @@ static const struct field fields[] = {
 	FIELD(FIELD_NUMBER, shm_size),
 	FIELD(FIELD_NUMBER, oom_score_adj),
 	FIELD(FIELD_TEXT, cgroup_parent),
+	FIELD(FIELD_TEXT, restart),
 	FIELD(FIELD_TEXT, log_driver),
 	FIELD(FIELD_NUMBER, log_max_size),
 	FIELD(FIELD_NUMBER, log_max_files),

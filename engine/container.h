@@ -14,11 +14,13 @@
 
 /*
  * A container as docker knows it: a name, an image, and everything that was asked for. Pure data,
- * saved once at creation as options.json and never changed by running.
+ * saved at creation as options.json, changed by rename and update
+ * (change.h) and never by running.
  *
  *     containers/ID/options.json   this; the container exists once the file is there
  *                   started        empty; there from the first start on
  *                   exit.json      how it ended; written by the monitor, removed by the next start
+ *                   restart        what the monitor is to do at the end: see policy.h
  *                   failure.json   why it could not be started
  *                   config.json    the OCI bundle, written at each start
  *                   rootfs/        empty; mounted over in the monitor's mount namespace only
@@ -36,6 +38,7 @@
 #define CONTAINER_STARTED   "started"
 #define CONTAINER_EXIT      "exit.json"
 #define CONTAINER_FAILURE   "failure.json"
+#define CONTAINER_RESTART   "restart"
 #define CONTAINER_LOG       "container.log"
 #define CONTAINER_CONFIG    "config.json"
 
@@ -100,6 +103,7 @@ struct container {
 	int64_t oom_score_adj;
 	const char *cgroup_parent;
 
+	const char *restart;    /* the policy: "", "no", "always", "on-failure:3" … */
 	const char *log_driver; /* "json-file", "none" */
 	int64_t log_max_size, log_max_files;
 	const char *stop_signal;

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -17,20 +18,14 @@
 #include "runtime/signame.h"
 
 #define DEFAULT_STOP_SECONDS 10
+#define CANCEL_STEP_MS       2
+#define CANCEL_PATIENCE_MS   10000 /* that a monitor has to give up a restart */
+#define LOOK_AGAIN_MS        2000
 
 static bool send_signal(int process, int number, struct error *err)
 {
 	return syscall(SYS_pidfd_send_signal, process, number, NULL, 0) == 0 || errno == ESRCH ||
 	       error_sys(err, "send signal %d", number);
-}
-
-bool control_signal(struct engine *engine, const char *id, int signal, struct error *err)
-{
-	autoclose int process = status_open_process(engine, id);
-
-	if (process < 0)
-		return error_set(err, ERROR_NOT_FOUND, "Container %s is not running", id);
-	return send_signal(process, signal, err);
 }
 
 static int64_t now_ms(void)
@@ -77,50 +72,167 @@ static void await_record(struct engine *engine, const char *id)
 		claim_wait(engine, id);
 }
 
-bool control_stop(struct engine *engine, const struct container *container, int signal,
-		  int64_t seconds, struct error *err)
+int64_t control_stop_seconds(const struct container *container)
 {
-	autoclose int process = status_open_process(engine, container->id);
-	int64_t patience = seconds * 1000;
+	return container->stop_timeout >= 0 ? container->stop_timeout : DEFAULT_STOP_SECONDS;
+}
 
-	if (process < 0) {
-		await_record(engine, container->id);
-		return true;
+/* The process to stop; -1 if there is none. Its policy is cancelled: one whose restart is due is
+ * given up by its monitor, unless that is just starting it, in which case there is soon a process.
+ */
+static int find_process(struct engine *engine, const char *id)
+{
+	const struct timespec step = { .tv_nsec = CANCEL_STEP_MS * 1000000L };
+	autoarena struct arena arena = { 0 };
+	struct status status;
+	int process = -1;
+
+	for (int waited = 0; waited < CANCEL_PATIENCE_MS; waited += CANCEL_STEP_MS) {
+		process = status_open_process(engine, id);
+		status_read(engine, &arena, id, &status);
+		if (process >= 0 || status.state != STATUS_RESTARTING)
+			break;
+		nanosleep(&step, NULL);
 	}
-	if (!signal)
-		signal = stop_signal_of(container);
+	return process;
+}
+
+static bool end_process(int process, int signal, int64_t seconds, struct error *err)
+{
 	if (!send_signal(process, seconds == 0 ? SIGKILL : signal, err))
 		return false;
-	if (!await_process(process, seconds < 0 ? -1 : patience)) {
-		if (!send_signal(process, SIGKILL, err))
-			return false;
-		await_process(process, -1);
-	}
-	await_record(engine, container->id);
-	if (container->is_removed_on_exit)
-		claim_wait(engine, container->id); /* its name is free when we return */
+	if (await_process(process, seconds < 0 ? -1 : seconds * 1000))
+		return true;
+	if (!send_signal(process, SIGKILL, err))
+		return false;
+	await_process(process, -1);
 	return true;
+}
+
+bool control_stop(struct engine *engine, const struct container *container,
+		  const struct stopping *stopping, struct error *err)
+{
+	const char *id = container->id;
+	int signal = stopping->signal ? stopping->signal : stop_signal_of(container);
+
+	if (!status_is_running(engine, id))
+		return true;
+	if (!policy_cancel(engine, id, stopping->cause, err))
+		return false;
+	autoclose int process = find_process(engine, id);
+	if (process >= 0 && !end_process(process, signal, stopping->seconds, err))
+		return false;
+	await_record(engine, id);
+	if (container->is_removed_on_exit)
+		claim_wait(engine, id); /* its name is free when we return */
+	return true;
+}
+
+/* Signals by which programs are told of something. */
+static bool is_notice(int signal)
+{
+	return signal == SIGHUP || signal == SIGUSR1 || signal == SIGUSR2 || signal == SIGWINCH ||
+	       signal == SIGCONT || signal == SIGCHLD || signal == SIGURG;
+}
+
+bool control_kill(struct engine *engine, const struct container *container, int signal,
+		  struct error *err)
+{
+	const char *id = container->id;
+	bool is_end = signal == stop_signal_of(container) || !is_notice(signal);
+
+	if (!status_is_running(engine, id))
+		return error_set(err, ERROR_NOT_FOUND, "Container %s is not running", id);
+	if (is_end && !policy_cancel(engine, id, POLICY_USER, err))
+		return false;
+	autoclose int process = find_process(engine, id);
+	if (process >= 0 && !send_signal(process, signal, err))
+		return false;
+	/* Docker returns when it is gone; with another signal it may well go on. */
+	if (signal == SIGKILL && process >= 0)
+		await_process(process, -1);
+	if (signal == SIGKILL || process < 0)
+		await_record(engine, id);
+	return true;
+}
+
+/* Waiting. ------------------------------------------------------------------------------------ */
+
+/* Word of every change in the container's directory; -1: none to be had. */
+static int watch_directory(const struct engine *engine, const char *id)
+{
+	autofree char *path = mem_printf("%s/containers/%s", engine->root, id);
+	autoclose int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	if (watch < 0 || inotify_add_watch(watch, path, IN_MOVED_TO | IN_DELETE | IN_MOVE_SELF) < 0)
+		return -1;
+	return take_fd(&watch);
+}
+
+static void await_change(int watch)
+{
+	struct pollfd wait = { .fd = watch, .events = POLLIN };
+	char events[4096];
+
+	/* The time limit is for a monitor that was killed: nobody writes then. */
+	if (poll(&wait, 1, LOOK_AGAIN_MS) > 0)
+		while (read(watch, events, sizeof(events)) > 0)
+			continue;
+}
+
+/* A container that may be restarted: its monitor goes on after the end we wait for, so that only
+ * the record tells of it. */
+static bool await_next_end(struct engine *engine, struct arena *arena, const char *id,
+			   struct status *status)
+{
+	autoclose int watch = watch_directory(engine, id);
+	struct status first;
+
+	status_read(engine, arena, id, &first);
+	for (;;) {
+		struct status now;
+		struct status record;
+
+		status_read(engine, arena, id, &now);
+		if (now.state == STATUS_CREATED) /* removed, or never started */
+			return false;
+		status_read_record(engine, arena, id, &record);
+		if (now.state == STATUS_EXITED ||
+		    strcmp(record.finished_at, first.finished_at) != 0) {
+			*status = now.state == STATUS_EXITED ? now : record;
+			return true;
+		}
+		await_change(watch);
+	}
+}
+
+static bool await_end(struct engine *engine, struct arena *arena, const char *id,
+		      const struct container *container, struct status *status)
+{
+	autoclose int process = -1;
+
+	if (*container->restart && strcmp(container->restart, "no") != 0)
+		return await_next_end(engine, arena, id, status);
+	process = status_open_process(engine, id);
+	if (process >= 0)
+		await_process(process, -1);
+	await_record(engine, id);
+	status_read(engine, arena, id, status);
+	return status->state != STATUS_RUNNING && status->state != STATUS_RESTARTING;
 }
 
 bool control_wait(struct engine *engine, struct arena *arena, const char *id, struct status *status,
 		  struct error *err)
 {
 	for (;;) {
-		autoclose int process = status_open_process(engine, id);
 		struct container container = { 0 };
 
-		if (process >= 0)
-			await_process(process, -1);
-		await_record(engine, id);
-		status_read(engine, arena, id, status);
-		if (status->state == STATUS_EXITED)
-			return true;
-		if (!container_read(engine, arena, id, &container, err)) {
-			*status = (struct status){ .state = STATUS_EXITED };
+		*status = (struct status){ .state = STATUS_EXITED };
+		if (!container_read(engine, arena, id, &container, err))
 			return err->kind == ERROR_NOT_FOUND;
-		}
+		bool is_over = await_end(engine, arena, id, &container, status);
 		container_done(&container);
-		if (status->state == STATUS_CREATED)
+		if (is_over)
 			return true;
 	}
 }
@@ -129,8 +241,11 @@ bool control_wait(struct engine *engine, struct arena *arena, const char *id, st
 
 static bool kill_it(struct engine *engine, const char *id, struct error *err)
 {
-	autoclose int process = status_open_process(engine, id);
+	autoclose int process = -1;
 
+	if (!policy_cancel(engine, id, POLICY_USER, err))
+		return false;
+	process = find_process(engine, id);
 	if (process < 0)
 		return true;
 	if (!send_signal(process, SIGKILL, err))
@@ -142,16 +257,21 @@ static bool kill_it(struct engine *engine, const char *id, struct error *err)
 bool control_remove(struct engine *engine, const struct container *container,
 		    const struct removal *removal, struct error *err)
 {
+	autoarena struct arena arena = { 0 };
 	autoclose int own_lock = -1;
 	const char *id = container->id;
 
 	if (removal->is_forced && !kill_it(engine, id, err))
 		return false;
-	if (!removal->is_forced && status_is_running(engine, id))
+	struct status status;
+
+	status_read(engine, &arena, id, &status);
+	if (!removal->is_forced &&
+	    (status.state == STATUS_RUNNING || status.state == STATUS_RESTARTING))
 		return error_set(err, ERROR_EXISTS,
-				 "You cannot remove a running container %s. Stop the container "
+				 "You cannot remove a %s container %s. Stop the container "
 				 "before attempting removal or force remove",
-				 id);
+				 status_name(status.state), id);
 	if (removal->lock < 0 && !claim_lock(engine, id, &own_lock, err))
 		return false;
 	return stale_remove(engine, id, err) && prepare_undo(engine, container, err) &&

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/policy.h"
 #include "engine/status.h"
 
 /*
@@ -16,17 +17,25 @@
  * pidfd, a monitor by the lock it holds.
  */
 
-/* Sends a signal to init. ERROR_NOT_FOUND if the container is not running. */
-must_check bool control_signal(struct engine *engine, const char *id, int signal,
-			       struct error *err);
+/* docker kill: sends a signal to init; one that is meant to end it cancels the restart policy.
+ * ERROR_NOT_FOUND if the container is not running. */
+must_check bool control_kill(struct engine *engine, const struct container *container, int signal,
+			     struct error *err);
 
 /* Stop signal, `seconds` of patience (-1: for ever), SIGKILL. Returns when the container is gone
  * and recorded; one that is not running is success. `signal` 0: the container's own. */
-must_check bool control_stop(struct engine *engine, const struct container *container, int signal,
-			     int64_t seconds, struct error *err);
+struct stopping {
+	int signal;
+	int64_t seconds;
+	enum policy_cause cause; /* who does not want it to be started again */
+};
+must_check bool control_stop(struct engine *engine, const struct container *container,
+			     const struct stopping *stopping, struct error *err);
+/* The patience that the container itself asks for, else docker's. */
+int64_t control_stop_seconds(const struct container *container);
 
-/* Returns when the container is not running any more (a --rm one may be removed by then). Texts of
- * *status live in `arena`. */
+/* Returns at the container's next end, though it may be restarted after it (a --rm one may be
+ * removed by then). Texts of *status live in `arena`. */
 must_check bool control_wait(struct engine *engine, struct arena *arena, const char *id,
 			     struct status *status, struct error *err);
 

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/jsonout.h"
 #include "base/proc.h"
+#include "engine/policy.h"
 #include "engine/prepare.h"
 #include "engine/stale.h"
 
@@ -234,6 +235,10 @@ static bool monitor_argv(const struct launch *launch, const struct wires *wires,
 	add_fd(argv, arena, "--stdout-fd", wires->out);
 	add_fd(argv, arena, "--stderr-fd", wires->errors);
 	add_fd(argv, arena, "--hold-fd", launch->lock);
+	if (!container->is_removed_on_exit) { /* docker update may give it a policy any time */
+		texts_add(argv, "--restart-file");
+		texts_add(argv, arena_printf(arena, "%s/" CONTAINER_RESTART, path));
+	}
 	if (*container->stop_signal) {
 		texts_add(argv, "--stop-signal");
 		texts_add(argv, container->stop_signal);
@@ -322,7 +327,7 @@ static bool connect_wires(const struct launch *launch, struct launched *launched
 }
 
 /* A new life: what the last one left is no longer true. */
-static bool begin_life(int dir, struct error *err)
+static bool begin_life(const struct container *container, int dir, struct error *err)
 {
 	static const char *const stale[] = { CONTAINER_EXIT, CONTAINER_FAILURE, CONTAINER_CONFIG };
 
@@ -330,7 +335,7 @@ static bool begin_life(int dir, struct error *err)
 		if (unlinkat(dir, stale[i], 0) < 0 && errno != ENOENT)
 			return error_sys(err, "remove %s", stale[i]);
 	}
-	return container_mark_started(dir, err);
+	return policy_arm(container, dir, err) && container_mark_started(dir, err);
 }
 
 /* Best effort: the failure itself is what the user has to hear of. */
@@ -388,7 +393,8 @@ bool launch_container(const struct launch *launch, struct launched *launched,
 	launched_init(launched);
 	*fault = LAUNCH_FAULT_OTHER;
 	if (!stale_remove(launch->engine, launch->container->id, err) ||
-	    !connect_wires(launch, launched, &wires, err) || !begin_life(launch->lock, err)) {
+	    !connect_wires(launch, launched, &wires, err) ||
+	    !begin_life(launch->container, launch->lock, err)) {
 		wires_close(&wires);
 		launched_close(launched);
 		return false;

@@ -22,6 +22,7 @@ const char *status_name(enum status_state state)
 	static const char *const names[] = {
 		[STATUS_CREATED] = "created",
 		[STATUS_RUNNING] = "running",
+		[STATUS_RESTARTING] = "restarting",
 		[STATUS_EXITED] = "exited",
 	};
 
@@ -56,6 +57,7 @@ static bool read_exit(const struct engine *engine, struct arena *arena, const ch
 {
 	const struct json *root = read_record(engine, arena, id, CONTAINER_EXIT);
 	struct error ignored;
+	bool is_restarting = false;
 	int64_t code = 0;
 
 	if (!root)
@@ -63,10 +65,14 @@ static bool read_exit(const struct engine *engine, struct arena *arena, const ch
 	if (!json_int_or(root, "code", 0, &code, &ignored) ||
 	    !json_bool_or(root, "oom_killed", false, &status->is_oom_killed, &ignored) ||
 	    !json_text_or(root, "started_at", STATUS_NEVER, &status->started_at, &ignored) ||
-	    !json_text_or(root, "finished_at", STATUS_NEVER, &status->finished_at, &ignored))
+	    !json_text_or(root, "finished_at", STATUS_NEVER, &status->finished_at, &ignored) ||
+	    !json_int_or(root, "restart_count", 0, &status->restart_count, &ignored) ||
+	    !json_bool_or(root, "restarting", false, &is_restarting, &ignored) ||
+	    !json_text_or(root, "trouble", "", &status->error, &ignored))
 		return false;
 	status->exit_code = (int)code;
-	status->state = STATUS_EXITED;
+	status->state = is_restarting ? STATUS_RESTARTING : STATUS_EXITED;
+	status->restart_count += is_restarting;
 	return true;
 }
 
@@ -87,6 +93,8 @@ static bool read_process(const struct engine *engine, struct arena *arena, const
 	if (pid < 1 || pid > INT_MAX || ticks < 0 ||
 	    !proc_is_alive((pid_t)pid, (unsigned long long)ticks))
 		return false;
+	status->exit_code = 0;
+	status->is_oom_killed = false;
 	status->pid = (pid_t)pid;
 	status->start_time = (unsigned long long)ticks;
 	status->state = STATUS_RUNNING;
@@ -120,15 +128,45 @@ static void read_failure(const struct engine *engine, struct arena *arena, const
 		status->exit_code = (int)code;
 }
 
-void status_read(const struct engine *engine, struct arena *arena, const char *id,
-		 struct status *status)
+/* Who promised another start is gone, or has thought better of it, if nobody holds the lock. */
+static void settle_restart(const struct engine *engine, struct arena *arena, const char *id,
+			   struct status *status)
+{
+	if (status_is_locked(engine, id))
+		return;
+	if (read_exit(engine, arena, id, status))
+		status->state = STATUS_EXITED;
+}
+
+static void status_init(struct status *status)
 {
 	*status = (struct status){ .state = STATUS_CREATED,
 				   .started_at = STATUS_NEVER,
 				   .finished_at = STATUS_NEVER,
 				   .error = "" };
-	if (read_exit(engine, arena, id, status) || read_process(engine, arena, id, status))
+}
+
+void status_read_record(const struct engine *engine, struct arena *arena, const char *id,
+			struct status *status)
+{
+	status_init(status);
+	if (!read_exit(engine, arena, id, status))
+		status->state = STATUS_CREATED;
+}
+
+void status_read(const struct engine *engine, struct arena *arena, const char *id,
+		 struct status *status)
+{
+	status_init(status);
+	/* A record that promises another start is of the run before the one that may go on now. */
+	bool has_record = read_exit(engine, arena, id, status);
+	if ((has_record && status->state == STATUS_EXITED) ||
+	    read_process(engine, arena, id, status))
 		return;
+	if (has_record) {
+		settle_restart(engine, arena, id, status);
+		return;
+	}
 	if (!has_file(engine, id, CONTAINER_STARTED)) {
 		read_failure(engine, arena, id, status);
 		return;
@@ -152,7 +190,7 @@ bool status_is_running(const struct engine *engine, const char *id)
 	struct status status;
 
 	status_read(engine, &arena, id, &status);
-	return status.state == STATUS_RUNNING;
+	return status.state == STATUS_RUNNING || status.state == STATUS_RESTARTING;
 }
 
 int status_open_process(const struct engine *engine, const char *id)

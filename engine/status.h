@@ -3,6 +3,7 @@
 #define ENGINE_STATUS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -16,6 +17,7 @@
 enum status_state {
 	STATUS_CREATED, /* never started, or the start failed */
 	STATUS_RUNNING,
+	STATUS_RESTARTING, /* ended; its monitor will start it again after a pause */
 	STATUS_EXITED,
 };
 
@@ -23,7 +25,8 @@ struct status {
 	enum status_state state;
 	pid_t pid;                     /* of the container's init; 0 unless running */
 	unsigned long long start_time; /* of that process */
-	int exit_code;
+	int exit_code;                 /* of the last run; 0 while it is running */
+	int64_t restart_count;         /* restarts since the last start by somebody */
 	bool is_oom_killed;
 	const char *started_at, *finished_at; /* RFC 3339; STATUS_NEVER */
 	const char *error;                    /* why it could not be started; "" */
@@ -35,6 +38,10 @@ struct status {
 /* Texts live in `arena`. A container that is not there counts as never started. */
 void status_read(const struct engine *engine, struct arena *arena, const char *id,
 		 struct status *status);
+/* The last end alone, as it was recorded, whatever came after it. */
+void status_read_record(const struct engine *engine, struct arena *arena, const char *id,
+			struct status *status);
+/* Running or restarting: somebody looks after it. */
 bool status_is_running(const struct engine *engine, const char *id);
 
 /* "created", "running", "exited" */

@@ -59,7 +59,7 @@ bool restart_is_wanted(struct restart *restart, int code)
 {
 	char word[RESTART_POLICY_MAX];
 
-	if (!restart->file)
+	if (!restart->file || access(restart->file, F_OK) != 0)
 		return false;
 	watch(restart);
 	read_policy(restart->file, word);

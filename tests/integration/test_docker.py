@@ -82,7 +82,6 @@ def test_exit_code(run, moor, command, code, text):
     (["--ulimit", "bogus=1"], "invalid ulimit type: bogus"),
     (["--env-file", "/nofile"], "open /nofile: no such file or directory"),
     (["--restart", "on-failure:x"], "maximum retry count must be an integer"),
-    (["--restart", "always"], "--restart always is not supported yet"),
     (["--rm", "--restart", "always"], "conflicting options: cannot specify both --restart and --rm"),
     (["--health-cmd", "true"], "--health-cmd is not supported yet"),
     (["--network", "nonet"], "network nonet not found"),

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/change.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "engine/claim.h"
+#include "engine/find.h"
+
+/* With the lock held. */
+static bool change_locked(struct engine *engine, const char *id,
+			  void (*alter)(struct container *container, void *context), void *context,
+			  struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	struct container container = { 0 };
+	autoclose int dir = openat(engine->containers, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return error_set(err, ERROR_NOT_FOUND, "No such container: %s", id);
+	bool is_read = container_read(engine, &arena, id, &container, err);
+	if (is_read)
+		alter(&container, context);
+	bool is_done = is_read && container_write(&container, dir, err);
+	container_done(&container);
+	return is_done;
+}
+
+bool change_container(struct engine *engine, const char *id,
+		      void (*alter)(struct container *container, void *context), void *context,
+		      struct error *err)
+{
+	autoclose int lock = -1;
+
+	return file_lock(engine->store.root, CHANGE_LOCK, FILE_LOCK_EXCLUSIVE, &lock, err) &&
+	       change_locked(engine, id, alter, context, err);
+}
+
+static void set_name(struct container *container, void *context)
+{
+	container->name = context;
+}
+
+static bool read_name(const struct engine *engine, struct arena *arena, const char *id,
+		      const char **name, struct error *err)
+{
+	struct container container = { 0 };
+	bool is_read = container_read(engine, arena, id, &container, err);
+
+	*name = container.name;
+	container_done(&container);
+	return is_read;
+}
+
+bool change_name(struct engine *engine, const char *id, const char *name, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	autoclose int lock = -1;
+	struct error ignored;
+	const char *old;
+
+	if (name[0] == '/')
+		name++;
+	if (!find_is_name(name))
+		return error_set(err, ERROR_INPUT,
+				 "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are "
+				 "allowed",
+				 name);
+	if (!file_lock(engine->store.root, CHANGE_LOCK, FILE_LOCK_EXCLUSIVE, &lock, err) ||
+	    !read_name(engine, &arena, id, &old, err))
+		return false;
+	if (strcmp(old, name) == 0)
+		return error_set(err, ERROR_INPUT,
+				 "Renaming a container with the same name as its current name");
+	/* Both names are its own for a moment; a crash then leaves one that claim_name knows. */
+	if (!claim_name(engine, name, id, err))
+		return false;
+	if (!change_locked(engine, id, set_name, (void *)(uintptr_t)name, err)) {
+		if (!claim_drop_name(engine, name, id, &ignored))
+			return false;
+		return false;
+	}
+	return claim_drop_name(engine, old, id, err);
+}
