@@ -179,6 +179,7 @@ static const struct place {
 	{ "mooring-unpack", "libexec/mooring/mooring-unpack", "image/mooring-unpack" },
 	{ "mooring-init", "libexec/mooring/mooring-init", "engine/mooring-init" },
 	{ "mooring-nucleus", "libexec/mooring/mooring-nucleus", "lifecycle/mooring-nucleus" },
+	{ "mooring-compose", "libexec/mooring/mooring-compose", "compose/mooring-compose" },
 	{ "bin", "libexec/mooring/bin", "cli/bin" }, /* the names docker, docker-compose, … */
 };
 

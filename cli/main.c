@@ -73,6 +73,29 @@ static void find_places(struct arena *arena, struct cli *cli)
 				    : NULL;
 }
 
+/* compose. ------------------------------------------------------------------------------------ */
+
+/* Compose files are another program's, so that `docker run` loads no YAML. It and the docker it
+ * executes in turn are to find the same places. */
+static int run_compose(const struct cli *cli, const char *const *argv)
+{
+	autofree char *path = NULL;
+	struct error err;
+
+	if (!proc_helper("mooring-compose", &path, &err)) {
+		log_error("%s", err.text);
+		return 1;
+	}
+	setenv("MOORING_ROOT", cli->root, 1);
+	setenv("MOORING_RUN", cli->run, 1);
+	setenv("MOORING_CONFIG", cli->config, 1);
+	if (cli->docker_config)
+		setenv("DOCKER_CONFIG", cli->docker_config, 1);
+	execv(path, (char *const *)(uintptr_t)argv);
+	log_error("compose: cannot execute %s: %s", path, strerror(errno));
+	return 1;
+}
+
 /* docker. ------------------------------------------------------------------------------------- */
 
 static int refuse_unsupported(const char *group, const char *name)
@@ -145,6 +168,8 @@ static int run_words(const struct cli *cli, const char *const *argv)
 	}
 	if (strcmp(argv[0], "help") == 0)
 		return run_help(cli, argv);
+	if (strcmp(argv[0], "compose") == 0)
+		return run_compose(cli, argv);
 	if (verbs_is_group(argv[0]))
 		return run_group(cli, argv);
 	return run_verb(cli, NULL, argv);
@@ -268,9 +293,7 @@ int main(int argc, char **argv)
 		return docker(&cli, (const char *const *)(uintptr_t)(argv + 1));
 	if (strcmp(name, "greengrass-cli") == 0)
 		return run_nucleus(name, argv);
-	if (strcmp(name, "docker-compose") == 0) {
-		fprintf(stderr, "docker-compose: compose files are not supported yet\n");
-		return 1;
-	}
+	if (strcmp(name, "docker-compose") == 0)
+		return run_compose(&cli, (const char *const *)(uintptr_t)argv);
 	return mooring(&cli, argv);
 }

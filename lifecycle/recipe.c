@@ -8,7 +8,7 @@
 #include "base/texts.h"
 #include "lifecycle/recipeartifact.h"
 #include "lifecycle/selection.h"
-#include "lifecycle/yaml.h"
+#include "base/yaml.h"
 
 #define FORMAT_VERSION "2020-01-25"
 

@@ -10,7 +10,7 @@
 
 #include "base/file.h"
 #include "lifecycle/steps.h"
-#include "lifecycle/yaml.h"
+#include "base/yaml.h"
 
 /* -- places -------------------------------------------------------------------------------------
  */

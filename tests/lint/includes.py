@@ -16,6 +16,7 @@ ARROWS = {
     "runtime": {"base"},
     "engine": {"image", "runtime", "registry", "base"},
     "lifecycle": {"image", "registry", "base"},
+    "compose": {"cli", "engine", "image", "registry", "base"},
     "cli": {"engine", "lifecycle", "image", "registry", "runtime", "base"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)

@@ -14,6 +14,7 @@ ALLOWED = {
     "registry/mooring-fetch": {"libyajl", "libcrypto", "libcurl", "libseccomp", "libcap"},
     "image/mooring-unpack": {"libyajl", "libcrypto", "libarchive", "libisal", "libzstd", "libz.",
                              "libseccomp", "libcap"},
+    "compose/mooring-compose": {"libyajl", "libcrypto", "libyaml"},
     "lifecycle/mooring-nucleus": {"libyajl", "libcrypto", "libyaml"},
 }
 STATIC = ["runtime/mooring-runc"]

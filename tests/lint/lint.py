@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-FOLDERS = ["base", "registry", "image", "runtime", "engine", "lifecycle", "cli"]
+FOLDERS = ["base", "registry", "image", "runtime", "engine", "lifecycle", "cli", "compose"]
 SKIPPED = {".git", "__pycache__", ".pytest_cache"}
 _count = 0
 _failed = 0

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lifecycle/yaml.h"
+#include "base/yaml.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compose/composer.h"
+
+#include <stdio.h>
+
+const struct composer *composer_of(const struct cli *cli)
+{
+	return (const struct composer *)cli;
+}
+
+static bool check_names(const struct project *project, const struct texts *services,
+			struct error *err)
+{
+	for (size_t i = 0; services && i < services->count; i++) {
+		if (!project_find(project, services->items[i]))
+			return error_set(err, ERROR_NOT_FOUND, "no such service: %s",
+					 services->items[i]);
+	}
+	return true;
+}
+
+static bool load(const struct project_request *request, enum composer_scope scope,
+		 struct project *project, struct error *err)
+{
+	if (project_load(project, request, err))
+		return true;
+
+	bool has_files = project->files.count > 0;
+
+	if (scope != COMPOSER_LOOSE || has_files)
+		return false;
+	project_done(project);
+	*project = (struct project){ 0 };
+	return project_load_name(project, request, err);
+}
+
+bool composer_load(const struct composer *composer, enum composer_scope scope,
+		   const struct texts *services, struct project *project, struct error *err)
+{
+	struct project_request request = composer->request;
+
+	request.wants_everything = scope != COMPOSER_ACTIVE;
+	if (services)
+		request.services = *services;
+
+	bool is_good = load(&request, scope, project, err);
+
+	for (size_t i = 0; i < project->warnings.count; i++)
+		fprintf(stderr, "WARNING: %s\n", project->warnings.items[i]);
+	return is_good && (!project->tree || check_names(project, services, err));
+}
+
+int composer_failed(const struct error *err)
+{
+	fprintf(stderr, "%s\n", err->text);
+	return 1;
+}

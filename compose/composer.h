@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMPOSE_COMPOSER_H
+#define COMPOSE_COMPOSER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/command.h"
+#include "compose/project.h"
+
+/*
+ * What stands in front of a verb of `docker compose`, and what every verb begins with.
+ */
+struct composer {
+	struct cli cli; /* first: what a command is given is this */
+	struct project_request request;
+	const char *ansi;     /* "never", "always", "auto" */
+	const char *progress; /* "quiet": none */
+	int64_t parallel;     /* most docker commands at a time */
+};
+
+#define COMPOSE_VERSION "2.29.1" /* whose behaviour this is; docker's scripts ask */
+
+const struct composer *composer_of(const struct cli *cli);
+
+/* How much of the project a verb is about. */
+enum composer_scope {
+	COMPOSER_ACTIVE, /* what the profiles say, and what is named */
+	COMPOSER_ALL,    /* everything in the files: for what lists and ends */
+	COMPOSER_LOOSE,  /* the same; without files the name alone will do */
+};
+
+/* Reads the project and tells its warnings. The services that are named must be there. */
+must_check bool composer_load(const struct composer *composer, enum composer_scope scope,
+			      const struct texts *services, struct project *project,
+			      struct error *err);
+
+/* Tells a failure on stderr; the exit code. */
+int composer_failed(const struct error *err);
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/proc.h"
+#include "compose/composer.h"
+#include "compose/verbs.h"
+
+/*
+ * mooring-compose [OPTIONS] VERB …: what `docker compose` and `docker-compose` are. `mooring`
+ * executes it, with MOORING_ROOT and MOORING_RUN set.
+ */
+
+struct globals {
+	struct texts files, profiles, env_files;
+	const char *name, *directory, *ansi, *progress;
+	struct opt_number parallel;
+	bool is_compatible, is_plain, wants_version;
+};
+
+#define AT(member) offsetof(struct globals, member)
+
+static const struct opt opts[] = {
+	{ "all-resources", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
+	{ "ansi", 0, OPT_TEXT, AT(ansi), "string", NULL, NULL },
+	{ "compatibility", 0, OPT_BOOL, AT(is_compatible), NULL, NULL, NULL },
+	{ "config", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "context", 'c', OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "debug", 'D', OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
+	{ "dry-run", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
+	{ "env-file", 0, OPT_LIST, AT(env_files), "stringArray", NULL, NULL },
+	{ "file", 'f', OPT_LIST, AT(files), "stringArray", NULL, NULL },
+	{ "host", 'H', OPT_IGNORED_TEXT, 0, "list", NULL, NULL },
+	{ "log-level", 'l', OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "no-ansi", 0, OPT_BOOL, AT(is_plain), NULL, NULL, NULL },
+	{ "parallel", 0, OPT_NUMBER, AT(parallel), "int", NULL, NULL },
+	{ "profile", 0, OPT_LIST, AT(profiles), "stringArray", NULL, NULL },
+	{ "progress", 0, OPT_TEXT, AT(progress), "string", NULL, NULL },
+	{ "project-directory", 0, OPT_TEXT, AT(directory), "string", NULL, NULL },
+	{ "project-name", 'p', OPT_TEXT, AT(name), "string", NULL, NULL },
+	{ "skip-hostname-check", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
+	{ "tls", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
+	{ "tlscacert", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "tlscert", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "tlskey", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "tlsverify", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
+	{ "verbose", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
+	{ "version", 'v', OPT_BOOL, AT(wants_version), NULL, NULL, NULL },
+	{ "workdir", 0, OPT_TEXT, AT(directory), "string", NULL, NULL },
+	{ .name = NULL },
+};
+
+struct version_values {
+	bool is_short;
+	const char *format;
+};
+
+static const struct opt version_opts[] = {
+	{ "format", 'f', OPT_TEXT, offsetof(struct version_values, format), "string",
+	  "Format the output. Values: [pretty | json]", NULL },
+	{ "short", 0, OPT_BOOL, offsetof(struct version_values, is_short), NULL,
+	  "Shows only Compose's version number", NULL },
+	{ .name = NULL },
+};
+
+static int print_version(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct version_values *values = of;
+
+	(void)cli;
+	(void)arguments;
+	if (values->is_short)
+		puts(COMPOSE_VERSION);
+	else if (values->format && strcmp(values->format, "json") == 0)
+		puts("{\"version\":\"v" COMPOSE_VERSION "\"}");
+	else
+		puts("Docker Compose version v" COMPOSE_VERSION);
+	return 0;
+}
+
+static const struct command verb_version = {
+	.name = "docker compose version",
+	.usage = "[OPTIONS]",
+	.summary = "Show the Docker Compose version information",
+	.opts = version_opts,
+	.values_size = sizeof(struct version_values),
+	.is_for_anyone = true,
+	.run = print_version,
+};
+
+static const struct {
+	const char *name;
+	const struct command *command; /* NULL: not supported */
+} verbs[] = {
+	{ "build", NULL },   { "config", &verb_config }, { "convert", &verb_config },
+	{ "publish", NULL }, { "push", NULL },           { "version", &verb_version },
+	{ "watch", NULL },
+};
+
+static void print_help(FILE *out)
+{
+	fputs("Usage:  docker compose [OPTIONS] COMMAND\n"
+	      "\n"
+	      "Define and run multi-container applications\n"
+	      "\n"
+	      "Options:\n"
+	      "      --ansi string                Control when to print ANSI control characters\n"
+	      "                                   (\"never\"|\"always\"|\"auto\")\n"
+	      "      --compatibility              Container names with '_', as docker-compose 1 "
+	      "has\n"
+	      "      --env-file stringArray       Specify an alternate environment file\n"
+	      "  -f, --file stringArray           Compose configuration files\n"
+	      "      --parallel int               Control max parallelism\n"
+	      "      --profile stringArray        Specify a profile to enable\n"
+	      "      --progress string            Set type of progress output (\"quiet\": none)\n"
+	      "      --project-directory string   Specify an alternate working directory\n"
+	      "  -p, --project-name string        Project name\n"
+	      "\n"
+	      "Commands:\n",
+	      out);
+	for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+		if (verbs[i].command)
+			fprintf(out, "  %-10s  %s\n", verbs[i].name, verbs[i].command->summary);
+	}
+	fputs("\nRun 'docker compose COMMAND --help' for more information on a command.\n", out);
+}
+
+static int run_verb(const struct composer *composer, const char *const *argv)
+{
+	for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+		if (strcmp(verbs[i].name, argv[0]) != 0)
+			continue;
+		if (verbs[i].command)
+			return command_run(verbs[i].command, &composer->cli, argv + 1);
+		fprintf(stderr, "docker compose: '%s' is not supported by this runtime\n", argv[0]);
+		return 1;
+	}
+	fprintf(stderr,
+		"unknown docker command: \"compose %s\"\n\nRun 'docker compose --help' for more "
+		"information\n",
+		argv[0]);
+	return 1;
+}
+
+static int run_words(const struct composer *composer, const struct globals *globals,
+		     const char *const *words)
+{
+	static const char *const version[] = { "version", NULL };
+
+	if (globals->wants_version)
+		return run_verb(composer, version);
+	if (!words || !words[0]) {
+		print_help(stderr);
+		return 1;
+	}
+	if (strcmp(words[0], "help") != 0)
+		return run_verb(composer, words);
+	if (!words[1]) {
+		print_help(stdout);
+		return 0;
+	}
+
+	const char *const help[] = { words[1], "--help", NULL };
+
+	return run_verb(composer, help);
+}
+
+static const char *place(const char *variable, const char *fallback)
+{
+	const char *value = getenv(variable);
+
+	return value && *value ? value : fallback;
+}
+
+static struct composer composer_from(const struct globals *globals)
+{
+	const char *parallel = getenv("COMPOSE_PARALLEL_LIMIT");
+	int64_t limit = globals->parallel.is_set ? globals->parallel.value
+			: parallel               ? strtoll(parallel, NULL, 10)
+						 : 0;
+
+	return (struct composer){
+		.cli = { .root = place("MOORING_ROOT", "/var/lib/mooring"),
+			 .run = place("MOORING_RUN", "/run/mooring") },
+		.request = { .files = globals->files,
+			     .profiles = globals->profiles,
+			     .env_files = globals->env_files,
+			     .name = globals->name,
+			     .directory = globals->directory,
+			     .is_compatible = globals->is_compatible },
+		.ansi = globals->is_plain ? "never"
+			: globals->ansi   ? globals->ansi
+					  : place("COMPOSE_ANSI", "auto"),
+		.progress =
+			globals->progress ? globals->progress : place("COMPOSE_PROGRESS", "plain"),
+		.parallel = limit,
+	};
+}
+
+int main(int argc, char **argv)
+{
+	static const struct opt_grammar grammar = { .opts = opts, .stops_at_argument = true };
+	autotexts struct texts words = { 0 };
+	struct globals globals = { 0 };
+	struct error err;
+	bool wants_help;
+	int code = 1;
+
+	proc_settle();
+	log_set_program("docker compose");
+	if (argc < 1)
+		return 1;
+	if (!opt_parse(&grammar, (const char *const *)(uintptr_t)(argv + 1), &globals, &words,
+		       &wants_help, &err)) {
+		fprintf(stderr, "%s\n\nRun 'docker compose --help' for more information\n",
+			err.text);
+	} else if (wants_help) {
+		print_help(stdout);
+		code = 0;
+	} else {
+		const struct composer composer = composer_from(&globals);
+
+		code = run_words(&composer, &globals, words.items);
+	}
+	texts_done(&globals.files);
+	texts_done(&globals.profiles);
+	texts_done(&globals.env_files);
+	return code;
+}

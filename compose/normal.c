@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compose/normal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/duration.h"
+#include "base/path.h"
+#include "base/size.h"
+#include "compose/tree.h"
+
+/* -- values of one kind -------------------------------------------------------------------------
+ */
+
+bool normal_text(const struct normal *normal, struct json *value, struct error *err)
+{
+	(void)normal;
+	if (value->type != JSON_TEXT && value->type != JSON_NUMBER)
+		return json_wrong(value, err, "must be a string");
+	value->type = JSON_TEXT;
+	return true;
+}
+
+bool normal_bool(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const char *const yes[] = { "true", "yes", "on", "y", "1" };
+	static const char *const no[] = { "false", "no", "off", "n", "0" };
+
+	(void)normal;
+	if (value->type == JSON_BOOL)
+		return true;
+	for (size_t i = 0; value->type == JSON_TEXT && i < COUNT_OF(yes); i++) {
+		bool is_yes = strcasecmp(value->text, yes[i]) == 0;
+
+		if (is_yes || strcasecmp(value->text, no[i]) == 0) {
+			tree_reset(value, JSON_BOOL, NULL);
+			value->boolean = is_yes;
+			return true;
+		}
+	}
+	return json_wrong(value, err, "must be a boolean");
+}
+
+bool normal_number(const struct normal *normal, struct json *value, struct error *err)
+{
+	const char *text = tree_scalar(value);
+	char *end = NULL;
+
+	(void)normal;
+	if (text && value->type != JSON_BOOL && *text)
+		(void)strtod(text, &end);
+	if (!end || *end || !strchr("-0123456789.", *text))
+		return json_wrong(value, err, "must be a number");
+	value->type = JSON_TEXT; /* "0644" is no number of JSON's */
+	return true;
+}
+
+bool normal_duration(const struct normal *normal, struct json *value, struct error *err)
+{
+	double seconds;
+
+	if (!normal_text(normal, value, err))
+		return false;
+	return duration_parse(value->text, &seconds) ||
+	       json_wrong(value, err, "invalid duration \"%.100s\" (as in 1m30s)", value->text);
+}
+
+bool normal_size(const struct normal *normal, struct json *value, struct error *err)
+{
+	struct error reason;
+	int64_t bytes;
+
+	if (!normal_text(normal, value, err))
+		return false;
+	return size_parse(value->text, &bytes, &reason) ||
+	       json_wrong(value, err, "%s", reason.text);
+}
+
+bool normal_object(const struct normal *normal, struct json *value, struct error *err)
+{
+	(void)normal;
+	return value->type == JSON_OBJECT || json_wrong(value, err, "must be a mapping");
+}
+
+/* A text, or a list of texts: becomes a list. */
+bool normal_list(const struct normal *normal, struct json *value, struct error *err)
+{
+	if (tree_scalar(value)) {
+		const char *text = tree_scalar(value);
+
+		tree_reset(value, JSON_ARRAY, NULL);
+		(void)tree_add_text(normal->arena, value, text);
+		return true;
+	}
+	if (value->type != JSON_ARRAY)
+		return json_wrong(value, err, "must be a list");
+	for (struct json *item = value->child; item; item = item->next) {
+		if (!normal_text(normal, item, err))
+			return false;
+	}
+	return true;
+}
+
+static bool map_from_list(const struct normal *normal, struct json *value, struct error *err)
+{
+	struct json *map = json_new(normal->arena, NULL, NULL, JSON_OBJECT, NULL);
+
+	for (struct json *item = value->child; item; item = item->next) {
+		if (!normal_text(normal, item, err))
+			return false;
+
+		size_t length = strcspn(item->text, "=");
+		const char *key = arena_strndup(normal->arena, item->text, length);
+
+		if (length == 0)
+			return json_wrong(item, err, "\"%.100s\" has no name", item->text);
+		if (item->text[length])
+			(void)tree_put_text(normal->arena, map, key, item->text + length + 1);
+		else
+			(void)tree_put(normal->arena, map, key, JSON_NULL, NULL);
+	}
+	tree_become(value, map);
+	value->type = JSON_OBJECT;
+	return true;
+}
+
+/* A list of "K=V", or a mapping of scalars: becomes a mapping of texts; "K" alone has null. */
+bool normal_map(const struct normal *normal, struct json *value, struct error *err)
+{
+	if (value->type == JSON_ARRAY)
+		return value->count <= 4096 ? map_from_list(normal, value, err)
+					    : json_wrong(value, err, "has too many members");
+	if (value->type != JSON_OBJECT)
+		return json_wrong(value, err, "must be a mapping or a list");
+	for (struct json *member = value->child; member; member = member->next) {
+		if (member->type == JSON_NULL)
+			continue;
+		if (!tree_scalar(member))
+			return json_wrong(member, err, "must be a string, number, boolean or null");
+		tree_reset(member, JSON_TEXT, tree_scalar(member));
+	}
+	return true;
+}
+
+const char *normal_path(const struct normal *normal, const char *path)
+{
+	const char *whole = path;
+
+	if (*path == '~' && (path[1] == '/' || !path[1]) && normal->home)
+		whole = arena_printf(normal->arena, "%s%s", normal->home, path + 1);
+	else if (*path != '/')
+		whole = arena_printf(normal->arena, "%s/%s", normal->directory, path);
+
+	autofree char *clean = path_clean(whole);
+
+	return arena_strdup(normal->arena, clean);
+}
+
+static bool path_text(const struct normal *normal, struct json *value, struct error *err)
+{
+	if (!normal_text(normal, value, err))
+		return false;
+	value->text = normal_path(normal, value->text);
+	return true;
+}
+
+/* -- mappings -----------------------------------------------------------------------------------
+ */
+
+static const struct normal_key *find_key(const struct normal_key *keys, const char *name)
+{
+	for (; keys->name; keys++) {
+		if (strcmp(keys->name, name) == 0)
+			return keys;
+	}
+	return NULL;
+}
+
+bool normal_members(const struct normal *normal, struct json *object, const struct normal_key *keys,
+		    struct error *err)
+{
+	if (!normal_object(normal, object, err))
+		return false;
+	for (struct json *member = object->child, *next; member; member = next) {
+		const struct normal_key *key = find_key(keys, member->key);
+
+		next = member->next;
+		if (strncmp(member->key, "x-", 2) == 0)
+			continue;
+		if (!key)
+			return json_wrong(object, err, "additional properties '%.100s' not allowed",
+					  member->key);
+		if (member->type == JSON_NULL)
+			tree_remove(object, member);
+		else if (key->normalise && !key->normalise(normal, member, err))
+			return false;
+	}
+	return true;
+}
+
+static bool external(const struct normal *normal, struct json *value, struct error *err)
+{
+	if (value->type != JSON_OBJECT)
+		return normal_bool(normal, value, err);
+
+	static const struct normal_key keys[] = { { "name", normal_text }, { NULL, NULL } };
+
+	return normal_members(normal, value, keys, err);
+}
+
+/* `external: {name: N}` is the old way to say `external: true` and `name: N`. */
+static void settle_external(const struct normal *normal, struct json *resource)
+{
+	struct json *value = tree_find(resource, "external");
+
+	if (!value || value->type != JSON_OBJECT)
+		return;
+
+	const char *name = tree_text(value, "name");
+
+	tree_reset(value, JSON_BOOL, NULL);
+	value->boolean = true;
+	if (name && !tree_find(resource, "name"))
+		(void)tree_put_text(normal->arena, resource, "name", name);
+}
+
+static const struct normal_key network_keys[] = {
+	{ "attachable", normal_bool },
+	{ "driver", normal_text },
+	{ "driver_opts", normal_map },
+	{ "enable_ipv4", normal_bool },
+	{ "enable_ipv6", normal_bool },
+	{ "external", external },
+	{ "internal", normal_bool },
+	{ "ipam", normal_object },
+	{ "labels", normal_map },
+	{ "name", normal_text },
+	{ NULL, NULL },
+};
+
+static const struct normal_key volume_keys[] = {
+	{ "driver", normal_text }, { "driver_opts", normal_map }, { "external", external },
+	{ "labels", normal_map },  { "name", normal_text },       { NULL, NULL },
+};
+
+static const struct normal_key file_keys[] = {
+	{ "content", normal_text },         { "driver", normal_text },
+	{ "driver_opts", normal_map },      { "environment", normal_text },
+	{ "external", external },           { "file", path_text },
+	{ "labels", normal_map },           { "name", normal_text },
+	{ "template_driver", normal_text }, { NULL, NULL },
+};
+
+/* {name: {…} or nothing, …} */
+static bool resources(const struct normal *normal, struct json *section,
+		      const struct normal_key *keys, struct error *err)
+{
+	if (!normal_object(normal, section, err))
+		return false;
+	for (struct json *item = section->child; item; item = item->next) {
+		if (item->type == JSON_NULL)
+			tree_reset(item, JSON_OBJECT, NULL);
+		if (!normal_members(normal, item, keys, err))
+			return false;
+		settle_external(normal, item);
+	}
+	return true;
+}
+
+static bool networks(const struct normal *normal, struct json *value, struct error *err)
+{
+	return resources(normal, value, network_keys, err);
+}
+
+static bool volumes(const struct normal *normal, struct json *value, struct error *err)
+{
+	return resources(normal, value, volume_keys, err);
+}
+
+static bool files(const struct normal *normal, struct json *value, struct error *err)
+{
+	return resources(normal, value, file_keys, err);
+}
+
+/* A name becomes part of the container's. */
+static bool is_service_name(const char *name)
+{
+	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "0123456789._-");
+
+	return length > 0 && !name[length] && length <= 128;
+}
+
+static bool services(const struct normal *normal, struct json *value, struct error *err)
+{
+	if (!normal_object(normal, value, err))
+		return false;
+	for (struct json *service = value->child; service; service = service->next) {
+		if (!is_service_name(service->key))
+			return json_wrong(value, err,
+					  "additional properties '%.100s' not allowed (a service's "
+					  "name is letters, digits, '.', '_' and '-')",
+					  service->key);
+		if (!normal_service(normal, service, err))
+			return false;
+	}
+	return true;
+}
+
+bool normal_document(const struct normal *normal, struct json *document, struct error *err)
+{
+	static const struct normal_key keys[] = {
+		{ "version", normal_text }, { "name", normal_text }, { "services", services },
+		{ "networks", networks },   { "volumes", volumes },  { "secrets", files },
+		{ "configs", files },       { "include", NULL },     { NULL, NULL },
+	};
+
+	if (document->type == JSON_NULL)
+		return json_wrong(document, err, "empty compose file");
+	if (document->type != JSON_OBJECT)
+		return json_wrong(document, err, "Top-level object must be a mapping");
+	return normal_members(normal, document, keys, err);
+}

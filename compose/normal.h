@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMPOSE_NORMAL_H
+#define COMPOSE_NORMAL_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+/*
+ * A compose file's many ways to say a thing become one, in place: short forms become long, lists of
+ * "K=V" become mappings, command lines become words, paths become absolute, numbers become text
+ * where text is meant. What is not in the compose specification is refused by its name. Only then
+ * can files be merged (merge.h) and be read (project.h).
+ */
+#define NORMAL_PORTS_MAX 4096 /* of one service, ranges expanded */
+
+struct normal {
+	struct arena *arena;
+	const char *directory; /* what relative paths start from */
+	const char *home;      /* what ~ stands for */
+};
+
+/* What a mapping may hold. */
+struct normal_key {
+	const char *name; /* NULL ends a table */
+	/* NULL: anything may stand there. A value of null is left out before. */
+	bool (*normalise)(const struct normal *normal, struct json *value, struct error *err);
+};
+
+/* A whole file: {services, networks, …}. */
+must_check bool normal_document(const struct normal *normal, struct json *document,
+				struct error *err);
+must_check bool normal_service(const struct normal *normal, struct json *service,
+			       struct error *err);
+
+/* -- for the files that are part of this one ------------------------------------------------- */
+
+must_check bool normal_members(const struct normal *normal, struct json *object,
+			       const struct normal_key *keys, struct error *err);
+bool normal_text(const struct normal *normal, struct json *value, struct error *err);
+bool normal_bool(const struct normal *normal, struct json *value, struct error *err);
+bool normal_number(const struct normal *normal, struct json *value, struct error *err);
+bool normal_list(const struct normal *normal, struct json *value, struct error *err);
+bool normal_map(const struct normal *normal, struct json *value, struct error *err);
+bool normal_object(const struct normal *normal, struct json *value, struct error *err);
+bool normal_duration(const struct normal *normal, struct json *value, struct error *err);
+bool normal_size(const struct normal *normal, struct json *value, struct error *err);
+bool normal_ports(const struct normal *normal, struct json *value, struct error *err);
+bool normal_mounts(const struct normal *normal, struct json *value, struct error *err);
+/* Absolute, without "." and "..". */
+const char *normal_path(const struct normal *normal, const char *path);
+
+#endif

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compose/normal.h"
+
+#include <string.h>
+
+#include "compose/shellwords.h"
+#include "compose/tree.h"
+
+/* The keys of a service, and those of the mappings in it. */
+
+static bool command(const struct normal *normal, struct json *value, struct error *err)
+{
+	autotexts struct texts words = { 0 };
+	struct error reason;
+
+	if (value->type == JSON_ARRAY)
+		return normal_list(normal, value, err);
+	if (value->type != JSON_TEXT && value->type != JSON_NUMBER)
+		return json_wrong(value, err, "must be a string or a list");
+	if (!shellwords_split(normal->arena, value->text, &words, &reason))
+		return json_wrong(value, err, "%s", reason.text);
+	tree_reset(value, JSON_ARRAY, NULL);
+	for (size_t i = 0; i < words.count; i++)
+		(void)tree_add_text(normal->arena, value, words.items[i]);
+	return true;
+}
+
+static bool build(const struct normal *normal, struct json *value, struct error *err)
+{
+	const char *context = tree_scalar(value);
+
+	if (context) {
+		tree_reset(value, JSON_OBJECT, NULL);
+		(void)tree_put_text(normal->arena, value, "context", normal_path(normal, context));
+	}
+	return normal_object(normal, value, err);
+}
+
+/* -- depends_on, networks: a list of names or a mapping -----------------------------------------
+ */
+
+/* [a, b] becomes {a: {}, b: {}}. */
+static bool names_to_mapping(const struct normal *normal, struct json *value, struct error *err)
+{
+	struct json *map = json_new(normal->arena, NULL, NULL, JSON_OBJECT, NULL);
+
+	if (value->type == JSON_OBJECT)
+		return true;
+	if (value->type != JSON_ARRAY || value->count > 1024)
+		return json_wrong(value, err, "must be a mapping or a list");
+	for (struct json *item = value->child; item; item = item->next) {
+		if (!normal_text(normal, item, err))
+			return false;
+		(void)tree_put(normal->arena, map, item->text, JSON_OBJECT, NULL);
+	}
+	tree_become(value, map);
+	return true;
+}
+
+static bool condition(const struct normal *normal, struct json *value, struct error *err)
+{
+	return normal_text(normal, value, err) &&
+	       (strcmp(value->text, "service_started") == 0 ||
+		strcmp(value->text, "service_healthy") == 0 ||
+		strcmp(value->text, "service_completed_successfully") == 0 ||
+		json_wrong(value, err,
+			   "value must be one of 'service_started', 'service_healthy', "
+			   "'service_completed_successfully'"));
+}
+
+static bool depends_on(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = { { "condition", condition },
+						  { "required", normal_bool },
+						  { "restart", normal_bool },
+						  { NULL, NULL } };
+
+	if (!names_to_mapping(normal, value, err))
+		return false;
+	for (struct json *item = value->child; item; item = item->next) {
+		if (item->type == JSON_NULL)
+			tree_reset(item, JSON_OBJECT, NULL);
+		if (!normal_members(normal, item, keys, err))
+			return false;
+		if (!tree_find(item, "condition"))
+			(void)tree_put_text(normal->arena, item, "condition", "service_started");
+		if (!tree_find(item, "required"))
+			(void)tree_put_bool(normal->arena, item, "required", true);
+	}
+	return true;
+}
+
+static bool networks(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = {
+		{ "aliases", normal_list },        { "driver_opts", normal_map },
+		{ "gw_priority", normal_number },  { "interface_name", normal_text },
+		{ "ipv4_address", normal_text },   { "ipv6_address", normal_text },
+		{ "link_local_ips", normal_list }, { "mac_address", normal_text },
+		{ "priority", normal_number },     { NULL, NULL },
+	};
+
+	if (!names_to_mapping(normal, value, err))
+		return false;
+	for (struct json *item = value->child; item; item = item->next) {
+		if (item->type == JSON_NULL)
+			tree_reset(item, JSON_OBJECT, NULL);
+		if (!normal_members(normal, item, keys, err))
+			return false;
+	}
+	return true;
+}
+
+/* -- lists whose elements have a short form -----------------------------------------------------
+ */
+
+/* Each element that is a text becomes {KEY: text}. */
+static bool long_elements(const struct normal *normal, struct json *value, const char *key,
+			  const struct normal_key *keys, struct error *err)
+{
+	if (tree_scalar(value) && !normal_list(normal, value, err))
+		return false;
+	if (value->type != JSON_ARRAY)
+		return json_wrong(value, err, "must be a list");
+	for (struct json *item = value->child; item; item = item->next) {
+		const char *text = tree_scalar(item);
+
+		if (text) {
+			tree_reset(item, JSON_OBJECT, NULL);
+			(void)tree_put_text(normal->arena, item, key, text);
+		}
+		if (!normal_members(normal, item, keys, err))
+			return false;
+		if (!tree_text(item, key))
+			return json_wrong(item, err, "missing property '%s'", key);
+	}
+	return true;
+}
+
+static bool path(const struct normal *normal, struct json *value, struct error *err)
+{
+	if (!normal_text(normal, value, err))
+		return false;
+	value->text = normal_path(normal, value->text);
+	return true;
+}
+
+static bool env_file(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = { { "path", path },
+						  { "required", normal_bool },
+						  { "format", normal_text },
+						  { NULL, NULL } };
+
+	return long_elements(normal, value, "path", keys, err);
+}
+
+static bool label_file(const struct normal *normal, struct json *value, struct error *err)
+{
+	if (!normal_list(normal, value, err))
+		return false;
+	for (struct json *item = value->child; item; item = item->next)
+		item->text = normal_path(normal, item->text);
+	return true;
+}
+
+/* secrets, configs */
+static bool files(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = {
+		{ "source", normal_text }, { "target", normal_text }, { "uid", normal_text },
+		{ "gid", normal_text },    { "mode", normal_number }, { NULL, NULL }
+	};
+
+	return long_elements(normal, value, "source", keys, err);
+}
+
+/* -- other mappings -----------------------------------------------------------------------------
+ */
+
+static bool test(const struct normal *normal, struct json *value, struct error *err)
+{
+	const char *text = tree_scalar(value);
+
+	if (text) {
+		tree_reset(value, JSON_ARRAY, NULL);
+		(void)tree_add_text(normal->arena, value, "CMD-SHELL");
+		(void)tree_add_text(normal->arena, value, text);
+		return true;
+	}
+	if (!normal_list(normal, value, err))
+		return false;
+	return (value->child && (strcmp(value->child->text, "CMD") == 0 ||
+				 strcmp(value->child->text, "CMD-SHELL") == 0 ||
+				 strcmp(value->child->text, "NONE") == 0)) ||
+	       json_wrong(value, err, "must start either by \"CMD\", \"CMD-SHELL\" or \"NONE\"");
+}
+
+static bool healthcheck(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = {
+		{ "disable", normal_bool },          { "interval", normal_duration },
+		{ "retries", normal_number },        { "start_interval", normal_duration },
+		{ "start_period", normal_duration }, { "test", test },
+		{ "timeout", normal_duration },      { NULL, NULL },
+	};
+
+	return normal_members(normal, value, keys, err);
+}
+
+static bool logging(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = { { "driver", normal_text },
+						  { "options", normal_map },
+						  { NULL, NULL } };
+
+	return normal_members(normal, value, keys, err);
+}
+
+static bool ulimits(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = { { "soft", normal_number },
+						  { "hard", normal_number },
+						  { NULL, NULL } };
+
+	if (!normal_object(normal, value, err))
+		return false;
+	for (struct json *item = value->child; item; item = item->next) {
+		if (item->type != JSON_OBJECT ? !normal_number(normal, item, err)
+					      : !normal_members(normal, item, keys, err))
+			return false;
+		if (item->type == JSON_OBJECT &&
+		    (!tree_find(item, "soft") || !tree_find(item, "hard")))
+			return json_wrong(item, err, "needs 'soft' and 'hard'");
+	}
+	return true;
+}
+
+static bool extends(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = { { "service", normal_text },
+						  { "file", normal_text },
+						  { NULL, NULL } };
+	const char *service = tree_scalar(value);
+
+	if (service) {
+		tree_reset(value, JSON_OBJECT, NULL);
+		(void)tree_put_text(normal->arena, value, "service", service);
+	}
+	return normal_members(normal, value, keys, err) &&
+	       (tree_find(value, "service") ||
+		json_wrong(value, err, "missing property 'service'"));
+}
+
+/* {name: address} or ["name:address", "name=address"]; becomes the list with colons. */
+static bool extra_hosts(const struct normal *normal, struct json *value, struct error *err)
+{
+	struct json *list = json_new(normal->arena, NULL, NULL, JSON_ARRAY, NULL);
+
+	if (value->type == JSON_ARRAY) {
+		if (!normal_list(normal, value, err))
+			return false;
+		for (struct json *item = value->child; item; item = item->next) {
+			char *text = arena_strdup(normal->arena, item->text);
+			size_t length = strcspn(text, "=:");
+
+			if (text[length])
+				text[length] = ':';
+			item->text = text;
+		}
+		return true;
+	}
+	if (!normal_object(normal, value, err))
+		return false;
+	for (struct json *item = value->child; item; item = item->next) {
+		if (!normal_list(normal, item, err))
+			return false;
+		for (struct json *address = item->child; address; address = address->next)
+			(void)tree_add_text(
+				normal->arena, list,
+				arena_printf(normal->arena, "%s:%s", item->key, address->text));
+	}
+	tree_become(value, list);
+	return true;
+}
+
+static bool limits(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = {
+		{ "cpus", normal_number }, { "memory", normal_size },     { "pids", normal_number },
+		{ "devices", NULL },       { "generic_resources", NULL }, { NULL, NULL },
+	};
+
+	return normal_members(normal, value, keys, err);
+}
+
+static bool resources(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = { { "limits", limits },
+						  { "reservations", limits },
+						  { NULL, NULL } };
+
+	return normal_members(normal, value, keys, err);
+}
+
+static bool restart_policy(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = { { "condition", normal_text },
+						  { "delay", normal_duration },
+						  { "max_attempts", normal_number },
+						  { "window", normal_duration },
+						  { NULL, NULL } };
+
+	return normal_members(normal, value, keys, err);
+}
+
+static bool deploy(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = {
+		{ "mode", normal_text },
+		{ "replicas", normal_number },
+		{ "labels", normal_map },
+		{ "resources", resources },
+		{ "update_config", NULL },
+		{ "rollback_config", NULL },
+		{ "placement", NULL },
+		{ "restart_policy", restart_policy },
+		{ "endpoint_mode", normal_text },
+		{ NULL, NULL },
+	};
+
+	return normal_members(normal, value, keys, err);
+}
+
+static bool not_supported(const struct normal *normal, struct json *value, struct error *err)
+{
+	(void)normal;
+	return json_wrong(value, err, "not supported by this runtime");
+}
+
+/* `restart: no` without quotes is text here already; `false` is what some write instead. */
+static bool restart(const struct normal *normal, struct json *value, struct error *err)
+{
+	if (value->type == JSON_BOOL && !value->boolean)
+		tree_reset(value, JSON_TEXT, "no");
+	return normal_text(normal, value, err);
+}
+
+/* One long list, in the order of the alphabet. */
+static const struct normal_key keys[] = {
+	{ "annotations", normal_map },
+	{ "attach", normal_bool },
+	{ "blkio_config", normal_object },
+	{ "build", build },
+	{ "cap_add", normal_list },
+	{ "cap_drop", normal_list },
+	{ "cgroup", normal_text },
+	{ "cgroup_parent", normal_text },
+	{ "command", command },
+	{ "configs", files },
+	{ "container_name", normal_text },
+	{ "cpu_count", normal_number },
+	{ "cpu_percent", normal_number },
+	{ "cpu_period", normal_text },
+	{ "cpu_quota", normal_text },
+	{ "cpu_rt_period", normal_text },
+	{ "cpu_rt_runtime", normal_text },
+	{ "cpu_shares", normal_number },
+	{ "cpus", normal_number },
+	{ "cpuset", normal_text },
+	{ "credential_spec", NULL },
+	{ "depends_on", depends_on },
+	{ "deploy", deploy },
+	{ "develop", NULL },
+	{ "device_cgroup_rules", normal_list },
+	{ "devices", normal_list },
+	{ "dns", normal_list },
+	{ "dns_opt", normal_list },
+	{ "dns_search", normal_list },
+	{ "domainname", normal_text },
+	{ "entrypoint", command },
+	{ "env_file", env_file },
+	{ "environment", normal_map },
+	{ "expose", normal_list },
+	{ "extends", extends },
+	{ "external_links", normal_list },
+	{ "extra_hosts", extra_hosts },
+	{ "gpus", NULL },
+	{ "group_add", normal_list },
+	{ "healthcheck", healthcheck },
+	{ "hostname", normal_text },
+	{ "image", normal_text },
+	{ "init", normal_bool },
+	{ "ipc", normal_text },
+	{ "isolation", normal_text },
+	{ "label_file", label_file },
+	{ "labels", normal_map },
+	{ "links", normal_list },
+	{ "logging", logging },
+	{ "mac_address", normal_text },
+	{ "mem_limit", normal_size },
+	{ "mem_reservation", normal_size },
+	{ "mem_swappiness", normal_number },
+	{ "memswap_limit", normal_size },
+	{ "models", not_supported },
+	{ "network_mode", normal_text },
+	{ "networks", networks },
+	{ "oom_kill_disable", normal_bool },
+	{ "oom_score_adj", normal_number },
+	{ "pid", normal_text },
+	{ "pids_limit", normal_number },
+	{ "platform", normal_text },
+	{ "ports", normal_ports },
+	{ "post_start", NULL },
+	{ "pre_stop", NULL },
+	{ "privileged", normal_bool },
+	{ "profiles", normal_list },
+	{ "provider", not_supported },
+	{ "pull_policy", normal_text },
+	{ "read_only", normal_bool },
+	{ "restart", restart },
+	{ "runtime", normal_text },
+	{ "scale", normal_number },
+	{ "secrets", files },
+	{ "security_opt", normal_list },
+	{ "shm_size", normal_size },
+	{ "stdin_open", normal_bool },
+	{ "stop_grace_period", normal_duration },
+	{ "stop_signal", normal_text },
+	{ "storage_opt", normal_map },
+	{ "sysctls", normal_map },
+	{ "tmpfs", normal_list },
+	{ "tty", normal_bool },
+	{ "ulimits", ulimits },
+	{ "user", normal_text },
+	{ "userns_mode", normal_text },
+	{ "uts", normal_text },
+	{ "volumes", normal_mounts },
+	{ "volumes_from", normal_list },
+	{ "working_dir", normal_text },
+	{ NULL, NULL },
+};
+
+bool normal_service(const struct normal *normal, struct json *service, struct error *err)
+{
+	if (service->type != JSON_OBJECT)
+		return json_wrong(service, err, "must be a mapping");
+	return normal_members(normal, service, keys, err);
+}

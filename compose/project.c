@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compose/project.h"
+
+#include <string.h>
+
+#include "compose/projectplace.h"
+#include "compose/projectservice.h"
+#include "compose/reading.h"
+#include "compose/tree.h"
+
+/* -- finding ------------------------------------------------------------------------------------
+ */
+
+struct service *project_find(const struct project *project, const char *name)
+{
+	for (size_t i = 0; i < project->service_count; i++) {
+		if (strcmp(project->services[i].name, name) == 0)
+			return &project->services[i];
+	}
+	return NULL;
+}
+
+static struct resource *find_resource(struct resource *resources, size_t count, const char *key)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(resources[i].key, key) == 0)
+			return &resources[i];
+	}
+	return NULL;
+}
+
+struct resource *project_network(const struct project *project, const char *key)
+{
+	return find_resource(project->networks, project->network_count, key);
+}
+
+struct resource *project_volume(const struct project *project, const char *key)
+{
+	return find_resource(project->volumes, project->volume_count, key);
+}
+
+const char *project_container_name(struct arena *arena, const struct project *project,
+				   const struct service *service, int number)
+{
+	if (service->container_name)
+		return service->container_name;
+	return arena_printf(arena, "%s%s%s%s%d", project->name, project->separator, service->name,
+			    project->separator, number);
+}
+
+/* -- from the tree ------------------------------------------------------------------------------
+ */
+
+static bool read_resources(struct project *project, const char *section, const char *extra,
+			   struct resource **resources, size_t *count)
+{
+	struct json *tree = tree_find(project->tree, section);
+
+	if (!tree)
+		tree = tree_put(&project->arena, project->tree, section, JSON_OBJECT, NULL);
+	if (extra && !tree_find(tree, extra))
+		(void)tree_put(&project->arena, tree, extra, JSON_OBJECT, NULL);
+	*resources = arena_array(&project->arena, tree->count + 1, sizeof(**resources));
+	*count = 0;
+	for (struct json *item = tree->child; item; item = item->next) {
+		struct resource *resource = &(*resources)[(*count)++];
+		const char *name = tree_text(item, "name");
+
+		resource->key = item->key;
+		resource->tree = item;
+		resource->is_external = tree_bool(item, "external");
+		resource->name = name                    ? name
+				 : resource->is_external ? item->key
+							 : arena_printf(&project->arena, "%s_%s",
+									project->name, item->key);
+	}
+	return true;
+}
+
+static bool is_active(const struct project *project, const struct project_request *request,
+		      const char *profile)
+{
+	const char *listed = variables_get(&project->environment, "COMPOSE_PROFILES");
+	size_t length = strlen(profile);
+
+	if (texts_has(&request->profiles, profile) || texts_has(&request->profiles, "*"))
+		return true;
+	while (listed && *listed) {
+		size_t next = strcspn(listed, ",");
+
+		if (next == length && strncmp(listed, profile, length) == 0)
+			return true;
+		listed += next + (listed[next] == ',');
+	}
+	return false;
+}
+
+/* A service that is asked for by name brings its profiles with it. */
+static bool is_asked_for(const struct project *project, const struct project_request *request,
+			 const char *profile)
+{
+	const struct json *services = json_get(project->tree, "services");
+
+	for (size_t i = 0; i < request->services.count; i++) {
+		const struct json *list =
+			json_get(tree_find(services, request->services.items[i]), "profiles");
+
+		for (const struct json *item = list ? list->child : NULL; item; item = item->next) {
+			if (strcmp(item->text, profile) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool is_enabled(const struct project *project, const struct project_request *request,
+		       const struct json *service)
+{
+	const struct json *profiles = json_get(service, "profiles");
+
+	if (!profiles || !profiles->child || request->wants_everything)
+		return true;
+	for (const struct json *item = profiles->child; item; item = item->next) {
+		if (is_active(project, request, item->text) ||
+		    is_asked_for(project, request, item->text))
+			return true;
+	}
+	return false;
+}
+
+static bool read_services(struct project *project, const struct project_request *request,
+			  struct error *err)
+{
+	struct json *tree = tree_find(project->tree, "services");
+
+	if (!tree || !tree->child)
+		return error_set(err, ERROR_INPUT,
+				 "no service selected: there are no services in "
+				 "the compose file");
+	if (tree->count > PROJECT_SERVICES_MAX)
+		return error_set(err, ERROR_INPUT, "more than %d services", PROJECT_SERVICES_MAX);
+	tree_sort(tree);
+	project->services = arena_array(&project->arena, tree->count, sizeof(*project->services));
+	for (struct json *item = tree->child; item; item = item->next) {
+		struct service *service = &project->services[project->service_count++];
+
+		service->name = item->key;
+		service->tree = item;
+		service->is_enabled = is_enabled(project, request, item);
+		if (!projectservice_read(project, service, err))
+			return false;
+	}
+	return true;
+}
+
+/* -- cycles -------------------------------------------------------------------------------------
+ */
+
+enum visit {
+	VISIT_NEW,
+	VISIT_OPEN,
+	VISIT_DONE
+};
+
+static bool visit(struct project *project, size_t index, unsigned char *visits, struct error *err)
+{
+	const struct service *service = &project->services[index];
+
+	visits[index] = VISIT_OPEN;
+	for (size_t i = 0; i < service->dependency_count; i++) {
+		size_t next = service->dependencies[i].service;
+
+		if (visits[next] == VISIT_OPEN)
+			return error_set(err, ERROR_INPUT, "dependency cycle detected: %s -> %s",
+					 service->name, project->services[next].name);
+		if (visits[next] == VISIT_NEW && !visit(project, next, visits, err))
+			return false;
+	}
+	visits[index] = VISIT_DONE;
+	return true;
+}
+
+/* As deep as there are services at most. */
+static bool refuse_cycles(struct project *project, struct error *err)
+{
+	unsigned char *visits = arena_alloc(&project->arena, project->service_count);
+
+	for (size_t i = 0; i < project->service_count; i++) {
+		if (visits[i] == VISIT_NEW && !visit(project, i, visits, err))
+			return false;
+	}
+	return true;
+}
+
+/* -- all of it ----------------------------------------------------------------------------------
+ */
+
+bool project_check(struct project *project, const struct project_request *request,
+		   struct error *err)
+{
+	if (!read_services(project, request, err) ||
+	    !read_resources(project, "networks", "default", &project->networks,
+			    &project->network_count) ||
+	    !read_resources(project, "volumes", NULL, &project->volumes, &project->volume_count))
+		return false;
+	for (size_t i = 0; i < project->service_count; i++) {
+		struct service *service = &project->services[i];
+
+		if (!service->is_enabled)
+			continue;
+		if (!projectservice_environment(project, service, err) ||
+		    !projectservice_dependencies(project, service, err) ||
+		    !projectservice_resources(project, service, err))
+			return false;
+		projectservice_hash(project, service);
+	}
+	return refuse_cycles(project, err);
+}
+
+static void warn_of_unset(struct project *project, const struct texts *unset)
+{
+	for (size_t i = 0; i < unset->count; i++)
+		texts_add(&project->warnings,
+			  arena_printf(&project->arena,
+				       "The \"%s\" variable is not set. Defaulting to a blank "
+				       "string.",
+				       unset->items[i]));
+}
+
+static void set_separator(struct project *project, const struct project_request *request)
+{
+	const char *wish = variables_get(&project->environment, "COMPOSE_COMPATIBILITY");
+	bool is_compatible = request->is_compatible ||
+			     (wish && (strcmp(wish, "1") == 0 || strcmp(wish, "true") == 0));
+
+	project->separator = is_compatible ? "_" : "-";
+}
+
+static bool read_files(struct project *project, struct error *err)
+{
+	autotexts struct texts unset = { 0 };
+	struct reading reading = { .arena = &project->arena,
+				   .directory = project->directory,
+				   .environment = &project->environment,
+				   .unset = &unset };
+	bool is_good = reading_files(&reading, &project->files, &project->tree, err);
+
+	warn_of_unset(project, &unset);
+	return is_good;
+}
+
+/* ${COMPOSE_PROJECT_NAME} in the files is the name as far as it is known before they are read. */
+static bool read_named_files(struct project *project, const struct project_request *request,
+			     struct error *err)
+{
+	bool has_name = projectplace_name(project, request, NULL, err);
+	struct variable name = { "COMPOSE_PROJECT_NAME", project->name };
+	const struct variables own = { .items = &name, .count = has_name ? 1 : 0 };
+
+	project->given.next = &own;
+	bool is_good = read_files(project, err);
+	project->given.next = NULL;
+	return is_good;
+}
+
+bool project_load(struct project *project, const struct project_request *request, struct error *err)
+{
+	if (!projectplace_find(project, request, true, err))
+		return false;
+	set_separator(project, request);
+	return read_named_files(project, request, err) &&
+	       projectplace_name(project, request, project->tree, err) &&
+	       project_check(project, request, err);
+}
+
+bool project_load_name(struct project *project, const struct project_request *request,
+		       struct error *err)
+{
+	if (!projectplace_find(project, request, false, err))
+		return false;
+	set_separator(project, request);
+	return projectplace_name(project, request, NULL, err);
+}
+
+void project_done(struct project *project)
+{
+	texts_done(&project->files);
+	texts_done(&project->warnings);
+	variables_done(&project->environment);
+	variables_done(&project->given);
+	arena_done(&project->arena);
+}

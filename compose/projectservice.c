@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compose/projectservice.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/jsonout.h"
+#include "compose/dotenv.h"
+#include "compose/tree.h"
+
+#define HASH_TEXT_MAX  (16 << 20)
+#define DEPENDENCY_MAX 1024
+
+static bool wrong(struct error *err, const struct service *service, const char *text,
+		  const char *name)
+{
+	return error_set(err, ERROR_INPUT, "service \"%s\" %s%s: invalid compose project",
+			 service->name, text, name);
+}
+
+/* -- by itself ----------------------------------------------------------------------------------
+ */
+
+static bool read_scale(struct service *service, struct error *err)
+{
+	const char *text = tree_text(service->tree, "scale");
+	char *end = NULL;
+
+	if (!text)
+		text = tree_text(json_get(service->tree, "deploy"), "replicas");
+	service->scale = text ? strtoll(text, &end, 10) : 1;
+	if ((end && *end) || service->scale < 0 || service->scale > PROJECT_SCALE_MAX)
+		return wrong(err, service, "cannot be scaled to ", text);
+	if (service->scale > 1 && service->container_name)
+		return wrong(err, service,
+			     "cannot have several containers, since there is one container_name: ",
+			     service->container_name);
+	return true;
+}
+
+bool projectservice_read(struct project *project, struct service *service, struct error *err)
+{
+	const struct json *tree = service->tree, *attach = json_get(tree, "attach");
+
+	service->image = tree_text(tree, "image");
+	service->container_name = tree_text(tree, "container_name");
+	service->is_build_only = !service->image;
+	service->is_silent = attach && !tree_bool(tree, "attach");
+	if (!service->image && !json_get(tree, "build"))
+		return wrong(err, service, "has neither an image nor a build context specified",
+			     "");
+	if (!service->image)
+		service->image = arena_printf(&project->arena, "%s%s%s", project->name,
+					      project->separator, service->name);
+	if (json_get(tree, "network_mode") && json_get(tree, "networks"))
+		return wrong(err, service,
+			     "declares mutually exclusive `network_mode` and `networks`", "");
+	return read_scale(service, err);
+}
+
+/* -- environment --------------------------------------------------------------------------------
+ */
+
+static bool read_env_file(struct project *project, const struct service *service,
+			  const struct json *file, struct variables *variables, struct error *err)
+{
+	const struct json *required = json_get(file, "required");
+	const char *path = tree_text(file, "path");
+
+	if (dotenv_read(variables, &project->environment, &project->arena, path, err))
+		return true;
+	if (err->kind != ERROR_NOT_FOUND)
+		return false;
+	if (required && !required->boolean)
+		return true;
+	return error_set(err, ERROR_NOT_FOUND, "service \"%s\": env file %s not found",
+			 service->name, path);
+}
+
+bool projectservice_environment(struct project *project, struct service *service, struct error *err)
+{
+	struct json *files = tree_find(service->tree, "env_file");
+	struct json *own = tree_find(service->tree, "environment");
+	autovariables struct variables variables = { 0 };
+
+	for (const struct json *file = files ? files->child : NULL; file; file = file->next) {
+		if (!read_env_file(project, service, file, &variables, err))
+			return false;
+	}
+	for (const struct json *entry = own ? own->child : NULL; entry; entry = entry->next) {
+		const char *value = entry->type == JSON_NULL
+					    ? variables_get(&project->environment, entry->key)
+					    : entry->text;
+
+		if (value && !variables_set(&variables, entry->key, value))
+			return wrong(err, service, "has too many variables", "");
+	}
+	if (files)
+		tree_remove(service->tree, files);
+	if (!variables.count && !own)
+		return true;
+
+	struct json *map =
+		tree_put(&project->arena, service->tree, "environment", JSON_OBJECT, NULL);
+
+	for (size_t i = 0; i < variables.count; i++)
+		(void)json_new(&project->arena, map, variables.items[i].name, JSON_TEXT,
+			       variables.items[i].value);
+	return true;
+}
+
+/* -- other services -----------------------------------------------------------------------------
+ */
+
+static bool add_dependency(struct project *project, struct service *service, const char *name,
+			   const struct json *details, struct error *err)
+{
+	const struct service *other = project_find(project, name);
+	const char *condition = tree_text(details, "condition");
+	const struct json *required = json_get(details, "required");
+	bool is_required = !required || required->boolean;
+
+	if (!other)
+		return wrong(err, service, "depends on undefined service ", name);
+	if (!other->is_enabled && is_required)
+		return error_set(err, ERROR_INPUT,
+				 "service \"%s\" is required by \"%s\" but is disabled. Can be "
+				 "enabled by its profiles",
+				 name, service->name);
+	if (!other->is_enabled)
+		return true;
+	for (size_t i = 0; i < service->dependency_count; i++) {
+		if (service->dependencies[i].service == (size_t)(other - project->services))
+			return true;
+	}
+	service->dependencies[service->dependency_count++] = (struct dependency){
+		.service = (size_t)(other - project->services),
+		.condition = !condition || strcmp(condition, "service_started") == 0
+				     ? CONDITION_STARTED
+			     : strcmp(condition, "service_healthy") == 0 ? CONDITION_HEALTHY
+									 : CONDITION_COMPLETED,
+		.is_required = is_required,
+	};
+	return true;
+}
+
+/* "service:NAME" */
+static bool add_mode(struct project *project, struct service *service, const char *key,
+		     struct error *err)
+{
+	const char *mode = tree_text(service->tree, key);
+
+	return !mode || strncmp(mode, "service:", 8) != 0 ||
+	       add_dependency(project, service, mode + 8, NULL, err);
+}
+
+/* "NAME[:…]" in a list; other kinds of name are left alone. */
+static bool add_list(struct project *project, struct service *service, const char *key,
+		     struct error *err)
+{
+	const struct json *list = json_get(service->tree, key);
+
+	for (const struct json *item = list ? list->child : NULL; item; item = item->next) {
+		const char *name =
+			arena_strndup(&project->arena, item->text, strcspn(item->text, ":"));
+
+		if (strcmp(name, "container") != 0 &&
+		    !add_dependency(project, service, name, NULL, err))
+			return false;
+	}
+	return true;
+}
+
+static size_t count_of(const struct json *tree, const char *key)
+{
+	const struct json *value = json_get(tree, key);
+
+	return value ? value->count : 0;
+}
+
+bool projectservice_dependencies(struct project *project, struct service *service,
+				 struct error *err)
+{
+	const struct json *tree = service->tree, *named = json_get(tree, "depends_on");
+	size_t most = count_of(tree, "depends_on") + count_of(tree, "links") +
+		      count_of(tree, "volumes_from") + 3;
+
+	if (most > DEPENDENCY_MAX)
+		return wrong(err, service, "has too many dependencies", "");
+	service->dependencies = arena_array(&project->arena, most, sizeof(*service->dependencies));
+	for (const struct json *item = named ? named->child : NULL; item; item = item->next) {
+		if (!add_dependency(project, service, item->key, item, err))
+			return false;
+	}
+	return add_list(project, service, "links", err) &&
+	       add_list(project, service, "volumes_from", err) &&
+	       add_mode(project, service, "network_mode", err) &&
+	       add_mode(project, service, "pid", err) && add_mode(project, service, "ipc", err);
+}
+
+/* -- networks, volumes, files -------------------------------------------------------------------
+ */
+
+static bool use_networks(struct project *project, struct service *service, struct error *err)
+{
+	struct json *networks = tree_find(service->tree, "networks");
+
+	if (json_get(service->tree, "network_mode"))
+		return true;
+	if (!networks || !networks->child) {
+		networks = tree_put(&project->arena, service->tree, "networks", JSON_OBJECT, NULL);
+		(void)tree_put(&project->arena, networks, "default", JSON_OBJECT, NULL);
+	}
+	for (const struct json *item = networks->child; item; item = item->next) {
+		struct resource *network = project_network(project, item->key);
+
+		if (!network)
+			return wrong(err, service, "refers to undefined network ", item->key);
+		network->is_used = true;
+	}
+	return true;
+}
+
+static bool use_volumes(struct project *project, struct service *service, struct error *err)
+{
+	const struct json *mounts = json_get(service->tree, "volumes");
+
+	for (const struct json *item = mounts ? mounts->child : NULL; item; item = item->next) {
+		const char *source = tree_text(item, "source");
+
+		if (strcmp(tree_text(item, "type"), "volume") != 0 || !source)
+			continue;
+
+		struct resource *volume = project_volume(project, source);
+
+		if (!volume)
+			return wrong(err, service, "refers to undefined volume ", source);
+		volume->is_used = true;
+	}
+	return true;
+}
+
+static bool check_files(const struct project *project, const struct service *service,
+			const char *section, const char *text, struct error *err)
+{
+	const struct json *list = json_get(service->tree, section);
+	const struct json *known = json_get(project->tree, section);
+
+	for (const struct json *item = list ? list->child : NULL; item; item = item->next) {
+		if (!tree_find(known, tree_text(item, "source")))
+			return wrong(err, service, text, tree_text(item, "source"));
+	}
+	return true;
+}
+
+bool projectservice_resources(struct project *project, struct service *service, struct error *err)
+{
+	return use_networks(project, service, err) && use_volumes(project, service, err) &&
+	       check_files(project, service, "secrets", "refers to undefined secret ", err) &&
+	       check_files(project, service, "configs", "refers to undefined config ", err);
+}
+
+/* -- the hash -----------------------------------------------------------------------------------
+ */
+
+static void sort_all(struct json *tree)
+{
+	if (tree->type == JSON_OBJECT)
+		tree_sort(tree);
+	for (struct json *child = tree->child; child; child = child->next)
+		sort_all(child);
+}
+
+/* What a container is not made of. */
+static void drop_unhashed(struct json *tree)
+{
+	static const char *const unhashed[] = { "build",    "pull_policy", "scale",   "depends_on",
+						"profiles", "attach",      "develop", "deploy" };
+
+	for (size_t i = 0; i < COUNT_OF(unhashed); i++) {
+		struct json *member = tree_find(tree, unhashed[i]);
+
+		if (!member)
+			continue;
+		if (strcmp(unhashed[i], "deploy") == 0) /* limits count, the number does not */
+			tree_remove(member, tree_find(member, "replicas"));
+		else
+			tree_remove(tree, member);
+	}
+}
+
+void projectservice_hash(struct project *project, struct service *service)
+{
+	struct json *tree = tree_copy(&project->arena, NULL, NULL, service->tree);
+	autobuf struct buf text;
+	struct jsonout out;
+	struct digest digest;
+
+	drop_unhashed(tree);
+	sort_all(tree);
+	buf_init(&text, HASH_TEXT_MAX);
+	jsonout_init(&out, &text, false);
+	jsonout_json(&out, NULL, tree);
+	jsonout_done(&out);
+	hash_digest(text.data, text.length, &digest);
+	service->hash = arena_strdup(&project->arena, digest_hex(&digest));
+}

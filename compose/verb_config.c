@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compose/verbs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/jsonout.h"
+#include "compose/composer.h"
+#include "compose/tree.h"
+#include "compose/yamlout.h"
+
+#define OUTPUT_MAX (64 << 20)
+
+struct values {
+	bool is_quiet, wants_services, wants_volumes, wants_images, wants_networks, wants_profiles;
+	bool is_not_escaped;
+	const char *format, *hash, *output;
+};
+
+static const struct opt opts[] = {
+	{ "format", 0, OPT_TEXT, offsetof(struct values, format), "string",
+	  "Format the output. Values: [yaml | json]", NULL },
+	{ "hash", 0, OPT_TEXT, offsetof(struct values, hash), "string",
+	  "Print the service config hash, one per line", NULL },
+	{ "images", 0, OPT_BOOL, offsetof(struct values, wants_images), NULL,
+	  "Print the image names, one per line", NULL },
+	{ "networks", 0, OPT_BOOL, offsetof(struct values, wants_networks), NULL,
+	  "Print the network names, one per line", NULL },
+	{ "no-consistency", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
+	{ "no-interpolate", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
+	{ "no-normalize", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
+	{ "no-path-resolution", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
+	{ "output", 'o', OPT_TEXT, offsetof(struct values, output), "string",
+	  "Save to file (default to stdout)", NULL },
+	{ "profiles", 0, OPT_BOOL, offsetof(struct values, wants_profiles), NULL,
+	  "Print the profile names, one per line", NULL },
+	{ "quiet", 'q', OPT_BOOL, offsetof(struct values, is_quiet), NULL,
+	  "Only validate the configuration, don't print anything", NULL },
+	{ "resolve-image-digests", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
+	{ "services", 0, OPT_BOOL, offsetof(struct values, wants_services), NULL,
+	  "Print the service names, one per line", NULL },
+	{ "volumes", 0, OPT_BOOL, offsetof(struct values, wants_volumes), NULL,
+	  "Print the volume names, one per line", NULL },
+	{ .name = NULL },
+};
+
+/* A dollar must survive being read again. */
+static void escape_dollars(struct arena *arena, struct json *tree)
+{
+	if (tree->type == JSON_TEXT && strchr(tree->text, '$')) {
+		const char *escaped = "";
+
+		for (const char *next = tree->text; *next;) {
+			size_t length = strcspn(next, "$");
+
+			escaped = arena_printf(arena, "%s%.*s%s", escaped, (int)length, next,
+					       next[length] ? "$$" : "");
+			next += length + (next[length] == '$');
+		}
+		tree->text = escaped;
+	}
+	for (struct json *child = tree->child; child; child = child->next)
+		escape_dollars(arena, child);
+}
+
+static void add_services(struct project *project, struct json *document)
+{
+	struct json *services = json_new(&project->arena, document, "services", JSON_OBJECT, NULL);
+
+	for (size_t i = 0; i < project->service_count; i++) {
+		const struct service *service = &project->services[i];
+
+		if (!service->is_enabled)
+			continue;
+		(void)tree_copy(&project->arena, services, service->name, service->tree);
+		tree_sort(services->last);
+	}
+}
+
+static void add_resources(struct project *project, struct json *document, const char *section,
+			  const struct resource *resources, size_t count)
+{
+	struct json *object = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct resource *resource = &resources[i];
+
+		if (!resource->is_used)
+			continue;
+		if (!object)
+			object = json_new(&project->arena, document, section, JSON_OBJECT, NULL);
+
+		struct json *item =
+			tree_copy(&project->arena, object, resource->key, resource->tree);
+
+		(void)tree_put_text(&project->arena, item, "name", resource->name);
+		tree_sort(item);
+	}
+}
+
+/* The project as one complete file. */
+static struct json *as_document(struct project *project)
+{
+	struct json *document = json_new(&project->arena, NULL, NULL, JSON_OBJECT, NULL);
+	static const char *const others[] = { "secrets", "configs" };
+
+	(void)tree_put_text(&project->arena, document, "name", project->name);
+	add_services(project, document);
+	add_resources(project, document, "networks", project->networks, project->network_count);
+	add_resources(project, document, "volumes", project->volumes, project->volume_count);
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		const struct json *section = json_get(project->tree, others[i]);
+
+		if (section && section->child)
+			(void)tree_copy(&project->arena, document, others[i], section);
+	}
+	for (const struct json *member = project->tree->child; member; member = member->next) {
+		if (strncmp(member->key, "x-", 2) == 0)
+			(void)tree_copy(&project->arena, document, member->key, member);
+	}
+	escape_dollars(&project->arena, document);
+	return document;
+}
+
+static bool print_json(const struct json *document, FILE *out, struct error *err)
+{
+	autobuf struct buf text;
+	struct jsonout json;
+
+	buf_init(&text, OUTPUT_MAX);
+	jsonout_init(&json, &text, true);
+	jsonout_indent(&json, "  ");
+	jsonout_json(&json, NULL, document);
+	jsonout_done(&json);
+	if (!buf_check(&text, "the configuration", err))
+		return false;
+	fwrite(text.data, 1, text.length, out);
+	fputc('\n', out);
+	return true;
+}
+
+static bool print_document(struct project *project, const struct values *values, struct error *err)
+{
+	autofile FILE *file = values->output ? fopen(values->output, "we") : NULL;
+	const struct json *document = as_document(project);
+
+	if (values->output && !file)
+		return error_sys(err, "open %s", values->output);
+	return values->format && strcmp(values->format, "json") == 0
+		       ? print_json(document, file ? file : stdout, err)
+		       : yamlout_print(document, file ? file : stdout, err);
+}
+
+/* -- one thing a line ---------------------------------------------------------------------------
+ */
+
+static void print_hashes(const struct project *project, const char *wanted)
+{
+	for (size_t i = 0; i < project->service_count; i++) {
+		const struct service *service = &project->services[i];
+
+		if (service->is_enabled &&
+		    (strcmp(wanted, "*") == 0 || strcmp(wanted, service->name) == 0))
+			printf("%s %s\n", service->name, service->hash);
+	}
+}
+
+static void print_services(const struct project *project, bool wants_images)
+{
+	for (size_t i = 0; i < project->service_count; i++) {
+		const struct service *service = &project->services[i];
+
+		if (service->is_enabled)
+			puts(wants_images ? service->image : service->name);
+	}
+}
+
+static void print_keys(const struct resource *resources, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (resources[i].is_used)
+			puts(resources[i].key);
+	}
+}
+
+static void print_profiles(const struct project *project)
+{
+	autotexts struct texts seen = { 0 };
+
+	for (size_t i = 0; i < project->service_count; i++) {
+		const struct json *list = json_get(project->services[i].tree, "profiles");
+
+		for (const struct json *item = list ? list->child : NULL; item; item = item->next) {
+			if (texts_has(&seen, item->text))
+				continue;
+			texts_add(&seen, item->text);
+			puts(item->text);
+		}
+	}
+}
+
+static bool print(struct project *project, const struct values *values, struct error *err)
+{
+	if (values->wants_services || values->wants_images)
+		print_services(project, values->wants_images);
+	else if (values->wants_volumes)
+		print_keys(project->volumes, project->volume_count);
+	else if (values->wants_networks)
+		print_keys(project->networks, project->network_count);
+	else if (values->wants_profiles)
+		print_profiles(project);
+	else if (values->hash)
+		print_hashes(project, values->hash);
+	else if (!values->is_quiet)
+		return print_document(project, values, err);
+	return true;
+}
+
+static int run(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct values *values = of;
+	autoproject struct project project = { 0 };
+	struct error err;
+
+	if (!composer_load(composer_of(cli), COMPOSER_ACTIVE, arguments, &project, &err) ||
+	    !print(&project, values, &err))
+		return composer_failed(&err);
+	return 0;
+}
+
+const struct command verb_config = {
+	.name = "docker compose config",
+	.usage = "[OPTIONS] [SERVICE...]",
+	.summary = "Parse, resolve and render compose file in canonical format",
+	.opts = opts,
+	.values_size = sizeof(struct values),
+	.most = ARGUMENTS_ANY,
+	.is_for_anyone = true,
+	.run = run,
+};
