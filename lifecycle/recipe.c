@@ -6,9 +6,9 @@
 #include <strings.h>
 
 #include "base/texts.h"
+#include "base/yaml.h"
 #include "lifecycle/recipeartifact.h"
 #include "lifecycle/selection.h"
-#include "base/yaml.h"
 
 #define FORMAT_VERSION "2020-01-25"
 

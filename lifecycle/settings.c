@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "lifecycle/steps.h"
 #include "base/yaml.h"
+#include "lifecycle/steps.h"
 
 /* -- places -------------------------------------------------------------------------------------
  */
