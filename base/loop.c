@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/loop.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/mem.h"
+#define EVENTS_MAX 64 /* of one step; what is left comes with the next */
 
 int64_t loop_now(void)
 {
@@ -22,21 +23,64 @@ int64_t loop_now(void)
 /* -- lists --------------------------------------------------------------------------------------
  */
 
+static void link_push(struct loop_link **list, struct loop_link *link, struct loop_watch *watch)
+{
+	if (link->from)
+		return;
+	*link = (struct loop_link){ .next = *list, .from = list, .watch = watch };
+	if (link->next)
+		link->next->from = &link->next;
+	*list = link;
+}
+
+static void link_drop(struct loop_link *link)
+{
+	if (!link->from)
+		return;
+	*link->from = link->next;
+	if (link->next)
+		link->next->from = link->from;
+	link->from = NULL;
+}
+
 void loop_watch(struct loop *loop, struct loop_watch *watch)
 {
-	watch->is_ready = false;
-	watch->next = loop->watches;
-	loop->watches = watch;
+	assert(!watch->is_watched);
+	watch->is_watched = true;
+	watch->is_known = false;
+	watch->wants = LOOP_READ;
+	watch->changed.from = watch->due.from = NULL;
+	link_push(&loop->changed, &watch->changed, watch);
+	loop->count++;
+}
+
+void loop_want(struct loop *loop, struct loop_watch *watch, enum loop_wants wants)
+{
+	assert(watch->is_watched);
+	watch->wants = wants;
+	if (watch->is_known && watch->told == watch->wants)
+		link_drop(&watch->changed);
+	else
+		link_push(&loop->changed, &watch->changed, watch);
 }
 
 void loop_unwatch(struct loop *loop, struct loop_watch *watch)
 {
-	for (struct loop_watch **link = &loop->watches; *link; link = &(*link)->next) {
-		if (*link == watch) {
-			*link = watch->next;
-			return;
-		}
-	}
+	if (!watch->is_watched)
+		return;
+	link_drop(&watch->changed);
+	link_drop(&watch->due);
+	watch->is_watched = false;
+	loop->count--;
+	if (!watch->is_known)
+		return;
+
+	/* A descriptor that was closed first would live on in epoll if a child has it too, and its
+	 * events would come to a watch that is gone. */
+	int result = epoll_ctl(loop->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
+
+	assert(result == 0);
+	(void)result;
 }
 
 void loop_disarm(struct loop *loop, struct loop_timer *timer)
@@ -79,19 +123,54 @@ static int milliseconds_left(const struct loop *loop)
 	return left > INT_MAX ? INT_MAX : (int)left;
 }
 
-/* A callback may free any watch, so the list is searched anew after each one. */
+static bool tell(struct loop *loop, struct loop_watch *watch, struct error *err)
+{
+	struct epoll_event event = {
+		.events = (watch->wants & LOOP_READ ? EPOLLIN : 0U) |
+			  (watch->wants & LOOP_WRITE ? EPOLLOUT : 0U),
+		.data.ptr = watch,
+	};
+
+	if (epoll_ctl(loop->epoll, watch->is_known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, watch->fd,
+		      &event) < 0)
+		return error_sys(err, "watch descriptor %d", watch->fd);
+	watch->is_known = true;
+	watch->told = watch->wants;
+	return true;
+}
+
+static bool tell_changes(struct loop *loop, struct error *err)
+{
+	if (!loop->is_open) {
+		loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+		if (loop->epoll < 0)
+			return error_sys(err, "epoll_create1");
+		loop->is_open = true;
+	}
+	while (loop->changed) {
+		struct loop_link *link = loop->changed;
+
+		link_drop(link);
+		if (!tell(loop, link->watch, err))
+			return false;
+	}
+	return true;
+}
+
+/* A callback may free any watch, which takes it off the list: the next one is always the first. */
 static void call_watches(struct loop *loop)
 {
-	struct loop_watch *watch = loop->watches;
+	while (loop->due) {
+		struct loop_watch *watch = loop->due->watch;
+		bool is_read = watch->ready & LOOP_READ;
 
-	while (watch) {
-		if (!watch->is_ready) {
-			watch = watch->next;
-			continue;
-		}
-		watch->is_ready = false;
-		watch->on_ready(watch);
-		watch = loop->watches;
+		watch->ready &= is_read ? ~LOOP_READ : ~LOOP_WRITE;
+		if (!watch->ready)
+			link_drop(&watch->due);
+		if (is_read)
+			watch->on_ready(watch);
+		else if (watch->wants & LOOP_WRITE) /* on_ready may have changed its mind */
+			watch->on_writable(watch);
 	}
 }
 
@@ -110,25 +189,37 @@ static void call_timers(struct loop *loop)
 
 bool loop_step(struct loop *loop, struct error *err)
 {
-	struct pollfd polls[LOOP_WATCHES_MAX];
-	nfds_t count = 0;
+	struct epoll_event events[EVENTS_MAX];
 
-	for (struct loop_watch *watch = loop->watches; watch && count < LOOP_WATCHES_MAX;
-	     watch = watch->next)
-		polls[count++] = (struct pollfd){ .fd = watch->fd, .events = POLLIN };
-	if (count == 0 && !loop->timers)
+	if (loop->count == 0 && !loop->timers)
 		return error_set(err, ERROR_NOT_FOUND, "nothing left to wait for");
-	if (poll(polls, count, milliseconds_left(loop)) < 0) {
+	if (!tell_changes(loop, err))
+		return false;
+
+	int count = epoll_wait(loop->epoll, events, EVENTS_MAX, milliseconds_left(loop));
+
+	if (count < 0) {
 		if (errno == EINTR)
 			return true;
-		return error_sys(err, "poll");
+		return error_sys(err, "epoll_wait");
 	}
-	nfds_t i = 0;
-	for (struct loop_watch *watch = loop->watches; watch && i < count; watch = watch->next)
-		watch->is_ready = polls[i++].revents != 0;
+	for (int i = 0; i < count; i++) {
+		struct loop_watch *watch = events[i].data.ptr;
+
+		watch->ready = (events[i].events & EPOLLOUT ? LOOP_WRITE : 0) |
+			       (events[i].events & ~(uint32_t)EPOLLOUT ? LOOP_READ : 0);
+		link_push(&loop->due, &watch->due, watch);
+	}
 	call_watches(loop);
 	call_timers(loop);
 	return true;
+}
+
+void loop_done(struct loop *loop)
+{
+	if (loop->is_open)
+		close(loop->epoll);
+	*loop = (struct loop){ 0 };
 }
 
 /* -- signals ------------------------------------------------------------------------------------

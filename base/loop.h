@@ -3,22 +3,48 @@
 #define BASE_LOOP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
 
 /*
- * A poll loop for programs that wait for several things at once. Watches and timers are fields of
- * their owner's structs; the loop only links them, so nothing is allocated and nothing is found by
- * number. A callback may add or remove any watch or timer, its own included.
+ * The event loop (epoll) of every program that waits for several things at once. Watches and timers
+ * are fields of their owner's structs; the loop only links them, so nothing is allocated and
+ * nothing is found by number. A callback may add or remove any watch or timer, its own included.
+ *
+ * To watch, and to change what is wanted, costs no system call: what has changed is told to the
+ * kernel at the next step, and a change that was taken back is never told. A loop stays where it is
+ * while something is watched: the watches point to it.
  */
 
+enum loop_wants {
+	LOOP_READ = 1,  /* how every watch begins */
+	LOOP_WRITE = 2, /* while something waits to be written that found no room */
+};
+
+/* A place on one of the loop's lists. */
+struct loop_link {
+	struct loop_link *next;
+	struct loop_link **from; /* what points here; NULL: on no list */
+	struct loop_watch *watch;
+};
+
 struct loop_watch {
-	int fd;
-	void (*on_ready)(struct loop_watch *watch); /* readable, or the other end is gone */
+	int fd; /* whatever epoll takes: no regular file */
+	/* There is something to read, or the other end is gone: the latter is told whatever is
+	 * wanted, again and again until the watch is removed. */
+	void (*on_ready)(struct loop_watch *watch);
+	/* There is room to write; only LOOP_WRITE needs it. Comes after on_ready if both are due.
+	 */
+	void (*on_writable)(struct loop_watch *watch);
 	void *context;
-	struct loop_watch *next;
-	bool is_ready; /* the loop's own */
+
+	/* The loop's own. */
+	struct loop_link changed, due;
+	unsigned char wants, told; /* enum loop_wants: now, and as the kernel knows it */
+	unsigned char ready;       /* what of it is due */
+	bool is_watched, is_known; /* by the loop, by the kernel */
 };
 
 struct loop_timer {
@@ -28,11 +54,14 @@ struct loop_timer {
 	struct loop_timer *next;
 };
 
-#define LOOP_WATCHES_MAX 1024
-
+/* Zero-initialised is empty and ready. */
 struct loop {
-	struct loop_watch *watches;
 	struct loop_timer *timers; /* the earliest first */
+	size_t count;              /* of watches */
+	struct loop_link *changed; /* to be told to the kernel */
+	struct loop_link *due;     /* to be called */
+	bool is_open;              /* epoll is a descriptor */
+	int epoll;
 };
 
 /* Milliseconds on a clock that goes on during suspend and never jumps. */
@@ -40,7 +69,10 @@ int64_t loop_now(void);
 
 /* `watch` has fd, on_ready and context set, and must not be watched already. */
 void loop_watch(struct loop *loop, struct loop_watch *watch);
-void loop_unwatch(struct loop *loop, struct loop_watch *watch); /* not watched: nothing happens */
+/* What it waits for from now on; 0 is nothing but the end of the other side. */
+void loop_want(struct loop *loop, struct loop_watch *watch, enum loop_wants wants);
+/* Not watched: nothing happens. To be called before the descriptor is closed. */
+void loop_unwatch(struct loop *loop, struct loop_watch *watch);
 
 /* Starts the timer, or starts it anew. */
 void loop_arm(struct loop *loop, struct loop_timer *timer, int64_t milliseconds);
@@ -49,6 +81,9 @@ void loop_disarm(struct loop *loop, struct loop_timer *timer); /* not armed: not
 /* Waits for the next thing to happen and calls what belongs to it. Fails with ERROR_NOT_FOUND if
  * there is nothing left to wait for. */
 must_check bool loop_step(struct loop *loop, struct error *err);
+
+/* Forgets all watches and timers, and is empty and ready again. */
+void loop_done(struct loop *loop);
 
 /* Blocks the signals (0-terminated list) and returns a descriptor that becomes readable when one
  * arrives; loop_next_signal then gives its number, 0 if there is none. */

@@ -244,5 +244,6 @@ bool deployment_supervise(struct deployment *deployment, const struct texts *rem
 		*outcome = conclude(&run);
 	*signal = run.signal;
 	supervisor_close(&run.supervisor);
+	loop_done(&run.loop);
 	return is_good;
 }

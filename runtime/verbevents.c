@@ -134,6 +134,7 @@ static bool show(const char *root, const char *id, bool is_once, int64_t interva
 	if (!oomwatch_open(&watching.killer, &found.state.cgroup, err))
 		return false;
 	is_good = watch_it(&watching, err);
+	loop_done(&watching.loop);
 	oomwatch_close(&watching.killer);
 	return is_good;
 }
