@@ -32,3 +32,20 @@ bool image_save(const struct store *store, const char *const *names, size_t coun
 	helper.argv = argv.items;
 	return helper_run(&helper, &id, err);
 }
+
+bool image_pack(const struct store *store, const struct image_packing *packing, struct error *err)
+{
+	autotexts struct texts argv = { 0 };
+	const char *const fixed[] = { "pack", "--root", store->path, "--" };
+	struct helper helper = { .fds = { { packing->dir, 0 }, { packing->to, 1 } },
+				 .fd_count = 2 };
+	struct digest id;
+
+	texts_add_all(&argv, fixed, COUNT_OF(fixed));
+	if (packing->only)
+		texts_add(&argv, packing->only);
+	if (packing->only && packing->as)
+		texts_add(&argv, packing->as);
+	helper.argv = argv.items;
+	return helper_run(&helper, &id, err);
+}

@@ -195,7 +195,8 @@ void image_config_write(struct jsonout *out, const struct image_config *config)
 {
 	jsonout_text(out, "os", config->os);
 	jsonout_text(out, "architecture", config->architecture);
-	jsonout_text(out, "variant", config->variant);
+	if (config->variant[0])
+		jsonout_text(out, "variant", config->variant);
 	jsonout_text(out, "created", config->created);
 	jsonout_object(out, "config");
 	jsonout_texts(out, "Env", config->env, config->env_count);

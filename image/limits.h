@@ -31,6 +31,7 @@
 #define LIMIT_ENTRY_XATTRS      64
 #define LIMIT_ENTRY_XATTR       65536
 #define LIMIT_ENTRY_ID          4294967294LL /* uid, gid */
+#define LIMIT_PACK_DEPTH        500          /* a descriptor each */
 
 /* Decompressors: 32 MiB of window is what zstd -19 --long=25 needs. */
 #define LIMIT_ZSTD_WINDOW_LOG 25

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -97,6 +98,14 @@ bool place_is_whiteout(int parent, const char *name)
 
 	return fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(info.st_mode) &&
 	       info.st_rdev == makedev(0, 0);
+}
+
+bool place_is_opaque(int dir)
+{
+	char value;
+
+	return (fgetxattr(dir, "trusted.overlay.opaque", &value, 1) == 1 && value == 'y') ||
+	       (fgetxattr(dir, "user.overlay.opaque", &value, 1) == 1 && value == 'y');
 }
 
 /* What one name may cost. */

@@ -46,5 +46,7 @@ must_check bool place_note(struct place *place, int dir, const char *path, bool 
 
 /* A character device 0:0: what overlay takes for "not there". */
 bool place_is_whiteout(int parent, const char *name);
+/* Marked as one that hides the layers below. */
+bool place_is_opaque(int dir);
 
 #endif

@@ -16,11 +16,24 @@
 #define UNPACK_ARCHIVE_IN  0
 #define UNPACK_ARCHIVE_OUT 1
 #define UNPACK_FETCH       3
+#define UNPACK_CONFIG      5
 
 must_check bool unpack_load(const struct store *store, int fd, struct error *err);
 must_check bool unpack_pull(const struct store *store, int fetch, const char *reference,
 			    const char *platform, struct error *err);
 must_check bool unpack_save(const struct store *store, const char *const *names, size_t count,
 			    int fd, struct error *err);
+
+/* Makes an image of one layer more than `parent` (an ID; NULL: of that layer alone). `layer` is a
+ * tar archive, or with `is_upper` a directory; `config` is read to its end: see build.h. `name` may
+ * be NULL. */
+struct unpack_build {
+	const char *parent, *name;
+	int layer, config;
+	bool is_upper;
+};
+
+must_check bool unpack_build(const struct store *store, const struct unpack_build *build,
+			     struct error *err);
 
 #endif

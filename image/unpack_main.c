@@ -14,7 +14,9 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "image/layout.h"
+#include "image/pack.h"
 #include "image/prune.h"
 #include "image/report.h"
 #include "image/unpack.h"
@@ -24,6 +26,8 @@ struct arguments {
 	const char *root;
 	const char *reference;
 	const char *platform;
+	const char *parent;
+	bool is_upper;
 	const char *const *rest;
 	size_t rest_count;
 };
@@ -32,6 +36,8 @@ static const char usage[] =
 	"usage: mooring-unpack pull --root ROOT --reference REF [--platform OS/ARCH[/VARIANT]]\n"
 	"       mooring-unpack load --root ROOT\n"
 	"       mooring-unpack save --root ROOT NAME…\n"
+	"       mooring-unpack build --root ROOT [--parent ID] [--reference NAME] [--upper]\n"
+	"       mooring-unpack pack --root ROOT [ENTRY [NAME]]\n"
 	"mooring starts it; descriptors and messages: docs/architecture.md\n";
 
 static bool read_arguments(int argc, char **argv, struct arguments *arguments)
@@ -40,6 +46,8 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 		{ "root", required_argument, NULL, 'r' },
 		{ "reference", required_argument, NULL, 'n' },
 		{ "platform", required_argument, NULL, 'p' },
+		{ "parent", required_argument, NULL, 'b' },
+		{ "upper", no_argument, NULL, 'u' },
 		{ 0 },
 	};
 	int option;
@@ -52,6 +60,10 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 			arguments->reference = optarg;
 		else if (option == 'p')
 			arguments->platform = optarg;
+		else if (option == 'b')
+			arguments->parent = optarg;
+		else if (option == 'u')
+			arguments->is_upper = true;
 		else
 			return false;
 	}
@@ -75,6 +87,28 @@ static void prepare(void)
 	}
 }
 
+static bool build(const struct arguments *arguments, const struct store *store, struct error *err)
+{
+	const struct unpack_build what = { .parent = arguments->parent,
+					   .name = arguments->reference,
+					   .layer = UNPACK_ARCHIVE_IN,
+					   .config = UNPACK_CONFIG,
+					   .is_upper = arguments->is_upper };
+
+	return unpack_build(store, &what, err);
+}
+
+static bool pack(const struct arguments *arguments, struct error *err)
+{
+	const struct pack what = { .dir = UNPACK_ARCHIVE_IN,
+				   .only = arguments->rest_count > 0 ? arguments->rest[0] : NULL,
+				   .as = arguments->rest_count > 1 ? arguments->rest[1] : NULL };
+
+	if (what.only && !path_is_component(what.only))
+		return error_set(err, ERROR_INPUT, "%s: not the name of one entry", what.only);
+	return pack_tree(&what, UNPACK_ARCHIVE_OUT, err);
+}
+
 static bool work(const char *command, const struct arguments *arguments, struct store *store,
 		 struct error *err)
 {
@@ -86,6 +120,10 @@ static bool work(const char *command, const struct arguments *arguments, struct 
 	if (strcmp(command, "save") == 0 && arguments->rest_count > 0)
 		return unpack_save(store, arguments->rest, arguments->rest_count,
 				   UNPACK_ARCHIVE_OUT, err);
+	if (strcmp(command, "build") == 0)
+		return build(arguments, store, err);
+	if (strcmp(command, "pack") == 0)
+		return pack(arguments, err);
 	return error_set(err, ERROR_INPUT, "%s: unknown command, or something is missing", command);
 }
 

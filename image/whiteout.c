@@ -11,9 +11,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 
-#define PREFIX      ".wh."
 #define META_PREFIX ".wh..wh."
-#define OPAQUE      ".wh..wh..opq"
 
 static bool begins_with(const char *text, const char *start)
 {
@@ -22,14 +20,14 @@ static bool begins_with(const char *text, const char *start)
 
 bool whiteout_is_name(const char *base)
 {
-	return begins_with(base, PREFIX);
+	return begins_with(base, WHITEOUT_PREFIX);
 }
 
 bool whiteout_is_leftover(const char *path)
 {
 	for (const char *part = path; part; part = strchr(part, '/')) {
 		part += *part == '/';
-		if (begins_with(part, META_PREFIX) && strcmp(part, OPAQUE) != 0)
+		if (begins_with(part, META_PREFIX) && strcmp(part, WHITEOUT_OPAQUE) != 0)
 			return true;
 	}
 	return false;
@@ -48,9 +46,9 @@ static bool mark_opaque(struct place *place, int dir, const char *path, struct e
 
 bool whiteout_put(struct place *place, int parent, const struct place_name *name, struct error *err)
 {
-	const char *hidden = name->base + strlen(PREFIX);
+	const char *hidden = name->base + strlen(WHITEOUT_PREFIX);
 
-	if (strcmp(name->base, OPAQUE) == 0)
+	if (strcmp(name->base, WHITEOUT_OPAQUE) == 0)
 		return mark_opaque(place, parent, name->parent, err);
 	if (!path_is_component(hidden))
 		return error_set(err, ERROR_INPUT, "invalid whiteout");

@@ -12,6 +12,9 @@
  * character device 0:0, and ".wh..wh..opq" an attribute of the directory.
  */
 
+#define WHITEOUT_PREFIX ".wh."
+#define WHITEOUT_OPAQUE ".wh..wh..opq"
+
 bool whiteout_is_name(const char *base);
 
 /* AUFS's own files, which old layers carry: to be skipped. */

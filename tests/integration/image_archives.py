@@ -186,6 +186,34 @@ class Store:
         assert code is None or result.code == code, (result.code, result.failure, stderr)
         return result
 
+    def build(self, layer, config, *options, code=0):
+        """`layer`: bytes through a pipe, or a directory, which is an upper side."""
+        is_piped = isinstance(layer, bytes)
+        source = subprocess.PIPE if is_piped else os.open(layer, os.O_RDONLY | os.O_DIRECTORY)
+        with self.start(["build", "--root", self.root, *options, *([] if is_piped else ["--upper"])],
+                        source, ["bash", "-c", 'exec "$@" 5<<<"$0"', json.dumps(config)]) as process:
+            if is_piped:
+                feed(process.stdin, layer)
+            else:
+                os.close(source)
+            text = process.events.read()
+            result = Result(process.wait(60), text, process.stderr.read().decode())
+            process.events.close()
+        assert code is None or result.code == code, (result.code, result.failure, result.stderr)
+        return result
+
+    def pack(self, directory, *names):
+        """The tar archive of a directory, or of one entry of it."""
+        source = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        with self.start(["pack", "--root", self.root, "--", *names], source,
+                        stdout=subprocess.PIPE) as process:
+            os.close(source)
+            data = process.stdout.read()
+            text = process.events.read()
+            process.events.close()
+            assert process.wait(60) == 0, (text, process.stderr.read())
+        return data
+
     def save(self, path, *names, code=0):
         with open(path, "wb") as file:
             with self.start(["save", "--root", self.root, *names], subprocess.DEVNULL,
