@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/control.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,31 +11,33 @@
 #include "base/jsonout.h"
 #include "registry/limit.h"
 
-#define FDS_MAX 4 /* one is right; the others are closed */
+#define FDS_MAX 4 /* one or two are right; the others are closed */
 
-/* Takes the descriptors out of a message: keeps the first, closes the rest. */
-static int take_descriptor(struct msghdr *message, int *count)
+/* Takes the descriptors out of a message: keeps the first two, closes the rest. */
+static struct call_fds take_descriptors(struct msghdr *message, int *count)
 {
-	int kept = -1;
+	struct call_fds fds = { -1, -1 };
 
 	*count = 0;
 	for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part;
 	     part = CMSG_NXTHDR(message, part)) {
 		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
 			continue;
-		size_t fds = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		size_t came = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
-		for (size_t i = 0; i < fds; i++) {
+		for (size_t i = 0; i < came; i++, (*count)++) {
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(fd));
-			if ((*count)++ == 0)
-				kept = fd;
+			if (*count == 0)
+				fds.reply = fd;
+			else if (*count == 1)
+				fds.body = fd;
 			else
 				close(fd);
 		}
 	}
-	return kept;
+	return fds;
 }
 
 static bool read_reference(const struct json *root, struct control_request *request,
@@ -88,6 +91,13 @@ static bool read_s3(const struct json *root, struct control_request *request, st
 	return json_text(root, "uri", &request->uri, err) && read_range(root, request, err);
 }
 
+static bool read_http(struct arena *arena, const struct json *root, struct control_request *request,
+		      struct error *err)
+{
+	request->op = CONTROL_HTTP;
+	return call_request_read(arena, root, &request->call, err);
+}
+
 static bool read_request(struct arena *arena, const char *packet, size_t length,
 			 struct control_request *request, struct error *err)
 {
@@ -103,16 +113,32 @@ static bool read_request(struct arena *arena, const char *packet, size_t length,
 		return read_blob(root, request, err);
 	if (strcmp(op, "s3") == 0)
 		return read_s3(root, request, err);
+	if (strcmp(op, "http") == 0)
+		return read_http(arena, root, request, err);
 	request->op = CONTROL_LOGIN;
 	if (strcmp(op, "login") == 0)
 		return read_reference(root, request, err);
-	return json_expected(json_get(root, "op"), "manifest, blob, s3 or login", err);
+	return json_expected(json_get(root, "op"), "manifest, blob, s3, login or http", err);
+}
+
+static bool check_descriptors(const struct control_request *request, int count, bool is_cut,
+			      struct error *err)
+{
+	bool has_body = request->op == CONTROL_HTTP && request->call.body_size >= 0;
+
+	if (count == (has_body ? 2 : 1) && !is_cut)
+		return true;
+	return error_set(err, ERROR_INPUT, "request %lld: expected %s, got %d",
+			 (long long)request->id,
+			 has_body ? "two descriptors, for the reply's body and the request's"
+				  : "one descriptor for the body",
+			 count);
 }
 
 enum control_result control_receive(int socket, struct arena *arena,
 				    struct control_request *request, struct error *err)
 {
-	char *packet = arena_alloc(arena, LIMIT_PACKET);
+	autofree char *packet = mem_alloc(LIMIT_PACKET);
 	char control[CMSG_SPACE(FDS_MAX * sizeof(int))];
 	struct iovec bytes = { packet, LIMIT_PACKET };
 	struct msghdr message = { .msg_iov = &bytes,
@@ -122,24 +148,21 @@ enum control_result control_receive(int socket, struct arena *arena,
 	ssize_t length = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	int count;
 
-	*request = (struct control_request){ .id = -1, .size = -1, .fd = -1 };
+	*request = (struct control_request){ .id = -1, .size = -1, .fds = { -1, -1 } };
 	if (length < 0)
 		return errno == EAGAIN || errno == EINTR ? CONTROL_NOTHING : CONTROL_CLOSED;
-	request->fd = take_descriptor(&message, &count);
+	request->fds = take_descriptors(&message, &count);
 	if (length == 0)
 		return CONTROL_CLOSED;
 	if (message.msg_flags & MSG_TRUNC) {
 		error_set(err, ERROR_INPUT, "request: larger than %d bytes", LIMIT_PACKET);
 		return CONTROL_WRONG;
 	}
-	if (!read_request(arena, packet, (size_t)length, request, err))
+	bool is_ok = read_request(arena, packet, (size_t)length, request, err);
+
+	explicit_bzero(packet, (size_t)length); /* keys: one copy is enough */
+	if (!is_ok || !check_descriptors(request, count, message.msg_flags & MSG_CTRUNC, err))
 		return CONTROL_WRONG;
-	if (count != 1 || (message.msg_flags & MSG_CTRUNC)) {
-		error_set(err, ERROR_INPUT,
-			  "request %lld: expected one descriptor for the body, got %d",
-			  (long long)request->id, count);
-		return CONTROL_WRONG;
-	}
 	return CONTROL_REQUEST;
 }
 
@@ -188,6 +211,37 @@ bool control_send_report(int socket, int64_t id, const struct transfer_report *r
 {
 	return report->has_failed ? control_send_failure(socket, id, &report->error)
 				  : send_success(socket, id, report);
+}
+
+static void write_headers(struct jsonout *out, const struct call_report *report)
+{
+	const struct call_request *request = report->request;
+
+	jsonout_object(out, "headers");
+	for (size_t i = 0; i < request->wanted_count; i++)
+		if (report->headers[i])
+			jsonout_text(out, request->wanted[i], report->headers[i]);
+	jsonout_object_end(out);
+}
+
+bool control_send_call(int socket, int64_t id, const struct call_report *report)
+{
+	/* Each byte of a header may have to be written as six. */
+	static_assert(LIMIT_CALL_WANTED * 6 * LIMIT_CALL_HEADER + 4096 <= LIMIT_PACKET, "fits");
+	autobuf struct buf packet;
+	struct jsonout out;
+
+	buf_init(&packet, LIMIT_PACKET);
+	if (report->has_failed)
+		return control_send_failure(socket, id, &report->error);
+	jsonout_init(&out, &packet, false);
+	jsonout_object(&out, NULL);
+	jsonout_int(&out, "id", id);
+	jsonout_bool(&out, "ok", true);
+	jsonout_int(&out, "status", report->status);
+	jsonout_int(&out, "size", report->received);
+	write_headers(&out, report);
+	return send_packet(socket, &out);
 }
 
 void control_send_progress(int socket, int64_t id, const struct transfer_report *report,

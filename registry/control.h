@@ -8,12 +8,13 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "registry/call.h"
 #include "registry/reference.h"
 #include "registry/transfer.h"
 
 /*
- * The control socket of mooring-fetch: one JSON object per packet, a request with one descriptor.
- * The messages are in docs/architecture.md.
+ * The control socket of mooring-fetch: one JSON object per packet, a request with one descriptor
+ * (or two). The messages are in docs/architecture.md.
  */
 
 enum control_op {
@@ -21,6 +22,7 @@ enum control_op {
 	CONTROL_BLOB,
 	CONTROL_LOGIN,
 	CONTROL_S3,
+	CONTROL_HTTP,
 };
 
 struct control_request {
@@ -32,7 +34,8 @@ struct control_request {
 	const char *uri; /* in the caller's arena */
 	int64_t size;    /* -1: unknown */
 	int64_t offset;
-	int fd; /* owned by the caller; -1 if none came */
+	struct call_request call;
+	struct call_fds fds; /* owned by the caller; -1 where none came */
 };
 
 enum control_result {
@@ -48,6 +51,7 @@ enum control_result control_receive(int socket, struct arena *arena,
 /* False if the socket takes no more now (try again when it is writable). A peer that is gone counts
  * as sent: control_receive will tell. */
 bool control_send_report(int socket, int64_t id, const struct transfer_report *report);
+bool control_send_call(int socket, int64_t id, const struct call_report *report);
 bool control_send_failure(int socket, int64_t id, const struct error *problem);
 /* May get lost when the socket is full. `why` is NULL unless the transfer waits, `wait_ms` long. */
 void control_send_progress(int socket, int64_t id, const struct transfer_report *report,

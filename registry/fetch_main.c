@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "registry/call.h"
 #include "registry/control.h"
 #include "registry/fetch_confine.h"
 #include "registry/fetch_settings.h"
@@ -26,10 +27,11 @@
 #define PROGRESS_MS 200
 #define REST_MS     (60 * 1000)
 
-/* One request on its way; the slot is free when `transfer` is NULL. */
+/* One request on its way; the slot is free when both pointers are NULL. */
 struct job {
 	int64_t id;
 	struct transfer *transfer;
+	struct call *call;
 	int64_t told;    /* bytes, in the last progress message */
 	int64_t told_ms; /* and when it was sent */
 };
@@ -63,28 +65,43 @@ static bool open_source(struct fetcher *fetcher, const struct control_request *r
 		transfer->is_mutable = true;
 		transfer->may_be_encoded = true;
 		return s3_object(&fetcher->settings, request->uri, &transfer->source, err);
+	case CONTROL_HTTP:
+		break; /* not a transfer */
 	}
 	return error_set(err, ERROR_INPUT, "request: unknown op");
 }
 
-static bool begin(struct fetcher *fetcher, struct control_request *request, struct error *err)
+static bool is_free(const struct job *job)
+{
+	return !job->transfer && !job->call;
+}
+
+static struct job *free_job(struct fetcher *fetcher)
+{
+	for (size_t i = 0; i < LIMIT_TRANSFERS; i++)
+		if (is_free(&fetcher->jobs[i]))
+			return &fetcher->jobs[i];
+	return NULL;
+}
+
+static bool begin(struct fetcher *fetcher, struct arena *arena, struct control_request *request,
+		  struct error *err)
 {
 	struct transfer_request transfer = { .size = request->size, .offset = request->offset };
+	struct job *job = free_job(fetcher);
 
-	for (size_t i = 0; i < LIMIT_TRANSFERS; i++) {
-		struct job *job = &fetcher->jobs[i];
-
-		if (job->transfer)
-			continue;
-		if (!open_source(fetcher, request, &transfer, err))
-			return false;
-		transfer.fd = take_fd(&request->fd);
-		*job = (struct job){ .id = request->id };
-		job->transfer = transfer_start(fetcher->client, &fetcher->settings, &transfer);
-		return true;
-	}
-	return error_set(err, ERROR_INPUT, "request %lld: more than %d at once",
-			 (long long)request->id, LIMIT_TRANSFERS);
+	if (!job)
+		return error_set(err, ERROR_INPUT, "request %lld: more than %d at once",
+				 (long long)request->id, LIMIT_TRANSFERS);
+	*job = (struct job){ .id = request->id };
+	if (request->op == CONTROL_HTTP)
+		return call_start(fetcher->client, &fetcher->settings, arena, &request->call,
+				  &request->fds, &job->call, err);
+	if (!open_source(fetcher, request, &transfer, err))
+		return false;
+	transfer.fd = take_fd(&request->fds.reply);
+	job->transfer = transfer_start(fetcher->client, &fetcher->settings, &transfer);
+	return true;
 }
 
 /* Takes all waiting requests. False when the other side has hung up. */
@@ -95,13 +112,14 @@ static bool receive(struct fetcher *fetcher)
 		struct control_request request;
 		struct error err;
 		enum control_result result = control_receive(CONTROL_FD, &arena, &request, &err);
-		autoclose int unused = -1;
+		autoclose int reply = -1, body = -1;
 
 		if (result == CONTROL_NOTHING)
 			return true;
-		if (result == CONTROL_REQUEST && begin(fetcher, &request, &err))
+		if (result == CONTROL_REQUEST && begin(fetcher, &arena, &request, &err))
 			continue;
-		unused = request.fd;
+		reply = request.fds.reply;
+		body = request.fds.body;
 		if (result == CONTROL_CLOSED)
 			return false;
 		/* A peer that neither reads nor stops sending nonsense loses an answer. */
@@ -125,6 +143,30 @@ static void tell_progress(struct job *job, int64_t now_ms)
 	job->told_ms = now_ms;
 }
 
+static void turn_transfer(struct fetcher *fetcher, struct job *job, int64_t now_ms)
+{
+	transfer_turn(job->transfer, now_ms);
+	if (!transfer_is_over(job->transfer))
+		tell_progress(job, now_ms);
+	else if (control_send_report(CONTROL_FD, job->id, transfer_report(job->transfer))) {
+		transfer_free(job->transfer);
+		job->transfer = NULL;
+	} else
+		fetcher->is_socket_full = true;
+}
+
+static void turn_call(struct fetcher *fetcher, struct job *job, int64_t now_ms)
+{
+	call_turn(job->call, now_ms);
+	if (!call_is_over(job->call))
+		return;
+	if (control_send_call(CONTROL_FD, job->id, call_report(job->call))) {
+		call_free(job->call);
+		job->call = NULL;
+	} else
+		fetcher->is_socket_full = true;
+}
+
 static void turn_jobs(struct fetcher *fetcher)
 {
 	int64_t now_ms = transfer_clock_ms();
@@ -133,17 +175,21 @@ static void turn_jobs(struct fetcher *fetcher)
 	for (size_t i = 0; i < LIMIT_TRANSFERS; i++) {
 		struct job *job = &fetcher->jobs[i];
 
-		if (!job->transfer)
-			continue;
-		transfer_turn(job->transfer, now_ms);
-		if (!transfer_is_over(job->transfer))
-			tell_progress(job, now_ms);
-		else if (control_send_report(CONTROL_FD, job->id, transfer_report(job->transfer))) {
-			transfer_free(job->transfer);
-			job->transfer = NULL;
-		} else
-			fetcher->is_socket_full = true;
+		if (job->transfer)
+			turn_transfer(fetcher, job, now_ms);
+		else if (job->call)
+			turn_call(fetcher, job, now_ms);
 	}
+}
+
+static int64_t due_ms(const struct job *job, int64_t now_ms)
+{
+	if (job->call)
+		return call_due_ms(job->call);
+	int64_t due = transfer_due_ms(job->transfer);
+
+	/* To say that it still waits. */
+	return transfer_waiting_for(job->transfer) && due > now_ms + 1000 ? now_ms + 1000 : due;
 }
 
 /* How long nothing needs to be done, if nothing happens. */
@@ -153,33 +199,38 @@ static int rest_ms(const struct fetcher *fetcher)
 	int64_t rest = REST_MS;
 
 	for (size_t i = 0; i < LIMIT_TRANSFERS; i++) {
-		const struct transfer *transfer = fetcher->jobs[i].transfer;
-
-		if (!transfer)
+		if (is_free(&fetcher->jobs[i]))
 			continue;
-		int64_t due = transfer_due_ms(transfer) - now_ms;
+		int64_t due = due_ms(&fetcher->jobs[i], now_ms) - now_ms;
 
-		if (transfer_waiting_for(transfer) && due > 1000)
-			due = 1000; /* to say that it still waits */
 		if (due < rest)
 			rest = due;
 	}
 	return rest < 0 ? 0 : (int)rest;
 }
 
+static void watch(struct pollfd *others, size_t *count, int fd, short events)
+{
+	if (fd >= 0)
+		others[(*count)++] = (struct pollfd){ fd, events, 0 };
+}
+
 static bool turn(struct fetcher *fetcher, struct error *err)
 {
-	struct pollfd others[LIMIT_TRANSFERS + 1] = {
+	struct pollfd others[2 * LIMIT_TRANSFERS + 1] = {
 		{ CONTROL_FD, (short)(POLLIN | (fetcher->is_socket_full ? POLLOUT : 0)), 0 },
 	};
 	size_t count = 1;
 
 	for (size_t i = 0; i < LIMIT_TRANSFERS; i++) {
-		int fd = fetcher->jobs[i].transfer ? transfer_full_fd(fetcher->jobs[i].transfer)
-						   : -1;
+		const struct job *job = &fetcher->jobs[i];
 
-		if (fd >= 0)
-			others[count++] = (struct pollfd){ fd, POLLOUT, 0 };
+		if (job->transfer)
+			watch(others, &count, transfer_full_fd(job->transfer), POLLOUT);
+		if (job->call) {
+			watch(others, &count, call_full_fd(job->call), POLLOUT);
+			watch(others, &count, call_hungry_fd(job->call), POLLIN);
+		}
 	}
 	return http_turn(fetcher->client, others, count, rest_ms(fetcher), err);
 }

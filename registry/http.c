@@ -14,7 +14,7 @@
 #include "registry/url.h"
 
 #define ALWAYS_DIRECT "localhost,127.0.0.0/8,::1"
-#define OTHERS_MAX    (LIMIT_TRANSFERS + 1) /* one output each, and the control socket */
+#define OTHERS_MAX    (2 * LIMIT_TRANSFERS + 1) /* an output and an input each; the control socket */
 
 struct http_client {
 	CURLM *multi;
@@ -31,6 +31,11 @@ struct http_exchange {
 	CURL *easy;
 	struct curl_slist *headers;
 	char *form;
+	char verb[16]; /* "Get", as Go's messages begin */
+	long stall_seconds, total_seconds;
+	struct feed *body;
+	struct error broken; /* if is_broken: why the body could not be had */
+	bool is_broken;
 	struct http_events events;
 	void *context;
 	struct http_response response;
@@ -152,6 +157,34 @@ static size_t on_write(char *bytes, size_t one, size_t count, void *pointer)
 	return 0;
 }
 
+static size_t on_read(char *bytes, size_t one, size_t count, void *pointer)
+{
+	struct http_exchange *exchange = pointer;
+	size_t got;
+
+	switch (feed_read(exchange->body, bytes, one * count, &got, &exchange->broken)) {
+	case FEED_BYTES:
+		return got;
+	case FEED_EMPTY:
+		return CURL_READFUNC_PAUSE;
+	case FEED_END:
+		return 0;
+	case FEED_BROKEN:
+		break;
+	}
+	exchange->is_broken = true;
+	return CURL_READFUNC_ABORT;
+}
+
+/* A kept connection that was closed just as it was used again: curl begins anew. */
+static int on_seek(void *pointer, curl_off_t offset, int origin)
+{
+	struct http_exchange *exchange = pointer;
+
+	return origin == SEEK_SET && feed_seek(exchange->body, offset) ? CURL_SEEKFUNC_OK
+								       : CURL_SEEKFUNC_FAIL;
+}
+
 /* An option that this libcurl does not know would be a fault of the build, not of the input. */
 #define SET(option, value)                                                                         \
 	do {                                                                                       \
@@ -159,27 +192,56 @@ static size_t on_write(char *bytes, size_t one, size_t count, void *pointer)
 		assert(code == CURLE_OK);                                                          \
 	} while (0)
 
-static void set_transport(const struct http_client *client, CURL *easy, const char *url,
-			  bool is_unverified)
+/* By way of a copy, as curl's interface has no const. */
+static void set_blob(CURL *easy, CURLoption option, const char *text)
+{
+	autofree char *copy = mem_strdup(text);
+	struct curl_blob blob = { copy, copy ? strlen(copy) : 0, CURL_BLOB_COPY };
+
+	if (!copy)
+		return;
+	SET(option, &blob);
+	explicit_bzero(copy, blob.len);
+}
+
+static void set_tls(CURL *easy, const struct http_request *request)
+{
+	const struct http_tls *tls = &request->tls;
+
+	SET(CURLOPT_SSL_VERIFYPEER, request->is_unverified ? 0L : 1L);
+	SET(CURLOPT_SSL_VERIFYHOST, request->is_unverified ? 0L : 2L);
+	set_blob(easy, CURLOPT_CAINFO_BLOB, tls->ca);
+	if (tls->ca && tls->is_ca_alone)
+		SET(CURLOPT_CAPATH, NULL);
+	set_blob(easy, CURLOPT_SSLCERT_BLOB, tls->certificate);
+	set_blob(easy, CURLOPT_SSLKEY_BLOB, tls->key);
+}
+
+static void set_transport(const struct http_client *client, CURL *easy,
+			  const struct http_request *request)
 {
 	const struct http_settings *settings = &client->settings;
-	const char *proxy = url_is_https(url) ? settings->https_proxy : settings->http_proxy;
+	const char *proxy =
+		url_is_https(request->url) ? settings->https_proxy : settings->http_proxy;
 
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_PATH_AS_IS, 1L);
 	SET(CURLOPT_USERAGENT, "mooring/" MOORING_VERSION);
-	SET(CURLOPT_CONNECTTIMEOUT, settings->connect_seconds);
+	SET(CURLOPT_CONNECTTIMEOUT,
+	    request->connect_seconds ? request->connect_seconds : settings->connect_seconds);
+	SET(CURLOPT_TIMEOUT, request->total_seconds);
 	SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
-	SET(CURLOPT_LOW_SPEED_TIME, settings->stall_seconds);
+	SET(CURLOPT_LOW_SPEED_TIME,
+	    request->stall_seconds ? request->stall_seconds : settings->stall_seconds);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-	SET(CURLOPT_PROXY, proxy ? proxy : ""); /* "" also forbids the environment's */
+	/* "" also forbids the environment's. */
+	SET(CURLOPT_PROXY, proxy && !request->is_direct ? proxy : "");
 	SET(CURLOPT_NOPROXY, client->no_proxy);
-	SET(CURLOPT_SSL_VERIFYPEER, is_unverified ? 0L : 1L);
-	SET(CURLOPT_SSL_VERIFYHOST, is_unverified ? 0L : 2L);
 	SET(CURLOPT_SHARE, client->share);
+	set_tls(easy, request);
 }
 
 static void add_header(struct http_exchange *exchange, const char *header)
@@ -189,6 +251,27 @@ static void add_header(struct http_exchange *exchange, const char *header)
 	if (!longer)
 		abort(); /* out of memory, as in base/mem.c */
 	exchange->headers = longer;
+}
+
+static void set_method(struct http_exchange *exchange, const struct http_request *request)
+{
+	CURL *easy = exchange->easy;
+	const char *method = request->method ? request->method : request->form ? "POST" : "GET";
+
+	for (size_t i = 0; method[i] && i + 1 < sizeof(exchange->verb); i++)
+		exchange->verb[i] = (char)(i ? tolower(method[i]) : method[i]);
+	if (request->body) {
+		exchange->body = request->body;
+		SET(CURLOPT_UPLOAD, 1L);
+		SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->body->size);
+		SET(CURLOPT_READFUNCTION, on_read);
+		SET(CURLOPT_READDATA, exchange);
+		SET(CURLOPT_SEEKFUNCTION, on_seek);
+		SET(CURLOPT_SEEKDATA, exchange);
+	} else if (strcmp(method, "HEAD") == 0)
+		SET(CURLOPT_NOBODY, 1L);
+	if (request->method && strcmp(method, "HEAD") != 0)
+		SET(CURLOPT_CUSTOMREQUEST, method);
 }
 
 static void set_message(struct http_exchange *exchange, const struct http_request *request)
@@ -208,6 +291,7 @@ static void set_message(struct http_exchange *exchange, const struct http_reques
 		exchange->form = mem_strdup(request->form);
 		SET(CURLOPT_POSTFIELDS, exchange->form);
 	}
+	set_method(exchange, request);
 	SET(CURLOPT_HEADERFUNCTION, on_header);
 	SET(CURLOPT_HEADERDATA, exchange);
 	SET(CURLOPT_WRITEFUNCTION, on_write);
@@ -228,7 +312,10 @@ struct http_exchange *http_start(struct http_client *client, const struct http_r
 	exchange->easy = curl_easy_init();
 	if (!exchange->easy)
 		abort(); /* out of memory, as in base/mem.c */
-	set_transport(client, exchange->easy, request->url, request->is_unverified);
+	exchange->stall_seconds =
+		request->stall_seconds ? request->stall_seconds : client->settings.stall_seconds;
+	exchange->total_seconds = request->total_seconds;
+	set_transport(client, exchange->easy, request);
 	set_message(exchange, request);
 	exchange->next = client->running;
 	client->running = exchange;
@@ -269,7 +356,7 @@ static const char *dial_failure(long number)
 
 /* "dial tcp 127.0.0.1:5000: connect: connection refused". When no address answered, curl may not
  * say which it tried: then the name stands for it. */
-static bool fail_dial(CURL *easy, const struct url *url, const char *shown, struct error *err)
+static bool fail_dial(CURL *easy, const struct url *url, struct error *err)
 {
 	char *address = NULL;
 	long port = 0, number = 0;
@@ -278,32 +365,80 @@ static bool fail_dial(CURL *easy, const struct url *url, const char *shown, stru
 	curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &port);
 	curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
 	if (!address || address[0] == '\0' || port == 0)
-		return error_set(err, ERROR_NETWORK, "Get \"%s\": dial tcp %s:%s: %s", shown,
-				 url->host, url->port, dial_failure(number));
-	return error_set(err, ERROR_NETWORK, "Get \"%s\": dial tcp %s:%ld: %s", shown, address,
-			 port, dial_failure(number));
+		return error_set(err, ERROR_NETWORK, "dial tcp %s:%s: %s", url->host, url->port,
+				 dial_failure(number));
+	return error_set(err, ERROR_NETWORK, "dial tcp %s:%ld: %s", address, port,
+			 dial_failure(number));
 }
 
-static bool fail_timeout(CURL *easy, const struct url *url, const char *shown, long stall_seconds,
+static bool fail_timeout(const struct http_exchange *exchange, const struct url *url,
 			 struct error *err)
 {
-	curl_off_t looked_up = 0, connected = 0;
+	curl_off_t looked_up = 0, connected = 0, total = 0;
 
-	curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up);
-	curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connected);
+	curl_easy_getinfo(exchange->easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up);
+	curl_easy_getinfo(exchange->easy, CURLINFO_CONNECT_TIME_T, &connected);
+	curl_easy_getinfo(exchange->easy, CURLINFO_TOTAL_TIME_T, &total);
 	if (looked_up == 0)
-		return error_set(err, ERROR_NETWORK, "Get \"%s\": dial tcp: lookup %s: i/o timeout",
-				 shown, url->host);
+		return error_set(err, ERROR_NETWORK, "dial tcp: lookup %s: i/o timeout", url->host);
 	if (connected == 0)
-		return error_set(err, ERROR_NETWORK, "Get \"%s\": dial tcp %s:%s: i/o timeout",
-				 shown, url->host, url->port);
+		return error_set(err, ERROR_NETWORK, "dial tcp %s:%s: i/o timeout", url->host,
+				 url->port);
+	if (exchange->total_seconds && total >= exchange->total_seconds * 1000000)
+		return error_set(err, ERROR_NETWORK,
+				 "net/http: i/o timeout: not done within %ld seconds",
+				 exchange->total_seconds);
 	return error_set(err, ERROR_NETWORK,
-			 "Get \"%s\": net/http: i/o timeout: nothing arrived for %ld seconds",
-			 shown, stall_seconds);
+			 "net/http: i/o timeout: nothing arrived for %ld seconds",
+			 exchange->stall_seconds);
 }
 
 /* curl's codes in the words of Go's net/http. */
-static bool fail_with(struct http_exchange *exchange, CURLcode code, struct error *err)
+static bool fail_with(struct http_exchange *exchange, CURLcode code, const struct url *url,
+		      struct error *err)
+{
+	const char *said = exchange->message[0] ? exchange->message : curl_easy_strerror(code);
+
+	if (exchange->is_oversize)
+		return error_set(err, ERROR_CORRUPT, "the reply's headers are larger than %d bytes",
+				 LIMIT_HEADERS);
+	if (exchange->is_broken) {
+		*err = exchange->broken;
+		return false;
+	}
+	switch (code) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return error_set(err, ERROR_NETWORK, "dial tcp: lookup %s: no such host",
+				 url->host);
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return error_set(err, ERROR_NETWORK, "proxyconnect tcp: dial tcp: no such host: %s",
+				 said);
+	case CURLE_COULDNT_CONNECT:
+		return fail_dial(exchange->easy, url, err);
+	case CURLE_OPERATION_TIMEDOUT:
+		return fail_timeout(exchange, url, err);
+	case CURLE_SSL_CONNECT_ERROR:
+		return error_set(err, ERROR_NETWORK, "net/http: TLS handshake failed: %s", said);
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return error_set(err, ERROR_DENIED, "tls: failed to verify certificate: x509: %s",
+				 said);
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CACERT_BADFILE:
+		return error_set(err, ERROR_INPUT, "tls: certificates: %s", said);
+	case CURLE_GOT_NOTHING:
+	case CURLE_PARTIAL_FILE:
+		return error_set(err, ERROR_NETWORK, "net/http: unexpected EOF");
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+	case CURLE_SEND_FAIL_REWIND:
+		return error_set(err, ERROR_NETWORK, "net/http: connection broken: %s", said);
+	default:
+		return error_set(err, ERROR_CORRUPT, "net/http: %s", said);
+	}
+}
+
+/* "Get \"URL\": …" */
+static void describe(struct http_exchange *exchange, CURLcode code, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
 	struct url url = { "", "?", "?", "" };
@@ -313,43 +448,8 @@ static bool fail_with(struct http_exchange *exchange, CURLcode code, struct erro
 	curl_easy_getinfo(exchange->easy, CURLINFO_EFFECTIVE_URL, &text);
 	if (text && !url_parse(&arena, text, &url, &ignored))
 		url.host = "?";
-	const char *shown = url_shown(&arena, text ? text : "?");
-	const char *said = exchange->message[0] ? exchange->message : curl_easy_strerror(code);
-
-	if (exchange->is_oversize)
-		return error_set(err, ERROR_CORRUPT,
-				 "Get \"%s\": the reply's headers are larger than %d bytes", shown,
-				 LIMIT_HEADERS);
-	switch (code) {
-	case CURLE_COULDNT_RESOLVE_HOST:
-		return error_set(err, ERROR_NETWORK,
-				 "Get \"%s\": dial tcp: lookup %s: no such host", shown, url.host);
-	case CURLE_COULDNT_RESOLVE_PROXY:
-		return error_set(err, ERROR_NETWORK,
-				 "Get \"%s\": proxyconnect tcp: dial tcp: no such host: %s", shown,
-				 said);
-	case CURLE_COULDNT_CONNECT:
-		return fail_dial(exchange->easy, &url, shown, err);
-	case CURLE_OPERATION_TIMEDOUT:
-		return fail_timeout(exchange->easy, &url, shown,
-				    exchange->client->settings.stall_seconds, err);
-	case CURLE_SSL_CONNECT_ERROR:
-		return error_set(err, ERROR_NETWORK,
-				 "Get \"%s\": net/http: TLS handshake failed: %s", shown, said);
-	case CURLE_PEER_FAILED_VERIFICATION:
-		return error_set(err, ERROR_DENIED,
-				 "Get \"%s\": tls: failed to verify certificate: x509: %s", shown,
-				 said);
-	case CURLE_GOT_NOTHING:
-	case CURLE_PARTIAL_FILE:
-		return error_set(err, ERROR_NETWORK, "Get \"%s\": net/http: unexpected EOF", shown);
-	case CURLE_RECV_ERROR:
-	case CURLE_SEND_ERROR:
-		return error_set(err, ERROR_NETWORK, "Get \"%s\": net/http: connection broken: %s",
-				 shown, said);
-	default:
-		return error_set(err, ERROR_CORRUPT, "Get \"%s\": net/http: %s", shown, said);
-	}
+	(void)fail_with(exchange, code, &url, err);
+	error_in(err, "%s \"%s\"", exchange->verb, url_shown(&arena, text ? text : "?"));
 }
 
 static void finish(struct http_exchange *exchange, CURLcode code)
@@ -358,7 +458,7 @@ static void finish(struct http_exchange *exchange, CURLcode code)
 	bool is_whole = code == CURLE_OK && exchange->has_head;
 
 	if (!is_whole)
-		fail_with(exchange, code == CURLE_OK ? CURLE_GOT_NOTHING : code, &problem);
+		describe(exchange, code == CURLE_OK ? CURLE_GOT_NOTHING : code, &problem);
 	curl_multi_remove_handle(exchange->client->multi, exchange->easy);
 	exchange->events.on_end(exchange->context, &exchange->response, is_whole ? NULL : &problem);
 	exchange_free(exchange);

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "registry/feed.h"
 
 /*
  * HTTP by libcurl: many exchanges at once, one thread, callbacks. One exchange is one request and
@@ -26,12 +27,29 @@ struct http_settings {
 	long stall_seconds; /* less than a byte a second for so long counts as broken */
 };
 
+/* PEM texts, each NULL if there is none. */
+struct http_tls {
+	const char
+		*ca; /* who may have signed the server's certificate, beside those of the system */
+	const char *certificate; /* ours, with the chain behind it */
+	const char *key;
+	bool is_ca_alone; /* nobody but `ca`, where there is one */
+};
+
 struct http_request {
+	const char *method; /* NULL: GET, or POST where there is a form */
 	const char *url;
 	const char *authorization;  /* value of the Authorization header, or NULL */
 	const char *const *headers; /* "Name: value", NULL-terminated; or NULL */
-	const char *form;   /* application/x-www-form-urlencoded: makes it a POST; or NULL */
+	const char *form; /* application/x-www-form-urlencoded: makes it a POST; or NULL */
+	struct feed
+		*body; /* sent as it is, or NULL; stays the caller's, who keeps it until the end */
 	bool is_unverified; /* take any certificate: a registry that the user marked insecure */
+	bool is_direct;     /* through no proxy */
+	struct http_tls tls;
+	long connect_seconds; /* 0: as in the settings; so with the next */
+	long stall_seconds;
+	long total_seconds; /* for all of it; 0: no limit */
 };
 
 struct http_response {
@@ -62,7 +80,8 @@ must_check bool http_client_new(const struct http_settings *settings, struct htt
 				struct error *err);
 void http_client_free(struct http_client *client); /* cancels what is running */
 
-/* Texts of the request are copied. The exchange lives until its on_end returns. */
+/* Texts of the request are copied. The exchange lives until its on_end returns. An exchange whose
+ * feed is waiting goes on after http_resume. */
 struct http_exchange *http_start(struct http_client *client, const struct http_request *request,
 				 const struct http_events *events, void *context) must_check;
 void http_resume(struct http_exchange *exchange);

@@ -29,6 +29,16 @@
 #define LIMIT_BACK_OFF_S    60
 #define LIMIT_TOKEN_LIFE_S  (24 * 60 * 60)
 
+/* Requests that callers compose. */
+#define LIMIT_CALL_METHOD 15
+#define LIMIT_CALL_BODY   (1 << 20) /* of the reply, where the caller says nothing */
+#define LIMIT_CALL_HASHED                                                                          \
+	(16 << 20) /* larger bodies are signed unhashed, or by the caller's hash */
+#define LIMIT_CALL_WANTED  8
+#define LIMIT_CALL_NAME    64
+#define LIMIT_CALL_HEADER  1250
+#define LIMIT_CLOCK_SKEW_S 240 /* AWS refuses from 5 minutes on */
+
 /* The control socket. */
 #define LIMIT_PACKET    (64 << 10)
 #define LIMIT_SETTINGS  (1 << 20)

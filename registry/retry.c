@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "registry/limit.h"
 
@@ -38,4 +39,13 @@ int64_t retry_delay_ms(int attempt, int first_ms, double jitter)
 	if (delay > LIMIT_BACK_OFF_S * 1000)
 		delay = LIMIT_BACK_OFF_S * 1000;
 	return delay / 2 + (int64_t)((double)(delay - delay / 2) * jitter);
+}
+
+double retry_jitter(void)
+{
+	uint16_t random = 0;
+
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
+		return 1;
+	return (double)random / UINT16_MAX;
 }

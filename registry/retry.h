@@ -20,4 +20,7 @@ int retry_after_seconds(const char *field, int64_t now);
  * `first_ms`, at most LIMIT_BACK_OFF_S, times `jitter` (0 to 1) but never less than half. */
 int64_t retry_delay_ms(int attempt, int first_ms, double jitter);
 
+/* A random number for it. */
+double retry_jitter(void);
+
 #endif

@@ -2,23 +2,19 @@
 #include "registry/s3.h"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "registry/refusal.h"
-#include "registry/sigv4.h"
+#include "registry/sign.h"
 #include "registry/url.h"
 
-#define SCHEME         "s3://"
-#define BUCKET_MIN     3
-#define BUCKET_MAX     63
-#define KEY_MAX        1024
-#define EMPTY_HASH     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-#define DATE_FIELD_MAX 64
+#define SCHEME     "s3://"
+#define BUCKET_MIN 3
+#define BUCKET_MAX 63
+#define KEY_MAX    1024
 
 struct object {
 	const struct fetch_settings *settings;
@@ -116,47 +112,6 @@ bool s3_url(struct arena *arena, const struct fetch_settings *settings, const ch
 	return true;
 }
 
-/* The Host header as curl will send it: "HOST" or "HOST:PORT". */
-static const char *host_header(struct arena *arena, const char *url)
-{
-	const char *start = strstr(url, "://") + 3;
-
-	return arena_strndup(arena, start, strcspn(start, "/"));
-}
-
-static void sign(const struct object *object, struct arena *arena, struct http_request *request)
-{
-	const struct sigv4_keys *keys = &object->settings->aws;
-	const char *host = host_header(arena, request->url);
-	char *date = arena_alloc(arena, SIGV4_DATE_SIZE);
-	const char **headers = arena_array(arena, 4, sizeof(*headers));
-	struct sigv4_header to_sign[] = {
-		{ "host", host },
-		{ "x-amz-content-sha256", EMPTY_HASH },
-		{ "x-amz-date", date },
-		{ "x-amz-security-token", keys->session_token },
-	};
-	struct sigv4_request signature = {
-		.method = "GET",
-		.path = strchr(strstr(request->url, "://") + 3, '/'),
-		.query = "",
-		.headers = to_sign,
-		.header_count = keys->session_token ? 4 : 3,
-		.payload_hash = EMPTY_HASH,
-		.service = "s3",
-		.region = object->region,
-		.time = time(NULL) + object->clock_skew,
-		.is_path_raw = true,
-	};
-
-	sigv4_date(signature.time, date);
-	/* The host header is curl's own. */
-	for (size_t i = 1; i < signature.header_count; i++)
-		headers[i - 1] = arena_printf(arena, "%s: %s", to_sign[i].name, to_sign[i].value);
-	request->headers = headers;
-	request->authorization = sigv4_authorization(arena, &signature, keys);
-}
-
 static bool object_ask(void *self, struct arena *arena, struct http_request *request,
 		       enum source_step *step, struct error *err)
 {
@@ -166,7 +121,13 @@ static bool object_ask(void *self, struct arena *arena, struct http_request *req
 	if (!s3_url(arena, object->settings, object->uri, object->region, &request->url, err))
 		return false;
 	if (object->settings->aws.access_key_id)
-		sign(object, arena, request);
+		sign_http(arena,
+			  &(struct sign_how){ .keys = &object->settings->aws,
+					      .service = "s3",
+					      .region = object->region,
+					      .payload_hash = SIGN_EMPTY_HASH,
+					      .clock_skew = object->clock_skew },
+			  request);
 	return true;
 }
 
@@ -202,16 +163,9 @@ static bool move_region(struct object *object, const struct http_response *respo
 /* A device without a battery may not know what day it is: the server does. */
 static bool set_clock(struct object *object, const struct http_response *response)
 {
-	char field[DATE_FIELD_MAX];
-
-	if (object->has_set_clock || !http_header(response, "Date", 0, field, sizeof(field)))
-		return false;
-	time_t server = curl_getdate(field, NULL);
-
-	if (server == (time_t)-1)
+	if (object->has_set_clock || !sign_read_skew(response, &object->clock_skew))
 		return false;
 	object->has_set_clock = true;
-	object->clock_skew = server - time(NULL);
 	return true;
 }
 

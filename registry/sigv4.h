@@ -24,7 +24,7 @@ struct sigv4_header {
 	const char *value;
 };
 
-#define SIGV4_HEADERS_MAX 16
+#define SIGV4_HEADERS_MAX 40
 
 struct sigv4_request {
 	const char *method;

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "registry/limit.h"
@@ -352,15 +351,6 @@ static enum http_verdict on_body(void *context, const char *bytes, size_t count)
 
 /* --- the reply's end --- */
 
-static double jitter(void)
-{
-	uint16_t random = 0;
-
-	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
-		return 1;
-	return (double)random / UINT16_MAX;
-}
-
 static int attempts_allowed(const struct transfer *transfer)
 {
 	int attempts = transfer->settings->attempts;
@@ -386,8 +376,9 @@ static void try_later(struct transfer *transfer, const struct error *problem, in
 		fail(transfer, problem);
 		return;
 	}
-	int64_t delay = after_seconds >= 0 ? (int64_t)after_seconds * 1000
-					   : retry_delay_ms(transfer->attempt, first_ms, jitter());
+	int64_t delay = after_seconds >= 0
+				? (int64_t)after_seconds * 1000
+				: retry_delay_ms(transfer->attempt, first_ms, retry_jitter());
 
 	transfer->wake_ms = transfer_clock_ms() + delay;
 	memcpy(transfer->why, problem->text, sizeof(transfer->why));

@@ -104,6 +104,20 @@ bool url_is_https(const char *url)
 	return strncasecmp(url, "https://", strlen("https://")) == 0;
 }
 
+const char *url_host_field(struct arena *arena, const char *url)
+{
+	const char *start = strstr(url, "://");
+
+	start = start ? start + 3 : url;
+	size_t length = strcspn(start, "/?#");
+	const char *port = url_is_https(url) ? ":443" : ":80";
+	size_t port_length = strlen(port);
+
+	if (length > port_length && strncmp(start + length - port_length, port, port_length) == 0)
+		length -= port_length;
+	return arena_strndup(arena, start, length);
+}
+
 bool url_is_same_origin(const char *a, const char *b)
 {
 	autoarena struct arena arena = { 0 };

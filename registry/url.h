@@ -27,6 +27,10 @@ must_check bool url_parse(struct arena *arena, const char *text, struct url *url
 must_check bool url_resolve(struct arena *arena, const char *base, const char *location,
 			    const char **absolute, struct error *err);
 
+/* What the Host field says, as curl sends it: "HOST", or "HOST:PORT" where the port is not the
+ * scheme's own. */
+const char *url_host_field(struct arena *arena, const char *url) must_check;
+
 bool url_is_https(const char *url);
 /* Same scheme, host and port: credentials may go there. Anything unparsable is not the same. */
 bool url_is_same_origin(const char *a, const char *b);

@@ -80,10 +80,12 @@ class Fetch:
                             rights)
 
     def start(self, **request):
-        """Sends a request with a pipe; returns its id and the pipe's end to read from."""
+        """Sends a request with a pipe; returns its id and the pipe's end to read from. `body_from` is a
+        descriptor that the request's own body comes from."""
+        body = request.pop("body_from", None)
         number, self.next_id = self.next_id, self.next_id + 1
         read_end, write_end = os.pipe()
-        self.send({"id": number, **request}, write_end)
+        self.send({"id": number, **request}, write_end, *([] if body is None else [body]))
         os.close(write_end)
         return number, read_end
 
@@ -138,7 +140,8 @@ class Seen:
     """One request as it came."""
 
     def __init__(self, call):
-        self.command, self.path, self.headers, self.body = call.command, call.path, call.headers, call.body
+        self.command, self.path, self.headers = call.command, call.path, call.headers
+        self.raw, self.body = call.raw, call.body
 
     def header(self, name):
         return self.headers.get(name)
@@ -146,9 +149,9 @@ class Seen:
 
 class Server:
     """HTTP on a loopback address; `answer(call)` deals with each request. `certificate` is a PEM file
-    with a key: TLS."""
+    with a key: TLS, and who calls must have a certificate signed by `client_ca`, where given."""
 
-    def __init__(self, answer, address="127.0.0.1", certificate=None):
+    def __init__(self, answer, address="127.0.0.1", certificate=None, client_ca=None):
         server = self
 
         class Call(BaseHTTPRequestHandler):
@@ -160,12 +163,13 @@ class Server:
 
             def serve(self):
                 length = int(self.headers.get("Content-Length", 0))
-                self.body = self.rfile.read(length).decode()
+                self.raw = self.rfile.read(length)
+                self.body = self.raw.decode(errors="replace")
                 server.calls.append(Seen(self))  # this object serves the connection's next, too
                 with contextlib.suppress(ConnectionError):
                     self.answer_to(self)
 
-            do_GET = do_POST = do_CONNECT = serve
+            do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_CONNECT = serve
 
             header = Seen.header
 
@@ -193,13 +197,21 @@ class Server:
                     self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
                 self.wfile.write(b"0\r\n\r\n")
 
+            def setup(self):
+                server.connections += 1
+                super().setup()
+
         self.calls = []
+        self.connections = 0
         self.http = ThreadingHTTPServer((address, 0), Call)
         self.http.daemon_threads = True
         self.http.handle_error = lambda *_: None
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
+            if client_ca:
+                context.verify_mode = ssl.CERT_REQUIRED
+                context.load_verify_locations(client_ca)
             self.http.socket = context.wrap_socket(self.http.socket, server_side=True,
                                                    do_handshake_on_connect=False)
         self.host = f"{address}:{self.http.server_address[1]}"
