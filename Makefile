@@ -68,6 +68,8 @@ uninstall:
 		test "$$(readlink $$link)" != mooring || rm -f $$link; \
 	done
 	@rm -f $(DESTDIR)$(PREFIX)/share/man/man?/mooring*.[1-8]
+	@rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/mooring.service $(DESTDIR)$(PREFIX)/lib/systemd/system/mooring-*
+	@rm -rf $(DESTDIR)$(PREFIX)/share/mooring
 
 clean:
 	rm -rf $(BUILD) build-sanitize build-clang build-interop build-arm64

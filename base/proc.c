@@ -177,6 +177,7 @@ static const struct place {
 	{ "mooring-runc", "bin/mooring-runc", "runtime/mooring-runc" },
 	{ "mooring-fetch", "libexec/mooring/mooring-fetch", "registry/mooring-fetch" },
 	{ "mooring-unpack", "libexec/mooring/mooring-unpack", "image/mooring-unpack" },
+	{ "mooring-gate", "libexec/mooring/mooring-gate", "engine/mooring-gate" },
 	{ "mooring-init", "libexec/mooring/mooring-init", "engine/mooring-init" },
 	{ "mooring-nucleus", "libexec/mooring/mooring-nucleus", "lifecycle/mooring-nucleus" },
 	{ "mooring-compose", "libexec/mooring/mooring-compose", "compose/mooring-compose" },

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/caller.h"
 #include "base/mem.h"
 #include "cli/human.h"
 #include "cli/progress.h"
@@ -67,7 +68,7 @@ static bool open_input(const char *name, int *fd, struct error *err)
 {
 	char why[HUMAN_MAX];
 
-	*fd = open(name, O_RDONLY | O_CLOEXEC);
+	*fd = caller_open(name, O_RDONLY | O_CLOEXEC, 0);
 	if (*fd >= 0)
 		return true;
 	return error_set(err, error_kind_of(errno), "open %s: %s", name, human_errno(errno, why));

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/caller.h"
 #include "base/file.h"
 #include "cli/human.h"
 #include "cli/pulling.h"
@@ -70,7 +71,7 @@ static bool write_cidfile(const struct job *job, struct error *err)
 
 	if (!path)
 		return true;
-	autoclose int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	autoclose int file = caller_open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (file < 0)
 		return error_set(err, ERROR_SYSTEM,
 				 "failed to create the container ID file: open %s: %s", path,

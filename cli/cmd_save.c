@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/caller.h"
 #include "base/mem.h"
 #include "cli/human.h"
 #include "engine/engine.h"
@@ -43,7 +44,7 @@ static bool is_stream(const char *path)
 static bool save_to_stream(const struct engine *engine, const struct texts *names, const char *path,
 			   struct error *err)
 {
-	autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
+	autoclose int fd = caller_open(path, O_WRONLY | O_CLOEXEC, 0);
 
 	if (fd < 0)
 		return refuse_path(path, err);
@@ -51,11 +52,36 @@ static bool save_to_stream(const struct engine *engine, const struct texts *name
 	       error_in(err, "Error response from daemon");
 }
 
+static int make_beside(char *beside)
+{
+	caller_enter();
+	int fd = mkostemp(beside, O_CLOEXEC);
+
+	caller_leave();
+	return fd;
+}
+
+static bool put_in_place(const char *beside, const char *path)
+{
+	caller_enter();
+	bool is_done = rename(beside, path) == 0;
+
+	caller_leave();
+	return is_done;
+}
+
+static void remove_beside(const char *beside)
+{
+	caller_enter();
+	unlink(beside);
+	caller_leave();
+}
+
 static bool save_to_file(const struct engine *engine, const struct texts *names, const char *path,
 			 struct error *err)
 {
 	autofree char *beside = mem_printf("%s.tmp-XXXXXX", path);
-	autoclose int fd = mkostemp(beside, O_CLOEXEC);
+	autoclose int fd = make_beside(beside);
 	mode_t mask = umask(0);
 
 	umask(mask);
@@ -63,11 +89,11 @@ static bool save_to_file(const struct engine *engine, const struct texts *names,
 		return refuse_path(path, err);
 	if (!image_save(&engine->store, names->items, names->count, fd, err))
 		error_in(err, "Error response from daemon");
-	else if (fchmod(fd, 0600 & ~mask) < 0 || rename(beside, path) < 0)
+	else if (fchmod(fd, 0600 & ~mask) < 0 || !put_in_place(beside, path))
 		error_sys(err, "write %s", path);
 	else
 		return true;
-	unlink(beside);
+	remove_beside(beside);
 	return false;
 }
 

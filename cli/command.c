@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cli/elevate.h"
 
-#define EXIT_USAGE       125 /* what docker answers to options it does not know */
-#define EXIT_NOT_ALLOWED 126 /* docker run, where the user may not */
+#define EXIT_USAGE 125 /* what docker answers to options it does not know */
 
 static const struct opt no_opts[] = { { .name = NULL } };
 
@@ -80,17 +80,20 @@ static int refuse_any(const struct command *command)
 	return 1;
 }
 
-/* AWS's nucleus tells this by its first words, and explains the docker group then. */
-static int refuse_user(const struct command *command)
+static int run_as_allowed(const struct command *command, const struct cli *cli, const void *values,
+			  const struct texts *arguments)
 {
 	bool is_run = strcmp(command->name, "docker run") == 0;
+	bool is_dockers = strncmp(command->name, "docker ", strlen("docker ")) == 0;
+	int code;
 
-	fprintf(stderr,
-		"%sGot permission denied while trying to connect to the Docker daemon socket at "
-		"unix:///var/run/docker.sock: there is no daemon, and only root can use Mooring's "
-		"containers so far (sudo, or RequiresPrivilege: true in a recipe)\n",
-		is_run ? "docker: " : "");
-	return is_run ? EXIT_NOT_ALLOWED : 1;
+	if (!is_dockers && geteuid() != 0) {
+		fprintf(stderr, "%s: only root can do this (sudo)\n", command->name);
+		return 1;
+	}
+	return command->is_for_anyone || elevate(cli, is_run, &code)
+		       ? command->run(cli, values, arguments)
+		       : code;
 }
 
 static int check_count_and_run(const struct command *command, const struct cli *cli,
@@ -99,9 +102,7 @@ static int check_count_and_run(const struct command *command, const struct cli *
 	size_t count = arguments->count;
 
 	if (count >= command->least && count <= command->most)
-		return geteuid() == 0 || command->is_for_anyone
-			       ? command->run(cli, values, arguments)
-			       : refuse_user(command);
+		return run_as_allowed(command, cli, values, arguments);
 	if (command->most == 0)
 		return refuse_any(command);
 	if (command->least == command->most)

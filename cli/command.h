@@ -21,6 +21,7 @@ struct cli {
 	const char *config;        /* MOORING_CONFIG, /etc/mooring */
 	const char *docker_config; /* docker's own: --config, DOCKER_CONFIG, ~/.docker; NULL without
 				      a home */
+	const char *const *argv;   /* all words: "docker" or "docker-compose" first */
 };
 
 #define ARGUMENTS_ANY ((size_t)-1)

@@ -32,4 +32,8 @@ extern const struct command cmd_info;
 extern const struct command cmd_container_cleanup;
 extern const struct command cmd_network_reset;
 
+/* Not docker's either: what services of the machine call. */
+extern const struct command cmd_boot;
+extern const struct command cmd_shutdown;
+
 #endif

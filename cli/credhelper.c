@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/caller.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/jsonout.h"
@@ -22,17 +23,22 @@
 #define TOKEN_USER  "<token>"   /* the user name that goes with an identity token */
 #define NOT_FOUND   "credentials not found in native keychain"
 
+/* The caller's own program, found on the caller's own PATH. */
 static bool spawn(const char *program, const char *verb, int in, int out, struct proc *proc,
 		  struct error *err)
 {
 	const char *const argv[] = { program, verb, NULL };
 	const struct proc_fd fds[] = { { in, 0 }, { out, 1 }, { 2, 2 } };
+	gid_t groups[CALLER_GROUPS_MAX];
+	struct proc_user caller;
 
-	return proc_spawn(&(struct proc_options){ .argv = argv,
-						  .fds = fds,
-						  .fd_count = COUNT_OF(fds),
-						  .parent_death_signal = SIGKILL },
-			  proc, err);
+	return proc_spawn(
+		&(struct proc_options){ .argv = argv,
+					.user = caller_user(&caller, groups) ? &caller : NULL,
+					.fds = fds,
+					.fd_count = COUNT_OF(fds),
+					.parent_death_signal = SIGKILL },
+		proc, err);
 }
 
 /* Reads until the helper has closed its output, is out of time or says too much. */

@@ -11,6 +11,7 @@
 
 #include "base/base64.h"
 #include "base/buf.h"
+#include "base/caller.h"
 #include "base/file.h"
 #include "base/jsonout.h"
 #include "base/path.h"
@@ -28,7 +29,7 @@ bool dockerconfig_read(struct arena *arena, const char *directory, const struct 
 	*root = json_new(arena, NULL, "config.json", JSON_OBJECT, NULL);
 	if (!directory)
 		return true;
-	if (!file_read(AT_FDCWD, name, &text, err))
+	if (!caller_read(name, &text, err))
 		return err->kind == ERROR_NOT_FOUND || err->sys == ENOTDIR;
 	if (!json_parse(arena, name, text.data ? text.data : "", text.length, root, err))
 		return false;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/caller.h"
 #include "base/file.h"
 #include "cli/human.h"
 
@@ -56,7 +57,7 @@ bool envfile_read(struct texts *pairs, struct arena *arena, const char *path, bo
 	char words[HUMAN_MAX];
 
 	buf_init(&text, ENV_FILE_MAX);
-	if (!file_read(AT_FDCWD, path, &text, err))
+	if (!caller_read(path, &text, err))
 		return err->sys ? error_set(err, err->kind, "open %s: %s", path,
 					    human_errno(err->sys, words))
 				: false;

@@ -258,9 +258,28 @@ static bool is_for_nucleus(const char *word)
 	return false;
 }
 
+/* What docker does not have. */
+static const struct command *find_own(const char *word)
+{
+	static const struct {
+		const char *word;
+		const struct command *command;
+	} own[] = { { "boot", &cmd_boot },
+		    { "container-cleanup", &cmd_container_cleanup },
+		    { "network-reset", &cmd_network_reset },
+		    { "shutdown", &cmd_shutdown } };
+
+	for (size_t i = 0; i < COUNT_OF(own); i++) {
+		if (word && strcmp(own[i].word, word) == 0)
+			return own[i].command;
+	}
+	return NULL;
+}
+
 static int mooring(struct cli *cli, char **argv)
 {
 	const char *const *words = (const char *const *)(uintptr_t)(argv + 1);
+	const struct command *own = find_own(words[0]);
 
 	if (!words[0] || is_help(words[0]) || (strcmp(words[0], "help") == 0 && !words[1])) {
 		print_front_page(words[0] ? stdout : stderr);
@@ -272,11 +291,18 @@ static int mooring(struct cli *cli, char **argv)
 	}
 	if (is_for_nucleus(words[0]))
 		return run_nucleus("mooring", argv);
-	if (strcmp(words[0], "container-cleanup") == 0)
-		return command_run(&cmd_container_cleanup, cli, words + 1);
-	if (strcmp(words[0], "network-reset") == 0)
-		return command_run(&cmd_network_reset, cli, words + 1);
-	return docker(cli, words);
+	return own ? command_run(own, cli, words + 1) : docker(cli, words);
+}
+
+/* The command line under docker's own name, whichever of ours it was given to. */
+static const char *const *own_words(struct arena *arena, int argc, char **argv)
+{
+	const char **words = arena_array(arena, (size_t)argc + 2, sizeof(char *));
+
+	words[0] = "docker";
+	for (int i = 1; i < argc; i++)
+		words[i] = argv[i];
+	return words;
 }
 
 int main(int argc, char **argv)
@@ -289,6 +315,7 @@ int main(int argc, char **argv)
 	proc_settle();
 	log_set_program(name);
 	find_places(&arena, &cli);
+	cli.argv = own_words(&arena, argc, argv);
 	if (strcmp(name, "docker") == 0)
 		return docker(&cli, (const char *const *)(uintptr_t)(argv + 1));
 	if (strcmp(name, "greengrass-cli") == 0)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/caller.h"
 #include "base/file.h"
 #include "compose/substitute.h"
 
@@ -175,7 +176,7 @@ bool dotenv_read(struct variables *variables, const struct variables *known, str
 	autobuf struct buf text;
 
 	buf_init(&text, DOTENV_FILE_MAX);
-	if (!file_read(AT_FDCWD, path, &text, err))
+	if (!caller_read(path, &text, err))
 		return false;
 	if (text.length && memchr(text.data, '\0', text.length))
 		return error_set(err, ERROR_INPUT, "%s: it holds a NUL byte", path);

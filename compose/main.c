@@ -199,9 +199,26 @@ static struct composer composer_from(const struct globals *globals)
 	};
 }
 
+/* The whole command line, for who may run it: "docker-compose up" or "docker compose up". */
+static const char *const *own_words(struct arena *arena, int argc, char **argv)
+{
+	const char **words = arena_array(arena, (size_t)argc + 2, sizeof(char *));
+	const char *slash = strrchr(argv[0], '/');
+	bool is_alone = strcmp(slash ? slash + 1 : argv[0], "docker-compose") == 0;
+	size_t count = 0;
+
+	words[count++] = is_alone ? "docker-compose" : "docker";
+	if (!is_alone)
+		words[count++] = "compose";
+	for (int i = 1; i < argc; i++)
+		words[count++] = argv[i];
+	return words;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct opt_grammar grammar = { .opts = opts, .stops_at_argument = true };
+	autoarena struct arena arena = { 0 };
 	autotexts struct texts words = { 0 };
 	struct globals globals = { 0 };
 	struct error err;
@@ -220,8 +237,9 @@ int main(int argc, char **argv)
 		print_help(stdout);
 		code = 0;
 	} else {
-		const struct composer composer = composer_from(&globals);
+		struct composer composer = composer_from(&globals);
 
+		composer.cli.argv = own_words(&arena, argc, argv);
 		code = run_words(&composer, &globals, words.items);
 	}
 	texts_done(&globals.files);

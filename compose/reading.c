@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/caller.h"
 #include "base/file.h"
 #include "base/yaml.h"
 #include "compose/merge.h"
@@ -219,7 +220,7 @@ static bool read_source(const struct source *source, struct buf *text, struct er
 {
 	if (!source->path)
 		return file_read_fd(STDIN_FILENO, "standard input", text, err);
-	if (file_read(AT_FDCWD, source->path, text, err))
+	if (caller_read(source->path, text, err))
 		return true;
 	if (err->sys)
 		return error_set(err, err->kind, "open %s: %s", source->path,

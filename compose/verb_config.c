@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/caller.h"
 #include "base/jsonout.h"
 #include "compose/composer.h"
 #include "compose/tree.h"
@@ -139,9 +140,18 @@ static bool print_json(const struct json *document, FILE *out, struct error *err
 	return true;
 }
 
+static FILE *open_output(const char *path)
+{
+	caller_enter();
+	FILE *file = fopen(path, "we");
+
+	caller_leave();
+	return file;
+}
+
 static bool print_document(struct project *project, const struct values *values, struct error *err)
 {
-	autofile FILE *file = values->output ? fopen(values->output, "we") : NULL;
+	autofile FILE *file = values->output ? open_output(values->output) : NULL;
 	const struct json *document = as_document(project);
 
 	if (values->output && !file)

@@ -34,6 +34,24 @@ def test_places(prefix):
     assert os.path.isfile(os.path.join(prefix, "share/man/man1/mooring.1"))
 
 
+def test_services_name_what_is_installed(prefix):
+    """systemd's own check of the units, and shellcheck's of the init script, with their programs where they say."""
+    installed = "/" + os.path.relpath(prefix, prefix[:prefix.index("/destination") + len("/destination0")])
+    root = prefix[:-len(installed)]
+    units = os.path.join(prefix, "lib/systemd/system")
+    assert sorted(os.listdir(units)) == ["mooring-gate.socket", "mooring-gate@.service", "mooring.service"]
+    for name in ("mooring-gate@.service", "mooring.service"):
+        for line in open(os.path.join(units, name)):
+            key, _, command = line.strip().partition("=")
+            if key in ("ExecStart", "ExecStop"):
+                assert os.access(root + command.split()[0], os.X_OK), line
+    script = os.path.join(prefix, "share/mooring/mooring.init")
+    subprocess.run(["shellcheck", "-s", "sh", script], check=True)
+    for line in open(script):
+        if line.startswith(("gate=", "mooring=")):
+            assert os.access(root + line.strip().partition("=")[2], os.X_OK), line
+
+
 def test_helpers_are_found(prefix, moor, busybox_tar):
     docker = os.path.join(prefix, "libexec/mooring/bin/docker")
     assert "busybox:test" in moor.run(docker, "load", "-i", busybox_tar).stdout
