@@ -184,8 +184,6 @@ static bool make_file(struct layer *layer, int parent, const char *base, const s
 		return false;
 	if (futimens(fd, times) < 0)
 		return error_sys(err, "set times");
-	if (entry->size >= EARLY_WRITE) /* so that less is left for the one sync at the end */
-		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	return true;
 }
 
@@ -349,6 +347,16 @@ static bool put_entry(struct layer *layer, const struct entry *entry, struct err
 	return make_entry(layer, parent, &name, entry, err);
 }
 
+/* A full pipe says the same: the flusher has work. */
+static void tell_flusher(struct layer *layer, const struct entry *entry)
+{
+	layer->unflushed += FLUSH_ENTRY + (entry->type == ENTRY_FILE ? entry->size : 0);
+	if (layer->flush < 0 || layer->unflushed < FLUSH_BYTES)
+		return;
+	layer->unflushed = 0;
+	(void)!write(layer->flush, "", 1);
+}
+
 static bool put_all(struct layer *layer, struct error *err)
 {
 	struct entry entry;
@@ -361,6 +369,7 @@ static bool put_all(struct layer *layer, struct error *err)
 			return true;
 		if (!put_entry(layer, &entry, err))
 			return error_in(err, "%.200s", entry.path);
+		tell_flusher(layer, &entry);
 	}
 }
 
@@ -428,7 +437,7 @@ bool layer_extract(const struct layer_files *files, int64_t *entries, int64_t *b
 		   struct error *err)
 {
 	struct untar tar;
-	struct layer layer = { .tar = &tar };
+	struct layer layer = { .tar = &tar, .flush = files->flush };
 	struct untar_input input = { .fd = files->from };
 	bool is_good = split_new(files->split, &input.split, err) &&
 		       place_init(&layer.place, files->diff, err);

@@ -22,6 +22,8 @@ struct layer {
 	struct untar *tar;
 	int64_t bytes;     /* of files */
 	int64_t unchecked; /* bytes since the disk's free space was looked at */
+	int64_t unflushed; /* bytes since the flusher was told */
+	int flush;
 };
 
 struct layer_files {
@@ -29,6 +31,8 @@ struct layer_files {
 	int diff;  /* an empty directory */
 	int notes; /* a file, for the notes */
 	int split; /* a file, for what is not in the directory: see split.h */
+	int flush; /* a pipe that does not block, told by a byte that much was written; -1: nobody
+		    */
 };
 
 must_check bool layer_extract(const struct layer_files *files, int64_t *entries, int64_t *bytes,

@@ -32,6 +32,7 @@
 #define LIMIT_ENTRY_XATTR       65536
 #define LIMIT_ENTRY_ID          4294967294LL /* uid, gid */
 #define LIMIT_PACK_DEPTH        500          /* a descriptor each */
+#define LIMIT_PAX_HEADER        (8 << 20)    /* that we write */
 
 /* Decompressors: 32 MiB of window is what zstd -19 --long=25 needs. */
 #define LIMIT_ZSTD_WINDOW_LOG 25
@@ -40,9 +41,14 @@
 #define RESERVE_BYTES   (64LL << 20)
 #define RESERVE_PERCENT 2
 
-/* How often the free space is looked at, and from which size a file is written out at once. */
+/* How often the free space is looked at. */
 #define RESERVE_CHECK (4LL << 20)
-#define EARLY_WRITE   (1LL << 20)
+
+/* The disk is kept busy while a layer is unpacked, so that little is left for the sync at its end:
+ * after so many bytes everything is written out. Layers of fewer (compressed) bytes do without. */
+#define FLUSH_BYTES (32LL << 20)
+#define FLUSH_LAYER (8LL << 20)
+#define FLUSH_ENTRY 4096 /* what an entry counts for, besides its content */
 
 /* Layers are made to last together, but no more than this stays at the mercy of a power cut. */
 #define UNPUBLISHED_BYTES (256LL << 20)

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/pack.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include "base/texts.h"
 #include "image/limits.h"
 #include "image/place.h"
+#include "image/tarout.h"
 #include "image/whiteout.h"
 
 #define NAMES_MAX 65536
@@ -31,23 +31,12 @@ struct linked {
 
 struct packer {
 	const struct pack *pack;
-	struct archive *archive;
+	struct tarout tar;
 	struct linked *linked; /* open addressing; an empty slot has no path */
 	size_t room, count;
 	char *block, *names, *value;
+	struct buf extra; /* the current entry's extended attributes */
 };
-
-static bool failed(const struct packer *packer, struct error *err)
-{
-	int number = archive_errno(packer->archive);
-	const char *text = archive_error_string(packer->archive);
-
-	return error_set(err, number > 0 ? error_kind_of(number) : ERROR_SYSTEM,
-			 "write the archive: %s",
-			 number == EPIPE ? "nobody reads it any more"
-			 : text          ? text
-					 : "unknown");
-}
 
 /* -- hard links ---------------------------------------------------------------------------------
  */
@@ -103,9 +92,15 @@ static bool is_xattr_wanted(const char *name)
 	       strncmp(name, "system.", 7) != 0 && strcmp(name, "security.selinux") != 0;
 }
 
+static void add_xattr(struct packer *packer, const char *name, size_t size)
+{
+	autofree char *key = mem_printf("SCHILY.xattr.%s", name);
+
+	tarout_add_record(&packer->extra, key, packer->value, size);
+}
+
 /* Of `base` in the working directory, which is its parent; a symlink's are its own. */
-static bool add_xattrs(struct packer *packer, const char *base, struct archive_entry *entry,
-		       struct error *err)
+static bool read_xattrs(struct packer *packer, const char *base, struct error *err)
 {
 	ssize_t length = llistxattr(base, packer->names, NAMES_MAX);
 
@@ -122,37 +117,41 @@ static bool add_xattrs(struct packer *packer, const char *base, struct archive_e
 		if (size < 0 && errno != ENODATA && errno != ENOTSUP)
 			return error_sys(err, "read extended attribute %.100s", name);
 		if (size >= 0)
-			archive_entry_xattr_add_entry(entry, name, packer->value, (size_t)size);
+			add_xattr(packer, name, (size_t)size);
 	}
 	return true;
 }
 
-static struct archive_entry *describe(const struct stat *info, const char *path)
+static enum tarout_type type_of(mode_t mode)
 {
-	struct archive_entry *entry = archive_entry_new();
-
-	if (!entry)
-		return NULL;
-	archive_entry_set_pathname(entry, path);
-	archive_entry_set_filetype(entry, info->st_mode & S_IFMT);
-	archive_entry_set_perm(entry, info->st_mode & 07777);
-	archive_entry_set_uid(entry, info->st_uid);
-	archive_entry_set_gid(entry, info->st_gid);
-	archive_entry_set_mtime(entry, info->st_mtim.tv_sec, 0);
-	if (S_ISCHR(info->st_mode) || S_ISBLK(info->st_mode))
-		archive_entry_set_rdev(entry, info->st_rdev);
-	return entry;
+	switch (mode & S_IFMT) {
+	case S_IFDIR:
+		return TAROUT_DIRECTORY;
+	case S_IFLNK:
+		return TAROUT_SYMLINK;
+	case S_IFCHR:
+		return TAROUT_CHAR;
+	case S_IFBLK:
+		return TAROUT_BLOCK;
+	case S_IFIFO:
+		return TAROUT_FIFO;
+	default:
+		return TAROUT_FILE;
+	}
 }
 
-static bool put_header(struct packer *packer, struct archive_entry *entry, struct error *err)
+static struct tarout_entry describe(const struct stat *info, const char *path)
 {
-	int status = archive_write_header(packer->archive, entry);
-
-	/* A warning is about a name that is no UTF-8: its bytes are written all the same. */
-	return status == ARCHIVE_OK || status == ARCHIVE_WARN || failed(packer, err);
+	return (struct tarout_entry){ .type = type_of(info->st_mode),
+				      .path = path,
+				      .mode = info->st_mode & 07777,
+				      .uid = info->st_uid,
+				      .gid = info->st_gid,
+				      .mtime = info->st_mtim.tv_sec,
+				      .device = info->st_rdev };
 }
 
-/* A file that shrinks meanwhile is filled with zeros, one that grows is cut: as tar does. */
+/* A file that grows meanwhile is cut; one that shrinks is filled up by tarout. */
 static bool put_content(struct packer *packer, int fd, int64_t size, struct error *err)
 {
 	while (size > 0) {
@@ -165,16 +164,15 @@ static bool put_content(struct packer *packer, int fd, int64_t size, struct erro
 			return error_sys(err, "read");
 		if (got == 0)
 			return true;
-		if (archive_write_data(packer->archive, packer->block, (size_t)got) !=
-		    (la_ssize_t)got)
-			return failed(packer, err);
+		if (!tarout_data(&packer->tar, packer->block, (size_t)got, err))
+			return false;
 		size -= got;
 	}
 	return true;
 }
 
 static bool put_file(struct packer *packer, int parent, const char *base,
-		     struct archive_entry *entry, struct error *err)
+		     struct tarout_entry *entry, struct error *err)
 {
 	/* Not blocking: it may be a fifo by now. */
 	autoclose int fd = openat(parent, base, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -184,12 +182,12 @@ static bool put_file(struct packer *packer, int parent, const char *base,
 		return error_sys(err, "open");
 	if (!S_ISREG(info.st_mode))
 		return error_set(err, ERROR_SYSTEM, "changed while it was read");
-	archive_entry_set_size(entry, info.st_size);
-	return put_header(packer, entry, err) && put_content(packer, fd, info.st_size, err);
+	entry->size = info.st_size;
+	return tarout_put(&packer->tar, entry, err) && put_content(packer, fd, info.st_size, err);
 }
 
 static bool put_symlink(struct packer *packer, int parent, const char *base,
-			struct archive_entry *entry, struct error *err)
+			struct tarout_entry *entry, struct error *err)
 {
 	char target[LIMIT_ENTRY_PATH + 1];
 	ssize_t length = readlinkat(parent, base, target, LIMIT_ENTRY_PATH);
@@ -197,49 +195,43 @@ static bool put_symlink(struct packer *packer, int parent, const char *base,
 	if (length < 0)
 		return error_sys(err, "read symlink");
 	target[length] = '\0';
-	archive_entry_set_symlink(entry, target);
-	return put_header(packer, entry, err);
+	entry->link = target;
+	return tarout_put(&packer->tar, entry, err);
 }
 
 static bool put_described(struct packer *packer, int parent, const char *base,
-			  const struct stat *info, const char *path, struct archive_entry *entry,
-			  struct error *err)
+			  const struct stat *info, struct tarout_entry *entry, struct error *err)
 {
-	const char *first = !S_ISDIR(info->st_mode) && info->st_nlink > 1
-				    ? first_name(packer, info, path)
-				    : NULL;
+	bool is_linked = !S_ISDIR(info->st_mode) && info->st_nlink > 1;
 
-	if (first) {
-		archive_entry_set_hardlink(entry, first);
-		return put_header(packer, entry, err);
+	entry->link = is_linked ? first_name(packer, info, entry->path) : NULL;
+	if (entry->link) {
+		entry->type = TAROUT_HARDLINK;
+		return tarout_put(&packer->tar, entry, err);
 	}
 	if (fchdir(parent) < 0)
 		return error_sys(err, "enter its directory");
-	if (!add_xattrs(packer, base, entry, err))
+	buf_clear(&packer->extra);
+	if (!read_xattrs(packer, base, err))
 		return false;
+	entry->extra = &packer->extra;
 	if (S_ISREG(info->st_mode))
 		return put_file(packer, parent, base, entry, err);
 	if (S_ISLNK(info->st_mode))
 		return put_symlink(packer, parent, base, entry, err);
-	return put_header(packer, entry, err);
+	return tarout_put(&packer->tar, entry, err);
 }
 
 /* An empty file named `prefix` + `base`, beside what it speaks of. */
 static bool put_mark(struct packer *packer, const char *above, const char *prefix, const char *base,
 		     const struct stat *info, struct error *err)
 {
-	const struct stat mark = { .st_mode = S_IFREG | 0600, .st_mtim = info->st_mtim };
 	autofree char *path = mem_printf("%s%s%s%s", above, *above ? "/" : "", prefix, base);
-	struct archive_entry *entry = describe(&mark, path);
+	const struct tarout_entry mark = {
+		.type = TAROUT_FILE, .path = path, .mode = 0600, .mtime = info->st_mtim.tv_sec
+	};
 
-	if (!entry)
-		return error_set(err, ERROR_SYSTEM, "libarchive cannot start");
-	archive_entry_set_size(entry, 0);
-
-	bool is_good = put_header(packer, entry, err);
-
-	archive_entry_free(entry);
-	return is_good;
+	return tarout_put(&packer->tar, &mark, err);
 }
 
 /* -- directories --------------------------------------------------------------------------------
@@ -274,15 +266,9 @@ static bool put_entry(struct packer *packer, int parent, const char *base, const
 	if (packer->pack->is_upper && place_is_whiteout(parent, base))
 		return put_mark(packer, above, WHITEOUT_PREFIX, base, &info, err);
 
-	struct archive_entry *entry = describe(&info, path);
+	struct tarout_entry entry = describe(&info, path);
 
-	if (!entry)
-		return error_set(err, ERROR_SYSTEM, "libarchive cannot start");
-
-	bool is_good = put_described(packer, parent, base, &info, path, entry, err);
-
-	archive_entry_free(entry);
-	return is_good &&
+	return put_described(packer, parent, base, &info, &entry, err) &&
 	       (!S_ISDIR(info.st_mode) || put_below(packer, parent, base, path, depth, err));
 }
 
@@ -333,21 +319,14 @@ static bool put_directory(struct packer *packer, int dir, const char *path, int 
 /* -- the archive --------------------------------------------------------------------------------
  */
 
-static bool put_all(struct packer *packer, int to, struct error *err)
+static bool put_all(struct packer *packer, struct error *err)
 {
 	const struct pack *pack = packer->pack;
 	const char *as = pack->as ? pack->as : pack->only;
 
-	archive_write_set_format_pax_restricted(packer->archive);
-	archive_write_set_options(packer->archive, "xattrheader=SCHILY,hdrcharset=BINARY");
-	archive_write_set_bytes_per_block(packer->archive, BLOCK);
-	archive_write_set_bytes_in_last_block(packer->archive, 1); /* no padding to 10 KiB */
-	if (archive_write_open_fd(packer->archive, to) != ARCHIVE_OK)
-		return failed(packer, err);
-	if (!(pack->only ? put_entry(packer, pack->dir, pack->only, "", as, 0, err)
-			 : put_directory(packer, pack->dir, "", 0, err)))
-		return false;
-	return archive_write_close(packer->archive) == ARCHIVE_OK || failed(packer, err);
+	return (pack->only ? put_entry(packer, pack->dir, pack->only, "", as, 0, err)
+			   : put_directory(packer, pack->dir, "", 0, err)) &&
+	       tarout_end(&packer->tar, err);
 }
 
 static void finish(struct packer *packer)
@@ -355,6 +334,8 @@ static void finish(struct packer *packer)
 	for (size_t i = 0; i < packer->room; i++)
 		free(packer->linked[i].path);
 	free(packer->linked);
+	tarout_close(&packer->tar);
+	buf_done(&packer->extra);
 	free(packer->block);
 	free(packer->names);
 	free(packer->value);
@@ -362,19 +343,16 @@ static void finish(struct packer *packer)
 
 bool pack_tree(const struct pack *pack, int to, struct error *err)
 {
-	struct packer packer = { .pack = pack, .archive = archive_write_new() };
+	struct packer packer = { .pack = pack };
 
-	if (!packer.archive)
-		return error_set(err, ERROR_SYSTEM, "libarchive cannot start");
+	tarout_open(&packer.tar, to);
+	buf_init(&packer.extra, LIMIT_PAX_HEADER);
 	packer.block = mem_alloc(BLOCK);
 	packer.names = mem_alloc(NAMES_MAX);
 	packer.value = mem_alloc(LIMIT_ENTRY_XATTR);
 
-	bool is_good = put_all(&packer, to, err);
+	bool is_good = put_all(&packer, err);
 
-	if (!is_good)
-		archive_write_fail(packer.archive); /* no end: nobody takes it for whole */
-	archive_write_free(packer.archive);
 	finish(&packer);
 	return is_good;
 }

@@ -18,6 +18,7 @@
 #define LOOK_AHEAD (2 << 20) /* a PAX header has 1 MiB at most */
 #define WINDOW_MAX (2 * LOOK_AHEAD + (1 << 20))
 #define LEVEL      1
+#define WINDOW_LOG 17 /* headers repeat soon: more would cost memory and find little */
 
 struct split {
 	int fd;
@@ -40,6 +41,7 @@ bool split_new(int fd, struct split **split, struct error *err)
 	if (!made->zstd)
 		return error_set(err, ERROR_SYSTEM, "zstd cannot start");
 	ZSTD_CCtx_setParameter(made->zstd, ZSTD_c_compressionLevel, LEVEL);
+	ZSTD_CCtx_setParameter(made->zstd, ZSTD_c_windowLog, WINDOW_LOG);
 	return true;
 }
 

@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "image/assemble.h"
 #include "image/layer.h"
+#include "image/limits.h"
 #include "image/unpack_confine.h"
 
 #define PIPE_SIZE (1 << 20)
@@ -86,7 +87,7 @@ bool stage_new(const struct store *store, const struct layout_path *name, bool i
 
 	*made = (struct stage){ .store = store, .name = *name, .dir = -1, .diff = -1 };
 	made->notes = made->split = -1;
-	made->pump.result = made->writer.result = -1;
+	made->pump.result = made->writer.result = made->flusher.result = -1;
 	if (lock_dir(made, is_patient, err) && make_empty(made, err)) {
 		*stage = made;
 		return true;
@@ -103,6 +104,7 @@ void stage_free(struct stage *stage)
 		return;
 	worker_kill(&stage->writer);
 	worker_kill(&stage->pump);
+	worker_kill(&stage->flusher);
 	if (stage->dir >= 0 && !stage->is_published)
 		(void)!path_remove_tree(stage->store->root, stage->name.text, &ignored);
 	mem_cleanup_close(&stage->split);
@@ -143,11 +145,54 @@ static bool start_pump(struct stage *stage, const struct pump_source *source, in
 	return worker_start(&task, &stage->pump, err);
 }
 
-static bool start_writer(struct stage *stage, int from, struct error *err)
+struct flushing {
+	int dir, from;
+};
+
+/* Until the writer is gone. Failures are seen by the sync at the end. */
+static bool run_flusher(void *context, struct worker_result *result, struct error *err)
 {
-	struct layer_files files = { from, stage->diff, stage->notes, stage->split };
-	const int fds[] = { from, stage->diff, stage->notes, stage->split };
-	struct worker_task task = { run_writer, &files, fds, COUNT_OF(fds) };
+	const struct flushing *flushing = context;
+	char told[64];
+
+	(void)result;
+	if (!confine_to_layer(err))
+		return false;
+	while (read(flushing->from, told, sizeof(told)) > 0)
+		if (syncfs(flushing->dir) < 0)
+			return error_sys(err, "write out the layer");
+	return true;
+}
+
+/* *told is where the writer says that it is time; -1 if the layer is too small to care. */
+static bool start_flusher(struct stage *stage, const struct pump_source *source, int *told,
+			  struct error *err)
+{
+	int ends[2];
+
+	*told = -1;
+	if (source->size >= 0 && source->size < FLUSH_LAYER)
+		return true;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_sys(err, "make a pipe");
+	fcntl(ends[1], F_SETFL, O_NONBLOCK);
+
+	struct flushing flushing = { stage->dir, ends[0] };
+	const int fds[] = { flushing.dir, flushing.from };
+	struct worker_task task = { run_flusher, &flushing, fds, COUNT_OF(fds) };
+	bool is_started = worker_start(&task, &stage->flusher, err);
+
+	mem_cleanup_close(&ends[0]);
+	*told = ends[1];
+	return is_started;
+}
+
+static bool start_writer(struct stage *stage, int from, int told, struct error *err)
+{
+	struct layer_files files = { from, stage->diff, stage->notes, stage->split, told };
+	const int fds[] = { from, stage->diff, stage->notes, stage->split, told };
+	/* The last one may be missing. */
+	struct worker_task task = { run_writer, &files, fds, COUNT_OF(fds) - (told < 0) };
 
 	return worker_start(&task, &stage->writer, err);
 }
@@ -160,8 +205,12 @@ bool stage_start(struct stage *stage, const struct pump_source *source, struct e
 		return error_sys(err, "make a pipe");
 	fcntl(ends[1], F_SETPIPE_SZ, PIPE_SIZE); /* a wish */
 
-	bool is_good = start_pump(stage, source, ends[1], err) && start_writer(stage, ends[0], err);
+	int told = -1;
+	bool is_good = start_pump(stage, source, ends[1], err) &&
+		       start_flusher(stage, source, &told, err) &&
+		       start_writer(stage, ends[0], told, err);
 
+	mem_cleanup_close(&told);
 	mem_cleanup_close(&ends[0]);
 	mem_cleanup_close(&ends[1]);
 	return is_good;

@@ -27,6 +27,7 @@ struct stage {
 	int diff;
 	int notes, split; /* see layer.h */
 	struct worker pump, writer;
+	struct worker flusher; /* of a large layer: keeps the disk busy meanwhile */
 
 	/* set by stage_finish */
 	struct digest blob_digest, diff_id;

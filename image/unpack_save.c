@@ -5,8 +5,6 @@
  */
 #include "image/unpack.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -22,6 +20,7 @@
 #include "image/lookup.h"
 #include "image/record.h"
 #include "image/split.h"
+#include "image/tarout.h"
 #include "registry/reference.h"
 
 #define OCI "application/vnd.oci.image."
@@ -44,7 +43,7 @@ struct save {
 	struct saved images[LIMIT_ARCHIVE_IMAGES];
 	size_t count;
 	struct texts written; /* blobs that are in the archive: layers are shared */
-	struct archive *archive;
+	struct tarout tar;
 };
 
 /* -- what is asked for --------------------------------------------------------------------------
@@ -146,47 +145,21 @@ static bool add_named(struct save *save, const char *name, struct error *err)
 /* -- members ------------------------------------------------------------------------------------
  */
 
-static bool failed(const struct save *save, struct error *err)
-{
-	const char *text = archive_error_string(save->archive);
-	int number = archive_errno(save->archive);
-
-	return error_set(err, number > 0 ? error_kind_of(number) : ERROR_SYSTEM,
-			 "write the archive: %s",
-			 number == EPIPE ? "nobody reads it any more"
-			 : text          ? text
-					 : "unknown");
-}
-
+/* Without a time: the same images give the same archive. */
 static bool begin_member(struct save *save, const char *name, int64_t size, struct error *err)
 {
-	struct archive_entry *entry = archive_entry_new();
+	const struct tarout_entry entry = {
+		.type = TAROUT_FILE, .path = name, .mode = 0644, .size = size
+	};
 
-	if (!entry)
-		return error_set(err, ERROR_SYSTEM, "libarchive cannot start");
-	archive_entry_set_pathname(entry, name);
-	archive_entry_set_size(entry, size);
-	archive_entry_set_filetype(entry, AE_IFREG);
-	archive_entry_set_perm(entry, 0644);
-	archive_entry_set_mtime(entry, 0, 0); /* the same images give the same archive */
-
-	int status = archive_write_header(save->archive, entry);
-
-	archive_entry_free(entry);
-	return status == ARCHIVE_OK || failed(save, err);
-}
-
-static bool put_data(struct save *save, const void *bytes, size_t count, struct error *err)
-{
-	return archive_write_data(save->archive, bytes, count) == (la_ssize_t)count ||
-	       failed(save, err);
+	return tarout_put(&save->tar, &entry, err);
 }
 
 static bool put_member(struct save *save, const char *name, const struct buf *text,
 		       struct error *err)
 {
 	return begin_member(save, name, (int64_t)text->length, err) &&
-	       put_data(save, text->data ? text->data : "", text->length, err);
+	       tarout_data(&save->tar, text->data ? text->data : "", text->length, err);
 }
 
 /* False if the archive has this blob already. */
@@ -213,25 +186,21 @@ static bool put_blob(struct save *save, const struct digest *digest, const struc
 struct copying {
 	struct save *save;
 	struct hash hash;
-	int64_t left;
 };
 
 static bool on_bytes(void *context, const void *bytes, size_t count, struct error *err)
 {
 	struct copying *copying = context;
 
-	copying->left -= (int64_t)count;
-	if (copying->left < 0)
-		return error_set(err, ERROR_CORRUPT, "the layer is longer than it was");
 	hash_add(&copying->hash, bytes, count);
-	return put_data(copying->save, bytes, count, err);
+	return tarout_data(&copying->save->tar, bytes, count, err);
 }
 
 static bool copy_layer(struct save *save, int dir, const struct layer_info *info, struct error *err)
 {
 	autoclose int diff = openat(dir, "diff", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	autoclose int split = openat(dir, LAYOUT_SPLIT, O_RDONLY | O_CLOEXEC);
-	struct copying copying = { .save = save, .left = info->tar };
+	struct copying copying = { .save = save };
 	const struct split_sink sink = { on_bytes, &copying };
 	struct digest digest;
 
@@ -414,18 +383,13 @@ static bool put_image(struct save *save, struct saved *saved, struct error *err)
 	return true;
 }
 
-static bool put_all(struct save *save, int fd, struct error *err)
+static bool put_all(struct save *save, struct error *err)
 {
-	archive_write_set_format_gnutar(save->archive);
-	archive_write_set_bytes_in_last_block(save->archive, 1); /* no padding to 10 KiB */
-	if (archive_write_open_fd(save->archive, fd) != ARCHIVE_OK)
-		return failed(save, err);
 	for (size_t i = 0; i < save->count; i++)
 		if (!put_image(save, &save->images[i], err))
 			return false;
-	if (!put_index(save, err) || !put_docker_manifest(save, err) || !put_layout_mark(save, err))
-		return false;
-	return archive_write_close(save->archive) == ARCHIVE_OK || failed(save, err);
+	return put_index(save, err) && put_docker_manifest(save, err) &&
+	       put_layout_mark(save, err) && tarout_end(&save->tar, err);
 }
 
 /* Every name is looked up before the first byte is written. The store itself is locked only here:
@@ -455,6 +419,7 @@ static void finish(struct save *save)
 		buf_done(&saved->manifest_text);
 	}
 	texts_done(&save->written);
+	tarout_close(&save->tar);
 	arena_done(&save->arena);
 }
 
@@ -464,16 +429,10 @@ bool unpack_save(const struct store *store, const char *const *names, size_t cou
 	autofree struct save *save = mem_alloc(sizeof(*save));
 
 	save->store = store;
+	tarout_open(&save->tar, fd);
 
-	bool is_good = find_all(save, names, count, err);
+	bool is_good = find_all(save, names, count, err) && put_all(save, err);
 
-	save->archive = is_good ? archive_write_new() : NULL;
-	is_good = is_good && put_all(save, fd, err);
-	if (save->archive && !is_good)
-		archive_write_fail(
-			save->archive); /* no end of archive: nobody takes it for whole */
-	if (save->archive)
-		archive_write_free(save->archive);
 	finish(save);
 	return is_good;
 }
