@@ -247,8 +247,7 @@ bool auth_check_realm(const char *realm, const char *registry_url, struct error 
 	return true;
 }
 
-/* A header value, so nothing that could end the header. */
-static bool is_header_safe(const char *text)
+bool auth_is_header_safe(const char *text)
 {
 	for (; *text; text++)
 		if (*text < '!' || *text > '~')
@@ -272,7 +271,7 @@ bool auth_read_token(struct arena *arena, const char *body, size_t length, struc
 	if (token->text[0] == '\0')
 		return error_set(err, ERROR_CORRUPT,
 				 "token reply: neither \"token\" nor \"access_token\" is in it");
-	if (!is_header_safe(token->text))
+	if (!auth_is_header_safe(token->text))
 		return error_set(err, ERROR_CORRUPT,
 				 "token reply: the token has characters that no token has");
 	if (token->life_seconds < DEFAULT_LIFE_S)

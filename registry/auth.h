@@ -44,6 +44,9 @@ struct auth_token {
  * Bearer before Basic. Unknown schemes and malformed challenges are skipped. */
 void auth_read_challenges(struct arena *arena, const char *field, struct auth_challenge *best);
 
+/* Printable ASCII without blanks: nothing that could end a header, or add one. */
+bool auth_is_header_safe(const char *text);
+
 /* Value of the Authorization header. */
 char *auth_basic(struct arena *arena, const struct auth_credentials *credentials) must_check;
 char *auth_bearer(struct arena *arena, const char *token) must_check;

@@ -265,7 +265,7 @@ static bool check(const struct fetch_settings *settings, const struct call_reque
 	if ((request->body_size >= 0) != (fds->body >= 0))
 		return error_set(err, ERROR_INPUT,
 				 "a second descriptor and \"body_size\" belong together");
-	if (request->service && !request->keys.access_key_id && !settings->aws.access_key_id)
+	if (request->service && !request->keys.access_key_id && !settings->aws.keys.access_key_id)
 		return error_set(err, ERROR_DENIED, "%s: there are no AWS credentials to sign with",
 				 request->service);
 	return true;
@@ -283,7 +283,7 @@ bool call_start(struct http_client *client, const struct fetch_settings *setting
 	made->arena = *arena;
 	*arena = (struct arena){ 0 };
 	made->request = *request;
-	made->keys = request->keys.access_key_id ? &made->request.keys : &settings->aws;
+	made->keys = request->keys.access_key_id ? &made->request.keys : &settings->aws.keys;
 	made->report.request = &made->request;
 	made->attempt = 1;
 	made->back_off_ms = settings->back_off_ms;

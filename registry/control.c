@@ -46,7 +46,8 @@ static bool read_reference(const struct json *root, struct control_request *requ
 	const char *text;
 
 	return json_text(root, "reference", &text, err) &&
-	       reference_parse(&request->reference, text, err);
+	       reference_parse(&request->image.reference, text, err) &&
+	       json_bool_or(root, "origin", false, &request->image.is_from_origin, err);
 }
 
 static bool read_manifest(const struct json *root, struct control_request *request,
@@ -58,8 +59,8 @@ static bool read_manifest(const struct json *root, struct control_request *reque
 	if (!read_reference(root, request, err) ||
 	    !json_text_or(root, "accept", "index", &accept, err))
 		return false;
-	request->is_index_welcome = strcmp(accept, "index") == 0;
-	if (!request->is_index_welcome && strcmp(accept, "manifest") != 0)
+	request->image.is_index_welcome = strcmp(accept, "index") == 0;
+	if (!request->image.is_index_welcome && strcmp(accept, "manifest") != 0)
 		return json_expected(json_get(root, "accept"), "\"index\" or \"manifest\"", err);
 	return true;
 }
@@ -82,7 +83,7 @@ static bool read_blob(const struct json *root, struct control_request *request, 
 
 	request->op = CONTROL_BLOB;
 	return read_reference(root, request, err) && json_text(root, "digest", &digest, err) &&
-	       digest_parse(&request->digest, digest, err) && read_range(root, request, err);
+	       digest_parse(&request->image.digest, digest, err) && read_range(root, request, err);
 }
 
 static bool read_s3(const struct json *root, struct control_request *request, struct error *err)

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "registry/call.h"
-#include "registry/reference.h"
+#include "registry/registry.h"
 #include "registry/transfer.h"
 
 /*
@@ -28,9 +28,7 @@ enum control_op {
 struct control_request {
 	int64_t id; /* -1 where the packet was too broken to say */
 	enum control_op op;
-	struct reference reference;
-	bool is_index_welcome;
-	struct digest digest;
+	struct registry_request image;
 	const char *uri; /* in the caller's arena */
 	int64_t size;    /* -1: unknown */
 	int64_t offset;

@@ -22,8 +22,7 @@
 #include "registry/s3.h"
 #include "registry/transfer.h"
 
-#define CONTROL_FD  3
-#define SETTINGS_FD 5
+#define CONTROL_FD  FETCH_CONTROL_FD
 #define PROGRESS_MS 200
 #define REST_MS     (60 * 1000)
 
@@ -40,6 +39,7 @@ struct fetcher {
 	struct arena arena; /* the settings */
 	struct fetch_settings settings;
 	struct http_client *client;
+	struct aws *aws;
 	struct registry *registry;
 	struct job jobs[LIMIT_TRANSFERS];
 	bool is_socket_full; /* a final reply is waiting */
@@ -51,20 +51,19 @@ static bool open_source(struct fetcher *fetcher, const struct control_request *r
 	switch (request->op) {
 	case CONTROL_MANIFEST:
 		transfer->held_limit = LIMIT_MANIFEST;
-		transfer->source = registry_manifest(fetcher->registry, &request->reference,
-						     request->is_index_welcome);
+		transfer->source = registry_manifest(fetcher->registry, &request->image);
 		return true;
 	case CONTROL_BLOB:
-		transfer->source =
-			registry_blob(fetcher->registry, &request->reference, &request->digest);
+		transfer->source = registry_blob(fetcher->registry, &request->image);
 		return true;
 	case CONTROL_LOGIN:
-		transfer->source = registry_login(fetcher->registry, &request->reference);
+		transfer->source = registry_login(fetcher->registry, &request->image);
 		return true;
 	case CONTROL_S3:
 		transfer->is_mutable = true;
 		transfer->may_be_encoded = true;
-		return s3_object(&fetcher->settings, request->uri, &transfer->source, err);
+		return s3_object(&fetcher->settings, fetcher->aws, request->uri, &transfer->source,
+				 err);
 	case CONTROL_HTTP:
 		break; /* not a transfer */
 	}
@@ -249,10 +248,12 @@ static bool prepare(struct fetcher *fetcher, struct error *err)
 {
 	signal(SIGPIPE, SIG_IGN);
 	clearenv();
-	if (!fetch_settings_read(&fetcher->arena, SETTINGS_FD, &fetcher->settings, err))
+	if (!fetch_settings_read(&fetcher->arena, FETCH_SETTINGS_FD, &fetcher->settings, err))
 		return false;
-	close_range(CONTROL_FD + 1, ~0U, 0);
-	fetcher->registry = registry_new(&fetcher->settings);
+	close_range(CONTROL_FD + 1, FETCH_LEARNT_FD - 1, 0);
+	close_range(FETCH_LEARNT_FD + (fetcher->settings.learnt_fd >= 0), ~0U, 0);
+	fetcher->aws = aws_new(&fetcher->settings.aws);
+	fetcher->registry = registry_new(&fetcher->settings, fetcher->aws);
 	return http_client_new(&fetcher->settings.http, &fetcher->client, err) &&
 	       fetch_confine(err);
 }

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "registry/limit.h"
+#include "registry/url.h"
 
 #define DEFAULT_REGION          "us-east-1"
 #define DEFAULT_CONNECT_SECONDS 30
@@ -51,18 +52,161 @@ static bool read_s3(const struct json *root, struct fetch_settings *settings, st
 	       json_bool_or(s3, "path_style", false, &settings->s3_is_path_style, err);
 }
 
-static bool read_aws(const struct json *root, struct fetch_settings *settings, struct error *err)
+static bool read_keys(const struct json *object, struct sigv4_keys *keys, struct error *err)
 {
-	struct sigv4_keys *keys = &settings->aws;
-	const struct json *aws;
+	return json_text(object, "access_key_id", &keys->access_key_id, err) &&
+	       json_text(object, "secret_access_key", &keys->secret_access_key, err) &&
+	       json_text_or(object, "session_token", NULL, &keys->session_token, err);
+}
 
-	if (!json_object_or_null(root, "aws", &aws, err))
+static bool read_tls(const struct json *object, struct http_tls *tls, struct error *err)
+{
+	return json_text_or(object, "ca", NULL, &tls->ca, err) &&
+	       json_text_or(object, "certificate", NULL, &tls->certificate, err) &&
+	       json_text_or(object, "key", NULL, &tls->key, err);
+}
+
+static bool read_kind(const struct json *object, enum aws_kind *kind, struct error *err)
+{
+	static const char *const names[] = {
+		[AWS_CONTAINER] = "container", [AWS_WEB_IDENTITY] = "web-identity",
+		[AWS_ROLE] = "role",           [AWS_IOT] = "iot",
+		[AWS_IMDS] = "imds",
+	};
+	const char *name;
+
+	if (!json_text(object, "kind", &name, err))
 		return false;
-	if (!aws)
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (strcmp(name, names[i]) == 0) {
+			*kind = (enum aws_kind)i;
+			return true;
+		}
+	return json_expected(json_get(object, "kind"), "container, web-identity, role, iot or imds",
+			     err);
+}
+
+static bool read_role(const struct json *object, struct aws_provider *provider, struct error *err)
+{
+	if (!json_text(object, "role_arn", &provider->role_arn, err) ||
+	    !json_text_or(object, "session_name", "mooring", &provider->session_name, err) ||
+	    !json_text_or(object, "external_id", NULL, &provider->external_id, err))
+		return false;
+	if (provider->kind == AWS_WEB_IDENTITY)
+		return json_text(object, "token", &provider->token, err);
+	return json_text(object, "region", &provider->region, err) &&
+	       read_keys(object, &provider->keys, err);
+}
+
+static bool read_provider(struct arena *arena, const struct json *object,
+			  struct aws_provider *provider, struct error *err)
+{
+	struct url url;
+
+	if (object->type != JSON_OBJECT)
+		return json_expected(object, "an object", err);
+	if (!read_kind(object, &provider->kind, err) ||
+	    !json_text(object, "url", &provider->url, err) ||
+	    !url_parse(arena, provider->url, &url, err) ||
+	    !json_text_or(object, "authorization", NULL, &provider->authorization, err) ||
+	    !json_text_or(object, "thing", NULL, &provider->thing, err) ||
+	    !read_tls(object, &provider->tls, err))
+		return false;
+	provider->tls.is_ca_alone = true;
+	if ((provider->authorization && strpbrk(provider->authorization, "\r\n")) ||
+	    (provider->thing && strpbrk(provider->thing, "\r\n")))
+		return json_wrong(object, err, "a line's end in what becomes a header");
+	return (provider->kind != AWS_ROLE && provider->kind != AWS_WEB_IDENTITY) ||
+	       read_role(object, provider, err);
+}
+
+static bool read_aws(struct arena *arena, const struct json *root, struct aws_settings *settings,
+		     struct error *err)
+{
+	const struct json *aws, *providers;
+
+	if (!json_object_or_null(root, "aws", &aws, err) ||
+	    !json_array_or_null(root, "aws_providers", &providers, err) ||
+	    (aws && !read_keys(aws, &settings->keys, err)))
+		return false;
+	if (!providers)
 		return true;
-	return json_text(aws, "access_key_id", &keys->access_key_id, err) &&
-	       json_text(aws, "secret_access_key", &keys->secret_access_key, err) &&
-	       json_text_or(aws, "session_token", NULL, &keys->session_token, err);
+	settings->providers = arena_array(arena, providers->count, sizeof(*settings->providers));
+	for (const struct json *one = providers->child; one; one = one->next)
+		if (!read_provider(arena, one, &settings->providers[settings->provider_count++],
+				   err))
+			return false;
+	return true;
+}
+
+static bool read_ecr(const struct json *root, struct fetch_ecr *ecr, struct error *err)
+{
+	const struct json *object;
+
+	return json_object_or_null(root, "ecr", &object, err) &&
+	       json_text_or(object, "endpoint", NULL, &ecr->endpoint, err) &&
+	       json_text_or(object, "public_endpoint", NULL, &ecr->public_endpoint, err) &&
+	       json_text_or(object, "host", NULL, &ecr->host, err) &&
+	       json_text_or(object, "username", "", &ecr->login.username, err) &&
+	       json_text_or(object, "password", "", &ecr->login.password, err) &&
+	       json_int_or(object, "expires", 0, &ecr->expires, err);
+}
+
+static bool read_certs(struct arena *arena, const struct json *root,
+		       struct fetch_settings *settings, struct error *err)
+{
+	const struct json *certs;
+
+	if (!json_object_or_null(root, "certs", &certs, err))
+		return false;
+	if (!certs)
+		return true;
+	settings->certs = arena_array(arena, certs->count, sizeof(*settings->certs));
+	for (const struct json *one = certs->child; one; one = one->next) {
+		struct fetch_certs *entry = &settings->certs[settings->cert_count++];
+
+		entry->host = one->key;
+		if (!read_tls(one, &entry->tls, err))
+			return false;
+	}
+	return true;
+}
+
+/* "https://HOST[:PORT]", and a path of no more than "/". */
+static bool check_mirror(struct arena *arena, const struct json *mirrors, const char *text,
+			 struct error *err)
+{
+	struct url url;
+
+	if (!url_parse(arena, text, &url, err))
+		return error_in(err, "mirror of %s", mirrors->key);
+	if (strcmp(url.path, "/") != 0 || strpbrk(text, "?#"))
+		return json_wrong(mirrors, err, "a mirror is no more than https://HOST[:PORT]");
+	return true;
+}
+
+static bool read_mirrors(struct arena *arena, const struct json *root,
+			 struct fetch_settings *settings, struct error *err)
+{
+	const struct json *mirrors;
+	size_t count;
+
+	if (!json_object_or_null(root, "mirrors", &mirrors, err))
+		return false;
+	if (!mirrors)
+		return true;
+	settings->mirrors = arena_array(arena, mirrors->count, sizeof(*settings->mirrors));
+	for (const struct json *one = mirrors->child; one; one = one->next) {
+		struct fetch_mirrors *entry = &settings->mirrors[settings->mirror_count++];
+
+		entry->domain = one->key;
+		if (!json_text_array(arena, mirrors, one->key, &entry->urls, &count, err))
+			return false;
+		for (size_t i = 0; i < count; i++)
+			if (!check_mirror(arena, one, entry->urls[i], err))
+				return false;
+	}
+	return true;
 }
 
 static bool read_proxy(const struct json *root, struct http_settings *http, struct error *err)
@@ -106,6 +250,30 @@ static bool read_patience(const struct json *root, struct fetch_settings *settin
 	return true;
 }
 
+/* Descriptor 6 is there, and wants to be told. */
+static bool read_learnt(const struct json *root, struct fetch_settings *settings, struct error *err)
+{
+	bool is_wanted;
+
+	settings->learnt_fd = -1;
+	if (!json_bool_or(root, "tells_learnt", false, &is_wanted, err))
+		return false;
+	if (is_wanted)
+		settings->learnt_fd = FETCH_LEARNT_FD;
+	return true;
+}
+
+static bool read_number(const struct json *root, const char *key, int64_t least, int64_t most,
+			int64_t *number, struct error *err)
+{
+	if (!json_int_or(root, key, least, number, err))
+		return false;
+	if (*number < least || *number > most)
+		return json_wrong(json_get(root, key), err, "expected at least %lld",
+				  (long long)least);
+	return true;
+}
+
 bool fetch_settings_parse(struct arena *arena, const char *text, size_t length,
 			  struct fetch_settings *settings, struct error *err)
 {
@@ -119,7 +287,12 @@ bool fetch_settings_parse(struct arena *arena, const char *text, size_t length,
 	return read_logins(arena, root, settings, err) &&
 	       json_text_array(arena, root, "insecure", &settings->insecure,
 			       &settings->insecure_count, err) &&
-	       read_s3(root, settings, err) && read_aws(root, settings, err) &&
+	       read_certs(arena, root, settings, err) && read_mirrors(arena, root, settings, err) &&
+	       read_s3(root, settings, err) && read_aws(arena, root, &settings->aws, err) &&
+	       read_ecr(root, &settings->ecr, err) && read_learnt(root, settings, err) &&
+	       json_text_or(root, "ca", NULL, &settings->http.ca, err) &&
+	       read_number(root, "bytes_per_second", 0, INT64_MAX, &settings->http.bytes_per_second,
+			   err) &&
 	       read_proxy(root, &settings->http, err) && read_patience(root, settings, err);
 }
 
@@ -146,6 +319,22 @@ static bool is_host_of(const char *key, const char *host)
 	size_t length = strcspn(start, "/");
 
 	return strlen(host) == length && strncasecmp(start, host, length) == 0;
+}
+
+struct http_tls fetch_settings_tls(const struct fetch_settings *settings, const char *host)
+{
+	for (size_t i = 0; i < settings->cert_count; i++)
+		if (strcasecmp(settings->certs[i].host, host) == 0)
+			return settings->certs[i].tls;
+	return (struct http_tls){ 0 };
+}
+
+const char **fetch_settings_mirrors(const struct fetch_settings *settings, const char *domain)
+{
+	for (size_t i = 0; i < settings->mirror_count; i++)
+		if (strcasecmp(settings->mirrors[i].domain, domain) == 0)
+			return settings->mirrors[i].urls;
+	return NULL;
 }
 
 const struct auth_credentials *fetch_settings_login(const struct fetch_settings *settings,

@@ -204,15 +204,30 @@ static void set_blob(CURL *easy, CURLoption option, const char *text)
 	explicit_bzero(copy, blob.len);
 }
 
-static void set_tls(CURL *easy, const struct http_request *request)
+/* The system's authorities are a directory here, and count beside a blob unless we say otherwise.
+ */
+static void set_ca(CURL *easy, const char *common, const struct http_tls *tls)
+{
+	autofree char *both = NULL;
+
+	if (tls->ca && tls->is_ca_alone) {
+		set_blob(easy, CURLOPT_CAINFO_BLOB, tls->ca);
+		SET(CURLOPT_CAPATH, NULL);
+		return;
+	}
+	if (tls->ca && common)
+		both = mem_printf("%s\n%s", tls->ca, common);
+	set_blob(easy, CURLOPT_CAINFO_BLOB, both ? both : tls->ca ? tls->ca : common);
+}
+
+static void set_tls(CURL *easy, const char *common_ca, const struct http_request *request)
 {
 	const struct http_tls *tls = &request->tls;
 
 	SET(CURLOPT_SSL_VERIFYPEER, request->is_unverified ? 0L : 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, request->is_unverified ? 0L : 2L);
-	set_blob(easy, CURLOPT_CAINFO_BLOB, tls->ca);
-	if (tls->ca && tls->is_ca_alone)
-		SET(CURLOPT_CAPATH, NULL);
+	set_ca(easy, common_ca, tls);
+	set_blob(easy, CURLOPT_PROXY_CAINFO_BLOB, common_ca);
 	set_blob(easy, CURLOPT_SSLCERT_BLOB, tls->certificate);
 	set_blob(easy, CURLOPT_SSLKEY_BLOB, tls->key);
 }
@@ -241,7 +256,7 @@ static void set_transport(const struct http_client *client, CURL *easy,
 	SET(CURLOPT_PROXY, proxy && !request->is_direct ? proxy : "");
 	SET(CURLOPT_NOPROXY, client->no_proxy);
 	SET(CURLOPT_SHARE, client->share);
-	set_tls(easy, request);
+	set_tls(easy, settings->ca, request);
 }
 
 static void add_header(struct http_exchange *exchange, const char *header)
@@ -300,6 +315,24 @@ static void set_message(struct http_exchange *exchange, const struct http_reques
 	SET(CURLOPT_PRIVATE, exchange);
 }
 
+/* One limit for all: each of them gets the same part of it. */
+static void share_rate(struct http_client *client)
+{
+	int64_t rate = client->settings.bytes_per_second;
+	int64_t count = 0;
+
+	if (rate == 0)
+		return;
+	for (struct http_exchange *one = client->running; one; one = one->next)
+		count++;
+	for (struct http_exchange *one = client->running; one; one = one->next) {
+		CURL *easy = one->easy;
+
+		SET(CURLOPT_MAX_RECV_SPEED_LARGE,
+		    (curl_off_t)(rate / count > 0 ? rate / count : 1));
+	}
+}
+
 struct http_exchange *http_start(struct http_client *client, const struct http_request *request,
 				 const struct http_events *events, void *context)
 {
@@ -319,6 +352,7 @@ struct http_exchange *http_start(struct http_client *client, const struct http_r
 	set_message(exchange, request);
 	exchange->next = client->running;
 	client->running = exchange;
+	share_rate(client);
 	CURLMcode code = curl_multi_add_handle(client->multi, exchange->easy);
 	assert(code == CURLM_OK);
 	return exchange;
@@ -461,7 +495,10 @@ static void finish(struct http_exchange *exchange, CURLcode code)
 		describe(exchange, code == CURLE_OK ? CURLE_GOT_NOTHING : code, &problem);
 	curl_multi_remove_handle(exchange->client->multi, exchange->easy);
 	exchange->events.on_end(exchange->context, &exchange->response, is_whole ? NULL : &problem);
+	struct http_client *client = exchange->client;
+
 	exchange_free(exchange);
+	share_rate(client);
 }
 
 static void finish_all(struct http_client *client)

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -23,6 +24,8 @@ struct http_settings {
 	const char *http_proxy;  /* URL, or NULL */
 	const char *https_proxy; /* URL, or NULL */
 	const char *no_proxy;    /* comma-separated, or NULL; loopback never goes through a proxy */
+	const char *ca; /* PEM: may sign for anybody, beside those of the system; or NULL */
+	int64_t bytes_per_second; /* of all that is received together; 0: no limit */
 	long connect_seconds;
 	long stall_seconds; /* less than a byte a second for so long counts as broken */
 };

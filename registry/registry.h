@@ -6,29 +6,36 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "registry/aws.h"
 #include "registry/fetch_settings.h"
 #include "registry/reference.h"
 #include "registry/source.h"
 
 /*
- * Image registries (OCI distribution API): addresses, challenges, tokens, and what their refusals
- * mean. What is learnt about a host (scheme, challenge, tokens) is shared by all transfers of the
- * process.
+ * Image registries (OCI distribution API): addresses and what their refusals mean. What is learnt
+ * about a host (scheme, challenge, tokens) is shared by all transfers of the process.
  */
 
 struct registry;
 
-struct registry *registry_new(const struct fetch_settings *settings) must_check;
+/* Both arguments must outlive it. */
+struct registry *registry_new(const struct fetch_settings *settings, struct aws *aws) must_check;
 void registry_free(struct registry *registry);
 
-/* The manifest that the reference names, by digest if it has one. `is_index_welcome`: a list of
- * platforms is as good. */
-struct source registry_manifest(struct registry *registry, const struct reference *reference,
-				bool is_index_welcome) must_check;
-struct source registry_blob(struct registry *registry, const struct reference *reference,
-			    const struct digest *digest) must_check;
+struct registry_request {
+	struct reference reference;
+	struct digest digest;  /* of a blob */
+	bool is_index_welcome; /* a manifest: a list of platforms is as good */
+	bool is_from_origin;   /* from no mirror: what it sent was wrong */
+};
+
+/* The manifest that the reference names, by digest if it has one. */
+struct source registry_manifest(struct registry *registry,
+				const struct registry_request *request) must_check;
+struct source registry_blob(struct registry *registry,
+			    const struct registry_request *request) must_check;
 /* Is the login for the reference's domain a good one? The body says nothing; a refusal does. */
 struct source registry_login(struct registry *registry,
-			     const struct reference *reference) must_check;
+			     const struct registry_request *request) must_check;
 
 #endif

@@ -18,6 +18,9 @@
 
 struct object {
 	const struct fetch_settings *settings;
+	struct aws *aws;
+	bool is_asking; /* for credentials */
+	struct aws_question question;
 	struct arena arena;
 	const char *uri;
 	const char *region;
@@ -112,17 +115,25 @@ bool s3_url(struct arena *arena, const struct fetch_settings *settings, const ch
 	return true;
 }
 
+/* Where nobody has credentials for us, it may be a public bucket. */
 static bool object_ask(void *self, struct arena *arena, struct http_request *request,
 		       enum source_step *step, struct error *err)
 {
-	const struct object *object = self;
+	struct object *object = self;
 
-	*step = SOURCE_BODY;
+	object->is_asking = aws_may_ask(object->aws);
+	*step = object->is_asking ? SOURCE_PREPARE : SOURCE_BODY;
+	if (object->is_asking) {
+		aws_ask(object->aws, arena, &object->question, request);
+		return true;
+	}
+	const struct sigv4_keys *keys = aws_keys(object->aws);
+
 	if (!s3_url(arena, object->settings, object->uri, object->region, &request->url, err))
 		return false;
-	if (object->settings->aws.access_key_id)
+	if (keys)
 		sign_http(arena,
-			  &(struct sign_how){ .keys = &object->settings->aws,
+			  &(struct sign_how){ .keys = keys,
 					      .service = "s3",
 					      .region = object->region,
 					      .payload_hash = SIGN_EMPTY_HASH,
@@ -171,11 +182,13 @@ static bool set_clock(struct object *object, const struct http_response *respons
 
 static bool deny(const struct object *object, const char *said, struct error *err)
 {
-	if (!object->settings->aws.access_key_id)
+	const char *problems = aws_problems(object->aws);
+
+	if (!aws_keys(object->aws))
 		return error_set(err, ERROR_DENIED,
 				 "%s: access denied, and there are no AWS credentials to sign with "
-				 "(%s)",
-				 object->uri, said);
+				 "(%s%s%s)",
+				 object->uri, said, problems[0] ? "; " : "", problems);
 	return error_set(err, ERROR_DENIED,
 			 "%s: access denied (%s): may these credentials s3:GetObject "
 			 "it?",
@@ -194,7 +207,10 @@ static bool object_learn(void *self, const struct http_response *response, const
 			     code[0] ? ", " : "", code, message[0] ? ": " : "", message);
 	int status = response->status;
 
-	(void)length;
+	if (object->is_asking) {
+		aws_learn(object->aws, &object->question, response, body, length);
+		return true;
+	}
 	if ((status == 301 || status == 307 || strcmp(code, "AuthorizationHeaderMalformed") == 0) &&
 	    move_region(object, response, body))
 		return true;
@@ -215,6 +231,16 @@ static bool object_learn(void *self, const struct http_response *response, const
 	return refusal_unexpected(object->uri, status, said, err);
 }
 
+/* Who does not answer has no credentials for us. */
+static bool object_has_other_way(void *self)
+{
+	struct object *object = self;
+
+	if (object->is_asking)
+		aws_pass(object->aws, &object->question);
+	return object->is_asking;
+}
+
 static void object_free(void *self)
 {
 	struct object *object = self;
@@ -225,10 +251,11 @@ static void object_free(void *self)
 
 /* Redirects are answered by a new signature for another region, never followed: the request carries
  * a session token. */
-static const struct source_ops object_ops = { object_ask, object_learn, NULL, NULL, object_free };
+static const struct source_ops object_ops = { object_ask, object_learn, NULL, object_has_other_way,
+					      object_free };
 
-bool s3_object(const struct fetch_settings *settings, const char *uri, struct source *source,
-	       struct error *err)
+bool s3_object(const struct fetch_settings *settings, struct aws *aws, const char *uri,
+	       struct source *source, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
 	const char *bucket, *key;
@@ -238,6 +265,7 @@ bool s3_object(const struct fetch_settings *settings, const char *uri, struct so
 	struct object *object = mem_alloc(sizeof(*object));
 
 	object->settings = settings;
+	object->aws = aws;
 	object->uri = arena_strdup(&object->arena, uri);
 	object->region = settings->s3_region;
 	*source = (struct source){ &object_ops, object, object->uri };

@@ -13,7 +13,7 @@
  */
 
 /* `uri` is "s3://BUCKET/KEY"; the key is taken as it is, without percent-decoding. */
-must_check bool s3_object(const struct fetch_settings *settings, const char *uri,
+must_check bool s3_object(const struct fetch_settings *settings, struct aws *aws, const char *uri,
 			  struct source *source, struct error *err);
 
 /* The URL it is asked for at, for tests: virtual-hosted, or path style where the settings say so,

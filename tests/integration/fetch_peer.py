@@ -18,6 +18,7 @@ import os
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -28,9 +29,17 @@ SECONDS = 30
 QUICK = {"attempts": 5, "back_off_ms": 1, "connect_seconds": 10, "stall_seconds": 10}
 
 
+# Gives the program a /etc/hosts of its own.
+WITH_HOSTS = 'mount --bind "$0" /etc/hosts && exec "$1"'
+
+
 class Fetch:
-    def __init__(self, program=PROGRAM, settings_text=None, patience=None, **settings):
+    """`hosts` are names with their addresses, for it alone. What it has learnt, where the settings say
+    tells_learnt, is in `learnt` afterwards."""
+
+    def __init__(self, program=PROGRAM, settings_text=None, patience=None, hosts=None, **settings):
         self.program = program
+        self.hosts = hosts
         settings["patience"] = {**QUICK, **(patience or {})}
         self.settings = settings_text or json.dumps(settings)
         self.messages = []
@@ -40,15 +49,24 @@ class Fetch:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         read_end, write_end = os.pipe()
         # Out of the way of the numbers they shall have.
-        high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in (theirs.fileno(), read_end)]
+        self.learnt_file = tempfile.TemporaryFile()
+        high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100)
+                for fd in (theirs.fileno(), read_end, self.learnt_file.fileno())]
 
         def place():
-            os.dup2(high[0], 3)
-            os.dup2(high[1], 5)
+            for fd, number in zip(high, (3, 5, 6)):
+                os.dup2(fd, number)
 
+        command = [self.program]
+        if self.hosts:
+            self.hosts_file = tempfile.NamedTemporaryFile("w", prefix="hosts-")
+            self.hosts_file.writelines(f"{address} {name}\n" for name, address in self.hosts.items())
+            self.hosts_file.flush()
+            os.chmod(self.hosts_file.name, 0o644)
+            command = ["unshare", "--mount", "sh", "-c", WITH_HOSTS, self.hosts_file.name, self.program]
         self.process = subprocess.Popen(
-            [self.program], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, preexec_fn=place, pass_fds=(3, 5))
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, preexec_fn=place, pass_fds=(3, 5, 6))
         theirs.close()
         for fd in (read_end, *high):
             os.close(fd)
@@ -69,6 +87,9 @@ class Fetch:
                 raise
         self.errors = self.process.stderr.read().decode()
         self.process.stderr.close()
+        self.learnt_file.seek(0)
+        self.learnt = [json.loads(line) for line in self.learnt_file]
+        self.learnt_file.close()
         if kind is None:
             assert self.process.returncode == 0 and not self.errors, \
                 f"mooring-fetch: exit {self.process.returncode}: {self.errors}"
@@ -151,7 +172,7 @@ class Server:
     """HTTP on a loopback address; `answer(call)` deals with each request. `certificate` is a PEM file
     with a key: TLS, and who calls must have a certificate signed by `client_ca`, where given."""
 
-    def __init__(self, answer, address="127.0.0.1", certificate=None, client_ca=None):
+    def __init__(self, answer, address="127.0.0.1", port=0, certificate=None, client_ca=None):
         server = self
 
         class Call(BaseHTTPRequestHandler):
@@ -203,7 +224,7 @@ class Server:
 
         self.calls = []
         self.connections = 0
-        self.http = ThreadingHTTPServer((address, 0), Call)
+        self.http = ThreadingHTTPServer((address, port), Call)
         self.http.daemon_threads = True
         self.http.handle_error = lambda *_: None
         if certificate:
@@ -231,12 +252,12 @@ class Server:
         return [call.path for call in self.calls]
 
 
-def make_certificate(directory, name="127.0.0.1"):
-    """A self-signed certificate with its key, in one PEM file."""
+def make_certificate(directory, *names):
+    """A self-signed certificate with its key, in one PEM file, for 127.0.0.1 and these names."""
     path = os.path.join(directory, "tls.pem")
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-days", "2", "-subj", "/CN=test", "-addext", f"subjectAltName=IP:{name}",
+         "-days", "2", "-subj", "/CN=test", "-addext", ",".join(["subjectAltName=IP:127.0.0.1", *(f"DNS:{name}" for name in names)]),
          "-keyout", path, "-out", path + ".crt"], check=True, capture_output=True, timeout=SECONDS)
     with open(path + ".crt", encoding="ascii") as cert, open(path, "a", encoding="ascii") as pem:
         pem.write(cert.read())
