@@ -8,13 +8,18 @@ const struct composer *composer_of(const struct cli *cli)
 	return (const struct composer *)cli;
 }
 
-static bool check_names(const struct project *project, const struct texts *services,
-			struct error *err)
+const char *composer_version(const struct composer *composer)
+{
+	return composer->is_classic ? COMPOSE_VERSION_CLASSIC : COMPOSE_VERSION;
+}
+
+static bool check_names(const struct composer *composer, const struct project *project,
+			const struct texts *services, struct error *err)
 {
 	for (size_t i = 0; services && i < services->count; i++) {
 		if (!project_find(project, services->items[i]))
-			return error_set(err, ERROR_NOT_FOUND, "no such service: %s",
-					 services->items[i]);
+			return error_set(err, ERROR_NOT_FOUND, "%s such service: %s",
+					 composer->is_classic ? "No" : "no", services->items[i]);
 	}
 	return true;
 }
@@ -39,6 +44,7 @@ bool composer_load(const struct composer *composer, enum composer_scope scope,
 {
 	struct project_request request = composer->request;
 
+	request.store = composer->cli.root;
 	request.wants_everything = scope != COMPOSER_ACTIVE;
 	if (services)
 		request.services = *services;
@@ -47,11 +53,11 @@ bool composer_load(const struct composer *composer, enum composer_scope scope,
 
 	for (size_t i = 0; i < project->warnings.count; i++)
 		fprintf(stderr, "WARNING: %s\n", project->warnings.items[i]);
-	return is_good && (!project->tree || check_names(project, services, err));
+	return is_good && (!project->tree || check_names(composer, project, services, err));
 }
 
-int composer_failed(const struct error *err)
+int composer_failed(const struct composer *composer, const struct error *err)
 {
-	fprintf(stderr, "%s\n", err->text);
+	fprintf(stderr, "%s%s\n", composer->is_classic ? "ERROR: " : "", err->text);
 	return 1;
 }

@@ -17,9 +17,15 @@ struct composer {
 	const char *ansi;     /* "never", "always", "auto" */
 	const char *progress; /* "quiet": none */
 	int64_t parallel;     /* most docker commands at a time */
+	/* Called as docker-compose: what it prints is what 1.29 does, which scripts parse. Else
+	 * it is docker compose, version 2. What they do is the same. */
+	bool is_classic;
 };
 
-#define COMPOSE_VERSION "2.29.1" /* whose behaviour this is; docker's scripts ask */
+/* Whose behaviour this is; scripts ask. */
+#define COMPOSE_VERSION         "2.29.1"
+#define COMPOSE_VERSION_CLASSIC "1.29.2"
+const char *composer_version(const struct composer *composer);
 
 const struct composer *composer_of(const struct cli *cli);
 
@@ -36,6 +42,6 @@ must_check bool composer_load(const struct composer *composer, enum composer_sco
 			      struct error *err);
 
 /* Tells a failure on stderr; the exit code. */
-int composer_failed(const struct error *err);
+int composer_failed(const struct composer *composer, const struct error *err);
 
 #endif

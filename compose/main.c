@@ -69,10 +69,12 @@ static int print_version(const struct cli *cli, const void *of, const struct tex
 {
 	const struct version_values *values = of;
 
-	(void)cli;
 	(void)arguments;
 	if (values->is_short)
-		puts(COMPOSE_VERSION);
+		puts(composer_version(composer_of(cli)));
+	else if (composer_of(cli)->is_classic)
+		puts("docker-compose version " COMPOSE_VERSION_CLASSIC
+		     ", build mooring-" MOORING_VERSION);
 	else if (values->format && strcmp(values->format, "json") == 0)
 		puts("{\"version\":\"v" COMPOSE_VERSION "\"}");
 	else
@@ -94,8 +96,11 @@ static const struct {
 	const char *name;
 	const struct command *command; /* NULL: not supported */
 } verbs[] = {
-	{ "build", NULL },   { "config", &verb_config }, { "convert", &verb_config },
-	{ "publish", NULL }, { "push", NULL },           { "version", &verb_version },
+	{ "build", NULL },           { "config", &verb_config },
+	{ "convert", &verb_config }, { "down", &verb_down },
+	{ "logs", &verb_logs },      { "ps", &verb_ps },
+	{ "publish", NULL },         { "push", NULL },
+	{ "up", &verb_up },          { "version", &verb_version },
 	{ "watch", NULL },
 };
 
@@ -174,7 +179,15 @@ static const char *place(const char *variable, const char *fallback)
 	return value && *value ? value : fallback;
 }
 
-static struct composer composer_from(const struct globals *globals)
+/* `docker compose` hands on its arguments from "compose" on. */
+static bool is_called_classic(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	return strcmp(slash ? slash + 1 : name, "docker-compose") == 0;
+}
+
+static struct composer composer_from(const struct globals *globals, bool is_classic)
 {
 	const char *parallel = getenv("COMPOSE_PARALLEL_LIMIT");
 	int64_t limit = globals->parallel.is_set ? globals->parallel.value
@@ -189,13 +202,14 @@ static struct composer composer_from(const struct globals *globals)
 			     .env_files = globals->env_files,
 			     .name = globals->name,
 			     .directory = globals->directory,
-			     .is_compatible = globals->is_compatible },
+			     .is_compatible = globals->is_compatible || is_classic },
 		.ansi = globals->is_plain ? "never"
 			: globals->ansi   ? globals->ansi
 					  : place("COMPOSE_ANSI", "auto"),
 		.progress =
 			globals->progress ? globals->progress : place("COMPOSE_PROGRESS", "plain"),
 		.parallel = limit,
+		.is_classic = is_classic,
 	};
 }
 
@@ -237,7 +251,7 @@ int main(int argc, char **argv)
 		print_help(stdout);
 		code = 0;
 	} else {
-		struct composer composer = composer_from(&globals);
+		struct composer composer = composer_from(&globals, is_called_classic(argv[0]));
 
 		composer.cli.argv = own_words(&arena, argc, argv);
 		code = run_words(&composer, &globals, words.items);

@@ -252,6 +252,23 @@ static const struct normal_key file_keys[] = {
 	{ "template_driver", normal_text }, { NULL, NULL },
 };
 
+/* A name becomes part of those that things have in docker, and of files. */
+static bool is_name(const char *name)
+{
+	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "0123456789._-");
+
+	return length > 0 && !name[length] && length <= 128;
+}
+
+static bool refuse_name(const struct json *section, const char *name, struct error *err)
+{
+	return json_wrong(section, err,
+			  "additional properties '%.100s' not allowed (a name is letters, digits, "
+			  "'.', '_' and '-')",
+			  name);
+}
+
 /* {name: {…} or nothing, …} */
 static bool resources(const struct normal *normal, struct json *section,
 		      const struct normal_key *keys, struct error *err)
@@ -259,6 +276,8 @@ static bool resources(const struct normal *normal, struct json *section,
 	if (!normal_object(normal, section, err))
 		return false;
 	for (struct json *item = section->child; item; item = item->next) {
+		if (!is_name(item->key))
+			return refuse_name(section, item->key, err);
 		if (item->type == JSON_NULL)
 			tree_reset(item, JSON_OBJECT, NULL);
 		if (!normal_members(normal, item, keys, err))
@@ -283,25 +302,13 @@ static bool files(const struct normal *normal, struct json *value, struct error 
 	return resources(normal, value, file_keys, err);
 }
 
-/* A name becomes part of the container's. */
-static bool is_service_name(const char *name)
-{
-	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "0123456789._-");
-
-	return length > 0 && !name[length] && length <= 128;
-}
-
 static bool services(const struct normal *normal, struct json *value, struct error *err)
 {
 	if (!normal_object(normal, value, err))
 		return false;
 	for (struct json *service = value->child; service; service = service->next) {
-		if (!is_service_name(service->key))
-			return json_wrong(value, err,
-					  "additional properties '%.100s' not allowed (a service's "
-					  "name is letters, digits, '.', '_' and '-')",
-					  service->key);
+		if (!is_name(service->key))
+			return refuse_name(value, service->key, err);
 		if (!normal_service(normal, service, err))
 			return false;
 	}

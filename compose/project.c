@@ -210,9 +210,9 @@ bool project_check(struct project *project, const struct project_request *reques
 			continue;
 		if (!projectservice_environment(project, service, err) ||
 		    !projectservice_dependencies(project, service, err) ||
-		    !projectservice_resources(project, service, err))
+		    !projectservice_resources(project, service, err) ||
+		    !projectservice_hash(project, service, err))
 			return false;
-		projectservice_hash(project, service);
 	}
 	return refuse_cycles(project, err);
 }
@@ -267,6 +267,7 @@ bool project_load(struct project *project, const struct project_request *request
 {
 	if (!projectplace_find(project, request, true, err))
 		return false;
+	project->store = request->store;
 	set_separator(project, request);
 	return read_named_files(project, request, err) &&
 	       projectplace_name(project, request, project->tree, err) &&
@@ -278,6 +279,7 @@ bool project_load_name(struct project *project, const struct project_request *re
 {
 	if (!projectplace_find(project, request, false, err))
 		return false;
+	project->store = request->store;
 	set_separator(project, request);
 	return projectplace_name(project, request, NULL, err);
 }

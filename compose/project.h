@@ -60,6 +60,7 @@ struct project {
 	struct arena arena;
 	const char *name;
 	const char *directory; /* absolute */
+	const char *store;     /* MOORING_ROOT: where projectfile.h writes */
 	bool is_named;         /* by the user, and not after its directory */
 	const char *separator; /* between the parts of a container's name: "-", or "_" */
 	struct texts files;    /* absolute */
@@ -85,6 +86,7 @@ struct project_request {
 	struct texts services; /* named on the command line: enabled whatever their profiles */
 	const char *directory; /* --project-directory */
 	const char *name;      /* -p */
+	const char *store;     /* see struct project */
 	bool is_compatible;    /* names with '_' */
 	bool wants_everything; /* all profiles: for what ends and lists */
 };

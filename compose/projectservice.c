@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/jsonout.h"
 #include "compose/dotenv.h"
+#include "compose/projectfile.h"
 #include "compose/tree.h"
 
 #define HASH_TEXT_MAX  (16 << 20)
@@ -290,7 +291,25 @@ static void drop_unhashed(struct json *tree)
 	}
 }
 
-void projectservice_hash(struct project *project, struct service *service)
+/* A secret's or config's text, where it is none of a file. */
+static bool add_contents(struct project *project, struct json *tree, const char *section,
+			 struct error *err)
+{
+	struct json *list = tree_find(tree, section);
+
+	for (struct json *item = list ? list->child : NULL; item; item = item->next) {
+		const char *content;
+
+		if (!projectfile_content(project, section, tree_text(item, "source"), &content,
+					 err))
+			return false;
+		if (content)
+			(void)tree_put_text(&project->arena, item, "content", content);
+	}
+	return true;
+}
+
+bool projectservice_hash(struct project *project, struct service *service, struct error *err)
 {
 	struct json *tree = tree_copy(&project->arena, NULL, NULL, service->tree);
 	autobuf struct buf text;
@@ -298,6 +317,9 @@ void projectservice_hash(struct project *project, struct service *service)
 	struct digest digest;
 
 	drop_unhashed(tree);
+	if (!add_contents(project, tree, "secrets", err) ||
+	    !add_contents(project, tree, "configs", err))
+		return false;
 	sort_all(tree);
 	buf_init(&text, HASH_TEXT_MAX);
 	jsonout_init(&out, &text, false);
@@ -305,4 +327,5 @@ void projectservice_hash(struct project *project, struct service *service)
 	jsonout_done(&out);
 	hash_digest(text.data, text.length, &digest);
 	service->hash = arena_strdup(&project->arena, digest_hex(&digest));
+	return true;
 }

@@ -20,6 +20,7 @@ must_check bool projectservice_dependencies(struct project *project, struct serv
 /* The networks, volumes, secrets and configs it names; marks them as used. */
 must_check bool projectservice_resources(struct project *project, struct service *service,
 					 struct error *err);
-void projectservice_hash(struct project *project, struct service *service);
+must_check bool projectservice_hash(struct project *project, struct service *service,
+				    struct error *err);
 
 #endif

@@ -18,11 +18,11 @@ struct job {
 	struct error *err;
 };
 
-enum operator{
-	OPERATOR_NONE,
-	OPERATOR_DEFAULT, /* - */
-	OPERATOR_ERROR,   /* ? */
-	OPERATOR_OTHER,   /* + */
+enum sign {
+	SIGN_NONE,
+	SIGN_DEFAULT, /* - */
+	SIGN_ERROR,   /* ? */
+	SIGN_OTHER,   /* + */
 };
 
 static bool is_name_char(char c, bool is_first)
@@ -63,7 +63,7 @@ static void note_unset(const struct job *job, const char *name)
 
 static bool expand(struct job *job, bool is_used, bool is_word, struct buf *out);
 
-static enum operator take_operator(struct job *job, bool *counts_empty)
+static enum sign take_sign(struct job *job, bool *counts_empty)
 {
 	static const char signs[] = "-?+";
 	const char *at = job->next + (*job->next == ':');
@@ -71,9 +71,9 @@ static enum operator take_operator(struct job *job, bool *counts_empty)
 
 	*counts_empty = *job->next == ':';
 	if (!sign)
-		return OPERATOR_NONE;
+		return SIGN_NONE;
 	job->next = at + 1;
-	return (enum operator)(sign - signs + 1);
+	return (enum sign)(sign - signs + 1);
 }
 
 static bool missing(const struct job *job, const char *name, const char *text)
@@ -93,24 +93,24 @@ static bool expand_braced(struct job *job, bool is_used, struct buf *out)
 	buf_init(&word, SUBSTITUTE_TEXT_MAX);
 	if (!*name)
 		return refuse(job);
-	enum operator operator= take_operator(job, &counts_empty);
+	enum sign sign = take_sign(job, &counts_empty);
 	bool is_set = value && !(counts_empty && !*value);
-	bool wants_word = operator== OPERATOR_OTHER ? is_set : !is_set;
+	bool wants_word = sign == SIGN_OTHER ? is_set : !is_set;
 
-	if (operator!= OPERATOR_NONE && !expand(job, is_used &&wants_word, true, &word))
+	if (sign != SIGN_NONE && !expand(job, is_used && wants_word, true, &word))
 		return false;
 	if (*job->next != '}')
 		return refuse(job);
 	job->next++;
 	if (!is_used)
 		return true;
-	if (operator== OPERATOR_ERROR && !is_set)
+	if (sign == SIGN_ERROR && !is_set)
 		return missing(job, name, word.length ? word.data : "");
-	if (operator!= OPERATOR_NONE && operator!= OPERATOR_ERROR && wants_word)
+	if (sign != SIGN_NONE && sign != SIGN_ERROR && wants_word)
 		buf_add(out, word.data, word.length);
-	else if (operator!= OPERATOR_OTHER && value)
+	else if (sign != SIGN_OTHER && value)
 		buf_add_text(out, value);
-	else if (operator!= OPERATOR_OTHER)
+	else if (sign != SIGN_OTHER)
 		note_unset(job, name);
 	return true;
 }

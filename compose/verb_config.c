@@ -234,7 +234,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 
 	if (!composer_load(composer_of(cli), COMPOSER_ACTIVE, arguments, &project, &err) ||
 	    !print(&project, values, &err))
-		return composer_failed(&err);
+		return composer_failed(composer_of(cli), &err);
 	return 0;
 }
 

@@ -7,6 +7,6 @@
 /*
  * The verbs of `docker compose`; main.c has their names.
  */
-extern const struct command verb_config;
+extern const struct command verb_config, verb_down, verb_logs, verb_ps, verb_up;
 
 #endif

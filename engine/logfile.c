@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -242,14 +241,11 @@ static bool catch_up(struct reader *reader, struct error *err)
 	return reader->file < 0 || read_on(reader, err);
 }
 
-static int open_watch(const struct reader *reader, const char *path)
+static int open_watch(const char *path)
 {
 	int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 
-	(void)reader;
-	if (watch >= 0 && inotify_add_watch(watch, path,
-					    IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE |
-						    IN_DELETE_SELF | IN_MOVE_SELF) < 0) {
+	if (watch >= 0 && inotify_add_watch(watch, path, LOGFILE_EVENTS) < 0) {
 		mem_cleanup_close(&watch);
 		return -1; /* then the regular look has to do */
 	}
@@ -267,7 +263,7 @@ static void drain(int watch)
 static bool follow(struct reader *reader, struct engine *engine, const char *id, struct error *err)
 {
 	autofree char *path = mem_printf("%s/containers/%s", engine->root, id);
-	autoclose int watch = open_watch(reader, path);
+	autoclose int watch = open_watch(path);
 
 	while (!reader->is_over) {
 		/* Asked before reading: what is written before the end is then read for sure. */
@@ -307,4 +303,63 @@ bool logfile_read(struct engine *engine, const struct container *container,
 	mem_cleanup_close(&reader.file);
 	buf_done(&reader.pending);
 	return is_done;
+}
+
+/* A piece at a time. -------------------------------------------------------------------------- */
+
+struct logfile {
+	struct reader reader;
+	struct logfile_query query;
+	bool is_read; /* what was there when it was opened */
+};
+
+bool logfile_open(const struct engine *engine, const char *id, const struct logfile_query *query,
+		  struct logfile **log, struct error *err)
+{
+	int dir = openat(engine->containers, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return error_set(err, ERROR_NOT_FOUND, "No such container: %s", id);
+	*log = mem_alloc(sizeof(**log));
+	(*log)->query = *query;
+	(*log)->reader = (struct reader){ .query = &(*log)->query, .dir = dir, .file = -1 };
+	buf_init(&(*log)->reader.pending, LINE_MAX_BYTES);
+	return true;
+}
+
+bool logfile_pump(struct logfile *log, struct error *err)
+{
+	struct reader *reader = &log->reader;
+	bool is_done;
+
+	if (log->is_read)
+		is_done = catch_up(reader, err);
+	else
+		is_done = (log->query.tail < 0 || count_records(reader, err)) &&
+			  read_files(reader, err);
+	log->is_read = true;
+	if (!reader->pending.length) { /* a quiet container costs nothing */
+		buf_done(&reader->pending);
+		buf_init(&reader->pending, LINE_MAX_BYTES);
+	}
+	return is_done;
+}
+
+bool logfile_skip(struct logfile *log, struct error *err)
+{
+	log->reader.is_counting = true;
+	bool is_done = logfile_pump(log, err);
+	log->reader.is_counting = false;
+	log->reader.skip = 0;
+	return is_done;
+}
+
+void logfile_close(struct logfile *log)
+{
+	if (!log)
+		return;
+	mem_cleanup_close(&log->reader.file);
+	mem_cleanup_close(&log->reader.dir);
+	buf_done(&log->reader.pending);
+	mem_cleanup_free(&log);
 }

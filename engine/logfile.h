@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/inotify.h>
 
 #include "base/error.h"
 #include "engine/container.h"
@@ -35,5 +36,25 @@ struct logfile_query {
 
 must_check bool logfile_read(struct engine *engine, const struct container *container,
 			     const struct logfile_query *query, struct error *err);
+
+/*
+ * The same a piece at a time, for who follows many containers and waits for all of them himself:
+ * LOGFILE_EVENTS of inotify on the container's directory tell when there may be more.
+ */
+#define LOGFILE_EVENTS                                                                             \
+	(IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF)
+
+struct logfile;
+
+/* Reads nothing yet. *query is copied; is_followed and interrupt do not count. A container that has
+ * no log has no records. The caller closes it; ERROR_NOT_FOUND if the container is not there. */
+must_check bool logfile_open(const struct engine *engine, const char *id,
+			     const struct logfile_query *query, struct logfile **log,
+			     struct error *err);
+/* Delivers all records there are by now that were not delivered before. */
+must_check bool logfile_pump(struct logfile *log, struct error *err);
+/* Those there are by now are not wanted. */
+must_check bool logfile_skip(struct logfile *log, struct error *err);
+void logfile_close(struct logfile *log); /* NULL is fine */
 
 #endif

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compose/creation.h"
+
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/jsonout.h"
+#include "compose/fleet.h"
+#include "compose/tree.h"
+
+#define HEALTH_COMMAND_MAX (1 << 20)
+
+void creation_add(struct texts *arguments, const char *option, const char *value)
+{
+	texts_add(arguments, option);
+	texts_add(arguments, value);
+}
+
+static void add_pair(const struct creation *creation, struct texts *arguments, const char *option,
+		     const char *key, const char *value)
+{
+	creation_add(arguments, option,
+		     arena_printf(&creation->project->arena, "%s=%s", key, value));
+}
+
+/* -- what is said by one option each ------------------------------------------------------------
+ */
+
+enum simple_kind {
+	SIMPLE_TEXT,
+	SIMPLE_FLAG, /* the option alone, if true */
+	SIMPLE_LIST, /* the option for each */
+	SIMPLE_MAP,  /* the option for each, KEY=VALUE */
+	SIMPLE_SECONDS,
+};
+
+/* In the order of the alphabet; long, but one line a key. */
+static const struct {
+	const char *key, *option;
+	enum simple_kind kind;
+} simples[] = {
+	{ "annotations", "--annotation", SIMPLE_MAP },
+	{ "cap_add", "--cap-add", SIMPLE_LIST },
+	{ "cap_drop", "--cap-drop", SIMPLE_LIST },
+	{ "cgroup", "--cgroupns", SIMPLE_TEXT },
+	{ "cgroup_parent", "--cgroup-parent", SIMPLE_TEXT },
+	{ "device_cgroup_rules", "--device-cgroup-rule", SIMPLE_LIST },
+	{ "devices", "--device", SIMPLE_LIST },
+	{ "dns", "--dns", SIMPLE_LIST },
+	{ "dns_opt", "--dns-option", SIMPLE_LIST },
+	{ "dns_search", "--dns-search", SIMPLE_LIST },
+	{ "domainname", "--domainname", SIMPLE_TEXT },
+	{ "environment", "--env", SIMPLE_MAP },
+	{ "expose", "--expose", SIMPLE_LIST },
+	{ "extra_hosts", "--add-host", SIMPLE_LIST },
+	{ "group_add", "--group-add", SIMPLE_LIST },
+	{ "hostname", "--hostname", SIMPLE_TEXT },
+	{ "init", "--init", SIMPLE_FLAG },
+	{ "label_file", "--label-file", SIMPLE_LIST },
+	{ "labels", "--label", SIMPLE_MAP },
+	{ "mac_address", "--mac-address", SIMPLE_TEXT },
+	{ "oom_kill_disable", "--oom-kill-disable", SIMPLE_FLAG },
+	{ "oom_score_adj", "--oom-score-adj", SIMPLE_TEXT },
+	{ "platform", "--platform", SIMPLE_TEXT },
+	{ "privileged", "--privileged", SIMPLE_FLAG },
+	{ "read_only", "--read-only", SIMPLE_FLAG },
+	{ "runtime", "--runtime", SIMPLE_TEXT },
+	{ "security_opt", "--security-opt", SIMPLE_LIST },
+	{ "shm_size", "--shm-size", SIMPLE_TEXT },
+	{ "stdin_open", "--interactive", SIMPLE_FLAG },
+	{ "stop_grace_period", "--stop-timeout", SIMPLE_SECONDS },
+	{ "stop_signal", "--stop-signal", SIMPLE_TEXT },
+	{ "sysctls", "--sysctl", SIMPLE_MAP },
+	{ "tmpfs", "--tmpfs", SIMPLE_LIST },
+	{ "tty", "--tty", SIMPLE_FLAG },
+	{ "user", "--user", SIMPLE_TEXT },
+	{ "userns_mode", "--userns", SIMPLE_TEXT },
+	{ "uts", "--uts", SIMPLE_TEXT },
+	{ "working_dir", "--workdir", SIMPLE_TEXT },
+};
+
+/* The next whole one: less patience than was asked for would kill. */
+static const char *whole_seconds(struct arena *arena, const char *text)
+{
+	double seconds = 0;
+
+	(void)duration_parse(text, &seconds);
+
+	long long whole = (long long)seconds;
+
+	return arena_printf(arena, "%lld", whole + ((double)whole < seconds));
+}
+
+static void add_simple(const struct creation *creation, struct texts *arguments, size_t index)
+{
+	const struct json *value = json_get(creation->service->tree, simples[index].key);
+	const char *option = simples[index].option;
+	enum simple_kind kind = simples[index].kind;
+
+	if (!value)
+		return;
+	if (kind == SIMPLE_FLAG && value->boolean)
+		texts_add(arguments, option);
+	else if (kind == SIMPLE_TEXT)
+		creation_add(arguments, option, tree_scalar(value));
+	else if (kind == SIMPLE_SECONDS)
+		creation_add(arguments, option,
+			     whole_seconds(&creation->project->arena, tree_scalar(value)));
+	for (const struct json *item = value->child; item; item = item->next) {
+		const char *text = tree_scalar(item);
+
+		if (kind == SIMPLE_MAP)
+			add_pair(creation, arguments, option, item->key, text ? text : "");
+		else if (kind == SIMPLE_LIST)
+			creation_add(arguments, option, text);
+	}
+}
+
+/* -- pid, ipc: a container of a service ---------------------------------------------------------
+ */
+
+static void add_mode(const struct creation *creation, struct texts *arguments, const char *key,
+		     const char *option)
+{
+	const struct project *project = creation->project;
+	const char *mode = tree_text(creation->service->tree, key);
+	const struct service *other =
+		mode && strncmp(mode, "service:", 8) == 0 ? project_find(project, mode + 8) : NULL;
+
+	if (!mode)
+		return;
+	if (other)
+		mode = arena_printf(
+			&creation->project->arena, "container:%s",
+			project_container_name(&creation->project->arena, project, other, 1));
+	creation_add(arguments, option, mode);
+}
+
+/* -- health checks, logs, restart ---------------------------------------------------------------
+ */
+
+/* The words of a CMD as they are: docker's option knows commands for a shell only, and this one is
+ * ours, for programs. */
+static const char *as_json(struct arena *arena, const struct json *list)
+{
+	autobuf struct buf text;
+	struct jsonout out;
+
+	buf_init(&text, HEALTH_COMMAND_MAX);
+	jsonout_init(&out, &text, false);
+	jsonout_json(&out, NULL, list);
+	jsonout_done(&out);
+	return arena_strndup(arena, text.data, text.length);
+}
+
+static void add_health_test(const struct creation *creation, struct texts *arguments,
+			    const struct json *test)
+{
+	const char *kind = test->child->text;
+
+	if (strcmp(kind, "CMD-SHELL") == 0 && test->count == 2)
+		creation_add(arguments, "--health-cmd", test->child->next->text);
+	else if (strcmp(kind, "NONE") != 0)
+		creation_add(arguments, "--health-test", as_json(&creation->project->arena, test));
+}
+
+static void add_health(const struct creation *creation, struct texts *arguments)
+{
+	static const char *const options[][2] = { { "interval", "--health-interval" },
+						  { "timeout", "--health-timeout" },
+						  { "retries", "--health-retries" },
+						  { "start_period", "--health-start-period" },
+						  { "start_interval", "--health-start-interval" } };
+	const struct json *health = json_get(creation->service->tree, "healthcheck");
+	const struct json *test = json_get(health, "test");
+
+	if (!health)
+		return;
+	if (tree_bool(health, "disable") || (test && strcmp(test->child->text, "NONE") == 0)) {
+		texts_add(arguments, "--no-healthcheck");
+		return;
+	}
+	if (test)
+		add_health_test(creation, arguments, test);
+	for (size_t i = 0; i < COUNT_OF(options); i++) {
+		const char *value = tree_text(health, options[i][0]);
+
+		if (value)
+			creation_add(arguments, options[i][1], value);
+	}
+}
+
+static void add_logging(const struct creation *creation, struct texts *arguments)
+{
+	const struct json *logging = json_get(creation->service->tree, "logging");
+	const struct json *options = json_get(logging, "options");
+	const char *driver = tree_text(logging, "driver");
+
+	if (driver)
+		creation_add(arguments, "--log-driver", driver);
+	for (const struct json *item = options ? options->child : NULL; item; item = item->next) {
+		const char *text = tree_scalar(item);
+
+		add_pair(creation, arguments, "--log-opt", item->key, text ? text : "");
+	}
+}
+
+/* deploy.restart_policy says the same in other words. */
+static const char *restart_of(struct arena *arena, const struct json *tree)
+{
+	const struct json *policy = json_get(json_get(tree, "deploy"), "restart_policy");
+	const char *condition = tree_text(policy, "condition");
+	const char *most = tree_text(policy, "max_attempts");
+
+	if (json_get(tree, "restart") || !policy)
+		return tree_text(tree, "restart");
+	if (condition && strcmp(condition, "none") == 0)
+		return "no";
+	if (condition && strcmp(condition, "on-failure") == 0)
+		return most ? arena_printf(arena, "on-failure:%s", most) : "on-failure";
+	return "always";
+}
+
+static void add_restart(const struct creation *creation, struct texts *arguments)
+{
+	const char *restart = restart_of(&creation->project->arena, creation->service->tree);
+
+	if (restart && *restart && !creation->is_oneoff)
+		creation_add(arguments, "--restart", restart);
+}
+
+/* -- ports --------------------------------------------------------------------------------------
+ */
+
+static void add_ports(const struct creation *creation, struct texts *arguments)
+{
+	const struct json *ports = json_get(creation->service->tree, "ports");
+
+	if (!creation->has_ports)
+		return;
+	for (const struct json *port = ports ? ports->child : NULL; port; port = port->next) {
+		const char *address = tree_text(port, "host_ip");
+		const char *published = tree_text(port, "published");
+		bool is_v6 = address && strchr(address, ':');
+
+		creation_add(arguments, "--publish",
+			     arena_printf(&creation->project->arena, "%s%s%s%s%s%s%s/%s",
+					  is_v6 ? "[" : "", address ? address : "",
+					  is_v6 ? "]" : "", address ? ":" : "",
+					  published ? published : "",
+					  address || published ? ":" : "",
+					  tree_text(port, "target"), tree_text(port, "protocol")));
+	}
+}
+
+/* -- labels -------------------------------------------------------------------------------------
+ */
+
+static const char *joined(struct arena *arena, const struct texts *texts)
+{
+	const char *line = "";
+
+	for (size_t i = 0; i < texts->count; i++)
+		line = arena_printf(arena, "%s%s%s", line, i ? "," : "", texts->items[i]);
+	return line;
+}
+
+static void add_labels(const struct creation *creation, struct texts *arguments)
+{
+	const struct project *project = creation->project;
+	struct arena *arena = &creation->project->arena;
+	const struct {
+		const char *key, *value;
+	} labels[] = {
+		{ LABEL_PROJECT, project->name },
+		{ LABEL_SERVICE, creation->service->name },
+		{ LABEL_NUMBER, arena_printf(arena, "%d", creation->number) },
+		{ LABEL_ONEOFF, creation->is_oneoff ? "True" : "False" },
+		{ LABEL_HASH, creation->service->hash },
+		{ LABEL_DIRECTORY, project->directory },
+		{ LABEL_FILES, joined(arena, &project->files) },
+		{ LABEL_VERSION, creation->version },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(labels); i++)
+		add_pair(creation, arguments, "--label", labels[i].key, labels[i].value);
+}
+
+/* -- the command --------------------------------------------------------------------------------
+ */
+
+/* Docker's option takes one word; the others stand before the command's. */
+static void add_entrypoint(const struct creation *creation, struct texts *arguments,
+			   struct texts *words)
+{
+	const struct json *entrypoint = json_get(creation->service->tree, "entrypoint");
+	const struct json *first = entrypoint ? entrypoint->child : NULL;
+
+	if (creation->entrypoint) {
+		creation_add(arguments, "--entrypoint", creation->entrypoint);
+		return;
+	}
+	if (!entrypoint)
+		return;
+	creation_add(arguments, "--entrypoint", first ? first->text : "");
+	for (const struct json *word = first ? first->next : NULL; word; word = word->next)
+		texts_add(words, word->text);
+}
+
+static void add_command(const struct creation *creation, struct texts *words)
+{
+	const struct json *command = json_get(creation->service->tree, "command");
+
+	if (creation->command) {
+		texts_add_all(words, creation->command->items, creation->command->count);
+		return;
+	}
+	if (creation->entrypoint)
+		return; /* another program has other arguments */
+	for (const struct json *word = command ? command->child : NULL; word; word = word->next)
+		texts_add(words, word->text);
+}
+
+bool creation_arguments(const struct creation *creation, struct texts *arguments, struct error *err)
+{
+	autotexts struct texts words = { 0 };
+
+	creation_add(arguments, "--name", creation->name);
+	for (size_t i = 0; i < COUNT_OF(simples); i++)
+		add_simple(creation, arguments, i);
+	add_mode(creation, arguments, "pid", "--pid");
+	add_mode(creation, arguments, "ipc", "--ipc");
+	add_health(creation, arguments);
+	add_logging(creation, arguments);
+	add_restart(creation, arguments);
+	add_ports(creation, arguments);
+	creation_networks(creation, arguments);
+	creation_limits(creation, arguments);
+	if (!creation_mounts(creation, arguments, err))
+		return false;
+	add_labels(creation, arguments);
+	add_entrypoint(creation, arguments, &words);
+	if (creation->extra)
+		texts_add_all(arguments, creation->extra->items, creation->extra->count);
+	add_command(creation, &words);
+	texts_add(arguments, creation->service->image);
+	texts_add_all(arguments, words.items, words.count);
+	return true;
+}

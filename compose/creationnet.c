@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compose/creation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "compose/tree.h"
+
+/* Networks of a container: which, in which order, and under which names it is found there. */
+
+/* "NAME" or "NAME,alias=A,ip=…"; quoted as CSV where a value has a comma. */
+static const char *field(struct arena *arena, const char *spec, const char *key, const char *value)
+{
+	return value ? arena_printf(arena, "%s,%s=%s", spec, key, value) : spec;
+}
+
+static const char *add_aliases(const struct creation *creation, const struct json *entry,
+			       const char *spec)
+{
+	const struct json *aliases = json_get(entry, "aliases");
+	struct arena *arena = &creation->project->arena;
+
+	if (!creation->has_aliases)
+		return spec;
+	spec = field(arena, spec, "alias", creation->service->name);
+	for (const struct json *alias = aliases ? aliases->child : NULL; alias; alias = alias->next)
+		spec = field(arena, spec, "alias", alias->text);
+	return spec;
+}
+
+static const char *network_spec(const struct creation *creation, const struct json *entry)
+{
+	struct arena *arena = &creation->project->arena;
+	const struct json *options = json_get(entry, "driver_opts");
+	const char *spec = arena_printf(arena, "name=%s",
+					project_network(creation->project, entry->key)->name);
+
+	spec = add_aliases(creation, entry, spec);
+	spec = field(arena, spec, "ip", tree_text(entry, "ipv4_address"));
+	spec = field(arena, spec, "ip6", tree_text(entry, "ipv6_address"));
+	spec = field(arena, spec, "mac-address", tree_text(entry, "mac_address"));
+	spec = field(arena, spec, "gw-priority", tree_text(entry, "gw_priority"));
+	for (const struct json *option = options ? options->child : NULL; option;
+	     option = option->next)
+		spec = field(arena, spec, "driver-opt",
+			     arena_printf(arena, "%s=%s", option->key,
+					  tree_scalar(option) ? tree_scalar(option) : ""));
+	return spec;
+}
+
+static long priority_of(const struct json *entry)
+{
+	const char *text = tree_text(entry, "priority");
+
+	return text ? strtol(text, NULL, 10) : 0;
+}
+
+/* The highest priority first; among equals by name. */
+static int compare(const void *a, const void *b)
+{
+	const struct json *const *one = a, *const *other = b;
+	long first = priority_of(*one), second = priority_of(*other);
+
+	if (first != second)
+		return first > second ? -1 : 1;
+	return strcmp((*one)->key, (*other)->key);
+}
+
+static void add_networks(const struct creation *creation, struct texts *arguments)
+{
+	const struct json *networks = json_get(creation->service->tree, "networks");
+	const struct json **entries =
+		arena_array(&creation->project->arena, networks->count, sizeof(*entries));
+	size_t count = 0;
+
+	for (const struct json *entry = networks->child; entry; entry = entry->next)
+		entries[count++] = entry;
+	qsort(entries, count, sizeof(struct json *), compare);
+	for (size_t i = 0; i < count; i++)
+		creation_add(arguments, "--network", network_spec(creation, entries[i]));
+}
+
+/* "SERVICE[:ALIAS]", "CONTAINER[:ALIAS]": an alias is a name in this container's eyes only. */
+static void add_links(const struct creation *creation, struct texts *arguments, const char *key)
+{
+	const struct project *project = creation->project;
+	const struct json *links = json_get(creation->service->tree, key);
+	struct arena *arena = &creation->project->arena;
+
+	for (const struct json *link = links ? links->child : NULL; link; link = link->next) {
+		size_t length = strcspn(link->text, ":");
+		const char *name = arena_strndup(arena, link->text, length);
+		const char *alias = link->text[length] ? link->text + length + 1 : name;
+		const struct service *other =
+			strcmp(key, "links") == 0 ? project_find(project, name) : NULL;
+
+		if (other && strcmp(alias, name) == 0)
+			continue; /* a service is known by its name already */
+		if (other)
+			name = project_container_name(arena, project, other, 1);
+		creation_add(arguments, "--link", arena_printf(arena, "%s:%s", name, alias));
+	}
+}
+
+void creation_networks(const struct creation *creation, struct texts *arguments)
+{
+	struct arena *arena = &creation->project->arena;
+	const char *mode = tree_text(creation->service->tree, "network_mode");
+
+	if (!mode) {
+		add_networks(creation, arguments);
+		add_links(creation, arguments, "links");
+		add_links(creation, arguments, "external_links");
+		return;
+	}
+	if (strncmp(mode, "service:", 8) == 0)
+		mode = arena_printf(
+			arena, "container:%s",
+			project_container_name(arena, creation->project,
+					       project_find(creation->project, mode + 8), 1));
+	creation_add(arguments, "--network", mode);
+}

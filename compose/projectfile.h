@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMPOSE_PROJECTFILE_H
+#define COMPOSE_PROJECTFILE_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "compose/project.h"
+
+/*
+ * Secrets and configs: files of the host, or texts (`content`, `environment`) that become files
+ * below ROOT/compose/PROJECT/, where they last as long as the containers that read them.
+ */
+
+/* The text of one that is no file; NULL for a file. Part of a service's hash. */
+must_check bool projectfile_content(const struct project *project, const char *section,
+				    const char *name, const char **content, struct error *err);
+
+/* *path (in the project's arena) is a file that is there: the user's own, or written now. */
+must_check bool projectfile_path(struct project *project, const struct service *service,
+				 const char *section, const char *name, const char **path,
+				 struct error *err);
+
+/* What was written for the project goes. */
+void projectfile_remove(const struct project *project);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compose/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compose/docker.h"
+
+bool session_open(struct session *session, const struct cli *cli, enum composer_scope scope,
+		  const struct texts *services, struct error *err)
+{
+	const struct composer *composer = composer_of(cli);
+
+	session->composer = composer;
+	session->telling.is_classic = composer->is_classic;
+	session->telling.is_quiet = strcmp(composer->progress, "quiet") == 0;
+	session->runner.telling = &session->telling;
+	session->runner.parallel = composer->parallel > 0 ? (size_t)composer->parallel : 0;
+	if (!docker_find(&session->docker, err) ||
+	    !composer_load(composer, scope, services, &session->project, err) ||
+	    !fleet_read(&session->fleet, composer, &session->project, err))
+		return false;
+	session->runner.docker = session->docker;
+	return true;
+}
+
+void session_done(struct session *session)
+{
+	fleet_done(&session->fleet);
+	project_done(&session->project);
+	mem_cleanup_free(&session->docker);
+}
+
+bool session_docker(struct session *session, const struct texts *arguments, const char **output,
+		    struct error *err)
+{
+	return docker_run(session->docker, arguments, &session->project.arena, output, err);
+}
+
+int session_report(const struct session *session, const struct task *tasks, size_t count,
+		   bool is_good)
+{
+	bool is_classic = session->composer->is_classic;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct task *task = &tasks[i];
+
+		if (task->state != TASK_FAILED || !*task->err.text)
+			continue;
+		if (is_classic)
+			fprintf(stderr, "\nERROR: for %s  %s\n", task->name, task->err.text);
+		else
+			fprintf(stderr, "Error response from daemon: %s\n", task->err.text);
+	}
+	return is_good ? 0 : 1;
+}
+
+/* -- the same to many ---------------------------------------------------------------------------
+ */
+
+struct deed_context {
+	const struct session_deed *deed;
+	const struct member *member;
+};
+
+static bool deed_arguments(struct task *task, struct texts *arguments, struct error *err)
+{
+	const struct deed_context *context = task->context;
+
+	(void)err;
+	for (const char *const *word = context->deed->arguments; *word; word++)
+		texts_add(arguments, *word);
+	texts_add(arguments, context->member->container.id);
+	return true;
+}
+
+static bool needs(const struct project *project, const char *name, const char *other)
+{
+	const struct service *service = project->tree ? project_find(project, name) : NULL;
+
+	for (size_t i = 0; service && i < service->dependency_count; i++) {
+		if (strcmp(project->services[service->dependencies[i].service].name, other) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_meant(const struct session_deed *deed, const struct member *member)
+{
+	return fleet_is_up(member) ? deed->is_for_running : deed->is_for_stopped;
+}
+
+/* Tasks are few: each is compared with each other. */
+static void order(struct session *session, struct task *tasks, size_t count, bool is_upwards)
+{
+	const struct project *project = &session->project;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct deed_context *own = tasks[i].context;
+
+		tasks[i].after = arena_array(&session->fleet.arena, count, sizeof(struct task *));
+		for (size_t j = 0; j < count; j++) {
+			const struct deed_context *other = tasks[j].context;
+			const char *first = own->member->service, *second = other->member->service;
+
+			if (is_upwards ? needs(project, first, second)
+				       : needs(project, second, first))
+				tasks[i].after[tasks[i].after_count++] = &tasks[j];
+		}
+	}
+}
+
+bool session_do(struct session *session, struct member **members, const struct session_deed *deed,
+		size_t *done)
+{
+	struct arena *arena = &session->fleet.arena;
+	size_t most = 0, count = 0;
+
+	while (members[most])
+		most++;
+
+	struct task *tasks = arena_array(arena, most + 1, sizeof(*tasks));
+
+	for (size_t i = 0; i < most; i++) {
+		struct deed_context *context = arena_alloc(arena, sizeof(*context));
+
+		if (!is_meant(deed, members[i]))
+			continue;
+		*context = (struct deed_context){ deed, members[i] };
+		tasks[count++] = (struct task){
+			.name = members[i]->container.name,
+			.classic = deed->classic,
+			.steps = { { .arguments = deed_arguments, .words = deed->words } },
+			.step_count = 1,
+			.is_patient = true,
+			.context = context,
+		};
+	}
+	if (!deed->is_unordered)
+		order(session, tasks, count, deed->is_upwards);
+
+	bool is_good = task_run_all(&session->runner, tasks, count);
+
+	(void)session_report(session, tasks, count, is_good);
+	for (size_t i = 0; i < most; i++)
+		fleet_refresh(&session->fleet, members[i]);
+	if (done)
+		*done = count;
+	return is_good;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMPOSE_SESSION_H
+#define COMPOSE_SESSION_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "compose/composer.h"
+#include "compose/fleet.h"
+#include "compose/project.h"
+#include "compose/task.h"
+#include "compose/telling.h"
+
+/*
+ * What a verb works with: the project as its files say, its containers as they are, our docker.
+ */
+struct session {
+	const struct composer *composer;
+	struct project project;
+	struct fleet fleet;
+	char *docker; /* its path */
+	struct telling telling;
+	struct task_runner runner;
+};
+
+#define SESSION_EMPTY                                                                              \
+	(struct session)                                                                           \
+	{                                                                                          \
+		.fleet = FLEET_EMPTY, .runner = {.wake = -1, .signals = -1 }                       \
+	}
+#define autosession __attribute__((cleanup(session_done)))
+
+/* `services` are those the command line names; NULL: none can be. */
+must_check bool session_open(struct session *session, const struct cli *cli,
+			     enum composer_scope scope, const struct texts *services,
+			     struct error *err);
+void session_done(struct session *session);
+
+/* Runs docker to the end, as docker_run does. */
+must_check bool session_docker(struct session *session, const struct texts *arguments,
+			       const char **output, struct error *err);
+
+/* Tells on stderr what became of tasks that failed; the exit code. */
+int session_report(const struct session *session, const struct task *tasks, size_t count,
+		   bool is_good);
+
+/* -- the same to many containers -------------------------------------------------------------- */
+
+/* One verb of docker to each container, those that need others first or last. */
+struct session_deed {
+	const char *classic;               /* "Stopping" */
+	const struct telling_words *words; /* of 2 */
+	const char *const *arguments;      /* "stop", "-t", "3": before the container's ID */
+	bool is_upwards; /* whom others need comes first (start); else last (stop) */
+	bool is_for_running, is_for_stopped; /* which of them; both: all */
+	bool is_unordered;                   /* all at once */
+};
+
+/* `members` is NULL-terminated. False if any failed, which is told then. *count (NULL: nobody asks)
+ * is how many it was done to. */
+must_check bool session_do(struct session *session, struct member **members,
+			   const struct session_deed *deed, size_t *count);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMPOSE_TELLING_H
+#define COMPOSE_TELLING_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/attr.h"
+
+/*
+ * Progress on stderr, in the words of the two generations of docker-compose:
+ *
+ *     1: Creating cp1_web_1 ... done              2:  Container cp1-web-1  Created
+ */
+struct telling {
+	bool is_classic;
+	bool is_quiet;
+	size_t width; /* of the longest name so far: 1 pads to it */
+};
+
+/* Of 2: "Creating", "Created". NULL: nothing is said then. */
+struct telling_words {
+	const char *begin, *end;
+};
+
+extern const struct telling_words telling_creating, telling_recreating, telling_starting,
+	telling_stopping, telling_removing, telling_killing, telling_restarting, telling_pausing,
+	telling_unpausing, telling_running;
+
+/* One line of 2. `kind` is what the name is of: "Container", "Network", "Volume". */
+void telling_state(const struct telling *telling, const char *kind, const char *name,
+		   const char *state);
+
+/* The lines of 1 about one thing: "Creating NAME ...", then "done" or "error" behind it. */
+void telling_begin(struct telling *telling, const char *doing, const char *name);
+void telling_end(struct telling *telling, const char *doing, const char *name, bool is_good);
+
+/* A line of 1 only, or of 2 only. */
+void telling_classic(const struct telling *telling, const char *format, ...) printf_like(2, 3);
+void telling_modern(const struct telling *telling, const char *format, ...) printf_like(2, 3);
+
+#endif

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compose/uprun.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+
+#include "compose/creation.h"
+#include "engine/find.h"
+
+/*
+ * How this works: each instance of the plan is one task of a few docker commands. A task comes
+ * after those of the services that it depends on, and its first step has a gate for what they must
+ * have become by then.
+ */
+struct up {
+	struct session *session;
+	const struct uprun_wishes *wishes;
+	struct upplan *plan;
+	struct task *tasks;
+};
+
+struct up_task {
+	const struct up *up;
+	struct instance *instance;
+};
+
+static struct arena *arena_of(const struct up *up)
+{
+	return &up->session->project.arena;
+}
+
+/* -- steps --------------------------------------------------------------------------------------
+ */
+
+static void add_words(struct texts *arguments, const char *first, const char *second)
+{
+	texts_add(arguments, first);
+	if (second)
+		texts_add(arguments, second);
+}
+
+static bool stop(struct task *task, struct texts *arguments, struct error *err)
+{
+	const struct up_task *own = task->context;
+	int64_t seconds = own->up->wishes->stop_seconds;
+
+	(void)err;
+	texts_add(arguments, "stop");
+	if (seconds >= 0)
+		add_words(arguments, "--time",
+			  arena_printf(arena_of(own->up), "%lld", (long long)seconds));
+	texts_add(arguments, own->instance->member->container.id);
+	return true;
+}
+
+/* The name that the one to be replaced has meanwhile. */
+static const char *old_name(const struct up *up, const struct instance *instance)
+{
+	return arena_printf(arena_of(up), "%.*s_%s", CONTAINER_SHORT_ID,
+			    instance->member->container.id, instance->name);
+}
+
+static bool rename_old(struct task *task, struct texts *arguments, struct error *err)
+{
+	const struct up_task *own = task->context;
+
+	(void)err;
+	add_words(arguments, "rename", own->instance->member->container.id);
+	texts_add(arguments, old_name(own->up, own->instance));
+	return true;
+}
+
+static bool remove_old(struct task *task, struct texts *arguments, struct error *err)
+{
+	const struct up_task *own = task->context;
+
+	(void)err;
+	add_words(arguments, "rm", "--force");
+	if (own->up->wishes->renews_volumes || own->instance->action == INSTANCE_REMOVE)
+		texts_add(arguments, "--volumes");
+	texts_add(arguments, own->instance->member->container.id);
+	return true;
+}
+
+static bool create(struct task *task, struct texts *arguments, struct error *err)
+{
+	const struct up_task *own = task->context;
+	const struct instance *instance = own->instance;
+	struct project *project = &own->up->session->project;
+	autotexts struct texts carried = { 0 };
+
+	if (instance->member && !own->up->wishes->renews_volumes)
+		creation_carry(&project->arena, instance->service, &instance->member->container,
+			       &carried);
+
+	const struct creation creation = {
+		.project = project,
+		.service = instance->service,
+		.name = instance->name,
+		.number = instance->number,
+		.version = composer_version(own->up->session->composer),
+		.has_ports = true,
+		.has_aliases = true,
+		.carried = &carried,
+	};
+
+	add_words(arguments, "create", "--pull");
+	texts_add(arguments, "never");
+	return creation_arguments(&creation, arguments, err);
+}
+
+static bool created(struct task *task, const char *output, struct error *err)
+{
+	const struct up_task *own = task->context;
+
+	if (strlen(output) < CONTAINER_ID_LENGTH)
+		return error_set(err, ERROR_SYSTEM, "docker create told no container ID");
+	own->instance->id = arena_strndup(arena_of(own->up), output, CONTAINER_ID_LENGTH);
+	return true;
+}
+
+static bool start(struct task *task, struct texts *arguments, struct error *err)
+{
+	const struct up_task *own = task->context;
+	const struct uprun_wishes *wishes = own->up->wishes;
+
+	(void)err;
+	if (wishes->on_start)
+		wishes->on_start(wishes->context, own->instance);
+	add_words(arguments, "start", own->instance->id);
+	return true;
+}
+
+/* -- gates --------------------------------------------------------------------------------------
+ */
+
+static enum task_gate wait_for_health(const struct session *session,
+				      const struct instance *instance, const struct status *status,
+				      struct error *err)
+{
+	bool is_classic = session->composer->is_classic;
+	const char *who = is_classic ? instance->id : instance->name;
+	int length = is_classic ? CONTAINER_SHORT_ID : (int)strlen(who);
+	const char *head = is_classic ? "Container \"" : "dependency failed to start: container ";
+	const char *tail = is_classic ? "\"" : "";
+
+	if (status->state == STATUS_EXITED) {
+		error_set(err, ERROR_SYSTEM,
+			  is_classic ? "%s%.*s%s exited with code %d." : "%s%.*s%s exited (%d)",
+			  head, length, who, tail, status->exit_code);
+		return TASK_GATE_HOPELESS;
+	}
+	switch (fleet_health(&session->fleet, instance->id)) {
+	case FLEET_HEALTHY:
+		return TASK_GATE_OPEN;
+	case FLEET_UNCHECKED:
+		error_set(err, ERROR_INPUT, "%s%.*s%s has no healthcheck configured", head, length,
+			  who, tail);
+		return TASK_GATE_HOPELESS;
+	case FLEET_UNHEALTHY:
+		error_set(err, ERROR_SYSTEM, "%s%.*s%s is unhealthy%s", head, length, who, tail,
+			  is_classic ? "." : "");
+		return TASK_GATE_HOPELESS;
+	default:
+		return TASK_GATE_CLOSED;
+	}
+}
+
+static enum task_gate wait_for_end(const struct session *session, const struct instance *instance,
+				   const struct status *status, struct error *err)
+{
+	if (status->state != STATUS_EXITED)
+		return TASK_GATE_CLOSED;
+	if (status->exit_code == 0)
+		return TASK_GATE_OPEN;
+	if (session->composer->is_classic)
+		error_set(err, ERROR_SYSTEM, "Container \"%.*s\" exited with code %d.",
+			  CONTAINER_SHORT_ID, instance->id, status->exit_code);
+	else
+		error_set(err, ERROR_SYSTEM, "service \"%s\" didn't complete successfully: exit %d",
+			  instance->service->name, status->exit_code);
+	return TASK_GATE_HOPELESS;
+}
+
+/* The runner is woken by what changes in the container's directory. */
+static void watch(const struct session *session, const struct instance *instance)
+{
+	autofree char *path =
+		mem_printf("%s/containers/%s", session->fleet.engine.root, instance->id);
+
+	if (session->runner.wake >= 0)
+		(void)inotify_add_watch(session->runner.wake, path,
+					IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF);
+}
+
+enum task_gate uprun_gate(struct session *session, const struct instance *instance,
+			  enum condition condition, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	struct status status = { 0 };
+	enum task_gate gate;
+
+	if (condition == CONDITION_STARTED || !instance->id)
+		return TASK_GATE_OPEN;
+	watch(session, instance); /* before looking: no change is missed */
+	status_read(&session->fleet.engine, &arena, instance->id, &status);
+	gate = condition == CONDITION_HEALTHY ? wait_for_health(session, instance, &status, err)
+					      : wait_for_end(session, instance, &status, err);
+	return gate;
+}
+
+/* All instances of all services that this one needs. */
+static enum task_gate dependencies(struct task *task, struct error *err)
+{
+	const struct up_task *own = task->context;
+	const struct service *service = own->instance->service;
+	const struct project *project = &own->up->session->project;
+	bool is_closed = false;
+
+	for (size_t i = 0; i < service->dependency_count; i++) {
+		const struct dependency *needed = &service->dependencies[i];
+
+		for (size_t j = 0; j < own->up->plan->count; j++) {
+			const struct instance *other = &own->up->plan->instances[j];
+			enum task_gate gate;
+
+			if (other->service != &project->services[needed->service] ||
+			    other->action == INSTANCE_REMOVE)
+				continue;
+			gate = uprun_gate(own->up->session, other, needed->condition, err);
+			if (gate == TASK_GATE_HOPELESS && needed->is_required)
+				return gate;
+			is_closed |= gate == TASK_GATE_CLOSED;
+		}
+	}
+	return is_closed ? TASK_GATE_CLOSED : TASK_GATE_OPEN;
+}
+
+/* -- tasks --------------------------------------------------------------------------------------
+ */
+
+static void add_step(struct task *task, const struct task_step *step)
+{
+	task->steps[task->step_count++] = *step;
+}
+
+static void add_start(const struct up *up, struct task *task)
+{
+	const struct task_step step = { .arguments = start, .words = &telling_starting };
+
+	if (!up->wishes->is_unstarted)
+		add_step(task, &step);
+}
+
+static void add_creation(const struct up *up, struct task *task, const struct telling_words *words)
+{
+	const struct task_step step = { .arguments = create, .on_output = created, .words = words };
+
+	add_step(task, &step);
+	add_start(up, task);
+}
+
+static void add_recreation(const struct up *up, struct task *task, const struct instance *instance)
+{
+	const struct task_step stopping = { .arguments = stop, .words = &telling_recreating };
+	const struct task_step renaming = { .arguments = rename_old };
+	const struct task_step removing = { .arguments = remove_old };
+
+	if (fleet_is_up(instance->member))
+		add_step(task, &stopping);
+	if (strcmp(old_name(up, instance), instance->member->container.name) != 0)
+		add_step(task, &renaming);
+	add_creation(up, task, &telling_recreating);
+	add_step(task, &removing);
+}
+
+static void add_removal(struct task *task, const struct instance *instance)
+{
+	const struct task_step stopping = { .arguments = stop, .words = &telling_stopping };
+	const struct task_step removing = { .arguments = remove_old, .words = &telling_removing };
+
+	if (fleet_is_up(instance->member))
+		add_step(task, &stopping);
+	add_step(task, &removing);
+}
+
+static void fill_in(const struct up *up, struct task *task, struct instance *instance)
+{
+	struct up_task *own = arena_alloc(arena_of(up), sizeof(*own));
+
+	*own = (struct up_task){ up, instance };
+	*task = (struct task){ .name = instance->name, .context = own };
+	switch (instance->action) {
+	case INSTANCE_CREATE:
+		task->classic = "Creating";
+		add_creation(up, task, &telling_creating);
+		break;
+	case INSTANCE_RECREATE:
+		task->classic = "Recreating";
+		add_recreation(up, task, instance);
+		break;
+	case INSTANCE_START:
+		task->classic = up->wishes->is_unstarted ? NULL : "Starting";
+		add_start(up, task);
+		break;
+	case INSTANCE_REMOVE:
+		task->classic = "Stopping and removing";
+		add_removal(task, instance);
+		return;
+	default:
+		telling_classic(&up->session->telling, "%s is up-to-date", instance->name);
+		telling_state(&up->session->telling, "Container", instance->name, "Running");
+		break;
+	}
+	if (task->step_count && !up->wishes->is_unstarted)
+		task->steps[0].gate = dependencies;
+}
+
+static void order(const struct up *up)
+{
+	const struct project *project = &up->session->project;
+
+	for (size_t i = 0; i < up->plan->count; i++) {
+		const struct instance *own = &up->plan->instances[i];
+		struct task *task = &up->tasks[i];
+
+		task->after = arena_array(arena_of(up), up->plan->count, sizeof(struct task *));
+		for (size_t j = 0; j < up->plan->count; j++) {
+			const struct service *other = up->plan->instances[j].service;
+
+			for (size_t k = 0; k < own->service->dependency_count; k++) {
+				if (other ==
+				    &project->services[own->service->dependencies[k].service])
+					task->after[task->after_count++] = &up->tasks[j];
+			}
+		}
+	}
+}
+
+/* -- all of it ----------------------------------------------------------------------------------
+ */
+
+static const char *image_id(void *context, const struct service *service)
+{
+	return provision_image_id(context, service);
+}
+
+static bool remove_orphans(struct session *session, struct member **orphans, struct error *err)
+{
+	static const char *const words[] = { "rm", "--force", NULL };
+	const struct session_deed deed = { .classic = "Removing",
+					   .words = &telling_removing,
+					   .arguments = words,
+					   .is_for_running = true,
+					   .is_for_stopped = true };
+
+	return session_do(session, orphans, &deed, NULL) ||
+	       error_set(err, ERROR_SYSTEM, "not all orphan containers could be removed");
+}
+
+/* What the project once had and the files name no more. */
+static bool look_after_orphans(struct session *session, const struct uprun_wishes *wishes,
+			       struct error *err)
+{
+	struct member **orphans = fleet_orphans(&session->fleet, &session->project);
+	bool is_classic = session->composer->is_classic;
+	const char *names = "";
+
+	if (!orphans[0] || (wishes->ignores_orphans && !wishes->removes_orphans))
+		return true;
+	if (wishes->removes_orphans)
+		return remove_orphans(session, orphans, err);
+	for (size_t i = 0; orphans[i]; i++)
+		names = arena_printf(&session->project.arena, "%s%s%s", names,
+				     !i           ? ""
+				     : is_classic ? ", "
+						  : " ",
+				     orphans[i]->container.name);
+	fprintf(stderr,
+		"%sFound orphan containers (%s%s%s) for this project. If you removed or renamed "
+		"this service in your compose file, you can run this command with the "
+		"--remove-orphans flag to clean it up.\n",
+		is_classic ? "WARNING: " : "", is_classic ? "" : "[", names, is_classic ? "" : "]");
+	return true;
+}
+
+static bool prepare(const struct up *up, struct error *err)
+{
+	struct session *session = up->session;
+	struct upplan_wishes wishes = up->wishes->plan;
+	const struct provision_images images = {
+		.is_wanted = upplan_wanted(&session->project, wishes.services,
+					   wishes.is_without_dependencies),
+		.pull = up->wishes->pull,
+		.is_quiet = up->wishes->is_quiet,
+		.is_unbuilt = up->wishes->is_unbuilt,
+	};
+
+	wishes.image_id = image_id;
+	wishes.context = session;
+	return provision_networks(session, images.is_wanted, err) &&
+	       provision_volumes(session, images.is_wanted, err) &&
+	       provision_images(session, &images, err) &&
+	       look_after_orphans(session, up->wishes, err) &&
+	       upplan_make(up->plan, &session->project, &session->fleet, &wishes, err);
+}
+
+bool uprun(struct session *session, const struct uprun_wishes *wishes, struct upplan *plan,
+	   int *code)
+{
+	struct up up = { .session = session, .wishes = wishes, .plan = plan };
+	autoclose int wake = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	struct error err;
+
+	*plan = (struct upplan){ 0 };
+	*code = 1;
+	if (!prepare(&up, &err)) {
+		(void)composer_failed(session->composer, &err);
+		return false;
+	}
+	up.tasks = arena_array(arena_of(&up), plan->count + 1, sizeof(*up.tasks));
+	for (size_t i = 0; i < plan->count; i++)
+		fill_in(&up, &up.tasks[i], &plan->instances[i]);
+	order(&up);
+	session->runner.wake = wake;
+
+	bool is_good = task_run_all(&session->runner, up.tasks, plan->count);
+
+	session->runner.wake = -1;
+	*code = session_report(session, up.tasks, plan->count, is_good);
+	if (!is_good && !session->runner.is_interrupted && session->composer->is_classic)
+		fputs("ERROR: Encountered errors while bringing up the project.\n", stderr);
+	return is_good;
+}
+
+/* -- --wait -------------------------------------------------------------------------------------
+ */
+
+/* Healthy where there is a check, else running. */
+static enum task_gate settled(struct task *task, struct error *err)
+{
+	const struct up_task *own = task->context;
+	struct session *session = own->up->session;
+	autoarena struct arena arena = { 0 };
+	struct status status = { 0 };
+	enum fleet_health health = fleet_health(&session->fleet, own->instance->id);
+
+	if (health != FLEET_UNCHECKED)
+		return uprun_gate(session, own->instance, CONDITION_HEALTHY, err);
+	watch(session, own->instance);
+	status_read(&session->fleet.engine, &arena, own->instance->id, &status);
+	if (status.state == STATUS_RUNNING)
+		return TASK_GATE_OPEN;
+	if (status.state != STATUS_EXITED)
+		return TASK_GATE_CLOSED;
+	error_set(err, ERROR_SYSTEM, "container %s exited (%d)", own->instance->name,
+		  status.exit_code);
+	return TASK_GATE_HOPELESS;
+}
+
+bool uprun_wait(struct session *session, struct upplan *plan, int64_t seconds, int *code)
+{
+	static const struct telling_words waiting = { "Waiting", "Healthy" };
+	struct up up = { .session = session, .plan = plan };
+	autoclose int wake = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	size_t count = 0;
+
+	up.tasks = arena_array(arena_of(&up), plan->count + 1, sizeof(*up.tasks));
+	for (size_t i = 0; i < plan->count; i++) {
+		struct up_task *own = arena_alloc(arena_of(&up), sizeof(*own));
+
+		if (plan->instances[i].action == INSTANCE_REMOVE)
+			continue;
+		*own = (struct up_task){ &up, &plan->instances[i] };
+		up.tasks[count++] = (struct task){
+			.name = plan->instances[i].name,
+			.steps = { { .gate = settled, .words = &waiting } },
+			.step_count = 1,
+			.context = own,
+		};
+	}
+	session->runner.wake = wake;
+	session->runner.patience_ms = seconds * 1000;
+
+	bool is_good = task_run_all(&session->runner, up.tasks, count);
+
+	session->runner.wake = -1;
+	*code = session_report(session, up.tasks, count, is_good);
+	if (session->runner.is_late)
+		fprintf(stderr, "application not healthy after %llds\n", (long long)seconds);
+	return is_good;
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compose/verbs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/containerrows.h"
+#include "cli/jsonmaker.h"
+#include "cli/listing.h"
+#include "compose/grid.h"
+#include "compose/session.h"
+#include "compose/tree.h"
+
+/* `ps`: the rows of `docker ps`, of one project. */
+
+#define COMMAND_WIDTH 30 /* of 1 */
+#define COMMAND_SHOWN 26
+
+struct values {
+	bool is_all, is_quiet, wants_services, is_whole, has_orphans;
+	struct texts statuses, filters;
+	const char *format;
+};
+
+static const struct opt opts[] = {
+	{ "all", 'a', OPT_BOOL, offsetof(struct values, is_all), NULL,
+	  "Show all stopped containers (including those created by the run command)", NULL },
+	{ "filter", 0, OPT_LIST, offsetof(struct values, filters), "string",
+	  "Filter services by a property (supported filters: status)", NULL },
+	{ "format", 0, OPT_TEXT, offsetof(struct values, format), "string",
+	  "Format output: 'table', 'table TEMPLATE', 'json' or 'TEMPLATE'", NULL },
+	{ "no-trunc", 0, OPT_BOOL, offsetof(struct values, is_whole), NULL, "Don't truncate output",
+	  NULL },
+	{ "orphans", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
+	{ "quiet", 'q', OPT_BOOL, offsetof(struct values, is_quiet), NULL, "Only display IDs",
+	  NULL },
+	{ "services", 0, OPT_BOOL, offsetof(struct values, wants_services), NULL,
+	  "Display services", NULL },
+	{ "status", 0, OPT_LIST, offsetof(struct values, statuses), "stringArray",
+	  "Filter services by status. Values: [paused | restarting | removing | running | dead | "
+	  "created | exited]",
+	  NULL },
+	{ .name = NULL },
+};
+
+static const struct listing_field fields[] = {
+	{ "ID", "CONTAINER ID" },
+	{ "Name", "NAME" },
+	{ "Image", "IMAGE" },
+	{ "Command", "COMMAND" },
+	{ "Service", "SERVICE" },
+	{ "RunningFor", "CREATED" },
+	{ "Status", "STATUS" },
+	{ "State", "STATE" },
+	{ "Health", "HEALTH" },
+	{ "Ports", "PORTS" },
+	{ "Publishers", "PUBLISHERS" },
+	{ "ExitCode", "EXIT CODE" },
+	{ "Project", "PROJECT" },
+	{ "Names", "NAMES" },
+	{ "Labels", "LABELS" },
+	{ "CreatedAt", "CREATED AT" },
+	{ .name = NULL },
+};
+
+static const struct listing listing = {
+	.fields = fields,
+	.table = "{{.Name}}\t{{.Image}}\t{{.Command}}\t{{.Service}}\t{{.RunningFor}}\t{{.Status}}\t"
+		 "{{.Ports}}",
+	.quiet = "{{.ID}}",
+};
+
+/* -- rows ---------------------------------------------------------------------------------------
+ */
+
+static bool read_rows(struct session *session, const struct json **rows, bool is_whole,
+		      struct error *err)
+{
+	autotexts struct texts filters = { 0 };
+	const struct containerrows options = {
+		.is_all = true, .is_whole = is_whole, .filters = &filters, .now = time(NULL)
+	};
+
+	texts_add(&filters, arena_printf(&session->fleet.arena, "label=" LABEL_PROJECT "=%s",
+					 session->project.name));
+	return containerrows_make(&options, &session->fleet.engine, &session->fleet.arena, rows,
+				  err);
+}
+
+static const struct json *row_of(const struct json *rows, const struct member *member)
+{
+	for (const struct json *row = rows->child; row; row = row->next) {
+		const char *id = tree_text(row, "ID");
+
+		if (strncmp(id, member->container.id, strlen(id)) == 0)
+			return row;
+	}
+	return NULL;
+}
+
+static bool has_status(const struct values *values, const struct member *member)
+{
+	const char *state = status_name(member->status.state);
+	bool is_filtered = values->statuses.count > 0;
+
+	if (texts_has(&values->statuses, state))
+		return true;
+	for (size_t i = 0; i < values->filters.count; i++) {
+		is_filtered = true;
+		if (strncmp(values->filters.items[i], "status=", 7) == 0 &&
+		    strcmp(values->filters.items[i] + 7, state) == 0)
+			return true;
+	}
+	return !is_filtered;
+}
+
+static bool is_shown(const struct session *session, const struct values *values,
+		     const struct member *member)
+{
+	bool is_filtered = values->statuses.count || values->filters.count;
+
+	if (!session->composer->is_classic && !values->is_all && !is_filtered &&
+	    !fleet_is_up(member))
+		return false;
+	return has_status(values, member);
+}
+
+/* -- 1 ------------------------------------------------------------------------------------------
+ */
+
+static const char *classic_command(struct arena *arena, const struct container *container)
+{
+	autotexts struct texts argv = { 0 };
+	const char *line = "";
+
+	container_argv(container, &argv);
+	for (size_t i = 0; i < argv.count; i++)
+		line = arena_printf(arena, "%s%s%s", line, i ? " " : "", argv.items[i]);
+	if (strlen(line) > COMMAND_WIDTH)
+		return arena_printf(arena, "%.*s ...", COMMAND_SHOWN, line);
+	return line;
+}
+
+static const char *classic_state(struct arena *arena, const struct session *session,
+				 const struct member *member)
+{
+	static const char *const words[] = { [FLEET_STARTING] = "Up (health: starting)",
+					     [FLEET_HEALTHY] = "Up (healthy)",
+					     [FLEET_UNHEALTHY] = "Up (unhealthy)",
+					     [FLEET_UNCHECKED] = "Up" };
+	const char *state = status_name(member->status.state);
+
+	if (member->status.state == STATUS_RESTARTING)
+		return "Restarting";
+	if (strcmp(state, "paused") == 0)
+		return "Paused";
+	if (!fleet_is_up(member))
+		return arena_printf(arena, "Exit %d", member->status.exit_code);
+	return words[fleet_health(&session->fleet, member->container.id)];
+}
+
+static void print_classic(const struct session *session, struct member **members,
+			  const struct values *values, const struct json *rows)
+{
+	struct arena *arena = (struct arena *)(uintptr_t)&session->fleet.arena;
+	autotexts struct texts cells = { 0 };
+	static const char *const headers[] = { "Name", "Command", "State", "Ports" };
+
+	texts_add_all(&cells, headers, COUNT_OF(headers));
+	for (; *members; members++) {
+		const struct json *row = row_of(rows, *members);
+
+		if (!row || !is_shown(session, values, *members))
+			continue;
+		texts_add(&cells, (*members)->container.name);
+		texts_add(&cells, classic_command(arena, &(*members)->container));
+		texts_add(&cells, classic_state(arena, session, *members));
+		texts_add(&cells, tree_text(row, "Ports"));
+	}
+	grid_print(&cells, COUNT_OF(headers), stdout);
+}
+
+/* -- 2 ------------------------------------------------------------------------------------------
+ */
+
+static const char *health_word(const struct session *session, const struct member *member)
+{
+	static const char *const words[] = { [FLEET_STARTING] = "starting",
+					     [FLEET_HEALTHY] = "healthy",
+					     [FLEET_UNHEALTHY] = "unhealthy",
+					     [FLEET_UNCHECKED] = "" };
+
+	return words[fleet_health(&session->fleet, member->container.id)];
+}
+
+/* "127.0.0.1:8080->80/tcp, 90/tcp" */
+static void add_publishers(const struct jsonmaker *row, struct arena *arena, const char *ports)
+{
+	struct jsonmaker list = jsonmaker_nested(row, "Publishers", JSON_ARRAY);
+	char *rest = arena_strdup(arena, ports);
+
+	for (char *port; rest && (port = strsep(&rest, ","));) {
+		char *target = strstr(port, "->"), *protocol = strrchr(port, '/');
+		char *colon;
+
+		port += strspn(port, " ");
+		if (!*port || !protocol)
+			continue;
+		*protocol++ = '\0';
+
+		struct jsonmaker item = jsonmaker_nested(&list, NULL, JSON_OBJECT);
+
+		if (target) {
+			*target = '\0';
+			target += 2;
+		}
+		colon = target ? strrchr(port, ':') : NULL;
+		if (colon)
+			*colon++ = '\0';
+		jsonmaker_text(&item, "URL", colon ? port : "");
+		jsonmaker_number(&item, "TargetPort", atoll(target ? target : port));
+		jsonmaker_number(&item, "PublishedPort", colon ? atoll(colon) : 0);
+		jsonmaker_text(&item, "Protocol", protocol);
+	}
+}
+
+static void add_row(struct session *session, const struct jsonmaker *rows,
+		    const struct member *member, const struct json *from)
+{
+	struct jsonmaker row = jsonmaker_nested(rows, NULL, JSON_OBJECT);
+
+	for (const struct json *cell = from->child; cell; cell = cell->next)
+		(void)tree_copy(&session->fleet.arena, row.parent, cell->key, cell);
+	jsonmaker_number(&row, "ExitCode", member->status.exit_code);
+	jsonmaker_text(&row, "Health", health_word(session, member));
+	jsonmaker_text(&row, "Name", member->container.name);
+	jsonmaker_text(&row, "Project", session->project.name);
+	add_publishers(&row, &session->fleet.arena, tree_text(from, "Ports"));
+	jsonmaker_text(&row, "Service", member->service);
+	tree_sort(row.parent);
+}
+
+static bool print_modern(struct session *session, struct member **members,
+			 const struct values *values, const struct json *rows, struct error *err)
+{
+	struct jsonmaker list = { &session->fleet.arena,
+				  json_new(&session->fleet.arena, NULL, NULL, JSON_ARRAY, NULL) };
+
+	for (; *members; members++) {
+		const struct json *row = row_of(rows, *members);
+
+		if (row && is_shown(session, values, *members))
+			add_row(session, &list, *members, row);
+	}
+	return listing_print(&listing, values->format, false, list.parent, err);
+}
+
+/* -- the verb -----------------------------------------------------------------------------------
+ */
+
+static void print_ids(const struct session *session, struct member **members,
+		      const struct values *values)
+{
+	for (; *members; members++) {
+		if (is_shown(session, values, *members))
+			puts((*members)->container.id);
+	}
+}
+
+/* 1 names those of the files, 2 those that run. */
+static void print_services(const struct session *session, struct member **members,
+			   const struct values *values)
+{
+	autotexts struct texts told = { 0 };
+	const struct project *project = &session->project;
+
+	for (size_t i = 0; session->composer->is_classic && i < project->service_count; i++) {
+		puts(project->services[i].name);
+		texts_add(&told, project->services[i].name);
+	}
+	for (; *members; members++) {
+		if (!is_shown(session, values, *members) || texts_has(&told, (*members)->service))
+			continue;
+		puts((*members)->service);
+		texts_add(&told, (*members)->service);
+	}
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct member *const *one = a, *const *other = b;
+
+	return strcmp((*one)->container.name, (*other)->container.name);
+}
+
+static void sort_by_name(struct member **members)
+{
+	size_t count = 0;
+
+	while (members[count])
+		count++;
+	qsort(members, count, sizeof(struct member *), compare_names);
+}
+
+static bool print(struct session *session, const struct values *values,
+		  const struct texts *services, struct error *err)
+{
+	const struct fleet_choice choice = { .services = services,
+					     .has_oneoff = session->composer->is_classic ||
+							   values->is_all,
+					     .has_orphans = true };
+	struct member **members = fleet_choose(&session->fleet, &session->project, &choice);
+	const struct json *rows;
+
+	sort_by_name(members);
+	if (values->is_quiet) {
+		print_ids(session, members, values);
+		return true;
+	}
+	if (values->wants_services) {
+		print_services(session, members, values);
+		return true;
+	}
+	if (!read_rows(session, &rows, values->is_whole || values->format, err))
+		return false;
+	if (session->composer->is_classic && !values->format) {
+		print_classic(session, members, values, rows);
+		return true;
+	}
+	return print_modern(session, members, values, rows, err);
+}
+
+static int run(const struct cli *cli, const void *values, const struct texts *arguments)
+{
+	autosession struct session session = SESSION_EMPTY;
+	struct error err;
+
+	if (!session_open(&session, cli, COMPOSER_LOOSE, arguments, &err) ||
+	    !print(&session, values, arguments, &err))
+		return composer_failed(composer_of(cli), &err);
+	return 0;
+}
+
+const struct command verb_ps = {
+	.name = "docker compose ps",
+	.usage = "[OPTIONS] [SERVICE...]",
+	.summary = "List containers",
+	.opts = opts,
+	.values_size = sizeof(struct values),
+	.most = ARGUMENTS_ANY,
+	.run = run,
+};

@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Services of compose files: up, logs, ps, down, and what they promise to scripts."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import textwrap
+
+import pytest
+
+from world import wait_until
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Project:
+    """A directory with a compose file, and the two ways to call compose."""
+
+    def __init__(self, moor, directory):
+        self.moor = moor
+        self.directory = str(directory)
+        os.makedirs(self.directory, exist_ok=True)
+
+    def write(self, text, name="docker-compose.yml"):
+        path = os.path.join(self.directory, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as file:
+            file.write(textwrap.dedent(text))
+        return path
+
+    def services(self, **services):
+        """Writes a file of services without a network, unless they say otherwise."""
+        for service in services.values():
+            service.setdefault("image", "busybox:test")
+            if "networks" not in service:
+                service.setdefault("network_mode", "none")
+        self.write(json.dumps({"services": services}))
+
+    def classic(self, *arguments, **options):
+        return self.moor.run(os.path.join(self.moor.names, "docker-compose"), *arguments,
+                             cwd=self.directory, **options)
+
+    def __call__(self, *arguments, **options):
+        return self.moor.docker("compose", *arguments, cwd=self.directory, **options)
+
+    def start(self, *arguments, classic=False, **options):
+        program = [os.path.join(self.moor.names, "docker-compose")] if classic else \
+            [os.path.join(self.moor.names, "docker"), "compose"]
+        return self.moor.start(*program, *arguments, cwd=self.directory, **options)
+
+    def down(self):
+        self("down", "-t", "0", "-v", "--remove-orphans", code=None)
+
+    def ids(self, *options):
+        return self.moor.docker("ps", "-q", "--no-trunc", *options).stdout.split()
+
+    def names(self, *options):
+        return sorted(self.moor.docker("ps", "-a", "--format", "{{.Names}}", *options).stdout.split())
+
+    def inspect(self, name, template):
+        return self.moor.docker("inspect", "-f", template, name).stdout.rstrip("\n")
+
+
+@pytest.fixture
+def project(moor, busybox, tmp_path):
+    return Project(moor, tmp_path / "proj")
+
+
+SLEEPER = ["sh", "-c", "trap 'exit 0' TERM; echo up; while :; do sleep 0.1; done"]
+
+
+def lines(text):
+    return sorted(COLOURS.sub("", text).splitlines())
+
+
+@contextlib.contextmanager
+def foreground(project, *arguments, running=1, **options):
+    """An `up` in the foreground, once so many containers run."""
+    process = project.start("up", *arguments, **options)
+    try:
+        wait_until(lambda: len(project.ids()) >= running or process.poll() is not None, "containers to run")
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+# -- up in the foreground ------------------------------------------------------------------------
+
+
+def test_foreground(project):
+    project.services(web={"command": "sh -c 'echo web-up; echo tail | tr -d \"\\n\"'", "depends_on": ["db"]},
+                     db={"command": ["sh", "-c", "echo db-up >&2; exit 3"]})
+    done = project.classic("up")
+    assert done.stdout.splitlines()[0] == "Attaching to proj_db_1, proj_web_1"
+    assert lines(done.stdout)[1:] == ["db_1   | db-up", "proj_db_1 exited with code 3", "proj_web_1 exited with code 0",
+                                      "web_1  | tail", "web_1  | web-up"]
+    assert "\x1b[36mdb_1   |\x1b[0m db-up\n" in done.stdout
+    assert done.stderr == ("Creating proj_db_1 ... \nCreating proj_db_1 ... done\n"
+                           "Creating proj_web_1 ... \nCreating proj_web_1 ... done\n")
+    done = project("up")
+    assert lines(done.stdout) == ["Attaching to db-1, web-1", "db-1 exited with code 3", "web-1  | tail",
+                                  "web-1  | web-up", "web-1 exited with code 0"]
+    assert "db-1   | db-up\n" in done.stderr and " Container proj_web_1  Started\n" in done.stderr
+    assert project("up", "--no-log-prefix", "web").stdout.splitlines()[1:] == ["web-up", "tail", "web-1 exited with code 0"]
+    project.down()
+    assert project.names() == []
+
+
+@pytest.mark.parametrize("classic, code", [(True, 0), (False, 130)])
+def test_stopped_by_signal(project, classic, code):
+    project.services(a={"command": SLEEPER}, b={"command": SLEEPER})
+    with foreground(project, running=2, classic=classic) as process:
+        wait_until(lambda: process.stdout.readline().endswith(" up\n"), "the program to set its trap")
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "Gracefully stopping... (press Ctrl+C again to force)\n" in out
+    assert ("Stopping proj_a_1 ... done\n" if classic else " Container proj-a-1  Stopped\n") in err
+    assert project.ids() == [] and len(project.names()) == 2
+
+
+def test_second_signal_kills(project):
+    project.services(a={"command": ["sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.1; done"]})
+    with foreground(project, classic=True) as process:
+        wait_until(lambda: process.stdout.readline().endswith(" up\n"), "the program to set its trap")
+        process.send_signal(signal.SIGINT)
+        wait_until(lambda: "Gracefully" in process.stdout.readline(), "the first signal to be taken")
+        wait_until(lambda: "Stopping" in process.stderr.readline(), "containers to be stopped")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=8)
+    assert process.returncode == 2 and "Killing proj_a_1" in err
+    assert project.inspect("proj_a_1", "{{.State.ExitCode}}") == "137"
+
+
+def test_killed_command_leaves_containers(project):
+    project.services(a={"command": SLEEPER})
+    with foreground(project) as process:
+        process.kill()
+        process.wait()
+    assert len(project.ids()) == 1
+
+
+def test_ends_together(project):
+    project.services(job={"command": "sh -c 'exit 7'"}, other={"command": SLEEPER})
+    done = project.classic("up", "--abort-on-container-exit")
+    assert "Aborting on container exit...\n" in done.stdout and project.ids() == []
+    project("up", "--abort-on-container-exit", code=7)
+    project.classic("up", "--exit-code-from", "job", code=7)
+    assert project.ids() == []
+    assert "no such service: nope" in project.classic("up", "--exit-code-from", "nope", code=2).stderr
+    assert "cannot be combined" in project("up", "-d", "--abort-on-container-exit", code=1).stderr
+
+
+def test_restarted_container_is_followed(project):
+    project.services(a={"command": ["sh", "-c", "echo run >> /d/runs; cat /d/runs | wc -l; exit 2"],
+                        "restart": "on-failure:2", "volumes": ["./d:/d"]})
+    done = project("up")
+    assert done.stdout.splitlines()[1:] == ["a-1  | 1", "a-1 exited with code 2 (restarting)", "a-1  | 2",
+                                            "a-1 exited with code 2 (restarting)", "a-1  | 3", "a-1 exited with code 2"]
+
+
+# -- what changes ----------------------------------------------------------------------------------
+
+
+def test_recreates_what_changed(project):
+    services = {"a": {"command": SLEEPER, "volumes": ["/data"]}, "b": {"command": SLEEPER, "depends_on": ["a"]}}
+    project.services(**services)
+    assert project("up", "-d").stdout == ""
+    a, b = (project.inspect(f"proj-{name}-1", "{{.Id}}") for name in "ab")
+    assert " Container proj-a-1  Running\n" in project("up", "-d").stderr
+    services["a"]["environment"] = {"NEW": "1"}
+    project.services(**services)
+    project("up", "-d", "--no-recreate")
+    assert project.inspect("proj-a-1", "{{.Id}}") == a
+    assert " Container proj-a-1  Recreated\n" in project("up", "-d", "-t", "0").stderr
+    assert project.inspect("proj-a-1", "{{.Id}}") != a and project.inspect("proj-b-1", "{{.Id}}") == b
+    assert project.names() == ["proj-a-1", "proj-b-1"]
+    project("up", "-d", "-t", "0", "--force-recreate", "--no-deps", "b")
+    assert project.inspect("proj-b-1", "{{.Id}}") != b
+
+
+def test_scale(project):
+    project.services(a={"command": SLEEPER})
+    project("up", "-d", "--scale", "a=3")
+    assert project.names() == ["proj-a-1", "proj-a-2", "proj-a-3"]
+    project("up", "-d", "-t", "0")
+    assert project.names() == ["proj-a-1"]
+    assert "invalid --scale" in project("up", "-d", "--scale", "a=x", code=1).stderr
+
+
+def test_orphans(project):
+    project.services(a={"command": SLEEPER}, b={"command": SLEEPER})
+    project("up", "-d")
+    project.services(a={"command": SLEEPER})
+    assert "Found orphan containers (proj-b-1) for this project." in project.classic("up", "-d").stderr
+    assert len(project.ids()) == 2
+    assert "orphan" not in project("up", "-d", env={"COMPOSE_IGNORE_ORPHANS": "1"}).stderr
+    project("up", "-d", "--remove-orphans")
+    assert project.names() == ["proj-a-1"]
+
+
+def test_two_directories_of_one_name(project, moor, tmp_path):
+    """One must not touch the other's containers; a name of its own makes them strangers."""
+    other = Project(moor, tmp_path / "elsewhere" / "proj")
+    project.services(a={"command": SLEEPER}, b={"command": SLEEPER})
+    other.services(a={"command": SLEEPER}, c={"command": SLEEPER})
+    project("up", "-d")
+    done = other("up", "-d", code=1)
+    assert f"belongs to another project of the name proj, that of {project.directory}" in done.stderr
+    assert "COMPOSE_PROJECT_NAME" in done.stderr and len(project.ids()) == 2
+    other("up", "-d", "c")
+    assert "orphan" not in project("up", "-d").stderr
+    other("down", "-t", "0")
+    assert project.names() == ["proj-a-1", "proj-b-1"]
+    other("up", "-d", env={"COMPOSE_PROJECT_NAME": "second"})
+    assert "second-a-1" in project.names()
+    other("-p", "second", "down", "-t", "0")
+    os.rename(project.directory, str(tmp_path / "moved"))
+    other("down", "-t", "0", "--remove-orphans")
+    assert project.names() == []
+
+
+# -- order -----------------------------------------------------------------------------------------
+
+
+def test_completed_dependency(project):
+    project.services(job={"command": ["sh", "-c", "sleep 0.3; touch /d/done"], "volumes": ["./d:/d"]},
+                     app={"command": "test -e /d/done", "volumes": ["./d:/d"],
+                          "depends_on": {"job": {"condition": "service_completed_successfully"}}})
+    done = project("up")
+    assert "app-1 exited with code 0\n" in done.stdout
+    project.services(job={"command": "sh -c 'exit 4'"},
+                     app={"command": "true", "depends_on": {"job": {"condition": "service_completed_successfully"}}})
+    done = project("up", "-d", code=1)
+    assert "service \"job\" didn't complete successfully: exit 4" in done.stderr
+    assert "exited with code 4." in project.classic("up", "-d", code=1).stderr
+    assert project.inspect("proj-app-1", "{{.State.ExitCode}}") == "0"  # the old one
+
+
+# -- ps, logs --------------------------------------------------------------------------------------
+
+
+def test_ps(project):
+    project.services(a={"command": SLEEPER}, b={"command": "sh -c 'exit 3'", "container_name": "bee"})
+    project("up", "-d")
+    wait_until(lambda: project.inspect("bee", "{{.State.Status}}") == "exited", "bee to end")
+    rows = project.classic("ps").stdout.splitlines()
+    assert rows[0].split() == ["Name", "Command", "State", "Ports"] and set(rows[1]) == {"-"}
+    assert re.match(r"bee +sh -c exit 3 +Exit 3 +", rows[2]) and re.match(r"proj-a-1 +sh -c .* Up ", rows[3])
+    assert rows[3].split("   ")[1].endswith(" ...")
+    table = project("ps").stdout.splitlines()
+    assert table[0].split() == ["NAME", "IMAGE", "COMMAND", "SERVICE", "CREATED", "STATUS", "PORTS"]
+    assert len(table) == 2 and table[1].startswith("proj-a-1")
+    assert project("ps", "-aq").stdout.split() == project.ids("-a", "-f", "name=bee") + project.ids()
+    row = json.loads(project("ps", "-a", "--format", "json", "b").stdout)
+    assert (row["Name"], row["Service"], row["State"], row["ExitCode"], row["Project"]) == ("bee", "b", "exited", 3, "proj")
+    assert project("ps", "--services", "--status", "exited").stdout == "b\n"
+
+
+def test_logs(project):
+    project.services(a={"command": "sh -c 'echo 1; echo 2; echo 3 >&2'"}, b={"command": "echo other"})
+    project("up")
+    done = project.classic("logs", "--no-color", "--tail", "2", "a")
+    assert done.stdout == "Attaching to proj-a-1\na_1  | 2\na_1  | 3\n"
+    done = project("logs", "-t", "-f", "b")
+    assert re.fullmatch(r"b-1  \| \d{4}-\d\d-\d\dT[\d:]{8}\.\d{9}Z other\n", done.stdout)
+    assert lines(project("logs", "--no-log-prefix").stdout) == ["1", "2", "other"]
+    assert "no such service: zz" in project("logs", "zz", code=1).stderr
+
+
+# -- mistakes --------------------------------------------------------------------------------------
+
+
+def test_build_without_image(project):
+    project.write("services: {a: {build: ., network_mode: none}}\n")
+    done = project("up", "-d", "--no-build", code=1)
+    assert 'Service "a" needs to be built, but --no-build was passed' in done.stderr
+    project.moor.docker("tag", "busybox:test", "proj-a")
+    project("up", "-d", "--no-build")
+    assert project.names() == ["proj-a-1"]
+
+
+def test_missing_image(project):
+    project.services(a={"image": "127.0.0.1:9/x:1"}, b={})
+    done = project.classic("up", "-d", code=1)
+    assert "connection refused" in done.stderr and 'service "a"' in done.stderr
+    assert "No such image" in project("up", "-d", "--pull", "never", code=1).stderr
+    assert project.names() == []
+
+
+def test_one_that_cannot_start(project):
+    """The others are started; nothing is rolled back."""
+    project.services(a={"command": "/no/such"}, b={"command": SLEEPER})
+    done = project.classic("up", "-d", code=1)
+    assert "ERROR: for proj_a_1  " in done.stderr and "no such file" in done.stderr
+    assert done.stderr.endswith("ERROR: Encountered errors while bringing up the project.\n")
+    assert project.names("-f", "status=running") == ["proj_b_1"]
