@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "engine/gate.h"
+#include "engine/userns.h"
 
 #define EXIT_NOT_ALLOWED 126 /* docker run, where the user may not */
 
@@ -17,11 +18,15 @@ static int refuse(bool is_run, enum gate_outcome outcome)
 		"%sGot permission denied while trying to connect to the Docker daemon socket at "
 		"unix:///var/run/docker.sock: %s\n",
 		is_run ? "docker: " : "",
-		outcome == GATE_CLOSED ? "you are not in the group docker (usermod -aG docker "
-					 "USER, then log in again)"
-				       : "mooring-gate does not run, which serves the group docker "
-					 "(systemctl enable --now "
-					 "mooring-gate.socket)");
+		outcome == GATE_CLOSED
+			? "you are not in the group docker (usermod -aG docker USER, then log in "
+			  "again), nor in /etc/subuid and /etc/subgid, which rootless containers "
+			  "need"
+			: "mooring-gate does not run, which serves the group docker (systemctl "
+			  "enable "
+			  "--now mooring-gate.socket), and you are not in /etc/subuid and "
+			  "/etc/subgid, "
+			  "which rootless containers need");
 	return is_run ? EXIT_NOT_ALLOWED : 1;
 }
 
@@ -31,17 +36,49 @@ static int fail(bool is_run, const struct error *err)
 	return is_run ? EXIT_NOT_ALLOWED : 1;
 }
 
-bool elevate(const struct cli *cli, bool is_run, int *code)
+/* What we start, also another docker or compose, is to find this user's places. */
+static bool enter(const struct cli *cli, struct error *err)
+{
+	if (!userns_enter(cli->run, err))
+		return error_in(err, "rootless docker");
+	setenv("MOORING_ROOT", cli->root, 1);
+	setenv("MOORING_RUN", cli->run, 1);
+	setenv("MOORING_CONFIG", cli->config, 1);
+	return true;
+}
+
+/* Who names a store of his own does not mean root's. */
+static bool ask_gate(const struct cli *cli, enum gate_outcome *outcome, int *code,
+		     struct error *err)
 {
 	const char *socket = getenv("MOORING_GATE");
+	const char *root = getenv("MOORING_ROOT");
+
+	*outcome = GATE_ABSENT;
+	if (root && *root)
+		return true;
+	return gate_call(socket && *socket ? socket : GATE_SOCKET, cli->argv, outcome, code, err);
+}
+
+bool elevate(const struct cli *cli, bool is_run, int *code)
+{
 	enum gate_outcome outcome;
 	struct error err;
 
 	if (geteuid() == 0)
 		return true;
-	if (!gate_call(socket && *socket ? socket : GATE_SOCKET, cli->argv, &outcome, code, &err))
+	if (!ask_gate(cli, &outcome, code, &err)) {
 		*code = fail(is_run, &err);
-	else if (outcome != GATE_CALLED)
+		return false;
+	}
+	if (outcome == GATE_CALLED)
+		return false;
+	if (!userns_is_granted()) {
 		*code = refuse(is_run, outcome);
+		return false;
+	}
+	if (enter(cli, &err))
+		return true;
+	*code = fail(is_run, &err);
 	return false;
 }

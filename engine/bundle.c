@@ -160,8 +160,12 @@ static void write_default_mounts(struct jsonout *out, const struct bundle *bundl
 	write_default(out, container, "/dev", "tmpfs", "nosuid,strictatime,mode=755,size=65536k");
 	write_default(out, container, "/dev/pts", "devpts",
 		      "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5");
-	write_default(out, container, "/sys", "sysfs",
-		      arena_printf(arena, "nosuid,noexec,nodev,%s", access));
+	/* A sysfs shows a network, and only its owner's root may mount one. */
+	if (bundle->is_rootless && strcmp(container->network, "host") == 0)
+		write_mount(out, "/sys", "bind", "/sys", "rbind,nosuid,noexec,nodev,ro");
+	else
+		write_default(out, container, "/sys", "sysfs",
+			      arena_printf(arena, "nosuid,noexec,nodev,%s", access));
 	write_default(out, container, "/sys/fs/cgroup", "cgroup",
 		      arena_printf(arena, "nosuid,noexec,nodev,%s", access));
 	if (strcmp(container->ipc_mode, "host") == 0) {
@@ -309,9 +313,12 @@ static bool write_linux(struct jsonout *out, const struct bundle *bundle, struct
 	jsonout_object(out, "linux");
 	write_namespaces(out, container);
 	write_sysctls(out, bundle, arena);
-	jsonout_text(out, "cgroupsPath", arena_printf(arena, "%s/%s", parent, container->id));
+	if (!bundle->has_no_groups)
+		jsonout_text(out, "cgroupsPath",
+			     arena_printf(arena, "%s/%s", parent, container->id));
 	jsonout_object(out, "resources");
-	limit_write_resources(out, container);
+	if (!bundle->has_no_groups)
+		limit_write_resources(out, container);
 	if (!device_write_rules(out, container, err))
 		return false;
 	jsonout_object_end(out);

@@ -23,6 +23,9 @@ struct bundle {
 	/* Where each of the container's mounts comes from: a path; parallel to container->mounts.
 	 */
 	const char *const *sources;
+	bool is_rootless; /* in a user namespace that owns neither the machine's network nor devices
+			   */
+	bool has_no_groups; /* an ordinary user's: no control group is made, no limit kept */
 };
 
 must_check bool bundle_write(const struct bundle *bundle, struct arena *arena, struct buf *text,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/netsysctl.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,8 +48,10 @@ bool netsysctl_apply(const struct texts *pairs, struct error *err)
 						"net.ipv4.ping_group_range=0 2147483647" };
 
 	for (size_t i = 0; i < COUNT_OF(defaults); i++) {
-		if (!write_pair(defaults[i], err) && err->kind != ERROR_NOT_FOUND)
-			return false; /* an older kernel may lack one */
+		/* An older kernel may lack one; in a user namespace not all groups can be named. */
+		if (!write_pair(defaults[i], err) && err->kind != ERROR_NOT_FOUND &&
+		    err->sys != EINVAL)
+			return false;
 	}
 	for (size_t i = 0; i < pairs->count; i++) {
 		if (netsysctl_is_one(pairs->items[i]) && !write_pair(pairs->items[i], err))

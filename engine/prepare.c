@@ -17,6 +17,7 @@
 #include "engine/hostfiles.h"
 #include "engine/netsysctl.h"
 #include "engine/status.h"
+#include "engine/userns.h"
 #include "engine/volume.h"
 #include "image/rootfs.h"
 
@@ -103,6 +104,7 @@ static bool mount_root(struct preparation *self, struct error *err)
 		.work = arena_printf(self->arena, "%s/work", self->path),
 		.target = arena_printf(self->arena, "%s/rootfs", self->path),
 		.is_volatile = container->is_removed_on_exit,
+		.is_rootless = userns_is_inside(),
 	};
 
 	/* A descriptor from before unshare is in the old namespace, whose mounts overlay refuses.
@@ -214,7 +216,9 @@ static bool write_config(const struct preparation *self, struct error *err)
 	autobuf struct buf text;
 	struct bundle bundle = { .container = container,
 				 .directory = self->path,
-				 .sources = self->sources };
+				 .sources = self->sources,
+				 .is_rootless = userns_is_inside(),
+				 .has_no_groups = userns_lacks_groups() };
 
 	buf_init(&text, CONFIG_MAX);
 	if (!user_find(self->root, self->arena, container->user, &container->groups, &bundle.user,

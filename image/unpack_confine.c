@@ -259,6 +259,8 @@ static bool deny_signals(struct error *err)
 /* -- the three steps ----------------------------------------------------------------------------
  */
 
+#define DEAD (MS_REMOUNT | MS_BIND | MS_NODEV | MS_NOSUID | MS_NOEXEC)
+
 /* The store alone, on a mount that makes its devices and programs dead files. */
 static bool enter_store(const char *root, struct error *err)
 {
@@ -268,8 +270,9 @@ static bool enter_store(const char *root, struct error *err)
 		return error_sys(err, "make mounts private");
 	if (mount(root, root, NULL, MS_BIND, NULL) < 0)
 		return error_sys(err, "bind the store %s", root);
-	if (mount(NULL, root, NULL,
-		  MS_REMOUNT | MS_BIND | MS_NODEV | MS_NOSUID | MS_NOEXEC | MS_NOATIME, NULL) < 0)
+	/* In a user namespace how access times are kept is not ours to change. */
+	if (mount(NULL, root, NULL, DEAD | MS_NOATIME, NULL) < 0 &&
+	    (errno != EPERM || mount(NULL, root, NULL, DEAD, NULL) < 0))
 		return error_sys(err, "remount the store %s", root);
 	return true;
 }

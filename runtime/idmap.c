@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/idhelper.h"
 #include "base/path.h"
-#include "base/proc.h"
 
 /*
  * Who may write which map is the kernel's decision: a namespace's creator may map itself, and with
@@ -18,27 +18,26 @@
  * ask a set-uid helper, which knows what /etc/subuid and /etc/subgid grant.
  */
 
-#define MAP_MAX    4095 /* bytes: the kernel takes one write of less than a page */
-#define ANSWER_MAX 256
+#define MAP_MAX 4095 /* bytes: the kernel takes one write of less than a page */
 
 struct map {
 	const char *name; /* in the config */
 	const char *file; /* below /proc/PID */
-	const char *helper, *grants;
+	enum idhelper_kind kind;
 	const struct spec_id_map *ranges;
 	size_t count;
 };
 
 static struct map uid_map(const struct spec *spec)
 {
-	return (struct map){ "linux.uidMappings", "uid_map",      "newuidmap",
-			     "/etc/subuid",       spec->uid_maps, spec->uid_map_count };
+	return (struct map){ "linux.uidMappings", "uid_map", IDHELPER_UIDS, spec->uid_maps,
+			     spec->uid_map_count };
 }
 
 static struct map gid_map(const struct spec *spec)
 {
-	return (struct map){ "linux.gidMappings", "gid_map",      "newgidmap",
-			     "/etc/subgid",       spec->gid_maps, spec->gid_map_count };
+	return (struct map){ "linux.gidMappings", "gid_map", IDHELPER_GIDS, spec->gid_maps,
+			     spec->gid_map_count };
 }
 
 /* -- checking -------------------------------------------------------------------------------- */
@@ -144,78 +143,14 @@ static bool write_map(int proc, pid_t pid, const struct map *map, struct error *
 	return buf_check(&text, map->name, err) && write_file(proc, pid, map->file, text.data, err);
 }
 
-/* Not by PATH, which may be missing or anybody's: where distributions put set-uid programs. */
-static bool find_helper(const struct map *map, char **path, struct error *err)
-{
-	static const char *const places[] = { "/usr/bin", "/bin", "/usr/local/bin",
-					      "/run/wrappers/bin" };
-
-	for (size_t i = 0; i < COUNT_OF(places); i++) {
-		*path = mem_printf("%s/%s", places[i], map->helper);
-		if (access(*path, X_OK) == 0)
-			return true;
-		mem_cleanup_free(path);
-		*path = NULL;
-	}
-	return error_set(err, ERROR_NOT_FOUND,
-			 "%s maps more than the caller's own id, which takes %s: it is not in "
-			 "/usr/bin (install the package uidmap)",
-			 map->name, map->helper);
-}
-
-/* PID INSIDE OUTSIDE COUNT … */
-static const char **helper_arguments(struct arena *arena, const char *path, pid_t pid,
-				     const struct map *map)
-{
-	const char **argv = arena_array(arena, 3 * map->count + 3, sizeof(*argv));
-	size_t used = 0;
-
-	argv[used++] = path;
-	argv[used++] = arena_printf(arena, "%d", pid);
-	for (size_t i = 0; i < map->count; i++) {
-		argv[used++] = arena_printf(arena, "%" PRIu32, map->ranges[i].inside);
-		argv[used++] = arena_printf(arena, "%" PRIu32, map->ranges[i].outside);
-		argv[used++] = arena_printf(arena, "%" PRIu32, map->ranges[i].count);
-	}
-	return argv;
-}
-
-/* The first line of what the helper said on its standard error. */
-static void read_answer(int pipe, char answer[ANSWER_MAX])
-{
-	ssize_t got = read(pipe, answer, ANSWER_MAX - 1);
-
-	answer[got < 0 ? 0 : got] = '\0';
-	answer[strcspn(answer, "\n")] = '\0';
-}
-
 static bool ask_helper(pid_t pid, const struct map *map, struct error *err)
 {
-	autoarena struct arena arena = { 0 };
-	autofree char *path = NULL;
-	char answer[ANSWER_MAX];
-	int ends[2];
-	int status;
+	autofree struct idhelper_range *ranges = mem_array(map->count, sizeof(*ranges));
 
-	if (!find_helper(map, &path, err))
-		return false;
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-		return error_sys(err, "make a pipe");
-	autoclose int reading = ends[0];
-	autoclose int writing = ends[1];
-	struct proc_fd errors = { .from = writing, .to = STDERR_FILENO };
-	struct proc_options options = { .argv = helper_arguments(&arena, path, pid, map),
-					.fds = &errors,
-					.fd_count = 1 };
-	struct proc proc;
-
-	if (!proc_spawn(&options, &proc, err) || !proc_wait(&proc, &status, err))
-		return error_in(err, "map ids");
-	if (status == 0)
-		return true;
-	read_answer(reading, answer);
-	return error_set(err, ERROR_DENIED, "%s refused %s: see %s (%s)", map->helper, map->name,
-			 map->grants, answer);
+	for (size_t i = 0; i < map->count; i++)
+		ranges[i] = (struct idhelper_range){ map->ranges[i].inside, map->ranges[i].outside,
+						     map->ranges[i].count };
+	return idhelper_map(map->kind, pid, map->name, ranges, map->count, err);
 }
 
 static bool set_map(int proc, pid_t pid, const struct map *map, struct error *err)

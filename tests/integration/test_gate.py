@@ -104,9 +104,9 @@ def test_a_member_works_on_roots_containers(gate, busybox):
 
 def test_variables_pass_but_not_ours(gate, busybox):
     """-e NAME takes the caller's value; where the store is, and what programs load, is not the caller's to say."""
-    env = {"GREETING": "hello, world", "MOORING_ROOT": "/nowhere", "MOORING_CALLER": "0:0:", "LD_PRELOAD": "/nosuch.so"}
-    ours = f"MOORING_ROOT={gate.moor.root}\n"  # the gate's own
-    out = gate.docker("run", "--rm", "--network", "none", "-e", "GREETING", "-e", "LD_PRELOAD", "-e", "MOORING_ROOT", busybox,
+    env = {"GREETING": "hello, world", "MOORING_RUN": "/nowhere", "MOORING_CALLER": "0:0:", "LD_PRELOAD": "/nosuch.so"}
+    ours = f"MOORING_RUN={gate.moor.run_dir}\n"  # the gate's own
+    out = gate.docker("run", "--rm", "--network", "none", "-e", "GREETING", "-e", "LD_PRELOAD", "-e", "MOORING_RUN", busybox,
                       "env", env=env).stdout
     assert "GREETING=hello, world\n" in out and ours in out and "LD_PRELOAD" not in out
 

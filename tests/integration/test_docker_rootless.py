@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docker of an ordinary user who is in no group: a store, a user namespace and containers of its own."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+import ordinary
+import world
+from ordinary import FIRST, UID
+from world import wait_until
+
+PROGRAMS = ["cli/mooring", "runtime/mooring-runc", "image/mooring-unpack", "registry/mooring-fetch", "engine/mooring-init"]
+NO_NETWORK = ("--network", "none")
+
+
+class DockerUser:
+    """An ordinary user with our programs in its home, as the build tree's may lie where it cannot look."""
+
+    def __init__(self, user):
+        self.user = user
+        self.programs = os.path.join(user.home, "programs")
+        for name in PROGRAMS:
+            os.makedirs(os.path.dirname(os.path.join(self.programs, name)), exist_ok=True)
+            shutil.copy(os.path.join(world.BUILD, name), os.path.join(self.programs, name))
+        os.makedirs(os.path.join(self.programs, "cli", "bin"))
+        self.program = os.path.join(self.programs, "cli", "bin", "docker")
+        os.symlink("../mooring", self.program)
+        self.store = os.path.join(user.home, ".local/share/mooring")
+        self.run_dir = os.path.join(user.run_dir, "mooring")
+        # No gate here, even if the machine has one.
+        self.env = {"MOORING_GATE": os.path.join(user.home, "no-gate")}
+
+    def docker(self, *arguments, env=None, **options):
+        return self.user.run(self.program, *arguments, env={**self.env, **(env or {})}, **options)
+
+    def load(self, image, name="busybox:test"):
+        path = image.save(os.path.join(self.user.home, "image.tar"), name)
+        self.docker("load", "-i", path)
+        return name
+
+    def clean_up(self):
+        ids = self.docker("ps", "-aq", code=None).stdout.split()
+        if ids:
+            self.docker("rm", "-f", *ids)
+
+
+@pytest.fixture
+def rootless():
+    with ordinary.user() as user:
+        rootless = DockerUser(user)
+        yield rootless
+        rootless.clean_up()
+
+
+@pytest.fixture
+def busybox(rootless):
+    return rootless.load(world.Image())
+
+
+def inspect(rootless, name, template):
+    return rootless.docker("inspect", "-f", template, name).stdout.strip()
+
+
+def test_a_life(rootless, busybox):
+    """All verbs meet the same containers, though each is a process that finds the namespace anew."""
+    out = rootless.docker("run", "--rm", *NO_NETWORK, busybox, "sh", "-c", "id -u; cat /proc/self/uid_map").stdout
+    assert re.sub(" +", " ", out) == f"0\n 0 {UID} 1\n 1 {FIRST} 70000\n"
+    identity = rootless.docker("run", "-d", *NO_NETWORK, "--name", "web", "-u", "1000", busybox, "sh", "-c",
+                               "echo up; sleep 60").stdout.strip()
+    assert rootless.docker("ps", "-q", "--no-trunc").stdout.strip() == identity
+    wait_until(lambda: rootless.docker("logs", "web").stdout == "up\n", "its output")
+    pid = inspect(rootless, "web", "{{.State.Pid}}")
+    assert os.stat(f"/proc/{pid}").st_uid == FIRST + 999
+    rootless.docker("stop", "-t", "0", "web")
+    assert inspect(rootless, "web", "{{.State.Status}} {{.State.ExitCode}}") == "exited 137"
+    rootless.docker("start", "web")
+    rootless.docker("rm", "-f", "web")
+    assert rootless.docker("ps", "-aq").stdout == "" and os.listdir(os.path.join(rootless.store, "containers")) == []
+
+
+def namespace_of(rootless, name):
+    return os.readlink(f"/proc/{inspect(rootless, name, '{{.State.Pid}}')}/ns/user")
+
+
+def test_one_namespace_for_all(rootless, busybox):
+    """Also for commands that begin at the same moment, when there is none yet."""
+    # The user's table of ids is in a mount namespace that `user.run` makes: each command waits for its sign in one.
+    go = os.path.join(rootless.user.home, "go")
+    names = ["a", "b", "c", "d"]
+    script = f"while [ ! -e {go} ]; do sleep 0.01; done; exec {rootless.program} run -d --network none --name $0 {busybox} sleep 60"
+    started = [subprocess.Popen(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", ordinary.BECOME, "sh", rootless.user.home, str(UID),
+         ":", "sh", "-c", script, name], env={**rootless.user.env, **rootless.env}, stdout=subprocess.DEVNULL) for name in names]
+    open(go, "w").close()
+    assert [process.wait(30) for process in started] == [0, 0, 0, 0]
+    assert len({namespace_of(rootless, name) for name in names}) == 1
+    # No command lives any more that could tell: the monitors do, also of a container that is between two lives.
+    os.unlink(os.path.join(rootless.run_dir, "userns"))
+    rootless.docker("run", "-d", *NO_NETWORK, "--name", "e", busybox, "sleep", "60")
+    assert namespace_of(rootless, "e") == namespace_of(rootless, "a")
+
+
+def test_files_belong_to_the_user(rootless, busybox):
+    shared = os.path.join(rootless.user.home, "shared")
+    os.mkdir(shared)
+    os.chown(shared, UID, UID)
+    rootless.docker("run", "--rm", *NO_NETWORK, "-v", f"{shared}:/s", busybox, "sh", "-c",
+                    "touch /s/root; touch /s/other; chown 5:6 /s/other")
+    assert os.stat(os.path.join(shared, "root")).st_uid == UID
+    other = os.stat(os.path.join(shared, "other"))
+    assert (other.st_uid, other.st_gid) == (FIRST + 4, FIRST + 5)
+    # What only root may write stays so.
+    refused = rootless.docker("run", "--rm", *NO_NETWORK, "-v", "/root:/r", busybox, "sh", "-c", "touch /r/x", code=1)
+    assert "denied" in refused.stderr.lower() and not os.path.exists("/root/x")
+
+
+def test_layers_and_devices(rootless):
+    """Whiteouts of a rootless store, and an image with owners and a device node."""
+    import tarfile
+    lower = world.busybox_layer()
+    owned = tarfile.TarInfo("owned")
+    owned.uid, owned.gid, owned.mode = 1000, 2000, 0o640
+    device = tarfile.TarInfo("dev-null")
+    device.type, device.devmajor, device.devminor = tarfile.CHRTYPE, 1, 3
+    gone = tarfile.TarInfo("etc/.wh.group")
+    opaque = tarfile.TarInfo("tmp/.wh..wh..opq")
+    image = world.Image(layers=[lower, world.tar_bytes([("tmp/old", b"x")]),
+                                world.tar_bytes([owned, device, gone, opaque, ("tmp/new", b"y")])])
+    name = rootless.load(image, "layers:test")
+    out = rootless.docker("run", "--rm", *NO_NETWORK, name, "sh", "-c", "stat -c '%u %g %a' /owned; ls /tmp; ls /etc").stdout
+    assert out.split()[:4] == ["1000", "2000", "640", "new"] and "group" not in out.split()
+
+
+def test_host_network(rootless, busybox):
+    """sysfs is the machine's then, and its control groups are out of reach (CVE-2023-25809)."""
+    out = rootless.docker("run", "--rm", "--network", "host", busybox, "sh", "-c",
+                          "cat /proc/net/dev | wc -l; mkdir /sys/fs/cgroup/x; echo > /sys/kernel/uevent_seqnum", code=None)
+    assert int(out.stdout) >= 3 and out.stderr.count("Read-only") + out.stderr.count("denied") == 2
+
+
+def test_pull(rootless, registry):
+    name = f"{registry.address}/rootless/x:1"
+    registry.push(world.Image(), "rootless/x", "1")
+    rootless.docker("pull", "-q", name)
+    assert rootless.docker("run", "--rm", *NO_NETWORK, name, "echo", "hi").stdout == "hi\n"
+    assert rootless.docker("rmi", name).stdout.count("Deleted") > 0
+    assert os.listdir(os.path.join(rootless.store, "layers")) == []
+
+
+def test_restart_and_kill(rootless, busybox):
+    rootless.docker("run", "-d", *NO_NETWORK, "--name", "again", "--restart", "always", busybox, "sh", "-c", "echo up; sleep 60")
+    first = inspect(rootless, "again", "{{.State.Pid}}")
+    os.kill(int(first), signal.SIGKILL)
+    wait_until(lambda: inspect(rootless, "again", "{{.State.Pid}}") not in ("0", first), "the restart")
+    rootless.docker("kill", "again")
+    assert inspect(rootless, "again", "{{.State.Running}}") == "false"
+
+
+def test_without_grants(rootless):
+    """A system user such as ggc_user has none: the text that AWS's nucleus knows, and what may be done."""
+    rootless.user.more = ": > /etc/subuid"
+    refused = rootless.docker("ps", code=1)
+    assert "Got permission denied while trying to connect to the Docker daemon socket" in refused.stderr
+    assert "/etc/subuid" in refused.stderr
+    assert not os.path.exists(rootless.store)
+
+
+def test_namespaces_forbidden(rootless):
+    """By the machine's settings: said with their names, nothing half-made."""
+    refused = rootless.user.run("strace", "-qq", "-o", "/dev/null", "-e", "inject=unshare:error=ENOSPC", rootless.program, "ps",
+                                env=rootless.env, code=1)
+    assert "user.max_user_namespaces" in refused.stderr
+    assert not os.path.exists(os.path.join(rootless.run_dir, "userns"))
+
+
+def test_a_helper_that_refuses(rootless):
+    """Grants that the kernel cannot map: the caller's own id among them."""
+    rootless.user.more = f"echo mooringtest:{UID - 1}:10 > /etc/subgid"
+    refused = rootless.docker("ps", code=1)
+    assert "newgidmap refused rootless docker: see /etc/subgid" in refused.stderr
+    assert not os.path.exists(os.path.join(rootless.run_dir, "userns"))
+
+
+def test_others_cannot_use_it(rootless, busybox):
+    """The store and what runs are the user's alone."""
+    rootless.docker("run", "-d", *NO_NETWORK, "--name", "mine", busybox, "sleep", "60")
+    pid = inspect(rootless, "mine", "{{.State.Pid}}")
+    with contextlib.suppress(PermissionError):
+        assert subprocess.run(["setpriv", "--reuid", "54321", "--clear-groups", "kill", "-0", pid], capture_output=True).returncode
+    assert os.stat(rootless.run_dir).st_mode & 0o077 == 0
