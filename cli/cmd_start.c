@@ -42,7 +42,7 @@ static bool start_one(const struct each *each, const struct container *container
 	struct status status;
 
 	status_read(each->engine, each->arena, container->id, &status);
-	if (status.state == STATUS_RUNNING)
+	if (status_has_process(&status))
 		return true;
 	if (status.state == STATUS_RESTARTING && !end_pause(each->engine, container, err))
 		return false;

@@ -32,8 +32,8 @@ static void add_state(const struct jsonmaker *object, const struct status *statu
 	jsonmaker_text(&state, "Status", status_name(status->state));
 	bool is_restarting = status->state == STATUS_RESTARTING;
 
-	jsonmaker_bool(&state, "Running", status->state == STATUS_RUNNING || is_restarting);
-	jsonmaker_bool(&state, "Paused", false);
+	jsonmaker_bool(&state, "Running", status_has_process(status) || is_restarting);
+	jsonmaker_bool(&state, "Paused", status->state == STATUS_PAUSED);
 	jsonmaker_bool(&state, "Restarting", is_restarting);
 	jsonmaker_bool(&state, "OOMKilled", status->is_oom_killed);
 	jsonmaker_bool(&state, "Dead", false);
@@ -307,5 +307,5 @@ void containerinspection_add(struct arena *arena, struct json *objects, struct e
 	add_host_config(&object, container);
 	add_mounts(&object, engine, container);
 	add_config(&object, container);
-	add_network(&object, engine, container, status.state == STATUS_RUNNING);
+	add_network(&object, engine, container, status_has_process(&status));
 }

@@ -235,7 +235,7 @@ static bool is_wanted(const struct maker *maker, const struct row *row)
 	static const char *const names[] = { "id",     "name",    "status",  "exited", "ancestor",
 					     "volume", "network", "publish", "expose", "health" };
 
-	if (!maker->is_all && row->status.state != STATUS_RUNNING &&
+	if (!maker->is_all && !status_has_process(&row->status) &&
 	    row->status.state != STATUS_RESTARTING)
 		return false;
 	if (maker->before && newest_first(row, maker->before) <= 0)
@@ -274,6 +274,8 @@ static const char *status_cell(const struct maker *maker, const struct status *s
 		return "Created";
 	if (status->state == STATUS_RUNNING && strcmp(status->started_at, STATUS_NEVER) == 0)
 		return "Up Less than a second";
+	if (status->state == STATUS_PAUSED)
+		return arena_printf(maker->arena, "Up %s (Paused)", age(maker, status->started_at));
 	if (status->state == STATUS_RUNNING)
 		return arena_printf(maker->arena, "Up %s", age(maker, status->started_at));
 	if (status->state == STATUS_RESTARTING)
@@ -371,7 +373,7 @@ static const char *ports_cell(const struct maker *maker, const struct row *row)
 	const struct texts *ports = &row->container.exposed_ports;
 	const char *line = "";
 
-	if (row->status.state != STATUS_RUNNING || strcmp(row->container.network, "host") == 0)
+	if (!status_has_process(&row->status) || strcmp(row->container.network, "host") == 0)
 		return "";
 	for (size_t i = 0; i < ports->count; i++)
 		line = arena_printf(maker->arena, "%s%s%s%s", line, i ? ", " : "", ports->items[i],

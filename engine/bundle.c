@@ -83,8 +83,8 @@ static void write_user(struct jsonout *out, const struct user *user)
 	jsonout_object_end(out);
 }
 
-static bool write_process(struct jsonout *out, const struct bundle *bundle, struct arena *arena,
-			  struct error *err)
+bool bundle_write_process(struct jsonout *out, const char *key, const struct bundle *bundle,
+			  struct arena *arena, struct error *err)
 {
 	const struct container *container = bundle->container;
 	autotexts struct texts argv = { 0 };
@@ -94,7 +94,7 @@ static bool write_process(struct jsonout *out, const struct bundle *bundle, stru
 		texts_add_all(&argv, init_words, COUNT_OF(init_words));
 	container_argv(container, &argv);
 	bundle_env(container, bundle->user.home, arena, &env);
-	jsonout_object(out, "process");
+	jsonout_object(out, key);
 	jsonout_bool(out, "terminal", container->has_tty);
 	write_user(out, &bundle->user);
 	jsonout_texts(out, "args", argv.items, argv.count);
@@ -340,7 +340,7 @@ bool bundle_write(const struct bundle *bundle, struct arena *arena, struct buf *
 	jsonout_init(&out, text, false);
 	jsonout_object(&out, NULL);
 	jsonout_text(&out, "ociVersion", "1.0.2");
-	bool is_done = write_process(&out, bundle, arena, err);
+	bool is_done = bundle_write_process(&out, "process", bundle, arena, err);
 	if (is_done) {
 		jsonout_object(&out, "root");
 		jsonout_text(&out, "path", "rootfs");

@@ -31,6 +31,11 @@ struct bundle {
 must_check bool bundle_write(const struct bundle *bundle, struct arena *arena, struct buf *text,
 			     struct error *err);
 
+/* The process alone, as member "process" or, with `key` NULL, as a document of its own. */
+must_check bool bundle_write_process(struct jsonout *out, const char *key,
+				     const struct bundle *bundle, struct arena *arena,
+				     struct error *err);
+
 /* The environment as the container's program gets it, docker's order: PATH, HOSTNAME, TERM, the
  * user's and the image's, HOME. Texts live in `arena`. */
 void bundle_env(const struct container *container, const char *home, struct arena *arena,

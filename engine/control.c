@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "engine/claim.h"
+#include "engine/oci.h"
 #include "engine/prepare.h"
 #include "engine/stale.h"
 #include "engine/volume.h"
@@ -21,6 +22,62 @@
 #define CANCEL_STEP_MS       2
 #define CANCEL_PATIENCE_MS   10000 /* that a monitor has to give up a restart */
 #define LOOK_AGAIN_MS        2000
+
+/* Pausing. ------------------------------------------------------------------------------------ */
+
+static bool check_running(struct engine *engine, const char *id, struct status *status,
+			  struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+
+	status_read(engine, &arena, id, status);
+	status->started_at = status->finished_at = status->error = NULL; /* gone with the arena */
+	return status_has_process(status) ||
+	       error_set(err, ERROR_NOT_FOUND, "Container %s is not running", id);
+}
+
+static bool resume(struct engine *engine, const char *id, struct error *err)
+{
+	const char *const words[] = { "resume", id };
+
+	return oci_call(engine, words, COUNT_OF(words), NULL, err);
+}
+
+bool control_pause(struct engine *engine, const struct container *container, struct error *err)
+{
+	const char *const words[] = { "pause", container->id };
+	struct status status;
+
+	if (!check_running(engine, container->id, &status, err))
+		return false;
+	if (status.state == STATUS_PAUSED)
+		return error_set(err, ERROR_EXISTS, "Container %s is already paused",
+				 container->id);
+	return oci_call(engine, words, COUNT_OF(words), NULL, err);
+}
+
+bool control_unpause(struct engine *engine, const struct container *container, struct error *err)
+{
+	struct status status;
+
+	if (!check_running(engine, container->id, &status, err))
+		return false;
+	if (status.state != STATUS_PAUSED)
+		return error_set(err, ERROR_EXISTS, "Container %s is not paused", container->id);
+	return resume(engine, container->id, err);
+}
+
+/* What is frozen hears of no signal before it goes on. */
+static bool let_go_on(struct engine *engine, const char *id, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	struct status status;
+
+	status_read(engine, &arena, id, &status);
+	return status.state != STATUS_PAUSED || resume(engine, id, err);
+}
+
+/* Ending. ------------------------------------------------------------------------------------- */
 
 static bool send_signal(int process, int number, struct error *err)
 {
@@ -97,9 +154,13 @@ static int find_process(struct engine *engine, const char *id)
 	return process;
 }
 
-static bool end_process(int process, int signal, int64_t seconds, struct error *err)
+static bool end_process(struct engine *engine, const char *id, int process,
+			const struct stopping *stopping, struct error *err)
 {
-	if (!send_signal(process, seconds == 0 ? SIGKILL : signal, err))
+	int64_t seconds = stopping->seconds;
+
+	if (!send_signal(process, seconds == 0 ? SIGKILL : stopping->signal, err) ||
+	    !let_go_on(engine, id, err))
 		return false;
 	if (await_process(process, seconds < 0 ? -1 : seconds * 1000))
 		return true;
@@ -113,14 +174,16 @@ bool control_stop(struct engine *engine, const struct container *container,
 		  const struct stopping *stopping, struct error *err)
 {
 	const char *id = container->id;
-	int signal = stopping->signal ? stopping->signal : stop_signal_of(container);
+	struct stopping way = *stopping;
 
+	if (!way.signal)
+		way.signal = stop_signal_of(container);
 	if (!status_is_running(engine, id))
 		return true;
 	if (!policy_cancel(engine, id, stopping->cause, err))
 		return false;
 	autoclose int process = find_process(engine, id);
-	if (process >= 0 && !end_process(process, signal, stopping->seconds, err))
+	if (process >= 0 && !end_process(engine, id, process, &way, err))
 		return false;
 	await_record(engine, id);
 	if (container->is_removed_on_exit)
@@ -146,7 +209,7 @@ bool control_kill(struct engine *engine, const struct container *container, int 
 	if (is_end && !policy_cancel(engine, id, POLICY_USER, err))
 		return false;
 	autoclose int process = find_process(engine, id);
-	if (process >= 0 && !send_signal(process, signal, err))
+	if (process >= 0 && (!send_signal(process, signal, err) || !let_go_on(engine, id, err)))
 		return false;
 	/* Docker returns when it is gone; with another signal it may well go on. */
 	if (signal == SIGKILL && process >= 0)
@@ -218,7 +281,7 @@ static bool await_end(struct engine *engine, struct arena *arena, const char *id
 		await_process(process, -1);
 	await_record(engine, id);
 	status_read(engine, arena, id, status);
-	return status->state != STATUS_RUNNING && status->state != STATUS_RESTARTING;
+	return !status_has_process(status) && status->state != STATUS_RESTARTING;
 }
 
 bool control_wait(struct engine *engine, struct arena *arena, const char *id, struct status *status,
@@ -248,7 +311,7 @@ static bool kill_it(struct engine *engine, const char *id, struct error *err)
 	process = find_process(engine, id);
 	if (process < 0)
 		return true;
-	if (!send_signal(process, SIGKILL, err))
+	if (!send_signal(process, SIGKILL, err) || !let_go_on(engine, id, err))
 		return false;
 	await_process(process, -1);
 	return true;
@@ -267,7 +330,7 @@ bool control_remove(struct engine *engine, const struct container *container,
 
 	status_read(engine, &arena, id, &status);
 	if (!removal->is_forced &&
-	    (status.state == STATUS_RUNNING || status.state == STATUS_RESTARTING))
+	    (status_has_process(&status) || status.state == STATUS_RESTARTING))
 		return error_set(err, ERROR_EXISTS,
 				 "You cannot remove a %s container %s. Stop the container "
 				 "before attempting removal or force remove",

@@ -34,6 +34,13 @@ must_check bool control_stop(struct engine *engine, const struct container *cont
 /* The patience that the container itself asks for, else docker's. */
 int64_t control_stop_seconds(const struct container *container);
 
+/* docker pause, unpause: freezes all its processes; lets them go on. ERROR_NOT_FOUND if it does not
+ * run, ERROR_EXISTS if it is so already. */
+must_check bool control_pause(struct engine *engine, const struct container *container,
+			      struct error *err);
+must_check bool control_unpause(struct engine *engine, const struct container *container,
+				struct error *err);
+
 /* Returns at the container's next end, though it may be restarted after it (a --rm one may be
  * removed by then). Texts of *status live in `arena`. */
 must_check bool control_wait(struct engine *engine, struct arena *arena, const char *id,

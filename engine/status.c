@@ -22,6 +22,7 @@ const char *status_name(enum status_state state)
 	static const char *const names[] = {
 		[STATUS_CREATED] = "created",
 		[STATUS_RUNNING] = "running",
+		[STATUS_PAUSED] = "paused",
 		[STATUS_RESTARTING] = "restarting",
 		[STATUS_EXITED] = "exited",
 	};
@@ -76,6 +77,39 @@ static bool read_exit(const struct engine *engine, struct arena *arena, const ch
 	return true;
 }
 
+/* Of a group's file: its first bytes. */
+static bool file_begins(const char *directory, const char *name, const char *wanted)
+{
+	char path[PATH_MAX];
+	char text[16] = "";
+
+	if (snprintf(path, sizeof(path), "%s/%s", directory, name) >= (int)sizeof(path))
+		return false;
+	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 &&
+	       strncmp(text, wanted, strlen(wanted)) == 0;
+}
+
+/* By the runtime's state: the freezer of v1, or the one group of v2. */
+static bool is_frozen(const struct json *root)
+{
+	const struct json *paths = json_get(root, "cgroup_paths");
+	bool is_unified = false;
+	struct error ignored;
+
+	if (!paths || !json_bool_or(root, "cgroup_unified", false, &is_unified, &ignored))
+		return false;
+	for (const struct json *path = paths->child; path; path = path->next) {
+		if (path->type != JSON_TEXT)
+			continue;
+		if (is_unified)
+			return file_begins(path->text, "cgroup.freeze", "1");
+		if (strcmp(path->key, "freezer") == 0)
+			return file_begins(path->text, "freezer.state", "FR");
+	}
+	return false;
+}
+
 static bool read_process(const struct engine *engine, struct arena *arena, const char *id,
 			 struct status *status)
 {
@@ -97,8 +131,13 @@ static bool read_process(const struct engine *engine, struct arena *arena, const
 	status->is_oom_killed = false;
 	status->pid = (pid_t)pid;
 	status->start_time = (unsigned long long)ticks;
-	status->state = STATUS_RUNNING;
+	status->state = is_frozen(root) ? STATUS_PAUSED : STATUS_RUNNING;
 	return true;
+}
+
+bool status_has_process(const struct status *status)
+{
+	return status->state == STATUS_RUNNING || status->state == STATUS_PAUSED;
 }
 
 bool status_is_locked(const struct engine *engine, const char *id)
@@ -190,7 +229,7 @@ bool status_is_running(const struct engine *engine, const char *id)
 	struct status status;
 
 	status_read(engine, &arena, id, &status);
-	return status.state == STATUS_RUNNING || status.state == STATUS_RESTARTING;
+	return status_has_process(&status) || status.state == STATUS_RESTARTING;
 }
 
 int status_open_process(const struct engine *engine, const char *id)

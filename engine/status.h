@@ -17,13 +17,14 @@
 enum status_state {
 	STATUS_CREATED, /* never started, or the start failed */
 	STATUS_RUNNING,
+	STATUS_PAUSED,     /* running, but its processes are frozen */
 	STATUS_RESTARTING, /* ended; its monitor will start it again after a pause */
 	STATUS_EXITED,
 };
 
 struct status {
 	enum status_state state;
-	pid_t pid;                     /* of the container's init; 0 unless running */
+	pid_t pid;                     /* of the container's init; 0 unless running (or paused) */
 	unsigned long long start_time; /* of that process */
 	int exit_code;                 /* of the last run; 0 while it is running */
 	int64_t restart_count;         /* restarts since the last start by somebody */
@@ -44,7 +45,10 @@ void status_read_record(const struct engine *engine, struct arena *arena, const 
 /* Running or restarting: somebody looks after it. */
 bool status_is_running(const struct engine *engine, const char *id);
 
-/* "created", "running", "exited" */
+/* Its program is there: running or paused. */
+bool status_has_process(const struct status *status);
+
+/* "created", "running", "paused", "exited" */
 const char *status_name(enum status_state state);
 
 /* A pidfd of the container's init, checked to be that very process; -1 if it is not running. */

@@ -117,7 +117,7 @@ static bool check_terminal(const struct exec *self, struct error *err)
 	bool is_detached = self->options->is_detached;
 	const char *socket = self->options->console_socket;
 
-	if (is_detached && has_terminal && !socket)
+	if (is_detached && has_terminal && !socket && !self->options->keeps_terminal)
 		return error_set(err, ERROR_INPUT,
 				 "cannot allocate tty if runc will detach without setting console "
 				 "socket");

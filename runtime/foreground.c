@@ -2,9 +2,13 @@
 #include "runtime/foreground.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include "base/mem.h"
 #include "runtime/kernel.h"
 #include "runtime/ttyrelay.h"
 
@@ -29,12 +33,13 @@ bool foreground_reap(pid_t pid)
 	return false;
 }
 
-bool foreground_wait(const struct foreground *child, struct error *err)
+bool foreground_wait(const struct foreground *child, enum foreground_end *end, struct error *err)
 {
 	sigset_t all;
 
+	*end = FOREGROUND_OVER;
 	if (child->master >= 0 || child->notify_socket >= 0)
-		return ttyrelay_run(child, err);
+		return ttyrelay_run(child, end, err);
 	sigfillset(&all);
 	for (;;) {
 		int signal = sigwaitinfo(&all, NULL);
@@ -47,4 +52,37 @@ bool foreground_wait(const struct foreground *child, struct error *err)
 			return error_sys(err, "signal the container");
 		}
 	}
+}
+
+static void drain(const struct foreground *child)
+{
+	char chunk[4096];
+	bool is_open = true;
+
+	for (;;) {
+		struct pollfd fds[] = { { is_open ? child->master : -1, POLLIN, 0 },
+					{ child->pidfd, POLLIN, 0 } };
+
+		if (poll(fds, COUNT_OF(fds), -1) < 0)
+			continue;
+		if (fds[0].revents)
+			is_open = read(child->master, chunk, sizeof(chunk)) > 0;
+		else if (fds[1].revents)
+			return;
+	}
+}
+
+bool foreground_leave(const struct foreground *child, struct error *err)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid > 0 || error_sys(err, "fork");
+	setsid();
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = 0; fd < 3; fd++)
+		if (null < 0 || dup2(null, fd) < 0)
+			close(fd);
+	drain(child);
+	_exit(0);
 }

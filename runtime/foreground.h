@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "runtime/detachkeys.h"
 
 /*
  * What a command does that stays until its process in a container has ended.
@@ -17,14 +18,26 @@ struct foreground {
 	pid_t pid; /* our child */
 	int pidfd;
 	int master;         /* of its terminal; -1: none */
+	bool is_deaf;       /* nothing that is typed goes to its terminal */
+	struct detachkeys keys; /* with which whoever types leaves; none: empty */
 	int notify_socket;  /* where it says that it is ready; -1: nobody wants to know */
 	const char *notify; /* the manager who does */
 };
 
+enum foreground_end {
+	FOREGROUND_OVER, /* the child has ended; it is left to be reaped */
+	FOREGROUND_LEFT, /* the detach keys were typed; the terminal is still the caller's */
+};
+
 /* Until the child has ended: every signal of ours but a child's end goes to it, orphans it left us
  * are reaped, with a terminal our stdin and stdout are that, and what it says goes to its manager.
- * The child itself is left to be reaped. */
-must_check bool foreground_wait(const struct foreground *child, struct error *err);
+ */
+must_check bool foreground_wait(const struct foreground *child, enum foreground_end *end,
+				struct error *err);
+/* After FOREGROUND_LEFT, or for a terminal that nobody looks at: leaves the caller for good and
+ * stays, so that the terminal does not hang up, until the child has ended. Returns in the caller
+ * only. */
+must_check bool foreground_leave(const struct foreground *child, struct error *err);
 /* Reaps every child that has ended, up to `pid`: true once that one is there. */
 bool foreground_reap(pid_t pid);
 

@@ -17,9 +17,11 @@
 
 struct relay {
 	const struct foreground *child;
+	struct detachkeys keys;
 	int master;
 	int signals;
 	bool is_input_open;
+	bool was_left; /* by the user's keys */
 	bool is_ready; /* and its manager knows */
 	struct termios saved;
 	bool is_raw;
@@ -61,6 +63,24 @@ static bool copy(int from, int to)
 	if (got < 0 && errno == EINTR)
 		return true;
 	return got > 0 && file_write(to, "terminal", chunk, (size_t)got, &ignored);
+}
+
+/* False at the end of what is typed, or when the user leaves. */
+static bool copy_typed(struct relay *relay)
+{
+	struct error ignored;
+	char typed[4096];
+	char passed[sizeof(typed) + DETACHKEYS_MAX];
+	size_t length;
+	ssize_t got = read(STDIN_FILENO, typed, sizeof(typed));
+
+	if (got < 0 && errno == EINTR)
+		return true;
+	if (got <= 0)
+		return false;
+	relay->was_left =
+		detachkeys_filter(&relay->keys, typed, (size_t)got, passed, &length);
+	return file_write(relay->master, "terminal", passed, length, &ignored) && !relay->was_left;
 }
 
 /* The end of a file or pipe is a key on a terminal. Our own terminal sends the key itself. */
@@ -118,23 +138,24 @@ static bool relay_until_exit(struct relay *relay, struct error *err)
 			return error_sys(err, "wait for the terminal");
 		if (fds[1].revents)
 			is_output_open = copy(relay->master, STDOUT_FILENO);
-		if (fds[0].revents && !copy(STDIN_FILENO, relay->master))
+		if (fds[0].revents && !copy_typed(relay) && !relay->was_left)
 			end_input(relay);
 		if (fds[2].revents && !handle_signal(relay, err))
 			return false;
 		if (fds[3].revents)
 			pass_on(relay);
 		/* What init wrote last is still in the terminal. */
-		if (fds[4].revents && !fds[1].revents)
+		if (relay->was_left || (fds[4].revents && !fds[1].revents))
 			return true;
 	}
 }
 
-bool ttyrelay_run(const struct foreground *child, struct error *err)
+bool ttyrelay_run(const struct foreground *child, enum foreground_end *end, struct error *err)
 {
 	struct relay relay = { .child = child,
+			       .keys = child->keys,
 			       .master = child->master,
-			       .is_input_open = child->master >= 0 };
+			       .is_input_open = child->master >= 0 && !child->is_deaf };
 	sigset_t all;
 	bool is_good;
 
@@ -146,10 +167,12 @@ bool ttyrelay_run(const struct foreground *child, struct error *err)
 	relay.signals = signals;
 	if (relay.master >= 0) {
 		copy_size(relay.master);
-		make_raw(&relay);
+		if (relay.is_input_open)
+			make_raw(&relay);
 	}
 	is_good = relay_until_exit(&relay, err);
 	if (relay.is_raw)
 		tcsetattr(STDIN_FILENO, TCSANOW, &relay.saved);
+	*end = relay.was_left ? FOREGROUND_LEFT : FOREGROUND_OVER;
 	return is_good;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -11,7 +12,17 @@
 
 /*
  * exec: everything behind the id is the program's, dash or not.
+ *
+ * With --for-docker it is the last part of `docker exec`, which has become this program: its exit
+ * codes, its words, its detach keys.
  */
+
+struct command {
+	struct exec_options options;
+	bool is_for_docker;
+	bool is_deaf; /* docker exec without -i */
+	struct detachkeys keys;
+};
 
 static void done(struct exec_options *options)
 {
@@ -21,11 +32,22 @@ static void done(struct exec_options *options)
 	free(options->cgroups.values);
 }
 
-static bool parse(const struct globals *globals, int argc, char **argv,
-		  struct exec_options *options, struct error *err)
+static bool take_dockers(struct command *command, const char *is_deaf, const char *keys,
+			 struct error *err)
 {
+	command->is_for_docker = true;
+	command->is_deaf = flag_is_set(is_deaf);
+	command->options.keeps_terminal = true;
+	return command->is_deaf || detachkeys_parse(keys ? keys : "", &command->keys, err);
+}
+
+static bool parse(const struct globals *globals, int argc, char **argv, struct command *command,
+		  struct error *err)
+{
+	struct exec_options *options = &command->options;
 	struct exec_changes *changes = &options->changes;
 	const char *preserve = NULL, *detach = NULL, *tty = NULL, *paused = NULL;
+	const char *docker = NULL, *deaf = NULL, *keys = NULL;
 	const struct flag flags[] = {
 		{ "process", 'p', "FILE", "a process object, in place of all the rest",
 		  &options->process_file },
@@ -47,6 +69,9 @@ static bool parse(const struct globals *globals, int argc, char **argv,
 		{ "cgroup", 0, "[CONTROLLER,...:]PATH", "a group below the container's",
 		  .list = &options->cgroups },
 		{ "ignore-paused", 0, NULL, "in a paused container too", &paused },
+		{ "for-docker", 0, NULL, NULL, &docker },
+		{ "no-input", 0, NULL, NULL, &deaf },
+		{ "detach-keys", 0, "KEYS", NULL, &keys },
 		{ 0 },
 	};
 	int next;
@@ -59,43 +84,67 @@ static bool parse(const struct globals *globals, int argc, char **argv,
 	changes->has_terminal = flag_is_set(tty);
 	options->is_detached = flag_is_set(detach);
 	options->ignores_pause = flag_is_set(paused);
+	if (flag_is_set(docker) && !take_dockers(command, deaf, keys, err))
+		return false;
 	return verb_take_preserved(preserve, 0, &options->preserve_fds, err);
 }
 
-static bool await(const struct executed *executed, int *status, struct error *err)
+static bool await(const struct command *command, const struct executed *executed, int *status,
+		  struct error *err)
 {
 	const struct foreground child = { .pid = executed->pid,
 					  .pidfd = executed->pidfd,
 					  .master = executed->master,
+					  .is_deaf = command->is_deaf,
+					  .keys = command->keys,
 					  .notify_socket = -1 };
+	enum foreground_end end = FOREGROUND_LEFT;
 
-	if (!foreground_wait(&child, err))
+	*status = 0;
+	if (command->options.is_detached)
+		return executed->master < 0 || foreground_leave(&child, err);
+	if (!foreground_wait(&child, &end, err))
 		return false;
+	if (end == FOREGROUND_LEFT)
+		return foreground_leave(&child, err);
 	while (waitpid(executed->pid, status, 0) < 0)
 		if (errno != EINTR)
 			return error_sys(err, "wait for the process");
 	return true;
 }
 
-static int execute(const struct exec_options *options, struct error *err)
+/* Docker's client knows whether the program could not be found, could not be executed, or was not
+ * even tried. */
+static int tell_docker(enum container_fault fault, const struct error *err)
+{
+	bool is_program = strstr(err->text, "unable to start container process") != NULL;
+
+	if (!is_program) {
+		fprintf(stderr, "Error response from daemon: %s\n", err->text);
+		return 1;
+	}
+	fprintf(stderr, "OCI runtime exec failed: exec failed: %s: unknown\n", err->text);
+	return fault == CONTAINER_FAULT_NOT_FOUND ? 127 : 126;
+}
+
+static int execute(const struct command *command, struct error *err)
 {
 	enum container_fault fault;
 	struct executed executed;
 	int status = 0;
 
-	if (!options->is_detached)
+	if (!command->options.is_detached)
 		foreground_prepare();
-	if (!exec_start(options, &executed, &fault, err) ||
-	    (!options->is_detached && !await(&executed, &status, err)))
-		return -1;
-	return proc_exit_code(status);
+	if (!exec_start(&command->options, &executed, &fault, err))
+		return command->is_for_docker ? tell_docker(fault, err) : -1;
+	return await(command, &executed, &status, err) ? proc_exit_code(status) : -1;
 }
 
 int verb_exec(const struct globals *globals, int argc, char **argv, struct error *err)
 {
-	struct exec_options options = { 0 };
-	int status = parse(globals, argc, argv, &options, err) ? execute(&options, err) : -1;
+	struct command command = { .options = { 0 } };
+	int status = parse(globals, argc, argv, &command, err) ? execute(&command, err) : -1;
 
-	done(&options);
+	done(&command.options);
 	return status;
 }

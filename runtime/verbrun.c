@@ -88,9 +88,10 @@ static int run_in_foreground(const struct making *making, struct container *cont
 				    .master = master,
 				    .notify_socket = container_notify_socket(container),
 				    .notify = making->options.service.notify };
+	enum foreground_end end;
 	int status;
 
-	if (!foreground_wait(&child, err) || !container_wait(container, &status, err))
+	if (!foreground_wait(&child, &end, err) || !container_wait(container, &status, err))
 		return -1;
 	if (making->is_kept)
 		container_forget(container);

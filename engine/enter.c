@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/enter.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/proc.h"
+#include "engine/bundle.h"
+#include "engine/status.h"
+
+#define PROCESS_MAX (8 << 20) /* bytes of the process object */
+
+static bool check_state(const struct container *container, const struct status *status,
+			struct error *err)
+{
+	if (status->state == STATUS_RESTARTING)
+		return error_set(err, ERROR_EXISTS,
+				 "Container %s is restarting, wait until the container is running",
+				 container->id);
+	if (status->state == STATUS_PAUSED)
+		return error_set(err, ERROR_EXISTS,
+				 "Container %s is paused, unpause the container before exec",
+				 container->name);
+	if (status->pid == 0)
+		return error_set(err, ERROR_NOT_FOUND, "Container %s is not running",
+				 container->id);
+	return true;
+}
+
+/* The container's root as its init sees it, where the accounts are looked up. */
+static bool open_root(const struct status *status, int *root, struct error *err)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)status->pid);
+	autoclose int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return error_sys(err, "open the container's root");
+	/* The number may have been given to somebody else before it was opened. */
+	if (!proc_is_alive(status->pid, status->start_time))
+		return error_set(err, ERROR_NOT_FOUND, "the container has just ended");
+	*root = take_fd(&dir);
+	return true;
+}
+
+/* The container's options, with what the new program has of its own. */
+static void change(const struct enter *enter, struct container *process)
+{
+	const struct texts nothing = { 0 };
+
+	container_copy(enter->container, process);
+	texts_done(&process->entrypoint);
+	process->entrypoint = nothing;
+	texts_done(&process->command);
+	process->command = nothing;
+	texts_add_all(&process->command, enter->command.items, enter->command.count);
+	texts_add_all(&process->env, enter->env.items, enter->env.count);
+	process->has_init = false;
+	process->has_tty = enter->has_tty;
+	if (enter->user)
+		process->user = enter->user;
+	if (enter->workdir)
+		process->workdir = enter->workdir;
+	if (enter->is_privileged)
+		process->is_privileged = true;
+}
+
+static bool write_process(const struct container *process, int root, struct arena *arena,
+			  struct buf *text, struct error *err)
+{
+	struct bundle bundle = { .container = process };
+	struct jsonout out;
+
+	if (!user_find(root, arena, process->user, &process->groups, &bundle.user, err) ||
+	    !confine_read(arena, process, &bundle.confinement, err))
+		return false;
+	jsonout_init(&out, text, false);
+	bool is_done = bundle_write_process(&out, NULL, &bundle, arena, err);
+	jsonout_done(&out);
+	return is_done && buf_check(text, "the command", err);
+}
+
+/* A file without a name, inherited by the program that reads it. */
+static bool keep_process(const struct buf *text, struct arena *arena, const char **path,
+			 struct error *err)
+{
+	autoclose int fd = memfd_create("process", 0);
+
+	if (fd < 0)
+		return error_sys(err, "make a file in memory");
+	if (!file_write(fd, "process", text->data, text->length, err))
+		return false;
+	*path = arena_printf(arena, "/proc/self/fd/%d", fd);
+	take_fd(&fd);
+	return true;
+}
+
+static bool make_argv(struct engine *engine, struct arena *arena, const struct enter *enter,
+		      const char *process, struct texts *argv, struct error *err)
+{
+	autofree char *program = NULL;
+
+	if (!proc_helper("mooring-runc", &program, err))
+		return false;
+	const char *const words[] = { arena_strdup(arena, program),
+				      "--root",
+				      arena_printf(arena, "%s/runc", engine->run),
+				      "exec",
+				      "--for-docker",
+				      "--process",
+				      process };
+	texts_add_all(argv, words, COUNT_OF(words));
+	if (enter->is_detached)
+		texts_add(argv, "--detach");
+	if (!enter->is_interactive)
+		texts_add(argv, "--no-input");
+	if (enter->detach_keys && *enter->detach_keys) {
+		texts_add(argv, "--detach-keys");
+		texts_add(argv, enter->detach_keys);
+	}
+	texts_add(argv, enter->container->id);
+	texts_add(argv, enter->command.items[0]);
+	return true;
+}
+
+bool enter_prepare(struct engine *engine, struct arena *arena, const struct enter *enter,
+		   struct texts *argv, struct error *err)
+{
+	struct container process = { 0 };
+	autoclose int root = -1;
+	autobuf struct buf text;
+	struct status status;
+	const char *path = NULL;
+
+	buf_init(&text, PROCESS_MAX);
+	status_read(engine, arena, enter->container->id, &status);
+	if (!check_state(enter->container, &status, err) || !open_root(&status, &root, err))
+		return false;
+	change(enter, &process);
+	bool is_done = write_process(&process, root, arena, &text, err) &&
+		       keep_process(&text, arena, &path, err) &&
+		       make_argv(engine, arena, enter, path, argv, err);
+	container_done(&process);
+	return is_done;
+}
