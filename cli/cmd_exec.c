@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "cli/envfile.h"
+#include "cli/running.h"
 #include "cli/single.h"
 #include "engine/enter.h"
-#include "runtime/detachkeys.h"
 
 /*
  * docker exec: what the user wants is made a process object, and this process becomes mooring-runc,
@@ -24,18 +24,11 @@ struct values {
 	const char *user, *workdir, *detach_keys;
 };
 
-static bool check_keys(const char *text, struct error *err)
-{
-	struct detachkeys keys;
-
-	return detachkeys_parse(text, &keys, err);
-}
-
 static const struct opt opts[] = {
 	{ "detach", 'd', OPT_BOOL, offsetof(struct values, is_detached), NULL,
 	  "Detached mode: run command in the background", NULL },
 	{ "detach-keys", 0, OPT_TEXT, offsetof(struct values, detach_keys), "string",
-	  "Override the key sequence for detaching a container", check_keys },
+	  "Override the key sequence for detaching a container", running_check_keys },
 	{ "env", 'e', OPT_LIST, offsetof(struct values, env), "list", "Set environment variables",
 	  envfile_check },
 	{ "env-file", 0, OPT_LIST, offsetof(struct values, env_files), "list",

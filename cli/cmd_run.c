@@ -215,11 +215,13 @@ static int run_detached(struct job *job, const struct running *running)
 
 static int run_attached(struct job *job, const struct running *running)
 {
+	enum attach_end end;
 	struct error err;
 	int code = EXIT_OURS;
 
-	if (running_attached(running, &code, &err)) {
-		remove_if_asked(job);
+	if (running_attached(running, &end, &code, &err)) {
+		if (end == ATTACH_EXITED)
+			remove_if_asked(job);
 		return code;
 	}
 	if (code != 0) { /* it was never started */
@@ -241,10 +243,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 		return command_failed_plainly(&err);
 	job_init(&job, cli, values, arguments);
 	job.is_started_next = true;
-	if (values->container.has_tty) {
-		error_set(&err, ERROR_UNSUPPORTED, "--tty is not supported yet");
-		code = report(&err, EXIT_OURS);
-	} else if (!create(&job, &err)) {
+	if (!create(&job, &err)) {
 		code = report(&err, EXIT_OURS);
 	} else {
 		const struct running running = {
@@ -254,7 +253,9 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 			.wants_stdin = runopts_attaches(values, RUNOPTS_STDIN),
 			.wants_stdout = runopts_attaches(values, RUNOPTS_STDOUT),
 			.wants_stderr = runopts_attaches(values, RUNOPTS_STDERR),
-			.passes_signals = !values->is_without_proxy,
+			.on_signal = values->is_without_proxy ? ATTACH_SIGNALS_DROP
+							      : ATTACH_SIGNALS_PASS,
+			.detach_keys = values->detach_keys,
 		};
 
 		warn_about_ports(values);

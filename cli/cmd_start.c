@@ -12,6 +12,7 @@
 
 struct values {
 	bool is_attached, is_interactive;
+	const char *detach_keys;
 };
 
 static const struct opt opts[] = {
@@ -19,7 +20,8 @@ static const struct opt opts[] = {
 	  "Attach STDOUT/STDERR and forward signals", NULL },
 	{ "checkpoint", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL },
 	{ "checkpoint-dir", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL },
-	{ "detach-keys", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "detach-keys", 0, OPT_TEXT, offsetof(struct values, detach_keys), "string",
+	  "Override the key sequence for detaching a container", running_check_keys },
 	{ "interactive", 'i', OPT_BOOL, offsetof(struct values, is_interactive), NULL,
 	  "Attach container's STDIN", NULL },
 	{ .name = NULL },
@@ -58,27 +60,31 @@ static bool start_attached(struct engine *engine, const struct values *values,
 			   const struct container *container, int *code, struct error *err)
 {
 	autoclose int lock = -1;
+	enum attach_end end;
+	const struct running running = {
+		.engine = engine,
+		.container = container,
+		.lock = &lock,
+		.wants_stdin = values->is_interactive && container->has_open_stdin,
+		.wants_stdout = true,
+		.wants_stderr = true,
+		/* With a terminal the keys make the signals. */
+		.on_signal = container->has_tty ? ATTACH_SIGNALS_DETACH : ATTACH_SIGNALS_PASS,
+		.detach_keys = values->detach_keys,
+	};
 
 	*code = 1;
 	if (status_is_running(engine, container->id))
-		return error_set(err, ERROR_UNSUPPORTED,
-				 "attaching to a running container is not supported yet");
+		return running_join(&running, &end, code, err);
 	if (!claim_lock(engine, container->id, &lock, err))
 		return false;
-	const struct running running = { .engine = engine,
-					 .container = container,
-					 .lock = &lock,
-					 .wants_stdin = values->is_interactive &&
-							container->has_open_stdin,
-					 .wants_stdout = true,
-					 .wants_stderr = true,
-					 .passes_signals = true };
-	if (!running_attached(&running, code, err)) {
+	if (!running_attached(&running, &end, code, err)) {
 		*code = 1;
 		return false;
 	}
 	const struct removal removal = { .with_volumes = true, .lock = lock };
-	return !container->is_removed_on_exit || control_remove(engine, container, &removal, err);
+	return end == ATTACH_DETACHED || !container->is_removed_on_exit ||
+	       control_remove(engine, container, &removal, err);
 }
 
 static int run_attached(const struct cli *cli, const struct values *values, const char *argument)

@@ -10,6 +10,7 @@
 extern const struct command cmd_run;
 extern const struct command cmd_create;
 extern const struct command cmd_start;
+extern const struct command cmd_attach;
 extern const struct command cmd_exec;
 extern const struct command cmd_pause;
 extern const struct command cmd_unpause;

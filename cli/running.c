@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "engine/attach.h"
+#include "base/mem.h"
+#include "engine/claim.h"
+#include "engine/status.h"
 
 void running_report(const char *verb, const struct error *err)
 {
@@ -34,7 +36,8 @@ static bool start(const struct running *running, struct launched *launched, int 
 				       .lock = *running->lock,
 				       .wants_stdin = running->wants_stdin,
 				       .wants_stdout = running->wants_stdout,
-				       .wants_stderr = running->wants_stderr };
+				       .wants_stderr = running->wants_stderr &&
+						       !running->container->has_tty };
 	enum launch_fault fault;
 	bool is_started = launch_container(&launch, launched, &fault, err);
 
@@ -47,23 +50,71 @@ static bool start(const struct running *running, struct launched *launched, int 
 	return true;
 }
 
-bool running_attached(const struct running *running, int *code, struct error *err)
+bool running_check_keys(const char *text, struct error *err)
+{
+	struct detachkeys keys;
+
+	return detachkeys_parse(text, &keys, err);
+}
+
+static bool attach(const struct running *running, struct launched *launched, int signals,
+		   enum attach_end *end, int *code, struct error *err)
+{
+	const char *keys = running->detach_keys ? running->detach_keys : "";
+	bool has_tty = running->container->has_tty;
+	struct attach attach = { .launched = launched,
+				 .in = running->wants_stdin ? STDIN_FILENO : -1,
+				 .out = running->wants_stdout ? STDOUT_FILENO : -1,
+				 .errors = running->wants_stderr && !has_tty ? STDERR_FILENO : -1,
+				 .signals = signals,
+				 .on_signal = running->on_signal,
+				 .has_tty = has_tty };
+	bool is_done =
+		(!has_tty || !running->wants_stdin || detachkeys_parse(keys, &attach.keys, err)) &&
+		attach_run(&attach, end, code, err);
+
+	launched_close(launched);
+	return is_done;
+}
+
+bool running_attached(const struct running *running, enum attach_end *end, int *code,
+		      struct error *err)
 {
 	struct launched launched;
 	autoclose int signals = -1;
 
-	if (running->passes_signals && !attach_open_signals(&signals, err))
+	return attach_open_signals(&signals, err) && start(running, &launched, code, err) &&
+	       attach(running, &launched, signals, end, code, err);
+}
+
+/* It may have ended before its monitor could answer us, or tell us. */
+static bool take_record(const struct running *running, int *code)
+{
+	autoarena struct arena arena = { 0 };
+	struct status status;
+
+	claim_wait(running->engine, running->container->id);
+	status_read(running->engine, &arena, running->container->id, &status);
+	*code = status.exit_code;
+	return status.state == STATUS_EXITED;
+}
+
+bool running_join(const struct running *running, enum attach_end *end, int *code, struct error *err)
+{
+	const struct attach_wishes wishes = { .wants_stdin = running->wants_stdin,
+					      .wants_stdout = running->wants_stdout,
+					      .wants_stderr = running->wants_stderr };
+	struct launched launched;
+	autoclose int signals = -1;
+
+	if (!attach_open_signals(&signals, err))
 		return false;
-	if (!start(running, &launched, code, err))
-		return false;
-	const struct attach attach = { .launched = &launched,
-				       .in = running->wants_stdin ? STDIN_FILENO : -1,
-				       .out = running->wants_stdout ? STDOUT_FILENO : -1,
-				       .errors = running->wants_stderr ? STDERR_FILENO : -1,
-				       .signals = signals };
-	bool is_done = attach_until_exit(&attach, code, err);
-	launched_close(&launched);
-	return is_done;
+	if (!attach_join(running->engine, running->container, &wishes, &launched, err)) {
+		*end = ATTACH_EXITED;
+		return !status_is_running(running->engine, running->container->id) &&
+		       take_record(running, code);
+	}
+	return attach(running, &launched, signals, end, code, err);
 }
 
 bool running_detached(const struct running *running, int *code, struct error *err)

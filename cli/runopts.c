@@ -8,6 +8,7 @@
 
 #include "base/size.h"
 #include "cli/envfile.h"
+#include "engine/attach.h"
 #include "engine/bundle.h"
 #include "engine/policy.h"
 
@@ -195,6 +196,17 @@ bool runopts_attaches(const struct runopts *values, enum runopts_stream stream)
 	return false;
 }
 
+static void read_screen(struct container *container)
+{
+	unsigned short rows;
+	unsigned short columns;
+
+	if (!container->has_tty || !attach_screen_size(&rows, &columns))
+		return;
+	container->console_rows = rows;
+	container->console_columns = columns;
+}
+
 bool runopts_read(const struct runopts *values, const struct texts *arguments, struct arena *arena,
 		  struct container *container, struct mounts *mounts, struct error *err)
 {
@@ -207,6 +219,7 @@ bool runopts_read(const struct runopts *values, const struct texts *arguments, s
 		texts_add(&container->entrypoint, values->entrypoint);
 	container->is_attached = !values->is_detached;
 	read_numbers(values, container);
+	read_screen(container);
 	return read_restart(container, err) && read_namespaces(container, err) &&
 	       read_network(values, container, err) && read_logging(values, container, err) &&
 	       read_pairs(values, arena, container, err) && read_mounts(values, mounts, err);

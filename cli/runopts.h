@@ -17,8 +17,9 @@
 struct runopts {
 	struct container container; /* what needs no further reading */
 
-	bool is_detached;      /* run only */
-	bool is_without_proxy; /* --sig-proxy=false; run only */
+	bool is_detached;        /* run only */
+	bool is_without_proxy;   /* --sig-proxy=false; run only */
+	const char *detach_keys; /* run only */
 	bool is_quiet;
 	struct texts attach;
 	const char *entrypoint; /* NULL: not given */

@@ -6,6 +6,7 @@
 
 #include "cli/envfile.h"
 #include "cli/ports.h"
+#include "cli/running.h"
 #include "engine/bundle.h"
 #include "engine/bundledevice.h"
 #include "engine/hostfiles.h"
@@ -166,7 +167,7 @@ const struct opt runopts_create[] = { OPTIONS_OF_BOTH };
 
 const struct opt runopts_run[] = {
 	{ "detach", 'd', OPT_BOOL, AT(is_detached), NULL, "Run container in background and print container ID", NULL },
-	{ "detach-keys", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "detach-keys", 0, OPT_TEXT, AT(detach_keys), "string", "Override the key sequence for detaching a container", running_check_keys },
 	{ "sig-proxy", 0, OPT_UNLESS, AT(is_without_proxy), NULL, "Proxy received signals to the process (default true)", NULL },
 	OPTIONS_OF_BOTH
 };

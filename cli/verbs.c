@@ -20,7 +20,7 @@ static const struct verb verbs[] = {
 	{ NULL, "search", NULL },
 	{ NULL, "version", &cmd_version },
 	{ NULL, "info", &cmd_info },
-	{ NULL, "attach", NULL },
+	{ NULL, "attach", &cmd_attach },
 	{ NULL, "commit", NULL },
 	{ NULL, "cp", NULL },
 	{ NULL, "create", &cmd_create },
@@ -62,7 +62,7 @@ static const struct verb verbs[] = {
 	{ NULL, "swarm", NULL },
 	{ NULL, "trust", NULL },
 
-	{ "container", "attach", NULL },
+	{ "container", "attach", &cmd_attach },
 	{ "container", "commit", NULL },
 	{ "container", "cp", NULL },
 	{ "container", "create", &cmd_create },

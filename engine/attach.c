@@ -6,7 +6,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -19,6 +21,7 @@
  */
 
 #define SPLICE_MAX 65536
+#define TYPED_MAX  (PIPE_BUF - DETACHKEYS_MAX) /* what the keys hold back may come on top */
 #define CHUNK_MAX  PIPE_BUF
 
 enum {
@@ -35,6 +38,8 @@ struct stream {
 	bool waits_for_room;
 	bool cannot_splice;
 	bool is_broken; /* the reader is gone */
+	struct detachkeys keys;
+	bool was_left; /* the keys were typed */
 	char chunk[CHUNK_MAX];
 	size_t start, length; /* what is in the chunk */
 };
@@ -44,14 +49,17 @@ struct attached {
 	int in, out, errors; /* the caller's; set to -1 when done with */
 	struct stream streams[STREAMS];
 	bool is_over;
+	bool is_leaving; /* told to by keys or a signal */
 	struct launch_message last;
+	struct termios saved; /* of the caller's terminal */
+	bool is_raw;
 };
 
 bool attach_open_signals(int *fd, struct error *err)
 {
 	/* What the process itself causes, or what cannot be caught, is not for the container. */
-	static const int own[] = { SIGCHLD, SIGPIPE, SIGURG,  SIGWINCH, SIGSEGV, SIGBUS,
-				   SIGFPE,  SIGILL,  SIGTRAP, SIGABRT,  SIGSYS };
+	static const int own[] = { SIGCHLD, SIGPIPE, SIGURG,  SIGSEGV, SIGBUS,
+				   SIGFPE,  SIGILL,  SIGTRAP, SIGABRT, SIGSYS };
 	sigset_t passed;
 	sigset_t blocked;
 
@@ -108,7 +116,8 @@ static void write_chunk(struct stream *stream)
 
 static void read_chunk(struct stream *stream)
 {
-	ssize_t got = read(*stream->from, stream->chunk, sizeof(stream->chunk));
+	char typed[TYPED_MAX];
+	ssize_t got = read(*stream->from, typed, sizeof(typed));
 
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -118,8 +127,9 @@ static void read_chunk(struct stream *stream)
 		return;
 	}
 	stream->start = 0;
-	stream->length = (size_t)got;
-	stream->waits_for_room = true; /* poll decides when */
+	stream->was_left = detachkeys_filter(&stream->keys, typed, (size_t)got, stream->chunk,
+					     &stream->length);
+	stream->waits_for_room = stream->length > 0; /* poll decides when */
 }
 
 /* One of the two ends is ready: moves what can be moved without waiting. */
@@ -163,12 +173,45 @@ static struct pollfd poll_for(const struct stream *stream)
 	return wait;
 }
 
-static void handle_signals(const struct attached *self)
+bool attach_screen_size(unsigned short *rows, unsigned short *columns)
+{
+	struct winsize size;
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_row && size.ws_col) {
+			*rows = size.ws_row;
+			*columns = size.ws_col;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void pass_size(const struct attached *self)
+{
+	unsigned short rows;
+	unsigned short columns;
+
+	if (attach_screen_size(&rows, &columns))
+		launch_send_size(self->attach->launched->client, rows, columns);
+}
+
+static void handle_signal(struct attached *self, int number)
+{
+	if (number == SIGWINCH && self->attach->has_tty)
+		pass_size(self);
+	else if (self->attach->on_signal == ATTACH_SIGNALS_PASS)
+		launch_send_signal(self->attach->launched->client, number);
+	else if (self->attach->on_signal == ATTACH_SIGNALS_DETACH && number != SIGWINCH)
+		self->is_leaving = true;
+}
+
+static void handle_signals(struct attached *self)
 {
 	struct signalfd_siginfo info;
 
 	while (read(self->attach->signals, &info, sizeof(info)) == sizeof(info))
-		launch_send_signal(self->attach->launched->client, (int)info.ssi_signo);
+		handle_signal(self, (int)info.ssi_signo);
 }
 
 static void handle_monitor(struct attached *self)
@@ -200,6 +243,8 @@ static void set_up(struct attached *self, const struct attach *attach)
 	};
 	self->streams[STREAM_IN] = (struct stream){ .from = &self->in,
 						    .to = &launched->in,
+						    .cannot_splice = attach->keys.count > 0,
+						    .keys = attach->keys,
 						    .is_ours_to_close_to = true };
 	self->streams[STREAM_OUT] = (struct stream){ .from = &launched->out,
 						     .to = &self->out,
@@ -228,24 +273,58 @@ static void step(struct attached *self)
 		if (waits[i].revents)
 			move(&self->streams[i], waits[i].events == POLLOUT);
 	}
+	self->is_leaving |= self->streams[STREAM_IN].was_left;
 	if (waits[STREAMS].revents)
 		handle_monitor(self);
 	if (waits[STREAMS + 1].revents)
 		handle_signals(self);
 }
 
-bool attach_until_exit(const struct attach *attach, int *code, struct error *err)
+/* Keys go through as they are: the container's terminal makes signals and echoes of them. */
+static void make_raw(struct attached *self)
 {
-	struct attached self;
+	struct termios raw;
+
+	if (self->attach->in < 0 || tcgetattr(self->attach->in, &self->saved) < 0)
+		return; /* not a terminal */
+	raw = self->saved;
+	cfmakeraw(&raw);
+	self->is_raw = tcsetattr(self->attach->in, TCSANOW, &raw) == 0;
+}
+
+static bool run_until_end(struct attached *self, struct error *err)
+{
 	const char *name;
 
-	set_up(&self, attach);
-	while (!self.is_over || has_output(&self)) {
-		step(&self);
-		if (is_output_broken(&self, &name)) {
-			launch_detach(attach->launched->client);
+	while (!self->is_leaving && (!self->is_over || has_output(self))) {
+		step(self);
+		if (is_output_broken(self, &name)) {
+			launch_detach(self->attach->launched->client);
 			return error_set(err, ERROR_SYSTEM, "write %s: broken pipe", name);
 		}
+	}
+	return true;
+}
+
+bool attach_run(const struct attach *attach, enum attach_end *end, int *code, struct error *err)
+{
+	struct attached self;
+
+	set_up(&self, attach);
+	if (attach->has_tty) {
+		pass_size(&self);
+		make_raw(&self);
+	}
+	bool is_done = run_until_end(&self, err);
+	if (self.is_raw)
+		tcsetattr(attach->in, TCSANOW, &self.saved);
+	if (!is_done)
+		return false;
+	*end = self.is_over ? ATTACH_EXITED : ATTACH_DETACHED;
+	*code = 0;
+	if (!self.is_over) {
+		launch_detach(attach->launched->client);
+		return true;
 	}
 	if (self.last.event != LAUNCH_EXITED)
 		return error_set(err, ERROR_SYSTEM, "the container's monitor ended unexpectedly");

@@ -96,6 +96,12 @@ bool bundle_write_process(struct jsonout *out, const char *key, const struct bun
 	bundle_env(container, bundle->user.home, arena, &env);
 	jsonout_object(out, key);
 	jsonout_bool(out, "terminal", container->has_tty);
+	if (container->has_tty && container->console_rows) {
+		jsonout_object(out, "consoleSize");
+		jsonout_int(out, "height", container->console_rows);
+		jsonout_int(out, "width", container->console_columns);
+		jsonout_object_end(out);
+	}
 	write_user(out, &bundle->user);
 	jsonout_texts(out, "args", argv.items, argv.count);
 	jsonout_texts(out, "env", env.items, env.count);

@@ -85,6 +85,8 @@ static const struct field fields[] = {
 	FIELD(FIELD_BOOL, is_removed_on_exit),
 	FIELD(FIELD_BOOL, has_open_stdin),
 	FIELD(FIELD_BOOL, has_tty),
+	FIELD(FIELD_NUMBER, console_rows),
+	FIELD(FIELD_NUMBER, console_columns),
 	FIELD(FIELD_BOOL, has_init),
 	FIELD(FIELD_BOOL, is_attached),
 };

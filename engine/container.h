@@ -111,8 +111,9 @@ struct container {
 	bool is_removed_on_exit;
 	bool has_open_stdin;
 	bool has_tty;
-	bool has_init;    /* our small init is pid 1 and runs the program */
-	bool is_attached; /* created to run in the foreground: for inspect */
+	int64_t console_rows, console_columns; /* of the terminal at first; 0: not known */
+	bool has_init;                         /* our small init is pid 1 and runs the program */
+	bool is_attached;                      /* created to run in the foreground: for inspect */
 };
 
 /* The argument vector, entrypoint and command. */

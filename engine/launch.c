@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/jsonout.h"
 #include "base/proc.h"
+#include "engine/door.h"
 #include "engine/policy.h"
 #include "engine/prepare.h"
 #include "engine/stale.h"
@@ -32,6 +33,7 @@
 /* The monitor's ends. */
 struct wires {
 	int client, in, out, errors;
+	int door;
 };
 
 void launched_init(struct launched *launched)
@@ -54,6 +56,7 @@ static void wires_close(struct wires *wires)
 	mem_cleanup_close(&wires->in);
 	mem_cleanup_close(&wires->out);
 	mem_cleanup_close(&wires->errors);
+	mem_cleanup_close(&wires->door);
 }
 
 /* Messages. ----------------------------------------------------------------------------------- */
@@ -71,6 +74,14 @@ void launch_send_signal(int client, int signal)
 {
 	char text[64];
 	int length = snprintf(text, sizeof(text), "{\"signal\":%d}", signal);
+
+	send_text(client, text, (size_t)length);
+}
+
+void launch_send_size(int client, unsigned short rows, unsigned short columns)
+{
+	char text[64];
+	int length = snprintf(text, sizeof(text), "{\"rows\":%d,\"columns\":%d}", rows, columns);
 
 	send_text(client, text, (size_t)length);
 }
@@ -231,6 +242,7 @@ static bool monitor_argv(const struct launch *launch, const struct wires *wires,
 	texts_add_all(argv, words, COUNT_OF(words));
 	add_log(argv, arena, container, path);
 	add_fd(argv, arena, "--client-fd", wires->client);
+	add_fd(argv, arena, "--attach-fd", wires->door);
 	add_fd(argv, arena, "--stdin-fd", wires->in);
 	add_fd(argv, arena, "--stdout-fd", wires->out);
 	add_fd(argv, arena, "--stderr-fd", wires->errors);
@@ -323,6 +335,7 @@ static bool connect_wires(const struct launch *launch, struct launched *launched
 	return make_pipe(launch->wants_stdin, &wires->in, &launched->in, err) &&
 	       make_pipe(launch->wants_stdout, &launched->out, &wires->out, err) &&
 	       make_pipe(launch->wants_stderr, &launched->errors, &wires->errors, err) &&
+	       door_open(launch->engine, launch->container->id, &wires->door, err) &&
 	       open_kept_stdin(launch, &wires->in, err);
 }
 
@@ -388,7 +401,7 @@ static void reap(pid_t child)
 bool launch_container(const struct launch *launch, struct launched *launched,
 		      enum launch_fault *fault, struct error *err)
 {
-	struct wires wires = { .client = -1, .in = -1, .out = -1, .errors = -1 };
+	struct wires wires = { .client = -1, .in = -1, .out = -1, .errors = -1, .door = -1 };
 
 	launched_init(launched);
 	*fault = LAUNCH_FAULT_OTHER;

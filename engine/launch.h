@@ -64,6 +64,8 @@ struct launch_message {
 void launch_receive(int client, struct launch_message *message);
 /* To the monitor. A monitor that is gone hears nothing. */
 void launch_send_signal(int client, int signal);
+/* The size of the container's terminal. */
+void launch_send_size(int client, unsigned short rows, unsigned short columns);
 /* We go away, the container stays. */
 void launch_detach(int client);
 

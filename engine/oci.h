@@ -9,8 +9,8 @@
 #include "engine/engine.h"
 
 /*
- * A verb of mooring-runc, executed and waited for: what needs the runtime's own knowledge of control
- * groups is its business, and this program stays small.
+ * A verb of mooring-runc, executed and waited for: what needs the runtime's own knowledge of
+ * control groups is its business, and this program stays small.
  */
 
 /* `words` are verb, options and ID, `count` of them. `output` (initialised by the caller) gets what

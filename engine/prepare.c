@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "engine/bridge.h"
 #include "engine/bundle.h"
+#include "engine/door.h"
 #include "engine/hostfiles.h"
 #include "engine/netsysctl.h"
 #include "engine/status.h"
@@ -254,6 +255,7 @@ bool prepare_bundle(struct engine *engine, const struct container *container, in
 
 bool prepare_undo(const struct engine *engine, const struct container *container, struct error *err)
 {
+	door_remove(engine, container->id);
 	return strcmp(container->network, "bridge") != 0 ||
 	       bridge_release(engine->run, container->id, err);
 }

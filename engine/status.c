@@ -20,10 +20,8 @@
 const char *status_name(enum status_state state)
 {
 	static const char *const names[] = {
-		[STATUS_CREATED] = "created",
-		[STATUS_RUNNING] = "running",
-		[STATUS_PAUSED] = "paused",
-		[STATUS_RESTARTING] = "restarting",
+		[STATUS_CREATED] = "created", [STATUS_RUNNING] = "running",
+		[STATUS_PAUSED] = "paused",   [STATUS_RESTARTING] = "restarting",
 		[STATUS_EXITED] = "exited",
 	};
 

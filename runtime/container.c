@@ -217,6 +217,7 @@ static bool prepare_plan(struct container *self, const struct container_options 
 	plan->preserve_fds = options->service.listen_count + options->preserve_fds;
 	plan->is_without_keyring = options->is_without_keyring;
 	plan->rootfs.is_without_pivot = options->is_without_pivot;
+	plan->rootfs.is_screen_ours = options->is_screen_ours;
 	plan->rootfs.is_user_namespaced = spec->namespaces[NAMESPACE_USER].is_wanted;
 	plan->runs_early_hooks =
 		spec->hooks[HOOK_PRESTART].count > 0 || spec->hooks[HOOK_CREATE_RUNTIME].count > 0;

@@ -41,6 +41,7 @@ struct container_options {
 	enum container_rootless rootless;
 	bool is_systemd;         /* the control groups belong to a unit of systemd */
 	bool takes_terminal;     /* container_launch: the caller asks for it afterwards */
+	bool is_screen_ours;     /* and shows it on a terminal that adds returns to newlines */
 	bool is_without_pivot;   /* root is a ramdisk: MS_MOVE and chroot */
 	bool is_without_keyring; /* stay in the caller's session keyring */
 };

@@ -60,6 +60,7 @@ static void init_empty(struct exec *self, const struct exec_options *options)
 	init->spec = &self->spec;
 	init->state = &self->found.state;
 	init->rootfs.spec = &self->spec;
+	init->rootfs.is_screen_ours = options->is_screen_ours;
 	init->preserve_fds = options->preserve_fds;
 }
 

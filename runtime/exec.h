@@ -32,6 +32,7 @@ struct exec_options {
 	const char *pidfd_socket;   /* receives the pidfd; NULL: none */
 	unsigned int preserve_fds;  /* 3 … 3+N-1 are inherited as they are */
 	bool is_detached;           /* the caller will not stay */
+	bool is_screen_ours;        /* see struct container_options */
 	bool keeps_terminal;        /* though detached, it stays at the terminal's other end */
 	bool ignores_pause;         /* a frozen container will do: it starts when that goes on */
 };

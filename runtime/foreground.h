@@ -17,11 +17,12 @@ void foreground_prepare(void);
 struct foreground {
 	pid_t pid; /* our child */
 	int pidfd;
-	int master;         /* of its terminal; -1: none */
-	bool is_deaf;       /* nothing that is typed goes to its terminal */
+	int master;             /* of its terminal; -1: none */
+	bool is_screen_whole;   /* what the terminal shows has its returns already */
+	bool is_deaf;           /* nothing that is typed goes to its terminal */
 	struct detachkeys keys; /* with which whoever types leaves; none: empty */
-	int notify_socket;  /* where it says that it is ready; -1: nobody wants to know */
-	const char *notify; /* the manager who does */
+	int notify_socket;      /* where it says that it is ready; -1: nobody wants to know */
+	const char *notify;     /* the manager who does */
 };
 
 enum foreground_end {

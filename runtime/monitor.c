@@ -39,6 +39,7 @@ enum option {
 	OPTION_LOG_MAX_SIZE,
 	OPTION_LOG_MAX_FILES,
 	OPTION_CLIENT_FD,
+	OPTION_ATTACH_FD,
 	OPTION_STDIN_FD,
 	OPTION_STDOUT_FD,
 	OPTION_STDERR_FD,
@@ -59,6 +60,7 @@ static const struct option_name {
 	[OPTION_LOG_MAX_SIZE] = { "--log-max-size", INT64_MAX },
 	[OPTION_LOG_MAX_FILES] = { "--log-max-files", LOG_FILES_MAX },
 	[OPTION_CLIENT_FD] = { "--client-fd", FD_MAX },
+	[OPTION_ATTACH_FD] = { "--attach-fd", FD_MAX },
 	[OPTION_STDIN_FD] = { "--stdin-fd", FD_MAX },
 	[OPTION_STDOUT_FD] = { "--stdout-fd", FD_MAX },
 	[OPTION_STDERR_FD] = { "--stderr-fd", FD_MAX },
@@ -103,6 +105,9 @@ static void set_number(struct supervise_options *options, enum option option, in
 		break;
 	case OPTION_CLIENT_FD:
 		options->client = small;
+		break;
+	case OPTION_ATTACH_FD:
+		options->door = small;
 		break;
 	case OPTION_STDIN_FD:
 		options->in = small;
@@ -174,6 +179,7 @@ static bool parse(struct arena *arena, const char *root, char **argv, struct com
 	*command = (struct command){ .options = { .state_root = absolute(arena, root),
 						  .log_max_files = 1,
 						  .client = -1,
+						  .door = -1,
 						  .in = -1,
 						  .out = -1,
 						  .err = -1,
@@ -243,8 +249,8 @@ static int execute(const struct texts *command, int hold)
 static bool run(struct command *command, int *code, struct error *err)
 {
 	struct supervise_options *options = &command->options;
-	int *const kept[] = { &options->client, &options->in, &options->out, &options->err,
-			      &options->hold };
+	int *const kept[] = { &options->client, &options->door, &options->in,
+			      &options->out,    &options->err,  &options->hold };
 	autoclose int own_client = -1;
 	pid_t child;
 

@@ -28,6 +28,7 @@ struct rootfs {
 	size_t unfinished_count;
 	bool is_user_namespaced; /* no mknod: bind the host's devices */
 	bool is_without_pivot;   /* --no-pivot */
+	bool is_screen_ours;     /* the terminal is shown by us, on one that adds returns itself */
 };
 
 /* True if init may need the runtime outside for its mounts: see hostmount.h. */

@@ -32,12 +32,21 @@ static int open_again(int fd)
 	return again;
 }
 
-bool relay_open(struct relay *relay, enum jsonlog_stream stream, struct jsonlog *log, int to,
+void relay_init(struct relay *relay)
+{
+	*relay = (struct relay){ .from = -1 };
+	for (int i = 0; i < RELAY_CLIENTS; i++)
+		relay->clients[i].to = -1;
+}
+
+bool relay_open(struct relay *relay, enum jsonlog_stream stream, struct jsonlog *log,
 		int *container_end, struct error *err)
 {
 	int ends[2];
 
-	*relay = (struct relay){ .from = -1, .to = to, .stream = stream, .log = log };
+	relay_init(relay);
+	relay->stream = stream;
+	relay->log = log;
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return error_sys(err, "make a pipe for the container's output");
 	relay->from = ends[0];
@@ -50,9 +59,20 @@ bool relay_open(struct relay *relay, enum jsonlog_stream stream, struct jsonlog 
 		relay->buffer = NULL;
 		return error_sys(err, "memory for the container's output");
 	}
-	if (to >= 0)
-		relay->to = open_again(to);
 	return true;
+}
+
+void relay_add_client(struct relay *relay, int client, int to)
+{
+	struct relay_client *new = &relay->clients[client];
+
+	relay_forget_client(relay, client);
+	if (to < 0 || relay->from < 0) {
+		mem_cleanup_close(&to);
+		return;
+	}
+	new->to = open_again(to);
+	new->done = relay->length; /* the log has what was before */
 }
 
 void relay_read_from(struct relay *relay, int fd)
@@ -64,10 +84,11 @@ void relay_read_from(struct relay *relay, int fd)
 void relay_close(struct relay *relay)
 {
 	mem_cleanup_close(&relay->from);
-	mem_cleanup_close(&relay->to);
+	for (int i = 0; i < RELAY_CLIENTS; i++)
+		mem_cleanup_close(&relay->clients[i].to);
 	if (relay->buffer)
 		munmap(relay->buffer, RELAY_BUFFER);
-	*relay = (struct relay){ .from = -1, .to = -1 };
+	relay_init(relay);
 }
 
 static struct timespec now(void)
@@ -78,30 +99,47 @@ static struct timespec now(void)
 	return time;
 }
 
-void relay_forget_client(struct relay *relay)
+void relay_forget_client(struct relay *relay, int client)
 {
-	mem_cleanup_close(&relay->to);
-	relay->to = -1;
-	relay->length = 0;
+	mem_cleanup_close(&relay->clients[client].to);
+	relay->clients[client].to = -1;
 }
 
-/* Writes what the client takes without waiting. */
-static void push(struct relay *relay)
+/* Writes what one client takes without waiting. */
+static void push_to(struct relay *relay, int number)
 {
-	while (relay->to >= 0 && relay->length > 0) {
-		ssize_t count = write(relay->to, relay->buffer + relay->start, relay->length);
+	struct relay_client *client = &relay->clients[number];
+
+	while (client->to >= 0 && client->done < relay->length) {
+		ssize_t count = write(client->to, relay->buffer + client->done,
+				      relay->length - client->done);
 
 		if (count < 0 && errno == EINTR)
 			continue;
 		if (count < 0 && errno == EAGAIN)
 			return;
-		if (count <= 0) {
-			relay_forget_client(relay);
-			return;
-		}
-		relay->start += (size_t)count;
-		relay->length -= (size_t)count;
+		if (count <= 0)
+			relay_forget_client(relay, number);
+		else
+			client->done += (size_t)count;
 	}
+}
+
+static bool is_waited_for(const struct relay *relay, const struct relay_client *client)
+{
+	return client->to >= 0 && client->done < relay->length;
+}
+
+static void push(struct relay *relay)
+{
+	bool is_waiting = false;
+
+	for (int i = 0; i < RELAY_CLIENTS; i++) {
+		push_to(relay, i);
+		is_waiting |= is_waited_for(relay, &relay->clients[i]);
+	}
+	if (!is_waiting)
+		relay->length = 0;
 }
 
 static void end(struct relay *relay)
@@ -123,9 +161,17 @@ static bool pull(struct relay *relay)
 		return false;
 	}
 	jsonlog_add(relay->log, relay->stream, relay->buffer, (size_t)count, now());
-	relay->start = 0;
-	relay->length = relay->to >= 0 ? (size_t)count : 0;
+	relay->length = (size_t)count;
+	for (int i = 0; i < RELAY_CLIENTS; i++)
+		relay->clients[i].done = 0;
 	return true;
+}
+
+/* The end of the stream is the clients' end too. */
+static void dismiss(struct relay *relay)
+{
+	for (int i = 0; i < RELAY_CLIENTS; i++)
+		relay_forget_client(relay, i);
 }
 
 void relay_move(struct relay *relay)
@@ -133,8 +179,8 @@ void relay_move(struct relay *relay)
 	push(relay);
 	if (relay->length == 0 && relay->from >= 0 && pull(relay))
 		push(relay);
-	if (relay->length == 0 && relay->from < 0 && relay->to >= 0)
-		relay_forget_client(relay); /* the end of the stream is the client's end too */
+	if (relay->length == 0 && relay->from < 0)
+		dismiss(relay);
 }
 
 void relay_finish(struct relay *relay)
@@ -149,15 +195,20 @@ void relay_finish(struct relay *relay)
 
 bool relay_is_done(const struct relay *relay)
 {
-	return relay->from < 0 && relay->to < 0;
+	bool has_client = false;
+
+	for (int i = 0; i < RELAY_CLIENTS; i++)
+		has_client |= relay->clients[i].to >= 0;
+	return relay->from < 0 && !has_client;
 }
 
+/* All clients have to have taken the last output before there is more: any of them will do. */
 int relay_poll(const struct relay *relay, short *events)
 {
-	if (relay->length > 0) {
-		*events = POLLOUT;
-		return relay->to;
-	}
+	*events = POLLOUT;
+	for (int i = 0; relay->length > 0 && i < RELAY_CLIENTS; i++)
+		if (is_waited_for(relay, &relay->clients[i]))
+			return relay->clients[i].to;
 	*events = POLLIN;
 	return relay->from;
 }

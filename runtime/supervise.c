@@ -7,15 +7,14 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/json.h"
 #include "base/jsonout.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "runtime/audience.h"
 #include "runtime/container.h"
 #include "runtime/exitrecord.h"
 #include "runtime/relay.h"
@@ -35,23 +34,22 @@
  */
 
 #define MESSAGE_MAX        4096 /* bytes of a message to the client */
-#define COMMAND_MAX        512  /* bytes of a message from it */
 #define QUIET_MILLISECONDS 2000 /* of silence, after which memory is given back */
 
 enum {
 	SLOT_SIGNALS,
 	SLOT_INIT,
-	SLOT_CLIENT,
 	SLOT_OUT,
 	SLOT_ERR,
 	SLOT_KEYS,
-	SLOTS
+	SLOT_AUDIENCE = SLOT_KEYS + TERMINAL_CLIENTS,
+	SLOTS = SLOT_AUDIENCE + AUDIENCE_SLOTS
 };
 
 struct supervisor {
 	const struct supervise_options *options;
 	struct container *container; /* NULL once it is gone */
-	int client;                  /* -1: never was, went, or was left behind */
+	struct audience audience;
 	int signals;
 	struct jsonlog log;
 	struct relay relays[JSONLOG_STREAMS];
@@ -76,13 +74,12 @@ static int64_t now_ms(void)
 
 /* The client. ----------------------------------------------------------------------------- */
 
-static void forget_client(struct supervisor *self)
+static void forget_client(struct supervisor *self, int client)
 {
-	mem_cleanup_close(&self->client);
-	self->client = -1;
-	terminal_forget_keys(&self->terminal);
+	audience_dismiss(&self->audience, client);
+	terminal_forget_keys(&self->terminal, client);
 	for (int i = 0; i < JSONLOG_STREAMS; i++)
-		relay_forget_client(&self->relays[i]);
+		relay_forget_client(&self->relays[i], client);
 }
 
 /* Stopping. ------------------------------------------------------------------------------- */
@@ -104,13 +101,16 @@ static void begin_stop(struct supervisor *self)
 }
 
 /*
- * It was killed: nobody wants the container any more. If it was asked to end first, then so was the
+ * It was killed. One that came later was only looking; but if it is the first one, nobody wants the
+ * container any more. If it was asked to end first, then so was the
  * container, and whoever killed the client has waited as long as they mean to: a supervisor may
  * start the next one right now.
  */
-static void lose_client(struct supervisor *self)
+static void lose_client(struct supervisor *self, int client)
 {
-	forget_client(self);
+	forget_client(self, client);
+	if (client != AUDIENCE_FIRST)
+		return;
 	begin_stop(self);
 	if (self->was_asked && self->container) {
 		self->kill_at = now_ms();
@@ -138,9 +138,10 @@ static int patience(struct supervisor *self)
 static void tell(struct supervisor *self, struct jsonout *out)
 {
 	jsonout_object_end(out);
-	if (self->client >= 0 &&
-	    send(self->client, out->buf->data, out->buf->length, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		lose_client(self);
+	for (int i = 0; i < AUDIENCE_MAX; i++)
+		if (audience_has(&self->audience, i) &&
+		    !audience_tell(&self->audience, i, out->buf->data, out->buf->length))
+			lose_client(self, i);
 }
 
 static void tell_number(struct supervisor *self, const char *event, const char *key, int number)
@@ -187,40 +188,58 @@ static bool asks_to_end(const struct supervisor *self, int signal)
 
 /* Events. --------------------------------------------------------------------------------- */
 
-static void obey(struct supervisor *self, const char *text, size_t length)
+static void seat_client(struct supervisor *self, int client, int in, int out, int errors)
 {
-	autoarena struct arena arena = { 0 };
-	const struct json *message;
-	struct error ignored; /* nonsense from the client is dropped: it alone can be at fault */
-	int64_t signal, rows, columns;
-	bool is_detaching;
+	const int outputs[JSONLOG_STREAMS] = { out, errors };
 
-	if (!json_parse(&arena, "client", text, length, &message, &ignored) ||
-	    !json_int_or(message, "signal", 0, &signal, &ignored) ||
-	    !json_int_or(message, "rows", 0, &rows, &ignored) ||
-	    !json_int_or(message, "columns", 0, &columns, &ignored) ||
-	    !json_bool_or(message, "detach", false, &is_detaching, &ignored))
-		return;
-	if (rows > 0 && rows <= UINT16_MAX && columns > 0 && columns <= UINT16_MAX)
-		terminal_resize(&self->terminal, (unsigned short)rows, (unsigned short)columns);
-	if (signal > 0 && signal <= SIGRTMAX) {
-		self->was_asked = self->was_asked || asks_to_end(self, (int)signal);
-		signal_init(self, (int)signal);
-	}
-	if (is_detaching)
-		forget_client(self);
+	terminal_add_keys(&self->terminal, client, in);
+	for (int i = 0; i < JSONLOG_STREAMS; i++)
+		relay_add_client(&self->relays[i], client, outputs[i]);
 }
 
-static void on_client(struct supervisor *self)
+static void obey(struct supervisor *self, int client, struct audience_message *message)
 {
-	char text[COMMAND_MAX];
-	ssize_t length = recv(self->client, text, sizeof(text), MSG_DONTWAIT);
-
-	if (length > 0) {
-		obey(self, text, (size_t)length);
-	} else if (length == 0 || (errno != EAGAIN && errno != EINTR)) {
-		lose_client(self);
+	if (message->is_attaching && client != AUDIENCE_FIRST && self->container) {
+		seat_client(self, client, take_fd(&message->in), take_fd(&message->out),
+			    take_fd(&message->errors));
+		tell_number(self, "started", "pid", (int)container_pid(self->container));
 	}
+	if (message->rows)
+		terminal_resize(&self->terminal, message->rows, message->columns);
+	if (message->signal) {
+		self->was_asked = self->was_asked || asks_to_end(self, message->signal);
+		signal_init(self, message->signal);
+	}
+	if (message->is_detaching)
+		forget_client(self, client);
+	mem_cleanup_close(&message->in);
+	mem_cleanup_close(&message->out);
+	mem_cleanup_close(&message->errors);
+}
+
+static void on_client(struct supervisor *self, int client)
+{
+	struct audience_message message;
+
+	switch (audience_receive(&self->audience, client, &message)) {
+	case AUDIENCE_MESSAGE:
+		obey(self, client, &message);
+		break;
+	case AUDIENCE_GONE:
+		lose_client(self, client);
+		break;
+	case AUDIENCE_NOTHING:
+		break;
+	}
+}
+
+static void on_audience(struct supervisor *self, const struct pollfd slots[AUDIENCE_SLOTS])
+{
+	for (int i = 0; i < AUDIENCE_MAX; i++)
+		if (slots[i].revents && audience_has(&self->audience, i))
+			on_client(self, i);
+	if (slots[AUDIENCE_MAX].revents)
+		audience_admit(&self->audience);
 }
 
 static void on_signal(struct supervisor *self)
@@ -244,7 +263,9 @@ static void record(struct supervisor *self)
 	/* Nobody is left to hear of a failure. With a client there is no hurry to the disk: it
 	 * reads the record at once, and most often removes it. */
 	if (!exitrecord_write(&self->end, self->options->exit_file,
-			      self->client < 0 ? FILE_DURABLE : FILE_VOLATILE, &err))
+			      audience_has(&self->audience, AUDIENCE_FIRST) ? FILE_VOLATILE
+									    : FILE_DURABLE,
+			      &err))
 		self->end.trouble = err;
 }
 
@@ -299,12 +320,12 @@ static void fill_slots(const struct supervisor *self, struct pollfd slots[SLOTS]
 
 	slots[SLOT_SIGNALS] = (struct pollfd){ self->signals, POLLIN, 0 };
 	slots[SLOT_INIT] = (struct pollfd){ init, POLLIN, 0 };
-	slots[SLOT_CLIENT] = (struct pollfd){ self->client, POLLIN, 0 };
 	for (int i = 0; i < JSONLOG_STREAMS; i++) {
 		slots[SLOT_OUT + i] = (struct pollfd){ 0 };
 		slots[SLOT_OUT + i].fd = relay_poll(&self->relays[i], &slots[SLOT_OUT + i].events);
 	}
-	slots[SLOT_KEYS] = terminal_poll(&self->terminal);
+	terminal_poll(&self->terminal, &slots[SLOT_KEYS]);
+	audience_poll(&self->audience, &slots[SLOT_AUDIENCE]);
 }
 
 /* From the start of the container to its end. */
@@ -322,10 +343,8 @@ static void run(struct supervisor *self)
 			else if (slots[SLOT_OUT + i].revents)
 				relay_finish(&self->relays[i]);
 		}
-		if (slots[SLOT_KEYS].revents)
-			terminal_move(&self->terminal);
-		if (slots[SLOT_CLIENT].revents)
-			on_client(self);
+		terminal_move(&self->terminal, &slots[SLOT_KEYS]);
+		on_audience(self, &slots[SLOT_AUDIENCE]);
 		if (slots[SLOT_SIGNALS].revents)
 			on_signal(self);
 		if (slots[SLOT_INIT].revents)
@@ -353,12 +372,12 @@ static bool open_signals(int *fd, struct error *err)
 
 static bool open_relays(struct supervisor *self, int ends[JSONLOG_STREAMS], struct error *err)
 {
-	const int clients[JSONLOG_STREAMS] = { self->options->out, self->options->err };
-
 	for (int i = 0; i < JSONLOG_STREAMS; i++)
-		if (!relay_open(&self->relays[i], (enum jsonlog_stream)i, &self->log,
-				self->restart.count ? -1 : clients[i], &ends[i], err))
+		if (!relay_open(&self->relays[i], (enum jsonlog_stream)i, &self->log, &ends[i],
+				err))
 			return false;
+	if (!self->restart.count)
+		seat_client(self, AUDIENCE_FIRST, -1, self->options->out, self->options->err);
 	return true;
 }
 
@@ -372,7 +391,8 @@ static void take_terminal(struct supervisor *self, int *in)
 	if (master < 0)
 		return;
 	output = fcntl(master, F_DUPFD_CLOEXEC, 3);
-	terminal_open(&self->terminal, master, take_fd(in));
+	terminal_open(&self->terminal, master);
+	terminal_add_keys(&self->terminal, AUDIENCE_FIRST, take_fd(in));
 	if (output >= 0)
 		relay_read_from(&self->relays[JSONLOG_STDOUT], output);
 }
@@ -510,14 +530,15 @@ static bool live(struct supervisor *self)
 	bool is_known;
 
 	do {
-		bool was_attached = self->client >= 0;
+		bool was_attached = audience_has(&self->audience, AUDIENCE_FIRST);
 
 		run(self);
 		tell_number(self, "exited", "code", proc_exit_code(self->end.status));
-		is_known = was_attached && self->client >= 0;
+		is_known = was_attached && audience_has(&self->audience, AUDIENCE_FIRST);
 		if (self->end.is_restarting) {
 			is_known = false;
-			forget_client(self);
+			for (int i = 0; i < AUDIENCE_MAX; i++)
+				forget_client(self, i);
 		}
 	} while (restart(self));
 	return is_known;
@@ -525,17 +546,18 @@ static bool live(struct supervisor *self)
 
 bool supervise(const struct supervise_options *options)
 {
-	struct supervisor self = { .options = options, .client = options->client, .signals = -1 };
+	struct supervisor self = { .options = options, .signals = -1 };
 	enum container_fault fault = CONTAINER_FAULT_OTHER;
 	bool is_known = true;
 	struct error err;
 
 	slim_init(&self.slim);
+	audience_init(&self.audience, options->client, options->door);
 	jsonlog_init(&self.log);
 	terminal_init(&self.terminal);
 	restart_init(&self.restart, options->restart_file);
 	for (int i = 0; i < JSONLOG_STREAMS; i++)
-		self.relays[i] = (struct relay){ .from = -1, .to = -1 };
+		relay_init(&self.relays[i]);
 	if (begin(&self, &fault, &err))
 		is_known = live(&self);
 	else
@@ -543,6 +565,6 @@ bool supervise(const struct supervise_options *options)
 	close_streams(&self);
 	jsonlog_close(&self.log);
 	mem_cleanup_close(&self.signals);
-	mem_cleanup_close(&self.client);
+	audience_close(&self.audience);
 	return is_known;
 }

@@ -11,56 +11,79 @@
 
 void terminal_init(struct terminal *terminal)
 {
-	terminal->master = terminal->keys = -1;
+	terminal->master = -1;
+	for (int i = 0; i < TERMINAL_CLIENTS; i++)
+		terminal->keys[i] = -1;
 	terminal->start = terminal->length = 0;
 }
 
-void terminal_open(struct terminal *terminal, int master, int keys)
+void terminal_open(struct terminal *terminal, int master)
 {
-	terminal_init(terminal);
 	terminal->master = master;
-	terminal->keys = keys;
 	fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK);
 }
 
-struct pollfd terminal_poll(const struct terminal *terminal)
+void terminal_add_keys(struct terminal *terminal, int client, int keys)
 {
-	if (terminal->length > 0)
-		return (struct pollfd){ terminal->master, POLLOUT, 0 };
-	return (struct pollfd){ terminal->keys, POLLIN, 0 };
+	terminal_forget_keys(terminal, client);
+	terminal->keys[client] = keys;
 }
 
-void terminal_forget_keys(struct terminal *terminal)
+void terminal_forget_keys(struct terminal *terminal, int client)
 {
-	mem_cleanup_close(&terminal->keys);
-	terminal->keys = -1;
+	mem_cleanup_close(&terminal->keys[client]);
+	terminal->keys[client] = -1;
+}
+
+void terminal_poll(const struct terminal *terminal, struct pollfd fds[TERMINAL_CLIENTS])
+{
+	for (int i = 0; i < TERMINAL_CLIENTS; i++)
+		fds[i] =
+			(struct pollfd){ terminal->master < 0 ? -1 : terminal->keys[i], POLLIN, 0 };
+	if (terminal->length == 0)
+		return;
+	for (int i = 0; i < TERMINAL_CLIENTS; i++) /* first what they have typed before */
+		fds[i].fd = -1;
+	fds[0] = (struct pollfd){ terminal->master, POLLOUT, 0 };
 }
 
 /* Only after poll: the client's end may not be ours to make non-blocking. */
-static void take_keys(struct terminal *terminal)
+static void take_keys(struct terminal *terminal, int client)
 {
-	ssize_t count = read(terminal->keys, terminal->pending, sizeof(terminal->pending));
+	ssize_t count = read(terminal->keys[client], terminal->pending, sizeof(terminal->pending));
 
 	if (count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN))
-		terminal_forget_keys(terminal);
+		terminal_forget_keys(terminal, client);
 	terminal->start = 0;
 	terminal->length = count > 0 ? (size_t)count : 0;
 }
 
-void terminal_move(struct terminal *terminal)
+static void give_keys(struct terminal *terminal)
 {
-	ssize_t count;
+	ssize_t count =
+		write(terminal->master, terminal->pending + terminal->start, terminal->length);
 
-	if (terminal->length == 0 && terminal->keys >= 0)
-		take_keys(terminal);
-	if (terminal->length == 0)
-		return;
-	count = write(terminal->master, terminal->pending + terminal->start, terminal->length);
 	if (count < 0 && errno != EAGAIN && errno != EINTR)
 		count = (ssize_t)terminal->length; /* nobody will ever read it */
 	if (count > 0) {
 		terminal->start += (size_t)count;
 		terminal->length -= (size_t)count;
+	}
+}
+
+void terminal_move(struct terminal *terminal, const struct pollfd fds[TERMINAL_CLIENTS])
+{
+	if (terminal->length > 0) {
+		if (fds[0].revents)
+			give_keys(terminal);
+		return;
+	}
+	for (int i = 0; i < TERMINAL_CLIENTS && terminal->length == 0; i++) {
+		if (!fds[i].revents || fds[i].fd != terminal->keys[i] || fds[i].fd < 0)
+			continue;
+		take_keys(terminal, i);
+		if (terminal->length > 0)
+			give_keys(terminal);
 	}
 }
 
@@ -74,7 +97,8 @@ void terminal_resize(const struct terminal *terminal, unsigned short rows, unsig
 
 void terminal_close(struct terminal *terminal)
 {
-	terminal_forget_keys(terminal);
+	for (int i = 0; i < TERMINAL_CLIENTS; i++)
+		terminal_forget_keys(terminal, i);
 	mem_cleanup_close(&terminal->master);
 	terminal_init(terminal);
 }

@@ -41,7 +41,7 @@ static bool open_pair(const struct rootfs *rootfs, int *master, int *slave, stru
 	return true;
 }
 
-/* Newlines go out as they are: whoever shows them has a terminal of its own to add returns. */
+/* Where we show it ourselves newlines go out as they are: our own terminal adds the returns. */
 static bool prepare(const struct rootfs *rootfs, int master, int slave, struct error *err)
 {
 	const struct spec_process *process = &rootfs->spec->process;
@@ -51,7 +51,8 @@ static bool prepare(const struct rootfs *rootfs, int master, int slave, struct e
 
 	if (tcgetattr(slave, &modes) < 0)
 		return error_sys(err, "read the terminal's modes");
-	modes.c_oflag &= ~(tcflag_t)ONLCR;
+	if (rootfs->is_screen_ours)
+		modes.c_oflag &= ~(tcflag_t)ONLCR;
 	if (tcsetattr(slave, TCSANOW, &modes) < 0)
 		return error_sys(err, "set the terminal's modes");
 	if (size.ws_row && size.ws_col && ioctl(master, TIOCSWINSZ, &size) < 0)

@@ -49,7 +49,8 @@ static void make_raw(struct relay *relay)
 		return; /* not a terminal */
 	raw = relay->saved;
 	cfmakeraw(&raw);
-	raw.c_oflag = relay->saved.c_oflag; /* the container leaves returns to us */
+	if (!relay->child->is_screen_whole) /* it leaves returns to us */
+		raw.c_oflag = relay->saved.c_oflag;
 	relay->is_raw = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
 }
 
@@ -78,8 +79,7 @@ static bool copy_typed(struct relay *relay)
 		return true;
 	if (got <= 0)
 		return false;
-	relay->was_left =
-		detachkeys_filter(&relay->keys, typed, (size_t)got, passed, &length);
+	relay->was_left = detachkeys_filter(&relay->keys, typed, (size_t)got, passed, &length);
 	return file_write(relay->master, "terminal", passed, length, &ignored) && !relay->was_left;
 }
 

@@ -84,6 +84,7 @@ static bool parse(const struct globals *globals, int argc, char **argv, struct c
 	changes->has_terminal = flag_is_set(tty);
 	options->is_detached = flag_is_set(detach);
 	options->ignores_pause = flag_is_set(paused);
+	options->is_screen_ours = !options->is_detached && !flag_is_set(docker);
 	if (flag_is_set(docker) && !take_dockers(command, deaf, keys, err))
 		return false;
 	return verb_take_preserved(preserve, 0, &options->preserve_fds, err);
@@ -96,6 +97,7 @@ static bool await(const struct command *command, const struct executed *executed
 					  .pidfd = executed->pidfd,
 					  .master = executed->master,
 					  .is_deaf = command->is_deaf,
+					  .is_screen_whole = command->is_for_docker,
 					  .keys = command->keys,
 					  .notify_socket = -1 };
 	enum foreground_end end = FOREGROUND_LEFT;

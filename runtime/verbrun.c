@@ -110,7 +110,7 @@ static bool prepare_foreground(struct making *making, struct error *err)
 		return error_set(err, ERROR_INPUT,
 				 "cannot use console socket if runc will not detach or allocate "
 				 "tty");
-	making->options.takes_terminal = true;
+	making->options.takes_terminal = making->options.is_screen_ours = true;
 	return true;
 }
 

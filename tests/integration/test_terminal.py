@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Terminals: run -t, exec -t, attach, detach keys, sizes; and who hears which signal."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from screen import Screen
+from world import wait_until
+
+KEYS = "\x10\x11"  # ctrl-p ctrl-q
+
+
+@pytest.fixture
+def screen(moor):
+    def screen(*arguments, **size):
+        return Screen([os.path.join(moor.names, "docker"), *arguments], moor.env, **size)
+    return screen
+
+
+def state(moor, name):
+    return moor.docker("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", name).stdout.strip()
+
+
+def running(moor, name):
+    wait_until(lambda: state(moor, name) == "running 0", f"{name} to run")
+
+
+def test_a_shell_at_a_terminal(moor, busybox, screen):
+    """Size at the start and later, TERM, raw mode and back, leaving, coming back twice, the end."""
+    moor.docker("create", "-it", "--network", "none", "--name", "never", busybox)
+    with screen("run", "-it", "--network", "none", "--name", "sh", busybox, "sh", rows=40, columns=100) as first:
+        first.wait_for("# ")
+        first.type("stty size; echo [$TERM]; test -t 0 -a -t 1 -a -t 2 && echo tty\n")
+        assert "40 100\r\n" in first.wait_for("[xterm]\r\n")
+        first.wait_for("tty\r\n")
+        assert not first.is_as_before(), "raw mode"
+        first.resize(30, 90)
+        first.type("while [ \"$(stty size)\" != '30 90' ]; do sleep 0.05; done; echo res''ized\n")
+        first.wait_for("resized\r\n")
+        first.type("echo a\x10b\n")  # half of the keys is no leaving
+        first.wait_for("b\r\n")
+        first.type(KEYS)
+        assert first.wait() == 0 and first.is_as_before()
+    running(moor, "sh")
+    with screen("attach", "--detach-keys", "ctrl-x,y", "sh", rows=11, columns=22) as second, \
+            screen("attach", "sh", rows=12, columns=34) as third:
+        second.type("echo thi''s; stty size\n")
+        second.wait_for("this\r\n")
+        third.type("echo tha''t\n")  # both see everything
+        second.wait_for("that\r\n")
+        third.wait_for("that\r\n")
+        second.type("\x18y")
+        assert second.wait() == 1 and b"read escape sequence" in second.seen and second.is_as_before()
+        third.process.kill()  # who only looks may go without a word
+        third.wait()
+    running(moor, "sh")
+    with screen("attach", "sh") as last:
+        last.type("exit 9\n")
+        assert last.wait() == 9 and last.is_as_before()
+    assert state(moor, "sh") == "exited 9"
+    assert b"resized\r\n" in moor.docker("logs", "sh", text=False, input=b"").stdout
+    with screen("start", "-ai", "sh") as again:  # a new life, the same terminal
+        again.type("exit 3\n")
+        assert again.wait() == 3
+    for refused in (["run", "--rm", "-it", busybox], ["attach", "sh"]):
+        moor.docker(*refused, code=1)
+    assert "the input device is not a TTY" in moor.docker("run", "-it", busybox, code=1).stderr
+    assert "stopped container" in moor.docker("attach", "sh", code=1).stderr
+
+
+def test_terminal_without_a_screen(moor, busybox):
+    """Both streams are one, with returns; -d keeps it open; nothing that is typed is lost."""
+    shown = moor.docker("run", "--rm", "-t", "--network", "none", busybox, "sh", "-c", "echo o; echo e >&2",
+                        text=False, input=b"")
+    assert (shown.stdout, shown.stderr) == (b"o\r\ne\r\n", b"")
+    moor.docker("run", "-dit", "--network", "none", "--name", "t", busybox, "sh", "-c", "read a; echo [$a]; read b")
+    with Screen([os.path.join(moor.names, "docker"), "attach", "t"], moor.env) as one:
+        one.type("hello\n")
+        one.wait_for("[hello]\r\n")
+        one.type(KEYS)
+        one.wait()
+    running(moor, "t")
+    moor.docker("rm", "-f", "t")
+
+
+def test_exec_at_a_terminal(moor, busybox, screen):
+    moor.docker("run", "-d", "--network", "none", "--name", "x", busybox, "sleep", "60")
+    with screen("exec", "-it", "x", "sh", rows=41, columns=101) as shell:
+        shell.wait_for("# ")
+        shell.type("stty size; exit 5\n")
+        shell.wait_for("41 101\r\n")
+        assert shell.wait() == 5 and shell.is_as_before()
+    with screen("exec", "-it", "--detach-keys", "ctrl-a,b", "x", "sh", "-c",
+                "echo up; while [ ! -e /go ]; do sleep 0.05; done; echo still > /here; sleep 60") as left:
+        left.wait_for("up\r\n")
+        left.type("\x01b")
+        assert left.wait() == 0 and left.is_as_before()
+    moor.docker("exec", "x", "touch", "/go")
+    wait_until(lambda: moor.docker("exec", "x", "cat", "/here", code=None).stdout == "still\n",
+               "the program that was left to go on")
+    assert moor.docker("exec", "-t", "x", "sh", "-c", "echo o; echo e >&2", text=False,
+                       input=b"").stdout == b"o\r\ne\r\n"
+    assert "not a TTY" in moor.docker("exec", "-it", "x", "true", code=1).stderr
+    moor.docker("exec", "-dt", "x", "sh", "-c", "test -t 1; r=$?; sleep 0.2; echo on; echo alive $r > /tmp/alive")
+    wait_until(lambda: moor.docker("exec", "x", "cat", "/tmp/alive", code=None).stdout == "alive 0\n",
+               "a terminal without anybody")
+    moor.docker("rm", "-f", "x")
+
+
+def test_attach_without_a_terminal(moor, busybox):
+    """Streams apart, stdin of -di, signals to the container, its exit code; killed lookers mean nothing."""
+    script = "trap 'exit 6' USR1; echo err >&2; while read line; do echo got $line; done; sleep 60 & wait"
+    moor.docker("run", "-d", "-i", "--network", "none", "--name", "a", busybox, "sh", "-c", script)
+    docker = os.path.join(moor.names, "docker")
+    lookers = [moor.start(docker, "attach", "a") for _ in range(2)]
+    for number, looker in enumerate(lookers):
+        looker.stdin.write(f"{number}\n")
+        looker.stdin.flush()
+        assert looker.stdout.readline() == f"got {number}\n" or number == 1
+    lookers[1].send_signal(signal.SIGKILL)
+    lookers[1].wait(10)
+    running(moor, "a")
+    quiet = moor.start(docker, "attach", "--no-stdin", "--sig-proxy=false", "a")
+    wait_until(lambda: len(os.listdir(f"/proc/{quiet.pid}/fd")) > 8, "the third to be there")
+    quiet.send_signal(signal.SIGINT)
+    quiet.wait(10)
+    running(moor, "a")
+    lookers[0].send_signal(signal.SIGUSR1)
+    assert lookers[0].wait(10) == 6
+    assert state(moor, "a") == "exited 6"
+    for process in [*lookers, quiet]:
+        for stream in (process.stdin, process.stdout, process.stderr):
+            stream.close()
+    moor.docker("rm", "a")
+
+
+def test_signals_that_are_not_passed_on(moor, busybox):
+    """--sig-proxy=false: neither the client nor the container ends."""
+    client = moor.start(os.path.join(moor.names, "docker"), "run", "--init", "--sig-proxy=false", "--network", "none",
+                        "--name", "deaf", busybox, "sleep", "60", stdin=subprocess.DEVNULL)
+    wait_until(lambda: moor.docker("ps", "-q", "-f", "name=deaf").stdout, "it to run")
+    client.send_signal(signal.SIGTERM)
+    moor.docker("exec", "deaf", "true")
+    assert client.poll() is None
+    moor.docker("kill", "deaf")
+    assert client.wait(10) == 137
+    client.stdout.close()
+    client.stderr.close()
