@@ -129,7 +129,9 @@ bool session_do(struct session *session, struct member **members, const struct s
 			continue;
 		*context = (struct deed_context){ deed, members[i] };
 		tasks[count++] = (struct task){
-			.name = members[i]->container.name,
+			.name = deed->names_service && session->composer->is_classic
+					? members[i]->service
+					: members[i]->container.name,
 			.classic = deed->classic,
 			.steps = { { .arguments = deed_arguments, .words = deed->words } },
 			.step_count = 1,

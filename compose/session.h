@@ -54,6 +54,7 @@ struct session_deed {
 	bool is_upwards; /* whom others need comes first (start); else last (stop) */
 	bool is_for_running, is_for_stopped; /* which of them; both: all */
 	bool is_unordered;                   /* all at once */
+	bool names_service;                  /* 1 tells of the service, not of the container */
 };
 
 /* `members` is NULL-terminated. False if any failed, which is told then. *count (NULL: nobody asks)

@@ -406,11 +406,23 @@ static bool prepare(const struct up *up, struct error *err)
 	       upplan_make(up->plan, &session->project, &session->fleet, &wishes, err);
 }
 
+/* With gates that are asked whenever a container that was looked at has changed. */
+static bool run_watched(struct session *session, struct task *tasks, size_t count)
+{
+	autoclose int wake = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	session->runner.wake = wake;
+
+	bool is_good = task_run_all(&session->runner, tasks, count);
+
+	session->runner.wake = -1;
+	return is_good;
+}
+
 bool uprun(struct session *session, const struct uprun_wishes *wishes, struct upplan *plan,
 	   int *code)
 {
 	struct up up = { .session = session, .wishes = wishes, .plan = plan };
-	autoclose int wake = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	struct error err;
 
 	*plan = (struct upplan){ 0 };
@@ -423,19 +435,30 @@ bool uprun(struct session *session, const struct uprun_wishes *wishes, struct up
 	for (size_t i = 0; i < plan->count; i++)
 		fill_in(&up, &up.tasks[i], &plan->instances[i]);
 	order(&up);
-	session->runner.wake = wake;
 
-	bool is_good = task_run_all(&session->runner, up.tasks, plan->count);
+	bool is_good = run_watched(session, up.tasks, plan->count);
 
-	session->runner.wake = -1;
 	*code = session_report(session, up.tasks, plan->count, is_good);
 	if (!is_good && !session->runner.is_interrupted && session->composer->is_classic)
 		fputs("ERROR: Encountered errors while bringing up the project.\n", stderr);
 	return is_good;
 }
 
-/* -- --wait -------------------------------------------------------------------------------------
+/* -- waiting -------------------------------------------------------------------------------------
  */
+
+/* One that has nothing to do but to wait. */
+static struct task waiting_task(const struct up *up, struct instance *instance,
+				enum task_gate (*gate)(struct task *, struct error *))
+{
+	struct up_task *own = arena_alloc(arena_of(up), sizeof(*own));
+
+	*own = (struct up_task){ up, instance };
+	return (struct task){ .name = instance->name,
+			      .steps = { { .gate = gate } },
+			      .step_count = 1,
+			      .context = own };
+}
 
 /* Healthy where there is a check, else running. */
 static enum task_gate settled(struct task *task, struct error *err)
@@ -463,31 +486,33 @@ bool uprun_wait(struct session *session, struct upplan *plan, int64_t seconds, i
 {
 	static const struct telling_words waiting = { "Waiting", "Healthy" };
 	struct up up = { .session = session, .plan = plan };
-	autoclose int wake = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	size_t count = 0;
 
 	up.tasks = arena_array(arena_of(&up), plan->count + 1, sizeof(*up.tasks));
 	for (size_t i = 0; i < plan->count; i++) {
-		struct up_task *own = arena_alloc(arena_of(&up), sizeof(*own));
-
 		if (plan->instances[i].action == INSTANCE_REMOVE)
 			continue;
-		*own = (struct up_task){ &up, &plan->instances[i] };
-		up.tasks[count++] = (struct task){
-			.name = plan->instances[i].name,
-			.steps = { { .gate = settled, .words = &waiting } },
-			.step_count = 1,
-			.context = own,
-		};
+		up.tasks[count++] = waiting_task(&up, &plan->instances[i], settled);
+		up.tasks[count - 1].steps[0].words = &waiting;
 	}
-	session->runner.wake = wake;
 	session->runner.patience_ms = seconds * 1000;
 
-	bool is_good = task_run_all(&session->runner, up.tasks, count);
+	bool is_good = run_watched(session, up.tasks, count);
 
-	session->runner.wake = -1;
 	*code = session_report(session, up.tasks, count, is_good);
 	if (session->runner.is_late)
 		fprintf(stderr, "application not healthy after %llds\n", (long long)seconds);
+	return is_good;
+}
+
+bool uprun_await(struct session *session, const struct service *service, struct upplan *plan,
+		 int *code)
+{
+	struct up up = { .session = session, .plan = plan };
+	struct instance instance = { .service = service, .name = service->name };
+	struct task task = waiting_task(&up, &instance, dependencies);
+	bool is_good = run_watched(session, &task, 1);
+
+	*code = session_report(session, &task, 1, is_good);
 	return is_good;
 }

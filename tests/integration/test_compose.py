@@ -10,6 +10,7 @@ import textwrap
 
 import pytest
 
+import world
 from world import wait_until
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -299,3 +300,139 @@ def test_one_that_cannot_start(project):
     assert "ERROR: for proj_a_1  " in done.stderr and "no such file" in done.stderr
     assert done.stderr.endswith("ERROR: Encountered errors while bringing up the project.\n")
     assert project.names("-f", "status=running") == ["proj_b_1"]
+
+
+# -- the other verbs -------------------------------------------------------------------------------
+
+
+def test_stop_start_restart_kill_rm(project):
+    project.services(a={"command": SLEEPER}, b={"command": SLEEPER, "depends_on": ["a"]})
+    assert project.classic("start", code=1).stderr == "ERROR: No containers to start\n"
+    project.classic("up", "-d")
+    first = project.inspect("proj_a_1", "{{.Id}} {{.State.StartedAt}}")
+    done = project.classic("stop")
+    assert done.stderr.splitlines() == ["Stopping proj_b_1 ... ", "Stopping proj_b_1 ... done",
+                                        "Stopping proj_a_1 ... ", "Stopping proj_a_1 ... done"]
+    assert project.classic("stop").stderr == "" and project.ids() == []
+    done = project.classic("start")
+    assert done.stderr.splitlines() == ["Starting a ... ", "Starting a ... done", "Starting b ... ", "Starting b ... done"]
+    project("restart", "-t", "1", "a")
+    again = project.inspect("proj_a_1", "{{.Id}} {{.State.StartedAt}}")
+    assert again.split()[0] == first.split()[0] and again != first
+    assert "Killing proj_b_1 ... done" in project.classic("kill", "b").stderr
+    wait_until(lambda: project.inspect("proj_b_1", "{{.State.Running}}") == "false", "b to be killed")
+    assert project.inspect("proj_b_1", "{{.State.ExitCode}}") == "137"
+    assert project.classic("rm", input="n\n").stdout == "Going to remove proj_b_1\nAre you sure? [yN] "
+    done = project.classic("rm", "-f")
+    assert (done.stdout, done.stderr) == ("Going to remove proj_b_1\n",
+                                          "Removing proj_b_1 ... \nRemoving proj_b_1 ... done\n")
+    project("rm", "-sf")
+    assert project.names() == []
+    assert project("rm", "-f").stderr == "No stopped containers\n"
+
+
+def test_create_and_scale(project):
+    project.services(a={"command": SLEEPER}, b={"command": SLEEPER})
+    project("create", "a")
+    assert project.names("-f", "status=created") == ["proj-a-1"]
+    project("scale", "a=2")
+    assert project.names("-f", "status=running") == ["proj-a-1", "proj-a-2"]
+    assert [row["Status"] for row in json.loads(project("ls", "--format", "json").stdout)] == ["running(2)"]
+    project("down", "-t", "0")
+    assert project("ls", "-aq").stdout == ""
+
+
+def test_run(project):
+    project.services(a={"command": "sleep 60", "environment": {"X": "file", "Y": "y"}, "depends_on": ["b"],
+                        "entrypoint": ["sh", "-c"]},
+                     b={"command": SLEEPER})
+    done = project("run", "--rm", "-T", "-e", "X=run", "-w", "/tmp", "a", "echo $X $Y; pwd; cat; exit 9", input="typed", code=9)
+    assert done.stdout == "run y\n/tmp\ntyped"
+    assert project.names() == ["proj-b-1"]
+    project.classic("run", "--no-deps", "--entrypoint", "false", "a", code=1)
+    name, = [name for name in project.names() if "_run_" in name]
+    assert re.fullmatch(r"proj_a_run_[0-9a-f]{12}", name)
+    assert project.inspect(name, '{{index .Config.Labels "com.docker.compose.oneoff"}}') == "True"
+    project("up", "-d", "b")  # no orphan, no instance
+    name = project.classic("run", "-d", "--name", "named", "a", "sleep 60").stdout
+    assert name == "named\n"
+    assert "No such service: zz" in project.classic("run", "zz", code=1).stderr
+    project("down", "-t", "0")
+    assert project.names() == []
+
+
+def test_images_and_wait(project):
+    project.services(a={"command": "sh -c 'exit 6'"})
+    project("up")
+    rows = project.classic("images").stdout.splitlines()
+    assert rows[0].split() == ["Container", "Repository", "Tag", "Image", "Id", "Size"]
+    assert rows[2].split()[:3] == ["proj-a-1", "busybox", "test"]
+    image = project.inspect("proj-a-1", "{{.Image}}").split(":")[1]
+    assert project("images", "-q").stdout == image[:12] + "\n"
+    assert project("wait", "a", code=6).stdout.endswith(" exited with status code 6\n")
+
+
+def test_pull(project, registry, moor):
+    registry.push(world.Image(), "compose/app", "1")
+    project.services(a={"image": f"{registry.address}/compose/app:1"}, b={"build": "."},
+                     c={"image": f"{registry.address}/compose/none:1"})
+    done = project.classic("pull", code=1)
+    assert f"Pulling a ({registry.address}/compose/app:1)..." in done.stderr and "ERROR: for c  " in done.stderr
+    project.classic("pull", "--ignore-pull-failures")
+    assert f"{registry.address}/compose/app" in moor.docker("images").stdout
+    project("up", "--no-deps", "-d", "--pull", "always", "a")
+
+
+# -- what a container is made of -------------------------------------------------------------------
+
+
+def test_service_keys(project):
+    """Keys that say what a container is, seen from inside and by inspect."""
+    project.write("from: file\n", "settings.yml")
+    project.write("secret", "secret.txt")
+    project.write("# comment\nA=file\nB='lit $$X'\nexport C=\"two words\"\nD\n", "a.env")
+    project.write("""
+        x-common: &common
+          image: busybox:test
+          network_mode: none
+        services:
+          a:
+            <<: *common
+            command: ["sh", "-c", "id -u; pwd; hostname; env | sort; cat /run/secrets/s /settings /etc/inline; stat -c %a /scratch; ulimit -n; touch /no 2>&1 || echo ro; cat /proc/1/comm"]
+            entrypoint: []
+            user: "1000"
+            working_dir: /tmp
+            hostname: harbour
+            init: true
+            read_only: true
+            env_file: a.env
+            environment: [A=own, "E=${FROM_ENV:-default}", F]
+            tmpfs: ["/scratch:mode=750"]
+            secrets: [s]
+            configs: [{source: c, target: /settings}, {source: inline, target: /etc/inline}]
+            ulimits: {nofile: {soft: 100, hard: 200}}
+            mem_limit: 64m
+            stop_grace_period: 1m30s
+            stop_signal: SIGINT
+            labels: {com.example.x: "1"}
+            logging: {driver: json-file, options: {max-size: 1m}}
+            restart: "no"
+            deploy: {resources: {limits: {cpus: "0.5", pids: 50}}}
+        secrets: {s: {file: ./secret.txt}}
+        configs: {c: {file: ./settings.yml}, inline: {content: "inline ${FROM_ENV:-text}\\n"}}
+        """)
+    done = project("up", "--no-log-prefix", env={"D": "passed", "F": "also"})
+    assert done.stdout.splitlines()[1:-1] == [
+        "1000", "/tmp", "harbour", "A=own", "B=lit $$X", "C=two words", "D=passed", "E=default", "F=also", "HOME=/",
+        "HOSTNAME=harbour", "PATH=/bin", "PWD=/tmp", "SHLVL=1", "secretfrom: file", "inline text", "750", "100",
+        "touch: /no: Read-only file system", "ro", "docker-init"], done.stderr
+    host = json.loads(project.inspect("proj-a-1", "{{json .}}"))
+    assert host["HostConfig"]["Memory"] == 64 << 20 and host["HostConfig"]["NanoCpus"] == 500000000
+    assert host["HostConfig"]["PidsLimit"] == 50 and host["Config"]["StopTimeout"] == 90
+    assert host["Config"]["StopSignal"] == "SIGINT" and host["Config"]["Labels"]["com.example.x"] == "1"
+    labels = host["Config"]["Labels"]
+    assert labels["com.docker.compose.project"] == "proj" and labels["com.docker.compose.container-number"] == "1"
+    assert labels["com.docker.compose.project.working_dir"] == project.directory
+    assert " Container proj-a-1  Recreated\n" in project("up", env={"FROM_ENV": "new", "D": "passed", "F": "also"}).stderr
+    project("down")
+    assert not os.path.exists(os.path.join(project.moor.root, "compose", "proj"))

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compose/verbs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "cli/human.h"
+#include "cli/jsonmaker.h"
+#include "cli/listing.h"
+#include "compose/grid.h"
+#include "compose/provision.h"
+#include "compose/tree.h"
+#include "compose/upplan.h"
+#include "image/store.h"
+#include "registry/reference.h"
+
+/* pull and images: what services are made from. */
+
+struct values {
+	bool is_quiet, ignores_failures, has_dependencies, is_ignoring_buildable;
+	const char *policy, *format;
+};
+
+static const struct opt pull_opts[] = {
+	{ "ignore-buildable", 0, OPT_BOOL, offsetof(struct values, is_ignoring_buildable), NULL,
+	  "Ignore images that can be built", NULL },
+	{ "ignore-pull-failures", 0, OPT_BOOL, offsetof(struct values, ignores_failures), NULL,
+	  "Pull what it can and ignores images with pull failures", NULL },
+	{ "include-deps", 0, OPT_BOOL, offsetof(struct values, has_dependencies), NULL,
+	  "Also pull services declared as dependencies", NULL },
+	{ "no-parallel", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
+	{ "parallel", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
+	{ "policy", 0, OPT_TEXT, offsetof(struct values, policy), "string",
+	  "Apply pull policy (\"missing\"|\"always\")", NULL },
+	{ "quiet", 'q', OPT_BOOL, offsetof(struct values, is_quiet), NULL,
+	  "Pull without printing progress information", NULL },
+	{ .name = NULL },
+};
+
+static const struct opt images_opts[] = {
+	{ "format", 0, OPT_TEXT, offsetof(struct values, format), "string",
+	  "Format the output. Values: [table | json]", NULL },
+	{ "quiet", 'q', OPT_BOOL, offsetof(struct values, is_quiet), NULL, "Only display IDs",
+	  NULL },
+	{ .name = NULL },
+};
+
+/* -- pull ---------------------------------------------------------------------------------------
+ */
+
+static bool is_due(struct session *session, const struct values *values,
+		   const struct service *service)
+{
+	if (service->is_build_only ||
+	    (values->is_ignoring_buildable && json_get(service->tree, "build")))
+		return false;
+	return !values->policy || strcmp(values->policy, "missing") != 0 ||
+	       !provision_image_id(session, service);
+}
+
+static int pull_all(struct session *session, const struct values *values,
+		    const struct texts *services)
+{
+	const bool *is_wanted = upplan_wanted(&session->project, services,
+					      services->count && !values->has_dependencies);
+	autotexts struct texts done = { 0 };
+	struct error err;
+	int code = 0;
+
+	for (size_t i = 0; i < session->project.service_count; i++) {
+		const struct service *service = &session->project.services[i];
+
+		if (!is_wanted[i] || texts_has(&done, service->image) ||
+		    !is_due(session, values, service))
+			continue;
+		texts_add(&done, service->image);
+		if (provision_pull(session, service, values->is_quiet, &err))
+			continue;
+		if (session->composer->is_classic)
+			fprintf(stderr, "\nERROR: for %s  %s\n", service->name, err.text);
+		else
+			fprintf(stderr, "%s\n", err.text);
+		code = values->ignores_failures ? code : 1;
+	}
+	return code;
+}
+
+static int run_pull(const struct cli *cli, const void *values, const struct texts *arguments)
+{
+	autosession struct session session = SESSION_EMPTY;
+	struct error err;
+
+	if (!session_open(&session, cli, COMPOSER_ACTIVE, arguments, &err))
+		return composer_failed(composer_of(cli), &err);
+	return pull_all(&session, values, arguments);
+}
+
+/* -- images -------------------------------------------------------------------------------------
+ */
+
+static const struct listing_field fields[] = {
+	{ "ContainerName", "CONTAINER" },
+	{ "Repository", "REPOSITORY" },
+	{ "Tag", "TAG" },
+	{ "ID", "IMAGE ID" },
+	{ "Size", "SIZE" },
+	{ .name = NULL },
+};
+
+static const struct listing listing = {
+	.fields = fields,
+	.table = "{{.ContainerName}}\t{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.Size}}",
+	.quiet = "{{.ID}}",
+};
+
+/* "busybox" and "test", of what the container was made from. */
+static void split_name(struct arena *arena, const char *image, const char **repository,
+		       const char **tag)
+{
+	struct reference reference;
+	struct error ignored; /* made from an ID */
+
+	*repository = *tag = "<none>";
+	if (!reference_parse(&reference, image, &ignored))
+		return;
+
+	autofree char *familiar = reference_familiar(&reference);
+	char *name = arena_strdup(arena, familiar);
+	char *colon = strrchr(name, ':');
+
+	if (colon && !strchr(colon, '/')) {
+		*colon = '\0';
+		*tag = colon + 1;
+	}
+	*repository = name;
+}
+
+static void add_image(struct session *session, const struct jsonmaker *rows,
+		      const struct member *member)
+{
+	struct arena *arena = &session->fleet.arena;
+	struct jsonmaker row = jsonmaker_nested(rows, NULL, JSON_OBJECT);
+	const char *id = strchr(member->container.image_id, ':') + 1, *repository, *tag;
+	char size[HUMAN_MAX] = "0B";
+	struct store_image image;
+	struct error ignored; /* removed by force */
+
+	split_name(arena, member->container.image, &repository, &tag);
+	if (store_find(&session->fleet.engine.store, arena, member->container.image_id, &image,
+		       &ignored))
+		human_size(image.size, 3, size);
+	jsonmaker_text(&row, "ContainerName", member->container.name);
+	jsonmaker_text(&row, "ID", arena_printf(arena, "%.12s", id));
+	jsonmaker_text(&row, "Repository", repository);
+	jsonmaker_text(&row, "Size", size);
+	jsonmaker_text(&row, "Tag", tag);
+}
+
+static void print_classic(const struct json *rows)
+{
+	static const char *const headers[] = { "Container", "Repository", "Tag", "Image Id",
+					       "Size" };
+	autotexts struct texts cells = { 0 };
+
+	texts_add_all(&cells, headers, COUNT_OF(headers));
+	for (const struct json *row = rows->child; row; row = row->next) {
+		for (const struct listing_field *field = fields; field->name; field++)
+			texts_add(&cells, tree_text(row, field->name));
+	}
+	grid_print(&cells, COUNT_OF(headers), stdout);
+}
+
+/* Each once, whole in 1 and short in 2. */
+static void print_ids(struct member **members, bool is_classic)
+{
+	autotexts struct texts told = { 0 };
+
+	for (; *members; members++) {
+		const char *id = (*members)->container.image_id;
+
+		if (texts_has(&told, id))
+			continue;
+		texts_add(&told, id);
+		id = strchr(id, ':') + 1;
+		printf("%.*s\n", is_classic ? 64 : 12, id);
+	}
+}
+
+static int run_images(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct values *values = of;
+	autosession struct session session = SESSION_EMPTY;
+	const struct fleet_choice choice = { .services = arguments, .has_oneoff = true };
+	struct error err;
+
+	if (!session_open(&session, cli, COMPOSER_LOOSE, arguments, &err))
+		return composer_failed(composer_of(cli), &err);
+
+	bool is_classic = composer_of(cli)->is_classic;
+	struct arena *arena = &session.fleet.arena;
+	struct member **members = fleet_choose(&session.fleet, &session.project, &choice);
+	struct jsonmaker rows = { arena, json_new(arena, NULL, NULL, JSON_ARRAY, NULL) };
+
+	if (values->is_quiet) {
+		print_ids(members, is_classic);
+		return 0;
+	}
+	for (; *members; members++)
+		add_image(&session, &rows, *members);
+	if (is_classic && !values->format)
+		print_classic(rows.parent);
+	else if (!listing_print(&listing, values->format, false, rows.parent, &err))
+		return composer_failed(composer_of(cli), &err);
+	return 0;
+}
+
+const struct command verb_pull = {
+	.name = "docker compose pull",
+	.usage = "[OPTIONS] [SERVICE...]",
+	.summary = "Pull service images",
+	.opts = pull_opts,
+	.values_size = sizeof(struct values),
+	.most = ARGUMENTS_ANY,
+	.run = run_pull,
+};
+
+const struct command verb_images = {
+	.name = "docker compose images",
+	.usage = "[OPTIONS] [SERVICE...]",
+	.summary = "List images used by the created containers",
+	.opts = images_opts,
+	.values_size = sizeof(struct values),
+	.most = ARGUMENTS_ANY,
+	.run = run_images,
+};

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compose/verbs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "compose/session.h"
+
+/* stop, start, restart, kill, pause, unpause: one verb of docker to each container. */
+
+struct values {
+	struct opt_number seconds;
+	const char *signal;
+	bool is_without_dependencies;
+};
+
+static const struct opt time_opts[] = {
+	{ "no-deps", 0, OPT_BOOL, offsetof(struct values, is_without_dependencies), NULL,
+	  "Don't restart dependent services", NULL },
+	{ "timeout", 't', OPT_NUMBER, offsetof(struct values, seconds), "int",
+	  "Seconds to wait before containers are killed", NULL },
+	{ .name = NULL },
+};
+
+static const struct opt kill_opts[] = {
+	{ "remove-orphans", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
+	{ "signal", 's', OPT_TEXT, offsetof(struct values, signal), "string",
+	  "SIGNAL to send to the container (default SIGKILL)", NULL },
+	{ .name = NULL },
+};
+
+/* What sets the verbs apart. */
+struct manner {
+	struct session_deed deed;
+	const char *verb;    /* docker's */
+	const char *missing; /* 1 fails if there is no container to do it to; NULL: it does not */
+};
+
+static void add_words(struct session *session, const struct manner *manner,
+		      const struct values *values, const char **words)
+{
+	*words++ = manner->verb;
+	if (values->seconds.is_set) {
+		*words++ = "--time";
+		*words++ = arena_printf(&session->project.arena, "%lld",
+					(long long)values->seconds.value);
+	}
+	if (values->signal) {
+		*words++ = "--signal";
+		*words++ = values->signal;
+	}
+	*words = NULL;
+}
+
+static int run(const struct cli *cli, const struct manner *manner, const struct values *values,
+	       const struct texts *services)
+{
+	autosession struct session session = SESSION_EMPTY;
+	const struct fleet_choice choice = { .services = services, .has_oneoff = false };
+	struct session_deed deed = manner->deed;
+	const char *words[6];
+	struct error err;
+
+	if (!session_open(&session, cli, COMPOSER_LOOSE, services, &err))
+		return composer_failed(composer_of(cli), &err);
+
+	struct member **members = fleet_choose(&session.fleet, &session.project, &choice);
+
+	if (!members[0] && manner->missing && composer_of(cli)->is_classic) {
+		error_set(&err, ERROR_NOT_FOUND, "No containers to %s", manner->missing);
+		return composer_failed(composer_of(cli), &err);
+	}
+	add_words(&session, manner, values, words);
+	deed.arguments = words;
+	return session_do(&session, members, &deed, NULL) ? 0 : 1;
+}
+
+static int run_stop(const struct cli *cli, const void *values, const struct texts *arguments)
+{
+	static const struct manner manner = {
+		.deed = { .classic = "Stopping",
+			  .words = &telling_stopping,
+			  .is_for_running = true },
+		.verb = "stop",
+	};
+
+	return run(cli, &manner, values, arguments);
+}
+
+static int run_start(const struct cli *cli, const void *values, const struct texts *arguments)
+{
+	static const struct manner manner = {
+		.deed = { .classic = "Starting",
+			  .words = &telling_starting,
+			  .is_upwards = true,
+			  .is_for_stopped = true,
+			  .names_service = true },
+		.verb = "start",
+		.missing = "start",
+	};
+	(void)values;
+
+	static const struct values none = { .signal = NULL };
+
+	return run(cli, &manner, &none, arguments);
+}
+
+static int run_restart(const struct cli *cli, const void *values, const struct texts *arguments)
+{
+	static const struct manner manner = {
+		.deed = { .classic = "Restarting",
+			  .words = &telling_restarting,
+			  .is_upwards = true,
+			  .is_for_running = true,
+			  .is_for_stopped = true },
+		.verb = "restart",
+		.missing = "restart",
+	};
+
+	return run(cli, &manner, values, arguments);
+}
+
+static int run_kill(const struct cli *cli, const void *values, const struct texts *arguments)
+{
+	static const struct manner manner = {
+		.deed = { .classic = "Killing",
+			  .words = &telling_killing,
+			  .is_for_running = true,
+			  .is_unordered = true },
+		.verb = "kill",
+	};
+
+	return run(cli, &manner, values, arguments);
+}
+
+static int run_pause(const struct cli *cli, const void *values, const struct texts *arguments)
+{
+	static const struct manner manner = {
+		.deed = { .classic = "Pausing", .words = &telling_pausing, .is_for_running = true },
+		.verb = "pause",
+		.missing = "pause",
+	};
+	static const struct values none = { .signal = NULL };
+
+	(void)values;
+	return run(cli, &manner, &none, arguments);
+}
+
+static int run_unpause(const struct cli *cli, const void *values, const struct texts *arguments)
+{
+	static const struct manner manner = {
+		.deed = { .classic = "Unpausing",
+			  .words = &telling_unpausing,
+			  .is_upwards = true,
+			  .is_for_running = true },
+		.verb = "unpause",
+		.missing = "unpause",
+	};
+	static const struct values none = { .signal = NULL };
+
+	(void)values;
+	return run(cli, &manner, &none, arguments);
+}
+
+const struct command verb_stop = {
+	.name = "docker compose stop",
+	.usage = "[OPTIONS] [SERVICE...]",
+	.summary = "Stop services",
+	.opts = time_opts,
+	.values_size = sizeof(struct values),
+	.most = ARGUMENTS_ANY,
+	.run = run_stop,
+};
+
+const struct command verb_start = {
+	.name = "docker compose start",
+	.usage = "[SERVICE...]",
+	.summary = "Start services",
+	.most = ARGUMENTS_ANY,
+	.run = run_start,
+};
+
+const struct command verb_restart = {
+	.name = "docker compose restart",
+	.usage = "[OPTIONS] [SERVICE...]",
+	.summary = "Restart service containers",
+	.opts = time_opts,
+	.values_size = sizeof(struct values),
+	.most = ARGUMENTS_ANY,
+	.run = run_restart,
+};
+
+const struct command verb_kill = {
+	.name = "docker compose kill",
+	.usage = "[OPTIONS] [SERVICE...]",
+	.summary = "Force stop service containers",
+	.opts = kill_opts,
+	.values_size = sizeof(struct values),
+	.most = ARGUMENTS_ANY,
+	.run = run_kill,
+};
+
+const struct command verb_pause = {
+	.name = "docker compose pause",
+	.usage = "[SERVICE...]",
+	.summary = "Pause services",
+	.most = ARGUMENTS_ANY,
+	.run = run_pause,
+};
+
+const struct command verb_unpause = {
+	.name = "docker compose unpause",
+	.usage = "[SERVICE...]",
+	.summary = "Unpause services",
+	.most = ARGUMENTS_ANY,
+	.run = run_unpause,
+};
