@@ -10,13 +10,14 @@
 /* Between double quotes a backslash only means something before these. */
 static bool is_escape(char quote, char next)
 {
-	return next && (quote == '\0' || strchr("\"\\$`\n", next));
+	return quote == '\0' || (next && strchr("\"\\$`\n", next));
 }
 
 /* One word from *next on; the quotes are gone, the word is where the blanks begin. */
 static bool read_word(const char **next, struct buf *word, struct error *err)
 {
 	char quote = '\0';
+	bool is_open = false; /* a backslash at the very end */
 
 	for (; **next; ++*next) {
 		char c = **next;
@@ -24,7 +25,10 @@ static bool read_word(const char **next, struct buf *word, struct error *err)
 		if (!quote && strchr(" \t\r\n", c))
 			return true;
 		if (c == '\\' && quote != '\'' && is_escape(quote, (*next)[1])) {
-			if (*++*next != '\n')
+			is_open = !*++*next;
+			if (is_open)
+				break;
+			if (**next != '\n')
 				buf_add_char(word, **next);
 		} else if (c == quote) {
 			quote = '\0';
@@ -34,7 +38,7 @@ static bool read_word(const char **next, struct buf *word, struct error *err)
 			buf_add_char(word, c);
 		}
 	}
-	return !quote || error_set(err, ERROR_INPUT, "invalid command line string");
+	return (!quote && !is_open) || error_set(err, ERROR_INPUT, "invalid command line string");
 }
 
 bool shellwords_split(struct arena *arena, const char *text, struct texts *words, struct error *err)
