@@ -403,3 +403,14 @@ bool json_text_array(struct arena *arena, const struct json *object, const char 
 			return false;
 	return true;
 }
+
+struct json *json_copy(struct arena *arena, struct json *parent, const char *key,
+		       const struct json *value)
+{
+	struct json *copy = json_new(arena, parent, key, value->type, value->text);
+
+	copy->boolean = value->boolean;
+	for (const struct json *child = value->child; child; child = child->next)
+		json_copy(arena, copy, value->type == JSON_OBJECT ? child->key : NULL, child);
+	return copy;
+}

@@ -90,4 +90,9 @@ bool json_wrong(const struct json *value, struct error *err, const char *format,
 struct json *json_new(struct arena *arena, struct json *parent, const char *key,
 		      enum json_type type, const char *text);
 
+/* The same for a whole tree: a copy of `value`, which may lie in another arena. Recursion is
+ * bounded by the tree's depth. */
+struct json *json_copy(struct arena *arena, struct json *parent, const char *key,
+		       const struct json *value);
+
 #endif

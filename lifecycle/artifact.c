@@ -37,14 +37,25 @@ bool artifact_check(const struct recipe *recipe, struct error *err)
 	return true;
 }
 
-bool artifact_forget(const char *root, const char *name, struct error *err)
+static bool forget_below(const char *root, const char *place, const char *name, const char *version,
+			 struct error *err)
 {
-	autofree char *directory = mem_printf("%s/packages/artifacts", root);
+	autofree char *directory = mem_printf("%s/packages/%s/%s", root, place, name);
 	autoclose int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir < 0)
 		return errno == ENOENT || error_sys(err, "open %s", directory);
-	return path_remove_tree(dir, name, err);
+	if (!path_remove_tree(dir, version, err))
+		return false;
+	if (rmdir(directory) < 0 && errno != ENOTEMPTY && errno != EEXIST)
+		return error_sys(err, "remove %s", directory);
+	return true;
+}
+
+bool artifact_forget(const char *root, const char *name, const char *version, struct error *err)
+{
+	return forget_below(root, "artifacts", name, version, err) &&
+	       forget_below(root, "artifacts-unarchived", name, version, err);
 }
 
 /* -- images -------------------------------------------------------------------------------------
@@ -114,6 +125,18 @@ static bool get_image(const struct artifact_context *context, const char *image,
 		return false;
 	return code == 0 || error_set(err, ERROR_NETWORK, "docker pull %s failed with exit code %d",
 				      image, code);
+}
+
+void artifact_remove_image(const struct artifact_context *context, const char *image)
+{
+	const char *const remove[] = { context->docker, "rmi", image, NULL };
+	struct error err;
+	int code;
+
+	if (!run_docker(context, remove, false, &code, &err))
+		log_warning("docker rmi %s: %s", image, err.text);
+	else if (code != 0)
+		log_warning("docker rmi %s failed with exit code %d: the image stays", image, code);
 }
 
 /* -- files --------------------------------------------------------------------------------------

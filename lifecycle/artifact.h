@@ -40,7 +40,11 @@ must_check bool artifact_get(const struct artifact_context *context, const struc
 /* What of a recipe this program cannot do: found before anything is changed. */
 must_check bool artifact_check(const struct recipe *recipe, struct error *err);
 
-/* Removes all files of a component. */
-must_check bool artifact_forget(const char *root, const char *name, struct error *err);
+/* Removes all files of a component's version. */
+must_check bool artifact_forget(const char *root, const char *name, const char *version,
+				struct error *err);
+
+/* Removes an image from the store by our docker; one that is in use stays. */
+void artifact_remove_image(const struct artifact_context *context, const char *image);
 
 #endif

@@ -170,6 +170,7 @@ static void name_hash(const char *name, char *text)
 
 bool catalog_store(const struct recipe *recipe, const char *root, struct error *err)
 {
+	autofree char *packages = mem_printf("%s/packages", root); /* artifacts are open to all */
 	autofree char *directory = store_path(root);
 	char hash[NAME_HASH_SIZE];
 	autobuf struct buf text;
@@ -181,7 +182,7 @@ bool catalog_store(const struct recipe *recipe, const char *root, struct error *
 	jsonout_json(&out, NULL, recipe->document);
 	jsonout_done(&out);
 	if (!buf_check(&text, "the recipe as JSON", err) ||
-	    !path_make_own_dirs(directory, 0700, err))
+	    !path_make_own_dirs(packages, 0755, err) || !path_make_own_dirs(directory, 0700, err))
 		return error_in(err, "store recipe of %s", recipe->name);
 
 	autofree char *path =
@@ -190,18 +191,15 @@ bool catalog_store(const struct recipe *recipe, const char *root, struct error *
 	return file_replace(AT_FDCWD, path, text.data, text.length, 0600, FILE_DURABLE, err);
 }
 
-bool catalog_forget(const char *name, const char *root, struct error *err)
+bool catalog_forget(const struct recipe *recipe, const char *root, struct error *err)
 {
-	autofree char *path = store_path(root);
-	autodir DIR *dir = opendir(path);
+	autofree char *directory = store_path(root);
 	char hash[NAME_HASH_SIZE];
 
-	if (!dir)
-		return errno == ENOENT || error_sys(err, "open %s", path);
-	name_hash(name, hash);
-	for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir))
-		if (strncmp(entry->d_name, hash, strlen(hash)) == 0 &&
-		    unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT)
-			return error_sys(err, "remove stored recipe of %s", name);
-	return true;
+	name_hash(recipe->name, hash);
+
+	autofree char *path =
+		mem_printf("%s/%s@%s.recipe.json", directory, hash, recipe->version_text);
+
+	return unlink(path) == 0 || errno == ENOENT || error_sys(err, "remove %s", path);
 }

@@ -34,8 +34,8 @@ must_check bool catalog_add_stored(struct catalog *catalog, const char *root, st
 /* Stores a recipe below `root`, whatever was there under its name and version. */
 must_check bool catalog_store(const struct recipe *recipe, const char *root, struct error *err);
 
-/* Removes all stored versions of a component. */
-must_check bool catalog_forget(const char *name, const char *root, struct error *err);
+/* Removes it from the store. */
+must_check bool catalog_forget(const struct recipe *recipe, const char *root, struct error *err);
 
 const struct recipe *catalog_find(const struct catalog *catalog, const char *name,
 				  const char *version);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lifecycle/component.h"
 
+#include <string.h>
+
 /* An empty cell would read as NEW, so a state is stored as itself plus one: 0 is illegal. */
 #define TO(state) ((enum component_state)(COMPONENT_##state + 1))
 
@@ -12,6 +14,7 @@ static const unsigned char next[COMPONENT_STATES][COMPONENT_EVENTS] = {
 	},
 	[COMPONENT_INSTALLED] = {
 		[COMPONENT_START] = TO(STARTING),
+		[COMPONENT_REINSTALL] = TO(NEW),
 		[COMPONENT_STOP] = TO(STOPPING),
 	},
 	[COMPONENT_STARTING] = {
@@ -28,6 +31,7 @@ static const unsigned char next[COMPONENT_STATES][COMPONENT_EVENTS] = {
 	[COMPONENT_STOPPING] = {
 		[COMPONENT_STOPPED] = TO(FINISHED),
 		[COMPONENT_RESTART] = TO(INSTALLED),
+		[COMPONENT_REINSTALL] = TO(NEW),
 		[COMPONENT_FAIL] = TO(ERRORED),
 	},
 	[COMPONENT_ERRORED] = {
@@ -37,13 +41,31 @@ static const unsigned char next[COMPONENT_STATES][COMPONENT_EVENTS] = {
 		[COMPONENT_STOP] = TO(STOPPING),
 		[COMPONENT_STOPPED] = TO(FINISHED),
 	},
+	[COMPONENT_BROKEN] = {
+		[COMPONENT_REINSTALL] = TO(NEW),
+		[COMPONENT_REMOVE] = TO(UNINSTALLING),
+	},
+	[COMPONENT_FINISHED] = {
+		[COMPONENT_RESTART] = TO(INSTALLED),
+		[COMPONENT_REINSTALL] = TO(NEW),
+		[COMPONENT_REMOVE] = TO(UNINSTALLING),
+	},
+	[COMPONENT_UNINSTALLING] = {
+		[COMPONENT_REMOVED] = TO(UNINSTALLED),
+	},
 };
 
 static const char *const state_names[COMPONENT_STATES] = {
-	[COMPONENT_NEW] = "NEW",           [COMPONENT_INSTALLED] = "INSTALLED",
-	[COMPONENT_STARTING] = "STARTING", [COMPONENT_RUNNING] = "RUNNING",
-	[COMPONENT_STOPPING] = "STOPPING", [COMPONENT_ERRORED] = "ERRORED",
-	[COMPONENT_BROKEN] = "BROKEN",     [COMPONENT_FINISHED] = "FINISHED",
+	[COMPONENT_NEW] = "NEW",
+	[COMPONENT_INSTALLED] = "INSTALLED",
+	[COMPONENT_STARTING] = "STARTING",
+	[COMPONENT_RUNNING] = "RUNNING",
+	[COMPONENT_STOPPING] = "STOPPING",
+	[COMPONENT_ERRORED] = "ERRORED",
+	[COMPONENT_BROKEN] = "BROKEN",
+	[COMPONENT_FINISHED] = "FINISHED",
+	[COMPONENT_UNINSTALLING] = "UNINSTALLING",
+	[COMPONENT_UNINSTALLED] = "UNINSTALLED",
 };
 
 static const char *const event_words[COMPONENT_EVENTS] = {
@@ -59,6 +81,8 @@ static const char *const event_words[COMPONENT_EVENTS] = {
 	[COMPONENT_REINSTALL] = "be installed again",
 	[COMPONENT_RECOVER] = "recover",
 	[COMPONENT_GIVE_UP] = "be given up",
+	[COMPONENT_REMOVE] = "be removed",
+	[COMPONENT_REMOVED] = "be gone",
 };
 
 const char *component_state_name(enum component_state state)
@@ -96,6 +120,10 @@ bool component_apply(struct component *component, enum component_event event, in
 		return error_set(err, ERROR_INPUT, "%s cannot %s while %s", component->name,
 				 event_words[event], state_names[component->state]);
 	count_errors(component, event, now);
+	if (event == COMPONENT_STARTED)
+		component->failed_state = COMPONENT_RUNNING; /* what failed before is forgotten */
+	if (component->state == COMPONENT_BROKEN)
+		memset(component->errors, 0, sizeof(component->errors)); /* it begins anew */
 	component->state = (enum component_state)(to - 1);
 	return true;
 }
@@ -120,5 +148,6 @@ bool component_is_ready(const struct component *component)
 
 bool component_is_settled(const struct component *component)
 {
-	return component->state == COMPONENT_BROKEN || component->state == COMPONENT_FINISHED;
+	return component->state == COMPONENT_BROKEN || component->state == COMPONENT_FINISHED ||
+	       component->state == COMPONENT_UNINSTALLED;
 }

@@ -22,6 +22,8 @@ enum component_state {
 	COMPONENT_ERRORED,
 	COMPONENT_BROKEN,
 	COMPONENT_FINISHED,
+	COMPONENT_UNINSTALLING,
+	COMPONENT_UNINSTALLED, /* it is no more */
 	COMPONENT_STATES,
 };
 
@@ -35,9 +37,11 @@ enum component_event {
 	COMPONENT_STOPPED,      /* shutdown is over and all processes are gone: for good */
 	COMPONENT_RESTART,      /* the same, to start again */
 	COMPONENT_FAIL,         /* a step failed or took too long */
-	COMPONENT_REINSTALL,    /* after an error while NEW: from the beginning */
-	COMPONENT_RECOVER,      /* after any other error: through STOPPING */
-	COMPONENT_GIVE_UP,      /* the third error in a row */
+	COMPONENT_REINSTALL, /* from the beginning: after an error while NEW, or as another one */
+	COMPONENT_RECOVER,   /* after any other error: through STOPPING */
+	COMPONENT_GIVE_UP,   /* the third error in a row */
+	COMPONENT_REMOVE,    /* it has stopped, and is to go */
+	COMPONENT_REMOVED,   /* its uninstall script is over */
 	COMPONENT_EVENTS,
 };
 
@@ -69,7 +73,7 @@ enum component_event component_after_error(const struct component *component);
 
 /* What a dependent waits for (STOPPING counts: it was ready and is on its way to FINISHED). */
 bool component_is_ready(const struct component *component);
-/* BROKEN or FINISHED: nothing happens any more. */
+/* BROKEN, FINISHED or UNINSTALLED: nothing happens by itself any more. */
 bool component_is_settled(const struct component *component);
 
 const char *component_state_name(enum component_state state);

@@ -40,7 +40,7 @@ static void forget_changes(struct configstore *store)
 static void on_change(void *context, const struct confignode *node, bool is_gone, bool is_same)
 {
 	struct configstore *store = context;
-	autobuf struct buf pointer;
+	autobuf struct buf pointer = { 0 };
 	bool is_good;
 
 	if (store->has_failed)

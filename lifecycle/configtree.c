@@ -400,22 +400,6 @@ bool configtree_replace(struct configtree *tree, struct confignode *node, const 
  */
 
 static bool read_node(struct arena *arena, struct json *parent, const char *key,
-		      const struct confignode *node, struct json **result, struct error *err);
-
-/* A leaf's own little document, copied into the big one. */
-static void copy_value(struct arena *arena, struct json *parent, const char *key,
-		       const struct json *value, struct json **result)
-{
-	struct json *copy = json_new(arena, parent, key, value->type, value->text);
-
-	copy->boolean = value->boolean;
-	*result = copy;
-	for (const struct json *child = value->child; child; child = child->next)
-		copy_value(arena, copy, value->type == JSON_OBJECT ? child->key : NULL, child,
-			   &(struct json *){ NULL });
-}
-
-static bool read_node(struct arena *arena, struct json *parent, const char *key,
 		      const struct confignode *node, struct json **result, struct error *err)
 {
 	autoarena struct arena scratch = { 0 };
@@ -424,7 +408,7 @@ static bool read_node(struct arena *arena, struct json *parent, const char *key,
 	if (node->value) {
 		if (!json_parse(&scratch, key, node->value, strlen(node->value), &value, err))
 			return false;
-		copy_value(arena, parent, key, value, result);
+		*result = json_copy(arena, parent, key, value);
 		return true;
 	}
 	*result = json_new(arena, parent, key, JSON_OBJECT, NULL);

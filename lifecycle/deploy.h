@@ -5,12 +5,12 @@
 #include <stdbool.h>
 
 #include "base/error.h"
-#include "base/mem.h"
 #include "base/texts.h"
+#include "lifecycle/document.h"
 
 /*
- * One deployment, in the foreground: plan, write the plan down, fetch, then run the components and
- * wait for them.
+ * `mooring deploy --foreground`: one deployment, by a nucleus that lives as long as the components
+ * of that deployment do.
  */
 
 struct deploy_options {
@@ -18,8 +18,13 @@ struct deploy_options {
 	const char *config;       /* NULL: the default file, if there is one */
 	const char *recipe_dir;   /* NULL: only recipes that earlier deployments stored */
 	const char *artifact_dir; /* NULL: none */
+	const char *group;        /* NULL: the local one */
+	const char *updates;      /* JSON of --update-config, or the name of a file; NULL: none */
+	const char *limits;       /* the same of --systemLimits */
 	struct texts merges;      /* NAME=VERSION */
 	struct texts removes;     /* NAME */
+	struct texts users;       /* COMPONENT:posixUser=USER[:GROUP] */
+	bool does_rollback;
 };
 
 enum deploy_outcome {
@@ -33,7 +38,8 @@ enum deploy_outcome {
 must_check bool deploy_run(const struct deploy_options *options, enum deploy_outcome *outcome,
 			   int *signal, struct error *err);
 
-/* The root directory: `root`, or where the machine's is. In `arena`. */
-const char *deploy_root(struct arena *arena, const char *root) must_check;
+/* The options as a document, in `arena`. */
+must_check bool deploy_document(const struct deploy_options *options, struct arena *arena,
+				struct document *document, struct error *err);
 
 #endif

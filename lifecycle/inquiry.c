@@ -5,17 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lifecycle/catalog.h"
-#include "lifecycle/deploy.h"
+#include "lifecycle/configstore.h"
 #include "lifecycle/interpolate.h"
-#include "lifecycle/ledger.h"
+#include "lifecycle/nucleus.h"
+#include "lifecycle/runstate.h"
 
 struct inquiry {
 	struct arena arena;
 	const char *root;
-	struct ledger ledger;
-	struct device device;
-	struct catalog catalog;
+	struct statedb *db;
+	struct configstore config;
+	struct runstate run;
 };
 
 static bool open_inquiry(struct inquiry *inquiry, const char *root, struct error *err)
@@ -23,90 +23,113 @@ static bool open_inquiry(struct inquiry *inquiry, const char *root, struct error
 	autofree char *real = NULL;
 
 	*inquiry = (struct inquiry){ 0 };
-	inquiry->root = deploy_root(&inquiry->arena, root);
+	inquiry->root = nucleus_root(&inquiry->arena, root);
 	real = realpath(inquiry->root, NULL); /* one that is not there yet holds nothing */
 	if (real)
 		inquiry->root = arena_strdup(&inquiry->arena, real);
-	inquiry->catalog.arena = &inquiry->arena;
-	inquiry->catalog.device = &inquiry->device;
-	return device_detect(&inquiry->device, &inquiry->arena, err) &&
-	       ledger_read(&inquiry->ledger, &inquiry->arena, inquiry->root, err) &&
-	       catalog_add_stored(&inquiry->catalog, inquiry->root, err);
+	runstate_read(&inquiry->run, &inquiry->arena,
+		      runstate_path(&inquiry->arena, inquiry->root));
+	return statedb_open_readonly(&inquiry->db, inquiry->root, err) &&
+	       (!inquiry->db || configstore_open(&inquiry->config, inquiry->db, err));
 }
 
 static void close_inquiry(struct inquiry *inquiry)
 {
-	catalog_done(&inquiry->catalog);
+	configstore_close(&inquiry->config);
+	statedb_close(inquiry->db);
 	arena_done(&inquiry->arena);
 }
 
 /* A state is only true while somebody supervises: of a nucleus that was killed, what it wrote last
  * is history. */
-static const char *truth(const struct inquiry *inquiry, const struct ledger_component *component)
+static const char *truth(const struct inquiry *inquiry, const char *state)
 {
-	bool is_final = strcmp(component->state, "FINISHED") == 0 ||
-			strcmp(component->state, "BROKEN") == 0;
+	bool is_final = strcmp(state, "FINISHED") == 0 || strcmp(state, "BROKEN") == 0;
 
-	return is_final || ledger_is_supervised(&inquiry->ledger)
+	return is_final || runstate_is_supervised(&inquiry->run)
 		       ? ""
-		       : " (nobody supervises it: deploy it again)";
+		       : " (nobody supervises it: start the nucleus, or deploy it again)";
 }
 
-static void print_configuration(struct inquiry *inquiry, const struct recipe *recipe)
+static void print_configuration(struct inquiry *inquiry, const struct confignode *node)
 {
-	struct interpolate_component self = { .name = recipe->name,
-					      .version = recipe->version_text,
-					      .configuration = recipe->configuration };
+	const struct confignode *configuration = configtree_child(node, "configuration");
+	struct interpolate_component self = { .name = node->key };
 	struct interpolate_scope scope = { .root = inquiry->root, .self = &self };
 	const char *text;
 	struct error ignored;
 
+	if (configuration && !configtree_read(&inquiry->arena, configuration, node->key,
+					      &self.configuration, &ignored))
+		return;
 	if (interpolate(&scope, &inquiry->arena, "{configuration:}", &text, &ignored))
 		printf("    Configuration: %s\n", text);
 }
 
-static void print_component(struct inquiry *inquiry, const struct ledger_component *component)
+static void print_component(struct inquiry *inquiry, const struct confignode *node)
 {
-	const struct recipe *recipe =
-		catalog_find(&inquiry->catalog, component->name, component->version);
+	static const char *const version[] = { "version", NULL };
+	const struct runstate_component *found = runstate_find(&inquiry->run, node->key);
+	const char *state = found ? found->state : "NEW";
 
-	printf("Component Name: %s\n    Version: %s\n    State: %s%s\n", component->name,
-	       component->version, component->state, truth(inquiry, component));
-	if (component->status)
-		printf("    Status: %s\n", component->status);
-	if (recipe)
-		print_configuration(inquiry, recipe);
+	printf("Component Name: %s\n    Version: %s\n    State: %s%s\n", node->key,
+	       configtree_text(&inquiry->arena, node, version), state, truth(inquiry, state));
+	if (found && found->status)
+		printf("    Status: %s\n", found->status);
+	print_configuration(inquiry, node);
+}
+
+static const struct confignode *services_of(const struct inquiry *inquiry)
+{
+	return configtree_child(&inquiry->config.tree.root, "services");
 }
 
 bool inquiry_list(const char *root, struct error *err)
 {
 	struct inquiry inquiry;
 	bool is_good = open_inquiry(&inquiry, root, err);
+	const struct confignode *services = is_good ? services_of(&inquiry) : NULL;
 
 	if (is_good)
 		puts("Components currently running in Greengrass:");
-	for (size_t i = 0; is_good && i < inquiry.ledger.count; i++)
-		print_component(&inquiry, &inquiry.ledger.components[i]);
+	for (const struct confignode *node = services ? services->child : NULL; node;
+	     node = node->next)
+		if (configtree_child(node, "version"))
+			print_component(&inquiry, node);
 	close_inquiry(&inquiry);
 	return is_good;
+}
+
+static bool print_last_deployment(struct inquiry *inquiry, struct error *err)
+{
+	struct statedb_deployment *rows;
+	size_t count;
+
+	if (!statedb_list_deployments(inquiry->db, &inquiry->arena, &rows, &count, err))
+		return false;
+	if (count > 0)
+		printf("    Deployment: %s, %s\n", rows[count - 1].id, rows[count - 1].status);
+	return true;
 }
 
 bool inquiry_details(const char *root, const char *name, struct error *err)
 {
 	struct inquiry inquiry;
-	const struct ledger_component *component = NULL;
+	const struct confignode *node = NULL;
 	bool is_good = open_inquiry(&inquiry, root, err);
 
 	if (is_good) {
-		component = ledger_find(&inquiry.ledger, name);
-		is_good = component || error_set(err, ERROR_NOT_FOUND, "%s is not deployed", name);
+		node = configtree_child(services_of(&inquiry), name);
+		is_good = (node && configtree_child(node, "version")) ||
+			  error_set(err, ERROR_NOT_FOUND, "%s is not deployed", name);
 	}
-	if (component) {
-		print_component(&inquiry, component);
+	if (is_good) {
+		const struct runstate_component *found = runstate_find(&inquiry.run, name);
+
+		print_component(&inquiry, node);
 		printf("    Log: %s/logs/%s.log\n", inquiry.root, name);
-		printf("    Last exit code: %lld\n", (long long)component->exit_code);
-		printf("    Deployment: %s, %s\n", inquiry.ledger.deployment,
-		       ledger_status_name(inquiry.ledger.status));
+		printf("    Last exit code: %lld\n", (long long)(found ? found->exit_code : -1));
+		is_good = print_last_deployment(&inquiry, err);
 	}
 	close_inquiry(&inquiry);
 	return is_good;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "lifecycle/deploy.h"
 #include "lifecycle/inquiry.h"
+#include "lifecycle/nucleus.h"
 
 enum exit_code {
 	EXIT_FAILED = 1, /* nothing was changed */
@@ -62,6 +63,20 @@ static const char component_help[] =
 	"\n"
 	"Exit status: 0; 1 if that fails or there is no such component; 2 for a wrong command "
 	"line.\n";
+
+static const char nucleus_help[] =
+	"Usage: mooring nucleus [--root DIR] [--config FILE]\n"
+	"\n"
+	"Runs the components that are deployed on this device, and carries out deployments, until\n"
+	"SIGTERM or SIGINT. To be started by systemd or another init.\n"
+	"\n"
+	"      --root DIR     where components live (/var/lib/mooring/components)\n"
+	"      --config FILE  configuration (/etc/mooring/mooring.yaml, if it exists)\n"
+	"      --help         this text\n"
+	"\n"
+	"Exit status: 0 when a signal has stopped all components; 1 if it cannot start; 2 for a "
+	"wrong\n"
+	"command line.\n";
 
 static const char main_help[] = "Usage: mooring deploy ...      deploy components and run them\n"
 				"       mooring component ...   show what is deployed\n"
@@ -250,6 +265,43 @@ static int component(int argc, char **argv)
 	return show(root, argv[optind], name ? name : argv[optind + 1]);
 }
 
+/* -- nucleus ------------------------------------------------------------------------------------
+ */
+
+static int nucleus(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "root", required_argument, NULL, OPTION_ROOT },
+		{ "config", required_argument, NULL, OPTION_CONFIG },
+		{ "help", no_argument, NULL, OPTION_HELP },
+		{ 0 },
+	};
+	struct nucleus_options chosen = { 0 };
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+		switch (option) {
+		case OPTION_ROOT:
+			chosen.root = optarg;
+			break;
+		case OPTION_CONFIG:
+			chosen.config = optarg;
+			break;
+		case OPTION_HELP:
+			fputs(nucleus_help, stdout);
+			return EXIT_SUCCESS;
+		default:
+			fputs("Try \"mooring nucleus --help\".\n", stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (argv[optind]) {
+		log_error("nucleus: unexpected argument \"%s\"", argv[optind]);
+		return EXIT_USAGE;
+	}
+	return nucleus_main(&chosen);
+}
+
 /* -- which of them ------------------------------------------------------------------------------
  */
 
@@ -263,6 +315,8 @@ int main(int argc, char **argv)
 		argv[1] = argv[0]; /* getopt puts it in front of its messages */
 	if (strcmp(command, "deploy") == 0)
 		return deploy(argc - 1, argv + 1);
+	if (strcmp(command, "nucleus") == 0)
+		return nucleus(argc - 1, argv + 1);
 	if (strcmp(command, "component") == 0)
 		return component(argc - 1, argv + 1);
 	if (strcmp(command, "--version") == 0) {

@@ -18,16 +18,16 @@ struct orphans {
 	size_t count;
 };
 
-static void collect(struct orphans *orphans, const struct ledger *ledger)
+static void collect(struct orphans *orphans, const struct runstate *state)
 {
-	snprintf(orphans->mark, sizeof(orphans->mark), "MOORING_DEPLOYMENT=%s", ledger->deployment);
+	snprintf(orphans->mark, sizeof(orphans->mark), "MOORING_NUCLEUS=%s", state->nucleus);
 	orphans->count = 0;
-	orphans->sessions = mem_array(ledger->count * LEDGER_SESSIONS, sizeof(*orphans->sessions));
-	for (size_t i = 0; i < ledger->count; i++)
-		for (size_t k = 0; k < LEDGER_SESSIONS; k++)
-			if (ledger->components[i].sessions[k] > 0)
+	orphans->sessions = mem_array(state->count * RUNSTATE_SESSIONS, sizeof(*orphans->sessions));
+	for (size_t i = 0; i < state->count; i++)
+		for (size_t k = 0; k < RUNSTATE_SESSIONS; k++)
+			if (state->components[i].sessions[k] > 0)
 				orphans->sessions[orphans->count++] =
-					(pid_t)ledger->components[i].sessions[k];
+					(pid_t)state->components[i].sessions[k];
 }
 
 /* Returns how many of them there were. */
@@ -46,18 +46,17 @@ static bool are_gone(const struct orphans *orphans, int signal)
 	return false;
 }
 
-void orphans_end(const struct ledger *ledger)
+void orphans_end(const struct runstate *state)
 {
 	struct orphans orphans;
 	size_t count;
 
-	if (!ledger->deployment || !ledger_is_this_boot(ledger))
+	if (!state->nucleus || !runstate_is_this_boot(state))
 		return;
-	collect(&orphans, ledger);
+	collect(&orphans, state);
 	count = signal_all(&orphans, SIGTERM);
 	if (count > 0)
-		log_warning("ending %zu processes that deployment %s left behind", count,
-			    ledger->deployment);
+		log_warning("ending %zu processes that a killed nucleus left behind", count);
 	if (count > 0 && !are_gone(&orphans, 0) && !are_gone(&orphans, SIGKILL))
 		log_warning("some of them do not even die of SIGKILL");
 	free(orphans.sessions);

@@ -1,262 +1,225 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lifecycle/plan.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "lifecycle/artifact.h"
 #include "lifecycle/interpolate.h"
+#include "lifecycle/reconfigure.h"
 
-/* -- Skipif -------------------------------------------------------------------------------------
- */
-
-struct condition {
-	bool is_negated;
-	bool is_path; /* exists PATH; else onpath PROGRAM */
-	const char *what;
+struct maker {
+	struct arena *arena;
+	const struct plan_options *options;
+	struct plan *plan;
+	struct interpolate_scope scope; /* of the component in hand */
+	struct error *err;
 };
 
-static const char *skip_word(const char *text, const char *word)
+const struct plan_component *plan_find(const struct plan *plan, const char *name)
 {
-	size_t length = strlen(word);
-
-	if (strncasecmp(text, word, length) != 0 || (text[length] != ' ' && text[length] != '\t'))
-		return NULL;
-	text += length;
-	return text + strspn(text, " \t");
+	for (size_t i = 0; i < plan->count; i++)
+		if (strcmp(plan->components[i].recipe->name, name) == 0)
+			return &plan->components[i];
+	return NULL;
 }
 
-static bool parse_condition(struct condition *condition, const char *text)
+/* -- configuration: the real one in a tree of its own, changed as it is going to be ---------------
+ */
+
+/* Leaves with their times, so that the rules of merging hold for the copy too. */
+static bool copy_node(struct configtree *tree, const struct confignode *from, struct buf *pointer,
+		      struct error *err)
 {
-	text += strspn(text, " \t");
-	*condition = (struct condition){ .is_negated = *text == '!' };
-	text += condition->is_negated;
-	text += strspn(text, " \t");
-	condition->what = skip_word(text, "onpath");
-	if (!condition->what) {
-		condition->what = skip_word(text, "exists");
-		condition->is_path = true;
+	size_t length = pointer->length;
+
+	if (from->value || !from->child)
+		return !from->parent ||
+		       configtree_restore(tree, pointer->data, from->value ? from->value : "{}",
+					  from->time, err);
+	for (const struct confignode *child = from->child; child; child = child->next) {
+		struct confignode alone = *child;
+		struct confignode top = { 0 };
+
+		alone.parent = &top;
+		configtree_pointer(&alone, pointer);
+		if (!copy_node(tree, child, pointer, err))
+			return false;
+		pointer->length = length;
+		pointer->data[length] = '\0';
 	}
-	return condition->what && *condition->what;
+	return true;
 }
 
-static bool is_on_path(const char *path, const char *program)
+static bool copy_configuration(struct configtree *tree, const struct confignode *service,
+			       struct error *err)
 {
-	while (path && *path) {
-		size_t length = strcspn(path, ":");
-		autofree char *candidate = mem_printf("%.*s/%s", (int)length, path, program);
+	const struct confignode *from = configtree_child(service, "configuration");
+	autobuf struct buf pointer = { 0 };
 
-		if (access(candidate, X_OK) == 0)
-			return true;
-		path += length + (path[length] == ':');
+	if (!from)
+		return true;
+	buf_init(&pointer, (CONFIGTREE_KEY_MAX + 1) * CONFIGTREE_DEPTH_MAX * 2);
+	buf_add_text(&pointer, "/configuration");
+	return copy_node(tree, from, &pointer, err);
+}
+
+static bool make_configuration(const struct maker *maker, struct plan_component *component)
+{
+	static const char *const place[] = { "configuration", NULL };
+	const struct plan_options *options = maker->options;
+	const struct recipe *recipe = component->recipe;
+	struct configtree tree;
+	bool is_good;
+
+	configtree_init(&tree);
+	is_good = copy_configuration(&tree, configtree_child(options->services, recipe->name),
+				     maker->err) &&
+		  reconfigure(&tree, &tree.root, recipe->configuration,
+			      document_find(options->document, recipe->name),
+			      options->document->created, maker->err);
+	component->configuration = NULL;
+	if (is_good) {
+		const struct confignode *node = configtree_find(&tree.root, place);
+
+		is_good = !node || configtree_read(maker->arena, node, "configuration",
+						   &component->configuration, maker->err);
 	}
-	return false;
+	configtree_done(&tree);
+	return is_good;
 }
 
-/* Greengrass' abbreviations: ~root/x is x below the root, and so on. */
-static bool exists(const char *root, const char *name)
-{
-	static const struct {
-		const char *prefix;
-		const char *below;
-	} places[] = { { "~root/", "" }, { "~config/", "/config" }, { "~packages/", "/packages" } };
-	const char *home = getenv("HOME");
-	autofree char *path = NULL;
+/* -- the tree -----------------------------------------------------------------------------------
+ */
 
-	for (size_t i = 0; i < COUNT_OF(places) && !path; i++)
-		if (strncmp(name, places[i].prefix, strlen(places[i].prefix)) == 0)
-			path = mem_printf("%s%s/%s", root, places[i].below,
-					  name + strlen(places[i].prefix));
-	if (!path && strncmp(name, "~/", 2) == 0)
-		path = mem_printf("%s/%s", home ? home : "", name + 2);
-	return access(path ? path : name, F_OK) == 0;
+/* A copy in which every text has its variables filled in. Recursion is bounded by the depth. */
+static bool fill_in(const struct maker *maker, struct json *parent, const char *key,
+		    const struct json *value, struct json **result)
+{
+	const char *text = value->text;
+	struct json *node;
+
+	if (value->type == JSON_TEXT &&
+	    !interpolate(&maker->scope, maker->arena, value->text, &text, maker->err))
+		return json_wrong(value, maker->err, "%.400s", maker->err->text);
+	node = json_new(maker->arena, parent, key, value->type, text);
+	node->boolean = value->boolean;
+	*result = node;
+	for (const struct json *child = value->child; child; child = child->next)
+		if (!fill_in(maker, node, value->type == JSON_OBJECT ? child->key : NULL, child,
+			     &(struct json *){ NULL }))
+			return false;
+	return true;
 }
 
-bool plan_is_skipped(const struct plan_step *step, const char *root, const char *path)
+/* runWith stays as an earlier deployment said, until one says otherwise. */
+static bool add_run_with(const struct maker *maker, struct json *tree, const char *name)
 {
-	struct condition condition;
+	const struct document_change *change = document_find(maker->options->document, name);
+	const struct confignode *service = configtree_child(maker->options->services, name);
+	const struct confignode *old = configtree_child(service, "runWith");
+	const struct json *run_with = NULL;
 
-	if (!step->skip_if || !parse_condition(&condition, step->skip_if))
+	if (change && change->run_with)
+		run_with = change->run_with;
+	else if (old && !configtree_read(maker->arena, old, "runWith", &run_with, maker->err))
 		return false;
+	if (run_with)
+		json_copy(maker->arena, tree, "runWith", run_with);
+	return true;
+}
 
-	bool holds =
-		condition.is_path ? exists(root, condition.what) : is_on_path(path, condition.what);
+static bool make_tree(const struct maker *maker, struct plan_component *component)
+{
+	const struct recipe *recipe = component->recipe;
+	struct json *tree = json_new(maker->arena, NULL, recipe->name, JSON_OBJECT, NULL);
+	struct json *lifecycle, *needs;
 
-	return holds != condition.is_negated;
+	component->tree = tree;
+	json_new(maker->arena, tree, "version", JSON_TEXT, recipe->version_text);
+	json_new(maker->arena, tree, "componentType", JSON_TEXT, "GENERIC");
+	if (!recipe->lifecycle)
+		json_new(maker->arena, tree, "lifecycle", JSON_OBJECT, NULL);
+	else if (!fill_in(maker, tree, "lifecycle", recipe->lifecycle, &lifecycle))
+		return false;
+	needs = json_new(maker->arena, tree, "dependencies", JSON_ARRAY, NULL);
+	for (size_t i = 0; i < recipe->dependency_count; i++)
+		json_new(maker->arena, needs, NULL, JSON_TEXT,
+			 arena_printf(maker->arena, "%s:%s", recipe->dependencies[i].name,
+				      recipe->dependencies[i].is_soft ? "SOFT" : "HARD"));
+	return add_run_with(maker, tree, recipe->name);
+}
+
+/* What only shows when the variables have their values: a timeout that is no number. */
+static bool check_service(const struct maker *maker, const struct plan_component *component)
+{
+	struct service *service;
+
+	if (!service_read(&service, component->recipe->name, component->tree, maker->err))
+		return false;
+	service_free(service);
+	return true;
 }
 
 /* -- one component ------------------------------------------------------------------------------
  */
 
-struct maker {
-	struct arena *arena;
-	const struct plan_options *options;
-	const struct resolve_result *result;
-	struct interpolate_scope scope; /* of the component in hand */
-	struct error *err;
-};
-
-/* NULL stays NULL. */
-static bool fill_in(const struct maker *maker, const char *text, const char **filled)
+static struct interpolate_component describe(const struct plan_component *component)
 {
-	*filled = NULL;
-	return !text || interpolate(&maker->scope, maker->arena, text, filled, maker->err);
+	return (struct interpolate_component){ .name = component->recipe->name,
+					       .version = component->recipe->version_text,
+					       .configuration = component->configuration };
 }
 
-static bool parse_timeout(const struct maker *maker, enum step_kind kind, const char *text,
-			  int64_t *timeout)
+/* Only what the component itself depends on may be named in its variables. */
+static void find_dependencies(struct maker *maker, const struct recipe *recipe)
 {
-	char *end;
-
-	*timeout = (int64_t)step_default_timeout(kind) * 1000;
-	if (!text || !*text)
-		return true;
-	errno = 0;
-	double seconds = strtod(text, &end);
-	if (*end != '\0' || errno != 0 || !(seconds > 0) || seconds > STEP_TIMEOUT_MAX)
-		return error_set(maker->err, ERROR_INPUT,
-				 "Timeout: \"%.100s\" is not a number of seconds from 1 to %d",
-				 text, STEP_TIMEOUT_MAX);
-	*timeout = (int64_t)(seconds * 1000) + (seconds < 0.001);
-	return true;
-}
-
-static bool parse_privilege(const struct maker *maker, const char *text, bool *is_privileged)
-{
-	*is_privileged = text && strcasecmp(text, "true") == 0;
-	if (text && *text && !*is_privileged && strcasecmp(text, "false") != 0)
-		return error_set(maker->err, ERROR_INPUT,
-				 "RequiresPrivilege: \"%.100s\" is neither true nor false", text);
-	return true;
-}
-
-static bool check_skip_if(const struct maker *maker, const char *text)
-{
-	struct condition condition;
-
-	return !text || parse_condition(&condition, text) ||
-	       error_set(maker->err, ERROR_INPUT,
-			 "Skipif: \"%.100s\" is neither \"onpath PROGRAM\" nor \"exists PATH\"",
-			 text);
-}
-
-static bool fill_env(const struct maker *maker, const struct step_env *from, struct step_env *to)
-{
-	*to = (struct step_env){ .variables = arena_array(maker->arena, from->count,
-							  sizeof(*to->variables)),
-				 .count = from->count };
-	for (size_t i = 0; i < from->count; i++) {
-		to->variables[i].name = from->variables[i].name;
-		if (!fill_in(maker, from->variables[i].value, &to->variables[i].value))
-			return false;
-	}
-	return true;
-}
-
-static bool make_step(const struct maker *maker, enum step_kind kind, const struct step *from,
-		      struct plan_step *to)
-{
-	const char *timeout, *privilege;
-
-	to->log_name = from->log_name;
-	return fill_in(maker, from->script, &to->script) &&
-	       fill_in(maker, from->skip_if, &to->skip_if) &&
-	       fill_in(maker, from->timeout, &timeout) &&
-	       fill_in(maker, from->privilege, &privilege) &&
-	       parse_timeout(maker, kind, timeout, &to->timeout) &&
-	       parse_privilege(maker, privilege, &to->is_privileged) &&
-	       check_skip_if(maker, to->skip_if) && fill_env(maker, &from->env, &to->env);
-}
-
-static bool make_steps(const struct maker *maker, struct plan_component *component)
-{
-	const struct steps *steps = &component->recipe->steps;
-
-	if (steps->kinds[STEP_BOOTSTRAP].script)
-		return error_set(maker->err, ERROR_UNSUPPORTED,
-				 "its recipe has a bootstrap step, which is not supported yet");
-	for (int kind = 0; kind < STEP_KINDS; kind++)
-		if (!make_step(maker, (enum step_kind)kind, &steps->kinds[kind],
-			       &component->steps[kind]))
-			return error_in(maker->err, "%s", step_name((enum step_kind)kind));
-	return fill_env(maker, &steps->env, &component->env);
-}
-
-/* -- dependencies -------------------------------------------------------------------------------
- */
-
-static struct interpolate_component describe(const struct recipe *recipe)
-{
-	return (struct interpolate_component){ .name = recipe->name,
-					       .version = recipe->version_text,
-					       .configuration = recipe->configuration };
-}
-
-/* Collects what the component depends on: for the variables all, for waiting the hard ones. */
-static void find_dependencies(struct maker *maker, struct plan_component *component)
-{
-	const struct recipe *recipe = component->recipe;
-	size_t *needs = arena_array(maker->arena, recipe->dependency_count, sizeof(*needs));
 	struct interpolate_component *known =
 		arena_array(maker->arena, recipe->dependency_count, sizeof(*known));
 
-	component->needs = needs;
 	maker->scope.dependencies = known;
 	maker->scope.dependency_count = 0;
 	for (size_t i = 0; i < recipe->dependency_count; i++) {
-		const struct recipe_dependency *dependency = &recipe->dependencies[i];
+		const struct plan_component *other =
+			plan_find(maker->plan, recipe->dependencies[i].name);
 
-		for (size_t k = 0; k < maker->result->count; k++) {
-			if (strcmp(maker->result->recipes[k]->name, dependency->name) != 0)
-				continue;
-			known[maker->scope.dependency_count++] =
-				describe(maker->result->recipes[k]);
-			if (!dependency->is_soft)
-				needs[component->need_count++] = k;
-		}
+		if (other)
+			known[maker->scope.dependency_count++] = describe(other);
 	}
 }
 
-static bool is_root(const struct plan_options *options, const char *name)
+static bool make_component(struct maker *maker, struct plan_component *component)
 {
-	for (size_t i = 0; i < options->root_count; i++)
-		if (strcmp(options->roots[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-static bool make_component(struct maker *maker, struct plan_component *component,
-			   const struct recipe *recipe)
-{
-	struct interpolate_component self = describe(recipe);
-	const struct plan_options *options = maker->options;
+	const struct recipe *recipe = component->recipe;
+	struct interpolate_component self = describe(component);
 
 	if (strcasecmp(recipe->type, RECIPE_GENERIC) != 0)
 		return error_set(maker->err, ERROR_UNSUPPORTED,
 				 "components of the type %s are not supported", recipe->type);
-	component->recipe = recipe;
-	component->is_root = is_root(options, recipe->name);
-	component->work = interpolate_work(maker->arena, options->root, recipe->name);
-	maker->scope = (struct interpolate_scope){ .root = options->root,
-						   .thing_name = options->settings->thing_name,
-						   .self = &self };
-	find_dependencies(maker, component);
-	return artifact_check(recipe, maker->err) && make_steps(maker, component);
+	maker->scope =
+		(struct interpolate_scope){ .root = maker->options->root,
+					    .thing_name = maker->options->settings->thing_name,
+					    .self = &self };
+	find_dependencies(maker, recipe);
+	return artifact_check(recipe, maker->err) && make_tree(maker, component) &&
+	       check_service(maker, component);
 }
 
 bool plan_make(struct plan *plan, struct arena *arena, const struct plan_options *options,
 	       const struct resolve_result *result, struct error *err)
 {
-	struct maker maker = { .arena = arena, .options = options, .result = result, .err = err };
+	struct maker maker = { .arena = arena, .options = options, .plan = plan, .err = err };
 
 	*plan = (struct plan){ .components =
 				       arena_array(arena, result->count, sizeof(*plan->components)),
 			       .count = result->count };
 	for (size_t i = 0; i < result->count; i++)
-		if (!make_component(&maker, &plan->components[i], result->recipes[i]))
+		plan->components[i].recipe = result->recipes[i];
+	for (size_t i = 0; i < result->count; i++)
+		if (!make_configuration(&maker, &plan->components[i]))
+			return error_in(err, "%s", result->recipes[i]->name);
+	for (size_t i = 0; i < result->count; i++)
+		if (!make_component(&maker, &plan->components[i]))
 			return error_in(err, "%s", result->recipes[i]->name);
 	return true;
 }

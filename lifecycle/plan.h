@@ -4,34 +4,22 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
+#include "lifecycle/configtree.h"
+#include "lifecycle/document.h"
 #include "lifecycle/resolve.h"
+#include "lifecycle/service.h"
 #include "lifecycle/settings.h"
-#include "lifecycle/steps.h"
 
 /*
- * What a deployment is going to do: its components in start order, every variable of their scripts
- * filled in. Making it changes nothing.
+ * What a deployment is going to do: what /services/NAME will be for each of its components, in
+ * start order, every variable filled in. Making it changes nothing.
  */
-
-struct plan_step {
-	const char *script; /* NULL: not defined */
-	const char *log_name;
-	const char *skip_if; /* NULL: never; else it is well-formed */
-	int64_t timeout;     /* milliseconds; 0: none */
-	bool is_privileged;
-	struct step_env env;
-};
 
 struct plan_component {
 	const struct recipe *recipe;
-	struct plan_step steps[STEP_KINDS];
-	struct step_env env;
-	const char *work;    /* the working directory */
-	const size_t *needs; /* hard dependencies: indexes of components before this one */
-	size_t need_count;
-	bool is_root; /* asked for by name */
+	const struct json *tree;          /* /services/NAME without `configuration` */
+	const struct json *configuration; /* as it is going to be */
 };
 
 struct plan {
@@ -42,15 +30,15 @@ struct plan {
 struct plan_options {
 	const char *root;
 	const struct settings *settings;
-	const struct resolve_root *roots;
-	size_t root_count;
+	const struct confignode *services; /* /services as it is now, or NULL */
+	const struct document *document;
 };
 
+/* All lives in `arena` or in the recipes. */
 must_check bool plan_make(struct plan *plan, struct arena *arena,
 			  const struct plan_options *options, const struct resolve_result *result,
 			  struct error *err);
 
-/* True if a Skipif says so now. `path` is what `onpath` searches. */
-bool plan_is_skipped(const struct plan_step *step, const char *root, const char *path);
+const struct plan_component *plan_find(const struct plan *plan, const char *name);
 
 #endif

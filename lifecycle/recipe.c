@@ -240,8 +240,10 @@ static bool take_lifecycle(struct recipe *recipe, struct arena *arena,
 	autotexts struct texts chosen = { 0 };
 	const struct json *lifecycle = json_get_fold(manifests->chosen, "Lifecycle");
 
-	if (lifecycle && lifecycle->count > 0)
+	if (lifecycle && lifecycle->count > 0) {
+		recipe->lifecycle = lifecycle;
 		return steps_parse(&recipe->steps, arena, lifecycle, err);
+	}
 	if (!typed_member(document, "Lifecycle", JSON_OBJECT, &lifecycle, err) ||
 	    !add_selections(&chosen, manifests->chosen, err))
 		return false;
@@ -252,8 +254,8 @@ static bool take_lifecycle(struct recipe *recipe, struct arena *arena,
 	};
 	struct error why;
 
-	lifecycle = lifecycle ? selection_apply(&selection, arena, lifecycle) : NULL;
-	if (!steps_parse(&recipe->steps, arena, lifecycle, &why))
+	recipe->lifecycle = lifecycle ? selection_apply(&selection, arena, lifecycle) : NULL;
+	if (!steps_parse(&recipe->steps, arena, recipe->lifecycle, &why))
 		return json_wrong(document, err, "%.400s", why.text);
 	return true;
 }

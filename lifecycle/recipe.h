@@ -74,6 +74,7 @@ struct recipe {
 	bool is_usable; /* a manifest matches this device; the rest is empty otherwise */
 	struct recipe_artifact *artifacts;
 	size_t artifact_count;
+	const struct json *lifecycle; /* the chosen one, or NULL; `steps` is its meaning */
 	struct steps steps;
 };
 

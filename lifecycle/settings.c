@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/yaml.h"
+#include "lifecycle/configtree.h"
 #include "lifecycle/steps.h"
 
 /* -- places -------------------------------------------------------------------------------------
@@ -41,6 +43,11 @@ const char *settings_config_directory(struct arena *arena)
 	return directory(arena, "MOORING_CONFIG", "/etc/mooring", "XDG_CONFIG_HOME", ".config");
 }
 
+const char *settings_run_directory(struct arena *arena)
+{
+	return directory(arena, "MOORING_RUN", "/run/mooring", "XDG_RUNTIME_DIR", ".cache");
+}
+
 /* -- content ------------------------------------------------------------------------------------
  */
 
@@ -69,20 +76,114 @@ static bool text_at(const struct json *object, const char *key, const char **tex
 	return true;
 }
 
-static bool read_nucleus(struct settings *settings, const struct json *document, struct error *err)
+static bool int_at(const struct json *object, const char *key, int64_t fallback, int64_t *number,
+		   struct error *err)
 {
-	const struct json *services, *nucleus, *configuration, *run_with;
+	const struct json *value = json_get_fold(object, key);
 
-	if (!object_at(document, "services", &services, err) ||
-	    !object_at(services, "aws.greengrass.Nucleus", &nucleus, err) ||
-	    (!nucleus && !object_at(services, "aws.greengrass.NucleusLite", &nucleus, err)) ||
-	    !object_at(nucleus, "configuration", &configuration, err) ||
-	    !object_at(configuration, "runWithDefault", &run_with, err))
+	*number = fallback;
+	if (!value)
+		return true;
+	if (!json_as_int(value, number, err))
 		return false;
-	return text_at(configuration, "awsRegion", &settings->region, err) &&
+	return *number > 0 || json_wrong(value, err, "must be above 0");
+}
+
+static bool bool_at(const struct json *object, const char *key, bool *value, struct error *err)
+{
+	const char *text = "false";
+
+	if (!text_at(object, key, &text, err))
+		return false;
+	*value = strcasecmp(text, "true") == 0;
+	return true;
+}
+
+static bool read_run_with(struct settings *settings, const struct json *configuration,
+			  struct error *err)
+{
+	const struct json *run_with;
+
+	return object_at(configuration, "runWithDefault", &run_with, err) &&
 	       text_at(run_with, "posixUser", &settings->user, err) &&
 	       text_at(run_with, "posixShell", &settings->shell, err) &&
+	       service_parse_limits(&settings->limits,
+				    json_get_fold(run_with, "systemResourceLimits"), err);
+}
+
+static bool read_proxy(struct settings_proxy *proxy, const struct json *configuration,
+		       struct error *err)
+{
+	const struct json *network, *inner;
+
+	return object_at(configuration, "networkProxy", &network, err) &&
+	       object_at(network, "proxy", &inner, err) &&
+	       text_at(network, "noProxyAddresses", &proxy->no_proxy, err) &&
+	       text_at(inner, "url", &proxy->url, err) &&
+	       text_at(inner, "username", &proxy->username, err) &&
+	       text_at(inner, "password", &proxy->password, err);
+}
+
+static bool read_logging(struct settings_logging *logging, const struct json *configuration,
+			 struct error *err)
+{
+	const struct json *value;
+	const char *format = "TEXT";
+
+	if (!object_at(configuration, "logging", &value, err) ||
+	    !text_at(value, "format", &format, err) ||
+	    !int_at(value, "fileSizeKB", 1024, &logging->file_size, err) ||
+	    !int_at(value, "totalLogsSizeKB", 10240, &logging->total_size, err))
+		return false;
+	logging->is_json = strcasecmp(format, "JSON") == 0;
+	logging->file_size *= 1024;
+	logging->total_size *= 1024;
+	return true;
+}
+
+const struct json *settings_nucleus(const struct json *document)
+{
+	const struct json *services = json_get_fold(document, "services");
+	const struct json *nucleus = json_get_fold(services, "aws.greengrass.Nucleus");
+
+	if (!nucleus)
+		nucleus = json_get_fold(services, "aws.greengrass.NucleusLite");
+	return json_get_fold(nucleus, "configuration");
+}
+
+static bool read_nucleus(struct settings *settings, const struct json *document, struct error *err)
+{
+	const struct json *services, *nucleus, *configuration = settings_nucleus(document);
+
+	if (!object_at(document, "services", &services, err) ||
+	    !object_at(services, "aws.greengrass.Nucleus", &nucleus, err))
+		return false;
+	if (configuration && configuration->type != JSON_OBJECT)
+		return json_expected(configuration, "an object", err);
+	return text_at(configuration, "awsRegion", &settings->region, err) &&
+	       text_at(configuration, "iotRoleAlias", &settings->role_alias, err) &&
+	       text_at(configuration, "iotDataEndpoint", &settings->data_endpoint, err) &&
+	       text_at(configuration, "iotCredEndpoint", &settings->credential_endpoint, err) &&
+	       bool_at(configuration, "interpolateComponentConfiguration",
+		       &settings->interpolates_configuration, err) &&
+	       bool_at(configuration, "fipsMode", &settings->uses_fips, err) &&
+	       int_at(configuration, "componentStoreMaxSizeBytes", 10000000000,
+		      &settings->store_max, err) &&
+	       read_run_with(settings, configuration, err) &&
+	       read_proxy(&settings->proxy, configuration, err) &&
+	       read_logging(&settings->logging, configuration, err) &&
 	       object_at(configuration, "platformOverride", &settings->overrides, err);
+}
+
+static bool read_system(struct settings *settings, const struct json *document, struct error *err)
+{
+	const struct json *system;
+
+	return object_at(document, "system", &system, err) &&
+	       text_at(system, "thingName", &settings->thing_name, err) &&
+	       text_at(system, "rootCaPath", &settings->root_ca, err) &&
+	       text_at(system, "certificateFilePath", &settings->certificate, err) &&
+	       text_at(system, "privateKeyPath", &settings->private_key, err);
 }
 
 static bool read_s3(struct settings *settings, const struct json *document, struct error *err)
@@ -97,39 +198,36 @@ static bool read_s3(struct settings *settings, const struct json *document, stru
 	return json_bool_or(s3, "path_style", false, &settings->path_style, err);
 }
 
-static bool parse(struct settings *settings, const struct json *document, struct error *err)
+bool settings_parse(struct settings *settings, const struct json *document, struct error *err)
 {
-	const struct json *system;
-
-	if (document->type == JSON_NULL)
-		return true; /* only comments */
-	if (document->type != JSON_OBJECT)
+	*settings = (struct settings){ .shell = "sh", .region = getenv("AWS_REGION") };
+	if (document && document->type == JSON_NULL)
+		document = NULL; /* only comments */
+	if (document && document->type != JSON_OBJECT)
 		return json_expected(document, "an object", err);
-	if (!object_at(document, "system", &system, err) ||
-	    !text_at(system, "thingName", &settings->thing_name, err) ||
-	    !read_nucleus(settings, document, err))
+	if (!read_system(settings, document, err) || !read_nucleus(settings, document, err))
 		return false;
 	settings->s3_region = settings->region;
 	return read_s3(settings, document, err);
 }
 
-bool settings_read(struct settings *settings, struct arena *arena, const char *path,
-		   struct error *err)
+bool settings_read(struct arena *arena, const char *path, const struct json **document,
+		   int64_t *time, struct error *err)
 {
 	const char *name =
 		path ? path
 		     : arena_printf(arena, "%s/mooring.yaml", settings_config_directory(arena));
 	autoclose int fd = open(name, O_RDONLY | O_CLOEXEC);
-	const struct json *document;
+	struct stat status;
 	autobuf struct buf text;
 
-	*settings = (struct settings){ .shell = "sh", .region = getenv("AWS_REGION") };
-	settings->s3_region = settings->region;
+	*document = NULL;
+	*time = CONFIGTREE_DEFAULT_TIME;
 	buf_init(&text, SETTINGS_SIZE_MAX);
 	if (fd < 0)
 		return (!path && errno == ENOENT) || error_sys(err, "configuration %s", name);
-	if (!file_read_fd(fd, name, &text, err))
+	if (fstat(fd, &status) < 0 || !file_read_fd(fd, name, &text, err))
 		return false;
-	return yaml_parse(arena, name, text.data, text.length, &document, err) &&
-	       parse(settings, document, err);
+	*time = (int64_t)status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000;
+	return yaml_parse(arena, name, text.data, text.length, document, err);
 }

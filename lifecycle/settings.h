@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "lifecycle/service.h"
 
 /*
  * The configuration file: mooring.yaml, or a Greengrass config.yaml (the keys are Greengrass'). All
@@ -13,11 +14,16 @@
  *
  *     system:
  *       thingName: MyDevice
+ *       certificateFilePath, privateKeyPath, rootCaPath
  *     services:
  *       aws.greengrass.Nucleus:
  *         configuration:
  *           awsRegion: eu-central-1
- *           runWithDefault: { posixUser: "ggc_user:ggc_group", posixShell: sh }
+ *           iotRoleAlias, iotDataEndpoint, iotCredEndpoint
+ *           runWithDefault: { posixUser: "ggc_user:ggc_group", posixShell: sh,
+ *                             systemResourceLimits: { memory: 65536, cpus: 0.5 } }
+ *           networkProxy: { noProxyAddresses: "…", proxy: { url: "…", username, password } }
+ *           logging: { format: TEXT, fileSizeKB: 1024, totalLogsSizeKB: 10240 }
  *           platformOverride: { architecture: amd64 }
  *     s3:                          # ours: an S3-compatible server in place of AWS
  *       endpoint: http://127.0.0.1:9000
@@ -27,11 +33,36 @@
 
 #define SETTINGS_SIZE_MAX (256 * 1024)
 
+struct settings_proxy {
+	const char *url; /* scheme://[user:password@]host:port; NULL: none */
+	const char *username;
+	const char *password;
+	const char *no_proxy; /* noProxyAddresses; NULL: none */
+};
+
+struct settings_logging {
+	bool is_json;
+	int64_t file_size;  /* bytes */
+	int64_t total_size; /* bytes, of one component */
+};
+
 struct settings {
 	const char *thing_name; /* NULL: not known */
 	const char *region;     /* NULL: not known */
-	const char *user;       /* runWithDefault.posixUser, or NULL */
-	const char *shell;      /* "sh" */
+	const char *root_ca; /* system.rootCaPath, .certificateFilePath, .privateKeyPath; or NULL */
+	const char *certificate;
+	const char *private_key;
+	const char *role_alias;
+	const char *data_endpoint;
+	const char *credential_endpoint;
+	const char *user;             /* runWithDefault.posixUser, or NULL */
+	const char *shell;            /* "sh" */
+	struct service_limits limits; /* runWithDefault.systemResourceLimits */
+	struct settings_proxy proxy;
+	struct settings_logging logging;
+	int64_t store_max; /* componentStoreMaxSizeBytes */
+	bool interpolates_configuration;
+	bool uses_fips;
 	const struct json *overrides;
 	const char *s3_endpoint; /* NULL: AWS */
 	const char *s3_region;   /* region if it is not given */
@@ -39,12 +70,24 @@ struct settings {
 	bool path_style;
 };
 
-/* `path` NULL reads the default file, if there is one. All lives in `arena`. */
-must_check bool settings_read(struct settings *settings, struct arena *arena, const char *path,
-			      struct error *err);
+/* Reads the file into a tree; `path` NULL reads the default file. *document is NULL if that does
+ * not exist. *time is when the file was changed, in milliseconds since 1970. All lives in `arena`.
+ */
+must_check bool settings_read(struct arena *arena, const char *path, const struct json **document,
+			      int64_t *time, struct error *err);
 
-/* MOORING_ROOT, MOORING_CONFIG and their defaults: where data and configuration live. */
+/* What the tree says; NULL gives the defaults. The texts are the tree's. */
+must_check bool settings_parse(struct settings *settings, const struct json *document,
+			       struct error *err);
+
+/* services.aws.greengrass.Nucleus.configuration, or what AWS' lite nucleus calls it; NULL if there
+ * is none. */
+const struct json *settings_nucleus(const struct json *document);
+
+/* MOORING_ROOT, MOORING_CONFIG, MOORING_RUN and their defaults: where data, configuration and what
+ * does not survive a reboot live. */
 const char *settings_data_directory(struct arena *arena) must_check;
 const char *settings_config_directory(struct arena *arena) must_check;
+const char *settings_run_directory(struct arena *arena) must_check;
 
 #endif

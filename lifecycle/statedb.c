@@ -155,7 +155,7 @@ static bool execute(struct statedb *db, const char *text, struct error *err)
 	return sqlite3_exec(db->handle, text, NULL, NULL, NULL) == SQLITE_OK || fail(db, err);
 }
 
-static bool check_version(struct statedb *db, struct error *err)
+static bool check_version(struct statedb *db, bool *is_new, struct error *err)
 {
 	sqlite3_stmt *statement;
 	int version = 0;
@@ -167,12 +167,14 @@ static bool check_version(struct statedb *db, struct error *err)
 		version = sqlite3_column_int(statement, 0);
 	if (sqlite3_finalize(statement) != SQLITE_OK)
 		return fail(db, err);
+	*is_new = version == 0;
 	return version <= VERSION ||
 	       error_set(err, ERROR_UNSUPPORTED, "%s was made by a newer version of this program",
 			 db->path);
 }
 
-static bool open_file(struct statedb **result, const char *root, int flags, struct error *err)
+static bool open_file(struct statedb **result, const char *root, int flags, bool *is_new,
+		      struct error *err)
 {
 	struct statedb *db = mem_alloc(sizeof(*db));
 
@@ -183,16 +185,17 @@ static bool open_file(struct statedb **result, const char *root, int flags, stru
 	sqlite3_busy_timeout(db->handle, BUSY_MS);
 	/* A nucleus reads its rows once and writes a few: a large cache would be memory for
 	 * nothing. */
-	return execute(db, "PRAGMA cache_size = -128", err) && check_version(db, err);
+	return execute(db, "PRAGMA cache_size = -128", err) && check_version(db, is_new, err);
 }
 
 bool statedb_open(struct statedb **db, const char *root, struct error *err)
 {
 	autofree char *directory = mem_printf("%s/config", root);
+	bool is_new;
 
 	*db = NULL;
 	if (path_make_own_dirs(directory, 0700, err) &&
-	    open_file(db, root, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err) &&
+	    open_file(db, root, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &is_new, err) &&
 	    execute(*db,
 		    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
 		    "PRAGMA wal_autocheckpoint = 256; PRAGMA journal_size_limit = 1048576",
@@ -207,16 +210,17 @@ bool statedb_open(struct statedb **db, const char *root, struct error *err)
 bool statedb_open_readonly(struct statedb **db, const char *root, struct error *err)
 {
 	autofree char *path = mem_printf("%s/config/nucleus.db", root);
+	bool is_new = false;
 
 	*db = NULL;
 	if (access(path, F_OK) < 0 && errno == ENOENT)
 		return true;
-	if (open_file(db, root, SQLITE_OPEN_READWRITE, err) &&
+	if (open_file(db, root, SQLITE_OPEN_READWRITE, &is_new, err) && !is_new &&
 	    execute(*db, "PRAGMA query_only = 1", err))
 		return true;
 	statedb_close(*db);
 	*db = NULL;
-	return false;
+	return is_new; /* somebody is about to make its tables: nothing is in it */
 }
 
 void statedb_close(struct statedb *db)

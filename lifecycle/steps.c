@@ -120,6 +120,7 @@ static bool parse_step(struct step *step, struct arena *arena, const struct json
 	       scalar_or_null(value, "Skipif", &step->skip_if, err) &&
 	       scalar_or_null(value, "Timeout", &step->timeout, err) &&
 	       scalar_or_null(value, "RequiresPrivilege", &step->privilege, err) &&
+	       scalar_or_null(value, "BootstrapOnRollback", &step->rollback, err) &&
 	       parse_env(&step->env, arena, json_get_fold(value, "Setenv"), err);
 }
 

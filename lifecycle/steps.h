@@ -44,6 +44,7 @@ struct step {
 	const char *skip_if;   /* NULL: never skipped */
 	const char *timeout;   /* seconds as text; NULL: the step's default */
 	const char *privilege; /* RequiresPrivilege as text; NULL: false */
+	const char *rollback;  /* BootstrapOnRollback as text; NULL: false */
 	struct step_env env;
 };
 

@@ -7,73 +7,67 @@
 
 #include "base/loop.h"
 #include "lifecycle/account.h"
-#include "lifecycle/component.h"
-#include "lifecycle/journal.h"
-#include "lifecycle/plan.h"
-#include "lifecycle/script.h"
+#include "lifecycle/environment.h"
+#include "lifecycle/settings.h"
+#include "lifecycle/unit.h"
 
 /*
- * Takes the components of a plan through their states: component says what may follow what,
- * supervisor does what each state means and feeds back what came of it.
+ * All components that are to run: who waits for whom, who starts again when another one does, who
+ * stops first. Units come, change and go while it works.
  */
-
-struct supervisor;
-
-/* A place for one script of a unit. */
-struct unit_script {
-	struct unit *unit;
-	struct script *script; /* NULL: none */
-	enum step_kind kind;
-};
-
-/* One component under supervision. */
-struct unit {
-	struct supervisor *supervisor;
-	const struct plan_component *plan;
-	struct component component;
-	struct journal journal;
-	const char *status; /* "RUN_ERROR"; NULL: nothing is wrong */
-	int exit_code;      /* of the last script that ended; -1: none did */
-
-	/* The supervisor's own. */
-	struct unit_script main;         /* startup or run, and what they left running */
-	struct unit_script side;         /* install, shutdown or recover */
-	enum component_event after_side; /* when install or recover is over and cleared away */
-	bool is_entered;                 /* the actions of the present state have been started */
-	bool is_shutdown_due;  /* it was started, so stopping it includes its shutdown script */
-	bool is_shutdown_late; /* the shutdown script took too long */
-	bool is_restarting;    /* STOPPING leads back to INSTALLED */
-	bool is_need_lost;     /* something it needs went down: it is to start again */
-	bool was_started;      /* it has been running, or had nothing to do */
-};
 
 struct supervisor_options {
 	const char *root;
-	const char *logs;       /* the directory of the components' logs */
-	const char *bin;        /* where our docker is: first on PATH */
-	const char *deployment; /* its id; marks our scripts' environment */
+	const char *logs; /* the directory of the components' logs */
+	const char *bin;  /* where our docker is: first on PATH */
+	const char *mark; /* MOORING_NUCLEUS of our scripts, to know them by */
 	const struct settings *settings;
 	const struct account *account; /* who runs the scripts; NULL: we ourselves */
-	const struct account *self;    /* who runs those with RequiresPrivilege */
 	/* Something about the unit has changed; `text` tells people what. */
 	void (*on_change)(void *context, const struct unit *unit, const char *text);
 	void (*on_line)(void *context, const struct unit *unit, enum script_stream stream,
 			const char *line);
+	/* Adds what only the nucleus knows, such as SVCUID; NULL: nothing. */
+	void (*add_environment)(void *context, const struct unit *unit,
+				struct environment *environment);
 	void *context;
 };
 
 struct supervisor {
 	struct loop *loop;
 	struct supervisor_options options;
-	struct unit *units;
+	struct unit **units;
 	size_t count;
+	size_t changes; /* grows with each change of a state, and when units come and go */
 	bool is_stopping;
 };
 
-/* Prepares work directories and logs; starts nothing. */
-must_check bool supervisor_open(struct supervisor *supervisor, struct loop *loop,
-				const struct supervisor_options *options, const struct plan *plan,
-				struct error *err);
+void supervisor_open(struct supervisor *supervisor, struct loop *loop,
+		     const struct supervisor_options *options);
+/* What is still running is abandoned, so stop first. */
+void supervisor_close(struct supervisor *supervisor);
+
+struct unit *supervisor_find(const struct supervisor *supervisor, const char *name);
+
+/* Takes the service over, and starts it when all it needs is ready. On failure it stays the
+ * caller's. */
+must_check bool supervisor_add(struct supervisor *supervisor, struct service *service,
+			       struct unit **unit, struct error *err);
+
+/* A unit that the supervisor does not look after: for a script that is run apart. */
+must_check bool supervisor_make_unit(struct supervisor *supervisor, struct service *service,
+				     struct unit **unit, struct error *err);
+void supervisor_free_unit(struct unit *unit);
+
+/* Another service for the unit, of the same name, takes the place of the present one: at once where
+ * the component need not notice, else when it has stopped for that. One that is BROKEN is installed
+ * again, whatever has changed. Takes the service over. */
+enum service_change supervisor_update(struct unit *unit, struct service *service);
+
+void supervisor_restart(struct unit *unit); /* one that was stopped is started */
+void supervisor_reinstall(struct unit *unit);
+void supervisor_stop_unit(struct unit *unit);
+void supervisor_remove(struct unit *unit); /* it is freed when it is gone */
 
 /* Does all that can be done without waiting. Call it once, and after every step of the loop. */
 must_check bool supervisor_advance(struct supervisor *supervisor, struct error *err);
@@ -88,13 +82,13 @@ void supervisor_stop(struct supervisor *supervisor);
  * BROKEN. */
 bool supervisor_is_over(const struct supervisor *supervisor);
 
-/* True if every component has been RUNNING or FINISHED and none is BROKEN. */
-bool supervisor_has_succeeded(const struct supervisor *supervisor);
+/* Waits for something that is BROKEN, directly or through others. */
+bool supervisor_is_blocked(const struct unit *unit);
 
 /* The numbers of the sessions of its living scripts, 0 for none. */
 void supervisor_sessions(const struct unit *unit, int64_t sessions[2]);
 
-/* What is still running is abandoned, so stop first. */
-void supervisor_close(struct supervisor *supervisor);
+/* For unit: those that need it and are up have to start again after it. */
+void supervisor_tell_dependents(const struct unit *unit);
 
 #endif

@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "lifecycle/environment.h"
+#include "lifecycle/skipif.h"
+#include "lifecycle/supervisor.h"
 
 /* -- environment --------------------------------------------------------------------------------
  */
@@ -46,9 +48,11 @@ static void fill(struct environment *environment, const struct unit *unit, enum 
 	set_device(environment, options->settings);
 	if (account)
 		set_account(environment, account);
-	set_all(environment, &unit->plan->env);
-	set_all(environment, &unit->plan->steps[kind].env);
-	environment_set(environment, "MOORING_DEPLOYMENT", options->deployment);
+	if (options->add_environment)
+		options->add_environment(options->context, unit, environment);
+	set_all(environment, &unit->service->env);
+	set_all(environment, &unit->service->steps[kind].env);
+	environment_set(environment, "MOORING_NUCLEUS", options->mark);
 }
 
 /* -- steps --------------------------------------------------------------------------------------
@@ -56,7 +60,7 @@ static void fill(struct environment *environment, const struct unit *unit, enum 
 
 bool unitstep_is_wanted(const struct unit *unit, enum step_kind kind)
 {
-	const struct plan_step *step = &unit->plan->steps[kind];
+	const struct service_step *step = &unit->service->steps[kind];
 	const struct supervisor_options *options = &unit->supervisor->options;
 	const char *path = getenv("PATH");
 	autofree char *whole = NULL;
@@ -65,7 +69,7 @@ bool unitstep_is_wanted(const struct unit *unit, enum step_kind kind)
 		return step->script != NULL;
 	/* "onpath docker" must find ours: the script it guards installs the other one. */
 	whole = mem_printf("%s:%s", options->bin, path ? path : "");
-	return !plan_is_skipped(step, options->root, whole);
+	return !skipif_holds(step->skip_if, options->root, whole);
 }
 
 static void on_line(void *context, enum script_stream stream, const char *line)
@@ -74,7 +78,7 @@ static void on_line(void *context, enum script_stream stream, const char *line)
 	struct unit *unit = place->unit;
 	const struct supervisor_options *options = &unit->supervisor->options;
 
-	journal_output(&unit->journal, stream, unit->plan->steps[place->kind].log_name,
+	journal_output(&unit->journal, stream, unit->service->steps[place->kind].log_name,
 		       component_state_name(unit->component.state), line);
 	options->on_line(options->context, unit, stream, line);
 }
@@ -84,7 +88,7 @@ bool unitstep_start(struct unit_script *place, enum step_kind kind,
 		    struct error *err)
 {
 	struct unit *unit = place->unit;
-	const struct plan_step *step = &unit->plan->steps[kind];
+	const struct service_step *step = &unit->service->steps[kind];
 	const struct supervisor_options *options = &unit->supervisor->options;
 	const struct account *account = step->is_privileged ? NULL : options->account;
 	autoarena struct arena arena = { 0 };
@@ -100,7 +104,7 @@ bool unitstep_start(struct unit_script *place, enum step_kind kind,
 		script_start(&place->script, unit->supervisor->loop,
 			     &(struct script_options){ .shell = options->settings->shell,
 						       .text = step->script,
-						       .directory = unit->plan->work,
+						       .directory = unit->work,
 						       .env = environment.texts.items,
 						       .account = account,
 						       .timeout = step->timeout,
@@ -124,7 +128,7 @@ bool unitstep_make_work(const struct unit *unit, struct error *err)
 {
 	const struct account *account = unit->supervisor->options.account;
 	autofree char *parent = mem_printf("%s/work", unit->supervisor->options.root);
-	const char *work = unit->plan->work;
+	const char *work = unit->work;
 	autoclose int dir = -1;
 
 	if (!path_make_own_dirs(parent, 0755, err) || !path_make_own_dirs(work, 0700, err))

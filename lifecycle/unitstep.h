@@ -2,10 +2,10 @@
 #ifndef LIFECYCLE_UNITSTEP_H
 #define LIFECYCLE_UNITSTEP_H
 
-#include "lifecycle/supervisor.h"
+#include "lifecycle/unit.h"
 
 /*
- * The part of supervisor that starts a unit's scripts: environment, user, directory.
+ * The part of unit that starts a unit's scripts: environment, user, directory.
  */
 
 /* True if the step has a script and no Skipif against it (now). */

@@ -6,11 +6,11 @@
 #define HOUR_MS (3600 * 1000)
 
 /* One letter per event: a story is a word. */
-static const char letters[COMPONENT_EVENTS + 1] = "isrnekoafRcg";
+static const char letters[COMPONENT_EVENTS + 1] = "isrnekoafRcgdD";
 
 static const struct {
 	const char *story;
-	const char *states; /* first letters: N I S R s(TOPPING) E B F */
+	const char *states; /* first letters: N I S R s(TOPPING) E B F u(NINSTALLING) U */
 } stories[] = {
 	{ "isreo", "ISRsF" },                     /* install, start, started, ended, stopped */
 	{ "isn", "ISF" },                         /* nothing to run */
@@ -24,10 +24,17 @@ static const struct {
 	{ "isrfcasrfcasrfg", "ISREsISREsISREB" }, /* run fails three times */
 	{ "isrkfo", "ISRsEF" },                   /* shutdown took too long */
 	{ "isrfko", "ISREsF" },                   /* asked to stop while in error */
+	{ "iRisrkR", "INISRsN" },                 /* installed as another one, twice */
+	{ "isnRi", "ISFNI" },                     /* the same when it was FINISHED */
+	{ "isnas", "ISFIS" },                     /* started again after it was FINISHED */
+	{ "fRfRfgRi", "ENENEBNI" },               /* BROKEN, then deployed as another one */
+	{ "isrkodD", "ISRsFuU" },                 /* removed */
 };
 
 static char letter_of(enum component_state state)
 {
+	if (state == COMPONENT_UNINSTALLING)
+		return 'u';
 	return state == COMPONENT_STOPPING ? 's' : component_state_name(state)[0];
 }
 
@@ -73,7 +80,7 @@ static void test_illegal(void)
 			      "refused: %s", err.text);
 		}
 	}
-	check_int(legal, 20, "legal cells of the table");
+	check_int(legal, 28, "legal cells of the table");
 
 	struct component component;
 	struct error err;

@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lifecycle/deployer.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jsonout.h"
+#include "base/log.h"
+#include "lifecycle/activation.h"
+#include "lifecycle/bootstrap.h"
+#include "lifecycle/nucleus.h"
+#include "lifecycle/preparing.h"
+
+#define RESULT_MAX 65536
+
+static const char *const phase_names[DEPLOYER_PHASES] = {
+	[DEPLOYER_IDLE] = "",
+	[DEPLOYER_PREPARE] = "PREPARE",
+	[DEPLOYER_VALIDATE] = "VALIDATE",
+	[DEPLOYER_BOOTSTRAP] = "BOOTSTRAP",
+	[DEPLOYER_ACTIVATE] = "ACTIVATE",
+	[DEPLOYER_ROLLBACK] = "ROLLBACK",
+	[DEPLOYER_CLEAN] = "CLEAN",
+};
+
+/* -- the record ---------------------------------------------------------------------------------
+ */
+
+/* {"bootstrapped": ["a"], "failure": "why", "kind": "system"} */
+static void write_progress(const struct deployer *deployer, struct buf *text)
+{
+	struct jsonout out;
+
+	buf_init(text, RESULT_MAX);
+	jsonout_init(&out, text, false);
+	jsonout_object(&out, NULL);
+	jsonout_texts(&out, "bootstrapped", deployer->bootstrapped.items,
+		      deployer->bootstrapped.count);
+	if (deployer->phase == DEPLOYER_ROLLBACK) {
+		jsonout_text(&out, "failure", deployer->failure.text);
+		jsonout_text(&out, "kind", error_kind_word(deployer->failure.kind));
+	}
+	jsonout_object_end(&out);
+	jsonout_done(&out);
+}
+
+static bool read_progress(struct deployer *deployer, const char *text, struct error *err)
+{
+	const struct json *progress;
+	const char **names, *failure, *kind;
+	size_t count;
+
+	if (!*text)
+		return true;
+	if (!json_parse(&deployer->arena, "progress", text, strlen(text), &progress, err) ||
+	    !json_text_array(&deployer->arena, progress, "bootstrapped", &names, &count, err) ||
+	    !json_text_or(progress, "failure", "", &failure, err) ||
+	    !json_text_or(progress, "kind", "system", &kind, err))
+		return false;
+	texts_add_all(&deployer->bootstrapped, names, count);
+	error_set(&deployer->failure, error_kind_of_word(kind), "%s", failure);
+	return true;
+}
+
+bool deployer_save(struct deployer *deployer, struct error *err)
+{
+	struct nucleus *nucleus = deployer->nucleus;
+	autobuf struct buf progress = { 0 };
+	struct statedb_deployment row = { .id = deployer->document.id,
+					  .status = "IN_PROGRESS",
+					  .phase = phase_names[deployer->phase] };
+
+	write_progress(deployer, &progress);
+	row.progress = progress.data;
+	return statedb_update_deployment(nucleus->db, &row, err);
+}
+
+/* -- the end ------------------------------------------------------------------------------------
+ */
+
+/* Greengrass' words for whose fault it was. */
+static const char *error_type(enum error_kind kind)
+{
+	switch (kind) {
+	case ERROR_INPUT:
+	case ERROR_UNSUPPORTED:
+		return "COMPONENT_RECIPE_ERROR";
+	case ERROR_NOT_FOUND:
+		return "DEPENDENCY_ERROR";
+	case ERROR_NETWORK:
+		return "NETWORK_ERROR";
+	case ERROR_DENIED:
+		return "PERMISSION_ERROR";
+	case ERROR_NO_SPACE:
+		return "DEVICE_ERROR";
+	default:
+		return "COMPONENT_ERROR";
+	}
+}
+
+static void write_result(const struct deployer *deployer, const char *detail, struct buf *text)
+{
+	const struct error *failure = &deployer->failure;
+	struct jsonout out;
+
+	buf_init(text, RESULT_MAX);
+	jsonout_init(&out, text, false);
+	jsonout_object(&out, NULL);
+	jsonout_text(&out, "detail", detail);
+	if (!deployer->has_succeeded) {
+		const char *stack[] = { "DEPLOYMENT_FAILURE", error_kind_word(failure->kind) };
+		const char *types[] = { error_type(failure->kind) };
+
+		jsonout_texts(&out, "stack", stack, COUNT_OF(stack));
+		jsonout_texts(&out, "types", types, COUNT_OF(types));
+		jsonout_text(&out, "cause", failure->text);
+	}
+	jsonout_object_end(&out);
+	jsonout_done(&out);
+}
+
+static void forget(struct deployer *deployer)
+{
+	catalog_done(&deployer->catalog);
+	texts_done(&deployer->bootstrapped);
+	deployer->plan = (struct plan){ 0 };
+	deployer->document = (struct document){ 0 };
+	arena_done(&deployer->arena);
+	deployer->arena = (struct arena){ 0 };
+	deployer->is_cancelled = deployer->has_run_bootstrap = false;
+}
+
+/* Part of the transaction that ends it, if there is one. */
+static bool save_end(struct deployer *deployer, const char *status, const char *detail,
+		     struct error *err)
+{
+	autobuf struct buf result = { 0 };
+	struct statedb_deployment row = { .id = deployer->document.id, .status = status };
+
+	write_result(deployer, detail, &result);
+	row.result = result.data;
+	return statedb_update_deployment(deployer->nucleus->db, &row, err) &&
+	       statedb_prune_deployments(deployer->nucleus->db, err);
+}
+
+static void end(struct deployer *deployer, const char *status, const char *detail)
+{
+	deployer->phase = DEPLOYER_IDLE;
+	deployer->has_ended = true;
+	deployer->is_unchanged = strcmp(detail, "FAILED_NO_STATE_CHANGE") == 0;
+	nucleus_say(deployer->nucleus, "Deployment %s: %s, %s%s%s", deployer->document.id, status,
+		    detail, deployer->has_succeeded ? "" : ": ",
+		    deployer->has_succeeded ? "" : deployer->failure.text);
+	forget(deployer);
+	malloc_trim(0); /* a nucleus lies idle for weeks with what a deployment took for moments */
+}
+
+static void fail_for_good(struct deployer *deployer, const char *detail)
+{
+	const char *status = deployer->is_cancelled ? "CANCELED" : "FAILED";
+	struct error err;
+
+	deployer->has_succeeded = false;
+	if (!save_end(deployer, status, detail, &err))
+		log_error("%s", err.text);
+	end(deployer, status, detail);
+}
+
+/* -- taking it back -----------------------------------------------------------------------------
+ */
+
+static bool restore(struct deployer *deployer, struct error *err)
+{
+	struct configstore *config = &deployer->nucleus->config;
+
+	deployer->phase = DEPLOYER_ROLLBACK;
+	if (!configstore_begin(config, err))
+		return false;
+	if (!configstore_restore(config, err) || !deployer_save(deployer, err)) {
+		configstore_abandon(config);
+		return false;
+	}
+	return configstore_end(config, err) && nucleus_reread_settings(deployer->nucleus, err) &&
+	       activation_apply(deployer, err);
+}
+
+/* What the policy says of a failure in the present phase. */
+static void fail(struct deployer *deployer, const struct error *why)
+{
+	struct error err;
+
+	loop_disarm(&deployer->nucleus->loop, &deployer->timer);
+	if (deployer->phase == DEPLOYER_ROLLBACK) {
+		log_error("%s", why->text);
+		fail_for_good(deployer, "FAILED_UNABLE_TO_ROLLBACK");
+		return;
+	}
+	deployer->failure = *why;
+	if (deployer->phase < DEPLOYER_ACTIVATE && !deployer->has_run_bootstrap) {
+		fail_for_good(deployer, "FAILED_NO_STATE_CHANGE");
+	} else if (!deployer->document.does_rollback) {
+		fail_for_good(deployer, "FAILED_ROLLBACK_NOT_REQUESTED");
+	} else if (deployer->phase < DEPLOYER_ACTIVATE) {
+		fail_for_good(deployer, "FAILED_ROLLBACK_COMPLETE"); /* nothing else was changed */
+	} else {
+		nucleus_say(deployer->nucleus, "Deployment %s is taken back: %s",
+			    deployer->document.id, why->text);
+		if (!restore(deployer, &err)) {
+			log_error("%s", err.text);
+			fail_for_good(deployer, "FAILED_UNABLE_TO_ROLLBACK");
+		}
+	}
+}
+
+/* -- phases -------------------------------------------------------------------------------------
+ */
+
+static bool enter_phase(struct deployer *deployer, enum deployer_phase phase, struct error *err)
+{
+	deployer->phase = phase;
+	return deployer_save(deployer, err);
+}
+
+static void on_fetched(void *context, bool is_good, const struct error *err)
+{
+	struct deployer *deployer = context;
+	struct error why;
+
+	deployer->is_waiting = false;
+	if (deployer->is_cancelled) {
+		error_set(&why, ERROR_SYSTEM, "it was cancelled");
+		fail(deployer, &why);
+	} else if (!is_good) {
+		fail(deployer, err);
+	} else if (!enter_phase(deployer, DEPLOYER_VALIDATE, &why)) {
+		fail(deployer, &why);
+	}
+}
+
+static bool prepare(struct deployer *deployer, struct error *err)
+{
+	deployer->background.on_done = on_fetched;
+	if (!preparing_plan(deployer, err) ||
+	    !background_start(&deployer->background, deployer->nucleus->stop_fd, preparing_fetch,
+			      err))
+		return false;
+	deployer->is_waiting = true;
+	return true;
+}
+
+static bool validate(struct deployer *deployer, struct error *err)
+{
+	return enter_phase(deployer, DEPLOYER_BOOTSTRAP, err);
+}
+
+static bool activate(struct deployer *deployer, struct error *err)
+{
+	struct configstore *config = &deployer->nucleus->config;
+
+	if (!configstore_begin(config, err))
+		return false;
+	if (!activation_merge(deployer, err) || !enter_phase(deployer, DEPLOYER_ACTIVATE, err)) {
+		deployer->phase = DEPLOYER_BOOTSTRAP;
+		configstore_abandon(config);
+		return false;
+	}
+	if (!configstore_end(config, err)) {
+		deployer->phase = DEPLOYER_BOOTSTRAP;
+		return false;
+	}
+	return nucleus_reread_settings(deployer->nucleus, err) && activation_apply(deployer, err);
+}
+
+static bool bootstrap(struct deployer *deployer, struct error *err)
+{
+	bool is_done;
+
+	if (!bootstrap_next(deployer, &is_done, err))
+		return false;
+	return !is_done || activate(deployer, err);
+}
+
+static void on_timer(struct loop_timer *timer)
+{
+	(void)timer; /* the loop's step is over: deployer_advance looks */
+}
+
+/* True if all is up. */
+static bool look(struct deployer *deployer, bool *is_up, struct error *err)
+{
+	const char *name = NULL;
+	int64_t again;
+	enum activation_outcome outcome = activation_look(deployer, &name, &again);
+
+	*is_up = outcome == ACTIVATION_DONE;
+	if (outcome == ACTIVATION_FAILED)
+		return error_set(err, ERROR_SYSTEM, "%s is BROKEN", name);
+	if (again > 0)
+		loop_arm(&deployer->nucleus->loop, &deployer->timer, again);
+	return true;
+}
+
+static bool wait_until_up(struct deployer *deployer, struct error *err)
+{
+	bool is_up;
+
+	if (!look(deployer, &is_up, err))
+		return false;
+	if (!is_up)
+		return true;
+	if (!enter_phase(deployer, DEPLOYER_CLEAN, err))
+		return false;
+	activation_remove(deployer);
+	return true;
+}
+
+static bool wait_until_back(struct deployer *deployer, struct error *err)
+{
+	bool is_up;
+
+	if (!look(deployer, &is_up, err))
+		return false;
+	if (is_up && activation_count_leaving(deployer) == 0)
+		fail_for_good(deployer, "FAILED_ROLLBACK_COMPLETE");
+	return true;
+}
+
+static void on_swept(void *context, bool is_good, const struct error *err)
+{
+	(void)context;
+	if (!is_good)
+		log_warning("files of old versions stay: %s", err->text);
+}
+
+static void sweep(struct deployer *deployer)
+{
+	struct error err;
+
+	deployer->sweeping.on_done = on_swept;
+	if (deployer->sweeping.pid <= 0 &&
+	    !background_start(&deployer->sweeping, deployer->nucleus->stop_fd, preparing_sweep,
+			      &err))
+		on_swept(deployer, false, &err);
+}
+
+static bool clean(struct deployer *deployer, struct error *err)
+{
+	struct configstore *config = &deployer->nucleus->config;
+
+	if (activation_count_leaving(deployer) > 0)
+		return true;
+	if (!configstore_begin(config, err))
+		return false;
+	deployer->has_succeeded = true;
+	activation_forget(deployer);
+	if (!save_end(deployer, "SUCCEEDED", "SUCCESSFUL", err)) {
+		configstore_abandon(config);
+		return false;
+	}
+	if (!configstore_end(config, err))
+		return false;
+	sweep(deployer);
+	end(deployer, "SUCCEEDED", "SUCCESSFUL");
+	return true;
+}
+
+/* -- the queue ----------------------------------------------------------------------------------
+ */
+
+static bool take_row(struct deployer *deployer, const struct statedb_deployment *row,
+		     struct error *err)
+{
+	deployer->has_ended = deployer->has_succeeded = false;
+	deployer->phase = DEPLOYER_PREPARE;
+	for (int i = 0; i < DEPLOYER_PHASES; i++)
+		if (*row->phase && strcmp(phase_names[i], row->phase) == 0)
+			deployer->phase = (enum deployer_phase)i;
+	if (!document_read(&deployer->document, &deployer->arena, row->document, err)) {
+		deployer->document.id = arena_strdup(&deployer->arena, row->id);
+		return false;
+	}
+	return read_progress(deployer, row->progress, err);
+}
+
+static bool begin_next(struct deployer *deployer, bool *is_begun, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	struct statedb_deployment *rows;
+	size_t count;
+
+	*is_begun = false;
+	if (!statedb_list_deployments(deployer->nucleus->db, &arena, &rows, &count, err))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(rows[i].status, "QUEUED") != 0)
+			continue;
+		*is_begun = true;
+		return take_row(deployer, &rows[i], err) && deployer_save(deployer, err);
+	}
+	deployer->is_queue_empty = true;
+	return true;
+}
+
+/* A later phase needs the plan again, but not the files: they are there. */
+static bool resume(struct deployer *deployer, const struct statedb_deployment *row,
+		   struct error *err)
+{
+	if (!take_row(deployer, row, err))
+		return false;
+	nucleus_say(deployer->nucleus, "Deployment %s goes on.", row->id);
+	if (deployer->phase == DEPLOYER_VALIDATE || deployer->phase == DEPLOYER_BOOTSTRAP) {
+		deployer->document.recipe_directory = NULL;
+		return preparing_plan(deployer, err);
+	}
+	return true;
+}
+
+static void give_up(struct deployer *deployer, const struct statedb_deployment *row)
+{
+	struct statedb_deployment changed = { .id = row->id,
+					      .status = "FAILED",
+					      .result = "{\"detail\":\"FAILED_NO_STATE_CHANGE\","
+							"\"cause\":\"it was interrupted\"}" };
+	struct error err;
+
+	nucleus_say(deployer->nucleus, "Deployment %s was interrupted; this one takes its place.",
+		    row->id);
+	if (!statedb_update_deployment(deployer->nucleus->db, &changed, &err))
+		log_error("%s", err.text);
+}
+
+bool deployer_open(struct deployer *deployer, struct nucleus *nucleus, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	struct statedb_deployment *rows;
+	size_t count;
+
+	*deployer = (struct deployer){ .nucleus = nucleus };
+	deployer->timer.on_expiry = on_timer;
+	deployer->background =
+		(struct background){ .loop = &nucleus->loop, .watch.fd = -1, .context = deployer };
+	deployer->sweeping = deployer->background;
+	if (!statedb_list_deployments(nucleus->db, &arena, &rows, &count, err))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(rows[i].status, "IN_PROGRESS") != 0)
+			continue;
+		if (nucleus->options.is_foreground)
+			give_up(deployer, &rows[i]);
+		else if (!resume(deployer, &rows[i], err))
+			fail(deployer, err);
+	}
+	return true;
+}
+
+void deployer_close(struct deployer *deployer)
+{
+	background_abandon(&deployer->background);
+	background_abandon(&deployer->sweeping);
+	bootstrap_abandon(deployer);
+	texts_done(&deployer->scope);
+	forget(deployer);
+}
+
+bool deployer_start_all(struct deployer *deployer, struct error *err)
+{
+	if (!activation_apply(deployer, err))
+		return false;
+	if (deployer->phase == DEPLOYER_CLEAN)
+		activation_remove(deployer);
+	return true;
+}
+
+bool deployer_queue(struct deployer *deployer, const struct document *document, struct error *err)
+{
+	autobuf struct buf text = { 0 };
+	struct statedb_deployment row = { .id = document->id,
+					  .created = document->created,
+					  .status = "QUEUED" };
+
+	buf_init(&text, DOCUMENT_SIZE_MAX);
+	document_write(document, &text);
+	if (!buf_check(&text, "the deployment", err))
+		return false;
+	row.document = text.data;
+	deployer->is_queue_empty = false;
+	return statedb_add_deployment(deployer->nucleus->db, &row, err);
+}
+
+static bool cancel_queued(struct deployer *deployer, const struct statedb_deployment *row,
+			  struct error *err)
+{
+	struct statedb_deployment changed = { .id = row->id,
+					      .status = "CANCELED",
+					      .result = "{\"detail\":\"REJECTED\"}" };
+
+	if (strcmp(row->status, "QUEUED") != 0)
+		return error_set(err, ERROR_INPUT, "deployment %s is over: %s", row->id,
+				 row->status);
+	return statedb_update_deployment(deployer->nucleus->db, &changed, err);
+}
+
+bool deployer_cancel(struct deployer *deployer, const char *id, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	struct statedb_deployment *rows;
+	size_t count;
+
+	if (deployer->phase != DEPLOYER_IDLE && strcmp(deployer->document.id, id) == 0) {
+		if (deployer->phase != DEPLOYER_PREPARE)
+			return error_set(err, ERROR_INPUT,
+					 "deployment %s has begun to change components", id);
+		deployer->is_cancelled = true;
+		background_stop(&deployer->background);
+		return true;
+	}
+	if (!statedb_list_deployments(deployer->nucleus->db, &arena, &rows, &count, err))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(rows[i].id, id) == 0)
+			return cancel_queued(deployer, &rows[i], err);
+	return error_set(err, ERROR_NOT_FOUND, "there is no deployment %s", id);
+}
+
+void deployer_stop(struct deployer *deployer)
+{
+	background_stop(&deployer->background);
+	background_stop(&deployer->sweeping);
+	bootstrap_abandon(deployer);
+}
+
+void deployer_interrupt(struct deployer *deployer)
+{
+	if (deployer->phase == DEPLOYER_IDLE)
+		return;
+	error_set(&deployer->failure, ERROR_SYSTEM, "it was interrupted");
+	fail_for_good(deployer, deployer->phase < DEPLOYER_ACTIVATE
+					? "FAILED_NO_STATE_CHANGE"
+					: "FAILED_ROLLBACK_NOT_REQUESTED");
+}
+
+/* -- what to do now -----------------------------------------------------------------------------
+ */
+
+static bool run_phase(struct deployer *deployer, struct error *err)
+{
+	static bool (*const phases[DEPLOYER_PHASES])(struct deployer *, struct error *) = {
+		[DEPLOYER_PREPARE] = prepare,          [DEPLOYER_VALIDATE] = validate,
+		[DEPLOYER_BOOTSTRAP] = bootstrap,      [DEPLOYER_ACTIVATE] = wait_until_up,
+		[DEPLOYER_ROLLBACK] = wait_until_back, [DEPLOYER_CLEAN] = clean,
+	};
+
+	return phases[deployer->phase](deployer, err);
+}
+
+bool deployer_advance(struct deployer *deployer, struct error *err)
+{
+	while (!deployer->is_waiting && !deployer->nucleus->supervisor.is_stopping) {
+		enum deployer_phase before = deployer->phase;
+		bool is_begun = true;
+		struct error why;
+
+		if (before == DEPLOYER_IDLE) {
+			if (deployer->is_queue_empty || deployer->sweeping.pid > 0)
+				return true;
+			if (!begin_next(deployer, &is_begun, err)) {
+				if (!is_begun)
+					return false;
+				fail(deployer, err);
+			}
+			continue;
+		}
+		if (!run_phase(deployer, &why))
+			fail(deployer, &why);
+		if (deployer->phase == before)
+			return true; /* until something happens */
+	}
+	return true;
+}

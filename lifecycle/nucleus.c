@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lifecycle/nucleus.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "lifecycle/bootstrap.h"
+#include "lifecycle/console.h"
+#include "lifecycle/orphans.h"
+
+#define LOCK_TRIES   10
+#define LOCK_WAIT_MS 50
+
+const char *nucleus_root(struct arena *arena, const char *root)
+{
+	return root ? root : arena_printf(arena, "%s/components", settings_data_directory(arena));
+}
+
+void nucleus_say(struct nucleus *nucleus, const char *format, ...)
+{
+	char text[ERROR_TEXT_MAX + 256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (nucleus->options.is_foreground)
+		console_say("%s", text);
+	else
+		journal_note(&nucleus->journal, false, "RUNNING", "%s", text);
+}
+
+/* -- where --------------------------------------------------------------------------------------
+ */
+
+/* Made if it is missing. An absolute path without links: scripts get to see it. */
+static bool open_root(struct nucleus *nucleus, struct error *err)
+{
+	const char *root = nucleus_root(&nucleus->arena, nucleus->options.root);
+
+	if (!path_make_own_dirs(root, 0755, err))
+		return false;
+	nucleus->root = realpath(root, NULL);
+	if (!nucleus->root)
+		return error_sys(err, "root directory %s", root);
+	nucleus->logs = mem_printf("%s/logs", nucleus->root);
+	nucleus->run_path = runstate_path(&nucleus->arena, nucleus->root);
+	return true;
+}
+
+/* What one that was killed left beside the files it was replacing. We hold the lock, so nobody is
+ * writing there. */
+static void sweep(const char *root, const char *name)
+{
+	autofree char *path = mem_printf("%s/%s", root, name);
+	autodir DIR *dir = opendir(path);
+
+	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir))
+		if (strstr(entry->d_name, ".tmp-"))
+			unlinkat(dirfd(dir), entry->d_name, 0);
+}
+
+/* One that was killed this moment may have left a child which has our lock until it executes its
+ * program; so one that is taken is asked for again, for half a second. */
+static bool take_lock(struct nucleus *nucleus, struct error *err)
+{
+	autofree char *path = mem_printf("%s/lock", nucleus->root);
+
+	for (int attempt = 0; attempt < LOCK_TRIES; attempt++) {
+		if (file_lock(AT_FDCWD, path, FILE_LOCK_TRY, &nucleus->lock, err))
+			return true;
+		if (err->kind != ERROR_EXISTS)
+			return false;
+		poll(NULL, 0, LOCK_WAIT_MS);
+	}
+	return error_in(err, "another nucleus is running in %s", nucleus->root);
+}
+
+/* -- who runs the scripts -----------------------------------------------------------------------
+ */
+
+/*
+ * runWithDefault.posixUser; without it, as root: ggc_user if the machine has one (what Greengrass'
+ * installer makes), else root itself, which is said. Who is not root runs scripts as who they are.
+ */
+static bool choose_account(struct nucleus *nucleus, struct error *err)
+{
+	const char *user = nucleus->settings.user;
+
+	nucleus->account = NULL;
+	if (geteuid() != 0) {
+		if (user)
+			log_warning("runWithDefault.posixUser %s is ignored: only root can start "
+				    "scripts as somebody else",
+				    user);
+		return true;
+	}
+	if (!user && getpwnam("ggc_user"))
+		user = "ggc_user";
+	if (!user) {
+		nucleus_say(nucleus,
+			    "Scripts run as root: there is no user ggc_user, and the configuration "
+			    "names none (runWithDefault.posixUser).");
+		return true;
+	}
+	if (!account_find(&nucleus->account_found, user, err))
+		return false;
+	if (nucleus->account_found.uid != 0)
+		nucleus->account = &nucleus->account_found;
+	return true;
+}
+
+/* -- the configuration file ---------------------------------------------------------------------
+ */
+
+/* What the file says has the time at which it was written: a later deployment to the nucleus wins
+ * over it, and it wins again when somebody edits it. */
+static bool merge_file(struct nucleus *nucleus, const struct json *document, int64_t time,
+		       struct error *err)
+{
+	static const char *const system[] = { "system", NULL };
+	static const char *const own[] = { "services", "aws.greengrass.Nucleus", "configuration",
+					   NULL };
+	struct configtree *tree = &nucleus->config.tree;
+	const struct json *configuration = settings_nucleus(document);
+	const struct json *device = json_get_fold(document, "system");
+	struct configtree_merge merge = { .time = time };
+
+	return (!device || configtree_merge(tree, &tree->root, system, device, &merge, err)) &&
+	       (!configuration ||
+		configtree_merge(tree, &tree->root, own, configuration, &merge, err));
+}
+
+/* Settings are what the file and the deployments together say; s3 is the file's alone. */
+bool nucleus_reread_settings(struct nucleus *nucleus, struct error *err)
+{
+	static const char *const device[] = { "system", NULL };
+	static const char *const own[] = { "services", "aws.greengrass.Nucleus", "configuration",
+					   NULL };
+	const struct confignode *root = &nucleus->config.tree.root;
+	const struct confignode *system = configtree_find(root, device);
+	const struct confignode *configuration = configtree_find(root, own);
+	struct json *all, *services, *inner;
+	const struct json *part = NULL;
+
+	arena_done(&nucleus->settings_arena);
+	nucleus->settings_arena = (struct arena){ 0 };
+	all = json_new(&nucleus->settings_arena, NULL, "configuration", JSON_OBJECT, NULL);
+	services = json_new(&nucleus->settings_arena, all, "services", JSON_OBJECT, NULL);
+	inner = json_new(&nucleus->settings_arena, services, "aws.greengrass.Nucleus", JSON_OBJECT,
+			 NULL);
+	if (system) {
+		if (!configtree_read(&nucleus->settings_arena, system, "system", &part, err))
+			return false;
+		json_copy(&nucleus->settings_arena, all, "system", part);
+	}
+	if (configuration) {
+		if (!configtree_read(&nucleus->settings_arena, configuration, "configuration",
+				     &part, err))
+			return false;
+		json_copy(&nucleus->settings_arena, inner, "configuration", part);
+	}
+	if (nucleus->s3)
+		json_copy(&nucleus->settings_arena, all, "s3", nucleus->s3);
+	if (!settings_parse(&nucleus->settings, all, err))
+		return false;
+	nucleus->device.overrides = nucleus->settings.overrides;
+	return true;
+}
+
+static bool read_settings(struct nucleus *nucleus, struct error *err)
+{
+	const struct json *document;
+	int64_t time;
+
+	/* First by itself, so that a mistake is said to be in the file. */
+	if (!settings_read(&nucleus->arena, nucleus->options.config, &document, &time, err) ||
+	    !settings_parse(&nucleus->settings, document, err))
+		return false;
+	nucleus->s3 = json_get_fold(document, "s3");
+	if (!configstore_begin(&nucleus->config, err))
+		return false;
+	if (document && !merge_file(nucleus, document, time, err)) {
+		configstore_abandon(&nucleus->config);
+		return false;
+	}
+	return configstore_end(&nucleus->config, err) && nucleus_reread_settings(nucleus, err);
+}
+
+/* -- what happens -------------------------------------------------------------------------------
+ */
+
+static void on_change(void *context, const struct unit *unit, const char *text)
+{
+	struct nucleus *nucleus = context;
+
+	nucleus->is_run_behind = true;
+	if (nucleus->options.is_foreground)
+		console_say("%s: %s", unit->component.name, text);
+}
+
+static void on_line(void *context, const struct unit *unit, enum script_stream stream,
+		    const char *line)
+{
+	struct nucleus *nucleus = context;
+
+	if (nucleus->options.is_foreground)
+		console_line(unit->component.name, stream, line);
+}
+
+void nucleus_stop(struct nucleus *nucleus)
+{
+	nucleus_say(nucleus, "Stopping the components.");
+	supervisor_stop(&nucleus->supervisor);
+	deployer_stop(&nucleus->deployer);
+}
+
+void nucleus_restart(struct nucleus *nucleus)
+{
+	if (nucleus->options.is_foreground) {
+		nucleus_say(nucleus, "It asks for a restart of the nucleus; in the foreground the "
+				     "deployment just goes on.");
+		return;
+	}
+	nucleus->is_restarting = true;
+	nucleus_stop(nucleus);
+}
+
+static void on_stop(struct loop_watch *watch)
+{
+	struct nucleus *nucleus = watch->context;
+	int signal = loop_next_signal(watch->fd);
+
+	if (signal == 0 || nucleus->signal != 0)
+		return;
+	nucleus->signal = signal;
+	nucleus_stop(nucleus);
+}
+
+static void on_child(struct loop_watch *watch)
+{
+	struct nucleus *nucleus = watch->context;
+
+	while (loop_next_signal(watch->fd) != 0)
+		;
+	supervisor_look(&nucleus->supervisor);
+	bootstrap_look(&nucleus->deployer);
+	nucleus->is_run_behind = true; /* sessions */
+}
+
+/* A file that cannot be written (tmpfs full) must not stop what runs. */
+static void write_run(struct nucleus *nucleus)
+{
+	autofree struct runstate_component *components = mem_array(
+		nucleus->supervisor.count + nucleus->before.count + 1, sizeof(*components));
+	struct runstate run = nucleus->run;
+	struct error err;
+
+	if (!nucleus->is_run_behind)
+		return;
+	nucleus->is_run_behind = false;
+	run.components = components;
+	for (size_t i = 0; i < nucleus->supervisor.count; i++) {
+		const struct unit *unit = nucleus->supervisor.units[i];
+		struct runstate_component *component = &components[run.count++];
+
+		component->name = unit->component.name;
+		component->state = component_state_name(unit->component.state);
+		component->status = unit->status;
+		component->exit_code = unit->exit_code;
+		supervisor_sessions(unit, component->sessions);
+	}
+	for (size_t i = 0; i < nucleus->before.count; i++)
+		if (!supervisor_find(&nucleus->supervisor, nucleus->before.components[i].name))
+			components[run.count++] = nucleus->before.components[i];
+	if (!runstate_write(&run, nucleus->run_path, &err))
+		log_warning("%s", err.text);
+}
+
+/* -- beginning and end --------------------------------------------------------------------------
+ */
+
+static void open_supervisor(struct nucleus *nucleus)
+{
+	supervisor_open(&nucleus->supervisor, &nucleus->loop,
+			&(struct supervisor_options){ .root = nucleus->root,
+						      .logs = nucleus->logs,
+						      .bin = nucleus->bin,
+						      .mark = nucleus->run.nucleus,
+						      .settings = &nucleus->settings,
+						      .account = nucleus->account,
+						      .on_change = on_change,
+						      .on_line = on_line,
+						      .context = nucleus });
+}
+
+/* What an earlier nucleus ran does not run under this one, whatever it wrote last. */
+static void settle(struct runstate *before)
+{
+	for (size_t i = 0; i < before->count; i++) {
+		struct runstate_component *component = &before->components[i];
+
+		if (strcmp(component->state, "FINISHED") != 0 &&
+		    strcmp(component->state, "BROKEN") != 0)
+			component->state = "NEW";
+		memset(component->sessions, 0, sizeof(component->sessions));
+	}
+}
+
+static bool begin_run(struct nucleus *nucleus, struct error *err)
+{
+	struct document id; /* only for its random id */
+
+	runstate_read(&nucleus->before, &nucleus->arena, nucleus->run_path);
+	orphans_end(&nucleus->before);
+	settle(&nucleus->before);
+	return document_begin(&id, &nucleus->arena, err) &&
+	       runstate_begin(&nucleus->run, &nucleus->arena, id.id, err);
+}
+
+static bool open_watches(struct nucleus *nucleus, struct error *err)
+{
+	static const int stop_signals[] = { SIGINT, SIGTERM, SIGHUP, 0 };
+	static const int child_signals[] = { SIGCHLD, 0 };
+
+	if (!loop_open_signals(stop_signals, &nucleus->stop_fd, err) ||
+	    !loop_open_signals(child_signals, &nucleus->child_fd, err))
+		return false;
+	nucleus->stops = (struct loop_watch){ .fd = nucleus->stop_fd,
+					      .on_ready = on_stop,
+					      .context = nucleus };
+	nucleus->children = (struct loop_watch){ .fd = nucleus->child_fd,
+						 .on_ready = on_child,
+						 .context = nucleus };
+	loop_watch(&nucleus->loop, &nucleus->stops);
+	loop_watch(&nucleus->loop, &nucleus->children);
+	return true;
+}
+
+bool nucleus_open(struct nucleus *nucleus, const struct nucleus_options *options, struct error *err)
+{
+	*nucleus = (struct nucleus){ .options = *options,
+				     .lock = -1,
+				     .stop_fd = -1,
+				     .child_fd = -1,
+				     .journal.fd = -1,
+				     .is_run_behind = true };
+	if (!device_detect(&nucleus->device, &nucleus->arena, err) ||
+	    !proc_helper("bin", &nucleus->bin, err) || !open_root(nucleus, err) ||
+	    !take_lock(nucleus, err))
+		return false;
+	sweep(nucleus->root, "packages/recipes");
+	if ((!options->is_foreground &&
+	     !journal_open(&nucleus->journal, nucleus->logs, "greengrass", err)) ||
+	    !statedb_open(&nucleus->db, nucleus->root, err) ||
+	    !configstore_open(&nucleus->config, nucleus->db, err) || !read_settings(nucleus, err) ||
+	    !choose_account(nucleus, err) || !open_watches(nucleus, err) ||
+	    !begin_run(nucleus, err))
+		return false;
+	open_supervisor(nucleus);
+	return deployer_open(&nucleus->deployer, nucleus, err);
+}
+
+void nucleus_close(struct nucleus *nucleus)
+{
+	if (nucleus->deployer.nucleus)
+		deployer_close(&nucleus->deployer);
+	supervisor_close(&nucleus->supervisor);
+	configstore_close(&nucleus->config);
+	statedb_close(nucleus->db);
+	loop_unwatch(&nucleus->loop, &nucleus->stops);
+	loop_unwatch(&nucleus->loop, &nucleus->children);
+	mem_cleanup_close(&nucleus->stop_fd);
+	mem_cleanup_close(&nucleus->child_fd);
+	mem_cleanup_close(&nucleus->lock);
+	journal_close(&nucleus->journal);
+	free(nucleus->root);
+	free(nucleus->logs);
+	free(nucleus->bin);
+	arena_done(&nucleus->settings_arena);
+	arena_done(&nucleus->arena);
+}
+
+static bool is_over(const struct nucleus *nucleus)
+{
+	const struct deployer *deployer = &nucleus->deployer;
+
+	if (nucleus->supervisor.is_stopping)
+		return supervisor_is_over(&nucleus->supervisor) && deployer->background.pid <= 0 &&
+		       deployer->sweeping.pid <= 0;
+	if (!nucleus->options.is_foreground || !deployer->has_ended || deployer->sweeping.pid > 0)
+		return false;
+	return (!deployer->has_succeeded && deployer->is_unchanged) ||
+	       supervisor_is_over(&nucleus->supervisor);
+}
+
+/* What one does may be what the other one waits for. */
+static bool advance(struct nucleus *nucleus, struct error *err)
+{
+	size_t changes;
+	enum deployer_phase phase;
+
+	do {
+		changes = nucleus->supervisor.changes;
+		phase = nucleus->deployer.phase;
+		if (!supervisor_advance(&nucleus->supervisor, err) ||
+		    !deployer_advance(&nucleus->deployer, err))
+			return false;
+	} while (changes != nucleus->supervisor.changes || phase != nucleus->deployer.phase);
+	return true;
+}
+
+bool nucleus_run(struct nucleus *nucleus, struct error *err)
+{
+	for (;;) {
+		if (!advance(nucleus, err))
+			return false;
+		write_run(nucleus);
+		if (is_over(nucleus))
+			return true;
+		if (!loop_step(&nucleus->loop, err))
+			return false;
+	}
+}
+
+static bool run_once(const struct nucleus_options *options, bool *is_restarting, struct error *err)
+{
+	struct nucleus *nucleus = mem_alloc(sizeof(*nucleus));
+	bool is_good = nucleus_open(nucleus, options, err) &&
+		       deployer_start_all(&nucleus->deployer, err) && nucleus_run(nucleus, err);
+
+	*is_restarting = is_good && nucleus->is_restarting && nucleus->signal == 0;
+	nucleus_close(nucleus);
+	free(nucleus);
+	return is_good;
+}
+
+int nucleus_main(const struct nucleus_options *options)
+{
+	bool is_restarting = true;
+	struct error err;
+
+	while (is_restarting) {
+		if (!run_once(options, &is_restarting, &err)) {
+			log_error("nucleus: %s", err.text);
+			return EXIT_FAILURE;
+		}
+	}
+	return EXIT_SUCCESS;
+}

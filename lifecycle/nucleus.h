@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIFECYCLE_NUCLEUS_H
+#define LIFECYCLE_NUCLEUS_H
+
+#include "base/loop.h"
+#include "lifecycle/account.h"
+#include "lifecycle/configstore.h"
+#include "lifecycle/deployer.h"
+#include "lifecycle/device.h"
+#include "lifecycle/journal.h"
+#include "lifecycle/runstate.h"
+#include "lifecycle/settings.h"
+#include "lifecycle/supervisor.h"
+
+/*
+ * The nucleus: the configuration, the components that run by it, and the deployments that change
+ * both. `mooring nucleus` is one that stays; `mooring deploy --foreground` is one that lives as
+ * long as the components of its deployment.
+ */
+
+struct nucleus_options {
+	const char *root;   /* NULL: ROOT/components of the machine's store */
+	const char *config; /* NULL: the default file, if there is one */
+	bool is_foreground; /* one deployment; tell the person at the terminal all about it */
+};
+
+struct nucleus {
+	struct arena arena;
+	struct nucleus_options options;
+	struct settings settings;
+	struct arena settings_arena; /* of what the configuration says */
+	const struct json *s3;       /* of the configuration file, or NULL */
+	struct device device;
+	struct account account_found;
+	const struct account *account; /* who runs scripts; NULL: we ourselves */
+	char *root;
+	char *logs;
+	char *bin;    /* where our docker is */
+	int lock;     /* one nucleus for each root */
+	int stop_fd;  /* SIGINT, SIGTERM, SIGHUP */
+	int child_fd; /* SIGCHLD */
+	struct loop loop;
+	struct loop_watch stops;
+	struct loop_watch children;
+	struct statedb *db;
+	struct configstore config;
+	struct supervisor supervisor;
+	struct deployer deployer;
+	struct runstate run;    /* who we are; its components are made when it is written */
+	struct runstate before; /* how the last nucleus left what does not run now */
+	const char *run_path;
+	bool is_run_behind;     /* a state has changed since it was written */
+	int signal;             /* that asked to stop, or 0 */
+	bool is_restarting;     /* it is to begin anew when all have stopped */
+	struct journal journal; /* logs/greengrass.log; not in the foreground */
+};
+
+/* The root directory: `root`, or where the machine's is. In `arena`. */
+const char *nucleus_root(struct arena *arena, const char *root) must_check;
+
+/* Takes the root's lock, reads all there is, ends what a killed nucleus left behind. Starts
+ * nothing.
+ */
+must_check bool nucleus_open(struct nucleus *nucleus, const struct nucleus_options *options,
+			     struct error *err);
+void nucleus_close(struct nucleus *nucleus);
+
+/* Runs until a signal has stopped all components; in the foreground also until the deployment has
+ * failed, or its components have ended. */
+must_check bool nucleus_run(struct nucleus *nucleus, struct error *err);
+
+/* Asks all to stop; nucleus_run returns when they have. */
+void nucleus_stop(struct nucleus *nucleus);
+
+/* The same, to begin anew then: a bootstrap script asks for it. */
+void nucleus_restart(struct nucleus *nucleus);
+
+/* The configuration has changed: what of it is our own. */
+must_check bool nucleus_reread_settings(struct nucleus *nucleus, struct error *err);
+
+/* Tells people: on the terminal in the foreground, else in logs/greengrass.log. */
+void nucleus_say(struct nucleus *nucleus, const char *format, ...) printf_like(2, 3);
+
+/* `mooring nucleus`. Returns the exit code. */
+int nucleus_main(const struct nucleus_options *options);
+
+#endif

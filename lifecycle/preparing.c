@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lifecycle/preparing.h"
+
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "lifecycle/nucleus.h"
+
+/* -- what is asked for --------------------------------------------------------------------------
+ */
+
+struct roots {
+	struct arena *arena;
+	struct resolve_root *items;
+	size_t count;
+};
+
+static bool add_root(struct roots *roots, const char *name, const char *version, struct error *err)
+{
+	struct resolve_root *grown;
+
+	if (roots->count >= RESOLVE_COMPONENTS_MAX)
+		return error_set(err, ERROR_INPUT, "more than %d components",
+				 RESOLVE_COMPONENTS_MAX);
+	grown = arena_array(roots->arena, roots->count + 1, sizeof(*grown));
+	if (roots->count > 0)
+		memcpy(grown, roots->items, roots->count * sizeof(*grown));
+	roots->items = grown;
+	grown[roots->count] = (struct resolve_root){ .name = name, .requirement = version };
+	return semver_parse_range(roots->arena, version, &grown[roots->count++].range, err) ||
+	       error_in(err, "%s", name);
+}
+
+static bool is_removed(const struct document *document, const char *name)
+{
+	for (size_t i = 0; document->removes[i]; i++)
+		if (strcmp(document->removes[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* The roots of one group, as earlier deployments left them; of the deployment's own group only
+ * those that it says nothing about. */
+static bool add_group(struct roots *roots, const struct document *document,
+		      const struct confignode *group, struct error *err)
+{
+	static const char *const itself[] = { NULL };
+	bool is_own = strcasecmp(group->key, document->group) == 0;
+
+	for (const struct confignode *node = group->child; node; node = node->next) {
+		const struct document_change *change = document_find(document, node->key);
+		const char *version = configtree_text(roots->arena, node, itself);
+
+		if (is_own && ((change && change->version) || is_removed(document, node->key)))
+			continue;
+		if (version && !add_root(roots, node->key, version, err))
+			return false;
+	}
+	return true;
+}
+
+static bool collect_roots(struct deployer *deployer, struct roots *roots, struct error *err)
+{
+	static const char *const path[] = { "deployments", "groups", NULL };
+	const struct document *document = &deployer->document;
+	const struct confignode *groups =
+		configtree_find(&deployer->nucleus->config.tree.root, path);
+
+	for (size_t i = 0; i < document->change_count; i++)
+		if (document->changes[i].version &&
+		    !add_root(roots, document->changes[i].name, document->changes[i].version, err))
+			return false;
+	for (const struct confignode *group = groups ? groups->child : NULL; group;
+	     group = group->next)
+		if (!add_group(roots, document, group, err))
+			return false;
+	return true;
+}
+
+/* -- the plan -----------------------------------------------------------------------------------
+ */
+
+static const struct confignode *services_of(const struct deployer *deployer)
+{
+	return configtree_child(&deployer->nucleus->config.tree.root, "services");
+}
+
+static const char *active_version(const void *context, const char *name)
+{
+	static const char *const version[] = { "version", NULL };
+	struct deployer *deployer = (struct deployer *)(uintptr_t)context;
+	const struct confignode *node = configtree_child(services_of(deployer), name);
+
+	return node ? configtree_text(&deployer->arena, node, version) : NULL;
+}
+
+static bool read_recipes(struct deployer *deployer, struct error *err)
+{
+	struct catalog *catalog = &deployer->catalog;
+	const char *directory = deployer->document.recipe_directory;
+
+	catalog->arena = &deployer->arena;
+	catalog->device = &deployer->nucleus->device;
+	if (directory && !catalog_add_directory(catalog, directory, err))
+		return false;
+	deployer->given_count = catalog->count;
+	return catalog_add_stored(catalog, deployer->nucleus->root, err);
+}
+
+/* In the foreground somebody has typed the name. */
+static bool check_removes(const struct deployer *deployer, struct error *err)
+{
+	const char *const *removes = deployer->document.removes;
+
+	for (size_t i = 0; deployer->nucleus->options.is_foreground && removes[i]; i++)
+		if (!configtree_child(services_of(deployer), removes[i]))
+			return error_set(err, ERROR_NOT_FOUND, "--remove %s: it is not deployed",
+					 removes[i]);
+	return true;
+}
+
+bool preparing_plan(struct deployer *deployer, struct error *err)
+{
+	struct roots roots = { .arena = &deployer->arena };
+	struct resolve_result result = { 0 };
+	struct plan_options options = { .root = deployer->nucleus->root,
+					.settings = &deployer->nucleus->settings,
+					.services = services_of(deployer),
+					.document = &deployer->document };
+
+	if (!check_removes(deployer, err) || !collect_roots(deployer, &roots, err) ||
+	    !read_recipes(deployer, err))
+		return false;
+
+	struct resolve_request request = { .catalog = &deployer->catalog,
+					   .roots = roots.items,
+					   .root_count = roots.count,
+					   .active_version = active_version,
+					   .context = deployer };
+
+	return resolve(&request, &deployer->arena, &result, err) &&
+	       plan_make(&deployer->plan, &deployer->arena, &options, &result, err);
+}
+
+/* -- files --------------------------------------------------------------------------------------
+ */
+
+/* Whose a component's files are: its own user's, if it has one. */
+static bool choose_account(const struct nucleus *nucleus, const struct plan_component *component,
+			   struct account *found, const struct account **account, struct error *err)
+{
+	const char *user = NULL;
+
+	*account = nucleus->account;
+	if (geteuid() != 0)
+		return true;
+	if (!json_text_or(json_get_fold(component->tree, "runWith"), "posixUser", NULL, &user, err))
+		return false;
+	if (!user)
+		return true;
+	*account = found;
+	return account_find(found, user, err);
+}
+
+static bool get_artifacts(const struct deployer *deployer, struct artifact_context *context,
+			  const struct plan_component *component, struct error *err)
+{
+	const struct recipe *recipe = component->recipe;
+	struct account found;
+
+	if (!choose_account(deployer->nucleus, component, &found, &context->account, err))
+		return error_in(err, "%s", recipe->name);
+	for (size_t k = 0; k < recipe->artifact_count; k++) {
+		nucleus_say(deployer->nucleus, "%s: artifact %s", recipe->name,
+			    recipe->artifacts[k].uri);
+		if (!artifact_get(context, recipe, &recipe->artifacts[k], err))
+			return false;
+	}
+	return true;
+}
+
+bool preparing_fetch(void *context, struct error *err)
+{
+	struct deployer *deployer = context;
+	struct nucleus *nucleus = deployer->nucleus;
+	autofree char *docker = mem_printf("%s/docker", nucleus->bin);
+	struct artifact_context artifacts = { .root = nucleus->root,
+					      .settings = &nucleus->settings,
+					      .account = nucleus->account,
+					      .docker = docker,
+					      .cancel_fd = nucleus->stop_fd };
+
+	for (size_t i = 0; i < deployer->given_count; i++)
+		if (!catalog_store(deployer->catalog.recipes[i], nucleus->root, err))
+			return false;
+	if (deployer->document.artifact_directory &&
+	    !artifact_merge(&artifacts, deployer->document.artifact_directory, err))
+		return false;
+	for (size_t i = 0; i < deployer->plan.count; i++)
+		if (!get_artifacts(deployer, &artifacts, &deployer->plan.components[i], err))
+			return false;
+	return true;
+}
+
+/* -- old versions -------------------------------------------------------------------------------
+ */
+
+/* In force, or the version before that. */
+static bool is_kept(struct deployer *deployer, const struct recipe *recipe)
+{
+	static const char *const now[] = { "version", NULL };
+	static const char *const before[] = { "previousVersion", NULL };
+	const struct confignode *node = configtree_child(services_of(deployer), recipe->name);
+	const char *version = node ? configtree_text(&deployer->arena, node, now) : NULL;
+	const char *previous = node ? configtree_text(&deployer->arena, node, before) : NULL;
+
+	return (version && strcmp(version, recipe->version_text) == 0) ||
+	       (previous && strcmp(previous, recipe->version_text) == 0);
+}
+
+static bool is_image_used(struct deployer *deployer, const char *uri)
+{
+	for (size_t i = 0; i < deployer->catalog.count; i++) {
+		const struct recipe *recipe = deployer->catalog.recipes[i];
+
+		for (size_t k = 0; is_kept(deployer, recipe) && k < recipe->artifact_count; k++)
+			if (strcmp(recipe->artifacts[k].uri, uri) == 0)
+				return true;
+	}
+	return false;
+}
+
+static bool forget_version(struct deployer *deployer, const struct recipe *recipe,
+			   const struct artifact_context *context, struct error *err)
+{
+	for (size_t i = 0; i < recipe->artifact_count; i++) {
+		const struct recipe_artifact *artifact = &recipe->artifacts[i];
+
+		if (artifact->scheme == RECIPE_DOCKER && !is_image_used(deployer, artifact->uri))
+			artifact_remove_image(context, artifact->rest);
+	}
+	return artifact_forget(context->root, recipe->name, recipe->version_text, err) &&
+	       catalog_forget(recipe, context->root, err);
+}
+
+bool preparing_sweep(void *context, struct error *err)
+{
+	struct deployer *deployer = context;
+	struct nucleus *nucleus = deployer->nucleus;
+	autofree char *docker = mem_printf("%s/docker", nucleus->bin);
+	struct artifact_context artifacts = { .root = nucleus->root,
+					      .settings = &nucleus->settings,
+					      .docker = docker,
+					      .cancel_fd = nucleus->stop_fd };
+
+	deployer->document.recipe_directory = NULL;
+	deployer->catalog = (struct catalog){ 0 };
+	if (!read_recipes(deployer, err))
+		return false;
+	for (size_t i = 0; i < deployer->catalog.count; i++) {
+		const struct recipe *recipe = deployer->catalog.recipes[i];
+
+		if (!is_kept(deployer, recipe) &&
+		    !forget_version(deployer, recipe, &artifacts, err))
+			return error_in(err, "%s %s", recipe->name, recipe->version_text);
+	}
+	return true;
+}
