@@ -2,13 +2,18 @@
 """A realistic image of this machine's own files, and everybody's way of getting it: pull and load."""
 
 import base64
+import contextlib
 import gzip
 import io
-import json
 import os
 import random
+import statistics
 import subprocess
 import tarfile
+import time
+
+import place
+import world
 
 LAYER_BYTES, LAYER_ENTRIES = 110 << 20, 5000  # of each of the first two
 FILE_MAX = 4 << 20
@@ -80,3 +85,206 @@ def gzipped(data):
 
 def zstandard(data):
     return subprocess.run(["zstd", "-q", "-3", "-c"], input=data, capture_output=True, check=True).stdout
+
+
+FORMATS = {"gzip": ("tar+gzip", gzipped), "zstd": ("tar+zstd", zstandard)}
+
+
+@contextlib.contextmanager
+def registry(directory, image, blobs):
+    """A docker-registry that has the image in both formats; `blobs` is (format, layer) → file."""
+    config = os.path.join(directory, "registry.yml")
+    port = world.free_port()
+    with open(config, "w") as file:
+        file.write(f"version: 0.1\nlog: {{level: error}}\nstorage:\n  filesystem: {{rootdirectory: {directory}/registry}}\n"
+                   f"http: {{addr: '127.0.0.1:{port}'}}\n")
+    with world.serving(["docker-registry", "serve", config], port, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL):
+        server = world.Registry(f"127.0.0.1:{port}")
+        for name, (media, _) in FORMATS.items():
+            def read(layer, name=name):
+                with open(blobs[name, image.layers.index(layer)], "rb") as file:
+                    return file.read()
+            server.push(image, "app", name, read, "application/vnd.oci.image.layer.v1." + media)
+        yield server.address
+
+
+@contextlib.contextmanager
+def containerd(store):
+    config, socket = os.path.join(store, "containerd.toml"), "/run/bench-containerd.sock"
+    with open(config, "w") as file:
+        file.write(f'version = 2\nroot = "{store}/containerd"\nstate = "/run/bench-containerd"\n'
+                   f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{socket}"\n')
+    daemon = subprocess.Popen(["containerd", "-c", config], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        place.wait_for(lambda: subprocess.run(["ctr", "-a", socket, "version"], capture_output=True
+                                              ).returncode == 0, "containerd")
+        yield socket
+    finally:
+        daemon.terminate()
+        daemon.wait(60)
+
+
+class Puller:
+    """One contestant: its daemon, if it has one, and its commands."""
+
+    def __init__(self, name, docker=None):
+        self.name, self.docker = name, docker
+
+    @contextlib.contextmanager
+    def ready(self, store):
+        """Yields (environment, pull, load): command lines, `load` None where there is none."""
+        if self.name == "docker":
+            with place.dockerd(store) as (env, _):
+                yield env, ["docker", "pull", "-q"], ["docker", "load", "-q", "-i"]
+        elif self.name == "podman":
+            env = place.podman_environment(store)
+            yield env, ["podman", "pull", "-q", "--tls-verify=false"], ["podman", "load", "-q", "-i"]
+        elif self.name == "containerd":
+            with containerd(store) as socket:
+                ctr = ["ctr", "-a", socket, "images"]
+                yield {}, [*ctr, "pull", "--plain-http"], [*ctr, "import"]
+        else:
+            env = {"MOORING_ROOT": os.path.join(store, "mooring"), "MOORING_RUN": "/run/bench-mooring",
+                   "MOORING_CONFIG": os.path.join(store, "config")}
+            yield env, [self.docker, "pull", "-q"], [self.docker, "load", "-q", "-i"]
+
+
+def timed(command, env):
+    """Seconds of wall time; None if it failed."""
+    subprocess.run(["sync"], check=True)
+    begin = time.monotonic()
+    done = subprocess.run(command, env={**os.environ, **env}, capture_output=True, stdin=subprocess.DEVNULL)
+    return time.monotonic() - begin if done.returncode == 0 else None
+
+
+def tree(pid):
+    """A process and all below it."""
+    below = {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{entry}/stat") as file:
+            below.setdefault(int(file.read().rpartition(")")[2].split()[1]), []).append(int(entry))
+    found = [pid]
+    for parent in found:
+        found += below.get(parent, [])
+    return found
+
+
+def peak_memory(command, env):
+    """KiB: the most that all processes of the command have together (PSS), looked at all the time."""
+    process = subprocess.Popen(command, env={**os.environ, **env}, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    peak = 0
+    while process.poll() is None:
+        total = 0
+        for pid in tree(process.pid):
+            with contextlib.suppress(OSError, StopIteration):
+                total += place.pss(pid)
+        peak = max(peak, total)
+    return peak
+
+
+def cpu_of(command, **options):
+    """CPU seconds of a command."""
+    before = os.times()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **options)
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
+
+
+def limit(build, address, blobs, name, store):
+    """Seconds below which nobody can be on this machine: fetch, hash, inflate, hash, write files; and the disk."""
+    count = sum(1 for key in blobs if key[0] == "plain")
+    compute = files = 0
+    for i in range(count):
+        with open(blobs[name, i], "rb") as file:
+            compute += cpu_of([os.path.join(build, "tests", "bench", "inflate")], stdin=file)
+    os.mkdir(os.path.join(store, "tree"))
+    for i in range(count):
+        files += cpu_of(["tar", "-x", "-C", os.path.join(store, "tree"), "-f", blobs["plain", i]])
+    begin = time.monotonic()
+    for i in range(count):
+        subprocess.run(["dd", f"if={blobs['plain', i]}", f"of={store}/raw{i}", "bs=1M", "conv=fsync"],
+                       check=True, capture_output=True)
+    disk = time.monotonic() - begin
+    fetch = cpu_of(["curl", "-sf", "-o", "/dev/null", "--parallel", *(
+        f"http://{address}/v2/app/blobs/{world.sha256(open(blobs[name, i], 'rb').read())}" for i in range(count))])
+    return max((fetch + compute + files) / os.cpu_count(), disk), (fetch, compute, files, disk)
+
+
+class Comparison:
+    def __init__(self, build, scratch, say, rounds):
+        self.build, self.scratch, self.say, self.rounds = build, scratch, say, rounds
+        docker = os.path.join(build, "cli", "bin", "docker")
+        self.pullers = [Puller(name) for name, program in (("docker", "dockerd"), ("podman", "podman"),
+                                                           ("containerd", "ctr")) if place.available(program)]
+        self.pullers.append(Puller("mooring", docker))
+        self.seconds = {}
+
+    def prepare(self):
+        image = world.Image(layers())
+        blobs = {}
+        for i, layer in enumerate(image.layers):
+            for name, make in (("plain", bytes), *((name, make) for name, (_, make) in FORMATS.items())):
+                blobs[name, i] = os.path.join(self.scratch, f"{name}{i}")
+                with open(blobs[name, i], "wb") as file:
+                    file.write(make(layer))
+        archive = os.path.join(self.scratch, "app.tar")
+        image.save(archive, "app:bench")
+        return image, blobs, archive
+
+    def measure(self, what, puller, address, archive, number):
+        with place.young_store(os.path.join(self.scratch, f"{what}-{puller.name}-{number}")) as store, \
+                puller.ready(store) as (env, pull, load):
+            command = [*load, archive] if what == "load" else [*pull, f"{address}/app:{what}"]
+            return timed(command, env)
+
+    def run(self):
+        image, blobs, archive = self.prepare()
+        size = sum(len(layer) for layer in image.layers)
+        with registry(self.scratch, image, blobs) as address:
+            for what in (*FORMATS, "load"):
+                for number in range(self.rounds):
+                    for puller in self.pullers:
+                        self.seconds.setdefault((what, puller.name), []).append(
+                            self.measure(what, puller, address, archive, number))
+            limits = {}
+            for name in FORMATS:
+                with place.young_store(os.path.join(self.scratch, f"limit-{name}")) as store:
+                    limits[name] = limit(self.build, address, blobs, name, store)
+            memory = self.memory(address, archive)
+        self.tell(size, limits, memory)
+
+    def memory(self, address, archive):
+        peaks = {}
+        for what in (*FORMATS, "load"):
+            with place.young_store(os.path.join(self.scratch, f"memory-{what}")) as store, \
+                    self.pullers[-1].ready(store) as (env, pull, load):
+                command = [*load, archive] if what == "load" else [*pull, f"{address}/app:{what}"]
+                peaks[what] = peak_memory(command, env)
+        return peaks
+
+    def tell(self, size, limits, memory):
+        self.say("## Pull and load")
+        self.say()
+        self.say(f"{size / 1e6:.0f} MB in four layers from a registry on this machine, each time into a new ext4. "
+                 "mooring has written its image to the disk when it ends (syncfs); the others leave that to the kernel.")
+        self.say()
+        self.say("| | " + " | ".join(puller.name for puller in self.pullers) +
+                 " | mooring / fastest other | limit | mooring / limit | peak MiB of mooring |")
+        self.say("|---" + "|--:" * (len(self.pullers) + 4) + "|")
+        for what in (*FORMATS, "load"):
+            rounds = {puller.name: self.seconds[what, puller.name] for puller in self.pullers}
+            good = {name: statistics.median(times) for name, times in rounds.items() if None not in times}
+            ratios = [rounds["mooring"][i] / min(rounds[name][i] for name in good if name != "mooring")
+                      for i in range(self.rounds)] if len(good) > 1 and "mooring" in good else [0]
+            cells = [f"{good[name]:.2f} s" if name in good else "cannot" for name in rounds]
+            bound = f"{limits[what][0]:.2f} s | {good['mooring'] / limits[what][0]:.2f}" if what in limits else " | "
+            self.say(f"| {'load' if what == 'load' else 'pull, ' + what} | " + " | ".join(cells) +
+                     f" | {statistics.median(ratios):.2f} | {bound} | {memory[what] / 1024:.1f} |")
+        self.say()
+        for name, (_, (fetch, compute, files, disk)) in limits.items():
+            self.say(f"Limit for {name}: CPU of fetch {fetch:.2f} s, hash, inflate and hash {compute:.2f} s, files (tar) "
+                     f"{files:.2f} s, shared by {os.cpu_count()} cores; the disk alone {disk:.2f} s.")
+            self.say()
