@@ -15,14 +15,15 @@
 #include "registry/reference.h"
 
 struct values {
-	const char *input;
+	const char *input, *platform;
 	bool is_quiet;
 };
 
 static const struct opt opts[] = {
 	{ "input", 'i', OPT_TEXT, offsetof(struct values, input), "string",
 	  "Read from tar archive file, instead of STDIN", NULL },
-	{ "platform", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL },
+	{ "platform", 0, OPT_TEXT, offsetof(struct values, platform), "string",
+	  "Load only the given platform variant", NULL },
 	{ "quiet", 'q', OPT_BOOL, offsetof(struct values, is_quiet), NULL,
 	  "Suppress the load output", NULL },
 	{ .name = NULL },
@@ -74,15 +75,15 @@ static bool open_input(const char *name, int *fd, struct error *err)
 	return error_set(err, error_kind_of(errno), "open %s: %s", name, human_errno(errno, why));
 }
 
-static bool load(const struct cli *cli, bool is_quiet, int fd, struct error *err)
+static bool load(const struct cli *cli, const struct values *values, int fd, struct error *err)
 {
 	autoengine struct engine engine = ENGINE_EMPTY;
 	struct view view = { .progress = { .out = stdout, .is_terminal = true, .is_load = true },
-			     .shows_layers = !is_quiet && isatty(STDOUT_FILENO) };
+			     .shows_layers = !values->is_quiet && isatty(STDOUT_FILENO) };
 	const struct image_watcher watcher = { .on_event = on_event, .context = &view };
 
 	return engine_open(cli->root, cli->run, &engine, err) &&
-	       image_load(&engine.store, fd, &watcher, err);
+	       image_load(&engine.store, fd, values->platform, &watcher, err);
 }
 
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)
@@ -98,7 +99,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 		error_set(&err, ERROR_INPUT, "requested load from stdin, but stdin is empty");
 		return command_failed_plainly(&err);
 	}
-	if (!load(cli, values->is_quiet, file >= 0 ? file : STDIN_FILENO, &err))
+	if (!load(cli, values, file >= 0 ? file : STDIN_FILENO, &err))
 		return command_failed(&err);
 	return 0;
 }

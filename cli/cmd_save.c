@@ -15,13 +15,14 @@
 #include "image/archive.h"
 
 struct values {
-	const char *output;
+	const char *output, *platform;
 };
 
 static const struct opt opts[] = {
 	{ "output", 'o', OPT_TEXT, offsetof(struct values, output), "string",
 	  "Write to a file, instead of STDOUT", NULL },
-	{ "platform", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL },
+	{ "platform", 0, OPT_TEXT, offsetof(struct values, platform), "string",
+	  "Save only the given platform variant", NULL },
 	{ .name = NULL },
 };
 
@@ -41,14 +42,14 @@ static bool is_stream(const char *path)
 	return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
 }
 
-static bool save_to_stream(const struct engine *engine, const struct texts *names, const char *path,
-			   struct error *err)
+static bool save_to_stream(const struct engine *engine, const struct texts *names,
+			   const struct values *values, struct error *err)
 {
-	autoclose int fd = caller_open(path, O_WRONLY | O_CLOEXEC, 0);
+	autoclose int fd = caller_open(values->output, O_WRONLY | O_CLOEXEC, 0);
 
 	if (fd < 0)
-		return refuse_path(path, err);
-	return image_save(&engine->store, names->items, names->count, fd, err) ||
+		return refuse_path(values->output, err);
+	return image_save(&engine->store, names, values->platform, fd, err) ||
 	       error_in(err, "Error response from daemon");
 }
 
@@ -77,9 +78,10 @@ static void remove_beside(const char *beside)
 	caller_leave();
 }
 
-static bool save_to_file(const struct engine *engine, const struct texts *names, const char *path,
-			 struct error *err)
+static bool save_to_file(const struct engine *engine, const struct texts *names,
+			 const struct values *values, struct error *err)
 {
+	const char *path = values->output;
 	autofree char *beside = mem_printf("%s.tmp-XXXXXX", path);
 	autoclose int fd = make_beside(beside);
 	mode_t mask = umask(0);
@@ -87,7 +89,7 @@ static bool save_to_file(const struct engine *engine, const struct texts *names,
 	umask(mask);
 	if (fd < 0)
 		return refuse_path(path, err);
-	if (!image_save(&engine->store, names->items, names->count, fd, err))
+	if (!image_save(&engine->store, names, values->platform, fd, err))
 		error_in(err, "Error response from daemon");
 	else if (fchmod(fd, 0600 & ~mask) < 0 || !put_in_place(beside, path))
 		error_sys(err, "write %s", path);
@@ -97,23 +99,23 @@ static bool save_to_file(const struct engine *engine, const struct texts *names,
 	return false;
 }
 
-static bool save(const struct cli *cli, const char *output, const struct texts *names,
+static bool save(const struct cli *cli, const struct values *values, const struct texts *names,
 		 struct error *err)
 {
 	autoengine struct engine engine = ENGINE_EMPTY;
 
-	if (!output && isatty(STDOUT_FILENO))
+	if (!values->output && isatty(STDOUT_FILENO))
 		return error_set(err, ERROR_INPUT,
 				 "cowardly refusing to save to a terminal. Use the -o flag or "
 				 "redirect");
 	if (!engine_open(cli->root, cli->run, &engine, err))
 		return error_in(err, "Error response from daemon");
-	if (!output)
-		return image_save(&engine.store, names->items, names->count, STDOUT_FILENO, err) ||
+	if (!values->output)
+		return image_save(&engine.store, names, values->platform, STDOUT_FILENO, err) ||
 		       error_in(err, "Error response from daemon");
-	if (is_stream(output))
-		return save_to_stream(&engine, names, output, err);
-	return save_to_file(&engine, names, output, err);
+	if (is_stream(values->output))
+		return save_to_stream(&engine, names, values, err);
+	return save_to_file(&engine, names, values, err);
 }
 
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)
@@ -121,7 +123,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	const struct values *values = of;
 	struct error err;
 
-	return save(cli, values->output, arguments, &err) ? 0 : command_failed_plainly(&err);
+	return save(cli, values, arguments, &err) ? 0 : command_failed_plainly(&err);
 }
 
 const struct command cmd_save = {

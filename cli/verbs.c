@@ -27,7 +27,7 @@ static const struct verb verbs[] = {
 	{ NULL, "diff", NULL },
 	{ NULL, "events", NULL },
 	{ NULL, "export", NULL },
-	{ NULL, "history", NULL },
+	{ NULL, "history", &cmd_history },
 	{ NULL, "import", NULL },
 	{ NULL, "inspect", &cmd_inspect },
 	{ NULL, "kill", &cmd_kill },
@@ -92,7 +92,7 @@ static const struct verb verbs[] = {
 	{ "container", "wait", &cmd_wait },
 
 	{ "image", "build", NULL },
-	{ "image", "history", NULL },
+	{ "image", "history", &cmd_history },
 	{ "image", "import", NULL },
 	{ "image", "inspect", &cmd_image_inspect },
 	{ "image", "load", &cmd_load },

@@ -5,30 +5,40 @@
 #include "base/texts.h"
 #include "image/helper.h"
 
-bool image_load(const struct store *store, int fd, const struct image_watcher *watcher,
-		struct error *err)
+static void add_platform(struct texts *argv, const char *platform)
 {
-	const char *const argv[] = { "load", "--root", store->path, NULL };
-	struct helper helper = {
-		.argv = argv, .fds = { { fd, 0 } }, .fd_count = 1, .watcher = watcher
-	};
+	if (!platform)
+		return;
+	texts_add(argv, "--platform");
+	texts_add(argv, platform);
+}
+
+bool image_load(const struct store *store, int fd, const char *platform,
+		const struct image_watcher *watcher, struct error *err)
+{
+	autotexts struct texts argv = { 0 };
+	const char *const fixed[] = { "load", "--root", store->path };
+	struct helper helper = { .fds = { { fd, 0 } }, .fd_count = 1, .watcher = watcher };
 	struct digest id;
 
+	texts_add_all(&argv, fixed, COUNT_OF(fixed));
+	add_platform(&argv, platform);
+	helper.argv = argv.items;
 	return helper_run(&helper, &id, err);
 }
 
-bool image_save(const struct store *store, const char *const *names, size_t count, int fd,
+bool image_save(const struct store *store, const struct texts *names, const char *platform, int fd,
 		struct error *err)
 {
 	autotexts struct texts argv = { 0 };
+	const char *const fixed[] = { "save", "--root", store->path };
 	struct helper helper = { .fds = { { fd, 1 } }, .fd_count = 1 };
 	struct digest id;
 
-	texts_add(&argv, "save");
-	texts_add(&argv, "--root");
-	texts_add(&argv, store->path);
+	texts_add_all(&argv, fixed, COUNT_OF(fixed));
+	add_platform(&argv, platform);
 	texts_add(&argv, "--");
-	texts_add_all(&argv, names, count);
+	texts_add_all(&argv, names->items, names->count);
 	helper.argv = argv.items;
 	return helper_run(&helper, &id, err);
 }

@@ -163,6 +163,9 @@ static bool write_data(struct layer *layer, int fd, const struct entry *entry, s
 	} while (count > 0);
 	if (end < entry->size && ftruncate(fd, entry->size) < 0) /* it ends with a hole */
 		return error_sys(err, "write");
+	/* The last record may lack its padding, but nothing of the content. */
+	if (!entry->is_sparse && entry->size > layer->tar->read - entry->start)
+		return error_set(err, ERROR_CORRUPT, "unexpected EOF");
 	layer->bytes += entry->size;
 	return true;
 }

@@ -12,6 +12,7 @@
 #define LIMIT_ARCHIVE_JSON    (16 << 20) /* all documents of one archive together */
 #define LIMIT_ARCHIVE_JSONS   4096       /* how many of them */
 #define LIMIT_ARCHIVE_MEMBERS 65536
+#define LIMIT_ARCHIVE_DEPTH   4 /* directories in one that is a directory */
 #define LIMIT_ARCHIVE_IMAGES  256
 #define LIMIT_ARCHIVE_NAMES   1024 /* of one image */
 #define LIMIT_INDEX_ENTRIES   1024

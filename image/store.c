@@ -122,6 +122,21 @@ bool store_read_blob(const struct store *store, const struct digest *digest, str
 /* -- names --------------------------------------------------------------------------------------
  */
 
+bool store_layer_size(const struct store *store, const struct digest *chain, int64_t *bytes,
+		      struct error *err)
+{
+	struct layout_path path = layout_layer(chain);
+	autoclose int dir = openat(store->root, path.text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct layer_info info;
+
+	if (dir < 0)
+		return error_sys(err, "open %s", path.text);
+	if (!layer_info_read(dir, &info, err))
+		return false;
+	*bytes = info.size;
+	return true;
+}
+
 bool store_tag(const struct store *store, const struct digest *id, const struct reference *name,
 	       struct error *err)
 {

@@ -76,6 +76,10 @@ must_check bool store_get(const struct store *store, struct arena *arena, const 
 must_check bool store_list(const struct store *store, struct arena *arena,
 			   struct store_image **images, size_t *count, struct error *err);
 
+/* Bytes of one layer's files, as docker counts them. */
+must_check bool store_layer_size(const struct store *store, const struct digest *chain,
+				 int64_t *bytes, struct error *err);
+
 /* Gives the image one more name, taking it from whatever had it. */
 must_check bool store_tag(const struct store *store, const struct digest *id,
 			  const struct reference *name, struct error *err);

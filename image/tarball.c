@@ -18,15 +18,24 @@
 /* -- members ------------------------------------------------------------------------------------
  */
 
-static struct tarball_member *add_member(struct tarball *tarball)
+bool tarball_add(struct tarball *tarball, const char *name, int64_t size,
+		 struct tarball_member **member, struct error *err)
 {
+	struct place_name clean;
+
+	if (tarball->count >= LIMIT_ARCHIVE_MEMBERS)
+		return error_set(err, ERROR_INPUT, "more than %d files", LIMIT_ARCHIVE_MEMBERS);
+	if (!place_name_parse(&clean, name, err))
+		return false;
 	if (tarball->count == tarball->room) {
 		tarball->room = tarball->room ? 2 * tarball->room : 64;
 		tarball->members =
 			mem_resize(tarball->members, tarball->room, sizeof(*tarball->members));
 	}
-	tarball->members[tarball->count] = (struct tarball_member){ 0 };
-	return &tarball->members[tarball->count++];
+	*member = &tarball->members[tarball->count++];
+	**member = (struct tarball_member){ .name = arena_strdup(&tarball->arena, clean.text),
+					    .size = size };
+	return true;
 }
 
 static struct tarball_member *find_exactly(struct tarball *tarball, const char *name)
@@ -77,9 +86,7 @@ static bool resolve_link(struct tarball *tarball, const struct place_name *from,
 /* -- documents ----------------------------------------------------------------------------------
  */
 
-#define HEAD 512 /* enough to tell a tar from JSON */
-
-static bool looks_like_document(const char *bytes, size_t count)
+bool tarball_is_document(const char *bytes, size_t count)
 {
 	size_t blank = 0;
 
@@ -90,12 +97,13 @@ static bool looks_like_document(const char *bytes, size_t count)
 
 static bool looks_like_layer(const char *bytes, size_t count)
 {
-	static const char nothing[HEAD];
+	static const char nothing[TARBALL_HEAD];
 
 	if (count == 0 || compression_sniff(bytes, count) != COMPRESSION_NONE)
 		return true;
-	return count == HEAD && (memcmp(bytes + 257, "ustar", 5) == 0 ||
-				 memcmp(bytes, nothing, HEAD) == 0 || bytes[100] == '0');
+	return count == TARBALL_HEAD &&
+	       (memcmp(bytes + 257, "ustar", 5) == 0 || memcmp(bytes, nothing, TARBALL_HEAD) == 0 ||
+		bytes[100] == '0');
 }
 
 /* Takes up to `want` bytes of the current member; data comes in pieces of any size. */
@@ -136,6 +144,20 @@ static bool take(struct reading *reading, char *to, size_t want, size_t *count, 
 	return true;
 }
 
+bool tarball_keep(struct tarball *tarball, struct tarball_member *member, char **document,
+		  struct error *err)
+{
+	tarball->document_bytes += member->size;
+	if (tarball->document_bytes > LIMIT_ARCHIVE_JSON ||
+	    ++tarball->document_count > LIMIT_ARCHIVE_JSONS)
+		return error_set(err, ERROR_INPUT,
+				 "the archive's JSON files are larger than %d bytes together",
+				 LIMIT_ARCHIVE_JSON);
+	*document = arena_alloc(&tarball->arena, (size_t)member->size + 1);
+	member->document = *document;
+	return true;
+}
+
 static bool keep_document(struct tarball *tarball, struct tarball_member *member,
 			  struct reading *reading, const char *head, size_t head_length,
 			  struct error *err)
@@ -143,20 +165,12 @@ static bool keep_document(struct tarball *tarball, struct tarball_member *member
 	size_t size = (size_t)member->size, got;
 	char *document;
 
-	tarball->document_bytes += member->size;
-	if (tarball->document_bytes > LIMIT_ARCHIVE_JSON ||
-	    ++tarball->document_count > LIMIT_ARCHIVE_JSONS)
-		return error_set(err, ERROR_INPUT,
-				 "the archive's JSON files are larger than %d bytes together",
-				 LIMIT_ARCHIVE_JSON);
-	document = arena_alloc(&tarball->arena, size + 1);
+	if (!tarball_keep(tarball, member, &document, err))
+		return false;
 	memcpy(document, head, head_length);
 	if (!take(reading, document + head_length, size - head_length, &got, err))
 		return false;
-	if (head_length + got < size)
-		return error_set(err, ERROR_CORRUPT, "unexpected EOF");
-	member->document = document;
-	return true;
+	return head_length + got == size || error_set(err, ERROR_CORRUPT, "unexpected EOF");
 }
 
 /* -- layers in passing --------------------------------------------------------------------------
@@ -238,12 +252,12 @@ static bool read_file(struct tarball *tarball, struct untar *tar, struct tarball
 		      struct error *err)
 {
 	struct reading reading = { .tar = tar };
-	char head[HEAD];
+	char head[TARBALL_HEAD];
 	size_t length;
 
 	if (!take(&reading, head, sizeof(head), &length, err))
 		return false;
-	if (looks_like_document(head, length) && member->size <= LIMIT_IMAGE_JSON)
+	if (tarball_is_document(head, length) && member->size <= LIMIT_IMAGE_JSON)
 		return keep_document(tarball, member, &reading, head, length, err);
 	if (!tarball->is_seekable && looks_like_layer(head, length))
 		return unpack_in_passing(tarball, member, &reading, head, length, err);
@@ -253,20 +267,15 @@ static bool read_file(struct tarball *tarball, struct untar *tar, struct tarball
 static bool read_member(struct tarball *tarball, struct untar *tar, const struct entry *entry,
 			struct error *err)
 {
+	struct tarball_member *member;
 	struct place_name name;
 
 	if (entry->type == ENTRY_DIRECTORY)
 		return true;
-	if (tarball->count >= LIMIT_ARCHIVE_MEMBERS)
-		return error_set(err, ERROR_INPUT, "more than %d files", LIMIT_ARCHIVE_MEMBERS);
-	if (!place_name_parse(&name, entry->path, err))
+	if (!tarball_add(tarball, entry->path, entry->size, &member, err) ||
+	    !place_name_parse(&name, entry->path, err))
 		return false;
-
-	struct tarball_member *member = add_member(tarball);
-
-	member->name = arena_strdup(&tarball->arena, name.text);
 	member->start = entry->start;
-	member->size = entry->size;
 	if (entry->link)
 		return resolve_link(tarball, &name, entry, &member->link, err);
 	return entry->type != ENTRY_FILE || entry->is_sparse ||
@@ -373,25 +382,33 @@ static bool check_inflater(struct tarball *tarball, bool is_good, struct error *
 	return is_good;
 }
 
-bool tarball_open(const struct store *store, int fd, struct tarball *tarball, struct error *err)
+static bool read_archive(struct tarball *tarball, struct error *err)
 {
 	char head[COMPRESSION_SNIFF];
 	struct untar_input input = { .prefix = head };
 	struct untar tar;
 
+	if (!begin(tarball, head, &input.prefix_length, err))
+		return false;
+	input.fd = tarball->fd;
+
+	bool is_good = untar_open(&tar, &input, err) && read_all(tarball, &tar, err);
+
+	untar_close(&tar);
+	return check_inflater(tarball, is_good, err);
+}
+
+bool tarball_open(const struct store *store, int fd, struct tarball *tarball, struct error *err)
+{
+	struct stat info;
+
 	*tarball = (struct tarball){ .store = store, .fd = fd, .inflater = { .result = -1 } };
-
-	bool is_good = begin(tarball, head, &input.prefix_length, err);
-
-	if (is_good) {
-		input.fd = tarball->fd;
-		is_good = untar_open(&tar, &input, err) && read_all(tarball, &tar, err);
-		untar_close(&tar);
-		is_good = check_inflater(tarball, is_good, err);
-	}
-	if (!is_good)
-		tarball_close(tarball);
-	return is_good;
+	if (fstat(fd, &info) < 0)
+		return error_sys(err, "read the archive");
+	if (S_ISDIR(info.st_mode) ? loosefiles_open(tarball, err) : read_archive(tarball, err))
+		return true;
+	tarball_close(tarball);
+	return false;
 }
 
 void tarball_close(struct tarball *tarball)
@@ -416,6 +433,8 @@ static bool read_in_place(struct tarball *tarball, const struct tarball_member *
 				      .offset = member->start,
 				      .size = member->size };
 
+	if (tarball->is_directory)
+		return loosefiles_start(tarball, member, stage, err);
 	return stage_start(stage, &source, err);
 }
 

@@ -33,6 +33,7 @@ struct tarball {
 	struct arena arena;
 	int fd;
 	bool is_seekable;
+	bool is_directory;      /* fd is a directory that has the members as files */
 	struct worker inflater; /* of a compressed archive */
 	struct tarball_member *members;
 	size_t count, room;
@@ -41,6 +42,7 @@ struct tarball {
 	unsigned int stages; /* made so far: their names are numbered */
 };
 
+/* `fd` may also be a directory in which such an archive lies unpacked. */
 must_check bool tarball_open(const struct store *store, int fd, struct tarball *tarball,
 			     struct error *err);
 void tarball_close(struct tarball *tarball);
@@ -53,5 +55,20 @@ struct tarball_member *tarball_find(struct tarball *tarball, const char *name);
  */
 must_check bool tarball_unpack(struct tarball *tarball, struct tarball_member *member,
 			       struct stage **stage, struct error *err);
+
+/* What it takes to fill one, for loosefiles.c. */
+#define TARBALL_HEAD 512 /* enough to tell a tar from JSON */
+
+bool tarball_is_document(const char *head, size_t length);
+/* `name` is cleaned. The member is valid until the next call. */
+must_check bool tarball_add(struct tarball *tarball, const char *name, int64_t size,
+			    struct tarball_member **member, struct error *err);
+/* Room for the member's bytes, which are its document from here on. */
+must_check bool tarball_keep(struct tarball *tarball, struct tarball_member *member,
+			     char **document, struct error *err);
+
+must_check bool loosefiles_open(struct tarball *tarball, struct error *err);
+must_check bool loosefiles_start(struct tarball *tarball, const struct tarball_member *member,
+				 struct stage *stage, struct error *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/texts.h"
 #include "image/store.h"
 
 /*
@@ -18,11 +19,14 @@
 #define UNPACK_FETCH       3
 #define UNPACK_CONFIG      5
 
-must_check bool unpack_load(const struct store *store, int fd, struct error *err);
+/* `platform` NULL: this machine's. */
+must_check bool unpack_load(const struct store *store, int fd, const char *platform,
+			    struct error *err);
 must_check bool unpack_pull(const struct store *store, int fetch, const char *reference,
 			    const char *platform, struct error *err);
-must_check bool unpack_save(const struct store *store, const char *const *names, size_t count,
-			    int fd, struct error *err);
+/* `platform` NULL: whatever an image is for. */
+must_check bool unpack_save(const struct store *store, const struct texts *names,
+			    const char *platform, int fd, struct error *err);
 
 /* Makes an image of one layer more than `parent` (an ID; NULL: of that layer alone). `layer` is a
  * tar archive, or with `is_upper` a directory; `config` is read to its end: see build.h. `name` may

@@ -32,6 +32,8 @@ struct load {
 	const struct store *store;
 	struct tarball tarball;
 	struct arena arena;
+	struct platform platform;
+	bool is_chosen; /* the platform: an image of another one is refused */
 	size_t images;
 };
 
@@ -151,12 +153,33 @@ static bool publish(struct load *load, const struct found *found, struct draft *
 	return true;
 }
 
+/* Only what was asked for by --platform is insisted on. */
+static bool check_platform(const struct load *load, const struct image_config *config,
+			   struct error *err)
+{
+	struct platform own;
+
+	platform_set(&own, config->os, config->architecture, config->variant);
+	if (!load->is_chosen || platform_rank(&load->platform, &own) >= 0)
+		return true;
+
+	autofree char *wanted = platform_text(&load->platform);
+	autofree char *has = platform_text(&own);
+
+	return error_set(
+		err, ERROR_NOT_FOUND,
+		"the archive does not provide the specified platform (%s): its image is for "
+		"%s",
+		wanted, has);
+}
+
 static bool load_image(struct load *load, const struct found *found, struct error *err)
 {
 	autofree struct draft *draft = mem_alloc(sizeof(*draft));
 	bool is_good = draft_open(load->store, found->config->document, (size_t)found->config->size,
 				  draft, err);
 
+	is_good = is_good && check_platform(load, &draft->config, err);
 	if (is_good && draft->layer_count != found->layer_count)
 		is_good =
 			error_set(err, ERROR_CORRUPT,
@@ -218,7 +241,8 @@ static bool load_docker(struct load *load, const struct tarball_member *document
 	return true;
 }
 
-/* -- index.json ---------------------------------------------------------------------------------
+/* -- index.json, and what it leads to
+ * ---------------------------------------------------------------------------------
  */
 
 static struct tarball_member *find_blob(struct load *load, const struct digest *digest)
@@ -226,7 +250,10 @@ static struct tarball_member *find_blob(struct load *load, const struct digest *
 	char name[128];
 
 	snprintf(name, sizeof(name), "blobs/sha256/%s", digest_hex(digest));
-	return tarball_find(&load->tarball, name);
+
+	struct tarball_member *member = tarball_find(&load->tarball, name);
+
+	return member ? member : tarball_find(&load->tarball, digest_hex(digest));
 }
 
 /* A document of the layout, its digest checked; NULL if it is of another platform and left out. */
@@ -286,10 +313,8 @@ static bool load_platform(struct load *load, const struct manifest *index, const
 			  int depth, struct error *err)
 {
 	const struct descriptor *chosen;
-	struct platform host;
 
-	platform_host(&host);
-	return manifest_choose(index, &host, &chosen, err) &&
+	return manifest_choose(index, &load->platform, &chosen, err) &&
 	       load_entry(load, chosen, name, depth + 1, err);
 }
 
@@ -333,11 +358,32 @@ static bool load_layout(struct load *load, const struct tarball_member *document
 /* -- the archive --------------------------------------------------------------------------------
  */
 
+/* podman's docker-dir: the image's manifest as a registry has it, its blobs beside it. */
+static bool load_bare(struct load *load, const struct tarball_member *document, struct error *err)
+{
+	struct manifest manifest;
+
+	if (!manifest_parse(&load->arena, document->document, (size_t)document->size, NULL,
+			    &manifest, err))
+		return error_in(err, "manifest.json");
+	if (manifest.kind == MANIFEST_INDEX)
+		return error_set(err, ERROR_CORRUPT, "manifest.json is an index");
+	return load_manifest(load, document, &manifest, NULL, err);
+}
+
+static bool is_bare(const struct tarball_member *member)
+{
+	return member->document[strspn(member->document, " \t\r\n")] == '{' &&
+	       strstr(member->document, "\"schemaVersion\"");
+}
+
 static bool load_documents(struct load *load, struct error *err)
 {
 	const struct tarball_member *saved = tarball_find(&load->tarball, "manifest.json");
 	const struct tarball_member *layout = tarball_find(&load->tarball, "index.json");
 
+	if (saved && saved->document && is_bare(saved))
+		return load_bare(load, saved, err);
 	if (saved && saved->document)
 		return load_docker(load, saved, err);
 	if (layout && layout->document)
@@ -351,10 +397,13 @@ static bool load_documents(struct load *load, struct error *err)
 			 "images");
 }
 
-bool unpack_load(const struct store *store, int fd, struct error *err)
+bool unpack_load(const struct store *store, int fd, const char *platform, struct error *err)
 {
-	struct load load = { .store = store };
+	struct load load = { .store = store, .is_chosen = platform != NULL };
 
+	platform_host(&load.platform);
+	if (platform && !platform_parse(&load.platform, platform, err))
+		return false;
 	if (!tarball_open(store, fd, &load.tarball, err))
 		return error_in(err, "Error processing tar file");
 

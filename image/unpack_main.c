@@ -28,14 +28,13 @@ struct arguments {
 	const char *platform;
 	const char *parent;
 	bool is_upper;
-	const char *const *rest;
-	size_t rest_count;
+	struct texts rest;
 };
 
 static const char usage[] =
 	"usage: mooring-unpack pull --root ROOT --reference REF [--platform OS/ARCH[/VARIANT]]\n"
-	"       mooring-unpack load --root ROOT\n"
-	"       mooring-unpack save --root ROOT NAME…\n"
+	"       mooring-unpack load --root ROOT [--platform P]\n"
+	"       mooring-unpack save --root ROOT [--platform P] NAME…\n"
 	"       mooring-unpack build --root ROOT [--parent ID] [--reference NAME] [--upper]\n"
 	"       mooring-unpack pack --root ROOT [ENTRY [NAME]]\n"
 	"mooring starts it; descriptors and messages: docs/architecture.md\n";
@@ -67,8 +66,8 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 		else
 			return false;
 	}
-	arguments->rest = (const char *const *)(argv + optind);
-	arguments->rest_count = (size_t)(argc - optind);
+	texts_add_all(&arguments->rest, (const char *const *)(argv + optind),
+		      (size_t)(argc - optind));
 	return arguments->root != NULL;
 }
 
@@ -100,9 +99,11 @@ static bool build(const struct arguments *arguments, const struct store *store, 
 
 static bool pack(const struct arguments *arguments, struct error *err)
 {
-	const struct pack what = { .dir = UNPACK_ARCHIVE_IN,
-				   .only = arguments->rest_count > 0 ? arguments->rest[0] : NULL,
-				   .as = arguments->rest_count > 1 ? arguments->rest[1] : NULL };
+	const struct pack what = {
+		.dir = UNPACK_ARCHIVE_IN,
+		.only = arguments->rest.count > 0 ? arguments->rest.items[0] : NULL,
+		.as = arguments->rest.count > 1 ? arguments->rest.items[1] : NULL
+	};
 
 	if (what.only && !path_is_component(what.only))
 		return error_set(err, ERROR_INPUT, "%s: not the name of one entry", what.only);
@@ -116,10 +117,10 @@ static bool work(const char *command, const struct arguments *arguments, struct 
 		return unpack_pull(store, UNPACK_FETCH, arguments->reference, arguments->platform,
 				   err);
 	if (strcmp(command, "load") == 0)
-		return unpack_load(store, UNPACK_ARCHIVE_IN, err);
-	if (strcmp(command, "save") == 0 && arguments->rest_count > 0)
-		return unpack_save(store, arguments->rest, arguments->rest_count,
-				   UNPACK_ARCHIVE_OUT, err);
+		return unpack_load(store, UNPACK_ARCHIVE_IN, arguments->platform, err);
+	if (strcmp(command, "save") == 0 && arguments->rest.count > 0)
+		return unpack_save(store, &arguments->rest, arguments->platform, UNPACK_ARCHIVE_OUT,
+				   err);
 	if (strcmp(command, "build") == 0)
 		return build(arguments, store, err);
 	if (strcmp(command, "pack") == 0)
@@ -160,5 +161,6 @@ int main(int argc, char **argv)
 	else if (!is_good)
 		log_error("%s", err.text);
 	store_close(&store);
+	texts_done(&arguments.rest);
 	return is_good ? 0 : 1;
 }

@@ -21,6 +21,7 @@
 #include "image/record.h"
 #include "image/split.h"
 #include "image/tarout.h"
+#include "registry/platform.h"
 #include "registry/reference.h"
 
 #define OCI "application/vnd.oci.image."
@@ -394,16 +395,41 @@ static bool put_all(struct save *save, struct error *err)
 
 /* Every name is looked up before the first byte is written. The store itself is locked only here:
  * who knows how long the reader of the archive takes? */
-static bool find_all(struct save *save, const char *const *names, size_t count, struct error *err)
+static bool find_all(struct save *save, const struct texts *names, struct error *err)
 {
 	autoclose int lock = -1;
 
 	if (!store_lock(save->store, false, &lock, err) ||
 	    !names_read(save->store, &save->arena, &save->names, err))
 		return false;
-	for (size_t i = 0; i < count; i++)
-		if (!add_named(save, names[i], err))
+	for (size_t i = 0; i < names->count; i++)
+		if (!add_named(save, names->items[i], err))
 			return false;
+	return true;
+}
+
+/* An image here is for one platform; docker's words for when that is not the one asked for. */
+static bool check_platforms(const struct save *save, const char *platform, struct error *err)
+{
+	struct platform wanted, own;
+
+	if (!platform)
+		return true;
+	if (!platform_parse(&wanted, platform, err))
+		return false;
+	for (size_t i = 0; i < save->count; i++) {
+		const struct saved *saved = &save->images[i];
+		const struct image_config *config = &saved->image.config;
+
+		platform_set(&own, config->os, config->architecture, config->variant);
+		if (platform_rank(&wanted, &own) < 0)
+			return error_set(err, ERROR_NOT_FOUND,
+					 "image with reference %s was found but does not provide "
+					 "the specified platform (%s)",
+					 saved->names.count ? saved->names.items[0]
+							    : saved->image.id.text,
+					 platform);
+	}
 	return true;
 }
 
@@ -423,7 +449,7 @@ static void finish(struct save *save)
 	arena_done(&save->arena);
 }
 
-bool unpack_save(const struct store *store, const char *const *names, size_t count, int fd,
+bool unpack_save(const struct store *store, const struct texts *names, const char *platform, int fd,
 		 struct error *err)
 {
 	autofree struct save *save = mem_alloc(sizeof(*save));
@@ -431,7 +457,8 @@ bool unpack_save(const struct store *store, const char *const *names, size_t cou
 	save->store = store;
 	tarout_open(&save->tar, fd);
 
-	bool is_good = find_all(save, names, count, err) && put_all(save, err);
+	bool is_good = find_all(save, names, err) && check_platforms(save, platform, err) &&
+		       put_all(save, err);
 
 	finish(save);
 	return is_good;

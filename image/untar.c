@@ -12,7 +12,21 @@
 #include "base/mem.h"
 #include "image/limits.h"
 
-#define BLOCK (256 << 10)
+#define BLOCK  (256 << 10)
+#define RECORD 512
+
+/* Some writers (umoci) end an archive with its last byte of content: Go's readers do not miss the
+ * padding, so neither may we. */
+static ssize_t fill_up(struct untar *tar)
+{
+	size_t missing = (size_t)(-tar->read & (RECORD - 1));
+
+	if (missing == 0 || tar->is_filled_up)
+		return 0;
+	tar->is_filled_up = true;
+	memset(tar->buffer, 0, missing);
+	return (ssize_t)missing;
+}
 
 static ssize_t on_read(struct archive *archive, void *context, const void **block)
 {
@@ -23,6 +37,7 @@ static ssize_t on_read(struct archive *archive, void *context, const void **bloc
 		*block = tar->input.prefix;
 		got = (ssize_t)tar->input.prefix_length;
 		tar->input.prefix_length = 0;
+		tar->read += got;
 		return got;
 	}
 	while ((got = read(tar->input.fd, tar->buffer, BLOCK)) < 0 && errno == EINTR)
@@ -39,6 +54,8 @@ static ssize_t on_read(struct archive *archive, void *context, const void **bloc
 		return -1;
 	}
 	*block = tar->buffer;
+	if (got == 0)
+		return fill_up(tar);
 	tar->read += got;
 	return got;
 }

@@ -55,7 +55,8 @@ struct untar {
 	int64_t file_size;
 	char *buffer;
 	int read_error; /* errno, if reading failed */
-	int64_t read;   /* bytes taken from fd so far */
+	int64_t read;   /* bytes taken from fd so far, the prefix included */
+	bool is_filled_up;
 	int64_t entries;
 	bool has_split_failed;
 	struct error split_error;

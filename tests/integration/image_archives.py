@@ -139,9 +139,9 @@ class Store:
         self.root = str(root)
 
     def load(self, archive, code=0, stdin=None, wrap=()):
-        """`archive`: bytes (through a pipe) or the path of a file."""
+        """`archive`: bytes (through a pipe) or the path of a file or directory."""
         is_piped = isinstance(archive, bytes) and not stdin
-        source = stdin or (subprocess.PIPE if is_piped else open(archive, "rb"))
+        source = stdin or (subprocess.PIPE if is_piped else os.open(archive, os.O_RDONLY))
         with self.start(["load", "--root", self.root], source, wrap) as process:
             if is_piped:
                 feeder = threading.Thread(target=feed, args=(process.stdin, archive))
@@ -150,7 +150,7 @@ class Store:
             if is_piped:
                 feeder.join()
             elif not stdin:
-                source.close()
+                os.close(source)
             result = Result(process.wait(60), text, process.stderr.read().decode())
             process.events.close()
         assert code is None or result.code == code, (result.code, result.failure, result.stderr)

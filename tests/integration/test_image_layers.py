@@ -28,7 +28,8 @@ BASE = tar(
     entry("bin/ping", b"#!ping", mode=0o755,
           **xattrs(security__capability="\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00"
                    "\x00\x00\x00\x00\x00\x00")),
-    link("bin/hard", "bin/su", hard=True), link("bin/hard2", "./bin/hard", hard=True),
+    link("bin/hard", "bin/su", hard=True, mode=0o4755),
+    link("bin/hard2", "./bin/hard", hard=True, mode=0o4755),
     link("bin/soft", "/bin/su"), link("bin/dangling", "nowhere/at/all", uid=7),
     entry("attrs", **xattrs(user__dir="directory")),
     entry("attrs/file", b"", **xattrs(user__a="1", user__b="zwei")),

@@ -432,3 +432,55 @@ def test_logout_from_nowhere(moor):
     out = moor.docker("logout", "127.0.0.1:9")
     assert out.stdout == "Removing login credentials for 127.0.0.1:9\n"
     assert not os.path.exists(moor.env["DOCKER_CONFIG"])
+
+
+# --- history, platforms, directories ---
+
+def test_history(moor, tmp_path):
+    layers = [world.tar_bytes([("a", b"x" * 1500)]), world.tar_bytes([("b", b"")])]
+    image = world.Image(layers)
+    config = json.loads(image.config)
+    config["history"] = [{"created": "2024-01-01T00:00:00Z", "created_by": "ADD\t" + "é" * 60},
+                         {"created": "2024-01-02T00:00:00Z", "created_by": "ENV A=1", "empty_layer": True},
+                         {"created": "2024-01-03T04:05:06.789Z", "created_by": "RUN b", "comment": "last"}]
+    image.config = json.dumps(config).encode()
+    image.id = world.sha256(image.config)
+    moor.docker("load", "-i", image.save(tmp_path / "a.tar", "told:1"))
+    shown = lines(moor.docker("history", "told:1"))
+    assert shown[0].split() == ["IMAGE", "CREATED", "CREATED", "BY", "SIZE", "COMMENT"]
+    assert re.fullmatch(image.id[7:19] + r"   [^ ].* ago +RUN b +0B +last", shown[1])
+    assert re.fullmatch(r"<missing>      [^ ].* ago +ENV A=1 +0B +", shown[2])
+    assert "ADD " + "é" * 40 + "…" in shown[3] and "1.5kB" in shown[3]
+    assert moor.docker("image", "history", "-q", "--no-trunc", "told:1").stdout == f"{image.id}\n<missing>\n<missing>\n"
+    raw = moor.docker("history", "--human=false", "--format", "{{.CreatedSince}} {{.Size}} {{.CreatedBy}}", "told:1")
+    assert lines(raw)[0] == "2024-01-03T04:05:06Z 0 RUN b" and lines(raw)[2].startswith("2024-01-01T00:00:00Z 1500 ADD é")
+    row = json.loads(lines(moor.docker("history", "--format", "json", "told:1"))[0])
+    assert sorted(row) == ["Comment", "CreatedAt", "CreatedBy", "CreatedSince", "ID", "Size"]
+    missing = moor.docker("history", "nothing", code=1)
+    assert (missing.stdout, missing.stderr) == ("", "Error response from daemon: No such image: nothing:latest\n")
+
+
+def test_load_and_save_for_a_platform(moor, tiny, tmp_path):
+    here = json.loads(small_image().config)["architecture"]
+    archive = str(tmp_path / "saved.tar")
+    moor.docker("save", "--platform", f"linux/{here}", "-o", archive, "tiny:2")
+    refused = moor.docker("save", "--platform", "linux/s390x", "-o", archive, "tiny:2", code=1)
+    assert "was found but does not provide the specified platform (linux/s390x)" in refused.stderr
+    moor.docker("load", "--platform", "linux/" + here, "-i", archive)
+    refused = moor.docker("load", "--platform", "linux/s390x", "-i", archive, code=1)
+    assert "does not provide the specified platform (linux/s390x)" in refused.stderr
+
+
+def test_load_from_a_directory(moor, tiny, tmp_path):
+    archive, unpacked = tmp_path / "saved.tar", tmp_path / "unpacked"
+    moor.docker("save", "-o", str(archive), "tiny:2")
+    moor.docker("rmi", "tiny:2")
+    with tarfile.open(archive) as file:
+        file.extractall(unpacked)
+    os.symlink("/etc", unpacked / "blobs" / "elsewhere")  # no part of it
+    assert moor.docker("load", "-i", str(unpacked)).stdout == "Loaded image: tiny:2\n"
+    blob = unpacked / "blobs" / "sha256" / sorted(
+        os.listdir(unpacked / "blobs" / "sha256"), key=lambda name: -(unpacked / "blobs" / "sha256" / name).stat().st_size)[0]
+    moor.docker("rmi", "tiny:2")
+    blob.write_bytes(blob.read_bytes()[:-1] + b"\1")
+    assert "invalid diffID" in moor.docker("load", "-i", str(unpacked), code=1).stderr
