@@ -29,9 +29,15 @@ char *base64_encode(const void *bytes, size_t count)
 
 static int value_of(char c)
 {
-	const char *found = c ? strchr(alphabet, c) : NULL;
-
-	return found ? (int)(found - alphabet) : -1;
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	if (c == '+')
+		return 62;
+	return c == '/' ? 63 : -1;
 }
 
 /* Characters without the padding; false if the padding is wrong. */
@@ -44,6 +50,18 @@ static bool measure(const char *text, size_t *length)
 	if (strspn(text + plain, "=") != whole - plain || whole - plain > 2 || plain % 4 == 1)
 		return false;
 	return plain == whole || whole % 4 == 0;
+}
+
+bool base64_is_valid(const char *text)
+{
+	size_t length;
+
+	if (!measure(text, &length))
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (value_of(text[i]) < 0)
+			return false;
+	return true;
 }
 
 bool base64_decode(const char *text, char **bytes, size_t *count)

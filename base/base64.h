@@ -14,6 +14,9 @@
 /* The caller frees it. */
 char *base64_encode(const void *bytes, size_t count) must_check;
 
+/* True if base64_decode would take it. */
+bool base64_is_valid(const char *text);
+
 /* Strict but for the padding, which may be missing. *bytes (the caller frees it) has a NUL behind
  * its *count bytes. */
 must_check bool base64_decode(const char *text, char **bytes, size_t *count);

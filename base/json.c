@@ -24,7 +24,7 @@ struct parse {
 	struct json *parent;
 	const char *key; /* of the next member */
 	size_t depth;
-	size_t values;
+	size_t values, values_max;
 	struct error *err;
 };
 
@@ -120,7 +120,7 @@ static int refuse(struct parse *parse, const char *reason)
 /* Appends a value where the parser stands; NULL (and err) beyond a limit. */
 static struct json *append(struct parse *parse, enum json_type type)
 {
-	if (++parse->values > JSON_VALUES_MAX) {
+	if (++parse->values > parse->values_max) {
 		refuse(parse, "too many values");
 		return NULL;
 	}
@@ -244,7 +244,15 @@ static bool syntax_error(struct parse *parse, yajl_handle yajl)
 bool json_parse(struct arena *arena, const char *name, const char *text, size_t length,
 		const struct json **root, struct error *err)
 {
-	struct parse parse = { .arena = arena, .name = arena_strdup(arena, name), .err = err };
+	return json_parse_at_most(arena, name, text, length, JSON_VALUES_MAX, root, err);
+}
+
+bool json_parse_at_most(struct arena *arena, const char *name, const char *text, size_t length,
+			size_t values, const struct json **root, struct error *err)
+{
+	struct parse parse = {
+		.arena = arena, .name = arena_strdup(arena, name), .values_max = values, .err = err
+	};
 	size_t valid = utf8_valid_length(text, length);
 
 	if (valid < length)

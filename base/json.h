@@ -48,6 +48,11 @@ struct json {
 must_check bool json_parse(struct arena *arena, const char *name, const char *text, size_t length,
 			   const struct json **root, struct error *err);
 
+/* The same with fewer values than JSON_VALUES_MAX: each takes memory, however short its text. */
+must_check bool json_parse_at_most(struct arena *arena, const char *name, const char *text,
+				   size_t length, size_t values, const struct json **root,
+				   struct error *err);
+
 /* A member of an object; NULL if `object` is NULL, no object, has no such key or holds null there.
  */
 const struct json *json_get(const struct json *object, const char *key);

@@ -46,11 +46,11 @@ void ipc_server_close(struct ipc_server *server);
 void ipc_configuration_changed(struct ipc_server *server, const char *component,
 			       const char *const *path, size_t count);
 
-/* The component is going to be updated by the deployment, if its subscribers agree. All components
- * that are subscribed are asked, their names (which live as long as their connections) are added to
- * `asked`, and each answers by host->defer_update. Who does not is asked no more. */
+/* Components are going to be updated by the deployment, if its subscribers agree. All components
+ * that are subscribed are asked; their names, each once and in `arena`, are added to `asked`, and
+ * each answers by host->defer_update or not at all. */
 void ipc_pre_update(struct ipc_server *server, const char *deployment, bool is_restarting,
-		    struct texts *asked);
+		    struct arena *arena, struct texts *asked);
 /* The same for one component whose time to ask again has come; false: it is no longer subscribed.
  */
 bool ipc_pre_update_one(struct ipc_server *server, const char *component, const char *deployment,
