@@ -4,12 +4,16 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/netlink.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+
+#define FIRST_ROOM  4096 /* enough for all but long lists of rules */
+#define ANSWERS_MAX 4096
 
 /* The kernel answers at once or not at all; this only bounds a kernel that forgot us. */
 #define ANSWER_SECONDS 10
@@ -37,15 +41,20 @@ void netlink_close(struct netlink *netlink)
 {
 	if (netlink->fd >= 0)
 		close(netlink->fd);
-	netlink->fd = -1;
+	free(netlink->buffer);
+	*netlink = (struct netlink){ .fd = -1 };
 }
 
-/* Every message we build has a known, small size: running over is a mistake of ours. */
+/* Every message we build has a known size: running over is a mistake of ours. */
 static void *grow(struct netlink *netlink, size_t size)
 {
 	size_t at = netlink->used;
 
-	assert(NLMSG_ALIGN(size) <= sizeof(netlink->buffer) - at);
+	assert(NLMSG_ALIGN(size) <= NETLINK_BATCH_MAX - at);
+	if (NLMSG_ALIGN(size) > netlink->room - at) {
+		netlink->room = netlink->room * 2 + FIRST_ROOM + NLMSG_ALIGN(size);
+		netlink->buffer = mem_resize(netlink->buffer, netlink->room, 1);
+	}
 	memset(netlink->buffer + at, 0, NLMSG_ALIGN(size));
 	netlink->used += NLMSG_ALIGN(size);
 	return netlink->buffer + at;
@@ -117,6 +126,14 @@ void netlink_nest_end(struct netlink *netlink, size_t nest)
 	header->nla_len = (uint16_t)(netlink->used - nest);
 }
 
+void netlink_await(struct netlink *netlink)
+{
+	struct nlmsghdr *message = (struct nlmsghdr *)(void *)(netlink->buffer + netlink->start);
+
+	message->nlmsg_flags |= NLM_F_ACK;
+	netlink->awaited = message->nlmsg_seq;
+}
+
 /* Looks through one datagram of answers: true when the awaited one (or a refusal) was among them;
  * *number is then 0 or the kernel's errno. */
 static bool find_answer(char *answers, size_t length, uint32_t awaited, int *number)
@@ -148,7 +165,7 @@ static bool transmit(struct netlink *netlink, const char *what, struct error *er
 
 bool netlink_send(struct netlink *netlink, const char *what, struct error *err)
 {
-	char answers[NETLINK_MESSAGE_MAX] __attribute__((aligned(4)));
+	char answers[ANSWERS_MAX] __attribute__((aligned(4)));
 	int number;
 
 	if (!transmit(netlink, what, err))

@@ -11,12 +11,12 @@
 struct nlmsghdr;
 
 /*
- * A small netlink client (RFC 3549; linux/netlink.h): messages are built in one fixed buffer, sent,
+ * A small netlink client (RFC 3549; linux/netlink.h): messages are built in one buffer, sent,
  * and each waits for the kernel's acknowledgement. A socket belongs to the network namespace in
  * which it was opened, whatever the process joins later.
  */
 
-#define NETLINK_MESSAGE_MAX 4096
+#define NETLINK_BATCH_MAX (160 << 10) /* what the kernel takes in one piece, with room to spare */
 
 struct netlink {
 	int fd;
@@ -24,7 +24,8 @@ struct netlink {
 	size_t used;      /* bytes in buffer: one message, or several of a batch */
 	size_t start;     /* where the message being built begins */
 	uint32_t awaited; /* sequence number of the last message that asks for an answer */
-	char buffer[NETLINK_MESSAGE_MAX] __attribute__((aligned(4)));
+	char *buffer;
+	size_t room; /* bytes at buffer */
 };
 
 /* `protocol`: NETLINK_ROUTE, NETLINK_NETFILTER. */
@@ -44,6 +45,10 @@ void netlink_put_raw(struct netlink *netlink, const void *value, size_t size);
 /* Attributes between these two are nested in `attribute`; pass what begin returned to end. */
 size_t netlink_nest(struct netlink *netlink, uint16_t attribute);
 void netlink_nest_end(struct netlink *netlink, size_t nest);
+
+/* The message being built is the one whose answer netlink_send waits for: for batches, of which the
+ * kernel tells failures anyway. */
+void netlink_await(struct netlink *netlink);
 
 /* Sends what was built since the last send and waits until the kernel has done it, or fails with
  * the kernel's errno: "WHAT: File exists" (ERROR_EXISTS). */

@@ -179,6 +179,7 @@ static const struct place {
 	{ "mooring-unpack", "libexec/mooring/mooring-unpack", "image/mooring-unpack" },
 	{ "mooring-gate", "libexec/mooring/mooring-gate", "engine/mooring-gate" },
 	{ "mooring-init", "libexec/mooring/mooring-init", "engine/mooring-init" },
+	{ "mooring-resolver", "libexec/mooring/mooring-resolver", "engine/mooring-resolver" },
 	{ "mooring-nucleus", "libexec/mooring/mooring-nucleus", "lifecycle/mooring-nucleus" },
 	{ "mooring-compose", "libexec/mooring/mooring-compose", "compose/mooring-compose" },
 	{ "bin", "libexec/mooring/bin", "cli/bin" }, /* the names docker, docker-compose, … */

@@ -6,6 +6,7 @@
 
 #include "cli/containerinspection.h"
 #include "cli/inspection.h"
+#include "cli/networkrows.h"
 #include "engine/find.h"
 
 struct values {
@@ -44,16 +45,23 @@ static bool add_any(struct engine *engine, struct arena *arena, struct json *obj
 		    const struct values *values, const char *name)
 {
 	struct store_image image;
+	struct network network;
 	struct error ignored; /* one message says it for all kinds */
 
 	if (is_type_wanted(values, "container") &&
 	    add_container(engine, arena, objects, name, &ignored))
 		return true;
-	if (!is_type_wanted(values, "image") ||
-	    !store_find(&engine->store, arena, name, &image, &ignored))
-		return false;
-	inspection_add_image(arena, objects, &engine->store, &image);
-	return true;
+	if (is_type_wanted(values, "image") &&
+	    store_find(&engine->store, arena, name, &image, &ignored)) {
+		inspection_add_image(arena, objects, &engine->store, &image);
+		return true;
+	}
+	if (is_type_wanted(values, "network") &&
+	    network_find(engine, arena, name, &network, &ignored)) {
+		networkrows_inspect(engine, arena, objects, &network);
+		return true;
+	}
+	return false;
 }
 
 static int finish(const struct values *values, const struct json *objects, int code)

@@ -175,10 +175,8 @@ static bool check_client(const struct runopts *values, struct error *err)
 
 static void warn_about_ports(const struct runopts *values)
 {
-	const char *network = values->container.network;
-
-	if (network && strcmp(network, "host") == 0 &&
-	    (values->publish.count || values->publishes_all))
+	if (texts_has(&values->net.networks, "host") &&
+	    (values->net.publish.count || values->net.publishes_all))
 		fprintf(stderr, "WARNING: Published ports are discarded when using host network "
 				"mode\n");
 }

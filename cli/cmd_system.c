@@ -223,11 +223,14 @@ static int run_cleanup(const struct cli *cli, const void *values, const struct t
 static int run_network_reset(const struct cli *cli, const void *values,
 			     const struct texts *arguments)
 {
+	autoengine struct engine engine = ENGINE_EMPTY;
 	struct error err;
 
 	(void)values;
 	(void)arguments;
-	return bridge_remove(cli->run, &err) ? 0 : command_failed(&err);
+	return engine_open(cli->root, cli->run, &engine, &err) && bridge_reset(&engine, &err)
+		       ? 0
+		       : command_failed(&err);
 }
 
 const struct command cmd_version = {

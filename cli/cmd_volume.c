@@ -13,7 +13,7 @@
 #include "engine/volume.h"
 
 /*
- * Volumes as far as `run -v NAME:…` makes them; and the networks there are.
+ * Volumes as far as `run -v NAME:…` makes them.
  */
 
 struct values {
@@ -185,46 +185,6 @@ static int run_rm(const struct cli *cli, const void *of, const struct texts *arg
 	return code;
 }
 
-static int run_network_ls(const struct cli *cli, const void *of, const struct texts *arguments)
-{
-	static const struct listing_field fields[] = { { "ID", "NETWORK ID" },
-						       { "Name", "NAME" },
-						       { "Driver", "DRIVER" },
-						       { "Scope", "SCOPE" },
-						       { .name = NULL } };
-	static const struct listing listing = {
-		.fields = fields,
-		.table = "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}",
-		.quiet = "{{.ID}}"
-	};
-	static const char *const filters[] = { "name", NULL };
-	/* Fixed IDs: these three are always there and always the same. */
-	static const char *const networks[][3] = { { "b00000000001", "bridge", "bridge" },
-						   { "b00000000002", "host", "host" },
-						   { "b00000000003", "none", "null" } };
-	const struct values *values = of;
-	autoarena struct arena arena = { 0 };
-	struct jsonmaker rows = { &arena, json_new(&arena, NULL, NULL, JSON_ARRAY, NULL) };
-	struct error err;
-
-	(void)cli;
-	(void)arguments;
-	if (!filter_names(&values->filters, filters, &err))
-		return command_failed(&err);
-	for (size_t i = 0; i < COUNT_OF(networks); i++) {
-		if (!is_wanted(&values->filters, networks[i][1]))
-			continue;
-		struct jsonmaker row = jsonmaker_nested(&rows, NULL, JSON_OBJECT);
-		jsonmaker_text(&row, "ID", networks[i][0]);
-		jsonmaker_text(&row, "Name", networks[i][1]);
-		jsonmaker_text(&row, "Driver", networks[i][2]);
-		jsonmaker_text(&row, "Scope", "local");
-	}
-	return listing_print(&listing, values->format, values->is_quiet, rows.parent, &err)
-		       ? 0
-		       : command_failed_plainly(&err);
-}
-
 const struct command cmd_volume_ls = {
 	.name = "docker volume ls",
 	.usage = "[OPTIONS]",
@@ -251,13 +211,4 @@ const struct command cmd_volume_rm = {
 	.least = 1,
 	.most = ARGUMENTS_ANY,
 	.run = run_rm,
-};
-
-const struct command cmd_network_ls = {
-	.name = "docker network ls",
-	.usage = "[OPTIONS]",
-	.summary = "List networks",
-	.opts = list_opts,
-	.values_size = sizeof(struct values),
-	.run = run_network_ls,
 };

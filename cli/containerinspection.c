@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/containerinspection.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/jsonmaker.h"
-#include "engine/bridge.h"
+#include "cli/netsettings.h"
 #include "engine/policy.h"
 #include "engine/status.h"
 
@@ -177,7 +176,7 @@ static void add_host_config(const struct jsonmaker *object, const struct contain
 	jsonmaker_bool(&host, "ReadonlyRootfs", container->is_readonly);
 	add_capabilities(&host, "CapAdd", &container->cap_add);
 	add_capabilities(&host, "CapDrop", &container->cap_drop);
-	(void)jsonmaker_nested(&host, "PortBindings", JSON_OBJECT);
+	netsettings_add_wishes(&host, container);
 	add_texts(&host, "Dns", &container->dns);
 	add_texts(&host, "DnsSearch", &container->dns_search);
 	add_texts(&host, "DnsOptions", &container->dns_options);
@@ -227,51 +226,6 @@ static void add_mounts(const struct jsonmaker *object, const struct engine *engi
 	}
 }
 
-/* What is known of the default network while the container runs; else docker shows empty texts. */
-struct address {
-	char own[INET_ADDRSTRLEN], gateway[INET_ADDRSTRLEN], link[24];
-	int prefix;
-};
-
-static void find_address(const struct engine *engine, const char *id, struct address *address)
-{
-	struct bridge_lease lease;
-
-	*address = (struct address){ 0 };
-	if (!bridge_find(engine->run, id, &lease))
-		return;
-	inet_ntop(AF_INET, &lease.address, address->own, sizeof(address->own));
-	inet_ntop(AF_INET, &lease.gateway, address->gateway, sizeof(address->gateway));
-	const unsigned char *bytes = (const unsigned char *)&lease.address.s_addr;
-	snprintf(address->link, sizeof(address->link), "02:42:%02x:%02x:%02x:%02x", bytes[0],
-		 bytes[1], bytes[2], bytes[3]);
-	address->prefix = lease.prefix;
-}
-
-static void add_address(const struct jsonmaker *maker, const struct address *address)
-{
-	jsonmaker_text(maker, "Gateway", address->gateway);
-	jsonmaker_text(maker, "IPAddress", address->own);
-	jsonmaker_number(maker, "IPPrefixLen", address->prefix);
-	jsonmaker_text(maker, "MacAddress", address->link);
-}
-
-static void add_network(const struct jsonmaker *object, const struct engine *engine,
-			const struct container *container, bool is_running)
-{
-	struct jsonmaker settings = jsonmaker_nested(object, "NetworkSettings", JSON_OBJECT);
-	struct address address = { 0 };
-
-	if (is_running)
-		find_address(engine, container->id, &address);
-	(void)jsonmaker_nested(&settings, "Ports", JSON_OBJECT);
-	add_address(&settings, &address);
-	struct jsonmaker networks = jsonmaker_nested(&settings, "Networks", JSON_OBJECT);
-	struct jsonmaker own = jsonmaker_nested(&networks, container->network, JSON_OBJECT);
-	add_address(&own, &address);
-	jsonmaker_text(&own, "Aliases", NULL);
-}
-
 static void add_command(const struct jsonmaker *object, const struct container *container)
 {
 	autotexts struct texts argv = { 0 };
@@ -307,5 +261,5 @@ void containerinspection_add(struct arena *arena, struct json *objects, struct e
 	add_host_config(&object, container);
 	add_mounts(&object, engine, container);
 	add_config(&object, container);
-	add_network(&object, engine, container, status_has_process(&status));
+	netsettings_add(&object, engine, container, status_has_process(&status));
 }

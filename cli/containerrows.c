@@ -10,9 +10,11 @@
 #include "cli/filter.h"
 #include "cli/human.h"
 #include "cli/jsonmaker.h"
+#include "cli/netsettings.h"
 #include "cli/opt.h"
 #include "engine/container.h"
 #include "engine/find.h"
+#include "engine/port.h"
 #include "engine/status.h"
 
 #define COMMAND_WIDTH 20
@@ -167,6 +169,32 @@ static bool is_image(const struct container *container, const char *value)
 		strcmp(container->image + strlen(value), ":latest") == 0);
 }
 
+static bool is_in_network(const struct container *container, const char *value)
+{
+	for (size_t i = 0; i < container->network_count; i++) {
+		if (strcmp(container->networks[i].name, value) == 0)
+			return true;
+	}
+	return strcmp(container->network, value) == 0;
+}
+
+/* `publish=80`, `publish=80/udp`: a port of the container's that has one of the host's. */
+static bool is_publishing(const struct container *container, const char *value)
+{
+	struct port_spec wanted, spec;
+	struct error ignored; /* what cannot be read matches nothing */
+
+	if (!port_parse_exposed(value, &wanted, &ignored))
+		return false;
+	for (size_t i = 0; i < container->publish.count; i++) {
+		if (port_parse(container->publish.items[i], &spec, &ignored) &&
+		    spec.protocol == wanted.protocol && spec.inside.first <= wanted.inside.last &&
+		    wanted.inside.first <= spec.inside.last)
+			return true;
+	}
+	return false;
+}
+
 static bool is_value_match(const struct row *row, const char *name, const char *value)
 {
 	const struct container *container = &row->container;
@@ -184,12 +212,12 @@ static bool is_value_match(const struct row *row, const char *name, const char *
 	if (strcmp(name, "volume") == 0)
 		return uses_volume(container, value);
 	if (strcmp(name, "network") == 0)
-		return strcmp(container->network, value) == 0;
+		return is_in_network(container, value);
 	if (strcmp(name, "health") == 0)
 		return strcmp(value, "none") == 0;
 	if (strcmp(name, "expose") == 0)
 		return texts_has(&container->exposed_ports, value);
-	return false; /* publish: nothing is */
+	return is_publishing(container, value);
 }
 
 /* Values of one key: any may match. */
@@ -367,18 +395,11 @@ static const char *created_cell(const struct maker *maker, const char *created)
 	return arena_strdup(maker->arena, text);
 }
 
-/* Exposed ports, as docker shows them while the container runs. */
 static const char *ports_cell(const struct maker *maker, const struct row *row)
 {
-	const struct texts *ports = &row->container.exposed_ports;
-	const char *line = "";
-
-	if (!status_has_process(&row->status) || strcmp(row->container.network, "host") == 0)
-		return "";
-	for (size_t i = 0; i < ports->count; i++)
-		line = arena_printf(maker->arena, "%s%s%s%s", line, i ? ", " : "", ports->items[i],
-				    strchr(ports->items[i], '/') ? "" : "/tcp");
-	return line;
+	return status_has_process(&row->status)
+		       ? netsettings_ports_cell(maker->engine, maker->arena, &row->container)
+		       : "";
 }
 
 static void add_row(const struct maker *maker, const struct jsonmaker *rows, const struct row *row)
@@ -395,7 +416,7 @@ static void add_row(const struct maker *maker, const struct jsonmaker *rows, con
 	jsonmaker_text(&object, "LocalVolumes", "0");
 	jsonmaker_text(&object, "Mounts", mounts_cell(maker, container));
 	jsonmaker_text(&object, "Names", container->name);
-	jsonmaker_text(&object, "Networks", container->network);
+	jsonmaker_text(&object, "Networks", netsettings_networks_cell(maker->arena, container));
 	jsonmaker_text(&object, "Platform", NULL);
 	jsonmaker_text(&object, "Ports", ports_cell(maker, row));
 	jsonmaker_text(&object, "RunningFor",

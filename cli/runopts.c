@@ -76,26 +76,6 @@ static bool read_namespaces(struct container *container, struct error *err)
 	       read_mode(&container->cgroupns_mode, "cgroupns", "host", pid, err);
 }
 
-static bool read_network(const struct runopts *values, struct container *container,
-			 struct error *err)
-{
-	const char *network = container->network;
-
-	if (!*network || strcmp(network, "default") == 0)
-		container->network = network = "bridge";
-	if (strncmp(network, "container:", 10) == 0)
-		return error_set(err, ERROR_UNSUPPORTED,
-				 "--network container:… is not supported yet");
-	if (strcmp(network, "bridge") != 0 && strcmp(network, "host") != 0 &&
-	    strcmp(network, "none") != 0)
-		return error_set(err, ERROR_NOT_FOUND, "network %s not found", network);
-	if (strcmp(network, "bridge") == 0 && (values->publish.count || values->publishes_all))
-		return error_set(err, ERROR_UNSUPPORTED,
-				 "publishing ports (-p, -P) is not supported yet: use --network "
-				 "host");
-	return true;
-}
-
 /* Docker's json-file has more options; those we do not do would change what is in the log. */
 static bool read_log_option(const char *text, struct container *container, struct error *err)
 {
@@ -221,6 +201,7 @@ bool runopts_read(const struct runopts *values, const struct texts *arguments, s
 	read_numbers(values, container);
 	read_screen(container);
 	return read_restart(container, err) && read_namespaces(container, err) &&
-	       read_network(values, container, err) && read_logging(values, container, err) &&
-	       read_pairs(values, arena, container, err) && read_mounts(values, mounts, err);
+	       netopts_read(&values->net, arena, container, err) &&
+	       read_logging(values, container, err) && read_pairs(values, arena, container, err) &&
+	       read_mounts(values, mounts, err);
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "cli/netopts.h"
 #include "cli/opt.h"
 #include "engine/container.h"
 #include "engine/create.h"
@@ -25,8 +26,7 @@ struct runopts {
 	const char *entrypoint; /* NULL: not given */
 	struct texts env, env_files, label_files;
 	struct texts volumes, mounts, tmpfs;
-	struct texts publish;
-	bool publishes_all;
+	struct netopts net;
 	struct texts log_opts;
 	const char *cidfile, *pull, *platform;
 	struct opt_number memory, memory_swap, memory_reservation, cpus, cpu_shares, cpu_period,

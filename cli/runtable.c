@@ -5,12 +5,12 @@
 #include <strings.h>
 
 #include "cli/envfile.h"
-#include "cli/ports.h"
 #include "cli/running.h"
 #include "engine/bundle.h"
 #include "engine/bundledevice.h"
 #include "engine/hostfiles.h"
 #include "engine/mounts.h"
+#include "engine/port.h"
 
 /*
  * One long list: every option docker documents for `run` and `create`, in the order of its help.
@@ -93,7 +93,7 @@ static bool check_userns(const char *text, struct error *err)
 	{ "entrypoint", 0, OPT_TEXT, AT(entrypoint), "string", "Overwrite the default ENTRYPOINT of the image", NULL }, \
 	{ "env", 'e', OPT_LIST, AT(env), "list", "Set environment variables", envfile_check }, \
 	{ "env-file", 0, OPT_LIST, AT(env_files), "list", "Read in a file of environment variables", NULL }, \
-	{ "expose", 0, OPT_LIST, OF(exposed_ports), "list", "Expose a port or a range of ports", NULL }, \
+	{ "expose", 0, OPT_LIST, OF(exposed_ports), "list", "Expose a port or a range of ports", port_check_exposed }, \
 	{ "gpus", 0, OPT_IGNORED_TEXT, 0, "gpu-request", NULL, check_gpus }, \
 	{ "group-add", 0, OPT_LIST, OF(groups), "list", "Add additional groups to join", NULL }, \
 	{ "health-cmd", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL }, \
@@ -107,28 +107,28 @@ static bool check_userns(const char *text, struct error *err)
 	{ "interactive", 'i', OPT_BOOL, OF(has_open_stdin), NULL, "Keep STDIN open even if not attached", NULL }, \
 	{ "io-maxbandwidth", 0, OPT_MISSING_TEXT, 0, "bytes", NULL, NULL }, \
 	{ "io-maxiops", 0, OPT_MISSING_TEXT, 0, "uint", NULL, NULL }, \
-	{ "ip", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL }, \
-	{ "ip6", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL }, \
+	{ "ip", 0, OPT_TEXT, AT(net.ip), "string", "IPv4 address (e.g., 172.30.100.104)", netopts_check_ip }, \
+	{ "ip6", 0, OPT_TEXT, AT(net.ip6), "string", "IPv6 address (e.g., 2001:db8::33)", netopts_check_ip }, \
 	{ "ipc", 0, OPT_TEXT, OF(ipc_mode), "string", "IPC mode to use", NULL }, \
 	{ "isolation", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL }, \
 	{ "kernel-memory", 0, OPT_IGNORED_TEXT, 0, "bytes", NULL, NULL }, \
 	{ "label", 'l', OPT_LIST, OF(labels), "list", "Set meta data on a container", NULL }, \
 	{ "label-file", 0, OPT_LIST, AT(label_files), "list", "Read in a line delimited file of labels", NULL }, \
-	{ "link", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
+	{ "link", 0, OPT_LIST, AT(net.links), "list", "Add link to another container", NULL }, \
 	{ "link-local-ip", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
 	{ "log-driver", 0, OPT_TEXT, OF(log_driver), "string", "Logging driver for the container", NULL }, \
 	{ "log-opt", 0, OPT_LIST, AT(log_opts), "list", "Log driver options", NULL }, \
-	{ "mac-address", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL }, \
+	{ "mac-address", 0, OPT_TEXT, AT(net.mac), "string", "Container MAC address (e.g., 92:d0:c6:0a:29:33)", netopts_check_mac }, \
 	{ "memory", 'm', OPT_SIZE, AT(memory), "bytes", "Memory limit", NULL }, \
 	{ "memory-reservation", 0, OPT_SIZE, AT(memory_reservation), "bytes", "Memory soft limit", NULL }, \
 	{ "memory-swap", 0, OPT_SIZE, AT(memory_swap), "bytes", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap", NULL }, \
 	{ "memory-swappiness", 0, OPT_MISSING_TEXT, 0, "int", NULL, NULL }, \
 	{ "mount", 0, OPT_LIST, AT(mounts), "mount", "Attach a filesystem mount to the container", mounts_check_mount }, \
 	{ "name", 0, OPT_TEXT, OF(name), "string", "Assign a name to the container", NULL }, \
-	{ "net", 0, OPT_TEXT, OF(network), "network", NULL, NULL }, \
-	{ "net-alias", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
-	{ "network", 0, OPT_TEXT, OF(network), "network", "Connect a container to a network", NULL }, \
-	{ "network-alias", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
+	{ "net", 0, OPT_LIST, AT(net.networks), "network", NULL, netopts_check_network }, \
+	{ "net-alias", 0, OPT_LIST, AT(net.aliases), "list", NULL, NULL }, \
+	{ "network", 0, OPT_LIST, AT(net.networks), "network", "Connect a container to a network", netopts_check_network }, \
+	{ "network-alias", 0, OPT_LIST, AT(net.aliases), "list", "Add network-scoped alias for the container", NULL }, \
 	{ "no-healthcheck", 0, OPT_IGNORED_BOOL, 0, NULL, "Disable any container-specified HEALTHCHECK", NULL }, \
 	{ "oom-kill-disable", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL }, \
 	{ "oom-score-adj", 0, OPT_NUMBER, AT(oom_score_adj), "int", "Tune host's OOM preferences (-1000 to 1000)", NULL }, \
@@ -136,8 +136,8 @@ static bool check_userns(const char *text, struct error *err)
 	{ "pids-limit", 0, OPT_NUMBER, AT(pids_limit), "int", "Tune container pids limit (set -1 for unlimited)", NULL }, \
 	{ "platform", 0, OPT_TEXT, AT(platform), "string", "Set platform if server is multi-platform capable", NULL }, \
 	{ "privileged", 0, OPT_BOOL, OF(is_privileged), NULL, "Give extended privileges to this container", NULL }, \
-	{ "publish", 'p', OPT_LIST, AT(publish), "list", "Publish a container's port(s) to the host", ports_check }, \
-	{ "publish-all", 'P', OPT_BOOL, AT(publishes_all), NULL, "Publish all exposed ports to random ports", NULL }, \
+	{ "publish", 'p', OPT_LIST, AT(net.publish), "list", "Publish a container's port(s) to the host", port_check }, \
+	{ "publish-all", 'P', OPT_BOOL, AT(net.publishes_all), NULL, "Publish all exposed ports to random ports", NULL }, \
 	{ "pull", 0, OPT_TEXT, AT(pull), "string", "Pull image before running (\"always\", \"missing\", \"never\")", check_pull }, \
 	{ "quiet", 'q', OPT_BOOL, AT(is_quiet), NULL, "Suppress the pull output", NULL }, \
 	{ "read-only", 0, OPT_BOOL, OF(is_readonly), NULL, "Mount the container's root filesystem as read only", NULL }, \

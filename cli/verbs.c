@@ -5,6 +5,7 @@
 
 #include "cli/containerverbs.h"
 #include "cli/imageverbs.h"
+#include "cli/networkverbs.h"
 
 /* One long list, in the order of the help text. */
 static const struct verb verbs[] = {
@@ -34,7 +35,7 @@ static const struct verb verbs[] = {
 	{ NULL, "load", &cmd_load },
 	{ NULL, "logs", &cmd_logs },
 	{ NULL, "pause", &cmd_pause },
-	{ NULL, "port", NULL },
+	{ NULL, "port", &cmd_port },
 	{ NULL, "rename", &cmd_rename },
 	{ NULL, "restart", &cmd_restart },
 	{ NULL, "rm", &cmd_rm },
@@ -76,7 +77,7 @@ static const struct verb verbs[] = {
 	{ "container", "list", &cmd_ps },
 	{ "container", "ps", &cmd_ps },
 	{ "container", "pause", &cmd_pause },
-	{ "container", "port", NULL },
+	{ "container", "port", &cmd_port },
 	{ "container", "prune", &cmd_container_prune },
 	{ "container", "rename", &cmd_rename },
 	{ "container", "restart", &cmd_restart },
@@ -106,14 +107,15 @@ static const struct verb verbs[] = {
 	{ "image", "save", &cmd_save },
 	{ "image", "tag", &cmd_tag },
 
-	{ "network", "connect", NULL },
-	{ "network", "create", NULL },
-	{ "network", "disconnect", NULL },
-	{ "network", "inspect", NULL },
+	{ "network", "connect", &cmd_network_connect },
+	{ "network", "create", &cmd_network_create },
+	{ "network", "disconnect", &cmd_network_disconnect },
+	{ "network", "inspect", &cmd_network_inspect },
 	{ "network", "ls", &cmd_network_ls },
 	{ "network", "list", &cmd_network_ls },
-	{ "network", "prune", NULL },
-	{ "network", "rm", NULL },
+	{ "network", "prune", &cmd_network_prune },
+	{ "network", "rm", &cmd_network_rm },
+	{ "network", "remove", &cmd_network_rm },
 
 	{ "volume", "create", &cmd_volume_create },
 	{ "volume", "inspect", NULL },

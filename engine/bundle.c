@@ -195,7 +195,7 @@ static void write_host_files(struct jsonout *out, const struct bundle *bundle, s
 
 		if (!is_mounted_by_user(bundle->container, target))
 			write_mount(out, target, "bind",
-				    arena_printf(arena, "%s/%s", bundle->directory, names[i]),
+				    arena_printf(arena, "%s/%s", bundle->host_files, names[i]),
 				    bundle->container->is_readonly ? "rbind,rprivate,ro"
 								   : "rbind,rprivate");
 	}

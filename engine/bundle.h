@@ -17,7 +17,9 @@
  */
 struct bundle {
 	const struct container *container;
-	const char *directory; /* containers/ID, absolute */
+	const char *directory;  /* containers/ID, absolute */
+	const char *host_files; /* where hosts, hostname and resolv.conf are: the same, or the
+				   directory of the container whose network is shared */
 	struct user user;
 	struct confinement confinement;
 	/* Where each of the container's mounts comes from: a path; parallel to container->mounts.

@@ -45,6 +45,9 @@ static const struct field fields[] = {
 	FIELD(FIELD_TEXT, hostname),
 	FIELD(FIELD_TEXT, domainname),
 	FIELD(FIELD_TEXT, network),
+	FIELD(FIELD_TEXTS, publish),
+	FIELD(FIELD_BOOL, publishes_all),
+	FIELD(FIELD_TEXTS, links),
 	FIELD(FIELD_TEXT, pid_mode),
 	FIELD(FIELD_TEXT, ipc_mode),
 	FIELD(FIELD_TEXT, uts_mode),
@@ -138,6 +141,23 @@ static void write_mounts(struct jsonout *out, const struct container *container)
 	jsonout_array_end(out);
 }
 
+static void write_networks(struct jsonout *out, const struct container *container)
+{
+	jsonout_array(out, "networks");
+	for (size_t i = 0; i < container->network_count; i++) {
+		const struct container_network *network = &container->networks[i];
+
+		jsonout_object(out, NULL);
+		jsonout_text(out, "name", network->name);
+		jsonout_text(out, "ip", network->ip);
+		jsonout_text(out, "ip6", network->ip6);
+		jsonout_text(out, "mac", network->mac);
+		jsonout_texts(out, "aliases", network->aliases.items, network->aliases.count);
+		jsonout_object_end(out);
+	}
+	jsonout_array_end(out);
+}
+
 bool container_write(const struct container *container, int dir, struct error *err)
 {
 	autobuf struct buf text;
@@ -153,6 +173,7 @@ bool container_write(const struct container *container, int dir, struct error *e
 		jsonout_text(&out, NULL, container->chains[i].text);
 	jsonout_array_end(&out);
 	write_mounts(&out, container);
+	write_networks(&out, container);
 	jsonout_object_end(&out);
 	jsonout_done(&out);
 	/* A container that goes away with its process need not survive a power cut. */
@@ -202,6 +223,35 @@ static bool read_mount(const struct json *item, struct container_mount *mount, s
 	return true;
 }
 
+static bool read_network(struct arena *arena, const struct json *item,
+			 struct container_network *network, struct error *err)
+{
+	return json_text(item, "name", &network->name, err) &&
+	       json_text_or(item, "ip", "", &network->ip, err) &&
+	       json_text_or(item, "ip6", "", &network->ip6, err) &&
+	       json_text_or(item, "mac", "", &network->mac, err) &&
+	       json_text_array(arena, item, "aliases", &network->aliases.items,
+			       &network->aliases.count, err);
+}
+
+static bool read_networks(struct arena *arena, const struct json *root, struct container *container,
+			  struct error *err)
+{
+	const struct json *networks;
+
+	if (!json_array_or_null(root, "networks", &networks, err))
+		return false;
+	if (!networks)
+		return true;
+	container->networks = arena_array(arena, networks->count + 1, sizeof(*container->networks));
+	for (const struct json *item = networks->child; item; item = item->next) {
+		if (!read_network(arena, item, &container->networks[container->network_count++],
+				  err))
+			return false;
+	}
+	return true;
+}
+
 static bool read_lists(struct arena *arena, const struct json *root, struct container *container,
 		       struct error *err)
 {
@@ -247,7 +297,7 @@ bool container_read(const struct engine *engine, struct arena *arena, const char
 		if (!read_field(arena, root, &fields[i], (char *)container + fields[i].offset, err))
 			return error_in(err, "container %.12s", id);
 	}
-	if (!read_lists(arena, root, container, err))
+	if (!read_lists(arena, root, container, err) || !read_networks(arena, root, container, err))
 		return error_in(err, "container %.12s", id);
 	if (strcmp(container->id, id) != 0)
 		return error_set(err, ERROR_CORRUPT, "container %.12s: its options name another",

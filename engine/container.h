@@ -23,6 +23,7 @@
  *                   restart        what the monitor is to do at the end: see policy.h
  *                   failure.json   why it could not be started
  *                   config.json    the OCI bundle, written at each start
+ *                   network.json   addresses and ports while it runs: see endpoint.h
  *                   rootfs/        empty; mounted over in the monitor's mount namespace only
  *                   upper/ work/   what the container changed
  *                   hosts hostname resolv.conf
@@ -41,6 +42,7 @@
 #define CONTAINER_RESTART   "restart"
 #define CONTAINER_LOG       "container.log"
 #define CONTAINER_CONFIG    "config.json"
+#define CONTAINER_NETWORK   "network.json"
 
 enum mount_kind {
 	MOUNT_BIND,
@@ -57,6 +59,13 @@ struct container_mount {
 	bool is_source_needed; /* --mount: a missing bind source is an error; -v makes it */
 	bool is_anonymous;     /* a volume without a name: goes with the container */
 	bool is_copied_up;     /* an empty volume gets what the image has there */
+};
+
+/* One of the networks a container is to be in. */
+struct container_network {
+	const char *name;
+	const char *ip, *ip6, *mac; /* "": chosen at each start */
+	struct texts aliases;       /* lives where the container's texts live */
 };
 
 struct container {
@@ -77,7 +86,13 @@ struct container {
 	const char *hostname; /* "" until created; then never empty */
 	const char *domainname;
 
-	const char *network; /* "bridge", "host", "none" */
+	const char *network; /* the mode: "bridge", "host", "none", "container:ID", or the network's
+				name */
+	struct container_network *networks; /* sorted by name; none for host, none, container: */
+	size_t network_count;
+	struct texts publish; /* -p, as typed */
+	bool publishes_all;   /* -P */
+	struct texts links;   /* "CONTAINER:ALIAS" */
 	const char *pid_mode, *ipc_mode, *uts_mode, *cgroupns_mode;
 	struct texts extra_hosts; /* "NAME:IP" */
 	struct texts dns, dns_search, dns_options;

@@ -13,6 +13,7 @@
 #include "engine/claim.h"
 #include "engine/confine.h"
 #include "engine/find.h"
+#include "engine/network.h"
 #include "engine/volume.h"
 #include "registry/platform.h"
 #include "runtime/signame.h"
@@ -127,7 +128,10 @@ static bool merge_image(struct create *create, const struct store_image *image, 
 		container->stop_signal = config->stop_signal;
 	if (container->stop_timeout < 0)
 		container->stop_timeout = config->stop_timeout;
-	texts_add_all(&container->exposed_ports, config->exposed_ports, config->exposed_port_count);
+	for (size_t i = 0; i < config->exposed_port_count; i++) {
+		if (!texts_has(&container->exposed_ports, config->exposed_ports[i]))
+			texts_add(&container->exposed_ports, config->exposed_ports[i]);
+	}
 	for (size_t i = 0; i < config->volume_count; i++) {
 		if (!mounts_add_declared(create->mounts, config->volumes[i], err))
 			return false;
@@ -192,6 +196,26 @@ static const char *own_hostname(struct arena *arena, const struct container *con
 	return arena_printf(arena, "%.*s", CONTAINER_SHORT_ID, container->id);
 }
 
+/* --network container:NAME: by its ID from now on, and with its name of the machine. */
+static bool share_network(struct engine *engine, struct arena *arena, struct container *container,
+			  struct error *err)
+{
+	size_t prefix = strlen(NETWORK_CONTAINER);
+	char id[CONTAINER_ID_LENGTH + 1];
+	struct container other = { 0 };
+
+	if (strncmp(container->network, NETWORK_CONTAINER, prefix) != 0)
+		return true;
+	if (!find_one(engine, container->network + prefix, id, err) ||
+	    !container_read(engine, arena, id, &other, err))
+		return false;
+	container->network = arena_printf(arena, NETWORK_CONTAINER "%s", id);
+	container->hostname = other.hostname;
+	container->domainname = other.domainname;
+	container_done(&other);
+	return true;
+}
+
 static bool make_directories(int dir, struct error *err)
 {
 	static const char *const names[] = { "rootfs", "upper", "work" };
@@ -242,6 +266,8 @@ bool create_container(struct engine *engine, struct arena *arena, struct create 
 	    !store_find(&engine->store, arena, container->image, &image, err) ||
 	    !check_platform(create, &image, warning, err) ||
 	    !merge_image(create, &image, arena, err))
+		return false;
+	if (!share_network(engine, arena, container, err))
 		return false;
 	mounts_sort(create->mounts);
 	container->mounts = create->mounts->items;

@@ -7,10 +7,11 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "engine/linktarget.h"
+#include "engine/resolvconf.h"
 
 #define HOST_FILE_MAX 65536
 #define HOST_GATEWAY  "host-gateway"
-#define RESOLVED_FILE "/run/systemd/resolve/resolv.conf"
 
 static bool is_address(const char *text)
 {
@@ -66,9 +67,21 @@ static bool save(int dir, const char *name, struct buf *text, struct error *err)
 	return buf_check(text, name, err) && file_write(file, name, text->data, text->length, err);
 }
 
-static void add_extra_hosts(const struct container *container, const char *gateway,
+/* The gateway of the network by which the container reaches the host; else the host is here. */
+static const char *gateway_of(const struct endpoints *endpoints, char text[IPADDR_TEXT_MAX])
+{
+	const struct endpoint *outward = endpoints_outward(endpoints);
+
+	if (!outward || !outward->gateways[NETWORK_IPV4].family)
+		return "127.0.0.1";
+	return ipaddr_text(&outward->gateways[NETWORK_IPV4], text);
+}
+
+static void add_extra_hosts(const struct container *container, const struct endpoints *endpoints,
 			    struct buf *text)
 {
+	char gateway[IPADDR_TEXT_MAX];
+
 	for (size_t i = 0; i < container->extra_hosts.count; i++) {
 		char bare[INET6_ADDRSTRLEN + 2];
 		const char *entry = container->extra_hosts.items[i];
@@ -79,8 +92,26 @@ static void add_extra_hosts(const struct container *container, const char *gatew
 		int name_length = (int)(address - entry) - 1;
 		address = without_brackets(address, bare, sizeof(bare));
 		if (strcmp(address, HOST_GATEWAY) == 0)
-			address = gateway ? gateway : "127.0.0.1";
+			address = gateway_of(endpoints, gateway);
 		buf_printf(text, "%s\t%.*s\n", address, name_length, entry);
+	}
+}
+
+/* --link CONTAINER:ALIAS: where it is now. One that does not run is not in the file; in a network
+ * with names the resolver knows of it when it does. */
+static void add_links(const struct engine *engine, const struct container *container,
+		      const struct endpoints *endpoints, struct buf *text)
+{
+	for (size_t i = 0; i < container->links.count; i++) {
+		autoarena struct arena arena = { 0 };
+		struct link_target target;
+		char address[IPADDR_TEXT_MAX];
+
+		if (link_target_find(engine, &arena, container->links.items[i], endpoints, &target))
+			buf_printf(text, "%s\t%s %.12s%s%s\n",
+				   ipaddr_text(&target.address, address), target.alias, target.id,
+				   strcmp(target.name, target.alias) == 0 ? "" : " ",
+				   strcmp(target.name, target.alias) == 0 ? "" : target.name);
 	}
 }
 
@@ -99,13 +130,14 @@ static void add_own_line(const struct container *container, const char *address,
 		buf_printf(text, "%s\n", host);
 }
 
-static bool write_hosts(const struct container *container, int dir, const char *address,
-			const char *gateway, struct error *err)
+static bool write_hosts(const struct engine *engine, const struct container *container, int dir,
+			const struct endpoints *endpoints, struct error *err)
 {
+	char address[IPADDR_TEXT_MAX];
 	autobuf struct buf text;
 
 	buf_init(&text, HOST_FILE_MAX);
-	if (strcmp(container->network, "host") == 0) {
+	if (strcmp(container->network, NETWORK_HOST) == 0) {
 		if (!file_read(AT_FDCWD, "/etc/hosts", &text, err) && err->kind != ERROR_NOT_FOUND)
 			return error_in(err, "copy /etc/hosts");
 	} else {
@@ -116,88 +148,17 @@ static bool write_hosts(const struct container *container, int dir, const char *
 				    "ff02::1\tip6-allnodes\n"
 				    "ff02::2\tip6-allrouters\n");
 	}
-	add_extra_hosts(container, gateway, &text);
-	if (address)
-		add_own_line(container, address, &text);
+	add_extra_hosts(container, endpoints, &text);
+	add_links(engine, container, endpoints, &text);
+	for (size_t i = 0; i < endpoints->count; i++) {
+		for (size_t family = 0; family < NETWORK_FAMILIES; family++) {
+			const struct ipaddr *own = &endpoints->items[i].addresses[family].address;
+
+			if (own->family)
+				add_own_line(container, ipaddr_text(own, address), &text);
+		}
+	}
 	return save(dir, "hosts", &text, err);
-}
-
-/* A resolver on the host's loopback is out of reach from another network namespace. */
-static bool is_loopback_server(const char *line)
-{
-	const char *address = line + strlen("nameserver");
-
-	address += strspn(address, " \t");
-	return strncmp(address, "127.", 4) == 0 || strncmp(address, "::1", 3) == 0;
-}
-
-/* Copies the host's lines that still mean something; *has_server tells of a name server. */
-static void copy_resolv(const struct container *container, char *host_text, bool is_same_network,
-			struct buf *text, bool *has_server)
-{
-	for (char *line; (line = strsep(&host_text, "\n"));) {
-		bool is_server = strncmp(line, "nameserver", 10) == 0;
-		bool is_search = strncmp(line, "search", 6) == 0;
-		bool is_options = strncmp(line, "options", 7) == 0;
-
-		if (!*line || (is_server && container->dns.count) ||
-		    (is_search && container->dns_search.count) ||
-		    (is_options && container->dns_options.count) ||
-		    (is_server && !is_same_network && is_loopback_server(line)))
-			continue;
-		*has_server |= is_server;
-		buf_printf(text, "%s\n", line);
-	}
-}
-
-static void add_joined(struct buf *text, const char *key, const struct texts *words)
-{
-	if (words->count == 0 || (words->count == 1 && strcmp(words->items[0], ".") == 0))
-		return;
-	buf_add_text(text, key);
-	for (size_t i = 0; i < words->count; i++)
-		buf_printf(text, " %s", words->items[i]);
-	buf_add_char(text, '\n');
-}
-
-/* Where systemd-resolved serves the host, the real servers are in its own file. */
-static bool read_host_resolv(bool is_same_network, struct buf *host, struct error *err)
-{
-	if (!file_read(AT_FDCWD, "/etc/resolv.conf", host, err) && err->kind != ERROR_NOT_FOUND)
-		return error_in(err, "copy /etc/resolv.conf");
-	if (is_same_network || !host->length || !strstr(host->data, "127.0.0.53"))
-		return true;
-	struct buf before = *host;
-	buf_init(host, HOST_FILE_MAX);
-	if (!file_read(AT_FDCWD, RESOLVED_FILE, host, err)) {
-		buf_done(host);
-		*host = before;
-		return true;
-	}
-	buf_done(&before);
-	return true;
-}
-
-static bool write_resolv(const struct container *container, int dir, struct error *err)
-{
-	bool is_same_network = strcmp(container->network, "host") == 0;
-	bool has_server = container->dns.count > 0;
-	autobuf struct buf host;
-	autobuf struct buf text;
-
-	buf_init(&host, HOST_FILE_MAX);
-	buf_init(&text, HOST_FILE_MAX);
-	if (!read_host_resolv(is_same_network, &host, err))
-		return false;
-	add_joined(&text, "search", &container->dns_search);
-	for (size_t i = 0; i < container->dns.count; i++)
-		buf_printf(&text, "nameserver %s\n", container->dns.items[i]);
-	if (host.length)
-		copy_resolv(container, host.data, is_same_network, &text, &has_server);
-	if (!has_server && !is_same_network)
-		buf_add_text(&text, "nameserver 8.8.8.8\nnameserver 8.8.4.4\n");
-	add_joined(&text, "options", &container->dns_options);
-	return save(dir, "resolv.conf", &text, err);
 }
 
 static bool write_hostname(const struct container *container, int dir, struct error *err)
@@ -209,9 +170,14 @@ static bool write_hostname(const struct container *container, int dir, struct er
 	return save(dir, "hostname", &text, err);
 }
 
-bool hostfiles_write(const struct container *container, int dir, const char *address,
-		     const char *gateway, struct error *err)
+bool hostfiles_write(const struct engine *engine, const struct container *container, int dir,
+		     const struct endpoints *endpoints, struct error *err)
 {
-	return write_hosts(container, dir, address, gateway, err) &&
-	       write_hostname(container, dir, err) && write_resolv(container, dir, err);
+	autobuf struct buf text;
+
+	buf_init(&text, HOST_FILE_MAX);
+	return write_hosts(engine, container, dir, endpoints, err) &&
+	       write_hostname(container, dir, err) &&
+	       resolvconf_write(container, endpoints, &text, err) &&
+	       save(dir, "resolv.conf", &text, err);
 }

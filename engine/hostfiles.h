@@ -6,15 +6,17 @@
 
 #include "base/error.h"
 #include "engine/container.h"
+#include "engine/endpoint.h"
 
 /*
  * /etc/hosts, /etc/hostname and /etc/resolv.conf as the container sees them: files in its
  * directory, written at each start, mounted over whatever the image has.
  */
 
-/* `dir` is the container's directory. `address` is its own on the default network; NULL: none. */
-must_check bool hostfiles_write(const struct container *container, int dir, const char *address,
-				const char *gateway, struct error *err);
+/* `dir` is the container's directory; `endpoints` its places in networks. Written anew for a
+ * container that runs, it sees the change: the files stay the same ones. */
+must_check bool hostfiles_write(const struct engine *engine, const struct container *container,
+				int dir, const struct endpoints *endpoints, struct error *err);
 
 /* For --add-host, --dns: docker's words for what cannot be. */
 bool hostfiles_check_host(const char *text, struct error *err);

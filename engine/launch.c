@@ -220,7 +220,8 @@ static bool add_exit_command(struct texts *argv, const struct launch *launch, st
 }
 
 static bool monitor_argv(const struct launch *launch, const struct wires *wires,
-			 struct arena *arena, struct texts *argv, struct error *err)
+			 const struct prepared *prepared, struct arena *arena, struct texts *argv,
+			 struct error *err)
 {
 	const struct container *container = launch->container;
 	autofree char *program = NULL;
@@ -247,6 +248,8 @@ static bool monitor_argv(const struct launch *launch, const struct wires *wires,
 	add_fd(argv, arena, "--stdout-fd", wires->out);
 	add_fd(argv, arena, "--stderr-fd", wires->errors);
 	add_fd(argv, arena, "--hold-fd", launch->lock);
+	add_fd(argv, arena, "--hold-fd", prepared->host_network);
+	add_fd(argv, arena, "--guard-fd", prepared->guard);
 	if (!container->is_removed_on_exit) { /* docker update may give it a policy any time */
 		texts_add(argv, "--restart-file");
 		texts_add(argv, arena_printf(arena, "%s/" CONTAINER_RESTART, path));
@@ -278,15 +281,15 @@ static _Noreturn void be_monitor(const struct launch *launch, const struct wires
 {
 	autoarena struct arena arena = { 0 };
 	autotexts struct texts argv = { 0 };
-	char warning[ERROR_TEXT_MAX];
+	struct prepared prepared;
 	struct error err;
 
 	reset_signals();
 	umask(022);
-	if (prepare_bundle(launch->engine, launch->container, launch->lock, warning, &err)) {
-		if (*warning)
-			tell(wires->client, "warning", warning);
-		if (monitor_argv(launch, wires, &arena, &argv, &err)) {
+	if (prepare_bundle(launch->engine, launch->container, launch->lock, &prepared, &err)) {
+		if (*prepared.warning)
+			tell(wires->client, "warning", prepared.warning);
+		if (monitor_argv(launch, wires, &prepared, &arena, &argv, &err)) {
 			execv(argv.items[0], (char *const *)(uintptr_t)argv.items);
 			error_sys(&err, "execute %s", argv.items[0]);
 		}
@@ -342,7 +345,8 @@ static bool connect_wires(const struct launch *launch, struct launched *launched
 /* A new life: what the last one left is no longer true. */
 static bool begin_life(const struct container *container, int dir, struct error *err)
 {
-	static const char *const stale[] = { CONTAINER_EXIT, CONTAINER_FAILURE, CONTAINER_CONFIG };
+	static const char *const stale[] = { CONTAINER_EXIT, CONTAINER_FAILURE, CONTAINER_CONFIG,
+					     CONTAINER_NETWORK };
 
 	for (size_t i = 0; i < COUNT_OF(stale); i++) {
 		if (unlinkat(dir, stale[i], 0) < 0 && errno != ENOENT)

@@ -59,3 +59,14 @@ bool netsysctl_apply(const struct texts *pairs, struct error *err)
 	}
 	return true;
 }
+
+bool netsysctl_set(const char *name, const char *value, struct error *err)
+{
+	char path[PATH_ROOM];
+	int room = snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
+	autoclose int file =
+		room > 0 && room < PATH_ROOM ? open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
+
+	return (file >= 0 && write(file, value, strlen(value)) >= 0) ||
+	       error_sys(err, "set %s to %s", path, value);
+}

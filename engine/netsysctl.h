@@ -18,4 +18,8 @@ bool netsysctl_is_one(const char *pair);
 /* In the container's new network namespace: docker's two defaults, then those among `pairs`. */
 must_check bool netsysctl_apply(const struct texts *pairs, struct error *err);
 
+/* A file below /proc/sys/net of the caller's namespace, "ipv4/ip_forward". One that is not there
+ * fails with ERROR_NOT_FOUND. */
+must_check bool netsysctl_set(const char *name, const char *value, struct error *err);
+
 #endif

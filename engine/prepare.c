@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/prepare.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -12,12 +11,13 @@
 
 #include "base/file.h"
 #include "base/path.h"
-#include "engine/bridge.h"
+#include "engine/attachment.h"
 #include "engine/bundle.h"
 #include "engine/door.h"
 #include "engine/hostfiles.h"
+#include "engine/hostns.h"
 #include "engine/netsysctl.h"
-#include "engine/status.h"
+#include "engine/share.h"
 #include "engine/userns.h"
 #include "engine/volume.h"
 #include "image/rootfs.h"
@@ -32,41 +32,36 @@ struct preparation {
 	int dir;          /* the container's directory */
 	int root;         /* its root file system */
 	const char *path; /* of the directory */
-	struct bridge_attachment attachment;
-	bool has_address;
+	struct attachment attachment;
+	struct prepared *prepared;
+	int shared_network; /* of container:…; else -1 */
 	bool has_own_network;
 	const char **sources; /* of the mounts */
 };
 
-static bool holds_address(void *context, const char *id)
-{
-	const struct engine *engine = context;
-
-	return status_is_running(engine, id) || status_is_locked(engine, id);
-}
-
 /* In the host's network namespace still. */
-static bool lease_address(struct preparation *self, char *warning, struct error *err)
+static bool lease_networks(struct preparation *self, struct error *err)
 {
-	struct bridge_holders holders = { .is_alive = holds_address, .context = self->engine };
-	char text[256] = "";
+	const char *network = self->container->network;
 
-	if (strcmp(self->container->network, "bridge") != 0)
-		return true;
-	if (!bridge_lease(self->engine->run, self->container->id, holders, &self->attachment, text,
-			  err))
-		return error_in(err, "default network");
-	self->has_address = true;
-	snprintf(warning, ERROR_TEXT_MAX, "%s", text);
-	return true;
+	self->has_own_network = strcmp(network, NETWORK_HOST) != 0;
+	if (strncmp(network, NETWORK_CONTAINER, strlen(NETWORK_CONTAINER)) == 0)
+		return share_open(self->engine, network + strlen(NETWORK_CONTAINER), "net",
+				  &self->shared_network, err);
+	if (self->has_own_network && !hostns_open(&self->prepared->host_network, err))
+		return false;
+	return attachment_lease(&self->attachment, err);
 }
 
 /* By its end: mounts made from now on are seen by nobody else; those of the host still arrive. */
 static bool enter_namespaces(struct preparation *self, struct error *err)
 {
-	self->has_own_network = strcmp(self->container->network, "host") != 0;
-	if (unshare(CLONE_NEWNS | (self->has_own_network ? CLONE_NEWNET : 0)) < 0)
+	bool is_new = self->has_own_network && self->shared_network < 0;
+
+	if (unshare(CLONE_NEWNS | (is_new ? CLONE_NEWNET : 0)) < 0)
 		return error_sys(err, "make namespaces for the container (are you root?)");
+	if (self->shared_network >= 0 && setns(self->shared_network, CLONE_NEWNET) < 0)
+		return error_sys(err, "join the other container's network");
 	if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
 		return error_sys(err, "make mounts private");
 	return true;
@@ -86,13 +81,10 @@ static bool refuse_network_sysctls(const struct texts *sysctls, struct error *er
 /* The container inherits the namespace in which we, and then the monitor, are. */
 static bool set_up_network(struct preparation *self, struct error *err)
 {
-	if (!self->has_own_network)
+	if (!self->has_own_network || self->shared_network >= 0)
 		return refuse_network_sysctls(&self->container->sysctls, err);
-	if (self->has_address && !bridge_attach(&self->attachment, err))
-		return error_in(err, "default network");
-	if (!self->has_address && !bridge_loopback(err))
-		return false;
-	return netsysctl_apply(&self->container->sysctls, err);
+	return attachment_plug(&self->attachment, err) &&
+	       netsysctl_apply(&self->container->sysctls, err);
 }
 
 static bool mount_root(struct preparation *self, struct error *err)
@@ -200,15 +192,24 @@ static bool clear_places(const struct preparation *self, struct error *err)
 
 static bool write_host_files(const struct preparation *self, struct error *err)
 {
-	char address[INET_ADDRSTRLEN] = "";
-	char gateway[INET_ADDRSTRLEN] = "";
+	const struct endpoints *endpoints = &self->attachment.endpoints;
 
-	if (self->has_address) {
-		inet_ntop(AF_INET, &self->attachment.address, address, sizeof(address));
-		inet_ntop(AF_INET, &self->attachment.gateway, gateway, sizeof(gateway));
-	}
-	return hostfiles_write(self->container, self->dir, self->has_address ? address : NULL,
-			       self->has_address ? gateway : NULL, err);
+	if (self->shared_network >= 0) /* the other one's are mounted: see bundle.c */
+		return true;
+	return (!self->has_own_network || endpoints_write(endpoints, self->dir, err)) &&
+	       hostfiles_write(self->engine, self->container, self->dir, endpoints, err);
+}
+
+/* With --network container:ID they are that one's: the name of the machine goes with its network.
+ */
+static const char *host_files_of(const struct preparation *self)
+{
+	const char *network = self->container->network;
+
+	return self->shared_network < 0
+		       ? self->path
+		       : arena_printf(self->arena, "%s/containers/%s", self->engine->root,
+				      network + strlen(NETWORK_CONTAINER));
 }
 
 static bool write_config(const struct preparation *self, struct error *err)
@@ -217,6 +218,7 @@ static bool write_config(const struct preparation *self, struct error *err)
 	autobuf struct buf text;
 	struct bundle bundle = { .container = container,
 				 .directory = self->path,
+				 .host_files = host_files_of(self),
 				 .sources = self->sources,
 				 .is_rootless = userns_is_inside(),
 				 .has_no_groups = userns_lacks_groups() };
@@ -235,27 +237,35 @@ static bool write_config(const struct preparation *self, struct error *err)
 }
 
 bool prepare_bundle(struct engine *engine, const struct container *container, int dir,
-		    char *warning, struct error *err)
+		    struct prepared *prepared, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
-	struct preparation self = {
-		.engine = engine, .container = container, .arena = &arena, .dir = dir, .root = -1
-	};
+	struct preparation self = { .engine = engine,
+				    .container = container,
+				    .arena = &arena,
+				    .dir = dir,
+				    .root = -1,
+				    .prepared = prepared,
+				    .shared_network = -1 };
 
-	warning[0] = '\0';
+	*prepared = (struct prepared){ .host_network = -1, .guard = -1 };
+	attachment_init(&self.attachment, engine, container, &arena, prepared->warning);
 	self.path = arena_printf(&arena, "%s/containers/%s", engine->root, container->id);
-	bool is_done = lease_address(&self, warning, err) && enter_namespaces(&self, err) &&
+	bool is_done = lease_networks(&self, err) && enter_namespaces(&self, err) &&
 		       set_up_network(&self, err) && mount_root(&self, err) &&
 		       make_workdir(&self, err) && clear_places(&self, err) &&
 		       find_sources(&self, err) && write_host_files(&self, err) &&
 		       write_config(&self, err);
 	mem_cleanup_close(&self.root);
+	mem_cleanup_close(&self.shared_network);
+	if (is_done)
+		prepared->guard = take_fd(&self.attachment.bag.fd);
+	attachment_close(&self.attachment);
 	return is_done;
 }
 
 bool prepare_undo(const struct engine *engine, const struct container *container, struct error *err)
 {
 	door_remove(engine, container->id);
-	return strcmp(container->network, "bridge") != 0 ||
-	       bridge_release(engine->run, container->id, err);
+	return attachment_release(engine, container, err);
 }

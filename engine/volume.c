@@ -6,17 +6,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/copytree.h"
 #include "base/path.h"
+#include "engine/ident.h"
 
-#define VOLUMES    "volumes"
-#define DATA       "_data"
-#define NAME_BYTES 32
+#define VOLUMES "volumes"
+#define DATA    "_data"
 
 static bool is_empty_dir(int fd)
 {
@@ -51,14 +50,7 @@ bool volume_use(const struct engine *engine, struct arena *arena, const char *na
 
 const char *volume_anonymous_name(struct arena *arena)
 {
-	unsigned char bytes[NAME_BYTES] = { 0 };
-	char *name = arena_alloc(arena, 2 * NAME_BYTES + 1);
-
-	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
-		bytes[0] = 1; /* cannot happen for so few bytes */
-	for (size_t i = 0; i < NAME_BYTES; i++)
-		snprintf(name + 2 * i, 3, "%02x", bytes[i]);
-	return name;
+	return ident_random(arena);
 }
 
 static bool open_volumes(const struct engine *engine, int *dir, struct error *err)

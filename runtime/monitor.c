@@ -20,6 +20,7 @@
 #include "runtime/supervise.h"
 
 #define FD_MAX              1048576
+#define HOLDS_MAX           4
 #define STOP_SECONDS_MAX    (365 * 24 * 3600)
 #define ANSWER_MAX          4096 /* bytes of a message of our own monitor */
 #define LOG_FILES_MAX       1000
@@ -30,6 +31,7 @@
 struct command {
 	struct supervise_options options;
 	struct texts exit_command;
+	int holds[HOLDS_MAX]; /* only kept open: a lock lasts as long as the monitor; -1: none */
 };
 
 enum option {
@@ -44,6 +46,7 @@ enum option {
 	OPTION_STDOUT_FD,
 	OPTION_STDERR_FD,
 	OPTION_HOLD_FD,
+	OPTION_GUARD_FD,
 	OPTION_RESTART_FILE,
 	OPTION_STOP_SIGNAL,
 	OPTION_STOP_TIMEOUT,
@@ -65,6 +68,7 @@ static const struct option_name {
 	[OPTION_STDOUT_FD] = { "--stdout-fd", FD_MAX },
 	[OPTION_STDERR_FD] = { "--stderr-fd", FD_MAX },
 	[OPTION_HOLD_FD] = { "--hold-fd", FD_MAX },
+	[OPTION_GUARD_FD] = { "--guard-fd", FD_MAX },
 	[OPTION_RESTART_FILE] = { "--restart-file", 0 },
 	[OPTION_STOP_SIGNAL] = { "--stop-signal", 0 },
 	[OPTION_STOP_TIMEOUT] = { "--stop-timeout", STOP_SECONDS_MAX },
@@ -118,12 +122,23 @@ static void set_number(struct supervise_options *options, enum option option, in
 	case OPTION_STDERR_FD:
 		options->err = small;
 		break;
-	case OPTION_HOLD_FD:
-		options->hold = small;
+	case OPTION_GUARD_FD:
+		options->guard = small;
 		break;
 	default:
 		options->stop_seconds = small;
 	}
+}
+
+static bool add_hold(struct command *command, int fd, struct error *err)
+{
+	for (size_t i = 0; i < HOLDS_MAX; i++) {
+		if (command->holds[i] < 0) {
+			command->holds[i] = fd;
+			return true;
+		}
+	}
+	return error_set(err, ERROR_INPUT, "--hold-fd: more than %d of them", HOLDS_MAX);
 }
 
 static bool set_option(struct arena *arena, struct command *command, enum option option,
@@ -154,6 +169,8 @@ static bool set_option(struct arena *arena, struct command *command, enum option
 	default:
 		if (!parse_number(option, value, &number, err))
 			return false;
+		if (option == OPTION_HOLD_FD)
+			return add_hold(command, (int)number, err);
 		set_number(options, option, number);
 		return true;
 	}
@@ -183,9 +200,10 @@ static bool parse(struct arena *arena, const char *root, char **argv, struct com
 						  .in = -1,
 						  .out = -1,
 						  .err = -1,
-						  .hold = -1,
+						  .guard = -1,
 						  .stop_signal = SIGTERM,
 						  .stop_seconds = 10 } };
+	memset(command->holds, -1, sizeof(command->holds));
 	for (; *at && strncmp(*at, "--", 2) == 0; at += 2) {
 		if (!find_option(*at, &option))
 			return error_set(err, ERROR_INPUT, "unknown option %.60s", *at);
@@ -232,25 +250,30 @@ static int wait_for_start(int client)
 
 /* The monitor's last act. What it held goes on being held: whoever waits for the lock on it
  * waits for the command too. */
-static int execute(const struct texts *command, int hold)
+static int execute(const struct command *command)
 {
+	const struct texts *argv = &command->exit_command;
 	sigset_t none;
 
-	if (command->count == 0)
+	if (argv->count == 0)
 		return 0;
-	if (hold >= 0)
-		fcntl(hold, F_SETFD, 0);
+	for (size_t i = 0; i < HOLDS_MAX; i++) {
+		if (command->holds[i] >= 0)
+			fcntl(command->holds[i], F_SETFD, 0);
+	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	execvp(command->items[0], (char *const *)(uintptr_t)command->items);
+	execvp(argv->items[0], (char *const *)(uintptr_t)argv->items);
 	return EXIT_OTHER;
 }
 
 static bool run(struct command *command, int *code, struct error *err)
 {
 	struct supervise_options *options = &command->options;
-	int *const kept[] = { &options->client, &options->door, &options->in,
-			      &options->out,    &options->err,  &options->hold };
+	int *const kept[] = { &options->client,   &options->door,     &options->in,
+			      &options->out,      &options->err,      &options->guard,
+			      &command->holds[0], &command->holds[1], &command->holds[2],
+			      &command->holds[3] };
 	autoclose int own_client = -1;
 	pid_t child;
 
@@ -276,7 +299,7 @@ static bool run(struct command *command, int *code, struct error *err)
 	if (!detach_stdio(err))
 		return false;
 	prctl(PR_SET_NAME, "mooring-monitor", 0, 0, 0);
-	*code = supervise(options) ? 0 : execute(&command->exit_command, options->hold);
+	*code = supervise(options) ? 0 : execute(command);
 	return true;
 }
 

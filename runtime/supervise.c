@@ -51,6 +51,7 @@ struct supervisor {
 	struct container *container; /* NULL once it is gone */
 	struct audience audience;
 	int signals;
+	int guard; /* closed before anybody hears of the last end */
 	struct jsonlog log;
 	struct relay relays[JSONLOG_STREAMS];
 	struct terminal terminal;
@@ -254,10 +255,19 @@ static void on_signal(struct supervisor *self)
 
 /* The end. -------------------------------------------------------------------------------- */
 
+/* Whoever hears that it has ended may want at once what it had. */
+static void let_go(struct supervisor *self)
+{
+	mem_cleanup_close(&self->guard);
+	self->guard = -1;
+}
+
 static void record(struct supervisor *self)
 {
 	struct error err;
 
+	if (!self->end.is_restarting)
+		let_go(self);
 	self->recorded = self->end.log_dropped = self->log.dropped;
 	self->end.restart_count = self->restart.count;
 	/* Nobody is left to hear of a failure. With a client there is no hurry to the disk: it
@@ -546,7 +556,7 @@ static bool live(struct supervisor *self)
 
 bool supervise(const struct supervise_options *options)
 {
-	struct supervisor self = { .options = options, .signals = -1 };
+	struct supervisor self = { .options = options, .signals = -1, .guard = options->guard };
 	enum container_fault fault = CONTAINER_FAULT_OTHER;
 	bool is_known = true;
 	struct error err;
@@ -558,10 +568,12 @@ bool supervise(const struct supervise_options *options)
 	restart_init(&self.restart, options->restart_file);
 	for (int i = 0; i < JSONLOG_STREAMS; i++)
 		relay_init(&self.relays[i]);
-	if (begin(&self, &fault, &err))
+	if (begin(&self, &fault, &err)) {
 		is_known = live(&self);
-	else
+	} else {
+		let_go(&self);
 		tell_failed(&self, fault, &err);
+	}
 	close_streams(&self);
 	jsonlog_close(&self.log);
 	mem_cleanup_close(&self.signals);

@@ -19,8 +19,8 @@ struct supervise_options {
 	int64_t log_max_size;                      /* 0: never rotated */
 	int log_max_files;
 	int client, in, out, err; /* descriptors, -1: none; taken over */
-	int door; /* a listening socket for clients that come later; -1: none; taken over */
-	int hold; /* only kept open: a lock on it lasts as long as the monitor; -1: none */
+	int door;  /* a listening socket for clients that come later; -1: none; taken over */
+	int guard; /* kept open until the container has ended for good; -1: none; taken over */
 	int stop_signal;
 	int stop_seconds; /* from the stop signal to SIGKILL */
 };

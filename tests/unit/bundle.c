@@ -24,7 +24,9 @@ static void start(struct container *container)
 static const struct json *write_bundle(struct arena *arena, const struct container *container)
 {
 	autobuf struct buf text;
-	struct bundle bundle = { .container = container, .directory = "/c", .sources = NULL };
+	struct bundle bundle = {
+		.container = container, .directory = "/c", .host_files = "/c", .sources = NULL
+	};
 	const struct json *root = NULL;
 
 	buf_init(&text, 1 << 20);

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/networkverbs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/asking.h"
+#include "cli/filter.h"
+#include "cli/inspection.h"
+#include "cli/listing.h"
+#include "cli/networkrows.h"
+#include "engine/bridge.h"
+#include "engine/lease.h"
+
+/*
+ * Networks: create, list, look at, remove.
+ */
+
+/* create. ------------------------------------------------------------------------------------- */
+
+struct create_values {
+	const char *driver;
+	struct texts subnets, gateways, ranges, reserved, options, labels;
+	bool is_internal, has_ipv6, is_attachable;
+};
+
+static bool check_subnet(const char *text, struct error *err)
+{
+	struct ipnet net;
+
+	return ipnet_parse(&net, text) ||
+	       error_set(err, ERROR_INPUT, "invalid CIDR address: %s", text);
+}
+
+static bool check_address(const char *text, struct error *err)
+{
+	struct ipaddr address;
+
+	return ipaddr_parse(&address, text) ||
+	       error_set(err, ERROR_INPUT, "invalid IP address: %s", text);
+}
+
+static bool check_pair(const char *text, struct error *err)
+{
+	const char *equals = strchr(text, '=');
+
+	return (equals && equals > text) ||
+	       error_set(err, ERROR_INPUT, "invalid argument: %s is not KEY=VALUE", text);
+}
+
+static bool check_reserved(const char *text, struct error *err)
+{
+	return check_pair(text, err) && check_address(strchr(text, '=') + 1, err);
+}
+
+static const struct opt create_opts[] = {
+	{ "attachable", 0, OPT_BOOL, offsetof(struct create_values, is_attachable), NULL,
+	  "Enable manual container attachment", NULL },
+	{ "aux-address", 0, OPT_LIST, offsetof(struct create_values, reserved), "map",
+	  "Auxiliary IPv4 or IPv6 addresses used by Network driver", check_reserved },
+	{ "driver", 'd', OPT_TEXT, offsetof(struct create_values, driver), "string",
+	  "Driver to manage the Network (default \"bridge\")", NULL },
+	{ "gateway", 0, OPT_LIST, offsetof(struct create_values, gateways), "strings",
+	  "IPv4 or IPv6 Gateway for the master subnet", check_address },
+	{ "internal", 0, OPT_BOOL, offsetof(struct create_values, is_internal), NULL,
+	  "Restrict external access to the network", NULL },
+	{ "ip-range", 0, OPT_LIST, offsetof(struct create_values, ranges), "strings",
+	  "Allocate container ip from a sub-range", check_subnet },
+	{ "ipam-driver", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "ipam-opt", 0, OPT_IGNORED_TEXT, 0, "map", NULL, NULL },
+	{ "ipv4", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
+	{ "ipv6", 0, OPT_BOOL, offsetof(struct create_values, has_ipv6), NULL,
+	  "Enable IPv6 networking", NULL },
+	{ "label", 0, OPT_LIST, offsetof(struct create_values, labels), "list",
+	  "Set metadata on a network", NULL },
+	{ "opt", 'o', OPT_LIST, offsetof(struct create_values, options), "map",
+	  "Set driver specific options", check_pair },
+	{ "scope", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "subnet", 0, OPT_LIST, offsetof(struct create_values, subnets), "strings",
+	  "Subnet in CIDR format that represents a network segment", check_subnet },
+	{ .name = NULL },
+};
+
+static enum network_family family_of(const struct ipaddr *address)
+{
+	return address->family == AF_INET6 ? NETWORK_IPV6 : NETWORK_IPV4;
+}
+
+static bool add_subnets(const struct create_values *values, struct network *network,
+			struct error *err)
+{
+	for (size_t i = 0; i < values->subnets.count; i++) {
+		struct network_pool *pool;
+		struct ipnet net;
+
+		if (!ipnet_parse(&net, values->subnets.items[i]))
+			return check_subnet(values->subnets.items[i], err);
+		pool = &network->pools[family_of(&net.address)];
+		if (pool->is_given)
+			return error_set(err, ERROR_INPUT,
+					 "multiple overlapping subnet configuration is not "
+					 "supported: one subnet of each family");
+		pool->subnet = net;
+		pool->is_given = true;
+	}
+	return true;
+}
+
+static bool add_ranges(const struct create_values *values, struct network *network,
+		       struct error *err)
+{
+	for (size_t i = 0; i < values->ranges.count; i++) {
+		const char *text = values->ranges.items[i];
+		struct network_pool *pool;
+		struct ipnet net;
+
+		if (!ipnet_parse(&net, text))
+			return check_subnet(text, err);
+		pool = &network->pools[family_of(&net.address)];
+		if (!pool->is_given || !ipnet_has(&pool->subnet, &net.address))
+			return error_set(err, ERROR_INPUT, "no matching subnet for range %s", text);
+		if (pool->range.address.family)
+			return error_set(err, ERROR_INPUT,
+					 "cannot configure multiple ranges (%s) on the same subnet",
+					 text);
+		pool->range = net;
+	}
+	return true;
+}
+
+static bool add_gateways(const struct create_values *values, struct network *network,
+			 struct error *err)
+{
+	for (size_t i = 0; i < values->gateways.count; i++) {
+		const char *text = values->gateways.items[i];
+		struct network_pool *pool;
+		struct ipaddr address;
+
+		if (!ipaddr_parse(&address, text))
+			return check_address(text, err);
+		pool = &network->pools[family_of(&address)];
+		if (!pool->is_given || !ipnet_has(&pool->subnet, &address))
+			return error_set(err, ERROR_INPUT, "no matching subnet for gateway %s",
+					 text);
+		if (pool->gateway.family)
+			return error_set(
+				err, ERROR_INPUT,
+				"cannot configure multiple gateways (%s) on the same subnet", text);
+		pool->gateway = address;
+	}
+	return true;
+}
+
+static bool read_pools(const struct create_values *values, struct network *network,
+		       struct error *err)
+{
+	if (!values->subnets.count && (values->ranges.count || values->gateways.count))
+		return error_set(err, ERROR_INPUT,
+				 "every ip-range or gateway must have a corresponding subnet");
+	if (!add_subnets(values, network, err) || !add_ranges(values, network, err) ||
+	    !add_gateways(values, network, err))
+		return false;
+	for (size_t i = 0; i < values->reserved.count; i++) {
+		const char *text = strchr(values->reserved.items[i], '=') + 1;
+		struct ipaddr address;
+
+		if (!ipaddr_parse(&address, text))
+			return check_address(text, err);
+		const struct network_pool *pool = &network->pools[family_of(&address)];
+		if (!pool->is_given || !ipnet_has(&pool->subnet, &address))
+			return error_set(err, ERROR_INPUT, "no matching subnet for aux-address %s",
+					 text);
+	}
+	return true;
+}
+
+static int run_create(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct create_values *values = of;
+	autoengine struct engine engine = ENGINE_EMPTY;
+	autoarena struct arena arena = { 0 };
+	struct network network = {
+		.name = arguments->items[0],
+		.driver = values->driver && *values->driver ? values->driver : "bridge",
+		.reserved = values->reserved,
+		.options = values->options,
+		.labels = values->labels,
+		.is_internal = values->is_internal,
+		.has_ipv6 = values->has_ipv6,
+		.is_attachable = values->is_attachable,
+	};
+	struct error err;
+
+	if (!read_pools(values, &network, &err))
+		return command_failed_plainly(&err);
+	if (!engine_open(cli->root, cli->run, &engine, &err) ||
+	    !network_create(&engine, &arena, &network, &err))
+		return command_failed(&err);
+	puts(network.id);
+	return 0;
+}
+
+/* ls. ----------------------------------------------------------------------------------------- */
+
+struct list_values {
+	bool is_quiet, is_whole;
+	struct texts filters;
+	const char *format;
+};
+
+static const struct opt list_opts[] = {
+	{ "filter", 'f', OPT_LIST, offsetof(struct list_values, filters), "filter",
+	  "Provide filter values (e.g. 'driver=bridge')", filter_check },
+	{ "format", 0, OPT_TEXT, offsetof(struct list_values, format), "string",
+	  "Format output: 'table', 'table TEMPLATE', 'json' or 'TEMPLATE'", NULL },
+	{ "no-trunc", 0, OPT_BOOL, offsetof(struct list_values, is_whole), NULL,
+	  "Do not truncate the output", NULL },
+	{ "quiet", 'q', OPT_BOOL, offsetof(struct list_values, is_quiet), NULL,
+	  "Only display network IDs", NULL },
+	{ .name = NULL },
+};
+
+static int run_ls(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	static const struct listing_field fields[] = {
+		{ "ID", "NETWORK ID" },        { "Name", "NAME" },     { "Driver", "DRIVER" },
+		{ "Scope", "SCOPE" },          { "IPv6", "IPV6" },     { "Internal", "INTERNAL" },
+		{ "CreatedAt", "CREATED AT" }, { "Labels", "LABELS" }, { .name = NULL }
+	};
+	static const struct listing listing = {
+		.fields = fields,
+		.table = "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}",
+		.quiet = "{{.ID}}"
+	};
+	const struct list_values *values = of;
+	autoengine struct engine engine = ENGINE_EMPTY;
+	autoarena struct arena arena = { 0 };
+	const struct json *rows;
+	struct error err;
+
+	(void)arguments;
+	if (!engine_open(cli->root, cli->run, &engine, &err) ||
+	    !networkrows_make(&engine, &arena, &values->filters, values->is_whole, &rows, &err))
+		return command_failed(&err);
+	return listing_print(&listing, values->format, values->is_quiet, rows, &err)
+		       ? 0
+		       : command_failed_plainly(&err);
+}
+
+/* inspect. ------------------------------------------------------------------------------------ */
+
+struct inspect_values {
+	const char *format;
+};
+
+static const struct opt inspect_opts[] = {
+	{ "format", 'f', OPT_TEXT, offsetof(struct inspect_values, format), "string",
+	  "Format output using a custom template", NULL },
+	{ "verbose", 'v', OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
+	{ .name = NULL },
+};
+
+static int run_inspect(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct inspect_values *values = of;
+	autoengine struct engine engine = ENGINE_EMPTY;
+	autoarena struct arena arena = { 0 };
+	struct json *objects = json_new(&arena, NULL, NULL, JSON_ARRAY, NULL);
+	struct error err;
+	int code = 0;
+
+	if (!engine_open(cli->root, cli->run, &engine, &err))
+		return command_failed(&err);
+	for (size_t i = 0; i < arguments->count; i++) {
+		struct network network;
+
+		if (network_find(&engine, &arena, arguments->items[i], &network, &err))
+			networkrows_inspect(&engine, &arena, objects, &network);
+		else
+			code = command_failed(&err);
+	}
+	return inspection_print(values->format, objects, &err) ? code
+							       : command_failed_plainly(&err);
+}
+
+/* rm and prune. ------------------------------------------------------------------------------- */
+
+struct rm_values {
+	bool is_forced;
+};
+
+static const struct opt rm_opts[] = {
+	{ "force", 'f', OPT_BOOL, offsetof(struct rm_values, is_forced), NULL,
+	  "Do not error if the network does not exist", NULL },
+	{ .name = NULL },
+};
+
+/* Under the lock of its leases, so that nobody joins meanwhile. */
+static bool remove_locked(const struct engine *engine, const struct lease_book *book,
+			  struct arena *arena, const struct network *network, struct error *err)
+{
+	autotexts struct texts ids = { 0 };
+
+	lease_holders(engine, network, arena, &ids);
+	if (ids.count)
+		return error_set(err, ERROR_EXISTS,
+				 "error while removing network: network %s id %s has active "
+				 "endpoints",
+				 network->name, network->id);
+	return bridge_remove(engine, book, network, err) && network_remove(engine, network, err);
+}
+
+static bool remove_network(const struct engine *engine, struct arena *arena,
+			   const struct network *network, struct error *err)
+{
+	struct lease_book book;
+
+	if (network->is_predefined)
+		return error_set(err, ERROR_DENIED,
+				 "%s is a pre-defined network and cannot be removed",
+				 network->name);
+	if (!lease_open(engine, network, &book, err))
+		return false;
+
+	bool is_done = remove_locked(engine, &book, arena, network, err);
+
+	if (is_done)
+		lease_forget(engine, network);
+	lease_close(&book);
+	return is_done;
+}
+
+static int run_rm(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct rm_values *values = of;
+	autoengine struct engine engine = ENGINE_EMPTY;
+	autoarena struct arena arena = { 0 };
+	struct error err;
+	int code = 0;
+
+	if (!engine_open(cli->root, cli->run, &engine, &err))
+		return command_failed(&err);
+	for (size_t i = 0; i < arguments->count; i++) {
+		struct network network;
+
+		if (network_find(&engine, &arena, arguments->items[i], &network, &err)
+			    ? remove_network(&engine, &arena, &network, &err)
+			    : values->is_forced && err.kind == ERROR_NOT_FOUND)
+			puts(arguments->items[i]);
+		else
+			code = command_failed(&err);
+	}
+	if (code)
+		fprintf(stderr, "exit status %d\n", code);
+	return code;
+}
+
+struct prune_values {
+	bool is_forced;
+	struct texts filters;
+};
+
+static const struct opt prune_opts[] = {
+	{ "filter", 0, OPT_LIST, offsetof(struct prune_values, filters), "filter",
+	  "Provide filter values (e.g. 'label=…')", filter_check },
+	{ "force", 'f', OPT_BOOL, offsetof(struct prune_values, is_forced), NULL,
+	  "Do not prompt for confirmation", NULL },
+	{ .name = NULL },
+};
+
+static int prune(const struct engine *engine, struct arena *arena, const struct texts *filters)
+{
+	const struct json *rows;
+	struct error err;
+	size_t removed = 0;
+
+	if (!networkrows_make(engine, arena, filters, true, &rows, &err))
+		return command_failed(&err);
+	for (const struct json *row = rows->child; row; row = row->next) {
+		struct network network;
+
+		/* What is in use, or has gone by itself, stays out of the list. */
+		if (!network_find(engine, arena, json_get(row, "Name")->text, &network, &err) ||
+		    !remove_network(engine, arena, &network, &err))
+			continue;
+		if (removed++ == 0)
+			puts("Deleted Networks:");
+		puts(network.name);
+	}
+	if (removed)
+		putchar('\n');
+	return 0;
+}
+
+static int run_prune(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct prune_values *values = of;
+	autoengine struct engine engine = ENGINE_EMPTY;
+	autoarena struct arena arena = { 0 };
+	struct error err;
+
+	(void)arguments;
+	if (!values->is_forced &&
+	    !asking_yes("WARNING! This will remove all custom networks not used by at least one "
+			"container."))
+		return 0;
+	if (!engine_open(cli->root, cli->run, &engine, &err))
+		return command_failed(&err);
+	return prune(&engine, &arena, &values->filters);
+}
+
+const struct command cmd_network_create = {
+	.name = "docker network create",
+	.usage = "[OPTIONS] NETWORK",
+	.summary = "Create a network",
+	.opts = create_opts,
+	.values_size = sizeof(struct create_values),
+	.least = 1,
+	.most = 1,
+	.run = run_create,
+};
+
+const struct command cmd_network_ls = {
+	.name = "docker network ls",
+	.usage = "[OPTIONS]",
+	.summary = "List networks",
+	.opts = list_opts,
+	.values_size = sizeof(struct list_values),
+	.run = run_ls,
+};
+
+const struct command cmd_network_inspect = {
+	.name = "docker network inspect",
+	.usage = "[OPTIONS] NETWORK [NETWORK...]",
+	.summary = "Display detailed information on one or more networks",
+	.opts = inspect_opts,
+	.values_size = sizeof(struct inspect_values),
+	.least = 1,
+	.most = ARGUMENTS_ANY,
+	.run = run_inspect,
+};
+
+const struct command cmd_network_rm = {
+	.name = "docker network rm",
+	.usage = "NETWORK [NETWORK...]",
+	.summary = "Remove one or more networks",
+	.opts = rm_opts,
+	.values_size = sizeof(struct rm_values),
+	.least = 1,
+	.most = ARGUMENTS_ANY,
+	.run = run_rm,
+};
+
+const struct command cmd_network_prune = {
+	.name = "docker network prune",
+	.usage = "[OPTIONS]",
+	.summary = "Remove all unused networks",
+	.opts = prune_opts,
+	.values_size = sizeof(struct prune_values),
+	.run = run_prune,
+};

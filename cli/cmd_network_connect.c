@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/networkverbs.h"
+
+#include <string.h>
+
+#include "cli/netopts.h"
+#include "engine/connect.h"
+#include "engine/find.h"
+
+/*
+ * docker network connect and disconnect.
+ */
+
+struct connect_values {
+	struct texts aliases, links;
+	const char *ip, *ip6;
+};
+
+static const struct opt connect_opts[] = {
+	{ "alias", 0, OPT_LIST, offsetof(struct connect_values, aliases), "strings",
+	  "Add network-scoped alias for the container", NULL },
+	{ "driver-opt", 0, OPT_IGNORED_TEXT, 0, "strings", NULL, NULL },
+	{ "gw-priority", 0, OPT_IGNORED_TEXT, 0, "int", NULL, NULL },
+	{ "ip", 0, OPT_TEXT, offsetof(struct connect_values, ip), "string",
+	  "IPv4 address (e.g., \"172.30.100.104\")", netopts_check_ip },
+	{ "ip6", 0, OPT_TEXT, offsetof(struct connect_values, ip6), "string",
+	  "IPv6 address (e.g., \"2001:db8::33\")", netopts_check_ip },
+	{ "link", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL },
+	{ "link-local-ip", 0, OPT_MISSING_TEXT, 0, "strings", NULL, NULL },
+	{ .name = NULL },
+};
+
+struct target {
+	struct engine engine;
+	struct arena arena;
+	struct network network;
+	struct container container;
+};
+
+static void target_done(struct target *target)
+{
+	container_done(&target->container);
+	arena_done(&target->arena);
+	engine_close(&target->engine);
+}
+
+/* The two arguments: NETWORK CONTAINER. */
+static bool open_target(const struct cli *cli, const struct texts *arguments, struct target *target,
+			struct error *err)
+{
+	char id[CONTAINER_ID_LENGTH + 1];
+
+	*target = (struct target){ .engine = ENGINE_EMPTY };
+	return engine_open(cli->root, cli->run, &target->engine, err) &&
+	       find_one(&target->engine, arguments->items[1], id, err) &&
+	       container_read(&target->engine, &target->arena, id, &target->container, err) &&
+	       network_find(&target->engine, &target->arena, arguments->items[0], &target->network,
+			    err);
+}
+
+static bool check_wish(const struct network *network, const struct container_network *wanted,
+		       struct error *err)
+{
+	if (network_is_mode(network->name))
+		return error_set(err, ERROR_INPUT,
+				 "container cannot be connected to network endpoints: %s",
+				 network->name);
+	if (!network->is_predefined)
+		return true;
+	if (*wanted->ip || *wanted->ip6)
+		return error_set(
+			err, ERROR_INPUT,
+			"user specified IP address is supported on user defined networks only");
+	return !wanted->aliases.count ||
+	       error_set(err, ERROR_INPUT,
+			 "network-scoped alias is supported only for containers in user defined "
+			 "networks");
+}
+
+static int run_connect(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct connect_values *values = of;
+	struct target target;
+	char warning[ERROR_TEXT_MAX] = "";
+	struct error err;
+	bool is_done = open_target(cli, arguments, &target, &err);
+
+	if (is_done) {
+		const struct container_network wanted = {
+			.name = target.network.name,
+			.ip = values->ip ? values->ip : "",
+			.ip6 = values->ip6 ? values->ip6 : "",
+			.mac = "",
+			.aliases = values->aliases,
+		};
+
+		is_done =
+			check_wish(&target.network, &wanted, &err) &&
+			connect_network(&target.engine, &target.container, &wanted, warning, &err);
+	}
+	target_done(&target);
+	return is_done ? 0 : command_failed(&err);
+}
+
+static const struct opt disconnect_opts[] = {
+	{ "force", 'f', OPT_IGNORED_BOOL, 0, NULL,
+	  "Force the container to disconnect from a network", NULL },
+	{ .name = NULL },
+};
+
+static int run_disconnect(const struct cli *cli, const void *values, const struct texts *arguments)
+{
+	struct target target;
+	struct error err;
+	bool is_done = open_target(cli, arguments, &target, &err) &&
+		       connect_end(&target.engine, &target.container, &target.network, &err);
+
+	(void)values;
+	target_done(&target);
+	return is_done ? 0 : command_failed(&err);
+}
+
+const struct command cmd_network_connect = {
+	.name = "docker network connect",
+	.usage = "[OPTIONS] NETWORK CONTAINER",
+	.summary = "Connect a container to a network",
+	.opts = connect_opts,
+	.values_size = sizeof(struct connect_values),
+	.least = 2,
+	.most = 2,
+	.run = run_connect,
+};
+
+const struct command cmd_network_disconnect = {
+	.name = "docker network disconnect",
+	.usage = "[OPTIONS] NETWORK CONTAINER",
+	.summary = "Disconnect a container from a network",
+	.opts = disconnect_opts,
+	.least = 2,
+	.most = 2,
+	.run = run_disconnect,
+};

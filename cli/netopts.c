@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/netopts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/link.h"
+#include "engine/network.h"
+#include "engine/port.h"
+
+#define NETWORKS_MAX 64
+#define EXPOSED_MAX  4096
+
+bool netopts_check_ip(const char *text, struct error *err)
+{
+	struct ipaddr address;
+
+	return !*text || ipaddr_parse(&address, text) ||
+	       error_set(err, ERROR_INPUT, "invalid IP address: %s", text);
+}
+
+bool netopts_check_mac(const char *text, struct error *err)
+{
+	unsigned char mac[LINK_MAC_SIZE];
+
+	return !*text || link_mac_parse(text, mac) ||
+	       error_set(err, ERROR_INPUT, "%s is not a valid mac address", text);
+}
+
+/* --network. ----------------------------------------------------------------------------------- */
+
+static bool set_field(struct arena *arena, const char *key, const char *value,
+		      struct container_network *network, struct error *err)
+{
+	if (strcmp(key, "name") == 0) {
+		network->name = value;
+	} else if (strcmp(key, "alias") == 0) {
+		const char **items = arena_array(arena, network->aliases.count + 2, sizeof(char *));
+
+		if (network->aliases.count)
+			memcpy(items, network->aliases.items,
+			       network->aliases.count * sizeof(char *));
+		items[network->aliases.count++] = value;
+		network->aliases.items = items;
+	} else if (strcmp(key, "ip") == 0) {
+		network->ip = value;
+		return netopts_check_ip(value, err);
+	} else if (strcmp(key, "ip6") == 0) {
+		network->ip6 = value;
+		return netopts_check_ip(value, err);
+	} else if (strcmp(key, "mac-address") == 0) {
+		network->mac = value;
+		return netopts_check_mac(value, err);
+	} else if (strcmp(key, "gw-priority") != 0 && strcmp(key, "driver-opt") != 0) {
+		return error_set(err, ERROR_INPUT, "invalid field key %s", key);
+	}
+	return true;
+}
+
+/* "NAME", or fields separated by commas of which one is the name. */
+static bool parse(struct arena *arena, const char *text, struct container_network *network,
+		  struct error *err)
+{
+	char *rest = arena_strdup(arena, text);
+
+	*network = (struct container_network){ .name = text, .ip = "", .ip6 = "", .mac = "" };
+	if (!strchr(text, '='))
+		return true;
+	network->name = NULL;
+	for (char *pair; (pair = strsep(&rest, ","));) {
+		char *equals = strchr(pair, '=');
+
+		if (!equals)
+			return error_set(err, ERROR_INPUT,
+					 "invalid field '%s' must be a key=value pair", pair);
+		*equals = '\0';
+		if (!set_field(arena, pair, equals + 1, network, err))
+			return false;
+	}
+	return network->name || error_set(err, ERROR_INPUT, "network name/id is not specified");
+}
+
+bool netopts_check_network(const char *text, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	struct container_network network;
+
+	return parse(&arena, text, &network, err);
+}
+
+static bool is_user_network(const char *name)
+{
+	return strcmp(name, NETWORK_BRIDGE) != 0 && !network_is_mode(name);
+}
+
+/* --ip, --network-alias and --mac-address are the first network's. */
+static bool add_scalars(const struct netopts *values, struct arena *arena,
+			struct container_network *first, struct error *err)
+{
+	if (values->ip && *values->ip)
+		first->ip = values->ip;
+	if (values->ip6 && *values->ip6)
+		first->ip6 = values->ip6;
+	if (values->mac && *values->mac)
+		first->mac = values->mac;
+	for (size_t i = 0; i < values->aliases.count; i++) {
+		if (!set_field(arena, "alias", values->aliases.items[i], first, err))
+			return false;
+	}
+	return true;
+}
+
+static bool check_one(const struct container_network *network, struct error *err)
+{
+	if (is_user_network(network->name))
+		return true;
+	if (*network->ip || *network->ip6)
+		return error_set(
+			err, ERROR_INPUT,
+			"user specified IP address is supported on user defined networks only");
+	return !network->aliases.count ||
+	       error_set(err, ERROR_INPUT,
+			 "network-scoped alias is supported only for containers in user defined "
+			 "networks");
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(((const struct container_network *)a)->name,
+		      ((const struct container_network *)b)->name);
+}
+
+static bool refuse_mix(const struct container_network *networks, size_t count, struct error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (network_is_mode(networks[i].name) && count > 1)
+			return error_set(err, ERROR_INPUT,
+					 "conflicting options: cannot attach both user-defined and "
+					 "non-user-defined network-modes: Container cannot be "
+					 "connected to network endpoints: %s, %s",
+					 networks[0].name, networks[1].name);
+		if (i > 0 && strcmp(networks[i].name, networks[i - 1].name) == 0)
+			return error_set(err, ERROR_INPUT,
+					 "network \"%s\" is specified multiple times",
+					 networks[i].name);
+	}
+	return true;
+}
+
+static bool read_networks(const struct netopts *values, struct arena *arena,
+			  struct container *container, struct error *err)
+{
+	size_t count = values->networks.count;
+	struct container_network *networks = arena_array(arena, count + 2, sizeof(*networks));
+
+	if (count > NETWORKS_MAX)
+		return error_set(err, ERROR_INPUT, "more than %d networks", NETWORKS_MAX);
+	for (size_t i = 0; i < count; i++) {
+		if (!parse(arena, values->networks.items[i], &networks[i], err))
+			return false;
+	}
+	if (count == 0)
+		networks[count++] = (struct container_network){
+			.name = NETWORK_BRIDGE, .ip = "", .ip6 = "", .mac = ""
+		};
+	for (size_t i = 0; i < count; i++) {
+		if (!*networks[i].name || strcmp(networks[i].name, "default") == 0)
+			networks[i].name = NETWORK_BRIDGE;
+	}
+	container->network = networks[0].name;
+	if (!add_scalars(values, arena, &networks[0], err))
+		return false;
+	qsort(networks, count, sizeof(*networks), compare);
+	for (size_t i = 0; i < count; i++) {
+		if (!check_one(&networks[i], err))
+			return false;
+	}
+	if (!refuse_mix(networks, count, err))
+		return false;
+	container->networks = networks;
+	container->network_count = network_is_mode(container->network) ? 0 : count;
+	return true;
+}
+
+/* Conflicts. ---------------------------------------------------------------------------------- */
+
+static bool check_shared(const struct netopts *values, const struct container *container,
+			 struct error *err)
+{
+	const struct {
+		bool is_given;
+		const char *what;
+	} conflicts[] = {
+		{ *container->hostname || *container->domainname, "hostname" },
+		{ values->links.count > 0, "container type network can't be used with links. This "
+					   "would result in undefined behavior" },
+		{ container->dns.count > 0, "dns" },
+		{ container->extra_hosts.count > 0, "custom host-to-IP mapping" },
+		{ values->mac && *values->mac, "mac-address" },
+		{ values->publish.count > 0 || values->publishes_all,
+		  "port publishing and the container type network mode" },
+		{ container->exposed_ports.count > 0,
+		  "port exposing and the container type network mode" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(conflicts); i++) {
+		const char *what = conflicts[i].what;
+
+		if (conflicts[i].is_given)
+			return error_set(err, ERROR_INPUT, "conflicting options: %s%s", what,
+					 strstr(what, "network") ? "" : " and the network mode");
+	}
+	return true;
+}
+
+static bool check_conflicts(const struct netopts *values, const struct container *container,
+			    struct error *err)
+{
+	const char *mode = container->network;
+
+	if (strncmp(mode, NETWORK_CONTAINER, strlen(NETWORK_CONTAINER)) == 0) {
+		if (!mode[strlen(NETWORK_CONTAINER)])
+			return error_set(err, ERROR_INPUT,
+					 "invalid container format container:<name|id>");
+		return check_shared(values, container, err);
+	}
+	if (strcmp(mode, NETWORK_HOST) == 0 && values->links.count)
+		return error_set(err, ERROR_INPUT,
+				 "conflicting options: host type networking can't be used with "
+				 "links. This would result in undefined behavior");
+	return true;
+}
+
+/* Ports. -------------------------------------------------------------------------------------- */
+
+static bool expose(struct arena *arena, const struct port_spec *spec, struct container *container,
+		   struct error *err)
+{
+	for (unsigned int port = spec->inside.first; port <= spec->inside.last; port++) {
+		const char *text =
+			arena_printf(arena, "%u/%s", port, port_protocol_name(spec->protocol));
+
+		if (container->exposed_ports.count >= EXPOSED_MAX)
+			return error_set(err, ERROR_INPUT, "more than %d ports", EXPOSED_MAX);
+		if (!texts_has(&container->exposed_ports, text))
+			texts_add(&container->exposed_ports, text);
+	}
+	return true;
+}
+
+/* What is published is exposed too. */
+static bool read_ports(const struct netopts *values, struct arena *arena,
+		       struct container *container, struct error *err)
+{
+	struct texts asked = container->exposed_ports;
+	struct port_spec spec;
+	bool is_done = true;
+
+	container->exposed_ports = (struct texts){ 0 };
+	for (size_t i = 0; is_done && i < asked.count; i++)
+		is_done = port_parse_exposed(asked.items[i], &spec, err) &&
+			  expose(arena, &spec, container, err);
+	for (size_t i = 0; is_done && i < values->publish.count; i++)
+		is_done = port_parse(values->publish.items[i], &spec, err) &&
+			  expose(arena, &spec, container, err);
+	texts_done(&asked);
+	texts_add_all(&container->publish, values->publish.items, values->publish.count);
+	texts_add_all(&container->links, values->links.items, values->links.count);
+	container->publishes_all = values->publishes_all;
+	return is_done;
+}
+
+bool netopts_read(const struct netopts *values, struct arena *arena, struct container *container,
+		  struct error *err)
+{
+	return read_networks(values, arena, container, err) &&
+	       check_conflicts(values, container, err) && read_ports(values, arena, container, err);
+}

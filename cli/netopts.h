@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_NETOPTS_H
+#define CLI_NETOPTS_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/texts.h"
+#include "engine/container.h"
+
+/*
+ * --network and what belongs to it: which networks a container is to be in.
+ */
+struct netopts {
+	struct texts networks; /* "NAME", or "name=NAME,alias=…,ip=…" */
+	struct texts aliases;
+	struct texts publish, links;
+	const char *ip, *ip6, *mac;
+	bool publishes_all;
+};
+
+/* Fills in container->network, networks, publish, links and exposed_ports; docker's words for
+ * what does not go together. */
+must_check bool netopts_read(const struct netopts *values, struct arena *arena,
+			     struct container *container, struct error *err);
+
+/* For the command line. */
+bool netopts_check_network(const char *text, struct error *err);
+bool netopts_check_ip(const char *text, struct error *err);
+bool netopts_check_mac(const char *text, struct error *err);
+
+#endif

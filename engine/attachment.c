@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/attachment.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/netlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/bridge.h"
+#include "engine/hostns.h"
+#include "engine/lease.h"
+#include "engine/names.h"
+#include "engine/netsysctl.h"
+#include "engine/publish.h"
+
+#define OPTION_PARENT "parent"
+
+/* How one endpoint is connected on the host's side. */
+struct plug {
+	struct network network;
+	unsigned int device; /* the bridge, or the device that is shared */
+};
+
+void attachment_init(struct attachment *attachment, const struct engine *engine,
+		     const struct container *container, struct arena *arena, char *warning)
+{
+	*attachment = (struct attachment){ .engine = engine,
+					   .container = container,
+					   .arena = arena,
+					   .host = { .fd = -1 },
+					   .names = -1,
+					   .bag = BAG_EMPTY,
+					   .warning = warning };
+	attachment->endpoints.items = arena_array(arena, ENDPOINTS_MAX, sizeof(struct endpoint));
+	attachment->plugs = arena_array(arena, ENDPOINTS_MAX, sizeof(struct plug));
+}
+
+void attachment_close(struct attachment *attachment)
+{
+	netlink_close(&attachment->host);
+	mem_cleanup_close(&attachment->names);
+	bag_close(&attachment->bag);
+}
+
+/* Leasing. -------------------------------------------------------------------------------------
+ */
+
+static bool is_shared(const struct network *network)
+{
+	return strcmp(network->driver, "macvlan") == 0 || strcmp(network->driver, "ipvlan") == 0;
+}
+
+static bool find_parent(const struct network *network, unsigned int *device, struct error *err)
+{
+	const char *parent = network_option(network, OPTION_PARENT);
+
+	if (!parent)
+		return error_set(err, ERROR_INPUT,
+				 "network %s: a %s network needs the host's device: create it with "
+				 "-o parent=DEVICE",
+				 network->name, network->driver);
+	*device = if_nametoindex(parent);
+	return *device > 0 || error_sys(err, "network %s: find device %s", network->name, parent);
+}
+
+static bool read_wish(const struct container_network *wanted, size_t family, struct ipaddr *address,
+		      struct error *err)
+{
+	const char *text = family == NETWORK_IPV6 ? wanted->ip6 : wanted->ip;
+
+	return !text || !*text || ipaddr_parse(address, text) ||
+	       error_set(err, ERROR_INPUT, "invalid IP address: %s", text);
+}
+
+static bool lease_addresses(struct attachment *self, const struct lease_book *book,
+			    const struct network *network, const struct container_network *wanted,
+			    struct endpoint *endpoint, struct error *err)
+{
+	for (size_t i = 0; i < NETWORK_FAMILIES; i++) {
+		const struct network_pool *pool = &network->pools[i];
+		struct ipaddr address = { 0 };
+
+		if (!read_wish(wanted, i, &address, err))
+			return false;
+		if (!pool->subnet.address.family)
+			continue;
+		if (address.family && !pool->is_given)
+			return error_set(err, ERROR_INPUT,
+					 "user specified IP address is supported only when "
+					 "connecting to networks with user configured subnets");
+		if (!lease_take(self->engine, book, network, (enum network_family)i,
+				self->container->id, &address, err))
+			return false;
+		endpoint->addresses[i] = (struct ipnet){ address, pool->subnet.prefix };
+		endpoint->gateways[i] = pool->gateway;
+	}
+	return true;
+}
+
+/* As docker does: made from the address, so that a neighbour's cache is right for the next one
+ * who has it. */
+static bool set_mac(const struct container_network *wanted, struct endpoint *endpoint,
+		    struct error *err)
+{
+	const unsigned char *address = endpoint->addresses[NETWORK_IPV4].address.bytes;
+
+	if (wanted->mac && *wanted->mac)
+		return link_mac_parse(wanted->mac, endpoint->mac) ||
+		       error_set(err, ERROR_INPUT, "invalid MAC address: %s", wanted->mac);
+	memcpy(endpoint->mac, (const unsigned char[]){ 0x02, 0x42 }, 2);
+	memcpy(endpoint->mac + 2, address, 4);
+	return true;
+}
+
+static void name_links(const struct attachment *self, const struct network *network,
+		       struct endpoint *endpoint)
+{
+	ident_derive(self->container->id, network->id, endpoint->id, IDENT_LENGTH);
+	snprintf(endpoint->outside, sizeof(endpoint->outside), "veth%.7s", endpoint->id);
+	endpoint->network = network->name;
+	endpoint->network_id = network->id;
+	endpoint->is_internal = network->is_internal;
+	endpoint->has_names = !network->is_predefined;
+}
+
+static bool open_host(struct attachment *self, struct error *err)
+{
+	return self->host.fd >= 0 || netlink_open(&self->host, NETLINK_ROUTE, err);
+}
+
+/* eth0, eth1, …: the first that is free. */
+static void name_inside(const struct endpoints *endpoints, struct endpoint *endpoint)
+{
+	bool is_taken = true;
+
+	for (size_t number = 0; is_taken; number++) {
+		is_taken = false;
+		snprintf(endpoint->inside, sizeof(endpoint->inside), "eth%zu", number);
+		for (size_t i = 0; i < endpoints->count; i++)
+			is_taken |= strcmp(endpoints->items[i].inside, endpoint->inside) == 0;
+	}
+}
+
+bool attachment_lease_one(struct attachment *self, const struct container_network *wanted,
+			  struct error *err)
+{
+	size_t number = self->endpoints.count;
+	struct endpoint *endpoint = &self->endpoints.items[number];
+	struct plug *plug = &self->plugs[number];
+	struct network *network = &plug->network;
+	struct lease_book book;
+
+	if (number >= ENDPOINTS_MAX)
+		return error_set(err, ERROR_INPUT, "more than %d networks", ENDPOINTS_MAX);
+	name_inside(&self->endpoints, endpoint);
+	if (!open_host(self, err) ||
+	    !network_find(self->engine, self->arena, wanted->name, network, err))
+		return false;
+	name_links(self, network, endpoint);
+	endpoint->aliases = wanted->aliases;
+	if (!lease_open(self->engine, network, &book, err))
+		return false;
+
+	bool is_done =
+		(is_shared(network) ? find_parent(network, &plug->device, err)
+				    : bridge_set_up(self->engine, &book, network, &self->host,
+						    &plug->device, self->warning, err)) &&
+		lease_addresses(self, &book, network, wanted, endpoint, err) &&
+		set_mac(wanted, endpoint, err);
+
+	lease_close(&book);
+	if (is_done)
+		self->endpoints.count++;
+	return is_done;
+}
+
+bool attachment_lease(struct attachment *self, struct error *err)
+{
+	const struct container *container = self->container;
+
+	for (size_t i = 0; i < container->network_count; i++) {
+		if (!attachment_lease_one(self, &container->networks[i], err))
+			return false;
+	}
+
+	const struct endpoint *outward = endpoints_outward(&self->endpoints);
+	char bridge[IFNAMSIZ];
+
+	if (!names_open(self->engine, &self->endpoints, &self->names, err))
+		return false;
+	if (!outward)
+		return true;
+	network_bridge(self->engine, &self->plugs[outward - self->endpoints.items].network, bridge);
+	return publish_reserve(self->engine, container, self->arena, &self->bag, &self->endpoints,
+			       err) &&
+	       publish_translate(container, &self->endpoints, outward, bridge, &self->bag, err);
+}
+
+/* Plugging in. ---------------------------------------------------------------------------------
+ */
+
+static bool make_share(struct attachment *self, const struct plug *plug,
+		       const struct endpoint *endpoint, int netns, struct error *err)
+{
+	bool is_macvlan = strcmp(plug->network.driver, "macvlan") == 0;
+	struct link_share share = {
+		.kind = plug->network.driver,
+		.parent = plug->device,
+		.mode = is_macvlan ? MACVLAN_MODE_BRIDGE : IPVLAN_MODE_L2,
+		.inside = endpoint->inside,
+		.mtu = network_mtu(&plug->network),
+		.netns = netns,
+	};
+	const char *mode = network_option(&plug->network, "ipvlan_mode");
+
+	if (!is_macvlan && mode && strcmp(mode, "l3") == 0)
+		share.mode = IPVLAN_MODE_L3;
+	memcpy(share.mac, endpoint->mac, sizeof(share.mac));
+	return link_make_share(&self->host, &share, err);
+}
+
+static bool make_pair(struct attachment *self, const struct plug *plug,
+		      const struct endpoint *endpoint, int netns, struct error *err)
+{
+	struct link_pair pair = {
+		.host = endpoint->outside,
+		.inside = endpoint->inside,
+		.bridge = plug->device,
+		.mtu = network_mtu(&plug->network),
+		.netns = netns,
+	};
+
+	memcpy(pair.mac, endpoint->mac, sizeof(pair.mac));
+	return link_make_pair(&self->host, &pair, err);
+}
+
+/* No IPv6 where the network has none: no address of its own making either. */
+static bool silence_ipv6(const struct endpoint *endpoint, struct error *err)
+{
+	autofree char *name = mem_printf("ipv6/conf/%s/disable_ipv6", endpoint->inside);
+
+	return endpoint->addresses[NETWORK_IPV6].address.family ||
+	       netsysctl_set(name, "1\n", err) || err->kind == ERROR_NOT_FOUND;
+}
+
+static bool set_up_inside(struct netlink *inside, const struct endpoint *endpoint, bool is_outward,
+			  struct error *err)
+{
+	unsigned int link = if_nametoindex(endpoint->inside);
+
+	if (link == 0)
+		return error_sys(err, "find %s", endpoint->inside);
+	if (!silence_ipv6(endpoint, err))
+		return false;
+	for (size_t i = 0; i < NETWORK_FAMILIES; i++) {
+		if (endpoint->addresses[i].address.family)
+			link_put_address(inside, link, &endpoint->addresses[i]);
+	}
+	link_put_up(inside, link);
+	for (size_t i = 0; is_outward && i < NETWORK_FAMILIES; i++) {
+		if (endpoint->gateways[i].family)
+			link_put_default_route(inside, link, &endpoint->gateways[i]);
+	}
+	return netlink_send(inside, "set up the container's link", err);
+}
+
+bool attachment_plug_one(struct attachment *self, size_t number, struct netlink *inside, int netns,
+			 struct error *err)
+{
+	bool is_outward = endpoints_outward(&self->endpoints) == &self->endpoints.items[number];
+	const struct endpoint *endpoint = &self->endpoints.items[number];
+	const struct plug *plug = &self->plugs[number];
+
+	if (is_shared(&plug->network) ? !make_share(self, plug, endpoint, netns, err)
+				      : !make_pair(self, plug, endpoint, netns, err))
+		return error_in(err, "network %s", endpoint->network);
+	return set_up_inside(inside, endpoint, is_outward, err) ||
+	       error_in(err, "network %s", endpoint->network);
+}
+
+bool attachment_plug(struct attachment *self, struct error *err)
+{
+	autoclose int netns = -1;
+	struct netlink inside;
+	bool is_done = true;
+
+	if (!hostns_open(&netns, err) || !netlink_open(&inside, NETLINK_ROUTE, err))
+		return false;
+	link_put_up(&inside, LINK_LOOPBACK);
+	if (self->endpoints.count == 0)
+		is_done = netlink_send(&inside, "bring up lo", err);
+	for (size_t i = 0; is_done && i < self->endpoints.count; i++)
+		is_done = attachment_plug_one(self, i, &inside, netns, err);
+	netlink_close(&inside);
+	netlink_close(&self->host);
+	is_done = is_done && names_register(self->engine, self->container, &self->endpoints,
+					    &self->names, &self->bag, err);
+	bag_seal(&self->bag);
+	return is_done;
+}
+
+/* The end. -------------------------------------------------------------------------------------
+ */
+
+bool attachment_release_one(const struct engine *engine, const struct network *network,
+			    const char *container, struct error *err)
+{
+	struct lease_book book;
+	bool is_last = false;
+	bool is_kept = network->is_predefined || is_shared(network);
+
+	if (!lease_open(engine, network, &book, err))
+		return false;
+
+	bool is_done = lease_release(engine, &book, container, is_kept ? NULL : &is_last, err) &&
+		       (!is_last || bridge_remove(engine, &book, network, err));
+
+	lease_close(&book);
+	return is_done;
+}
+
+bool attachment_release(const struct engine *engine, const struct container *container,
+			struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+
+	if (container->network_count && !hostns_return(err))
+		return false;
+	for (size_t i = 0; i < container->network_count; i++) {
+		struct network network;
+
+		if (!network_find(engine, &arena, container->networks[i].name, &network, err)) {
+			if (err->kind != ERROR_NOT_FOUND)
+				return false;
+			continue;
+		}
+		if (!attachment_release_one(engine, &network, container->id, err))
+			return error_in(err, "network %s", network.name);
+	}
+	return true;
+}

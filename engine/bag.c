@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/bag.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+#define QUEUE_BYTES (16 << 20) /* of kernel memory that the queue may take */
+
+static bool make(struct bag *bag, struct error *err)
+{
+	const int bytes = QUEUE_BYTES;
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return error_sys(err, "make a socket");
+	bag->fd = ends[0];
+	bag->in = ends[1];
+	/* Only root may; for others the usual room holds some two hundred. */
+	return setsockopt(bag->in, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) == 0 ||
+	       setsockopt(bag->in, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) == 0 ||
+	       error_sys(err, "prepare a socket");
+}
+
+bool bag_put(struct bag *bag, int fd, struct error *err)
+{
+	autoclose int owned = fd;
+	char byte = 0;
+	struct iovec data = { .iov_base = &byte, .iov_len = 1 };
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .room = { 0 } };
+	struct msghdr message = { .msg_iov = &data,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control.room) };
+
+	if (bag->fd < 0 && !make(bag, err))
+		return false;
+	if (bag->count >= BAG_MAX)
+		return error_set(err, ERROR_INPUT, "more than %d descriptors for one container",
+				 BAG_MAX);
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.header), &owned, sizeof(int));
+	if (sendmsg(bag->in, &message, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
+		return error_sys(err, "keep a descriptor for the container");
+	bag->count++;
+	return true;
+}
+
+void bag_seal(struct bag *bag)
+{
+	mem_cleanup_close(&bag->in);
+	bag->in = -1;
+}
+
+void bag_close(struct bag *bag)
+{
+	mem_cleanup_close(&bag->fd);
+	mem_cleanup_close(&bag->in);
+	*bag = BAG_EMPTY;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_BAG_H
+#define ENGINE_BAG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+/*
+ * Many descriptors kept open through one: they lie, sent and never received, in the queue of a
+ * socket (SCM_RIGHTS, unix(7)). The kernel closes them when the bag is closed, whoever holds it
+ * and however that ends. So a monitor that knows nothing of networks holds a container's ports.
+ */
+#define BAG_MAX 8192
+
+struct bag {
+	int fd; /* what to keep; -1: empty */
+	int in; /* what is sent into it */
+	size_t count;
+};
+
+#define BAG_EMPTY                                                                                  \
+	(struct bag)                                                                               \
+	{                                                                                          \
+		.fd = -1, .in = -1                                                                 \
+	}
+
+/* Puts a descriptor into the bag and closes it here, also on failure; makes the bag if it is
+ * empty. */
+must_check bool bag_put(struct bag *bag, int fd, struct error *err);
+/* Nothing more goes in; what is in it stays open as long as bag->fd. */
+void bag_seal(struct bag *bag);
+void bag_close(struct bag *bag);
+
+#endif

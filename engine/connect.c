@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/connect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "engine/attachment.h"
+#include "engine/change.h"
+#include "engine/hostfiles.h"
+#include "engine/hostns.h"
+#include "engine/names.h"
+#include "engine/share.h"
+#include "engine/status.h"
+
+/* What is done to a container's networks is done by one command at a time; the container's own
+ * lock is its monitor's. */
+#define NETWORK_LOCK "network.lock"
+
+static bool open_container(const struct engine *engine, const char *id, int *dir, int *lock,
+			   struct error *err)
+{
+	*dir = openat(engine->containers, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*dir < 0)
+		return error_set(err, ERROR_NOT_FOUND, "No such container: %s", id);
+	return file_lock(*dir, NETWORK_LOCK, FILE_LOCK_EXCLUSIVE, lock, err);
+}
+
+typedef bool action(struct attachment *self, size_t number, struct netlink *inside, int netns,
+		    struct error *err);
+
+/* In the container's network namespace, with an rtnetlink socket there. */
+static bool act_inside(struct attachment *self, size_t number, action *act, struct error *err)
+{
+	autoclose int here = -1, netns = -1;
+	struct netlink inside;
+
+	if (!hostns_open(&here, err) ||
+	    !share_open(self->engine, self->container->id, "net", &netns, err))
+		return false;
+	if (setns(netns, CLONE_NEWNET) < 0)
+		return error_sys(err, "enter the container's network");
+
+	bool is_done = netlink_open(&inside, NETLINK_ROUTE, err);
+
+	if (is_done) {
+		is_done = act(self, number, &inside, netns, err);
+		netlink_close(&inside);
+	}
+	if (setns(here, CLONE_NEWNET) < 0)
+		return error_sys(err, "leave the container's network");
+	return is_done;
+}
+
+/* Its routes go with the link; the next network that leads outward takes the default one over. */
+static bool unplug(struct attachment *self, size_t number, struct netlink *inside, int netns,
+		   struct error *err)
+{
+	struct endpoints *endpoints = &self->endpoints;
+	bool was_outward = endpoints_outward(endpoints) == &endpoints->items[number];
+
+	(void)netns;
+	if (!link_remove(inside, endpoints->items[number].inside, err))
+		return false;
+	endpoints->count--;
+	memmove(&endpoints->items[number], &endpoints->items[number + 1],
+		(endpoints->count - number) * sizeof(*endpoints->items));
+
+	const struct endpoint *outward = endpoints_outward(endpoints);
+
+	if (!was_outward || !outward)
+		return true;
+	for (size_t i = 0; i < NETWORK_FAMILIES; i++) {
+		if (outward->gateways[i].family)
+			link_put_default_route(inside, if_nametoindex(outward->inside),
+					       &outward->gateways[i]);
+	}
+	return netlink_send(inside, "change the default route", err);
+}
+
+static bool find_endpoint(const struct endpoints *endpoints, const char *network_id, size_t *number)
+{
+	for (*number = 0; *number < endpoints->count; ++*number) {
+		if (strcmp(endpoints->items[*number].network_id, network_id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What a container that runs was given, with room for one more. */
+static void load_endpoints(struct attachment *self)
+{
+	struct endpoints found;
+
+	if (!endpoints_read(self->engine, self->arena, self->container->id, &found))
+		return;
+	if (found.count > ENDPOINTS_MAX)
+		found.count = ENDPOINTS_MAX;
+	memcpy(self->endpoints.items, found.items, found.count * sizeof(*found.items));
+	self->endpoints.count = found.count;
+	self->endpoints.ports = found.ports;
+	self->endpoints.port_count = found.port_count;
+}
+
+static bool record(struct attachment *self, int dir, struct error *err)
+{
+	return endpoints_write(&self->endpoints, dir, err) &&
+	       hostfiles_write(self->engine, self->container, dir, &self->endpoints, err) &&
+	       names_change(self->engine, self->container, &self->endpoints, err);
+}
+
+static bool connect_now(struct attachment *self, const struct container_network *wanted, int dir,
+			struct error *err)
+{
+	load_endpoints(self);
+	if (!attachment_lease_one(self, wanted, err))
+		return false;
+	return act_inside(self, self->endpoints.count - 1, attachment_plug_one, err) &&
+	       record(self, dir, err);
+}
+
+static bool check_mode(const struct container *container, struct error *err)
+{
+	if (strcmp(container->network, NETWORK_NONE) == 0)
+		return error_set(err, ERROR_INPUT,
+				 "container cannot be connected to multiple networks with one of "
+				 "the networks in private (none) mode");
+	if (network_is_mode(container->network))
+		return error_set(err, ERROR_INPUT,
+				 "container sharing network namespace with another container or "
+				 "host cannot be connected to any other network");
+	return true;
+}
+
+static bool is_wanted(const struct container *container, const char *network)
+{
+	for (size_t i = 0; i < container->network_count; i++) {
+		if (strcmp(container->networks[i].name, network) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* container_read leaves room for one more; the list is sorted by name. */
+static void add_wish(struct container *container, void *context)
+{
+	const struct container_network *wanted = context;
+	struct container_network *networks = container->networks;
+	size_t at = container->network_count++;
+
+	while (at > 0 && strcmp(networks[at - 1].name, wanted->name) > 0) {
+		networks[at] = networks[at - 1];
+		at--;
+	}
+	networks[at] = *wanted;
+}
+
+static void drop_wish(struct container *container, void *context)
+{
+	struct container_network *networks = container->networks;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < container->network_count; i++) {
+		if (strcmp(networks[i].name, context) != 0)
+			networks[kept++] = networks[i];
+	}
+	container->network_count = kept;
+}
+
+bool connect_network(struct engine *engine, const struct container *container,
+		     const struct container_network *wanted, char *warning, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	autoclose int dir = -1, lock = -1;
+	struct container_network wish = *wanted;
+	struct attachment self;
+	bool is_done = true;
+
+	if (!check_mode(container, err) || !open_container(engine, container->id, &dir, &lock, err))
+		return false;
+	if (is_wanted(container, wanted->name))
+		return error_set(err, ERROR_EXISTS,
+				 "endpoint with name %s already exists in network %s",
+				 container->name, wanted->name);
+	attachment_init(&self, engine, container, &arena, warning);
+	if (status_is_running(engine, container->id))
+		is_done = connect_now(&self, wanted, dir, err);
+	attachment_close(&self);
+	return is_done && change_container(engine, container->id, add_wish, &wish, err);
+}
+
+bool connect_end(struct engine *engine, const struct container *container,
+		 const struct network *network, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	autofree char *name = mem_strdup(network->name);
+	autoclose int dir = -1, lock = -1;
+	struct attachment self;
+	bool is_done = true;
+	size_t number;
+
+	if (!open_container(engine, container->id, &dir, &lock, err))
+		return false;
+	if (!is_wanted(container, network->name))
+		return error_set(err, ERROR_NOT_FOUND,
+				 "container %s is not connected to network %s", container->id,
+				 network->name);
+	attachment_init(&self, engine, container, &arena, NULL);
+	load_endpoints(&self);
+	if (status_is_running(engine, container->id) &&
+	    find_endpoint(&self.endpoints, network->id, &number))
+		is_done = act_inside(&self, number, unplug, err) && record(&self, dir, err) &&
+			  attachment_release_one(engine, network, container->id, err);
+	attachment_close(&self);
+	return is_done && change_container(engine, container->id, drop_wish, name, err);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_ENDPOINT_H
+#define ENGINE_ENDPOINT_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/ipaddr.h"
+#include "base/mem.h"
+#include "base/texts.h"
+#include "engine/container.h"
+#include "engine/ident.h"
+#include "engine/link.h"
+#include "engine/network.h"
+#include "engine/port.h"
+
+/*
+ * What a running container was given: its place in each network, its published ports. Written to
+ * its directory (CONTAINER_NETWORK) at each start, and by connect and disconnect; it means nothing
+ * once the container has ended.
+ */
+
+#define ENDPOINTS_MAX 64
+#define PUBLISHED_MAX 4096
+
+struct endpoint {
+	const char *network, *network_id;
+	char id[IDENT_LENGTH + 1];
+	char inside[IFNAMSIZ], outside[IFNAMSIZ]; /* its link's names: eth0, veth… */
+	unsigned char mac[LINK_MAC_SIZE];
+	struct ipnet addresses[NETWORK_FAMILIES]; /* family 0: none */
+	struct ipaddr gateways[NETWORK_FAMILIES];
+	struct texts aliases; /* --network-alias */
+	bool is_internal;
+	bool has_names; /* of a network whose members know each other by name */
+};
+
+struct published {
+	enum port_protocol protocol;
+	uint16_t inside, outside;
+	struct ipaddr address; /* the host's; 0.0.0.0 and :: for all of a family */
+};
+
+struct endpoints {
+	struct endpoint *items;
+	size_t count;
+	struct published *ports; /* sorted by port and protocol inside */
+	size_t port_count;
+};
+
+/* False if there is no (readable) record. Texts live in `arena`. */
+bool endpoints_read(const struct engine *engine, struct arena *arena, const char *container,
+		    struct endpoints *endpoints);
+/* `dir` is the container's directory. */
+must_check bool endpoints_write(const struct endpoints *endpoints, int dir, struct error *err);
+
+/* The first endpoint by which the world can be reached: its gateway is the default route, and
+ * ports are published through it. NULL: none. */
+const struct endpoint *endpoints_outward(const struct endpoints *endpoints);
+
+#endif

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/ipam.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/ident.h"
+
+#define ROUTES_MAX  512
+#define WIDE_FIRST  17 /* 172.17.0.0/16 */
+#define WIDE_LAST   31
+#define WIDE_PREFIX 16
+#define SLIM_PREFIX 20 /* 192.168.0.0/20 and the 15 after it */
+#define SLIM_COUNT  16
+#define POOLS       (WIDE_LAST - WIDE_FIRST + 1 + SLIM_COUNT)
+#define ULA_PREFIX  64
+
+/* Where the host's packets go; a default route leads everywhere and counts for nothing. */
+struct routes {
+	struct ipnet nets[ROUTES_MAX];
+	size_t count;
+};
+
+static int prefix_of(uint32_t mask)
+{
+	int prefix = 0;
+
+	for (mask = ntohl(mask); mask & 0x80000000U; mask <<= 1)
+		prefix++;
+	return prefix;
+}
+
+static void read_routes(struct routes *routes)
+{
+	autofile FILE *file = fopen("/proc/net/route", "re");
+	char line[256];
+
+	routes->count = 0;
+	while (file && routes->count < ROUTES_MAX && fgets(line, sizeof(line), file)) {
+		struct ipnet *net = &routes->nets[routes->count];
+		unsigned int destination, mask;
+
+		if (sscanf(line, "%*s %x %*x %*x %*x %*x %*x %x", &destination, &mask) != 2 ||
+		    !mask)
+			continue;
+		*net = (struct ipnet){ .address.family = AF_INET, .prefix = prefix_of(mask) };
+		memcpy(net->address.bytes, &destination, sizeof(destination));
+		routes->count++;
+	}
+}
+
+static bool overlaps_route(const struct routes *routes, const struct ipnet *net)
+{
+	for (size_t i = 0; i < routes->count; i++) {
+		if (ipnet_overlaps(&routes->nets[i], net))
+			return true;
+	}
+	return false;
+}
+
+static bool overlaps_network(const struct network *others, size_t count, const struct ipnet *net)
+{
+	for (size_t i = 0; i < count; i++) {
+		for (size_t family = 0; family < NETWORK_FAMILIES; family++) {
+			const struct ipnet *subnet = &others[i].pools[family].subnet;
+
+			if (subnet->address.family && ipnet_overlaps(subnet, net))
+				return true;
+		}
+	}
+	return false;
+}
+
+static struct ipnet pool_number(int number)
+{
+	int wide = WIDE_LAST - WIDE_FIRST + 1;
+
+	if (number < wide)
+		return (struct ipnet){ { AF_INET, { 172, (unsigned char)(WIDE_FIRST + number) } },
+				       WIDE_PREFIX };
+	return (struct ipnet){
+		{ AF_INET, { 192, 168, (unsigned char)((number - wide) << (24 - SLIM_PREFIX)) } },
+		SLIM_PREFIX
+	};
+}
+
+static bool choose_ipv4(const struct network *others, size_t count, int first, struct ipnet *subnet,
+			struct error *err)
+{
+	struct routes routes;
+
+	read_routes(&routes);
+	for (int number = first; number < POOLS; number++) {
+		*subnet = pool_number(number);
+		if (!overlaps_route(&routes, subnet) && !overlaps_network(others, count, subnet))
+			return true;
+	}
+	return error_set(err, ERROR_EXISTS,
+			 "could not find an available, non-overlapping IPv4 address pool among the "
+			 "defaults to assign to the network (172.17.0.0/16 to 172.31.0.0/16 and "
+			 "192.168.0.0/16 are in use: give --subnet)");
+}
+
+/* 40 bits of the network's ID take the place of the random number of RFC 4193. */
+static struct ipnet unique_ipv6(const struct network *network)
+{
+	struct ipnet subnet = { { AF_INET6, { 0xfd } }, ULA_PREFIX };
+
+	for (size_t i = 0; i < 5; i++) {
+		unsigned int byte;
+
+		if (sscanf(network->id + 2 * i, "%2x", &byte) == 1)
+			subnet.address.bytes[1 + i] = (unsigned char)byte;
+	}
+	return subnet;
+}
+
+static void set_gateway(struct network_pool *pool)
+{
+	if (pool->gateway.family)
+		return;
+	pool->gateway = ipnet_first(&pool->subnet);
+	ipaddr_add(&pool->gateway, 1);
+}
+
+static bool check_given(struct network_pool *pool, const struct network *others, size_t count,
+			struct error *err)
+{
+	char text[IPADDR_TEXT_MAX];
+	const struct ipaddr first = ipnet_first(&pool->subnet);
+	int most = ipaddr_bits(&pool->subnet.address) - 1;
+
+	if (!ipaddr_is_equal(&first, &pool->subnet.address))
+		return error_set(err, ERROR_INPUT,
+				 "invalid network config: invalid subnet %s/%d: it should be %s/%d",
+				 ipaddr_text(&pool->subnet.address, text), pool->subnet.prefix,
+				 ipaddr_text(&first, (char[IPADDR_TEXT_MAX]){ "" }),
+				 pool->subnet.prefix);
+	if (pool->subnet.prefix > most || pool->subnet.prefix < 1)
+		return error_set(err, ERROR_INPUT, "invalid subnet %s/%d: no room for a container",
+				 ipaddr_text(&pool->subnet.address, text), pool->subnet.prefix);
+	if (overlaps_network(others, count, &pool->subnet))
+		return error_set(err, ERROR_EXISTS,
+				 "Pool overlaps with other one on this address space");
+	if (pool->gateway.family && !ipnet_has(&pool->subnet, &pool->gateway))
+		return error_set(err, ERROR_INPUT, "no matching subnet for gateway %s",
+				 ipaddr_text(&pool->gateway, text));
+	if (pool->range.address.family && (!ipnet_has(&pool->subnet, &pool->range.address) ||
+					   pool->range.prefix < pool->subnet.prefix))
+		return error_set(err, ERROR_INPUT, "no matching subnet for range %s/%d",
+				 ipaddr_text(&pool->range.address, text), pool->range.prefix);
+	return true;
+}
+
+bool ipam_complete(struct network *network, const struct network *others, size_t count,
+		   struct error *err)
+{
+	if (!network->has_ipv6)
+		network->pools[NETWORK_IPV6] = (struct network_pool){ 0 };
+	for (size_t i = 0; i < NETWORK_FAMILIES; i++) {
+		struct network_pool *pool = &network->pools[i];
+
+		if (i == NETWORK_IPV6 && !network->has_ipv6)
+			continue;
+		if (pool->is_given && !check_given(pool, others, count, err))
+			return false;
+		/* 172.17.0.0/16 is left to the default network, which may have no bridge yet. */
+		if (!pool->is_given && i == NETWORK_IPV4 &&
+		    !choose_ipv4(others, count, 1, &pool->subnet, err))
+			return false;
+		if (!pool->is_given && i == NETWORK_IPV6)
+			pool->subnet = unique_ipv6(network);
+		set_gateway(pool);
+	}
+	return true;
+}
+
+void ipam_find_default(const struct engine *engine, struct network *network)
+{
+	struct network_pool *pool = &network->pools[NETWORK_IPV4];
+	autoclose int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in address, mask;
+	struct ifreq request = { 0 };
+
+	network_bridge(engine, network, request.ifr_name);
+	if (fd < 0 || ioctl(fd, SIOCGIFADDR, &request) < 0)
+		return;
+	memcpy(&address, &request.ifr_addr, sizeof(address));
+	if (ioctl(fd, SIOCGIFNETMASK, &request) < 0)
+		return;
+	memcpy(&mask, &request.ifr_netmask, sizeof(mask));
+	pool->gateway.family = AF_INET;
+	memcpy(pool->gateway.bytes, &address.sin_addr, sizeof(address.sin_addr));
+	pool->subnet.address = pool->gateway;
+	pool->subnet.prefix = prefix_of(mask.sin_addr.s_addr);
+	pool->subnet.address = ipnet_first(&pool->subnet);
+}
+
+bool ipam_choose_default(const struct engine *engine, struct network *network, struct error *err)
+{
+	struct network_pool *pool = &network->pools[NETWORK_IPV4];
+	autoarena struct arena arena = { 0 };
+	struct network *others;
+	size_t count;
+
+	if (!network_list(engine, &arena, &others, &count, err) ||
+	    !choose_ipv4(others, count, 0, &pool->subnet, err))
+		return false;
+	set_gateway(pool);
+	return true;
+}
+
+static bool is_reserved(const struct network *network, const struct ipaddr *address)
+{
+	for (size_t i = 0; i < network->reserved.count; i++) {
+		const char *equals = strchr(network->reserved.items[i], '=');
+		struct ipaddr reserved;
+
+		if (equals && ipaddr_parse(&reserved, equals + 1) &&
+		    ipaddr_is_equal(&reserved, address))
+			return true;
+	}
+	return false;
+}
+
+bool ipam_is_usable(const struct network *network, enum network_family family,
+		    const struct ipaddr *address)
+{
+	const struct network_pool *pool = &network->pools[family];
+	const struct ipaddr first = ipnet_first(&pool->subnet), last = ipnet_last(&pool->subnet);
+	bool has_ends = pool->subnet.prefix < ipaddr_bits(address) - 1;
+
+	return ipnet_has(&pool->subnet, address) && !ipaddr_is_equal(address, &pool->gateway) &&
+	       !(has_ends && ipaddr_is_equal(address, &first)) &&
+	       !(has_ends && family == NETWORK_IPV4 && ipaddr_is_equal(address, &last)) &&
+	       !is_reserved(network, address);
+}

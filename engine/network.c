@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/network.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/jsonout.h"
+#include "engine/find.h"
+#include "engine/ident.h"
+#include "engine/ipam.h"
+
+#define NETWORKS       "networks"
+#define NETWORKS_LOCK  ".lock"
+#define SUFFIX         ".json"
+#define DEFINITION_MAX (1 << 20)
+#define NETWORKS_MAX   1000
+#define DEFAULT_RUN    "/run/mooring"
+#define DEFAULT_BRIDGE "mooring0"
+#define BRIDGE_NAME    "com.docker.network.bridge.name"
+#define DRIVER_MTU     "com.docker.network.driver.mtu"
+#define MTU_MIN        68
+#define MTU_MAX        65535
+
+static const char *const families[] = { [NETWORK_IPV4] = "ipv4", [NETWORK_IPV6] = "ipv6" };
+
+/* The networks that always exist. --------------------------------------------------------------
+ */
+
+static const struct {
+	const char *name, *driver;
+} predefined[] = {
+	{ NETWORK_BRIDGE, "bridge" },
+	{ NETWORK_HOST, "host" },
+	{ NETWORK_NONE, "null" },
+};
+
+bool network_is_mode(const char *name)
+{
+	return strcmp(name, NETWORK_HOST) == 0 || strcmp(name, NETWORK_NONE) == 0 ||
+	       strncmp(name, NETWORK_CONTAINER, strlen(NETWORK_CONTAINER)) == 0;
+}
+
+/* An ID of its own for each store, the same at every look. */
+static const char *fixed_id(const struct engine *engine, struct arena *arena, const char *name)
+{
+	char *id = arena_alloc(arena, NETWORK_ID_LENGTH + 1);
+
+	ident_derive(engine->root, name, id, NETWORK_ID_LENGTH);
+	return id;
+}
+
+static void set_predefined(const struct engine *engine, struct arena *arena, size_t number,
+			   struct network *network)
+{
+	static const char *const options[] = {
+		"com.docker.network.bridge.default_bridge=true",
+		"com.docker.network.bridge.enable_icc=true",
+		"com.docker.network.bridge.enable_ip_masquerade=true",
+		"com.docker.network.bridge.host_binding_ipv4=0.0.0.0",
+		DRIVER_MTU "=1500",
+	};
+
+	*network = (struct network){
+		.id = fixed_id(engine, arena, predefined[number].name),
+		.name = predefined[number].name,
+		.driver = predefined[number].driver,
+		.created = "0001-01-01T00:00:00Z",
+		.is_predefined = true,
+	};
+	if (number != 0)
+		return;
+	network->options.count = COUNT_OF(options);
+	network->options.items = arena_array(arena, COUNT_OF(options), sizeof(char *));
+	memcpy(network->options.items, options, sizeof(options));
+	ipam_find_default(engine, network);
+}
+
+const char *network_key(const struct network *network)
+{
+	return network->is_predefined ? network->name : network->id;
+}
+
+/* A default bridge for each directory of volatile state, so that two stores on one machine do not
+ * lease the same address twice. */
+void network_bridge(const struct engine *engine, const struct network *network, char name[IFNAMSIZ])
+{
+	const char *wanted = network_option(network, BRIDGE_NAME);
+	char hash[9] = "";
+
+	if (!network->is_predefined) {
+		snprintf(name, IFNAMSIZ, wanted ? "%s" : "br-%.12s", wanted ? wanted : network->id);
+		return;
+	}
+	ident_derive(engine->run, "", hash, sizeof(hash) - 1);
+	if (strcmp(engine->run, DEFAULT_RUN) == 0)
+		snprintf(name, IFNAMSIZ, "%s", DEFAULT_BRIDGE);
+	else
+		snprintf(name, IFNAMSIZ, "mrg-%s", hash);
+}
+
+const char *network_option(const struct network *network, const char *key)
+{
+	size_t length = strlen(key);
+
+	for (size_t i = 0; i < network->options.count; i++) {
+		const char *pair = network->options.items[i];
+
+		if (strncmp(pair, key, length) == 0 && pair[length] == '=')
+			return pair + length + 1;
+	}
+	return NULL;
+}
+
+bool network_option_is_on(const struct network *network, const char *key)
+{
+	const char *value = network_option(network, key);
+
+	return !value || (strcasecmp(value, "false") != 0 && strcmp(value, "0") != 0);
+}
+
+int network_mtu(const struct network *network)
+{
+	const char *value = network->is_predefined ? NULL : network_option(network, DRIVER_MTU);
+
+	return value ? (int)strtol(value, NULL, 10) : 0;
+}
+
+/* Definitions on disk. -------------------------------------------------------------------------
+ */
+
+static void write_pool(struct jsonout *out, const char *key, const struct network_pool *pool)
+{
+	char address[IPADDR_TEXT_MAX];
+	char text[IPADDR_TEXT_MAX + 4];
+
+	if (!pool->subnet.address.family)
+		return;
+	jsonout_object(out, key);
+	snprintf(text, sizeof(text), "%s/%d", ipaddr_text(&pool->subnet.address, address),
+		 pool->subnet.prefix);
+	jsonout_text(out, "subnet", text);
+	if (pool->range.address.family) {
+		snprintf(text, sizeof(text), "%s/%d", ipaddr_text(&pool->range.address, address),
+			 pool->range.prefix);
+		jsonout_text(out, "range", text);
+	}
+	jsonout_text(out, "gateway", ipaddr_text(&pool->gateway, address));
+	jsonout_bool(out, "is_given", pool->is_given);
+	jsonout_object_end(out);
+}
+
+static bool save(int dir, const struct network *network, struct error *err)
+{
+	autofree char *file = mem_printf("%s" SUFFIX, network->name);
+	autobuf struct buf text;
+	struct jsonout out;
+
+	buf_init(&text, DEFINITION_MAX);
+	jsonout_init(&out, &text, false);
+	jsonout_object(&out, NULL);
+	jsonout_text(&out, "id", network->id);
+	jsonout_text(&out, "name", network->name);
+	jsonout_text(&out, "driver", network->driver);
+	jsonout_text(&out, "created", network->created);
+	for (size_t i = 0; i < NETWORK_FAMILIES; i++)
+		write_pool(&out, families[i], &network->pools[i]);
+	jsonout_texts(&out, "reserved", network->reserved.items, network->reserved.count);
+	jsonout_texts(&out, "options", network->options.items, network->options.count);
+	jsonout_texts(&out, "labels", network->labels.items, network->labels.count);
+	jsonout_bool(&out, "is_internal", network->is_internal);
+	jsonout_bool(&out, "has_ipv6", network->has_ipv6);
+	jsonout_bool(&out, "is_attachable", network->is_attachable);
+	jsonout_object_end(&out);
+	jsonout_done(&out);
+	return buf_check(&text, "network", err) &&
+	       file_replace(dir, file, text.data, text.length, 0600, FILE_DURABLE, err);
+}
+
+static bool read_net(const struct json *pool, const char *key, struct ipnet *net, struct error *err)
+{
+	const char *text;
+
+	if (!json_text_or(pool, key, "", &text, err))
+		return false;
+	return !*text || ipnet_parse(net, text) || json_wrong(pool, err, "%s is no subnet", text);
+}
+
+static bool read_pool(const struct json *root, const char *key, struct network_pool *pool,
+		      struct error *err)
+{
+	const struct json *object;
+	const char *gateway;
+
+	if (!json_object_or_null(root, key, &object, err))
+		return false;
+	if (!object)
+		return true;
+	if (!read_net(object, "subnet", &pool->subnet, err) ||
+	    !read_net(object, "range", &pool->range, err) ||
+	    !json_text_or(object, "gateway", "", &gateway, err) ||
+	    !json_bool_or(object, "is_given", false, &pool->is_given, err))
+		return false;
+	return !*gateway || ipaddr_parse(&pool->gateway, gateway) ||
+	       json_wrong(object, err, "%s is no address", gateway);
+}
+
+static bool parse(struct arena *arena, const struct buf *text, struct network *network,
+		  struct error *err)
+{
+	const struct json *root;
+
+	*network = (struct network){ 0 };
+	if (!json_parse(arena, "network", text->data, text->length, &root, err) ||
+	    !json_text(root, "id", &network->id, err) ||
+	    !json_text(root, "name", &network->name, err) ||
+	    !json_text(root, "driver", &network->driver, err) ||
+	    !json_text(root, "created", &network->created, err) ||
+	    !json_bool_or(root, "is_internal", false, &network->is_internal, err) ||
+	    !json_bool_or(root, "has_ipv6", false, &network->has_ipv6, err) ||
+	    !json_bool_or(root, "is_attachable", false, &network->is_attachable, err) ||
+	    !json_text_array(arena, root, "reserved", &network->reserved.items,
+			     &network->reserved.count, err) ||
+	    !json_text_array(arena, root, "options", &network->options.items,
+			     &network->options.count, err) ||
+	    !json_text_array(arena, root, "labels", &network->labels.items, &network->labels.count,
+			     err))
+		return false;
+	for (size_t i = 0; i < NETWORK_FAMILIES; i++) {
+		if (!read_pool(root, families[i], &network->pools[i], err))
+			return false;
+	}
+	return find_is_id(network->id) ||
+	       json_wrong(root, err, "the id is not 64 hexadecimal digits");
+}
+
+static bool read_file(int dir, struct arena *arena, const char *file, struct network *network,
+		      struct error *err)
+{
+	autobuf struct buf text;
+
+	buf_init(&text, DEFINITION_MAX);
+	if (!file_read(dir, file, &text, err))
+		return false;
+	return parse(arena, &text, network, err) || error_in(err, "%s/%s", NETWORKS, file);
+}
+
+static bool open_dir(const struct engine *engine, int *dir, struct error *err)
+{
+	if (mkdirat(engine->store.root, NETWORKS, 0700) < 0 && errno != EEXIST)
+		return error_sys(err, "make directory %s", NETWORKS);
+	*dir = openat(engine->store.root, NETWORKS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *dir >= 0 || error_sys(err, "open directory %s", NETWORKS);
+}
+
+/* A name in the directory, without ".json"; NULL for anything else. */
+static const char *name_of(struct arena *arena, const char *file)
+{
+	size_t length = strlen(file), suffix = strlen(SUFFIX);
+
+	if (file[0] == '.' || length <= suffix || strcmp(file + length - suffix, SUFFIX) != 0)
+		return NULL;
+	return arena_strndup(arena, file, length - suffix);
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(((const struct network *)a)->name, ((const struct network *)b)->name);
+}
+
+/* One that cannot be read is left out: the others are as good as ever. */
+static size_t read_all(int dir, struct arena *arena, struct network *networks, size_t most)
+{
+	int own = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autodir DIR *entries = own < 0 ? NULL : fdopendir(own);
+	struct error ignored;
+	size_t count = 0;
+
+	for (struct dirent *entry; entries && count < most && (entry = readdir(entries));) {
+		if (name_of(arena, entry->d_name) &&
+		    read_file(dir, arena, entry->d_name, &networks[count], &ignored))
+			count++;
+	}
+	return count;
+}
+
+bool network_list(const struct engine *engine, struct arena *arena, struct network **networks,
+		  size_t *count, struct error *err)
+{
+	autoclose int dir =
+		openat(engine->store.root, NETWORKS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	size_t fixed = COUNT_OF(predefined);
+
+	if (dir < 0 && errno != ENOENT)
+		return error_sys(err, "open directory %s", NETWORKS);
+	*networks = arena_array(arena, NETWORKS_MAX + fixed, sizeof(**networks));
+	for (size_t i = 0; i < fixed; i++)
+		set_predefined(engine, arena, i, &(*networks)[i]);
+	*count = fixed;
+	if (dir >= 0)
+		*count += read_all(dir, arena, *networks + fixed, NETWORKS_MAX);
+	qsort(*networks, *count, sizeof(**networks), compare);
+	return true;
+}
+
+/* The usual case, by name, costs one open. */
+static bool find_by_name(const struct engine *engine, struct arena *arena, const char *text,
+			 struct network *network, struct error *err)
+{
+	autofree char *file = mem_printf(NETWORKS "/%s" SUFFIX, text);
+
+	for (size_t i = 0; i < COUNT_OF(predefined); i++) {
+		if (strcmp(text, predefined[i].name) == 0) {
+			set_predefined(engine, arena, i, network);
+			return true;
+		}
+	}
+	if (!find_is_name(text))
+		return error_set(err, ERROR_NOT_FOUND, "network %s not found", text);
+	return read_file(engine->store.root, arena, file, network, err);
+}
+
+bool network_find(const struct engine *engine, struct arena *arena, const char *text,
+		  struct network *network, struct error *err)
+{
+	struct network *all;
+	size_t count, found = 0;
+
+	if (find_by_name(engine, arena, text, network, err))
+		return true;
+	if (err->kind != ERROR_NOT_FOUND || !network_list(engine, arena, &all, &count, err))
+		return false;
+	for (size_t i = 0; i < count && *text; i++) {
+		if (strncmp(all[i].id, text, strlen(text)) != 0)
+			continue;
+		*network = all[i];
+		found++;
+	}
+	if (found > 1)
+		return error_set(err, ERROR_INPUT, "network %s is ambiguous (%zu matches found)",
+				 text, found);
+	return found == 1 || error_set(err, ERROR_NOT_FOUND, "network %s not found", text);
+}
+
+/* Creation and removal. ------------------------------------------------------------------------
+ */
+
+static bool check_name(const char *name, struct error *err)
+{
+	if (strncmp(name, NETWORK_CONTAINER, strlen(NETWORK_CONTAINER)) == 0 || !find_is_name(name))
+		return error_set(err, ERROR_INPUT,
+				 "invalid network name: \"%s\" includes invalid characters, only "
+				 "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed",
+				 name);
+	for (size_t i = 0; i < COUNT_OF(predefined); i++) {
+		if (strcmp(name, predefined[i].name) == 0 || strcmp(name, "default") == 0)
+			return error_set(err, ERROR_DENIED,
+					 "operation is not permitted on predefined %s network",
+					 name);
+	}
+	return true;
+}
+
+static bool check_options(const struct network *network, struct error *err)
+{
+	const char *mtu = network_option(network, DRIVER_MTU);
+	const char *bridge = network_option(network, BRIDGE_NAME);
+	char *end;
+
+	if (mtu) {
+		long value = strtol(mtu, &end, 10);
+
+		if (!*mtu || *end || value < MTU_MIN || value > MTU_MAX)
+			return error_set(err, ERROR_INPUT, "%s: invalid value \"%s\"", DRIVER_MTU,
+					 mtu);
+	}
+	if (bridge && (!*bridge || strlen(bridge) >= IFNAMSIZ || strchr(bridge, '/') ||
+		       strcspn(bridge, " \t:") != strlen(bridge)))
+		return error_set(err, ERROR_INPUT, "%s: invalid name \"%s\"", BRIDGE_NAME, bridge);
+	if (strcmp(network->driver, "bridge") == 0 || strcmp(network->driver, "macvlan") == 0 ||
+	    strcmp(network->driver, "ipvlan") == 0)
+		return true;
+	if (strcmp(network->driver, "host") == 0 || strcmp(network->driver, "null") == 0)
+		return error_set(err, ERROR_DENIED,
+				 "only one instance of \"%s\" network is allowed", network->driver);
+	return error_set(err, ERROR_NOT_FOUND, "plugin \"%s\" not found", network->driver);
+}
+
+static const char *now_text(struct arena *arena)
+{
+	struct timespec now;
+	struct tm parts;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &parts);
+	return arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", parts.tm_year + 1900,
+			    parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
+			    parts.tm_sec, now.tv_nsec);
+}
+
+bool network_create(const struct engine *engine, struct arena *arena, struct network *network,
+		    struct error *err)
+{
+	autoclose int dir = -1, lock = -1;
+	struct network *others;
+	size_t count;
+
+	if (!check_name(network->name, err) || !check_options(network, err) ||
+	    !open_dir(engine, &dir, err) ||
+	    !file_lock(dir, NETWORKS_LOCK, FILE_LOCK_EXCLUSIVE, &lock, err) ||
+	    !network_list(engine, arena, &others, &count, err))
+		return false;
+	if (count >= NETWORKS_MAX)
+		return error_set(err, ERROR_NO_SPACE, "there are %d networks: no more are made",
+				 NETWORKS_MAX);
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(others[i].name, network->name) == 0)
+			return error_set(err, ERROR_EXISTS, "network with name %s already exists",
+					 network->name);
+	}
+	network->id = ident_random(arena);
+	network->created = now_text(arena);
+	return ipam_complete(network, others, count, err) && save(dir, network, err);
+}
+
+bool network_remove(const struct engine *engine, const struct network *network, struct error *err)
+{
+	autofree char *file = mem_printf("%s" SUFFIX, network->name);
+	autoclose int dir = -1, lock = -1;
+
+	if (!open_dir(engine, &dir, err) ||
+	    !file_lock(dir, NETWORKS_LOCK, FILE_LOCK_EXCLUSIVE, &lock, err))
+		return false;
+	if (unlinkat(dir, file, 0) < 0)
+		return errno == ENOENT ? error_set(err, ERROR_NOT_FOUND, "network %s not found",
+						   network->name)
+				       : error_sys(err, "remove network %s", network->name);
+	return file_sync_dir(dir, ".", err);
+}

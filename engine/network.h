@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_NETWORK_H
+#define ENGINE_NETWORK_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/ipaddr.h"
+#include "base/mem.h"
+#include "base/texts.h"
+#include "engine/engine.h"
+
+/*
+ * Networks as docker knows them: what was asked for, saved for good.
+ *
+ *	ROOT/networks/NAME.json     a network that somebody made
+ *	RUN/networks/KEY/ADDRESS    who has the address: see lease.h
+ *
+ * "bridge", "host" and "none" are always there and have no file. Devices and rules exist while a
+ * network has members: see bridge.h.
+ */
+
+#define NETWORK_BRIDGE    "bridge"
+#define NETWORK_HOST      "host"
+#define NETWORK_NONE      "none"
+#define NETWORK_CONTAINER "container:" /* and a container: shares that one's */
+
+#define NETWORK_ID_LENGTH 64
+#define NETWORK_SHORT_ID  12
+
+enum network_family {
+	NETWORK_IPV4,
+	NETWORK_IPV6,
+	NETWORK_FAMILIES,
+};
+
+struct network_pool {
+	struct ipnet subnet; /* its first address; family 0: the network has none of this family */
+	struct ipnet range;  /* addresses that are given out; family 0: all of the subnet */
+	struct ipaddr gateway; /* the bridge's own */
+	bool is_given;         /* asked for, rather than chosen by us */
+};
+
+struct network {
+	const char *id, *name, *driver, *created;
+	struct network_pool pools[NETWORK_FAMILIES];
+	struct texts reserved; /* --aux-address: "NAME=ADDRESS" */
+	struct texts options;  /* the driver's: "KEY=VALUE" */
+	struct texts labels;
+	bool is_internal;
+	bool has_ipv6;
+	bool is_attachable;
+	bool is_predefined;
+};
+
+/* By name, ID or the unique beginning of an ID. ERROR_NOT_FOUND: "network X not found". Texts and
+ * lists live in `arena`. */
+must_check bool network_find(const struct engine *engine, struct arena *arena, const char *text,
+			     struct network *network, struct error *err);
+/* All, the predefined ones among them, by name. The array lives in `arena`. */
+must_check bool network_list(const struct engine *engine, struct arena *arena,
+			     struct network **networks, size_t *count, struct error *err);
+
+/* Completes what was asked for (name, driver, pools, options, labels) by an ID, the time and
+ * subnets that overlap nothing, and saves it. ERROR_EXISTS for a name that is taken. */
+must_check bool network_create(const struct engine *engine, struct arena *arena,
+			       struct network *network, struct error *err);
+/* Forgets it. The caller has seen that nobody is on it. */
+must_check bool network_remove(const struct engine *engine, const struct network *network,
+			       struct error *err);
+
+/* Not a network of its own: host, none, container:… */
+bool network_is_mode(const char *name);
+
+/* The directory of its leases: the ID, "bridge" for the default network. */
+const char *network_key(const struct network *network);
+/* The name of its bridge on the host. */
+void network_bridge(const struct engine *engine, const struct network *network,
+		    char name[IFNAMSIZ]);
+/* The value of an option of the driver, NULL if it was not given. */
+const char *network_option(const struct network *network, const char *key);
+/* An option that is true unless it says false. */
+bool network_option_is_on(const struct network *network, const char *key);
+/* com.docker.network.driver.mtu; 0: none was asked for. */
+int network_mtu(const struct network *network);
+
+#endif

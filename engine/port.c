@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/port.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+
+#define PORT_MAX 65535
+
+static const struct {
+	const char *name;
+	int number;
+} protocols[] = {
+	[PORT_TCP] = { "tcp", IPPROTO_TCP },
+	[PORT_UDP] = { "udp", IPPROTO_UDP },
+	[PORT_SCTP] = { "sctp", IPPROTO_SCTP },
+};
+
+const char *port_protocol_name(enum port_protocol protocol)
+{
+	return protocols[protocol].name;
+}
+
+int port_protocol_number(enum port_protocol protocol)
+{
+	return protocols[protocol].number;
+}
+
+bool port_protocol_parse(const char *name, enum port_protocol *protocol)
+{
+	for (size_t i = 0; i < COUNT_OF(protocols); i++) {
+		if (strcasecmp(protocols[i].name, name) == 0) {
+			*protocol = (enum port_protocol)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool parse_number(const char *text, char **end, long *number)
+{
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	*number = strtol(text, end, 10);
+	return *number <= PORT_MAX;
+}
+
+static bool parse_range(const char *text, struct port_range *range)
+{
+	long first, last;
+	char *end;
+
+	if (!parse_number(text, &end, &first))
+		return false;
+	last = first;
+	if (*end == '-' && !parse_number(end + 1, &end, &last))
+		return false;
+	range->first = (uint16_t)first;
+	range->last = (uint16_t)last;
+	return *end == '\0' && first <= last;
+}
+
+/* Cuts "/udp" off. */
+static bool take_protocol(char *text, struct port_spec *spec, struct error *err)
+{
+	char *slash = strchr(text, '/');
+
+	if (!slash)
+		return true;
+	*slash = '\0';
+	return port_protocol_parse(slash + 1, &spec->protocol) ||
+	       error_set(err, ERROR_INPUT, "invalid proto: %s", slash + 1);
+}
+
+static bool set_address(char *text, struct port_spec *spec, struct error *err)
+{
+	size_t length = strlen(text);
+
+	if (length > 1 && text[0] == '[' && text[length - 1] == ']') {
+		text[length - 1] = '\0';
+		text++;
+	}
+	return !*text || ipaddr_parse(&spec->address, text) ||
+	       error_set(err, ERROR_INPUT, "invalid IP address: %s", text);
+}
+
+static unsigned int size_of(const struct port_range *range)
+{
+	return (unsigned int)(range->last - range->first);
+}
+
+static bool set_host(char *host, const char *container, struct port_spec *spec, struct error *err)
+{
+	if (!*host)
+		return true;
+	if (!parse_range(host, &spec->outside))
+		return error_set(err, ERROR_INPUT, "invalid hostPort: %s", host);
+	spec->has_outside = spec->outside.first > 0; /* 0: any */
+	return size_of(&spec->outside) == size_of(&spec->inside) ||
+	       spec->inside.first == spec->inside.last ||
+	       error_set(err, ERROR_INPUT,
+			 "invalid ranges specified for container and host Ports: %s and %s",
+			 container, host);
+}
+
+bool port_parse(const char *text, struct port_spec *spec, struct error *err)
+{
+	autofree char *copy = mem_strdup(text);
+	char *container = copy;
+	char *host = NULL;
+
+	*spec = (struct port_spec){ .protocol = PORT_TCP };
+	if (!take_protocol(copy, spec, err))
+		return false;
+	char *colon = strrchr(copy, ':');
+	if (colon) {
+		*colon = '\0';
+		container = colon + 1;
+		colon = strrchr(copy, ':');
+		host = colon ? colon + 1 : copy;
+		if (colon)
+			*colon = '\0';
+		if (colon && !set_address(copy, spec, err))
+			return false;
+	}
+	if (!*container)
+		return error_set(err, ERROR_INPUT, "no port specified: %s<empty>", text);
+	if (!parse_range(container, &spec->inside) || spec->inside.first == 0)
+		return error_set(err, ERROR_INPUT, "invalid containerPort: %s", container);
+	return !host || set_host(host, container, spec, err);
+}
+
+bool port_parse_exposed(const char *text, struct port_spec *spec, struct error *err)
+{
+	autofree char *copy = mem_strdup(text);
+
+	*spec = (struct port_spec){ .protocol = PORT_TCP };
+	if (strchr(text, ':'))
+		return error_set(err, ERROR_INPUT, "invalid port format for --expose: %s", text);
+	if (!take_protocol(copy, spec, err))
+		return false;
+	return (parse_range(copy, &spec->inside) && spec->inside.first > 0) ||
+	       error_set(err, ERROR_INPUT, "invalid range format for --expose: %s", text);
+}
+
+bool port_check(const char *text, struct error *err)
+{
+	struct port_spec spec;
+
+	return port_parse(text, &spec, err);
+}
+
+bool port_check_exposed(const char *text, struct error *err)
+{
+	struct port_spec spec;
+
+	return port_parse_exposed(text, &spec, err);
+}

@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/publish.h"
+
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/netlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/netlink.h"
+#include "engine/find.h"
+#include "engine/netsysctl.h"
+#include "engine/nft.h"
+#include "engine/status.h"
+
+/*
+ * The rules, in nft's language, for -p 8080:80 and a container with the address ADDRESS:
+ *
+ *	table ip mooring-ID {
+ *		chain published {
+ *			meta l4proto tcp th dport 8080 dnat to ADDRESS:80
+ *		}
+ *		chain prerouting {
+ *			type nat hook prerouting priority dstnat;
+ *			ip daddr != 127.0.0.0/8 fib daddr type local jump published
+ *		}
+ *		chain output {
+ *			type nat hook output priority dstnat;
+ *			fib daddr type local jump published
+ *		}
+ *		chain postrouting {
+ *			type nat hook postrouting priority srcnat;
+ *			ip daddr ADDRESS ct status dnat ip saddr SUBNET masquerade
+ *			ip daddr ADDRESS ct status dnat ip saddr 127.0.0.0/8 masquerade
+ *		}
+ *	}
+ *
+ * From outside nothing for 127.0.0.0/8 is translated: what is published there is for this machine
+ * alone, whatever a neighbour sends. Masquerading is for who would else be answered directly by the
+ * container (its neighbours on the bridge), or not at all (the host's loopback).
+ */
+
+#define RANDOM_TRIES 64
+#define RULES_MAX    300 /* of one table: they have to fit into one transaction */
+
+#ifndef NFT_TABLE_F_OWNER
+#define NFT_TABLE_F_OWNER 2 /* linux/netfilter/nf_tables.h of 5.12 */
+#endif
+
+/* Reserving. -----------------------------------------------------------------------------------
+ */
+
+struct reserving {
+	const struct engine *engine;
+	const struct container *container;
+	struct bag *bag;
+	struct endpoints *endpoints;
+};
+
+union any_address {
+	struct sockaddr any;
+	struct sockaddr_in ipv4;
+	struct sockaddr_in6 ipv6;
+};
+
+static socklen_t fill_address(union any_address *address, const struct ipaddr *host, uint16_t port)
+{
+	memset(address, 0, sizeof(*address));
+	if (host->family == AF_INET6) {
+		address->ipv6.sin6_family = AF_INET6;
+		address->ipv6.sin6_port = htons(port);
+		memcpy(&address->ipv6.sin6_addr, host->bytes, sizeof(address->ipv6.sin6_addr));
+		return sizeof(address->ipv6);
+	}
+	address->ipv4.sin_family = AF_INET;
+	address->ipv4.sin_port = htons(port);
+	memcpy(&address->ipv4.sin_addr, host->bytes, sizeof(address->ipv4.sin_addr));
+	return sizeof(address->ipv4);
+}
+
+/* Binds; *port 0 becomes the one that the kernel has chosen. Fails with errno. */
+static bool bind_socket(int fd, const struct ipaddr *host, uint16_t *port)
+{
+	union any_address address;
+	socklen_t size = fill_address(&address, host, *port);
+	const int on = 1;
+
+	if (host->family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
+		return false;
+	/* The second way is for a port on which connections of a server that has ended linger. It
+	 * reserves less: only where nobody listens. */
+	if (bind(fd, &address.any, size) < 0 &&
+	    (errno != EADDRINUSE || *port == 0 ||
+	     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	     bind(fd, &address.any, size) < 0))
+		return false;
+	size = sizeof(address);
+	if (getsockname(fd, &address.any, &size) < 0)
+		return false;
+	*port = ntohs(host->family == AF_INET6 ? address.ipv6.sin6_port : address.ipv4.sin_port);
+	return true;
+}
+
+static int open_socket(enum port_protocol protocol, int family)
+{
+	int type = protocol == PORT_UDP ? SOCK_DGRAM : SOCK_STREAM;
+
+	return socket(family, type | SOCK_CLOEXEC, port_protocol_number(protocol));
+}
+
+static bool is_overlapping(const struct published *theirs, enum port_protocol protocol,
+			   const struct ipaddr *address, uint16_t port)
+{
+	static const struct ipaddr everywhere[] = { { .family = AF_INET }, { .family = AF_INET6 } };
+
+	if (theirs->protocol != protocol || theirs->outside != port ||
+	    theirs->address.family != address->family)
+		return false;
+	for (size_t i = 0; i < COUNT_OF(everywhere); i++) {
+		if (ipaddr_is_equal(&theirs->address, &everywhere[i]) ||
+		    ipaddr_is_equal(address, &everywhere[i]))
+			return true;
+	}
+	return ipaddr_is_equal(&theirs->address, address);
+}
+
+static bool has_port(const struct endpoints *endpoints, enum port_protocol protocol,
+		     const struct ipaddr *address, uint16_t port)
+{
+	for (size_t i = 0; i < endpoints->port_count; i++) {
+		if (is_overlapping(&endpoints->ports[i], protocol, address, port))
+			return true;
+	}
+	return false;
+}
+
+/* Whether it is a container of this store that has the port. */
+static bool is_allocated(const struct reserving *self, enum port_protocol protocol,
+			 const struct ipaddr *address, uint16_t port)
+{
+	autoarena struct arena arena = { 0 };
+	autotexts struct texts ids = { 0 };
+	struct endpoints theirs;
+	struct error ignored;
+
+	if (has_port(self->endpoints, protocol, address, port))
+		return true;
+	if (!find_all(self->engine, &arena, &ids, &ignored))
+		return false;
+	for (size_t i = 0; i < ids.count; i++) {
+		if (strcmp(ids.items[i], self->container->id) != 0 &&
+		    endpoints_read(self->engine, &arena, ids.items[i], &theirs) &&
+		    has_port(&theirs, protocol, address, port) &&
+		    status_is_running(self->engine, ids.items[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Docker's words. */
+static bool explain(const struct reserving *self, enum port_protocol protocol,
+		    const struct ipaddr *host, uint16_t port, int number, struct error *err)
+{
+	const struct endpoint *outward = endpoints_outward(self->endpoints);
+	char text[IPADDR_TEXT_MAX], address[IPADDR_TEXT_MAX + 16];
+	bool is_ipv6 = host->family == AF_INET6;
+
+	snprintf(address, sizeof(address), is_ipv6 ? "[%s]:%d" : "%s:%d", ipaddr_text(host, text),
+		 port);
+	if (number == EADDRINUSE && is_allocated(self, protocol, host, port))
+		error_set(err, ERROR_EXISTS, "Bind for %s failed: port is already allocated",
+			  address);
+	else
+		error_set(err, error_kind_of(number), "listen %s%d %s: bind: %s",
+			  port_protocol_name(protocol), is_ipv6 ? 6 : 4, address,
+			  number == EADDRINUSE      ? "address already in use"
+			  : number == EADDRNOTAVAIL ? "cannot assign requested address"
+			  : number == EACCES        ? "permission denied"
+						    : strerror(number));
+	err->sys = number;
+	return error_in(err, "driver failed programming external connectivity on endpoint %s (%s)",
+			self->container->name, outward ? outward->id : "");
+}
+
+static bool add(const struct reserving *self, enum port_protocol protocol,
+		const struct ipaddr *host, uint16_t inside, uint16_t outside, struct error *err)
+{
+	struct endpoints *endpoints = self->endpoints;
+
+	if (endpoints->port_count >= PUBLISHED_MAX)
+		return error_set(err, ERROR_INPUT, "more than %d published ports", PUBLISHED_MAX);
+	endpoints->ports[endpoints->port_count++] = (struct published){
+		.protocol = protocol, .inside = inside, .outside = outside, .address = *host
+	};
+	return true;
+}
+
+/* A kernel without IPv6, or without SCTP sockets, keeps nobody else from anything either. */
+static bool is_missing(int number)
+{
+	return number == EAFNOSUPPORT || number == EPROTONOSUPPORT || number == ESOCKTNOSUPPORT;
+}
+
+/* One port of one address. *outside 0: any. */
+static bool reserve(const struct reserving *self, enum port_protocol protocol,
+		    const struct ipaddr *host, uint16_t inside, uint16_t *outside,
+		    struct error *err)
+{
+	autoclose int fd = open_socket(protocol, host->family);
+
+	if (fd < 0 && is_missing(errno))
+		return host->family == AF_INET6 || *outside == 0 ||
+		       add(self, protocol, host, inside, *outside, err);
+	if (fd < 0)
+		return error_sys(err, "open a socket for port %d", *outside);
+	if (!bind_socket(fd, host, outside)) {
+		int number = errno;
+
+		return explain(self, protocol, host, *outside, number, err);
+	}
+	return bag_put(self->bag, take_fd(&fd), err) &&
+	       add(self, protocol, host, inside, *outside, err);
+}
+
+/* One port of the container's on one of the host's: of all its addresses, if none was named. */
+static bool reserve_both(const struct reserving *self, const struct port_spec *spec,
+			 uint16_t inside, uint16_t outside, struct error *err)
+{
+	static const struct ipaddr ipv4 = { .family = AF_INET }, ipv6 = { .family = AF_INET6 };
+	size_t before = self->endpoints->port_count;
+
+	if (spec->address.family)
+		return reserve(self, spec->protocol, &spec->address, inside, &outside, err);
+	for (int i = 0; i < RANDOM_TRIES; i++) {
+		uint16_t port = outside;
+
+		if (!reserve(self, spec->protocol, &ipv4, inside, &port, err))
+			return false;
+		if (reserve(self, spec->protocol, &ipv6, inside, &port, err))
+			return true;
+		/* What the kernel chose for the one family may be taken in the other: the socket
+		 * stays in the bag, and the next try gets another. */
+		self->endpoints->port_count = before;
+		if (outside || err->sys != EADDRINUSE)
+			return false;
+	}
+	return false;
+}
+
+/* -p 9000-9010:80: the first of them that is free. */
+static bool reserve_first(const struct reserving *self, const struct port_spec *spec,
+			  struct error *err)
+{
+	for (unsigned int port = spec->outside.first; port <= spec->outside.last; port++) {
+		if (reserve_both(self, spec, spec->inside.first, (uint16_t)port, err))
+			return true;
+		if (err->sys != EADDRINUSE)
+			return false;
+	}
+	return false;
+}
+
+static bool reserve_spec(const struct reserving *self, const struct port_spec *spec,
+			 struct error *err)
+{
+	unsigned int count = (unsigned int)(spec->inside.last - spec->inside.first) + 1;
+
+	if (count == 1 && spec->has_outside && spec->outside.first != spec->outside.last)
+		return reserve_first(self, spec, err);
+	for (unsigned int i = 0; i < count; i++) {
+		unsigned int outside = spec->has_outside ? spec->outside.first + i : 0;
+
+		if (!reserve_both(self, spec, (uint16_t)(spec->inside.first + i), (uint16_t)outside,
+				  err))
+			return false;
+	}
+	return true;
+}
+
+static bool is_published(const struct endpoints *endpoints, enum port_protocol protocol,
+			 uint16_t inside)
+{
+	for (size_t i = 0; i < endpoints->port_count; i++) {
+		if (endpoints->ports[i].protocol == protocol &&
+		    endpoints->ports[i].inside == inside)
+			return true;
+	}
+	return false;
+}
+
+/* -P: what is exposed and has no port of the host yet gets any. */
+static bool reserve_exposed(const struct reserving *self, struct error *err)
+{
+	const struct texts *exposed = &self->container->exposed_ports;
+
+	for (size_t i = 0; i < exposed->count; i++) {
+		struct port_spec spec;
+
+		if (!port_parse_exposed(exposed->items[i], &spec, err))
+			return false;
+		for (unsigned int port = spec.inside.first; port <= spec.inside.last; port++) {
+			if (!is_published(self->endpoints, spec.protocol, (uint16_t)port) &&
+			    !reserve_both(self, &spec, (uint16_t)port, 0, err))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* By the container's port and protocol, as every list of docker's shows them; equals stay. */
+static int compare(const void *a, const void *b)
+{
+	const struct published *left = a, *right = b;
+
+	if (left->inside != right->inside)
+		return left->inside < right->inside ? -1 : 1;
+	if (left->protocol != right->protocol)
+		return left->protocol < right->protocol ? -1 : 1;
+	if (left->address.family != right->address.family)
+		return left->address.family == AF_INET ? -1 : 1;
+	return left->outside < right->outside ? -1 : left->outside > right->outside;
+}
+
+bool publish_reserve(const struct engine *engine, const struct container *container,
+		     struct arena *arena, struct bag *bag, struct endpoints *endpoints,
+		     struct error *err)
+{
+	const struct reserving self = {
+		.engine = engine, .container = container, .bag = bag, .endpoints = endpoints
+	};
+
+	if (!container->publish.count && !container->publishes_all)
+		return true;
+	endpoints->ports = arena_array(arena, PUBLISHED_MAX, sizeof(*endpoints->ports));
+	for (size_t i = 0; i < container->publish.count; i++) {
+		struct port_spec spec;
+
+		if (!port_parse(container->publish.items[i], &spec, err) ||
+		    !reserve_spec(&self, &spec, err))
+			return false;
+	}
+	if (container->publishes_all && !reserve_exposed(&self, err))
+		return false;
+	qsort(endpoints->ports, endpoints->port_count, sizeof(*endpoints->ports), compare);
+	return true;
+}
+
+/* Rules. ---------------------------------------------------------------------------------------
+ */
+
+static const struct ipnet loopback = { { AF_INET, { 127 } }, 8 };
+
+/* How many ports from this one on are one range: each the same on both sides. */
+static size_t run_length(const struct published *ports, size_t count)
+{
+	size_t length = 1;
+
+	if (ports[0].inside != ports[0].outside)
+		return 1;
+	while (length < count && ports[length].inside == ports[0].inside + length &&
+	       ports[length].outside == ports[length].inside &&
+	       ports[length].protocol == ports[0].protocol &&
+	       ipaddr_is_equal(&ports[length].address, &ports[0].address))
+		length++;
+	return length;
+}
+
+static void add_redirect(struct nft *nft, const struct published *port, size_t length,
+			 const struct ipaddr *target)
+{
+	const struct ipaddr everywhere = { .family = port->address.family };
+
+	nft_rule(nft, "published");
+	if (!ipaddr_is_equal(&port->address, &everywhere))
+		nft_match_address(nft, NFT_DESTINATION, &port->address, true);
+	nft_match_ports(nft, (uint8_t)port_protocol_number(port->protocol), port->outside,
+			(uint16_t)(port->outside + length - 1));
+	nft_redirect(nft, target, port->inside == port->outside ? 0 : port->inside);
+	nft_rule_end(nft);
+}
+
+static bool add_redirects(struct nft *nft, const struct endpoints *endpoints,
+			  const struct ipaddr *target, struct error *err)
+{
+	struct published *ports = mem_array(endpoints->port_count, sizeof(*ports));
+	autofree void *owned = ports;
+	size_t count = 0, rules = 0;
+
+	/* Those of the family, so that ranges of it are one after the other. */
+	for (size_t i = 0; i < endpoints->port_count; i++) {
+		if (endpoints->ports[i].address.family == target->family)
+			ports[count++] = endpoints->ports[i];
+	}
+	nft_add_chain(nft, "published", NULL);
+	for (size_t at = 0; at < count;) {
+		size_t length = run_length(ports + at, count - at);
+
+		if (++rules > RULES_MAX)
+			return error_set(err, ERROR_INPUT,
+					 "more than %d published ports that differ on both sides",
+					 RULES_MAX);
+		add_redirect(nft, &ports[at], length, target);
+		at += length;
+	}
+	return true;
+}
+
+static void add_jumps(struct nft *nft)
+{
+	static const struct nft_hook before = { "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST };
+	static const struct nft_hook own = { "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST };
+
+	nft_add_chain(nft, "prerouting", &before);
+	nft_rule(nft, "prerouting");
+	if (nft->family == AF_INET)
+		nft_match_net(nft, NFT_DESTINATION, &loopback, false);
+	nft_match_local(nft);
+	nft_verdict(nft, NFT_JUMPS, "published");
+	nft_rule_end(nft);
+	nft_add_chain(nft, "output", &own);
+	nft_rule(nft, "output");
+	nft_match_local(nft);
+	nft_verdict(nft, NFT_JUMPS, "published");
+	nft_rule_end(nft);
+}
+
+static void add_return(struct nft *nft, const struct ipaddr *target, const struct ipnet *source)
+{
+	nft_rule(nft, "postrouting");
+	nft_match_address(nft, NFT_DESTINATION, target, true);
+	nft_match_translated(nft);
+	nft_match_net(nft, NFT_SOURCE, source, true);
+	nft_masquerade(nft);
+	nft_rule_end(nft);
+}
+
+static bool add_table(struct netlink *netlink, const char *name, const struct endpoints *endpoints,
+		      const struct ipnet *target, struct error *err)
+{
+	static const struct nft_hook after = { "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC };
+	struct nft nft;
+
+	nft_begin(&nft, netlink, target->address.family, name);
+	nft_add_table(&nft, NFT_TABLE_F_OWNER);
+	if (!add_redirects(&nft, endpoints, &target->address, err))
+		return false;
+	add_jumps(&nft);
+	nft_add_chain(&nft, "postrouting", &after);
+	add_return(&nft, &target->address, target);
+	if (target->address.family == AF_INET)
+		add_return(&nft, &target->address, &loopback);
+	return nft_commit(&nft, "publish ports", err);
+}
+
+/* Whether the host's own programs may come by 127.0.0.1. */
+static bool is_on_loopback(const struct endpoints *endpoints)
+{
+	static const struct ipaddr everywhere = { .family = AF_INET };
+
+	for (size_t i = 0; i < endpoints->port_count; i++) {
+		const struct ipaddr *address = &endpoints->ports[i].address;
+
+		if (ipaddr_is_equal(address, &everywhere) || ipnet_has(&loopback, address))
+			return true;
+	}
+	return false;
+}
+
+/* The kernel lets packets from 127.0.0.1 leave by the bridge. firewall.c keeps containers from
+ * using that the other way. */
+static bool open_loopback(const char *bridge, struct error *err)
+{
+	autofree char *name = mem_printf("ipv4/conf/%s/route_localnet", bridge);
+
+	return netsysctl_set(name, "1\n", err);
+}
+
+static bool has_family(const struct endpoints *endpoints, int family)
+{
+	for (size_t i = 0; i < endpoints->port_count; i++) {
+		if (endpoints->ports[i].address.family == family)
+			return true;
+	}
+	return false;
+}
+
+bool publish_translate(const struct container *container, const struct endpoints *endpoints,
+		       const struct endpoint *outward, const char *bridge, struct bag *bag,
+		       struct error *err)
+{
+	struct netlink netlink;
+	char name[32];
+
+	if (!endpoints->port_count)
+		return true;
+	if (!netlink_open(&netlink, NETLINK_NETFILTER, err))
+		return false;
+	snprintf(name, sizeof(name), "mooring-%.12s", container->id);
+
+	bool is_done = !is_on_loopback(endpoints) || open_loopback(bridge, err);
+
+	for (size_t i = 0; is_done && i < NETWORK_FAMILIES; i++) {
+		const struct ipnet *target = &outward->addresses[i];
+
+		if (target->address.family && has_family(endpoints, target->address.family))
+			is_done = add_table(&netlink, name, endpoints, target, err);
+	}
+	int owner = netlink.fd; /* the tables are there as long as this is open */
+
+	netlink.fd = -1;
+	netlink_close(&netlink);
+	if (!is_done)
+		close(owner);
+	return is_done ? bag_put(bag, owner, err)
+		       : error_in(err,
+				  "driver failed programming external connectivity on endpoint "
+				  "%s (%s)",
+				  container->name, outward->id);
+}

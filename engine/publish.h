@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_PUBLISH_H
+#define ENGINE_PUBLISH_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "engine/bag.h"
+#include "engine/endpoint.h"
+#include "engine/engine.h"
+
+/*
+ * Published ports. Nothing listens and nothing copies: the kernel translates addresses (nf_tables),
+ * and a bound socket keeps each port from everybody else. Both last exactly as long as the bag:
+ * the rules are in a table that belongs to a netlink socket (NFT_TABLE_F_OWNER, Linux 5.12), which
+ * goes with it, kill -9 included, and which no `nft flush ruleset` of others takes away.
+ */
+
+/* In the host's namespace: chooses and reserves the host's ports for what container->publish and
+ * container->publishes_all ask for. Docker's words for a port in use. */
+must_check bool publish_reserve(const struct engine *engine, const struct container *container,
+				struct arena *arena, struct bag *bag, struct endpoints *endpoints,
+				struct error *err);
+
+/* In the host's namespace: the rules that lead there, through `outward`, on that bridge. */
+must_check bool publish_translate(const struct container *container,
+				  const struct endpoints *endpoints, const struct endpoint *outward,
+				  const char *bridge, struct bag *bag, struct error *err);
+
+#endif

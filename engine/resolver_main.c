@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/prctl.h>
+
+#include "base/log.h"
+#include "engine/resolver.h"
+#include "engine/resolverconfine.h"
+#include "runtime/detach.h"
+
+/*
+ * mooring-resolver: see resolver.h. Its socket is descriptor 3; who started it does not wait for
+ * it.
+ */
+
+#define LISTENER 3
+
+int main(void)
+{
+	struct resolver *resolver = mem_alloc(sizeof(*resolver));
+	int listener = LISTENER;
+	int *const kept[] = { &listener };
+	struct error err;
+	pid_t child;
+
+	if (!detach_keep_fds(kept, COUNT_OF(kept), &err) || !detach_fork(&child, &err)) {
+		log_error("mooring-resolver: %s", err.text);
+		return 1;
+	}
+	if (child > 0)
+		return 0;
+	prctl(PR_SET_NAME, "mooring-resolve", 0, 0, 0);
+	if (!detach_stdio(&err) || !resolver_confine(&err) ||
+	    !resolver_run(resolver, listener, &err))
+		return 1; /* who is connected sees that we are gone */
+	return 0;
+}

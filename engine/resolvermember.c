@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/resolvermember.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/resolverask.h"
+
+#define SOCKETS 2 /* that come with a registration: UDP, TCP */
+
+void stream_close(struct stream *stream)
+{
+	struct member *member = stream->member;
+	struct stream **link = &member->streams;
+
+	resolver_forget_stream(stream);
+	while (*link != stream)
+		link = &(*link)->next;
+	*link = stream->next;
+	member->stream_count--;
+	loop_disarm(&member->resolver->loop, &stream->timer);
+	loop_unwatch(&member->resolver->loop, &stream->watch);
+	close(stream->watch.fd);
+	free(stream);
+}
+
+void question_answer(const struct question *question, const unsigned char *answer, size_t length)
+{
+	const unsigned char head[2] = { (unsigned char)(length >> 8), (unsigned char)length };
+	struct iovec parts[2] = { { .iov_base = (void *)(uintptr_t)head, .iov_len = sizeof(head) },
+				  { .iov_base = (void *)(uintptr_t)answer, .iov_len = length } };
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = COUNT_OF(parts) };
+
+	if (!question->stream) {
+		/* One that does not take its answer asks again. */
+		(void)!sendto(question->member->udp.fd, answer, length, MSG_DONTWAIT | MSG_NOSIGNAL,
+			      (const struct sockaddr *)&question->from, sizeof(question->from));
+		return;
+	}
+	question->stream->is_waiting = false;
+	if (sendmsg(question->stream->watch.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) !=
+	    (ssize_t)(sizeof(head) + length))
+		question->stream->is_broken = true; /* it does not read: its own affair */
+}
+
+static void close_watch(struct resolver *resolver, struct loop_watch *watch)
+{
+	if (watch->fd < 0)
+		return;
+	loop_unwatch(&resolver->loop, watch);
+	close(watch->fd);
+	watch->fd = -1;
+}
+
+static void member_close(struct member *member)
+{
+	struct resolver *resolver = member->resolver;
+	struct member **link = &resolver->members;
+
+	while (*link != member)
+		link = &(*link)->next;
+	*link = member->next;
+	resolver->member_count--;
+	while (member->streams)
+		stream_close(member->streams);
+	resolver_forget_member(member);
+	close_watch(resolver, &member->udp);
+	close_watch(resolver, &member->tcp);
+	close_watch(resolver, &member->control);
+	resolver->is_over = !resolver->members;
+	arena_done(&member->facts.arena);
+	free(member);
+}
+
+/* What is known of a container is replaced as a whole. */
+static void set_facts(struct member *member, struct resolver_facts *facts)
+{
+	arena_done(&member->facts.arena);
+	member->facts = *facts;
+	*facts = (struct resolver_facts){ 0 };
+}
+
+static bool register_member(struct member *member, struct resolver_facts *facts,
+			    const int sockets[SOCKETS], struct error *err)
+{
+	struct resolver *resolver = member->resolver;
+
+	if (member->udp.fd >= 0 || sockets[0] < 0 || sockets[1] < 0)
+		return error_set(err, ERROR_INPUT, "a container has two sockets, once");
+	set_facts(member, facts);
+	member->udp = (struct loop_watch){ .fd = sockets[0],
+					   .on_ready = member->on_datagram,
+					   .context = member };
+	member->tcp = (struct loop_watch){ .fd = sockets[1],
+					   .on_ready = member->on_connect,
+					   .context = member };
+	loop_watch(&resolver->loop, &member->udp);
+	loop_watch(&resolver->loop, &member->tcp);
+	return true;
+}
+
+static bool change_member(struct resolver *resolver, struct resolver_facts *facts,
+			  struct error *err)
+{
+	for (struct member *member = resolver->members; member; member = member->next) {
+		if (strcmp(member->facts.id, facts->id) == 0) {
+			set_facts(member, facts);
+			return true;
+		}
+	}
+	return error_set(err, ERROR_NOT_FOUND, "no such container");
+}
+
+static bool obey(struct member *member, char *text, const int sockets[SOCKETS], bool *is_taken,
+		 struct error *err)
+{
+	enum resolver_request request;
+	struct resolver_facts facts;
+	bool is_done = true;
+
+	if (!resolver_parse(text, &request, &facts, err))
+		return false;
+	if (request == RESOLVER_REGISTER)
+		*is_taken = is_done = register_member(member, &facts, sockets, err);
+	else if (request == RESOLVER_CHANGE)
+		is_done = change_member(member->resolver, &facts, err);
+	arena_done(&facts.arena);
+	return is_done;
+}
+
+/* One packet and its sockets; the length, or what recvmsg says. */
+static ssize_t receive(int fd, char *text, size_t room, int sockets[SOCKETS])
+{
+	struct iovec data = { .iov_base = text, .iov_len = room };
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(SOCKETS * sizeof(int))];
+	} control = { .room = { 0 } };
+	struct msghdr message = { .msg_iov = &data,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control.room) };
+	ssize_t got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *header = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+		memcpy(sockets, CMSG_DATA(header),
+		       header->cmsg_len - CMSG_LEN(0) < SOCKETS * sizeof(int)
+			       ? header->cmsg_len - CMSG_LEN(0)
+			       : SOCKETS * sizeof(int));
+	return got;
+}
+
+static void on_control(struct loop_watch *watch)
+{
+	struct member *member = watch->context;
+	autofree char *text = mem_alloc(RESOLVER_PACKET_MAX + 1);
+	int sockets[SOCKETS] = { -1, -1 };
+	ssize_t got = receive(watch->fd, text, RESOLVER_PACKET_MAX, sockets);
+	const char *reply = "ok";
+	bool is_taken = false;
+	struct error err;
+
+	if (got <= 0) {
+		if (got == 0 || (errno != EAGAIN && errno != EINTR))
+			member_close(member);
+		return;
+	}
+	if (!obey(member, text, sockets, &is_taken, &err))
+		reply = err.text;
+	for (size_t i = 0; i < SOCKETS && !is_taken; i++) {
+		if (sockets[i] >= 0)
+			close(sockets[i]);
+	}
+	(void)!send(watch->fd, reply, strlen(reply), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void member_open(struct resolver *resolver, int connection,
+		 void (*on_datagram)(struct loop_watch *watch),
+		 void (*on_connect)(struct loop_watch *watch))
+{
+	struct member *member = mem_alloc(sizeof(*member));
+
+	*member = (struct member){ .next = resolver->members,
+				   .resolver = resolver,
+				   .udp = { .fd = -1 },
+				   .tcp = { .fd = -1 },
+				   .on_datagram = on_datagram,
+				   .on_connect = on_connect };
+	member->control =
+		(struct loop_watch){ .fd = connection, .on_ready = on_control, .context = member };
+	resolver->members = member;
+	resolver->member_count++;
+	loop_watch(&resolver->loop, &member->control);
+}
