@@ -2,6 +2,7 @@
 #include "compose/composer.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 const struct composer *composer_of(const struct cli *cli)
 {
@@ -52,12 +53,18 @@ bool composer_load(const struct composer *composer, enum composer_scope scope,
 	bool is_good = load(&request, scope, project, err);
 
 	for (size_t i = 0; i < project->warnings.count; i++)
-		fprintf(stderr, "WARNING: %s\n", project->warnings.items[i]);
+		fprintf(stderr, "%s%s\n", composer_level(composer, "WARNING: "),
+			project->warnings.items[i]);
 	return is_good && (!project->tree || check_names(composer, project, services, err));
+}
+
+const char *composer_level(const struct composer *composer, const char *level)
+{
+	return composer->is_classic && isatty(STDERR_FILENO) ? level : "";
 }
 
 int composer_failed(const struct composer *composer, const struct error *err)
 {
-	fprintf(stderr, "%s%s\n", composer->is_classic ? "ERROR: " : "", err->text);
+	fprintf(stderr, "%s%s\n", composer_level(composer, "ERROR: "), err->text);
 	return 1;
 }

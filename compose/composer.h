@@ -41,6 +41,9 @@ must_check bool composer_load(const struct composer *composer, enum composer_sco
 			      const struct texts *services, struct project *project,
 			      struct error *err);
 
+/* What 1 puts before a message where people look on; "" else. */
+const char *composer_level(const struct composer *composer, const char *level);
+
 /* Tells a failure on stderr; the exit code. */
 int composer_failed(const struct composer *composer, const struct error *err);
 

@@ -154,6 +154,13 @@ static bool is_chosen(const struct project *project, const struct fleet_choice *
 	return choice->has_orphans || !project->tree || project_find(project, member->service);
 }
 
+static int newest_first(const void *a, const void *b)
+{
+	const struct member *const *one = a, *const *other = b;
+
+	return strcmp((*other)->container.created, (*one)->container.created);
+}
+
 struct member **fleet_choose(struct fleet *fleet, const struct project *project,
 			     const struct fleet_choice *choice)
 {
@@ -164,6 +171,8 @@ struct member **fleet_choose(struct fleet *fleet, const struct project *project,
 		if (is_chosen(project, choice, &fleet->members[i]))
 			chosen[count++] = &fleet->members[i];
 	}
+	if (choice->is_by_age)
+		qsort(chosen, count, sizeof(struct member *), newest_first);
 	return chosen;
 }
 

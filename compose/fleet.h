@@ -89,7 +89,8 @@ struct member **fleet_orphans(struct fleet *fleet, const struct project *project
 struct fleet_choice {
 	const struct texts *services;
 	bool has_oneoff, has_orphans;
-	int index; /* 0: all numbers */
+	bool is_by_age; /* the newest first, as 1 has it */
+	int index;      /* 0: all numbers */
 };
 struct member **fleet_choose(struct fleet *fleet, const struct project *project,
 			     const struct fleet_choice *choice);

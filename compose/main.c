@@ -170,6 +170,11 @@ static int run_verb(const struct composer *composer, const char *const *argv)
 		fprintf(stderr, "docker compose: '%s' is not supported by this runtime\n", argv[0]);
 		return 1;
 	}
+	if (composer->is_classic) {
+		fprintf(stderr, "No such command: %s\n\n", argv[0]);
+		print_help(stderr);
+		return 1;
+	}
 	fprintf(stderr,
 		"unknown docker command: \"compose %s\"\n\nRun 'docker compose --help' for more "
 		"information\n",

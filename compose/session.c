@@ -111,6 +111,17 @@ static void order(struct session *session, struct task *tasks, size_t count, boo
 	}
 }
 
+/* 1 names all of them first. */
+static void tell_begins(struct session *session, struct task *tasks, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		telling_expect(&session->telling, tasks[i].name);
+	for (size_t i = 0; i < count; i++) {
+		telling_begin(&session->telling, tasks[i].classic, tasks[i].name);
+		tasks[i].is_told = true;
+	}
+}
+
 bool session_do(struct session *session, struct member **members, const struct session_deed *deed,
 		size_t *done)
 {
@@ -139,6 +150,7 @@ bool session_do(struct session *session, struct member **members, const struct s
 			.context = context,
 		};
 	}
+	tell_begins(session, tasks, count);
 	if (!deed->is_unordered)
 		order(session, tasks, count, deed->is_upwards);
 

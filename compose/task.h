@@ -58,7 +58,7 @@ struct task {
 	/* The runner's own, but to be looked at in the end. */
 	enum task_state state;
 	size_t step;
-	bool is_told;
+	bool is_told; /* that it begins, in 1's words */
 	struct error err;
 	struct task_run *run;
 };

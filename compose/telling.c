@@ -22,12 +22,17 @@ void telling_state(const struct telling *telling, const char *kind, const char *
 		fprintf(stderr, " %s %s  %s\n", kind, name, state);
 }
 
-void telling_begin(struct telling *telling, const char *doing, const char *name)
+void telling_expect(struct telling *telling, const char *name)
 {
 	size_t length = strlen(name);
 
 	if (length > telling->width)
 		telling->width = length;
+}
+
+void telling_begin(struct telling *telling, const char *doing, const char *name)
+{
+	telling_expect(telling, name);
 	if (telling->is_classic && !telling->is_quiet && doing)
 		fprintf(stderr, "%s %-*s ... \n", doing, (int)telling->width, name);
 }

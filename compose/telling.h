@@ -31,6 +31,8 @@ extern const struct telling_words telling_creating, telling_recreating, telling_
 void telling_state(const struct telling *telling, const char *kind, const char *name,
 		   const char *state);
 
+/* A name that lines of 1 will have: they are padded to the longest. */
+void telling_expect(struct telling *telling, const char *name);
 /* The lines of 1 about one thing: "Creating NAME ...", then "done" or "error" behind it. */
 void telling_begin(struct telling *telling, const char *doing, const char *name);
 void telling_end(struct telling *telling, const char *doing, const char *name, bool is_good);

@@ -381,7 +381,8 @@ static bool look_after_orphans(struct session *session, const struct uprun_wishe
 		"%sFound orphan containers (%s%s%s) for this project. If you removed or renamed "
 		"this service in your compose file, you can run this command with the "
 		"--remove-orphans flag to clean it up.\n",
-		is_classic ? "WARNING: " : "", is_classic ? "" : "[", names, is_classic ? "" : "]");
+		composer_level(session->composer, "WARNING: "), is_classic ? "" : "[", names,
+		is_classic ? "" : "]");
 	return true;
 }
 
@@ -440,7 +441,8 @@ bool uprun(struct session *session, const struct uprun_wishes *wishes, struct up
 
 	*code = session_report(session, up.tasks, plan->count, is_good);
 	if (!is_good && !session->runner.is_interrupted && session->composer->is_classic)
-		fputs("ERROR: Encountered errors while bringing up the project.\n", stderr);
+		fprintf(stderr, "%sEncountered errors while bringing up the project.\n",
+			composer_level(session->composer, "ERROR: "));
 	return is_good;
 }
 

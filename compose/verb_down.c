@@ -87,6 +87,7 @@ static bool take_down(struct session *session, const struct values *values,
 		      const struct texts *services, struct error *err)
 {
 	const struct fleet_choice choice = { .services = services,
+					     .is_by_age = session->composer->is_classic,
 					     .has_oneoff = true,
 					     .has_orphans = values->removes_orphans ||
 							    !session->project.tree };

@@ -7,6 +7,7 @@
 
 #include "compose/creation.h"
 #include "compose/docker.h"
+#include "compose/grid.h"
 #include "compose/session.h"
 
 /* exec, attach, port, top: what docker has for one container, here named by its service. */
@@ -200,10 +201,40 @@ static int run_port(const struct cli *cli, const void *of, const struct texts *a
 /* -- top ----------------------------------------------------------------------------------------
  */
 
+/* As many columns as the headers are; the last one holds what remains of a line. */
+static void print_processes(const char *before, const char *name, const char *table)
+{
+	autoarena struct arena arena = { 0 };
+	autotexts struct texts cells = { 0 };
+	size_t columns = 0;
+
+	for (const char *line = table; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		const char *end = line + strcspn(line, "\n"), *at = line;
+
+		for (size_t i = 0; at < end && (!columns || i < columns); i++) {
+			size_t length = strcspn(at, " \n");
+
+			if (columns && i + 1 == columns)
+				length = (size_t)(end - at);
+			texts_add(&cells, arena_strndup(&arena, at, length));
+			at += length;
+			at += strspn(at, " ");
+		}
+		if (!columns)
+			columns = cells.count;
+		while (columns && cells.count % columns)
+			texts_add(&cells, "");
+	}
+	printf("%s%s\n", before, name);
+	if (columns && columns <= GRID_COLUMNS_MAX)
+		grid_print(&cells, columns, stdout);
+}
+
 static int run_top(const struct cli *cli, const void *values, const struct texts *arguments)
 {
 	autosession struct session session = SESSION_EMPTY;
 	const struct fleet_choice choice = { .services = arguments };
+	bool is_classic = composer_of(cli)->is_classic, is_first = true;
 	struct error err;
 
 	(void)values;
@@ -220,7 +251,11 @@ static int run_top(const struct cli *cli, const void *values, const struct texts
 		texts_add(&words, (*next)->container.id);
 		if (!session_docker(&session, &words, &output, &err))
 			return composer_failed(composer_of(cli), &err);
-		printf("%s\n%s\n\n", (*next)->container.name, output);
+		if (is_classic)
+			print_processes(is_first ? "" : "\n", (*next)->container.name, output);
+		else
+			printf("%s\n%s\n\n", (*next)->container.name, output);
+		is_first = false;
 	}
 	return 0;
 }

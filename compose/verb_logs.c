@@ -63,6 +63,7 @@ static bool add_members(struct viewer *viewer, struct session *session, const st
 			const struct texts *services, struct error *err)
 {
 	const struct fleet_choice choice = { .services = services,
+					     .is_by_age = session->composer->is_classic,
 					     .has_oneoff = true,
 					     .has_orphans = !session->project.tree,
 					     .index = (int)values->index.value };

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/size.h"
 #include "cli/human.h"
 #include "cli/jsonmaker.h"
 #include "cli/listing.h"
@@ -136,20 +135,35 @@ static void split_name(struct arena *arena, const char *image, const char **repo
 	*repository = name;
 }
 
+/* 1 has it as "1.983 MB", 2 as docker does. */
+static const char *size_text(struct arena *arena, int64_t bytes, bool is_classic)
+{
+	static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
+	char text[HUMAN_MAX];
+	double size = (double)bytes;
+	size_t unit = 0;
+
+	if (!is_classic)
+		return arena_strdup(arena, human_size(bytes, 3, text));
+	for (; size >= 1000 && unit + 1 < COUNT_OF(units); unit++)
+		size /= 1000;
+	return arena_printf(arena, "%.4g %s", size, units[unit]);
+}
+
 static void add_image(struct session *session, const struct jsonmaker *rows,
 		      const struct member *member)
 {
 	struct arena *arena = &session->fleet.arena;
 	struct jsonmaker row = jsonmaker_nested(rows, NULL, JSON_OBJECT);
 	const char *id = strchr(member->container.image_id, ':') + 1, *repository, *tag;
-	char size[HUMAN_MAX] = "0B";
+	const char *size = "0B";
 	struct store_image image;
 	struct error ignored; /* removed by force */
 
 	split_name(arena, member->container.image, &repository, &tag);
 	if (store_find(&session->fleet.engine.store, arena, member->container.image_id, &image,
 		       &ignored))
-		human_size(image.size, 3, size);
+		size = size_text(arena, image.size, session->composer->is_classic);
 	jsonmaker_text(&row, "ContainerName", member->container.name);
 	jsonmaker_text(&row, "ID", arena_printf(arena, "%.12s", id));
 	jsonmaker_text(&row, "Repository", repository);

@@ -77,7 +77,9 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 						      .arguments = stop,
 						      .is_for_running = true };
 	const struct values *values = of;
-	const struct fleet_choice choice = { .services = arguments, .has_oneoff = true };
+	const struct fleet_choice choice = { .services = arguments,
+					     .is_by_age = composer_of(cli)->is_classic,
+					     .has_oneoff = true };
 	autosession struct session session = SESSION_EMPTY;
 	struct error err;
 

@@ -173,8 +173,8 @@ static bool make_arguments(struct session *session, const struct values *values,
 
 	add_extra(session, values, &extra);
 	creation_add(arguments, "run", "--pull=never");
-	telling_classic(&session->telling, "Creating %s ... \nCreating %s ... done", creation.name,
-			creation.name);
+	telling_classic(&session->telling, "Creating %s_%s_run ... \nCreating %s_%s_run ... done",
+			session->project.name, service->name, session->project.name, service->name);
 	return creation_arguments(&creation, arguments, err);
 }
 

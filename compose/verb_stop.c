@@ -33,6 +33,7 @@ static const struct opt kill_opts[] = {
 struct manner {
 	struct session_deed deed;
 	const char *verb;    /* docker's */
+	bool is_by_name;     /* 1 goes by services, and not by age */
 	const char *missing; /* 1 fails if there is no container to do it to; NULL: it does not */
 };
 
@@ -56,7 +57,10 @@ static int run(const struct cli *cli, const struct manner *manner, const struct 
 	       const struct texts *services)
 {
 	autosession struct session session = SESSION_EMPTY;
-	const struct fleet_choice choice = { .services = services, .has_oneoff = false };
+	const struct fleet_choice choice = { .services = services,
+					     .is_by_age = composer_of(cli)->is_classic &&
+							  !manner->is_by_name,
+					     .has_oneoff = false };
 	struct session_deed deed = manner->deed;
 	const char *words[6];
 	struct error err;
@@ -96,6 +100,7 @@ static int run_start(const struct cli *cli, const void *values, const struct tex
 			  .is_for_stopped = true,
 			  .names_service = true },
 		.verb = "start",
+		.is_by_name = true,
 		.missing = "start",
 	};
 	(void)values;
@@ -138,6 +143,7 @@ static int run_pause(const struct cli *cli, const void *values, const struct tex
 	static const struct manner manner = {
 		.deed = { .classic = "Pausing", .words = &telling_pausing, .is_for_running = true },
 		.verb = "pause",
+		.is_by_name = true,
 		.missing = "pause",
 	};
 	static const struct values none = { .signal = NULL };

@@ -206,7 +206,7 @@ static bool look(struct viewer_source *source, struct error *err)
 	status_read(engine, &arena, source->id, &status);
 	if (!logfile_pump(source->log, err))
 		return false;
-	if (status.state == STATUS_RUNNING) {
+	if (status.state == STATUS_RUNNING || status.state == STATUS_PAUSED) {
 		source->has_run = true;
 		set_over(source, false);
 	} else if (status.state == STATUS_RESTARTING) {

@@ -298,7 +298,7 @@ def test_one_that_cannot_start(project):
     project.services(a={"command": "/no/such"}, b={"command": SLEEPER})
     done = project.classic("up", "-d", code=1)
     assert "ERROR: for proj_a_1  " in done.stderr and "no such file" in done.stderr
-    assert done.stderr.endswith("ERROR: Encountered errors while bringing up the project.\n")
+    assert done.stderr.endswith("\nEncountered errors while bringing up the project.\n")
     assert project.names("-f", "status=running") == ["proj_b_1"]
 
 
@@ -307,15 +307,15 @@ def test_one_that_cannot_start(project):
 
 def test_stop_start_restart_kill_rm(project):
     project.services(a={"command": SLEEPER}, b={"command": SLEEPER, "depends_on": ["a"]})
-    assert project.classic("start", code=1).stderr == "ERROR: No containers to start\n"
+    assert project.classic("start", code=1).stderr == "No containers to start\n"
     project.classic("up", "-d")
     first = project.inspect("proj_a_1", "{{.Id}} {{.State.StartedAt}}")
     done = project.classic("stop")
-    assert done.stderr.splitlines() == ["Stopping proj_b_1 ... ", "Stopping proj_b_1 ... done",
-                                        "Stopping proj_a_1 ... ", "Stopping proj_a_1 ... done"]
+    assert done.stderr.splitlines() == ["Stopping proj_b_1 ... ", "Stopping proj_a_1 ... ",
+                                        "Stopping proj_b_1 ... done", "Stopping proj_a_1 ... done"]
     assert project.classic("stop").stderr == "" and project.ids() == []
     done = project.classic("start")
-    assert done.stderr.splitlines() == ["Starting a ... ", "Starting a ... done", "Starting b ... ", "Starting b ... done"]
+    assert done.stderr.splitlines() == ["Starting a ... ", "Starting b ... ", "Starting a ... done", "Starting b ... done"]
     project("restart", "-t", "1", "a")
     again = project.inspect("proj_a_1", "{{.Id}} {{.State.StartedAt}}")
     assert again.split()[0] == first.split()[0] and again != first
@@ -359,6 +359,17 @@ def test_run(project):
     assert "No such service: zz" in project.classic("run", "zz", code=1).stderr
     project("down", "-t", "0")
     assert project.names() == []
+
+
+def test_exec(project):
+    project.services(a={"command": SLEEPER})
+    assert project("exec", "-T", "a", "true", code=1).stderr == 'service "a" is not running\n'
+    project("up", "-d")
+    done = project("exec", "-T", "-e", "E=1", "a", "sh", "-c", "echo ex $E; cat; exit 5", code=5, input="in")
+    assert done.stdout == "ex 1\nin"
+    assert "the input device is not a TTY" in project.classic("exec", "a", "true", code=1).stderr
+    assert project("exec", "a", "echo", "auto").stdout == "auto\n"
+    assert "No container found for a_2" in project.classic("exec", "--index", "2", "a", "true", code=1).stderr
 
 
 def test_images_and_wait(project):
