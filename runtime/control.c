@@ -248,6 +248,8 @@ static bool remove_rest(struct found *found, const char *id, bool is_forced, str
 {
 	struct error failure = *err;
 
+	if (failure.kind == ERROR_UNSUPPORTED) /* whole, and another runtime's: it lives on */
+		return false;
 	if (failure.kind != ERROR_NOT_FOUND && !is_forced)
 		return error_set(err, failure.kind, "%.900s: delete --force removes the container",
 				 failure.text);

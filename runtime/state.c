@@ -385,6 +385,9 @@ bool state_load(const struct state_dir *dir, struct arena *arena, struct state *
 		return false;
 	if (root->type != JSON_OBJECT)
 		return json_expected(root, "an object", err);
+	if (json_get(root, "init_process_pid") && !json_get(root, "ociVersion"))
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "it is runc's container: use runc for it, or another --root");
 	return read_state(root, state, err);
 }
 

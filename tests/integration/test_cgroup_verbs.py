@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -227,6 +228,21 @@ def test_delete_force_of_a_damaged_state(bundle, share):
     gone(pids)
     for path in paths.values():
         wait_until(lambda path=path: remove_group(path), path)
+
+
+def test_state_of_runcs(bundle):
+    """After one runtime took the other's place: said, and left alone, by force too."""
+    bundle.write()
+    root = os.path.join(bundle.moor.run_dir, "runc")
+    nothing = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": True}
+    subprocess.run(["runc", "--root", root, "create", "--bundle", bundle.path, bundle.id], **nothing)
+    try:
+        for verb in (["state"], ["kill"], ["delete"], ["delete", "--force"]):
+            refused(bundle, "it is runc's container: use runc for it, or another --root", *verb, bundle.id)
+        shown = subprocess.run(["runc", "--root", root, "state", bundle.id], capture_output=True, text=True, check=True)
+        assert json.loads(shown.stdout)["status"] == "created"
+    finally:
+        subprocess.run(["runc", "--root", root, "delete", "--force", bundle.id], **nothing)
 
 
 def remove_group(path):
