@@ -422,3 +422,21 @@ struct json *json_copy(struct arena *arena, struct json *parent, const char *key
 		json_copy(arena, copy, value->type == JSON_OBJECT ? child->key : NULL, child);
 	return copy;
 }
+
+bool json_is_equal(const struct json *a, const struct json *b)
+{
+	if (!a || !b)
+		return a == b;
+	if (a->type != b->type || a->count != b->count || a->boolean != b->boolean)
+		return false;
+	if ((a->text || b->text) && strcmp(a->text ? a->text : "", b->text ? b->text : "") != 0)
+		return false;
+	for (const struct json *x = a->child, *y = b->child; x; x = x->next, y = y->next) {
+		const struct json *other = a->type == JSON_OBJECT ? json_get(b, x->key) : y;
+
+		if (x->type == JSON_NULL ? other && other->type != JSON_NULL
+					 : !json_is_equal(x, other))
+			return false;
+	}
+	return true;
+}

@@ -100,4 +100,8 @@ struct json *json_new(struct arena *arena, struct json *parent, const char *key,
 struct json *json_copy(struct arena *arena, struct json *parent, const char *key,
 		       const struct json *value);
 
+/* The same values, whatever the order of members; null and missing are the same member. NULL equals
+ * only NULL. */
+bool json_is_equal(const struct json *a, const struct json *b);
+
 #endif

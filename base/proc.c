@@ -81,6 +81,14 @@ static bool become(const struct proc_user *user)
 	       setresuid(user->uid, user->uid, user->uid) == 0;
 }
 
+static bool join_groups(const struct proc_options *options)
+{
+	for (size_t i = 0; i < options->group_count; i++)
+		if (write(options->groups[i], "0", 1) != 1)
+			return false;
+	return true;
+}
+
 static bool prepare(struct launch *launch)
 {
 	const struct proc_options *options = launch->options;
@@ -94,6 +102,9 @@ static bool prepare(struct launch *launch)
 		return false;
 	launch->what = "start";
 	if (options->is_session_leader && setsid() < 0)
+		return false;
+	launch->what = "join the control groups for";
+	if (!join_groups(options))
 		return false;
 	launch->what = "change the user for";
 	if (options->user && !become(options->user))
@@ -181,6 +192,7 @@ static const struct place {
 	{ "mooring-init", "libexec/mooring/mooring-init", "engine/mooring-init" },
 	{ "mooring-resolver", "libexec/mooring/mooring-resolver", "engine/mooring-resolver" },
 	{ "mooring-nucleus", "libexec/mooring/mooring-nucleus", "lifecycle/mooring-nucleus" },
+	{ "mooring-unzip", "libexec/mooring/mooring-unzip", "lifecycle/mooring-unzip" },
 	{ "mooring-compose", "libexec/mooring/mooring-compose", "compose/mooring-compose" },
 	{ "bin", "libexec/mooring/bin", "cli/bin" }, /* the names docker, docker-compose, … */
 };

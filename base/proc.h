@@ -33,8 +33,10 @@ struct proc_options {
 	const struct proc_fd *fds; /* 0, 1 and 2 are /dev/null unless named here */
 	size_t fd_count;
 	const struct proc_user *user; /* NULL: ours */
-	bool is_session_leader;       /* setsid */
-	int parent_death_signal;      /* 0: none */
+	const int *groups; /* cgroup.procs files that it joins, before it is anybody else */
+	size_t group_count;
+	bool is_session_leader;  /* setsid */
+	int parent_death_signal; /* 0: none */
 };
 
 struct proc {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/bundle.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/proc.h"
@@ -310,11 +311,26 @@ static void write_paths(struct jsonout *out)
 	jsonout_texts(out, "readonlyPaths", readonly, COUNT_OF(readonly));
 }
 
+/* A component's script says where its containers belong, so that the component's limits hold for
+ * them. Only below the place that the nucleus has for components, whoever set the variable. */
+static const char *cgroup_parent(const struct container *container)
+{
+	static const char components[] = "/greengrass/";
+	const char *parent = getenv("MOORING_CGROUP_PARENT");
+
+	if (*container->cgroup_parent)
+		return container->cgroup_parent;
+	return parent && strncmp(parent, components, strlen(components)) == 0 &&
+			       !strstr(parent, "..")
+		       ? parent
+		       : "/docker";
+}
+
 static bool write_linux(struct jsonout *out, const struct bundle *bundle, struct arena *arena,
 			struct error *err)
 {
 	const struct container *container = bundle->container;
-	const char *parent = *container->cgroup_parent ? container->cgroup_parent : "/docker";
+	const char *parent = cgroup_parent(container);
 
 	jsonout_object(out, "linux");
 	write_namespaces(out, container);

@@ -17,6 +17,7 @@
 #include "lifecycle/artifactfile.h"
 #include "lifecycle/download.h"
 #include "lifecycle/interpolate.h"
+#include "lifecycle/unarchive.h"
 
 bool artifact_check(const struct recipe *recipe, struct error *err)
 {
@@ -28,10 +29,6 @@ bool artifact_check(const struct recipe *recipe, struct error *err)
 					 "%s: artifact %s: greengrass: artifacts come from AWS' "
 					 "component service, which is not supported: use s3:// or "
 					 "the artifact directory",
-					 recipe->name, artifact->uri);
-		if (artifact->is_zip)
-			return error_set(err, ERROR_UNSUPPORTED,
-					 "%s: artifact %s: Unarchive: ZIP is not supported yet",
 					 recipe->name, artifact->uri);
 	}
 	return true;
@@ -192,6 +189,16 @@ static bool fetch(const struct artifact_context *context, int dir,
 	       artifactfile_publish(fd, dir, artifact->file, err);
 }
 
+static bool take_apart(const struct artifact_context *context, int dir, const struct recipe *recipe,
+		       const struct recipe_artifact *artifact, struct error *err)
+{
+	autoclose int fd = openat(dir, artifact->file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_sys(err, "open %s", artifact->file);
+	return unarchive(context, recipe, artifact, fd, err);
+}
+
 static bool get_file(const struct artifact_context *context, const struct recipe *recipe,
 		     const struct recipe_artifact *artifact, struct error *err)
 {
@@ -209,7 +216,7 @@ static bool get_file(const struct artifact_context *context, const struct recipe
 	if (!find_local(context, dir, artifact, &is_there, err))
 		return false;
 	if (is_there || fetch(context, dir, artifact, err))
-		return true;
+		return !artifact->is_zip || take_apart(context, dir, recipe, artifact, err);
 	artifactfile_discard(dir);
 	return false;
 }

@@ -11,6 +11,7 @@
 #include "lifecycle/bootstrap.h"
 #include "lifecycle/nucleus.h"
 #include "lifecycle/preparing.h"
+#include "lifecycle/validation.h"
 
 #define RESULT_MAX 65536
 
@@ -124,6 +125,9 @@ static void forget(struct deployer *deployer)
 {
 	catalog_done(&deployer->catalog);
 	texts_done(&deployer->bootstrapped);
+	texts_done(&deployer->judges);
+	deployer->has_asked = false;
+	deployer->rejection = NULL;
 	deployer->plan = (struct plan){ 0 };
 	deployer->document = (struct document){ 0 };
 	arena_done(&deployer->arena);
@@ -251,7 +255,11 @@ static bool prepare(struct deployer *deployer, struct error *err)
 
 static bool validate(struct deployer *deployer, struct error *err)
 {
-	return enter_phase(deployer, DEPLOYER_BOOTSTRAP, err);
+	bool is_done;
+
+	if (!validation_next(deployer, &is_done, err))
+		return false;
+	return !is_done || enter_phase(deployer, DEPLOYER_BOOTSTRAP, err);
 }
 
 static bool activate(struct deployer *deployer, struct error *err)

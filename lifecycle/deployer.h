@@ -60,6 +60,10 @@ struct deployer {
 	struct plan plan;
 	struct texts bootstrapped; /* components whose bootstrap script is done */
 	struct unit *bootstrap;    /* whose script runs now */
+	bool has_asked;            /* who wants to judge the new configuration */
+	struct texts judges;       /* those who have not answered */
+	const char *rejection;     /* what one of them said, or NULL */
+	int64_t deadline;          /* for the others, on loop_now's clock */
 	struct texts scope;        /* in the foreground: what is run; else unused */
 	struct loop_timer timer;   /* when to look again */
 

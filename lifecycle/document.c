@@ -96,6 +96,22 @@ static bool check_name(const char *name, struct error *err)
 	       error_set(err, ERROR_INPUT, "\"%.140s\" is not a component's name", name);
 }
 
+bool document_check(const struct document *document, struct arena *arena, struct error *err)
+{
+	for (size_t i = 0; i < document->change_count; i++) {
+		const struct document_change *change = &document->changes[i];
+		const struct semver_range *range;
+
+		if (!check_name(change->name, err) ||
+		    (change->version && !semver_parse_range(arena, change->version, &range, err)))
+			return false;
+	}
+	for (size_t i = 0; document->removes[i]; i++)
+		if (!check_name(document->removes[i], err))
+			return false;
+	return true;
+}
+
 static bool add_version(struct document *document, struct arena *arena, const struct json *value,
 			struct error *err)
 {
@@ -314,8 +330,5 @@ bool document_read(struct document *document, struct arena *arena, const char *t
 		return false;
 	document->removes = removes;
 	document->does_rollback = strcmp(policy, "ROLLBACK") == 0;
-	for (size_t i = 0; i < count; i++)
-		if (!check_name(document->removes[i], err))
-			return false;
-	return read_changes(document, arena, tree, err);
+	return read_changes(document, arena, tree, err) && document_check(document, arena, err);
 }

@@ -49,6 +49,10 @@ void document_write(const struct document *document, struct buf *text);
 must_check bool document_read(struct document *document, struct arena *arena, const char *text,
 			      struct error *err);
 
+/* Names and version requirements of one that was filled by hand. */
+must_check bool document_check(const struct document *document, struct arena *arena,
+			       struct error *err);
+
 const struct document_change *document_find(const struct document *document, const char *name);
 
 /* Reads {"NAME": {"MERGE": {…}, "RESET": ["/pointer"]}}, greengrass-cli's --update-config, into the

@@ -221,6 +221,21 @@ static void on_line(void *context, const struct unit *unit, enum script_stream s
 		console_line(unit->component.name, stream, line);
 }
 
+static void add_environment(void *context, const struct unit *unit, struct environment *environment)
+{
+	struct nucleus *nucleus = context;
+
+	ipchost_add_environment(&nucleus->ipc, unit->service->name, environment);
+}
+
+static void on_gone(void *context, const char *name)
+{
+	struct nucleus *nucleus = context;
+
+	nucleus->is_run_behind = true;
+	ipchost_forget(&nucleus->ipc, name);
+}
+
 void nucleus_stop(struct nucleus *nucleus)
 {
 	nucleus_say(nucleus, "Stopping the components.");
@@ -304,6 +319,8 @@ static void open_supervisor(struct nucleus *nucleus)
 						      .account = nucleus->account,
 						      .on_change = on_change,
 						      .on_line = on_line,
+						      .on_gone = on_gone,
+						      .add_environment = add_environment,
 						      .context = nucleus });
 }
 
@@ -371,7 +388,8 @@ bool nucleus_open(struct nucleus *nucleus, const struct nucleus_options *options
 	    !begin_run(nucleus, err))
 		return false;
 	open_supervisor(nucleus);
-	return deployer_open(&nucleus->deployer, nucleus, err);
+	return ipchost_open(&nucleus->ipc, nucleus, err) &&
+	       deployer_open(&nucleus->deployer, nucleus, err);
 }
 
 void nucleus_close(struct nucleus *nucleus)
@@ -379,6 +397,7 @@ void nucleus_close(struct nucleus *nucleus)
 	if (nucleus->deployer.nucleus)
 		deployer_close(&nucleus->deployer);
 	supervisor_close(&nucleus->supervisor);
+	ipchost_close(&nucleus->ipc);
 	configstore_close(&nucleus->config);
 	statedb_close(nucleus->db);
 	loop_unwatch(&nucleus->loop, &nucleus->stops);

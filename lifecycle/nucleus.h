@@ -7,6 +7,7 @@
 #include "lifecycle/configstore.h"
 #include "lifecycle/deployer.h"
 #include "lifecycle/device.h"
+#include "lifecycle/ipchost.h"
 #include "lifecycle/journal.h"
 #include "lifecycle/runstate.h"
 #include "lifecycle/settings.h"
@@ -46,6 +47,7 @@ struct nucleus {
 	struct configstore config;
 	struct supervisor supervisor;
 	struct deployer deployer;
+	struct ipchost ipc;
 	struct runstate run;    /* who we are; its components are made when it is written */
 	struct runstate before; /* how the last nucleus left what does not run now */
 	const char *run_path;

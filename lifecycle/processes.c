@@ -149,7 +149,7 @@ static size_t signal_members(const struct table *table, int signal)
 	return count;
 }
 
-size_t processes_signal(pid_t leader, int signal)
+static struct table read_members(pid_t leader)
 {
 	struct table table = read_table();
 
@@ -157,6 +157,29 @@ size_t processes_signal(pid_t leader, int signal)
 		table.items[i].is_member =
 			table.items[i].pid == leader || table.items[i].session == leader;
 	mark_descendants(&table);
+	return table;
+}
+
+/* One that is born while we move its parent is in the parent's groups, old or new; so twice. */
+bool processes_move(pid_t leader, const struct slice *slice, struct error *err)
+{
+	for (int round = 0; round < 2; round++) {
+		struct table table = read_members(leader);
+		bool is_good = true;
+
+		for (size_t i = 0; i < table.count && is_good; i++)
+			if (table.items[i].is_member && !table.items[i].is_dead)
+				is_good = slice_join(slice, table.items[i].pid, err);
+		free(table.items);
+		if (!is_good)
+			return false;
+	}
+	return true;
+}
+
+size_t processes_signal(pid_t leader, int signal)
+{
+	struct table table = read_members(leader);
 
 	size_t count = signal_members(&table, signal);
 

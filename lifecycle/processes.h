@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/error.h"
+#include "lifecycle/slice.h"
+
 /*
  * The processes of a script: its leader, the leader's descendants, and all of the leader's session
  * (what was put into the background and lost its parent). A container started by the script is none
@@ -16,7 +19,11 @@
  * not have been reaped, so that its number still is what we mean. */
 size_t processes_signal(pid_t leader, int signal);
 
-/* The same for what a supervisor that died left behind: processes whose environment holds `mark`
+/* Moves them into the control groups. */
+must_check bool processes_move(pid_t leader, const struct slice *slice, struct error *err);
+
+/* processes_signal for what a supervisor that died left behind: processes whose environment holds
+ * `mark`
  * ("NAME=value"), in one of `sessions` or in one whose leader is gone. The mark tells them from a
  * later session of the same number; a leader that lives and is none of ours is a daemon's or a
  * container's monitor, which are meant to stay. */

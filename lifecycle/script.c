@@ -340,6 +340,8 @@ static bool spawn(struct script *script, struct pipes *pipes, struct error *err)
 			.fds = fds,
 			.fd_count = COUNT_OF(fds),
 			.user = account ? &user : NULL,
+			.groups = options->groups,
+			.group_count = options->group_count,
 			.is_session_leader = true,
 			/* A supervisor that is killed takes its scripts' shells along. */
 			.parent_death_signal = SIGTERM },

@@ -34,7 +34,9 @@ struct script_options {
 	const char *directory;
 	const char *const *env;
 	const struct account *account; /* NULL: our own */
-	int64_t timeout;               /* milliseconds; 0: none */
+	const int *groups;             /* cgroup.procs files that it joins */
+	size_t group_count;
+	int64_t timeout; /* milliseconds; 0: none */
 	/* True: it has ended when it and both streams have, as Greengrass has it for all but
 	 * install and shutdown; false: when it has, and the streams get five seconds more. */
 	bool waits_for_streams;

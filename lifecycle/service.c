@@ -171,23 +171,6 @@ void service_free(struct service *service)
 /* -- comparing ----------------------------------------------------------------------------------
  */
 
-static bool is_same(const struct json *a, const struct json *b)
-{
-	if (!a || !b)
-		return a == b;
-	if (a->type != b->type || a->count != b->count || a->boolean != b->boolean)
-		return false;
-	if ((a->text || b->text) && strcmp(a->text ? a->text : "", b->text ? b->text : "") != 0)
-		return false;
-	for (const struct json *x = a->child, *y = b->child; x; x = x->next, y = y->next) {
-		const struct json *other = a->type == JSON_OBJECT ? json_get(b, x->key) : y;
-
-		if (x->type == JSON_NULL ? other && other->type != JSON_NULL : !is_same(x, other))
-			return false;
-	}
-	return true;
-}
-
 static bool is_step(const char *key, enum step_kind kind)
 {
 	return strcasecmp(key, step_name(kind)) == 0;
@@ -198,7 +181,7 @@ static bool has_other_steps(const struct json *a, const struct json *b)
 {
 	for (const struct json *member = a ? a->child : NULL; member; member = member->next)
 		if (!is_step(member->key, STEP_SHUTDOWN) &&
-		    !is_same(member, json_get_fold(b, member->key)))
+		    !json_is_equal(member, json_get_fold(b, member->key)))
 			return true;
 	for (const struct json *member = b ? b->child : NULL; member; member = member->next)
 		if (!is_step(member->key, STEP_SHUTDOWN) && !json_get_fold(a, member->key))
@@ -232,8 +215,8 @@ enum service_change service_compare(const struct service *before, const struct s
 
 	if (strcmp(before->version, after->version) != 0 ||
 	    !is_same_text(before->user, after->user) ||
-	    !is_same(json_get_fold(old, step_name(STEP_INSTALL)),
-		     json_get_fold(new, step_name(STEP_INSTALL))))
+	    !json_is_equal(json_get_fold(old, step_name(STEP_INSTALL)),
+			   json_get_fold(new, step_name(STEP_INSTALL))))
 		return SERVICE_REINSTALL;
 	return has_other_steps(old, new) || has_new_need(before, after) ? SERVICE_RESTART
 									: SERVICE_SAME;

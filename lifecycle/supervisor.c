@@ -25,6 +25,7 @@ void supervisor_free_unit(struct unit *unit)
 	service_free(unit->next);
 	free(unit->needs);
 	free(unit->work);
+	free(unit->name);
 	free(unit);
 }
 
@@ -131,9 +132,10 @@ bool supervisor_make_unit(struct supervisor *supervisor, struct service *service
 			       .main.unit = unit,
 			       .side.unit = unit };
 	unit->work = mem_printf("%s/work/%s", supervisor->options.root, service->name);
-	component_init(&unit->component, service->name, service->error_reset_time);
+	unit->name = mem_strdup(service->name);
+	component_init(&unit->component, unit->name, service->error_reset_time);
 	if (!unitstep_make_work(unit, err) ||
-	    !journal_open(&unit->journal, supervisor->options.logs, service->name, err)) {
+	    !journal_open(&unit->journal, supervisor->options.logs, unit->name, err)) {
 		unit->service = NULL;
 		supervisor_free_unit(unit);
 		return error_in(err, "%s", service->name);
@@ -158,6 +160,7 @@ static void take_out(struct supervisor *supervisor, size_t index)
 {
 	struct unit *unit = supervisor->units[index];
 
+	supervisor->options.on_gone(supervisor->options.context, unit->service->name);
 	supervisor->count--;
 	memmove(&supervisor->units[index], &supervisor->units[index + 1],
 		(supervisor->count - index) * sizeof(struct unit *));
@@ -176,6 +179,7 @@ enum service_change supervisor_update(struct unit *unit, struct service *service
 		change = SERVICE_REINSTALL;
 	unit->is_reinstalling = unit->is_reinstalling || change == SERVICE_REINSTALL;
 	unit->is_restarting = unit->is_restarting || change == SERVICE_RESTART;
+	unitstep_write_limits(unit, service);
 	link_all(unit->supervisor);
 	return change;
 }

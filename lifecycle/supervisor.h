@@ -27,6 +27,7 @@ struct supervisor_options {
 	void (*on_change)(void *context, const struct unit *unit, const char *text);
 	void (*on_line)(void *context, const struct unit *unit, enum script_stream stream,
 			const char *line);
+	void (*on_gone)(void *context, const char *name); /* it was removed */
 	/* Adds what only the nucleus knows, such as SVCUID; NULL: nothing. */
 	void (*add_environment)(void *context, const struct unit *unit,
 				struct environment *environment);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "lifecycle/processes.h"
 #include "lifecycle/supervisor.h"
 #include "lifecycle/unitstep.h"
 
@@ -75,7 +76,6 @@ void unit_adopt(struct unit *unit)
 	service_free(unit->service);
 	unit->service = unit->next;
 	unit->next = NULL;
-	unit->component.name = unit->service->name;
 	unit->component.error_reset_time = unit->service->error_reset_time;
 }
 
@@ -222,13 +222,25 @@ static void on_failed_side_gone(void *context)
 	enter_errored(unit);
 }
 
+/* After a shutdown that took too long everything is cleared away already, so that it goes where it
+ * was going; after another error of STOPPING (reported by the component) not everything is. */
+static enum component_event after_shutdown(const struct unit *unit)
+{
+	if (unit_is_to_stop(unit))
+		return unit_is_idle(unit) ? COMPONENT_STOPPED : COMPONENT_STOP;
+	if (!unit_is_idle(unit))
+		return COMPONENT_RECOVER;
+	if (unit->is_reinstalling)
+		return COMPONENT_REINSTALL;
+	return unit->is_restarting ? COMPONENT_RESTART : COMPONENT_STOPPED;
+}
+
 static enum component_event after_error(struct unit *unit)
 {
 	enum component_event next = component_after_error(&unit->component);
 
-	if (next == COMPONENT_STOPPED && unit->is_restarting)
-		next = COMPONENT_RECOVER; /* its shutdown took too long; it is wanted all the same
-					   */
+	if (next == COMPONENT_STOPPED)
+		return after_shutdown(unit);
 	unit->is_restarting = next == COMPONENT_RECOVER;
 	return unit_is_to_stop(unit) && next != COMPONENT_GIVE_UP ? COMPONENT_STOP : next;
 }
@@ -337,6 +349,7 @@ static void on_main_gone(void *context)
 
 	script_free(unit->main.script);
 	unit->main.script = NULL;
+	slice_remove(&unit->slice);
 	wind_down(unit);
 }
 
@@ -354,6 +367,15 @@ static bool start_shutdown(struct unit *unit)
 	return false;
 }
 
+/* What is frozen cannot end. */
+static void thaw(struct unit *unit)
+{
+	struct error err;
+
+	if (unit->is_paused && !unit_resume(unit, &err))
+		journal_note(&unit->journal, true, state_of(unit), "%s", err.text);
+}
+
 /* One thing after the other, until nothing is left; called again when the thing is done. */
 static void wind_down(struct unit *unit)
 {
@@ -364,6 +386,7 @@ static void wind_down(struct unit *unit)
 	if (unit->is_shutdown_due && start_shutdown(unit))
 		return;
 	if (unit->main.script) {
+		thaw(unit);
 		script_stop(unit->main.script, on_main_gone);
 		return;
 	}
@@ -374,7 +397,6 @@ static void wind_down(struct unit *unit)
 		fail(unit, status_of(STEP_SHUTDOWN, true));
 		return;
 	}
-	unit->is_paused = false;
 	unit_adopt(unit);
 	if (unit_is_to_stop(unit))
 		unit_apply(unit, COMPONENT_STOPPED);
@@ -438,4 +460,34 @@ void unit_report(struct unit *unit, enum component_state state)
 		journal_note(&unit->journal, false, state_of(unit),
 			     "the component reports %s, which is not possible now",
 			     component_state_name(state));
+}
+
+/* -- pausing ------------------------------------------------------------------------------------
+ */
+
+bool unit_pause(struct unit *unit, struct error *err)
+{
+	if (unit->component.state != COMPONENT_RUNNING || !unit->main.script)
+		return error_set(err, ERROR_UNSUPPORTED, "%s is not running", unit->component.name);
+	if (unit->is_paused)
+		return true;
+	if (unit->slice.count == 0 && !unitstep_make_slice(unit, err))
+		return false;
+	if (!processes_move(script_pid(unit->main.script), &unit->slice, err) ||
+	    !slice_freeze(&unit->slice, true, err))
+		return false;
+	unit->is_paused = true;
+	journal_note(&unit->journal, false, state_of(unit), "paused");
+	return true;
+}
+
+bool unit_resume(struct unit *unit, struct error *err)
+{
+	if (!unit->is_paused)
+		return error_set(err, ERROR_UNSUPPORTED, "%s is not paused", unit->component.name);
+	if (!slice_freeze(&unit->slice, false, err))
+		return false;
+	unit->is_paused = false;
+	journal_note(&unit->journal, false, state_of(unit), "resumed");
+	return true;
 }

@@ -9,6 +9,7 @@
 #include "lifecycle/journal.h"
 #include "lifecycle/script.h"
 #include "lifecycle/service.h"
+#include "lifecycle/slice.h"
 
 /*
  * One component under supervision: component says what may follow what; here is done what each
@@ -33,6 +34,7 @@ enum unit_wish {
 
 struct unit {
 	struct supervisor *supervisor;
+	char *name;              /* outlives each service */
 	struct service *service; /* what it works by */
 	struct service *next;    /* what it will work by when it starts again; NULL: the same */
 	struct component component;
@@ -48,6 +50,7 @@ struct unit {
 	bool was_started;  /* it has been running, or had nothing to do, since it was (re)installed
 			    */
 	bool is_paused;
+	struct slice slice; /* of startup or run; made when there are limits, or it is paused */
 
 	enum unit_wish wish;
 	bool is_restarting;   /* STOPPING leads back to INSTALLED */
@@ -81,5 +84,10 @@ bool unit_is_to_stop(const struct unit *unit);
 /* The component says of itself that it runs, or that it has failed. What the table does not allow
  * is noted and nothing else. */
 void unit_report(struct unit *unit, enum component_state state);
+
+/* Freezes all processes of its startup or run script, or lets them go on. ERROR_UNSUPPORTED: it
+ * does not run, or is not paused. */
+must_check bool unit_pause(struct unit *unit, struct error *err);
+must_check bool unit_resume(struct unit *unit, struct error *err);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +12,8 @@
 #include "lifecycle/environment.h"
 #include "lifecycle/skipif.h"
 #include "lifecycle/supervisor.h"
+
+#define GREENGRASS_VERSION "2.14.0" /* whose behaviour we have */
 
 /* -- environment --------------------------------------------------------------------------------
  */
@@ -28,14 +31,46 @@ static void set_account(struct environment *environment, const struct account *a
 	environment_set(environment, "LOGNAME", account->name);
 }
 
+static void set_if(struct environment *environment, const char *name, const char *value)
+{
+	if (value)
+		environment_set(environment, name, value);
+}
+
+/* With the credentials in it, as Greengrass hands it on: scheme://user:password@host:port. */
+static void set_proxy(struct environment *environment, const struct settings_proxy *proxy)
+{
+	static const char *const names[] = { "HTTP_PROXY",  "http_proxy", "HTTPS_PROXY",
+					     "https_proxy", "ALL_PROXY",  "all_proxy" };
+	const char *after = proxy->url ? strstr(proxy->url, "://") : NULL;
+	autofree char *url = NULL, *none = NULL;
+
+	if (!proxy->url)
+		return;
+	if (after && proxy->username && !strchr(after, '@'))
+		url = mem_printf("%.*s://%s%s%s@%s", (int)(after - proxy->url), proxy->url,
+				 proxy->username, proxy->password ? ":" : "",
+				 proxy->password ? proxy->password : "", after + 3);
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		environment_set(environment, names[i], url ? url : proxy->url);
+	none = mem_printf("localhost%s%s", proxy->no_proxy ? "," : "",
+			  proxy->no_proxy ? proxy->no_proxy : "");
+	environment_set(environment, "NO_PROXY", none);
+	environment_set(environment, "no_proxy", none);
+}
+
 static void set_device(struct environment *environment, const struct settings *settings)
 {
-	if (settings->thing_name)
-		environment_set(environment, "AWS_IOT_THING_NAME", settings->thing_name);
-	if (settings->region) {
-		environment_set(environment, "AWS_REGION", settings->region);
-		environment_set(environment, "AWS_DEFAULT_REGION", settings->region);
-	}
+	const char *fips = settings->uses_fips ? "true" : "false";
+
+	environment_set(environment, "GGC_VERSION", GREENGRASS_VERSION);
+	set_if(environment, "AWS_IOT_THING_NAME", settings->thing_name);
+	set_if(environment, "AWS_REGION", settings->region);
+	set_if(environment, "AWS_DEFAULT_REGION", settings->region);
+	set_if(environment, "GG_ROOT_CA_PATH", settings->root_ca);
+	environment_set(environment, "AWS_USE_FIPS_ENDPOINT", fips);
+	environment_set(environment, "AWS_GG_FIPS_MODE", fips);
+	set_proxy(environment, &settings->proxy);
 }
 
 /* From low to high: ours, the device's, the recipe's, the step's. */
@@ -53,6 +88,9 @@ static void fill(struct environment *environment, const struct unit *unit, enum 
 	set_all(environment, &unit->service->env);
 	set_all(environment, &unit->service->steps[kind].env);
 	environment_set(environment, "MOORING_NUCLEUS", options->mark);
+	if (unit->slice.count > 0)
+		environment_set(environment, "MOORING_CGROUP_PARENT",
+				slice_parent(environment->arena, unit->service->name));
 }
 
 /* -- steps --------------------------------------------------------------------------------------
@@ -83,6 +121,73 @@ static void on_line(void *context, enum script_stream stream, const char *line)
 	options->on_line(options->context, unit, stream, line);
 }
 
+/* The component's own limits, else the default ones. */
+static const struct service_limits *limits_of(const struct unit *unit,
+					      const struct service *service)
+{
+	const struct service_limits *own = &service->limits;
+
+	return own->memory > 0 || own->cpus > 0 ? own : &unit->supervisor->options.settings->limits;
+}
+
+bool unitstep_make_slice(struct unit *unit, struct error *err)
+{
+	return slice_make(&unit->slice, unit->service->name, limits_of(unit, unit->service), err);
+}
+
+void unitstep_write_limits(struct unit *unit, const struct service *service)
+{
+	struct error err;
+
+	if (unit->slice.count > 0 && !slice_limit(&unit->slice, limits_of(unit, service), &err))
+		journal_note(&unit->journal, true, component_state_name(unit->component.state),
+			     "%s", err.text);
+}
+
+/* Only startup and run are limited. Where the kernel or our own rights forbid it the component runs
+ * without, as under Greengrass, and its log says so. */
+static void prepare_slice(struct unit *unit, enum step_kind kind)
+{
+	const struct service_limits *limits = limits_of(unit, unit->service);
+	struct error err;
+
+	if ((kind != STEP_STARTUP && kind != STEP_RUN) || unit->slice.count > 0 ||
+	    (limits->memory <= 0 && limits->cpus <= 0))
+		return;
+	if (!unitstep_make_slice(unit, &err))
+		journal_note(&unit->journal, true, component_state_name(unit->component.state),
+			     "systemResourceLimits are not applied: %s", err.text);
+}
+
+/* Whom the step runs as. *account NULL: we ourselves. */
+static bool choose_account(const struct unit *unit, const struct service_step *step,
+			   struct account *found, const struct account **account, struct error *err)
+{
+	*account = step->is_privileged ? NULL : unit->supervisor->options.account;
+	if (step->is_privileged || !unit->service->user || geteuid() != 0)
+		return true;
+	if (!account_find(found, unit->service->user, err))
+		return false;
+	*account = found->uid == 0 ? NULL : found;
+	return true;
+}
+
+static bool start(struct unit_script *place, struct script_options *options, enum step_kind kind,
+		  struct error *err)
+{
+	struct unit *unit = place->unit;
+	int groups[SLICE_PLACES_MAX];
+	bool is_good;
+
+	if (kind == STEP_STARTUP || kind == STEP_RUN)
+		options->group_count = slice_open_procs(&unit->slice, groups);
+	options->groups = groups;
+	is_good = script_start(&place->script, unit->supervisor->loop, options, err);
+	for (size_t i = 0; i < options->group_count; i++)
+		close(groups[i]);
+	return is_good;
+}
+
 bool unitstep_start(struct unit_script *place, enum step_kind kind,
 		    void (*on_end)(void *context, const struct script_result *result),
 		    struct error *err)
@@ -90,30 +195,33 @@ bool unitstep_start(struct unit_script *place, enum step_kind kind,
 	struct unit *unit = place->unit;
 	const struct service_step *step = &unit->service->steps[kind];
 	const struct supervisor_options *options = &unit->supervisor->options;
-	const struct account *account = step->is_privileged ? NULL : options->account;
+	const struct account *account;
+	struct account found;
 	autoarena struct arena arena = { 0 };
 	struct environment environment;
 
 	place->kind = kind;
+	if (!choose_account(unit, step, &found, &account, err))
+		return false;
+	prepare_slice(unit, kind);
 	environment_init(&environment, &arena);
 	fill(&environment, unit, kind, account);
 	journal_note(&unit->journal, false, component_state_name(unit->component.state),
 		     "%s script starts", step_name(kind));
 
-	bool is_good =
-		script_start(&place->script, unit->supervisor->loop,
-			     &(struct script_options){ .shell = options->settings->shell,
-						       .text = step->script,
-						       .directory = unit->work,
-						       .env = environment.texts.items,
-						       .account = account,
-						       .timeout = step->timeout,
-						       .waits_for_streams = kind != STEP_INSTALL &&
-									    kind != STEP_SHUTDOWN,
-						       .on_line = on_line,
-						       .on_end = on_end,
-						       .context = place },
-			     err);
+	struct script_options script = { .shell = options->settings->shell,
+					 .text = step->script,
+					 .directory = unit->work,
+					 .env = environment.texts.items,
+					 .account = account,
+					 .timeout = step->timeout,
+					 .waits_for_streams = kind != STEP_INSTALL &&
+							      kind != STEP_SHUTDOWN &&
+							      kind != STEP_UNINSTALL,
+					 .on_line = on_line,
+					 .on_end = on_end,
+					 .context = place };
+	bool is_good = start(place, &script, kind, err);
 
 	environment_done(&environment);
 	return is_good;
@@ -126,12 +234,14 @@ bool unitstep_start(struct unit_script *place, enum step_kind kind,
  * nobody can have put one, but a component of an earlier version was free inside. */
 bool unitstep_make_work(const struct unit *unit, struct error *err)
 {
-	const struct account *account = unit->supervisor->options.account;
+	const struct account *account;
+	struct account found;
 	autofree char *parent = mem_printf("%s/work", unit->supervisor->options.root);
 	const char *work = unit->work;
 	autoclose int dir = -1;
 
-	if (!path_make_own_dirs(parent, 0755, err) || !path_make_own_dirs(work, 0700, err))
+	if (!choose_account(unit, &(struct service_step){ 0 }, &found, &account, err) ||
+	    !path_make_own_dirs(parent, 0755, err) || !path_make_own_dirs(work, 0700, err))
 		return false;
 	dir = open(work, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0)

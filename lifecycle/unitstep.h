@@ -16,6 +16,11 @@ must_check bool unitstep_start(struct unit_script *place, enum step_kind kind,
 			       void (*on_end)(void *context, const struct script_result *result),
 			       struct error *err);
 
+/* Its control groups, with the limits that are in force. */
+must_check bool unitstep_make_slice(struct unit *unit, struct error *err);
+/* Writes the limits of the service that is in force now, if there are groups. */
+void unitstep_write_limits(struct unit *unit, const struct service *service);
+
 /* The work directory, made and given to the user. */
 must_check bool unitstep_make_work(const struct unit *unit, struct error *err);
 

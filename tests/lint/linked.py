@@ -15,6 +15,7 @@ ALLOWED = {
     "image/mooring-unpack": {"libyajl", "libcrypto", "libarchive", "libisal", "libzstd", "libz.",
                              "libseccomp", "libcap"},
     "compose/mooring-compose": {"libyajl", "libcrypto", "libyaml"},
+    "lifecycle/mooring-unzip": {"libyajl", "libz."},
     "lifecycle/mooring-nucleus": {"libyajl", "libcrypto", "libyaml", "libsqlite3"},
 }
 STATIC = ["runtime/mooring-runc"]

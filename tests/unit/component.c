@@ -23,6 +23,7 @@ static const struct {
 	{ "isfcasfcasfg", "ISEsISEsISEB" },       /* startup fails three times */
 	{ "isrfcasrfcasrfg", "ISREsISREsISREB" }, /* run fails three times */
 	{ "isrkfo", "ISRsEF" },                   /* shutdown took too long */
+	{ "isrkfa", "ISRsEI" },                   /* the same, on the way to start again */
 	{ "isrfko", "ISREsF" },                   /* asked to stop while in error */
 	{ "iRisrkR", "INISRsN" },                 /* installed as another one, twice */
 	{ "isnRi", "ISFNI" },                     /* the same when it was FINISHED */
@@ -80,7 +81,7 @@ static void test_illegal(void)
 			      "refused: %s", err.text);
 		}
 	}
-	check_int(legal, 28, "legal cells of the table");
+	check_int(legal, 29, "legal cells of the table");
 
 	struct component component;
 	struct error err;
