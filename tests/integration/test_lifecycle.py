@@ -3,6 +3,7 @@
 
 import base64
 import hashlib
+import io
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import signal
 import socket
 import stat
 import tempfile
+import zipfile
 
 import pytest
 
@@ -557,6 +559,70 @@ def test_disk_full(moor, tmp_path, small_disk):
     assert os.listdir(os.path.dirname(device.stored_artifact())) == ["file.txt"]
 
 
+def zip_of(*entries, method=zipfile.ZIP_DEFLATED):
+    """A ZIP archive; each entry is (name, content) or (name, content, Unix mode)."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", method) as archive:
+        for name, content, *mode in entries:
+            info = zipfile.ZipInfo(name)
+            info.compress_type = method
+            info.external_attr = (mode[0] if mode else 0o100644) << 16
+            archive.writestr(info, content)
+    return data.getvalue()
+
+
+ZIP = [{"URI": "s3://bucket/app.tar.zip", "Unarchive": "ZIP",
+        "Permission": {"Read": "ALL", "Execute": "ALL"}}]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
+def test_unarchive_zip(device, method):
+    device.artifact(zip_of(("bin/", ""), ("bin/run.sh", "#!/bin/sh\ncat ${0%/*}/../data\n"),
+                           ("data", "content " * 9999), ("link", "/etc/shadow", 0o120777),
+                           ("empty", ""), method=method), "app.tar.zip")
+    device.recipe({"Run": "{artifacts:decompressedPath}/app.tar/bin/run.sh | wc -c"},
+                  artifacts=ZIP)
+    device.deploy()
+    assert device.lines() == ["79992"]
+    directory = os.path.join(device.root, "packages", "artifacts-unarchived", NAME, "1.0.0")
+    assert os.listdir(directory) == ["app.tar"]
+    data = os.path.join(directory, "app.tar", "data")
+    assert stat.S_IMODE(os.stat(data).st_mode) == 0o555
+    assert os.stat(os.path.join(directory, "app.tar", "bin")).st_uid == os.getuid()
+    with open(os.path.join(directory, "app.tar", "link")) as file:
+        assert file.read() == "/etc/shadow", "a link is no way out"
+    inode = os.stat(data).st_ino
+    device.deploy()
+    assert os.stat(data).st_ino == inode, "the same archive is not taken apart again"
+    device.artifact(zip_of(("new", "x")), "app.tar.zip")
+    device.recipe({"Run": "ls {artifacts:decompressedPath}/app.tar"}, artifacts=ZIP)
+    device.deploy()
+    assert device.lines()[-1] == "new" and not os.path.exists(data)
+
+
+@pytest.mark.parametrize("content, reason", [
+    (zip_of(("good", "x"), ("../evil", "x")), "entry ../evil: it leads out of the directory"),
+    (zip_of(("a/../../evil", "x")), "entry a/../../evil: it leads out of the directory"),
+    (zip_of(("/etc/evil", "x")), "entry /etc/evil: it leads out of the directory"),
+    (zip_of(("/".join("d" * 40), "x")), "a name is too deep or too long"),
+    (zip_of(("file", "x"), ("file/below", "x")), "make a directory: Not a directory"),
+    (zip_of(("a", "x" * 5000))[:-30], "it has no table of contents"),
+    (zip_of(("a", bytes(70000)), method=zipfile.ZIP_STORED).replace(bytes(10), b"1" * 10, 1),
+     "entry a: not a good ZIP archive: a file is not what its checksum promises"),
+    (b"PK\x03\x04 not a zip", "it is too short"),
+    (zip_of(("a", "x"), method=zipfile.ZIP_BZIP2), "compression method 12 is not supported"),
+], ids=lambda value: value if isinstance(value, str) else "zip")
+def test_unarchive_bad_zip(device, content, reason):
+    device.artifact(content, "app.tar.zip")
+    device.recipe({"Run": "true"}, artifacts=ZIP)
+    refused = device.deploy(code=1)
+    assert f"{NAME}: artifact s3://bucket/app.tar.zip: Unarchive: " in refused.stderr
+    assert reason in refused.stderr and refused.stderr.count("\n") == 1
+    directory = os.path.join(device.root, "packages", "artifacts-unarchived", NAME, "1.0.0")
+    assert os.listdir(directory) == []
+    assert device.component("list").count("Component Name") == 0
+
+
 # -- S3 --------------------------------------------------------------------------------------------
 
 
@@ -745,7 +811,6 @@ def test_other_type_of_component(device):
 
 @pytest.mark.parametrize("artifact, reason", [
     ({"URI": "greengrass:file.zip"}, "use s3:// or the artifact directory"),
-    ({"URI": "s3://bucket/file.zip", "Unarchive": "ZIP"}, "Unarchive: ZIP is not supported yet"),
 ])
 def test_unsupported_artifact(device, artifact, reason):
     device.recipe({"Run": "true"}, artifacts=[artifact])

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The nucleus that stays: deployments, its own death at every moment, limits, logs, memory."""
+
+import concurrent.futures
+import os
+import re
+import signal
+
+import pytest
+
+import world
+from ipc_peer import Refused
+from resident import Resident, wait_until
+
+
+@pytest.fixture
+def device(moor, tmp_path):
+    found = Resident(tmp_path / "device", moor.env)
+    yield found
+    if found.process:
+        found.end()
+
+
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+SLEEP = {"run": "sleep 1000"}
+
+
+# -- deployments -----------------------------------------------------------------------------------
+
+
+def test_groups(device):
+    """A group's deployment changes only what is the group's."""
+    for name in ("A", "B", "C"):
+        device.recipe(SLEEP, name=name)
+    with device:
+        device.deploy(add={"A": "1.0.0", "B": "1.0.0"})
+        device.deploy(add={"C": "1.0.0"}, group="other")
+        device.deploy(add={}, remove=["A", "C"])
+        assert sorted(device.components()) == ["B", "C"], "C is a root of the other group"
+        device.deploy(add={}, remove=["C"], group="other")
+        assert sorted(device.components()) == ["B"]
+
+
+def test_queue_list_and_cancel(device):
+    device.recipe({"install": "while ! test -e go; do sleep 0.05; done"})
+    device.recipe(SLEEP, name="B")
+    with device:
+        first = device.begin(add={"A": "1.0.0"})
+        second = device.begin(add={"B": "1.0.0"})
+        wait_until(lambda: device.status(first)["status"] == "IN_PROGRESS", "the first")
+        assert device.status(second)["status"] == "QUEUED"
+        wait_until(lambda: "A" in device.components(), "A")
+        with pytest.raises(Refused, match="has begun to change components"):
+            device.client.call("CancelLocalDeployment", deploymentId=first)
+        device.client.call("CancelLocalDeployment", deploymentId=second)
+        with open(device.work("go"), "w"):
+            pass
+        device.finish(first)
+        listed = device.client.call("ListLocalDeployments")["localDeployments"]
+        assert [(one["deploymentId"], one["status"]) for one in listed] == [
+            (second, "CANCELED"), (first, "SUCCEEDED")]
+        assert "B" not in device.components()
+        with pytest.raises(Refused) as refused:
+            device.status("no-such-deployment")
+        assert refused.value.code == "ResourceNotFoundError"
+
+
+@pytest.mark.parametrize("recipe, add, reason", [
+    ({"name": "A", "needs": {"B": "HARD"}}, {"A": "1.0.0"}, "no recipe of B was found"),
+    ({"name": "A", "lifecycle": {"run": 5}}, {"A": "1.0.0"}, "expected a string or an object"),
+    ({"name": "A"}, {"A": "2.0.0"}, "no usable version of A meets all requirements"),
+    ({"name": "A", "needs": {"A": "HARD"}}, {"A": "1.0.0"}, "A needs A"),
+])
+def test_refused_before_anything_changes(device, recipe, add, reason):
+    device.recipe(SLEEP, name="Z")
+    with device:
+        device.deploy(add={"Z": "1.0.0"})
+        device.recipe(**{"lifecycle": SLEEP, **recipe})
+        details = device.deploy(result="FAILED_NO_STATE_CHANGE", add=add)
+        assert reason in details["deploymentFailureCause"]
+        assert device.components() == {"Z": "RUNNING"}
+
+
+def test_old_versions_go(device, moor, registry):
+    """The version in force and the one before it stay; images go with their last recipe."""
+    images = {}
+    for version in ("1.0.0", "2.0.0", "3.0.0"):
+        registry.push(world.Image(Cmd=["/bin/echo", version]), "nucleus/old", version)
+        images[version] = f"{registry.address}/nucleus/old:{version}"
+        device.artifact(b"x", "file.txt", version=version)
+        device.recipe({"run": "true"}, version=version, artifacts=[
+            {"URI": f"docker:{images[version]}"}, {"URI": "s3://bucket/file.txt"}])
+    store = os.path.join(device.root, "packages", "artifacts", "A")
+    with device:
+        for version in ("1.0.0", "2.0.0", "3.0.0"):
+            device.deploy(add={"A": version})
+            os.unlink(os.path.join(device.recipes, f"A-{version}.json"))
+        wait_until(lambda: sorted(os.listdir(store)) == ["2.0.0", "3.0.0"], "the oldest to go")
+        assert len(os.listdir(os.path.join(device.root, "packages", "recipes"))) == 2
+        wait_until(lambda: sorted(moor.docker("images", "--format", "{{.Tag}}").stdout.split())
+                   == ["2.0.0", "3.0.0"], "its image to go")
+
+
+# -- its own end -----------------------------------------------------------------------------------
+
+
+def test_nothing_runs_twice(device):
+    """A killed nucleus leaves what ignores SIGTERM; its successor ends that before it starts anew."""
+    device.recipe({"run": "trap '' TERM; echo $$ >> pids; while :; do sleep 1000; done"})
+    with device:
+        device.deploy(add={"A": "1.0.0"})
+        first = wait_until(lambda: device.read("pids").split(), "the first")[0]
+        device.end(signal.SIGKILL)
+        assert is_alive(first)
+        device.start()
+        wait_until(lambda: len(device.read("pids").split()) == 2, "the second")
+        assert not is_alive(first)
+    assert not is_alive(device.read("pids").split()[1])
+
+
+def test_second_nucleus_is_refused(device, moor):
+    with device:
+        second = moor.run(os.path.join(world.BUILD, "lifecycle", "mooring-nucleus"), "nucleus",
+                          "--root", device.root, code=1)
+        assert second.stderr.startswith("mooring: nucleus: another nucleus is running in ")
+
+
+# -- killed, or without power, at every durable step ------------------------------------------------
+
+POINTS = range(1, 27)
+AT_ONCE = 8
+
+
+def tracer(directory, number):
+    """Ends the nucleus when it is about to make its number-th call that makes something last."""
+    return ["strace", "-qq", "-y", "-s", "0", "-o", f"{directory}.trace", "-e",
+            "trace=fsync,fdatasync,pwrite64", "-e",
+            f"inject=fsync,fdatasync:signal=KILL:when={number}"]
+
+
+def cut_power(device):
+    """What was written to the database's log since it was synced last is not there any more."""
+    log = os.path.join(device.root, "config", "nucleus.db-wal")
+    written = synced = 0
+    with open(f"{device.directory}.trace") as trace:
+        for line in trace:
+            write = re.match(r"pwrite64\(\d+<(.*)>, .*, (\d+), (\d+)\) = ", line)
+            if write and write.group(1) == log:
+                written = max(written, int(write.group(2)) + int(write.group(3)))
+            elif re.match(rf"fdatasync\(\d+<{re.escape(log)}>\) += 0", line):
+                synced = written
+    if os.path.exists(log):
+        os.truncate(log, synced)
+
+
+def ended(device):
+    """True if the nucleus was killed before the deployment was over."""
+    try:
+        device.start(tracer(device.directory, device.number))
+        deployment = device.begin(add={"A": "2.0.0", "B": "1.0.0"}, merge={"A": {"v": 7}},
+                                  rollback=True)
+        device.finish(deployment)
+    except (ConnectionError, AssertionError, OSError):
+        device.process.communicate(timeout=15)  # or it was something else
+        return True
+    with open(f"/proc/{device.process.pid}/task/{device.process.pid}/children") as file:
+        os.kill(int(file.read().split()[0]), signal.SIGKILL)
+    device.process.communicate()
+    return False
+
+
+def judge(device, is_bad):
+    """What is not whole after the next nucleus has done what there was to do; None if all is."""
+    device.start()
+    listed = device.client.call("ListLocalDeployments")["localDeployments"]
+    for one in listed:
+        device.finish(one["deploymentId"])
+    newest = device.status(listed[0]["deploymentId"])
+    details = newest["deploymentStatusDetails"]["detailedDeploymentStatus"]
+    is_new = len(listed) == 2 and newest["status"] == "SUCCEEDED"
+    found = {one["componentName"]: one["version"]
+             for one in device.client.call("ListComponents")["components"]}
+    value = device.client.call("GetConfiguration", componentName="A", keyPath=["v"])["value"]
+    device.end()
+    wanted = ({"A": "2.0.0", "B": "1.0.0"}, {"v": 7}) if is_new else ({"A": "1.0.0"}, {"v": 1})
+    if (found, value) != wanted:
+        return f"{newest['status']}, but {found} and {value}"
+    if len(listed) == 2 and details != ("FAILED_ROLLBACK_COMPLETE" if is_bad else "SUCCESSFUL"):
+        return f"it ended {details}"
+    return None
+
+
+@pytest.mark.parametrize("is_bad", [False, True], ids=["good", "bad"])
+def test_killed_at_every_durable_step(device, tmp_path, is_bad):
+    """A deployment that is going to succeed, and one that is going to be taken back: whatever the
+    moment, afterwards it is finished or undone."""
+    device.recipe(SLEEP, configuration={"v": 1})
+    with device:
+        device.deploy(add={"A": "1.0.0"})
+    device.recipe({"startup": "exit 1"} if is_bad else {"startup": "true"}, version="2.0.0")
+    device.recipe({"startup": "true"}, name="B")
+
+    def attempt(number, loses_power):
+        copy = Resident(f"{device.directory}-{number}-{loses_power}", device.env, like=device)
+        copy.number = number
+        was_ended = ended(copy)
+        if was_ended and loses_power:
+            cut_power(copy)
+        return was_ended, judge(copy, is_bad)
+
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        attempts = {(number, loses_power): pool.submit(attempt, number, loses_power)
+                    for number in POINTS for loses_power in (False, True)}
+        results = {key: future.result() for key, future in attempts.items()}
+    assert not {key: wrong for key, (_, wrong) in results.items() if wrong}
+    killed = {number for (number, _), (was_ended, _) in results.items() if was_ended}
+    assert len(killed) >= 8, "there are that many moments at which something comes to last"
+    assert POINTS[-1] not in killed, "and the last of them was reached"
