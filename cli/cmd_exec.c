@@ -12,6 +12,7 @@
 #include "cli/running.h"
 #include "cli/single.h"
 #include "engine/enter.h"
+#include "engine/happening.h"
 
 /*
  * docker exec: what the user wants is made a process object, and this process becomes mooring-runc,
@@ -82,6 +83,19 @@ static bool settle_streams(const struct values *values, struct error *err)
 	return !values->is_detached || replace(STDOUT_FILENO, O_WRONLY, err);
 }
 
+/* Of its end nobody tells: we are mooring-runc by then. */
+static void tell(struct single *single, const struct enter *enter)
+{
+	const char *line = "";
+
+	for (size_t i = 0; i < enter->command.count; i++)
+		line = arena_printf(&single->arena, "%s %s", line, enter->command.items[i]);
+	happening_container(&single->engine, &single->container,
+			    arena_printf(&single->arena, "exec_create:%s", line), NULL);
+	happening_container(&single->engine, &single->container,
+			    arena_printf(&single->arena, "exec_start:%s", line), NULL);
+}
+
 static bool become(const struct cli *cli, const struct values *values, const struct enter *wishes,
 		   const char *name, struct error *err)
 {
@@ -100,6 +114,7 @@ static bool become(const struct cli *cli, const struct values *values, const str
 	if (!enter_prepare(&single.engine, &single.arena, &enter, &argv, err) ||
 	    !settle_streams(values, err))
 		return false;
+	tell(&single, &enter);
 	execv(argv.items[0], (char *const *)(uintptr_t)argv.items);
 	return error_sys(err, "execute %s", argv.items[0]);
 }

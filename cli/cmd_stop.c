@@ -7,6 +7,7 @@
 #include "cli/running.h"
 #include "engine/claim.h"
 #include "engine/control.h"
+#include "engine/happening.h"
 #include "engine/status.h"
 #include "runtime/signame.h"
 
@@ -68,8 +69,10 @@ static bool restart_one(const struct each *each, const struct container *contain
 	const struct running running = { .engine = each->engine,
 					 .container = container,
 					 .lock = &lock };
-	return running_detached(&running, &code, err) ||
-	       error_in(err, "Cannot restart container %s", container->name);
+	if (!running_detached(&running, &code, err))
+		return error_in(err, "Cannot restart container %s", container->name);
+	happening_container(each->engine, container, "restart", NULL);
+	return true;
 }
 
 static bool kill_one(const struct each *each, const struct container *container, struct error *err)

@@ -6,6 +6,7 @@
 
 #include "cli/jsonmaker.h"
 #include "cli/netsettings.h"
+#include "engine/health.h"
 #include "engine/policy.h"
 #include "engine/status.h"
 
@@ -24,7 +25,26 @@ static void add_texts(const struct jsonmaker *maker, const char *key, const stru
 	jsonmaker_texts(maker, key, texts->items, texts->count, true);
 }
 
-static void add_state(const struct jsonmaker *object, const struct status *status)
+static void add_health(const struct jsonmaker *state, const struct health *health)
+{
+	if (health->state == HEALTH_NONE)
+		return;
+	struct jsonmaker object = jsonmaker_nested(state, "Health", JSON_OBJECT);
+	jsonmaker_text(&object, "Status", health_name(health->state));
+	jsonmaker_number(&object, "FailingStreak", health->streak);
+	struct jsonmaker log = jsonmaker_nested(&object, "Log", JSON_ARRAY);
+	for (size_t i = 0; i < health->count; i++) {
+		struct jsonmaker result = jsonmaker_nested(&log, NULL, JSON_OBJECT);
+
+		jsonmaker_text(&result, "Start", health->results[i].start);
+		jsonmaker_text(&result, "End", health->results[i].end);
+		jsonmaker_number(&result, "ExitCode", health->results[i].code);
+		jsonmaker_text(&result, "Output", health->results[i].output);
+	}
+}
+
+static void add_state(const struct jsonmaker *object, const struct status *status,
+		      const struct health *health)
 {
 	struct jsonmaker state = jsonmaker_nested(object, "State", JSON_OBJECT);
 
@@ -41,6 +61,7 @@ static void add_state(const struct jsonmaker *object, const struct status *statu
 	jsonmaker_text(&state, "Error", status->error);
 	jsonmaker_text(&state, "StartedAt", status->started_at);
 	jsonmaker_text(&state, "FinishedAt", status->finished_at);
+	add_health(&state, health);
 }
 
 static void add_labels(const struct jsonmaker *config, const struct texts *labels)
@@ -54,6 +75,26 @@ static void add_labels(const struct jsonmaker *config, const struct texts *label
 		jsonmaker_text(&object, arena_strndup(config->arena, pair, length),
 			       pair[length] ? pair + length + 1 : "");
 	}
+}
+
+static void add_healthcheck(const struct jsonmaker *config, const struct container *container)
+{
+	const struct {
+		const char *name;
+		int64_t value;
+	} numbers[] = { { "Interval", container->health_interval },
+			{ "Timeout", container->health_timeout },
+			{ "StartPeriod", container->health_start_period },
+			{ "StartInterval", container->health_start_interval },
+			{ "Retries", container->health_retries } };
+
+	if (!container->health_test.count)
+		return;
+	struct jsonmaker check = jsonmaker_nested(config, "Healthcheck", JSON_OBJECT);
+	add_texts(&check, "Test", &container->health_test);
+	for (size_t i = 0; i < COUNT_OF(numbers); i++)
+		if (numbers[i].value)
+			jsonmaker_number(&check, numbers[i].name, numbers[i].value);
 }
 
 /* The variables docker sets by itself are not in its Config.Env, but for PATH. */
@@ -79,6 +120,7 @@ static void add_config(const struct jsonmaker *object, const struct container *c
 	jsonmaker_text(&config, "WorkingDir", container->workdir);
 	add_texts(&config, "Entrypoint", &container->entrypoint);
 	add_labels(&config, &container->labels);
+	add_healthcheck(&config, container);
 	if (*container->stop_signal)
 		jsonmaker_text(&config, "StopSignal", container->stop_signal);
 	if (container->stop_timeout >= 0)
@@ -240,12 +282,14 @@ void containerinspection_add(struct arena *arena, struct json *objects, struct e
 {
 	struct jsonmaker object = { arena, json_new(arena, objects, NULL, JSON_OBJECT, NULL) };
 	struct status status;
+	struct health health;
 
 	status_read(engine, arena, container->id, &status);
 	jsonmaker_text(&object, "Id", container->id);
 	jsonmaker_text(&object, "Created", container->created);
 	add_command(&object, container);
-	add_state(&object, &status);
+	health_read(engine, arena, container, &status, &health);
+	add_state(&object, &status, &health);
 	jsonmaker_text(&object, "Image", container->image_id);
 	jsonmaker_text(&object, "ResolvConfPath",
 		       directory_file(arena, engine, container, "resolv.conf"));

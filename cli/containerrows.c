@@ -14,6 +14,7 @@
 #include "cli/opt.h"
 #include "engine/container.h"
 #include "engine/find.h"
+#include "engine/health.h"
 #include "engine/port.h"
 #include "engine/status.h"
 
@@ -22,6 +23,7 @@
 struct row {
 	struct container container;
 	struct status status;
+	struct health health;
 };
 
 struct maker {
@@ -58,6 +60,8 @@ static bool read_rows(struct maker *maker, struct error *err)
 		if (container_read(maker->engine, maker->arena, ids.items[i], &row->container,
 				   err)) {
 			status_read(maker->engine, maker->arena, ids.items[i], &row->status);
+			health_read(maker->engine, maker->arena, &row->container, &row->status,
+				    &row->health);
 			maker->count++;
 		} else {
 			container_done(&row->container);
@@ -214,7 +218,7 @@ static bool is_value_match(const struct row *row, const char *name, const char *
 	if (strcmp(name, "network") == 0)
 		return is_in_network(container, value);
 	if (strcmp(name, "health") == 0)
-		return strcmp(value, "none") == 0;
+		return strcmp(health_name(row->health.state), value) == 0;
 	if (strcmp(name, "expose") == 0)
 		return texts_has(&container->exposed_ports, value);
 	return is_publishing(container, value);
@@ -296,16 +300,32 @@ static const char *age(const struct maker *maker, const char *time)
 	return arena_strdup(maker->arena, human_duration(seconds < 0 ? 0 : seconds, text));
 }
 
-static const char *status_cell(const struct maker *maker, const struct status *status)
+static const char *health_cell(const struct health *health)
 {
+	static const char *const cells[] = {
+		[HEALTH_NONE] = "",
+		[HEALTH_STARTING] = " (health: starting)",
+		[HEALTH_HEALTHY] = " (healthy)",
+		[HEALTH_UNHEALTHY] = " (unhealthy)",
+	};
+
+	return cells[health->state];
+}
+
+static const char *status_cell(const struct maker *maker, const struct row *row)
+{
+	const struct status *status = &row->status;
+
 	if (status->state == STATUS_CREATED)
 		return "Created";
 	if (status->state == STATUS_RUNNING && strcmp(status->started_at, STATUS_NEVER) == 0)
-		return "Up Less than a second";
+		return arena_printf(maker->arena, "Up Less than a second%s",
+				    health_cell(&row->health));
 	if (status->state == STATUS_PAUSED)
 		return arena_printf(maker->arena, "Up %s (Paused)", age(maker, status->started_at));
 	if (status->state == STATUS_RUNNING)
-		return arena_printf(maker->arena, "Up %s", age(maker, status->started_at));
+		return arena_printf(maker->arena, "Up %s%s", age(maker, status->started_at),
+				    health_cell(&row->health));
 	if (status->state == STATUS_RESTARTING)
 		return arena_printf(maker->arena, "Restarting (%d) %s ago", status->exit_code,
 				    age(maker, status->finished_at));
@@ -423,7 +443,7 @@ static void add_row(const struct maker *maker, const struct jsonmaker *rows, con
 		       arena_printf(maker->arena, "%s ago", age(maker, container->created)));
 	jsonmaker_text(&object, "Size", "0B");
 	jsonmaker_text(&object, "State", status_name(row->status.state));
-	jsonmaker_text(&object, "Status", status_cell(maker, &row->status));
+	jsonmaker_text(&object, "Status", status_cell(maker, row));
 }
 
 bool containerrows_make(const struct containerrows *options, struct engine *engine,

@@ -12,6 +12,10 @@ extern const struct command cmd_create;
 extern const struct command cmd_start;
 extern const struct command cmd_attach;
 extern const struct command cmd_exec;
+extern const struct command cmd_stats;
+extern const struct command cmd_update;
+extern const struct command cmd_events;
+extern const struct command cmd_top;
 extern const struct command cmd_pause;
 extern const struct command cmd_unpause;
 extern const struct command cmd_stop;
@@ -33,6 +37,7 @@ extern const struct command cmd_info;
 
 /* Not docker's: what monitors and tests call. */
 extern const struct command cmd_container_cleanup;
+extern const struct command cmd_container_probe;
 extern const struct command cmd_network_reset;
 
 /* Not docker's either: what services of the machine call. */

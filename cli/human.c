@@ -30,6 +30,20 @@ char *human_size(int64_t bytes, int digits, char *text)
 	return text;
 }
 
+char *human_binary_size(int64_t bytes, char *text)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	double number = bytes > 0 ? (double)bytes : 0;
+	size_t unit = 0;
+
+	while (number >= 1024 && unit + 1 < COUNT_OF(units)) {
+		number /= 1024;
+		unit++;
+	}
+	snprintf(text, HUMAN_MAX, "%.4g%s", number, units[unit]);
+	return text;
+}
+
 static char *count(char *text, int64_t number, const char *unit)
 {
 	snprintf(text, HUMAN_MAX, "%lld %s", (long long)number, unit);

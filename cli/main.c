@@ -266,6 +266,7 @@ static const struct command *find_own(const char *word)
 		const struct command *command;
 	} own[] = { { "boot", &cmd_boot },
 		    { "container-cleanup", &cmd_container_cleanup },
+		    { "container-probe", &cmd_container_probe },
 		    { "network-reset", &cmd_network_reset },
 		    { "shutdown", &cmd_shutdown } };
 

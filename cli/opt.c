@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/duration.h"
 #include "base/size.h"
 
 struct reader {
@@ -85,6 +86,25 @@ bool opt_parse_cpus(const char *text, int64_t *nano, struct error *err)
 	return true;
 }
 
+#define SPAN_MAX_SECONDS 9e9 /* Go's durations end there too */
+
+bool opt_parse_span(const char *text, int64_t *nanoseconds, struct error *err)
+{
+	bool is_negative = text[0] == '-';
+	const char *digits = text + (is_negative || text[0] == '+');
+	double seconds = 0;
+
+	if (strcmp(digits, "0") != 0 &&
+	    (!duration_parse(digits, &seconds) || seconds > SPAN_MAX_SECONDS)) {
+		bool is_bare = *digits && digits[strspn(digits, "0123456789.")] == '\0';
+
+		return error_set(err, ERROR_INPUT, "time: %s duration \"%s\"",
+				 is_bare ? "missing unit in" : "invalid", text);
+	}
+	*nanoseconds = (int64_t)(seconds * 1e9 + 0.5) * (is_negative ? -1 : 1);
+	return true;
+}
+
 static bool set_number(struct opt_number *number, const char *text,
 		       bool (*parse)(const char *, int64_t *, struct error *), struct error *err)
 {
@@ -123,6 +143,8 @@ static bool set_value(const struct opt *opt, const char *text, void *values, str
 		return set_number(place, text, size_parse, err);
 	case OPT_CPUS:
 		return set_number(place, text, opt_parse_cpus, err);
+	case OPT_SPAN:
+		return set_number(place, text, opt_parse_span, err);
 	case OPT_IGNORED_TEXT:
 	case OPT_MISSING_TEXT:
 		return true;

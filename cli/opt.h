@@ -22,6 +22,7 @@ enum opt_kind {
 	OPT_NUMBER, /* a struct opt_number: a decimal, octal or hex integer */
 	OPT_SIZE,   /* a struct opt_number: bytes, with an optional unit */
 	OPT_CPUS,   /* a struct opt_number: billionths of a CPU */
+	OPT_SPAN,   /* a struct opt_number: nanoseconds, "1m30s" */
 
 	/* Accepted without effect: they only mean something to a daemon. */
 	OPT_IGNORED_BOOL,
@@ -65,6 +66,7 @@ must_check bool opt_parse(const struct opt_grammar *grammar, const char *const *
 /* Readers of single values, with docker's words. */
 must_check bool opt_parse_bool(const char *text, bool *value, struct error *err);
 must_check bool opt_parse_number(const char *text, int64_t *value, struct error *err);
+must_check bool opt_parse_span(const char *text, int64_t *nanoseconds, struct error *err);
 must_check bool opt_parse_cpus(const char *text, int64_t *nano, struct error *err);
 
 #endif

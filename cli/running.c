@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "engine/claim.h"
+#include "engine/happening.h"
 #include "engine/status.h"
 
 void running_report(const char *verb, const struct error *err)
@@ -83,6 +84,7 @@ bool running_attached(const struct running *running, enum attach_end *end, int *
 	struct launched launched;
 	autoclose int signals = -1;
 
+	happening_container(running->engine, running->container, "attach", NULL);
 	return attach_open_signals(&signals, err) && start(running, &launched, code, err) &&
 	       attach(running, &launched, signals, end, code, err);
 }
@@ -114,6 +116,7 @@ bool running_join(const struct running *running, enum attach_end *end, int *code
 		return !status_is_running(running->engine, running->container->id) &&
 		       take_record(running, code);
 	}
+	happening_container(running->engine, running->container, "attach", NULL);
 	return attach(running, &launched, signals, end, code, err);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/size.h"
 #include "cli/envfile.h"
@@ -50,30 +51,44 @@ static bool read_mounts(const struct runopts *values, struct mounts *mounts, str
 	return true;
 }
 
-static bool read_mode(const char **mode, const char *option, const char *usual,
-		      const char *const *known, struct error *err)
+/* A word of the list, or, where that is possible, another container's. */
+static bool is_mode(const char *mode, const char *const *known, bool may_be_others)
 {
-	if (!**mode)
-		*mode = usual;
 	for (; *known; known++) {
-		if (strcmp(*mode, *known) == 0)
+		if (strcmp(mode, *known) == 0)
 			return true;
 	}
-	if (strncmp(*mode, "container:", 10) == 0)
-		return error_set(err, ERROR_UNSUPPORTED, "--%s container:… is not supported yet",
-				 option);
-	return error_set(err, ERROR_INPUT, "--%s: invalid mode: %s", option, *mode);
+	return may_be_others && strncmp(mode, "container:", 10) == 0 && mode[10];
+}
+
+static const char *usual(const char *mode, const char *word)
+{
+	return *mode ? mode : word;
+}
+
+/* On v1 docker leaves a container in the machine's cgroup namespace. */
+static const char *usual_cgroupns(void)
+{
+	return access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 ? "private" : "host";
 }
 
 static bool read_namespaces(struct container *container, struct error *err)
 {
-	static const char *const pid[] = { "private", "host", NULL };
-	static const char *const ipc[] = { "private", "shareable", "host", NULL };
+	static const char *const plain[] = { "private", "host", NULL };
+	static const char *const ipc[] = { "private", "shareable", "host", "none", NULL };
 
-	return read_mode(&container->pid_mode, "pid", "private", pid, err) &&
-	       read_mode(&container->uts_mode, "uts", "private", pid, err) &&
-	       read_mode(&container->ipc_mode, "ipc", "private", ipc, err) &&
-	       read_mode(&container->cgroupns_mode, "cgroupns", "host", pid, err);
+	container->pid_mode = usual(container->pid_mode, "private");
+	container->uts_mode = usual(container->uts_mode, "private");
+	container->ipc_mode = usual(container->ipc_mode, "private");
+	container->cgroupns_mode = usual(container->cgroupns_mode, usual_cgroupns());
+	if (!is_mode(container->pid_mode, plain, true))
+		return error_set(err, ERROR_INPUT, "--pid: invalid PID mode");
+	if (!is_mode(container->uts_mode, plain, false))
+		return error_set(err, ERROR_INPUT, "--uts: invalid UTS mode");
+	if (!is_mode(container->cgroupns_mode, plain, false))
+		return error_set(err, ERROR_INPUT, "--cgroupns: invalid CGROUP mode");
+	return is_mode(container->ipc_mode, ipc, true) ||
+	       error_set(err, ERROR_INPUT, "Invalid IPC mode: %s", container->ipc_mode);
 }
 
 /* Docker's json-file has more options; those we do not do would change what is in the log. */
@@ -157,6 +172,12 @@ static void read_numbers(const struct runopts *values, struct container *contain
 	container->cpu_quota = values->cpu_quota.value;
 	container->pids_limit = values->pids_limit.value;
 	container->shm_size = values->shm_size.value;
+	container->blkio_weight = values->blkio_weight.value;
+	container->cpu_rt_period = values->cpu_rt_period.value;
+	container->cpu_rt_runtime = values->cpu_rt_runtime.value;
+	container->has_swappiness =
+		values->memory_swappiness.is_set && values->memory_swappiness.value != -1;
+	container->memory_swappiness = values->memory_swappiness.value;
 	container->oom_score_adj = values->oom_score_adj.value;
 	container->stop_timeout = values->stop_timeout.is_set ? values->stop_timeout.value : -1;
 }
@@ -174,6 +195,44 @@ bool runopts_attaches(const struct runopts *values, enum runopts_stream stream)
 			return stream != RUNOPTS_STDIN || values->container.has_open_stdin;
 	}
 	return false;
+}
+
+/* Docker's words for what is checked in its client. */
+static bool read_health(const struct runopts *values, struct arena *arena,
+			struct container *container, struct error *err)
+{
+	const struct {
+		const char *name;
+		const struct opt_number *from;
+		int64_t *to;
+	} numbers[] = {
+		{ "--health-interval", &values->health_interval, &container->health_interval },
+		{ "--health-timeout", &values->health_timeout, &container->health_timeout },
+		{ "--health-retries", &values->health_retries, &container->health_retries },
+		{ "--health-start-period", &values->health_start_period,
+		  &container->health_start_period },
+		{ "--health-start-interval", &values->health_start_interval,
+		  &container->health_start_interval },
+	};
+	bool is_set = values->health_cmd && *values->health_cmd;
+
+	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+		if (numbers[i].from->value < 0)
+			return error_set(err, ERROR_INPUT, "%s cannot be negative",
+					 numbers[i].name);
+		*numbers[i].to = numbers[i].from->value;
+		is_set |= numbers[i].from->value != 0;
+	}
+	if (values->is_without_health && is_set)
+		return error_set(err, ERROR_INPUT,
+				 "--no-healthcheck conflicts with --health-* options");
+	if (values->is_without_health)
+		texts_add(&container->health_test, "NONE");
+	if (values->health_cmd && *values->health_cmd) {
+		texts_add(&container->health_test, "CMD-SHELL");
+		texts_add(&container->health_test, arena_strdup(arena, values->health_cmd));
+	}
+	return true;
 }
 
 static void read_screen(struct container *container)
@@ -200,7 +259,12 @@ bool runopts_read(const struct runopts *values, const struct texts *arguments, s
 	container->is_attached = !values->is_detached;
 	read_numbers(values, container);
 	read_screen(container);
-	return read_restart(container, err) && read_namespaces(container, err) &&
+	if (values->storage_opts.count)
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "--storage-opt is supported only for overlay over xfs with "
+				 "'pquota' mount option");
+	return read_restart(container, err) && read_health(values, arena, container, err) &&
+	       read_namespaces(container, err) &&
 	       netopts_read(&values->net, arena, container, err) &&
 	       read_logging(values, container, err) && read_pairs(values, arena, container, err) &&
 	       read_mounts(values, mounts, err);

@@ -8,6 +8,7 @@
 #include "cli/running.h"
 #include "engine/bundle.h"
 #include "engine/bundledevice.h"
+#include "engine/bundlelimit.h"
 #include "engine/hostfiles.h"
 #include "engine/mounts.h"
 #include "engine/port.h"
@@ -52,6 +53,12 @@ static bool check_userns(const char *text, struct error *err)
 	       error_set(err, ERROR_UNSUPPORTED, "--userns: invalid USER mode");
 }
 
+static bool check_annotation(const char *text, struct error *err)
+{
+	return (strchr(text, '=') && text[0] != '=') ||
+	       error_set(err, ERROR_INPUT, "%s must be formatted as key=value", text);
+}
+
 #define AT(member) offsetof(struct runopts, member)
 #define OF(member) offsetof(struct runopts, container.member)
 
@@ -59,10 +66,10 @@ static bool check_userns(const char *text, struct error *err)
 /* clang-format off */
 #define OPTIONS_OF_BOTH \
 	{ "add-host", 0, OPT_LIST, OF(extra_hosts), "list", "Add a custom host-to-IP mapping (host:ip)", hostfiles_check_host }, \
-	{ "annotation", 0, OPT_MISSING_TEXT, 0, "map", NULL, NULL }, \
+	{ "annotation", 0, OPT_LIST, OF(annotations), "map", "Add an annotation to the container (passed through to the OCI runtime)", check_annotation }, \
 	{ "attach", 'a', OPT_LIST, AT(attach), "list", "Attach to STDIN, STDOUT or STDERR", check_stream }, \
-	{ "blkio-weight", 0, OPT_MISSING_TEXT, 0, "uint16", NULL, NULL }, \
-	{ "blkio-weight-device", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
+	{ "blkio-weight", 0, OPT_NUMBER, AT(blkio_weight), "uint16", "Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)", NULL }, \
+	{ "blkio-weight-device", 0, OPT_LIST, OF(block_weights), "list", "Block IO weight (relative device weight)", limit_check_block_rate }, \
 	{ "cap-add", 0, OPT_LIST, OF(cap_add), "list", "Add Linux capabilities", NULL }, \
 	{ "cap-drop", 0, OPT_LIST, OF(cap_drop), "list", "Drop Linux capabilities", NULL }, \
 	{ "cgroup-parent", 0, OPT_TEXT, OF(cgroup_parent), "string", "Optional parent cgroup for the container", NULL }, \
@@ -72,18 +79,18 @@ static bool check_userns(const char *text, struct error *err)
 	{ "cpu-percent", 0, OPT_MISSING_TEXT, 0, "int", NULL, NULL }, \
 	{ "cpu-period", 0, OPT_NUMBER, AT(cpu_period), "int", "Limit CPU CFS (Completely Fair Scheduler) period", NULL }, \
 	{ "cpu-quota", 0, OPT_NUMBER, AT(cpu_quota), "int", "Limit CPU CFS (Completely Fair Scheduler) quota", NULL }, \
-	{ "cpu-rt-period", 0, OPT_MISSING_TEXT, 0, "int", NULL, NULL }, \
-	{ "cpu-rt-runtime", 0, OPT_MISSING_TEXT, 0, "int", NULL, NULL }, \
+	{ "cpu-rt-period", 0, OPT_NUMBER, AT(cpu_rt_period), "int", "Limit CPU real-time period in microseconds", NULL }, \
+	{ "cpu-rt-runtime", 0, OPT_NUMBER, AT(cpu_rt_runtime), "int", "Limit CPU real-time runtime in microseconds", NULL }, \
 	{ "cpu-shares", 'c', OPT_NUMBER, AT(cpu_shares), "int", "CPU shares (relative weight)", NULL }, \
 	{ "cpus", 0, OPT_CPUS, AT(cpus), "decimal", "Number of CPUs", NULL }, \
 	{ "cpuset-cpus", 0, OPT_TEXT, OF(cpuset_cpus), "string", "CPUs in which to allow execution (0-3, 0,1)", NULL }, \
 	{ "cpuset-mems", 0, OPT_TEXT, OF(cpuset_mems), "string", "MEMs in which to allow execution (0-3, 0,1)", NULL }, \
 	{ "device", 0, OPT_LIST, OF(devices), "list", "Add a host device to the container", device_check }, \
-	{ "device-cgroup-rule", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
-	{ "device-read-bps", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
-	{ "device-read-iops", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
-	{ "device-write-bps", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
-	{ "device-write-iops", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
+	{ "device-cgroup-rule", 0, OPT_LIST, OF(device_rules), "list", "Add a rule to the cgroup allowed devices list", device_check_rule }, \
+	{ "device-read-bps", 0, OPT_LIST, OF(block_read_bps), "list", "Limit read rate (bytes per second) from a device", limit_check_block_rate }, \
+	{ "device-read-iops", 0, OPT_LIST, OF(block_read_iops), "list", "Limit read rate (IO per second) from a device", limit_check_block_rate }, \
+	{ "device-write-bps", 0, OPT_LIST, OF(block_write_bps), "list", "Limit write rate (bytes per second) to a device", limit_check_block_rate }, \
+	{ "device-write-iops", 0, OPT_LIST, OF(block_write_iops), "list", "Limit write rate (IO per second) to a device", limit_check_block_rate }, \
 	{ "disable-content-trust", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL }, \
 	{ "dns", 0, OPT_LIST, OF(dns), "list", "Set custom DNS servers", hostfiles_check_address }, \
 	{ "dns-opt", 0, OPT_LIST, OF(dns_options), "list", NULL, NULL }, \
@@ -96,12 +103,12 @@ static bool check_userns(const char *text, struct error *err)
 	{ "expose", 0, OPT_LIST, OF(exposed_ports), "list", "Expose a port or a range of ports", port_check_exposed }, \
 	{ "gpus", 0, OPT_IGNORED_TEXT, 0, "gpu-request", NULL, check_gpus }, \
 	{ "group-add", 0, OPT_LIST, OF(groups), "list", "Add additional groups to join", NULL }, \
-	{ "health-cmd", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL }, \
-	{ "health-interval", 0, OPT_MISSING_TEXT, 0, "duration", NULL, NULL }, \
-	{ "health-retries", 0, OPT_MISSING_TEXT, 0, "int", NULL, NULL }, \
-	{ "health-start-interval", 0, OPT_MISSING_TEXT, 0, "duration", NULL, NULL }, \
-	{ "health-start-period", 0, OPT_MISSING_TEXT, 0, "duration", NULL, NULL }, \
-	{ "health-timeout", 0, OPT_MISSING_TEXT, 0, "duration", NULL, NULL }, \
+	{ "health-cmd", 0, OPT_TEXT, AT(health_cmd), "string", "Command to run to check health", NULL }, \
+	{ "health-interval", 0, OPT_SPAN, AT(health_interval), "duration", "Time between running the check (ms|s|m|h) (default 30s)", NULL }, \
+	{ "health-retries", 0, OPT_NUMBER, AT(health_retries), "int", "Consecutive failures needed to report unhealthy", NULL }, \
+	{ "health-start-interval", 0, OPT_SPAN, AT(health_start_interval), "duration", "Time between running the check during the start period (ms|s|m|h) (default 5s)", NULL }, \
+	{ "health-start-period", 0, OPT_SPAN, AT(health_start_period), "duration", "Start period for the container to initialize before starting health-retries countdown (ms|s|m|h) (default 0s)", NULL }, \
+	{ "health-timeout", 0, OPT_SPAN, AT(health_timeout), "duration", "Maximum time to allow one check to run (ms|s|m|h) (default 30s)", NULL }, \
 	{ "hostname", 'h', OPT_TEXT, OF(hostname), "string", "Container host name", NULL }, \
 	{ "init", 0, OPT_BOOL, OF(has_init), NULL, "Run an init inside the container that forwards signals and reaps processes", NULL }, \
 	{ "interactive", 'i', OPT_BOOL, OF(has_open_stdin), NULL, "Keep STDIN open even if not attached", NULL }, \
@@ -122,15 +129,15 @@ static bool check_userns(const char *text, struct error *err)
 	{ "memory", 'm', OPT_SIZE, AT(memory), "bytes", "Memory limit", NULL }, \
 	{ "memory-reservation", 0, OPT_SIZE, AT(memory_reservation), "bytes", "Memory soft limit", NULL }, \
 	{ "memory-swap", 0, OPT_SIZE, AT(memory_swap), "bytes", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap", NULL }, \
-	{ "memory-swappiness", 0, OPT_MISSING_TEXT, 0, "int", NULL, NULL }, \
+	{ "memory-swappiness", 0, OPT_NUMBER, AT(memory_swappiness), "int", "Tune container memory swappiness (0 to 100) (default -1)", NULL }, \
 	{ "mount", 0, OPT_LIST, AT(mounts), "mount", "Attach a filesystem mount to the container", mounts_check_mount }, \
 	{ "name", 0, OPT_TEXT, OF(name), "string", "Assign a name to the container", NULL }, \
 	{ "net", 0, OPT_LIST, AT(net.networks), "network", NULL, netopts_check_network }, \
 	{ "net-alias", 0, OPT_LIST, AT(net.aliases), "list", NULL, NULL }, \
 	{ "network", 0, OPT_LIST, AT(net.networks), "network", "Connect a container to a network", netopts_check_network }, \
 	{ "network-alias", 0, OPT_LIST, AT(net.aliases), "list", "Add network-scoped alias for the container", NULL }, \
-	{ "no-healthcheck", 0, OPT_IGNORED_BOOL, 0, NULL, "Disable any container-specified HEALTHCHECK", NULL }, \
-	{ "oom-kill-disable", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL }, \
+	{ "no-healthcheck", 0, OPT_BOOL, AT(is_without_health), NULL, "Disable any container-specified HEALTHCHECK", NULL }, \
+	{ "oom-kill-disable", 0, OPT_BOOL, OF(has_no_oom_kill), NULL, "Disable OOM Killer", NULL }, \
 	{ "oom-score-adj", 0, OPT_NUMBER, AT(oom_score_adj), "int", "Tune host's OOM preferences (-1000 to 1000)", NULL }, \
 	{ "pid", 0, OPT_TEXT, OF(pid_mode), "string", "PID namespace to use", NULL }, \
 	{ "pids-limit", 0, OPT_NUMBER, AT(pids_limit), "int", "Tune container pids limit (set -1 for unlimited)", NULL }, \
@@ -148,7 +155,7 @@ static bool check_userns(const char *text, struct error *err)
 	{ "shm-size", 0, OPT_SIZE, AT(shm_size), "bytes", "Size of /dev/shm", NULL }, \
 	{ "stop-signal", 0, OPT_TEXT, OF(stop_signal), "string", "Signal to stop the container", NULL }, \
 	{ "stop-timeout", 0, OPT_NUMBER, AT(stop_timeout), "int", "Timeout (in seconds) to stop a container", NULL }, \
-	{ "storage-opt", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
+	{ "storage-opt", 0, OPT_LIST, AT(storage_opts), "list", "Storage driver options for the container", NULL }, \
 	{ "sysctl", 0, OPT_LIST, OF(sysctls), "map", "Sysctl options", bundle_check_sysctl }, \
 	{ "tmpfs", 0, OPT_LIST, AT(tmpfs), "list", "Mount a tmpfs directory", NULL }, \
 	{ "tty", 't', OPT_BOOL, OF(has_tty), NULL, "Allocate a pseudo-TTY", NULL }, \

@@ -181,6 +181,13 @@ static void write_default_mounts(struct jsonout *out, const struct bundle *bundl
 		return;
 	}
 	write_default(out, container, "/dev/mqueue", "mqueue", "nosuid,noexec,nodev");
+	if (strcmp(container->ipc_mode, "none") == 0)
+		return;
+	if (bundle->joint.shm) {
+		write_mount(out, "/dev/shm", "bind", bundle->joint.shm,
+			    "rbind,nosuid,noexec,nodev");
+		return;
+	}
 	if (!is_mounted_by_user(container, "/dev/shm"))
 		write_mount(out, "/dev/shm", "tmpfs", "shm",
 			    arena_printf(arena, "nosuid,noexec,nodev,mode=1777,size=%lld",
@@ -251,25 +258,29 @@ static void write_user_mounts(struct jsonout *out, const struct bundle *bundle, 
 
 /* Namespaces, paths, cgroup. ------------------------------------------------------------------ */
 
-static void write_namespace(struct jsonout *out, const char *type)
+static void write_namespace(struct jsonout *out, const char *type, const char *path)
 {
 	jsonout_object(out, NULL);
 	jsonout_text(out, "type", type);
+	if (path)
+		jsonout_text(out, "path", path);
 	jsonout_object_end(out);
 }
 
-static void write_namespaces(struct jsonout *out, const struct container *container)
+static void write_namespaces(struct jsonout *out, const struct bundle *bundle)
 {
+	const struct container *container = bundle->container;
+
 	jsonout_array(out, "namespaces");
-	write_namespace(out, "mount");
+	write_namespace(out, "mount", NULL);
 	if (strcmp(container->uts_mode, "host") != 0)
-		write_namespace(out, "uts");
+		write_namespace(out, "uts", NULL);
 	if (strcmp(container->pid_mode, "host") != 0)
-		write_namespace(out, "pid");
+		write_namespace(out, "pid", bundle->joint.pid_namespace);
 	if (strcmp(container->ipc_mode, "host") != 0)
-		write_namespace(out, "ipc");
+		write_namespace(out, "ipc", bundle->joint.ipc_namespace);
 	if (strcmp(container->cgroupns_mode, "private") == 0)
-		write_namespace(out, "cgroup");
+		write_namespace(out, "cgroup", NULL);
 	jsonout_array_end(out);
 }
 
@@ -333,16 +344,16 @@ static bool write_linux(struct jsonout *out, const struct bundle *bundle, struct
 	const char *parent = cgroup_parent(container);
 
 	jsonout_object(out, "linux");
-	write_namespaces(out, container);
+	write_namespaces(out, bundle);
 	write_sysctls(out, bundle, arena);
 	if (!bundle->has_no_groups)
 		jsonout_text(out, "cgroupsPath",
 			     arena_printf(arena, "%s/%s", parent, container->id));
 	jsonout_object(out, "resources");
 	if (!bundle->has_no_groups)
-		limit_write_resources(out, container);
-	if (!device_write_rules(out, container, err))
-		return false;
+		if (!limit_write_resources(out, container, err) ||
+		    !device_write_rules(out, container, err))
+			return false;
 	jsonout_object_end(out);
 	if (!device_write_nodes(out, container, arena, err))
 		return false;
@@ -351,6 +362,21 @@ static bool write_linux(struct jsonout *out, const struct bundle *bundle, struct
 		write_paths(out);
 	jsonout_object_end(out);
 	return true;
+}
+
+static void write_annotations(struct jsonout *out, const struct container *container,
+			      struct arena *arena)
+{
+	if (!container->annotations.count)
+		return;
+	jsonout_object(out, "annotations");
+	for (size_t i = 0; i < container->annotations.count; i++) {
+		const char *pair = container->annotations.items[i];
+		size_t length = key_length(pair);
+
+		jsonout_text(out, arena_strndup(arena, pair, length), pair + length + 1);
+	}
+	jsonout_object_end(out);
 }
 
 bool bundle_write(const struct bundle *bundle, struct arena *arena, struct buf *text,
@@ -381,6 +407,7 @@ bool bundle_write(const struct bundle *bundle, struct arena *arena, struct buf *
 	}
 	if (is_done) {
 		jsonout_array_end(&out);
+		write_annotations(&out, container, arena);
 		is_done = write_linux(&out, bundle, arena, err);
 	}
 	if (is_done)

@@ -9,6 +9,7 @@
 #include "base/texts.h"
 #include "engine/confine.h"
 #include "engine/container.h"
+#include "engine/joint.h"
 #include "engine/user.h"
 
 /*
@@ -22,6 +23,7 @@ struct bundle {
 				   directory of the container whose network is shared */
 	struct user user;
 	struct confinement confinement;
+	struct joint joint;
 	/* Where each of the container's mounts comes from: a path; parallel to container->mounts.
 	 */
 	const char *const *sources;

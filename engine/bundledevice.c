@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -174,6 +175,57 @@ bool device_write_nodes(struct jsonout *out, const struct container *container, 
 	return true;
 }
 
+/* "c 1:3 mr", with * for any number. */
+struct rule {
+	char type[2];
+	int64_t major, minor; /* -1: any */
+	char access[4];
+};
+
+static bool parse_rule_number(const char *text, int64_t *number)
+{
+	if (strcmp(text, "*") == 0) {
+		*number = -1;
+		return true;
+	}
+	*number = strtoll(text, NULL, 10);
+	return *text && text[strspn(text, "0123456789")] == '\0' && strlen(text) < 10;
+}
+
+static bool parse_rule(const char *text, struct rule *rule, struct error *err)
+{
+	char major_text[16];
+	char minor_text[16];
+	int end = 0;
+
+	if (sscanf(text, "%1[acb] %15[0-9*]:%15[0-9*] %3[rwm]%n", rule->type, major_text,
+		   minor_text, rule->access, &end) != 4 ||
+	    text[end] || !parse_rule_number(major_text, &rule->major) ||
+	    !parse_rule_number(minor_text, &rule->minor))
+		return error_set(err, ERROR_INPUT, "invalid device cgroup format '%s'", text);
+	return true;
+}
+
+bool device_check_rule(const char *text, struct error *err)
+{
+	struct rule rule;
+
+	return parse_rule(text, &rule, err);
+}
+
+static bool write_asked_rules(struct jsonout *out, const struct container *container,
+			      struct error *err)
+{
+	for (size_t i = 0; i < container->device_rules.count; i++) {
+		struct rule rule;
+
+		if (!parse_rule(container->device_rules.items[i], &rule, err))
+			return false;
+		write_rule(out, true, rule.type, rule.major, rule.minor, rule.access);
+	}
+	return true;
+}
+
 bool device_write_rules(struct jsonout *out, const struct container *container, struct error *err)
 {
 	static const struct {
@@ -190,7 +242,8 @@ bool device_write_rules(struct jsonout *out, const struct container *container, 
 		write_rule(out, true, "c", -1, -1, "m");
 		write_rule(out, true, "b", -1, -1, "m");
 	}
-	if (!each_request(out, container, &arena, write_device_rule, err))
+	if (!each_request(out, container, &arena, write_device_rule, err) ||
+	    !write_asked_rules(out, container, err))
 		return false;
 	jsonout_array_end(out);
 	return true;

@@ -22,6 +22,8 @@ must_check bool device_write_rules(struct jsonout *out, const struct container *
 				   struct error *err);
 
 /* For the command line: docker's words for a bad mode. */
+/* The same for --device-cgroup-rule. */
+bool device_check_rule(const char *text, struct error *err);
 bool device_check(const char *text, struct error *err);
 
 #endif

@@ -4,12 +4,14 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/size.h"
 #include "engine/bundle.h"
 
 #define MEMORY_LEAST (6LL << 20)
-#define CPU_PERIOD   100000
 #define NANO         1000000000LL
 
 struct ulimit {
@@ -124,7 +126,10 @@ static void write_memory(struct jsonout *out, const struct container *container)
 {
 	int64_t swap = container->memory_swap;
 
-	if (!container->memory && !container->memory_reservation)
+	bool is_asked = container->memory || container->memory_reservation ||
+			container->has_swappiness || container->has_no_oom_kill;
+
+	if (!is_asked)
 		return;
 	if (container->memory && !swap)
 		swap = 2 * container->memory;
@@ -132,6 +137,10 @@ static void write_memory(struct jsonout *out, const struct container *container)
 	write_number(out, "limit", container->memory);
 	write_number(out, "swap", swap);
 	write_number(out, "reservation", container->memory_reservation);
+	if (container->has_swappiness)
+		jsonout_int(out, "swappiness", container->memory_swappiness);
+	if (container->has_no_oom_kill)
+		jsonout_bool(out, "disableOOMKiller", true);
 	jsonout_object_end(out);
 }
 
@@ -140,12 +149,14 @@ static void write_cpu(struct jsonout *out, const struct container *container)
 	jsonout_object(out, "cpu");
 	write_number(out, "shares", container->cpu_shares);
 	if (container->nano_cpus) {
-		jsonout_int(out, "period", CPU_PERIOD);
-		jsonout_int(out, "quota", container->nano_cpus / (NANO / CPU_PERIOD));
+		jsonout_int(out, "period", LIMIT_CPU_PERIOD);
+		jsonout_int(out, "quota", container->nano_cpus / (NANO / LIMIT_CPU_PERIOD));
 	} else {
 		write_number(out, "period", container->cpu_period);
 		write_number(out, "quota", container->cpu_quota);
 	}
+	write_number(out, "realtimePeriod", container->cpu_rt_period);
+	write_number(out, "realtimeRuntime", container->cpu_rt_runtime);
 	if (*container->cpuset_cpus)
 		jsonout_text(out, "cpus", container->cpuset_cpus);
 	if (*container->cpuset_mems)
@@ -153,15 +164,105 @@ static void write_cpu(struct jsonout *out, const struct container *container)
 	jsonout_object_end(out);
 }
 
-void limit_write_resources(struct jsonout *out, const struct container *container)
+/* "PATH:VALUE"; the device's numbers are looked up at each start. */
+static bool write_block_device(struct jsonout *out, const char *text, const char *key,
+			       struct error *err)
+{
+	const char *colon = strrchr(text, ':');
+	autofree char *path = mem_printf("%.*s", (int)(colon ? colon - text : 0), text);
+	struct stat info;
+	int64_t value = 0;
+
+	if (!colon || !size_parse(colon + 1, &value, err))
+		return error_set(err, ERROR_INPUT, "bad format: %s", text);
+	if (stat(path, &info) < 0)
+		return error_sys(err, "stat %s", path);
+	jsonout_object(out, NULL);
+	jsonout_int(out, "major", major(info.st_rdev));
+	jsonout_int(out, "minor", minor(info.st_rdev));
+	jsonout_int(out, key, value);
+	jsonout_object_end(out);
+	return true;
+}
+
+static bool write_block(struct jsonout *out, const struct container *container, struct error *err)
+{
+	const struct {
+		const char *name, *key;
+		const struct texts *devices;
+	} lists[] = {
+		{ "weightDevice", "weight", &container->block_weights },
+		{ "throttleReadBpsDevice", "rate", &container->block_read_bps },
+		{ "throttleWriteBpsDevice", "rate", &container->block_write_bps },
+		{ "throttleReadIOPSDevice", "rate", &container->block_read_iops },
+		{ "throttleWriteIOPSDevice", "rate", &container->block_write_iops },
+	};
+	bool is_asked = container->blkio_weight != 0;
+
+	for (size_t i = 0; i < COUNT_OF(lists); i++)
+		is_asked |= lists[i].devices->count > 0;
+	if (!is_asked)
+		return true;
+	jsonout_object(out, "blockIO");
+	write_number(out, "weight", container->blkio_weight);
+	for (size_t i = 0; i < COUNT_OF(lists); i++) {
+		if (!lists[i].devices->count)
+			continue;
+		jsonout_array(out, lists[i].name);
+		for (size_t j = 0; j < lists[i].devices->count; j++)
+			if (!write_block_device(out, lists[i].devices->items[j], lists[i].key, err))
+				return false;
+		jsonout_array_end(out);
+	}
+	jsonout_object_end(out);
+	return true;
+}
+
+bool limit_write_resources(struct jsonout *out, const struct container *container,
+			   struct error *err)
 {
 	write_memory(out, container);
 	write_cpu(out, container);
+	if (!write_block(out, container, err))
+		return false;
 	if (container->pids_limit > 0) {
 		jsonout_object(out, "pids");
 		jsonout_int(out, "limit", container->pids_limit);
 		jsonout_object_end(out);
 	}
+	return true;
+}
+
+/* "/dev/sda:1mb", "/dev/sda:1000", "/dev/sda:500": docker's client checks the form alone. */
+bool limit_check_block_rate(const char *text, struct error *err)
+{
+	const char *colon = strrchr(text, ':');
+	int64_t value;
+
+	if (!colon || colon == text)
+		return error_set(err, ERROR_INPUT, "bad format: %s", text);
+	if (strncmp(text, "/dev/", 5) != 0)
+		return error_set(err, ERROR_INPUT, "bad format for device path: %s", text);
+	if (!size_parse(colon + 1, &value, err) || value < 0)
+		return error_set(err, ERROR_INPUT,
+				 "invalid rate for device: %s. The correct format is "
+				 "<device-path>:<number>[<unit>]. Number must be a positive "
+				 "integer",
+				 text);
+	return true;
+}
+
+static bool check_block(const struct container *container, struct error *err)
+{
+	if (container->blkio_weight &&
+	    (container->blkio_weight < 10 || container->blkio_weight > 1000))
+		return error_set(err, ERROR_INPUT, "Range of blkio weight is from 10 to 1000");
+	if (container->has_swappiness &&
+	    (container->memory_swappiness < 0 || container->memory_swappiness > 100))
+		return error_set(err, ERROR_INPUT,
+				 "Invalid value: %lld, valid memory swappiness range is 0-100",
+				 (long long)container->memory_swappiness);
+	return true;
 }
 
 static bool check_memory(const struct container *container, struct error *err)
@@ -196,5 +297,5 @@ bool limit_check(const struct container *container, struct error *err)
 		return error_set(err, ERROR_INPUT,
 				 "Conflicting options: Nano CPUs and CPU %s cannot both be set.",
 				 container->cpu_quota ? "Quota" : "Period");
-	return check_memory(container, err);
+	return check_memory(container, err) && check_block(container, err);
 }

@@ -12,11 +12,16 @@
  * The limits of a container in its config.json, and what docker refuses about them.
  */
 
+#define LIMIT_CPU_PERIOD 100000 /* microseconds of which --cpus is a share */
+
 /* process.rlimits, from --ulimit. */
 must_check bool limit_write_rlimits(struct jsonout *out, const struct container *container,
 				    struct error *err);
-/* Members of linux.resources: memory, cpu, pids. */
-void limit_write_resources(struct jsonout *out, const struct container *container);
+/* Members of linux.resources: memory, cpu, blockIO, pids. Fails if a device is not there. */
+must_check bool limit_write_resources(struct jsonout *out, const struct container *container,
+				      struct error *err);
+/* For the command line: --device-read-bps and its like. */
+bool limit_check_block_rate(const char *text, struct error *err);
 
 /* Combinations that make no sense, in docker's words. */
 must_check bool limit_check(const struct container *container, struct error *err);

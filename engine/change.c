@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "engine/claim.h"
 #include "engine/find.h"
+#include "engine/happening.h"
 
 /* With the lock held. */
 static bool change_locked(struct engine *engine, const char *id,
@@ -54,6 +55,18 @@ static bool read_name(const struct engine *engine, struct arena *arena, const ch
 	return is_read;
 }
 
+static void tell_of_rename(const struct engine *engine, struct arena *arena, const char *id,
+			   const char *old)
+{
+	const char *const extra[] = { arena_printf(arena, "oldName=/%s", old), NULL };
+	struct container container = { 0 };
+	struct error ignored; /* gone in this moment */
+
+	if (container_read(engine, arena, id, &container, &ignored))
+		happening_container(engine, &container, "rename", extra);
+	container_done(&container);
+}
+
 bool change_name(struct engine *engine, const char *id, const char *name, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
@@ -82,5 +95,8 @@ bool change_name(struct engine *engine, const char *id, const char *name, struct
 			return false;
 		return false;
 	}
-	return claim_drop_name(engine, old, id, err);
+	if (!claim_drop_name(engine, old, id, err))
+		return false;
+	tell_of_rename(engine, &arena, id, old);
+	return true;
 }

@@ -113,10 +113,24 @@ struct container {
 	int64_t memory, memory_swap, memory_reservation; /* bytes; 0: not said, swap -1: no limit */
 	int64_t nano_cpus, cpu_shares, cpu_period, cpu_quota;
 	const char *cpuset_cpus, *cpuset_mems;
-	int64_t pids_limit; /* 0 or -1: none */
-	int64_t shm_size;   /* 0: 64 MiB */
+	int64_t cpu_rt_period, cpu_rt_runtime; /* microseconds */
+	int64_t memory_swappiness;
+	bool has_swappiness, has_no_oom_kill;
+	int64_t blkio_weight; /* 10 to 1000; 0: not said */
+	struct texts block_weights, block_read_bps, block_write_bps, block_read_iops,
+		block_write_iops;  /* "/dev/sda:VALUE" */
+	struct texts device_rules; /* "c 1:3 mr" */
+	struct texts annotations;  /* "key=value" */
+	int64_t pids_limit;        /* 0 or -1: none */
+	int64_t shm_size;          /* 0: 64 MiB */
 	int64_t oom_score_adj;
 	const char *cgroup_parent;
+
+	/* Health check, as docker has it: "NONE"; "CMD" and an argument vector; "CMD-SHELL" and a
+	 * line. Empty: none. Nanoseconds; 0: the usual. */
+	struct texts health_test;
+	int64_t health_interval, health_timeout, health_start_period, health_start_interval;
+	int64_t health_retries;
 
 	const char *restart;    /* the policy: "", "no", "always", "on-failure:3" … */
 	const char *log_driver; /* "json-file", "none" */

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "engine/claim.h"
+#include "engine/happening.h"
+#include "engine/health.h"
 #include "engine/oci.h"
 #include "engine/prepare.h"
 #include "engine/stale.h"
@@ -53,7 +55,10 @@ bool control_pause(struct engine *engine, const struct container *container, str
 	if (status.state == STATUS_PAUSED)
 		return error_set(err, ERROR_EXISTS, "Container %s is already paused",
 				 container->id);
-	return oci_call(engine, words, COUNT_OF(words), NULL, err);
+	if (!oci_call(engine, words, COUNT_OF(words), NULL, err))
+		return false;
+	happening_container(engine, container, "pause", NULL);
+	return true;
 }
 
 bool control_unpause(struct engine *engine, const struct container *container, struct error *err)
@@ -64,7 +69,10 @@ bool control_unpause(struct engine *engine, const struct container *container, s
 		return false;
 	if (status.state != STATUS_PAUSED)
 		return error_set(err, ERROR_EXISTS, "Container %s is not paused", container->id);
-	return resume(engine, container->id, err);
+	if (!resume(engine, container->id, err))
+		return false;
+	happening_container(engine, container, "unpause", NULL);
+	return true;
 }
 
 /* What is frozen hears of no signal before it goes on. */
@@ -154,10 +162,21 @@ static int find_process(struct engine *engine, const char *id)
 	return process;
 }
 
-static bool end_process(struct engine *engine, const char *id, int process,
+static void tell_of_signal(struct engine *engine, const struct container *container, int signal)
+{
+	autofree char *attribute = mem_printf("signal=%d", signal);
+	const char *const extra[] = { attribute, NULL };
+
+	happening_container(engine, container, "kill", extra);
+}
+
+static bool end_process(struct engine *engine, const struct container *container, int process,
 			const struct stopping *stopping, struct error *err)
 {
 	int64_t seconds = stopping->seconds;
+	const char *id = container->id;
+
+	tell_of_signal(engine, container, seconds == 0 ? SIGKILL : stopping->signal);
 
 	if (!send_signal(process, seconds == 0 ? SIGKILL : stopping->signal, err) ||
 	    !let_go_on(engine, id, err))
@@ -183,9 +202,10 @@ bool control_stop(struct engine *engine, const struct container *container,
 	if (!policy_cancel(engine, id, stopping->cause, err))
 		return false;
 	autoclose int process = find_process(engine, id);
-	if (process >= 0 && !end_process(engine, id, process, &way, err))
+	if (process >= 0 && !end_process(engine, container, process, &way, err))
 		return false;
 	await_record(engine, id);
+	happening_container(engine, container, "stop", NULL);
 	if (container->is_removed_on_exit)
 		claim_wait(engine, id); /* its name is free when we return */
 	return true;
@@ -209,6 +229,8 @@ bool control_kill(struct engine *engine, const struct container *container, int 
 	if (is_end && !policy_cancel(engine, id, POLICY_USER, err))
 		return false;
 	autoclose int process = find_process(engine, id);
+	if (process >= 0)
+		tell_of_signal(engine, container, signal);
 	if (process >= 0 && (!send_signal(process, signal, err) || !let_go_on(engine, id, err)))
 		return false;
 	/* Docker returns when it is gone; with another signal it may well go on. */
@@ -337,9 +359,13 @@ bool control_remove(struct engine *engine, const struct container *container,
 				 status_name(status.state), id);
 	if (removal->lock < 0 && !claim_lock(engine, id, &own_lock, err))
 		return false;
-	return stale_remove(engine, id, err) && prepare_undo(engine, container, err) &&
-	       (!removal->with_volumes || volume_remove_anonymous(engine, container, err)) &&
-	       claim_release(engine, id, container->name, err);
+	health_forget(engine, id);
+	if (!stale_remove(engine, id, err) || !prepare_undo(engine, container, err) ||
+	    (removal->with_volumes && !volume_remove_anonymous(engine, container, err)) ||
+	    !claim_release(engine, id, container->name, err))
+		return false;
+	happening_container(engine, container, "destroy", NULL);
+	return true;
 }
 
 /* The monitor's mount namespace, which is ours, still has the root file system mounted: a mount

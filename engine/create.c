@@ -13,6 +13,8 @@
 #include "engine/claim.h"
 #include "engine/confine.h"
 #include "engine/find.h"
+#include "engine/happening.h"
+#include "engine/health.h"
 #include "engine/network.h"
 #include "engine/volume.h"
 #include "registry/platform.h"
@@ -51,8 +53,8 @@ bool create_check(const struct create *create, struct error *err)
 			"the working directory '%s' is invalid, it needs to be an absolute "
 			"path",
 			container->workdir);
-	return check_stop(container, err) && limit_check(container, err) &&
-	       confine_read(&arena, container, &confinement, err);
+	return check_stop(container, err) && health_check(container, err) &&
+	       limit_check(container, err) && confine_read(&arena, container, &confinement, err);
 }
 
 /* What the image adds. ------------------------------------------------------------------------ */
@@ -106,6 +108,24 @@ static void merge_labels(struct container *container, const struct image_config 
 	}
 }
 
+/* The user's settings win one by one, as with docker; a test of their own replaces the image's. */
+static void merge_health(struct container *container, const struct image_healthcheck *image)
+{
+	const struct {
+		int64_t *own, value;
+	} numbers[] = { { &container->health_interval, image->interval },
+			{ &container->health_timeout, image->timeout },
+			{ &container->health_start_period, image->start_period },
+			{ &container->health_start_interval, image->start_interval },
+			{ &container->health_retries, image->retries } };
+
+	if (!container->health_test.count)
+		texts_add_all(&container->health_test, image->test, image->test_count);
+	for (size_t i = 0; i < COUNT_OF(numbers); i++)
+		if (!*numbers[i].own)
+			*numbers[i].own = numbers[i].value;
+}
+
 static bool merge_image(struct create *create, const struct store_image *image, struct arena *arena,
 			struct error *err)
 {
@@ -115,6 +135,7 @@ static bool merge_image(struct create *create, const struct store_image *image, 
 	merge_command(create, config);
 	merge_env(container, config);
 	merge_labels(container, config, arena);
+	merge_health(container, &config->healthcheck);
 	if (!*container->user)
 		container->user = config->user;
 	if (!*container->workdir)
@@ -284,5 +305,6 @@ bool create_container(struct engine *engine, struct arena *arena, struct create 
 		return false;
 	}
 	*lock = take_fd(&dir);
+	happening_container(engine, container, "create", NULL);
 	return true;
 }

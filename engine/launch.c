@@ -17,6 +17,7 @@
 #include "base/jsonout.h"
 #include "base/proc.h"
 #include "engine/door.h"
+#include "engine/health.h"
 #include "engine/policy.h"
 #include "engine/prepare.h"
 #include "engine/stale.h"
@@ -250,6 +251,8 @@ static bool monitor_argv(const struct launch *launch, const struct wires *wires,
 	add_fd(argv, arena, "--hold-fd", launch->lock);
 	add_fd(argv, arena, "--hold-fd", prepared->host_network);
 	add_fd(argv, arena, "--guard-fd", prepared->guard);
+	texts_add(argv, "--journal");
+	texts_add(argv, launch->engine->run);
 	if (!container->is_removed_on_exit) { /* docker update may give it a policy any time */
 		texts_add(argv, "--restart-file");
 		texts_add(argv, arena_printf(arena, "%s/" CONTAINER_RESTART, path));
@@ -260,7 +263,8 @@ static bool monitor_argv(const struct launch *launch, const struct wires *wires,
 	}
 	if (container->stop_timeout >= 0)
 		add_number(argv, arena, "--stop-timeout", container->stop_timeout);
-	if (!add_exit_command(argv, launch, err))
+	if (!add_exit_command(argv, launch, err) ||
+	    !health_monitor_argv(container, arena, argv, err))
 		return false;
 	texts_add(argv, container->id);
 	return true;

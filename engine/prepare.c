@@ -16,6 +16,7 @@
 #include "engine/door.h"
 #include "engine/hostfiles.h"
 #include "engine/hostns.h"
+#include "engine/joint.h"
 #include "engine/netsysctl.h"
 #include "engine/share.h"
 #include "engine/userns.h"
@@ -227,6 +228,7 @@ static bool write_config(const struct preparation *self, struct error *err)
 	if (!user_find(self->root, self->arena, container->user, &container->groups, &bundle.user,
 		       err) ||
 	    !confine_read(self->arena, container, &bundle.confinement, err) ||
+	    !joint_make(self->engine, self->arena, container, self->path, &bundle.joint, err) ||
 	    !bundle_write(&bundle, self->arena, &text, err))
 		return false;
 	autoclose int file = openat(self->dir, CONTAINER_CONFIG,

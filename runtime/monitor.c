@@ -31,6 +31,7 @@
 struct command {
 	struct supervise_options options;
 	struct texts exit_command;
+	struct texts probe_command;
 	int holds[HOLDS_MAX]; /* only kept open: a lock lasts as long as the monitor; -1: none */
 };
 
@@ -48,9 +49,14 @@ enum option {
 	OPTION_HOLD_FD,
 	OPTION_GUARD_FD,
 	OPTION_RESTART_FILE,
+	OPTION_JOURNAL,
 	OPTION_STOP_SIGNAL,
 	OPTION_STOP_TIMEOUT,
 	OPTION_EXIT_COMMAND,
+	OPTION_PROBE_COMMAND,
+	OPTION_PROBE_INTERVAL,
+	OPTION_PROBE_FIRST_INTERVAL,
+	OPTION_PROBE_START_PERIOD,
 };
 
 static const struct option_name {
@@ -70,9 +76,14 @@ static const struct option_name {
 	[OPTION_HOLD_FD] = { "--hold-fd", FD_MAX },
 	[OPTION_GUARD_FD] = { "--guard-fd", FD_MAX },
 	[OPTION_RESTART_FILE] = { "--restart-file", 0 },
+	[OPTION_JOURNAL] = { "--journal", 0 },
 	[OPTION_STOP_SIGNAL] = { "--stop-signal", 0 },
 	[OPTION_STOP_TIMEOUT] = { "--stop-timeout", STOP_SECONDS_MAX },
 	[OPTION_EXIT_COMMAND] = { "--exit-command", 0 },
+	[OPTION_PROBE_COMMAND] = { "--probe-command", 0 },
+	[OPTION_PROBE_INTERVAL] = { "--probe-interval", INT64_MAX / 2 },
+	[OPTION_PROBE_FIRST_INTERVAL] = { "--probe-first-interval", INT64_MAX / 2 },
+	[OPTION_PROBE_START_PERIOD] = { "--probe-start-period", INT64_MAX / 2 },
 };
 
 /* A path that still means the same once the working directory is another. */
@@ -103,6 +114,15 @@ static void set_number(struct supervise_options *options, enum option option, in
 	switch (option) {
 	case OPTION_LOG_MAX_SIZE:
 		options->log_max_size = number;
+		break;
+	case OPTION_PROBE_INTERVAL:
+		options->probe.interval = number;
+		break;
+	case OPTION_PROBE_FIRST_INTERVAL:
+		options->probe.first_interval = number;
+		break;
+	case OPTION_PROBE_START_PERIOD:
+		options->probe.start_period = number;
 		break;
 	case OPTION_LOG_MAX_FILES:
 		options->log_max_files = small > 0 ? small : 1;
@@ -160,8 +180,15 @@ static bool set_option(struct arena *arena, struct command *command, enum option
 	case OPTION_RESTART_FILE:
 		options->restart_file = absolute(arena, value);
 		return true;
+	case OPTION_JOURNAL:
+		options->journal = absolute(arena, value);
+		return true;
 	case OPTION_EXIT_COMMAND:
 		texts_add(&command->exit_command, value);
+		return true;
+	case OPTION_PROBE_COMMAND:
+		texts_add(&command->probe_command, value);
+		options->probe.argv = command->probe_command.items;
 		return true;
 	case OPTION_STOP_SIGNAL:
 		return signame_parse(value, &options->stop_signal, err) ||
@@ -314,5 +341,6 @@ int monitor_verb(const char *root, int argc, char **argv)
 	if (!parse(&arena, root, argv, &command, &err) || !run(&command, &code, &err))
 		log_error("monitor: %s", err.text);
 	texts_done(&command.exit_command);
+	texts_done(&command.probe_command);
 	return code;
 }

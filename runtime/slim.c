@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -67,8 +68,10 @@ void slim_init(struct slim *slim)
 #endif
 }
 
-int slim_poll(const struct slim *slim, struct pollfd *fds, nfds_t count)
+int slim_poll(const struct slim *slim, struct pollfd *fds, nfds_t count, int64_t milliseconds)
 {
+	struct timespec limit = { .tv_sec = (time_t)(milliseconds / 1000),
+				  .tv_nsec = (long)(milliseconds % 1000) * 1000000 };
 	uintptr_t page = page_size();
 	/* A page below this frame may still be used by the calls made here. */
 	uintptr_t dead = ((uintptr_t)__builtin_frame_address(0) & ~(page - 1)) - page;
@@ -79,6 +82,6 @@ int slim_poll(const struct slim *slim, struct pollfd *fds, nfds_t count)
 	madvise((void *)(dead - STACK_MAX), STACK_MAX, MADV_DONTNEED);
 	for (size_t i = 0; i < slim->count; i++)
 		madvise(slim->parts[i].start, slim->parts[i].length, MADV_DONTNEED);
-	return (int)syscall(SYS_ppoll, fds, count, NULL, NULL,
-			    0); /* poll goes through more pages */
+	/* poll goes through more pages */
+	return (int)syscall(SYS_ppoll, fds, count, milliseconds < 0 ? NULL : &limit, NULL, 0);
 }

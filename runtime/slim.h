@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Waiting with little memory. What a process does not need while it waits goes back to the kernel:
@@ -22,7 +23,7 @@ struct slim {
 };
 
 void slim_init(struct slim *slim);
-/* As poll(2) without a time-out. */
-int slim_poll(const struct slim *slim, struct pollfd *fds, nfds_t count);
+/* As poll(2); -1: no time-out. */
+int slim_poll(const struct slim *slim, struct pollfd *fds, nfds_t count, int64_t milliseconds);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/jsonout.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "runtime/announce.h"
 #include "runtime/audience.h"
 #include "runtime/container.h"
 #include "runtime/exitrecord.h"
@@ -39,6 +40,7 @@
 enum {
 	SLOT_SIGNALS,
 	SLOT_INIT,
+	SLOT_PROBE,
 	SLOT_OUT,
 	SLOT_ERR,
 	SLOT_KEYS,
@@ -56,6 +58,7 @@ struct supervisor {
 	struct relay relays[JSONLOG_STREAMS];
 	struct terminal terminal;
 	struct restart restart;
+	struct probe probe;
 	int64_t kill_at;   /* on the monotonic clock, milliseconds; 0: not stopping */
 	bool was_asked;    /* the client has passed on a signal that asks programs to end */
 	bool is_impatient; /* told to end: do not wait for a slow client */
@@ -119,18 +122,20 @@ static void lose_client(struct supervisor *self, int client)
 	}
 }
 
-/* How long poll may sleep; kills when the time is up. */
-static int patience(struct supervisor *self)
+/* How long poll may sleep before there is something to do: kills, or checks the health, when the
+ * time is up. -1: for ever. */
+static int64_t patience(struct supervisor *self)
 {
-	int64_t left;
+	int64_t now = now_ms();
 
-	if (!self->kill_at || !self->container)
-		return self->is_quiet ? -1 : QUIET_MILLISECONDS;
-	left = self->kill_at - now_ms();
-	if (left > 0)
-		return left < QUIET_MILLISECONDS ? (int)left : QUIET_MILLISECONDS;
-	signal_init(self, SIGKILL); /* again and again, until it is gone */
-	return QUIET_MILLISECONDS;
+	if (self->kill_at && self->container) {
+		if (self->kill_at > now)
+			return self->kill_at - now;
+		signal_init(self, SIGKILL); /* again and again, until it is gone */
+		return QUIET_MILLISECONDS;
+	}
+	probe_start(&self->probe, now);
+	return probe_left(&self->probe, now);
 }
 
 /* Telling. -------------------------------------------------------------------------------- */
@@ -288,7 +293,9 @@ static void on_exit_of_init(struct supervisor *self)
 		end->status = 255 << 8;
 	clock_gettime(CLOCK_REALTIME, &end->finished);
 	end->is_oom_killed = container_is_oom_killed(container);
+	announce_end(self->options->journal, self->options->id, end);
 	self->container = NULL;
+	probe_end(&self->probe);
 	if (!container_release(container, &end->trouble) && end->trouble.text[0] == '\0')
 		end->trouble.text[0] = '?';
 	for (int i = 0; i < JSONLOG_STREAMS; i++)
@@ -306,30 +313,13 @@ static bool is_over(const struct supervisor *self)
 							   relay_is_done(&self->relays[1])));
 }
 
-/* Waits for any of the slots; in a long silence with as little memory as can be. */
-static int wait_slots(struct supervisor *self, struct pollfd slots[SLOTS])
-{
-	int timeout = patience(self);
-	int ready;
-
-	if (timeout < 0) {
-		jsonlog_rest(&self->log);
-		for (int i = 0; i < JSONLOG_STREAMS; i++)
-			relay_rest(&self->relays[i]);
-		ready = slim_poll(&self->slim, slots, SLOTS);
-	} else {
-		ready = poll(slots, SLOTS, timeout);
-	}
-	self->is_quiet = ready == 0;
-	return ready;
-}
-
 static void fill_slots(const struct supervisor *self, struct pollfd slots[SLOTS])
 {
 	int init = self->container ? container_pidfd(self->container) : -1;
 
 	slots[SLOT_SIGNALS] = (struct pollfd){ self->signals, POLLIN, 0 };
 	slots[SLOT_INIT] = (struct pollfd){ init, POLLIN, 0 };
+	slots[SLOT_PROBE] = (struct pollfd){ self->probe.proc.pidfd, POLLIN, 0 };
 	for (int i = 0; i < JSONLOG_STREAMS; i++) {
 		slots[SLOT_OUT + i] = (struct pollfd){ 0 };
 		slots[SLOT_OUT + i].fd = relay_poll(&self->relays[i], &slots[SLOT_OUT + i].events);
@@ -338,13 +328,33 @@ static void fill_slots(const struct supervisor *self, struct pollfd slots[SLOTS]
 	audience_poll(&self->audience, &slots[SLOT_AUDIENCE]);
 }
 
+/* Waits for any of the slots; in a long silence with as little memory as can be. */
+static int wait_slots(struct supervisor *self, struct pollfd slots[SLOTS])
+{
+	int64_t left = patience(self);
+	int ready;
+
+	fill_slots(self, slots);
+	if (self->is_quiet && (left < 0 || left > QUIET_MILLISECONDS)) {
+		jsonlog_rest(&self->log);
+		for (int i = 0; i < JSONLOG_STREAMS; i++)
+			relay_rest(&self->relays[i]);
+		ready = slim_poll(&self->slim, slots, SLOTS, left);
+	} else {
+		bool is_soon = left >= 0 && left < QUIET_MILLISECONDS;
+
+		ready = poll(slots, SLOTS, is_soon ? (int)left : QUIET_MILLISECONDS);
+	}
+	self->is_quiet = ready == 0;
+	return ready;
+}
+
 /* From the start of the container to its end. */
 static void run(struct supervisor *self)
 {
 	struct pollfd slots[SLOTS];
 
 	while (!is_over(self)) {
-		fill_slots(self, slots);
 		if (wait_slots(self, slots) <= 0)
 			continue;
 		for (int i = 0; i < JSONLOG_STREAMS; i++) {
@@ -357,6 +367,8 @@ static void run(struct supervisor *self)
 		on_audience(self, &slots[SLOT_AUDIENCE]);
 		if (slots[SLOT_SIGNALS].revents)
 			on_signal(self);
+		if (slots[SLOT_PROBE].revents)
+			probe_finish(&self->probe, now_ms());
 		if (slots[SLOT_INIT].revents)
 			on_exit_of_init(self);
 	}
@@ -443,6 +455,8 @@ static bool start(struct supervisor *self, enum container_fault *fault, struct e
 	if (!is_open || !launch(self, &in, ends, fault, err))
 		return false;
 	clock_gettime(CLOCK_REALTIME, &self->end.started);
+	probe_begin(&self->probe, now_ms());
+	announce_start(self->options->journal, self->options->id);
 	tell_number(self, "started", "pid", (int)container_pid(self->container));
 	return true;
 }
@@ -565,6 +579,7 @@ bool supervise(const struct supervise_options *options)
 	audience_init(&self.audience, options->client, options->door);
 	jsonlog_init(&self.log);
 	terminal_init(&self.terminal);
+	probe_init(&self.probe, &options->probe);
 	restart_init(&self.restart, options->restart_file);
 	for (int i = 0; i < JSONLOG_STREAMS; i++)
 		relay_init(&self.relays[i]);

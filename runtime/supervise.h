@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "runtime/probe.h"
 
 /*
  * The monitor's life from the launch of its container to the last exit record. The messages to the
@@ -15,12 +16,14 @@
 struct supervise_options {
 	const char *state_root, *id;
 	const char *bundle, *exit_file, *log_file; /* absolute; log_file NULL: no log */
-	const char *restart_file;                  /* see restart.h; NULL: it is never restarted */
-	int64_t log_max_size;                      /* 0: never rotated */
+	const char *journal;      /* the directory of base/journal.h; NULL: nothing is told */
+	const char *restart_file; /* see restart.h; NULL: it is never restarted */
+	int64_t log_max_size;     /* 0: never rotated */
 	int log_max_files;
 	int client, in, out, err; /* descriptors, -1: none; taken over */
 	int door;  /* a listening socket for clients that come later; -1: none; taken over */
 	int guard; /* kept open until the container has ended for good; -1: none; taken over */
+	struct probe_options probe;
 	int stop_signal;
 	int stop_seconds; /* from the stop signal to SIGKILL */
 };

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/containerverbs.h"
+
+#include <string.h>
+
+#include "cli/each.h"
+#include "engine/bundlelimit.h"
+#include "engine/change.h"
+#include "engine/happening.h"
+#include "engine/oci.h"
+#include "engine/policy.h"
+#include "engine/status.h"
+
+/*
+ * docker update: the options are changed, and the control groups of a container that runs.
+ */
+
+struct values {
+	struct opt_number memory, memory_swap, memory_reservation, cpus, cpu_shares, cpu_period,
+		cpu_quota, pids_limit, blkio_weight;
+	const char *cpuset_cpus, *cpuset_mems, *restart;
+};
+
+#define AT(member) offsetof(struct values, member)
+
+static const struct opt opts[] = {
+	{ "blkio-weight", 0, OPT_NUMBER, AT(blkio_weight), "uint16",
+	  "Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)", NULL },
+	{ "cpu-period", 0, OPT_NUMBER, AT(cpu_period), "int",
+	  "Limit CPU CFS (Completely Fair Scheduler) period", NULL },
+	{ "cpu-quota", 0, OPT_NUMBER, AT(cpu_quota), "int",
+	  "Limit CPU CFS (Completely Fair Scheduler) quota", NULL },
+	{ "cpu-rt-period", 0, OPT_MISSING_TEXT, 0, "int", NULL, NULL },
+	{ "cpu-rt-runtime", 0, OPT_MISSING_TEXT, 0, "int", NULL, NULL },
+	{ "cpu-shares", 'c', OPT_NUMBER, AT(cpu_shares), "int", "CPU shares (relative weight)",
+	  NULL },
+	{ "cpus", 0, OPT_CPUS, AT(cpus), "decimal", "Number of CPUs", NULL },
+	{ "cpuset-cpus", 0, OPT_TEXT, AT(cpuset_cpus), "string",
+	  "CPUs in which to allow execution (0-3, 0,1)", NULL },
+	{ "cpuset-mems", 0, OPT_TEXT, AT(cpuset_mems), "string",
+	  "MEMs in which to allow execution (0-3, 0,1)", NULL },
+	{ "kernel-memory", 0, OPT_IGNORED_TEXT, 0, "bytes", NULL, NULL },
+	{ "memory", 'm', OPT_SIZE, AT(memory), "bytes", "Memory limit", NULL },
+	{ "memory-reservation", 0, OPT_SIZE, AT(memory_reservation), "bytes", "Memory soft limit",
+	  NULL },
+	{ "memory-swap", 0, OPT_SIZE, AT(memory_swap), "bytes",
+	  "Swap limit equal to memory plus swap: -1 to enable unlimited swap", NULL },
+	{ "pids-limit", 0, OPT_NUMBER, AT(pids_limit), "int",
+	  "Tune container pids limit (set -1 for unlimited)", NULL },
+	{ "restart", 0, OPT_TEXT, AT(restart), "string",
+	  "Restart policy to apply when a container exits", NULL },
+	{ .name = NULL },
+};
+
+/* The options as they will be. */
+static void alter(struct container *container, void *context)
+{
+	const struct values *values = context;
+	const struct {
+		const struct opt_number *from;
+		int64_t *to;
+	} numbers[] = {
+		{ &values->memory, &container->memory },
+		{ &values->memory_swap, &container->memory_swap },
+		{ &values->memory_reservation, &container->memory_reservation },
+		{ &values->cpus, &container->nano_cpus },
+		{ &values->cpu_shares, &container->cpu_shares },
+		{ &values->cpu_period, &container->cpu_period },
+		{ &values->cpu_quota, &container->cpu_quota },
+		{ &values->pids_limit, &container->pids_limit },
+		{ &values->blkio_weight, &container->blkio_weight },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(numbers); i++)
+		if (numbers[i].from->is_set)
+			*numbers[i].to = numbers[i].from->value;
+	if (values->cpuset_cpus)
+		container->cpuset_cpus = values->cpuset_cpus;
+	if (values->cpuset_mems)
+		container->cpuset_mems = values->cpuset_mems;
+}
+
+static bool changes_limits(const struct values *values)
+{
+	return values->memory.is_set || values->memory_swap.is_set ||
+	       values->memory_reservation.is_set || values->cpus.is_set ||
+	       values->cpu_shares.is_set || values->cpu_period.is_set || values->cpu_quota.is_set ||
+	       values->pids_limit.is_set || values->blkio_weight.is_set || values->cpuset_cpus ||
+	       values->cpuset_mems;
+}
+
+static bool check_swap(const struct values *values, const struct container *container,
+		       struct error *err)
+{
+	int64_t swap = container->memory_swap ? container->memory_swap : 2 * container->memory;
+
+	if (values->memory.is_set && !values->memory_swap.is_set && container->memory && swap > 0 &&
+	    values->memory.value > swap)
+		return error_set(err, ERROR_INPUT,
+				 "Memory limit should be smaller than already set memoryswap "
+				 "limit, update the memoryswap at the same time");
+	return true;
+}
+
+static void add_number(struct texts *words, struct arena *arena, const char *option, bool is_set,
+		       int64_t value)
+{
+	if (!is_set)
+		return;
+	texts_add(words, option);
+	texts_add(words, arena_printf(arena, "%lld", (long long)value));
+}
+
+static bool change_groups(const struct each *each, const struct values *values,
+			  const struct container *now, struct error *err)
+{
+	autotexts struct texts words = { 0 };
+	struct arena *arena = each->arena;
+	int64_t swap = now->memory_swap ? now->memory_swap : 2 * now->memory;
+	bool has_memory = values->memory.is_set || values->memory_swap.is_set;
+
+	texts_add(&words, "update");
+	add_number(&words, arena, "--memory", has_memory, now->memory);
+	add_number(&words, arena, "--memory-swap", has_memory, swap);
+	add_number(&words, arena, "--memory-reservation", values->memory_reservation.is_set,
+		   now->memory_reservation);
+	add_number(&words, arena, "--cpu-share", values->cpu_shares.is_set, now->cpu_shares);
+	add_number(&words, arena, "--cpu-period", values->cpu_period.is_set, now->cpu_period);
+	add_number(&words, arena, "--cpu-quota", values->cpu_quota.is_set, now->cpu_quota);
+	add_number(&words, arena, "--cpu-period", values->cpus.is_set, LIMIT_CPU_PERIOD);
+	add_number(&words, arena, "--cpu-quota", values->cpus.is_set,
+		   now->nano_cpus * LIMIT_CPU_PERIOD / 1000000000);
+	add_number(&words, arena, "--pids-limit", values->pids_limit.is_set,
+		   now->pids_limit > 0 ? now->pids_limit : -1);
+	add_number(&words, arena, "--blkio-weight", values->blkio_weight.is_set, now->blkio_weight);
+	if (values->cpuset_cpus) {
+		texts_add(&words, "--cpuset-cpus");
+		texts_add(&words, values->cpuset_cpus);
+	}
+	if (values->cpuset_mems) {
+		texts_add(&words, "--cpuset-mems");
+		texts_add(&words, values->cpuset_mems);
+	}
+	texts_add(&words, now->id);
+	return oci_call(each->engine, words.items, words.count, NULL, err) ||
+	       error_in(err, "Cannot update container %s", now->id);
+}
+
+static bool change_limits(const struct each *each, const struct values *values,
+			  const struct container *container, struct error *err)
+{
+	struct container now;
+	struct status status;
+
+	container_copy(container, &now);
+	alter(&now, (void *)(uintptr_t)values);
+	status_read(each->engine, each->arena, container->id, &status);
+	bool is_done = check_swap(values, container, err) && limit_check(&now, err) &&
+		       (!status_has_process(&status) || change_groups(each, values, &now, err)) &&
+		       change_container(each->engine, container->id, alter,
+					(void *)(uintptr_t)values, err);
+	container_done(&now);
+	return is_done;
+}
+
+static bool update_one(const struct each *each, const struct container *container,
+		       struct error *err)
+{
+	const struct values *values = each->values;
+
+	if (changes_limits(values) && !change_limits(each, values, container, err))
+		return false;
+	if (values->restart) {
+		if (container->is_removed_on_exit && *values->restart &&
+		    strcmp(values->restart, "no") != 0)
+			return error_set(err, ERROR_INPUT,
+					 "Restart policy cannot be updated because AutoRemove is "
+					 "enabled for the container");
+		if (!policy_change(each->engine, container->id, values->restart, err))
+			return false;
+	}
+	happening_container(each->engine, container, "update", NULL);
+	return true;
+}
+
+static int run(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct values *values = of;
+	struct error err;
+
+	if (!changes_limits(values) && !values->restart) {
+		error_set(&err, ERROR_INPUT,
+			  "you must provide one or more flags when using this command");
+		return command_failed_plainly(&err);
+	}
+	if (values->restart && !policy_check(values->restart, &err))
+		return command_failed_plainly(&err);
+	return each_container(cli, values, arguments, true, update_one);
+}
+
+const struct command cmd_update = {
+	.name = "docker update",
+	.usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+	.summary = "Update configuration of one or more containers",
+	.opts = opts,
+	.values_size = sizeof(struct values),
+	.least = 1,
+	.most = ARGUMENTS_ANY,
+	.run = run,
+};

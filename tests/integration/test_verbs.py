@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verbs about containers that run: exec, pause, top, stats, update, events, health checks; namespaces in common."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from world import wait_until
+
+
+@pytest.fixture
+def container(moor, busybox):
+    """Starts one in the background and returns its ID."""
+    def container(name, *options, command=("sleep", "60")):
+        return moor.docker("run", "-d", "--network", "none", "--name", name, *options, busybox,
+                           *command).stdout.strip()
+    return container
+
+
+def inspect(moor, name, template):
+    return moor.docker("inspect", "-f", template, name).stdout.strip()
+
+
+def cell(moor, name):
+    return moor.docker("ps", "-a", "-f", f"name=^{name}$", "--format", "{{.Status}}").stdout.strip()
+
+
+def test_exec(moor, container):
+    """Streams, exit codes, environment, user, directory; the program's end is the command's."""
+    id = container("x", "-e", "OWN=1", "-w", "/tmp")
+    both = moor.docker("exec", "x", "sh", "-c", "echo out; echo err >&2; exit 7", code=7)
+    assert (both.stdout, both.stderr) == ("out\n", "err\n")
+    assert moor.docker("exec", "x", "cat", input="lost").stdout == ""
+    data = os.urandom(1 << 20)
+    assert moor.docker("exec", "-i", "x", "cat", input=data, text=False).stdout == data
+    shown = moor.docker("exec", "-e", "A=1", "-e", "FROM", "-u", "user", "x", "sh", "-c",
+                        "echo $OWN $A $FROM $HOME; pwd; id -u", env={"FROM": "here"}).stdout
+    assert shown == "1 1 here /\n/tmp\n1000\n"
+    assert moor.docker("exec", "-w", "/bin", "x", "sh", "-c", "pwd").stdout == "/bin\n"
+    for command, code, text in [(["nosuch"], 127, "executable file not found in $PATH"),
+                                (["/etc/passwd"], 126, "permission denied"), (["/etc"], 126, "")]:
+        failed = moor.docker("exec", "x", *command, code=code)
+        assert failed.stderr.startswith("OCI runtime exec failed: exec failed: unable to start container process: ")
+        assert text in failed.stderr
+    assert "unable to find user nouser" in moor.docker("exec", "-u", "nouser", "x", "true", code=1).stderr
+    assert "needs to be an absolute path" in moor.docker("exec", "-w", "rel", "x", "true", code=1).stderr
+    assert "requires at least 2 arguments" in moor.docker("exec", "x", code=1).stderr
+    caps = "grep CapEff /proc/self/status"
+    assert "a80425fb" in moor.docker("exec", "x", "sh", "-c", caps.replace("grep", "busybox grep")).stdout
+    ended = moor.start(os.path.join(moor.names, "docker"), "exec", "x", "sh", "-c",
+                       "trap 'exit 5' TERM; echo up; while :; do sleep 0.05; done")
+    assert ended.stdout.readline() == "up\n"
+    ended.send_signal(signal.SIGTERM)
+    assert ended.wait(10) == 5
+    for stream in (ended.stdin, ended.stdout, ended.stderr):
+        stream.close()
+    assert moor.docker("exec", "-d", "x", "touch", "/done").stdout == ""
+    wait_until(lambda: moor.docker("exec", "x", "ls", "/done", code=None).returncode == 0, "-d to have run")
+    moor.docker("stop", "-t", "0", "x")
+    assert f"Container {id} is not running" in moor.docker("exec", "x", "true", code=1).stderr
+    assert "No such container: nope" in moor.docker("exec", "nope", "true", code=1).stderr
+
+
+def test_pause(moor, container):
+    container("p", command=["sh", "-c", "trap 'exit 4' TERM; while :; do sleep 0.05; done"])
+    assert moor.docker("pause", "p").stdout == "p\n"
+    assert cell(moor, "p").endswith("(Paused)")
+    assert inspect(moor, "p", "{{.State.Status}} {{.State.Running}} {{.State.Paused}}") == "paused true true"
+    assert "already paused" in moor.docker("pause", "p", code=1).stderr
+    assert "is paused, unpause the container before exec" in moor.docker("exec", "p", "true", code=1).stderr
+    assert moor.docker("unpause", "p").stdout == "p\n"
+    assert "is not paused" in moor.docker("unpause", "p", code=1).stderr
+    moor.docker("pause", "p")
+    moor.docker("stop", "-t", "30", "p")  # what is frozen must go on to end
+    assert inspect(moor, "p", "{{.State.ExitCode}}") == "4"
+    assert "is not running" in moor.docker("pause", "p", code=1).stderr
+    container("q")
+    moor.docker("pause", "q")
+    moor.docker("rm", "-f", "q")
+
+
+def test_top_and_stats(moor, container):
+    container("t", "-m", "64m", command=["sh", "-c", "sleep 60 & wait"])
+    wait_until(lambda: len(moor.docker("top", "t").stdout.splitlines()) == 3, "two processes")
+    lines = moor.docker("top", "t").stdout.splitlines()
+    assert lines[0].split() == ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]
+    assert lines[1].endswith("sh -c sleep 60 & wait") and lines[2].endswith("sleep 60")
+    assert inspect(moor, "t", "{{.State.Pid}}") == lines[1].split()[1]
+    shown = moor.docker("top", "t", "-o", "pid,comm").stdout.splitlines()
+    assert [line.split()[1] for line in shown] == ["COMMAND", "sh", "sleep"]
+    assert "PID field" in moor.docker("top", "t", "-o", "comm", code=1).stderr
+    header, row = moor.docker("stats", "--no-stream").stdout.splitlines()
+    assert re.split(r" {2,}", header) == ["CONTAINER ID", "NAME", "CPU %", "MEM USAGE / LIMIT", "MEM %", "NET I/O",
+                                          "BLOCK I/O", "PIDS"]
+    assert re.fullmatch(r"[0-9a-f]{12} +t +\d+\.\d\d% +[\d.]+[KM]iB / 64MiB +\d+\.\d\d% +0B / 0B +.* 2", row)
+    assert moor.docker("stats", "--no-stream", "--format", "{{.Name}} {{.PIDs}}", "t").stdout == "t 2\n"
+    moor.docker("stop", "-t", "0", "t")
+    assert "is not running" in moor.docker("top", "t", code=1).stderr
+    assert len(moor.docker("stats", "--no-stream").stdout.splitlines()) == 1
+    assert "No such container" in moor.docker("stats", "--no-stream", "nope", code=1).stderr
+
+
+def test_update(moor, container):
+    id = container("u", "-m", "64m")
+    limit = f"/sys/fs/cgroup/memory/docker/{id}/memory.limit_in_bytes"
+    if not os.path.exists(limit):
+        limit = f"/sys/fs/cgroup/docker/{id}/memory.max"
+    assert moor.docker("update", "-m", "32m", "--memory-swap", "48m", "--restart", "always", "--cpus", "0.5",
+                       "u").stdout == "u\n"
+    assert inspect(moor, "u", "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.NanoCpus}} "
+                   "{{.HostConfig.RestartPolicy.Name}}") == "33554432 50331648 500000000 always"
+    with open(limit) as file:
+        assert file.read() == "33554432\n"
+    assert "smaller than already set memoryswap" in moor.docker("update", "-m", "1g", "u", code=1).stderr
+    assert "Minimum memory limit allowed is 6MB" in moor.docker("update", "-m", "1m", "u", code=1).stderr
+    assert "one or more flags" in moor.docker("update", "u", code=1).stderr
+    assert "invalid restart policy" in moor.docker("update", "--restart", "x", "u", code=1).stderr
+    assert inspect(moor, "u", "{{.HostConfig.Memory}}") == "33554432"
+    moor.docker("stop", "-t", "0", "u")
+    moor.docker("update", "--pids-limit", "17", "u")  # one that does not run is changed for its next life
+    assert inspect(moor, "u", "{{.HostConfig.PidsLimit}}") == "17"
+
+
+def test_events(moor, busybox, container):
+    start = time.time()
+    live = moor.start(os.path.join(moor.names, "docker"), "events", "-f", "container=e", "--format",
+                      "{{.Action}} {{.Actor.Attributes.name}}")
+    wait_until(lambda: any("inotify" in os.readlink(f"/proc/{live.pid}/fd/{fd}")
+                           for fd in os.listdir(f"/proc/{live.pid}/fd")), "events to watch")
+    container("e", "-l", "k=v", "--restart", "on-failure:1", command=["sh", "-c", "exit 3"])
+    wait_until(lambda: cell(moor, "e").startswith("Exited"), "the second end")
+    moor.docker("rename", "e", "f")
+    moor.docker("rm", "f")
+    container("other", "--rm")
+    moor.docker("exec", "other", "true")
+    moor.docker("pause", "other")
+    moor.docker("unpause", "other")
+    moor.docker("stop", "-t", "0", "other")
+    wanted = ["create e", "start e", "die e", "start e", "die e"]
+    assert [live.stdout.readline().rstrip("\n") for _ in wanted] == wanted
+    live.send_signal(signal.SIGTERM)
+    live.wait(10)
+    for stream in (live.stdin, live.stdout, live.stderr):
+        stream.close()
+
+    def past(*options):
+        return moor.docker("events", "--since", f"{start:.9f}", "--until", f"{time.time():.9f}",
+                           *options).stdout.splitlines()
+    assert past("-f", "label=k=v", "--format", "{{.Action}}") == ["create", "start", "die", "start", "die", "rename", "destroy"]
+    actions = past("-f", "container=other", "--format", "{{.Action}}")
+    assert actions[:-2] == ["create", "start", "exec_create: true", "exec_start: true", "pause", "unpause", "kill", "die"]
+    assert sorted(actions[-2:]) == ["destroy", "stop"]  # --rm: by two processes
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(Z|[+-]\d\d:\d\d) container die [0-9a-f]{64} "
+                        r"\(exitCode=3, image=busybox:test, k=v, name=e\)", past("-f", "event=die")[0])
+    event = json.loads(past("-f", "event=die", "--format", "json")[0])
+    assert event["Type"] == "container" and event["Actor"]["Attributes"]["exitCode"] == "3"
+    assert event["time"] == event["timeNano"] // 10 ** 9 >= int(start)
+    assert "invalid filter 'bogus'" in moor.docker("events", "-f", "bogus=x", "--until", "0", code=1).stderr
+
+
+def test_events_are_bounded(moor, busybox, container):
+    """A journal that has grown is moved away: old events go, a reader that follows misses none."""
+    journal = os.path.join(moor.run_dir, "events")
+    container("j")
+    live = moor.start(os.path.join(moor.names, "docker"), "events", "--format", "{{.Action}}")
+    wait_until(lambda: any("inotify" in os.readlink(f"/proc/{live.pid}/fd/{fd}")
+                           for fd in os.listdir(f"/proc/{live.pid}/fd")), "events to watch")
+    filler = {"time": 1, "type": "container", "action": "x" * 1000, "id": "0" * 64}
+    with open(journal, "a") as file:
+        file.write((json.dumps(filler) + "\n") * 600)
+        file.write("no json\n")
+    moor.docker("pause", "j")
+    moor.docker("unpause", "j")
+    assert [live.stdout.readline() for _ in range(2)] == ["pause\n", "unpause\n"]
+    assert os.path.getsize(journal) < 4096 < os.path.getsize(journal + ".1")
+    live.kill()
+    live.wait()
+    for stream in (live.stdin, live.stdout, live.stderr):
+        stream.close()
+
+
+def test_health(moor, container):
+    """From starting to unhealthy to healthy; a time limit; what stays when it is over; the image's own check."""
+    container("h", "--health-cmd", "echo probing; test -e /ok", "--health-interval", "150ms", "--health-retries", "2")
+    assert cell(moor, "h").endswith("(health: starting)")
+    wait_until(lambda: cell(moor, "h").endswith("(unhealthy)"), "two failures")
+    health = json.loads(inspect(moor, "h", "{{json .State.Health}}"))
+    assert health["Status"] == "unhealthy" and health["FailingStreak"] >= 2
+    assert health["Log"][0]["ExitCode"] == 1 and health["Log"][0]["Output"] == "probing\n"
+    moor.docker("exec", "h", "touch", "/ok")
+    wait_until(lambda: moor.docker("ps", "-q", "-f", "health=healthy").stdout, "a success")
+    assert cell(moor, "h").endswith("(healthy)") and inspect(moor, "h", "{{.State.Health.FailingStreak}}") == "0"
+    wait_until(lambda: len(json.loads(inspect(moor, "h", "{{json .State.Health.Log}}"))) == 5, "five results")
+    moor.docker("stop", "-t", "0", "h")
+    assert inspect(moor, "h", "{{.State.Health.Status}}") == "unhealthy"
+    moor.docker("start", "h")
+    assert inspect(moor, "h", "{{.State.Health.Status}}") == "starting"
+    container("s", "--health-cmd", "echo x; sleep 50", "--health-timeout", "200ms", "--health-interval", "50ms",
+              "--health-retries", "1")
+    wait_until(lambda: inspect(moor, "s", "{{.State.Health.Status}}") == "unhealthy", "the time limit")
+    last = json.loads(inspect(moor, "s", "{{json .State.Health.Log}}"))[-1]
+    assert last["ExitCode"] == -1 and last["Output"] == "Health check exceeded timeout (0.2s)"
+    moor.docker("pause", "s")  # none is started any more; what was killed is gone
+    moor.docker("unpause", "s")
+    container("g", "--health-cmd", "false", "--health-interval", "50ms", "--health-retries", "1",
+              "--health-start-period", "60s", "--health-start-interval", "50ms")
+    wait_until(lambda: len(json.loads(inspect(moor, "g", "{{json .State.Health.Log}}"))) >= 3, "some failures")
+    assert inspect(moor, "g", "{{.State.Health.Status}} {{.State.Health.FailingStreak}}") == "starting 0"
+    assert "Health" not in json.loads(moor.docker("inspect", container("n")).stdout)[0]["State"]
+
+
+def test_namespaces_in_common(moor, busybox, container):
+    container("one", "--ipc", "shareable", "--shm-size", "1m", command=["sh", "-c", "echo here > /dev/shm/x; sleep 60"])
+    container("two")
+    joined = moor.docker("run", "--rm", "--network", "none", "--pid", "container:one", "--ipc", "container:one", busybox,
+                         "sh", "-c", "cat /dev/shm/x; ps; readlink /proc/1/ns/ipc; readlink /proc/self/ns/ipc").stdout
+    assert joined.startswith("here\n") and "sleep 60" in joined
+    assert len(set(re.findall(r"ipc:\[\d+\]", joined))) == 1
+    for mode, text in [("container:two", "non-shareable IPC"), ("container:nope", "No such container: nope")]:
+        assert text in moor.docker("run", "--rm", "--network", "none", "--ipc", mode, busybox, "true", code=125).stderr
+    moor.docker("stop", "-t", "0", "two")
+    assert "non running container" in moor.docker("run", "--rm", "--network", "none", "--pid", "container:two", busybox,
+                                                  "true", code=125).stderr
