@@ -193,6 +193,7 @@ static const struct place {
 	{ "mooring-resolver", "libexec/mooring/mooring-resolver", "engine/mooring-resolver" },
 	{ "mooring-nucleus", "libexec/mooring/mooring-nucleus", "lifecycle/mooring-nucleus" },
 	{ "mooring-unzip", "libexec/mooring/mooring-unzip", "lifecycle/mooring-unzip" },
+	{ "mooring-mqtt", "libexec/mooring/mooring-mqtt", "lifecycle/mqtt/mooring-mqtt" },
 	{ "mooring-compose", "libexec/mooring/mooring-compose", "compose/mooring-compose" },
 	{ "bin", "libexec/mooring/bin", "cli/bin" }, /* the names docker, docker-compose, … */
 };

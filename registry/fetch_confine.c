@@ -46,6 +46,7 @@ static const char *const allowed[] = {
 	"eventfd2",
 	"socketpair",
 	/* network */
+	"accept4", /* where something was listened on before */
 	"connect",
 	"bind",
 	"getsockname",
@@ -63,6 +64,10 @@ static const char *const allowed[] = {
 	"recvmmsg_time64",
 	"shutdown",
 	/* waiting */
+	"epoll_create1",
+	"epoll_ctl",
+	"epoll_wait",
+	"epoll_pwait",
 	"poll",
 	"ppoll",
 	"ppoll_time64",

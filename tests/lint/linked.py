@@ -16,6 +16,7 @@ ALLOWED = {
                              "libseccomp", "libcap"},
     "compose/mooring-compose": {"libyajl", "libcrypto", "libyaml"},
     "lifecycle/mooring-unzip": {"libyajl", "libz."},
+    "lifecycle/mqtt/mooring-mqtt": {"libyajl", "libcrypto", "libssl", "libmosquitto", "libseccomp"},
     "lifecycle/mooring-nucleus": {"libyajl", "libcrypto", "libyaml", "libsqlite3"},
 }
 STATIC = ["runtime/mooring-runc"]
