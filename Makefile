@@ -7,7 +7,7 @@ DESTDIR ?=
 SUITES ?= standard
 NAMES = docker docker-compose greengrass-cli
 
-.PHONY: help deps build demo test test-interop test-vm test-arm64 bench lint install install-docker uninstall clean
+.PHONY: help deps build demo test test-interop test-docker-parity test-vm test-arm64 bench lint install install-docker uninstall clean
 
 help:
 	@echo 'make deps            install the Debian packages the build needs (as root)'
@@ -15,6 +15,7 @@ help:
 	@echo 'make demo            build, then run a Greengrass recipe whose script uses docker (as root)'
 	@echo 'make test            everything: unit, integration, sanitizers, lint (as root)'
 	@echo 'make test-interop    against peers from PyPI, the Go proxy and Debian (as root)'
+	@echo 'make test-docker-parity  side by side with dockerd and docker-compose (as root)'
 	@echo 'make test-vm         the runtime in a virtual machine: cgroup v2, systemd (as root)'
 	@echo 'make test-arm64      the same, built for and run on an emulated arm64 (as root)'
 	@echo 'make bench           side by side with crun, runc, podman, dockerd (as root)'
@@ -41,6 +42,10 @@ test: deps
 test-interop:
 	@deps/install peers
 	@$(MAKE) --no-print-directory test SUITES=interop
+
+test-docker-parity:
+	@deps/install peers
+	@$(MAKE) --no-print-directory test SUITES=parity
 
 test-vm test-arm64: test-%:
 	@deps/install vm

@@ -285,6 +285,19 @@ static void add_removal(struct task *task, const struct instance *instance)
 	add_step(task, &removing);
 }
 
+/* 1 tells nothing of the others then. */
+static bool is_scaled(const struct up *up, const struct instance *instance)
+{
+	for (size_t i = 0; i < up->plan->count; i++) {
+		const struct instance *other = &up->plan->instances[i];
+
+		if (other->service == instance->service &&
+		    (other->action == INSTANCE_REMOVE || other->action == INSTANCE_CREATE))
+			return true;
+	}
+	return false;
+}
+
 static void fill_in(const struct up *up, struct task *task, struct instance *instance)
 {
 	struct up_task *own = arena_alloc(arena_of(up), sizeof(*own));
@@ -309,7 +322,8 @@ static void fill_in(const struct up *up, struct task *task, struct instance *ins
 		add_removal(task, instance);
 		return;
 	default:
-		telling_classic(&up->session->telling, "%s is up-to-date", instance->name);
+		if (!up->wishes->plan.is_unforced && !is_scaled(up, instance))
+			telling_classic(&up->session->telling, "%s is up-to-date", instance->name);
 		telling_state(&up->session->telling, "Container", instance->name, "Running");
 		break;
 	}
@@ -349,12 +363,14 @@ static const char *image_id(void *context, const struct service *service)
 static bool remove_orphans(struct session *session, struct member **orphans, struct error *err)
 {
 	static const char *const words[] = { "rm", "--force", NULL };
-	const struct session_deed deed = { .classic = "Removing",
-					   .words = &telling_removing,
+	const struct session_deed deed = { .words = &telling_removing,
 					   .arguments = words,
 					   .is_for_running = true,
 					   .is_for_stopped = true };
 
+	for (size_t i = 0; orphans[i]; i++)
+		telling_classic(&session->telling, "Removing orphan container \"%s\"",
+				orphans[i]->container.name);
 	return session_do(session, orphans, &deed, NULL) ||
 	       error_set(err, ERROR_SYSTEM, "not all orphan containers could be removed");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compose/verbs.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "compose/uprun.h"
@@ -72,6 +73,10 @@ static int run_create(const struct cli *cli, const void *of, const struct texts 
 
 	if (!provision_read_pull(values->pull, &wishes.pull, &err))
 		return composer_failed(composer_of(cli), &err);
+	if (composer_of(cli)->is_classic)
+		fputs("The create command is deprecated. Use the up command with the --no-start "
+		      "flag instead.\n",
+		      stderr);
 	return make(cli, arguments, &wishes);
 }
 

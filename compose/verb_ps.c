@@ -161,6 +161,28 @@ static const char *classic_state(struct arena *arena, const struct session *sess
 	return words[fleet_health(&session->fleet, member->container.id)];
 }
 
+/* "0.0.0.0:80->80/tcp, [::]:80->80/tcp" is "0.0.0.0:80->80/tcp,:::80->80/tcp" there. */
+static const char *classic_ports(struct arena *arena, const char *ports)
+{
+	char *rest = arena_strdup(arena, ports);
+	const char *line = "", *before = "";
+
+	for (char *port; (port = strsep(&rest, ","));) {
+		port += strspn(port, " ");
+
+		const char *target = strstr(port, "->");
+		bool is_v6 = strncmp(port, "[::]:", 5) == 0;
+
+		line = arena_printf(arena, "%s%s%s%s", line,
+				    !*line                                  ? ""
+				    : target && strcmp(target, before) == 0 ? ","
+									    : ", ",
+				    is_v6 ? ":::" : "", is_v6 ? port + 5 : port);
+		before = target ? target : "";
+	}
+	return line;
+}
+
 static void print_classic(const struct session *session, struct member **members,
 			  const struct values *values, const struct json *rows)
 {
@@ -177,7 +199,7 @@ static void print_classic(const struct session *session, struct member **members
 		texts_add(&cells, (*members)->container.name);
 		texts_add(&cells, classic_command(arena, &(*members)->container));
 		texts_add(&cells, classic_state(arena, session, *members));
-		texts_add(&cells, tree_text(row, "Ports"));
+		texts_add(&cells, classic_ports(arena, tree_text(row, "Ports")));
 	}
 	grid_print(&cells, COUNT_OF(headers), stdout);
 }

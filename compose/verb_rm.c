@@ -55,7 +55,7 @@ static int remove_all(struct session *session, const struct values *values, stru
 	const char *separator = "Going to remove ";
 
 	if (keep_stopped(members) == 0) {
-		fputs("No stopped containers\n", stderr);
+		fputs("No stopped containers\n", session->composer->is_classic ? stdout : stderr);
 		return 0;
 	}
 	for (struct member **next = members; *next; next++) {

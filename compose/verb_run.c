@@ -70,7 +70,7 @@ static bool start_dependencies(struct session *session, const struct values *val
 			       const struct service *service, int *code)
 {
 	autotexts struct texts names = { 0 };
-	struct uprun_wishes wishes = { .plan = { .services = &names },
+	struct uprun_wishes wishes = { .plan = { .services = &names, .is_unforced = true },
 				       .stop_seconds = -1,
 				       .is_quiet = values->is_quiet,
 				       .removes_orphans = values->removes_orphans,

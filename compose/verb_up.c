@@ -246,7 +246,7 @@ static void show_rest(struct foreground *foreground)
 {
 	struct error ignored; /* it was as good as over */
 
-	if (foreground->session->composer->is_classic && !foreground->is_aborted)
+	if (foreground->session->composer->is_classic)
 		return;
 	while (foreground->viewer.live && viewer_wait(&foreground->viewer, -1, &ignored) &&
 	       !ferror(stdout))
@@ -266,6 +266,16 @@ static int interrupted(struct foreground *foreground, int signals)
 	return !is_classic ? EXIT_INTERRUPTED : is_graceful ? 0 : EXIT_FORCED;
 }
 
+/* It may have ended only now, when it was told to. */
+static int code_of_named(const struct foreground *foreground)
+{
+	for (struct member **next = foreground->members; next && *next; next++) {
+		if (strcmp((*next)->service, foreground->values->exit_code_from) == 0)
+			return (*next)->status.exit_code;
+	}
+	return foreground->code;
+}
+
 static int aborted(struct foreground *foreground, int signals)
 {
 	bool is_classic = foreground->session->composer->is_classic;
@@ -275,6 +285,8 @@ static int aborted(struct foreground *foreground, int signals)
 	if (!stop_all(foreground, signals))
 		return is_classic ? EXIT_FORCED : EXIT_INTERRUPTED;
 	show_rest(foreground);
+	if (foreground->values->exit_code_from && !foreground->has_code)
+		return code_of_named(foreground);
 	return foreground->code;
 }
 
@@ -388,9 +400,16 @@ static bool check_exit_code_from(struct session *session, const struct values *v
 {
 	const char *from = values->exit_code_from;
 	const struct service *service = from ? project_find(&session->project, from) : NULL;
+	bool is_classic = session->composer->is_classic;
 
+	if (from && !values->aborts)
+		telling_classic(&session->telling,
+				"using --exit-code-from implies --abort-on-container-exit");
 	return !from || (service && service->is_enabled) ||
-	       error_set(err, ERROR_NOT_FOUND, "no such service: %s", from);
+	       error_set(err, ERROR_NOT_FOUND,
+			 is_classic ? "No service named \"%s\" was found in your compose file."
+				    : "no such service: %s",
+			 from);
 }
 
 static bool is_true(const struct project *project, const char *variable)
