@@ -7,6 +7,7 @@
 #include "cli/containerinspection.h"
 #include "cli/inspection.h"
 #include "cli/networkrows.h"
+#include "cli/volumerows.h"
 #include "engine/find.h"
 
 struct values {
@@ -46,6 +47,7 @@ static bool add_any(struct engine *engine, struct arena *arena, struct json *obj
 {
 	struct store_image image;
 	struct network network;
+	struct volume volume;
 	struct error ignored; /* one message says it for all kinds */
 
 	if (is_type_wanted(values, "container") &&
@@ -59,6 +61,11 @@ static bool add_any(struct engine *engine, struct arena *arena, struct json *obj
 	if (is_type_wanted(values, "network") &&
 	    network_find(engine, arena, name, &network, &ignored)) {
 		networkrows_inspect(engine, arena, objects, &network);
+		return true;
+	}
+	if (is_type_wanted(values, "volume") &&
+	    volume_read(engine, arena, name, &volume, &ignored)) {
+		volumerows_inspect(arena, objects, &volume);
 		return true;
 	}
 	return false;

@@ -1,158 +1,153 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/containerverbs.h"
-
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "cli/asking.h"
 #include "cli/filter.h"
-#include "cli/jsonmaker.h"
+#include "cli/human.h"
+#include "cli/inspection.h"
 #include "cli/listing.h"
-#include "engine/container.h"
-#include "engine/find.h"
-#include "engine/volume.h"
+#include "cli/volumerows.h"
+#include "cli/volumeverbs.h"
 
-/*
- * Volumes as far as `run -v NAME:…` makes them.
- */
+/* create. ------------------------------------------------------------------------------------- */
 
-struct values {
+struct create_values {
+	const char *driver, *name;
+	struct texts options, labels;
+};
+
+static bool check_driver(const char *text, struct error *err)
+{
+	return strcmp(text, "local") == 0 || strcmp(text, "") == 0 ||
+	       error_set(err, ERROR_NOT_FOUND,
+			 "error looking up volume plugin %s: plugin \"%s\" not found", text, text);
+}
+
+static bool check_pair(const char *text, struct error *err)
+{
+	const char *equals = strchr(text, '=');
+
+	return (equals && equals > text) ||
+	       error_set(err, ERROR_INPUT, "invalid argument: %s is not KEY=VALUE", text);
+}
+
+static const struct opt create_opts[] = {
+	{ "driver", 'd', OPT_TEXT, offsetof(struct create_values, driver), "string",
+	  "Specify volume driver name (default \"local\")", NULL },
+	{ "label", 0, OPT_LIST, offsetof(struct create_values, labels), "list",
+	  "Set metadata for a volume", NULL },
+	{ "name", 0, OPT_TEXT, offsetof(struct create_values, name), "string", NULL, NULL },
+	{ "opt", 'o', OPT_LIST, offsetof(struct create_values, options), "map",
+	  "Set driver specific options", check_pair },
+	{ .name = NULL },
+};
+
+static int run_create(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct create_values *values = of;
+	autoengine struct engine engine = ENGINE_EMPTY;
+	autoarena struct arena arena = { 0 };
+	const char *name = arguments->count ? arguments->items[0] : values->name;
+	struct volume volume = { .name = name && *name ? name : volume_anonymous_name(&arena),
+				 .options = values->options,
+				 .labels = values->labels };
+	struct error err;
+
+	volume.is_anonymous = volume.name != name && !volume.options.count && !volume.labels.count;
+	if (arguments->count && values->name && strcmp(values->name, name) != 0) {
+		error_set(&err, ERROR_INPUT,
+			  "conflicting options: either specify --name or provide positional "
+			  "arg, not both");
+		return command_failed_plainly(&err);
+	}
+	if (!check_driver(values->driver ? values->driver : "", &err) ||
+	    !volume_check_name(volume.name, &err) ||
+	    !engine_open(cli->root, cli->run, &engine, &err) ||
+	    !volume_create(&engine, &volume, &err))
+		return command_failed(&err);
+	puts(volume.name);
+	return 0;
+}
+
+/* ls. ----------------------------------------------------------------------------------------- */
+
+struct list_values {
 	bool is_quiet;
 	struct texts filters;
 	const char *format;
 };
 
 static const struct opt list_opts[] = {
-	{ "filter", 'f', OPT_LIST, offsetof(struct values, filters), "filter",
-	  "Provide filter values (e.g. 'name=…')", filter_check },
-	{ "format", 0, OPT_TEXT, offsetof(struct values, format), "string",
+	{ "filter", 'f', OPT_LIST, offsetof(struct list_values, filters), "filter",
+	  "Provide filter values (e.g. 'dangling=true')", filter_check },
+	{ "format", 0, OPT_TEXT, offsetof(struct list_values, format), "string",
 	  "Format output: 'table', 'table TEMPLATE', 'json' or 'TEMPLATE'", NULL },
-	{ "no-trunc", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
-	{ "quiet", 'q', OPT_BOOL, offsetof(struct values, is_quiet), NULL, "Only display names",
-	  NULL },
+	{ "quiet", 'q', OPT_BOOL, offsetof(struct list_values, is_quiet), NULL,
+	  "Only display volume names", NULL },
 	{ .name = NULL },
 };
 
-static bool is_wanted(const struct texts *filters, const char *name)
-{
-	size_t at = 0;
-	const char *value = filter_next(filters, "name", &at);
-
-	if (!value)
-		return true;
-	for (; value; value = filter_next(filters, "name", &at)) {
-		if (strstr(name, value))
-			return true;
-	}
-	return false;
-}
-
-static int compare(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static int run_ls(const struct cli *cli, const void *of, const struct texts *arguments)
 {
-	static const struct listing_field fields[] = { { "Driver", "DRIVER" },
-						       { "Name", "VOLUME NAME" },
-						       { "Scope", "SCOPE" },
-						       { .name = NULL } };
+	static const struct listing_field fields[] = {
+		{ "Driver", "DRIVER" },         { "Name", "VOLUME NAME" }, { "Scope", "SCOPE" },
+		{ "Mountpoint", "MOUNTPOINT" }, { "Labels", "LABELS" },    { .name = NULL }
+	};
 	static const struct listing listing = { .fields = fields,
 						.table = "{{.Driver}}\t{{.Name}}",
 						.quiet = "{{.Name}}" };
-	static const char *const filters[] = { "name", NULL };
-	const struct values *values = of;
+	const struct list_values *values = of;
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
-	autotexts struct texts names = { 0 };
-	struct jsonmaker rows = { &arena, json_new(&arena, NULL, NULL, JSON_ARRAY, NULL) };
+	const struct json *rows;
 	struct error err;
 
 	(void)arguments;
-	if (!filter_names(&values->filters, filters, &err) ||
-	    !engine_open(cli->root, cli->run, &engine, &err) ||
-	    !volume_list(&engine, &arena, &names, &err))
+	if (!engine_open(cli->root, cli->run, &engine, &err) ||
+	    !volumerows_make(&engine, &arena, &values->filters, &rows, &err))
 		return command_failed(&err);
-	if (names.count)
-		qsort(names.items, names.count, sizeof(*names.items), compare);
-	for (size_t i = 0; i < names.count; i++) {
-		if (!is_wanted(&values->filters, names.items[i]))
-			continue;
-		struct jsonmaker row = jsonmaker_nested(&rows, NULL, JSON_OBJECT);
-		jsonmaker_text(&row, "Driver", "local");
-		jsonmaker_text(&row, "Name", names.items[i]);
-		jsonmaker_text(&row, "Scope", "local");
-	}
-	return listing_print(&listing, values->format, values->is_quiet, rows.parent, &err)
+	return listing_print(&listing, values->format, values->is_quiet, rows, &err)
 		       ? 0
 		       : command_failed_plainly(&err);
 }
 
-static int run_create(const struct cli *cli, const void *values, const struct texts *arguments)
+/* inspect. ------------------------------------------------------------------------------------ */
+
+struct inspect_values {
+	const char *format;
+};
+
+static const struct opt inspect_opts[] = {
+	{ "format", 'f', OPT_TEXT, offsetof(struct inspect_values, format), "string",
+	  "Format output using a custom template", NULL },
+	{ .name = NULL },
+};
+
+static int run_inspect(const struct cli *cli, const void *of, const struct texts *arguments)
 {
+	const struct inspect_values *values = of;
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
-	const char *name = arguments->count ? arguments->items[0] : volume_anonymous_name(&arena);
-	const char *path;
+	struct json *objects = json_new(&arena, NULL, NULL, JSON_ARRAY, NULL);
 	struct error err;
-	bool is_empty;
+	int code = 0;
 
-	(void)values;
-	if (!find_is_name(name) || strlen(name) < 2) {
-		error_set(&err, ERROR_INPUT,
-			  strlen(name) < 2
-				  ? "volume name is too short, names should be at least "
-				    "two alphanumeric characters"
-				  : "create %s: \"%s\" includes invalid characters for a "
-				    "local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" "
-				    "are allowed",
-			  name, name);
+	if (!engine_open(cli->root, cli->run, &engine, &err))
 		return command_failed(&err);
+	for (size_t i = 0; i < arguments->count; i++) {
+		struct volume volume;
+
+		if (volume_read(&engine, &arena, arguments->items[i], &volume, &err))
+			volumerows_inspect(&arena, objects, &volume);
+		else
+			code = command_failed(&err);
 	}
-	if (!engine_open(cli->root, cli->run, &engine, &err) ||
-	    !volume_use(&engine, &arena, name, &path, &is_empty, &err))
-		return command_failed(&err);
-	puts(name);
-	return 0;
+	return inspection_print(values->format, objects, &err) ? code
+							       : command_failed_plainly(&err);
 }
 
-/* The ID of a container that has it mounted; NULL: none. */
-static const char *user_of(struct engine *engine, struct arena *arena, const char *volume)
-{
-	autotexts struct texts ids = { 0 };
-	struct error ignored; /* what cannot be read uses nothing */
-	const char *user = NULL;
-
-	if (!find_all(engine, arena, &ids, &ignored))
-		return NULL;
-	for (size_t i = 0; i < ids.count && !user; i++) {
-		struct container container = { 0 };
-
-		if (container_read(engine, arena, ids.items[i], &container, &ignored)) {
-			for (size_t j = 0; j < container.mount_count; j++) {
-				const struct container_mount *mount = &container.mounts[j];
-
-				if (mount->kind == MOUNT_VOLUME &&
-				    strcmp(mount->source, volume) == 0)
-					user = ids.items[i];
-			}
-		}
-		container_done(&container);
-	}
-	return user;
-}
-
-static bool remove_one(struct engine *engine, struct arena *arena, const char *name,
-		       struct error *err)
-{
-	const char *user = user_of(engine, arena, name);
-
-	if (user)
-		return error_set(err, ERROR_EXISTS, "remove %s: volume is in use - [%s]", name,
-				 user);
-	return volume_remove(engine, name, err);
-}
+/* rm and prune. ------------------------------------------------------------------------------- */
 
 struct rm_values {
 	bool is_forced;
@@ -163,6 +158,17 @@ static const struct opt rm_opts[] = {
 	  "Force the removal of one or more volumes", NULL },
 	{ .name = NULL },
 };
+
+static bool remove_one(struct engine *engine, struct arena *arena, const char *name,
+		       struct error *err)
+{
+	const char *user = volume_user(engine, arena, name, NULL, false);
+
+	if (user)
+		return error_set(err, ERROR_EXISTS, "remove %s: volume is in use - [%s]", name,
+				 user);
+	return volume_remove(engine, name, err);
+}
 
 static int run_rm(const struct cli *cli, const void *of, const struct texts *arguments)
 {
@@ -185,21 +191,104 @@ static int run_rm(const struct cli *cli, const void *of, const struct texts *arg
 	return code;
 }
 
+struct prune_values {
+	bool is_forced, is_all;
+	struct texts filters;
+};
+
+static const struct opt prune_opts[] = {
+	{ "all", 'a', OPT_BOOL, offsetof(struct prune_values, is_all), NULL,
+	  "Remove all unused volumes, not just anonymous ones", NULL },
+	{ "filter", 0, OPT_LIST, offsetof(struct prune_values, filters), "filter",
+	  "Provide filter values (e.g. 'label=…')", filter_check },
+	{ "force", 'f', OPT_BOOL, offsetof(struct prune_values, is_forced), NULL,
+	  "Do not prompt for confirmation", NULL },
+	{ .name = NULL },
+};
+
+/* Volumes with options of the driver stay, as with docker: what they are is elsewhere. */
+static int prune(struct engine *engine, struct arena *arena, const struct texts *filters,
+		 bool is_all)
+{
+	autotexts struct texts names = { 0 };
+	char text[HUMAN_MAX];
+	int64_t reclaimed = 0;
+	size_t removed = 0;
+	struct error err;
+
+	if (!volumerows_find(engine, arena, filters, &names, &err))
+		return command_failed(&err);
+	for (size_t i = 0; i < names.count; i++) {
+		struct volume volume;
+		int64_t size;
+
+		if (!volume_read(engine, arena, names.items[i], &volume, &err) ||
+		    volume.options.count || (!is_all && !volume.is_anonymous))
+			continue;
+		size = volumerows_size(&volume);
+		if (!remove_one(engine, arena, volume.name, &err)) /* in use */
+			continue;
+		if (removed++ == 0)
+			puts("Deleted Volumes:");
+		puts(volume.name);
+		reclaimed += size;
+	}
+	printf("%sTotal reclaimed space: %s\n", removed ? "\n" : "",
+	       human_size(reclaimed, 4, text));
+	return 0;
+}
+
+static int run_prune(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct prune_values *values = of;
+	autoengine struct engine engine = ENGINE_EMPTY;
+	autoarena struct arena arena = { 0 };
+	size_t at = 0;
+	const char *all = filter_next(&values->filters, "all", &at);
+	bool is_all =
+		values->is_all || (all && (strcmp(all, "1") == 0 || strcmp(all, "true") == 0));
+	struct error err;
+
+	(void)arguments;
+	if (!values->is_forced &&
+	    !asking_yes(is_all ? "WARNING! This will remove all local volumes not used by at least "
+				 "one container."
+			       : "WARNING! This will remove anonymous local volumes not used by at "
+				 "least one container."))
+		return 0;
+	if (!engine_open(cli->root, cli->run, &engine, &err))
+		return command_failed(&err);
+	return prune(&engine, &arena, &values->filters, is_all);
+}
+
+const struct command cmd_volume_create = {
+	.name = "docker volume create",
+	.usage = "[OPTIONS] [VOLUME]",
+	.summary = "Create a volume",
+	.opts = create_opts,
+	.values_size = sizeof(struct create_values),
+	.most = 1,
+	.run = run_create,
+};
+
 const struct command cmd_volume_ls = {
 	.name = "docker volume ls",
 	.usage = "[OPTIONS]",
 	.summary = "List volumes",
 	.opts = list_opts,
-	.values_size = sizeof(struct values),
+	.values_size = sizeof(struct list_values),
 	.run = run_ls,
 };
 
-const struct command cmd_volume_create = {
-	.name = "docker volume create",
-	.usage = "[VOLUME]",
-	.summary = "Create a volume",
-	.most = 1,
-	.run = run_create,
+const struct command cmd_volume_inspect = {
+	.name = "docker volume inspect",
+	.usage = "[OPTIONS] VOLUME [VOLUME...]",
+	.summary = "Display detailed information on one or more volumes",
+	.opts = inspect_opts,
+	.values_size = sizeof(struct inspect_values),
+	.least = 1,
+	.most = ARGUMENTS_ANY,
+	.run = run_inspect,
 };
 
 const struct command cmd_volume_rm = {
@@ -211,4 +300,13 @@ const struct command cmd_volume_rm = {
 	.least = 1,
 	.most = ARGUMENTS_ANY,
 	.run = run_rm,
+};
+
+const struct command cmd_volume_prune = {
+	.name = "docker volume prune",
+	.usage = "[OPTIONS]",
+	.summary = "Remove unused local volumes",
+	.opts = prune_opts,
+	.values_size = sizeof(struct prune_values),
+	.run = run_prune,
 };

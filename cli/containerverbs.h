@@ -29,9 +29,6 @@ extern const struct command cmd_wait;
 extern const struct command cmd_inspect;
 extern const struct command cmd_container_inspect;
 extern const struct command cmd_container_prune;
-extern const struct command cmd_volume_ls;
-extern const struct command cmd_volume_create;
-extern const struct command cmd_volume_rm;
 extern const struct command cmd_version;
 extern const struct command cmd_info;
 

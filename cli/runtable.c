@@ -59,6 +59,13 @@ static bool check_annotation(const char *text, struct error *err)
 	       error_set(err, ERROR_INPUT, "%s must be formatted as key=value", text);
 }
 
+static bool check_volume_driver(const char *text, struct error *err)
+{
+	return strcmp(text, "local") == 0 || strcmp(text, "") == 0 ||
+	       error_set(err, ERROR_NOT_FOUND,
+			 "error looking up volume plugin %s: plugin \"%s\" not found", text, text);
+}
+
 #define AT(member) offsetof(struct runopts, member)
 #define OF(member) offsetof(struct runopts, container.member)
 
@@ -165,8 +172,8 @@ static bool check_annotation(const char *text, struct error *err)
 	{ "userns", 0, OPT_IGNORED_TEXT, 0, "string", NULL, check_userns }, \
 	{ "uts", 0, OPT_TEXT, OF(uts_mode), "string", "UTS namespace to use", NULL }, \
 	{ "volume", 'v', OPT_LIST, AT(volumes), "list", "Bind mount a volume", NULL }, \
-	{ "volume-driver", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL }, \
-	{ "volumes-from", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
+	{ "volume-driver", 0, OPT_IGNORED_TEXT, 0, "string", "Optional volume driver for the container", check_volume_driver }, \
+	{ "volumes-from", 0, OPT_LIST, OF(volumes_from), "list", "Mount volumes from the specified container(s)", mounts_check_from }, \
 	{ "workdir", 'w', OPT_TEXT, OF(workdir), "string", "Working directory inside the container", NULL }, \
 	{ .name = NULL }
 

@@ -6,6 +6,7 @@
 #include "cli/containerverbs.h"
 #include "cli/imageverbs.h"
 #include "cli/networkverbs.h"
+#include "cli/volumeverbs.h"
 
 /* One long list, in the order of the help text. */
 static const struct verb verbs[] = {
@@ -118,10 +119,10 @@ static const struct verb verbs[] = {
 	{ "network", "remove", &cmd_network_rm },
 
 	{ "volume", "create", &cmd_volume_create },
-	{ "volume", "inspect", NULL },
+	{ "volume", "inspect", &cmd_volume_inspect },
 	{ "volume", "ls", &cmd_volume_ls },
 	{ "volume", "list", &cmd_volume_ls },
-	{ "volume", "prune", NULL },
+	{ "volume", "prune", &cmd_volume_prune },
 	{ "volume", "rm", &cmd_volume_rm },
 	{ "volume", "remove", &cmd_volume_rm },
 

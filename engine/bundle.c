@@ -250,9 +250,12 @@ static void write_user_mounts(struct jsonout *out, const struct bundle *bundle, 
 						 mount->options));
 		else
 			write_mount(out, mount->target, "bind", bundle->sources[i],
-				    arena_printf(arena, "rbind,%s%s",
+				    arena_printf(arena, "%s,%s%s",
+						 mount->is_flat ? "bind" : "rbind",
 						 propagation_of(mount->options),
-						 mount->is_readonly ? ",ro" : ""));
+						 !mount->is_readonly      ? ""
+						 : mount->is_readonly_top ? ",ro"
+									  : ",rro"));
 	}
 }
 

@@ -59,6 +59,12 @@ struct container_mount {
 	bool is_source_needed; /* --mount: a missing bind source is an error; -v makes it */
 	bool is_anonymous;     /* a volume without a name: goes with the container */
 	bool is_copied_up;     /* an empty volume gets what the image has there */
+	bool is_flat;          /* mounts below the source stay away: bind-recursive=disabled */
+	bool is_readonly_top;  /* read-only, but mounts below it are what they are */
+	const char *subpath;   /* of a volume, a part of it; NULL or "": all */
+
+	/* For a volume that is yet to be made; not saved with the container. */
+	struct texts volume_options, volume_labels; /* live where the other texts live */
 };
 
 /* One of the networks a container is to be in. */
@@ -99,6 +105,7 @@ struct container {
 	struct texts exposed_ports; /* "80/tcp" */
 
 	struct container_mount *mounts; /* sorted by depth of target */
+	struct texts volumes_from;      /* "CONTAINER[:ro]": their mounts are among these */
 	size_t mount_count;
 	struct texts devices; /* "SOURCE[:TARGET[:rwm]]" */
 

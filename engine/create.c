@@ -259,6 +259,32 @@ static void name_volumes(struct container *container, struct arena *arena)
 	}
 }
 
+/* --volumes-from: what the other has, unless something of our own is in the same place. */
+static bool inherit_mounts(struct engine *engine, struct arena *arena, struct create *create,
+			   struct error *err)
+{
+	const struct texts *from = &create->container->volumes_from;
+
+	for (size_t i = 0; i < from->count; i++) {
+		char *name = arena_strdup(arena, from->items[i]);
+		char *mode = strchr(name, ':');
+		char id[CONTAINER_ID_LENGTH + 1];
+		struct container other = { 0 };
+
+		if (mode)
+			*mode++ = '\0';
+		if (!find_one(engine, name, id, err) ||
+		    !container_read(engine, arena, id, &other, err))
+			return false;
+		bool is_done = mounts_inherit(create->mounts, &other,
+					      mode && strcmp(mode, "ro") == 0, err);
+		container_done(&other);
+		if (!is_done)
+			return false;
+	}
+	return true;
+}
+
 static bool save(struct engine *engine, struct arena *arena, const struct create *create, int dir,
 		 struct error *err)
 {
@@ -269,7 +295,8 @@ static bool save(struct engine *engine, struct arena *arena, const struct create
 			     : !claim_any_name(engine, arena, container->id, &container->name, err))
 		return false;
 	/* Marked before options.json makes it a container: from then on others judge it. */
-	return make_directories(dir, err) && (!is_marked || container_mark_started(dir, err)) &&
+	return make_directories(dir, err) && volume_create_all(engine, container, err) &&
+	       (!is_marked || container_mark_started(dir, err)) &&
 	       container_write(container, dir, err);
 }
 
@@ -286,9 +313,9 @@ bool create_container(struct engine *engine, struct arena *arena, struct create 
 	if (!store_lock(&engine->store, false, &store_lock_fd, err) ||
 	    !store_find(&engine->store, arena, container->image, &image, err) ||
 	    !check_platform(create, &image, warning, err) ||
-	    !merge_image(create, &image, arena, err))
-		return false;
-	if (!share_network(engine, arena, container, err))
+	    !inherit_mounts(engine, arena, create, err) ||
+	    !merge_image(create, &image, arena, err) ||
+	    !share_network(engine, arena, container, err))
 		return false;
 	mounts_sort(create->mounts);
 	container->mounts = create->mounts->items;

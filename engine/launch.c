@@ -250,6 +250,7 @@ static bool monitor_argv(const struct launch *launch, const struct wires *wires,
 	add_fd(argv, arena, "--stderr-fd", wires->errors);
 	add_fd(argv, arena, "--hold-fd", launch->lock);
 	add_fd(argv, arena, "--hold-fd", prepared->host_network);
+	add_fd(argv, arena, "--hold-fd", prepared->host_mounts);
 	add_fd(argv, arena, "--guard-fd", prepared->guard);
 	texts_add(argv, "--journal");
 	texts_add(argv, launch->engine->run);

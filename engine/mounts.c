@@ -9,6 +9,7 @@
 
 #include "base/path.h"
 #include "engine/find.h"
+#include "engine/mountspec.h"
 
 static bool has_mount_at(const struct mounts *mounts, const char *target)
 {
@@ -164,158 +165,121 @@ bool mounts_add_declared(struct mounts *mounts, const char *target, struct error
 	return has_mount_at(mounts, mount.target) || add(mounts, &mount, err);
 }
 
-/* --mount. ------------------------------------------------------------------------------------ */
-
-struct mount_text {
-	const char *type, *source, *target, *options;
-	const char *tmpfs_size, *tmpfs_mode;
-	bool is_readonly, is_without_copy;
-};
-
-static bool parse_flag(const char *key, const char *value, bool *flag, struct error *err)
-{
-	if (!value || strcmp(value, "true") == 0 || strcmp(value, "1") == 0) {
-		*flag = true;
-		return true;
-	}
-	*flag = false;
-	return strcmp(value, "false") == 0 || strcmp(value, "0") == 0 ||
-	       error_set(err, ERROR_INPUT, "invalid value for %s: %s", key, value);
-}
-
-static bool is_one_of(const char *key, const char *a, const char *b, const char *c)
-{
-	return strcmp(key, a) == 0 || (b && strcmp(key, b) == 0) || (c && strcmp(key, c) == 0);
-}
-
-static bool set_key(struct mount_text *mount, const char *key, const char *value, const char *pair,
+bool mounts_inherit(struct mounts *mounts, const struct container *other, bool is_readonly,
 		    struct error *err)
 {
-	if (is_one_of(key, "readonly", "ro", NULL))
-		return parse_flag(key, value, &mount->is_readonly, err);
-	if (is_one_of(key, "volume-nocopy", NULL, NULL))
-		return parse_flag(key, value, &mount->is_without_copy, err);
-	if (!value)
-		return error_set(err, ERROR_INPUT, "invalid field '%s' must be a key=value pair",
-				 pair);
-	if (is_one_of(key, "type", NULL, NULL))
-		mount->type = value;
-	else if (is_one_of(key, "source", "src", NULL))
-		mount->source = value;
-	else if (is_one_of(key, "target", "destination", "dst"))
-		mount->target = value;
-	else if (is_one_of(key, "tmpfs-size", NULL, NULL))
-		mount->tmpfs_size = value;
-	else if (is_one_of(key, "tmpfs-mode", NULL, NULL))
-		mount->tmpfs_mode = value;
-	else if (is_one_of(key, "bind-propagation", NULL, NULL))
-		mount->options = value;
-	else if (!is_one_of(key, "consistency", NULL, NULL))
-		return is_one_of(key, "volume-driver", "volume-opt", "volume-subpath") ||
-				       is_one_of(key, "volume-label", "bind-nonrecursive",
-						 "bind-recursive")
-			       ? error_set(err, ERROR_UNSUPPORTED, "%s is not supported yet", key)
-			       : error_set(err, ERROR_INPUT, "unexpected key '%s' in '%s'", key,
-					   pair);
-	return true;
-}
+	for (size_t i = 0; i < other->mount_count; i++) {
+		struct container_mount mount = other->mounts[i];
 
-/* Commas separate, unless a pair is in double quotes. */
-static char *next_pair(char **rest)
-{
-	char *at = *rest;
-
-	if (!at)
-		return NULL;
-	if (*at != '"')
-		return strsep(rest, ",");
-	char *end = strchr(at + 1, '"');
-	if (!end)
-		return strsep(rest, ",");
-	*end = '\0';
-	*rest = end[1] == ',' ? end + 2 : NULL;
-	return at + 1;
-}
-
-static bool parse_mount(struct arena *arena, const char *text, struct mount_text *mount,
-			struct error *err)
-{
-	char *rest = arena_strdup(arena, text);
-
-	*mount = (struct mount_text){ .type = "volume", .options = "" };
-	for (char *pair; (pair = next_pair(&rest));) {
-		char *key = arena_strdup(arena, pair);
-		char *equals = strchr(key, '=');
-
-		if (equals)
-			*equals = '\0';
-		if (!set_key(mount, key, equals ? equals + 1 : NULL, pair, err))
+		if (mount.kind == MOUNT_TMPFS || has_mount_at(mounts, mount.target))
+			continue;
+		mount.is_readonly |= is_readonly;
+		mount.is_anonymous = false; /* it is the other one's, and goes with that */
+		if (!add(mounts, &mount, err))
 			return false;
 	}
-	if (!is_one_of(mount->type, "bind", "volume", "tmpfs"))
-		return error_set(err, ERROR_INPUT, "invalid mount type '%s'", mount->type);
-	if (!mount->target)
-		return error_set(err, ERROR_INPUT, "target is required");
 	return true;
 }
+
+bool mounts_check_from(const char *text, struct error *err)
+{
+	const char *mode = strchr(text, ':');
+
+	return (*text && *text != ':' &&
+		(!mode || strcmp(mode, ":ro") == 0 || strcmp(mode, ":rw") == 0 ||
+		 strcmp(mode, ":z") == 0 || strcmp(mode, ":Z") == 0)) ||
+	       error_set(err, ERROR_INPUT, "invalid mode for --volumes-from: %s", text);
+}
+
+/* --mount. ------------------------------------------------------------------------------------ */
 
 bool mounts_check_mount(const char *text, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
-	struct mount_text mount;
+	struct mountspec spec;
 
-	return parse_mount(&arena, text, &mount, err);
+	return mountspec_parse(&arena, text, &spec, err);
 }
 
-static const char *tmpfs_options(struct arena *arena, const struct mount_text *text)
+static const char *tmpfs_options(struct arena *arena, const struct mountspec *spec)
 {
-	const char *mode = text->tmpfs_mode ? text->tmpfs_mode : "1777";
+	const char *mode = spec->tmpfs_mode ? spec->tmpfs_mode : "1777";
 
-	if (text->tmpfs_size)
-		return arena_printf(arena, "mode=%s,size=%s%s", mode, text->tmpfs_size,
-				    text->is_readonly ? ",ro" : "");
-	return arena_printf(arena, "mode=%s%s", mode, text->is_readonly ? ",ro" : "");
+	if (spec->tmpfs_size)
+		return arena_printf(arena, "mode=%s,size=%s%s", mode, spec->tmpfs_size,
+				    spec->is_readonly ? ",ro" : "");
+	return arena_printf(arena, "mode=%s%s", mode, spec->is_readonly ? ",ro" : "");
+}
+
+static bool add_tmpfs(struct mounts *mounts, const struct mountspec *spec,
+		      struct container_mount *mount, struct error *err)
+{
+	if (spec->source)
+		return error_set(
+			err, ERROR_INPUT,
+			"invalid mount config for type \"tmpfs\": field Source must not be "
+			"specified");
+	mount->kind = MOUNT_TMPFS;
+	mount->options = tmpfs_options(mounts->arena, spec);
+	return add(mounts, mount, err);
+}
+
+static bool add_volume(struct mounts *mounts, const struct mountspec *spec,
+		       struct container_mount *mount, struct error *err)
+{
+	mount->kind = MOUNT_VOLUME;
+	mount->source = spec->source;
+	mount->is_anonymous = !spec->source || !*spec->source;
+	mount->subpath = spec->subpath ? spec->subpath : "";
+	mount->volume_options = spec->options;
+	mount->volume_labels = spec->labels;
+	if (!mount->is_anonymous && !find_is_name(spec->source))
+		return error_set(
+			err, ERROR_INPUT,
+			"invalid mount config for type \"volume\": invalid mount path: '%s'",
+			spec->source);
+	return add(mounts, mount, err);
+}
+
+static bool add_bind(struct mounts *mounts, const struct mountspec *spec,
+		     struct container_mount *mount, struct error *err)
+{
+	if (!spec->source || !*spec->source)
+		return error_set(
+			err, ERROR_INPUT,
+			"invalid mount config for type \"bind\": field Source must not be empty");
+	if (!set_source(mounts->arena, spec->source, mount, err))
+		return false;
+	if (mount->kind != MOUNT_BIND)
+		return error_set(err, ERROR_INPUT,
+				 "invalid mount config for type \"bind\": invalid mount path: '%s' "
+				 "mount path must be absolute",
+				 spec->source);
+	if (access(mount->source, F_OK) != 0)
+		return error_set(err, ERROR_INPUT,
+				 "invalid mount config for type \"bind\": bind source path does "
+				 "not exist: %s",
+				 mount->source);
+	mount->is_flat = spec->recursion == MOUNTSPEC_DISABLED;
+	mount->is_readonly_top = spec->recursion == MOUNTSPEC_WRITABLE || mount->is_flat;
+	return add(mounts, mount, err);
 }
 
 bool mounts_add_mount(struct mounts *mounts, const char *text, struct error *err)
 {
-	struct mount_text parsed;
 	struct container_mount mount = { .kind = MOUNT_BIND, .is_source_needed = true };
+	struct mountspec spec;
 
-	if (!parse_mount(mounts->arena, text, &parsed, err) ||
-	    !set_target(mounts->arena, parsed.target, &mount, err))
+	if (!mountspec_parse(mounts->arena, text, &spec, err) ||
+	    !set_target(mounts->arena, spec.target, &mount, err))
 		return false;
-	mount.options = parsed.options;
-	mount.is_readonly = parsed.is_readonly;
-	mount.is_copied_up = !parsed.is_without_copy;
-	if (strcmp(parsed.type, "tmpfs") == 0) {
-		mount.kind = MOUNT_TMPFS;
-		mount.options = tmpfs_options(mounts->arena, &parsed);
-		return add(mounts, &mount, err);
-	}
-	if (strcmp(parsed.type, "volume") == 0 && !parsed.source) {
-		mount.kind = MOUNT_VOLUME;
-		mount.is_anonymous = true;
-		return add(mounts, &mount, err);
-	}
-	if (!parsed.source)
-		return error_set(
-			err, ERROR_INPUT,
-			"invalid mount config for type \"bind\": field Source must not be empty");
-	if (!set_source(mounts->arena, parsed.source, &mount, err))
-		return false;
-	bool wants_bind = strcmp(parsed.type, "bind") == 0;
-	if (wants_bind != (mount.kind == MOUNT_BIND))
-		return error_set(err, ERROR_INPUT,
-				 "invalid mount config for type \"%s\": invalid mount path: '%s'%s",
-				 parsed.type, parsed.source,
-				 wants_bind ? " mount path must be absolute" : "");
-	if (wants_bind && access(mount.source, F_OK) != 0)
-		return error_set(err, ERROR_INPUT,
-				 "invalid mount config for type \"bind\": bind source path does "
-				 "not exist: %s",
-				 mount.source);
-	return add(mounts, &mount, err);
+	mount.options = spec.propagation;
+	mount.is_readonly = spec.is_readonly;
+	mount.is_copied_up = !spec.is_without_copy;
+	if (strcmp(spec.type, "tmpfs") == 0)
+		return add_tmpfs(mounts, &spec, &mount, err);
+	return strcmp(spec.type, "volume") == 0 ? add_volume(mounts, &spec, &mount, err)
+						: add_bind(mounts, &spec, &mount, err);
 }
 
 static size_t depth(const char *path)

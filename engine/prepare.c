@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -52,6 +53,17 @@ static bool lease_networks(struct preparation *self, struct error *err)
 	if (self->has_own_network && !hostns_open(&self->prepared->host_network, err))
 		return false;
 	return attachment_lease(&self->attachment, err);
+}
+
+/* In the host's mount namespace still: what the options of volumes ask for is there for all
+ * containers alike, and for the host. */
+static bool mount_volumes(struct preparation *self, struct error *err)
+{
+	bool has_any = false;
+
+	if (!volume_mount_all(self->engine, self->container, &has_any, err))
+		return false;
+	return !has_any || hostns_open_mounts(&self->prepared->host_mounts, err);
 }
 
 /* By its end: mounts made from now on are seen by nobody else; those of the host still arrive. */
@@ -144,6 +156,45 @@ static bool make_bind_source(const struct container_mount *mount, struct error *
 	       error_in(err, "make the missing bind source %s", mount->source);
 }
 
+static bool mount_descriptor(int fd, const char *target)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return mount(path, target, NULL, MS_BIND | MS_REC, NULL) == 0;
+}
+
+/* A part of a volume. What other containers make of the volume's links meanwhile must lead nowhere
+ * else: it is mounted, by the descriptor that was resolved inside the volume, on a place of our own
+ * in our mount namespace, and that is the source. */
+static bool use_subpath(const struct preparation *self, const struct container_mount *mount,
+			const char **source, struct error *err)
+{
+	autoclose int volume = open(*source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autoclose int part = -1, place = -1;
+	struct stat status;
+	const char *name =
+		arena_printf(self->arena, "subpath-%zu", (size_t)(mount - self->container->mounts));
+
+	if (volume < 0 || !path_open(volume, mount->subpath, PATH_BENEATH, O_PATH, 0, &part, err) ||
+	    fstat(part, &status) < 0)
+		return error_set(
+			err, ERROR_INPUT,
+			"cannot access path %s/%s: no such file or directory in the volume",
+			*source, mount->subpath);
+	if (S_ISDIR(status.st_mode)) {
+		if (mkdirat(self->dir, name, 0700) < 0 && errno != EEXIST)
+			return error_sys(err, "make a place for %s", mount->subpath);
+	} else {
+		place = openat(self->dir, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (place < 0)
+			return error_sys(err, "make a place for %s", mount->subpath);
+	}
+	*source = arena_printf(self->arena, "%s/%s", self->path, name);
+	return mount_descriptor(part, *source) ||
+	       error_sys(err, "mount %s of the volume", mount->subpath);
+}
+
 static bool find_source(const struct preparation *self, const struct container_mount *mount,
 			const char **source, struct error *err)
 {
@@ -156,6 +207,8 @@ static bool find_source(const struct preparation *self, const struct container_m
 		return true;
 	if (!volume_use(self->engine, self->arena, mount->source, source, &is_empty, err))
 		return false;
+	if (mount->subpath && *mount->subpath)
+		return use_subpath(self, mount, source, err);
 	if (!is_empty || !mount->is_copied_up)
 		return true;
 	return volume_copy_up(self->root, mount->target, *source, err);
@@ -250,14 +303,14 @@ bool prepare_bundle(struct engine *engine, const struct container *container, in
 				    .prepared = prepared,
 				    .shared_network = -1 };
 
-	*prepared = (struct prepared){ .host_network = -1, .guard = -1 };
+	*prepared = (struct prepared){ .host_network = -1, .host_mounts = -1, .guard = -1 };
 	attachment_init(&self.attachment, engine, container, &arena, prepared->warning);
 	self.path = arena_printf(&arena, "%s/containers/%s", engine->root, container->id);
-	bool is_done = lease_networks(&self, err) && enter_namespaces(&self, err) &&
-		       set_up_network(&self, err) && mount_root(&self, err) &&
-		       make_workdir(&self, err) && clear_places(&self, err) &&
-		       find_sources(&self, err) && write_host_files(&self, err) &&
-		       write_config(&self, err);
+	bool is_done = lease_networks(&self, err) && mount_volumes(&self, err) &&
+		       enter_namespaces(&self, err) && set_up_network(&self, err) &&
+		       mount_root(&self, err) && make_workdir(&self, err) &&
+		       clear_places(&self, err) && find_sources(&self, err) &&
+		       write_host_files(&self, err) && write_config(&self, err);
 	mem_cleanup_close(&self.root);
 	mem_cleanup_close(&self.shared_network);
 	if (is_done)
@@ -269,5 +322,8 @@ bool prepare_bundle(struct engine *engine, const struct container *container, in
 bool prepare_undo(const struct engine *engine, const struct container *container, struct error *err)
 {
 	door_remove(engine, container->id);
-	return attachment_release(engine, container, err);
+	bool is_released = attachment_release(engine, container, err);
+
+	return hostns_return_mounts(err) && volume_unmount_all(engine, container, err) &&
+	       is_released;
 }

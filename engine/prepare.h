@@ -10,8 +10,9 @@
 
 /* What the monitor is to keep: its --hold-fd and --guard-fd. */
 struct prepared {
-	int host_network;             /* the host's network namespace; -1: the container is in it */
-	int guard;                    /* ports and names; -1: none */
+	int host_network; /* the host's network namespace; -1: the container is in it */
+	int host_mounts;  /* its mount namespace, if something is mounted there for it; or -1 */
+	int guard;        /* ports and names; -1: none */
 	char warning[ERROR_TEXT_MAX]; /* empty, or worth telling */
 };
 

@@ -7,15 +7,185 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/copytree.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/jsonout.h"
 #include "base/path.h"
+#include "engine/find.h"
 #include "engine/ident.h"
+#include "engine/status.h"
+#include "engine/volumemount.h"
 
-#define VOLUMES "volumes"
-#define DATA    "_data"
+#define VOLUMES        "volumes"
+#define DATA           "_data"
+#define DEFINITION     "volume.json"
+#define DEFINITION_MAX (1 << 20)
+
+bool volume_check_name(const char *name, struct error *err)
+{
+	if (strlen(name) < 2)
+		return error_set(err, ERROR_INPUT,
+				 "volume name is too short, names should be at least two "
+				 "alphanumeric characters");
+	return find_is_name(name) ||
+	       error_set(
+		       err, ERROR_INPUT,
+		       "create %s: \"%s\" includes invalid characters for a local volume name, "
+		       "only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a "
+		       "host directory, use absolute path",
+		       name, name);
+}
+
+/* On disk. ------------------------------------------------------------------------------------ */
+
+static const char *path_of(const struct engine *engine, struct arena *arena, const char *name)
+{
+	return arena_printf(arena, "%s/" VOLUMES "/%s/" DATA, engine->root, name);
+}
+
+static bool open_volumes(const struct engine *engine, int *dir, struct error *err)
+{
+	*dir = openat(engine->store.root, VOLUMES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *dir >= 0 || errno == ENOENT || error_sys(err, "open the volumes");
+}
+
+static bool make_directory(const char *path, const char *name, struct error *err)
+{
+	return (path_make_own_dirs(path, 0701, err) && chmod(path, 0755) == 0) ||
+	       error_in(err, "make volume %s", name);
+}
+
+static const char *time_text(struct arena *arena, time_t seconds)
+{
+	char text[32];
+	struct tm parts;
+
+	gmtime_r(&seconds, &parts);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+	return arena_strdup(arena, text);
+}
+
+static bool save(const struct engine *engine, const struct volume *volume, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	autofree char *file = mem_printf(VOLUMES "/%s/" DEFINITION, volume->name);
+	autobuf struct buf text;
+	struct jsonout out;
+
+	buf_init(&text, DEFINITION_MAX);
+	jsonout_init(&out, &text, false);
+	jsonout_object(&out, NULL);
+	jsonout_text(&out, "created", time_text(&arena, time(NULL)));
+	jsonout_texts(&out, "options", volume->options.items, volume->options.count);
+	jsonout_texts(&out, "labels", volume->labels.items, volume->labels.count);
+	jsonout_object_end(&out);
+	jsonout_done(&out);
+	return buf_check(&text, DEFINITION, err) &&
+	       file_replace(engine->store.root, file, text.data, text.length, 0600, FILE_DURABLE,
+			    err);
+}
+
+bool volume_create(const struct engine *engine, const struct volume *volume, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	const char *path = path_of(engine, &arena, volume->name);
+
+	if (!volume_check_options(&volume->options, err))
+		return error_in(err, "create %s", volume->name);
+	if (access(path, F_OK) == 0)
+		return true;
+	if (!make_directory(path, volume->name, err))
+		return false;
+	/* Without a definition it is one that nobody named: see volume_read. */
+	return volume->is_anonymous || save(engine, volume, err);
+}
+
+static bool read_definition(const struct engine *engine, struct arena *arena, struct volume *volume,
+			    struct error *err)
+{
+	autofree char *file = mem_printf(VOLUMES "/%s/" DEFINITION, volume->name);
+	autobuf struct buf text;
+	const struct json *root;
+
+	buf_init(&text, DEFINITION_MAX);
+	if (!file_read(engine->store.root, file, &text, err)) {
+		volume->is_anonymous = find_is_id(volume->name);
+		return err->kind == ERROR_NOT_FOUND;
+	}
+	return json_parse(arena, DEFINITION, text.data, text.length, &root, err) &&
+	       json_text_or(root, "created", volume->created, &volume->created, err) &&
+	       json_text_array(arena, root, "options", &volume->options.items,
+			       &volume->options.count, err) &&
+	       json_text_array(arena, root, "labels", &volume->labels.items, &volume->labels.count,
+			       err);
+}
+
+bool volume_read(const struct engine *engine, struct arena *arena, const char *name,
+		 struct volume *volume, struct error *err)
+{
+	struct stat status;
+
+	*volume = (struct volume){ .name = name, .path = path_of(engine, arena, name) };
+	if (!path_is_component(name) || stat(volume->path, &status) < 0)
+		return error_set(err, ERROR_NOT_FOUND, "get %s: no such volume", name);
+	volume->created = time_text(arena, status.st_mtime);
+	return read_definition(engine, arena, volume, err) || error_in(err, "volume %s", name);
+}
+
+bool volume_list(const struct engine *engine, struct arena *arena, struct texts *names,
+		 struct error *err)
+{
+	autoclose int fd = -1;
+
+	if (!open_volumes(engine, &fd, err))
+		return false;
+	if (fd < 0)
+		return true;
+	autodir DIR *dir = fdopendir(take_fd(&fd));
+	for (struct dirent *entry; dir && (entry = readdir(dir));) {
+		if (path_is_component(entry->d_name))
+			texts_add(names, arena_strdup(arena, entry->d_name));
+	}
+	return true;
+}
+
+bool volume_remove(const struct engine *engine, const char *name, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	autoclose int dir = -1;
+
+	if (!open_volumes(engine, &dir, err))
+		return false;
+	if (dir < 0 || !path_is_component(name) || faccessat(dir, name, F_OK, 0) != 0)
+		return error_set(err, ERROR_NOT_FOUND, "get %s: no such volume", name);
+	/* What is mounted there is not the volume's to lose. */
+	return volume_unmount(path_of(engine, &arena, name), err) &&
+	       path_remove_tree(dir, name, err);
+}
+
+/* For containers. ----------------------------------------------------------------------------- */
+
+bool volume_create_all(const struct engine *engine, const struct container *container,
+		       struct error *err)
+{
+	for (size_t i = 0; i < container->mount_count; i++) {
+		const struct container_mount *mount = &container->mounts[i];
+		const struct volume volume = { .name = mount->source,
+					       .options = mount->volume_options,
+					       .labels = mount->volume_labels,
+					       .is_anonymous = mount->is_anonymous &&
+							       !mount->volume_options.count &&
+							       !mount->volume_labels.count };
+
+		if (mount->kind == MOUNT_VOLUME && !volume_create(engine, &volume, err))
+			return false;
+	}
+	return true;
+}
 
 static bool is_empty_dir(int fd)
 {
@@ -36,67 +206,13 @@ static bool is_empty_dir(int fd)
 bool volume_use(const struct engine *engine, struct arena *arena, const char *name,
 		const char **path, bool *is_empty, struct error *err)
 {
-	*path = arena_printf(arena, "%s/" VOLUMES "/%s/" DATA, engine->root, name);
+	*path = path_of(engine, arena, name);
 	autoclose int dir = open(*path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0) {
-		if (!path_make_own_dirs(*path, 0701, err) || chmod(*path, 0755) < 0)
-			return error_in(err, "make volume %s", name);
 		*is_empty = true;
-		return true;
+		return make_directory(*path, name, err);
 	}
 	*is_empty = is_empty_dir(dir);
-	return true;
-}
-
-const char *volume_anonymous_name(struct arena *arena)
-{
-	return ident_random(arena);
-}
-
-static bool open_volumes(const struct engine *engine, int *dir, struct error *err)
-{
-	*dir = openat(engine->store.root, VOLUMES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return *dir >= 0 || errno == ENOENT || error_sys(err, "open the volumes");
-}
-
-bool volume_remove(const struct engine *engine, const char *name, struct error *err)
-{
-	autoclose int dir = -1;
-
-	if (!open_volumes(engine, &dir, err))
-		return false;
-	if (dir < 0 || !path_is_component(name) || faccessat(dir, name, F_OK, 0) != 0)
-		return error_set(err, ERROR_NOT_FOUND, "get %s: no such volume", name);
-	return path_remove_tree(dir, name, err);
-}
-
-bool volume_remove_anonymous(const struct engine *engine, const struct container *container,
-			     struct error *err)
-{
-	for (size_t i = 0; i < container->mount_count; i++) {
-		const struct container_mount *mount = &container->mounts[i];
-
-		if (mount->kind == MOUNT_VOLUME && mount->is_anonymous &&
-		    !volume_remove(engine, mount->source, err) && err->kind != ERROR_NOT_FOUND)
-			return false;
-	}
-	return true;
-}
-
-bool volume_list(const struct engine *engine, struct arena *arena, struct texts *names,
-		 struct error *err)
-{
-	autoclose int fd = -1;
-
-	if (!open_volumes(engine, &fd, err))
-		return false;
-	if (fd < 0)
-		return true;
-	autodir DIR *dir = fdopendir(take_fd(&fd));
-	for (struct dirent *entry; dir && (entry = readdir(dir));) {
-		if (path_is_component(entry->d_name))
-			texts_add(names, arena_strdup(arena, entry->d_name));
-	}
 	return true;
 }
 
@@ -114,5 +230,102 @@ bool volume_copy_up(int root, const char *target, const char *path, struct error
 		return error_in(err, "copy %s into its volume", target);
 	if (fchown(to, status.st_uid, status.st_gid) < 0 || fchmod(to, status.st_mode & 07777) < 0)
 		return error_sys(err, "set the owner of volume %s", path);
+	return true;
+}
+
+const char *volume_anonymous_name(struct arena *arena)
+{
+	return ident_random(arena);
+}
+
+static bool has_volume(const struct container *container, const char *name)
+{
+	for (size_t i = 0; i < container->mount_count; i++) {
+		const struct container_mount *mount = &container->mounts[i];
+
+		if (mount->kind == MOUNT_VOLUME && strcmp(mount->source, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+const char *volume_user(const struct engine *engine, struct arena *arena, const char *name,
+			const char *except, bool is_running)
+{
+	autotexts struct texts ids = { 0 };
+	struct error ignored; /* what cannot be read uses nothing */
+	const char *user = NULL;
+
+	if (!find_all(engine, arena, &ids, &ignored))
+		return NULL;
+	for (size_t i = 0; i < ids.count && !user; i++) {
+		struct container container = { 0 };
+
+		if ((!except || strcmp(except, ids.items[i]) != 0) &&
+		    container_read(engine, arena, ids.items[i], &container, &ignored) &&
+		    has_volume(&container, name) &&
+		    (!is_running || status_is_running(engine, ids.items[i])))
+			user = ids.items[i];
+		container_done(&container);
+	}
+	return user;
+}
+
+bool volume_remove_anonymous(const struct engine *engine, const struct container *container,
+			     struct error *err)
+{
+	for (size_t i = 0; i < container->mount_count; i++) {
+		const struct container_mount *mount = &container->mounts[i];
+		autoarena struct arena arena = { 0 };
+
+		if (mount->kind != MOUNT_VOLUME || !mount->is_anonymous ||
+		    volume_user(engine, &arena, mount->source, container->id, false))
+			continue;
+		if (!volume_remove(engine, mount->source, err) && err->kind != ERROR_NOT_FOUND)
+			return false;
+	}
+	return true;
+}
+
+bool volume_mount_all(const struct engine *engine, const struct container *container, bool *has_any,
+		      struct error *err)
+{
+	for (size_t i = 0; i < container->mount_count; i++) {
+		const struct container_mount *mount = &container->mounts[i];
+		autoarena struct arena arena = { 0 };
+		struct volume volume;
+
+		if (mount->kind != MOUNT_VOLUME || mount->is_anonymous)
+			continue;
+		if (!volume_read(engine, &arena, mount->source, &volume, err)) {
+			if (err->kind != ERROR_NOT_FOUND) /* it is made later */
+				return false;
+			continue;
+		}
+		if (!volume.options.count)
+			continue;
+		*has_any = true;
+		if (!volume_mount(&volume, err))
+			return error_in(err, "error while mounting volume '%s'", volume.path);
+	}
+	return true;
+}
+
+bool volume_unmount_all(const struct engine *engine, const struct container *container,
+			struct error *err)
+{
+	for (size_t i = 0; i < container->mount_count; i++) {
+		const struct container_mount *mount = &container->mounts[i];
+		autoarena struct arena arena = { 0 };
+		struct volume volume;
+
+		if (mount->kind != MOUNT_VOLUME || mount->is_anonymous ||
+		    !volume_read(engine, &arena, mount->source, &volume, err) ||
+		    !volume.options.count ||
+		    volume_user(engine, &arena, mount->source, container->id, true))
+			continue;
+		if (!volume_unmount(volume.path, err))
+			return error_in(err, "volume %s", mount->source);
+	}
 	return true;
 }

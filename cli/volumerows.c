@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/volumerows.h"
+
+#include <ftw.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/filter.h"
+#include "cli/jsonmaker.h"
+
+#define OPEN_DIRECTORIES 16
+
+/* Filters. ------------------------------------------------------------------------------------ */
+
+static bool has_label(const struct volume *volume, const char *filter)
+{
+	for (size_t i = 0; i < volume->labels.count; i++) {
+		autofree char *key = mem_strdup(volume->labels.items[i]);
+		char *equals = strchr(key, '=');
+
+		if (equals)
+			*equals = '\0';
+		if (filter_is_label(filter, key, equals ? equals + 1 : ""))
+			return true;
+	}
+	return false;
+}
+
+static bool is_match(const struct engine *engine, struct arena *arena, const struct volume *volume,
+		     const char *key, const char *value)
+{
+	if (strcmp(key, "name") == 0)
+		return strstr(volume->name, value) != NULL;
+	if (strcmp(key, "driver") == 0)
+		return strcmp(value, "local") == 0;
+	if (strcmp(key, "dangling") == 0)
+		return !volume_user(engine, arena, volume->name, NULL, false) ==
+		       (strcmp(value, "true") == 0 || strcmp(value, "1") == 0);
+	return has_label(volume, value);
+}
+
+/* Of one key any value may match, of label all must. */
+static bool is_wanted(const struct engine *engine, struct arena *arena, const struct volume *volume,
+		      const struct texts *filters)
+{
+	static const char *const keys[] = { "name", "driver", "dangling", "label" };
+
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		bool is_label = strcmp(keys[i], "label") == 0;
+		size_t at = 0, asked = 0, matched = 0;
+
+		for (const char *value; (value = filter_next(filters, keys[i], &at)); asked++)
+			matched += is_match(engine, arena, volume, keys[i], value);
+		if (is_label ? matched < asked : asked && !matched)
+			return false;
+	}
+	return true;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+bool volumerows_find(const struct engine *engine, struct arena *arena, const struct texts *filters,
+		     struct texts *names, struct error *err)
+{
+	static const char *const known[] = { "name", "driver", "dangling", "label", "all", NULL };
+	autotexts struct texts all = { 0 };
+	struct error ignored; /* one that has gone, or cannot be read, is in no list */
+
+	if (!filter_names(filters, known, err) || !volume_list(engine, arena, &all, err))
+		return false;
+	for (size_t i = 0; i < all.count; i++) {
+		struct volume volume;
+
+		if (volume_read(engine, arena, all.items[i], &volume, &ignored) &&
+		    is_wanted(engine, arena, &volume, filters))
+			texts_add(names, all.items[i]);
+	}
+	if (names->count)
+		qsort(names->items, names->count, sizeof(*names->items), compare);
+	return true;
+}
+
+/* Rows. --------------------------------------------------------------------------------------- */
+
+static const char *joined(struct arena *arena, const struct texts *texts)
+{
+	const char *line = "";
+
+	for (size_t i = 0; i < texts->count; i++)
+		line = *line ? arena_printf(arena, "%s,%s", line, texts->items[i])
+			     : texts->items[i];
+	return line;
+}
+
+bool volumerows_make(const struct engine *engine, struct arena *arena, const struct texts *filters,
+		     const struct json **rows, struct error *err)
+{
+	struct jsonmaker list = { arena, json_new(arena, NULL, NULL, JSON_ARRAY, NULL) };
+	autotexts struct texts names = { 0 };
+
+	if (!volumerows_find(engine, arena, filters, &names, err))
+		return false;
+	for (size_t i = 0; i < names.count; i++) {
+		struct jsonmaker row = jsonmaker_nested(&list, NULL, JSON_OBJECT);
+		struct volume volume;
+
+		if (!volume_read(engine, arena, names.items[i], &volume, err))
+			return false;
+		jsonmaker_text(&row, "Driver", "local");
+		jsonmaker_text(&row, "Labels", joined(arena, &volume.labels));
+		jsonmaker_text(&row, "Mountpoint", volume.path);
+		jsonmaker_text(&row, "Name", volume.name);
+		jsonmaker_text(&row, "Scope", "local");
+	}
+	*rows = list.parent;
+	return true;
+}
+
+static void add_pairs(const struct jsonmaker *object, const char *key, const struct texts *pairs)
+{
+	if (!pairs->count) {
+		jsonmaker_text(object, key, NULL);
+		return;
+	}
+	struct jsonmaker map = jsonmaker_nested(object, key, JSON_OBJECT);
+	for (size_t i = 0; i < pairs->count; i++) {
+		const char *pair = pairs->items[i];
+		size_t length = strcspn(pair, "=");
+
+		jsonmaker_text(&map, arena_strndup(object->arena, pair, length),
+			       pair[length] ? pair + length + 1 : "");
+	}
+}
+
+void volumerows_inspect(struct arena *arena, struct json *objects, const struct volume *volume)
+{
+	struct jsonmaker object = { arena, json_new(arena, objects, NULL, JSON_OBJECT, NULL) };
+	static const char *const anonymous[] = { "com.docker.volume.anonymous=" };
+	const struct texts label = { .items = (const char **)(uintptr_t)anonymous, .count = 1 };
+
+	jsonmaker_text(&object, "CreatedAt", volume->created);
+	jsonmaker_text(&object, "Driver", "local");
+	add_pairs(&object, "Labels", volume->is_anonymous ? &label : &volume->labels);
+	jsonmaker_text(&object, "Mountpoint", volume->path);
+	jsonmaker_text(&object, "Name", volume->name);
+	add_pairs(&object, "Options", &volume->options);
+	jsonmaker_text(&object, "Scope", "local");
+}
+
+/* nftw(3) has no place for a context. */
+static _Thread_local int64_t sum;
+
+static int add_size(const char *path, const struct stat *status, int kind, struct FTW *where)
+{
+	(void)path;
+	(void)where;
+	if (kind == FTW_F || kind == FTW_SL)
+		sum += status->st_size;
+	return 0;
+}
+
+int64_t volumerows_size(const struct volume *volume)
+{
+	sum = 0;
+	nftw(volume->path, add_size, OPEN_DIRECTORIES, FTW_PHYS | FTW_MOUNT);
+	return sum;
+}
