@@ -233,7 +233,9 @@ static bool make_pair(struct attachment *self, const struct plug *plug,
 	};
 
 	memcpy(pair.mac, endpoint->mac, sizeof(pair.mac));
-	return link_make_pair(&self->host, &pair, err);
+	return link_make_pair(&self->host, &pair, err) &&
+	       (!self->endpoints.port_count ||
+		link_set_hairpin(&self->host, endpoint->outside, err));
 }
 
 /* No IPv6 where the network has none: no address of its own making either. */

@@ -9,6 +9,9 @@
 #include "engine/claim.h"
 #include "engine/find.h"
 #include "engine/happening.h"
+#include "engine/names.h"
+#include "engine/resolvconf.h"
+#include "engine/status.h"
 
 /* With the lock held. */
 static bool change_locked(struct engine *engine, const char *id,
@@ -67,6 +70,22 @@ static void tell_of_rename(const struct engine *engine, struct arena *arena, con
 	container_done(&container);
 }
 
+/* Its neighbours call it by the new name from now on. */
+static bool tell_names(const struct engine *engine, const char *id, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	struct container container = { 0 };
+	struct endpoints endpoints;
+
+	if (!status_is_running(engine, id) || !endpoints_read(engine, &arena, id, &endpoints) ||
+	    !resolvconf_has_names(&endpoints))
+		return true;
+	bool is_done = container_read(engine, &arena, id, &container, err) &&
+		       names_change(engine, &container, &endpoints, err);
+	container_done(&container);
+	return is_done;
+}
+
 bool change_name(struct engine *engine, const char *id, const char *name, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
@@ -98,5 +117,5 @@ bool change_name(struct engine *engine, const char *id, const char *name, struct
 	if (!claim_drop_name(engine, old, id, err))
 		return false;
 	tell_of_rename(engine, &arena, id, old);
-	return true;
+	return tell_names(engine, id, err);
 }

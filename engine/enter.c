@@ -2,13 +2,17 @@
 #include "engine/enter.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/proc.h"
 #include "engine/bundle.h"
+#include "engine/network.h"
+#include "engine/share.h"
 #include "engine/status.h"
 
 #define PROCESS_MAX (8 << 20) /* bytes of the process object */
@@ -126,6 +130,20 @@ static bool make_argv(struct engine *engine, struct arena *arena, const struct e
 	return true;
 }
 
+/* The container's config names no network namespace (see prepare.c), so that the runtime would
+ * leave the program in ours. */
+static bool join_network(const struct engine *engine, const struct container *container,
+			 struct error *err)
+{
+	autoclose int network = -1;
+
+	if (strcmp(container->network, NETWORK_HOST) == 0)
+		return true;
+	return share_open(engine, container->id, "net", &network, err) &&
+	       (setns(network, CLONE_NEWNET) == 0 ||
+		error_sys(err, "join the container's network"));
+}
+
 bool enter_prepare(struct engine *engine, struct arena *arena, const struct enter *enter,
 		   struct texts *argv, struct error *err)
 {
@@ -137,7 +155,8 @@ bool enter_prepare(struct engine *engine, struct arena *arena, const struct ente
 
 	buf_init(&text, PROCESS_MAX);
 	status_read(engine, arena, enter->container->id, &status);
-	if (!check_state(enter->container, &status, err) || !open_root(&status, &root, err))
+	if (!check_state(enter->container, &status, err) || !open_root(&status, &root, err) ||
+	    !join_network(engine, enter->container, err))
 		return false;
 	change(enter, &process);
 	bool is_done = write_process(&process, root, arena, &text, err) &&

@@ -70,17 +70,24 @@ void link_put_default_route(struct netlink *netlink, unsigned int link,
 	netlink_put_u32(netlink, RTA_OIF, link);
 }
 
-void link_put_hairpin(struct netlink *netlink, unsigned int link)
+bool link_set_hairpin(struct netlink *netlink, const char *name, struct error *err)
 {
-	struct ifinfomsg header = { .ifi_family = AF_BRIDGE, .ifi_index = (int)link };
+	struct ifinfomsg header = { 0 };
 	const unsigned char on = 1;
 
-	netlink_begin(netlink, RTM_SETLINK, NLM_F_ACK, &header, sizeof(header));
+	netlink_begin(netlink, RTM_NEWLINK, NLM_F_ACK, &header, sizeof(header));
+	netlink_put_text(netlink, IFLA_IFNAME, name);
 
-	size_t port = netlink_nest(netlink, IFLA_PROTINFO);
+	size_t info = netlink_nest(netlink, IFLA_LINKINFO);
+
+	netlink_put_text(netlink, IFLA_INFO_SLAVE_KIND, "bridge");
+
+	size_t port = netlink_nest(netlink, IFLA_INFO_SLAVE_DATA);
 
 	netlink_put(netlink, IFLA_BRPORT_MODE, &on, sizeof(on));
 	netlink_nest_end(netlink, port);
+	netlink_nest_end(netlink, info);
+	return netlink_send(netlink, "let a bridge's port send back", err);
 }
 
 static void put_mtu(struct netlink *netlink, int mtu)

@@ -24,10 +24,6 @@ void link_put_mac(struct netlink *netlink, unsigned int link,
 void link_put_address(struct netlink *netlink, unsigned int link, const struct ipnet *address);
 void link_put_default_route(struct netlink *netlink, unsigned int link,
 			    const struct ipaddr *gateway);
-/* As a bridge's port it may send a frame back to where it came from: a container that reaches
- * itself by a published port, where bridged frames pass netfilter. */
-void link_put_hairpin(struct netlink *netlink, unsigned int link);
-
 /* `mtu` 0: the kernel's default. */
 must_check bool link_make_bridge(struct netlink *netlink, const char *name, int mtu,
 				 struct error *err);
@@ -43,6 +39,10 @@ struct link_pair {
 /* A pair of that name that is left from before is replaced. */
 must_check bool link_make_pair(struct netlink *netlink, const struct link_pair *pair,
 			       struct error *err);
+
+/* As a bridge's port it may send a frame back to where it came from: a container that reaches
+ * itself by a published port, where bridged frames pass netfilter. */
+must_check bool link_set_hairpin(struct netlink *netlink, const char *name, struct error *err);
 
 /* A container's share of a device of the host (CONFIG_MACVLAN, CONFIG_IPVLAN). */
 struct link_share {

@@ -7,10 +7,12 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netlink.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -19,9 +21,12 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "engine/find.h"
+#include "engine/hostns.h"
 #include "engine/linktarget.h"
 #include "engine/nft.h"
 #include "engine/resolvconf.h"
+#include "engine/share.h"
+#include "engine/status.h"
 
 #define PACKET_MAX     65536
 #define ANSWER_MAX     512
@@ -31,18 +36,19 @@
 #define DNS_PORT       53
 #define BACKLOG        128
 #define STREAMS        16
+#define STAT_MAX       4096
 #define START_TRIES    3 /* each is lost only to a resolver that ends at the very moment */
 
 /* Talking to it. ------------------------------------------------------------------------------ */
 
-/* One packet with up to two descriptors, and the answer to it. ERROR_NOT_FOUND: it has gone. */
+/* One packet with up to three descriptors, and the answer to it. ERROR_NOT_FOUND: it has gone. */
 static bool ask(int connection, const char *text, size_t length, const int *fds, size_t count,
 		struct error *err)
 {
 	struct iovec data = { .iov_base = (void *)(uintptr_t)text, .iov_len = length };
 	union {
 		struct cmsghdr header;
-		char room[CMSG_SPACE(2 * sizeof(int))];
+		char room[CMSG_SPACE(3 * sizeof(int))];
 	} control = { .room = { 0 } };
 	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1 };
 	char answer[ANSWER_MAX + 1];
@@ -269,6 +275,8 @@ static bool redirect(const uint16_t ports[2], struct error *err)
 	(void)ipaddr_parse(&own, RESOLVCONF_NAMES);
 	nft_begin(&nft, &netlink, AF_INET, "mooring-names");
 	nft_add_table(&nft, 0);
+	nft_remove_table(&nft); /* of a resolver that was here before */
+	nft_add_table(&nft, 0);
 	nft_add_chain(&nft, "output", &hook);
 	add_redirect(&nft, &own, IPPROTO_UDP, ports[0]);
 	add_redirect(&nft, &own, IPPROTO_TCP, ports[1]);
@@ -327,6 +335,71 @@ bool names_register(const struct engine *engine, const struct container *contain
 	return is_done && bag_put(bag, take_fd(connection), err);
 }
 
+/* A container that was in no network with names when it started: its monitor keeps no connection
+ * for it. The monitor itself is what its names last as long as. */
+static bool open_monitor(const struct engine *engine, const char *container, int *monitor,
+			 struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	autobuf struct buf text;
+	struct status status;
+	char path[64];
+	int parent;
+
+	buf_init(&text, STAT_MAX);
+	status_read(engine, &arena, container, &status);
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)status.pid);
+	if (status.pid <= 0 || !file_read(AT_FDCWD, path, &text, err))
+		return error_set(err, ERROR_NOT_FOUND, "container %.12s has just ended", container);
+	/* The second field, in brackets, may hold anything. */
+	const char *rest = strrchr(text.data, ')');
+	if (!rest || sscanf(rest, ") %*c %d", &parent) != 1)
+		return error_set(err, ERROR_SYSTEM, "%s makes no sense", path);
+	*monitor = (int)syscall(SYS_pidfd_open, parent, 0);
+	if (*monitor < 0)
+		return error_sys(err, "find the monitor of container %.12s", container);
+	return true;
+}
+
+static bool open_inside(const struct engine *engine, const char *container, int fds[2],
+			struct error *err)
+{
+	autoclose int here = -1, network = -1;
+
+	if (!hostns_open(&here, err) || !share_open(engine, container, "net", &network, err))
+		return false;
+	if (setns(network, CLONE_NEWNET) < 0)
+		return error_sys(err, "enter the container's network");
+
+	bool is_done = open_sockets(fds, err);
+
+	return (setns(here, CLONE_NEWNET) == 0 ||
+		error_sys(err, "leave the container's network")) &&
+	       is_done;
+}
+
+static bool register_late(const struct engine *engine, const struct container *container,
+			  const struct endpoints *endpoints, struct error *err)
+{
+	autoclose int connection = -1, monitor = -1;
+	autobuf struct buf text;
+	int fds[3] = { -1, -1, -1 };
+
+	buf_init(&text, PACKET_MAX);
+	buf_printf(&text, "register %s\n", container->id);
+	add_facts(&text, engine, container, endpoints);
+
+	bool is_done = buf_check(&text, "what the resolver is told", err) &&
+		       names_open(engine, endpoints, &connection, err) &&
+		       open_monitor(engine, container->id, &monitor, err) &&
+		       open_inside(engine, container->id, fds, err);
+
+	fds[2] = monitor;
+	is_done = is_done && ask(connection, text.data, text.length, fds, COUNT_OF(fds), err);
+	close_both(fds);
+	return is_done;
+}
+
 bool names_change(const struct engine *engine, const struct container *container,
 		  const struct endpoints *endpoints, struct error *err)
 {
@@ -335,13 +408,14 @@ bool names_change(const struct engine *engine, const struct container *container
 
 	if (!open_dir(engine, &dir, err))
 		return false;
-	if (!connect_to(dir, &connection, err))
-		return err->sys == ENOENT || err->sys == ECONNREFUSED ||
-		       err->kind == ERROR_NOT_FOUND;
 	buf_init(&text, PACKET_MAX);
 	buf_printf(&text, "change %s\n", container->id);
 	add_facts(&text, engine, container, endpoints);
-	return buf_check(&text, "what the resolver is told", err) &&
-	       (ask(connection, text.data, text.length, NULL, 0, err) ||
-		strstr(err->text, "no such container") != NULL);
+	if (!buf_check(&text, "what the resolver is told", err))
+		return false;
+	if (connect_to(dir, &connection, err) &&
+	    ask(connection, text.data, text.length, NULL, 0, err))
+		return true;
+	/* It does not run, or does not know the container. */
+	return !resolvconf_has_names(endpoints) || register_late(engine, container, endpoints, err);
 }

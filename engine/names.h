@@ -29,8 +29,7 @@ must_check bool names_register(const struct engine *engine, const struct contain
 			       const struct endpoints *endpoints, int *connection, struct bag *bag,
 			       struct error *err);
 
-/* A container that runs is in other networks than before, or has another name. Where no resolver
- * knows it nothing happens. */
+/* A container that runs is in other networks than before, or has another name. */
 must_check bool names_change(const struct engine *engine, const struct container *container,
 			     const struct endpoints *endpoints, struct error *err);
 

@@ -25,7 +25,8 @@
  * wrong with it:
  *
  *	hello
- *	register ID              with the two sockets; this connection's container
+ *	register ID              with the two sockets; this connection's container; with a third
+ *	                         descriptor, a process's (pidfd), it is that one's end that counts
  *	change ID                of a container that is registered by another connection
  *	  ask                    whether others may be asked (no network leads outward: not)
  *	  server ADDRESS         whom

@@ -9,7 +9,7 @@
 
 #include "engine/resolverask.h"
 
-#define SOCKETS 2 /* that come with a registration: UDP, TCP */
+#define SOCKETS 3 /* that come with a registration: UDP, TCP; perhaps a pidfd */
 
 void stream_close(struct stream *stream)
 {
@@ -70,6 +70,7 @@ static void member_close(struct member *member)
 	close_watch(resolver, &member->udp);
 	close_watch(resolver, &member->tcp);
 	close_watch(resolver, &member->control);
+	close_watch(resolver, &member->life);
 	resolver->is_over = !resolver->members;
 	arena_done(&member->facts.arena);
 	free(member);
@@ -81,6 +82,11 @@ static void set_facts(struct member *member, struct resolver_facts *facts)
 	arena_done(&member->facts.arena);
 	member->facts = *facts;
 	*facts = (struct resolver_facts){ 0 };
+}
+
+static void on_end_of_life(struct loop_watch *watch)
+{
+	member_close(watch->context);
 }
 
 static bool register_member(struct member *member, struct resolver_facts *facts,
@@ -97,8 +103,13 @@ static bool register_member(struct member *member, struct resolver_facts *facts,
 	member->tcp = (struct loop_watch){ .fd = sockets[1],
 					   .on_ready = member->on_connect,
 					   .context = member };
+	member->life = (struct loop_watch){ .fd = sockets[2],
+					    .on_ready = on_end_of_life,
+					    .context = member };
 	loop_watch(&resolver->loop, &member->udp);
 	loop_watch(&resolver->loop, &member->tcp);
+	if (member->life.fd >= 0)
+		loop_watch(&resolver->loop, &member->life);
 	return true;
 }
 
@@ -158,14 +169,18 @@ static void on_control(struct loop_watch *watch)
 {
 	struct member *member = watch->context;
 	autofree char *text = mem_alloc(RESOLVER_PACKET_MAX + 1);
-	int sockets[SOCKETS] = { -1, -1 };
+	int sockets[SOCKETS] = { -1, -1, -1 };
 	ssize_t got = receive(watch->fd, text, RESOLVER_PACKET_MAX, sockets);
 	const char *reply = "ok";
 	bool is_taken = false;
 	struct error err;
 
 	if (got <= 0) {
-		if (got == 0 || (errno != EAGAIN && errno != EINTR))
+		bool is_gone = got == 0 || (errno != EAGAIN && errno != EINTR);
+
+		if (is_gone && member->life.fd >= 0)
+			close_watch(member->resolver, &member->control);
+		else if (is_gone)
 			member_close(member);
 		return;
 	}
@@ -188,6 +203,7 @@ void member_open(struct resolver *resolver, int connection,
 				   .resolver = resolver,
 				   .udp = { .fd = -1 },
 				   .tcp = { .fd = -1 },
+				   .life = { .fd = -1 },
 				   .on_datagram = on_datagram,
 				   .on_connect = on_connect };
 	member->control =

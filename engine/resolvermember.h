@@ -19,6 +19,7 @@ struct member {
 	struct resolver *resolver;
 	struct loop_watch control; /* the connection; its end is the container's */
 	struct loop_watch udp, tcp;
+	struct loop_watch life; /* a pidfd whose end is the container's instead; fd -1: none */
 	struct resolver_facts facts;
 	struct stream *streams;
 	size_t stream_count;

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Neighbours of the machine for tests of networks: a network namespace beside it, and servers."""
+
+import contextlib
+import json
+import os
+import socket
+import struct
+import subprocess
+import threading
+
+HOST, PEER = "10.213.77.1", "10.213.77.2"  # the two ends of the wire
+FETCH = ("import socket,sys\n"
+         "s=socket.create_connection((sys.argv[1],int(sys.argv[2])),float(sys.argv[3]))\n"
+         "s.settimeout(float(sys.argv[3])); s.sendall(b'GET /index.html HTTP/1.0\\r\\n\\r\\n')\n"
+         "data=b''\n"
+         "while True:\n"
+         "    part=s.recv(4096)\n"
+         "    if not part: break\n"
+         "    data+=part\n"
+         "print(data.split(b'\\r\\n\\r\\n')[-1].decode().strip())\n")
+
+
+def ip(*arguments, **options):
+    return subprocess.run(["ip", *map(str, arguments)], check=True, capture_output=True, text=True, **options)
+
+
+class Neighbour:
+    """Somebody on the same wire: peer.fetch("10.213.77.1", 8080)."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def run(self, *argv, check=True):
+        return subprocess.run(["ip", "netns", "exec", self.name, *map(str, argv)], check=check,
+                              capture_output=True, text=True, timeout=30)
+
+    def fetch(self, address, port, patience=5):
+        """What an HTTP server there serves; None if it cannot be reached."""
+        done = self.run("/usr/bin/python3", "-c", FETCH, address, port, patience, check=False)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+
+def fetch(address, port, patience=5):
+    """The same from the machine itself."""
+    done = subprocess.run(["/usr/bin/python3", "-c", FETCH, address, str(port), str(patience)], capture_output=True,
+                          text=True, timeout=30)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+@contextlib.contextmanager
+def neighbour():
+    """A machine at the other end of a wire from this one."""
+    name = f"peer{os.getpid()}"
+    ip("netns", "add", name)
+    try:
+        ip("link", "add", "wire0", "type", "veth", "peer", "name", "wire1", "netns", name)
+        ip("addr", "add", f"{HOST}/24", "dev", "wire0")
+        ip("link", "set", "wire0", "up")
+        ip("-n", name, "addr", "add", f"{PEER}/24", "dev", "wire1")
+        ip("-n", name, "link", "set", "lo", "up")
+        ip("-n", name, "link", "set", "wire1", "up")
+        ip("-n", name, "route", "add", "default", "via", HOST)
+        yield Neighbour(name)
+    finally:
+        subprocess.run(["ip", "link", "del", "wire0"], capture_output=True)
+        ip("netns", "del", name)
+
+
+def nft(*words, code=0):
+    done = subprocess.run(["nft", *words], capture_output=True, text=True)
+    assert code is None or done.returncode == code, done.stderr
+    return done.stdout
+
+
+def nft_tables():
+    return set(nft("list", "tables").splitlines())
+
+
+def links():
+    return {link["ifname"] for link in json.loads(ip("-j", "link").stdout)}
+
+
+class NameServer:
+    """A name server of somebody else's, on UDP and TCP: answers A questions with 192.0.2.1, and remembers them."""
+
+    def __init__(self, address):
+        self.questions = []
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.tcp = socket.socket()
+        self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.udp.bind((address, 53))
+        self.tcp.bind((address, 53))
+        self.tcp.listen()
+        for serve in (self._serve_udp, self._serve_tcp):
+            threading.Thread(target=serve, daemon=True).start()
+
+    def close(self):
+        for server in (self.udp, self.tcp):
+            with contextlib.suppress(OSError):
+                server.shutdown(socket.SHUT_RDWR)
+            server.close()
+
+    def _answer(self, query):
+        at, labels = 12, []
+        query += bytes(16)  # nonsense is read like a question that ends
+        while query[at]:
+            labels.append(query[at + 1:at + 1 + query[at]].decode(errors="replace"))
+            at = min(at + 1 + query[at], len(query) - 8)
+        name, question = ".".join(labels), query[12:at + 5]
+        self.questions.append(name)
+        if name.startswith("nosuch"):
+            return query[:2] + b"\x81\x83\0\1\0\0\0\0\0\0" + question
+        record = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1"
+        count = 1 if question[-4:-2] == b"\0\1" else 0
+        return query[:2] + b"\x81\x80\0\1" + struct.pack(">H", count) + b"\0\0\0\0" + question + record * count
+
+    def _serve_udp(self):
+        with contextlib.suppress(OSError):
+            while True:
+                query, sender = self.udp.recvfrom(4096)
+                self.udp.sendto(self._answer(query), sender)
+
+    def _serve_tcp(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client = self.tcp.accept()[0]
+                with client:
+                    size = struct.unpack(">H", client.recv(2, socket.MSG_WAITALL))[0]
+                    answer = self._answer(client.recv(size, socket.MSG_WAITALL))
+                    client.sendall(struct.pack(">H", len(answer)) + answer)
+
+
+@contextlib.contextmanager
+def name_server(address):
+    server = NameServer(address)
+    try:
+        yield server
+    finally:
+        server.close()

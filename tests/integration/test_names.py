@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names in user networks: who is where, what is asked of others, and a resolver that outlives nobody."""
+
+import contextlib
+import glob
+import os
+import re
+import socket
+import struct
+import subprocess
+import time
+
+import pytest
+
+import netpeer
+from world import wait_until
+
+SERVER = "127.77.0.1"  # somebody else's, on the machine's loopback: our resolver asks from there
+
+
+def start(moor, image, name, *options, command=("sleep", "600")):
+    moor.docker("run", "-d", "--init", "--name", name, *options, image, *command)
+
+
+def look_up(moor, container, name, *more):
+    """Addresses (or names) that are told for a name, sorted; None if there is no such name."""
+    told = moor.docker("exec", container, "busybox", "nslookup", *more, name, code=None)
+    if "can't find" in told.stdout or "can't resolve" in told.stdout:
+        return None
+    body = told.stdout.split("\n\n", 1)[1] if "\n\n" in told.stdout else told.stdout
+    return sorted(re.findall(r"(?:Address: |name = )(\S+)", body))
+
+
+def resolvers(moor):
+    """Processes that serve the store's names."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*/comm"):
+        with contextlib.suppress(OSError), open(path) as comm:
+            if comm.read() == "mooring-resolve\n":
+                found.append(int(path.split("/")[2]))
+    return found
+
+
+def address_of(moor, name, network):
+    return moor.docker("inspect", "-f", '{{(index .NetworkSettings.Networks "%s").IPAddress}}' % network,
+                       name).stdout.strip()
+
+
+@pytest.fixture
+def net(moor, busybox):
+    moor.docker("network", "create", "net")
+    yield busybox
+    moor.clean_up()
+    wait_until(lambda: not resolvers(moor), "the resolver to end with the last container")
+
+
+def test_members(moor, net):
+    start(moor, net, "web", "--network", "net", "--network-alias", "front", "-h", "web-host")
+    start(moor, net, "db1", "--network", "net", "--network-alias", "db")
+    start(moor, net, "db2", "--network", "net", "--network-alias", "DB")
+    web, db1, db2 = (address_of(moor, name, "net") for name in ("web", "db1", "db2"))
+    short = moor.docker("ps", "-q", "-f", "name=web").stdout.strip()
+    for name in ("web", "WEB", "front", "web-host", "web.net", short):
+        assert look_up(moor, "db1", name) == [web], name
+    assert look_up(moor, "web", "db") == sorted([db1, db2])
+    firsts = {moor.docker("exec", "web", "busybox", "nslookup", "db").stdout.split("Address: ")[1].split()[0]
+              for _ in range(4)}
+    assert firsts == {db1, db2}  # in turn
+    assert look_up(moor, "web", db1) == ["db1.net"]
+    assert look_up(moor, "web", "db1", "-type=aaaa") == [] or look_up(moor, "web", "db1", "-type=aaaa") is not None
+    conf = moor.docker("exec", "web", "cat", "/etc/resolv.conf").stdout
+    assert "nameserver 127.0.0.11\n" in conf and "options ndots:0\n" in conf
+    assert len(resolvers(moor)) == 1
+    moor.docker("rm", "-f", "db2")
+    assert look_up(moor, "web", "db") == [db1]
+    moor.docker("restart", "-t", "0", "db1")
+    assert look_up(moor, "web", "db1") == [address_of(moor, "db1", "net")]
+
+
+def test_only_in_common_networks(moor, net):
+    moor.docker("network", "create", "far")
+    start(moor, net, "near", "--network", "net")
+    start(moor, net, "away", "--network", "far")
+    start(moor, net, "plain")
+    assert look_up(moor, "away", "near") is None and look_up(moor, "near", "plain") is None
+    moor.docker("network", "connect", "--alias", "visitor", "far", "near")
+    assert look_up(moor, "away", "visitor") == look_up(moor, "away", "near") == [address_of(moor, "near", "far")]
+    moor.docker("network", "disconnect", "far", "near")
+    assert look_up(moor, "away", "near") is None
+    # On the default network there are no names, as with docker, but what --link puts into the file.
+    linked = moor.docker("run", "--rm", "--link", "plain:other", net, "cat", "/etc/hosts").stdout
+    assert re.search(r"\tother [0-9a-f]{12} plain\n", linked)
+    start(moor, net, "linking", "--network", "net", "--link", "near:friend")
+    assert look_up(moor, "linking", "friend") == [address_of(moor, "near", "net")]
+    assert look_up(moor, "near", "friend") is None
+
+
+def test_others_are_asked(moor, net):
+    with netpeer.name_server(SERVER) as server:
+        start(moor, net, "asker", "--network", "net", "--dns", SERVER)
+        assert look_up(moor, "asker", "example.test") == ["192.0.2.1"]
+        assert look_up(moor, "asker", "nosuch.test") is None
+        assert "example.test" in server.questions and "asker" not in server.questions
+        # By TCP a question goes on by TCP; and two of one connection are answered in order.
+        query = b"".join(struct.pack(">H", 29) + struct.pack(">HHHHHH", number, 0x100, 1, 0, 0, 0) +
+                         b"\x07example\x03tcp\0\0\1\0\1" for number in (7, 8))
+        pid = moor.docker("inspect", "-f", "{{.State.Pid}}", "asker").stdout.strip()
+        answers = subprocess.run(["nsenter", "-t", pid, "-n", "/usr/bin/python3", "-c",
+                                  "import socket,sys\n"
+                                  "s=socket.create_connection(('127.0.0.11',53),5)\n"
+                                  f"s.sendall({query!r})\n"
+                                  "d=b''\n"
+                                  "while len(d) < 94: d+=s.recv(4096)\n"
+                                  "sys.stdout.buffer.write(d)"], capture_output=True, timeout=20).stdout
+        assert answers.count(b"\xc0\0\2\1") == 2 and answers[2:4] == b"\0\7"
+        # A network that is internal asks nobody (CVE-2024-29018).
+        moor.docker("network", "create", "--internal", "in")
+        start(moor, net, "mute", "--network", "in", "--dns", SERVER)
+        assert look_up(moor, "mute", "secret.leak.test") is None
+        assert "secret.leak.test" not in server.questions
+
+
+def test_a_name_server_in_a_container(moor, net):
+    """Port 53 of all addresses is free for it, as with docker."""
+    start(moor, net, "dns", "--network", "net", command=("busybox", "nc", "-l", "-p", "53"))
+    start(moor, net, "peer", "--network", "net")
+    assert look_up(moor, "dns", "peer")
+    moor.docker("exec", "-i", "peer", "busybox", "nc", "-w", "2", "dns", "53", input="to the server in there")
+    wait_until(lambda: moor.docker("logs", "dns").stdout == "to the server in there", "it to be heard")
+
+
+def test_hostile_questions(moor, net):
+    start(moor, net, "evil", "--network", "net", "--dns", SERVER)
+    start(moor, net, "good", "--network", "net")
+    before = resolvers(moor)
+    pid = moor.docker("inspect", "-f", "{{.State.Pid}}", "evil").stdout.strip()
+    attack = ("import os,random,socket,struct\n"
+              "random.seed(7)\n"
+              "u=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); u.connect(('127.0.0.11',53))\n"
+              "head=struct.pack('>HHHHHH',1,256,1,0,0,0)\n"
+              "cases=[b'',b'x',head,head+b'\\xc0\\x0c\\0\\1\\0\\1',head+b'\\x3f'*300,head+b'\\1a'*200+b'\\0\\0\\1\\0\\1',\n"
+              "       head[:4]+b'\\xff\\xff'+head[6:],b'\\0'*512,head+b'\\4good\\0\\0\\xff\\0\\xff']\n"
+              "for c in cases+[os.urandom(random.randrange(600)) for _ in range(500)]: u.send(c)\n"
+              "for i in range(300): u.send(head+b'\\5wait'+bytes([97+i%26])+b'\\0\\0\\1\\0\\1')\n"
+              "ss=[]\n"
+              "for i in range(40):\n"
+              "    s=socket.socket(); s.settimeout(1)\n"
+              "    try:\n"
+              "        s.connect(('127.0.0.11',53)); s.send(struct.pack('>H',65535)+b'a'*5000)\n"
+              "    except OSError: pass\n"
+              "    ss.append(s)\n"
+              "print('done')\n")
+    done = subprocess.run(["nsenter", "-t", pid, "-n", "/usr/bin/python3", "-c", attack], capture_output=True, text=True,
+                          timeout=50)
+    assert done.stdout == "done\n", done.stderr
+    assert look_up(moor, "good", "evil") == [address_of(moor, "evil", "net")]
+    assert resolvers(moor) == before
+
+
+@pytest.mark.static
+def test_the_resolver_has_nothing(moor, net):
+    start(moor, net, "one", "--network", "net")
+    resolver, = resolvers(moor)
+    with open(f"/proc/{resolver}/status") as status:
+        told = dict(line.split(":\t", 1) for line in status.read().splitlines() if ":\t" in line)
+    assert told["Uid"].split() == ["65534"] * 4 and told["Gid"].split() == ["65534"] * 4
+    assert {told[name] for name in ("CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb")} == {"0" * 16}
+    assert told["NoNewPrivs"] == "1" and told["Seccomp"] == "2"
+    with open(f"/proc/{resolver}/smaps_rollup") as memory:
+        assert int(re.search(r"^Pss: +(\d+)", memory.read(), re.M)[1]) < 200  # KiB
+    assert os.readlink(f"/proc/{resolver}/ns/net") == os.readlink("/proc/self/ns/net")
+
+
+def test_the_resolver_is_killed(moor, net):
+    """Whoever starts next has names again."""
+    start(moor, net, "one", "--network", "net")
+    os.kill(resolvers(moor)[0], 9)
+    start(moor, net, "two", "--network", "net")
+    start(moor, net, "three", "--network", "net")
+    assert look_up(moor, "two", "three") == [address_of(moor, "three", "net")]
+    moor.docker("restart", "-t", "0", "one")
+    assert look_up(moor, "two", "one") == [address_of(moor, "one", "net")]

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks as docker has them: made, joined, left, kept apart, and nothing left of them."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+import netpeer
+import world
+from world import wait_until
+
+
+def inspect(moor, name, template):
+    return moor.docker("inspect", "-f", template, name).stdout.rstrip("\n")
+
+
+def address_of(moor, name, network):
+    return inspect(moor, name, '{{(index .NetworkSettings.Networks "%s").IPAddress}}' % network)
+
+
+def networks_of(moor, name):
+    return sorted(json.loads(inspect(moor, name, "{{json .NetworkSettings.Networks}}")))
+
+
+def start(moor, image, name, *options, command=("sleep", "600")):
+    moor.docker("run", "-d", "--init", "--name", name, *options, image, *command)
+
+
+def inside(moor, name, *command, code=0):
+    return moor.docker("exec", name, *command, code=code).stdout
+
+
+def can_ping(moor, image, network, target):
+    return "1 packets received" in moor.docker("run", "--rm", "--network", network, image, "busybox", "ping", "-c1",
+                                               "-W2", target, code=None).stdout
+
+
+def monitor_of(moor, name):
+    """The process that supervises the container: the parent of its init."""
+    with open(f"/proc/{inspect(moor, name, '{{.State.Pid}}')}/stat") as stat:
+        return int(stat.read().rsplit(")", 1)[1].split()[1])
+
+
+def leases(moor):
+    top = os.path.join(moor.run_dir, "networks")
+    return [name for _, _, names in os.walk(top) for name in names if re.match(r"[0-9a-f]+[.:]", name)]
+
+
+def test_definitions(moor):
+    long_id = moor.docker("network", "create", "--subnet", "10.91.0.0/16", "--gateway", "10.91.0.9", "--ip-range",
+                          "10.91.5.0/24", "--aux-address", "router=10.91.5.1", "--label", "kind=test", "-o",
+                          "com.docker.network.driver.mtu=1400", "--internal", "one").stdout.strip()
+    assert re.fullmatch("[0-9a-f]{64}", long_id)
+    told = json.loads(moor.docker("network", "inspect", long_id[:7]).stdout)[0]
+    assert (told["Name"], told["Id"], told["Driver"], told["Scope"]) == ("one", long_id, "bridge", "local")
+    assert told["IPAM"]["Config"] == [{"Subnet": "10.91.0.0/16", "IPRange": "10.91.5.0/24", "Gateway": "10.91.0.9"}]
+    assert told["Internal"] is True and told["Labels"] == {"kind": "test"} and told["Containers"] == {}
+    moor.docker("network", "create", "two")
+    names = ("network", "ls", "--format", "{{.Name}}")
+    assert moor.docker(*names).stdout.split() == ["bridge", "host", "none", "one", "two"]
+    assert moor.docker(*names, "-f", "label=kind").stdout == "one\n"
+    assert moor.docker(*names, "-f", "type=custom", "-f", "name=tw").stdout == "two\n"
+    assert moor.docker("inspect", "-f", "{{.Driver}}", "two").stdout == "bridge\n"
+    for arguments, text in [(["one"], "network with name one already exists"),
+                            (["--subnet", "10.91.7.0/24", "x1"], "Pool overlaps with other one"),
+                            (["-d", "bogus", "x1"], 'plugin "bogus" not found'),
+                            (["bridge"], "operation is not permitted on predefined bridge network"),
+                            (["--gateway", "10.1.1.1", "x1"], "must have a corresponding subnet"),
+                            (["--subnet", "10.1.0.0/16", "--gateway", "10.2.0.1", "x1"], "no matching subnet"),
+                            (["--subnet", "10.1.2.3/16", "x1"], "it should be 10.1.0.0"),
+                            (["-o", "com.docker.network.driver.mtu=x", "x1"], "mtu: invalid value"),
+                            (["a b"], "invalid network name")]:
+        assert text in moor.docker("network", "create", *arguments, code=1).stderr
+    assert "invalid CIDR" in moor.docker("network", "create", "--subnet", "x", "x1", code=125).stderr
+    assert moor.docker("network", "rm", "one").stdout == "one\n"
+    gone = moor.docker("network", "rm", "one", "bridge", code=1)
+    assert "network one not found" in gone.stderr and gone.stderr.endswith("exit status 1\n")
+    assert "bridge is a pre-defined network and cannot be removed" in gone.stderr
+    assert moor.docker("network", "prune", "-f").stdout == "Deleted Networks:\ntwo\n\n"
+    assert os.listdir(os.path.join(moor.root, "networks")) == [".lock"]
+
+
+def test_subnets_keep_clear_of_the_host_and_run_out(moor):
+    subprocess.run(["ip", "route", "add", "172.18.0.0/17", "dev", "lo"], check=True)
+    try:
+        moor.docker("network", "create", "n0")
+        assert moor.docker("network", "inspect", "-f", "{{(index .IPAM.Config 0).Subnet}}",
+                           "n0").stdout == "172.19.0.0/16\n"
+    finally:
+        subprocess.run(["ip", "route", "del", "172.18.0.0/17", "dev", "lo"], check=True)
+    for number in range(1, 40):
+        made = moor.docker("network", "create", f"n{number}", code=None)
+        if made.returncode:
+            break
+    assert "could not find an available, non-overlapping IPv4 address pool" in made.stderr
+    assert number > 20
+
+
+def test_members(moor, busybox):
+    moor.docker("network", "create", "--subnet", "10.92.0.0/29", "small")
+    before = netpeer.links()
+    start(moor, busybox, "first", "--network", "small", "--mac-address", "02:00:00:00:00:07")
+    start(moor, busybox, "fixed", "--network", "name=small,ip=10.92.0.6,alias=six")
+    assert address_of(moor, "first", "small") == "10.92.0.2" and address_of(moor, "fixed", "small") == "10.92.0.6"
+    assert "02:00:00:00:00:07" in inside(moor, "first", "busybox", "ip", "link")
+    bridge = "br-" + moor.docker("network", "inspect", "-f", "{{.Id}}", "small").stdout[:12]
+    assert bridge in netpeer.links()
+    members = json.loads(moor.docker("network", "inspect", "-f", "{{json .Containers}}", "small").stdout)
+    assert sorted(member["IPv4Address"] for member in members.values()) == ["10.92.0.2/29", "10.92.0.6/29"]
+    refused = moor.docker("network", "rm", "small", code=1).stderr
+    assert "error while removing network: network small id" in refused and "has active endpoints" in refused
+    for options, text in [(["--ip", "10.92.0.6"], "Address already in use"), (["--ip", "10.99.0.1"], "does not belong"),
+                          (["--ip", "x"], "invalid IP address: x"), (["--mac-address", "x"], "not a valid mac address")]:
+        assert text in moor.docker("run", "--rm", "--network", "small", *options, busybox, "true", code=125).stderr
+    for number in range(3):  # 3, 4, 5 are left
+        start(moor, busybox, f"more{number}", "--network", "small")
+    full = moor.docker("run", "--rm", "--network", "small", busybox, "true", code=125).stderr
+    assert "no available IPv4 addresses on this network's address pools: small" in full
+    moor.docker("rm", "-f", "first", "fixed", "more0", "more1", "more2")
+    wait_until(lambda: netpeer.links() == before, "the bridge to go")
+    assert leases(moor) == []
+
+
+def test_modes_and_mistakes(moor, busybox):
+    assert "network nonet not found" in moor.docker("run", "--network", "nonet", "--name", "n", busybox, "true",
+                                                    code=125).stderr
+    assert inspect(moor, "n", "{{.State.Status}}") == "created"
+    for options, text in [(["--ip", "172.17.0.9"], "supported on user defined networks only"),
+                          (["--network-alias", "x"], "supported only for containers in user defined networks"),
+                          (["--network", "container:nope"], "No such container: nope"),
+                          (["--network", "container:n"], "cannot join network of a non running container"),
+                          (["--network", "container:n", "-h", "x"], "hostname and the network mode"),
+                          (["--network", "container:n", "-p", "1:1"], "port publishing and the container type network"),
+                          (["--network", "name=x,bogus=1"], "invalid field key bogus")]:
+        assert text in moor.docker("run", "--rm", *options, busybox, "true", code=125).stderr
+    start(moor, busybox, "owner", "--network", "bridge", "-h", "shared-name", "--add-host", "x:192.0.2.7")
+    both = [moor.docker(*how, "sh", "-c", "readlink /proc/self/ns/net; hostname; cat /etc/hosts").stdout
+            for how in (("exec", "owner"), ("run", "--rm", "--network", "container:owner", busybox))]
+    assert both[0] == both[1] and "shared-name" in both[0] and "192.0.2.7\tx" in both[0]
+
+
+def test_apart(moor, busybox):
+    """Networks do not reach each other, nor does a neighbour of the machine reach a container; answers do come back."""
+    moor.docker("network", "create", "left")
+    moor.docker("network", "create", "right")
+    with netpeer.neighbour() as peer:
+        start(moor, busybox, "l", "--network", "left")
+        start(moor, busybox, "b")
+        left, default = address_of(moor, "l", "left"), inspect(moor, "b", "{{.NetworkSettings.IPAddress}}")
+        assert can_ping(moor, busybox, "left", left) and can_ping(moor, busybox, "bridge", default)
+        assert not can_ping(moor, busybox, "right", left) and not can_ping(moor, busybox, "bridge", left)
+        assert not can_ping(moor, busybox, "left", default)
+        assert can_ping(moor, busybox, "left", netpeer.PEER)
+        pinged = peer.run("/bin/busybox", "ping", "-c1", "-W1", left, check=False).stdout
+        assert "0 packets received" in pinged
+        # An address that is not the container's does not leave the network.
+        inside(moor, "l", "true")
+        seen = moor.docker("run", "--rm", "--network", "left", "--cap-add", "NET_ADMIN", busybox, "sh", "-c",
+                           "busybox ip addr add 198.51.100.9/32 dev eth0; "
+                           f"busybox ping -c1 -W1 -I 198.51.100.9 {netpeer.PEER}", code=None).stdout
+        assert "0 packets received" in seen
+
+
+def test_internal(moor, busybox):
+    moor.docker("network", "create", "--internal", "in")
+    with netpeer.neighbour():
+        start(moor, busybox, "i", "--network", "in")
+        assert "default" not in inside(moor, "i", "busybox", "ip", "route")
+        assert can_ping(moor, busybox, "in", address_of(moor, "i", "in"))
+        forced = moor.docker("run", "--rm", "--network", "in", "--cap-add", "NET_ADMIN", busybox, "sh", "-c",
+                             "gate=$(busybox ip route | busybox sed 's/.*src *//; s/[0-9]* *$/1/'); "
+                             f"busybox ip route add default via $gate && busybox ip route; "
+                             f"busybox ping -c1 -W1 {netpeer.PEER}", code=None).stdout
+        assert "default via" in forced and "1 packets received" not in forced
+
+
+def test_connect_and_disconnect(moor, busybox):
+    moor.docker("network", "create", "aa")
+    moor.docker("network", "create", "--internal", "zz")
+    start(moor, busybox, "c", "--network", "aa", "--network", "zz")
+    assert networks_of(moor, "c") == ["aa", "zz"]
+    route = inside(moor, "c", "busybox", "ip", "route")
+    assert re.search("default via .* dev eth0", route)
+    start(moor, busybox, "d")
+    moor.docker("network", "connect", "--alias", "dd", "zz", "d")
+    assert "already exists in network zz" in moor.docker("network", "connect", "zz", "d", code=1).stderr
+    assert "eth1" in inside(moor, "d", "busybox", "ip", "addr")
+    assert "1 packets received" in inside(moor, "c", "busybox", "ping", "-c1", "-W2", "dd")
+    moor.docker("network", "disconnect", "aa", "c")
+    assert "default" not in inside(moor, "c", "busybox", "ip", "route")
+    moor.docker("network", "connect", "bridge", "c")
+    assert re.search("default via .* dev eth0", inside(moor, "c", "busybox", "ip", "route"))
+    moor.docker("restart", "-t", "0", "c")  # what was asked for while it ran holds for the next life
+    assert networks_of(moor, "c") == ["bridge", "zz"]
+    assert "is not connected" in moor.docker("network", "disconnect", "aa", "c", code=1).stderr
+    moor.docker("create", "--name", "none", "--network", "none", busybox, "true")
+    assert "private (none) mode" in moor.docker("network", "connect", "aa", "none", code=1).stderr
+
+
+def test_ipv6_and_mtu(moor, busybox):
+    moor.docker("network", "create", "--ipv6", "--subnet", "fd00:77::/64", "-o", "com.docker.network.driver.mtu=1300",
+                "six")
+    start(moor, busybox, "s", "--network", "six", "--ip6", "fd00:77::99")
+    shown = inside(moor, "s", "busybox", "ip", "addr", "show", "eth0")
+    assert "fd00:77::99/64" in shown and "mtu 1300" in shown
+    pinged = moor.docker("run", "--rm", "--network", "six", busybox, "busybox", "ping", "-6", "-c1", "-W3", "s").stdout
+    assert "1 packets received" in pinged
+    start(moor, busybox, "four")
+    assert "inet6" not in inside(moor, "four", "busybox", "ip", "addr", "show", "eth0")
+
+
+def test_a_container_is_no_router(moor, busybox):
+    """Router advertisements of containers mean nothing to the host (CVE-2020-13401)."""
+    moor.docker("network", "create", "--ipv6", "ra")
+    start(moor, busybox, "r", "--network", "ra")
+    start(moor, busybox, "d")
+    bridges = [link for link in netpeer.links() if link.startswith(("br-", "mrg-"))]
+    assert len(bridges) == 2
+    for bridge in bridges:
+        with open(f"/proc/sys/net/ipv6/conf/{bridge}/accept_ra") as value:
+            assert value.read() == "0\n"
+
+
+@pytest.mark.parametrize("network", ["bridge", "user"])
+def test_kill_9_leaves_nothing(moor, busybox, network):
+    moor.docker("network", "create", "user")
+    before = netpeer.links()
+    start(moor, busybox, "k", "--network", network, "-p", "18077:80")
+    first, init = address_of(moor, "k", network), int(inspect(moor, "k", "{{.State.Pid}}"))
+    os.kill(monitor_of(moor, "k"), signal.SIGKILL)
+    wait_until(lambda: "18077" not in netpeer.nft("list", "ruleset"), "what it published to go with its monitor")
+    os.kill(init, signal.SIGKILL)
+    wait_until(lambda: inspect(moor, "k", "{{.State.Running}}") == "false", "the container to count as ended")
+    start(moor, busybox, "next", "--network", network, "-p", "18077:80")
+    assert address_of(moor, "next", network) == first
+    moor.docker("rm", "-f", "k", "next")
+    wait_until(lambda: {link for link in netpeer.links() - before if link.startswith(("br-", "veth"))} == set(),
+               "links to go")
+    assert leases(moor) == []
+
+
+def test_two_stores(moor, busybox, busybox_tar, tmp_path):
+    other = world.Mooring(tmp_path / "other")
+    other.docker("load", "-i", busybox_tar)
+    try:
+        for store in (moor, other):
+            store.docker("network", "create", "same")
+            start(store, busybox, "one", "--network", "same")
+            start(store, busybox, "two")
+        assert address_of(moor, "one", "same") != address_of(other, "one", "same")
+        assert inspect(moor, "two", "{{.NetworkSettings.Gateway}}") != inspect(other, "two",
+                                                                              "{{.NetworkSettings.Gateway}}")
+        assert not can_ping(other, busybox, "same", address_of(moor, "one", "same"))
+    finally:
+        other.clean_up()
+    assert can_ping(moor, busybox, "same", "one")
+
+
+def test_macvlan(moor, busybox):
+    with netpeer.neighbour() as peer:
+        moor.docker("network", "create", "-d", "macvlan", "--subnet", "10.213.77.0/24", "--gateway", netpeer.PEER, "-o",
+                    "parent=wire0", "lan")
+        start(moor, busybox, "m", "--network", "lan", "--ip", "10.213.77.50")
+        assert "1 packets received" in inside(moor, "m", "busybox", "ping", "-c1", "-W2", netpeer.PEER)
+        assert peer.run("/bin/busybox", "ping", "-c1", "-W2", "10.213.77.50", check=False).returncode == 0
+        moor.docker("network", "create", "-d", "macvlan", "--subnet", "10.3.0.0/24", "orphan")
+        refused = moor.docker("run", "--rm", "--network", "orphan", busybox, "true", code=125).stderr
+        assert "create it with -o parent=DEVICE" in refused
+        moor.docker("rm", "-f", "m")

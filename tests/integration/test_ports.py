@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Published ports: reached from everywhere they should be, from nowhere else, and gone with the container."""
+
+import contextlib
+import json
+import os
+import re
+import socket
+import subprocess
+import threading
+
+import pytest
+
+import netpeer
+from netpeer import HOST, fetch
+from world import wait_until
+
+SERVE = ("sh", "-c", "busybox mkdir -p /www; echo served > /www/index.html; exec busybox httpd -f -p 80 -h /www")
+
+
+def inspect(moor, name, template):
+    return moor.docker("inspect", "-f", template, name).stdout.rstrip("\n")
+
+
+def serve(moor, image, name, *options):
+    moor.docker("run", "-d", "--init", "--name", name, *options, image, *SERVE)
+    address = inspect(moor, name, "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}")
+    wait_until(lambda: fetch(address, 80, 1) == "served", "the server to listen")
+    return address
+
+
+def fetch_inside(moor, image, address, port, *options):
+    return moor.docker("run", "--rm", *options, image, "busybox", "timeout", "3", "busybox", "wget", "-qO-", f"http://{address}:{port}/",
+                       code=None).stdout.strip()
+
+
+def test_from_everywhere(moor, busybox):
+    moor.docker("network", "create", "other")
+    with netpeer.neighbour() as peer:
+        address = serve(moor, busybox, "web", "-p", "18081:80")
+        assert fetch("127.0.0.1", 18081) == "served"
+        assert fetch(HOST, 18081) == "served"
+        assert peer.fetch(HOST, 18081) == "served"
+        assert fetch_inside(moor, busybox, HOST, 18081) == "served"
+        assert fetch_inside(moor, busybox, HOST, 18081, "--network", "other") == "served"
+        itself = moor.docker("exec", "web", "busybox", "wget", "-qO-", f"http://{HOST}:18081/").stdout
+        assert itself == "served\n"
+        assert peer.fetch(address, 80, 1) is None  # only by what is published
+        assert moor.docker("port", "web").stdout.splitlines()[0] == "80/tcp -> 0.0.0.0:18081"
+        assert moor.docker("ps", "--format", "{{.Ports}}").stdout.startswith("0.0.0.0:18081->80/tcp")
+        moor.docker("stop", "-t", "0", "web")
+        assert fetch("127.0.0.1", 18081, 1) is None and moor.docker("port", "web").stdout == ""
+        assert inspect(moor, "web", "{{json .NetworkSettings.Ports}}") == "{}"
+        assert '"80/tcp":[{"HostIp":"","HostPort":"18081"}]' in inspect(moor, "web", "{{json .HostConfig.PortBindings}}")
+        moor.docker("start", "web")
+        assert wait_until(lambda: fetch("127.0.0.1", 18081, 1), "the server to listen again") == "served"
+
+
+def test_for_this_machine_alone(moor, busybox):
+    """-p 127.0.0.1:… is not for neighbours, even those who send packets for 127.0.0.1 here."""
+    with netpeer.neighbour() as peer:
+        serve(moor, busybox, "web", "-p", "127.0.0.1:18082:80")
+        assert fetch("127.0.0.1", 18082) == "served"
+        assert fetch(HOST, 18082, 1) is None and peer.fetch(HOST, 18082, 1) is None
+        peer.run("sh", "-c", "ip addr del 127.0.0.1/8 dev lo; sysctl -qw net.ipv4.conf.all.route_localnet=1; "
+                             f"ip route add 127.0.0.1/32 via {HOST} src {netpeer.PEER}")
+        assert peer.fetch("127.0.0.1", 18082, 1) is None
+        assert moor.docker("ps", "--format", "{{.Ports}}").stdout == "127.0.0.1:18082->80/tcp\n"
+
+
+def test_containers_do_not_reach_the_loopback(moor, busybox):
+    """What makes 127.0.0.1:8080 lead to a container leads no container to 127.0.0.1 (CVE-2020-8558)."""
+    with socket.socket() as secret:
+        secret.bind(("127.0.0.1", 0))
+        secret.listen()
+        port = secret.getsockname()[1]
+        serve(moor, busybox, "web", "-p", "18083:80")
+        gateway = inspect(moor, "web", "{{.NetworkSettings.Gateway}}")
+        attack = moor.docker(
+            "run", "--rm", "--privileged", busybox, "sh", "-c",
+            "busybox mount -o remount,rw /proc/sys 2>/dev/null; busybox ip addr del 127.0.0.1/8 dev lo; "
+            "busybox sysctl -qw net.ipv4.conf.all.route_localnet=1; "
+            f"busybox ip route add 127.0.0.1/32 via {gateway} src $(busybox hostname -i) || echo setup failed; "
+            f"busybox nc -w 2 127.0.0.1 {port} </dev/null && echo reached", code=None).stdout
+        assert "reached" not in attack and "setup failed" not in attack
+
+
+def test_udp(moor, busybox):
+    moor.docker("run", "-d", "--init", "--name", "u", "-p", "18084:9000/udp", busybox, "sleep", "600")
+    server = subprocess.Popen(
+        ["nsenter", "-t", inspect(moor, "u", "{{.State.Pid}}"), "-n", "/usr/bin/python3", "-c",
+         "import socket; s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); s.bind(('',9000))\n"
+         "while True: s.sendto(*s.recvfrom(100))"])
+    with server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(0.3)
+        client.connect(("127.0.0.1", 18084))
+
+        def echoed():
+            with contextlib.suppress(OSError):
+                client.send(b"hello")
+                return client.recv(100)
+        try:
+            assert wait_until(echoed, "an echo") == b"hello"
+        finally:
+            server.kill()
+
+
+def test_ranges_and_random(moor, busybox):
+    moor.docker("run", "-d", "--init", "--name", "r", "--expose", "99", "-p", "18100-18102:18100-18102", "-p", "18110-18111:50-51/udp",
+                "-p", "70", "-p", "[::1]:18112:71", busybox, "sleep", "600")
+    ports = moor.docker("ps", "--format", "{{.Ports}}").stdout
+    assert ports.startswith("99/tcp, ") and "0.0.0.0:18100-18102->18100-18102/tcp" in ports
+    assert "0.0.0.0:18110->50/udp" in ports and "[::1]:18112->71/tcp" in ports
+    random = moor.docker("port", "r", "70").stdout.splitlines()[0]
+    assert re.fullmatch(r"0\.0\.0\.0:\d+", random)
+    moor.docker("run", "-d", "--init", "--name", "first-free", "-p", "18100-18105:80", busybox, "sleep", "600")
+    assert moor.docker("port", "first-free", "80/tcp").stdout.splitlines()[0] == "0.0.0.0:18103"
+    moor.docker("run", "-d", "--init", "--name", "all", "-P", "--expose", "81-82", "--expose", "83/udp", busybox, "sleep",
+                "600")
+    assert sorted(json.loads(inspect(moor, "all", "{{json .NetworkSettings.Ports}}"))) == ["81/tcp", "82/tcp", "83/udp"]
+    assert "No public port '84' published for all" in moor.docker("port", "all", "84", code=1).stderr
+
+
+@pytest.mark.parametrize("text, why", [
+    ("abc:80", "invalid hostPort: abc"), ("80:abc", "invalid containerPort: abc"), ("80:80/foo", "invalid proto: foo"),
+    ("host:80:80", "invalid IP address: host"), ("80:0", "invalid containerPort: 0"), ("99999:80", "invalid hostPort: 99999"),
+    ("9000-9001:80-82", "invalid ranges specified for container and host Ports: 80-82 and 9000-9001"),
+])
+def test_refused(moor, busybox, text, why):
+    assert why in moor.docker("run", "--rm", "-p", text, busybox, "true", code=125).stderr
+
+
+def test_in_use(moor, busybox):
+    moor.docker("run", "-d", "--init", "--name", "holder", "-p", "18085:80", busybox, "sleep", "600")
+    taken = moor.docker("run", "-d", "--name", "late", "-p", "18085:81", busybox, "sleep", "600", code=125)
+    assert ("driver failed programming external connectivity on endpoint late" in taken.stderr and
+            "Bind for 0.0.0.0:18085 failed: port is already allocated" in taken.stderr)
+    assert inspect(moor, "late", "{{.State.Status}}") == "created"
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        busy = moor.docker("run", "--rm", "-p", f"{port}:80", busybox, "true", code=125).stderr
+        assert f"listen tcp4 0.0.0.0:{port}: bind: address already in use" in busy
+    away = moor.docker("run", "--rm", "-p", "192.0.2.77:18086:80", busybox, "true", code=125).stderr
+    assert "cannot assign requested address" in away
+    # Nobody else gets it while it is published, everybody at once when it is not.
+    with socket.socket() as server, pytest.raises(OSError):
+        server.bind(("0.0.0.0", 18085))
+    moor.docker("rm", "-f", "holder")
+    moor.docker("start", "late")
+    for _ in range(3):
+        moor.docker("run", "--rm", "-p", "18087:80", busybox, "true")
+
+
+def test_rules_of_others(moor, busybox):
+    """They stay as they are; and a firewall that is loaded anew takes no published port away."""
+    mine = "table ip bystander { chain input { type filter hook input priority filter; tcp dport 4242 counter drop; }; }"
+    netpeer.nft(mine)
+    try:
+        before = netpeer.nft("list", "table", "ip", "bystander")
+        serve(moor, busybox, "web", "-p", "18088:80")
+        assert netpeer.nft("list", "table", "ip", "bystander") == before
+        netpeer.nft("flush", "ruleset")
+        assert fetch("127.0.0.1", 18088) == "served"
+        moor.docker("run", "--rm", busybox, "true")  # what was flushed of the network's own rules is back
+        assert "masquerade" in netpeer.nft("list", "ruleset")
+        moor.docker("rm", "-f", "web")
+        assert "18088" not in netpeer.nft("list", "ruleset")
+    finally:
+        netpeer.nft("delete", "table", "ip", "bystander", code=None)
+
+
+def test_credentials_by_translation(moor, busybox):
+    """The way AWS Labs' router gives components in containers their credentials: 169.254.170.2 is led to a server on
+    the host's loopback by a rule of its own."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+
+        def answer():
+            with contextlib.suppress(OSError):
+                while True:
+                    client = server.accept()[0]
+                    client.recv(4096)
+                    client.sendall(b"HTTP/1.0 200 OK\r\n\r\ncredentials\n")
+                    client.close()
+        threading.Thread(target=answer, daemon=True).start()
+        with open("/proc/sys/net/ipv4/conf/all/route_localnet") as setting:
+            before = setting.read()
+        rule = f"ip daddr 169.254.170.2 tcp dport 80 dnat to 127.0.0.1:{port}"
+        netpeer.nft(f"table ip router {{ chain prerouting {{ type nat hook prerouting priority dstnat; {rule}; }}; }}")
+        try:
+            subprocess.run(["sysctl", "-qw", "net.ipv4.conf.all.route_localnet=1"], check=True)
+            assert fetch_inside(moor, busybox, "169.254.170.2", 80) == "credentials"
+        finally:
+            subprocess.run(["sysctl", "-qw", f"net.ipv4.conf.all.route_localnet={before.strip()}"], check=True)
+            netpeer.nft("delete", "table", "ip", "router")
+        server.shutdown(socket.SHUT_RDWR)
+

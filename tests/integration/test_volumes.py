@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Volumes and mounts as docker has them."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+
+import pytest
+
+from world import Image, busybox_layer, mounted, tar_bytes, wait_until
+
+
+@pytest.fixture
+def run(moor, busybox):
+    def run(*options, command=("true",), image=busybox, **how):
+        return moor.docker("run", "--network", "none", *options, image, *command, **how)
+    return run
+
+
+def names(moor, *options):
+    return moor.docker("volume", "ls", "-q", *options).stdout.split()
+
+
+def sh(script):
+    return ("sh", "-c", script)
+
+
+def test_volume_verbs(moor, run):
+    assert moor.docker("volume", "create", "--label", "kind=test", "vol").stdout == "vol\n"
+    anonymous = moor.docker("volume", "create").stdout.strip()
+    assert re.fullmatch("[0-9a-f]{64}", anonymous)
+    told = json.loads(moor.docker("volume", "inspect", "vol").stdout)[0]
+    assert told["Mountpoint"] == f"{moor.root}/volumes/vol/_data" and os.path.isdir(told["Mountpoint"])
+    assert told["Labels"] == {"kind": "test"} and (told["Driver"], told["Scope"]) == ("local", "local")
+    run("-d", "--name", "user", "-v", "used:/data", command=("sleep", "600"))
+    assert names(moor) == sorted(["used", "vol", anonymous])
+    assert names(moor, "-f", "label=kind=test") == ["vol"] and names(moor, "-f", "dangling=false") == ["used"]
+    assert "volume is in use - [" in moor.docker("volume", "rm", "used", code=1).stderr
+    assert "get none: no such volume" in moor.docker("volume", "rm", "none", code=1).stderr
+    for arguments, text in [(["x"], "volume name is too short"), (["a/b"], "includes invalid characters"),
+                            (["-d", "bogus", "vv"], 'plugin "bogus" not found'),
+                            (["-o", "foo=1", "vv"], 'invalid option: "foo"'),
+                            (["-o", "type=tmpfs", "vv"], 'missing required option: "device"')]:
+        assert text in moor.docker("volume", "create", *arguments, code=1).stderr
+    pruned = moor.docker("volume", "prune", "-f").stdout
+    assert pruned.startswith(f"Deleted Volumes:\n{anonymous}\n\nTotal reclaimed space: ")
+    assert "vol\n" in moor.docker("volume", "prune", "-f", "-a").stdout and names(moor) == ["used"]
+    moor.docker("rm", "-f", "user")
+    assert moor.docker("volume", "rm", "used").stdout == "used\n" and names(moor) == []
+
+
+def test_anonymous_volumes_go_with_their_container(moor, run):
+    run("--rm", "-v", "/anon", "-v", "kept:/kept")
+    assert names(moor) == ["kept"]
+    run("--name", "one", "-v", "/anon", command=sh("echo 1 > /anon/f"))
+    run("-d", "--name", "two", "--volumes-from", "one:ro", command=("sleep", "600"))
+    assert moor.docker("exec", "two", "cat", "/anon/f").stdout == "1\n"
+    assert "Read-only" in moor.docker("exec", "two", "touch", "/anon/g", code=1).stderr
+    moor.docker("rm", "-v", "one")
+    assert len(names(moor)) == 2  # the other one has it too
+    assert moor.docker("exec", "two", "cat", "/anon/f").stdout == "1\n"
+    assert "No such container: nobody" in run("--volumes-from", "nobody", code=125).stderr
+    assert "invalid mode for --volumes-from" in run("--volumes-from", "two:x", code=125).stderr
+
+
+def test_what_the_image_has_is_copied_once(moor, run, tmp_path):
+    layer = tar_bytes([("data", None), ("data/from-image", b"image\n")])
+    moor.docker("load", "-i", Image([busybox_layer(), layer]).save(tmp_path / "i.tar", "data:1"))
+    run("-v", "v1:/data", image="data:1", command=sh("rm /data/from-image; echo own > /data/own"))
+    assert run("-v", "v1:/data", image="data:1", command=("ls", "/data")).stdout == "own\n"
+    assert run("-v", "v2:/data:nocopy", image="data:1", command=("ls", "/data")).stdout == ""
+    assert run("--mount", "src=v3,dst=/data,volume-nocopy", image="data:1", command=("ls", "/data")).stdout == ""
+    assert run("--mount", "src=v4,dst=/data", image="data:1", command=("ls", "/data")).stdout == "from-image\n"
+
+
+def test_options_of_the_local_driver(moor, run, tmp_path):
+    """Something is mounted for all who use it, from the first to the last."""
+    moor.docker("volume", "create", "-o", "type=tmpfs", "-o", "device=tmpfs", "-o", "o=size=1m,uid=1000", "memory")
+    (tmp_path / "host").mkdir()
+    moor.docker("volume", "create", "-o", "type=none", "-o", f"device={tmp_path}/host", "-o", "o=bind,ro", "bound")
+    run("-d", "--name", "first", "-v", "memory:/m", command=sh("echo shared > /m/f; sleep 600"))
+    place = f"{moor.root}/volumes/memory/_data"
+    wait_until(lambda: os.path.exists(f"{place}/f"), "the file")
+    told = run("--rm", "-v", "memory:/m", command=sh("cat /m/f; stat -c %u /m; busybox df -k /m | busybox tail -1")).stdout
+    assert told.startswith("shared\n1000\n") and " 1024 " in told
+    assert os.path.ismount(place)
+    moor.docker("kill", "first")
+    wait_until(lambda: not os.path.ismount(place), "it to be unmounted with the last user")
+    assert "Read-only" in run("--rm", "-v", "bound:/b", command=("touch", "/b/x"), code=1).stderr
+    assert not os.path.ismount(f"{moor.root}/volumes/bound/_data")
+    moor.docker("volume", "create", "-o", "type=none", "-o", "device=/nowhere", "-o", "o=bind", "broken")
+    refused = run("--rm", "-v", "broken:/b", code=125).stderr
+    assert "error while mounting volume" in refused and "No such file or directory" in refused
+    inline = run("--rm", "--mount", "src=inline,dst=/i,volume-opt=type=tmpfs,volume-opt=device=tmpfs,volume-label=a=b",
+                 command=sh("busybox grep -c '^tmpfs /i ' /proc/mounts")).stdout
+    assert inline == "1\n" and names(moor, "-f", "label=a=b") == ["inline"]
+
+
+def test_binds(moor, run, tmp_path):
+    (tmp_path / "file").write_text("content\n")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "sock"))
+        shown = run("--rm", "-v", f"{tmp_path}/file:/deep/in/file", "-v", f"{tmp_path}/sock:/sock", "-v",
+                    "/dev/zero:/zero", command=sh("cat /deep/in/file; test -S /sock && test -c /zero && echo both")).stdout
+    assert shown == "content\nboth\n"
+    run("--rm", "-v", f"{tmp_path}/made/deep:/x:z", command=("touch", "/x/y"))
+    assert (tmp_path / "made/deep/y").exists() and os.stat(tmp_path / "made/deep").st_mode & 0o777 == 0o755
+    with mounted(str(tmp_path / "top/below")):
+        top = f"{tmp_path}/top"
+        write = sh("touch /s/below/x && echo below; touch /s/y && echo top")
+        assert run("--rm", "-v", f"{top}:/s", command=write).stdout == "below\ntop\n"
+        assert run("--rm", "-v", f"{top}:/s:ro", command=write, code=1).stdout == ""
+        spec = f"type=bind,src={top},dst=/s,"
+        assert run("--rm", "--mount", spec + "ro,bind-recursive=writable", command=write, code=1).stdout == "below\n"
+        assert run("--rm", "--mount", spec + "bind-recursive=disabled", command=("ls", "/s/below")).stdout == ""
+        assert run("--rm", "--mount", f'type=bind,"src={top}",dst=/s,readonly=false', command=write).stdout == "below\ntop\n"
+
+
+def test_a_part_of_a_volume(run):
+    """The part is found in the volume alone, whatever links somebody puts there."""
+    run("--rm", "-v", "vol:/v", command=sh("mkdir /v/part; echo in > /v/part/f; busybox ln -s /etc /v/evil; "
+                                           "busybox ln -s ../../../../../../etc /v/up"))
+    assert run("--rm", "--mount", "src=vol,dst=/p,volume-subpath=part", command=("cat", "/p/f")).stdout == "in\n"
+    assert run("--rm", "--mount", "src=vol,dst=/p,volume-subpath=part/f", command=("cat", "/p")).stdout == "in\n"
+    for path in ("evil", "up", "../..", "none"):
+        assert "cannot access path" in run("--rm", "--mount", f"src=vol,dst=/p,volume-subpath={path}", code=125).stderr
+
+
+def test_propagation(moor, run, tmp_path):
+    """What the host mounts later arrives with rslave, and does not without."""
+    shared = str(tmp_path / "shared")
+    with mounted(shared):
+        subprocess.run(["mount", "--make-shared", shared], check=True)
+        os.mkdir(f"{shared}/later")
+        for mode in ("rslave", "rprivate"):
+            run("-d", "--name", mode, "-v", f"{shared}:/s:{mode}", command=("sleep", "600"))
+        with mounted(f"{shared}/later"):
+            (tmp_path / "shared/later/f").write_text("seen\n")
+            for mode, seen in (("rslave", 0), ("rprivate", 1)):
+                moor.docker("exec", mode, "test", "-f", "/s/later/f", code=seen)
+        moor.docker("rm", "-f", "rslave", "rprivate")
+
+
+@pytest.mark.parametrize("spec, why", [
+    ("foo=1,dst=/x", "unexpected key 'foo' in 'foo=1'"), ("src=/tmp", "target is required"),
+    ("type=bogus,dst=/x", "invalid mount type 'bogus'"), ("type=bind,dst=/x", "field Source must not be empty"),
+    ("type=tmpfs,dst=/x,tmpfs-size=zz", "invalid value for tmpfs-size: zz"),
+    ("type=tmpfs,dst=/x,tmpfs-mode=9", "invalid value for tmpfs-mode: 9"),
+    ("type=tmpfs,src=/a,dst=/x", "field Source must not be specified"),
+    ("type=bind,src=/tmp,dst=/x,volume-nocopy", "cannot mix 'volume-*' options with mount type 'bind'"),
+    ("dst=/x,bind-propagation=rslave", "cannot mix 'bind-*' options with mount type 'volume'"),
+    ("type=bind,src=/tmp,dst=/x,bind-propagation=bogus", "invalid value for bind-propagation: bogus"),
+    ("type=bind,src=/tmp,dst=/x,bind-recursive=readonly", "requires readonly to be specified"),
+    ("type=bind,src=/nofile,dst=/x", "bind source path does not exist: /nofile"),
+    ("dst=/x,volume-driver=bogus", 'plugin "bogus" not found'), ("dst=/x,ro=maybe", "invalid value for ro: maybe"),
+])
+def test_refused_mounts(run, spec, why):
+    assert why in run("--rm", "--mount", spec, code=125).stderr
