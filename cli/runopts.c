@@ -214,7 +214,7 @@ static bool read_health(const struct runopts *values, struct arena *arena,
 		{ "--health-start-interval", &values->health_start_interval,
 		  &container->health_start_interval },
 	};
-	bool is_set = values->health_cmd && *values->health_cmd;
+	bool is_set = (values->health_cmd && *values->health_cmd) || values->health_test.count;
 
 	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
 		if (numbers[i].from->value < 0)
@@ -228,6 +228,9 @@ static bool read_health(const struct runopts *values, struct arena *arena,
 				 "--no-healthcheck conflicts with --health-* options");
 	if (values->is_without_health)
 		texts_add(&container->health_test, "NONE");
+	/* Ours, for compose, which also knows tests that need no shell: one word each. */
+	texts_add_all(&container->health_test, values->health_test.items,
+		      values->health_test.count);
 	if (values->health_cmd && *values->health_cmd) {
 		texts_add(&container->health_test, "CMD-SHELL");
 		texts_add(&container->health_test, arena_strdup(arena, values->health_cmd));

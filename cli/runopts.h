@@ -30,6 +30,7 @@ struct runopts {
 	struct texts log_opts;
 	const char *cidfile, *pull, *platform;
 	const char *health_cmd; /* NULL: not given */
+	struct texts health_test;
 	bool is_without_health;
 	struct opt_number health_interval, health_timeout, health_start_period,
 		health_start_interval, health_retries;

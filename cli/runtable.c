@@ -115,6 +115,7 @@ static bool check_volume_driver(const char *text, struct error *err)
 	{ "health-retries", 0, OPT_NUMBER, AT(health_retries), "int", "Consecutive failures needed to report unhealthy", NULL }, \
 	{ "health-start-interval", 0, OPT_SPAN, AT(health_start_interval), "duration", "Time between running the check during the start period (ms|s|m|h) (default 5s)", NULL }, \
 	{ "health-start-period", 0, OPT_SPAN, AT(health_start_period), "duration", "Start period for the container to initialize before starting health-retries countdown (ms|s|m|h) (default 0s)", NULL }, \
+	{ "health-test", 0, OPT_LIST, AT(health_test), "list", NULL, NULL }, \
 	{ "health-timeout", 0, OPT_SPAN, AT(health_timeout), "duration", "Maximum time to allow one check to run (ms|s|m|h) (default 30s)", NULL }, \
 	{ "hostname", 'h', OPT_TEXT, OF(hostname), "string", "Container host name", NULL }, \
 	{ "init", 0, OPT_BOOL, OF(has_init), NULL, "Run an init inside the container that forwards signals and reaps processes", NULL }, \

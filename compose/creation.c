@@ -4,11 +4,8 @@
 #include <string.h>
 
 #include "base/duration.h"
-#include "base/jsonout.h"
 #include "compose/fleet.h"
 #include "compose/tree.h"
-
-#define HEALTH_COMMAND_MAX (1 << 20)
 
 void creation_add(struct texts *arguments, const char *option, const char *value)
 {
@@ -139,29 +136,11 @@ static void add_mode(const struct creation *creation, struct texts *arguments, c
 /* -- health checks, logs, restart ---------------------------------------------------------------
  */
 
-/* The words of a CMD as they are: docker's option knows commands for a shell only, and this one is
- * ours, for programs. */
-static const char *as_json(struct arena *arena, const struct json *list)
+/* Word by word: --health-cmd knows commands for a shell only. */
+static void add_health_test(struct texts *arguments, const struct json *test)
 {
-	autobuf struct buf text;
-	struct jsonout out;
-
-	buf_init(&text, HEALTH_COMMAND_MAX);
-	jsonout_init(&out, &text, false);
-	jsonout_json(&out, NULL, list);
-	jsonout_done(&out);
-	return arena_strndup(arena, text.data, text.length);
-}
-
-static void add_health_test(const struct creation *creation, struct texts *arguments,
-			    const struct json *test)
-{
-	const char *kind = test->child->text;
-
-	if (strcmp(kind, "CMD-SHELL") == 0 && test->count == 2)
-		creation_add(arguments, "--health-cmd", test->child->next->text);
-	else if (strcmp(kind, "NONE") != 0)
-		creation_add(arguments, "--health-test", as_json(&creation->project->arena, test));
+	for (const struct json *word = test->child; word; word = word->next)
+		creation_add(arguments, "--health-test", word->text);
 }
 
 static void add_health(const struct creation *creation, struct texts *arguments)
@@ -181,7 +160,7 @@ static void add_health(const struct creation *creation, struct texts *arguments)
 		return;
 	}
 	if (test)
-		add_health_test(creation, arguments, test);
+		add_health_test(arguments, test);
 	for (size_t i = 0; i < COUNT_OF(options); i++) {
 		const char *value = tree_text(health, options[i][0]);
 

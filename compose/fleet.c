@@ -7,6 +7,7 @@
 
 #include "compose/composer.h"
 #include "engine/find.h"
+#include "engine/health.h"
 
 const char *fleet_label(const struct container *container, const char *key)
 {
@@ -178,7 +179,20 @@ struct member **fleet_choose(struct fleet *fleet, const struct project *project,
 
 enum fleet_health fleet_health(const struct fleet *fleet, const char *id)
 {
-	(void)fleet;
-	(void)id;
-	return FLEET_UNCHECKED;
+	static const enum fleet_health states[] = { [HEALTH_NONE] = FLEET_UNCHECKED,
+						    [HEALTH_STARTING] = FLEET_STARTING,
+						    [HEALTH_HEALTHY] = FLEET_HEALTHY,
+						    [HEALTH_UNHEALTHY] = FLEET_UNHEALTHY };
+	autoarena struct arena arena = { 0 };
+	struct container container = { 0 };
+	struct health health = { 0 };
+	struct status status = { 0 };
+	struct error ignored; /* gone: it has no check any more */
+
+	if (container_read(&fleet->engine, &arena, id, &container, &ignored)) {
+		status_read(&fleet->engine, &arena, id, &status);
+		health_read(&fleet->engine, &arena, &container, &status, &health);
+	}
+	container_done(&container);
+	return states[health.state];
 }

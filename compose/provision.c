@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "compose/tree.h"
-#include "engine/volume.h"
 
 /* -- what is needed -----------------------------------------------------------------------------
  */
@@ -47,19 +46,6 @@ static bool is_volume_used(const struct session *session, const bool *is_wanted,
 /* -- what is there ------------------------------------------------------------------------------
  */
 
-static bool look_for_volume(struct session *session, const char *name, const char **directory,
-			    struct error *err)
-{
-	autotexts struct texts names = { 0 };
-
-	*directory = NULL;
-	if (!volume_list(&session->fleet.engine, &session->fleet.arena, &names, err))
-		return false;
-	if (texts_has(&names, name))
-		*directory = "";
-	return true;
-}
-
 /* *directory is the label of whoever made it, "" if it has none; NULL if it is not there. */
 static bool look(struct session *session, const char *kind, const char *name,
 		 const char **directory, struct error *err)
@@ -68,8 +54,6 @@ static bool look(struct session *session, const char *kind, const char *name,
 	const char *const words[] = { kind, "inspect", "--format",
 				      "{{index .Labels \"" LABEL_DIRECTORY "\"}}", name };
 
-	if (strcmp(kind, "volume") == 0)
-		return look_for_volume(session, name, directory, err);
 	texts_add_all(&arguments, words, COUNT_OF(words));
 	if (session_docker(session, &arguments, directory, err)) {
 		if (strcmp(*directory, "<no value>") == 0)
@@ -229,6 +213,7 @@ static bool create_volume(struct session *session, const struct resource *volume
 	texts_add(&arguments, "volume");
 	texts_add(&arguments, "create");
 	add_options(session, &arguments, volume);
+	add_labels(session, &arguments, volume, LABEL_VOLUME);
 	texts_add(&arguments, volume->name);
 	if (!session_docker(session, &arguments, NULL, err)) {
 		telling_state(&session->telling, "Volume", volume->name, "Error");

@@ -151,6 +151,8 @@ static enum task_gate wait_for_health(const struct session *session,
 			  head, length, who, tail, status->exit_code);
 		return TASK_GATE_HOPELESS;
 	}
+	if (status->state == STATUS_RESTARTING)
+		return TASK_GATE_CLOSED;
 	switch (fleet_health(&session->fleet, instance->id)) {
 	case FLEET_HEALTHY:
 		return TASK_GATE_OPEN;
@@ -183,15 +185,20 @@ static enum task_gate wait_for_end(const struct session *session, const struct i
 	return TASK_GATE_HOPELESS;
 }
 
-/* The runner is woken by what changes in the container's directory. */
+/* The runner is woken by what changes in the container's directory, and where checks of health are
+ * recorded. */
 static void watch(const struct session *session, const struct instance *instance)
 {
 	autofree char *path =
 		mem_printf("%s/containers/%s", session->fleet.engine.root, instance->id);
 
-	if (session->runner.wake >= 0)
-		(void)inotify_add_watch(session->runner.wake, path,
-					IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF);
+	autofree char *health = mem_printf("%s/health", session->fleet.engine.run);
+	const unsigned int events = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF;
+
+	if (session->runner.wake < 0)
+		return;
+	(void)inotify_add_watch(session->runner.wake, path, events);
+	(void)inotify_add_watch(session->runner.wake, health, events);
 }
 
 enum task_gate uprun_gate(struct session *session, const struct instance *instance,

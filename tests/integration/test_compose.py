@@ -152,7 +152,7 @@ def test_ends_together(project):
     project("up", "--abort-on-container-exit", code=7)
     project.classic("up", "--exit-code-from", "job", code=7)
     assert project.ids() == []
-    assert "no such service: nope" in project.classic("up", "--exit-code-from", "nope", code=2).stderr
+    assert 'No service named "nope"' in project.classic("up", "--exit-code-from", "nope", code=2).stderr
     assert "cannot be combined" in project("up", "-d", "--abort-on-container-exit", code=1).stderr
 
 
@@ -447,3 +447,41 @@ def test_service_keys(project):
     assert " Container proj-a-1  Recreated\n" in project("up", env={"FROM_ENV": "new", "D": "passed", "F": "also"}).stderr
     project("down")
     assert not os.path.exists(os.path.join(project.moor.root, "compose", "proj"))
+
+
+# -- health ----------------------------------------------------------------------------------------
+
+
+def test_health(project):
+    """A test of words needs no shell; who waits for it starts when it succeeds, or is told why not."""
+    check = {"test": ["CMD", "/bin/test", "-e", "/d/ok"], "interval": "200ms", "retries": 2, "start_period": "1m"}
+    project.services(db={"command": ["sh", "-c", "sleep 0.5; touch /d/ok; sleep 60"], "init": True, "volumes": ["./d:/d"],
+                         "healthcheck": check},
+                     app={"command": "echo app", "depends_on": {"db": {"condition": "service_healthy"}}},
+                     ill={"command": SLEEPER, "healthcheck": {**check, "test": "false", "start_period": "0s"}, "profiles": ["ill"]},
+                     needy={"command": "true", "depends_on": {"ill": {"condition": "service_healthy"}}, "profiles": ["ill"]},
+                     loose={"command": "true", "depends_on": {"ill": {"condition": "service_healthy", "required": False}},
+                            "profiles": ["ill"]})
+    project("up", "-d")
+    assert project("logs", "app", "--no-log-prefix").stdout == "app\n"
+    assert "Up (healthy)" in project.classic("ps", "db").stdout
+    assert project.inspect("proj-db-1", "{{json .Config.Healthcheck.Test}}") == '["CMD","/bin/test","-e","/d/ok"]'
+    assert "proj-db-1  Healthy" in project("up", "--wait", "db").stderr
+    assert "container proj-ill-1 is unhealthy" in project("up", "--wait", "ill", code=1).stderr
+    assert "dependency failed to start: container proj-ill-1 is unhealthy" in project("up", "-d", "needy", code=1).stderr
+    assert project.names("-f", "name=needy") == []
+    project("up", "-d", "loose")
+    assert project.names("-f", "name=loose") == ["proj-loose-1"]
+    assert json.loads(project("ps", "--format", "json", "db").stdout)["Health"] == "healthy"
+
+
+def test_shared_volumes(project):
+    project.services(writer={"command": ["sh", "-c", "echo kept > /data/f; echo anon > /anon/f"],
+                             "volumes": ["data:/data", "/anon"]})
+    project.write(json.dumps({"volumes": {"data": {}}, "services": json.loads(open(os.path.join(
+        project.directory, "docker-compose.yml")).read())["services"]}))
+    project("up")
+    names = project.moor.docker("volume", "ls", "-q").stdout.split()
+    assert "proj_data" in names and len(names) == 2
+    assert "proj_data" in project("down", "-v").stderr
+    assert project.moor.docker("volume", "ls", "-q").stdout == ""
