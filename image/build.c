@@ -24,10 +24,10 @@ static bool read_history(const struct store *store, const struct digest *parent,
 	autobuf struct buf text;
 	const struct json *root;
 
+	buf_init(&text, LIMIT_IMAGE_JSON);
 	*history = NULL;
 	if (!parent)
 		return true;
-	buf_init(&text, LIMIT_IMAGE_JSON);
 	return store_read_blob(store, parent, &text, err) &&
 	       json_parse(arena, "image configuration", text.data ? text.data : "", text.length,
 			  &root, err) &&

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/containerverbs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/caller.h"
+#include "base/path.h"
+#include "cli/human.h"
+#include "cli/single.h"
+#include "cli/tarimage.h"
+#include "engine/tree.h"
+
+/*
+ * docker cp. One side is in a container, the other is the caller's: a path, or a tar archive on
+ * stdin or stdout. Which name what is copied gets is decided here, by docker's rules; the copying
+ * itself goes by descriptors (engine/tree.h).
+ */
+
+#define LINKS_MAX 40 /* symlinks that lead to each other */
+
+struct values {
+	bool keeps_owner, follows_links, is_quiet;
+};
+
+static const struct opt opts[] = {
+	{ "archive", 'a', OPT_BOOL, offsetof(struct values, keeps_owner), NULL,
+	  "Archive mode (copy all uid/gid information)", NULL },
+	{ "follow-link", 'L', OPT_BOOL, offsetof(struct values, follows_links), NULL,
+	  "Always follow symbol link in SRC_PATH", NULL },
+	{ "quiet", 'q', OPT_BOOL, offsetof(struct values, is_quiet), NULL,
+	  "Suppress progress output during copy", NULL },
+	{ .name = NULL },
+};
+
+/* One side: `root` is the container's, or -1 for the caller's own files. */
+struct place {
+	int root;
+	const char *typed; /* the path, without the container */
+	int dir;           /* where it lies */
+	const char *name;  /* what it is called there; "." for the root */
+	struct stat info;
+	bool is_there;
+};
+
+/* "CONTAINER:PATH"; NULL: a path of the caller's. */
+static const char *container_of(struct arena *arena, const char *argument, const char **path)
+{
+	const char *colon = strchr(argument, ':');
+
+	*path = argument;
+	if (argument[0] == '/' || argument[0] == '.' || !colon || colon == argument)
+		return NULL;
+	*path = colon + 1;
+	return arena_strndup(arena, argument, (size_t)(colon - argument));
+}
+
+/* Places. ------------------------------------------------------------------------------------- */
+
+static int open_directory(const struct place *place, const char *path)
+{
+	struct error ignored;
+	int dir = -1;
+
+	if (place->root < 0)
+		return caller_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	if (!path_open(place->root, path, PATH_IN_ROOT, O_RDONLY | O_DIRECTORY, 0, &dir, &ignored))
+		return -1;
+	return dir;
+}
+
+/* Finds the directory it lies in; `path` has no slash at its end. */
+static bool look(struct place *place, struct arena *arena, const char *path)
+{
+	char *first = arena_strdup(arena, path);
+	char *second = arena_strdup(arena, path);
+
+	mem_cleanup_close(&place->dir);
+	place->name = basename(first);
+	if (strcmp(place->name, "/") == 0 || strcmp(place->name, "..") == 0) {
+		place->name = ".";
+		place->dir = open_directory(place, path);
+	} else {
+		place->dir = open_directory(place, dirname(second));
+	}
+	if (place->root < 0)
+		caller_enter();
+	place->is_there = place->dir >= 0 &&
+			  fstatat(place->dir, place->name, &place->info, AT_SYMLINK_NOFOLLOW) == 0;
+	if (place->root < 0)
+		caller_leave();
+	return place->is_there;
+}
+
+/* A link is followed by its text, which for a container's is taken below its root. */
+static void follow(struct place *place, struct arena *arena, const char *path)
+{
+	for (int i = 0; look(place, arena, path) && S_ISLNK(place->info.st_mode) && i < LINKS_MAX;
+	     i++) {
+		char *target = arena_alloc(arena, 4097);
+		ssize_t length = readlinkat(place->dir, place->name, target, 4096);
+
+		if (length < 0)
+			return;
+		path = target[0] == '/' ? target
+					: arena_printf(arena, "%s/%s",
+						       dirname(arena_strdup(arena, path)), target);
+	}
+}
+
+static const char *without_slashes(struct arena *arena, const char *path)
+{
+	size_t length = strlen(path);
+
+	while (length > 1 && path[length - 1] == '/')
+		length--;
+	return arena_strndup(arena, path, length);
+}
+
+static bool ends_in_dot(const char *path)
+{
+	size_t length = strlen(path);
+
+	return strcmp(path, ".") == 0 || (length >= 2 && strcmp(path + length - 2, "/.") == 0);
+}
+
+/* Copying. ------------------------------------------------------------------------------------ */
+
+static bool find_source(struct place *place, struct arena *arena, bool follows_links,
+			const char *container, struct error *err)
+{
+	const char *path = without_slashes(arena, *place->typed ? place->typed : "/");
+	char why[HUMAN_MAX];
+
+	if (follows_links)
+		follow(place, arena, path);
+	else
+		look(place, arena, path);
+	if (place->is_there)
+		return true;
+	if (container)
+		return error_set(err, ERROR_NOT_FOUND,
+				 "Error response from daemon: Could not find the file %s in "
+				 "container %s",
+				 place->typed, container);
+	return error_set(err, ERROR_NOT_FOUND, "lstat %s: %s", place->typed,
+			 human_errno(errno ? errno : ENOENT, why));
+}
+
+/* By docker's rules: into a directory that is there, or under a new name. */
+static bool find_target(struct place *to, const struct place *from, struct arena *arena,
+			const char *container, struct error *err)
+{
+	const char *path = without_slashes(arena, *to->typed ? to->typed : "/");
+	bool wants_directory = to->typed[0] && to->typed[strlen(to->typed) - 1] == '/';
+	bool is_directory = S_ISDIR(from->info.st_mode);
+
+	follow(to, arena, path);
+	if (to->dir < 0 && to->root >= 0)
+		return error_set(err, ERROR_NOT_FOUND,
+				 "Error response from daemon: Could not find the file %s in "
+				 "container %s",
+				 dirname(arena_strdup(arena, path)), container);
+	if (to->dir < 0)
+		return error_set(err, ERROR_NOT_FOUND,
+				 "invalid output path: directory \"%s\" does not exist",
+				 dirname(arena_strdup(arena, path)));
+	if (to->is_there && S_ISDIR(to->info.st_mode)) {
+		int below = openat(to->dir, to->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (below < 0)
+			return error_sys(err, "open %s", path);
+		mem_cleanup_close(&to->dir);
+		to->dir = below;
+		to->name = is_directory && ends_in_dot(from->typed) ? "."
+			   : strcmp(from->name, ".") == 0           ? "."
+								    : from->name;
+		return true;
+	}
+	if (to->is_there && is_directory)
+		return error_set(err, ERROR_INPUT, "cannot copy directory");
+	if (!to->is_there && wants_directory && !is_directory)
+		return error_set(err, ERROR_NOT_FOUND, "no such directory");
+	return true;
+}
+
+static bool copy(const struct values *values, const struct place *from, const struct place *to,
+		 struct error *err)
+{
+	struct tree_copy wishes = { .from = from->dir,
+				    .to = to->dir,
+				    .from_name = from->name,
+				    .to_name = to->name,
+				    .is_from_callers = from->root < 0,
+				    .is_to_callers = to->root < 0,
+				    .keeps_owner = values->keeps_owner };
+
+	/* What comes out is the caller's; what goes in is root's, as with docker. */
+	if (to->root < 0) {
+		caller_enter();
+		wishes.uid = (uid_t)-1;
+		wishes.gid = (gid_t)-1;
+		caller_leave();
+	}
+	return tree_copy(&wishes, err);
+}
+
+static bool copy_to_stdout(const struct place *from, struct error *err)
+{
+	const struct tree_archive archive = { .from = from->dir,
+					      .to = STDOUT_FILENO,
+					      .prefix = from->name };
+
+	return tree_write_one(&archive, from->name, err);
+}
+
+/* The archive is unpacked into the store, as an image's layer would be, and copied from there. */
+static bool copy_from_stdin(struct single *single, const struct values *values, struct place *to,
+			    struct error *err)
+{
+	struct tarimage image;
+	struct place from = { .root = 0, .dir = -1, .name = ".", .typed = "." };
+
+	if (!tarimage_open(&single->engine, STDIN_FILENO, &image, err))
+		return false;
+	from.dir = image.files;
+	from.info.st_mode = S_IFDIR;
+	bool is_done =
+		find_target(to, &from, &single->arena, single->container.name, err) &&
+		((to->is_there && S_ISDIR(to->info.st_mode)) ||
+		 error_set(err, ERROR_INPUT, "destination \"%s\" must be a directory", to->typed));
+	if (is_done) {
+		to->name = ".";
+		is_done = copy(values, &from, to, err);
+	}
+	tarimage_close(&single->engine, &image);
+	return is_done;
+}
+
+struct job {
+	const struct values *values;
+	const char *container, *from, *to; /* one of the paths is the container's */
+	bool is_out;
+};
+
+static bool run_job(const struct cli *cli, const struct job *job, struct error *err)
+{
+	autosingle struct single single = SINGLE_EMPTY;
+	struct place from = { .root = -1, .typed = job->from, .dir = -1 };
+	struct place to = { .root = -1, .typed = job->to, .dir = -1 };
+	autoclose int lock = -1;
+	autoclose int root = -1;
+	bool is_done;
+
+	if (!single_open(cli, job->container, &single, err) ||
+	    !tree_open(&single.engine, &single.container, TREE_VOLUMES, &root, &lock, err))
+		return error_in(err, "Error response from daemon");
+	if (job->is_out)
+		from.root = root;
+	else
+		to.root = root;
+	if (!job->is_out && strcmp(job->from, "-") == 0)
+		is_done = copy_from_stdin(&single, job->values, &to, err);
+	else if (!find_source(&from, &single.arena, job->values->follows_links,
+			      job->is_out ? job->container : NULL, err))
+		is_done = false;
+	else if (job->is_out && strcmp(job->to, "-") == 0)
+		is_done = copy_to_stdout(&from, err);
+	else
+		is_done = find_target(&to, &from, &single.arena, job->container, err) &&
+			  copy(job->values, &from, &to, err);
+	mem_cleanup_close(&from.dir);
+	mem_cleanup_close(&to.dir);
+	return is_done;
+}
+
+static int run(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	autoarena struct arena arena = { 0 };
+	struct job job = { .values = of };
+	const char *source = container_of(&arena, arguments->items[0], &job.from);
+	const char *target = container_of(&arena, arguments->items[1], &job.to);
+	struct error err;
+
+	job.container = source ? source : target;
+	job.is_out = source != NULL;
+	if (source && target) {
+		error_set(&err, ERROR_INPUT, "copying between containers is not supported");
+		return command_failed_plainly(&err);
+	}
+	if (!job.container) {
+		error_set(&err, ERROR_INPUT, "must specify at least one container source");
+		return command_failed_plainly(&err);
+	}
+	if (!run_job(cli, &job, &err))
+		return command_failed_plainly(&err);
+	if (!job.values->is_quiet && isatty(STDERR_FILENO))
+		fprintf(stderr, "Successfully copied to %s\n", arguments->items[1]);
+	return 0;
+}
+
+const struct command cmd_cp = {
+	.name = "docker cp",
+	.usage = "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n\tdocker cp [OPTIONS] SRC_PATH|- "
+		 "CONTAINER:DEST_PATH",
+	.summary = "Copy files/folders between a container and the local filesystem",
+	.opts = opts,
+	.values_size = sizeof(struct values),
+	.least = 2,
+	.most = 2,
+	.run = run,
+};

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/containerverbs.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/caller.h"
+#include "cli/single.h"
+#include "engine/tree.h"
+
+/*
+ * diff and export: what a container has of its own, and all that it has.
+ */
+
+struct values {
+	const char *output;
+};
+
+static const struct opt export_opts[] = {
+	{ "output", 'o', OPT_TEXT, offsetof(struct values, output), "string",
+	  "Write to a file, instead of STDOUT", NULL },
+	{ .name = NULL },
+};
+
+static int run_diff(const struct cli *cli, const void *values, const struct texts *arguments)
+{
+	autosingle struct single single = SINGLE_EMPTY;
+	autotexts struct texts changes = { 0 };
+	struct error err;
+
+	(void)values;
+	if (!single_open(cli, arguments->items[0], &single, &err) ||
+	    !tree_diff(&single.engine, &single.container, &single.arena, &changes, &err))
+		return command_failed(&err);
+	for (size_t i = 0; i < changes.count; i++)
+		puts(changes.items[i]);
+	return 0;
+}
+
+static bool open_output(const char *path, int *out, struct error *err)
+{
+	if (!path && isatty(STDOUT_FILENO))
+		return error_set(err, ERROR_INPUT,
+				 "cowardly refusing to save to a terminal. Use the -o flag or "
+				 "redirect");
+	*out = path ? caller_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
+		    : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	return *out >= 0 ||
+	       error_sys(err, "failed to export container: open %s", path ? path : "stdout");
+}
+
+static int run_export(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct values *values = of;
+	autosingle struct single single = SINGLE_EMPTY;
+	autoclose int out = -1;
+	autoclose int lock = -1;
+	autoclose int root = -1;
+	struct error err;
+
+	if (!open_output(values->output, &out, &err))
+		return command_failed_plainly(&err);
+	if (!single_open(cli, arguments->items[0], &single, &err) ||
+	    !tree_open(&single.engine, &single.container, TREE_ROOT, &root, &lock, &err))
+		return command_failed(&err);
+	const struct tree_archive archive = {
+		.from = root, .to = out, .prefix = "", .is_one_mount = true
+	};
+	return tree_write(&archive, &err) ? 0 : command_failed_plainly(&err);
+}
+
+const struct command cmd_diff = {
+	.name = "docker diff",
+	.usage = "CONTAINER",
+	.summary = "Inspect changes to files or directories on a container's filesystem",
+	.least = 1,
+	.most = 1,
+	.run = run_diff,
+};
+
+const struct command cmd_export = {
+	.name = "docker export",
+	.usage = "[OPTIONS] CONTAINER",
+	.summary = "Export a container's filesystem as a tar archive",
+	.opts = export_opts,
+	.values_size = sizeof(struct values),
+	.least = 1,
+	.most = 1,
+	.run = run_export,
+};

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "engine/claim.h"
+#include "engine/status.h"
+#include "engine/userns.h"
+#include "engine/volume.h"
+#include "image/rootfs.h"
+
+#define STAT_MAX 4096 /* bytes of /proc/PID/stat */
+
+/* A container that runs. ---------------------------------------------------------------------- */
+
+/* Init's parent is its monitor, in whose mount namespace the root is mounted and nothing on it. */
+static pid_t parent_of(pid_t pid)
+{
+	autofree char *path = mem_printf("/proc/%d/stat", (int)pid);
+	autobuf struct buf text;
+	struct error ignored;
+	int parent = 0;
+
+	buf_init(&text, STAT_MAX);
+	if (!file_read(AT_FDCWD, path, &text, &ignored) || !text.data)
+		return 0;
+	const char *end = strrchr(text.data, ')');
+	return end && sscanf(end + 1, " %*c %d", &parent) == 1 ? parent : 0;
+}
+
+static bool open_running(const struct engine *engine, const struct container *container,
+			 const struct status *status, enum tree_view view, int *root,
+			 struct error *err)
+{
+	autofree char *seen = mem_printf("/proc/%d/root", (int)status->pid);
+	autofree char *bare = mem_printf("/proc/%d/root%s/containers/%s/rootfs",
+					 (int)parent_of(status->pid), engine->root, container->id);
+	autoclose int dir =
+		open(view == TREE_ROOT ? bare : seen, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return error_sys(err, "open the files of container %s", container->name);
+	/* The number may have been given to somebody else before it was opened. */
+	if (!proc_is_alive(status->pid, status->start_time))
+		return error_set(err, ERROR_NOT_FOUND, "container %s has just ended",
+				 container->name);
+	*root = take_fd(&dir);
+	return true;
+}
+
+/* One that does not run. ---------------------------------------------------------------------- */
+
+static bool mount_root(const struct engine *engine, const struct container *container,
+		       const char *path, int *root, struct error *err)
+{
+	autofree char *upper = mem_printf("%s/upper", path);
+	autofree char *work = mem_printf("%s/work", path);
+	autofree char *target = mem_printf("%s/rootfs", path);
+	const struct rootfs rootfs = { .chains = container->chains,
+				       .layer_count = container->layer_count,
+				       .upper = upper,
+				       .work = work,
+				       .target = target,
+				       .is_rootless = userns_is_inside() };
+	autoclose int store_root = open(engine->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct store store = { .root = store_root, .path = engine->root };
+
+	if (store_root < 0)
+		return error_sys(err, "open %s", engine->root);
+	if (!rootfs_mount(&store, &rootfs, err))
+		return error_in(err, "root file system");
+	*root = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *root >= 0 || error_sys(err, "open the root file system");
+}
+
+/* What was never there, or has no place in the root, is not seen either. */
+static bool mount_one(const struct engine *engine, const struct container_mount *wanted, int root)
+{
+	autofree char *volume = mem_printf("%s/volumes/%s/_data", engine->root,
+					   wanted->source ? wanted->source : "");
+	const char *source = wanted->kind == MOUNT_VOLUME ? volume : wanted->source;
+	autoclose int place = -1;
+	struct error ignored;
+
+	if (wanted->kind == MOUNT_TMPFS ||
+	    !path_open(root, wanted->target, PATH_IN_ROOT, O_PATH, 0, &place, &ignored))
+		return false;
+	autofree char *target = mem_printf("/proc/self/fd/%d", place);
+	return mount(source, target, NULL, MS_BIND | MS_REC, NULL) == 0 &&
+	       (!wanted->is_readonly ||
+		mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) == 0);
+}
+
+static bool open_stopped(struct engine *engine, const struct container *container,
+			 enum tree_view view, int *root, struct error *err)
+{
+	autofree char *path = mem_printf("%s/containers/%s", engine->root, container->id);
+	size_t mounted = 0;
+
+	if (unshare(CLONE_NEWNS) < 0)
+		return error_sys(err, "make a mount namespace (are you root?)");
+	if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+		return error_sys(err, "make mounts private");
+	if (!mount_root(engine, container, path, root, err))
+		return false;
+	for (size_t i = 0; view == TREE_VOLUMES && i < container->mount_count; i++)
+		mounted += mount_one(engine, &container->mounts[i], *root);
+	if (!mounted)
+		return true;
+	/* A descriptor from before the mounts leads below them. */
+	autofree char *target = mem_printf("%s/rootfs", path);
+	mem_cleanup_close(root);
+	*root = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *root >= 0 || error_sys(err, "open the root file system");
+}
+
+bool tree_open(struct engine *engine, const struct container *container, enum tree_view view,
+	       int *root, int *lock, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	struct status status;
+
+	*root = *lock = -1;
+	status_read(engine, &arena, container->id, &status);
+	if (status_has_process(&status))
+		return open_running(engine, container, &status, view, root, err);
+	return claim_lock(engine, container->id, lock, err) &&
+	       open_stopped(engine, container, view, root, err);
+}

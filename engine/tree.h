@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_TREE_H
+#define ENGINE_TREE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/texts.h"
+#include "engine/container.h"
+#include "engine/engine.h"
+
+/*
+ * A container's files, seen from outside: docker cp, export, diff. Of a container that runs they
+ * are what its processes see; one that does not run is mounted for us alone, in a mount namespace
+ * that ends with this process. Names inside are a stranger's: they are resolved below the root
+ * only, and walked by descriptors, never following a link.
+ */
+
+enum tree_view {
+	TREE_ROOT,    /* the root file system alone: export */
+	TREE_VOLUMES, /* with what is mounted in it: cp */
+};
+
+/* *root is the root directory. Call it before threads or children: the process may change its mount
+ * namespace. Of one that does not run, *lock keeps others from starting it; -1 otherwise. */
+must_check bool tree_open(struct engine *engine, const struct container *container,
+			  enum tree_view view, int *root, int *lock, struct error *err);
+
+/* Writes everything in the directory `from` as a tar archive to `to`; what is called PREFIX/x in it
+ * is x here ("": no prefix). Sockets are left out, and what is mounted inside if `is_one_mount`. */
+struct tree_archive {
+	int from, to;
+	const char *prefix;
+	bool is_one_mount;
+};
+must_check bool tree_write(const struct tree_archive *archive, struct error *err);
+/* The same for the one file `name` in `from`, which is called `prefix` in the archive. */
+must_check bool tree_write_one(const struct tree_archive *archive, const char *name,
+			       struct error *err);
+
+/* Copies the file or tree `from_name` in the directory `from` to `to_name` in `to`: directories are
+ * merged, other things replaced. */
+struct tree_copy {
+	int from, to;
+	const char *from_name, *to_name;
+	bool is_from_callers,
+		is_to_callers; /* that side goes by the caller's rights: base/caller.h */
+	bool keeps_owner;      /* else: `uid` and `gid` */
+	uid_t uid;
+	gid_t gid;
+};
+must_check bool tree_copy(const struct tree_copy *copy, struct error *err);
+
+/* What the container has changed of its image's files: "A /path", "C /path", "D /path", sorted.
+ * Texts live in `arena`. */
+must_check bool tree_diff(const struct engine *engine, const struct container *container,
+			  struct arena *arena, struct texts *changes, struct error *err);
+
+#endif

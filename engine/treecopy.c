@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/caller.h"
+#include "base/mem.h"
+
+/*
+ * Copying by descriptors on both sides: what a container's processes do meanwhile with links and
+ * renames cannot lead us anywhere else (CVE-2018-15664).
+ */
+
+#define CHUNK     (1 << 20)
+#define DEPTH_MAX 1024
+#define LINK_MAX  4096
+
+struct side {
+	int dir;
+	const char *name;
+};
+
+/* Between the two, files are looked up by whose side they are on. */
+static void go_to(bool is_callers)
+{
+	if (is_callers)
+		caller_enter();
+}
+
+static void come_from(bool is_callers)
+{
+	if (is_callers)
+		caller_leave();
+}
+
+static bool copy_one(const struct tree_copy *copy, struct side from, struct side to, int depth,
+		     struct error *err);
+
+/* Owner before mode: a change of owner takes set-user-ID away. Symlinks have no mode. */
+static bool set_marks(const struct tree_copy *copy, int dir, const char *name,
+		      const struct stat *info, struct error *err)
+{
+	uid_t uid = copy->keeps_owner ? info->st_uid : copy->uid;
+	gid_t gid = copy->keeps_owner ? info->st_gid : copy->gid;
+	const struct timespec times[2] = { info->st_atim, info->st_mtim };
+
+	if (fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != EPERM)
+		return error_sys(err, "change the owner of %s", name);
+	if (!S_ISLNK(info->st_mode)) {
+		autofree char *path = NULL;
+		autoclose int file = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+		path = mem_printf("/proc/self/fd/%d", file);
+		if (file < 0 || chmod(path, info->st_mode & 07777) < 0)
+			return error_sys(err, "change the mode of %s", name);
+	}
+	utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW);
+	return true;
+}
+
+static bool copy_bytes(int from, int to, const char *name, struct error *err)
+{
+	for (;;) {
+		ssize_t sent = sendfile(to, from, NULL, CHUNK);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0)
+			return error_sys(err, "copy %s", name);
+		if (sent == 0)
+			return true;
+	}
+}
+
+/* What is in the way goes, unless it is a directory. */
+static bool clear_place(struct side to, struct error *err)
+{
+	struct stat info;
+
+	if (fstatat(to.dir, to.name, &info, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT || error_sys(err, "look at %s", to.name);
+	if (S_ISDIR(info.st_mode))
+		return error_set(err, ERROR_EXISTS, "cannot overwrite directory \"%s\" with a file",
+				 to.name);
+	return unlinkat(to.dir, to.name, 0) == 0 || error_sys(err, "replace %s", to.name);
+}
+
+/* A file that is mounted there (/etc/hosts) cannot be replaced, only written. */
+static int open_target(struct side to)
+{
+	if (unlinkat(to.dir, to.name, 0) < 0 && errno == EBUSY)
+		return openat(to.dir, to.name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
+	return openat(to.dir, to.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+static bool copy_file(const struct tree_copy *copy, struct side from, struct side to,
+		      struct error *err)
+{
+	struct stat info;
+
+	go_to(copy->is_from_callers);
+	autoclose int source =
+		openat(from.dir, from.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	come_from(copy->is_from_callers);
+	if (source < 0)
+		return error_sys(err, "open %s", from.name);
+	if (fstatat(to.dir, to.name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode))
+		return error_set(err, ERROR_EXISTS, "cannot overwrite directory \"%s\" with a file",
+				 to.name);
+	go_to(copy->is_to_callers);
+	autoclose int target = open_target(to);
+	come_from(copy->is_to_callers);
+	if (target < 0)
+		return error_sys(err, "make %s", to.name);
+	return copy_bytes(source, target, from.name, err);
+}
+
+static bool copy_symlink(const struct tree_copy *copy, struct side from, struct side to,
+			 struct error *err)
+{
+	char text[LINK_MAX];
+	ssize_t length = readlinkat(from.dir, from.name, text, sizeof(text) - 1);
+
+	if (length < 0)
+		return error_sys(err, "read link %s", from.name);
+	text[length] = '\0';
+	go_to(copy->is_to_callers);
+	bool is_made = clear_place(to, err) && (symlinkat(text, to.dir, to.name) == 0 ||
+						error_sys(err, "make link %s", to.name));
+	come_from(copy->is_to_callers);
+	return is_made;
+}
+
+static bool copy_entries(const struct tree_copy *copy, int from, int to, int depth,
+			 struct error *err)
+{
+	int duplicate = fcntl(from, F_DUPFD_CLOEXEC, 3);
+	autodir DIR *list = duplicate < 0 ? NULL : fdopendir(duplicate);
+
+	if (!list) {
+		mem_cleanup_close(&duplicate);
+		return error_sys(err, "list a directory");
+	}
+	for (struct dirent *entry; (entry = readdir(list));) {
+		const char *name = entry->d_name;
+
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+			continue;
+		if (!copy_one(copy, (struct side){ from, name }, (struct side){ to, name }, depth,
+			      err))
+			return false;
+	}
+	return true;
+}
+
+static bool copy_directory(const struct tree_copy *copy, struct side from, struct side to,
+			   int depth, struct error *err)
+{
+	if (depth > DEPTH_MAX)
+		return error_set(err, ERROR_INPUT, "%s: directories are too deep", from.name);
+	go_to(copy->is_to_callers);
+	bool is_there = mkdirat(to.dir, to.name, 0700) == 0 || errno == EEXIST ||
+			error_sys(err, "make directory %s", to.name);
+	autoclose int target =
+		openat(to.dir, to.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	come_from(copy->is_to_callers);
+	if (!is_there)
+		return false;
+	go_to(copy->is_from_callers);
+	autoclose int source =
+		openat(from.dir, from.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	come_from(copy->is_from_callers);
+	if (source < 0)
+		return error_sys(err, "open %s", from.name);
+	if (target < 0)
+		return error_set(err, ERROR_EXISTS,
+				 "cannot overwrite non-directory \"%s\" with a directory", to.name);
+	return copy_entries(copy, source, target, depth + 1, err);
+}
+
+static bool make_special(const struct tree_copy *copy, struct side to, const struct stat *info,
+			 struct error *err)
+{
+	go_to(copy->is_to_callers);
+	bool is_made = clear_place(to, err) &&
+		       (mknodat(to.dir, to.name, info->st_mode, info->st_rdev) == 0 ||
+			error_sys(err, "make %s", to.name));
+	come_from(copy->is_to_callers);
+	return is_made;
+}
+
+static bool copy_one(const struct tree_copy *copy, struct side from, struct side to, int depth,
+		     struct error *err)
+{
+	struct stat info;
+	bool is_done;
+
+	if (fstatat(from.dir, from.name, &info, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_sys(err, "look at %s", from.name);
+	switch (info.st_mode & S_IFMT) {
+	case S_IFREG:
+		is_done = copy_file(copy, from, to, err);
+		break;
+	case S_IFDIR:
+		is_done = copy_directory(copy, from, to, depth, err);
+		break;
+	case S_IFLNK:
+		is_done = copy_symlink(copy, from, to, err);
+		break;
+	case S_IFSOCK:
+		return true;
+	default:
+		is_done = make_special(copy, to, &info, err);
+	}
+	if (!is_done)
+		return false;
+	go_to(copy->is_to_callers);
+	is_done = set_marks(copy, to.dir, to.name, &info, err);
+	come_from(copy->is_to_callers);
+	return is_done;
+}
+
+bool tree_copy(const struct tree_copy *copy, struct error *err)
+{
+	return copy_one(copy, (struct side){ copy->from, copy->from_name },
+			(struct side){ copy->to, copy->to_name }, 0, err);
+}

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A container's files from outside: cp, diff, export, import, commit."""
+
+import io
+import os
+import tarfile
+
+import pytest
+
+from world import wait_until
+
+CHANGES = ("echo hi > /newf; rm /etc/group; mkdir /d; echo x > /d/f; ln -s /d /dl; ln -s /etc/shadow /d/out; "
+           "echo v > /data/v; chmod 700 /tmp")
+
+
+@pytest.fixture
+def changed(moor, busybox):
+    """A container that has ended, with changes; and its name."""
+    moor.docker("run", "--name", "c", "--network", "none", "-v", "vol:/data", busybox, "sh", "-c", CHANGES)
+    return "c"
+
+
+def files(archive):
+    return {member.name: member for member in tarfile.open(fileobj=io.BytesIO(archive))}
+
+
+def test_diff(moor, busybox, changed):
+    shown = moor.docker("diff", "c").stdout.splitlines()
+    assert [line for line in shown if "data" not in line] == [
+        "A /d", "A /d/f", "A /d/out", "A /dl", "C /etc", "D /etc/group", "A /newf", "C /tmp"]
+    moor.docker("run", "--name", "same", "--network", "none", busybox, "true")
+    assert moor.docker("diff", "same").stdout == ""
+    assert "No such container" in moor.docker("diff", "nope", code=1).stderr
+
+
+def test_copy_out(moor, changed, tmp_path):
+    def cp(*arguments, **options):
+        return moor.docker("cp", *arguments, cwd=tmp_path, **options)
+    cp("c:/newf", "out")
+    assert (tmp_path / "out").read_text() == "hi\n"
+    cp("c:newf", ".")  # relative to the root, into a directory
+    assert (tmp_path / "newf").read_text() == "hi\n"
+    cp("c:/data/v", "v")  # of a volume, though it does not run
+    assert (tmp_path / "v").read_text() == "v\n"
+    cp("c:/d", "new")
+    cp("c:/d", "new")  # the second time into it
+    cp("c:/d/.", "new")
+    assert sorted(os.listdir(tmp_path / "new")) == ["d", "f", "out"]
+    assert os.readlink(tmp_path / "new" / "out") == "/etc/shadow"
+    cp("c:/dl", "link")
+    cp("-L", "c:/dl", "real")
+    assert os.readlink(tmp_path / "link") == "/d" and os.path.isdir(tmp_path / "real")
+    # A link of the container's leads nowhere outside of it.
+    assert "Could not find the file" in cp("-L", "c:/d/out", "stolen", code=1).stderr
+    archive = files(cp("c:/d", "-", text=False, input=b"").stdout)
+    assert sorted(archive) == ["d", "d/f", "d/out"] and archive["d/out"].linkname == "/etc/shadow"
+    assert "Could not find the file /nofile in container c" in cp("c:/nofile", "x", code=1).stderr
+    assert "copying between containers is not supported" in cp("c:/x", "c:/y", code=1).stderr
+    assert "must specify at least one container source" in cp("x", "y", code=1).stderr
+    assert "does not exist" in cp("c:/newf", "no/dir", code=1).stderr
+    assert "No such container: nope" in cp("nope:/x", "y", code=1).stderr
+
+
+def test_copy_in(moor, busybox, tmp_path):
+    """Into one that runs, through its links and volumes, and never out of it."""
+    script = "ln -s /tmp /way; ln -s /etc/passwd /evil; mkdir /full; echo old > /full/in; while :; do sleep 0.1; done"
+    moor.docker("run", "-d", "--name", "c", "--network", "none", "-v", "vol:/data", busybox, "sh", "-c", script)
+    wait_until(lambda: moor.docker("exec", "c", "ls", "/full/in", code=None).returncode == 0, "its files")
+    (tmp_path / "in").write_text("new\n")
+    os.chmod(tmp_path / "in", 0o640)
+    os.makedirs(tmp_path / "tree" / "sub")
+    (tmp_path / "tree" / "sub" / "t").write_text("t\n")
+    os.symlink("/etc/hostname", tmp_path / "tree" / "l")
+
+    def cp(*arguments, **options):
+        return moor.docker("cp", *arguments, cwd=tmp_path, **options)
+
+    def read(path):
+        return moor.docker("exec", "c", "cat", path).stdout
+    cp("in", "c:/full")
+    assert read("/full/in") == "new\n"
+    cp("in", "c:/way/")
+    assert read("/tmp/in") == "new\n"
+    cp("in", "c:/data/x")
+    assert read("/data/x") == "new\n"
+    assert moor.docker("exec", "c", "stat", "-c", "%u %a", "/data/x").stdout == "0 640\n"
+    before = open("/etc/passwd").read()
+    cp("in", "c:/evil")
+    assert open("/etc/passwd").read() == before and read("/etc/passwd") == "new\n"
+    cp("tree", "c:/")
+    cp("tree", "c:/other")
+    cp("tree/.", "c:/full")
+    assert read("/tree/sub/t") == read("/other/sub/t") == read("/full/sub/t") == "t\n"
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.add(tmp_path / "tree", "packed")
+    cp("-", "c:/tmp", text=False, input=buffer.getvalue())
+    assert read("/tmp/packed/sub/t") == "t\n"
+    assert moor.docker("images", "-aq").stdout.count("\n") == 1  # nothing of the archive stays
+    assert "Could not find the file /nodir" in cp("in", "c:/nodir/x", code=1).stderr
+    assert "cannot copy directory" in cp("tree", "c:/full/in", code=1).stderr
+    assert "no such file or directory" in cp("nofile", "c:/", code=1).stderr
+
+
+def test_export_and_import(moor, changed, tmp_path):
+    moor.docker("export", "-o", str(tmp_path / "x.tar"), "c")
+    with open(tmp_path / "x.tar", "rb") as file:
+        archive = files(file.read())
+    assert "newf" in archive and "bin/busybox" in archive and "etc/group" not in archive and "data/v" not in archive
+    assert archive["bin/sh"].issym() or archive["bin/sh"].islnk()
+    shown = moor.docker("import", "-c", "CMD [\"cat\",\"/newf\"]", "-c", "ENV PATH=/bin X=\"a b\"", "-m", "why",
+                        str(tmp_path / "x.tar"), "imported:1").stdout
+    assert shown.startswith("sha256:") and len(shown) == 72
+    assert moor.docker("run", "--rm", "--network", "none", "imported:1").stdout == "hi\n"
+    assert moor.docker("image", "inspect", "-f", "{{json .Config.Env}}", "imported:1").stdout == '["PATH=/bin","X=a b"]\n'
+    with open(tmp_path / "x.tar", "rb") as file:
+        moor.docker("import", "-", "imported:2", text=False, input=file.read())
+    assert moor.docker("images", "-q", "imported").stdout.count("\n") == 2
+    assert "no such file" in moor.docker("import", "nofile", code=1).stderr
+    assert "not a valid change command" in moor.docker("import", "-c", "RUN x", "-", code=125).stderr
+    assert "invalid reference format" in moor.docker("import", "-", "BAD NAME", code=1).stderr
+
+
+def test_commit(moor, changed, busybox):
+    shown = moor.docker("commit", "-m", "why", "-a", "me", "-c", "LABEL k=v", "-c", "WORKDIR /d", "c", "made:1").stdout
+    assert shown.startswith("sha256:")
+    assert moor.docker("run", "--rm", "--network", "none", "made:1", "sh", "-c", "cat /newf f; ls /etc",
+                       ).stdout.startswith("hi\nx\n")
+    assert moor.docker("image", "inspect", "-f", "{{.Config.WorkingDir}} {{.Config.Labels.k}} {{len .RootFS.Layers}}",
+                       "made:1").stdout == "/d v 2\n"
+    assert "why" in moor.docker("history", "made:1").stdout
+    moor.docker("run", "-d", "--name", "r", "--network", "none", busybox, "sleep", "60")
+    moor.docker("commit", "r", "made:2")
+    assert moor.docker("inspect", "-f", "{{.State.Status}}", "r").stdout == "running\n"
+    moor.docker("rm", "-f", "r")
+    assert "No such container: nope" in moor.docker("commit", "nope", code=1).stderr
