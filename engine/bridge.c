@@ -92,10 +92,11 @@ static bool set_up_rules(const struct network *network, const char *bridge, char
 			.is_without_icc = !network_option_is_on(network, OPTION_ICC),
 		};
 
-		if (!firewall.subnet.address.family ||
-		    firewall_is_there(bridge, firewall.subnet.address.family))
+		if (!firewall.subnet.address.family)
 			continue;
-		if (firewall_set_up(&firewall, err))
+		if ((firewall_is_there(bridge, firewall.subnet.address.family) ||
+		     firewall_set_up(&firewall, err)) &&
+		    firewall_pass_others(&firewall, err))
 			continue;
 		/* Without rules an internal network would not be one. */
 		if (err->kind != ERROR_UNSUPPORTED || network->is_internal)

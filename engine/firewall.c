@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/netlink.h"
 #include "engine/nft.h"
+#include "engine/passage.h"
 
 /*
  * In nft's language:
@@ -159,6 +160,13 @@ bool firewall_set_up(const struct firewall *firewall, struct error *err)
 	return is_done;
 }
 
+bool firewall_pass_others(const struct firewall *firewall, struct error *err)
+{
+	/* Nothing is to pass there in any case. */
+	return firewall->is_internal ||
+	       passage_open(firewall->bridge, firewall->subnet.address.family, err);
+}
+
 bool firewall_remove(const char *bridge, struct error *err)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
@@ -172,6 +180,8 @@ bool firewall_remove(const char *bridge, struct error *err)
 
 		if (!firewall_is_there(bridge, families[i]))
 			continue;
+		if (!passage_close(bridge, families[i], err))
+			return false;
 		if (!netlink_open(&netlink, NETLINK_NETFILTER, err))
 			return false;
 		nft_begin(&nft, &netlink, families[i], name);

@@ -26,6 +26,9 @@ struct firewall {
 /* Setting it up again changes nothing. Fails with ERROR_UNSUPPORTED where the kernel lacks
  * nf_tables or a part of it. */
 must_check bool firewall_set_up(const struct firewall *firewall, struct error *err);
+/* Where the firewall of somebody else forwards nothing, it is told to forward the bridge's packets:
+ * see passage.h. */
+must_check bool firewall_pass_others(const struct firewall *firewall, struct error *err);
 /* Removes the tables of both families; missing ones are success. */
 must_check bool firewall_remove(const char *bridge, struct error *err);
 /* Whether the bridge's table is there: a firewall that is loaded anew may have flushed it. */

@@ -87,6 +87,23 @@ void nft_rule(struct nft *nft, const char *chain)
 	nft->rule = netlink_nest(nft->netlink, NFTA_RULE_EXPRESSIONS);
 }
 
+void nft_rule_first(struct nft *nft, const char *chain, const void *comment, size_t length)
+{
+	message(nft, NFT_MSG_NEWRULE, NLM_F_CREATE);
+	netlink_put_text(nft->netlink, NFTA_RULE_TABLE, nft->table);
+	netlink_put_text(nft->netlink, NFTA_RULE_CHAIN, chain);
+	netlink_put(nft->netlink, NFTA_RULE_USERDATA, comment, length);
+	nft->rule = netlink_nest(nft->netlink, NFTA_RULE_EXPRESSIONS);
+}
+
+void nft_remove_rule(struct nft *nft, const char *chain, uint64_t handle)
+{
+	message(nft, NFT_MSG_DELRULE, 0);
+	netlink_put_text(nft->netlink, NFTA_RULE_TABLE, nft->table);
+	netlink_put_text(nft->netlink, NFTA_RULE_CHAIN, chain);
+	netlink_put(nft->netlink, NFTA_RULE_HANDLE, &handle, sizeof(handle));
+}
+
 void nft_rule_end(struct nft *nft)
 {
 	netlink_nest_end(nft->netlink, nft->rule);

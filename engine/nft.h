@@ -65,6 +65,10 @@ void nft_add_chain(struct nft *nft, const char *name, const struct nft_hook *hoo
 /* Expressions between these two are one rule, which is appended to the chain. */
 void nft_rule(struct nft *nft, const char *chain);
 void nft_rule_end(struct nft *nft);
+/* The same, but it comes first in the chain, and bears a comment (as NFTA_RULE_USERDATA has it). */
+void nft_rule_first(struct nft *nft, const char *chain, const void *comment, size_t length);
+/* `handle` as the kernel told it. */
+void nft_remove_rule(struct nft *nft, const char *chain, uint64_t handle);
 
 void nft_match_link(struct nft *nft, enum nft_direction direction, const char *name, bool is_same);
 void nft_match_net(struct nft *nft, enum nft_end end, const struct ipnet *net, bool is_same);
