@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/jsonout.h"
 #include "compose/dotenv.h"
 #include "compose/projectfile.h"
@@ -122,6 +121,8 @@ static bool add_dependency(struct project *project, struct service *service, con
 	const struct json *required = json_get(details, "required");
 	bool is_required = !required || required->boolean;
 
+	if (!other && !is_required)
+		return true;
 	if (!other)
 		return wrong(err, service, "depends on undefined service ", name);
 	if (!other->is_enabled && is_required)
@@ -273,6 +274,26 @@ static void sort_all(struct json *tree)
 		sort_all(child);
 }
 
+/* FNV-1a of 128 bits (draft-eastlake-fnv): it tells one text from another, and costs this program
+ * no library. There is nobody to deceive: who writes the file may have anything recreated. */
+static const char *fnv_hex(struct arena *arena, const char *text, size_t length)
+{
+	uint64_t high = 0x6c62272e07bb0142, low = 0x62b821756295c58d;
+
+	for (size_t i = 0; i < length; i++) {
+		/* Times 2^88 + 0x13b, in halves: small machines have no integers of 128 bits. */
+		low ^= (unsigned char)text[i];
+
+		uint64_t first = (low & UINT32_MAX) * 0x13b;
+		uint64_t second = (low >> 32) * 0x13b + (first >> 32);
+
+		high = high * 0x13b + (low << 24) + (second >> 32);
+		low = (second << 32) | (first & UINT32_MAX);
+	}
+	return arena_printf(arena, "%016llx%016llx", (unsigned long long)high,
+			    (unsigned long long)low);
+}
+
 /* What a container is not made of. */
 static void drop_unhashed(struct json *tree)
 {
@@ -314,18 +335,16 @@ bool projectservice_hash(struct project *project, struct service *service, struc
 	struct json *tree = tree_copy(&project->arena, NULL, NULL, service->tree);
 	autobuf struct buf text;
 	struct jsonout out;
-	struct digest digest;
 
+	buf_init(&text, HASH_TEXT_MAX);
 	drop_unhashed(tree);
 	if (!add_contents(project, tree, "secrets", err) ||
 	    !add_contents(project, tree, "configs", err))
 		return false;
 	sort_all(tree);
-	buf_init(&text, HASH_TEXT_MAX);
 	jsonout_init(&out, &text, false);
 	jsonout_json(&out, NULL, tree);
 	jsonout_done(&out);
-	hash_digest(text.data, text.length, &digest);
-	service->hash = arena_strdup(&project->arena, digest_hex(&digest));
-	return true;
+	service->hash = fnv_hex(&project->arena, text.data, text.length);
+	return buf_check(&text, "the service", err);
 }

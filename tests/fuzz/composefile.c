@@ -23,7 +23,7 @@ static void check_service(struct project *project, const struct service *service
 	struct error err;
 
 	assert(service->scale >= 0 && service->scale <= PROJECT_SCALE_MAX);
-	assert(strlen(service->hash) == 64);
+	assert(strlen(service->hash) == 32);
 	/* Of secrets only those that are files of the host could write; there are none to read. */
 	if (creation_arguments(&creation, &arguments, &err)) {
 		assert(arguments.count > 2);

@@ -14,7 +14,7 @@ ALLOWED = {
     "registry/mooring-fetch": {"libyajl", "libcrypto", "libcurl", "libseccomp", "libcap"},
     "image/mooring-unpack": {"libyajl", "libcrypto", "libarchive", "libisal", "libzstd", "libz.",
                              "libseccomp", "libcap"},
-    "compose/mooring-compose": {"libyajl", "libcrypto", "libyaml"},
+    "compose/mooring-compose": {"libyajl", "libyaml"},
     "lifecycle/mooring-unzip": {"libyajl", "libz."},
     "lifecycle/mqtt/mooring-mqtt": {"libyajl", "libcrypto", "libssl", "libmosquitto", "libseccomp"},
     "lifecycle/mooring-nucleus": {"libyajl", "libcrypto", "libyaml", "libsqlite3"},

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading compose files: what they mean (tests/cases/compose), where they are found, what is refused."""
+
+import glob
+import json
+import os
+import textwrap
+
+import pytest
+
+import world
+
+CASES = os.path.join(world.TESTS, "cases", "compose")
+NAMES = sorted(os.path.basename(path)[:-4] for path in glob.glob(os.path.join(CASES, "*.yml")))
+
+
+class Files:
+    """A directory of files, and our two programs in it with nothing in their environment but what a test says."""
+
+    def __init__(self, moor, directory):
+        self.moor, self.directory = moor, str(directory)
+        os.makedirs(self.directory)
+
+    def write(self, name, text):
+        path = os.path.join(self.directory, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as file:
+            file.write(textwrap.dedent(text))
+
+    def run(self, *arguments, program="docker", env=None, cwd=None, **options):
+        argv = [os.path.join(self.moor.names, program), *(["compose"] if program == "docker" else []), *arguments]
+        return self.moor.run("env", "-i", "PATH=" + self.moor.env["PATH"], "HOME=/home/me",
+                             *(f"{key}={value}" for key, value in (env or {}).items()), *argv,
+                             cwd=cwd or self.directory, **options)
+
+    def config(self, *arguments, **options):
+        return json.loads(self.run(*arguments, "config", "--format", "json", **options).stdout)
+
+
+@pytest.fixture
+def files(moor, tmp_path):
+    return Files(moor, tmp_path / "My.Proj-X_1")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_meaning(files, name):
+    """And what is printed means the same when it is read again."""
+    with open(os.path.join(CASES, name + ".out")) as file:
+        wanted = file.read()
+    options = {"env": {"GIVEN": "given"}}
+    done = files.run("--project-directory", "/srv/App.1", "-f", os.path.join(CASES, name + ".yml"), "config", **options)
+    assert done.stdout == wanted
+    files.write("again.yml", done.stdout)
+    assert files.run("--project-directory", "/srv/App.1", "-f", "again.yml", "config", **options).stdout == wanted
+
+
+def test_hash_is_stable(files):
+    """Another one would have every container of every device recreated after an update of Mooring."""
+    files.write("x.yml", "services: {a: {image: x, command: echo hi, environment: {B: 1, A: 2}}}\n")
+    assert files.run("-f", "x.yml", "-p", "p", "config", "--hash", "*").stdout == "a 96bd5f90a88de7d59e0e0ee53ac38c92\n"
+    same = "services: {a: {environment: [A=2, B=1], scale: 3, profiles: [], command: [echo, hi], image: x, depends_on: []}}\n"
+    files.write("y.yml", same)
+    assert files.run("-f", "y.yml", "-p", "p", "config", "--hash", "a").stdout == "a 96bd5f90a88de7d59e0e0ee53ac38c92\n"
+
+
+# -- where they are --------------------------------------------------------------------------------
+
+
+def service(image):
+    return f"services: {{a: {{image: '{image}'}}}}\n"
+
+
+def test_names_of_files(files):
+    def image(**options):
+        return files.config(**options)["services"]["a"]["image"]
+
+    assert "no configuration file provided" in files.run("config", code=1).stderr
+    files.write("docker-compose.yml", service("four"))
+    assert image() == "four"
+    files.write("compose.yaml", service("one"))
+    assert image() == "one"
+    assert "Found multiple config files with supported names" in files.run("config", "-q").stderr
+    os.unlink(os.path.join(files.directory, "docker-compose.yml"))
+    files.write("compose.override.yaml", service("over"))
+    assert image() == "over"
+    files.write("deep/er/x", "")
+    assert image(cwd=os.path.join(files.directory, "deep", "er")) == "over"
+    assert files.config("-f", "compose.yaml")["services"]["a"]["image"] == "one"
+    files.write("two.yml", "services: {b: {image: two}}\n")
+    assert sorted(files.config("-f", "compose.yaml", "-f", "two.yml")["services"]) == ["a", "b"]
+    assert sorted(files.config(env={"COMPOSE_FILE": "two.yml:compose.yaml"})["services"]) == ["a", "b"]
+    assert files.run("-f", "-", "config", "--images", input=service("typed")).stdout == "typed\n"
+    assert "nowhere.yml: no such file or directory" in files.run("-f", "nowhere.yml", "config", code=1).stderr
+
+
+def test_name_of_project(files):
+    files.write("compose.yaml", service("x"))
+    assert files.config()["name"] == "myproj-x_1"
+    assert files.config("-p", "Foo.Bar")["name"] == "foobar"
+    assert files.config(env={"COMPOSE_PROJECT_NAME": "named"})["name"] == "named"
+    files.write(".env", "COMPOSE_PROJECT_NAME=dotted\n")
+    assert files.config()["name"] == "dotted"
+    files.write(".env", "")
+    files.write("compose.yaml", "name: own\nservices: {a: {image: '${COMPOSE_PROJECT_NAME}'}}\n")
+    assert files.config()["name"] == "own"
+    assert files.config("-p", "flag")["services"]["a"]["image"] == "flag"
+    files.write("1.0.0/compose.yaml", service("x"))
+    assert files.config("-f", "1.0.0/compose.yaml")["name"] == "100"
+    assert "project name must not be empty" in files.run("-p", "...", "config", code=1).stderr
+
+
+def test_variables(files):
+    files.write("sub/compose.yaml", service("${A}-${B:-b}-${C-c}-$D"))
+    files.write("sub/.env", "A=dot\nD=\"d$A\"\n")
+    files.write("other.env", "A=other\n")
+    path = ("-f", "sub/compose.yaml")
+    assert files.config(*path)["services"]["a"]["image"] == "dot-b-c-ddot"
+    assert files.config(*path, env={"A": "env"})["services"]["a"]["image"] == "env-b-c-denv"
+    done = files.run(*path, "--env-file", "other.env", "config")
+    assert "image: other-b-c-" in done.stdout and 'The "D" variable is not set. Defaulting to a blank string.' in done.stderr
+    assert "couldn't find env file" in files.run(*path, "--env-file", "no.env", "config", code=1).stderr
+
+
+def test_other_files(files):
+    """extends and include: paths are relative to the file they stand in."""
+    files.write("compose.yaml", """
+        include: [inc/part.yaml]
+        services:
+          web: {extends: {file: lib/base.yaml, service: base}, image: web}
+        """)
+    files.write("lib/base.yaml", "services: {base: {extends: deeper, volumes: ['./v:/v'], env_file: e.env}, deeper: {image: x, tty: true}}\n")
+    files.write("lib/e.env", "FROM=lib\n")
+    files.write("inc/part.yaml", "services: {part: {image: part, volumes: ['./p:/p']}}\nvolumes: {pv: {}}\n")
+    services = files.config()["services"]
+    assert services["web"]["volumes"][0]["source"] == files.directory + "/lib/v" and services["web"]["image"] == "web"
+    assert services["web"]["environment"] == {"FROM": "lib"} and services["web"]["tty"] is True
+    assert services["part"]["volumes"][0]["source"] == files.directory + "/inc/p"
+    files.write("inc/part.yaml", "services: {web: {image: clash}}\n")
+    assert "conflicts with imported resource" in files.run("config", code=1).stderr
+    files.write("inc/part.yaml", "include: [part.yaml]\n")
+    assert "too many files extend or include each other" in files.run("config", code=1).stderr
+
+
+def test_profiles(files):
+    files.write("compose.yaml", "services: {a: {image: x}, b: {image: x, profiles: [p]}, c: {image: x, profiles: [p, q], depends_on: [b]}}\n")
+
+    def names(*arguments, **options):
+        return files.run(*arguments, "config", "--services", **options).stdout.split()
+
+    assert names() == ["a"] and names("--profile", "p") == ["a", "b", "c"]
+    assert names(env={"COMPOSE_PROFILES": "x,p"}) == ["a", "b", "c"] and names("--profile", "*") == ["a", "b", "c"]
+    assert 'service "b" is required by "c" but is disabled' in files.run("--profile", "q", "config", code=1).stderr
+    assert files.run("--profile", "p", "config", "--profiles").stdout.split() == ["p", "q"]
+
+
+# -- what is refused -------------------------------------------------------------------------------
+
+MISTAKES = [
+    ("", "empty compose file"),
+    ("[]", "Top-level object must be a mapping"),
+    ("services: {}", "no service selected"),
+    ("a: {image: x}", "additional properties 'a' not allowed"),
+    ("services:\n\ta: {image: x}", "line 2"),
+    ("services: {a: {image: x}", "did not find expected ',' or '}'"),
+    ("services: {a: {image: x, comand: y}}", "services.a: additional properties 'comand' not allowed"),
+    ("services: {a: {command: x}}", "has neither an image nor a build context specified"),
+    ("services: {a: null}", "services.a: must be a mapping"),
+    ("services: {a: {image: [x]}}", "services.a.image: must be a string"),
+    ("services: {a: {image: x, command: true}}", "services.a.command: must be a string or a list"),
+    ("services: {a: {image: x, command: \"echo 'open\"}}", "services.a.command: invalid command line string"),
+    ("services: {a: {image: x, depends_on: [zz]}}", "depends on undefined service zz"),
+    ("services: {a: {image: x, depends_on: {b: {condition: hot}}}, b: {image: x}}", "value must be one of 'service_started'"),
+    ("services: {a: {image: x, depends_on: [b]}, b: {image: x, links: [a]}}", "dependency cycle detected: "),
+    ("services: {a: {image: x, networks: [zz]}}", "refers to undefined network zz"),
+    ("services: {a: {image: x, network_mode: host, networks: [n]}}\nnetworks: {n: }", "mutually exclusive"),
+    ("services: {a: {image: x, volumes: ['zz:/x']}}", "refers to undefined volume zz"),
+    ("services: {a: {image: x, volumes: ['/a:/b:odd']}}", "invalid mode: odd"),
+    ("services: {a: {image: x, volumes: [':/b']}}", "empty section between colons"),
+    ("services: {a: {image: x, volumes: [{type: bind, target: /x}]}}", "a bind mount needs a 'source'"),
+    ("services: {a: {image: x, secrets: [zz]}}", "refers to undefined secret zz"),
+    ("services: {a: {image: x, secrets: [s]}}\nsecrets: {s: {environment: NOT_THERE}}", "\"NOT_THERE\" required by secret"),
+    ("services: {a: {image: x, ports: ['a:80']}}", "invalid hostPort: a"),
+    ("services: {a: {image: x, ports: ['80/xyz']}}", "invalid proto: xyz"),
+    ("services: {a: {image: x, ports: ['1-3:1-2']}}", "invalid ranges specified"),
+    ("services: {a: {image: x, ports: ['1-60000']}}", "too many ports"),
+    ("services: {a: {image: x, ports: ['99999']}}", "invalid containerPort: 99999"),
+    ("services: {a: {image: x, mem_limit: much}}", "services.a.mem_limit: invalid size"),
+    ("services: {a: {image: x, stop_grace_period: 10}}", "invalid duration"),
+    ("services: {a: {image: x, scale: -1}}", "cannot be scaled to -1"),
+    ("services: {a: {image: x, scale: 2, container_name: c}}", "there is one container_name: c"),
+    ("services: {a: {image: x, healthcheck: {test: [curl]}}}", "must start either by \"CMD\""),
+    ("services: {a: {image: x, ulimits: {nofile: {soft: 1}}}}", "needs 'soft' and 'hard'"),
+    ("services: {a: {image: x, provider: {type: y}}}", "not supported by this runtime"),
+    ("services: {a: {image: x, init: maybe}}", "must be a boolean"),
+    ("services: {'a/b': {image: x}}", "additional properties 'a/b' not allowed"),
+    ("services: {a: {image: x}}\nconfigs: {'../x': {content: y}}", "additional properties '../x' not allowed"),
+    ("services: {a: {image: '${V:?needed}'}}", "required variable V is missing a value: needed"),
+    ("services: {a: {image: '${V'}}", "invalid interpolation format: \"${V\""),
+    ("services: {a: {image: x, env_file: no.env}}", "no.env not found"),
+    ("services: {a: {extends: zz}}", "service \"zz\" not found"),
+    ("services: {a: {extends: b}, b: {extends: a}}", "Circular reference"),
+    ("services: {a: {extends: {file: no.yml, service: b}}}", "no.yml: no such file or directory"),
+    ("a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
+     "d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d]", "too many values"),
+]
+
+
+def test_mistakes(files):
+    """One line, exit code 1, nothing on stdout."""
+    wrong = []
+    for text, wanted in MISTAKES:
+        done = files.run("-f", "-", "config", input=text, code=1)
+        lines = [line for line in done.stderr.splitlines() if "variable is not set" not in line]
+        if wanted not in done.stderr or len(lines) != 1 or done.stdout:
+            wrong.append((text, wanted, done.stderr, done.stdout))
+    assert not wrong, "\n".join(map(str, wrong))
+    assert files.run("config", "--nonsense", code=125).stderr.startswith("unknown flag: --nonsense")
+    assert "'build' is not supported" in files.run("build", code=1).stderr
+    assert "compose nosuch" in files.run("nosuch", code=1).stderr
+
+
+def test_version(files):
+    assert files.run("version").stdout == "Docker Compose version v2.29.1\n"
+    assert files.run("version", "--short", program="docker-compose").stdout == "1.29.2\n"
+    assert files.run("--version", program="docker-compose").stdout.startswith("docker-compose version 1.29.2, build mooring")
