@@ -284,8 +284,24 @@ static bool on_key(struct reader *reader, struct frame *frame, const yaml_event_
 	return true;
 }
 
+/* Tags of compose files that change how files are merged: to ignore them would turn their meaning
+ * round. Others only say what a value is anyway. */
+static bool refuse_tag(struct reader *reader, const yaml_char_t *tag)
+{
+	static const char *const words[] = { "!reset", "!override" };
+
+	for (size_t i = 0; tag && i < COUNT_OF(words); i++) {
+		if (strcmp((const char *)tag, words[i]) == 0)
+			return !refuse(reader, "the tag is not supported: !reset, !override");
+	}
+	return false;
+}
+
 static bool on_scalar(struct reader *reader, const yaml_event_t *event)
 {
+	if (refuse_tag(reader, event->data.scalar.tag))
+		return false;
+
 	const char *text = keep(reader, event->data.scalar.value);
 	struct frame *frame = reader->depth > 0 ? &reader->frames[reader->depth - 1] : NULL;
 
@@ -336,9 +352,11 @@ static bool on_event(struct reader *reader, const yaml_event_t *event)
 	case YAML_SCALAR_EVENT:
 		return on_scalar(reader, event);
 	case YAML_MAPPING_START_EVENT:
-		return open_container(reader, JSON_OBJECT, event->data.mapping_start.anchor);
+		return !refuse_tag(reader, event->data.mapping_start.tag) &&
+		       open_container(reader, JSON_OBJECT, event->data.mapping_start.anchor);
 	case YAML_SEQUENCE_START_EVENT:
-		return open_container(reader, JSON_ARRAY, event->data.sequence_start.anchor);
+		return !refuse_tag(reader, event->data.sequence_start.tag) &&
+		       open_container(reader, JSON_ARRAY, event->data.sequence_start.anchor);
 	case YAML_MAPPING_END_EVENT:
 	case YAML_SEQUENCE_END_EVENT:
 		return close_container(reader);

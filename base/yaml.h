@@ -14,7 +14,7 @@
  * Plain scalars become null (empty, ~, null), booleans (true, false) and numbers (as JSON writes
  * them); all else is text: 2020-01-25, 1.0.0, 0755, yes, 12:30 are what they look like. Aliases are
  * copies, bounded in number; `<<` merges. One document, whose keys are scalars; an empty one is
- * null.
+ * null. The tags !reset and !override are refused; others say what a value is anyway.
  */
 
 #define YAML_VALUES_MAX        65536 /* after aliases are expanded */

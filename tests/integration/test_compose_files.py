@@ -164,6 +164,8 @@ MISTAKES = [
     ("services: {a: {image: x}", "did not find expected ',' or '}'"),
     ("services: {a: {image: x, comand: y}}", "services.a: additional properties 'comand' not allowed"),
     ("services: {a: {command: x}}", "has neither an image nor a build context specified"),
+    ("services: {a: {image: x, ports: !reset []}}", "the tag is not supported"),
+    ("services: {a: {image: x, tty: !override true}}", "line 1: the tag is not supported"),
     ("services: {a: null}", "services.a: must be a mapping"),
     ("services: {a: {image: [x]}}", "services.a.image: must be a string"),
     ("services: {a: {image: x, command: true}}", "services.a.command: must be a string or a list"),
