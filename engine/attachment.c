@@ -30,6 +30,7 @@ void attachment_init(struct attachment *attachment, const struct engine *engine,
 					   .container = container,
 					   .arena = arena,
 					   .host = { .fd = -1 },
+					   .usernet = USERNET_NONE,
 					   .names = -1,
 					   .bag = BAG_EMPTY,
 					   .warning = warning };
@@ -41,6 +42,7 @@ void attachment_close(struct attachment *attachment)
 {
 	netlink_close(&attachment->host);
 	mem_cleanup_close(&attachment->names);
+	usernet_close(&attachment->usernet);
 	bag_close(&attachment->bag);
 }
 
@@ -180,6 +182,9 @@ bool attachment_lease(struct attachment *self, struct error *err)
 {
 	const struct container *container = self->container;
 
+	if (container->network_count && usernet_is_needed())
+		return usernet_begin(self->engine, container, self->arena, &self->endpoints,
+				     &self->usernet, &self->bag, err);
 	for (size_t i = 0; i < container->network_count; i++) {
 		if (!attachment_lease_one(self, &container->networks[i], err))
 			return false;
@@ -291,9 +296,10 @@ bool attachment_plug(struct attachment *self, struct error *err)
 	if (!hostns_open(&netns, err) || !netlink_open(&inside, NETLINK_ROUTE, err))
 		return false;
 	link_put_up(&inside, LINK_LOOPBACK);
-	if (self->endpoints.count == 0)
-		is_done = netlink_send(&inside, "bring up lo", err);
-	for (size_t i = 0; is_done && i < self->endpoints.count; i++)
+	if (self->endpoints.count == 0 || self->usernet.helper)
+		is_done = netlink_send(&inside, "bring up lo", err) &&
+			  usernet_finish(&self->usernet, &self->endpoints, err);
+	for (size_t i = 0; is_done && !self->usernet.helper && i < self->endpoints.count; i++)
 		is_done = attachment_plug_one(self, i, &inside, netns, err);
 	netlink_close(&inside);
 	netlink_close(&self->host);
@@ -323,12 +329,24 @@ bool attachment_release_one(const struct engine *engine, const struct network *n
 	return is_done;
 }
 
+/* Nothing was leased, and the host's namespace is out of reach. */
+static bool has_usernet(const struct engine *engine, struct arena *arena,
+			const struct container *container)
+{
+	struct endpoints endpoints;
+
+	return usernet_is_needed() || (endpoints_read(engine, arena, container->id, &endpoints) &&
+				       endpoints.count && usernet_is_endpoint(&endpoints.items[0]));
+}
+
 bool attachment_release(const struct engine *engine, const struct container *container,
 			struct error *err)
 {
 	autoarena struct arena arena = { 0 };
 
-	if (container->network_count && !hostns_return(err))
+	if (!container->network_count || has_usernet(engine, &arena, container))
+		return true;
+	if (!hostns_return(err))
 		return false;
 	for (size_t i = 0; i < container->network_count; i++) {
 		struct network network;

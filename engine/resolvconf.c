@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "engine/network.h"
+#include "engine/usernet.h"
 
 #define HOST_FILE       "/etc/resolv.conf"
 #define RESOLVED_FILE   "/run/systemd/resolve/resolv.conf"
@@ -79,13 +80,17 @@ static size_t copy_lines(const struct buf *host, const char *keyword, bool with_
 	return count;
 }
 
-static void add_servers(const struct container *container, const struct buf *host,
-			bool is_same_network, struct buf *text)
+static void add_servers(const struct container *container, const struct endpoints *endpoints,
+			const struct buf *host, bool is_same_network, struct buf *text)
 {
 	for (size_t i = 0; i < container->dns.count; i++)
 		buf_printf(text, "nameserver %s\n", container->dns.items[i]);
 	if (container->dns.count)
 		return;
+	if (endpoints->count && usernet_is_endpoint(&endpoints->items[0])) {
+		buf_add_text(text, "nameserver " USERNET_SERVER "\n");
+		return;
+	}
 	/* Docker's choice too, where the host has none that a container could reach. */
 	if (copy_lines(host, "nameserver", is_same_network, text) == 0 && !is_same_network)
 		buf_add_text(text, "nameserver 8.8.8.8\nnameserver 8.8.4.4\n");
@@ -137,7 +142,7 @@ bool resolvconf_write(const struct container *container, const struct endpoints 
 		add_own_server(container, text);
 		return true;
 	}
-	add_servers(container, &host, is_same_network, text);
+	add_servers(container, endpoints, &host, is_same_network, text);
 	if (container->dns_options.count)
 		add_joined(text, "options", &container->dns_options);
 	else

@@ -10,6 +10,8 @@ import subprocess
 
 import pytest
 
+import leftovers
+import netpeer
 import ordinary
 import world
 from ordinary import FIRST, UID
@@ -194,3 +196,32 @@ def test_others_cannot_use_it(rootless, busybox):
     with contextlib.suppress(PermissionError):
         assert subprocess.run(["setpriv", "--reuid", "54321", "--clear-groups", "kill", "-0", pid], capture_output=True).returncode
     assert os.stat(rootless.run_dir).st_mode & 0o077 == 0
+
+
+def test_network(rootless, busybox):
+    """Without root the network is slirp4netns': out, names of the host's, published ports; it ends with the container."""
+    rootless.user.more = ("mkdir -p /dev/net; mknod $home/tun c 10 200 2>/dev/null; chmod 666 $home/tun; "
+                          "test -e /dev/net/tun || : > /dev/net/tun; mount --bind $home/tun /dev/net/tun")
+    web = ("sh", "-c", "busybox mkdir /w; echo served > /w/index.html; exec busybox httpd -f -p 80 -h /w")
+    rootless.docker("run", "-d", "--name", "web", "-p", "127.0.0.1:18201:80", "-p", "18202:81/udp", busybox, *web)
+    wait_until(lambda: netpeer.fetch("127.0.0.1", 18201, 1) == "served", "the port to lead to the container")
+    assert rootless.docker("ps", "--format", "{{.Ports}}").stdout == "127.0.0.1:18201->80/tcp, 0.0.0.0:18202->81/udp\n"
+    assert inspect(rootless, "web", "{{.NetworkSettings.IPAddress}}") == "10.0.2.100"
+    assert "nameserver 10.0.2.3" in rootless.docker("exec", "web", "cat", "/etc/resolv.conf").stdout
+    taken = rootless.docker("run", "--rm", "-p", "127.0.0.1:18201:80", busybox, "true", code=125).stderr
+    assert "Bind for 127.0.0.1:18201 failed: port is already allocated" in taken
+    with netpeer.neighbour():
+        pinged = rootless.docker("run", "--rm", busybox, "busybox", "wget", "-qO-", f"http://{netpeer.HOST}:18202/", code=1)
+        assert "refused" in pinged.stderr  # the host was reached
+    rootless.docker("network", "create", "own")
+    refused = rootless.docker("run", "--rm", "--network", "own", busybox, "true", code=125).stderr
+    assert "without, there are bridge, host and none" in refused
+    assert slirps(rootless)
+    rootless.docker("rm", "-f", "web")
+    wait_until(lambda: not slirps(rootless), "slirp4netns to end")
+    assert netpeer.fetch("127.0.0.1", 18201, 1) is None
+
+
+def slirps(rootless):
+    """Its processes of slirp4netns."""
+    return [text for text in leftovers.processes_naming(rootless.user.home) if "slirp4netns" in text]

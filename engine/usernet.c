@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/usernet.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "engine/network.h"
+#include "engine/publish.h"
+
+#define PROGRAM     "slirp4netns"
+#define START_MS    10000
+#define REQUEST_MAX 512
+#define READY_FD    3
+#define EXIT_FD     4
+#define OWN_ADDRESS "10.0.2.100/24"
+#define OWN_GATEWAY "10.0.2.2"
+#define HOST_MAC    0x02
+
+bool usernet_is_needed(void)
+{
+	autoclose int network = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	autoclose int owner = network < 0 ? -1 : ioctl(network, NS_GET_USERNS);
+
+	return network >= 0 && owner < 0 && errno == EPERM;
+}
+
+bool usernet_is_endpoint(const struct endpoint *endpoint)
+{
+	return !endpoint->outside[0];
+}
+
+static bool find_program(char path[64], struct error *err)
+{
+	static const char *const places[] = { "/usr/bin", "/usr/local/bin", "/bin" };
+
+	for (size_t i = 0; i < COUNT_OF(places); i++) {
+		snprintf(path, 64, "%s/" PROGRAM, places[i]);
+		if (access(path, X_OK) == 0)
+			return true;
+	}
+	return error_set(err, ERROR_UNSUPPORTED,
+			 "a network without root needs the program " PROGRAM
+			 ": install it, or use --network host or none");
+}
+
+/* The child: waits for its word, then becomes the program. */
+static _Noreturn void be_helper(const char *program, const char *api, pid_t container, int go,
+				int ready, int exit_fd)
+{
+	char namespace[64];
+	char byte;
+
+	setsid();
+	snprintf(namespace, sizeof(namespace), "/proc/%d/ns/net", (int)container);
+	if (read(go, &byte, 1) != 1)
+		_exit(0); /* the start has failed */
+	int null = open("/dev/null", O_RDWR);
+	int kept_ready = fcntl(ready, F_DUPFD, 10), kept_exit = fcntl(exit_fd, F_DUPFD, 10);
+
+	if (null < 0 || kept_ready < 0 || kept_exit < 0)
+		_exit(1);
+	for (int fd = 0; fd <= 2; fd++)
+		dup2(null, fd);
+	dup2(kept_ready, READY_FD);
+	dup2(kept_exit, EXIT_FD);
+	closefrom(EXIT_FD + 1);
+	execl(program, PROGRAM, "--configure", "--mtu=65520", "--disable-host-loopback",
+	      "--ready-fd=3", "--exit-fd=4", "--api-socket", api, "--netns-type=path", namespace,
+	      "eth0", (char *)NULL);
+	_exit(1);
+}
+
+static void set_endpoint(const struct container *container, const struct network *network,
+			 struct endpoint *endpoint)
+{
+	ident_derive(container->id, network->id, endpoint->id, IDENT_LENGTH);
+	endpoint->network = network->name;
+	endpoint->network_id = network->id;
+	snprintf(endpoint->inside, sizeof(endpoint->inside), "eth0");
+	(void)ipnet_parse(&endpoint->addresses[NETWORK_IPV4], OWN_ADDRESS);
+	(void)ipaddr_parse(&endpoint->gateways[NETWORK_IPV4], OWN_GATEWAY);
+	endpoint->mac[0] = HOST_MAC;
+}
+
+/* The program listens for IPv4 alone. */
+static void drop_ipv6(struct endpoints *endpoints)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < endpoints->port_count; i++) {
+		if (endpoints->ports[i].address.family == AF_INET)
+			endpoints->ports[kept++] = endpoints->ports[i];
+	}
+	endpoints->port_count = kept;
+}
+
+/* Reserved for the moment, for docker's words about what is in use: the program listens itself. */
+static bool choose_ports(const struct engine *engine, const struct container *container,
+			 struct arena *arena, struct endpoints *endpoints, struct error *err)
+{
+	struct bag probe = BAG_EMPTY;
+	bool is_done = publish_reserve(engine, container, arena, &probe, endpoints, err);
+
+	bag_close(&probe);
+	drop_ipv6(endpoints);
+	return is_done;
+}
+
+static bool fork_helper(const char *program, struct usernet *usernet, struct bag *bag,
+			struct error *err)
+{
+	pid_t self = getpid();
+	int go[2], ready[2], life[2];
+
+	if (pipe2(go, O_CLOEXEC) < 0 || pipe2(ready, O_CLOEXEC) < 0 || pipe2(life, O_CLOEXEC) < 0)
+		return error_sys(err, "make a pipe");
+	usernet->helper = fork();
+	if (usernet->helper == 0) {
+		close(go[1]);
+		close(life[1]); /* else it would keep itself alive */
+		be_helper(program, usernet->api, self, go[0], ready[1], life[0]);
+	}
+	close(go[0]);
+	close(ready[1]);
+	close(life[0]);
+	usernet->go = go[1];
+	usernet->ready = ready[0];
+	if (usernet->helper < 0) {
+		close(life[1]);
+		return error_sys(err, "fork");
+	}
+	return bag_put(bag, life[1], err);
+}
+
+bool usernet_begin(const struct engine *engine, const struct container *container,
+		   struct arena *arena, struct endpoints *endpoints, struct usernet *usernet,
+		   struct bag *bag, struct error *err)
+{
+	const char *directory = arena_printf(arena, "%s/networks", engine->run);
+	struct network network;
+	char program[64];
+
+	if (container->network_count != 1 ||
+	    strcmp(container->networks[0].name, NETWORK_BRIDGE) != 0)
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "networks of one's own need root: without, there are bridge, host "
+				 "and none");
+	if (!find_program(program, err) || !path_make_own_dirs(directory, 0700, err) ||
+	    !network_find(engine, arena, NETWORK_BRIDGE, &network, err))
+		return false;
+	set_endpoint(container, &network, &endpoints->items[0]);
+	endpoints->count = 1;
+	usernet->api = arena_printf(arena, "%s/slirp-%.12s.sock", directory, container->id);
+	if (unlink(usernet->api) < 0 && errno != ENOENT)
+		return error_sys(err, "remove %s", usernet->api);
+	return choose_ports(engine, container, arena, endpoints, err) &&
+	       fork_helper(program, usernet, bag, err);
+}
+
+/* Its one byte says that the container's link is up. */
+static bool await_ready(const struct usernet *usernet, struct error *err)
+{
+	struct pollfd wait = { .fd = usernet->ready, .events = POLLIN };
+	char byte;
+
+	if (poll(&wait, 1, START_MS) == 1 && read(usernet->ready, &byte, 1) == 1)
+		return true;
+	return error_set(err, ERROR_SYSTEM,
+			 PROGRAM " does not start (it needs /dev/net/tun): use --network host or "
+				 "none");
+}
+
+static bool request(const char *api, const char *text, struct error *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char answer[REQUEST_MAX + 1];
+	ssize_t got;
+
+	if (strlen(api) >= sizeof(address.sun_path))
+		return error_set(err, ERROR_INPUT, "%s is too long for a socket's name", api);
+	memcpy(address.sun_path, api, strlen(api));
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    write(fd, text, strlen(text)) != (ssize_t)strlen(text) || shutdown(fd, SHUT_WR) < 0)
+		return error_sys(err, "speak to " PROGRAM);
+	got = read(fd, answer, REQUEST_MAX);
+	answer[got > 0 ? got : 0] = '\0';
+	return (got > 0 && !strstr(answer, "\"error\"")) ||
+	       error_set(err, ERROR_SYSTEM, PROGRAM " cannot publish a port: %s", answer);
+}
+
+bool usernet_finish(struct usernet *usernet, const struct endpoints *endpoints, struct error *err)
+{
+	if (!usernet->helper)
+		return true;
+	if (write(usernet->go, "", 1) != 1 || !await_ready(usernet, err))
+		return error_in(err, "network");
+	for (size_t i = 0; i < endpoints->port_count; i++) {
+		const struct published *port = &endpoints->ports[i];
+		char host[IPADDR_TEXT_MAX], text[REQUEST_MAX];
+
+		snprintf(text, sizeof(text),
+			 "{\"execute\":\"add_hostfwd\",\"arguments\":{\"proto\":\"%s\",\"host_"
+			 "addr\":"
+			 "\"%s\",\"host_port\":%d,\"guest_port\":%d}}",
+			 port_protocol_name(port->protocol), ipaddr_text(&port->address, host),
+			 port->outside, port->inside);
+		if (!request(usernet->api, text, err))
+			return false;
+	}
+	return unlink(usernet->api) == 0 || error_sys(err, "remove %s", usernet->api);
+}
+
+void usernet_close(struct usernet *usernet)
+{
+	mem_cleanup_close(&usernet->go);
+	mem_cleanup_close(&usernet->ready);
+	*usernet = USERNET_NONE;
+}
