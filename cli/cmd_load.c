@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "cli/human.h"
 #include "cli/progress.h"
+#include "cli/storelimit.h"
 #include "engine/engine.h"
 #include "image/archive.h"
 #include "registry/reference.h"
@@ -83,6 +84,7 @@ static bool load(const struct cli *cli, const struct values *values, int fd, str
 	const struct image_watcher watcher = { .on_event = on_event, .context = &view };
 
 	return engine_open(cli->root, cli->run, &engine, err) &&
+	       storelimit_read(cli->config, &engine.store.limit, err) &&
 	       image_load(&engine.store, fd, values->platform, &watcher, err);
 }
 

@@ -16,6 +16,7 @@ extern const struct command cmd_tag;
 extern const struct command cmd_image_inspect;
 extern const struct command cmd_history; /* and image history */
 extern const struct command cmd_image_prune;
+extern const struct command cmd_image_verify;
 extern const struct command cmd_login;
 extern const struct command cmd_logout;
 

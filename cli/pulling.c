@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "cli/credentials.h"
 #include "cli/progress.h"
+#include "cli/storelimit.h"
 #include "image/pull.h"
 #include "registry/reference.h"
 
@@ -49,6 +50,8 @@ static void on_event(void *context, const struct image_event *event)
 		if (view->is_new)
 			progress_show_existing(&view->progress);
 		return;
+	case IMAGE_CHECKED: /* nobody asked */
+		return;
 	}
 }
 
@@ -70,18 +73,21 @@ bool pulling_run(const struct cli *cli, const struct store *store, const struct 
 						   .config = cli->config };
 	struct view view = { .progress.out = pulling->out };
 	const struct image_watcher watcher = { .on_event = on_event, .context = &view };
+	struct store limited = *store;
 	struct reference reference;
 	autobuf struct buf settings;
 
 	buf_init(&settings, SETTINGS_MAX);
-	if (!reference_parse(&reference, pulling->reference, err) ||
+	if (!storelimit_read(cli->config, &limited.limit, err) ||
+	    !reference_parse(&reference, pulling->reference, err) ||
 	    !credentials_settings(&places, reference.domain, &settings, err))
 		return false;
 	view.reference = &reference;
 	view.progress.is_terminal = pulling->out && isatty(fileno(pulling->out));
-	bool is_pulled = image_pull(store,
+	bool is_pulled = image_pull(&limited,
 				    &(struct image_pull){ .reference = pulling->reference,
 							  .platform = pulling->platform,
+							  .again = pulling->again,
 							  .settings = settings.data },
 				    pulling->out ? &watcher : NULL, id, err);
 

@@ -7,6 +7,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/texts.h"
 #include "cli/command.h"
 #include "image/store.h"
 
@@ -17,6 +18,7 @@
 struct pulling {
 	const char *reference; /* as the user typed it */
 	const char *platform;  /* "linux/arm64"; NULL: this machine's */
+	struct texts again;    /* layers to be fetched though they are there: see image/pull.h */
 	FILE *out;             /* where progress and outcome are shown; NULL: nowhere */
 };
 

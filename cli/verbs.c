@@ -107,6 +107,7 @@ static const struct verb verbs[] = {
 	{ "image", "remove", &cmd_rmi },
 	{ "image", "save", &cmd_save },
 	{ "image", "tag", &cmd_tag },
+	{ "image", "verify", &cmd_image_verify },
 
 	{ "network", "connect", &cmd_network_connect },
 	{ "network", "create", &cmd_network_create },

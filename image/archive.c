@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/texts.h"
 #include "image/helper.h"
+#include "image/integrity.h"
 
 static void add_platform(struct texts *argv, const char *platform)
 {
@@ -13,49 +14,62 @@ static void add_platform(struct texts *argv, const char *platform)
 	texts_add(argv, platform);
 }
 
+static bool run(struct helper *helper, struct error *err)
+{
+	struct digest id;
+	bool is_good = helper_run(helper, &id, err);
+
+	texts_done(&helper->arguments);
+	return is_good;
+}
+
 bool image_load(const struct store *store, int fd, const char *platform,
 		const struct image_watcher *watcher, struct error *err)
 {
-	autotexts struct texts argv = { 0 };
-	const char *const fixed[] = { "load", "--root", store->path };
-	struct helper helper = { .fds = { { fd, 0 } }, .fd_count = 1, .watcher = watcher };
-	struct digest id;
+	struct helper helper = { .command = "load",
+				 .store = store,
+				 .fds = { { fd, 0 } },
+				 .fd_count = 1,
+				 .watcher = watcher };
 
-	texts_add_all(&argv, fixed, COUNT_OF(fixed));
-	add_platform(&argv, platform);
-	helper.argv = argv.items;
-	return helper_run(&helper, &id, err);
+	add_platform(&helper.arguments, platform);
+	return run(&helper, err);
 }
 
 bool image_save(const struct store *store, const struct texts *names, const char *platform, int fd,
 		struct error *err)
 {
-	autotexts struct texts argv = { 0 };
-	const char *const fixed[] = { "save", "--root", store->path };
-	struct helper helper = { .fds = { { fd, 1 } }, .fd_count = 1 };
-	struct digest id;
+	struct helper helper = {
+		.command = "save", .store = store, .fds = { { fd, 1 } }, .fd_count = 1
+	};
 
-	texts_add_all(&argv, fixed, COUNT_OF(fixed));
-	add_platform(&argv, platform);
-	texts_add(&argv, "--");
-	texts_add_all(&argv, names->items, names->count);
-	helper.argv = argv.items;
-	return helper_run(&helper, &id, err);
+	add_platform(&helper.arguments, platform);
+	texts_add(&helper.arguments, "--");
+	texts_add_all(&helper.arguments, names->items, names->count);
+	return run(&helper, err);
 }
 
 bool image_pack(const struct store *store, const struct image_packing *packing, struct error *err)
 {
-	autotexts struct texts argv = { 0 };
-	const char *const fixed[] = { "pack", "--root", store->path, "--" };
-	struct helper helper = { .fds = { { packing->dir, 0 }, { packing->to, 1 } },
+	struct helper helper = { .command = "pack",
+				 .store = store,
+				 .fds = { { packing->dir, 0 }, { packing->to, 1 } },
 				 .fd_count = 2 };
-	struct digest id;
 
-	texts_add_all(&argv, fixed, COUNT_OF(fixed));
+	texts_add(&helper.arguments, "--");
 	if (packing->only)
-		texts_add(&argv, packing->only);
+		texts_add(&helper.arguments, packing->only);
 	if (packing->only && packing->as)
-		texts_add(&argv, packing->as);
-	helper.argv = argv.items;
-	return helper_run(&helper, &id, err);
+		texts_add(&helper.arguments, packing->as);
+	return run(&helper, err);
+}
+
+bool image_verify(const struct store *store, const struct texts *names,
+		  const struct image_watcher *watcher, struct error *err)
+{
+	struct helper helper = { .command = "verify", .store = store, .watcher = watcher };
+
+	texts_add(&helper.arguments, "--");
+	texts_add_all(&helper.arguments, names->items, names->count);
+	return run(&helper, err);
 }

@@ -96,29 +96,28 @@ static bool keep_in_memory(const struct buf *text, int *fd, struct error *err)
 bool image_build(const struct store *store, const struct image_build *build, struct digest *id,
 		 struct error *err)
 {
-	autotexts struct texts argv = { 0 };
-	const char *const fixed[] = { "build", "--root", store->path };
+	struct helper helper = { .command = "build", .store = store, .fd_count = 2 };
 	autobuf struct buf text;
 	autoclose int config = -1;
 
 	buf_init(&text, LIMIT_IMAGE_JSON);
 	if (!print_config(store, build, &text, err) || !keep_in_memory(&text, &config, err))
 		return false;
-	texts_add_all(&argv, fixed, COUNT_OF(fixed));
+	helper.fds[0] = (struct proc_fd){ build->layer, BUILD_LAYER };
+	helper.fds[1] = (struct proc_fd){ config, BUILD_CONFIG };
 	if (build->parent) {
-		texts_add(&argv, "--parent");
-		texts_add(&argv, build->parent->text);
+		texts_add(&helper.arguments, "--parent");
+		texts_add(&helper.arguments, build->parent->text);
 	}
 	if (build->name) {
-		texts_add(&argv, "--reference");
-		texts_add(&argv, build->name);
+		texts_add(&helper.arguments, "--reference");
+		texts_add(&helper.arguments, build->name);
 	}
 	if (build->is_upper)
-		texts_add(&argv, "--upper");
+		texts_add(&helper.arguments, "--upper");
 
-	struct helper helper = { .argv = argv.items,
-				 .fds = { { build->layer, BUILD_LAYER }, { config, BUILD_CONFIG } },
-				 .fd_count = 2 };
+	bool is_good = helper_run(&helper, id, err);
 
-	return helper_run(&helper, id, err);
+	texts_done(&helper.arguments);
+	return is_good;
 }

@@ -14,6 +14,7 @@ enum image_event_kind {
 	IMAGE_RESOLVED, /* the name led to this manifest: digest */
 	IMAGE_LAYER,    /* id, state, bytes, total */
 	IMAGE_READY,    /* published: id, reference, replaced, is_new */
+	IMAGE_CHECKED,  /* id, chain, damage */
 };
 
 enum image_layer_state {
@@ -31,6 +32,8 @@ struct image_event {
 	int64_t bytes, total;
 	const char *reference; /* canonical name; NULL if the image came without one */
 	const char *replaced;  /* "sha256:…" of the image that lost this name; NULL if none did */
+	const char *chain;     /* of a layer, "sha256:…"; NULL: it was the configuration */
+	const char *damage;    /* what is wrong with it; NULL: it is whole */
 	bool is_new;           /* false: this name meant this image already, with every layer */
 };
 

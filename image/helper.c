@@ -58,6 +58,14 @@ static bool parse_image(struct listener *listener, const struct json *root,
 	       json_bool_or(root, "new", true, &event->is_new, err);
 }
 
+static bool parse_checked(const struct json *root, struct image_event *event, struct error *err)
+{
+	event->kind = IMAGE_CHECKED;
+	return json_text(root, "id", &event->id, err) &&
+	       json_text_or(root, "chain", NULL, &event->chain, err) &&
+	       json_text_or(root, "damage", NULL, &event->damage, err);
+}
+
 static bool take_failure(struct listener *listener, const struct json *root, struct error *err)
 {
 	const char *kind, *text;
@@ -85,6 +93,8 @@ static bool take_line(struct listener *listener, const char *line, size_t length
 		return take_failure(listener, root, err);
 	if (strcmp(name, "resolved") == 0)
 		is_good = json_text(root, "digest", &event.digest, err); /* IMAGE_RESOLVED is 0 */
+	else if (strcmp(name, "checked") == 0)
+		is_good = parse_checked(root, &event, err);
 	else if (strcmp(name, "layer") == 0)
 		is_good = parse_layer(root, &event, err);
 	else
@@ -133,7 +143,7 @@ static bool listen(struct listener *listener, int from, struct error *err)
 
 static bool start(struct helper *helper, int report, struct proc *proc, struct error *err)
 {
-	autofree char *program = NULL;
+	autofree char *program = NULL, *limit = NULL;
 	autotexts struct texts argv = { 0 };
 	struct proc_fd fds[6];
 	size_t count = 0;
@@ -141,8 +151,15 @@ static bool start(struct helper *helper, int report, struct proc *proc, struct e
 	if (!proc_helper("mooring-unpack", &program, err))
 		return false;
 	texts_add(&argv, program);
-	for (const char *const *arg = helper->argv; *arg; arg++)
-		texts_add(&argv, *arg);
+	texts_add(&argv, helper->command);
+	texts_add(&argv, "--root");
+	texts_add(&argv, helper->store->path);
+	if (helper->store->limit > 0) {
+		limit = mem_printf("%lld", (long long)helper->store->limit);
+		texts_add(&argv, "--limit");
+		texts_add(&argv, limit);
+	}
+	texts_add_all(&argv, helper->arguments.items, helper->arguments.count);
 	memcpy(fds, helper->fds, helper->fd_count * sizeof(*fds));
 	count = helper->fd_count;
 	fds[count++] = (struct proc_fd){ report, REPORT_FD };

@@ -8,14 +8,18 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/proc.h"
+#include "base/texts.h"
 #include "image/events.h"
+#include "image/store.h"
 
 /*
  * Running mooring-unpack and listening to what it reports.
  */
 struct helper {
-	const char *const *argv; /* without argv[0] */
-	struct proc_fd fds[4];   /* without the report's */
+	const char *command;       /* "pull" */
+	const struct store *store; /* its --root and --limit */
+	struct texts arguments;    /* what follows them; the caller's to free */
+	struct proc_fd fds[4];     /* without the report's */
 	size_t fd_count;
 	const struct image_watcher *watcher; /* NULL: nobody */
 };

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -21,6 +20,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "image/room.h"
 #include "image/whiteout.h"
 
 /* -- attributes ---------------------------------------------------------------------------------
@@ -110,22 +110,13 @@ static bool set_attributes_at(struct layer *layer, int parent, const char *base,
 /* -- making -------------------------------------------------------------------------------------
  */
 
-/* Leaves some of the disk to others: a full one stops the whole device. */
 static bool check_space(struct layer *layer, int fd, size_t count, struct error *err)
 {
-	struct statvfs info;
-
 	layer->unchecked += (int64_t)count;
-	if (layer->unchecked < RESERVE_CHECK || fstatvfs(fd, &info) < 0)
+	if (layer->unchecked < RESERVE_CHECK)
 		return true;
 	layer->unchecked = 0;
-
-	int64_t left = (int64_t)info.f_bavail * (int64_t)info.f_frsize;
-	int64_t share = (int64_t)info.f_blocks * (int64_t)info.f_frsize / 100 * RESERVE_PERCENT;
-
-	if (left < (share < RESERVE_BYTES ? share : RESERVE_BYTES))
-		return error_set(err, ERROR_NO_SPACE, "no space left on device");
-	return true;
+	return room_check_disk(fd, err);
 }
 
 static bool write_at(int fd, const char *bytes, size_t count, int64_t offset, struct error *err)
@@ -167,7 +158,9 @@ static bool write_data(struct layer *layer, int fd, const struct entry *entry, s
 	if (!entry->is_sparse && entry->size > layer->tar->read - entry->start)
 		return error_set(err, ERROR_CORRUPT, "unexpected EOF");
 	layer->bytes += entry->size;
-	return true;
+	return layer->bytes <= layer->room ||
+	       error_set(err, ERROR_NO_SPACE,
+			 "no space left on device: the layer exceeds the store's limit");
 }
 
 static bool make_file(struct layer *layer, int parent, const char *base, const struct entry *entry,
@@ -440,7 +433,7 @@ bool layer_extract(const struct layer_files *files, int64_t *entries, int64_t *b
 		   struct error *err)
 {
 	struct untar tar;
-	struct layer layer = { .tar = &tar, .flush = files->flush };
+	struct layer layer = { .tar = &tar, .flush = files->flush, .room = files->room };
 	struct untar_input input = { .fd = files->from };
 	bool is_good = split_new(files->split, &input.split, err) &&
 		       place_init(&layer.place, files->diff, err);

@@ -21,16 +21,18 @@ struct layer {
 	struct place place;
 	struct untar *tar;
 	int64_t bytes;     /* of files */
+	int64_t room;      /* bytes it may have; fewer if the disk has less */
 	int64_t unchecked; /* bytes since the disk's free space was looked at */
 	int64_t unflushed; /* bytes since the flusher was told */
 	int flush;
 };
 
 struct layer_files {
-	int from;  /* the archive's pipe, read to its end */
-	int diff;  /* an empty directory */
-	int notes; /* a file, for the notes */
-	int split; /* a file, for what is not in the directory: see split.h */
+	int from;     /* the archive's pipe, read to its end */
+	int diff;     /* an empty directory */
+	int notes;    /* a file, for the notes */
+	int split;    /* a file, for what is not in the directory: see split.h */
+	int64_t room; /* bytes the files may have together; layer_extract fails beyond */
 	int flush; /* a pipe that does not block, told by a byte that much was written; -1: nobody
 		    */
 };

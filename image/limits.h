@@ -52,7 +52,7 @@
 #define FLUSH_ENTRY 4096 /* what an entry counts for, besides its content */
 
 /* Layers are made to last together, but no more than this stays at the mercy of a power cut. */
-#define UNPUBLISHED_BYTES (256LL << 20)
+#define UNPUBLISHED_BYTES (32LL << 20)
 
 #define LAYERS_AT_ONCE    2
 

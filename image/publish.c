@@ -16,6 +16,7 @@
 #include "image/layout.h"
 #include "image/names.h"
 #include "image/record.h"
+#include "image/room.h"
 
 /* -- the draft ----------------------------------------------------------------------------------
  */
@@ -59,7 +60,7 @@ bool draft_open(const struct store *store, const void *config, size_t length, st
 		struct error *err)
 {
 	*draft = (struct draft){ .store = store };
-	if (!read_config(draft, config, length, err))
+	if (!room_of_limit(store, &draft->room, err) || !read_config(draft, config, length, err))
 		return false;
 	chain_layers(draft);
 	for (size_t i = 0; i < draft->layer_count; i++)
@@ -102,7 +103,8 @@ bool draft_find_layer(struct draft *draft, size_t index, struct error *err)
 	struct layout_path path = layout_layer(&layer->chain);
 	struct layer_info info;
 
-	if (layer->dir >= 0 || !hold_layer(draft->store, path.text, &layer->dir))
+	if (layer->dir >= 0 || layer->is_damaged ||
+	    !hold_layer(draft->store, path.text, &layer->dir))
 		return true;
 	layer->diff = openat(layer->dir, "diff", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (layer->diff < 0)
@@ -113,8 +115,26 @@ bool draft_find_layer(struct draft *draft, size_t index, struct error *err)
 	return true;
 }
 
+void draft_forget_layer(struct draft *draft, size_t index)
+{
+	struct draft_layer *layer = &draft->layers[index];
+
+	mem_cleanup_close(&layer->diff);
+	mem_cleanup_close(&layer->dir);
+	layer->diff = layer->dir = -1;
+	layer->is_damaged = true;
+}
+
 /* -- layers -------------------------------------------------------------------------------------
  */
+
+/* A damaged layer changes places with the new one, and is rubbish in staging/ from then on. */
+static bool rename_layer(int root, const char *staged, const char *path, bool is_damaged)
+{
+	if (is_damaged && renameat2(root, staged, root, path, RENAME_EXCHANGE) == 0)
+		return true;
+	return renameat2(root, staged, root, path, RENAME_NOREPLACE) == 0;
+}
 
 /* First to name it wins; whoever comes second has made the same thing. */
 static bool name_layer(struct draft *draft, struct draft_layer *layer, struct error *err)
@@ -123,7 +143,7 @@ static bool name_layer(struct draft *draft, struct draft_layer *layer, struct er
 	struct stage *stage = layer->stage;
 	int root = draft->store->root;
 
-	if (renameat2(root, stage->name.text, root, path.text, RENAME_NOREPLACE) == 0) {
+	if (rename_layer(root, stage->name.text, path.text, layer->is_damaged)) {
 		stage->is_published = true;
 		return flock(stage->dir, LOCK_SH) == 0 || error_sys(err, "lock %s", path.text);
 	}
@@ -205,6 +225,9 @@ bool draft_add_layer(struct draft *draft, size_t index, struct stage *stage, str
 	if (layer->dir < 0 || layer->diff < 0)
 		return error_sys(err, "keep a layer open");
 	draft->unpublished += stage->bytes;
+	draft->added += stage->bytes;
+	if (draft->added > draft->room)
+		return room_exceeded(draft->store, err);
 	return draft->unpublished < UNPUBLISHED_BYTES || flush(draft, err);
 }
 
@@ -282,7 +305,8 @@ bool draft_publish(struct draft *draft, const struct publication *publication,
 	*is_new = !record_read(draft->store, &draft->arena, &draft->id, &names, &before, err);
 
 	/* Pulling what was loaded adds the manifest; loading what was pulled takes nothing away. */
-	bool is_known = !*is_new && (!publication->manifest || !digest_is_empty(&before.manifest));
+	bool is_known = !*is_new && !publication->is_repair &&
+			(!publication->manifest || !digest_is_empty(&before.manifest));
 
 	return (is_known || write_record(draft, publication, err)) &&
 	       write_names(draft, &names, publication, changes, err);

@@ -25,6 +25,7 @@ struct draft_layer {
 	int dir; /* layers/HEX or its stage, with a lock that keeps it; -1: not there yet */
 	int diff;
 	int64_t size;
+	bool is_damaged;     /* the one that is there; a new one takes its place */
 	struct stage *stage; /* finished but not published; NULL otherwise */
 };
 
@@ -37,6 +38,8 @@ struct draft {
 	size_t layer_count;
 	size_t published;    /* layers that have their names */
 	int64_t unpublished; /* bytes of finished layers that have none */
+	int64_t added,
+		room; /* bytes of layers that are new, and how many the store's limit allows */
 };
 
 /* Reads the configuration, computes ID and chain IDs, and takes hold of the layers that are there.
@@ -48,6 +51,9 @@ void draft_close(struct draft *draft);
 /* Looks again whether the layer is there: another process may have made it. */
 must_check bool draft_find_layer(struct draft *draft, size_t index, struct error *err);
 
+/* The layer that is there is damaged: the draft lets go of it, and one to be added replaces it. */
+void draft_forget_layer(struct draft *draft, size_t index);
+
 /* Hands over a finished layer; the draft publishes and frees it. Layers may come in any order. */
 must_check bool draft_add_layer(struct draft *draft, size_t index, struct stage *stage,
 				struct error *err);
@@ -57,6 +63,7 @@ struct publication {
 	size_t config_length;
 	const void *manifest; /* NULL if there is none */
 	size_t manifest_length;
+	bool is_repair;           /* write configuration and record though they are there */
 	const char *const *names; /* canonical */
 	size_t name_count;
 };

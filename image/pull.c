@@ -59,20 +59,27 @@ static bool start_fetch(const char *settings, int control, struct proc *proc, st
 static bool run_unpack(const struct store *store, const struct image_pull *pull, int control,
 		       const struct image_watcher *watcher, struct digest *id, struct error *err)
 {
-	autotexts struct texts argv = { 0 };
-	const char *const fixed[] = { "pull", "--root", store->path, "--reference",
-				      pull->reference };
-	struct helper helper = { .fds = { { control, FETCH_CONTROL } },
+	struct helper helper = { .command = "pull",
+				 .store = store,
+				 .fds = { { control, FETCH_CONTROL } },
 				 .fd_count = 1,
 				 .watcher = watcher };
 
-	texts_add_all(&argv, fixed, COUNT_OF(fixed));
+	texts_add(&helper.arguments, "--reference");
+	texts_add(&helper.arguments, pull->reference);
 	if (pull->platform) {
-		texts_add(&argv, "--platform");
-		texts_add(&argv, pull->platform);
+		texts_add(&helper.arguments, "--platform");
+		texts_add(&helper.arguments, pull->platform);
 	}
-	helper.argv = argv.items;
-	return helper_run(&helper, id, err);
+	for (size_t i = 0; i < pull->again.count; i++) {
+		texts_add(&helper.arguments, "--again");
+		texts_add(&helper.arguments, pull->again.items[i]);
+	}
+
+	bool is_good = helper_run(&helper, id, err);
+
+	texts_done(&helper.arguments);
+	return is_good;
 }
 
 bool image_pull(const struct store *store, const struct image_pull *pull,

@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/texts.h"
 #include "image/events.h"
 #include "image/store.h"
 
@@ -16,6 +17,7 @@
 struct image_pull {
 	const char *reference; /* as the user typed it */
 	const char *platform;  /* "linux/arm64"; NULL: this machine's */
+	struct texts again;   /* chain IDs of layers to be fetched though they are there: damaged */
 	const char *settings; /* JSON for mooring-fetch's descriptor 5 (docs/architecture.md); NULL:
 				 {} */
 };

@@ -80,6 +80,19 @@ void report_image(const struct digest *id, const char *reference, const struct d
 	send(&line);
 }
 
+void report_checked(const struct digest *id, const struct digest *chain, const struct error *damage)
+{
+	struct line line;
+
+	begin(&line, "checked");
+	jsonout_text(&line.out, "id", id->text);
+	if (chain)
+		jsonout_text(&line.out, "chain", chain->text);
+	if (damage)
+		jsonout_text(&line.out, "damage", damage->text);
+	send(&line);
+}
+
 void report_failure(const struct error *err)
 {
 	struct line line;

@@ -20,6 +20,9 @@ void report_layer(const struct digest *layer, enum image_layer_state state, int6
 /* `reference` and `before` may be NULL. */
 void report_image(const struct digest *id, const char *reference, const struct digest *before,
 		  bool is_new);
+/* `chain` NULL: the configuration; `damage` NULL: it is whole. */
+void report_checked(const struct digest *id, const struct digest *chain,
+		    const struct error *damage);
 void report_failure(const struct error *err);
 
 /* "waiting", "downloading", "exists", "done" */

@@ -16,6 +16,7 @@
 #include "image/assemble.h"
 #include "image/layer.h"
 #include "image/limits.h"
+#include "image/room.h"
 #include "image/unpack_confine.h"
 
 #define PIPE_SIZE (1 << 20)
@@ -189,10 +190,17 @@ static bool start_flusher(struct stage *stage, const struct pump_source *source,
 
 static bool start_writer(struct stage *stage, int from, int told, struct error *err)
 {
-	struct layer_files files = { from, stage->diff, stage->notes, stage->split, told };
+	struct layer_files files = { .from = from,
+				     .diff = stage->diff,
+				     .notes = stage->notes,
+				     .split = stage->split,
+				     .flush = told };
 	const int fds[] = { from, stage->diff, stage->notes, stage->split, told };
 	/* The last one may be missing. */
 	struct worker_task task = { run_writer, &files, fds, COUNT_OF(fds) - (told < 0) };
+
+	if (!room_of_limit(stage->store, &files.room, err))
+		return false;
 
 	return worker_start(&task, &stage->writer, err);
 }

@@ -28,8 +28,9 @@
  * A reader takes no lock: each file is the old one or the new one.
  */
 struct store {
-	int root;   /* descriptor of ROOT */
-	char *path; /* ROOT as it was given */
+	int root;      /* descriptor of ROOT */
+	char *path;    /* ROOT as it was given */
+	int64_t limit; /* bytes that all layers together may have; 0: what the disk has */
 };
 
 /* Opens the store; makes ROOT and what is below it if they are not there. */

@@ -22,11 +22,22 @@
 /* `platform` NULL: this machine's. */
 must_check bool unpack_load(const struct store *store, int fd, const char *platform,
 			    struct error *err);
-must_check bool unpack_pull(const struct store *store, int fetch, const char *reference,
-			    const char *platform, struct error *err);
+struct unpack_pull {
+	int fetch; /* control socket to mooring-fetch */
+	const char *reference;
+	const char *platform;      /* NULL: this machine's */
+	const struct texts *again; /* chain IDs of layers that are there, but damaged */
+};
+
+must_check bool unpack_pull(const struct store *store, const struct unpack_pull *what,
+			    struct error *err);
 /* `platform` NULL: whatever an image is for. */
 must_check bool unpack_save(const struct store *store, const struct texts *names,
 			    const char *platform, int fd, struct error *err);
+
+/* See integrity.h; no names: all images. */
+must_check bool unpack_verify(const struct store *store, const struct texts *names,
+			      struct error *err);
 
 /* Makes an image of one layer more than `parent` (an ID; NULL: of that layer alone). `layer` is a
  * tar archive, or with `is_upper` a directory; `config` is read to its end: see build.h. `name` may

@@ -13,6 +13,7 @@
 #include "image/manifest.h"
 #include "image/publish.h"
 #include "image/report.h"
+#include "image/room.h"
 #include "image/tarball.h"
 #include "registry/reference.h"
 
@@ -68,6 +69,19 @@ static bool finish_layer(const struct found *found, struct draft *draft, struct 
 	}
 	report_layer(&layer->diff_id, LAYER_DONE, stage->bytes, stage->bytes);
 	return draft_add_layer(draft, running->index, stage, err);
+}
+
+/* Of those that are not unpacked yet. A compressed one takes more: this much is certain. */
+static bool check_room(const struct load *load, const struct found *found,
+		       const struct draft *draft, struct error *err)
+{
+	int64_t wanted = 0;
+
+	for (size_t i = 0; i < draft->layer_count; i++)
+		if (draft->layers[i].dir < 0 && !found->layers[i]->stage &&
+		    !found->layers[i]->model)
+			wanted += found->layers[i]->size;
+	return wanted == 0 || room_check(load->store, wanted, err);
 }
 
 /* The next layer is started before the last one is waited for: two at once. */
@@ -185,8 +199,8 @@ static bool load_image(struct load *load, const struct found *found, struct erro
 			error_set(err, ERROR_CORRUPT,
 				  "invalid manifest, layers length mismatch: expected %zu, got %zu",
 				  draft->layer_count, found->layer_count);
-	is_good = is_good && unpack_layers(load, found, draft, err) &&
-		  publish(load, found, draft, err);
+	is_good = is_good && check_room(load, found, draft, err) &&
+		  unpack_layers(load, found, draft, err) && publish(load, found, draft, err);
 	draft_close(draft);
 	return is_good;
 }

@@ -9,6 +9,7 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -28,15 +29,19 @@ struct arguments {
 	const char *platform;
 	const char *parent;
 	bool is_upper;
-	struct texts rest;
+	int64_t limit;
+	struct texts again, rest;
 };
 
 static const char usage[] =
 	"usage: mooring-unpack pull --root ROOT --reference REF [--platform OS/ARCH[/VARIANT]]\n"
+	"                           [--again CHAIN]…\n"
+	"       mooring-unpack verify --root ROOT [NAME…]\n"
 	"       mooring-unpack load --root ROOT [--platform P]\n"
 	"       mooring-unpack save --root ROOT [--platform P] NAME…\n"
 	"       mooring-unpack build --root ROOT [--parent ID] [--reference NAME] [--upper]\n"
 	"       mooring-unpack pack --root ROOT [ENTRY [NAME]]\n"
+	"pull, load, build: [--limit BYTES] for all layers together\n"
 	"mooring starts it; descriptors and messages: docs/architecture.md\n";
 
 static bool read_arguments(int argc, char **argv, struct arguments *arguments)
@@ -47,6 +52,8 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 		{ "platform", required_argument, NULL, 'p' },
 		{ "parent", required_argument, NULL, 'b' },
 		{ "upper", no_argument, NULL, 'u' },
+		{ "again", required_argument, NULL, 'a' },
+		{ "limit", required_argument, NULL, 'l' },
 		{ 0 },
 	};
 	int option;
@@ -63,6 +70,10 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 			arguments->parent = optarg;
 		else if (option == 'u')
 			arguments->is_upper = true;
+		else if (option == 'a')
+			texts_add(&arguments->again, optarg);
+		else if (option == 'l')
+			arguments->limit = strtoll(optarg, NULL, 10);
 		else
 			return false;
 	}
@@ -84,6 +95,16 @@ static void prepare(void)
 		files.rlim_cur = files.rlim_max; /* three per layer of a piped archive */
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
+}
+
+static bool pull(const struct arguments *arguments, const struct store *store, struct error *err)
+{
+	const struct unpack_pull what = { .fetch = UNPACK_FETCH,
+					  .reference = arguments->reference,
+					  .platform = arguments->platform,
+					  .again = &arguments->again };
+
+	return unpack_pull(store, &what, err);
 }
 
 static bool build(const struct arguments *arguments, const struct store *store, struct error *err)
@@ -114,8 +135,9 @@ static bool work(const char *command, const struct arguments *arguments, struct 
 		 struct error *err)
 {
 	if (strcmp(command, "pull") == 0 && arguments->reference)
-		return unpack_pull(store, UNPACK_FETCH, arguments->reference, arguments->platform,
-				   err);
+		return pull(arguments, store, err);
+	if (strcmp(command, "verify") == 0)
+		return unpack_verify(store, &arguments->rest, err);
 	if (strcmp(command, "load") == 0)
 		return unpack_load(store, UNPACK_ARCHIVE_IN, arguments->platform, err);
 	if (strcmp(command, "save") == 0 && arguments->rest.count > 0)
@@ -152,6 +174,7 @@ int main(int argc, char **argv)
 
 	bool is_good = open_store(arguments.root, &store, &err);
 
+	store.limit = arguments.limit;
 	if (is_good) {
 		(void)!prune_rubbish(&store, NULL, &ignored); /* make room first */
 		is_good = work(argv[1], &arguments, &store, &err);
@@ -161,6 +184,7 @@ int main(int argc, char **argv)
 	else if (!is_good)
 		log_error("%s", err.text);
 	store_close(&store);
+	texts_done(&arguments.again);
 	texts_done(&arguments.rest);
 	return is_good ? 0 : 1;
 }

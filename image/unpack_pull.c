@@ -18,6 +18,7 @@
 #include "image/manifest.h"
 #include "image/publish.h"
 #include "image/report.h"
+#include "image/room.h"
 #include "registry/platform.h"
 #include "registry/reference.h"
 
@@ -38,6 +39,7 @@ struct pull {
 	struct reference reference;
 	char *text; /* canonical */
 	struct platform platform;
+	const struct texts *again;
 	struct digest resolved; /* what the name led to: an index or a manifest */
 	struct buf document;    /* the manifest's bytes */
 	struct buf config;      /* the configuration's bytes */
@@ -297,6 +299,28 @@ static bool step(struct pull *pull, struct error *err)
 	return finish_ready(pull, is_written, err);
 }
 
+/* What is there is not good enough: these layers are fetched again, and take the place of the old.
+ */
+static bool forget_damaged(struct pull *pull)
+{
+	for (size_t i = 0; i < pull->draft.layer_count; i++)
+		if (texts_has(pull->again, pull->draft.layers[i].chain.text))
+			draft_forget_layer(&pull->draft, i);
+	return true;
+}
+
+/* A layer unpacked is hardly ever smaller than it comes: less space than that is certainly too
+ * little. */
+static bool check_room(const struct pull *pull, struct error *err)
+{
+	int64_t wanted = 0;
+
+	for (size_t i = 0; i < pull->manifest.layer_count; i++)
+		if (pull->draft.layers[i].dir < 0)
+			wanted += pull->manifest.layers[i].size;
+	return wanted == 0 || room_check(pull->store, wanted, err);
+}
+
 /* Parents before children, in every process: so waiting for another's layer cannot be mutual. */
 static bool read_layers(struct pull *pull, struct error *err)
 {
@@ -337,6 +361,7 @@ static bool publish(struct pull *pull, struct error *err)
 		.manifest_length = pull->document.length,
 		.names = names,
 		.name_count = has_tag ? 2 : 1,
+		.is_repair = pull->again->count > 0,
 	};
 	const struct digest *before = &changes[publication.name_count - 1].before;
 	bool is_new;
@@ -374,15 +399,17 @@ static void finish(struct pull *pull)
 	arena_done(&pull->arena);
 }
 
-bool unpack_pull(const struct store *store, int fetch, const char *reference, const char *platform,
-		 struct error *err)
+bool unpack_pull(const struct store *store, const struct unpack_pull *what, struct error *err)
 {
 	autofree struct pull *pull = mem_alloc(sizeof(*pull));
 
-	*pull = (struct pull){ .store = store, .fetcher = { .socket = fetch } };
+	*pull = (struct pull){ .store = store,
+			       .fetcher = { .socket = what->fetch },
+			       .again = what->again };
 
-	bool is_good = start(pull, reference, platform, err) && resolve(pull, err) &&
-		       read_config(pull, err) && read_layers(pull, err) && publish(pull, err);
+	bool is_good = start(pull, what->reference, what->platform, err) && resolve(pull, err) &&
+		       read_config(pull, err) && forget_damaged(pull) && check_room(pull, err) &&
+		       read_layers(pull, err) && publish(pull, err);
 
 	finish(pull);
 	return is_good;

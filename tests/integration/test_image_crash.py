@@ -235,3 +235,11 @@ def test_what_is_being_made_is_not_rubbish(store, tmp_path):
         process.events.close()
     assert "docker.io/library/t:1" in store.names()
     store.check()
+
+
+def test_too_little_space_is_said_before_the_first_byte(small_disk, registry):
+    store = Store(os.path.join(small_disk, "root"))
+    layout = Layout(tar(entry("big", os.urandom(40 << 20))))
+    result = store.pull(layout.push(registry, "too-large"), code=1)
+    assert result.failure["kind"] == "no-space" and "needs 41" in result.failure["text"], result.failure
+    assert result.layers == {} and store.contents() == []

@@ -484,3 +484,61 @@ def test_load_from_a_directory(moor, tiny, tmp_path):
     moor.docker("rmi", "tiny:2")
     blob.write_bytes(blob.read_bytes()[:-1] + b"\1")
     assert "invalid diffID" in moor.docker("load", "-i", str(unpacked), code=1).stderr
+
+
+# --- what a disk does to images ---
+
+def damage(store, text):
+    """Empties the file that holds `text`, as a power cut leaves files whose bytes were never written."""
+    for directory, _, names in os.walk(os.path.join(store, "layers")):
+        for name in names:
+            path = os.path.join(directory, name)
+            if "/diff" in directory and os.path.isfile(path) and open(path, "rb").read() == text:
+                os.truncate(path, 0)
+                return path
+    raise AssertionError("no such file")
+
+
+def test_verify_and_repair(moor, registry, tmp_path):
+    image = world.Image([world.tar_bytes([("one", b"first")]), world.tar_bytes([("two", b"second" * 9)]),
+                         world.tar_bytes([("three", b"third")])])
+    registry.push(image, "sound", "1", gzip.compress, GZIP)
+    name = f"{registry.address}/sound:1"
+    moor.docker("pull", "-q", name)
+    moor.docker("load", "-q", "-i", small_image().save(tmp_path / "a.tar", "loaded:1"))
+    assert moor.docker("image", "verify").stdout == "2 images checked: nothing is damaged\n"
+    path = damage(moor.root, b"second" * 9)
+    damaged = moor.docker("image", "verify", code=1)
+    assert re.fullmatch(rf"{name}: layer [0-9a-f]{{12}} is damaged: two is shorter than it was\n", damaged.stdout)
+    blob = os.path.join(moor.root, "blobs/sha256", image.id[7:])
+    os.truncate(blob, 10)
+    assert "configuration" in moor.docker("image", "verify", name, code=1).stdout
+    repaired = moor.docker("image", "verify", "--repair", name)
+    assert repaired.stdout.endswith(f"{name}: repaired\n")
+    assert open(path, "rb").read() == b"second" * 9 and open(blob, "rb").read() == image.config
+    assert moor.docker("image", "verify", name).stdout == "1 image checked: nothing is damaged\n"
+
+    damage(moor.root, b"hello\n")
+    refused = moor.docker("image", "verify", "--repair", code=1)
+    assert refused.stderr == "loaded:1 came from an archive: remove it and load it again\n"
+    assert "No such image: nothing" in moor.docker("image", "verify", "nothing", code=1).stderr
+
+
+def test_store_limit(moor, registry, tmp_path):
+    """Said before anything is fetched where it is certain, and at the end at the latest; nothing stays."""
+    layer = world.tar_bytes([("big", b"\0" * 3_000_000)])
+    archive = world.Image([layer]).save(tmp_path / "big.tar", "big:1")
+    registry.push(world.Image([layer]), "limited", "1", gzip.compress, GZIP)
+    with open(os.path.join(moor.config, "daemon.json"), "w") as file:
+        json.dump({"store-limit": "2m"}, file)
+    for arguments in (["load", "-i", archive], ["pull", f"{registry.address}/limited:1"]):
+        refused = moor.docker(*arguments, code=1)
+        assert "no space left on device" in refused.stderr and "store" in refused.stderr and "limit" in refused.stderr
+        assert moor.docker("images", "-q").stdout == "" and os.listdir(os.path.join(moor.root, "layers")) == []
+        assert os.listdir(os.path.join(moor.root, "staging")) == []
+    moor.docker("load", "-i", small_image().save(tmp_path / "small.tar", "small:1"))
+    for limit, code in ((4_000_000, 0), ("much", 1), ([], 1)):
+        with open(os.path.join(moor.config, "daemon.json"), "w") as file:
+            json.dump({"store-limit": limit}, file)
+        loaded = moor.docker("load", "-i", archive, code=code)
+        assert code == 0 or "store-limit" in loaded.stderr
