@@ -1,26 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* EVP hides the state of a hash, and a pull that goes on after a reboot needs it. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/hash.h"
 
 #include <assert.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
-/* EVP calls on a fixed, built-in algorithm fail only when memory is out. */
+static_assert(sizeof(SHA256_CTX) == HASH_STATE_SIZE, "a hash's state is OpenSSL's");
+
+/* These fail only when memory is out. */
 
 void hash_init(struct hash *hash)
 {
-	hash->context = EVP_MD_CTX_new();
-	assert(hash->context);
-	int done = EVP_DigestInit_ex(hash->context, EVP_sha256(), NULL);
+	hash->context = mem_alloc(sizeof(SHA256_CTX));
+	int done = SHA256_Init(hash->context);
 	assert(done == 1);
 }
 
 void hash_add(struct hash *hash, const void *bytes, size_t count)
 {
-	int done = EVP_DigestUpdate(hash->context, bytes, count);
+	int done = SHA256_Update(hash->context, bytes, count);
 	assert(done == 1);
+}
+
+void hash_save(const struct hash *hash, struct hash_state *state)
+{
+	memcpy(state->bytes, hash->context, sizeof(state->bytes));
+}
+
+void hash_load(struct hash *hash, const struct hash_state *state)
+{
+	memcpy(hash->context, state->bytes, sizeof(state->bytes));
+	/* It may come from a file: no more bytes wait than there is room for. */
+	SHA256_CTX *context = hash->context;
+
+	context->num %= SHA256_CBLOCK;
+	context->md_len = SHA256_DIGEST_LENGTH;
 }
 
 static void digest_from_bytes(const unsigned char bytes[HASH_SIZE], struct digest *digest)
@@ -37,16 +58,16 @@ void hash_finish(struct hash *hash, struct digest *digest)
 {
 	unsigned char bytes[HASH_SIZE];
 
-	int done = EVP_DigestFinal_ex(hash->context, bytes, NULL);
+	int done = SHA256_Final(bytes, hash->context);
 	assert(done == 1);
-	done = EVP_DigestInit_ex(hash->context, EVP_sha256(), NULL);
+	done = SHA256_Init(hash->context);
 	assert(done == 1);
 	digest_from_bytes(bytes, digest);
 }
 
 void hash_done(struct hash *hash)
 {
-	EVP_MD_CTX_free(hash->context);
+	free(hash->context);
 	hash->context = NULL;
 }
 

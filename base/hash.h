@@ -7,14 +7,21 @@
 #include "base/digest.h"
 
 /*
- * SHA-256 and HMAC-SHA-256 by OpenSSL's EVP. A library of its own (basehash): programs that do not
+ * SHA-256 and HMAC-SHA-256 by OpenSSL. A library of its own (basehash): programs that do not
  * hash do not load OpenSSL.
  */
 
 #define HASH_SIZE 32
 
 struct hash {
-	void *context; /* EVP_MD_CTX; NULL is empty */
+	void *context; /* SHA256_CTX; NULL is empty */
+};
+
+/* A hash half way, to go on with another day, on this machine. */
+#define HASH_STATE_SIZE 112
+
+struct hash_state {
+	unsigned char bytes[HASH_STATE_SIZE];
 };
 
 void hash_init(struct hash *hash);
@@ -22,6 +29,9 @@ void hash_add(struct hash *hash, const void *bytes, size_t count);
 /* The digest of all that was added; the hash starts afresh. */
 void hash_finish(struct hash *hash, struct digest *digest);
 void hash_done(struct hash *hash);
+void hash_save(const struct hash *hash, struct hash_state *state);
+void hash_load(struct hash *hash,
+	       const struct hash_state *state); /* into one that is initialised */
 
 void hash_digest(const void *bytes, size_t count, struct digest *digest);
 void hash_sha256(const void *bytes, size_t count, unsigned char out[HASH_SIZE]);

@@ -32,7 +32,7 @@ static void grow(struct dirs *dirs)
 	dirs->room = room;
 }
 
-struct dir *dirs_find(struct dirs *dirs, ino_t inode)
+struct dir *dirs_find(const struct dirs *dirs, ino_t inode)
 {
 	struct dir *dir = dirs->room ? slot_of(dirs->slots, dirs->room, inode) : NULL;
 

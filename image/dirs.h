@@ -34,7 +34,7 @@ struct dirs {
  * if `is_fresh`. Fails beyond LIMIT_LAYER_DIRECTORIES. The pointer is valid until the next call. */
 must_check bool dirs_put(struct dirs *dirs, ino_t inode, const char *path, bool is_fresh,
 			 struct dir **dir, struct error *err);
-struct dir *dirs_find(struct dirs *dirs, ino_t inode); /* NULL if unknown */
+struct dir *dirs_find(const struct dirs *dirs, ino_t inode); /* NULL if unknown */
 void dirs_done(struct dirs *dirs);
 
 #endif

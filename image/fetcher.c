@@ -131,18 +131,17 @@ static bool send_request(struct fetcher *fetcher, struct request *request, int t
 	return is_sent;
 }
 
-bool fetcher_request_blob(struct fetcher *fetcher, const char *reference,
-			  const struct digest *digest, int64_t size, int to, int64_t *id,
+bool fetcher_request_blob(struct fetcher *fetcher, const struct fetch_blob *blob, int64_t *id,
 			  struct error *err)
 {
 	struct request request;
 
-	begin(fetcher, &request, "blob", reference);
-	jsonout_text(&request.out, "digest", digest->text);
-	jsonout_int(&request.out, "size", size);
-	jsonout_int(&request.out, "offset", 0);
+	begin(fetcher, &request, "blob", blob->reference);
+	jsonout_text(&request.out, "digest", blob->digest->text);
+	jsonout_int(&request.out, "size", blob->size);
+	jsonout_int(&request.out, "offset", blob->offset);
 	*id = fetcher->last_id;
-	return send_request(fetcher, &request, to, err);
+	return send_request(fetcher, &request, blob->to, err);
 }
 
 /* -- small things -------------------------------------------------------------------------------

@@ -40,10 +40,16 @@ struct fetch_reply {
 must_check bool fetcher_receive(struct fetcher *fetcher, struct fetch_reply *reply,
 				struct error *err);
 
-/* Asks for a blob to be written into `to`, which is the caller's to close. */
-must_check bool fetcher_request_blob(struct fetcher *fetcher, const char *reference,
-				     const struct digest *digest, int64_t size, int to, int64_t *id,
-				     struct error *err);
+/* Asks for a blob, from `offset` on, to be written into `to`, which is the caller's to close. */
+struct fetch_blob {
+	const char *reference;
+	const struct digest *digest;
+	int64_t size, offset;
+	int to;
+};
+
+must_check bool fetcher_request_blob(struct fetcher *fetcher, const struct fetch_blob *blob,
+				     int64_t *id, struct error *err);
 
 /* Small things, whole. No other request may be running. `body` has the limit. */
 must_check bool fetcher_read_manifest(struct fetcher *fetcher, const char *reference,

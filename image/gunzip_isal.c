@@ -2,11 +2,15 @@
 /*
  * gzip by ISA-L: about 3.5 times as fast as gzip(1). Checks each member's CRC and length.
  */
+#include <assert.h>
 #include <isa-l/igzip_lib.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "image/pump.h"
+
+static_assert(sizeof(struct inflate_state) <= PUMP_DECODER, "a mark holds the decoder's state");
 
 struct gunzip {
 	struct inflate_state state;
@@ -65,6 +69,8 @@ bool pump_gzip(struct pump *pump, struct error *err)
 
 	isal_inflate_init(&gunzip->state);
 	gunzip->state.crc_flag = ISAL_GZIP;
+	if (pump->from && pump->from->decoder_size == sizeof(gunzip->state))
+		memcpy(&gunzip->state, pump->from->decoder, sizeof(gunzip->state));
 	for (;;) {
 		if (!pump_read(pump, &bytes, &count, err))
 			return false;
@@ -74,6 +80,7 @@ bool pump_gzip(struct pump *pump, struct error *err)
 		gunzip->state.avail_in = (uint32_t)count;
 		if (!inflate_block(pump, gunzip, err))
 			return false;
+		pump_note(pump, COMPRESSION_GZIP, &gunzip->state, sizeof(gunzip->state));
 	}
 	if (gunzip->state.block_state != ISAL_BLOCK_FINISH)
 		return error_set(err, ERROR_CORRUPT, "unexpected EOF");

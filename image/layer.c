@@ -298,6 +298,9 @@ static bool make_entry(struct layer *layer, int parent, const struct place_name 
 		return true;
 	if (err->sys != EEXIST)
 		return false;
+	/* When a layer goes on, what is there may be its own, from the last time. */
+	if (layer->checkpointing.base == 0 || layer->checkpointing.is_own)
+		checkpoint_drop(&layer->checkpointing);
 	return path_remove_tree(parent, name->base, err) &&
 	       make_once(layer, parent, name, entry, err);
 }
@@ -350,7 +353,19 @@ static void tell_flusher(struct layer *layer, const struct entry *entry)
 	if (layer->flush < 0 || layer->unflushed < FLUSH_BYTES)
 		return;
 	layer->unflushed = 0;
-	(void)!write(layer->flush, "", 1);
+	(void)!write(layer->flush, "f", 1);
+}
+
+/* Where the entry ends in the archive: what follows can be read without what came before. A sparse
+ * file's content has another length there. */
+static bool take_checkpoint(struct layer *layer, const struct entry *entry, struct error *err)
+{
+	int64_t size = entry->type == ENTRY_FILE ? entry->size : 0;
+	int64_t end = entry->start + (size + 511) / 512 * 512;
+
+	return entry->is_sparse ||
+	       checkpoint_take(&layer->checkpointing, end, layer->tar->entries, layer->bytes,
+			       layer->tar->input.split, &layer->place.dirs, err);
 }
 
 static bool put_all(struct layer *layer, struct error *err)
@@ -366,6 +381,8 @@ static bool put_all(struct layer *layer, struct error *err)
 		if (!put_entry(layer, &entry, err))
 			return error_in(err, "%.200s", entry.path);
 		tell_flusher(layer, &entry);
+		if (!take_checkpoint(layer, &entry, err))
+			return false;
 	}
 }
 
@@ -429,18 +446,23 @@ static bool finish(struct layer *layer, int to, struct error *err)
 	       file_write(to, "notes of a layer", notes.data, notes.length, err);
 }
 
-bool layer_extract(const struct layer_files *files, int64_t *entries, int64_t *bytes,
-		   struct error *err)
+bool layer_extract(const struct layer_files *files, struct dirs *dirs, int64_t *entries,
+		   int64_t *bytes, struct error *err)
 {
 	struct untar tar;
-	struct layer layer = { .tar = &tar, .flush = files->flush, .room = files->room };
+	struct layer layer = { .tar = &tar,
+			       .flush = files->flush,
+			       .room = files->room,
+			       .bytes = *bytes,
+			       .checkpointing = files->checkpointing };
 	struct untar_input input = { .fd = files->from };
 	bool is_good = split_new(files->split, &input.split, err) &&
-		       place_init(&layer.place, files->diff, err);
+		       place_init(&layer.place, files->diff, dirs, err);
 
-	is_good = untar_open(&tar, &input, err) && is_good && put_all(&layer, err) &&
-		  finish(&layer, files->notes, err) && untar_drain(&tar, err) &&
-		  split_finish(input.split, err);
+	is_good = untar_open(&tar, &input, err) && is_good;
+	tar.entries = *entries;
+	is_good = is_good && put_all(&layer, err) && finish(&layer, files->notes, err) &&
+		  untar_drain(&tar, err) && split_finish(input.split, err);
 	*entries = tar.entries;
 	*bytes = layer.bytes;
 	place_done(&layer.place);

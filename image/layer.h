@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "image/checkpoint.h"
 #include "image/place.h"
 #include "image/untar.h"
 
@@ -23,6 +24,7 @@ struct layer {
 	int64_t bytes;     /* of files */
 	int64_t room;      /* bytes it may have; fewer if the disk has less */
 	int64_t unchecked; /* bytes since the disk's free space was looked at */
+	struct checkpointing checkpointing;
 	int64_t unflushed; /* bytes since the flusher was told */
 	int flush;
 };
@@ -33,11 +35,13 @@ struct layer_files {
 	int notes;    /* a file, for the notes */
 	int split;    /* a file, for what is not in the directory: see split.h */
 	int64_t room; /* bytes the files may have together; layer_extract fails beyond */
+	struct checkpointing checkpointing;
 	int flush; /* a pipe that does not block, told by a byte that much was written; -1: nobody
 		    */
 };
 
-must_check bool layer_extract(const struct layer_files *files, int64_t *entries, int64_t *bytes,
-			      struct error *err);
+/* `dirs` of an earlier run: taken over. *entries and *bytes hold what it had. */
+must_check bool layer_extract(const struct layer_files *files, struct dirs *dirs, int64_t *entries,
+			      int64_t *bytes, struct error *err);
 
 #endif

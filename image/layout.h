@@ -16,6 +16,7 @@
 #define LAYOUT_BLOBS   "blobs/sha256"
 #define LAYOUT_STAGING "staging"
 #define LAYOUT_SPLIT   "split.zst" /* in a layer's directory: see split.h */
+#define LAYOUT_RESUME  "resume"    /* in a staged one: see checkpoint.h */
 #define LAYOUT_LOCK    "lock"
 
 struct layout_path {

@@ -51,6 +51,11 @@
 #define FLUSH_LAYER (8LL << 20)
 #define FLUSH_ENTRY 4096 /* what an entry counts for, besides its content */
 
+/* How often the place is kept where a pull can go on after it was cut off, and for how many days.
+ */
+#define CHECKPOINT_SECONDS 4
+#define CHECKPOINT_DAYS    7
+
 /* Layers are made to last together, but no more than this stays at the mercy of a power cut. */
 #define UNPUBLISHED_BYTES (32LL << 20)
 

@@ -57,11 +57,14 @@ bool place_name_parse(struct place_name *name, const char *text, struct error *e
 /* -- directories --------------------------------------------------------------------------------
  */
 
-bool place_init(struct place *place, int root, struct error *err)
+bool place_init(struct place *place, int root, struct dirs *dirs, struct error *err)
 {
 	struct dir *dir;
 
-	*place = (struct place){ .root = root, .parent = -1 };
+	*place = (struct place){ .root = root, .parent = -1, .dirs = *dirs };
+	*dirs = (struct dirs){ 0 };
+	if (place->dirs.count > 0)
+		return true;
 	if (!place_note(place, root, "", true, &dir, err))
 		return false;
 	dir->is_implied = true;

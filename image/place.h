@@ -31,7 +31,8 @@ struct place_name {
 /* Takes "/" and "." out. Refuses ".." and what is too long. */
 must_check bool place_name_parse(struct place_name *name, const char *text, struct error *err);
 
-must_check bool place_init(struct place *place, int root, struct error *err);
+/* `dirs`: what an earlier run knew, taken over; empty for a new layer. */
+must_check bool place_init(struct place *place, int root, struct dirs *dirs, struct error *err);
 void place_done(struct place *place);
 
 /* The directory that holds the name, made if it is missing. The descriptor (O_PATH) stays the

@@ -39,10 +39,10 @@ bool prune_images(const struct store *store, struct arena *arena, const struct p
 		if (is_candidate(prune, &images[i]) &&
 		    !remove_if_unused(store, arena, &images[i], usage, removal, err))
 			return false;
-	return prune_rubbish(store, &removal->bytes, err);
+	return prune_rubbish(store, true, &removal->bytes, err);
 }
 
-bool prune_rubbish(const struct store *store, int64_t *bytes, struct error *err)
+bool prune_rubbish(const struct store *store, bool is_thorough, int64_t *bytes, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
 	autoclose int lock = -1;
@@ -52,9 +52,9 @@ bool prune_rubbish(const struct store *store, int64_t *bytes, struct error *err)
 	if (!file_lock(store->root, LAYOUT_LOCK, FILE_LOCK_TRY, &lock, err))
 		return err->kind == ERROR_EXISTS; /* someone is busy: another time */
 	if (!reach_read(store, &arena, &reach, err) ||
-	    !sweep_all(store, &reach, bytes ? bytes : &ignored, err))
+	    !sweep_all(store, &reach, is_thorough, bytes ? bytes : &ignored, err))
 		return false;
 	mem_cleanup_close(&lock);
 	lock = -1;
-	return sweep_staging(store, err);
+	return sweep_staging(store, is_thorough, err);
 }

@@ -26,7 +26,9 @@ must_check bool prune_images(const struct store *store, struct arena *arena,
 			     struct store_removal *removal, struct error *err);
 
 /* Removes what crashes left: unfinished work nobody holds a lock on, layers and blobs no image has.
- * Cheap when there is none; never waits. *bytes may be NULL. */
-must_check bool prune_rubbish(const struct store *store, int64_t *bytes, struct error *err);
+ * Unless `is_thorough`, what a pull could go on with stays for some days (CHECKPOINT_DAYS). Cheap
+ * when there is nothing; never waits. *bytes may be NULL. */
+must_check bool prune_rubbish(const struct store *store, bool is_thorough, int64_t *bytes,
+			      struct error *err);
 
 #endif

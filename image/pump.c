@@ -99,6 +99,13 @@ bool pump_write(struct pump *pump, const void *bytes, size_t count, struct error
 	if (pump->out > LIMIT_LAYER_TAR)
 		return error_set(err, ERROR_INPUT, "unpacks to more than %lld bytes",
 				 LIMIT_LAYER_TAR);
+	if (pump->skip > 0) {
+		size_t step = pump->skip < (int64_t)count ? (size_t)pump->skip : count;
+
+		pump->skip -= (int64_t)step;
+		next += step;
+		count -= step;
+	}
 	while (count > 0 && pump->to >= 0) {
 		ssize_t written = write(pump->to, next, count);
 
@@ -114,6 +121,25 @@ bool pump_write(struct pump *pump, const void *bytes, size_t count, struct error
 	return true;
 }
 
+void pump_note(struct pump *pump, enum compression compression, const void *decoder, size_t size)
+{
+	if (!pump->marks || size > PUMP_DECODER || pump->out - pump->marked < PUMP_MARK)
+		return;
+
+	struct pump_mark *mark = &pump->marks->marks[pump->marks->next++ % PUMP_MARKS];
+
+	mark->out = 0; /* none, until it is whole */
+	hash_save(&pump->in_hash, &mark->in_hash);
+	hash_save(&pump->out_hash, &mark->out_hash);
+	mark->in = pump->in;
+	mark->compression = compression;
+	mark->decoder_size = (uint32_t)size;
+	if (size > 0)
+		memcpy(mark->decoder, decoder, size);
+	__atomic_store_n(&mark->out, pump->out, __ATOMIC_RELEASE);
+	pump->marked = pump->out;
+}
+
 static bool pump_plain(struct pump *pump, struct error *err)
 {
 	unsigned char *bytes;
@@ -122,6 +148,7 @@ static bool pump_plain(struct pump *pump, struct error *err)
 	do {
 		if (!pump_read(pump, &bytes, &count, err) || !pump_write(pump, bytes, count, err))
 			return false;
+		pump_note(pump, COMPRESSION_NONE, NULL, 0);
 	} while (count > 0);
 	return true;
 }
@@ -148,8 +175,8 @@ static bool sniff(struct pump *pump, char head[COMPRESSION_SNIFF], enum compress
 {
 	size_t length = 0;
 
-	*compression = COMPRESSION_NONE;
-	if (pump->is_plain)
+	*compression = pump->from ? pump->from->compression : COMPRESSION_NONE;
+	if (pump->is_plain || pump->from)
 		return true;
 	if (pump->source.prefix_length >= COMPRESSION_SNIFF) {
 		*compression = compression_sniff(pump->source.prefix, COMPRESSION_SNIFF);
@@ -166,6 +193,14 @@ static bool sniff(struct pump *pump, char head[COMPRESSION_SNIFF], enum compress
 	return true;
 }
 
+static void go_on(struct pump *pump)
+{
+	pump->in = pump->from->in;
+	pump->out = pump->marked = pump->from->out;
+	hash_load(&pump->in_hash, &pump->from->in_hash);
+	hash_load(&pump->out_hash, &pump->from->out_hash);
+}
+
 bool pump_run(struct pump *pump, struct error *err)
 {
 	char head[COMPRESSION_SNIFF];
@@ -174,6 +209,8 @@ bool pump_run(struct pump *pump, struct error *err)
 	pump->buffer = mem_alloc(PUMP_BLOCK + 1);
 	hash_init(&pump->in_hash);
 	hash_init(&pump->out_hash);
+	if (pump->from)
+		go_on(pump);
 
 	bool is_good = sniff(pump, head, &compression, err) && run(pump, compression, err);
 

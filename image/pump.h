@@ -28,6 +28,30 @@ enum compression {
 enum compression compression_sniff(const void *bytes, size_t count);
 #define COMPRESSION_SNIFF 6 /* bytes that are enough */
 
+/*
+ * Where a pump stands, so that another can go on there after a reboot: all that was read has been
+ * written. Taken every PUMP_MARK bytes where the decompressor can be looked into: gzip by ISA-L,
+ * and none. zstd and zlib keep their state to themselves: such a layer begins anew.
+ */
+#define PUMP_MARK    (4LL << 20)
+#define PUMP_DECODER (96 << 10) /* ISA-L's state has 87 KiB */
+#define PUMP_MARKS   3
+
+struct pump_mark {
+	int64_t in, out; /* out 0: none */
+	struct hash_state in_hash, out_hash;
+	enum compression compression;
+	uint32_t decoder_size; /* 0: a fresh one */
+	char decoder[PUMP_DECODER];
+};
+
+/* In memory that the pump and its reader share. The pump overwrites the oldest; it is never further
+ * ahead of its reader than a pipe and a block are long, so the two before it stand still. */
+struct pump_marks {
+	struct pump_mark marks[PUMP_MARKS];
+	unsigned int next; /* the pump's own */
+};
+
 struct pump_source {
 	int fd;
 	int64_t offset; /* where to read, for a file others read too; -1: just read on */
@@ -42,10 +66,14 @@ struct pump {
 	bool is_plain; /* pass everything on as it is, whatever it looks like */
 	int64_t in, out;
 	struct digest in_digest, out_digest;
-	bool is_cut_off; /* the reader of `to` went away: its own error says why */
+	struct pump_marks *marks;     /* NULL: nobody wants any */
+	const struct pump_mark *from; /* where to go on; NULL: at the beginning */
+	int64_t skip;                 /* bytes of output to hash but not to pass on */
+	bool is_cut_off;              /* the reader of `to` went away: its own error says why */
 
 	/* private */
 	char *buffer;
+	int64_t marked; /* where the last mark is */
 	struct hash in_hash, out_hash;
 };
 
@@ -57,6 +85,9 @@ must_check bool pump_run(struct pump *pump, struct error *err);
 must_check bool pump_read(struct pump *pump, unsigned char **bytes, size_t *count,
 			  struct error *err);
 must_check bool pump_write(struct pump *pump, const void *bytes, size_t count, struct error *err);
+
+/* All that was read has been written: a good place for a mark, if it is time for one. */
+void pump_note(struct pump *pump, enum compression compression, const void *decoder, size_t size);
 
 /* The decompressors: the source to its end. gzip: every member. zstd: every frame. */
 must_check bool pump_gzip(struct pump *pump, struct error *err);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "image/layout.h"
 #include "image/limits.h"
+#include "image/prune.h"
 
 /* -- the disk -----------------------------------------------------------------------------------
  */
@@ -87,7 +88,7 @@ bool room_exceeded(const struct store *store, struct error *err)
 /* -- before the first byte ----------------------------------------------------------------------
  */
 
-bool room_check(const struct store *store, int64_t wanted, struct error *err)
+static bool check(const struct store *store, int64_t wanted, struct error *err)
 {
 	int64_t free, left;
 
@@ -101,4 +102,15 @@ bool room_check(const struct store *store, int64_t wanted, struct error *err)
 			 "no space left on device: the image needs %lld bytes at least, and the "
 			 "store's file system has %lld to give: remove images (docker image prune)",
 			 (long long)wanted, (long long)(free > 0 ? free : 0));
+}
+
+/* What a pull could go on with some day is worth less than this one. */
+bool room_check(const struct store *store, int64_t wanted, struct error *err)
+{
+	struct error ignored;
+
+	if (check(store, wanted, err))
+		return true;
+	return err->kind == ERROR_NO_SPACE && prune_rubbish(store, true, NULL, &ignored) &&
+	       check(store, wanted, err);
 }

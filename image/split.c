@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zstd.h>
 
 #include "base/buf.h"
@@ -138,6 +139,15 @@ bool split_file(struct split *split, int64_t start, int64_t size, const char *pa
 	return put_record(split, 'f', (uint32_t)length, err) &&
 	       compress(split, &content, sizeof(content), ZSTD_e_continue, err) &&
 	       compress(split, path, length, ZSTD_e_continue, err);
+}
+
+/* A frame of its own, so that what follows can be cut off again. */
+bool split_cut(struct split *split, int64_t end, int64_t *size, struct error *err)
+{
+	if (!keep_until(split, end, err) || !compress(split, NULL, 0, ZSTD_e_end, err))
+		return false;
+	*size = lseek(split->fd, 0, SEEK_CUR);
+	return *size >= 0 || error_sys(err, "a layer's headers");
 }
 
 bool split_finish(struct split *split, struct error *err)

@@ -31,6 +31,9 @@ must_check bool split_add(struct split *split, const void *bytes, size_t count, 
  * or soon after. */
 must_check bool split_file(struct split *split, int64_t start, int64_t size, const char *path,
 			   struct error *err);
+/* Everything in front of `end` is in the file from here on, whatever comes after. *size is the
+ * file's. */
+must_check bool split_cut(struct split *split, int64_t end, int64_t *size, struct error *err);
 must_check bool split_finish(struct split *split, struct error *err);
 
 /* What the archive's bytes are given to. */

@@ -61,13 +61,8 @@ static bool lock_dir(struct stage *stage, bool is_patient, struct error *err)
 	}
 }
 
-static bool make_empty(struct stage *stage, struct error *err)
+static bool open_parts(struct stage *stage, int flags, struct error *err)
 {
-	/* What a killed predecessor left; layer.json cannot be there without its diff. */
-	if (!path_remove_tree(stage->dir, "diff", err))
-		return false;
-	if (mkdirat(stage->dir, "diff", 0755) < 0)
-		return error_sys(err, "create %s/diff", stage->name.text);
 	stage->diff = openat(stage->dir, "diff", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (stage->diff < 0)
 		return error_sys(err, "open %s/diff", stage->name.text);
@@ -75,10 +70,21 @@ static bool make_empty(struct stage *stage, struct error *err)
 	if (stage->notes < 0)
 		return error_sys(err, "make a file in memory");
 	stage->split = openat(stage->dir, LAYOUT_SPLIT,
-			      O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+			      O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | flags, 0600);
 	if (stage->split < 0)
 		return error_sys(err, "create %s/%s", stage->name.text, LAYOUT_SPLIT);
 	return true;
+}
+
+static bool make_empty(struct stage *stage, struct error *err)
+{
+	/* What a killed predecessor left; layer.json cannot be there without its diff. */
+	if (!path_remove_tree(stage->dir, "diff", err))
+		return false;
+	checkpoint_forget(stage->dir);
+	if (mkdirat(stage->dir, "diff", 0755) < 0)
+		return error_sys(err, "create %s/diff", stage->name.text);
+	return open_parts(stage, O_TRUNC, err);
 }
 
 bool stage_new(const struct store *store, const struct layout_path *name, bool is_patient,
@@ -89,12 +95,54 @@ bool stage_new(const struct store *store, const struct layout_path *name, bool i
 	*made = (struct stage){ .store = store, .name = *name, .dir = -1, .diff = -1 };
 	made->notes = made->split = -1;
 	made->pump.result = made->writer.result = made->flusher.result = -1;
-	if (lock_dir(made, is_patient, err) && make_empty(made, err)) {
+	if (lock_dir(made, is_patient, err)) {
 		*stage = made;
 		return true;
 	}
 	stage_free(made);
 	return false;
+}
+
+/* -- going on -----------------------------------------------------------------------------------
+ */
+
+/* What an earlier run left, brought back to where its checkpoint was taken. */
+static bool restore(struct stage *stage, struct error *err)
+{
+	const struct checkpoint *checkpoint = stage->checkpoint;
+
+	return open_parts(stage, 0, err) && checkpoint_restore(stage->diff, &stage->dirs, err) &&
+	       (ftruncate(stage->split, checkpoint->split) == 0 ||
+		error_sys(err, "cut %s", LAYOUT_SPLIT)) &&
+	       (lseek(stage->split, 0, SEEK_END) >= 0 || error_sys(err, "read %s", LAYOUT_SPLIT));
+}
+
+static void forget_checkpoint(struct stage *stage)
+{
+	free(take_pointer(&stage->checkpoint));
+	dirs_done(&stage->dirs);
+	mem_cleanup_close(&stage->split);
+	mem_cleanup_close(&stage->notes);
+	mem_cleanup_close(&stage->diff);
+	stage->split = stage->notes = stage->diff = -1;
+}
+
+bool stage_go_on(struct stage *stage, const struct digest *blob, struct error *err)
+{
+	struct error ignored;
+
+	stage->shared = mmap(NULL, sizeof(*stage->shared), PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (stage->shared == MAP_FAILED) {
+		stage->shared = NULL;
+		return error_sys(err, "share memory");
+	}
+	stage->blob = blob;
+	stage->checkpoint = mem_alloc(sizeof(*stage->checkpoint));
+	if (!checkpoint_read(stage->dir, blob, stage->checkpoint, &stage->dirs) ||
+	    !restore(stage, &ignored))
+		forget_checkpoint(stage); /* from the beginning, then */
+	return true;
 }
 
 void stage_free(struct stage *stage)
@@ -106,7 +154,14 @@ void stage_free(struct stage *stage)
 	worker_kill(&stage->writer);
 	worker_kill(&stage->pump);
 	worker_kill(&stage->flusher);
-	if (stage->dir >= 0 && !stage->is_published)
+	if (stage->shared)
+		munmap(stage->shared, sizeof(*stage->shared));
+	free(stage->checkpoint);
+	dirs_done(&stage->dirs);
+
+	bool is_kept = stage->is_kept && stage->dir >= 0 && checkpoint_is_there(stage->dir);
+
+	if (stage->dir >= 0 && !stage->is_published && !is_kept)
 		(void)!path_remove_tree(stage->store->root, stage->name.text, &ignored);
 	mem_cleanup_close(&stage->split);
 	mem_cleanup_close(&stage->notes);
@@ -131,15 +186,33 @@ static bool run_pump(void *context, struct worker_result *result, struct error *
 	return is_good;
 }
 
+struct writing {
+	struct layer_files files;
+	struct dirs dirs;
+	int64_t entries, bytes; /* of an earlier run */
+};
+
 static bool run_writer(void *context, struct worker_result *result, struct error *err)
 {
-	return confine_to_layer(err) && layer_extract(context, &result->in, &result->out, err);
+	struct writing *writing = context;
+
+	result->in = writing->entries;
+	result->out = writing->bytes;
+	return confine_to_layer(err) &&
+	       layer_extract(&writing->files, &writing->dirs, &result->in, &result->out, err);
 }
 
 static bool start_pump(struct stage *stage, const struct pump_source *source, int to,
 		       struct error *err)
 {
 	struct pump pump = { .source = *source, .to = to };
+
+	if (stage->shared)
+		pump.marks = &stage->shared->marks;
+	if (stage->checkpoint) {
+		pump.from = &stage->checkpoint->mark;
+		pump.skip = stage->checkpoint->tar - pump.from->out;
+	}
 	const int fds[] = { source->fd, to };
 	struct worker_task task = { run_pump, &pump, fds, COUNT_OF(fds) };
 
@@ -148,6 +221,7 @@ static bool start_pump(struct stage *stage, const struct pump_source *source, in
 
 struct flushing {
 	int dir, from;
+	struct checkpoint_shared *shared;
 };
 
 /* Until the writer is gone. Failures are seen by the sync at the end. */
@@ -155,13 +229,17 @@ static bool run_flusher(void *context, struct worker_result *result, struct erro
 {
 	const struct flushing *flushing = context;
 	char told[64];
+	ssize_t count;
 
 	(void)result;
 	if (!confine_to_layer(err))
 		return false;
-	while (read(flushing->from, told, sizeof(told)) > 0)
+	while ((count = read(flushing->from, told, sizeof(told))) > 0) {
 		if (syncfs(flushing->dir) < 0)
 			return error_sys(err, "write out the layer");
+		if (memchr(told, 'c', (size_t)count))
+			checkpoint_settle(flushing->dir, flushing->shared);
+	}
 	return true;
 }
 
@@ -178,7 +256,7 @@ static bool start_flusher(struct stage *stage, const struct pump_source *source,
 		return error_sys(err, "make a pipe");
 	fcntl(ends[1], F_SETFL, O_NONBLOCK);
 
-	struct flushing flushing = { stage->dir, ends[0] };
+	struct flushing flushing = { stage->dir, ends[0], stage->shared };
 	const int fds[] = { flushing.dir, flushing.from };
 	struct worker_task task = { run_flusher, &flushing, fds, COUNT_OF(fds) };
 	bool is_started = worker_start(&task, &stage->flusher, err);
@@ -190,18 +268,29 @@ static bool start_flusher(struct stage *stage, const struct pump_source *source,
 
 static bool start_writer(struct stage *stage, int from, int told, struct error *err)
 {
-	struct layer_files files = { .from = from,
-				     .diff = stage->diff,
-				     .notes = stage->notes,
-				     .split = stage->split,
-				     .flush = told };
-	const int fds[] = { from, stage->diff, stage->notes, stage->split, told };
-	/* The last one may be missing. */
-	struct worker_task task = { run_writer, &files, fds, COUNT_OF(fds) - (told < 0) };
+	struct writing writing = { .files = { .from = from,
+					      .diff = stage->diff,
+					      .notes = stage->notes,
+					      .split = stage->split,
+					      .flush = told,
+					      .checkpointing = { .dir = -1 } },
+				   .dirs = stage->dirs };
+	const int fds[] = { from, stage->diff, stage->notes, stage->split, told, stage->dir };
+	/* The last two may be missing. */
+	struct worker_task task = { run_writer, &writing, fds, COUNT_OF(fds) - (told < 0) * 2 };
 
-	if (!room_of_limit(stage->store, &files.room, err))
+	if (!room_of_limit(stage->store, &writing.files.room, err))
 		return false;
-
+	if (told >= 0 && stage->shared)
+		writing.files.checkpointing = (struct checkpointing){ .dir = stage->dir,
+								      .flush = told,
+								      .shared = stage->shared,
+								      .blob = stage->blob };
+	if (stage->checkpoint) {
+		writing.entries = stage->checkpoint->entries;
+		writing.bytes = stage->checkpoint->bytes;
+		writing.files.checkpointing.base = stage->checkpoint->tar;
+	}
 	return worker_start(&task, &stage->writer, err);
 }
 
@@ -214,7 +303,8 @@ bool stage_start(struct stage *stage, const struct pump_source *source, struct e
 	fcntl(ends[1], F_SETPIPE_SZ, PIPE_SIZE); /* a wish */
 
 	int told = -1;
-	bool is_good = start_pump(stage, source, ends[1], err) &&
+	bool is_good = (stage->diff >= 0 || make_empty(stage, err)) &&
+		       start_pump(stage, source, ends[1], err) &&
 		       start_flusher(stage, source, &told, err) &&
 		       start_writer(stage, ends[0], told, err);
 
@@ -280,7 +370,7 @@ static bool copy_file(int from, int to, struct error *err)
 
 bool stage_clone(struct stage *stage, const struct stage *model, struct error *err)
 {
-	if (!assemble_clone(model->diff, stage->diff, err) ||
+	if (!make_empty(stage, err) || !assemble_clone(model->diff, stage->diff, err) ||
 	    !copy_file(model->split, stage->split, err))
 		return error_in(err, "copy a layer");
 	mem_cleanup_close(&stage->notes);

@@ -7,6 +7,8 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "image/checkpoint.h"
+#include "image/dirs.h"
 #include "image/layout.h"
 #include "image/pump.h"
 #include "image/store.h"
@@ -27,6 +29,12 @@ struct stage {
 	int diff;
 	int notes, split; /* see layer.h */
 	struct worker pump, writer;
+	const struct digest *blob; /* of a pull, which can go on; NULL otherwise */
+	struct checkpoint
+		*checkpoint; /* of an earlier run: where to go on; NULL: at the beginning */
+	struct dirs dirs;    /* of that run */
+	struct checkpoint_shared *shared;
+	bool is_kept;          /* cut off: what is there waits for the next run */
 	struct worker flusher; /* of a large layer: keeps the disk busy meanwhile */
 
 	/* set by stage_finish */
@@ -39,6 +47,10 @@ struct stage {
  * what was wanted is done. With `is_patient` false: fails with ERROR_EXISTS instead of waiting. */
 must_check bool stage_new(const struct store *store, const struct layout_path *name,
 			  bool is_patient, struct stage **stage, struct error *err);
+
+/* After stage_new, before stage_start: the layer is that of a blob, and can go on another time. If
+ * an earlier run left a checkpoint, stage->checkpoint is set: fetch from its mark on. */
+must_check bool stage_go_on(struct stage *stage, const struct digest *blob, struct error *err);
 /* Stops what runs; removes the directory unless it was published. NULL: nothing happens. */
 void stage_free(struct stage *stage);
 

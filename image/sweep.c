@@ -9,11 +9,13 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/path.h"
 #include "image/layout.h"
+#include "image/limits.h"
 #include "image/record.h"
 
 /* -- what is reached ----------------------------------------------------------------------------
@@ -110,6 +112,7 @@ struct walk {
 	const struct reach *reach;
 	int dir; /* the directory being walked */
 	int64_t *bytes;
+	bool is_thorough;
 };
 
 /* Calls `visit` for each entry of ROOT/`name`. */
@@ -133,6 +136,15 @@ static bool walk_dir(struct walk *walk, const char *name,
 	return true;
 }
 
+/* Made, or last worked at, in the days in which a pull may go on. */
+static bool is_recent(int dir, const char *name)
+{
+	struct stat info;
+
+	return fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       time(NULL) - info.st_mtime < CHECKPOINT_DAYS * 24 * 3600;
+}
+
 static bool visit_layer(struct walk *walk, const char *entry, struct error *err)
 {
 	struct digest chain;
@@ -140,6 +152,7 @@ static bool visit_layer(struct walk *walk, const char *entry, struct error *err)
 	bool is_gone;
 
 	return !digest_parse_hex(&chain, entry, &ignored) ||
+	       (!walk->is_thorough && is_recent(walk->dir, entry)) ||
 	       sweep_layer(walk->store, walk->reach, &chain, &is_gone, walk->bytes, err);
 }
 
@@ -163,10 +176,12 @@ static bool visit_blob(struct walk *walk, const char *entry, struct error *err)
 	return sweep_blob(walk->store, walk->reach, &blob, err);
 }
 
-bool sweep_all(const struct store *store, const struct reach *reach, int64_t *bytes,
-	       struct error *err)
+bool sweep_all(const struct store *store, const struct reach *reach, bool is_thorough,
+	       int64_t *bytes, struct error *err)
 {
-	struct walk walk = { .store = store, .reach = reach, .bytes = bytes };
+	struct walk walk = {
+		.store = store, .reach = reach, .bytes = bytes, .is_thorough = is_thorough
+	};
 
 	return walk_dir(&walk, LAYOUT_LAYERS, visit_layer, err) &&
 	       walk_dir(&walk, LAYOUT_BLOBS, visit_blob, err) &&
@@ -192,12 +207,14 @@ static bool visit_staged(struct walk *walk, const char *entry, struct error *err
 		return errno == ENOENT ? true : error_sys(err, "open %s", entry);
 	if (flock(dir, LOCK_EX | LOCK_NB) < 0 || !is_still(walk->dir, entry, dir))
 		return true;
+	if (!walk->is_thorough && is_recent(dir, LAYOUT_RESUME))
+		return true;
 	return path_remove_tree(walk->dir, entry, err);
 }
 
-bool sweep_staging(const struct store *store, struct error *err)
+bool sweep_staging(const struct store *store, bool is_thorough, struct error *err)
 {
-	struct walk walk = { .store = store };
+	struct walk walk = { .store = store, .is_thorough = is_thorough };
 
 	return walk_dir(&walk, LAYOUT_STAGING, visit_staged, err);
 }

@@ -38,11 +38,13 @@ must_check bool sweep_layer(const struct store *store, const struct reach *reach
 /* Removes the blob unless it is reached. */
 must_check bool sweep_blob(const struct store *store, const struct reach *reach,
 			   const struct digest *blob, struct error *err);
-/* Every layer and blob, and files that were never renamed to their names. */
-must_check bool sweep_all(const struct store *store, const struct reach *reach, int64_t *bytes,
-			  struct error *err);
+/* Every layer and blob, and files that were never renamed to their names. Unless `is_thorough`,
+ * layers made in the last days stay: the rest of their image may yet come. */
+must_check bool sweep_all(const struct store *store, const struct reach *reach, bool is_thorough,
+			  int64_t *bytes, struct error *err);
 
-/* Deletes everything in staging/ that nobody holds a lock on. Needs no lock. */
-must_check bool sweep_staging(const struct store *store, struct error *err);
+/* Deletes everything in staging/ that nobody holds a lock on; unless `is_thorough` without layers
+ * where a pull can go on, for some days (CHECKPOINT_DAYS). Needs no lock. */
+must_check bool sweep_staging(const struct store *store, bool is_thorough, struct error *err);
 
 #endif

@@ -176,8 +176,10 @@ int main(int argc, char **argv)
 
 	store.limit = arguments.limit;
 	if (is_good) {
-		(void)!prune_rubbish(&store, NULL, &ignored); /* make room first */
+		(void)!prune_rubbish(&store, false, NULL, &ignored); /* make room first */
 		is_good = work(argv[1], &arguments, &store, &err);
+		if (!is_good && err.kind == ERROR_NO_SPACE) /* nothing of it is worth the space */
+			(void)!prune_rubbish(&store, true, NULL, &ignored);
 	}
 	if (!is_good && fcntl(REPORT_FD, F_GETFD) >= 0)
 		report_failure(&err);

@@ -158,19 +158,31 @@ static void report(const struct pull *pull, size_t index, enum image_layer_state
 	report_layer(&layer->digest, state, bytes, layer->size);
 }
 
-/* The pipe's writing end goes to mooring-fetch, the other to the pump. */
+/* The pipe's writing end goes to mooring-fetch, the other to the pump. A layer of which all had
+ * come before, but was not unpacked, is not asked for: there is no such range. */
 static bool connect_layer(struct pull *pull, struct download *download, struct error *err)
 {
 	const struct descriptor *layer = &pull->manifest.layers[download->index];
 	int ends[2];
 
+	if (!stage_go_on(download->stage, &layer->digest, err))
+		return false;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return error_sys(err, "make a pipe");
 	fcntl(ends[1], F_SETPIPE_SZ, 1 << 20); /* a wish */
 
+	const struct checkpoint *checkpoint = download->stage->checkpoint;
 	struct pump_source source = { .fd = ends[0], .offset = -1, .size = layer->size };
-	bool is_good = fetcher_request_blob(&pull->fetcher, pull->text, &layer->digest, layer->size,
-					    ends[1], &download->id, err);
+	const struct fetch_blob blob = { .reference = pull->text,
+					 .digest = &layer->digest,
+					 .size = layer->size,
+					 .offset = checkpoint ? checkpoint->mark.in : 0,
+					 .to = ends[1] };
+
+	download->is_answered = blob.offset > 0 && blob.offset >= blob.size;
+
+	bool is_good = download->is_answered ||
+		       fetcher_request_blob(&pull->fetcher, &blob, &download->id, err);
 
 	/* Closed first: a pump that holds the writing end would wait for itself. */
 	mem_cleanup_close(&ends[1]);
@@ -232,8 +244,13 @@ static bool finish_layer(struct pull *pull, struct download *download, struct er
 				    "layer %zu: invalid diffID: expected %s, got %s",
 				    done.index + 1, diff_id->text, done.stage->diff_id.text);
 	if (!is_good) {
+		/* Perhaps what it went on from was not what it should have been: once more, whole.
+		 */
+		bool is_doubtful = done.stage->checkpoint && err->kind == ERROR_CORRUPT;
+
+		done.stage->is_kept = err->kind == ERROR_NETWORK;
 		stage_free(done.stage);
-		return false;
+		return is_doubtful && start_layer(pull, done.index, err);
 	}
 	report(pull, done.index, LAYER_DONE, done.stage->bytes);
 	return draft_add_layer(&pull->draft, done.index, done.stage, err);
@@ -388,10 +405,13 @@ static bool start(struct pull *pull, const char *reference, const char *platform
 	return true;
 }
 
-static void finish(struct pull *pull)
+/* What was cut off by the network waits for the next pull; nothing else does. */
+static void finish(struct pull *pull, bool is_cut_off)
 {
-	for (size_t i = 0; i < pull->running_count; i++)
+	for (size_t i = 0; i < pull->running_count; i++) {
+		pull->running[i].stage->is_kept = is_cut_off;
 		stage_free(pull->running[i].stage);
+	}
 	draft_close(&pull->draft);
 	buf_done(&pull->document);
 	buf_done(&pull->config);
@@ -411,6 +431,6 @@ bool unpack_pull(const struct store *store, const struct unpack_pull *what, stru
 		       read_config(pull, err) && forget_damaged(pull) && check_room(pull, err) &&
 		       read_layers(pull, err) && publish(pull, err);
 
-	finish(pull);
+	finish(pull, !is_good && err->kind == ERROR_NETWORK);
 	return is_good;
 }

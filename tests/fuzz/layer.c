@@ -79,12 +79,16 @@ static void extract(const struct input *input, int diff)
 	struct layer_files files = { .from = pipe_with(input),
 				     .diff = diff,
 				     .notes = memfd_create("notes", MFD_CLOEXEC),
-				     .split = memfd_create("split", MFD_CLOEXEC) };
+				     .split = memfd_create("split", MFD_CLOEXEC),
+				     .room = INT64_MAX,
+				     .flush = -1,
+				     .checkpointing = { .dir = -1 } };
+	struct dirs dirs = { 0 };
 	const struct split_sink sink = { .put = swallow };
 	struct error err = { .text = "" };
-	int64_t entries, bytes;
+	int64_t entries = 0, bytes = 0;
 
-	if (layer_extract(&files, &entries, &bytes, &err)) {
+	if (layer_extract(&files, &dirs, &entries, &bytes, &err)) {
 		lseek(files.split, 0, SEEK_SET);
 		(void)!split_join(files.split, diff, &sink, &err);
 	} else {

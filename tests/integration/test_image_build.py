@@ -79,7 +79,7 @@ def test_nothing_changed(store, tmp_path):
 
 def test_what_cannot_be_built(store):
     layer = tar(entry("a", b"1"))
-    for data, options, kind in ((layer[:700], [], "corrupt"), (b"no archive" * 100, [], "corrupt"),
+    for data, options, kind in ((layer[:512], [], "corrupt"), (b"no archive" * 100, [], "corrupt"),
                                 (tar(entry("../x", b"1")), [], "input"),
                                 (layer, ["--parent", "sha256:" + "0" * 64], "not-found")):
         assert store.build(data, CONFIG, *options, code=1).failure["kind"] == kind

@@ -209,6 +209,8 @@ def test_a_second_pull_waits_and_downloads_nothing(store, registry):
 
 def test_rubbish_goes_with_the_next_command(store):
     forget(store, "docker.io/library/base:1")
+    for layer in os.listdir(store.path("layers")):  # in the first days a pull may go on with it
+        os.utime(store.path("layers", layer), (0, 0))
     os.makedirs(store.path("staging", "layer-" + "0" * 64, "diff", "deep", "er"))
     with open(store.path("images", "names.json.tmp-1-2"), "w"):
         pass

@@ -340,7 +340,7 @@ static void test_rubbish(void)
 	autoclose int working = openat(store.root, "staging/layer-y", O_RDONLY | O_CLOEXEC);
 
 	check(flock(pulling, LOCK_SH) == 0 && flock(working, LOCK_EX) == 0, "lock");
-	check_ok(prune_rubbish(&store, &bytes, &err), &err, "prune rubbish");
+	check_ok(prune_rubbish(&store, true, &bytes, &err), &err, "prune rubbish");
 	check(has_layer(&busy), "a layer that a pull relies on stays");
 	check(!has_layer(&lost), "a layer of no image goes");
 	check_int(bytes, 7, "and is counted");

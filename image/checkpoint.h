@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IMAGE_CHECKPOINT_H
+#define IMAGE_CHECKPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "image/dirs.h"
+#include "image/pump.h"
+#include "image/split.h"
+
+/*
+ * Where the unpacking of a layer stands, so that a pull that was cut off, killed or lost to a power
+ * cut goes on by Range, from files that are unpacked already: nothing is kept twice.
+ *
+ *     writer   at the end of an entry: cuts split.zst there, writes "resume.new", tells the flusher
+ *     flusher  syncfs: all that "resume.new" speaks of is on the disk, itself included; renames it
+ * to "resume"
+ *
+ * Whoever goes on throws away the directories made since, and unpacks what follows once more over
+ * what there is. The digests cover every byte of the stream, as ever.
+ */
+struct checkpoint {
+	struct digest blob;
+	int64_t tar;   /* bytes of the archive that are unpacked: the end of an entry */
+	int64_t split; /* bytes of split.zst */
+	int64_t entries, bytes;
+	struct pump_mark mark; /* not behind `tar` */
+};
+
+/* What pump, writer and flusher of a layer share. */
+struct checkpoint_shared {
+	struct pump_marks marks;
+	int is_pending; /* "resume.new" is the flusher's */
+};
+
+/* The writer's side. */
+struct checkpointing {
+	int dir; /* the stage's; -1: no checkpoints */
+	int flush;
+	struct checkpoint_shared *shared;
+	const struct digest *blob;
+	int64_t base; /* bytes of the archive in front of what this writer is given */
+	time_t last;
+	bool is_own; /* there is one of this run */
+};
+
+/* Takes one if it is time and there is a mark. `tar` is the end of an entry in what this writer is
+ * given. */
+must_check bool checkpoint_take(struct checkpointing *state, int64_t tar, int64_t entries,
+				int64_t bytes, struct split *split, const struct dirs *dirs,
+				struct error *err);
+/* No going back behind this point: an entry replaced an earlier one. */
+void checkpoint_drop(struct checkpointing *state);
+
+/* The flusher's side, when all is on the disk. */
+void checkpoint_settle(int dir, struct checkpoint_shared *shared);
+
+/* False if there is none for this blob. Fills `dirs`, if given. */
+bool checkpoint_read(int dir, const struct digest *blob, struct checkpoint *checkpoint,
+		     struct dirs *dirs);
+bool checkpoint_is_there(int dir);
+void checkpoint_forget(int dir);
+
+/* Makes diff/ what it was, as far as that matters: what is not in `dirs` goes. */
+must_check bool checkpoint_restore(int diff, const struct dirs *dirs, struct error *err);
+
+#endif

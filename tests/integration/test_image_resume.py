@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pull that was killed, cut off or lost to a power cut goes on where it stood, by Range."""
+
+import contextlib
+import gzip
+import http.server
+import os
+import random
+import subprocess
+import threading
+
+import pytest
+import world
+from image_archives import FETCH, UNPACK, Layout, Store, digest, entry, link, list_tree, tar
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """A registry with one image. It sends the first `stop` bytes of a blob and then falls silent, until it is told
+    to hang up; it remembers the ranges it was asked for."""
+
+    daemon_threads = True
+
+    def __init__(self, layout):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.blobs = {digest(blob): blob for blob in (layout.config, *layout.blobs)}
+        self.manifest = layout.manifest
+        self.stop, self.hang_up = None, threading.Event()
+        self.ranges = []
+        self.reference = f"127.0.0.1:{self.server_address[1]}/app:1"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self, code, body, **headers):
+        self.send_response(code)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        return body
+
+    def do_GET(self):
+        with contextlib.suppress(ConnectionError):
+            self.serve()
+
+    def serve(self):
+        server, name = self.server, self.path.split("/")[-1]
+        if "/manifests/" in self.path:
+            self.wfile.write(self.answer(200, server.manifest, Content_Type=MANIFEST))
+        elif name not in server.blobs:
+            self.wfile.write(self.answer(200, b"{}"))
+        else:
+            self.serve_blob(server.blobs[name])
+
+    def serve_blob(self, blob):
+        asked = self.headers.get("Range")
+        start = int(asked[6:].split("-")[0]) if asked else 0
+        if len(blob) > 100000:
+            self.server.ranges.append(start)
+        body = self.answer(206 if asked else 200, blob[start:], **(
+            {"Content_Range": f"bytes {start}-{len(blob) - 1}/{len(blob)}"} if asked else {}))
+        if self.server.stop is None or len(blob) < 100000:
+            self.wfile.write(body)
+            return
+        self.wfile.write(body[:max(0, self.server.stop - start)])
+        self.wfile.flush()
+        self.server.hang_up.wait(60)
+        self.close_connection = True
+        self.connection.shutdown(2)
+
+
+def layer():
+    """Names of all kinds around content that does not compress; some of it in directories without an entry."""
+    draw = random.Random(4)
+    entries = [entry("a", mode=0o710), entry("opaque"), entry("opaque/.wh..wh..opq", b"")]
+    for i in range(48):
+        entries += [entry(f"a/f{i}", draw.randbytes(500_000), uid=i), link(f"a/l{i}", f"f{i}"),
+                    link(f"a/h{i}", f"a/f{i}", hard=True), entry(f"implied{i // 8}/deep{i}/x", b"x" * i),
+                    entry(f"a/.wh.gone{i}", b""), entry(f"d{i}", mode=0o700 + i % 8), entry(f"d{i}/e", b"")]
+    return tar(*entries)
+
+
+LAYER = layer()
+SMALL = tar(entry("small", b"small"))
+
+
+def quick(data):
+    return gzip.compress(data, 1)
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """The trees of a pull that nothing disturbed."""
+    store = Store(tmp_path_factory.mktemp("expected") / "root")
+    layout = Layout(LAYER, SMALL, compress=quick)
+    image = store.load(layout.tar()).images[0]["id"]
+    return [list_tree(store.diff(image, index)) for index in range(2)]
+
+
+def stamped(store):
+    """The stage that has a checkpoint."""
+    staged = os.listdir(store.path("staging")) if os.path.isdir(store.path("staging")) else []
+    return next((name for name in staged if os.path.exists(store.path("staging", name, "resume"))), None)
+
+
+def start(store, reference):
+    """docker pull's two programs; the caller kills them."""
+    code = ("import os, socket, subprocess, sys\n"
+            "a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
+            "settings = os.memfd_create('s'); os.write(settings, b'{\"patience\":{\"attempts\":1,\"back_off_ms\":10}}')\n"
+            "os.lseek(settings, 0, 0)\n"
+            "def run(program, to, *words):\n"
+            "    def prepare():\n"
+            "        os.dup2(to.fileno(), 3); os.dup2(settings, 5)\n"
+            "    return subprocess.Popen([program, *words], preexec_fn=prepare, pass_fds=[3, 5],\n"
+            "                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)\n"
+            "fetch = run(sys.argv[1], a)\n"
+            "unpack = run(sys.argv[2], b, 'pull', '--root', sys.argv[3], '--reference', sys.argv[4])\n"
+            "a.close(); b.close()\n"
+            "code = unpack.wait(); fetch.kill(); fetch.wait(); sys.exit(code)\n")
+    return subprocess.Popen(["/usr/bin/python3", "-c", code, FETCH, UNPACK, store.root, reference],
+                            start_new_session=True, stderr=subprocess.PIPE)
+
+
+def kill(process):
+    os.killpg(process.pid, 9)
+    process.wait()
+    process.stderr.close()
+
+
+def check(store, layout, expected):
+    store.check()
+    assert [list_tree(store.diff(layout.id, index)) for index in range(2)] == expected
+    assert os.listdir(store.path("staging")) == []
+    store.save(os.path.join(store.root, "..", "saved.tar"), layout.id)  # every byte of the archive is known
+
+
+@pytest.mark.parametrize("compress", [quick, bytes], ids=["gzip", "plain"])
+def test_killed_and_gone_on(tmp_path, expected, compress):
+    layout = Layout(LAYER, SMALL, compress=compress)
+    server, store = Server(layout), Store(tmp_path / "root")
+    size = len(layout.blobs[0])
+    server.stop = size // 2
+    process = start(store, server.reference)
+    world.wait_until(lambda: stamped(store), "a checkpoint", 30)
+    kill(process)
+    assert server.ranges == [0] and store.names() == {}
+    name = stamped(store)
+    os.makedirs(store.path("staging", name, "diff", "implied5", "later"))  # made after the checkpoint, for all it knows
+    os.makedirs(store.path("staging", name, "diff", "d47"))
+    server.stop = None
+    store.pull(server.reference)
+    assert len(server.ranges) == 2 and 3_000_000 < server.ranges[1] <= size // 2
+    check(store, layout, expected)
+    server.hang_up.set()
+    server.shutdown()
+
+
+def test_cut_off_by_the_network(tmp_path, expected):
+    layout = Layout(LAYER, SMALL, compress=quick)
+    server, store = Server(layout), Store(tmp_path / "root")
+    server.stop = len(layout.blobs[0]) // 2
+    process = start(store, server.reference)
+    world.wait_until(lambda: stamped(store), "a checkpoint", 30)
+    server.hang_up.set()
+    assert process.wait(60) == 1
+    process.stderr.close()
+    assert stamped(store)
+    server.stop = None
+    before = len(server.ranges)
+    store.pull(server.reference)
+    assert server.ranges[before] > 3_000_000
+    check(store, layout, expected)
+    server.shutdown()
+
+
+def test_what_lay_about_does_no_harm(tmp_path, expected):
+    """Another blob's checkpoint, a broken one, files of nobody's: the layer is fetched anew, or ends as it should."""
+    layout = Layout(LAYER, SMALL, compress=quick)
+    server, store = Server(layout), Store(tmp_path / "root")
+    server.stop = len(layout.blobs[0]) // 2
+    process = start(store, server.reference)
+    world.wait_until(lambda: stamped(store), "a checkpoint", 30)
+    kill(process)
+    server.stop = None
+    subprocess.run(["cp", "-a", store.root, tmp_path / "copy"], check=True)
+    name = stamped(store)
+    resume = store.path("staging", name, "resume")
+    with open(resume, "r+b") as file:
+        file.seek(200)
+        file.write(b"\xff" * 64)
+    store.pull(server.reference)
+    check(store, layout, expected)
+
+    other = Store(tmp_path / "copy")  # its files have other inode numbers: nothing to go on with
+    other.pull(server.reference)
+    assert server.ranges[-1] == 0
+    check(other, layout, expected)
+    server.hang_up.set()
+    server.shutdown()
+
+
+def test_a_finished_layer_is_not_fetched_again(tmp_path):
+    """Killed with the second layer under way: the first one stays, though no image names it yet."""
+    layout = Layout(tar(entry("first", random.Random(1).randbytes(40_000_000))),
+                    tar(entry("second", random.Random(2).randbytes(9_000_000))), compress=bytes)
+    server, store = Server(layout), Store(tmp_path / "root")
+    process = start(store, server.reference)
+    world.wait_until(lambda: os.path.isdir(store.path("layers")) and os.listdir(store.path("layers")), "a layer", 60)
+    kill(process)
+    if layout.id in store.names().values():
+        return  # it was too fast: nothing was left to fetch
+    del server.ranges[:]
+    assert store.pull(server.reference).layers[digest(layout.blobs[0])[7:19]] == "exists"
+    assert len(server.ranges) <= 1
+    server.shutdown()
