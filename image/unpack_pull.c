@@ -78,6 +78,22 @@ static bool read_manifest(struct pull *pull, const char *reference, const struct
 			      &pull->manifest, err);
 }
 
+/* Perhaps it is here from an earlier pull: then only the tag is asked for. */
+static bool find_manifest(struct pull *pull, const struct descriptor *wanted)
+{
+	struct error ignored;
+	struct digest got;
+
+	buf_clear(&pull->document);
+	if (!store_read_blob(pull->store, &wanted->digest, &pull->document, &ignored) ||
+	    !pull->document.data)
+		return false;
+	hash_digest(pull->document.data, pull->document.length, &got);
+	return digest_is_equal(&got, &wanted->digest) &&
+	       manifest_parse(&pull->arena, pull->document.data, pull->document.length,
+			      wanted->media_type, &pull->manifest, &ignored);
+}
+
 /* From an index to the manifest for this platform. */
 static bool choose_manifest(struct pull *pull, struct error *err)
 {
@@ -95,7 +111,8 @@ static bool choose_manifest(struct pull *pull, struct error *err)
 
 		autofree char *reference = mem_printf("%s@%s", name, chosen->digest.text);
 
-		if (!read_manifest(pull, reference, &chosen->digest, &got, err))
+		if (!find_manifest(pull, chosen) &&
+		    !read_manifest(pull, reference, &chosen->digest, &got, err))
 			return false;
 	}
 	return true;

@@ -181,6 +181,26 @@ def lying(liar):
         thread.join()
 
 
+def test_nothing_changed(store):
+    """Of an index that is as it was, only the tag is asked for: what is named by digest is here."""
+    layout, asked = Layout(*LAYERS), []
+    index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [
+        {**Layout.descriptor(MANIFEST, layout.manifest),
+         "platform": {"os": "linux", "architecture": json.loads(layout.config)["architecture"]}}]}).encode()
+
+    class Honest(Liar):
+        def answer(self, path):
+            asked.append(path)
+            return (index, INDEX) if path.endswith("/manifests/1") else super().answer(path)
+
+    with lying(Honest(layout)) as address:
+        store.pull(f"{address}/same:1")
+        del asked[:]
+        again = store.pull(f"{address}/same:1")
+    assert [path for path in asked if path != "/v2/"] == ["/v2/same/manifests/1"]
+    assert again.images[0]["id"] == layout.id and not again.images[0]["new"]
+
+
 IMPATIENT = b'{"patience": {"attempts": 2, "back_off_ms": 10, "stall_seconds": 5}}'
 
 
