@@ -2,13 +2,19 @@
 #include "cli/containerverbs.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/asking.h"
 #include "cli/each.h"
+#include "cli/filter.h"
+#include "cli/human.h"
+#include "cli/moment.h"
 #include "engine/claim.h"
 #include "engine/control.h"
 #include "engine/find.h"
 #include "engine/status.h"
+#include "engine/tree.h"
+#include "image/config.h"
 
 struct values {
 	bool is_forced, with_volumes;
@@ -81,44 +87,106 @@ const struct command cmd_rm = {
 
 struct prune_values {
 	bool is_forced;
+	struct texts filters;
+};
+
+struct pruning {
+	struct engine *engine;
+	struct arena *arena;
+	const struct texts *filters;
+	int64_t until; /* seconds since 1970; 0: no limit */
+	int64_t bytes; /* set free */
+	bool has_any;
 };
 
 static const struct opt prune_opts[] = {
-	{ "filter", 0, OPT_MISSING_TEXT, 0, "filter", NULL, NULL },
+	{ "filter", 0, OPT_LIST, offsetof(struct prune_values, filters), "filter",
+	  "Provide filter values (e.g. \"until=<timestamp>\")", filter_check },
 	{ "force", 'f', OPT_BOOL, offsetof(struct prune_values, is_forced), NULL,
 	  "Do not prompt for confirmation", NULL },
 	{ .name = NULL },
 };
 
-static bool prune_one(struct engine *engine, struct arena *arena, const char *id, bool *is_first,
-		      struct error *err)
+static bool has_labels(const struct pruning *pruning, const struct container *container)
+{
+	const char *filter;
+	size_t at = 0;
+
+	while ((filter = filter_next(pruning->filters, "label", &at))) {
+		bool has_it = false;
+
+		for (size_t i = 0; i < container->labels.count; i++) {
+			const char *pair = container->labels.items[i];
+			size_t length = strcspn(pair, "=");
+			const char *key = arena_strndup(pruning->arena, pair, length);
+
+			has_it |=
+				filter_is_label(filter, key, pair[length] ? pair + length + 1 : "");
+		}
+		if (!has_it)
+			return false;
+	}
+	return true;
+}
+
+static bool is_old_enough(const struct pruning *pruning, const struct container *container)
+{
+	int64_t seconds;
+	long nanoseconds;
+
+	return !pruning->until || (image_time_parse(container->created, &seconds, &nanoseconds) &&
+				   seconds < pruning->until);
+}
+
+static bool prune_one(struct pruning *pruning, const char *id, struct error *err)
 {
 	const struct removal removal = { .with_volumes = false, .lock = -1 };
+	struct engine *engine = pruning->engine;
 	struct container container = { 0 };
 	bool is_done = true;
 
-	if (!container_read(engine, arena, id, &container, err))
+	if (!container_read(engine, pruning->arena, id, &container, err))
 		return err->kind == ERROR_NOT_FOUND;
-	if (!status_is_running(engine, id) && !status_is_locked(engine, id)) {
+	if (!status_is_running(engine, id) && !status_is_locked(engine, id) &&
+	    has_labels(pruning, &container) && is_old_enough(pruning, &container)) {
+		int64_t bytes = tree_size(
+			arena_printf(pruning->arena, "%s/containers/%s/upper", engine->root, id));
+
 		is_done = control_remove(engine, &container, &removal, err);
 		if (is_done)
-			printf("%s%s\n", *is_first ? "Deleted Containers:\n" : "", id);
-		*is_first = false;
+			printf("%s%s\n", pruning->has_any ? "" : "Deleted Containers:\n", id);
+		pruning->bytes += is_done ? bytes : 0;
+		pruning->has_any = true;
 	}
 	container_done(&container);
 	return is_done;
 }
 
+static bool read_until(struct pruning *pruning, struct error *err)
+{
+	long nanoseconds;
+	size_t at = 0;
+	const char *text = filter_next(pruning->filters, "until", &at);
+
+	return !text || moment_parse(text, "until", &pruning->until, &nanoseconds, err);
+}
+
 static int run_prune(const struct cli *cli, const void *of, const struct texts *arguments)
 {
+	static const char *const names[] = { "label", "until", NULL };
 	const struct prune_values *values = of;
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
 	autotexts struct texts ids = { 0 };
+	struct pruning pruning = { .engine = &engine,
+				   .arena = &arena,
+				   .filters = &values->filters };
+	char size[HUMAN_MAX];
 	struct error err;
-	bool is_first = true;
 
 	(void)arguments;
+	if (!filter_names(&values->filters, names, &err) || !read_until(&pruning, &err))
+		return command_failed(&err);
 	if (!values->is_forced && !asking_yes("WARNING! This will remove all stopped containers."))
 		return 0;
 	if (!engine_open(cli->root, cli->run, &engine, &err) ||
@@ -126,10 +194,11 @@ static int run_prune(const struct cli *cli, const void *of, const struct texts *
 		return command_failed(&err);
 	claim_sweep(&engine);
 	for (size_t i = 0; i < ids.count; i++) {
-		if (!prune_one(&engine, &arena, ids.items[i], &is_first, &err))
+		if (!prune_one(&pruning, ids.items[i], &err))
 			return command_failed(&err);
 	}
-	printf("%sTotal reclaimed space: 0B\n", is_first ? "" : "\n");
+	printf("%sTotal reclaimed space: %s\n", pruning.has_any ? "\n" : "",
+	       human_size(pruning.bytes, 4, size));
 	return 0;
 }
 

@@ -108,7 +108,7 @@ static int run_restart(const struct cli *cli, const void *values, const struct t
 
 static int run_kill(const struct cli *cli, const void *values, const struct texts *arguments)
 {
-	return each_container(cli, values, arguments, true, kill_one);
+	return each_container_for(cli, values, arguments, true, kill_one, "Cannot kill container");
 }
 
 static int run_wait(const struct cli *cli, const void *values, const struct texts *arguments)

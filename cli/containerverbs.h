@@ -12,6 +12,8 @@ extern const struct command cmd_create;
 extern const struct command cmd_start;
 extern const struct command cmd_attach;
 extern const struct command cmd_exec;
+extern const struct command cmd_system_df;
+extern const struct command cmd_system_prune;
 extern const struct command cmd_cp;
 extern const struct command cmd_diff;
 extern const struct command cmd_export;

@@ -10,8 +10,9 @@ static bool act(const struct each *each, const char *argument, each_action *acti
 {
 	char id[CONTAINER_ID_LENGTH + 1];
 	struct container container = { 0 };
-	bool is_done = find_one(each->engine, argument, id, err) &&
-		       container_read(each->engine, each->arena, id, &container, err) &&
+	bool is_found = find_one(each->engine, argument, id, err) ||
+			(each->task && error_in(err, "%s: %s", each->task, argument));
+	bool is_done = is_found && container_read(each->engine, each->arena, id, &container, err) &&
 		       action(each, &container, err);
 
 	container_done(&container);
@@ -21,9 +22,17 @@ static bool act(const struct each *each, const char *argument, each_action *acti
 int each_container(const struct cli *cli, const void *values, const struct texts *arguments,
 		   bool prints_argument, each_action *action)
 {
+	return each_container_for(cli, values, arguments, prints_argument, action, NULL);
+}
+
+int each_container_for(const struct cli *cli, const void *values, const struct texts *arguments,
+		       bool prints_argument, each_action *action, const char *task)
+{
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
-	const struct each each = { .engine = &engine, .arena = &arena, .values = values };
+	const struct each each = {
+		.engine = &engine, .arena = &arena, .values = values, .task = task
+	};
 	struct error err;
 	int code = 0;
 

@@ -17,7 +17,12 @@
 struct each {
 	struct engine *engine;
 	struct arena *arena;
-	const void *values; /* of the verb */
+	const void *values;
+	const char *task;
+		/* stands before the message that there is no such container; NULL: nothing */ /* of
+												  the
+												  verb
+												*/
 };
 
 /* One container. Prints what it has to print itself. */
@@ -28,5 +33,8 @@ typedef bool each_action(const struct each *each, const struct container *contai
  * by the argument, as it was typed. */
 int each_container(const struct cli *cli, const void *values, const struct texts *arguments,
 		   bool prints_argument, each_action *action);
+
+int each_container_for(const struct cli *cli, const void *values, const struct texts *arguments,
+		       bool prints_argument, each_action *action, const char *task);
 
 #endif

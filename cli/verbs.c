@@ -127,10 +127,10 @@ static const struct verb verbs[] = {
 	{ "volume", "rm", &cmd_volume_rm },
 	{ "volume", "remove", &cmd_volume_rm },
 
-	{ "system", "df", NULL },
+	{ "system", "df", &cmd_system_df },
 	{ "system", "events", &cmd_events },
 	{ "system", "info", &cmd_info },
-	{ "system", "prune", NULL },
+	{ "system", "prune", &cmd_system_prune },
 
 	{ "builder", "build", NULL },
 	{ "builder", "prune", NULL },

@@ -260,7 +260,7 @@ static bool check_block(const struct container *container, struct error *err)
 	if (container->has_swappiness &&
 	    (container->memory_swappiness < 0 || container->memory_swappiness > 100))
 		return error_set(err, ERROR_INPUT,
-				 "Invalid value: %lld, valid memory swappiness range is 0-100",
+				 "invalid value: %lld. Valid memory swappiness range is 0-100",
 				 (long long)container->memory_swappiness);
 	return true;
 }

@@ -3,6 +3,7 @@
 #define ENGINE_TREE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -52,6 +53,9 @@ struct tree_copy {
 	gid_t gid;
 };
 must_check bool tree_copy(const struct tree_copy *copy, struct error *err);
+
+/* Bytes of the files below the directory; of what cannot be looked at: 0. */
+int64_t tree_size(const char *directory);
 
 /* What the container has changed of its image's files: "A /path", "C /path", "D /path", sorted.
  * Texts live in `arena`. */

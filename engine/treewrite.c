@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -222,4 +224,18 @@ bool tree_write_one(const struct tree_archive *archive, const char *name, struct
 
 	return begin(&writer, archive, err) &&
 	       finish(&writer, put_one(&writer, archive->from, name, archive->prefix, 0, err), err);
+}
+
+int64_t tree_size(const char *directory)
+{
+	char *const paths[] = { (char *)(uintptr_t)directory, NULL };
+	FTS *walk = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+	int64_t bytes = 0;
+
+	for (FTSENT *entry; walk && (entry = fts_read(walk));)
+		if (entry->fts_info == FTS_F)
+			bytes += entry->fts_statp->st_size;
+	if (walk)
+		fts_close(walk);
+	return bytes;
 }

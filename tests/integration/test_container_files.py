@@ -3,6 +3,7 @@
 
 import io
 import os
+import re
 import tarfile
 
 import pytest
@@ -134,3 +135,20 @@ def test_commit(moor, changed, busybox):
     assert moor.docker("inspect", "-f", "{{.State.Status}}", "r").stdout == "running\n"
     moor.docker("rm", "-f", "r")
     assert "No such container: nope" in moor.docker("commit", "nope", code=1).stderr
+
+
+def test_system_df_and_prune(moor, changed, busybox):
+    moor.docker("run", "-d", "--name", "up", "--network", "none", "-l", "keep=1", busybox, "sleep", "60")
+    table = moor.docker("system", "df").stdout.splitlines()
+    assert table[0].split() == ["TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"] and len(table) == 5
+    shown = moor.docker("system", "df", "--format", "{{.Type}}|{{.TotalCount}}|{{.Active}}|{{.Reclaimable}}").stdout.splitlines()
+    assert shown[0].startswith("Images|1|1|") and shown[1].startswith("Containers|2|1|5B") and shown[2].startswith("Local Volumes|1|1|")
+    assert moor.docker("container", "prune", "-f", "--filter", "label=keep").stdout == "Total reclaimed space: 0B\n"
+    assert moor.docker("container", "prune", "-f", "--filter", "until=1h").stdout == "Total reclaimed space: 0B\n"
+    assert moor.docker("system", "prune", input="n\n").stdout.endswith("[y/N] ")
+    pruned = moor.docker("system", "prune", "-f", "--volumes").stdout
+    assert re.match(r"Deleted Containers:\n[0-9a-f]{64}\n", pruned) and pruned.endswith("Total reclaimed space: 5B\n")
+    assert moor.docker("ps", "-aq").stdout.count("\n") == 1
+    moor.docker("rm", "-f", "up")
+    assert "busybox:test" in moor.docker("system", "prune", "-af").stdout
+    assert moor.docker("images", "-q").stdout == ""

@@ -91,7 +91,7 @@ def test_exit_code(run, moor, command, code, text):
     (["--annotation", "x"], "x must be formatted as key=value"),
     (["--blkio-weight", "5"], "Range of blkio weight is from 10 to 1000"),
     (["--device-read-bps", "/x:1"], "bad format for device path: /x:1"),
-    (["--memory-swappiness", "200"], "valid memory swappiness range is 0-100"),
+    (["--memory-swappiness", "200"], "Valid memory swappiness range is 0-100"),
     (["--pid", "bogus"], "--pid: invalid PID mode"),
     (["--pid", "container:nope"], "No such container: nope"),
     (["--ipc", "bogus"], "Invalid IPC mode: bogus"),

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/containerverbs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/proc.h"
+#include "cli/asking.h"
+#include "cli/filter.h"
+#include "cli/human.h"
+#include "cli/jsonmaker.h"
+#include "cli/listing.h"
+#include "cli/volumerows.h"
+#include "engine/find.h"
+#include "engine/status.h"
+#include "engine/tree.h"
+
+/*
+ * system df and system prune: what everything takes, and the removal of all that nobody uses.
+ */
+
+#define OUTPUT_MAX (16 << 20) /* bytes that one prune may print */
+
+/* df. ----------------------------------------------------------------------------------------- */
+
+struct df_values {
+	const char *format;
+	bool is_verbose;
+};
+
+static const struct opt df_opts[] = {
+	{ "format", 0, OPT_TEXT, offsetof(struct df_values, format), "string",
+	  "Format output: 'table', 'table TEMPLATE', 'json' or 'TEMPLATE'", NULL },
+	{ "verbose", 'v', OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
+	{ .name = NULL },
+};
+
+static const struct listing_field df_fields[] = {
+	{ "Type", "TYPE" }, { "TotalCount", "TOTAL" },        { "Active", "ACTIVE" },
+	{ "Size", "SIZE" }, { "Reclaimable", "RECLAIMABLE" }, { .name = NULL },
+};
+
+static const struct listing df_listing = {
+	.fields = df_fields,
+	.table = "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
+};
+
+struct share {
+	size_t total, active;
+	int64_t bytes, reclaimable;
+};
+
+static bool count_images(struct engine *engine, struct arena *arena, struct share *share,
+			 struct error *err)
+{
+	const struct store_usage usage = engine_usage(engine);
+	struct store_image *images;
+
+	if (!store_list(&engine->store, arena, &images, &share->total, err))
+		return false;
+	for (size_t i = 0; i < share->total; i++) {
+		struct store_user user;
+		bool is_used = usage.find(usage.context, &images[i].id, &user);
+
+		share->active += is_used;
+		share->bytes += images[i].size;
+		if (!is_used)
+			share->reclaimable += images[i].size;
+	}
+	return true;
+}
+
+static bool count_containers(struct engine *engine, struct arena *arena, struct share *share,
+			     struct error *err)
+{
+	autotexts struct texts ids = { 0 };
+
+	if (!find_all(engine, arena, &ids, err))
+		return false;
+	share->total = ids.count;
+	for (size_t i = 0; i < ids.count; i++) {
+		int64_t bytes = tree_size(
+			arena_printf(arena, "%s/containers/%s/upper", engine->root, ids.items[i]));
+		bool is_active = status_is_running(engine, ids.items[i]);
+
+		share->active += is_active;
+		share->bytes += bytes;
+		if (!is_active)
+			share->reclaimable += bytes;
+	}
+	return true;
+}
+
+static bool count_volumes(struct engine *engine, struct arena *arena, struct share *share,
+			  struct error *err)
+{
+	autotexts struct texts names = { 0 };
+	struct error ignored; /* one that has just been removed */
+
+	if (!volume_list(engine, arena, &names, err))
+		return false;
+	share->total = names.count;
+	for (size_t i = 0; i < names.count; i++) {
+		struct volume volume;
+		bool is_active = volume_user(engine, arena, names.items[i], NULL, false) != NULL;
+		int64_t bytes = volume_read(engine, arena, names.items[i], &volume, &ignored)
+					? volumerows_size(&volume)
+					: 0;
+
+		share->active += is_active;
+		share->bytes += bytes;
+		if (!is_active)
+			share->reclaimable += bytes;
+	}
+	return true;
+}
+
+/* "1.98MB (100%)"; of nothing there is no share. */
+static void add_row(const struct jsonmaker *rows, const char *type, const struct share *share)
+{
+	struct jsonmaker row = jsonmaker_nested(rows, NULL, JSON_OBJECT);
+	struct arena *arena = rows->arena;
+	char size[HUMAN_MAX];
+	char rest[HUMAN_MAX];
+
+	human_size(share->reclaimable, 4, rest);
+	jsonmaker_text(&row, "Active", arena_printf(arena, "%zu", share->active));
+	jsonmaker_text(&row, "Reclaimable",
+		       share->bytes > 0
+			       ? arena_printf(arena, "%s (%d%%)", rest,
+					      (int)(100 * share->reclaimable / share->bytes))
+			       : arena_strdup(arena, rest));
+	jsonmaker_text(&row, "Size", arena_strdup(arena, human_size(share->bytes, 4, size)));
+	jsonmaker_text(&row, "TotalCount", arena_printf(arena, "%zu", share->total));
+	jsonmaker_text(&row, "Type", type);
+}
+
+static int run_df(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct df_values *values = of;
+	autoengine struct engine engine = ENGINE_EMPTY;
+	autoarena struct arena arena = { 0 };
+	struct jsonmaker rows = { &arena, json_new(&arena, NULL, NULL, JSON_ARRAY, NULL) };
+	struct share images = { 0 }, containers = { 0 }, volumes = { 0 };
+	const struct share builds = { 0 };
+	struct error err;
+
+	(void)arguments;
+	if (!engine_open(cli->root, cli->run, &engine, &err) ||
+	    !count_images(&engine, &arena, &images, &err) ||
+	    !count_containers(&engine, &arena, &containers, &err) ||
+	    !count_volumes(&engine, &arena, &volumes, &err))
+		return command_failed(&err);
+	add_row(&rows, "Images", &images);
+	add_row(&rows, "Containers", &containers);
+	add_row(&rows, "Local Volumes", &volumes);
+	add_row(&rows, "Build Cache", &builds);
+	return listing_print(&df_listing, values->format, false, rows.parent, &err)
+		       ? 0
+		       : command_failed_plainly(&err);
+}
+
+/* prune. -------------------------------------------------------------------------------------- */
+
+struct prune_values {
+	bool is_all, is_forced, with_volumes;
+	struct texts filters;
+};
+
+static const struct opt prune_opts[] = {
+	{ "all", 'a', OPT_BOOL, offsetof(struct prune_values, is_all), NULL,
+	  "Remove all unused images not just dangling ones", NULL },
+	{ "filter", 0, OPT_LIST, offsetof(struct prune_values, filters), "filter",
+	  "Provide filter values (e.g. \"label=<key>=<value>\")", filter_check },
+	{ "force", 'f', OPT_BOOL, offsetof(struct prune_values, is_forced), NULL,
+	  "Do not prompt for confirmation", NULL },
+	{ "volumes", 0, OPT_BOOL, offsetof(struct prune_values, with_volumes), NULL,
+	  "Prune anonymous volumes", NULL },
+	{ .name = NULL },
+};
+
+/* "1.5MB" of another command's last line. */
+static int64_t read_size(const char *text)
+{
+	static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
+	char *end = NULL;
+	double number = strtod(text, &end);
+
+	for (size_t i = 0; i < COUNT_OF(units); i++, number *= 1000)
+		if (strcmp(end, units[i]) == 0)
+			return (int64_t)number;
+	return 0;
+}
+
+/* Prints what the command says, but for its total, which is added. True if it said anything. */
+static bool pass_on(char *text, int64_t *bytes)
+{
+	bool has_said = false;
+
+	static const char total[] = "Total reclaimed space: ";
+
+	for (char *line; (line = strsep(&text, "\n"));) {
+		if (strncmp(line, total, sizeof(total) - 1) == 0) {
+			*bytes += read_size(line + sizeof(total) - 1);
+		} else if (*line) {
+			printf("%s\n", line);
+			has_said = true;
+		}
+	}
+	return has_said;
+}
+
+/* The one prune is the other commands', one after the other. */
+static bool run_prune_of(const char *kind, const struct prune_values *values, bool is_all,
+			 int64_t *bytes, struct error *err)
+{
+	autofree char *program = NULL;
+	autotexts struct texts argv = { 0 };
+	autobuf struct buf output;
+	int ends[2];
+	int status;
+
+	buf_init(&output, OUTPUT_MAX);
+	if (!proc_helper("mooring", &program, err))
+		return false;
+	const char *const words[] = { program, kind, "prune", "-f" };
+	texts_add_all(&argv, words, COUNT_OF(words));
+	if (is_all)
+		texts_add(&argv, "-a");
+	for (size_t i = 0; i < values->filters.count; i++) {
+		texts_add(&argv, "--filter");
+		texts_add(&argv, values->filters.items[i]);
+	}
+	if (pipe(ends) < 0)
+		return error_sys(err, "make a pipe");
+	autoclose int reader = ends[0];
+	autoclose int writer = ends[1];
+	const struct proc_fd fds[] = { { writer, STDOUT_FILENO },
+				       { STDERR_FILENO, STDERR_FILENO } };
+	const struct proc_options options = { .argv = argv.items,
+					      .fds = fds,
+					      .fd_count = COUNT_OF(fds) };
+	struct proc proc;
+	if (!proc_spawn(&options, &proc, err))
+		return false;
+	mem_cleanup_close(&writer);
+	writer = -1;
+	bool is_read = file_read_fd(reader, kind, &output, err);
+	if (!proc_wait(&proc, &status, err) || !is_read)
+		return false;
+	if (output.data && pass_on(output.data, bytes))
+		printf("\n");
+	return status == 0 || error_set(err, ERROR_SYSTEM, "%s prune failed", kind);
+}
+
+static bool ask(const struct prune_values *values)
+{
+	autofree char *warning = mem_printf(
+		"WARNING! This will remove:\n"
+		"  - all stopped containers\n"
+		"  - all networks not used by at least one container\n"
+		"%s  - all %s\n"
+		"  - all dangling build cache\n",
+		values->with_volumes ? "  - all volumes not used by at least one container\n" : "",
+		values->is_all ? "images without at least one container associated to them"
+			       : "dangling images");
+
+	return asking_yes(warning);
+}
+
+static int run_prune(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct prune_values *values = of;
+	int64_t bytes = 0;
+	char size[HUMAN_MAX];
+	struct error err;
+
+	(void)arguments;
+	if (!values->is_forced && !ask(values))
+		return 0;
+	setenv("MOORING_ROOT", cli->root, 1);
+	setenv("MOORING_RUN", cli->run, 1);
+	fflush(stdout);
+	if (!run_prune_of("container", values, false, &bytes, &err) ||
+	    !run_prune_of("network", values, false, &bytes, &err) ||
+	    (values->with_volumes && !run_prune_of("volume", values, false, &bytes, &err)) ||
+	    !run_prune_of("image", values, values->is_all, &bytes, &err))
+		return command_failed(&err);
+	printf("Total reclaimed space: %s\n", human_size(bytes, 4, size));
+	return 0;
+}
+
+const struct command cmd_system_df = {
+	.name = "docker system df",
+	.usage = "[OPTIONS]",
+	.summary = "Show docker disk usage",
+	.opts = df_opts,
+	.values_size = sizeof(struct df_values),
+	.run = run_df,
+};
+
+const struct command cmd_system_prune = {
+	.name = "docker system prune",
+	.usage = "[OPTIONS]",
+	.summary = "Remove unused data",
+	.opts = prune_opts,
+	.values_size = sizeof(struct prune_values),
+	.run = run_prune,
+};
