@@ -19,10 +19,10 @@ struct each {
 	struct arena *arena;
 	const void *values;
 	const char *task;
-		/* stands before the message that there is no such container; NULL: nothing */ /* of
-												  the
-												  verb
-												*/
+	/* stands before the message that there is no such container; NULL: nothing */ /* of
+											  the
+											  verb
+											*/
 };
 
 /* One container. Prints what it has to print itself. */
