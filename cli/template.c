@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/template.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/templateparse.h"
@@ -11,7 +12,39 @@ struct runner {
 	const struct template *template;
 	const struct json *root;
 	struct buf *out;
+	struct variable **variables; /* the newest first */
 };
+
+struct variable {
+	struct variable *next;
+	const char *name;
+	const struct json *value;
+};
+
+static struct variable *find_variable(const struct runner *runner, const char *name)
+{
+	struct variable *variable = *runner->variables;
+
+	while (variable && strcmp(variable->name, name) != 0)
+		variable = variable->next;
+	return variable;
+}
+
+static void set_variable(const struct runner *runner, const struct pipe *pipe, size_t index,
+			 const struct json *value)
+{
+	struct variable *variable;
+
+	if (pipe->is_assignment) {
+		variable = find_variable(runner, pipe->variables[index]);
+		if (variable) /* the parser has seen to that */
+			variable->value = value;
+		return;
+	}
+	variable = arena_alloc(runner->template->arena, sizeof(*variable));
+	*variable = (struct variable){ *runner->variables, pipe->variables[index], value };
+	*runner->variables = variable;
+}
 
 static const struct json *member_of(const struct json *object, const char *key)
 {
@@ -48,6 +81,7 @@ static bool run_pipe(const struct runner *runner, const struct pipe *pipe, const
 static bool run_operand(const struct runner *runner, const struct operand *operand,
 			const struct json *dot, const struct json **result, struct error *err)
 {
+	const struct variable *variable;
 	const struct json *inner;
 
 	switch (operand->kind) {
@@ -55,6 +89,11 @@ static bool run_operand(const struct runner *runner, const struct operand *opera
 		return look_up(dot, operand->fields, result, err);
 	case OPERAND_ROOT:
 		return look_up(runner->root, operand->fields, result, err);
+	case OPERAND_VARIABLE:
+		variable = find_variable(runner, operand->variable);
+		return variable ? look_up(variable->value, operand->fields, result, err)
+				: error_set(err, ERROR_INPUT, "undefined variable \"$%s\"",
+					    operand->variable);
 	case OPERAND_LITERAL:
 		*result = operand->literal;
 		return true;
@@ -159,19 +198,76 @@ static bool run_outer_pipe(const struct runner *runner, const struct pipe *pipe,
 static bool run_nodes(const struct runner *runner, const struct template_node *first,
 		      const struct json *dot, struct error *err);
 
+static int by_key(const void *a, const void *b)
+{
+	const struct json *const *left = a;
+	const struct json *const *right = b;
+
+	return strcmp((*left)->key, (*right)->key);
+}
+
+/* In order; of an object in the order of its keys, as Go has it. */
+static const struct json **items_of(const struct runner *runner, const struct json *value)
+{
+	const struct json **items =
+		arena_array(runner->template->arena, value->count + 1, sizeof(*items));
+	size_t count = 0;
+
+	for (const struct json *item = value->child; item; item = item->next)
+		items[count++] = item;
+	if (value->type == JSON_OBJECT)
+		qsort(items, count, sizeof(*items), by_key);
+	return items;
+}
+
+static const struct json *key_of(const struct runner *runner, const struct json *item, size_t index)
+{
+	struct arena *arena = runner->template->arena;
+
+	bool has_key = item->parent && item->parent->type == JSON_OBJECT;
+
+	return has_key ? json_new(arena, NULL, NULL, JSON_TEXT, item->key)
+		       : json_new(arena, NULL, NULL, JSON_NUMBER,
+				  arena_printf(arena, "%zu", index));
+}
+
 static bool run_range(const struct runner *runner, const struct template_node *node,
 		      const struct json *value, const struct json *dot, struct error *err)
 {
+	const struct pipe *pipe = node->pipe;
+	struct variable *outside = *runner->variables;
+
 	if (value->type != JSON_ARRAY && value->type != JSON_OBJECT && value->type != JSON_NULL)
 		return error_set(err, ERROR_INPUT, "template: :1:%zu: range can't iterate over %s",
-				 (size_t)(node->pipe->at - runner->template->text),
+				 (size_t)(pipe->at - runner->template->text),
 				 templatefunc_text(runner->template->arena, value));
 	if (!value->child)
 		return run_nodes(runner, node->otherwise, dot, err);
-	for (const struct json *item = value->child; item; item = item->next)
-		if (!run_nodes(runner, node->body, item, err))
+	const struct json **items = items_of(runner, value);
+	for (size_t i = 0; items[i]; i++) {
+		if (pipe->variable_count == 2)
+			set_variable(runner, pipe, 0, key_of(runner, items[i], i));
+		if (pipe->variable_count > 0)
+			set_variable(runner, pipe, pipe->variable_count - 1, items[i]);
+		if (!run_nodes(runner, node->body, items[i], err))
 			return false;
+		*runner->variables = outside;
+	}
 	return true;
+}
+
+static bool run_choice(const struct runner *runner, const struct template_node *node,
+		       const struct json *value, const struct json *dot, struct error *err)
+{
+	struct variable *outside = *runner->variables;
+	bool is_true = templatefunc_is_true(value);
+
+	if (node->pipe->variable_count)
+		set_variable(runner, node->pipe, 0, value);
+	bool is_done = run_nodes(runner, is_true ? node->body : node->otherwise,
+				 is_true && node->kind == NODE_WITH ? value : dot, err);
+	*runner->variables = outside;
+	return is_done;
 }
 
 static bool run_node(const struct runner *runner, const struct template_node *node,
@@ -187,28 +283,34 @@ static bool run_node(const struct runner *runner, const struct template_node *no
 		return false;
 	if (node->kind == NODE_RANGE)
 		return run_range(runner, node, value, dot, err);
-	if (node->kind == NODE_PRINT) {
+	if (node->kind != NODE_PRINT)
+		return run_choice(runner, node, value, dot, err);
+	if (node->pipe->variable_count)
+		set_variable(runner, node->pipe, 0, value);
+	else
 		buf_add_text(runner->out, templatefunc_text(runner->template->arena, value));
-		return true;
-	}
-	if (!templatefunc_is_true(value))
-		return run_nodes(runner, node->otherwise, dot, err);
-	return run_nodes(runner, node->body, node->kind == NODE_WITH ? value : dot, err);
+	return true;
 }
 
 static bool run_nodes(const struct runner *runner, const struct template_node *first,
 		      const struct json *dot, struct error *err)
 {
+	struct variable *outside = *runner->variables;
+
 	for (const struct template_node *node = first; node; node = node->next)
 		if (!run_node(runner, node, dot, err))
 			return false;
+	*runner->variables = outside;
 	return true;
 }
 
 bool template_run(const struct template *template, const struct json *data, struct buf *out,
 		  struct error *err)
 {
-	struct runner runner = { .template = template, .root = data, .out = out };
+	struct variable *variables = NULL;
+	struct runner runner = {
+		.template = template, .root = data, .out = out, .variables = &variables
+	};
 
 	return run_nodes(&runner, template->first, data, err);
 }

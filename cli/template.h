@@ -13,7 +13,7 @@
  * Go templates (text/template) as far as --format is used in scripts: text, {{.Field.Sub}},
  * {{json .}}, pipes and parentheses, texts and numbers, range, with, if, else, end, comments,
  * {{- trimming -}}, and the functions index, len, join, split, lower, upper, title, print, println,
- * printf (%s %v %d %q), eq, ne, lt, le, gt, ge, and, or, not. Variables are refused by name.
+ * printf (%s %v %d %q), slice, pad, truncate, eq, ne, lt, le, gt, ge, and, or, not; variables.
  *
  * The data is a JSON tree. An object's member is a field; a missing one is a mistake, as docker has
  * it.

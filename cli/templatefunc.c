@@ -473,6 +473,70 @@ static bool call_not(struct arena *arena, const struct json *const *args, size_t
 	return true;
 }
 
+#define PAD_MAX 1024
+
+/* A tree of its own: an item can be in one list only. */
+static void append_copy(struct arena *arena, struct json *list, const struct json *item)
+{
+	struct json *copy = json_new(arena, list, list->type == JSON_OBJECT ? item->key : NULL,
+				     item->type, item->text);
+
+	copy->boolean = item->boolean;
+	for (const struct json *child = item->child; child; child = child->next)
+		append_copy(arena, copy, child);
+}
+
+/* Docker's pad: so many blanks before and behind; none around nothing. */
+static bool call_pad(struct arena *arena, const struct json *const *args, size_t count,
+		     const struct json **result, struct error *err)
+{
+	int64_t before;
+	int64_t behind;
+
+	(void)count;
+	if (args[0]->type != JSON_TEXT || !json_as_int(args[1], &before, err) ||
+	    !json_as_int(args[2], &behind, err) || before < 0 || behind < 0 || before > PAD_MAX ||
+	    behind > PAD_MAX)
+		return error_set(err, ERROR_INPUT,
+				 "error calling pad: expected a text and two small numbers");
+	*result = new_text(arena, *args[0]->text ? arena_printf(arena, "%*s%s%*s", (int)before, "",
+								args[0]->text, (int)behind, "")
+						 : "");
+	return true;
+}
+
+/* x, x[i:] or x[i:j]; of a text the bytes. */
+static bool call_slice(struct arena *arena, const struct json *const *args, size_t count,
+		       const struct json **result, struct error *err)
+{
+	bool is_text = args[0]->type == JSON_TEXT;
+	int64_t length = is_text ? (int64_t)strlen(args[0]->text) : args[0]->count;
+	int64_t start = 0;
+	int64_t end = length;
+
+	if (!is_text && args[0]->type != JSON_ARRAY)
+		return error_set(err, ERROR_INPUT,
+				 "error calling slice: can't slice item of this type");
+	if ((count > 1 && !json_as_int(args[1], &start, err)) ||
+	    (count > 2 && !json_as_int(args[2], &end, err)))
+		return false;
+	if (start < 0 || end > length || start > end)
+		return error_set(err, ERROR_INPUT, "error calling slice: index out of range: %lld",
+				 (long long)(start < 0 || start > length ? start : end));
+	if (is_text) {
+		*result = new_text(
+			arena, arena_strndup(arena, args[0]->text + start, (size_t)(end - start)));
+		return true;
+	}
+	struct json *part = json_new(arena, NULL, NULL, JSON_ARRAY, NULL);
+	int64_t at = 0;
+	for (const struct json *item = args[0]->child; item; item = item->next, at++)
+		if (at >= start && at < end)
+			append_copy(arena, part, item);
+	*result = part;
+	return true;
+}
+
 #define ANY ((size_t)-1)
 
 const struct templatefunc *templatefunc_find(const char *name)
@@ -487,6 +551,8 @@ const struct templatefunc *templatefunc_find(const char *name)
 		{ "upper", 1, 1, call_upper },
 		{ "title", 1, 1, call_title },
 		{ "truncate", 2, 2, call_truncate },
+		{ "pad", 3, 3, call_pad },
+		{ "slice", 1, 3, call_slice },
 		{ "print", 0, ANY, call_print },
 		{ "println", 0, ANY, call_println },
 		{ "printf", 1, ANY, call_printf },

@@ -6,7 +6,14 @@
 
 #define DEPTH_MAX 32 /* of parentheses and blocks together */
 
+/* A variable that may be used where we are. */
+struct declared {
+	struct declared *next;
+	const char *name;
+};
+
 struct parser {
+	struct declared *declared;
 	struct arena *arena;
 	const char *at;
 	int depth;
@@ -63,6 +70,14 @@ static bool read_fields(struct parser *parser, struct field **last, struct error
 		last = &field->next;
 	}
 	return true;
+}
+
+static bool is_declared(const struct parser *parser, const char *name, struct error *err)
+{
+	for (const struct declared *at = parser->declared; at; at = at->next)
+		if (strcmp(at->name, name) == 0)
+			return true;
+	return error_set(err, ERROR_INPUT, "template: :1: undefined variable \"$%s\"", name);
 }
 
 static bool read_quoted(struct parser *parser, const struct json **literal, struct error *err)
@@ -151,8 +166,13 @@ static bool read_operand(struct parser *parser, struct operand *operand, struct 
 	}
 	if (c == '.')
 		return read_fields(parser, &operand->fields, err);
-	if (c == '$' && is_word_char(parser->at[1]))
-		return wrong(err, "variables are not supported yet");
+	if (c == '$' && is_word_char(parser->at[1])) {
+		parser->at++;
+		operand->kind = OPERAND_VARIABLE;
+		operand->variable = read_word(parser);
+		return is_declared(parser, operand->variable, err) &&
+		       read_fields(parser, &operand->fields, err);
+	}
 	if (c == '$') {
 		parser->at++;
 		operand->kind = OPERAND_ROOT;
@@ -198,12 +218,55 @@ static bool read_command(struct parser *parser, struct command_part *command, st
 	return command->operands || wrong(err, "missing value for command");
 }
 
+/* "$x :=", "$i, $x :=" or "$x ="; without any of them the text is the pipe's. */
+static bool read_declaration(struct parser *parser, struct pipe *pipe, struct error *err)
+{
+	const char *start = parser->at;
+
+	while (*parser->at == '$' && is_word_char(parser->at[1]) && pipe->variable_count < 2) {
+		parser->at++;
+		pipe->variables[pipe->variable_count++] = read_word(parser);
+		skip_blanks(parser);
+		if (*parser->at == ',') {
+			parser->at++;
+			skip_blanks(parser);
+		}
+	}
+	pipe->is_assignment = parser->at[0] == '=' && parser->at[1] != '=';
+	if (pipe->variable_count == 0 ||
+	    (!pipe->is_assignment && strncmp(parser->at, ":=", 2) != 0)) {
+		pipe->variable_count = 0;
+		pipe->is_assignment = false;
+		parser->at = start;
+		return true;
+	}
+	parser->at += pipe->is_assignment ? 1 : 2;
+	skip_blanks(parser);
+	for (size_t i = 0; i < pipe->variable_count && pipe->is_assignment; i++)
+		if (!is_declared(parser, pipe->variables[i], err))
+			return false;
+	return true;
+}
+
+/* Known from here to the end of the block; the pipe itself does not see them yet. */
+static void declare(struct parser *parser, const struct pipe *pipe)
+{
+	for (size_t i = 0; i < pipe->variable_count && !pipe->is_assignment; i++) {
+		struct declared *declared = arena_alloc(parser->arena, sizeof(*declared));
+
+		*declared = (struct declared){ parser->declared, pipe->variables[i] };
+		parser->declared = declared;
+	}
+}
+
 static bool read_pipe(struct parser *parser, struct pipe **pipe, struct error *err)
 {
 	struct command_part **last;
 
 	skip_blanks(parser);
 	*pipe = arena_alloc(parser->arena, sizeof(**pipe));
+	if (!read_declaration(parser, *pipe, err))
+		return false;
 	(*pipe)->at = parser->at;
 	last = &(*pipe)->commands;
 	for (;;) {
@@ -220,6 +283,7 @@ static bool read_pipe(struct parser *parser, struct pipe **pipe, struct error *e
 	(*pipe)->length = (size_t)(parser->at - (*pipe)->at);
 	while ((*pipe)->length && isspace((unsigned char)(*pipe)->at[(*pipe)->length - 1]))
 		(*pipe)->length--;
+	declare(parser, *pipe);
 	return true;
 }
 
@@ -250,6 +314,7 @@ static bool read_nodes(struct parser *parser, struct template_node **last, enum 
 /* Behind "if", "with" or "range": the pipe, the body, and what else or end say. */
 static bool read_block(struct parser *parser, struct template_node *node, struct error *err)
 {
+	struct declared *outside = parser->declared;
 	enum ending ending;
 
 	if (++parser->depth > DEPTH_MAX)
@@ -268,6 +333,7 @@ static bool read_block(struct parser *parser, struct template_node *node, struct
 	    (!read_close(parser, err) || !read_nodes(parser, &node->otherwise, &ending, err)))
 		return false;
 	parser->depth--;
+	parser->declared = outside;
 	return ending == ENDING_END ? read_close(parser, err) : wrong(err, "unexpected EOF");
 }
 

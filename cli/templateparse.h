@@ -13,9 +13,10 @@
  */
 
 enum operand_kind {
-	OPERAND_DOT,     /* . and .A.B */
-	OPERAND_ROOT,    /* $ and $.A.B */
-	OPERAND_LITERAL, /* "text", 1, true, nil */
+	OPERAND_DOT,      /* . and .A.B */
+	OPERAND_ROOT,     /* $ and $.A.B */
+	OPERAND_VARIABLE, /* $x and $x.A.B */
+	OPERAND_LITERAL,  /* "text", 1, true, nil */
 	OPERAND_FUNCTION,
 	OPERAND_PIPE, /* (…) and (…).A */
 };
@@ -28,6 +29,7 @@ struct field {
 struct operand {
 	enum operand_kind kind;
 	const struct json *literal;
+	const char *variable; /* without the $ */
 	const struct templatefunc *function;
 	struct pipe *pipe;
 	struct field *fields; /* looked up one in the other */
@@ -43,6 +45,9 @@ struct pipe {
 	const char *at; /* where it stands, for messages */
 	size_t length;
 	struct command_part *commands;
+	const char *variables[2]; /* that it sets: "$a, $b :="; the second in a range only */
+	size_t variable_count;
+	bool is_assignment; /* "=": of one that is there */
 };
 
 enum node_kind {
