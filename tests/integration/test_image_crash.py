@@ -32,10 +32,10 @@ def killed_at(call, number):
             "-e", f"inject={call}:signal=KILL:when={number}"]
 
 
-def sweep(store, work, again, points):
+def sweep(store, work, again, points, calls=CALLS):
     """Kills `work` at every point of its way; the store is whole each time, and of use."""
     killed = 0
-    for call in CALLS:
+    for call in calls:
         for number in range(1, 200):
             result = work(killed_at(call, number))
             store.check()
@@ -101,16 +101,54 @@ def test_pull_killed_at_every_step(store, registry):
     sweep(store, work, again, 100)
 
 
-def test_rmi_killed_at_every_step(store, tmp_path):
-    path = tmp_path / "archive.tar"
-    path.write_bytes(docker_archive(LAYERS, names=(("t:1", "t:2"),)))
+@pytest.fixture
+def docker(store, tmp_path):
     env = {**os.environ, "MOORING_ROOT": store.root, "MOORING_RUN": str(tmp_path / "run"),
            "MOORING_CONFIG": str(tmp_path / "config")}
 
-    def docker(*arguments, wrap=()):
+    def run(*arguments, wrap=()):
         program = os.path.join(world.BUILD, "cli", "bin", "docker")
         process = subprocess.run([*wrap, program, *arguments], env=env, capture_output=True, text=True)
         return Result(process.returncode, "", process.stderr)
+
+    return run
+
+
+CHANGES = ["unlinkat", "rename,renameat", "write", "fsync", "flock"]  # what changes the store, and what guards it
+
+
+def test_tag_killed_at_every_step(store, docker):
+    def work(wrap):
+        forget(store, "docker.io/library/more:1")
+        return docker("tag", "base:1", "more:1", wrap=wrap)
+
+    def again():
+        assert docker("tag", "base:1", "more:1").code == 0
+        assert sorted(store.names()) == ["docker.io/library/base:1", "docker.io/library/more:1"]
+
+    sweep(store, work, again, 5, CHANGES)
+
+
+def test_prune_killed_at_every_step(store, docker, tmp_path):
+    path, newer = tmp_path / "archive.tar", tmp_path / "newer.tar"
+    path.write_bytes(docker_archive(LAYERS, names=(("t:1",),)))
+    newer.write_bytes(docker_archive(LAYERS[:1], names=(("t:1",),)))
+
+    def work(wrap):
+        store.load(path)
+        store.load(newer)  # takes the name: what it meant before has none
+        return docker("image", "prune", "-f", wrap=wrap)
+
+    def again():
+        assert docker("image", "prune", "-f").code == 0
+        assert len(os.listdir(store.path("layers"))) == 2 and len(os.listdir(store.path("images"))) == 3
+
+    sweep(store, work, again, 10, CHANGES)
+
+
+def test_rmi_killed_at_every_step(store, docker, tmp_path):
+    path = tmp_path / "archive.tar"
+    path.write_bytes(docker_archive(LAYERS, names=(("t:1", "t:2"),)))
 
     def work(wrap):
         store.load(path)
@@ -200,13 +238,13 @@ def test_the_same_image_from_all_sides(store, tmp_path, registry):
         forget(store, *(name for name in store.names() if "base" not in name))
 
 
-def test_a_second_pull_waits_and_downloads_nothing(store, registry):
+def test_ten_pulls_do_the_work_once(store, registry):
     layout = Layout(tar(entry("big", os.urandom(8 << 20))))
     reference = layout.push(registry, "twice")
     results = []
-    run_all(*[lambda: results.append(store.pull(reference))] * 2)
+    run_all(*[lambda: results.append(store.pull(reference))] * 10)
     states = sorted(state for result in results for state in result.layers.values())
-    assert states == ["done", "exists"]
+    assert states == ["done", *["exists"] * 9]
 
 
 def test_rubbish_goes_with_the_next_command(store):
