@@ -80,6 +80,7 @@ class Resident:
         if kind and self.process:
             self.process.kill()
             self.process.communicate()
+            self.process = None
         else:
             self.end()
 

@@ -223,3 +223,95 @@ def test_killed_at_every_durable_step(device, tmp_path, is_bad):
     killed = {number for (number, _), (was_ended, _) in results.items() if was_ended}
     assert len(killed) >= 8, "there are that many moments at which something comes to last"
     assert POINTS[-1] not in killed, "and the last of them was reached"
+
+
+# -- command lines ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cli(device, moor):
+    """greengrass-cli, as a person types it."""
+    def run(*arguments, **options):
+        return moor.run(os.path.join(world.BUILD, "cli", "bin", "greengrass-cli"), "--ggcRootPath",
+                        device.root, *arguments, **options)
+    return run
+
+
+def test_greengrass_cli(device, cli):
+    device.recipe({"run": "echo {configuration:/who}; sleep 1000"}, configuration={"who": "x"})
+    device.recipe({"startup": "echo b; exit 1"}, name="B")
+    refused = cli("deployment", "list", code=1)
+    assert "no nucleus is running in" in refused.stderr
+    with device:
+        created = cli("deployment", "create", "-m", "A=1.0.0", "-r", device.recipes, "-a",
+                      device.artifacts, "-c", '{"A": {"MERGE": {"who": "you"}}}', "--runWith",
+                      "A:posixUser=root:daemon", "-fp", "ROLLBACK").stdout
+        deployment = re.fullmatch(r"Local deployment submitted! Deployment Id: (\S+)\n",
+                                  created).group(1)
+        device.finish(deployment)
+        assert re.fullmatch(rf"{deployment}: SUCCEEDED\nCreated on: .*UTC\n",
+                            cli("deployment", "status", "-i", deployment).stdout)
+        listed = cli("component", "list").stdout
+        assert listed == ("Components currently running in Greengrass:\nComponent Name: A\n"
+                          "    Version: 1.0.0\n    State: RUNNING\n"
+                          '    Configuration: {"who":"you"}\n')
+        cli("component", "restart", "-n", "A")
+        device.wait_for("A", "RUNNING", 2)
+        cli("component", "stop", "--names=A")
+        device.wait_for("A", "FINISHED")
+        unknown = cli("component", "stop", "-n", "C", code=1)
+        assert "mooring: component stop: C: component C is not deployed" in unknown.stderr
+        failed = cli("deployment", "create", "--merge", "B=1.0.0", "-r",
+                     device.recipes).stdout.split()[-1]
+        device.finish(failed)
+        status = cli("deployment", "status", "-i", failed).stdout
+        assert f"{failed}: FAILED\n" in status and "Failure Cause: B is BROKEN\n" in status
+        assert "Detailed Status: FAILED_ROLLBACK_NOT_REQUESTED\n" in status
+        assert cli("deployment", "list").stdout.index(failed) < \
+            cli("deployment", "list").stdout.index(deployment), "newest first"
+        cli("deployment", "status", "-i", "nonsense", code=1)
+        cli("deployment", "create", "--remove", "A,B")
+        wait_until(lambda: device.components() == {}, "both to go")
+
+
+def test_deploy_waits_for_the_nucleus(device, moor):
+    device.recipe({"startup": "true"})
+    device.recipe({"startup": "exit 1"}, version="2.0.0")
+    deploy = (os.path.join(world.BUILD, "cli", "mooring"), "deploy", "--root", device.root,
+              "--recipe-dir", device.recipes)
+    with device:
+        assert ": SUCCEEDED\n" in moor.run(*deploy, "--merge", "A=1.0.0").stdout
+        assert ": FAILED\n" in moor.run(*deploy, "--merge", "A=2.0.0", code=1).stdout
+
+
+@pytest.mark.parametrize("arguments, reason", [
+    (("deployment", "create", "-c", "{", "-m", "A=1.0.0"), "--update-config"),
+    (("deployment", "create", "-c", '{"A": {"merge": 1}}'), "expected an object"),
+    (("deployment", "create", "-c", '{"A": {"ADD": {}}}'), "expected MERGE or RESET"),
+    (("deployment", "create", "--systemLimits", '{"A": {"cpus": -1}}'), "number of CPUs above 0"),
+    (("deployment", "create", "--systemLimits", '{"A": {"memory": 1.5}}'), "number of kilobytes"),
+    (("deployment", "create", "--runWith", "A=user"), "expected COMPONENT:posixUser=USER"),
+    (("deployment", "create", "-m", "A"), "expected NAME=VERSION"),
+    (("deployment", "create", "-m", "A=1.0.0", "-r", "/nowhere"), "/nowhere: No such file"),
+])
+def test_bad_command_line(device, cli, arguments, reason):
+    with device:
+        refused = cli(*arguments, code=1)
+    assert reason in refused.stderr and refused.stderr.count("\n") == 1
+
+
+def test_logs(device, cli):
+    device.recipe({"run": "echo one; echo two >&2; echo three; sleep 1000"})
+    with device:
+        device.deploy(add={"A": "1.0.0"})
+        wait_until(lambda: len(device.lines()) == 3, "its output")
+    files = cli("logs", "list-log-files").stdout.split()
+    assert sorted(os.path.basename(file) for file in files) == ["A.log", "greengrass.log"]
+    warnings = cli("logs", "get", "--filter", "level=WARN", "-f", "serviceName=A").stdout
+    assert "stderr. two. " in warnings and "stdout" not in warnings
+    around = cli("logs", "get", "-f", "newState=INSTALLED", "--after", "1", "--before=0").stdout
+    assert len(around.splitlines()) == 2 and "newState=STARTING" in around.splitlines()[1]
+    assert cli("logs", "get", "-t", "2100-01-01T00:00:00,").stdout == ""
+    times = [line[:24] for line in cli("logs", "get").stdout.splitlines()]
+    assert times == sorted(times)
+    assert "currentState=$str" in cli("logs", "list-keywords").stdout

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lifecycle/nucleusverbs.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/log.h"
+#include "lifecycle/deploy.h"
+#include "lifecycle/submit.h"
+
+static const char deploy_help[] =
+	"Usage: mooring deploy [OPTION]... --merge NAME=VERSION...\n"
+	"       greengrass-cli deployment create [OPTION]... --merge NAME=VERSION...\n"
+	"\n"
+	"Deploys Greengrass components from local recipes: by the nucleus that runs on this\n"
+	"machine (mooring deploy waits for the end, greengrass-cli does not), or without one.\n"
+	"\n"
+	"  -m, --merge NAME=VERSION   deploy this component; VERSION may be a requirement such as\n"
+	"                             ^1.0.0 (may be repeated)\n"
+	"      --remove NAME[,NAME]   take these components away (may be repeated)\n"
+	"  -g, --groupId ID           for this thing group, not for the local one\n"
+	"  -c, --update-config JSON   {\"NAME\": {\"MERGE\": {...}, \"RESET\": [\"/pointer\"]}}, "
+	"or a file\n"
+	"      --runWith NAME:posixUser=USER[:GROUP]   who runs the component's scripts\n"
+	"      --systemLimits JSON    {\"NAME\": {\"cpus\": 0.5, \"memory\": KILOBYTES}}, or a "
+	"file\n"
+	"  -fp, --failure-handling-policy ROLLBACK|DO_NOTHING   (DO_NOTHING)\n"
+	"  -r, --recipe-dir DIR       where recipes are: all .json, .yaml and .yml files below "
+	"DIR\n"
+	"  -a, --artifact-dir DIR     files of components, as DIR/NAME/VERSION/FILE\n"
+	"      --root DIR             where components live (/var/lib/mooring/components)\n"
+	"      --config FILE          configuration (/etc/mooring/mooring.yaml, if it exists)\n"
+	"      --foreground           no nucleus: stay, and supervise the components of this\n"
+	"                             deployment until they end\n"
+	"      --help                 this text\n"
+	"\n"
+	"A component goes NEW, INSTALLED, STARTING, RUNNING, STOPPING, FINISHED. A script that\n"
+	"fails makes it ERRORED, and it is tried again at once; the third failure in the same\n"
+	"state makes it BROKEN. In the foreground the command ends when every component is\n"
+	"FINISHED or BROKEN.\n"
+	"In the foreground SIGINT (Ctrl-C) and SIGTERM stop the components first.\n"
+	"\n"
+	"Files: DIR/logs/NAME.log is a component's log, DIR/work/NAME its working directory.\n"
+	"Environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN sign\n"
+	"requests for s3:// artifacts; they are not passed on to components.\n"
+	"\n"
+	"Exit status:\n"
+	"  0      all components are FINISHED, or were up when they were asked to stop\n"
+	"  1      the deployment failed before it changed what runs\n"
+	"  2      the command line is wrong\n"
+	"  3      a component is BROKEN\n"
+	"  128+N  signal N stopped it before all components were up\n";
+
+static const char deployment_help[] =
+	"Usage: greengrass-cli deployment create ...        see mooring deploy --help\n"
+	"       greengrass-cli deployment status -i ID\n"
+	"       greengrass-cli deployment list\n"
+	"       greengrass-cli deployment cancel -i ID\n"
+	"\n"
+	"Each of them takes --root DIR (--ggcRootPath), where components live.\n";
+
+/* -- deploy -------------------------------------------------------------------------------------
+ */
+
+struct deploy_arguments {
+	struct deploy_options options;
+	struct arena arena;
+	bool is_foreground;
+	bool wants_help;
+};
+
+static bool read_policy(struct deploy_options *options, const char *text)
+{
+	options->does_rollback = strcasecmp(text, "ROLLBACK") == 0;
+	if (options->does_rollback || strcasecmp(text, "DO_NOTHING") == 0)
+		return true;
+	log_error("deploy: --failure-handling-policy %s: expected ROLLBACK or DO_NOTHING", text);
+	return false;
+}
+
+/* The options that have a value; false if `option` is none of them or the value is wrong. */
+static bool take_value(struct deploy_arguments *arguments, int option, const char *value)
+{
+	struct deploy_options *options = &arguments->options;
+
+	switch (option) {
+	case 'm':
+		texts_add(&options->merges, value);
+		return true;
+	case OPTION_REMOVE:
+		verb_add_names(&options->removes, &arguments->arena, value);
+		return true;
+	case OPTION_RUN_WITH:
+		texts_add(&options->users, value);
+		return true;
+	case OPTION_POLICY:
+		return read_policy(options, value);
+	case 'r':
+		options->recipe_dir = value;
+		return true;
+	case 'a':
+		options->artifact_dir = value;
+		return true;
+	case 'g':
+		options->group = value;
+		return true;
+	case 'c':
+		options->updates = value;
+		return true;
+	case OPTION_LIMITS:
+		options->limits = value;
+		return true;
+	case OPTION_ROOT:
+		options->root = value;
+		return true;
+	case OPTION_CONFIG:
+		options->config = value;
+		return true;
+	default:
+		return false; /* getopt has said why */
+	}
+}
+
+/* greengrass-cli has a short option of two letters, which getopt has not. */
+static void spell_out(char **argv)
+{
+	static char policy[] = "--failure-handling-policy";
+
+	for (; *argv && strcmp(*argv, "--") != 0; argv++)
+		if (strcmp(*argv, "-fp") == 0)
+			*argv = policy;
+}
+
+static bool read_deploy(struct deploy_arguments *arguments, int argc, char **argv)
+{
+	/* The second spellings are greengrass-cli's. */
+	static const struct option options[] = {
+		{ "merge", required_argument, NULL, 'm' },
+		{ "remove", required_argument, NULL, OPTION_REMOVE },
+		{ "recipe-dir", required_argument, NULL, 'r' },
+		{ "recipeDir", required_argument, NULL, 'r' },
+		{ "artifact-dir", required_argument, NULL, 'a' },
+		{ "artifactDir", required_argument, NULL, 'a' },
+		{ "groupId", required_argument, NULL, 'g' },
+		{ "update-config", required_argument, NULL, 'c' },
+		{ "runWith", required_argument, NULL, OPTION_RUN_WITH },
+		{ "systemLimits", required_argument, NULL, OPTION_LIMITS },
+		{ "failure-handling-policy", required_argument, NULL, OPTION_POLICY },
+		{ "root", required_argument, NULL, OPTION_ROOT },
+		{ "ggcRootPath", required_argument, NULL, OPTION_ROOT },
+		{ "config", required_argument, NULL, OPTION_CONFIG },
+		{ "foreground", no_argument, NULL, OPTION_FOREGROUND },
+		{ "help", no_argument, NULL, OPTION_HELP },
+		{ 0 },
+	};
+	int option;
+
+	spell_out(argv);
+	while ((option = getopt_long(argc, argv, "m:r:a:g:c:", options, NULL)) >= 0) {
+		if (option == OPTION_FOREGROUND)
+			arguments->is_foreground = true;
+		else if (option == OPTION_HELP)
+			arguments->wants_help = true;
+		else if (!take_value(arguments, option, optarg))
+			return false;
+	}
+	return true;
+}
+
+/* What getopt cannot see. Prints the reason. */
+static bool check_deploy(const struct deploy_arguments *arguments, char *extra)
+{
+	const struct deploy_options *options = &arguments->options;
+
+	if (extra)
+		log_error("deploy: unexpected argument \"%s\"", extra);
+	else if (options->merges.count + options->removes.count == 0 && !options->updates &&
+		 !options->limits && options->users.count == 0)
+		log_error("deploy: nothing to do: give --merge NAME=VERSION or --remove NAME");
+	else if (options->group && strchr(options->group, ':'))
+		log_error("deploy: --groupId %s: a group's name has no ':'", options->group);
+	else
+		return true;
+	fputs("Try \"mooring deploy --help\".\n", stderr);
+	return false;
+}
+
+static int run_deploy(const struct deploy_options *options)
+{
+	enum deploy_outcome outcome = DEPLOY_DONE;
+	struct error err;
+	int stopped_by = 0;
+
+	if (!deploy_run(options, &outcome, &stopped_by, &err)) {
+		log_error("deploy: %s", err.text);
+		return EXIT_FAILED;
+	}
+	switch (outcome) {
+	case DEPLOY_BROKEN:
+		return EXIT_BROKEN;
+	case DEPLOY_INTERRUPTED:
+		log_error("deploy: interrupted");
+		return 128 + stopped_by;
+	default:
+		return EXIT_SUCCESS;
+	}
+}
+
+static int submit(const struct deploy_options *options, bool waits)
+{
+	bool has_succeeded;
+	struct error err;
+
+	if (submit_deployment(options, waits, &has_succeeded, &err))
+		return has_succeeded ? EXIT_SUCCESS : EXIT_FAILED;
+	log_error("deploy: %s%s", err.text,
+		  err.kind == ERROR_NOT_FOUND ? "; or give --foreground" : "");
+	return EXIT_FAILED;
+}
+
+static int deploy(int argc, char **argv, const char *root, bool waits)
+{
+	struct deploy_arguments arguments = { .options.root = root };
+	int code = EXIT_USAGE;
+
+	if (!read_deploy(&arguments, argc, argv)) {
+		fputs("Try \"mooring deploy --help\".\n", stderr);
+	} else if (arguments.wants_help) {
+		fputs(deploy_help, stdout);
+		code = EXIT_SUCCESS;
+	} else if (check_deploy(&arguments, argv[optind])) {
+		code = arguments.is_foreground ? run_deploy(&arguments.options)
+					       : submit(&arguments.options, waits);
+	}
+	texts_done(&arguments.options.merges);
+	texts_done(&arguments.options.removes);
+	texts_done(&arguments.options.users);
+	arena_done(&arguments.arena);
+	return code;
+}
+
+int verb_deploy(int argc, char **argv, const char *root)
+{
+	return deploy(argc, argv, root, true);
+}
+
+/* -- deployment ---------------------------------------------------------------------------------
+ */
+
+static int about_deployment(const char *root, const char *what, const char *id)
+{
+	struct error err;
+
+	if (strcmp(what, "list") == 0)
+		return verb_report("deployment", what, submit_list(root, &err), &err);
+	if (strcmp(what, "status") == 0 && id)
+		return verb_report("deployment", what, submit_status(root, id, &err), &err);
+	if (strcmp(what, "cancel") == 0 && id)
+		return verb_report("deployment", what, submit_cancel(root, id, &err), &err);
+	log_error(
+		"deployment: expected \"create\", \"list\", \"status -i ID\" or \"cancel -i ID\"");
+	return EXIT_USAGE;
+}
+
+int verb_deployment(int argc, char **argv, const char *root)
+{
+	static const struct option options[] = {
+		{ "deploymentId", required_argument, NULL, 'i' },
+		{ "root", required_argument, NULL, OPTION_ROOT },
+		{ "ggcRootPath", required_argument, NULL, OPTION_ROOT },
+		{ "help", no_argument, NULL, OPTION_HELP },
+		{ 0 },
+	};
+	const char *id = NULL;
+	int option;
+
+	if (argc > 1 && strcmp(argv[1], "create") == 0) {
+		argv[1] = argv[0];
+		return deploy(argc - 1, argv + 1, root, false);
+	}
+	while ((option = getopt_long(argc, argv, "i:", options, NULL)) >= 0) {
+		if (option == 'i') {
+			id = optarg;
+		} else if (option == OPTION_ROOT) {
+			root = optarg;
+		} else if (option == OPTION_HELP) {
+			fputs(deployment_help, stdout);
+			return EXIT_SUCCESS;
+		} else {
+			return EXIT_USAGE;
+		}
+	}
+	if (!argv[optind]) {
+		fputs(deployment_help, stderr);
+		return EXIT_USAGE;
+	}
+	return about_deployment(root, argv[optind], id);
+}
