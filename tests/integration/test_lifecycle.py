@@ -821,7 +821,7 @@ def test_unsupported_artifact(device, artifact, reason):
 
 @pytest.mark.parametrize("arguments, reason", [
     ([], "nothing to do: give --merge"),
-    (["--merge", "x=1.0.0"], "only --foreground exists so far"),
+    (["--groupId", "a:b", "--merge", "x=1.0.0"], "a group's name has no ':'"),
     (["--foreground", "--merge", "x=1.0.0", "more"], 'unexpected argument "more"'),
     (["--colour"], "--colour"),
 ])
