@@ -14,18 +14,26 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/jsonout.h"
 #include "base/mem.h"
 #include "base/path.h"
 
 #define LINE_MAX_LENGTH (SCRIPT_LINE_MAX + 2048)
 
-bool journal_open(struct journal *journal, const char *directory, const char *component,
-		  struct error *err)
+static int64_t hour_of(time_t time)
+{
+	return (int64_t)time / 3600;
+}
+
+bool journal_open(struct journal *journal, const struct settings_logging *logging,
+		  const char *directory, const char *component, struct error *err)
 {
 	autofree char *path = mem_printf("%s/%s.log", directory, component);
 	struct stat status;
 
-	*journal = (struct journal){ .directory = directory, .component = component, .fd = -1 };
+	*journal = (struct journal){
+		.logging = logging, .directory = directory, .component = component, .fd = -1
+	};
 	if (!path_make_own_dirs(directory, 0700, err))
 		return false;
 	journal->fd =
@@ -33,6 +41,7 @@ bool journal_open(struct journal *journal, const char *directory, const char *co
 	if (journal->fd < 0 || fstat(journal->fd, &status) < 0)
 		return error_sys(err, "open log %s", path);
 	journal->size = (size_t)status.st_size;
+	journal->hour = hour_of(status.st_size > 0 ? status.st_mtim.tv_sec : time(NULL));
 	return true;
 }
 
@@ -54,15 +63,16 @@ static bool is_old_suffix(const char *text)
 	       length > 0 && text[length] == '\0';
 }
 
-/* The oldest by the time of its last line; returns how many there are. */
-static int find_oldest(const struct journal *journal, int dir, char *oldest, size_t size)
+/* The oldest by the time of its last line; returns the size of all of them. */
+static int64_t find_oldest(const struct journal *journal, int dir, char *oldest, size_t size)
 {
-	int copy = dup(dir);
+	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	autodir DIR *list = copy < 0 ? NULL : fdopendir(copy);
 	size_t length = strlen(journal->component);
 	struct timespec oldest_time = { 0 };
-	int count = 0;
+	int64_t total = 0;
 
+	*oldest = '\0';
 	for (struct dirent *entry = list ? readdir(list) : NULL; entry; entry = readdir(list)) {
 		struct stat status;
 
@@ -70,36 +80,37 @@ static int find_oldest(const struct journal *journal, int dir, char *oldest, siz
 		    !is_old_suffix(entry->d_name + length) ||
 		    fstatat(dir, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
-		if (count++ > 0 && (status.st_mtim.tv_sec > oldest_time.tv_sec ||
-				    (status.st_mtim.tv_sec == oldest_time.tv_sec &&
-				     status.st_mtim.tv_nsec >= oldest_time.tv_nsec)))
+		total += status.st_size;
+		if (*oldest && (status.st_mtim.tv_sec > oldest_time.tv_sec ||
+				(status.st_mtim.tv_sec == oldest_time.tv_sec &&
+				 status.st_mtim.tv_nsec >= oldest_time.tv_nsec)))
 			continue;
 		oldest_time = status.st_mtim;
 		snprintf(oldest, size, "%s", entry->d_name);
 	}
-	return count;
+	return total;
 }
 
+/* So that with the file that is going to be filled all stay below the limit. */
 static void remove_oldest(const struct journal *journal, int dir)
 {
+	int64_t room = journal->logging->total_size - journal->logging->file_size;
 	char name[NAME_MAX + 1];
 
-	for (int count = find_oldest(journal, dir, name, sizeof(name)); count > JOURNAL_FILES_MAX;
-	     count--) {
-		unlinkat(dir, name, 0);
-		find_oldest(journal, dir, name, sizeof(name));
-	}
+	while (find_oldest(journal, dir, name, sizeof(name)) > room && *name)
+		if (unlinkat(dir, name, 0) < 0)
+			return;
 }
 
 static void rotate(struct journal *journal)
 {
 	autoclose int dir = open(journal->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	autofree char *name = mem_printf("%s.log", journal->component);
-	time_t now = time(NULL);
+	time_t hour = (time_t)journal->hour * 3600; /* when the file began */
 	struct error ignored;
 	struct tm utc;
 
-	if (dir < 0 || !gmtime_r(&now, &utc))
+	if (dir < 0 || !gmtime_r(&hour, &utc))
 		return;
 	for (int n = 0; n < 10000; n++) {
 		autofree char *old =
@@ -114,7 +125,8 @@ static void rotate(struct journal *journal)
 	}
 	journal_close(journal);
 	remove_oldest(journal, dir);
-	if (!journal_open(journal, journal->directory, journal->component, &ignored))
+	if (!journal_open(journal, journal->logging, journal->directory, journal->component,
+			  &ignored))
 		journal->fd = -1; /* lines are lost, the component goes on */
 }
 
@@ -136,45 +148,106 @@ static void add_time(struct buf *line)
 static void write_line(struct journal *journal, struct buf *line)
 {
 	struct error ignored;
+	bool is_full = (int64_t)(journal->size + line->length) > journal->logging->file_size;
 
 	buf_add_char(line, '\n');
-	if (journal->size + line->length > JOURNAL_FILE_MAX && journal->size > 0)
+	if (journal->size > 0 && (is_full || hour_of(time(NULL)) > journal->hour))
 		rotate(journal);
 	if (journal->fd >= 0 && file_write(journal->fd, "log", line->data, line->length, &ignored))
 		journal->size += line->length;
+}
+
+/* What a line says, whichever format it has. */
+struct record {
+	const char *level;
+	const char *thread;
+	const char *event; /* "stdout", or NULL */
+	const char *message;
+	const char *script; /* "Run.Script", or NULL */
+	const char *state;
+};
+
+static void write_text(struct journal *journal, const struct record *record)
+{
+	autobuf struct buf line = { 0 };
+
+	buf_init(&line, LINE_MAX_LENGTH);
+	add_time(&line);
+	buf_printf(&line, " [%s] (%s) %s: ", record->level, record->thread, journal->component);
+	if (record->event)
+		buf_printf(&line, "%s. ", record->event);
+	buf_add_text(&line, record->message);
+	buf_add_text(&line, ". {");
+	if (record->script)
+		buf_printf(&line, "scriptName=services.%s.lifecycle.%s, ", journal->component,
+			   record->script);
+	buf_printf(&line, "serviceName=%s, currentState=%s}", journal->component, record->state);
+	write_line(journal, &line);
+}
+
+static void write_json(struct journal *journal, const struct record *record)
+{
+	struct timespec now;
+	struct jsonout out;
+	autobuf struct buf line = { 0 };
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	buf_init(&line, 2 * LINE_MAX_LENGTH);
+	jsonout_init(&out, &line, false);
+	jsonout_object(&out, NULL);
+	jsonout_text(&out, "thread", record->thread);
+	jsonout_text(&out, "level", record->level);
+	jsonout_text(&out, "eventType", record->event);
+	jsonout_text(&out, "message", record->message);
+	jsonout_object(&out, "contexts");
+	if (record->script) {
+		autofree char *name =
+			mem_printf("services.%s.lifecycle.%s", journal->component, record->script);
+
+		jsonout_text(&out, "scriptName", name);
+	}
+	jsonout_text(&out, "serviceName", journal->component);
+	jsonout_text(&out, "currentState", record->state);
+	jsonout_object_end(&out);
+	jsonout_text(&out, "loggerName", journal->component);
+	jsonout_int(&out, "timestamp", (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+	jsonout_object_end(&out);
+	jsonout_done(&out);
+	write_line(journal, &line);
+}
+
+static void write_record(struct journal *journal, const struct record *record)
+{
+	if (journal->logging->is_json)
+		write_json(journal, record);
+	else
+		write_text(journal, record);
 }
 
 void journal_output(struct journal *journal, enum script_stream stream, const char *step,
 		    const char *state, const char *text)
 {
 	bool is_error = stream == SCRIPT_STDERR;
-	autobuf struct buf line;
 
-	buf_init(&line, LINE_MAX_LENGTH);
-	add_time(&line);
-	buf_printf(&line, " [%s] (Copier) %s: %s. ", is_error ? "WARN" : "INFO", journal->component,
-		   is_error ? "stderr" : "stdout");
-	buf_add_text(&line, text);
-	buf_printf(&line,
-		   ". {scriptName=services.%s.lifecycle.%s, serviceName=%s, currentState=%s}",
-		   journal->component, step, journal->component, state);
-	write_line(journal, &line);
+	write_record(journal, &(struct record){ .level = is_error ? "WARN" : "INFO",
+						.thread = "Copier",
+						.event = is_error ? "stderr" : "stdout",
+						.message = text,
+						.script = step,
+						.state = state });
 }
 
 void journal_note(struct journal *journal, bool is_error, const char *state, const char *format,
 		  ...)
 {
-	autobuf struct buf line;
 	char text[ERROR_TEXT_MAX];
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	buf_init(&line, LINE_MAX_LENGTH);
-	add_time(&line);
-	buf_printf(&line, " [%s] (mooring) %s: ", is_error ? "ERROR" : "INFO", journal->component);
-	buf_add_text(&line, text);
-	buf_printf(&line, ". {serviceName=%s, currentState=%s}", journal->component, state);
-	write_line(journal, &line);
+	write_record(journal, &(struct record){ .level = is_error ? "ERROR" : "INFO",
+						.thread = "mooring",
+						.message = text,
+						.state = state });
 }

@@ -7,25 +7,26 @@
 
 #include "base/error.h"
 #include "lifecycle/script.h"
+#include "lifecycle/settings.h"
 
 /*
- * A component's log, ROOT/logs/NAME.log, in Greengrass' text format. At 1 MiB it becomes
- * NAME_yyyy_MM_dd_HH_n.log; the oldest go when there are more than nine of those.
+ * A component's log, ROOT/logs/NAME.log, in Greengrass' text format, or one JSON object a line. At
+ * `fileSizeKB` (1 MiB), and when an hour is over, it becomes NAME_yyyy_MM_dd_HH_n.log; the oldest
+ * of those go when all are larger than `totalLogsSizeKB` (10 MiB).
  */
 
-#define JOURNAL_FILE_MAX  (1024 * 1024)
-#define JOURNAL_FILES_MAX 9
-
 struct journal {
+	const struct settings_logging *logging; /* the caller's; what it says may change */
 	const char *directory;
 	const char *component;
 	int fd; /* -1: not open */
 	size_t size;
+	int64_t hour; /* of the first line, since 1970 */
 };
 
 /* Opens (makes) the file; the texts are kept by reference. */
-must_check bool journal_open(struct journal *journal, const char *directory, const char *component,
-			     struct error *err);
+must_check bool journal_open(struct journal *journal, const struct settings_logging *logging,
+			     const char *directory, const char *component, struct error *err);
 
 /* One line of a script's output. `step` is as in "Run.Script". A disk that is full loses lines, no
  * more. */

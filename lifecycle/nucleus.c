@@ -380,8 +380,10 @@ bool nucleus_open(struct nucleus *nucleus, const struct nucleus_options *options
 	    !take_lock(nucleus, err))
 		return false;
 	sweep(nucleus->root, "packages/recipes");
-	if ((!options->is_foreground &&
-	     !journal_open(&nucleus->journal, nucleus->logs, "greengrass", err)) ||
+	if (!settings_parse(&nucleus->settings, NULL, err)) /* the defaults, for the log */
+		return false;
+	if ((!options->is_foreground && !journal_open(&nucleus->journal, &nucleus->settings.logging,
+						      nucleus->logs, "greengrass", err)) ||
 	    !statedb_open(&nucleus->db, nucleus->root, err) ||
 	    !configstore_open(&nucleus->config, nucleus->db, err) || !read_settings(nucleus, err) ||
 	    !choose_account(nucleus, err) || !open_watches(nucleus, err) ||

@@ -135,7 +135,8 @@ bool supervisor_make_unit(struct supervisor *supervisor, struct service *service
 	unit->name = mem_strdup(service->name);
 	component_init(&unit->component, unit->name, service->error_reset_time);
 	if (!unitstep_make_work(unit, err) ||
-	    !journal_open(&unit->journal, supervisor->options.logs, unit->name, err)) {
+	    !journal_open(&unit->journal, &supervisor->options.settings->logging,
+			  supervisor->options.logs, unit->name, err)) {
 		unit->service = NULL;
 		supervisor_free_unit(unit);
 		return error_in(err, "%s", service->name);

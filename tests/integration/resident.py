@@ -74,7 +74,7 @@ class Resident:
         return errors
 
     def __enter__(self):
-        return self.start()
+        return self if self.process else self.start()
 
     def __exit__(self, kind, *_):
         if kind and self.process:

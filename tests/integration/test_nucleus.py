@@ -2,6 +2,7 @@
 """The nucleus that stays: deployments, its own death at every moment, limits, logs, memory."""
 
 import concurrent.futures
+import json
 import os
 import re
 import signal
@@ -9,7 +10,7 @@ import signal
 import pytest
 
 import world
-from ipc_peer import Refused
+from ipc_peer import Client, Refused
 from resident import Resident, wait_until
 
 
@@ -315,3 +316,151 @@ def test_logs(device, cli):
     times = [line[:24] for line in cli("logs", "get").stdout.splitlines()]
     assert times == sorted(times)
     assert "currentState=$str" in cli("logs", "list-keywords").stdout
+
+
+# -- what components may do ------------------------------------------------------------------------
+
+
+def test_logs_as_json_and_their_size(moor, tmp_path):
+    device = Resident(tmp_path / "device", moor.env, config={"services": {
+        "aws.greengrass.Nucleus": {"configuration": {
+            "runWithDefault": {"posixUser": "root"},
+            "logging": {"format": "JSON", "fileSizeKB": 64, "totalLogsSizeKB": 256}}}}})
+    device.recipe({"run": "echo '\"quoted\"'; head -c 600000 /dev/urandom; "
+                          "yes 0123456789012345678901234567890123456789 | head -n 20000"})
+    with device:
+        device.deploy(add={"A": "1.0.0"})
+        wait_until(lambda: device.components()["A"] == "FINISHED", "its end", 60)
+    logs = [os.path.join(device.root, "logs", name)
+            for name in os.listdir(os.path.join(device.root, "logs")) if name.startswith("A")]
+    assert sum(os.path.getsize(log) for log in logs) <= 256 * 1024
+    assert all(os.path.getsize(log) <= 64 * 1024 + 200 for log in logs)
+    with open(os.path.join(device.root, "logs", "A.log")) as file:
+        last = [json.loads(line) for line in file][-1]
+    assert last["contexts"] == {"serviceName": "A", "currentState": "STOPPING"}
+    assert last["message"] == "service-set-state. newState=FINISHED" and last["level"] == "INFO"
+
+
+def test_script_that_forks_away(device):
+    """What left its script's tree and session is found by the mark in its environment."""
+    device.recipe({"run": "(setsid sh -c 'trap \"\" TERM HUP; echo $$ > pid; "
+                          "while :; do sleep 1000; done' &) ; sleep 1000"})
+    with device:
+        device.deploy(add={"A": "1.0.0"})
+        pid = wait_until(lambda: os.path.exists(device.work("pid")) and device.read("pid").strip(),
+                         "its pid")
+        device.client.call("StopComponent", componentName="A")
+        device.wait_for("A", "FINISHED")
+        assert is_alive(pid), "a daemon with a session of its own is a daemon's, as with Greengrass"
+    os.killpg(int(pid), signal.SIGKILL)
+
+
+GROUP = "/sys/fs/cgroup/{}/greengrass/A"
+IS_UNIFIED = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
+
+
+def group_value(controller, one, two):
+    name = "/sys/fs/cgroup/greengrass/A/" + two if IS_UNIFIED else \
+        GROUP.format(controller) + "/" + one
+    with open(name) as file:
+        return file.read().strip()
+
+
+def test_resource_limits_hold_for_containers_too(device, moor, busybox):
+    device.recipe({"run": f"docker run --rm --name limited --network none {busybox} sleep 1000"})
+    with device:
+        device.deploy(add={"A": "1.0.0"}, run_with={
+            "A": {"systemResourceLimits": {"memory": 65536, "cpus": 0.5}}})
+        assert group_value("memory", "memory.limit_in_bytes", "memory.max") == str(65536 * 1024)
+        assert group_value("cpu", "cpu.cfs_quota_us", "cpu.max") in ("50000", "50000 100000")
+        wait_until(lambda: "limited" in moor.docker("ps").stdout, "the container")
+        pid = moor.docker("inspect", "--format", "{{.State.Pid}}", "limited").stdout.strip()
+        with open(f"/proc/{pid}/cgroup") as file:
+            places = file.read()
+        assert re.search(r"memory:/greengrass/A/|^0::/greengrass/A/", places, re.M), places
+        device.deploy(add={"A": "1.0.0"}, run_with={
+            "A": {"systemResourceLimits": {"memory": 32768}}})
+        assert group_value("memory", "memory.limit_in_bytes", "memory.max") == str(32768 * 1024)
+        assert device.states().count("RUNNING") == 1, "changed while it runs"
+    assert not os.path.exists(GROUP.format("memory")) or IS_UNIFIED
+
+
+def test_pause_and_resume(device):
+    device.recipe({"run": "while :; do echo x >> ticks; sleep 0.02; done"})
+    with device:
+        device.deploy(add={"A": "1.0.0"})
+        device.client.call("PauseComponent", componentName="A")
+        before = os.path.getsize(device.work("ticks"))
+        device.client.call("ListComponents")
+        assert os.path.getsize(device.work("ticks")) == before
+        device.client.call("ResumeComponent", componentName="A")
+        wait_until(lambda: os.path.getsize(device.work("ticks")) > before, "it to go on")
+        with pytest.raises(Refused):
+            device.client.call("ResumeComponent", componentName="A")
+        device.client.call("PauseComponent", componentName="A")  # and stops while it is paused
+
+
+def test_component_judges_its_configuration(device):
+    recipe = {"run": "echo $SVCUID > token; sleep 1000"}
+    device.recipe(recipe, configuration={"v": 1})
+    with device:
+        device.deploy(add={"A": "1.0.0"})
+        wait_until(lambda: os.path.exists(device.work("token")), "its token")
+        with Client(os.path.join(device.root, "ipc.socket"), device.read("token").strip()) as peer:
+            events = peer.subscribe("SubscribeToValidateConfigurationUpdates")
+            changes = peer.subscribe("SubscribeToConfigurationUpdate", keyPath=["v"])
+            for verdict, result in (("REJECTED", "FAILED_NO_STATE_CHANGE"),
+                                    ("ACCEPTED", "SUCCESSFUL")):
+                deployment = device.begin(add={"A": "1.0.0"}, merge={"A": {"v": 2}})
+                event = peer.answer(events)["validateConfigurationUpdateEvent"]
+                assert event == {"configuration": {"v": 2}, "deploymentId": deployment}
+                peer.call("SendConfigurationValidityReport", configurationValidityReport={
+                    "status": verdict, "deploymentId": deployment, "message": "because"})
+                details = device.finish(deployment)
+                assert details["detailedDeploymentStatus"] == result
+                if verdict == "REJECTED":
+                    assert details["deploymentFailureCause"] == \
+                        "A rejects its new configuration: because"
+            assert peer.answer(changes)["configurationUpdateEvent"] == {
+                "componentName": "A", "keyPath": ["v"]}
+            assert peer.call("GetConfiguration", keyPath=["v"])["value"] == {"v": 2}
+            peer.call("UpdateConfiguration", keyPath=["own"], timestamp=0, valueToMerge={"x": [1]})
+        device.end(signal.SIGKILL)
+        device.start()
+        found = device.client.call("GetConfiguration", componentName="A", keyPath=[])
+        assert found["value"] == {"v": 2, "own": {"x": [1]}}, "what was answered lasts"
+
+
+# -- many of them ----------------------------------------------------------------------------------
+
+
+def test_hundred_components(device):
+    """Ten layers of ten, each of which needs two of the layer above."""
+    for layer in range(10):
+        for i in range(10):
+            needs = {f"L{layer - 1}.{k % 10}": "HARD" for k in (i, i + 3)} if layer else {}
+            device.recipe({"startup": "echo up", "shutdown": "echo down"}, name=f"L{layer}.{i}",
+                          needs=needs)
+    with device:
+        device.deploy(add={f"L9.{i}": "1.0.0" for i in range(10)})
+        components = device.components()
+        assert len(components) == 100 and set(components.values()) == {"RUNNING"}
+    def moment(name, what):
+        return re.search(rf"^(\S+) .*{what}", device.log(name), re.M).group(1)
+    for layer in range(1, 10):
+        assert moment(f"L{layer}.0", "newState=STARTING") >= \
+            moment(f"L{layer - 1}.0", "newState=RUNNING")
+        assert moment(f"L{layer}.0", "newState=FINISHED") <= \
+            moment(f"L{layer - 1}.0", "newState=STOPPING")
+
+
+def test_memory_with_twenty_components(device):
+    if "sanitize" in world.BUILD:
+        pytest.skip("a sanitizer's memory is not the nucleus'")
+    for i in range(20):
+        device.recipe(SLEEP, name=f"C{i}", configuration={"text": "x" * 500})
+    with device:
+        device.deploy(add={f"C{i}": "1.0.0" for i in range(20)})
+        with open(f"/proc/{device.process.pid}/smaps_rollup") as file:
+            pss = int(re.search(r"^Pss:\s+(\d+)", file.read(), re.M).group(1))
+    assert pss < 6 * 1024, f"{pss} KiB"
