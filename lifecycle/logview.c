@@ -126,9 +126,7 @@ static bool read_file(struct view *view, const char *name, long *offset, struct 
 	char *line = NULL;
 	size_t size = 0;
 
-	if (!file)
-		return error_sys(err, "%s", name);
-	if (fseek(file, *offset, SEEK_SET) < 0)
+	if (!file || fseek(file, *offset, SEEK_SET) < 0)
 		return error_sys(err, "%s", name);
 	for (ssize_t length; (length = getline(&line, &size, file)) > 0;) {
 		line[strcspn(line, "\n")] = '\0';
