@@ -13,7 +13,9 @@
 #include "lifecycle/preparing.h"
 #include "lifecycle/validation.h"
 
-#define RESULT_MAX 65536
+#define RESULT_MAX     65536
+#define CREDENTIALS_MS 30000 /* for the token exchange to get them */
+#define LOOK_AGAIN_MS  100
 
 static const char *const phase_names[DEPLOYER_PHASES] = {
 	[DEPLOYER_IDLE] = "",
@@ -127,6 +129,7 @@ static void forget(struct deployer *deployer)
 	texts_done(&deployer->bootstrapped);
 	texts_done(&deployer->judges);
 	deployer->has_asked = false;
+	deployer->deadline = 0;
 	deployer->rejection = NULL;
 	deployer->plan = (struct plan){ 0 };
 	deployer->document = (struct document){ 0 };
@@ -242,11 +245,27 @@ static void on_fetched(void *context, bool is_good, const struct error *err)
 	}
 }
 
+/* Files of S3 and of private registries need the device's credentials, which may take a moment. */
+static bool are_credentials_there(struct deployer *deployer)
+{
+	if (!preparing_needs_credentials(deployer) || cloud_is_ready(&deployer->nucleus->cloud))
+		return true;
+	if (deployer->deadline == 0)
+		deployer->deadline = loop_now() + CREDENTIALS_MS;
+	if (loop_now() >= deployer->deadline)
+		return true; /* the attempt will say what is wrong */
+	loop_arm(&deployer->nucleus->loop, &deployer->timer, LOOK_AGAIN_MS);
+	return false;
+}
+
 static bool prepare(struct deployer *deployer, struct error *err)
 {
 	deployer->background.on_done = on_fetched;
-	if (!preparing_plan(deployer, err) ||
-	    !background_start(&deployer->background, deployer->nucleus->stop_fd, preparing_fetch,
+	if (deployer->plan.count == 0 && !preparing_plan(deployer, err))
+		return false;
+	if (!are_credentials_there(deployer))
+		return true;
+	if (!background_start(&deployer->background, deployer->nucleus->stop_fd, preparing_fetch,
 			      err))
 		return false;
 	deployer->is_waiting = true;

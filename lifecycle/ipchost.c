@@ -467,7 +467,8 @@ bool ipchost_open(struct ipchost *ipc, struct nucleus *nucleus, struct error *er
 {
 	static const char *const services[] = { "services", NULL };
 
-	*ipc = (struct ipchost){ .nucleus = nucleus, .socket = socket_path(nucleus) };
+	ipc->nucleus = nucleus;
+	ipc->socket = socket_path(nucleus);
 	ipc->host = (struct ipc_host){ .context = nucleus,
 				       .thing_name = thing_name,
 				       .interpolate = fill_in,
@@ -488,7 +489,8 @@ bool ipchost_open(struct ipchost *ipc, struct nucleus *nucleus, struct error *er
 						    .host = &ipc->host,
 						    .tokens = &ipc->tokens,
 						    .socket = ipc->socket,
-						    .data = nucleus->root },
+						    .data = nucleus->root,
+						    .mqtt = nucleus->cloud.mqtt },
 			     err))
 		return false;
 	ipc->changes = (struct configstore_subscription){ .path = services,
@@ -506,7 +508,6 @@ void ipchost_close(struct ipchost *ipc)
 	if (ipc->server)
 		ipc_server_close(ipc->server);
 	ipc->server = NULL;
-	tokens_done(&ipc->tokens);
 	free(ipc->socket);
 	ipc->socket = NULL;
 }

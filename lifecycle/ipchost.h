@@ -24,7 +24,7 @@ struct ipchost {
 	struct nucleus *nucleus;
 	struct ipc_host host;
 	struct ipc_server *server; /* NULL: it is not open */
-	struct tokens tokens;
+	struct tokens tokens;      /* the token exchange reads them, too: they outlive the server */
 	char *socket;
 	struct configstore_subscription changes; /* of any service */
 };

@@ -221,11 +221,23 @@ static void on_line(void *context, const struct unit *unit, enum script_stream s
 		console_line(unit->component.name, stream, line);
 }
 
+/* Somebody is going to ask for credentials: SDKs do not wait long. */
+static void prepare_cloud(struct nucleus *nucleus, const struct service *service)
+{
+	for (size_t i = 0; i < service->need_count; i++)
+		if (strcmp(service->needs[i].name, "aws.greengrass.TokenExchangeService") == 0)
+			(void)cloud_is_ready(&nucleus->cloud);
+}
+
 static void add_environment(void *context, const struct unit *unit, struct environment *environment)
 {
 	struct nucleus *nucleus = context;
 
+	prepare_cloud(nucleus, unit->service);
 	ipchost_add_environment(&nucleus->ipc, unit->service->name, environment);
+	if (cloud_uri(&nucleus->cloud))
+		environment_set(environment, "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+				cloud_uri(&nucleus->cloud));
 }
 
 static void on_gone(void *context, const char *name)
@@ -390,6 +402,7 @@ bool nucleus_open(struct nucleus *nucleus, const struct nucleus_options *options
 	    !begin_run(nucleus, err))
 		return false;
 	open_supervisor(nucleus);
+	cloud_open(&nucleus->cloud, nucleus);
 	return ipchost_open(&nucleus->ipc, nucleus, err) &&
 	       deployer_open(&nucleus->deployer, nucleus, err);
 }
@@ -400,6 +413,8 @@ void nucleus_close(struct nucleus *nucleus)
 		deployer_close(&nucleus->deployer);
 	supervisor_close(&nucleus->supervisor);
 	ipchost_close(&nucleus->ipc);
+	cloud_close(&nucleus->cloud);
+	tokens_done(&nucleus->ipc.tokens);
 	configstore_close(&nucleus->config);
 	statedb_close(nucleus->db);
 	loop_unwatch(&nucleus->loop, &nucleus->stops);

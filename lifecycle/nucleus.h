@@ -4,6 +4,7 @@
 
 #include "base/loop.h"
 #include "lifecycle/account.h"
+#include "lifecycle/cloud.h"
 #include "lifecycle/configstore.h"
 #include "lifecycle/deployer.h"
 #include "lifecycle/device.h"
@@ -48,6 +49,7 @@ struct nucleus {
 	struct supervisor supervisor;
 	struct deployer deployer;
 	struct ipchost ipc;
+	struct cloud cloud;
 	struct runstate run;    /* who we are; its components are made when it is written */
 	struct runstate before; /* how the last nucleus left what does not run now */
 	const char *run_path;

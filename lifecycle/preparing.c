@@ -180,6 +180,24 @@ static bool get_artifacts(const struct deployer *deployer, struct artifact_conte
 	return true;
 }
 
+static bool is_from_aws(const struct recipe_artifact *artifact)
+{
+	return artifact->scheme == RECIPE_S3 ||
+	       (strstr(artifact->uri, "dkr.ecr") && strstr(artifact->uri, "amazonaws"));
+}
+
+bool preparing_needs_credentials(const struct deployer *deployer)
+{
+	for (size_t i = 0; i < deployer->plan.count; i++) {
+		const struct recipe *recipe = deployer->plan.components[i].recipe;
+
+		for (size_t k = 0; k < recipe->artifact_count; k++)
+			if (is_from_aws(&recipe->artifacts[k]))
+				return true;
+	}
+	return false;
+}
+
 bool preparing_fetch(void *context, struct error *err)
 {
 	struct deployer *deployer = context;
@@ -191,6 +209,7 @@ bool preparing_fetch(void *context, struct error *err)
 					      .docker = docker,
 					      .cancel_fd = nucleus->stop_fd };
 
+	cloud_export_credentials(&nucleus->cloud);
 	for (size_t i = 0; i < deployer->given_count; i++)
 		if (!catalog_store(deployer->catalog.recipes[i], nucleus->root, err))
 			return false;

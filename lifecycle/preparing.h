@@ -12,6 +12,9 @@
 /* Reads the recipes, chooses versions and makes the plan. */
 must_check bool preparing_plan(struct deployer *deployer, struct error *err);
 
+/* True if a file of the plan comes from AWS. */
+bool preparing_needs_credentials(const struct deployer *deployer);
+
 /* Stores the recipes and gets all artifacts. For background_start: `context` is the deployer. */
 must_check bool preparing_fetch(void *context, struct error *err);
 

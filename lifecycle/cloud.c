@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lifecycle/cloud.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#include "base/log.h"
+#include "lifecycle/credentials/exchange.h"
+#include "lifecycle/mqtt/proxy.h"
+#include "lifecycle/nucleus.h"
+
+#define EXCHANGE_NAME "aws.greengrass.TokenExchangeService"
+
+/* -- settings -----------------------------------------------------------------------------------
+ */
+
+/* A number of the configuration; one that is none is told, and the default is used. */
+static int64_t number_at(const struct json *object, const char *key, int64_t fallback)
+{
+	const struct json *value = json_get_fold(object, key);
+	int64_t number;
+	struct error err;
+
+	if (!value)
+		return fallback;
+	if (json_as_int(value, &number, &err))
+		return number;
+	log_warning("%s: %lld is used", err.text, (long long)fallback);
+	return fallback;
+}
+
+static bool is_text(const struct json *object, const char *key, const char *word)
+{
+	const struct json *value = json_get_fold(object, key);
+
+	return value && value->text && strcasecmp(value->text, word) == 0;
+}
+
+static const struct json *read_configuration(struct nucleus *nucleus, struct arena *arena,
+					     const char *component)
+{
+	const char *const path[] = { "services", component, "configuration", NULL };
+	const struct confignode *node = configtree_find(&nucleus->config.tree.root, path);
+	const struct json *value = NULL;
+	struct error err;
+
+	if (node && !configtree_read(arena, node, component, &value, &err))
+		log_warning("%s", err.text);
+	return value;
+}
+
+/* -- AWS IoT Core -------------------------------------------------------------------------------
+ */
+
+static bool open_mqtt(struct cloud *cloud, struct nucleus *nucleus, struct error *err)
+{
+	const struct settings *settings = &nucleus->settings;
+	autoarena struct arena arena = { 0 };
+	const struct json *mqtt = json_get_fold(
+		read_configuration(nucleus, &arena, "aws.greengrass.Nucleus"), "mqtt");
+	const struct json *spooler = json_get_fold(mqtt, "spooler");
+	const struct json *keeps = json_get_fold(spooler, "keepQos0WhenOffline");
+	struct mqtt_options options;
+
+	mqtt_options_init(&options);
+	options.loop = &nucleus->loop;
+	options.endpoint = settings->data_endpoint;
+	options.thing = settings->thing_name;
+	options.certificate = settings->certificate;
+	options.key = settings->private_key;
+	options.root_ca = settings->root_ca;
+	options.proxy_url = settings->proxy.url;
+	options.proxy_user = settings->proxy.username;
+	options.proxy_password = settings->proxy.password;
+	options.no_proxy = settings->proxy.no_proxy;
+	options.port = (int)number_at(mqtt, "port", options.port);
+	options.keep_alive_seconds =
+		(int)(number_at(mqtt, "keepAliveTimeoutMs", options.keep_alive_seconds * 1000) /
+		      1000);
+	options.in_flight_max = (int)number_at(mqtt, "maxInFlightPublishes", options.in_flight_max);
+	options.retry_max = (int)number_at(mqtt, "maxPublishRetry", options.retry_max);
+	options.spool_max = number_at(spooler, "maxSizeInBytes", options.spool_max);
+	options.keeps_qos0 = keeps && (keeps->boolean || is_text(spooler, keeps->key, "true"));
+	if (is_text(spooler, "storageType", "Disk"))
+		options.spool_directory = arena_printf(&arena, "%s/spool", nucleus->root);
+	return mqtt_proxy_open(&cloud->mqtt, &options, err);
+}
+
+/* -- the token exchange -------------------------------------------------------------------------
+ */
+
+/* Where GetConfiguration finds it, as with Greengrass. */
+static bool note_port(struct nucleus *nucleus, int port, struct error *err)
+{
+	static const char *const path[] = { "services", EXCHANGE_NAME, "configuration",
+					    "activePort", NULL };
+	struct configstore *config = &nucleus->config;
+	autoarena struct arena arena = { 0 };
+	const struct json *value =
+		json_new(&arena, NULL, "activePort", JSON_NUMBER, arena_printf(&arena, "%d", port));
+
+	if (!configstore_begin(config, err))
+		return false;
+	if (!configtree_replace(&config->tree, &config->tree.root, path, value,
+				CONFIGTREE_DEFAULT_TIME, err)) {
+		configstore_abandon(config);
+		return false;
+	}
+	return configstore_end(config, err);
+}
+
+static bool open_exchange(struct cloud *cloud, struct nucleus *nucleus, struct error *err)
+{
+	const struct settings *settings = &nucleus->settings;
+	autoarena struct arena arena = { 0 };
+	const struct json *own = read_configuration(nucleus, &arena, EXCHANGE_NAME);
+	const struct json *retry = json_get_fold(own, "credentialRetryInSec");
+	struct exchange_options options;
+
+	exchange_options_init(&options);
+	options.loop = &nucleus->loop;
+	options.tokens = &nucleus->ipc.tokens;
+	options.endpoint = settings->credential_endpoint;
+	options.role_alias = settings->role_alias;
+	options.thing = settings->thing_name;
+	options.certificate = settings->certificate;
+	options.key = settings->private_key;
+	options.root_ca = settings->root_ca;
+	options.proxy = settings->proxy.url;
+	options.no_proxy = settings->proxy.no_proxy;
+	options.port = (int)number_at(own, "port", 0);
+	options.client_error_seconds =
+		(int)number_at(retry, "clientError", options.client_error_seconds);
+	options.server_error_seconds =
+		(int)number_at(retry, "serverError", options.server_error_seconds);
+	options.unknown_error_seconds =
+		(int)number_at(retry, "unknownError", options.unknown_error_seconds);
+	return exchange_open(&cloud->exchange, &options, err) &&
+	       note_port(nucleus, exchange_port(cloud->exchange), err);
+}
+
+/* -- both ---------------------------------------------------------------------------------------
+ */
+
+static bool has_identity(const struct settings *settings)
+{
+	return settings->thing_name && settings->certificate && settings->private_key &&
+	       settings->root_ca;
+}
+
+void cloud_open(struct cloud *cloud, struct nucleus *nucleus)
+{
+	const struct settings *settings = &nucleus->settings;
+	struct error why;
+
+	*cloud = (struct cloud){ 0 };
+	if (!has_identity(settings))
+		return;
+	if (settings->data_endpoint && !open_mqtt(cloud, nucleus, &why))
+		nucleus_say(nucleus, "No connection to AWS IoT Core: %s", why.text);
+	if (settings->credential_endpoint && settings->role_alias &&
+	    !open_exchange(cloud, nucleus, &why))
+		nucleus_say(nucleus, "No token exchange service: %s", why.text);
+}
+
+void cloud_close(struct cloud *cloud)
+{
+	if (cloud->mqtt)
+		mqtt_proxy_close(cloud->mqtt);
+	if (cloud->exchange)
+		exchange_close(cloud->exchange);
+	*cloud = (struct cloud){ 0 };
+}
+
+bool cloud_is_ready(struct cloud *cloud)
+{
+	struct exchange_credentials credentials;
+
+	if (!cloud->exchange || getenv("AWS_ACCESS_KEY_ID"))
+		return true;
+	if (!cloud->was_asked)
+		exchange_prefetch(cloud->exchange);
+	cloud->was_asked = true;
+	return exchange_peek(cloud->exchange, &credentials);
+}
+
+void cloud_export_credentials(const struct cloud *cloud)
+{
+	struct exchange_credentials credentials;
+
+	if (!cloud->exchange || getenv("AWS_ACCESS_KEY_ID") ||
+	    !exchange_peek(cloud->exchange, &credentials))
+		return;
+	setenv("AWS_ACCESS_KEY_ID", credentials.access_key_id, 1);
+	setenv("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key, 1);
+	setenv("AWS_SESSION_TOKEN", credentials.session_token, 1);
+}
+
+const char *cloud_uri(const struct cloud *cloud)
+{
+	return cloud->exchange ? exchange_uri(cloud->exchange) : NULL;
+}
