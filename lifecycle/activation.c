@@ -48,9 +48,8 @@ static bool merge_service(struct deployer *deployer, const struct plan_component
 		if (!configtree_replace(tree, &tree->root, path, member, document->created, err))
 			return false;
 	}
-	return reconfigure(tree, configtree_find(&tree->root, place),
-			   planned->recipe->configuration, document_find(document, name),
-			   document->created, err);
+	return reconfigure(tree, configtree_find(&tree->root, place), planned->defaults,
+			   planned->change, document->created, err);
 }
 
 static bool merge_group(struct deployer *deployer, struct error *err)

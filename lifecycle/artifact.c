@@ -19,6 +19,8 @@
 #include "lifecycle/interpolate.h"
 #include "lifecycle/unarchive.h"
 
+#define PULL_TEXT_MAX 65536 /* fits a pipe, so that docker never waits for us to read */
+
 bool artifact_check(const struct recipe *recipe, struct error *err)
 {
 	for (size_t i = 0; i < recipe->artifact_count; i++) {
@@ -77,19 +79,14 @@ static bool wait_for(struct proc *proc, int cancel_fd, int *status, struct error
 	return !is_cancelled || error_set(err, ERROR_SYSTEM, "interrupted");
 }
 
-/* Runs `docker ARGUMENTS`; its output is shown only where that helps. */
-static bool run_docker(const struct artifact_context *context, const char *const *argv,
-		       bool is_shown, int *code, struct error *err)
+/* Runs `docker ARGUMENTS`, of which only the exit code is of interest. */
+static bool run_docker(const struct artifact_context *context, const char *const *argv, int *code,
+		       struct error *err)
 {
-	const struct proc_fd fds[] = { { STDERR_FILENO, STDOUT_FILENO },
-				       { STDERR_FILENO, STDERR_FILENO } };
 	struct proc proc;
 	int status;
 
-	if (!proc_spawn(&(struct proc_options){ .argv = argv,
-						.fds = fds,
-						.fd_count = is_shown ? COUNT_OF(fds) : 0,
-						.parent_death_signal = SIGTERM },
+	if (!proc_spawn(&(struct proc_options){ .argv = argv, .parent_death_signal = SIGTERM },
 			&proc, err) ||
 	    !wait_for(&proc, context->cancel_fd, &status, err))
 		return false;
@@ -106,22 +103,91 @@ static bool is_fixed_name(const char *image)
 	return strchr(image, '@') || (colon && strcmp(colon, ":latest") != 0);
 }
 
+/* What docker says where the network, not the image, is at fault: AWS's nucleus waits then,
+ * whatever the exit code is. */
+static bool is_network_trouble(const char *text)
+{
+	static const char *const phrases[] = {
+		"read: connection timed out",
+		"Temporary failure in name resolution",
+		"net/http",
+		"request canceled",
+		"timeout",
+		"no such host",
+		"dial tcp",
+		"Service Unavailable",
+	};
+
+	for (size_t i = 0; i < COUNT_OF(phrases); i++)
+		if (strcasestr(text, phrases[i]))
+			return true;
+	return false;
+}
+
+/* Its last line, which says why. */
+static const char *last_line(struct buf *text)
+{
+	char *line;
+
+	while (text->length > 0 && text->data[text->length - 1] == '\n')
+		text->data[--text->length] = '\0';
+	line = text->data ? strrchr(text->data, '\n') : NULL;
+	return line ? line + 1 : text->data ? text->data : "";
+}
+
+/* Pulls, and hears what is said on stderr; progress is not wanted, as nobody may be watching. */
+static bool pull_image(const struct artifact_context *context, const char *image, struct error *err)
+{
+	const char *const argv[] = { context->docker, "pull", "--quiet", image, NULL };
+	struct proc proc;
+	autobuf struct buf text = { 0 };
+	autoclose int reader = -1;
+	int ends[2], status;
+	bool is_good;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_sys(err, "pipe");
+	reader = ends[0];
+
+	const struct proc_fd fds[] = { { ends[1], STDERR_FILENO } };
+
+	is_good = proc_spawn(&(struct proc_options){ .argv = argv,
+						     .fds = fds,
+						     .fd_count = COUNT_OF(fds),
+						     .parent_death_signal = SIGTERM },
+			     &proc, err);
+	close(ends[1]);
+	if (!is_good || !wait_for(&proc, context->cancel_fd, &status, err))
+		return false;
+	buf_init(&text, PULL_TEXT_MAX);
+	fcntl(reader, F_SETFL, O_NONBLOCK); /* what it has written is there; nobody else may be */
+	for (char *room; (room = buf_reserve(&text, 1024)) != NULL;) {
+		ssize_t got = read(reader, room, 1024);
+
+		if (got <= 0)
+			break;
+		buf_commit(&text, (size_t)got);
+	}
+	return proc_exit_code(status) == 0 ||
+	       error_set(err,
+			 is_network_trouble(text.data ? text.data : "") ? ERROR_NETWORK
+									: ERROR_SYSTEM,
+			 "docker pull failed with exit code %d: %.600s", proc_exit_code(status),
+			 last_line(&text));
+}
+
 static bool get_image(const struct artifact_context *context, const char *image, struct error *err)
 {
 	const char *const inspect[] = { context->docker, "image", "inspect", image, NULL };
-	const char *const pull[] = { context->docker, "pull", image, NULL };
 	int code;
 
 	if (is_fixed_name(image)) {
-		if (!run_docker(context, inspect, false, &code, err))
+		if (!run_docker(context, inspect, &code, err))
 			return false;
 		if (code == 0)
 			return true;
 	}
-	if (!run_docker(context, pull, true, &code, err))
-		return false;
-	return code == 0 || error_set(err, ERROR_NETWORK, "docker pull %s failed with exit code %d",
-				      image, code);
+	return pull_image(context, image, err);
 }
 
 void artifact_remove_image(const struct artifact_context *context, const char *image)
@@ -130,7 +196,7 @@ void artifact_remove_image(const struct artifact_context *context, const char *i
 	struct error err;
 	int code;
 
-	if (!run_docker(context, remove, false, &code, &err))
+	if (!run_docker(context, remove, &code, &err))
 		log_warning("docker rmi %s: %s", image, err.text);
 	else if (code != 0)
 		log_warning("docker rmi %s failed with exit code %d: the image stays", image, code);

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/proc.h"
+#include "lifecycle/deployrecord.h"
 #include "lifecycle/nucleus.h"
 #include "lifecycle/processes.h"
 #include "lifecycle/unitstep.h"
@@ -69,7 +70,7 @@ static void note_done(struct deployer *deployer, const char *name)
 	struct error err;
 
 	texts_add(&deployer->bootstrapped, arena_strdup(&deployer->arena, name));
-	if (!deployer_save(deployer, &err))
+	if (!deployrecord_save(deployer, &err))
 		log_error("%s", err.text);
 }
 

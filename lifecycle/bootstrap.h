@@ -21,7 +21,4 @@ void bootstrap_look(struct deployer *deployer);
 /* Ends a script that runs. */
 void bootstrap_abandon(struct deployer *deployer);
 
-/* For bootstrap_next: saves what is done. In deployer.c. */
-must_check bool deployer_save(struct deployer *deployer, struct error *err);
-
 #endif

@@ -5,123 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jsonout.h"
 #include "base/log.h"
 #include "lifecycle/activation.h"
 #include "lifecycle/bootstrap.h"
+#include "lifecycle/deployrecord.h"
 #include "lifecycle/nucleus.h"
 #include "lifecycle/preparing.h"
 #include "lifecycle/validation.h"
 
-#define RESULT_MAX     65536
 #define CREDENTIALS_MS 30000 /* for the token exchange to get them */
 #define LOOK_AGAIN_MS  100
 
-static const char *const phase_names[DEPLOYER_PHASES] = {
-	[DEPLOYER_IDLE] = "",
-	[DEPLOYER_PREPARE] = "PREPARE",
-	[DEPLOYER_VALIDATE] = "VALIDATE",
-	[DEPLOYER_BOOTSTRAP] = "BOOTSTRAP",
-	[DEPLOYER_ACTIVATE] = "ACTIVATE",
-	[DEPLOYER_ROLLBACK] = "ROLLBACK",
-	[DEPLOYER_CLEAN] = "CLEAN",
-};
-
-/* -- the record ---------------------------------------------------------------------------------
- */
-
-/* {"bootstrapped": ["a"], "failure": "why", "kind": "system"} */
-static void write_progress(const struct deployer *deployer, struct buf *text)
-{
-	struct jsonout out;
-
-	buf_init(text, RESULT_MAX);
-	jsonout_init(&out, text, false);
-	jsonout_object(&out, NULL);
-	jsonout_texts(&out, "bootstrapped", deployer->bootstrapped.items,
-		      deployer->bootstrapped.count);
-	if (deployer->phase == DEPLOYER_ROLLBACK) {
-		jsonout_text(&out, "failure", deployer->failure.text);
-		jsonout_text(&out, "kind", error_kind_word(deployer->failure.kind));
-	}
-	jsonout_object_end(&out);
-	jsonout_done(&out);
-}
-
-static bool read_progress(struct deployer *deployer, const char *text, struct error *err)
-{
-	const struct json *progress;
-	const char **names, *failure, *kind;
-	size_t count;
-
-	if (!*text)
-		return true;
-	if (!json_parse(&deployer->arena, "progress", text, strlen(text), &progress, err) ||
-	    !json_text_array(&deployer->arena, progress, "bootstrapped", &names, &count, err) ||
-	    !json_text_or(progress, "failure", "", &failure, err) ||
-	    !json_text_or(progress, "kind", "system", &kind, err))
-		return false;
-	texts_add_all(&deployer->bootstrapped, names, count);
-	error_set(&deployer->failure, error_kind_of_word(kind), "%s", failure);
-	return true;
-}
-
-bool deployer_save(struct deployer *deployer, struct error *err)
-{
-	struct nucleus *nucleus = deployer->nucleus;
-	autobuf struct buf progress = { 0 };
-	struct statedb_deployment row = { .id = deployer->document.id,
-					  .status = "IN_PROGRESS",
-					  .phase = phase_names[deployer->phase] };
-
-	write_progress(deployer, &progress);
-	row.progress = progress.data;
-	return statedb_update_deployment(nucleus->db, &row, err);
-}
-
 /* -- the end ------------------------------------------------------------------------------------
  */
-
-/* Greengrass' words for whose fault it was. */
-static const char *error_type(enum error_kind kind)
-{
-	switch (kind) {
-	case ERROR_INPUT:
-	case ERROR_UNSUPPORTED:
-		return "COMPONENT_RECIPE_ERROR";
-	case ERROR_NOT_FOUND:
-		return "DEPENDENCY_ERROR";
-	case ERROR_NETWORK:
-		return "NETWORK_ERROR";
-	case ERROR_DENIED:
-		return "PERMISSION_ERROR";
-	case ERROR_NO_SPACE:
-		return "DEVICE_ERROR";
-	default:
-		return "COMPONENT_ERROR";
-	}
-}
-
-static void write_result(const struct deployer *deployer, const char *detail, struct buf *text)
-{
-	const struct error *failure = &deployer->failure;
-	struct jsonout out;
-
-	buf_init(text, RESULT_MAX);
-	jsonout_init(&out, text, false);
-	jsonout_object(&out, NULL);
-	jsonout_text(&out, "detail", detail);
-	if (!deployer->has_succeeded) {
-		const char *stack[] = { "DEPLOYMENT_FAILURE", error_kind_word(failure->kind) };
-		const char *types[] = { error_type(failure->kind) };
-
-		jsonout_texts(&out, "stack", stack, COUNT_OF(stack));
-		jsonout_texts(&out, "types", types, COUNT_OF(types));
-		jsonout_text(&out, "cause", failure->text);
-	}
-	jsonout_object_end(&out);
-	jsonout_done(&out);
-}
 
 static void forget(struct deployer *deployer)
 {
@@ -136,19 +32,6 @@ static void forget(struct deployer *deployer)
 	arena_done(&deployer->arena);
 	deployer->arena = (struct arena){ 0 };
 	deployer->is_cancelled = deployer->has_run_bootstrap = false;
-}
-
-/* Part of the transaction that ends it, if there is one. */
-static bool save_end(struct deployer *deployer, const char *status, const char *detail,
-		     struct error *err)
-{
-	autobuf struct buf result = { 0 };
-	struct statedb_deployment row = { .id = deployer->document.id, .status = status };
-
-	write_result(deployer, detail, &result);
-	row.result = result.data;
-	return statedb_update_deployment(deployer->nucleus->db, &row, err) &&
-	       statedb_prune_deployments(deployer->nucleus->db, err);
 }
 
 static void end(struct deployer *deployer, const char *status, const char *detail)
@@ -169,7 +52,7 @@ static void fail_for_good(struct deployer *deployer, const char *detail)
 	struct error err;
 
 	deployer->has_succeeded = false;
-	if (!save_end(deployer, status, detail, &err))
+	if (!deployrecord_save_end(deployer, status, detail, &err))
 		log_error("%s", err.text);
 	end(deployer, status, detail);
 }
@@ -184,7 +67,7 @@ static bool restore(struct deployer *deployer, struct error *err)
 	deployer->phase = DEPLOYER_ROLLBACK;
 	if (!configstore_begin(config, err))
 		return false;
-	if (!configstore_restore(config, err) || !deployer_save(deployer, err)) {
+	if (!configstore_restore(config, err) || !deployrecord_save(deployer, err)) {
 		configstore_abandon(config);
 		return false;
 	}
@@ -226,7 +109,7 @@ static void fail(struct deployer *deployer, const struct error *why)
 static bool enter_phase(struct deployer *deployer, enum deployer_phase phase, struct error *err)
 {
 	deployer->phase = phase;
-	return deployer_save(deployer, err);
+	return deployrecord_save(deployer, err);
 }
 
 static void on_fetched(void *context, bool is_good, const struct error *err)
@@ -381,7 +264,7 @@ static bool clean(struct deployer *deployer, struct error *err)
 		return false;
 	deployer->has_succeeded = true;
 	activation_forget(deployer);
-	if (!save_end(deployer, "SUCCEEDED", "SUCCESSFUL", err)) {
+	if (!deployrecord_save_end(deployer, "SUCCEEDED", "SUCCESSFUL", err)) {
 		configstore_abandon(config);
 		return false;
 	}
@@ -399,15 +282,12 @@ static bool take_row(struct deployer *deployer, const struct statedb_deployment 
 		     struct error *err)
 {
 	deployer->has_ended = deployer->has_succeeded = false;
-	deployer->phase = DEPLOYER_PREPARE;
-	for (int i = 0; i < DEPLOYER_PHASES; i++)
-		if (*row->phase && strcmp(phase_names[i], row->phase) == 0)
-			deployer->phase = (enum deployer_phase)i;
+	deployer->phase = deployrecord_phase(row->phase);
 	if (!document_read(&deployer->document, &deployer->arena, row->document, err)) {
 		deployer->document.id = arena_strdup(&deployer->arena, row->id);
 		return false;
 	}
-	return read_progress(deployer, row->progress, err);
+	return deployrecord_read_progress(deployer, row->progress, err);
 }
 
 static bool begin_next(struct deployer *deployer, bool *is_begun, struct error *err)
@@ -423,7 +303,7 @@ static bool begin_next(struct deployer *deployer, bool *is_begun, struct error *
 		if (strcmp(rows[i].status, "QUEUED") != 0)
 			continue;
 		*is_begun = true;
-		return take_row(deployer, &rows[i], err) && deployer_save(deployer, err);
+		return take_row(deployer, &rows[i], err) && deployrecord_save(deployer, err);
 	}
 	deployer->is_queue_empty = true;
 	return true;

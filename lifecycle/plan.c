@@ -64,6 +64,46 @@ static bool copy_configuration(struct configtree *tree, const struct confignode 
 	return copy_node(tree, from, &pointer, err);
 }
 
+static bool fill_in(const struct maker *maker, struct json *parent, const char *key,
+		    const struct json *value, struct json **result);
+
+/* With interpolateComponentConfiguration the texts of configurations have variables, too: all but
+ * {configuration:…}, which would be of themselves. */
+static bool fill_configuration(struct maker *maker, struct plan_component *component)
+{
+	const struct recipe *recipe = component->recipe;
+	struct interpolate_component *self = arena_alloc(maker->arena, sizeof(*self));
+	const struct document_change *change =
+		document_find(maker->options->document, recipe->name);
+	struct document_change *filled;
+	struct json *made;
+
+	*self = (struct interpolate_component){ .name = recipe->name,
+						.version = recipe->version_text };
+	component->defaults = recipe->configuration;
+	component->change = change;
+	if (!maker->options->settings->interpolates_configuration)
+		return true;
+	maker->scope =
+		(struct interpolate_scope){ .root = maker->options->root,
+					    .thing_name = maker->options->settings->thing_name,
+					    .self = self };
+	if (component->defaults) {
+		if (!fill_in(maker, NULL, "DefaultConfiguration", component->defaults, &made))
+			return false;
+		component->defaults = made;
+	}
+	if (!change || !change->merge)
+		return true;
+	filled = arena_alloc(maker->arena, sizeof(*filled));
+	*filled = *change;
+	component->change = filled;
+	if (!fill_in(maker, NULL, "MERGE", change->merge, &made))
+		return false;
+	filled->merge = made;
+	return true;
+}
+
 static bool make_configuration(const struct maker *maker, struct plan_component *component)
 {
 	static const char *const place[] = { "configuration", NULL };
@@ -75,8 +115,7 @@ static bool make_configuration(const struct maker *maker, struct plan_component 
 	configtree_init(&tree);
 	is_good = copy_configuration(&tree, configtree_child(options->services, recipe->name),
 				     maker->err) &&
-		  reconfigure(&tree, &tree.root, recipe->configuration,
-			      document_find(options->document, recipe->name),
+		  reconfigure(&tree, &tree.root, component->defaults, component->change,
 			      options->document->created, maker->err);
 	component->configuration = NULL;
 	if (is_good) {
@@ -216,7 +255,8 @@ bool plan_make(struct plan *plan, struct arena *arena, const struct plan_options
 	for (size_t i = 0; i < result->count; i++)
 		plan->components[i].recipe = result->recipes[i];
 	for (size_t i = 0; i < result->count; i++)
-		if (!make_configuration(&maker, &plan->components[i]))
+		if (!fill_configuration(&maker, &plan->components[i]) ||
+		    !make_configuration(&maker, &plan->components[i]))
 			return error_in(err, "%s", result->recipes[i]->name);
 	for (size_t i = 0; i < result->count; i++)
 		if (!make_component(&maker, &plan->components[i]))

@@ -18,8 +18,10 @@
 
 struct plan_component {
 	const struct recipe *recipe;
-	const struct json *tree;          /* /services/NAME without `configuration` */
-	const struct json *configuration; /* as it is going to be */
+	const struct json *tree;              /* /services/NAME without `configuration` */
+	const struct json *defaults;          /* DefaultConfiguration, or NULL */
+	const struct document_change *change; /* what the deployment says of it, or NULL */
+	const struct json *configuration;     /* as it is going to be */
 };
 
 struct plan {

@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lifecycle/preparing.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "lifecycle/nucleus.h"
+
+#define RETRY_MS 60000    /* Greengrass' pause between two attempts */
+#define ROOM_MIN 20000000 /* bytes that a disk must have for a deployment to begin */
 
 /* -- what is asked for --------------------------------------------------------------------------
  */
@@ -143,6 +152,24 @@ bool preparing_plan(struct deployer *deployer, struct error *err)
 	       plan_make(&deployer->plan, &deployer->arena, &options, &result, err);
 }
 
+/* Recursion is bounded by ARTIFACT_DEPTH_MAX. */
+static void add_size(int dir, const char *name, int64_t *size, int depth)
+{
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	autodir DIR *list = fd < 0 ? NULL : fdopendir(fd);
+
+	for (struct dirent *entry = list ? readdir(list) : NULL; entry; entry = readdir(list)) {
+		struct stat status;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		*size += status.st_blocks * 512;
+		if (S_ISDIR(status.st_mode) && depth < ARTIFACT_DEPTH_MAX)
+			add_size(fd, entry->d_name, size, depth + 1);
+	}
+}
+
 /* -- files --------------------------------------------------------------------------------------
  */
 
@@ -163,6 +190,18 @@ static bool choose_account(const struct nucleus *nucleus, const struct plan_comp
 	return account_find(found, user, err);
 }
 
+/* A device may come up before its network does: the nucleus waits for that, as long as it takes; a
+ * person in front of a terminal is told at once. False: it is not worth to try again. */
+static bool wait_for_network(const struct deployer *deployer, const struct error *err)
+{
+	struct pollfd cancel = { .fd = deployer->nucleus->stop_fd, .events = POLLIN };
+
+	if (err->kind != ERROR_NETWORK || deployer->nucleus->options.is_foreground)
+		return false;
+	nucleus_say(deployer->nucleus, "%s (trying again in %d s)", err->text, RETRY_MS / 1000);
+	return poll(&cancel, 1, RETRY_MS) == 0;
+}
+
 static bool get_artifacts(const struct deployer *deployer, struct artifact_context *context,
 			  const struct plan_component *component, struct error *err)
 {
@@ -174,10 +213,51 @@ static bool get_artifacts(const struct deployer *deployer, struct artifact_conte
 	for (size_t k = 0; k < recipe->artifact_count; k++) {
 		nucleus_say(deployer->nucleus, "%s: artifact %s", recipe->name,
 			    recipe->artifacts[k].uri);
-		if (!artifact_get(context, recipe, &recipe->artifacts[k], err))
-			return false;
+		while (!artifact_get(context, recipe, &recipe->artifacts[k], err))
+			if (!wait_for_network(deployer, err))
+				return false;
 	}
 	return true;
+}
+
+/* Greengrass' two limits: room on the disk, and how much of it components may take. */
+static bool check_room(const struct nucleus *nucleus, struct error *err)
+{
+	autofree char *packages = mem_printf("%s/packages", nucleus->root);
+	struct statvfs disk;
+	int64_t size = 0;
+
+	if (statvfs(nucleus->root, &disk) < 0)
+		return error_sys(err, "%s", nucleus->root);
+	if ((int64_t)disk.f_bavail * (int64_t)disk.f_frsize < ROOM_MIN)
+		return error_set(err, ERROR_NO_SPACE, "less than %d MB are free on the disk of %s",
+				 ROOM_MIN / 1000000, nucleus->root);
+	add_size(AT_FDCWD, packages, &size, 0);
+	return size <= nucleus->settings.store_max ||
+	       error_set(err, ERROR_NO_SPACE,
+			 "components' files take %lld bytes, more than componentStoreMaxSizeBytes",
+			 (long long)size);
+}
+
+static bool has_artifacts(const struct deployer *deployer)
+{
+	for (size_t i = 0; i < deployer->plan.count; i++)
+		if (deployer->plan.components[i].recipe->artifact_count > 0)
+			return true;
+	return false;
+}
+
+/* In a child of the nucleus: the log's descriptor was closed with all others, and its number may be
+ * another file's by the time something is said. */
+static void begin_child(struct nucleus *nucleus)
+{
+	struct error err;
+
+	nucleus->journal.fd = -1;
+	if (!nucleus->options.is_foreground &&
+	    !journal_open(&nucleus->journal, &nucleus->settings.logging, nucleus->logs,
+			  "greengrass", &err))
+		log_warning("%s", err.text);
 }
 
 static bool is_from_aws(const struct recipe_artifact *artifact)
@@ -209,7 +289,10 @@ bool preparing_fetch(void *context, struct error *err)
 					      .docker = docker,
 					      .cancel_fd = nucleus->stop_fd };
 
+	begin_child(nucleus);
 	cloud_export_credentials(&nucleus->cloud);
+	if (has_artifacts(deployer) && !check_room(nucleus, err))
+		return false;
 	for (size_t i = 0; i < deployer->given_count; i++)
 		if (!catalog_store(deployer->catalog.recipes[i], nucleus->root, err))
 			return false;
@@ -273,6 +356,7 @@ bool preparing_sweep(void *context, struct error *err)
 					      .docker = docker,
 					      .cancel_fd = nucleus->stop_fd };
 
+	begin_child(nucleus);
 	deployer->document.recipe_directory = NULL;
 	deployer->catalog = (struct catalog){ 0 };
 	if (!read_recipes(deployer, err))

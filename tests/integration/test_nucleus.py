@@ -10,6 +10,7 @@ import signal
 import pytest
 
 import world
+from greengrass import free_port
 from ipc_peer import Client, Refused
 from resident import Resident, wait_until
 
@@ -464,3 +465,35 @@ def test_memory_with_twenty_components(device):
         with open(f"/proc/{device.process.pid}/smaps_rollup") as file:
             pss = int(re.search(r"^Pss:\s+(\d+)", file.read(), re.M).group(1))
     assert pss < 6 * 1024, f"{pss} KiB"
+
+
+# -- a network that is not there yet -----------------------------------------------------------------
+
+
+def test_deployment_waits_for_the_network(device, registry):
+    """What cannot be reached is waited for; what is refused is not."""
+    nobody = "127.0.0.1:%d" % free_port()
+    device.recipe(SLEEP, artifacts=[{"URI": f"docker:{nobody}/x/y:1"}])
+    device.recipe(SLEEP, name="B", artifacts=[{"URI": f"docker:{registry.address}/no/such:1"}])
+    with device:
+        waiting = device.begin(add={"A": "1.0.0"})
+        wait_until(lambda: "trying again in 60 s" in device.log("greengrass"), "it to say so")
+        assert device.status(waiting)["status"] == "IN_PROGRESS"
+        device.client.call("CancelLocalDeployment", deploymentId=waiting)
+        assert device.finish(waiting)["detailedDeploymentStatus"] == "FAILED_NO_STATE_CHANGE"
+        assert device.status(waiting)["status"] == "CANCELED"
+        details = device.deploy(result="FAILED_NO_STATE_CHANGE", add={"B": "1.0.0"})
+        assert "docker pull failed with exit code 1: " in details["deploymentFailureCause"]
+
+
+def test_variables_in_configuration(moor, tmp_path):
+    device = Resident(tmp_path / "device", moor.env, config={
+        "system": {"thingName": "MyThing"},
+        "services": {"aws.greengrass.Nucleus": {"configuration": {
+            "interpolateComponentConfiguration": True, "runWithDefault": {"posixUser": "root"}}}}})
+    device.recipe({"run": "echo '{configuration:/a} {configuration:/b}'; sleep 1000"},
+                  configuration={"a": "{iot:thingName} {configuration:/b}", "b": "x"})
+    with device:
+        device.deploy(add={"A": "1.0.0"}, merge={"A": {"b": "{work:path}"}})
+        wait_until(lambda: device.lines(), "its output")
+    assert device.lines() == [f"MyThing {{configuration:/b}} {device.root}/work/A"]
