@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compose/creation.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/duration.h"
 #include "compose/fleet.h"
 #include "compose/tree.h"
+
+#define PORT_MAX 65535
 
 void creation_add(struct texts *arguments, const char *option, const char *value)
 {
@@ -48,7 +52,6 @@ static const struct {
 	{ "dns_search", "--dns-search", SIMPLE_LIST },
 	{ "domainname", "--domainname", SIMPLE_TEXT },
 	{ "environment", "--env", SIMPLE_MAP },
-	{ "expose", "--expose", SIMPLE_LIST },
 	{ "extra_hosts", "--add-host", SIMPLE_LIST },
 	{ "group_add", "--group-add", SIMPLE_LIST },
 	{ "hostname", "--hostname", SIMPLE_TEXT },
@@ -232,6 +235,17 @@ static void add_ports(const struct creation *creation, struct texts *arguments)
 	}
 }
 
+/* Numbers that are no ports occur, and docker's compose minds them not. */
+static void add_exposed(const struct creation *creation, struct texts *arguments)
+{
+	const struct json *list = json_get(creation->service->tree, "expose");
+
+	for (const struct json *item = list ? list->child : NULL; item; item = item->next) {
+		if (strtol(item->text, NULL, 10) <= PORT_MAX)
+			creation_add(arguments, "--expose", item->text);
+	}
+}
+
 /* -- labels -------------------------------------------------------------------------------------
  */
 
@@ -313,6 +327,7 @@ bool creation_arguments(const struct creation *creation, struct texts *arguments
 	add_logging(creation, arguments);
 	add_restart(creation, arguments);
 	add_ports(creation, arguments);
+	add_exposed(creation, arguments);
 	creation_networks(creation, arguments);
 	creation_limits(creation, arguments);
 	if (!creation_mounts(creation, arguments, err))
@@ -325,4 +340,34 @@ bool creation_arguments(const struct creation *creation, struct texts *arguments
 	texts_add(arguments, creation->service->image);
 	texts_add_all(arguments, words.items, words.count);
 	return true;
+}
+
+/* -- what is left out ---------------------------------------------------------------------------
+ */
+
+static void warn_of(const struct service *service, const struct json *tree, const char *before,
+		    const char *const *keys)
+{
+	for (; *keys; keys++) {
+		if (json_get(tree, *keys))
+			fprintf(stderr,
+				"service \"%s\": %s%s is not supported by this runtime: ignored\n",
+				service->name, before, *keys);
+	}
+}
+
+void creation_warn(const struct service *service)
+{
+	static const char *const keys[] = { "credential_spec", "develop",    "gpus",
+					    "isolation",       "post_start", "pre_stop",
+					    "storage_opt",     NULL };
+	static const char *const deployed[] = { "endpoint_mode",   "labels",        "placement",
+						"rollback_config", "update_config", NULL };
+	static const char *const reserved[] = { "devices", NULL };
+	const struct json *deploy = json_get(service->tree, "deploy");
+
+	warn_of(service, service->tree, "", keys);
+	warn_of(service, deploy, "deploy.", deployed);
+	warn_of(service, json_get(json_get(deploy, "resources"), "reservations"),
+		"deploy.resources.reservations.", reserved);
 }

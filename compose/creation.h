@@ -36,8 +36,8 @@ must_check bool creation_arguments(const struct creation *creation, struct texts
 void creation_carry(struct arena *arena, const struct service *service,
 		    const struct container *from, struct texts *volumes);
 
-/* What the project says and this runtime does not do; one line each, once a command. */
-void creation_warnings(struct project *project, struct texts *warnings);
+/* Tells on stderr what the service says and this runtime leaves out. */
+void creation_warn(const struct service *service);
 
 /* -- the parts of it, each in a file ---------------------------------------------------------- */
 

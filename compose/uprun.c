@@ -421,6 +421,10 @@ static bool prepare(const struct up *up, struct error *err)
 		.is_unbuilt = up->wishes->is_unbuilt,
 	};
 
+	for (size_t i = 0; i < session->project.service_count; i++) {
+		if (images.is_wanted[i])
+			creation_warn(&session->project.services[i]);
+	}
 	wishes.image_id = image_id;
 	wishes.context = session;
 	return provision_networks(session, images.is_wanted, err) &&

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import textwrap
+import urllib.request
 
 import pytest
 
@@ -285,6 +286,15 @@ def test_build_without_image(project):
     assert project.names() == ["proj-a-1"]
 
 
+def test_left_out(project):
+    """What this runtime does not do and a container can do without is told, once."""
+    project.services(a={"command": "true", "expose": ["80002", 80], "isolation": "hyperv", "deploy": {
+        "placement": {}, "resources": {"reservations": {"devices": [{"driver": "nvidia", "capabilities": ["gpu"]}]}}}})
+    warnings = [line for line in project("up", "-d").stderr.splitlines() if "ignored" in line]
+    assert warnings == [f'service "a": {key} is not supported by this runtime: ignored' for key in
+                        ("isolation", "deploy.placement", "deploy.resources.reservations.devices")]
+
+
 def test_missing_image(project):
     project.services(a={"image": "127.0.0.1:9/x:1"}, b={})
     done = project.classic("up", "-d", code=1)
@@ -485,3 +495,36 @@ def test_shared_volumes(project):
     assert "proj_data" in names and len(names) == 2
     assert "proj_data" in project("down", "-v").stderr
     assert project.moor.docker("volume", "ls", "-q").stdout == ""
+
+
+# -- networks --------------------------------------------------------------------------------------
+
+
+def test_networks(project):
+    """Services find each other by name and alias where they share a network; ports; what is not there."""
+    server = ["sh", "-c", "echo here > /tmp/f; exec busybox httpd -f -p 80 -h /tmp"]
+    client = "until wget -qO- http://%s/f; do sleep 0.1; done"
+    project.write(json.dumps({
+        "services": {
+            "a": {"image": "busybox:test", "command": server, "stop_signal": "SIGKILL", "ports": ["127.0.0.1:18733:80"],
+                  "networks": {"front": {"aliases": ["www"]}, "default": {}}},
+            "b": {"image": "busybox:test", "networks": ["front"], "depends_on": ["a"],
+                  "command": ["sh", "-c", f"{client % 'www'}; {client % 'a'}"]},
+            "c": {"image": "busybox:test", "network_mode": "service:a", "depends_on": ["a"],
+                  "command": ["sh", "-c", client % "127.0.0.1"]}},
+        "networks": {"front": {"name": "named-front", "internal": True}}}))
+    done = project("up", "-d")
+    assert " Network proj_default  Created\n" in done.stderr and " Network named-front  Created\n" in done.stderr
+    for name in ("b", "c"):
+        project.moor.docker("wait", f"proj-{name}-1")
+    assert project("logs", "b", "c", "--no-log-prefix").stdout == "here\nhere\nhere\n"
+    assert project("port", "a", "80").stdout == "127.0.0.1:18733\n"
+    assert urllib.request.urlopen("http://127.0.0.1:18733/f", timeout=5).read() == b"here\n"
+    assert "127.0.0.1:18733->80/tcp" in project("ps").stdout
+    row = json.loads(project("ps", "--format", "json", "a").stdout)
+    assert row["Publishers"] == [{"URL": "127.0.0.1", "TargetPort": 80, "PublishedPort": 18733, "Protocol": "tcp"}]
+    done = project("down", "-t", "0")
+    assert " Network named-front  Removed\n" in done.stderr
+    assert project.moor.docker("network", "ls", "--format", "{{.Name}}").stdout.split() == ["bridge", "host", "none"]
+    project.write("services: {a: {image: 'busybox:test'}}\nnetworks: {default: {external: true, name: nowhere}}\n")
+    assert "Network nowhere declared as external, but could not be found." in project("up", "-d", code=1).stderr

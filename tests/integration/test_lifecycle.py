@@ -879,6 +879,36 @@ def test_seed_recipe_from_s3(device, s3, tmp_path, extension):
     assert device.moor.docker("ps", "-aq").stdout == ""
 
 
+def test_seed_recipe_of_compose(device, s3, registry):
+    """Images by docker:, the compose file from S3, docker-compose up as the script; stopped with its containers."""
+    registry.push(world.Image(Cmd=["/bin/echo", "agent up"]), "cloudwatch-agent/cloudwatch-agent")
+    registry.push(world.Image(Cmd=["sh", "-c", "echo mysqld; trap 'exit 0' TERM; while :; do sleep 0.1; done"]), "mysql", "8.0")
+    agent, mysql = (f"{registry.address}/{name}" for name in ("cloudwatch-agent/cloudwatch-agent:latest", "mysql:8.0"))
+    s3.put("images", "folder/docker-compose.yaml", (f'version: "3"\nservices:\n  cloudwatchagent:\n    image: "{agent}"\n'
+                                                    f'  mysql:\n    image: "{mysql}"\n').encode())
+    device.configure(s3={"endpoint": s3.endpoint, "region": s3.region})
+    name = "com.example.MyDockerComposeComponent"
+    with open(os.path.join(world.TESTS, "cases", "recipe", "seed", f"{name}-1.0.0.yaml")) as file:
+        recipe = file.read()
+    for old, new in (("public.ecr.aws/cloudwatch-agent/cloudwatch-agent:latest", agent), ("docker:mysql:8.0", "docker:" + mysql),
+                     ("DOC-EXAMPLE-BUCKET", "images")):
+        assert old in recipe
+        recipe = recipe.replace(old, new)
+    device.write("seed.yaml", recipe)
+    process = device.start(f"{name}=1.0.0", env={"AWS_ACCESS_KEY_ID": s3.access_key, "AWS_SECRET_ACCESS_KEY": s3.secret_key})
+    plain = re.compile(r"\x1b\[[0-9;]*m")
+    world.wait_until(lambda: os.path.exists(os.path.join(device.root, "logs", f"{name}.log")) and
+                     {"mysql_1            | mysqld", "cloudwatchagent_1  | agent up"} <=
+                     {plain.sub("", line) for line in device.lines(name)}, "both services", 40)
+    assert device.moor.docker("ps", "--format", "{{.Names}}").stdout == "100_mysql_1\n"
+    process.terminate()
+    process.communicate(timeout=40)
+    assert process.returncode == 0 and device.moor.docker("ps", "-q").stdout == ""
+    states_now = device.moor.docker("ps", "-a", "--format", "{{.Names}} {{.Status}}").stdout.splitlines()
+    assert sorted(line.split(" ")[0] for line in states_now) == ["100_cloudwatchagent_1", "100_mysql_1"]
+    assert all(" Exited (0) " in line for line in states_now)
+
+
 def test_stopping_stops_the_container(device, busybox):
     """One that ignores SIGTERM: docker is killed after five seconds, its monitor does the rest."""
     device.recipe({"Run": f"docker run --rm --stop-timeout 1 --name sleeper {busybox} sleep 1000"})
