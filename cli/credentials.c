@@ -3,28 +3,28 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/jsonout.h"
+#include "base/log.h"
+#include "base/size.h"
 #include "cli/credhelper.h"
+#include "cli/ecrcache.h"
+#include "registry/gather.h"
 
 #define DAEMON_JSON_MAX (1 << 20)
-
-/* NULL if it is unset or empty. */
-static const char *environment(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && *value ? value : NULL;
-}
+#define SETTINGS_MAX    (1 << 20)
+#define HUB             "docker.io"
 
 static bool find_in_environment(struct arena *arena, const char *host,
 				struct dockerconfig_login *login, bool *is_found, struct error *err)
 {
-	const char *text = environment("DOCKER_AUTH_CONFIG");
+	const char *text = gather_variable("DOCKER_AUTH_CONFIG");
 	const struct json *root;
 
 	*is_found = false;
@@ -54,103 +54,330 @@ bool credentials_find(struct arena *arena, const char *docker_config, const char
 	return dockerconfig_login(arena, root, host, login, is_found, err);
 }
 
+/* One gathering. */
+struct gathering {
+	const struct credentials_places *places;
+	const char *host;
+	const struct dockerconfig_login *login; /* for `host`; NULL: none */
+	const struct json *daemon;              /* daemon.json */
+	const char **mirrors;                   /* URLs */
+	size_t mirror_count;
+	struct arena arena;
+	struct jsonout out;
+};
+
+static bool read_daemon_json(struct gathering *gathering, struct error *err)
+{
+	struct arena *arena = &gathering->arena;
+	const char *name = arena_printf(arena, "%s/daemon.json", gathering->places->config);
+	autobuf struct buf text;
+
+	gathering->daemon = json_new(arena, NULL, "daemon.json", JSON_OBJECT, NULL);
+	buf_init(&text, DAEMON_JSON_MAX);
+	if (!file_read(AT_FDCWD, name, &text, err))
+		return err->kind == ERROR_NOT_FOUND || err->sys == ENOTDIR;
+	if (!json_parse(arena, name, text.data ? text.data : "", text.length, &gathering->daemon,
+			err))
+		return false;
+	if (gathering->daemon->type != JSON_OBJECT)
+		return json_expected(gathering->daemon, "an object", err);
+	return strcmp(gathering->host, HUB) != 0 ||
+	       json_text_array(arena, gathering->daemon, "registry-mirrors", &gathering->mirrors,
+			       &gathering->mirror_count, err);
+}
+
+/* "https://HOST:PORT/" → "HOST:PORT" */
+static const char *mirror_host(struct gathering *gathering, size_t i)
+{
+	return dockerconfig_key(&gathering->arena, gathering->mirrors[i]);
+}
+
+/* --- logins --- */
+
 static void write_login(struct jsonout *out, const char *host,
 			const struct dockerconfig_login *login)
 {
-	jsonout_object(out, "auths");
 	jsonout_object(out, host);
 	jsonout_text(out, "username", login->username);
 	jsonout_text(out, "password", login->password);
 	if (login->identity_token)
 		jsonout_text(out, "identitytoken", login->identity_token);
 	jsonout_object_end(out);
-	jsonout_object_end(out);
 }
 
-static bool write_insecure(struct jsonout *out, struct arena *arena, const char *config,
-			   struct error *err)
+static bool write_logins(struct gathering *gathering, struct error *err)
 {
-	const char *name = arena_printf(arena, "%s/daemon.json", config);
-	autobuf struct buf text;
-	const struct json *root;
-	const char **insecure;
-	size_t count;
+	struct jsonout *out = &gathering->out;
 
-	buf_init(&text, DAEMON_JSON_MAX);
-	if (!file_read(AT_FDCWD, name, &text, err))
-		return err->kind == ERROR_NOT_FOUND || err->sys == ENOTDIR;
-	if (!json_parse(arena, name, text.data ? text.data : "", text.length, &root, err) ||
-	    !json_text_array(arena, root, "insecure-registries", &insecure, &count, err))
-		return false;
-	jsonout_texts(out, "insecure", insecure, count);
+	jsonout_object(out, "auths");
+	if (gathering->login)
+		write_login(out, gathering->host, gathering->login);
+	for (size_t i = 0; i < gathering->mirror_count; i++) {
+		struct dockerconfig_login login;
+		bool is_found;
+
+		if (!credentials_find(&gathering->arena, gathering->places->docker_config,
+				      mirror_host(gathering, i), &login, &is_found, err))
+			return false;
+		if (is_found)
+			write_login(out, mirror_host(gathering, i), &login);
+	}
+	jsonout_object_end(out);
 	return true;
 }
 
-static void write_aws(struct jsonout *out)
-{
-	const char *id = environment("AWS_ACCESS_KEY_ID");
-	const char *secret = environment("AWS_SECRET_ACCESS_KEY");
-	const char *token = environment("AWS_SESSION_TOKEN");
+/* --- certificates --- */
 
-	if (!id || !secret)
+static bool write_certs(struct gathering *gathering, struct error *err)
+{
+	struct arena *arena = &gathering->arena;
+	const char *home = gather_variable("XDG_CONFIG_HOME");
+	const char *own = arena_printf(arena, "%s/certs.d", gathering->places->config);
+	const char *docker = "/etc/docker/certs.d";
+
+	if (geteuid() != 0 && home)
+		docker = arena_printf(arena, "%s/docker/certs.d", home);
+	else if (geteuid() != 0 && gather_variable("HOME"))
+		docker = arena_printf(arena, "%s/.config/docker/certs.d", gather_variable("HOME"));
+	const char *const directories[] = { own, docker, NULL };
+
+	jsonout_object(&gathering->out, "certs");
+	if (!gather_certs(&gathering->out, arena, directories, gathering->host, err))
+		return false;
+	for (size_t i = 0; i < gathering->mirror_count; i++)
+		if (!gather_certs(&gathering->out, arena, directories, mirror_host(gathering, i),
+				  err))
+			return false;
+	jsonout_object_end(&gathering->out);
+	return true;
+}
+
+/* The setting's file, and the one by which programs that use OpenSSL or Go know more authorities.
+ */
+static bool write_ca(struct gathering *gathering, struct error *err)
+{
+	const char *variable = gather_variable("SSL_CERT_FILE");
+	const char *path, *text = NULL, *more = "";
+
+	if (!json_text_or(gathering->daemon, "ca-certificates", NULL, &path, err) ||
+	    (path && !gather_file(&gathering->arena, path, &text, err)) ||
+	    (variable && !gather_callers_file(&gathering->arena, variable, &more, err)))
+		return error_in(err, "certificate authorities");
+	if (text || variable)
+		jsonout_text(&gathering->out, "ca",
+			     arena_printf(&gathering->arena, "%s\n%s", text ? text : "", more));
+	return true;
+}
+
+/* --- mirrors and insecure registries --- */
+
+static bool write_places(struct gathering *gathering, struct error *err)
+{
+	struct jsonout *out = &gathering->out;
+	const char **insecure;
+	size_t count;
+
+	if (!json_text_array(&gathering->arena, gathering->daemon, "insecure-registries", &insecure,
+			     &count, err))
+		return false;
+	jsonout_texts(out, "insecure", insecure, count);
+	if (gathering->mirror_count == 0)
+		return true;
+	jsonout_object(out, "mirrors");
+	jsonout_texts(out, HUB, gathering->mirrors, gathering->mirror_count);
+	jsonout_object_end(out);
+	return true;
+}
+
+/* --- patience and thrift --- */
+
+/* Copies a number from daemon.json under the name that mooring-fetch knows. */
+static bool copy_number(struct jsonout *out, const struct json *object, const char *name,
+			const char *member, struct error *err)
+{
+	int64_t number;
+
+	if (!json_get(object, name))
+		return true;
+	if (!json_int(object, name, &number, err))
+		return false;
+	jsonout_int(out, member, number);
+	return true;
+}
+
+/* A number of bytes, or a text as docker takes sizes: "500k". */
+static bool write_rate(struct jsonout *out, const struct json *download, struct error *err)
+{
+	const struct json *value = json_get(download, "bytes-per-second");
+	int64_t rate;
+
+	if (!value)
+		return true;
+	if (value->type == JSON_TEXT ? !size_parse(value->text, &rate, err)
+				     : !json_as_int(value, &rate, err))
+		return error_in(err, "daemon.json: download.bytes-per-second");
+	jsonout_int(out, "bytes_per_second", rate);
+	return true;
+}
+
+static bool write_thrift(struct gathering *gathering, struct error *err)
+{
+	struct jsonout *out = &gathering->out;
+	const struct json *daemon = gathering->daemon, *download;
+	bool is_metered;
+
+	if (!json_object_or_null(daemon, "download", &download, err) ||
+	    !write_rate(out, download, err) ||
+	    !json_bool_or(download, "metered", false, &is_metered, err))
+		return false;
+	if (is_metered)
+		jsonout_bool(out, "metered", true);
+	jsonout_object(out, "patience");
+	bool is_ok = copy_number(out, daemon, "max-download-attempts", "attempts", err) &&
+		     copy_number(out, download, "connect-timeout", "connect_seconds", err) &&
+		     copy_number(out, download, "stall-timeout", "stall_seconds", err);
+
+	jsonout_object_end(out);
+	return is_ok && copy_number(out, daemon, "max-concurrent-downloads", "parallel", err);
+}
+
+/* --- AWS --- */
+
+static bool read_iot(const struct json *daemon, struct gather_iot *iot, struct error *err)
+{
+	const struct json *object;
+
+	*iot = (struct gather_iot){ 0 };
+	if (!json_object_or_null(daemon, "aws-iot", &object, err))
+		return false;
+	return !object || (json_text(object, "endpoint", &iot->endpoint, err) &&
+			   json_text(object, "role-alias", &iot->role_alias, err) &&
+			   json_text_or(object, "thing", NULL, &iot->thing, err) &&
+			   json_text(object, "certificate", &iot->certificate, err) &&
+			   json_text(object, "key", &iot->key, err) &&
+			   json_text_or(object, "ca", NULL, &iot->ca, err));
+}
+
+static void write_cached(struct gathering *gathering, struct jsonout *out, const char *principal)
+{
+	struct ecrcache_entry entry;
+
+	if (!gathering->places->root || !ecrcache_find(&gathering->arena, gathering->places->root,
+						       gathering->host, principal, &entry))
 		return;
-	jsonout_object(out, "aws");
-	jsonout_text(out, "access_key_id", id);
-	jsonout_text(out, "secret_access_key", secret);
-	if (token)
-		jsonout_text(out, "session_token", token);
-	jsonout_object_end(out);
+	jsonout_text(out, "host", gathering->host);
+	jsonout_text(out, "username", entry.username);
+	jsonout_text(out, "password", entry.password);
+	jsonout_int(out, "expires", entry.expires);
 }
 
-static void write_proxy(struct jsonout *out)
+/* As an object of its own. */
+static bool gather_ecr(struct gathering *gathering, struct buf *text, const char **principal,
+		       struct error *err)
 {
-	static const struct {
-		const char *key, *big, *small;
-	} proxies[] = {
-		{ "http", "HTTP_PROXY", "http_proxy" },
-		{ "https", "HTTPS_PROXY", "https_proxy" },
-		{ "no_proxy", "NO_PROXY", "no_proxy" },
-	};
-
-	jsonout_object(out, "proxy");
-	for (size_t i = 0; i < COUNT_OF(proxies); i++) {
-		const char *value = environment(proxies[i].big);
-
-		if (!value)
-			value = environment(proxies[i].small);
-		if (value)
-			jsonout_text(out, proxies[i].key, value);
-	}
-	jsonout_object_end(out);
-}
-
-bool credentials_settings_with(const struct credentials_places *places, const char *host,
-			       const struct dockerconfig_login *login, struct buf *settings,
-			       struct error *err)
-{
-	autoarena struct arena arena = { 0 };
+	struct gather_iot iot;
 	struct jsonout out;
 
-	jsonout_init(&out, settings, false);
+	if (!read_iot(gathering->daemon, &iot, err))
+		return false;
+	jsonout_init(&out, text, false);
 	jsonout_object(&out, NULL);
-	if (login)
-		write_login(&out, host, login);
-	write_aws(&out);
-	write_proxy(&out);
-	bool is_ok = write_insecure(&out, &arena, places->config, err);
+	bool is_ok = gather_aws(&out, &gathering->arena, &iot, principal, err);
 
-	jsonout_object_end(&out);
+	if (is_ok) {
+		write_cached(gathering, &out, *principal);
+		jsonout_object_end(&out);
+		jsonout_object_end(&out);
+	}
 	jsonout_done(&out);
-	return is_ok && buf_check(settings, "the settings for mooring-fetch", err);
+	return is_ok && buf_check(text, "AWS credentials", err);
 }
 
-bool credentials_settings(const struct credentials_places *places, const char *host,
-			  struct buf *settings, struct error *err)
+/* Who has a login for the registry may do without AWS, whatever is wrong there. */
+static bool write_aws(struct gathering *gathering, struct credentials *credentials,
+		      struct error *err)
+{
+	const char *principal;
+	const struct json *root;
+	autobuf struct buf text;
+
+	buf_init(&text, SETTINGS_MAX);
+	if (!gather_is_ecr(gathering->host))
+		return true;
+	if (!gather_ecr(gathering, &text, &principal, err) ||
+	    !json_parse(&gathering->arena, "AWS credentials", text.data, text.length, &root, err))
+		return gathering->login != NULL;
+	for (const struct json *member = root->child; member; member = member->next)
+		jsonout_json(&gathering->out, member->key, member);
+	explicit_bzero(text.data, text.length);
+	credentials->learnt_fd = memfd_create("learnt", MFD_CLOEXEC);
+	if (credentials->learnt_fd < 0)
+		return true; /* then it is asked again next time */
+	credentials->principal = mem_strdup(principal);
+	jsonout_bool(&gathering->out, "tells_learnt", true);
+	return true;
+}
+
+/* --- all of it --- */
+
+static bool write_all(struct gathering *gathering, struct credentials *credentials,
+		      struct error *err)
+{
+	const struct json *proxies;
+
+	return read_daemon_json(gathering, err) && write_logins(gathering, err) &&
+	       write_certs(gathering, err) && write_ca(gathering, err) &&
+	       write_places(gathering, err) && write_thrift(gathering, err) &&
+	       json_object_or_null(gathering->daemon, "proxies", &proxies, err) &&
+	       gather_proxy(&gathering->out, proxies, err) &&
+	       write_aws(gathering, credentials, err);
+}
+
+bool credentials_gather_with(const struct credentials_places *places, const char *host,
+			     const struct dockerconfig_login *login,
+			     struct credentials *credentials, struct error *err)
+{
+	struct gathering gathering = { .places = places, .host = host, .login = login };
+
+	*credentials = (struct credentials){ .learnt_fd = -1 };
+	buf_init(&credentials->settings, SETTINGS_MAX);
+	jsonout_init(&gathering.out, &credentials->settings, false);
+	jsonout_object(&gathering.out, NULL);
+	bool is_ok = write_all(&gathering, credentials, err);
+
+	jsonout_object_end(&gathering.out);
+	jsonout_done(&gathering.out);
+	arena_done(&gathering.arena);
+	is_ok = is_ok && buf_check(&credentials->settings, "the settings for mooring-fetch", err);
+	if (!is_ok)
+		credentials_done(NULL, credentials);
+	return is_ok;
+}
+
+bool credentials_gather(const struct credentials_places *places, const char *host,
+			struct credentials *credentials, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
 	struct dockerconfig_login login;
 	bool is_found;
 
+	*credentials = (struct credentials){ .learnt_fd = -1 };
 	return credentials_find(&arena, places->docker_config, host, &login, &is_found, err) &&
-	       credentials_settings_with(places, host, is_found ? &login : NULL, settings, err);
+	       credentials_gather_with(places, host, is_found ? &login : NULL, credentials, err);
+}
+
+void credentials_done(const struct credentials_places *places, struct credentials *credentials)
+{
+	struct error err;
+
+	if (places && places->root && credentials->learnt_fd >= 0 &&
+	    !ecrcache_keep(places->root, credentials->principal, credentials->learnt_fd, &err))
+		log_warning("%s", err.text);
+	mem_cleanup_close(&credentials->learnt_fd);
+	credentials->learnt_fd = -1;
+	mem_cleanup_free(&credentials->principal);
+	credentials->principal = NULL;
+	if (credentials->settings.data)
+		explicit_bzero(credentials->settings.data, credentials->settings.length);
+	buf_done(&credentials->settings);
 }

@@ -12,24 +12,38 @@
 /*
  * What mooring-fetch is told on its descriptor 5 (docs/architecture.md), gathered from
  *
- *     DOCKER_AUTH_CONFIG, then docker's config.json      the login for this one host, by its helper
- *     CONFIG/daemon.json                                 "insecure-registries", as dockerd has them
- *     AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
+ *     DOCKER_AUTH_CONFIG, then docker's config.json      the logins for this host and its mirrors
+ *     CONFIG/daemon.json                                 dockerd's settings, and some of ours: see
+ *                                                        mooring-docker(1)
+ *     CONFIG/certs.d, then docker's certs.d              certificates for this host and its mirrors
+ *     AWS' environment and files                         for a host of ECR's (registry/gather.h)
  *     HTTP_PROXY, HTTPS_PROXY, NO_PROXY                  or in small letters
+ *     SSL_CERT_FILE                                      more authorities, for everybody
  */
 struct credentials_places {
 	const char *docker_config; /* directory; NULL: none */
 	const char *config;        /* /etc/mooring */
+	const char *root;          /* the store's: ECR's passwords are kept there */
 };
 
-/* `host` is the domain of a reference. No other host's secrets are passed on. */
-must_check bool credentials_settings(const struct credentials_places *places, const char *host,
-				     struct buf *settings, struct error *err);
+struct credentials {
+	struct buf settings; /* the object as JSON */
+	int learnt_fd;       /* to be mooring-fetch's descriptor 6; -1 if it will learn nothing */
+	char *principal;     /* whose it is what it learns */
+};
+
+/* `host` is the domain of a reference. No other host's secrets are passed on, but those of its
+ * mirrors. */
+must_check bool credentials_gather(const struct credentials_places *places, const char *host,
+				   struct credentials *credentials, struct error *err);
 
 /* The same with a login that is not (yet) kept anywhere; NULL: none. */
-must_check bool credentials_settings_with(const struct credentials_places *places, const char *host,
-					  const struct dockerconfig_login *login,
-					  struct buf *settings, struct error *err);
+must_check bool credentials_gather_with(const struct credentials_places *places, const char *host,
+					const struct dockerconfig_login *login,
+					struct credentials *credentials, struct error *err);
+
+/* Forgets them; what mooring-fetch has learnt is kept for the next time. Empty ones are fine. */
+void credentials_done(const struct credentials_places *places, struct credentials *credentials);
 
 /* The login that a pull from `host` would use. */
 must_check bool credentials_find(struct arena *arena, const char *docker_config, const char *host,

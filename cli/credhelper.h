@@ -16,6 +16,10 @@
 /* *is_found is false if the helper knows nothing of the server. */
 must_check bool credhelper_get(struct arena *arena, const char *helper, const char *server,
 			       struct dockerconfig_login *login, bool *is_found, struct error *err);
+/* What a helper answers to "get". */
+must_check bool credhelper_read(struct arena *arena, const char *helper, const char *answer,
+				size_t length, struct dockerconfig_login *login, bool *is_found,
+				struct error *err);
 must_check bool credhelper_store(const char *helper, const char *server,
 				 const struct dockerconfig_login *login, struct error *err);
 must_check bool credhelper_erase(const char *helper, const char *server, struct error *err);

@@ -4,14 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "cli/credentials.h"
 #include "cli/progress.h"
 #include "cli/storelimit.h"
 #include "image/pull.h"
 #include "registry/reference.h"
-
-#define SETTINGS_MAX (1 << 20)
 
 struct view {
 	struct progress progress;
@@ -70,17 +67,17 @@ bool pulling_run(const struct cli *cli, const struct store *store, const struct 
 		 struct digest *id, struct error *err)
 {
 	const struct credentials_places places = { .docker_config = cli->docker_config,
-						   .config = cli->config };
+						   .config = cli->config,
+						   .root = store->path };
 	struct view view = { .progress.out = pulling->out };
 	const struct image_watcher watcher = { .on_event = on_event, .context = &view };
 	struct store limited = *store;
 	struct reference reference;
-	autobuf struct buf settings;
+	struct credentials credentials;
 
-	buf_init(&settings, SETTINGS_MAX);
 	if (!storelimit_read(cli->config, &limited.limit, err) ||
 	    !reference_parse(&reference, pulling->reference, err) ||
-	    !credentials_settings(&places, reference.domain, &settings, err))
+	    !credentials_gather(&places, reference.domain, &credentials, err))
 		return false;
 	view.reference = &reference;
 	view.progress.is_terminal = pulling->out && isatty(fileno(pulling->out));
@@ -88,11 +85,11 @@ bool pulling_run(const struct cli *cli, const struct store *store, const struct 
 				    &(struct image_pull){ .reference = pulling->reference,
 							  .platform = pulling->platform,
 							  .again = pulling->again,
-							  .settings = settings.data },
+							  .settings = credentials.settings.data,
+							  .learnt_fd = credentials.learnt_fd },
 				    pulling->out ? &watcher : NULL, id, err);
 
-	if (settings.data)
-		explicit_bzero(settings.data, settings.length);
+	credentials_done(&places, &credentials);
 	if (is_pulled && pulling->out)
 		tell_outcome(&view);
 	return is_pulled;

@@ -25,9 +25,8 @@
  * settings on 5, one JSON object per packet.
  */
 
-#define PACKET_MAX   (64 << 10)
-#define SETTINGS_MAX (1 << 20)
-#define PATIENCE_MS  (180 * 1000) /* mooring-fetch has its own, shorter time limits */
+#define PACKET_MAX  (64 << 10)
+#define PATIENCE_MS (180 * 1000) /* mooring-fetch has its own, shorter time limits */
 
 static bool open_settings(const struct buf *settings, int *fd, struct error *err)
 {
@@ -161,16 +160,15 @@ bool verify_login(const struct cli *cli, const char *domain, const struct docker
 	const struct credentials_places places = { .docker_config = cli->docker_config,
 						   .config = cli->config };
 	struct reference reference;
-	autobuf struct buf settings;
+	struct credentials credentials;
 	autofree char *probe = mem_printf("%s/x", domain);
 
-	buf_init(&settings, SETTINGS_MAX);
 	if (!reference_parse(&reference, probe, err))
 		return error_in(err, "\"%s\" is not a registry", domain);
-	if (!credentials_settings_with(&places, domain, login, &settings, err))
+	if (!credentials_gather_with(&places, domain, login, &credentials, err))
 		return false;
-	bool is_known = verify_by(&settings, domain, err);
+	bool is_known = verify_by(&credentials.settings, domain, err);
 
-	explicit_bzero(settings.data, settings.length);
+	credentials_done(NULL, &credentials);
 	return is_known;
 }

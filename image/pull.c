@@ -16,6 +16,7 @@
 
 #define FETCH_CONTROL  3
 #define FETCH_SETTINGS 5
+#define FETCH_LEARNT   6
 
 /* Secrets go through memory, never through a file or an argument. */
 static bool make_settings(const char *settings, int *fd, struct error *err)
@@ -34,23 +35,26 @@ static bool make_settings(const char *settings, int *fd, struct error *err)
 	return true;
 }
 
-static bool start_fetch(const char *settings, int control, struct proc *proc, struct error *err)
+static bool start_fetch(const struct image_pull *pull, int control, struct proc *proc,
+			struct error *err)
 {
 	autofree char *program = NULL;
 	autoclose int file = -1;
 
-	if (!proc_helper("mooring-fetch", &program, err) || !make_settings(settings, &file, err))
+	if (!proc_helper("mooring-fetch", &program, err) ||
+	    !make_settings(pull->settings, &file, err))
 		return false;
 
 	const char *const argv[] = { program, NULL };
 	const char *const env[] = { NULL };
 	const struct proc_fd fds[] = { { control, FETCH_CONTROL },
 				       { file, FETCH_SETTINGS },
-				       { STDERR_FILENO, STDERR_FILENO } };
+				       { STDERR_FILENO, STDERR_FILENO },
+				       { pull->learnt_fd, FETCH_LEARNT } };
 	struct proc_options options = { .argv = argv,
 					.env = env,
 					.fds = fds,
-					.fd_count = COUNT_OF(fds),
+					.fd_count = COUNT_OF(fds) - (pull->learnt_fd < 0),
 					.parent_death_signal = SIGKILL };
 
 	return proc_spawn(&options, proc, err);
@@ -93,7 +97,7 @@ bool image_pull(const struct store *store, const struct image_pull *pull,
 		return error_sys(err, "make a socket pair");
 
 	autoclose int ours = ends[0];
-	bool is_started = start_fetch(pull->settings, ends[1], &fetch, err);
+	bool is_started = start_fetch(pull, ends[1], &fetch, err);
 
 	mem_cleanup_close(&ends[1]);
 	if (!is_started)

@@ -20,6 +20,7 @@ struct image_pull {
 	struct texts again;   /* chain IDs of layers to be fetched though they are there: damaged */
 	const char *settings; /* JSON for mooring-fetch's descriptor 5 (docs/architecture.md); NULL:
 				 {} */
+	int learnt_fd;        /* its descriptor 6, where the settings say that it is there; or -1 */
 };
 
 /* Fails with the kind that tells what to do: ERROR_NETWORK, ERROR_NOT_FOUND, ERROR_DENIED,

@@ -29,6 +29,7 @@
 /* One request on its way; the slot is free when both pointers are NULL. */
 struct job {
 	int64_t id;
+	bool is_bulk; /* one of those that are limited in number */
 	struct transfer *transfer;
 	struct call *call;
 	int64_t told;    /* bytes, in the last progress message */
@@ -54,12 +55,14 @@ static bool open_source(struct fetcher *fetcher, const struct control_request *r
 		transfer->source = registry_manifest(fetcher->registry, &request->image);
 		return true;
 	case CONTROL_BLOB:
+		transfer->is_queued = true;
 		transfer->source = registry_blob(fetcher->registry, &request->image);
 		return true;
 	case CONTROL_LOGIN:
 		transfer->source = registry_login(fetcher->registry, &request->image);
 		return true;
 	case CONTROL_S3:
+		transfer->is_queued = true;
 		transfer->is_mutable = true;
 		transfer->may_be_encoded = true;
 		return s3_object(&fetcher->settings, fetcher->aws, request->uri, &transfer->source,
@@ -99,6 +102,7 @@ static bool begin(struct fetcher *fetcher, struct arena *arena, struct control_r
 	if (!open_source(fetcher, request, &transfer, err))
 		return false;
 	transfer.fd = take_fd(&request->fds.reply);
+	job->is_bulk = transfer.is_queued;
 	job->transfer = transfer_start(fetcher->client, &fetcher->settings, &transfer);
 	return true;
 }
@@ -142,6 +146,33 @@ static void tell_progress(struct job *job, int64_t now_ms)
 	job->told_ms = now_ms;
 }
 
+/* Lets those begin that wait in the queue, by their ids, as many as there may be at once. */
+static void turn_queue(struct fetcher *fetcher)
+{
+	int running = 0;
+
+	for (size_t i = 0; i < LIMIT_TRANSFERS; i++) {
+		const struct job *job = &fetcher->jobs[i];
+
+		running += job->transfer && job->is_bulk && !transfer_is_queued(job->transfer);
+	}
+	while (running < fetcher->settings.parallel) {
+		struct job *next = NULL;
+
+		for (size_t i = 0; i < LIMIT_TRANSFERS; i++) {
+			struct job *job = &fetcher->jobs[i];
+
+			if (job->transfer && transfer_is_queued(job->transfer) &&
+			    (!next || job->id < next->id))
+				next = job;
+		}
+		if (!next)
+			return;
+		transfer_begin(next->transfer);
+		running++;
+	}
+}
+
 static void turn_transfer(struct fetcher *fetcher, struct job *job, int64_t now_ms)
 {
 	transfer_turn(job->transfer, now_ms);
@@ -149,7 +180,7 @@ static void turn_transfer(struct fetcher *fetcher, struct job *job, int64_t now_
 		tell_progress(job, now_ms);
 	else if (control_send_report(CONTROL_FD, job->id, transfer_report(job->transfer))) {
 		transfer_free(job->transfer);
-		job->transfer = NULL;
+		*job = (struct job){ 0 };
 	} else
 		fetcher->is_socket_full = true;
 }
@@ -171,6 +202,7 @@ static void turn_jobs(struct fetcher *fetcher)
 	int64_t now_ms = transfer_clock_ms();
 
 	fetcher->is_socket_full = false;
+	turn_queue(fetcher);
 	for (size_t i = 0; i < LIMIT_TRANSFERS; i++) {
 		struct job *job = &fetcher->jobs[i];
 

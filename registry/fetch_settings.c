@@ -263,15 +263,17 @@ static bool read_learnt(const struct json *root, struct fetch_settings *settings
 	return true;
 }
 
-static bool read_number(const struct json *root, const char *key, int64_t least, int64_t most,
-			int64_t *number, struct error *err)
+static bool read_thrift(const struct json *root, struct fetch_settings *settings, struct error *err)
 {
-	if (!json_int_or(root, key, least, number, err))
+	int64_t *rate = &settings->http.bytes_per_second, parallel;
+
+	if (!json_int_or(root, "bytes_per_second", 0, rate, err) ||
+	    !json_bool_or(root, "metered", false, &settings->is_metered, err) ||
+	    !read_count(root, "parallel", settings->is_metered ? 1 : LIMIT_TRANSFERS,
+			LIMIT_TRANSFERS, &parallel, err))
 		return false;
-	if (*number < least || *number > most)
-		return json_wrong(json_get(root, key), err, "expected at least %lld",
-				  (long long)least);
-	return true;
+	settings->parallel = (int)parallel;
+	return *rate >= 0 || json_wrong(json_get(root, "bytes_per_second"), err, "is negative");
 }
 
 bool fetch_settings_parse(struct arena *arena, const char *text, size_t length,
@@ -291,9 +293,8 @@ bool fetch_settings_parse(struct arena *arena, const char *text, size_t length,
 	       read_s3(root, settings, err) && read_aws(arena, root, &settings->aws, err) &&
 	       read_ecr(root, &settings->ecr, err) && read_learnt(root, settings, err) &&
 	       json_text_or(root, "ca", NULL, &settings->http.ca, err) &&
-	       read_number(root, "bytes_per_second", 0, INT64_MAX, &settings->http.bytes_per_second,
-			   err) &&
-	       read_proxy(root, &settings->http, err) && read_patience(root, settings, err);
+	       read_thrift(root, settings, err) && read_proxy(root, &settings->http, err) &&
+	       read_patience(root, settings, err);
 }
 
 bool fetch_settings_read(struct arena *arena, int fd, struct fetch_settings *settings,

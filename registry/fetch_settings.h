@@ -61,6 +61,8 @@ struct fetch_settings {
 	struct fetch_ecr ecr;
 	int learnt_fd; /* new passwords of ECR go there; -1 */
 	struct http_settings http;
+	bool is_metered; /* one body at a time, and nothing twice */
+	int parallel;    /* bodies of blobs and objects at once */
 	int attempts;    /* of one request in a row without progress */
 	int back_off_ms; /* before the second one; doubles */
 };

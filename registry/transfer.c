@@ -27,6 +27,7 @@
  */
 
 enum state {
+	STATE_QUEUED,   /* until transfer_begin */
 	STATE_RUNNING,  /* an exchange is under way */
 	STATE_WAITING,  /* until wake_ms, then ask again */
 	STATE_FLUSHING, /* all has arrived; the reader has yet to take the rest */
@@ -198,8 +199,19 @@ struct transfer *transfer_start(struct http_client *client, const struct fetch_s
 	transfer->attempt = 1;
 	sink_init(&transfer->sink, request->fd, is_held ? (size_t)request->held_limit : KEPT_MAX);
 	buf_init(&transfer->reply, is_held ? (size_t)request->held_limit : LIMIT_TOKEN_BODY);
-	ask(transfer);
+	if (!request->is_queued)
+		ask(transfer);
 	return transfer;
+}
+
+void transfer_begin(struct transfer *transfer)
+{
+	ask(transfer);
+}
+
+bool transfer_is_queued(const struct transfer *transfer)
+{
+	return transfer->state == STATE_QUEUED;
 }
 
 void transfer_free(struct transfer *transfer)
@@ -288,6 +300,9 @@ static bool on_head(void *context, const struct http_response *response)
 
 	if (wrong)
 		return refuse(transfer, wrong);
+	if (range.skip > 0 && transfer->settings->is_metered)
+		return refuse(transfer, "the server would send again what we have, which this "
+					"metered link is too dear for");
 	transfer->skip = range.skip;
 	return check_size(transfer, range.whole);
 }

@@ -23,6 +23,7 @@ struct transfer_request {
 	int64_t offset;       /* begin here */
 	int64_t held_limit;   /* > 0: keep the body here until it is whole, if it is no larger */
 	bool is_mutable; /* its name may come to mean other bytes: resume only the same version */
+	bool is_queued;  /* begins with transfer_begin */
 	bool may_be_encoded; /* a Content-Encoding is part of the object, not of the way */
 };
 
@@ -39,6 +40,8 @@ struct transfer;
 
 struct transfer *transfer_start(struct http_client *client, const struct fetch_settings *settings,
 				const struct transfer_request *request) must_check;
+void transfer_begin(struct transfer *transfer);
+bool transfer_is_queued(const struct transfer *transfer);
 void transfer_free(struct transfer *transfer);
 
 /* Does what is due at `now_ms` (monotonic). */

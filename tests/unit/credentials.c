@@ -2,6 +2,7 @@
 #include "cli/credentials.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -137,41 +138,198 @@ static void test_keys(void)
 			   pairs[i][0]);
 }
 
-static void check_settings(const char *want)
+#define ECR "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+
+static const char *const variables[] = {
+	"AWS_ACCESS_KEY_ID",
+	"AWS_SECRET_ACCESS_KEY",
+	"AWS_SESSION_TOKEN",
+	"AWS_PROFILE",
+	"AWS_REGION",
+	"AWS_DEFAULT_REGION",
+	"AWS_ROLE_ARN",
+	"AWS_WEB_IDENTITY_TOKEN_FILE",
+	"AWS_ENDPOINT_URL",
+	"AWS_ENDPOINT_URL_ECR",
+	"AWS_ENDPOINT_URL_STS",
+	"AWS_CONTAINER_CREDENTIALS_FULL_URI",
+	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+	"AWS_CONTAINER_AUTHORIZATION_TOKEN",
+	"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+	"AWS_EC2_METADATA_DISABLED",
+	"HTTP_PROXY",
+	"HTTPS_PROXY",
+	"NO_PROXY",
+	"http_proxy",
+	"https_proxy",
+	"no_proxy",
+	"SSL_CERT_FILE",
+};
+
+static void forget_environment(void)
+{
+	for (size_t i = 0; i < COUNT_OF(variables); i++)
+		unsetenv(variables[i]);
+	setenv("HOME", tap_dir(), 1);
+}
+
+/* `want` is the settings' text, or a part of the refusal. */
+static void check_settings(const char *host, bool is_wanted, const char *want)
 {
 	const struct credentials_places places = { .docker_config = tap_dir(),
 						   .config = tap_dir() };
-	autobuf struct buf settings;
+	struct credentials credentials;
 	struct error err;
+	bool is_ok = credentials_gather(&places, host, &credentials, &err);
 
-	buf_init(&settings, 4096);
-	if (check_ok(credentials_settings(&places, "h", &settings, &err), &err, "settings"))
-		check_text(settings.data, want, "their text");
+	if (!is_wanted) {
+		check_error(is_ok, &err, ERROR_INPUT, want, "settings for %s", host);
+		return;
+	}
+	if (check_ok(is_ok, &err, "settings for %s", host))
+		check_text(credentials.settings.data, want, "their text");
+	credentials_done(NULL, &credentials);
 }
 
 static void test_settings(void)
 {
-	static const char *const names[] = { "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
-					     "AWS_SESSION_TOKEN", "HTTP_PROXY",
-					     "HTTPS_PROXY",       "NO_PROXY",
-					     "http_proxy",        "https_proxy",
-					     "no_proxy" };
-
-	for (size_t i = 0; i < COUNT_OF(names); i++)
-		unsetenv(names[i]);
-	check_settings("{\"proxy\":{}}");
+	forget_environment();
+	check_settings("h", true,
+		       "{\"auths\":{},\"certs\":{},\"insecure\":[],\"patience\":{},\"proxy\":{}}");
 	put("config.json",
-	    "{\"auths\":{\"h\":{\"auth\":\"YTpi\"},\"other\":{\"auth\":\"YzpkCg==\"}}}", 0600);
-	put("daemon.json", "{\"insecure-registries\":[\"r:5000\"],\"debug\":true}", 0600);
-	setenv("AWS_ACCESS_KEY_ID", "AK", 1);
-	setenv("AWS_SECRET_ACCESS_KEY", "SK", 1);
+	    "{\"auths\":{\"h\":{\"auth\":\"YTpi\"},\"other\":{\"auth\":\"YzpkCg==\"},"
+	    "\"m:5000\":{\"auth\":\"YTpi\"}}}",
+	    0600);
+	put("daemon.json",
+	    "{\"insecure-registries\":[\"r:5000\"],\"debug\":true,"
+	    "\"registry-mirrors\":[\"https://m:5000/\"],"
+	    "\"proxies\":{\"http-proxy\":\"http://d\",\"https-proxy\":\"http://d\"},"
+	    "\"max-download-attempts\":7,\"max-concurrent-downloads\":2,"
+	    "\"download\":{\"bytes-per-second\":\"500k\",\"metered\":true,\"stall-timeout\":9}}",
+	    0600);
 	setenv("HTTPS_PROXY", "http://p:3128", 1);
 	setenv("https_proxy", "http://not-this", 1);
 	setenv("no_proxy", "localhost", 1);
-	check_settings("{\"auths\":{\"h\":{\"username\":\"a\",\"password\":\"b\"}},"
-		       "\"aws\":{\"access_key_id\":\"AK\",\"secret_access_key\":\"SK\"},"
-		       "\"proxy\":{\"https\":\"http://p:3128\",\"no_proxy\":\"localhost\"},"
-		       "\"insecure\":[\"r:5000\"]}");
+#define COMMON                                                                                     \
+	"\"bytes_per_second\":512000,\"metered\":true,"                                            \
+	"\"patience\":{\"attempts\":7,\"stall_seconds\":9},\"parallel\":2,"                        \
+	"\"proxy\":{\"http\":\"http://d\",\"https\":\"http://"                                     \
+	"p:3128\",\"no_proxy\":\"localhost\"}}"
+	check_settings("h", true,
+		       "{\"auths\":{\"h\":{\"username\":\"a\",\"password\":\"b\"}},\"certs\":{},"
+		       "\"insecure\":[\"r:5000\"]," COMMON);
+	check_settings("docker.io", true,
+		       "{\"auths\":{\"m:5000\":{\"username\":\"a\",\"password\":\"b\"}},"
+		       "\"certs\":{},\"insecure\":[\"r:5000\"],"
+		       "\"mirrors\":{\"docker.io\":[\"https://m:5000/\"]}," COMMON);
+	put("daemon.json", "{\"download\":{\"bytes-per-second\":\"fast\"}}", 0600);
+	check_settings("h", false, "daemon.json: download.bytes-per-second");
+	drop("daemon.json");
+	drop("config.json");
+}
+
+static void make_directory(const char *name)
+{
+	autofree char *path = mem_printf("%s/%s", tap_dir(), name);
+
+	mkdir(path, 0755);
+}
+
+static void test_certs(void)
+{
+	forget_environment();
+	make_directory("certs.d");
+	make_directory("certs.d/h:1");
+	put("certs.d/h:1/b.crt", "B", 0644);
+	put("certs.d/h:1/a.crt", "A", 0644);
+	put("certs.d/h:1/c.cert", "C", 0644);
+	check_settings("h:1", false, "c.cert is there, but c.key is not");
+	put("certs.d/h:1/c.key", "K", 0600);
+	put("certs.d/h:1/readme", "", 0644);
+	check_settings("h:1", true,
+		       "{\"auths\":{},\"certs\":{\"h:1\":{\"ca\":\"A\\nB\",\"certificate\":\"C\","
+		       "\"key\":\"K\"}},\"insecure\":[],\"patience\":{},\"proxy\":{}}");
+	check_settings("h", true,
+		       "{\"auths\":{},\"certs\":{},\"insecure\":[],\"patience\":{},\"proxy\":{}}");
+	drop("certs.d/h:1/c.cert");
+	check_settings("h:1", false, "c.key is there, but c.cert is not");
+}
+
+#define BEFORE_AWS "{\"auths\":{},\"certs\":{},\"insecure\":[],\"patience\":{},\"proxy\":{},"
+#define AFTER_AWS  ",\"tells_learnt\":true}"
+#define IMDS       "{\"kind\":\"imds\",\"url\":\"http://169.254.169.254\"}"
+
+static void test_aws_environment(void)
+{
+	forget_environment();
+	check_settings(ECR, true, BEFORE_AWS "\"aws_providers\":[" IMDS "],\"ecr\":{}" AFTER_AWS);
+	setenv("AWS_ACCESS_KEY_ID", "AK", 1);
+	check_settings(ECR, false, "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not");
+	setenv("AWS_SECRET_ACCESS_KEY", "SK", 1);
+	setenv("AWS_ENDPOINT_URL", "http://e/", 1);
+	check_settings(
+		ECR, true,
+		BEFORE_AWS
+		"\"aws\":{\"access_key_id\":\"AK\",\"secret_access_key\":\"SK\"},"
+		"\"ecr\":{\"endpoint\":\"http://e\",\"public_endpoint\":\"http://e\"}" AFTER_AWS);
+	forget_environment();
+	setenv("AWS_EC2_METADATA_DISABLED", "true", 1);
+	setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://localhost:1234/x", 1);
+	setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "tok", 1);
+	check_settings(
+		ECR, true,
+		BEFORE_AWS
+		"\"aws_providers\":[{\"kind\":\"container\",\"url\":\"http://localhost:1234/x\","
+		"\"authorization\":\"tok\"}],\"ecr\":{}" AFTER_AWS);
+	setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "a\r\nX: y", 1);
+	check_settings(ECR, false, "a line's end");
+	unsetenv("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+	static const char *const unsafe[] = { "http://example.com/",
+					      "http://127.0.0.1@example.com/",
+					      "http://127.0.0.1.example.com/",
+					      "file:///etc/passwd",
+					      "http://[::2]/",
+					      "http://169.254.169.254/" };
+
+	for (size_t i = 0; i < COUNT_OF(unsafe); i++) {
+		setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", unsafe[i], 1);
+		check_settings(ECR, false, "neither https nor this machine's own");
+	}
+}
+
+static void test_aws_files(void)
+{
+	forget_environment();
+	setenv("AWS_EC2_METADATA_DISABLED", "true", 1);
+	make_directory(".aws");
+	put(".aws/credentials",
+	    "# comment\n[default]\naws_access_key_id = AK\naws_secret_access_key=S=K \n"
+	    "[other]\naws_access_key_id=OK\naws_secret_access_key=OS\naws_session_token=T\n",
+	    0600);
+	put(".aws/config",
+	    "[default]\nregion=eu-west-1\ns3 =\n  region = no\n[profile role]\nrole_arn=arn:r\n"
+	    "source_profile=other\nexternal_id=e\n[profile p]\n"
+	    "credential_process=printf '{\"AccessKeyId\":\"PK\",\"SecretAccessKey\":\"PS\"}'\n"
+	    "[profile bad]\ncredential_process=exit 3\n",
+	    0600);
+	check_settings(ECR, true,
+		       BEFORE_AWS
+		       "\"aws\":{\"access_key_id\":\"AK\",\"secret_access_key\":\"S=K\"},"
+		       "\"ecr\":{}" AFTER_AWS);
+	setenv("AWS_PROFILE", "role", 1);
+	setenv("AWS_REGION", "cn-north-1", 1);
+	check_settings(
+		ECR, true,
+		BEFORE_AWS
+		"\"aws_providers\":[{\"kind\":\"role\","
+		"\"url\":\"https://sts.cn-north-1.amazonaws.com.cn/\",\"role_arn\":\"arn:r\","
+		"\"session_name\":\"mooring\",\"external_id\":\"e\",\"region\":\"cn-north-1\","
+		"\"access_key_id\":\"OK\",\"secret_access_key\":\"OS\",\"session_token\":\"T\"}],"
+		"\"ecr\":{}" AFTER_AWS);
+	setenv("AWS_PROFILE", "p", 1);
+	check_settings(ECR, true,
+		       BEFORE_AWS "\"aws\":{\"access_key_id\":\"PK\",\"secret_access_key\":\"PS\"},"
+				  "\"ecr\":{}" AFTER_AWS);
 }
 
 static void test_helper(void)
@@ -211,6 +369,9 @@ int main(void)
 	test_write();
 	test_keys();
 	test_settings();
+	test_certs();
+	test_aws_environment();
+	test_aws_files();
 	test_helper();
 	return tap_done();
 }

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/gather.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/caller.h"
+#include "base/file.h"
+#include "base/texts.h"
+
+#define FILE_MAX_BYTES (1 << 20)
+
+const char *gather_variable(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+static void copy_text(struct arena *arena, const struct buf *content, const char **text)
+{
+	*text = arena_strndup(arena, content->data ? content->data : "", content->length);
+	if (content->data)
+		explicit_bzero(content->data, content->length);
+}
+
+bool gather_file(struct arena *arena, const char *path, const char **text, struct error *err)
+{
+	autobuf struct buf content;
+
+	buf_init(&content, FILE_MAX_BYTES);
+	if (!file_read(AT_FDCWD, path, &content, err))
+		return false;
+	copy_text(arena, &content, text);
+	return true;
+}
+
+bool gather_callers_file(struct arena *arena, const char *path, const char **text,
+			 struct error *err)
+{
+	autobuf struct buf content;
+
+	buf_init(&content, FILE_MAX_BYTES);
+	if (!caller_read(path, &content, err))
+		return false;
+	copy_text(arena, &content, text);
+	return true;
+}
+
+/* --- certs.d --- */
+
+struct certs {
+	struct arena *arena;
+	const char *directory;
+	struct texts names; /* of its files, in order */
+	const char *ca, *certificate, *key;
+};
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool list(struct certs *certs, bool *is_there, struct error *err)
+{
+	autodir DIR *directory = opendir(certs->directory);
+
+	*is_there = directory != NULL;
+	if (!directory)
+		return errno == ENOENT || errno == ENOTDIR ||
+		       error_sys(err, "open %s", certs->directory);
+	for (const struct dirent *entry; (entry = readdir(directory)) != NULL;)
+		texts_add(&certs->names, arena_strdup(certs->arena, entry->d_name));
+	qsort(certs->names.items, certs->names.count, sizeof(*certs->names.items), compare_names);
+	return true;
+}
+
+static bool has_ending(const char *name, const char *ending)
+{
+	size_t length = strlen(name), end = strlen(ending);
+
+	return length > end && strcmp(name + length - end, ending) == 0;
+}
+
+static bool is_listed(const struct certs *certs, const char *name)
+{
+	for (size_t i = 0; i < certs->names.count; i++)
+		if (strcmp(certs->names.items[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Adds a file's text behind *text. */
+static bool add_file(const struct certs *certs, const char *name, const char **text,
+		     struct error *err)
+{
+	const char *path = arena_printf(certs->arena, "%s/%s", certs->directory, name);
+	const char *content;
+
+	if (!gather_file(certs->arena, path, &content, err))
+		return false;
+	*text = arena_printf(certs->arena, "%s%s%s", *text ? *text : "", *text ? "\n" : "",
+			     content);
+	return true;
+}
+
+/* "NAME.cert" needs "NAME.key" beside it, and the other way round. */
+static bool check_pair(const struct certs *certs, const char *name, const char *ending,
+		       const char *other_ending, struct error *err)
+{
+	size_t length = strlen(name) - strlen(ending);
+	const char *other = arena_printf(certs->arena, "%.*s%s", (int)length, name, other_ending);
+
+	if (is_listed(certs, other))
+		return true;
+	return error_set(err, ERROR_INPUT,
+			 "%s: %s is there, but %s is not: a client's certificate needs its key "
+			 "(authorities end in .crt)",
+			 certs->directory, name, other);
+}
+
+static bool take_file(struct certs *certs, const char *name, struct error *err)
+{
+	if (has_ending(name, ".crt"))
+		return add_file(certs, name, &certs->ca, err);
+	if (has_ending(name, ".key"))
+		return check_pair(certs, name, ".key", ".cert", err);
+	if (!has_ending(name, ".cert") || certs->certificate)
+		return true; /* one certificate is all that can be shown */
+	const char *key =
+		arena_printf(certs->arena, "%.*s.key", (int)(strlen(name) - strlen(".cert")), name);
+
+	return check_pair(certs, name, ".cert", ".key", err) &&
+	       add_file(certs, name, &certs->certificate, err) &&
+	       add_file(certs, key, &certs->key, err);
+}
+
+static void write_certs(struct jsonout *out, const char *host, const struct certs *certs)
+{
+	jsonout_object(out, host);
+	if (certs->ca)
+		jsonout_text(out, "ca", certs->ca);
+	if (certs->certificate) {
+		jsonout_text(out, "certificate", certs->certificate);
+		jsonout_text(out, "key", certs->key);
+	}
+	jsonout_object_end(out);
+}
+
+static bool take_directory(struct jsonout *out, struct certs *certs, const char *host,
+			   bool *is_there, struct error *err)
+{
+	if (!list(certs, is_there, err))
+		return false;
+	for (size_t i = 0; i < certs->names.count; i++)
+		if (!take_file(certs, certs->names.items[i], err))
+			return false;
+	if (*is_there)
+		write_certs(out, host, certs);
+	return true;
+}
+
+bool gather_certs(struct jsonout *out, struct arena *arena, const char *const *directories,
+		  const char *host, struct error *err)
+{
+	for (size_t i = 0; directories[i]; i++) {
+		struct certs certs = { .arena = arena,
+				       .directory =
+					       arena_printf(arena, "%s/%s", directories[i], host) };
+		bool is_there;
+		bool is_ok = take_directory(out, &certs, host, &is_there, err);
+
+		texts_done(&certs.names);
+		if (!is_ok || is_there)
+			return is_ok;
+	}
+	return true;
+}
+
+/* --- proxies --- */
+
+bool gather_proxy(struct jsonout *out, const struct json *fallback, struct error *err)
+{
+	static const struct {
+		const char *key, *big, *small, *member;
+	} proxies[] = {
+		{ "http", "HTTP_PROXY", "http_proxy", "http-proxy" },
+		{ "https", "HTTPS_PROXY", "https_proxy", "https-proxy" },
+		{ "no_proxy", "NO_PROXY", "no_proxy", "no-proxy" },
+	};
+	bool is_ok = true;
+
+	jsonout_object(out, "proxy");
+	for (size_t i = 0; is_ok && i < COUNT_OF(proxies); i++) {
+		const char *value = gather_variable(proxies[i].big);
+
+		if (!value)
+			value = gather_variable(proxies[i].small);
+		if (!value)
+			is_ok = json_text_or(fallback, proxies[i].member, NULL, &value, err);
+		if (is_ok && value)
+			jsonout_text(out, proxies[i].key, value);
+	}
+	jsonout_object_end(out);
+	return is_ok;
+}
