@@ -146,9 +146,26 @@ static void tell_progress(struct job *job, int64_t now_ms)
 	job->told_ms = now_ms;
 }
 
-/* Lets those begin that wait in the queue, by their ids, as many as there may be at once. */
-static void turn_queue(struct fetcher *fetcher)
+/* The next that waits in the queue, by ids. */
+static struct job *next_queued(struct fetcher *fetcher)
 {
+	struct job *next = NULL;
+
+	for (size_t i = 0; i < LIMIT_TRANSFERS; i++) {
+		struct job *job = &fetcher->jobs[i];
+
+		if (job->transfer && transfer_is_queued(job->transfer) &&
+		    (!next || job->id < next->id))
+			next = job;
+	}
+	return next;
+}
+
+/* Lets those begin that wait, as many as there may be at once. False if there were none. */
+static bool turn_queue(struct fetcher *fetcher)
+{
+	struct job *next = next_queued(fetcher);
+	bool has_begun = false;
 	int running = 0;
 
 	for (size_t i = 0; i < LIMIT_TRANSFERS; i++) {
@@ -156,21 +173,12 @@ static void turn_queue(struct fetcher *fetcher)
 
 		running += job->transfer && job->is_bulk && !transfer_is_queued(job->transfer);
 	}
-	while (running < fetcher->settings.parallel) {
-		struct job *next = NULL;
-
-		for (size_t i = 0; i < LIMIT_TRANSFERS; i++) {
-			struct job *job = &fetcher->jobs[i];
-
-			if (job->transfer && transfer_is_queued(job->transfer) &&
-			    (!next || job->id < next->id))
-				next = job;
-		}
-		if (!next)
-			return;
+	for (; next && running < fetcher->settings.parallel; running++) {
 		transfer_begin(next->transfer);
-		running++;
+		has_begun = true;
+		next = next_queued(fetcher);
 	}
+	return has_begun;
 }
 
 static void turn_transfer(struct fetcher *fetcher, struct job *job, int64_t now_ms)
@@ -197,12 +205,11 @@ static void turn_call(struct fetcher *fetcher, struct job *job, int64_t now_ms)
 		fetcher->is_socket_full = true;
 }
 
-static void turn_jobs(struct fetcher *fetcher)
+static void turn_each(struct fetcher *fetcher)
 {
 	int64_t now_ms = transfer_clock_ms();
 
 	fetcher->is_socket_full = false;
-	turn_queue(fetcher);
 	for (size_t i = 0; i < LIMIT_TRANSFERS; i++) {
 		struct job *job = &fetcher->jobs[i];
 
@@ -211,6 +218,14 @@ static void turn_jobs(struct fetcher *fetcher)
 		else if (job->call)
 			turn_call(fetcher, job, now_ms);
 	}
+}
+
+/* One that ends makes room for another, which may end at once. */
+static void turn_jobs(struct fetcher *fetcher)
+{
+	do
+		turn_each(fetcher);
+	while (turn_queue(fetcher));
 }
 
 static int64_t due_ms(const struct job *job, int64_t now_ms)

@@ -273,7 +273,9 @@ static bool read_thrift(const struct json *root, struct fetch_settings *settings
 			LIMIT_TRANSFERS, &parallel, err))
 		return false;
 	settings->parallel = (int)parallel;
-	return *rate >= 0 || json_wrong(json_get(root, "bytes_per_second"), err, "is negative");
+	if (*rate < 0 || *rate > INT64_MAX / LIMIT_RATE_SHARE)
+		return json_wrong(json_get(root, "bytes_per_second"), err, "is no rate");
+	return true;
 }
 
 bool fetch_settings_parse(struct arena *arena, const char *text, size_t length,

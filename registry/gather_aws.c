@@ -140,8 +140,8 @@ const char *gather_endpoint(struct arena *arena, const char *service)
 
 struct role {
 	const char *arn, *session_name, *external_id;
-	const char *token; /* web identity; or NULL: signed by the keys of */
-	const struct profile *source;
+	const char *token; /* web identity; or NULL: signed by the keys of `source` */
+	struct profile source;
 	const char *region; /* or NULL */
 };
 
@@ -172,8 +172,8 @@ static void write_role(struct gathering *gathering, const struct role *role)
 		jsonout_text(out, "token", role->token);
 	else {
 		jsonout_text(out, "region", role->region ? role->region : "us-east-1");
-		write_keys(out, role->source->access_key_id, role->source->secret_access_key,
-			   role->source->session_token);
+		write_keys(out, role->source.access_key_id, role->source.secret_access_key,
+			   role->source.session_token);
 	}
 	jsonout_object_end(out);
 	note_principal(gathering, role->arn);
@@ -203,20 +203,19 @@ static bool add_web_identity(struct gathering *gathering, struct role *role, con
 static bool add_profile_role(struct gathering *gathering, const struct profile *profile,
 			     struct role *role, struct error *err)
 {
-	struct profile source;
+	struct profile *source = &role->source;
 	bool is_found;
 
 	if (profile->web_identity_token_file)
 		return add_web_identity(gathering, role, profile->web_identity_token_file, err);
 	if (!profile->source_profile)
 		return true; /* by credential_source: the rest of the chain */
-	if (!find_profile(gathering->arena, profile->source_profile, &source, &is_found, err))
+	if (!find_profile(gathering->arena, profile->source_profile, source, &is_found, err))
 		return false;
-	if (!source.access_key_id || !source.secret_access_key)
+	if (!source->access_key_id || !source->secret_access_key)
 		return error_set(err, ERROR_INPUT,
 				 "AWS profile %s: its source_profile %s has no keys",
 				 profile_name(), profile->source_profile);
-	role->source = &source;
 	write_role(gathering, role);
 	return true;
 }

@@ -8,12 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "base/mem.h"
+#include "registry/httpfailure.h"
 #include "registry/limit.h"
 #include "registry/url.h"
 
 #define ALWAYS_DIRECT "localhost,127.0.0.0/8,::1"
+#define BURST_MS      250                       /* of what the limit allows, at once */
+#define MSEC_MAX      (60 * 1000)               /* an older debt is paid */
 #define OTHERS_MAX    (2 * LIMIT_TRANSFERS + 1) /* an output and an input each; the control socket */
 
 struct http_client {
@@ -23,6 +27,8 @@ struct http_client {
 	char *no_proxy;
 	struct http_exchange *running;
 	bool has_heard;
+	int64_t budget;  /* bytes that may be taken now, where there is a limit; may be negative */
+	int64_t paid_ms; /* up to when it was filled */
 };
 
 struct http_exchange {
@@ -39,8 +45,9 @@ struct http_exchange {
 	struct http_events events;
 	void *context;
 	struct http_response response;
-	bool has_head;    /* on_head has been called */
-	bool is_oversize; /* the headers passed LIMIT_HEADERS */
+	bool has_head;     /* on_head has been called */
+	bool is_throttled; /* paused until there is budget */
+	bool is_oversize;  /* the headers passed LIMIT_HEADERS */
 	char message[CURL_ERROR_SIZE];
 };
 
@@ -142,12 +149,77 @@ static size_t on_header(char *line, size_t one, size_t count, void *pointer)
 	return exchange->events.on_head(exchange->context, response) ? one * count : 0;
 }
 
+/* --- the limit on what is received: a bucket of tokens for all exchanges together ---
+ *
+ * curl's own limit is one exchange's, and lets everybody's first second pass. */
+
+static int64_t clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void fill_budget(struct http_client *client)
+{
+	int64_t rate = client->settings.bytes_per_second;
+	int64_t most = rate * BURST_MS / 1000;
+	int64_t now_ms = clock_ms(), passed_ms = now_ms - client->paid_ms;
+
+	if (passed_ms > MSEC_MAX)
+		passed_ms = MSEC_MAX;
+	client->budget += rate / 1000 * passed_ms + rate % 1000 * passed_ms / 1000;
+	client->paid_ms = now_ms;
+	if (client->budget > most)
+		client->budget = most;
+}
+
+/* May more be taken now? */
+static bool has_budget(struct http_client *client)
+{
+	if (client->settings.bytes_per_second == 0)
+		return true;
+	fill_budget(client);
+	return client->budget > 0;
+}
+
+/* How long until there is some; at most `timeout_ms`, if nobody waits for it. */
+static int budget_wait_ms(const struct http_client *client, int timeout_ms)
+{
+	bool is_wanted = false;
+
+	for (const struct http_exchange *one = client->running; one; one = one->next)
+		is_wanted |= one->is_throttled;
+	if (!is_wanted)
+		return timeout_ms;
+	int64_t wait_ms = -client->budget * 1000 / client->settings.bytes_per_second + 1;
+
+	return wait_ms < timeout_ms ? (int)wait_ms : timeout_ms;
+}
+
+static void resume_throttled(struct http_client *client)
+{
+	for (struct http_exchange *one = client->running; one && has_budget(client);
+	     one = one->next) {
+		if (!one->is_throttled)
+			continue;
+		one->is_throttled = false;
+		http_resume(one);
+	}
+}
+
 static size_t on_write(char *bytes, size_t one, size_t count, void *pointer)
 {
 	struct http_exchange *exchange = pointer;
 
+	if (!has_budget(exchange->client)) {
+		exchange->is_throttled = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
 	switch (exchange->events.on_body(exchange->context, bytes, one * count)) {
 	case HTTP_TAKEN:
+		exchange->client->budget -= (int64_t)(one * count);
 		return one * count;
 	case HTTP_LATER:
 		return CURL_WRITEFUNC_PAUSE;
@@ -315,24 +387,6 @@ static void set_message(struct http_exchange *exchange, const struct http_reques
 	SET(CURLOPT_PRIVATE, exchange);
 }
 
-/* One limit for all: each of them gets the same part of it. */
-static void share_rate(struct http_client *client)
-{
-	int64_t rate = client->settings.bytes_per_second;
-	int64_t count = 0;
-
-	if (rate == 0)
-		return;
-	for (struct http_exchange *one = client->running; one; one = one->next)
-		count++;
-	for (struct http_exchange *one = client->running; one; one = one->next) {
-		CURL *easy = one->easy;
-
-		SET(CURLOPT_MAX_RECV_SPEED_LARGE,
-		    (curl_off_t)(rate / count > 0 ? rate / count : 1));
-	}
-}
-
 struct http_exchange *http_start(struct http_client *client, const struct http_request *request,
 				 const struct http_events *events, void *context)
 {
@@ -352,7 +406,6 @@ struct http_exchange *http_start(struct http_client *client, const struct http_r
 	set_message(exchange, request);
 	exchange->next = client->running;
 	client->running = exchange;
-	share_rate(client);
 	CURLMcode code = curl_multi_add_handle(client->multi, exchange->easy);
 	assert(code == CURLM_OK);
 	return exchange;
@@ -368,122 +421,23 @@ void http_resume(struct http_exchange *exchange)
 	curl_easy_pause(exchange->easy, CURLPAUSE_CONT);
 }
 
-/* What Go says for an errno of connect(2): scripts and AWS's nucleus look for these words. */
-static const char *dial_failure(long number)
-{
-	switch (number) {
-	case ECONNREFUSED:
-		return "connect: connection refused";
-	case ENETUNREACH:
-		return "connect: network is unreachable";
-	case EHOSTUNREACH:
-		return "connect: no route to host";
-	case ETIMEDOUT:
-		return "connect: connection timed out";
-	case EACCES:
-	case EPERM:
-		return "connect: permission denied";
-	default:
-		return "connect: connection failed";
-	}
-}
-
-/* "dial tcp 127.0.0.1:5000: connect: connection refused". When no address answered, curl may not
- * say which it tried: then the name stands for it. */
-static bool fail_dial(CURL *easy, const struct url *url, struct error *err)
-{
-	char *address = NULL;
-	long port = 0, number = 0;
-
-	curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address);
-	curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &port);
-	curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
-	if (!address || address[0] == '\0' || port == 0)
-		return error_set(err, ERROR_NETWORK, "dial tcp %s:%s: %s", url->host, url->port,
-				 dial_failure(number));
-	return error_set(err, ERROR_NETWORK, "dial tcp %s:%ld: %s", address, port,
-			 dial_failure(number));
-}
-
-static bool fail_timeout(const struct http_exchange *exchange, const struct url *url,
-			 struct error *err)
-{
-	curl_off_t looked_up = 0, connected = 0, total = 0;
-
-	curl_easy_getinfo(exchange->easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up);
-	curl_easy_getinfo(exchange->easy, CURLINFO_CONNECT_TIME_T, &connected);
-	curl_easy_getinfo(exchange->easy, CURLINFO_TOTAL_TIME_T, &total);
-	if (looked_up == 0)
-		return error_set(err, ERROR_NETWORK, "dial tcp: lookup %s: i/o timeout", url->host);
-	if (connected == 0)
-		return error_set(err, ERROR_NETWORK, "dial tcp %s:%s: i/o timeout", url->host,
-				 url->port);
-	if (exchange->total_seconds && total >= exchange->total_seconds * 1000000)
-		return error_set(err, ERROR_NETWORK,
-				 "net/http: i/o timeout: not done within %ld seconds",
-				 exchange->total_seconds);
-	return error_set(err, ERROR_NETWORK,
-			 "net/http: i/o timeout: nothing arrived for %ld seconds",
-			 exchange->stall_seconds);
-}
-
-/* curl's codes in the words of Go's net/http. */
-static bool fail_with(struct http_exchange *exchange, CURLcode code, const struct url *url,
-		      struct error *err)
-{
-	const char *said = exchange->message[0] ? exchange->message : curl_easy_strerror(code);
-
-	if (exchange->is_oversize)
-		return error_set(err, ERROR_CORRUPT, "the reply's headers are larger than %d bytes",
-				 LIMIT_HEADERS);
-	if (exchange->is_broken) {
-		*err = exchange->broken;
-		return false;
-	}
-	switch (code) {
-	case CURLE_COULDNT_RESOLVE_HOST:
-		return error_set(err, ERROR_NETWORK, "dial tcp: lookup %s: no such host",
-				 url->host);
-	case CURLE_COULDNT_RESOLVE_PROXY:
-		return error_set(err, ERROR_NETWORK, "proxyconnect tcp: dial tcp: no such host: %s",
-				 said);
-	case CURLE_COULDNT_CONNECT:
-		return fail_dial(exchange->easy, url, err);
-	case CURLE_OPERATION_TIMEDOUT:
-		return fail_timeout(exchange, url, err);
-	case CURLE_SSL_CONNECT_ERROR:
-		return error_set(err, ERROR_NETWORK, "net/http: TLS handshake failed: %s", said);
-	case CURLE_PEER_FAILED_VERIFICATION:
-		return error_set(err, ERROR_DENIED, "tls: failed to verify certificate: x509: %s",
-				 said);
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CACERT_BADFILE:
-		return error_set(err, ERROR_INPUT, "tls: certificates: %s", said);
-	case CURLE_GOT_NOTHING:
-	case CURLE_PARTIAL_FILE:
-		return error_set(err, ERROR_NETWORK, "net/http: unexpected EOF");
-	case CURLE_RECV_ERROR:
-	case CURLE_SEND_ERROR:
-	case CURLE_SEND_FAIL_REWIND:
-		return error_set(err, ERROR_NETWORK, "net/http: connection broken: %s", said);
-	default:
-		return error_set(err, ERROR_CORRUPT, "net/http: %s", said);
-	}
-}
-
-/* "Get \"URL\": …" */
 static void describe(struct http_exchange *exchange, CURLcode code, struct error *err)
 {
-	autoarena struct arena arena = { 0 };
-	struct url url = { "", "?", "?", "" };
-	struct error ignored;
-	char *text = NULL;
+	const struct httpfailure failure = { .easy = exchange->easy,
+					     .code = code,
+					     .verb = exchange->verb,
+					     .said = exchange->message,
+					     .stall_seconds = exchange->stall_seconds,
+					     .total_seconds = exchange->total_seconds };
 
-	curl_easy_getinfo(exchange->easy, CURLINFO_EFFECTIVE_URL, &text);
-	if (text && !url_parse(&arena, text, &url, &ignored))
-		url.host = "?";
-	(void)fail_with(exchange, code, &url, err);
-	error_in(err, "%s \"%s\"", exchange->verb, url_shown(&arena, text ? text : "?"));
+	if (exchange->is_oversize)
+		error_set(err, ERROR_CORRUPT, "the reply's headers are larger than %d bytes",
+			  LIMIT_HEADERS);
+	else if (exchange->is_broken)
+		*err = exchange->broken;
+	else
+		httpfailure_words(&failure, err);
+	httpfailure_place(&failure, err);
 }
 
 static void finish(struct http_exchange *exchange, CURLcode code)
@@ -495,10 +449,7 @@ static void finish(struct http_exchange *exchange, CURLcode code)
 		describe(exchange, code == CURLE_OK ? CURLE_GOT_NOTHING : code, &problem);
 	curl_multi_remove_handle(exchange->client->multi, exchange->easy);
 	exchange->events.on_end(exchange->context, &exchange->response, is_whole ? NULL : &problem);
-	struct http_client *client = exchange->client;
-
 	exchange_free(exchange);
-	share_rate(client);
 }
 
 static void finish_all(struct http_client *client)
@@ -528,8 +479,10 @@ bool http_turn(struct http_client *client, const struct pollfd *others, size_t c
 		extra[i].events = (short)((others[i].events & POLLIN ? CURL_WAIT_POLLIN : 0) |
 					  (others[i].events & POLLOUT ? CURL_WAIT_POLLOUT : 0));
 	}
+	timeout_ms = budget_wait_ms(client, timeout_ms);
 	CURLMcode code =
 		curl_multi_poll(client->multi, extra, (unsigned int)count, timeout_ms, NULL);
+	resume_throttled(client);
 	if (code == CURLM_OK)
 		code = curl_multi_perform(client->multi, &running);
 	if (code != CURLM_OK)

@@ -29,6 +29,8 @@
 #define LIMIT_BACK_OFF_S    60
 #define LIMIT_TOKEN_LIFE_S  (24 * 60 * 60)
 
+#define LIMIT_RATE_SHARE    (1000 * 60 * 1000) /* of the largest number: no product overflows */
+
 /* Requests that callers compose. */
 #define LIMIT_CALL_METHOD 15
 #define LIMIT_CALL_BODY   (1 << 20) /* of the reply, where the caller says nothing */

@@ -12,13 +12,21 @@ static const struct {
 	int status;
 	const char *reason;
 } reasons[] = {
-	{ 400, "Bad Request" },         { 401, "Unauthorized" },
-	{ 403, "Forbidden" },           { 404, "Not Found" },
-	{ 405, "Method Not Allowed" },  { 408, "Request Timeout" },
-	{ 412, "Precondition Failed" }, { 416, "Range Not Satisfiable" },
-	{ 429, "Too Many Requests" },   { 500, "Internal Server Error" },
-	{ 501, "Not Implemented" },     { 502, "Bad Gateway" },
-	{ 503, "Service Unavailable" }, { 504, "Gateway Timeout" },
+	{ 400, "Bad Request" },
+	{ 401, "Unauthorized" },
+	{ 403, "Forbidden" },
+	{ 404, "Not Found" },
+	{ 405, "Method Not Allowed" },
+	{ 407, "Proxy Authentication Required" },
+	{ 408, "Request Timeout" },
+	{ 412, "Precondition Failed" },
+	{ 416, "Range Not Satisfiable" },
+	{ 429, "Too Many Requests" },
+	{ 500, "Internal Server Error" },
+	{ 501, "Not Implemented" },
+	{ 502, "Bad Gateway" },
+	{ 503, "Service Unavailable" },
+	{ 504, "Gateway Timeout" },
 };
 
 char *refusal_status(struct arena *arena, int status)
@@ -121,7 +129,9 @@ bool refusal_unexpected(const char *url, int status, const char *said, struct er
 	bool is_passing = retry_is_worth(status);
 
 	if (status == 429)
-		return error_set(err, ERROR_NETWORK, "Get \"%s\": toomanyrequests: %s", url, said);
+		return error_set(
+			err, ERROR_NETWORK, "Get \"%s\": %s%s", url,
+			strncmp(said, "toomanyrequests", 15) == 0 ? "" : "toomanyrequests: ", said);
 	return error_set(err, is_passing ? ERROR_NETWORK : ERROR_CORRUPT,
 			 "Get \"%s\": %sreceived unexpected HTTP status: %s%s%s", url,
 			 is_passing ? "net/http: " : "", text, strstr(said, text) ? "" : ": ",

@@ -132,6 +132,26 @@ static bool not_found(const struct asker *asker, const char *said, const char *b
 	return error_set(err, ERROR_NOT_FOUND, "manifest for %s not found: %s", whole, said);
 }
 
+/* A quota is used up. Where the registry says for how long, we wait; else somebody has to do
+ * something about it. */
+static bool too_many(struct asker *asker, const struct http_response *response, const char *said,
+		     struct error *err)
+{
+	char field[64], limit[64] = "?", left[64] = "?";
+	bool is_passing = http_header(response, "Retry-After", 0, field, sizeof(field));
+
+	if (!http_header(response, "ratelimit-limit", 0, limit, sizeof(limit)) ||
+	    !http_header(response, "ratelimit-remaining", 0, left, sizeof(left)) || is_passing)
+		return refusal_unexpected(asker->access.url, response->status, said, err);
+	(void)refusal_unexpected(asker->access.url, response->status, said, err);
+	char *why = arena_strdup(&asker->arena, err->text);
+
+	return error_set(err, ERROR_DENIED,
+			 "%s (limit %s, remaining %s): see 'docker login', or registry-mirrors in "
+			 "daemon.json",
+			 why, limit, left);
+}
+
 static bool learn(struct asker *asker, const struct http_response *response, const char *body,
 		  size_t length, struct error *err)
 {
@@ -146,6 +166,8 @@ static bool learn(struct asker *asker, const struct http_response *response, con
 		return access_refused(access, response, said, err);
 	if (response->status == 404)
 		return not_found(asker, said, body, length, err);
+	if (response->status == 429)
+		return too_many(asker, response, said, err);
 	return refusal_unexpected(access->url, response->status, said, err);
 }
 

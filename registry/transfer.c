@@ -463,7 +463,7 @@ static void after_message(struct transfer *transfer, const struct http_response 
 	if (source->ops->learn(source->self, response, transfer->reply.data, transfer->reply.length,
 			       &err)) {
 		ask(transfer);
-	} else if (retry_is_worth(response->status)) {
+	} else if (retry_is_worth(response->status) && err.kind == ERROR_NETWORK) {
 		/* Who is told "too many" without being told how long had better wait for long. */
 		int factor = response->status == 429 ? 20 : 1;
 

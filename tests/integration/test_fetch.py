@@ -766,3 +766,53 @@ def test_settings_that_make_no_sense(text, part):
     assert fetch.process.returncode == 1
     assert fetch.errors.startswith("mooring-fetch: settings") and part in fetch.errors
     assert fetch.errors.count("\n") == 1
+
+
+# --- thrift ---
+
+def test_rate_is_shared():
+    """Two bodies of 600 kB at 600 kB/s take two seconds; without a limit they take none."""
+    body = BLOB * 2
+    with Server(pingable(lambda call: call.reply(200, body))) as server:
+        with Fetch(bytes_per_second=600_000) as fetch:
+            started = time.monotonic()
+            jobs = [fetch.start(**blob(server, len(body))) for _ in range(2)]
+            for number, fd in jobs:
+                with os.fdopen(fd, "rb") as pipe:
+                    assert pipe.read() == body
+                assert fetch.wait(number)["ok"]
+            assert time.monotonic() - started > 1
+
+
+@pytest.mark.parametrize("settings, most", [({"parallel": 2}, 2), ({"metered": True}, 1), ({}, 6)])
+def test_bodies_at_once(settings, most):
+    """As many are asked for as may be; what waits is asked for when one has ended."""
+    running, seen, lock, enough = [0], [0], threading.Lock(), threading.Event()
+
+    def answer(call):
+        with lock:
+            running[0] += 1
+            seen[0] = max(seen[0], running[0])
+            if running[0] == most:
+                enough.set()
+        enough.wait(20)
+        with lock:
+            running[0] -= 1
+        call.reply(200, BLOB)
+    with Server(pingable(answer)) as server, Fetch(**settings) as fetch:
+        jobs = [fetch.start(**blob(server)) for _ in range(6)]
+        for number, fd in jobs:
+            with os.fdopen(fd, "rb") as pipe:
+                assert pipe.read() == BLOB
+            assert fetch.wait(number)["ok"]
+    assert seen[0] == most
+
+
+def test_metered_link_takes_nothing_twice():
+    """Where a server ignores ranges, the rest is not worth the whole again."""
+    def answer(call):
+        call.reply(200, BLOB[:1000], length=len(BLOB))
+        call.hang_up()
+    reply, body, calls = one_request(answer, blob, metered=True)
+    assert failure(reply)[0] == "corrupt" and "metered" in reply["text"]
+    assert body == BLOB[:1000] and len(calls) == 2

@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docker login and pull against real registries in their places: Docker Hub's names and token server, TLS with private
+authorities and client certificates, mirrors, redirects to another host, proxies with a password."""
+
+import contextlib
+import crypt
+import gzip
+import json
+import os
+import subprocess
+import urllib.error
+import urllib.request
+
+import world
+from aws_server import AwsServer, EcrRegistry
+from fetch_peer import Fetch, Server, WITH_HOSTS, make_certificate
+from s3_server import S3Server
+from token_server import TokenServer
+
+ADDRESS = "127.77.1.1"  # nobody else's port 443
+LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"
+ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+
+
+def pushed_to(registry, name, text=b"hello"):
+    return registry.push(world.Image([world.tar_bytes([("etc/motd", text)])]), name, "1", gzip.compress, LAYER_TYPE)
+
+
+def with_hosts(moor, hosts, *argv, **options):
+    """moor.docker with names of its own."""
+    path = os.path.join(moor.directory, "hosts")
+    with open(path, "w", encoding="ascii") as file:
+        file.writelines(f"{address} {name}\n" for name, address in hosts.items())
+    return moor.run("unshare", "--mount", "sh", "-c", WITH_HOSTS.replace('"$1"', '"$@"'), path,
+                    os.path.join(moor.names, "docker"), *argv, **options)
+
+
+def daemon_json(moor, **settings):
+    with open(os.path.join(moor.config, "daemon.json"), "w", encoding="ascii") as file:
+        json.dump(settings, file)
+
+
+def certs_d(moor, host, **files):
+    directory = os.path.join(moor.config, "certs.d", host)
+    os.makedirs(directory, exist_ok=True)
+    for name, path in files.items():
+        with open(path, "rb") as source, open(os.path.join(directory, name.replace("_", ".")), "wb") as target:
+            target.write(source.read())
+
+
+@contextlib.contextmanager
+def nginx(directory, servers):
+    """nginx with these server blocks; the first listens on `port` of 127.0.0.1."""
+    port = world.free_port()
+    path = os.path.join(directory, "nginx.conf")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(f"daemon off; master_process off; user root; pid {directory}/nginx.pid; error_log {directory}/error.log;\n"
+                   "events {}\nhttp { access_log off; client_max_body_size 0; client_body_temp_path /tmp; "
+                   "proxy_temp_path /tmp; fastcgi_temp_path /tmp; uwsgi_temp_path /tmp; scgi_temp_path /tmp;\n"
+                   + servers.replace("PORT", str(port)) + "}\n")
+    with world.serving(["nginx", "-c", path, "-e", f"{directory}/start.log"], port):
+        yield f"127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def tinyproxy(directory, hosts):
+    """tinyproxy for user "me" with "pass-word", who knows these names; its URL and its log."""
+    port = world.free_port()
+    config, log, names = (os.path.join(directory, name) for name in ("tiny.conf", "tiny.log", "tiny.hosts"))
+    with open(names, "w", encoding="ascii") as file:
+        file.writelines(f"{address} {name}\n" for name, address in hosts.items())
+    with open(config, "w", encoding="ascii") as file:
+        file.write(f"Port {port}\nListen 127.0.0.1\nLogFile \"{log}\"\nLogLevel Connect\nTimeout 30\nMaxClients 20\n"
+                   "BasicAuth me pass-word\n")
+    with world.serving(["unshare", "--mount", "sh", "-c", WITH_HOSTS.replace('"$1"', '"$@"'), names,
+                        "tinyproxy", "-d", "-c", config], port, stdout=subprocess.DEVNULL):
+        yield f"http://me:pass-word@127.0.0.1:{port}", log
+
+
+# --- Docker Hub ---
+
+HUB = {"registry-1.docker.io": ADDRESS, "auth.docker.io": ADDRESS}
+
+
+@contextlib.contextmanager
+def hub(directory, answer=None):
+    """Docker Hub: docker-registry behind TLS under its names, with a token server. `answer(call)` may deal with what
+    goes to the registry, and says whether it did."""
+    pem = make_certificate(directory, *HUB)
+    tokens = TokenServer(directory, {"me": "pä:ss"})
+    with world.docker_registry(str(directory)) as plain:
+        pushed_to(plain, "library/tiny")
+        pushed_to(plain, "me/private")
+    with world.docker_registry(str(directory), tokens.settings("https://auth.docker.io/token")) as registry:
+        def serve(call):
+            if call.header("Host") == "auth.docker.io":
+                tokens(call)
+            elif not (answer and answer(call)):
+                forward(call, registry.address)
+        with Server(serve, address=ADDRESS, port=443, certificate=pem) as server:
+            yield server, tokens, {"SSL_CERT_FILE": pem}
+
+
+def forward(call, address):
+    request = urllib.request.Request(f"http://{address}{call.path}", method=call.command, headers={
+        name: value for name, value in call.headers.items() if name.lower() in ("authorization", "accept")})
+    try:
+        reply = urllib.request.urlopen(request, timeout=20)
+    except urllib.error.HTTPError as error:
+        reply = error
+    body = reply.read()
+    call.reply(reply.status, body, **{name.replace("-", "_"): value for name, value in reply.headers.items()
+                                      if name.lower() in ("content-type", "www-authenticate", "docker-content-digest")})
+
+
+def test_docker_hub(moor, tmp_path):
+    with hub(tmp_path) as (server, tokens, env):
+        told = with_hosts(moor, HUB, "pull", "tiny:1", env=env)
+        assert "1: Pulling from library/tiny" in told.stdout and told.stdout.endswith("docker.io/library/tiny:1\n")
+        assert tokens.asked == [(None, ["repository:library/tiny:pull"])]
+        assert moor.docker("images", "-q", "tiny:1").stdout
+        failed = with_hosts(moor, HUB, "login", "-u", "me", "--password-stdin", input="wrong", env=env, code=1)
+        assert "401 Unauthorized: " in failed.stderr, failed.stderr
+        done = with_hosts(moor, HUB, "login", "-u", "me", "--password-stdin", input="pä:ss", env=env)
+        assert done.stdout == "Login Succeeded\n"
+        with_hosts(moor, HUB, "pull", "-q", "me/private:1", env=env)
+        assert tokens.asked[-1] == ("me", ["repository:me/private:pull"])
+        assert {call.header("Authorization").split()[0] for call in server.calls
+                if call.path.startswith("/v2/me")} == {"Bearer"}
+        with open(os.path.join(moor.env["DOCKER_CONFIG"], "config.json"), encoding="ascii") as file:
+            assert list(json.load(file)["auths"]) == ["https://index.docker.io/v1/"]
+
+
+QUOTA = (b'{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your unauthenticated pull rate limit."}]}')
+
+
+def test_docker_hub_quota(moor, tmp_path):
+    """The quota names its cure at once; who is told for how long waits, and says so."""
+    retry_after = []
+
+    def answer(call):
+        if "/manifests/" not in call.path or (retry_after and len(tries) == 2):
+            return False
+        tries.append(call.path)
+        more = {"Retry_After": retry_after[0]} if retry_after else {}
+        call.reply(429, QUOTA, ratelimit_limit="100;w=21600", ratelimit_remaining="0;w=21600", **more)
+        return True
+    tries = []
+    with hub(tmp_path, answer) as (_, _, env):
+        failed = with_hosts(moor, HUB, "pull", "tiny:1", env=env, code=1)
+        assert ("toomanyrequests: You have reached your unauthenticated pull rate limit. (limit 100;w=21600, "
+                "remaining 0;w=21600): see 'docker login', or registry-mirrors") in failed.stderr
+        assert len(tries) == 1 and "toomanyrequests: toomanyrequests" not in failed.stderr
+        retry_after.append("0")
+        del tries[:]
+        with_hosts(moor, HUB, "pull", "-q", "tiny:1", env=env)
+        assert len(tries) == 2
+
+
+def test_mirrors_of_docker_hub(moor, tmp_path):
+    """Down, without the image, with a login of its own: the next is asked, at last the Hub. What belongs to the Hub
+    stays there."""
+    def empty(call):
+        call.reply(200 if call.path == "/v2/" else 404)
+    with hub(tmp_path) as (server, _, env), Server(empty) as without:
+        with_hosts(moor, HUB, "login", "-u", "me", "--password-stdin", input="pä:ss", env=env)
+        down = f"http://127.0.0.1:{world.free_port()}"
+        daemon_json(moor, **{"registry-mirrors": [down, f"http://{without.host}/"]})
+        del server.calls[:]
+        with_hosts(moor, HUB, "pull", "-q", "tiny:1", env=env)
+        assert "/v2/library/tiny/manifests/1" in without.paths() and server.calls
+        assert {call.header("Authorization") for call in without.calls} == {None}
+        moor.docker("rmi", "tiny:1")
+        with world.docker_registry(str(tmp_path)) as mirror:
+            daemon_json(moor, **{"registry-mirrors": [down, f"http://{mirror.address}"]})
+            del server.calls[:]
+            with_hosts(moor, HUB, "pull", "-q", "tiny:1", env=env)
+            assert not server.calls
+        daemon_json(moor, **{"registry-mirrors": ["http://user:pass@h/"]})
+        assert "mirror of docker.io" in moor.docker("pull", "tiny:2", code=1).stderr
+
+
+# --- TLS ---
+
+def test_private_authority_and_client_certificate(moor, tmp_path):
+    os.makedirs(tmp_path / "client")
+    pem, client = make_certificate(tmp_path), make_certificate(tmp_path / "client")
+    with world.docker_registry(str(tmp_path)) as registry:
+        pushed_to(registry, "team/x")
+        block = (f"server {{ listen 127.0.0.1:PORT ssl; ssl_certificate {pem}; ssl_certificate_key {pem};\n"
+                 f"ssl_client_certificate {client}.crt; ssl_verify_client on;\n"
+                 f"location / {{ proxy_pass http://{registry.address}; }} }}\n")
+        with nginx(str(tmp_path), block) as host:
+            certs_d(moor, host, ca_crt=client + ".crt")
+            failed = moor.docker("pull", "-q", f"{host}/team/x:1", code=1)
+            assert "tls: failed to verify certificate: x509" in failed.stderr
+            certs_d(moor, host, ca_crt=pem + ".crt")
+            failed = moor.docker("pull", "-q", f"{host}/team/x:1", code=1)
+            assert "received unexpected HTTP status: 400 Bad Request" in failed.stderr
+            certs_d(moor, host, me_cert=client + ".crt")
+            failed = moor.docker("pull", "-q", f"{host}/team/x:1", code=1)
+            assert "me.cert is there, but me.key is not" in failed.stderr
+            certs_d(moor, host, me_key=client)
+            moor.docker("pull", "-q", f"{host}/team/x:1")
+
+
+def test_redirect_to_another_host_brings_no_password(moor, tmp_path):
+    salt = crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=1 << 4)
+    (tmp_path / "htpasswd").write_text(f"user:{crypt.crypt('pass:word', salt)}\n")
+    auth = f"auth: {{htpasswd: {{realm: test, path: {tmp_path}/htpasswd}}}}\n"
+    with world.docker_registry(str(tmp_path)) as registry:
+        pushed_to(registry, "team/x")
+    with world.docker_registry(str(tmp_path)) as storage, world.docker_registry(str(tmp_path), auth) as registry, \
+            Server(lambda call: forward(call, storage.address)) as elsewhere:
+        block = (f"server {{ listen 127.0.0.1:PORT; location / {{ proxy_pass http://{registry.address};\n"
+                 "proxy_set_header Host $http_host; }\n"
+                 f"location ~ /blobs/ {{ return 307 http://{elsewhere.host}$request_uri; }} }}\n")
+        with nginx(str(tmp_path), block) as host:
+            moor.docker("login", host, "-u", "user", "--password-stdin", input="pass:word")
+            moor.docker("pull", "-q", f"{host}/team/x:1")
+        assert len(elsewhere.calls) == 2
+        assert {call.header("Authorization") for call in elsewhere.calls} == {None}
+
+
+# --- proxies ---
+
+def test_proxy_with_a_password_for_registry_token_server_and_s3(tmp_path):
+    """One proxy, one authority: for all three. Without the password nothing is let through."""
+    names = {name: ADDRESS for name in ("registry.test", "auth.test", "s3.test")}
+    pem = make_certificate(tmp_path, *names)
+    tokens = TokenServer(str(tmp_path), {})
+    with S3Server() as s3:
+        s3.put("bucket", "key", b"content")
+
+        def serve(call):
+            if call.header("Host") == "auth.test":
+                tokens(call)
+            elif call.header("Host") == "s3.test":
+                call.reply(200, b"content")
+            elif call.header("Authorization"):
+                call.reply(200, b"{}", Content_Type="application/json")
+            else:
+                call.reply(401, WWW_Authenticate='Bearer realm="https://auth.test/t",service="registry.docker.io"')
+        with Server(serve, address=ADDRESS, port=443, certificate=pem), \
+                tinyproxy(str(tmp_path), names) as (url, log):
+            with open(pem, encoding="ascii") as file:
+                settings = {"ca": file.read(), "s3": {"endpoint": "https://s3.test", "path_style": True}}
+            with Fetch(proxy={"https": url}, **settings) as fetch:
+                assert fetch.get(op="manifest", reference="registry.test/x:1")[0]["ok"]
+                assert fetch.get(op="s3", uri="s3://bucket/key")[1] == b"content"
+            with open(log, encoding="ascii") as file:
+                told = file.read()
+            assert all(f"CONNECT {name}:443" in told for name in names)
+            with Fetch(proxy={"https": url.replace("pass-word", "wrong")}, **settings) as fetch:
+                reply, _ = fetch.get(op="manifest", reference="registry.test/x:1")
+            assert reply["kind"] == "denied", reply
+            assert reply["text"].endswith("the proxy refuses to connect us: HTTP 401, so it wants another name or password")
+
+
+def test_proxy_of_the_environment_and_its_exceptions(moor, tmp_path):
+    with world.docker_registry(str(tmp_path)) as registry:
+        pushed_to(registry, "team/x")
+        port = registry.address.split(":")[1]
+        name = f"registry.test:{port}"
+        daemon_json(moor, **{"insecure-registries": [name]})
+        with tinyproxy(str(tmp_path), {"registry.test": "127.0.0.1"}) as (url, log):
+            moor.docker("pull", "-q", f"{name}/team/x:1", env={"HTTP_PROXY": url, "HTTPS_PROXY": url})
+            with open(log, encoding="ascii") as file:
+                assert "registry.test" in file.read()
+            moor.docker("rmi", f"{name}/team/x:1")
+            os.truncate(log, 0)
+            with_hosts(moor, {"registry.test": "127.0.0.1"}, "pull", "-q", f"{name}/team/x:1",
+                       env={"HTTP_PROXY": url, "HTTPS_PROXY": url, "NO_PROXY": "x.test, .test"})
+            assert os.path.getsize(log) == 0
+
+
+# --- ECR ---
+
+def test_ecr_from_the_environment_once_in_12_hours(moor, tmp_path):
+    """docker pull without docker login: keys from the environment, the password from a file of ours the second time."""
+    pem = make_certificate(tmp_path, ECR)
+    aws = AwsServer(keys=[("AKID", "secret", None)])
+    with world.docker_registry(str(tmp_path)) as registry:
+        pushed_to(registry, "team/x")
+        door = EcrRegistry(aws.password, b"", "")
+
+        def serve(call):
+            if call.header("Authorization") == door.authorization and call.path != "/v2/":
+                forward(call, registry.address)
+            else:
+                door(call)
+        with Server(serve, address=ADDRESS, port=443, certificate=pem), Server(aws) as api:
+            env = {"SSL_CERT_FILE": pem, "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret",
+                   "AWS_ENDPOINT_URL_ECR": f"http://{api.host}"}
+            cache = os.path.join(moor.root, "ecr.json")
+            for asked in (1, 1):
+                with_hosts(moor, {ECR: ADDRESS}, "pull", "-q", f"{ECR}/team/x:1", env=env)
+                assert len(aws.given) == asked and os.stat(cache).st_mode & 0o777 == 0o600
+                with open(cache, encoding="ascii") as file:
+                    assert list(json.load(file)) == [f"{ECR} AKID"]
+            with open(cache, "w", encoding="ascii") as file:
+                file.write("{half")
+            with_hosts(moor, {ECR: ADDRESS}, "pull", "-q", f"{ECR}/team/x:1", env=env)
+            assert len(aws.given) == 2
