@@ -9,6 +9,7 @@
  */
 extern const struct command cmd_images; /* and image ls, image list */
 extern const struct command cmd_pull;
+extern const struct command cmd_push;
 extern const struct command cmd_load;
 extern const struct command cmd_save;
 extern const struct command cmd_rmi; /* and image rm, image remove */

@@ -48,6 +48,7 @@ static void on_event(void *context, const struct image_event *event)
 			progress_show_existing(&view->progress);
 		return;
 	case IMAGE_CHECKED: /* nobody asked */
+	case IMAGE_PUSHED:
 		return;
 	}
 }

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /*
- * What happens during a pull or a load, told to whoever shows progress. Texts are valid during the
- * call only.
+ * What happens during a pull, a load or a push, told to whoever shows progress. Texts are valid
+ * during the call only.
  */
 
 enum image_event_kind {
@@ -15,6 +15,7 @@ enum image_event_kind {
 	IMAGE_LAYER,    /* id, state, bytes, total */
 	IMAGE_READY,    /* published: id, reference, replaced, is_new */
 	IMAGE_CHECKED,  /* id, chain, damage */
+	IMAGE_PUSHED,   /* the registry has this manifest: digest, total (its size) */
 };
 
 enum image_layer_state {
@@ -26,7 +27,7 @@ enum image_layer_state {
 
 struct image_event {
 	enum image_event_kind kind;
-	const char *digest; /* IMAGE_RESOLVED: "sha256:…" */
+	const char *digest; /* IMAGE_RESOLVED, IMAGE_PUSHED: "sha256:…" */
 	const char *id;     /* layer: 12 hex digits; image: "sha256:…" */
 	enum image_layer_state state;
 	int64_t bytes, total;

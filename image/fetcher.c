@@ -79,23 +79,27 @@ bool fetcher_receive(struct fetcher *fetcher, struct fetch_reply *reply, struct 
 /* -- requests -----------------------------------------------------------------------------------
  */
 
-static bool send_with_descriptor(int socket, const struct buf *packet, int fd, struct error *err)
+/* For the reply's body and, unless it is -1, the request's. */
+static bool send_with_descriptors(int socket, const struct buf *packet, int to, int from,
+				  struct error *err)
 {
+	const int fds[] = { to, from };
+	size_t size = from >= 0 ? sizeof(fds) : sizeof(fds[0]);
 	union {
 		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
+		char room[CMSG_SPACE(sizeof(fds))];
 	} control = { 0 };
 	struct iovec part = { .iov_base = packet->data, .iov_len = packet->length };
 	struct msghdr message = { .msg_iov = &part,
 				  .msg_iovlen = 1,
 				  .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
+				  .msg_controllen = CMSG_SPACE(size) };
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 
 	header->cmsg_level = SOL_SOCKET;
 	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &fd, sizeof(int));
+	header->cmsg_len = CMSG_LEN(size);
+	memcpy(CMSG_DATA(header), fds, size);
 	while (sendmsg(socket, &message, MSG_NOSIGNAL) < 0)
 		if (errno != EINTR)
 			return error_sys(err, "ask mooring-fetch");
@@ -118,14 +122,14 @@ static void begin(struct fetcher *fetcher, struct request *request, const char *
 	jsonout_text(&request->out, "reference", reference);
 }
 
-static bool send_request(struct fetcher *fetcher, struct request *request, int to,
+static bool send_request(struct fetcher *fetcher, struct request *request, int to, int from,
 			 struct error *err)
 {
 	jsonout_object_end(&request->out);
 	jsonout_done(&request->out);
 
 	bool is_sent = buf_check(&request->text, "request", err) &&
-		       send_with_descriptor(fetcher->socket, &request->text, to, err);
+		       send_with_descriptors(fetcher->socket, &request->text, to, from, err);
 
 	buf_done(&request->text);
 	return is_sent;
@@ -141,7 +145,7 @@ bool fetcher_request_blob(struct fetcher *fetcher, const struct fetch_blob *blob
 	jsonout_int(&request.out, "size", blob->size);
 	jsonout_int(&request.out, "offset", blob->offset);
 	*id = fetcher->last_id;
-	return send_request(fetcher, &request, blob->to, err);
+	return send_request(fetcher, &request, blob->to, -1, err);
 }
 
 /* -- small things -------------------------------------------------------------------------------
@@ -163,8 +167,8 @@ static bool read_body(struct fetcher *fetcher, int from, struct buf *body,
 }
 
 /* Sends the request with the writing end of a pipe, and reads the other. */
-static bool ask(struct fetcher *fetcher, struct request *request, struct buf *body,
-		struct fetch_reply *reply, struct error *err)
+static bool ask_with(struct fetcher *fetcher, struct request *request, int from_file,
+		     struct buf *body, struct fetch_reply *reply, struct error *err)
 {
 	int ends[2];
 
@@ -175,10 +179,16 @@ static bool ask(struct fetcher *fetcher, struct request *request, struct buf *bo
 	}
 
 	autoclose int from = ends[0];
-	bool is_sent = send_request(fetcher, request, ends[1], err);
+	bool is_sent = send_request(fetcher, request, ends[1], from_file, err);
 
 	mem_cleanup_close(&ends[1]);
 	return is_sent && read_body(fetcher, from, body, reply, err);
+}
+
+static bool ask(struct fetcher *fetcher, struct request *request, struct buf *body,
+		struct fetch_reply *reply, struct error *err)
+{
+	return ask_with(fetcher, request, -1, body, reply, err);
 }
 
 bool fetcher_read_manifest(struct fetcher *fetcher, const char *reference, struct buf *body,
@@ -208,4 +218,55 @@ bool fetcher_read_blob(struct fetcher *fetcher, const char *reference, const str
 		return error_set(err, ERROR_CORRUPT, "verification failed for digest %s",
 				 digest->text);
 	return true;
+}
+
+/* -- pushing ------------------------------------------------------------------------------------
+ */
+
+/* The reply has no body. */
+static bool put(struct fetcher *fetcher, struct request *request, int from,
+		struct fetch_reply *reply, struct error *err)
+{
+	autobuf struct buf nothing;
+
+	buf_init(&nothing, 0);
+	return ask_with(fetcher, request, from, &nothing, reply, err);
+}
+
+bool fetcher_look(struct fetcher *fetcher, const char *reference, const struct digest *digest,
+		  const char *from, bool *is_there, struct error *err)
+{
+	struct fetch_reply reply = { 0 };
+	struct request request;
+
+	begin(fetcher, &request, "look", reference);
+	jsonout_text(&request.out, "digest", digest->text);
+	if (from)
+		jsonout_text(&request.out, "from", from);
+	*is_there = put(fetcher, &request, -1, &reply, err);
+	return *is_there || (reply.state == FETCH_FAILED && reply.err.kind == ERROR_NOT_FOUND);
+}
+
+bool fetcher_push_blob(struct fetcher *fetcher, const char *reference, const struct digest *digest,
+		       int64_t size, int body, struct error *err)
+{
+	struct fetch_reply reply;
+	struct request request;
+
+	begin(fetcher, &request, "push-blob", reference);
+	jsonout_text(&request.out, "digest", digest->text);
+	jsonout_int(&request.out, "body_size", size);
+	return put(fetcher, &request, body, &reply, err);
+}
+
+bool fetcher_push_manifest(struct fetcher *fetcher, const char *reference, const char *media_type,
+			   int64_t size, int body, struct error *err)
+{
+	struct fetch_reply reply;
+	struct request request;
+
+	begin(fetcher, &request, "push-manifest", reference);
+	jsonout_text(&request.out, "media_type", media_type);
+	jsonout_int(&request.out, "body_size", size);
+	return put(fetcher, &request, body, &reply, err);
 }

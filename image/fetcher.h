@@ -59,4 +59,17 @@ must_check bool fetcher_read_blob(struct fetcher *fetcher, const char *reference
 				  const struct digest *digest, int64_t size, struct buf *body,
 				  struct error *err);
 
+/* Pushing. *is_there: the registry has the blob, or took it over from its repository `from` (or
+ * NULL). */
+must_check bool fetcher_look(struct fetcher *fetcher, const char *reference,
+			     const struct digest *digest, const char *from, bool *is_there,
+			     struct error *err);
+/* `size` bytes of the file `body` from its position on; it stays the caller's. */
+must_check bool fetcher_push_blob(struct fetcher *fetcher, const char *reference,
+				  const struct digest *digest, int64_t size, int body,
+				  struct error *err);
+must_check bool fetcher_push_manifest(struct fetcher *fetcher, const char *reference,
+				      const char *media_type, int64_t size, int body,
+				      struct error *err);
+
 #endif

@@ -47,6 +47,13 @@ static bool parse_layer(const struct json *root, struct image_event *event, stru
 	return true;
 }
 
+static bool parse_pushed(const struct json *root, struct image_event *event, struct error *err)
+{
+	event->kind = IMAGE_PUSHED;
+	return json_text(root, "digest", &event->digest, err) &&
+	       json_int_or(root, "size", 0, &event->total, err);
+}
+
 static bool parse_image(struct listener *listener, const struct json *root,
 			struct image_event *event, struct error *err)
 {
@@ -97,6 +104,8 @@ static bool take_line(struct listener *listener, const char *line, size_t length
 		is_good = parse_checked(root, &event, err);
 	else if (strcmp(name, "layer") == 0)
 		is_good = parse_layer(root, &event, err);
+	else if (strcmp(name, "pushed") == 0)
+		is_good = parse_pushed(root, &event, err);
 	else
 		is_good = parse_image(listener, root, &event, err);
 	if (is_good && listener->watcher)

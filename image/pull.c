@@ -63,7 +63,7 @@ static bool start_fetch(const struct image_pull *pull, int control, struct proc 
 static bool run_unpack(const struct store *store, const struct image_pull *pull, int control,
 		       const struct image_watcher *watcher, struct digest *id, struct error *err)
 {
-	struct helper helper = { .command = "pull",
+	struct helper helper = { .command = pull->is_push ? "push" : "pull",
 				 .store = store,
 				 .fds = { { control, FETCH_CONTROL } },
 				 .fd_count = 1,
@@ -84,6 +84,16 @@ static bool run_unpack(const struct store *store, const struct image_pull *pull,
 
 	texts_done(&helper.arguments);
 	return is_good;
+}
+
+bool image_push(const struct store *store, const struct image_pull *push,
+		const struct image_watcher *watcher, struct error *err)
+{
+	struct image_pull turned = *push;
+	struct digest unused;
+
+	turned.is_push = true;
+	return image_pull(store, &turned, watcher, &unused, err);
 }
 
 bool image_pull(const struct store *store, const struct image_pull *pull,

@@ -11,8 +11,8 @@
 #include "image/store.h"
 
 /*
- * Pulling: starts mooring-fetch (the network) and mooring-unpack (the disk), joins them, and shows
- * what they report.
+ * Pulling and pushing: starts mooring-fetch (the network) and mooring-unpack (the disk), joins
+ * them, and shows what they report.
  */
 struct image_pull {
 	const char *reference; /* as the user typed it */
@@ -21,6 +21,7 @@ struct image_pull {
 	const char *settings; /* JSON for mooring-fetch's descriptor 5 (docs/architecture.md); NULL:
 				 {} */
 	int learnt_fd;        /* its descriptor 6, where the settings say that it is there; or -1 */
+	bool is_push;         /* image_push sets it */
 };
 
 /* Fails with the kind that tells what to do: ERROR_NETWORK, ERROR_NOT_FOUND, ERROR_DENIED,
@@ -28,5 +29,10 @@ struct image_pull {
 must_check bool image_pull(const struct store *store, const struct image_pull *pull,
 			   const struct image_watcher *watcher, struct digest *id,
 			   struct error *err);
+
+/* The other way: `reference` is a name of an image here, and where it goes. What the registry has
+ * is told as IMAGE_PUSHED. */
+must_check bool image_push(const struct store *store, const struct image_pull *push,
+			   const struct image_watcher *watcher, struct error *err);
 
 #endif

@@ -39,6 +39,16 @@ void report_resolved(const struct digest *manifest)
 	send(&line);
 }
 
+void report_pushed(const struct digest *manifest, int64_t size)
+{
+	struct line line;
+
+	begin(&line, "pushed");
+	jsonout_text(&line.out, "digest", manifest->text);
+	jsonout_int(&line.out, "size", size);
+	send(&line);
+}
+
 const char *report_state_word(enum image_layer_state state)
 {
 	static const char *const words[] = {

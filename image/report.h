@@ -15,6 +15,7 @@
 #define REPORT_FD 4
 
 void report_resolved(const struct digest *manifest);
+void report_pushed(const struct digest *manifest, int64_t size);
 void report_layer(const struct digest *layer, enum image_layer_state state, int64_t bytes,
 		  int64_t total);
 /* `reference` and `before` may be NULL. */

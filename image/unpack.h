@@ -39,6 +39,10 @@ must_check bool unpack_save(const struct store *store, const struct texts *names
 must_check bool unpack_verify(const struct store *store, const struct texts *names,
 			      struct error *err);
 
+/* `name` is the image, and where it goes. */
+must_check bool unpack_push(const struct store *store, int fetch, const char *name,
+			    struct error *err);
+
 /* Makes an image of one layer more than `parent` (an ID; NULL: of that layer alone). `layer` is a
  * tar archive, or with `is_upper` a directory; `config` is read to its end: see build.h. `name` may
  * be NULL. */

@@ -38,6 +38,7 @@ static const char usage[] =
 	"                           [--again CHAIN]…\n"
 	"       mooring-unpack verify --root ROOT [NAME…]\n"
 	"       mooring-unpack load --root ROOT [--platform P]\n"
+	"       mooring-unpack push --root ROOT --reference REF\n"
 	"       mooring-unpack save --root ROOT [--platform P] NAME…\n"
 	"       mooring-unpack build --root ROOT [--parent ID] [--reference NAME] [--upper]\n"
 	"       mooring-unpack pack --root ROOT [ENTRY [NAME]]\n"
@@ -138,6 +139,8 @@ static bool work(const char *command, const struct arguments *arguments, struct 
 		return pull(arguments, store, err);
 	if (strcmp(command, "verify") == 0)
 		return unpack_verify(store, &arguments->rest, err);
+	if (strcmp(command, "push") == 0 && arguments->reference)
+		return unpack_push(store, UNPACK_FETCH, arguments->reference, err);
 	if (strcmp(command, "load") == 0)
 		return unpack_load(store, UNPACK_ARCHIVE_IN, arguments->platform, err);
 	if (strcmp(command, "save") == 0 && arguments->rest.count > 0)

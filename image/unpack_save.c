@@ -9,16 +9,15 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/hash.h"
 #include "base/jsonout.h"
 #include "base/texts.h"
+#include "image/held.h"
 #include "image/layout.h"
 #include "image/limits.h"
 #include "image/lookup.h"
-#include "image/record.h"
 #include "image/split.h"
 #include "image/tarout.h"
 #include "registry/platform.h"
@@ -28,11 +27,8 @@
 
 /* One image of the archive. */
 struct saved {
-	struct store_image image;
+	struct held held;
 	struct texts names; /* canonical; none if it was asked for by ID */
-	struct buf config;
-	int *layers; /* their directories, locked: they stay until we are done */
-	struct layer_info *infos;
 	struct digest manifest;
 	struct buf manifest_text;
 };
@@ -50,38 +46,10 @@ struct save {
 /* -- what is asked for --------------------------------------------------------------------------
  */
 
-static bool hold_layer(const struct store *store, const struct digest *chain, int *dir,
-		       struct layer_info *info, struct error *err)
-{
-	struct layout_path path = layout_layer(chain);
-
-	*dir = openat(store->root, path.text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (*dir < 0 || flock(*dir, LOCK_SH) < 0)
-		return error_sys(err, "open layer %.12s", digest_hex(chain));
-	return layer_info_read(*dir, info, err) || error_in(err, "layer %.12s", digest_hex(chain));
-}
-
-/* Everything that must not go away meanwhile. */
-static bool hold_image(struct save *save, struct saved *saved, struct error *err)
-{
-	size_t count = saved->image.layer_count;
-
-	saved->layers = arena_array(&save->arena, count + 1, sizeof(*saved->layers));
-	saved->infos = arena_array(&save->arena, count + 1, sizeof(*saved->infos));
-	for (size_t i = 0; i < count; i++)
-		saved->layers[i] = -1;
-	for (size_t i = 0; i < count; i++)
-		if (!hold_layer(save->store, &saved->image.chains[i], &saved->layers[i],
-				&saved->infos[i], err))
-			return false;
-	buf_init(&saved->config, LIMIT_IMAGE_JSON);
-	return store_read_blob(save->store, &saved->image.id, &saved->config, err);
-}
-
 static struct saved *saved_of(struct save *save, const struct digest *id, struct error *err)
 {
 	for (size_t i = 0; i < save->count; i++)
-		if (digest_is_equal(&save->images[i].image.id, id))
+		if (digest_is_equal(&save->images[i].held.image.id, id))
 			return &save->images[i];
 	if (save->count == LIMIT_ARCHIVE_IMAGES) {
 		error_set(err, ERROR_INPUT, "more than %d images at once", LIMIT_ARCHIVE_IMAGES);
@@ -90,10 +58,9 @@ static struct saved *saved_of(struct save *save, const struct digest *id, struct
 
 	struct saved *saved = &save->images[save->count];
 
-	if (!record_read(save->store, &save->arena, id, &save->names, &saved->image, err))
-		return NULL;
 	save->count++;
-	return hold_image(save, saved, err) ? saved : NULL;
+	return held_open(save->store, &save->arena, id, &save->names, &saved->held, err) ? saved
+											 : NULL;
 }
 
 static bool add_image(struct save *save, const struct digest *id, const char *name,
@@ -244,7 +211,7 @@ static void print_descriptor(struct jsonout *out, const char *key, const char *t
 /* The manifest of this archive: its layers are not those of a registry, which were compressed. */
 static bool make_manifest(struct saved *saved, struct error *err)
 {
-	const struct store_image *image = &saved->image;
+	const struct store_image *image = &saved->held.image;
 	struct jsonout out;
 
 	buf_init(&saved->manifest_text, LIMIT_IMAGE_JSON);
@@ -253,12 +220,12 @@ static bool make_manifest(struct saved *saved, struct error *err)
 	jsonout_int(&out, "schemaVersion", 2);
 	jsonout_text(&out, "mediaType", OCI "manifest.v1+json");
 	print_descriptor(&out, "config", OCI "config.v1+json", &image->id,
-			 (int64_t)saved->config.length);
+			 (int64_t)saved->held.config.length);
 	jsonout_object_end(&out);
 	jsonout_array(&out, "layers");
 	for (size_t i = 0; i < image->layer_count; i++) {
-		print_descriptor(&out, NULL, OCI "layer.v1.tar", &saved->infos[i].diff_id,
-				 saved->infos[i].tar);
+		print_descriptor(&out, NULL, OCI "layer.v1.tar", &saved->held.infos[i].diff_id,
+				 saved->held.infos[i].tar);
 		jsonout_object_end(&out);
 	}
 	jsonout_array_end(&out);
@@ -310,7 +277,7 @@ static bool put_index(struct save *save, struct error *err)
 
 static void print_saved(struct jsonout *out, const struct saved *saved)
 {
-	const struct store_image *image = &saved->image;
+	const struct store_image *image = &saved->held.image;
 	struct error ignored;
 
 	jsonout_object(out, NULL);
@@ -375,11 +342,12 @@ static bool put_layout_mark(struct save *save, struct error *err)
 
 static bool put_image(struct save *save, struct saved *saved, struct error *err)
 {
-	if (!make_manifest(saved, err) || !put_blob(save, &saved->image.id, &saved->config, err) ||
+	if (!make_manifest(saved, err) ||
+	    !put_blob(save, &saved->held.image.id, &saved->held.config, err) ||
 	    !put_blob(save, &saved->manifest, &saved->manifest_text, err))
 		return false;
-	for (size_t i = 0; i < saved->image.layer_count; i++)
-		if (!put_layer(save, saved->layers[i], &saved->infos[i], err))
+	for (size_t i = 0; i < saved->held.image.layer_count; i++)
+		if (!put_layer(save, saved->held.layers[i], &saved->held.infos[i], err))
 			return false;
 	return true;
 }
@@ -419,7 +387,7 @@ static bool check_platforms(const struct save *save, const char *platform, struc
 		return false;
 	for (size_t i = 0; i < save->count; i++) {
 		const struct saved *saved = &save->images[i];
-		const struct image_config *config = &saved->image.config;
+		const struct image_config *config = &saved->held.image.config;
 
 		platform_set(&own, config->os, config->architecture, config->variant);
 		if (platform_rank(&wanted, &own) < 0)
@@ -427,7 +395,7 @@ static bool check_platforms(const struct save *save, const char *platform, struc
 					 "image with reference %s was found but does not provide "
 					 "the specified platform (%s)",
 					 saved->names.count ? saved->names.items[0]
-							    : saved->image.id.text,
+							    : saved->held.image.id.text,
 					 platform);
 	}
 	return true;
@@ -438,10 +406,8 @@ static void finish(struct save *save)
 	for (size_t i = 0; i < save->count; i++) {
 		struct saved *saved = &save->images[i];
 
-		for (size_t k = 0; k < saved->image.layer_count; k++)
-			mem_cleanup_close(&saved->layers[k]);
+		held_close(&saved->held);
 		texts_done(&saved->names);
-		buf_done(&saved->config);
 		buf_done(&saved->manifest_text);
 	}
 	texts_done(&save->written);

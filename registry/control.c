@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/jsonout.h"
+#include "registry/auth.h"
 #include "registry/limit.h"
 
 #define FDS_MAX 4 /* one or two are right; the others are closed */
@@ -99,6 +100,38 @@ static bool read_http(struct arena *arena, const struct json *root, struct contr
 	return call_request_read(arena, root, &request->call, err);
 }
 
+/* A media type becomes a header. */
+static bool read_type(const struct json *root, const char **type, struct error *err)
+{
+	if (!json_text(root, "media_type", type, err))
+		return false;
+	return auth_is_header_safe(*type) ||
+	       json_wrong(json_get(root, "media_type"), err, "is no media type");
+}
+
+static bool read_push(const struct json *root, enum control_op op, struct control_request *request,
+		      struct error *err)
+{
+	struct push_request *push = &request->push;
+	const char *digest = "";
+
+	request->op = op;
+	push->fd = -1;
+	if (!read_reference(root, request, err))
+		return false;
+	push->reference = request->image.reference;
+	if (op == CONTROL_PUSH_MANIFEST ? !read_type(root, &push->media_type, err)
+					: !json_text(root, "digest", &digest, err) ||
+						  !digest_parse(&push->digest, digest, err))
+		return false;
+	if (!json_text_or(root, "from", NULL, &push->from, err))
+		return false;
+	if (op == CONTROL_LOOK)
+		return true;
+	return json_int(root, "body_size", &push->size, err) &&
+	       (push->size >= 0 || json_wrong(json_get(root, "body_size"), err, "is negative"));
+}
+
 static bool read_request(struct arena *arena, const char *packet, size_t length,
 			 struct control_request *request, struct error *err)
 {
@@ -116,16 +149,25 @@ static bool read_request(struct arena *arena, const char *packet, size_t length,
 		return read_s3(root, request, err);
 	if (strcmp(op, "http") == 0)
 		return read_http(arena, root, request, err);
+	if (strcmp(op, "look") == 0)
+		return read_push(root, CONTROL_LOOK, request, err);
+	if (strcmp(op, "push-blob") == 0)
+		return read_push(root, CONTROL_PUSH_BLOB, request, err);
+	if (strcmp(op, "push-manifest") == 0)
+		return read_push(root, CONTROL_PUSH_MANIFEST, request, err);
 	request->op = CONTROL_LOGIN;
 	if (strcmp(op, "login") == 0)
 		return read_reference(root, request, err);
-	return json_expected(json_get(root, "op"), "manifest, blob, s3, login or http", err);
+	return json_expected(json_get(root, "op"),
+			     "manifest, blob, s3, login, http, look, push-blob or push-manifest",
+			     err);
 }
 
 static bool check_descriptors(const struct control_request *request, int count, bool is_cut,
 			      struct error *err)
 {
-	bool has_body = request->op == CONTROL_HTTP && request->call.body_size >= 0;
+	bool has_body = (request->op == CONTROL_HTTP && request->call.body_size >= 0) ||
+			request->op == CONTROL_PUSH_BLOB || request->op == CONTROL_PUSH_MANIFEST;
 
 	if (count == (has_body ? 2 : 1) && !is_cut)
 		return true;

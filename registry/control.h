@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "registry/call.h"
+#include "registry/push.h"
 #include "registry/registry.h"
 #include "registry/transfer.h"
 
@@ -23,6 +24,9 @@ enum control_op {
 	CONTROL_LOGIN,
 	CONTROL_S3,
 	CONTROL_HTTP,
+	CONTROL_LOOK,
+	CONTROL_PUSH_BLOB,
+	CONTROL_PUSH_MANIFEST,
 };
 
 struct control_request {
@@ -33,7 +37,8 @@ struct control_request {
 	int64_t size;    /* -1: unknown */
 	int64_t offset;
 	struct call_request call;
-	struct call_fds fds; /* owned by the caller; -1 where none came */
+	struct push_request push; /* without its descriptor */
+	struct call_fds fds;      /* owned by the caller; -1 where none came */
 };
 
 enum control_result {

@@ -18,6 +18,7 @@
 #include "registry/fetch_settings.h"
 #include "registry/http.h"
 #include "registry/limit.h"
+#include "registry/push.h"
 #include "registry/registry.h"
 #include "registry/s3.h"
 #include "registry/transfer.h"
@@ -46,7 +47,7 @@ struct fetcher {
 	bool is_socket_full; /* a final reply is waiting */
 };
 
-static bool open_source(struct fetcher *fetcher, const struct control_request *request,
+static bool open_source(struct fetcher *fetcher, struct control_request *request,
 			struct transfer_request *transfer, struct error *err)
 {
 	switch (request->op) {
@@ -67,6 +68,17 @@ static bool open_source(struct fetcher *fetcher, const struct control_request *r
 		transfer->may_be_encoded = true;
 		return s3_object(&fetcher->settings, fetcher->aws, request->uri, &transfer->source,
 				 err);
+	case CONTROL_LOOK:
+		transfer->source = push_look(fetcher->registry, &request->push);
+		return true;
+	case CONTROL_PUSH_BLOB:
+		request->push.fd = take_fd(&request->fds.body);
+		transfer->source = push_blob(fetcher->registry, &request->push);
+		return true;
+	case CONTROL_PUSH_MANIFEST:
+		request->push.fd = take_fd(&request->fds.body);
+		transfer->source = push_manifest(fetcher->registry, &request->push);
+		return true;
 	case CONTROL_HTTP:
 		break; /* not a transfer */
 	}

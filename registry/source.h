@@ -19,6 +19,7 @@
 enum source_step {
 	SOURCE_PREPARE, /* the reply teaches the source something (a ping, a token) */
 	SOURCE_BODY,    /* a good reply is the body */
+	SOURCE_DONE,    /* there is nothing left to ask */
 };
 
 struct source_ops {

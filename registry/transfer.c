@@ -116,9 +116,13 @@ static bool refuse(struct transfer *transfer, const char *why)
 
 static const struct http_events events;
 
-/* Sends the question as it stands, to where it points now. */
+/* Sends the question as it stands, to where it points now. A body of its own comes from a file, and
+ * begins again. */
 static void send_question(struct transfer *transfer)
 {
+	struct feed *body = transfer->question.body;
+	struct error err;
+
 	const char *headers[16] = { NULL };
 	size_t count = 0;
 	bool is_resumed = transfer->step == SOURCE_BODY && position(transfer) > 0;
@@ -137,6 +141,12 @@ static void send_question(struct transfer *transfer)
 
 	request.headers = headers;
 	transfer->use = USE_COLLECT;
+	if (body && !feed_seek(body, 0)) {
+		error_set(&err, ERROR_INPUT, "%s: what is sent must come from a file",
+			  transfer->request.source.noun);
+		fail(transfer, &err);
+		return;
+	}
 	transfer->is_reply_cut = false;
 	transfer->is_paused = false;
 	buf_clear(&transfer->reply);
@@ -179,11 +189,13 @@ static void ask(struct transfer *transfer)
 	arena_done(&transfer->arena);
 	transfer->question = (struct http_request){ 0 };
 	transfer->redirects = 0;
-	if (source->ops->ask(source->self, &transfer->arena, &transfer->question, &transfer->step,
-			     &err))
-		send_question(transfer);
-	else
+	if (!source->ops->ask(source->self, &transfer->arena, &transfer->question, &transfer->step,
+			      &err))
 		fail(transfer, &err);
+	else if (transfer->step == SOURCE_DONE)
+		complete(transfer);
+	else
+		send_question(transfer);
 }
 
 struct transfer *transfer_start(struct http_client *client, const struct fetch_settings *settings,

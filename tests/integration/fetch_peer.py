@@ -190,7 +190,7 @@ class Server:
                 with contextlib.suppress(ConnectionError):
                     self.answer_to(self)
 
-            do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_CONNECT = serve
+            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_CONNECT = serve
 
             header = Seen.header
 

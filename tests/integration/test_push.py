@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docker push: to a real registry, read back by other programs; what is there is not sent again; what breaks begins
+again; hostile registries."""
+
+import crypt
+import gzip
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+import world
+from fetch_peer import Server
+from image_archives import digest
+from test_image_save import MIXED, OTHER, docker_archive
+from token_server import TokenServer
+
+OCI = "application/vnd.oci.image."
+
+
+@pytest.fixture(name="loaded")
+def two_layers(moor, tmp_path):
+    """An image of two layers, of which one has all that a layer can have."""
+    archive = docker_archive([OTHER, MIXED], names=(("two:1",),))
+    path = tmp_path / "two.tar"
+    path.write_bytes(archive)
+    moor.docker("load", "-i", path)
+    return "two:1"
+
+
+def manifest_of(registry, name, tag="1"):
+    reply = registry.request("GET", f"/v2/{name}/manifests/{tag}", Accept=OCI + "manifest.v1+json")
+    body = reply.read()
+    return json.loads(body), body, reply.headers["Content-Type"]
+
+
+def blob_of(registry, name, descriptor):
+    data = registry.request("GET", f"/v2/{name}/blobs/{descriptor['digest']}").read()
+    assert (len(data), world.sha256(data)) == (descriptor["size"], descriptor["digest"])
+    return data
+
+
+def push(moor, name, **options):
+    return moor.docker("push", name, **options)
+
+
+def test_push_and_read_back(moor, loaded, registry, tmp_path):
+    name = f"{registry.address}/push/x"
+    moor.docker("tag", loaded, f"{name}:1")
+    told = push(moor, f"{name}:1").stdout
+    document, body, kind = manifest_of(registry, "push/x")
+    assert kind == OCI + "manifest.v1+json" == document["mediaType"]
+    ids = [digest(layer)[7:19] for layer in (OTHER, MIXED)]
+    assert told.splitlines() == [
+        f"The push refers to repository [{name}]", *(f"{one}: Preparing" for one in ids),
+        *(line for one in ids for line in (f"{one}: Pushing", f"{one}: Pushed")),
+        f"1: digest: {world.sha256(body)} size: {len(body)}"]
+    assert [gzip.decompress(blob_of(registry, "push/x", layer)) for layer in document["layers"]] == [OTHER, MIXED]
+    config = blob_of(registry, "push/x", document["config"])
+    assert [digest(OTHER), digest(MIXED)] == json.loads(config)["rootfs"]["diff_ids"]
+    assert document["config"]["digest"] == moor.docker("images", "-q", "--no-trunc", loaded).stdout.strip()
+
+    again = push(moor, f"{name}:1").stdout
+    assert [line.split(": ")[1] for line in again.splitlines()[3:5]] == ["Layer already exists"] * 2
+    assert again.splitlines()[-1] == told.splitlines()[-1]
+    subprocess.run(["skopeo", "--insecure-policy", "copy", "--src-tls-verify=false", f"docker://{name}:1",
+                    f"docker-archive:{tmp_path}/copied.tar"], check=True, capture_output=True, timeout=60)
+    moor.docker("rmi", "-f", loaded, f"{name}:1")
+    moor.docker("pull", "-q", f"{name}:1")
+    assert "Loaded image" in moor.docker("load", "-i", f"{tmp_path}/copied.tar").stdout
+    assert not [entry for entry in os.listdir(os.path.join(moor.root, "staging")) if entry.startswith("push")]
+
+
+def test_what_was_pulled_is_pushed_as_it_was(moor, registry):
+    """Another name at the same registry: layers are mounted, and the manifest is the same to the byte."""
+    layers = [world.tar_bytes([("f", os.urandom(100_000))]), world.tar_bytes([("g", b"x")])]
+    was = registry.push(world.Image(layers), "push/from", "1", gzip.compress, OCI + "layer.v1.tar+gzip")
+    moor.docker("pull", "-q", f"{registry.address}/push/from:1")
+    moor.docker("tag", f"{registry.address}/push/from:1", f"{registry.address}/push/to:2")
+    told = push(moor, f"{registry.address}/push/to:2").stdout
+    assert told.count("Layer already exists") == 2 and f"2: digest: {was} size: " in told
+    document, body, _ = manifest_of(registry, "push/to", "2")
+    assert world.sha256(body) == was
+    assert [gzip.decompress(blob_of(registry, "push/to", layer)) for layer in document["layers"]] == layers
+
+
+def test_all_tags_and_quiet(moor, loaded, registry):
+    name = f"{registry.address}/push/many"
+    assert moor.docker("push", "-a", name, code=1).stderr.endswith(
+        f"An image does not exist locally with the tag: {name}\n")
+    for tag in ("1", "2", "latest"):
+        moor.docker("tag", loaded, f"{name}:{tag}")
+    told = push(moor, name).stdout
+    assert told.startswith(f"Using default tag: latest\nThe push refers to repository [{name}]\n")
+    assert moor.docker("push", "-q", f"{name}:1").stdout == f"{name}:1\n"
+    assert moor.docker("push", "-a", name).stdout.count(": digest: sha256:") == 3
+    tags = json.loads(registry.request("GET", "/v2/push/many/tags/list").read())["tags"]
+    assert sorted(tags) == ["1", "2", "latest"]
+
+
+@pytest.mark.parametrize("arguments, text", [
+    (["-a", "x:1"], "tag can't be used with --all-tags/-a"), (["nothing:1"], "o such image: nothing:1"),
+    (["x@sha256:" + "0" * 64], "cannot push a digest reference"), (["Bad"], "must be lowercase")])
+def test_push_that_cannot_be(moor, arguments, text):
+    assert text in moor.docker("push", *arguments, code=1).stderr
+
+
+def test_push_with_basic_login(moor, loaded, tmp_path):
+    salt = crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=1 << 4)
+    (tmp_path / "htpasswd").write_text(f"user:{crypt.crypt('pass', salt)}\n")
+    auth = f"auth: {{htpasswd: {{realm: test, path: {tmp_path}/htpasswd}}}}\n"
+    with world.docker_registry(str(tmp_path), auth) as registry:
+        name = f"{registry.address}/x:1"
+        moor.docker("tag", loaded, name)
+        refused = moor.docker("push", name, code=1)
+        assert "push access denied for" in refused.stderr and "no basic auth credentials" in refused.stderr
+        moor.docker("login", registry.address, "-u", "user", "--password-stdin", input="pass")
+        push(moor, name)
+
+
+def test_push_with_tokens(moor, loaded, tmp_path):
+    tokens = TokenServer(str(tmp_path), {"me": "pass"})
+    with Server(tokens) as server, \
+            world.docker_registry(str(tmp_path), tokens.settings(f"http://{server.host}/token")) as registry:
+        name = f"{registry.address}/x:1"
+        moor.docker("tag", loaded, name)
+        assert "push access denied for" in moor.docker("push", name, code=1).stderr
+        moor.docker("login", registry.address, "-u", "me", "--password-stdin", input="pass")
+        push(moor, name)
+        assert ("me", ["repository:x:pull,push"]) in tokens.asked
+
+
+class Uploads:
+    """A registry that takes everything, after as many refusals as were ordered for each kind of request."""
+
+    def __init__(self, **refusals):
+        self.refusals = refusals
+        self.location = "/v2/x/blobs/uploads/1?state=a"
+        self.blobs = {}
+
+    def __call__(self, call):
+        kind = call.command.lower()
+        if self.refusals.get(kind, 0) > 0:
+            self.refusals[kind] -= 1
+            if self.refusals.get("hangs_up"):
+                call.hang_up()
+            else:
+                call.reply(503, Retry_After="0")
+        elif kind == "get":
+            call.reply(200)
+        elif kind == "head":
+            call.reply(404)
+        elif kind == "post":
+            call.reply(202, Location=self.location)
+        elif kind == "patch":
+            self.sent = call.raw
+            call.reply(202, Location=self.location.replace("=a", "=b"))
+        elif "/manifests/" in call.path:
+            call.reply(201)
+        else:
+            wanted = re.search(r"state=b&digest=sha256%3A([0-9a-f]{64})$", call.path)
+            self.blobs[wanted[1]] = self.sent
+            call.reply(201)
+
+
+@pytest.mark.parametrize("refusals", [{"patch": 2}, {"post": 1, "put": 1}, {"patch": 2, "hangs_up": True}, {"head": 2}])
+def test_what_breaks_begins_again(moor, loaded, refusals):
+    uploads = Uploads(**refusals)
+    with Server(uploads) as server:
+        moor.docker("tag", loaded, f"{server.host}/x:1")
+        push(moor, f"{server.host}/x:1")
+    assert len(uploads.blobs) == 3
+    for name, data in uploads.blobs.items():
+        assert world.sha256(data) == f"sha256:{name}"
+
+
+@pytest.mark.parametrize("location, part", [
+    (None, "does not say where to upload"), ("ftp://x/", "only http and https"), ("http://u:p@x/", "user name")])
+def test_places_to_upload_that_are_refused(moor, loaded, location, part):
+    def answer(call):
+        if call.command == "POST":
+            call.reply(202, **({"Location": location} if location else {}))
+        else:
+            call.reply(200 if call.path == "/v2/" else 404)
+    with Server(answer) as server:
+        moor.docker("tag", loaded, f"{server.host}/x:1")
+        assert part in moor.docker("push", f"{server.host}/x:1", code=1).stderr
+
+
+def test_uploads_elsewhere_get_no_password(moor, loaded):
+    uploads = Uploads()
+    with Server(uploads) as elsewhere:
+        uploads.location = f"http://{elsewhere.host}/u?state=a"
+
+        def door(call):
+            if call.header("Authorization"):
+                uploads(call)
+            else:
+                call.reply(401, WWW_Authenticate='Basic realm="x"')
+        with Server(door) as server:
+            moor.docker("login", server.host, "-u", "me", "--password-stdin", input="pass")
+            moor.docker("tag", loaded, f"{server.host}/x:1")
+            push(moor, f"{server.host}/x:1")
+        assert len(uploads.blobs) == 3 and {call.header("Authorization") for call in elsewhere.calls} == {None}
