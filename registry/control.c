@@ -69,8 +69,12 @@ static bool read_manifest(const struct json *root, struct control_request *reque
 static bool read_range(const struct json *root, struct control_request *request, struct error *err)
 {
 	if (!json_int_or(root, "size", -1, &request->size, err) ||
-	    !json_int_or(root, "offset", 0, &request->offset, err))
+	    !json_int_or(root, "offset", 0, &request->offset, err) ||
+	    !json_int_or(root, "length", -1, &request->length, err))
 		return false;
+	if (request->length == 0 || request->length < -1 ||
+	    request->length > INT64_MAX - request->offset)
+		return json_wrong(json_get(root, "length"), err, "is no number of bytes");
 	if (request->size < -1)
 		return json_wrong(json_get(root, "size"), err, "a size cannot be negative");
 	if (request->offset < 0 || (request->size >= 0 && request->offset > request->size))
@@ -191,7 +195,8 @@ enum control_result control_receive(int socket, struct arena *arena,
 	ssize_t length = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	int count;
 
-	*request = (struct control_request){ .id = -1, .size = -1, .fds = { -1, -1 } };
+	*request =
+		(struct control_request){ .id = -1, .size = -1, .length = -1, .fds = { -1, -1 } };
 	if (length < 0)
 		return errno == EAGAIN || errno == EINTR ? CONTROL_NOTHING : CONTROL_CLOSED;
 	request->fds = take_descriptors(&message, &count);

@@ -36,6 +36,7 @@ struct control_request {
 	const char *uri; /* in the caller's arena */
 	int64_t size;    /* -1: unknown */
 	int64_t offset;
+	int64_t length; /* -1: to the end */
 	struct call_request call;
 	struct push_request push; /* without its descriptor */
 	struct call_fds fds;      /* owned by the caller; -1 where none came */

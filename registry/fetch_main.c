@@ -101,7 +101,9 @@ static struct job *free_job(struct fetcher *fetcher)
 static bool begin(struct fetcher *fetcher, struct arena *arena, struct control_request *request,
 		  struct error *err)
 {
-	struct transfer_request transfer = { .size = request->size, .offset = request->offset };
+	struct transfer_request transfer = { .size = request->size,
+					     .offset = request->offset,
+					     .length = request->length };
 	struct job *job = free_job(fetcher);
 
 	if (!job)

@@ -31,9 +31,9 @@ static int64_t content_length(const struct http_response *response)
 	return *text == '\0' ? length : -1;
 }
 
-/* "bytes 100-199/200": where it begins, and how much there is in all. The rest of the body must be
- * in it: we never ask for less. */
-static bool read_content_range(const char *text, int64_t *start, int64_t *whole)
+/* "bytes 100-199/200": where it begins, where it ends (the byte behind), and how much there is in
+ * all. */
+static bool read_content_range(const char *text, int64_t *start, int64_t *end, int64_t *whole)
 {
 	if (strncmp(text, "bytes ", 6) != 0)
 		return false;
@@ -46,21 +46,25 @@ static bool read_content_range(const char *text, int64_t *start, int64_t *whole)
 	if (last < *start || *text++ != '/')
 		return false;
 	*whole = read_number(&text);
-	return *text == '\0' && *whole == last + 1;
+	*end = last + 1;
+	return *text == '\0' && *whole >= *end;
 }
 
-const char *range_read(const struct http_response *response, int64_t position, struct range *range)
+const char *range_read(const struct http_response *response, int64_t position, int64_t end,
+		       struct range *range)
 {
 	char field[80];
-	int64_t start;
+	int64_t start, stop;
 
 	range->whole = content_length(response);
 	range->skip = position;
 	if (response->status == 200)
-		return NULL;
+		return end < 0 ? NULL : "the server sends all where a part was asked for";
 	range->skip = 0;
 	if (!http_header(response, "Content-Range", 0, field, sizeof(field)) ||
-	    !read_content_range(field, &start, &range->whole))
+	    !read_content_range(field, &start, &stop, &range->whole))
 		return "the server's Content-Range makes no sense";
-	return start == position ? NULL : "the server sent another range than was asked for";
+	return start == position && stop == (end < 0 ? range->whole : end)
+		       ? NULL
+		       : "the server sent another range than was asked for (Content-Range)";
 }

@@ -15,8 +15,10 @@ struct range {
 	int64_t skip;  /* bytes of this reply that we have already */
 };
 
-/* Reads the head of a 200 or 206 that answers "from `position` on". On failure the result says why,
- * else it is NULL: only a 206 that begins exactly there, or a 200 with everything, is of use. */
-const char *range_read(const struct http_response *response, int64_t position, struct range *range);
+/* Reads the head of a 200 or 206 that answers "from `position` to before `end`" (-1: to the body's
+ * end). On failure the result says why, else it is NULL: only a 206 that is exactly so, or where
+ * everything is wanted a 200 with everything, is of use. */
+const char *range_read(const struct http_response *response, int64_t position, int64_t end,
+		       struct range *range);
 
 #endif

@@ -92,6 +92,24 @@ static int64_t position(const struct transfer *transfer)
 	return transfer->request.offset + transfer->report.received;
 }
 
+/* The byte behind the last one wanted; -1: all are. */
+static int64_t stop(const struct transfer *transfer)
+{
+	const struct transfer_request *request = &transfer->request;
+
+	return request->length < 0 ? -1 : request->offset + request->length;
+}
+
+/* "Range: bytes=100-199", or open at the end. */
+static const char *range_header(struct transfer *transfer)
+{
+	if (stop(transfer) < 0)
+		return arena_printf(&transfer->arena, "Range: bytes=%" PRId64 "-",
+				    position(transfer));
+	return arena_printf(&transfer->arena, "Range: bytes=%" PRId64 "-%" PRId64,
+			    position(transfer), stop(transfer) - 1);
+}
+
 static void end(struct transfer *transfer)
 {
 	sink_done(&transfer->sink);
@@ -125,17 +143,17 @@ static void send_question(struct transfer *transfer)
 
 	const char *headers[16] = { NULL };
 	size_t count = 0;
-	bool is_resumed = transfer->step == SOURCE_BODY && position(transfer) > 0;
+	bool is_part =
+		transfer->step == SOURCE_BODY && (position(transfer) > 0 || stop(transfer) >= 0);
 
 	while (transfer->question.headers && transfer->question.headers[count]) {
 		headers[count] = transfer->question.headers[count];
 		count++;
 		assert(count + 2 < COUNT_OF(headers));
 	}
-	if (is_resumed)
-		headers[count++] = arena_printf(&transfer->arena, "Range: bytes=%" PRId64 "-",
-						position(transfer));
-	if (is_resumed && transfer->request.is_mutable && transfer->etag[0])
+	if (is_part)
+		headers[count++] = range_header(transfer);
+	if (is_part && transfer->request.is_mutable && transfer->etag[0])
 		headers[count++] = arena_printf(&transfer->arena, "If-Match: %s", transfer->etag);
 	struct http_request request = transfer->question;
 
@@ -207,7 +225,9 @@ struct transfer *transfer_start(struct http_client *client, const struct fetch_s
 	transfer->client = client;
 	transfer->settings = settings;
 	transfer->request = *request;
-	transfer->report.total = request->size < 0 ? -1 : request->size - request->offset;
+	transfer->report.total = request->length >= 0 ? request->length
+				 : request->size < 0  ? -1
+						      : request->size - request->offset;
 	transfer->attempt = 1;
 	sink_init(&transfer->sink, request->fd, is_held ? (size_t)request->held_limit : KEPT_MAX);
 	buf_init(&transfer->reply, is_held ? (size_t)request->held_limit : LIMIT_TOKEN_BODY);
@@ -250,7 +270,7 @@ static bool is_plainly_encoded(const struct http_response *response)
 static bool check_size(struct transfer *transfer, int64_t whole)
 {
 	int64_t limit = transfer->request.held_limit;
-	int64_t left = whole - transfer->request.offset;
+	int64_t left = (stop(transfer) < 0 ? whole : stop(transfer)) - transfer->request.offset;
 	char why[160];
 
 	if (limit > 0) {
@@ -308,7 +328,7 @@ static bool on_head(void *context, const struct http_response *response)
 		return refuse(transfer, "the server (or a proxy) sent it with a Content-Encoding");
 	transfer->use = is_held ? USE_HOLD : USE_DELIVER;
 	note_names(transfer, response);
-	const char *wrong = range_read(response, position(transfer), &range);
+	const char *wrong = range_read(response, position(transfer), stop(transfer), &range);
 
 	if (wrong)
 		return refuse(transfer, wrong);

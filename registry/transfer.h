@@ -21,6 +21,7 @@ struct transfer_request {
 	int fd;               /* so is the descriptor */
 	int64_t size;         /* of the whole body, as promised elsewhere; -1: unknown */
 	int64_t offset;       /* begin here */
+	int64_t length;       /* and take so many bytes; -1: all there are */
 	int64_t held_limit;   /* > 0: keep the body here until it is whole, if it is no larger */
 	bool is_mutable; /* its name may come to mean other bytes: resume only the same version */
 	bool is_queued;  /* begins with transfer_begin */

@@ -134,6 +134,25 @@ def test_resume_and_offset():
         assert {seen.headers.get("if-match") for seen in s3.requests[1:]} != {None}
 
 
+def test_part_of_an_object():
+    """As the layers of a tarball are fetched, each by its place: cut off, it goes on to the same end."""
+    with S3Server() as s3:
+        s3.put("bucket", "dir/key", OBJECT)
+        with Fetch(**settings(s3)) as fetch:
+            for offset, length in ((0, 512), (1000, 5000), (len(OBJECT) - 1, 1)):
+                reply, body = fetch.get(op="s3", uri="s3://bucket/dir/key", offset=offset, length=length)
+                assert reply["ok"] and body == OBJECT[offset:offset + length] and reply["size"] == length
+            s3.faults.append(Fault(cut_after=100))
+            reply, body = fetch.get(op="s3", uri="s3://bucket/dir/key", offset=10, length=1000)
+            assert reply["ok"] and body == OBJECT[10:1010]
+            assert [seen.headers.get("range") for seen in s3.requests[-2:]] == ["bytes=10-1009", "bytes=110-1009"]
+            reply, body = fetch.get(op="s3", uri="s3://bucket/dir/key", offset=len(OBJECT) - 5, length=10)
+            assert not reply["ok"] and body == b""
+            for length in (0, -2, 2**63 - 1):
+                reply, _ = fetch.get(op="s3", uri="s3://bucket/dir/key", offset=1, length=length)
+                assert reply["kind"] == "input" and "length" in reply["text"]
+
+
 def test_object_replaced_while_being_read():
     class Replacing(S3Server):
         def take_fault(self):

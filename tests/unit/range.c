@@ -7,34 +7,41 @@
 
 /* whole is -2 where the reply must be refused. */
 static const struct {
+	int64_t end; /* wanted; 0: all */
 	int status;
 	const char *headers;
 	int64_t whole;
 	int64_t skip;
 } replies[] = {
-	{ 206, "Content-Range: bytes 100-199/200\n", 200, 0 },
-	{ 206, "content-range:   bytes 100-100/101  \nContent-Length: 1\n", 101, 0 },
-	{ 200, "Content-Length: 200\n", 200, 100 },
-	{ 200, "", -1, 100 },
-	{ 200, "Content-Length: 999999999999999999\n", 999999999999999999, 100 },
-	{ 200, "Content-Length: 99999999999999999999\n", -1, 100 },
-	{ 200, "Content-Length: -5\n", -1, 100 },
-	{ 200, "Content-Length: 5x\n", -1, 100 },
-	{ 206, "", -2, 0 },
-	{ 206, "Content-Length: 100\n", -2, 0 },
-	{ 206, "Content-Range: bytes 99-199/200\n", -2, 0 },
-	{ 206, "Content-Range: bytes 101-199/200\n", -2, 0 },
-	{ 206, "Content-Range: bytes 100-198/200\n", -2, 0 },
-	{ 206, "Content-Range: bytes 100-199/199\n", -2, 0 },
-	{ 206, "Content-Range: bytes 100-199/*\n", -2, 0 },
-	{ 206, "Content-Range: bytes */200\n", -2, 0 },
-	{ 206, "Content-Range: bytes 100-50/51\n", -2, 0 },
-	{ 206, "Content-Range: bytes -100-199/200\n", -2, 0 },
-	{ 206, "Content-Range: bytes 100-199/200, bytes 0-1/2\n", -2, 0 },
-	{ 206, "Content-Range: lines 100-199/200\n", -2, 0 },
-	{ 206, "Content-Range: bytes 100-9223372036854775807/9223372036854775808\n", -2, 0 },
-	{ 206, "Content-Range: bytes\n", -2, 0 },
-	{ 206, "Content-Range: \n", -2, 0 },
+	{ 0, 206, "Content-Range: bytes 100-199/200\n", 200, 0 },
+	{ 0, 206, "content-range:   bytes 100-100/101  \nContent-Length: 1\n", 101, 0 },
+	{ 0, 200, "Content-Length: 200\n", 200, 100 },
+	{ 0, 200, "", -1, 100 },
+	{ 0, 200, "Content-Length: 999999999999999999\n", 999999999999999999, 100 },
+	{ 0, 200, "Content-Length: 99999999999999999999\n", -1, 100 },
+	{ 0, 200, "Content-Length: -5\n", -1, 100 },
+	{ 0, 200, "Content-Length: 5x\n", -1, 100 },
+	{ 0, 206, "", -2, 0 },
+	{ 0, 206, "Content-Length: 100\n", -2, 0 },
+	{ 0, 206, "Content-Range: bytes 99-199/200\n", -2, 0 },
+	{ 0, 206, "Content-Range: bytes 101-199/200\n", -2, 0 },
+	{ 0, 206, "Content-Range: bytes 100-198/200\n", -2, 0 },
+	{ 0, 206, "Content-Range: bytes 100-199/199\n", -2, 0 },
+	{ 0, 206, "Content-Range: bytes 100-199/*\n", -2, 0 },
+	{ 0, 206, "Content-Range: bytes */200\n", -2, 0 },
+	{ 0, 206, "Content-Range: bytes 100-50/51\n", -2, 0 },
+	{ 0, 206, "Content-Range: bytes -100-199/200\n", -2, 0 },
+	{ 0, 206, "Content-Range: bytes 100-199/200, bytes 0-1/2\n", -2, 0 },
+	{ 0, 206, "Content-Range: lines 100-199/200\n", -2, 0 },
+	{ 0, 206, "Content-Range: bytes 100-9223372036854775807/9223372036854775808\n", -2, 0 },
+	{ 0, 206, "Content-Range: bytes\n", -2, 0 },
+	{ 0, 206, "Content-Range: \n", -2, 0 },
+	{ 150, 206, "Content-Range: bytes 100-149/200\n", 200, 0 },
+	{ 200, 206, "Content-Range: bytes 100-199/200\n", 200, 0 },
+	{ 150, 206, "Content-Range: bytes 100-199/200\n", -2, 0 },
+	{ 150, 206, "Content-Range: bytes 100-148/200\n", -2, 0 },
+	{ 250, 206, "Content-Range: bytes 100-199/200\n", -2, 0 },
+	{ 150, 200, "Content-Length: 200\n", -2, 0 },
 };
 
 int main(void)
@@ -45,7 +52,8 @@ int main(void)
 
 		buf_init(&response.headers, 4096);
 		buf_add_text(&response.headers, replies[i].headers);
-		const char *why = range_read(&response, POSITION, &range);
+		const char *why = range_read(&response, POSITION,
+					     replies[i].end ? replies[i].end : -1, &range);
 
 		check_int(why != NULL, replies[i].whole == -2, "whether %d %s is refused",
 			  replies[i].status, replies[i].headers);
