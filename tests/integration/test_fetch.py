@@ -563,6 +563,18 @@ def test_unknown_certificate_is_refused_unless_listed(certificate):
             assert kind == "denied" and "failed to verify certificate: x509" in text
 
 
+def test_token_server_is_not_trusted_because_the_registry_is(certificate):
+    """CVE-2019-10214: what the user said of the registry counts for nobody else."""
+    with Server(lambda call: call.reply(200, b'{"token":"t"}'), certificate=certificate) as tokens:
+        realm = f'Bearer realm="https://localhost:{tokens.host.split(":")[1]}/token",service="x"'
+        with Server(lambda call: call.reply(401, WWW_Authenticate=realm), certificate=certificate) as server:
+            login = {server.host: {"username": "u", "password": "p"}}
+            with Fetch(insecure=[server.host], auths=login) as fetch:
+                kind, text = failure(fetch.get(**manifest(server))[0])
+        assert not tokens.calls and len(server.calls) == 1
+    assert kind == "denied" and ("private address" in text or "x509" in text)
+
+
 def test_loopback_may_speak_tls(certificate):
     """Plain http sent to the TLS port of a Go server or nginx gets a 400."""
     answer = pingable(lambda call: call.reply(200, MANIFEST))
