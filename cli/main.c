@@ -224,6 +224,7 @@ static void print_front_page(FILE *out)
 	      "Greengrass components (also under the name greengrass-cli):\n"
 	      "  mooring deploy --foreground --recipe-dir DIR --artifact-dir DIR --merge "
 	      "NAME=VERSION\n"
+	      "  mooring nucleus                 run what is deployed, and take deployments\n"
 	      "  mooring component list\n"
 	      "  mooring deploy --help\n"
 	      "\n"

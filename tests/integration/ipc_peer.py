@@ -54,9 +54,9 @@ class Client:
         assert headers[":message-type"] == 5 and headers[":message-flags"] == 1, headers
 
     @classmethod
-    def console(cls, root, **options):
-        """Who greengrass-cli is: the token that root finds on the device."""
-        with open(f"{root}/cli_ipc_info/user-0") as file:
+    def console(cls, root, uid=0, **options):
+        """Who greengrass-cli is: the token that the nucleus' own user finds on the device."""
+        with open(f"{root}/cli_ipc_info/user-{uid}") as file:
             info = json.load(file)
         return cls(info["domain_socket_path"], info["cli_auth_token"], **options)
 

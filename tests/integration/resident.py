@@ -37,6 +37,7 @@ class Resident:
         self.config = os.path.join(self.directory, "config.yaml")
         self.process = None
         self.client = None
+        self.uid = os.getuid()
         if like:
             shutil.copytree(like.directory, self.directory)
             return
@@ -50,7 +51,7 @@ class Resident:
 
     def start(self, wrap=(), **env):
         """Returns when it can be spoken to. `wrap`: the command that starts it."""
-        info = os.path.join(self.root, "cli_ipc_info", f"user-{os.getuid()}")
+        info = os.path.join(self.root, "cli_ipc_info", f"user-{self.uid}")
         before = os.stat(info).st_mtime_ns if os.path.exists(info) else None
         self.process = subprocess.Popen(
             [*wrap, NUCLEUS, "nucleus", "--root", self.root, "--config", self.config],
@@ -59,7 +60,7 @@ class Resident:
         wait_until(lambda: self.process.poll() is not None or
                    (os.path.exists(info) and os.stat(info).st_mtime_ns != before), "the nucleus")
         assert self.process.poll() is None, self.process.stderr.read()
-        self.client = Client.console(self.root, timeout=60)
+        self.client = Client.console(self.root, self.uid, timeout=60)
         return self
 
     def end(self, how=signal.SIGTERM):

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import tempfile
 
 import pytest
 
@@ -13,6 +14,7 @@ import world
 from greengrass import free_port
 from ipc_peer import Client, Refused
 from resident import Resident, wait_until
+from test_lifecycle import zip_of
 
 
 @pytest.fixture
@@ -497,3 +499,31 @@ def test_variables_in_configuration(moor, tmp_path):
         device.deploy(add={"A": "1.0.0"}, merge={"A": {"b": "{work:path}"}})
         wait_until(lambda: device.lines(), "its output")
     assert device.lines() == [f"MyThing {{configuration:/b}} {device.root}/work/A"]
+
+
+# -- without root -----------------------------------------------------------------------------------
+
+
+def test_nucleus_of_another_user(moor):
+    """Scripts run as who the nucleus is; nothing needs root."""
+    uid = 65534
+    with tempfile.TemporaryDirectory(prefix="mooring-test-") as directory:
+        os.chmod(directory, 0o755)
+        env = {**moor.env, "MOORING_RUN": os.path.join(directory, "run"), "HOME": directory}
+        device = Resident(os.path.join(directory, "device"), env)
+        device.uid = uid
+        device.artifact(zip_of(("hello", "echo from the archive\n")), "app.zip")
+        device.recipe({"run": {"Script": "id -u; sh {artifacts:decompressedPath}/app/hello; "
+                                         "sleep 1000", "RequiresPrivilege": True}},
+                      artifacts=[{"URI": "s3://b/app.zip", "Unarchive": "ZIP"}])
+        for path in (env["MOORING_RUN"], device.root):
+            os.makedirs(path, exist_ok=True)
+            os.chown(path, uid, uid)
+        device.start(("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"))
+        with device:
+            device.deploy(add={"A": "1.0.0"}, run_with={
+                "A": {"systemResourceLimits": {"memory": 65536}}})
+            wait_until(lambda: len(device.lines()) == 2, "its output")
+        assert device.lines() == [str(uid), "from the archive"]
+        assert "systemResourceLimits are not applied: " in device.log()
+        assert os.stat(device.work(".")).st_uid == uid
