@@ -63,6 +63,11 @@ static void on_gone(void *context)
 	supervisor_free_unit(deployer->bootstrap);
 	deployer->bootstrap = NULL;
 	deployer->is_waiting = false;
+	if (deployer->bootstrap_code == BOOTSTRAP_REBOOT)
+		reboot_device(deployer);
+	if (deployer->bootstrap_code == BOOTSTRAP_RESTART ||
+	    deployer->bootstrap_code == BOOTSTRAP_REBOOT)
+		nucleus_restart(nucleus);
 }
 
 static void note_done(struct deployer *deployer, const char *name)
@@ -94,10 +99,7 @@ static void on_end(void *context, const struct script_result *result)
 		error_set(&deployer->bootstrap_failure, ERROR_SYSTEM,
 			  "%s: the bootstrap script exited with code %d", name, code);
 	deployer->has_bootstrap_failed = *deployer->bootstrap_failure.text != '\0';
-	if (code == BOOTSTRAP_REBOOT)
-		reboot_device(deployer);
-	if (code == BOOTSTRAP_RESTART || code == BOOTSTRAP_REBOOT)
-		nucleus_restart(nucleus);
+	deployer->bootstrap_code = code;
 	script_stop(place->script, on_gone);
 }
 

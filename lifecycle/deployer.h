@@ -60,6 +60,7 @@ struct deployer {
 	struct plan plan;
 	struct texts bootstrapped; /* components whose bootstrap script is done */
 	struct unit *bootstrap;    /* whose script runs now */
+	int bootstrap_code;        /* of the last one */
 	bool has_asked;            /* who wants to judge the new configuration */
 	struct texts judges;       /* those who have not answered */
 	const char *rejection;     /* what one of them said, or NULL */

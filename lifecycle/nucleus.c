@@ -100,6 +100,7 @@ static bool choose_account(struct nucleus *nucleus, struct error *err)
 {
 	const char *user = nucleus->settings.user;
 
+	nucleus->user = arena_strdup(&nucleus->arena, user);
 	nucleus->account = NULL;
 	if (geteuid() != 0) {
 		if (user)
@@ -144,6 +145,21 @@ static bool merge_file(struct nucleus *nucleus, const struct json *document, int
 		configtree_merge(tree, &tree->root, own, configuration, &merge, err));
 }
 
+/* A deployment to the nucleus may name another user for those components that have none of their
+ * own: their next scripts run as that one. */
+static bool change_account(struct nucleus *nucleus, struct error *err)
+{
+	const char *before = nucleus->user ? nucleus->user : "";
+	const char *now = nucleus->settings.user ? nucleus->settings.user : "";
+
+	if (strcmp(before, now) == 0)
+		return true;
+	if (!choose_account(nucleus, err))
+		return false;
+	nucleus->supervisor.options.account = nucleus->account;
+	return true;
+}
+
 /* Settings are what the file and the deployments together say; s3 is the file's alone. */
 bool nucleus_reread_settings(struct nucleus *nucleus, struct error *err)
 {
@@ -178,7 +194,7 @@ bool nucleus_reread_settings(struct nucleus *nucleus, struct error *err)
 	if (!settings_parse(&nucleus->settings, all, err))
 		return false;
 	nucleus->device.overrides = nucleus->settings.overrides;
-	return true;
+	return !nucleus->supervisor.loop || change_account(nucleus, err);
 }
 
 static bool read_settings(struct nucleus *nucleus, struct error *err)

@@ -33,6 +33,7 @@ struct nucleus {
 	struct arena settings_arena; /* of what the configuration says */
 	const struct json *s3;       /* of the configuration file, or NULL */
 	struct device device;
+	const char *user; /* runWithDefault.posixUser when `account` was chosen, or NULL */
 	struct account account_found;
 	const struct account *account; /* who runs scripts; NULL: we ourselves */
 	char *root;

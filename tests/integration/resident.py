@@ -63,6 +63,12 @@ class Resident:
         self.client = Client.console(self.root, self.uid, timeout=60)
         return self
 
+    def try_to_connect(self):
+        try:
+            return Client.console(self.root, self.uid, timeout=60)
+        except (OSError, AssertionError):
+            return None
+
     def end(self, how=signal.SIGTERM):
         """Stops it, or kills it; returns what it wrote on stderr."""
         if not self.process:

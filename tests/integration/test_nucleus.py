@@ -501,6 +501,45 @@ def test_variables_in_configuration(moor, tmp_path):
     assert device.lines() == [f"MyThing {{configuration:/b}} {device.root}/work/A"]
 
 
+# -- bootstrap that asks for a restart -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [100, 101])
+def test_bootstrap_that_asks_for_a_restart(device, tmp_path, code):
+    """The rest of the deployment is the next nucleus'; a script that is done is not run again."""
+    tools = tmp_path / "tools"
+    os.makedirs(tools)
+    with open(tools / "shutdown", "w") as file:
+        file.write(f"#!/bin/sh\necho \"$@\" >> {tools}/said\n")
+    os.chmod(tools / "shutdown", 0o755)
+    device.recipe({"bootstrap": f"echo a; exit {code}", "run": "echo run; sleep 1000"})
+    device.recipe({"bootstrap": "echo b", **SLEEP}, name="B", needs={"A": "HARD"})
+    with device.start(PATH=f"{tools}:{device.env['PATH']}"):
+        deployment = device.begin(add={"B": "1.0.0"})
+        wait_until(lambda: "goes on." in device.log("greengrass"), "the next nucleus")
+        device.client.socket.close()
+        device.client = wait_until(device.try_to_connect, "it to listen")
+        assert device.finish(deployment)["detailedDeploymentStatus"] == "SUCCESSFUL"
+        wait_until(lambda: len(device.lines()) == 2, "its output")
+    assert device.lines() == ["a", "run"] and device.lines("B") == ["b"]
+    assert os.path.exists(tools / "said") == (code == 101)
+    if code == 101:
+        assert (tools / "said").read_text() == "-r now\n"
+
+
+def test_default_user_is_changed_by_a_deployment(device):
+    device.recipe({"run": "id -un; sleep 1000"})
+    with device:
+        device.deploy(add={"A": "1.0.0"}, merge={"aws.greengrass.Nucleus": {
+            "runWithDefault": {"posixUser": "nobody"}}})
+        wait_until(lambda: device.lines(), "its output")
+        details = device.deploy(add={"A": "1.0.0"}, rollback=True, merge={
+            "aws.greengrass.Nucleus": {"runWithDefault": {"posixUser": "no-such-user"}}},
+            result="FAILED_ROLLBACK_COMPLETE")
+        assert 'there is no user "no-such-user"' in details["deploymentFailureCause"]
+    assert device.lines() == ["nobody"]
+
+
 # -- without root -----------------------------------------------------------------------------------
 
 
