@@ -25,7 +25,8 @@ def prefix(tmp_path_factory):
 
 def test_places(prefix):
     for name in ("bin/mooring", "bin/mooring-runc", "libexec/mooring/mooring-fetch",
-                 "libexec/mooring/mooring-unpack", "libexec/mooring/mooring-nucleus"):
+                 "libexec/mooring/mooring-unpack", "libexec/mooring/mooring-nucleus",
+                 "libexec/mooring/mooring-unzip"):
         path = os.path.join(prefix, name)
         assert os.path.isfile(path) and os.access(path, os.X_OK), path
     for name in NAMES:
@@ -39,17 +40,19 @@ def test_services_name_what_is_installed(prefix):
     installed = "/" + os.path.relpath(prefix, prefix[:prefix.index("/destination") + len("/destination0")])
     root = prefix[:-len(installed)]
     units = os.path.join(prefix, "lib/systemd/system")
-    assert sorted(os.listdir(units)) == ["mooring-gate.socket", "mooring-gate@.service", "mooring.service"]
-    for name in ("mooring-gate@.service", "mooring.service"):
+    assert sorted(os.listdir(units)) == ["mooring-gate.socket", "mooring-gate@.service",
+                                         "mooring-nucleus.service", "mooring.service"]
+    for name in ("mooring-gate@.service", "mooring-nucleus.service", "mooring.service"):
         for line in open(os.path.join(units, name)):
             key, _, command = line.strip().partition("=")
             if key in ("ExecStart", "ExecStop"):
                 assert os.access(root + command.split()[0], os.X_OK), line
-    script = os.path.join(prefix, "share/mooring/mooring.init")
-    subprocess.run(["shellcheck", "-s", "sh", script], check=True)
-    for line in open(script):
-        if line.startswith(("gate=", "mooring=")):
-            assert os.access(root + line.strip().partition("=")[2], os.X_OK), line
+    for name in ("mooring.init", "mooring-nucleus.init"):
+        script = os.path.join(prefix, "share/mooring", name)
+        subprocess.run(["shellcheck", "-s", "sh", script], check=True)
+        for line in open(script):
+            if line.startswith(("gate=", "mooring=")):
+                assert os.access(root + line.strip().partition("=")[2], os.X_OK), line
 
 
 def test_helpers_are_found(prefix, moor, busybox_tar):
