@@ -159,6 +159,30 @@ bool proc_spawn(const struct proc_options *options, struct proc *proc, struct er
 	return true;
 }
 
+bool proc_output(const char *const *argv, struct buf *output, int *status, struct error *err)
+{
+	struct error waiting;
+	struct proc proc;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_sys(err, "make a pipe");
+	autoclose int reader = ends[0];
+	autoclose int writer = ends[1];
+	const struct proc_fd fds[] = { { writer, STDOUT_FILENO },
+				       { STDERR_FILENO, STDERR_FILENO } };
+	const struct proc_options options = { .argv = argv, .fds = fds, .fd_count = COUNT_OF(fds) };
+	if (!proc_spawn(&options, &proc, err))
+		return false;
+	mem_cleanup_close(&writer);
+	writer = -1;
+	bool is_read = file_read_fd(reader, argv[0], output, err);
+	if (proc_wait(&proc, status, &waiting))
+		return is_read;
+	*err = waiting;
+	return false;
+}
+
 bool proc_wait(struct proc *proc, int *status, struct error *err)
 {
 	while (waitpid(proc->pid, status, 0) < 0)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 
 /*
@@ -52,6 +53,11 @@ must_check bool proc_spawn(const struct proc_options *options, struct proc *proc
 
 /* Waits; *status is as from waitpid. Closes the pidfd. */
 must_check bool proc_wait(struct proc *proc, int *status, struct error *err);
+
+/* Runs the program to its end and takes what it writes to its standard output into `output`, up to
+ * that one's limit; its standard error is ours. *status is as from waitpid. */
+must_check bool proc_output(const char *const *argv, struct buf *output, int *status,
+			    struct error *err);
 
 /* The shell's view of a wait status: the exit code, or 128 + the signal. */
 int proc_exit_code(int status);

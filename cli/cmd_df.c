@@ -4,9 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/proc.h"
 #include "cli/asking.h"
 #include "cli/filter.h"
@@ -220,7 +218,6 @@ static bool run_prune_of(const char *kind, const struct prune_values *values, bo
 	autofree char *program = NULL;
 	autotexts struct texts argv = { 0 };
 	autobuf struct buf output;
-	int ends[2];
 	int status;
 
 	buf_init(&output, OUTPUT_MAX);
@@ -234,22 +231,7 @@ static bool run_prune_of(const char *kind, const struct prune_values *values, bo
 		texts_add(&argv, "--filter");
 		texts_add(&argv, values->filters.items[i]);
 	}
-	if (pipe(ends) < 0)
-		return error_sys(err, "make a pipe");
-	autoclose int reader = ends[0];
-	autoclose int writer = ends[1];
-	const struct proc_fd fds[] = { { writer, STDOUT_FILENO },
-				       { STDERR_FILENO, STDERR_FILENO } };
-	const struct proc_options options = { .argv = argv.items,
-					      .fds = fds,
-					      .fd_count = COUNT_OF(fds) };
-	struct proc proc;
-	if (!proc_spawn(&options, &proc, err))
-		return false;
-	mem_cleanup_close(&writer);
-	writer = -1;
-	bool is_read = file_read_fd(reader, kind, &output, err);
-	if (!proc_wait(&proc, &status, err) || !is_read)
+	if (!proc_output(argv.items, &output, &status, err))
 		return false;
 	if (output.data && pass_on(output.data, bytes))
 		printf("\n");

@@ -260,6 +260,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 		format = "{{json .}}";
 	if (*format && !template_parse(&arena, template_unescape(&arena, format), &template, &err))
 		return command_failed_plainly(&err);
+	template.forgives_missing = true;
 	printer.template = *format ? &template : NULL;
 	if (!engine_open(cli->root, cli->run, &engine, &err) ||
 	    !happening_read(&engine, &query, &err))

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/containerverbs.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buf.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/proc.h"
 #include "cli/single.h"
@@ -54,7 +51,6 @@ static bool has_pid(const struct json *pids, const char *cell)
 static bool run_ps(const struct texts *arguments, struct buf *output, struct error *err)
 {
 	autotexts struct texts argv = { 0 };
-	int ends[2];
 	int status;
 
 	texts_add(&argv, "ps");
@@ -62,23 +58,8 @@ static bool run_ps(const struct texts *arguments, struct buf *output, struct err
 		texts_add_all(&argv, arguments->items + 1, arguments->count - 1);
 	else
 		texts_add(&argv, "-ef");
-	if (pipe(ends) < 0)
-		return error_sys(err, "make a pipe");
-	autoclose int reader = ends[0];
-	autoclose int writer = ends[1];
-	const struct proc_fd fds[] = { { writer, STDOUT_FILENO },
-				       { STDERR_FILENO, STDERR_FILENO } };
-	const struct proc_options options = { .argv = argv.items,
-					      .fds = fds,
-					      .fd_count = COUNT_OF(fds) };
-	struct proc proc;
-	if (!proc_spawn(&options, &proc, err))
+	if (!proc_output(argv.items, output, &status, err))
 		return error_in(err, "top needs the program ps (procps or busybox)");
-	mem_cleanup_close(&writer);
-	writer = -1;
-	bool is_read = file_read_fd(reader, "ps", output, err);
-	if (!proc_wait(&proc, &status, err) || !is_read)
-		return false;
 	return status == 0 ||
 	       error_set(err, ERROR_INPUT, "ps: exit status %d", proc_exit_code(status));
 }

@@ -142,8 +142,7 @@ static bool change_groups(const struct each *each, const struct values *values,
 		texts_add(&words, values->cpuset_mems);
 	}
 	texts_add(&words, now->id);
-	return oci_call(each->engine, words.items, words.count, NULL, err) ||
-	       error_in(err, "Cannot update container %s", now->id);
+	return oci_call(each->engine, words.items, words.count, NULL, err);
 }
 
 static bool change_limits(const struct each *each, const struct values *values,
@@ -169,7 +168,7 @@ static bool update_one(const struct each *each, const struct container *containe
 	const struct values *values = each->values;
 
 	if (changes_limits(values) && !change_limits(each, values, container, err))
-		return false;
+		return error_in(err, "Cannot update container %s", container->id);
 	if (values->restart) {
 		if (container->is_removed_on_exit && *values->restart &&
 		    strcmp(values->restart, "no") != 0)

@@ -37,6 +37,11 @@ static bool read_pairs(const struct runopts *values, struct arena *arena,
 static bool read_mounts(const struct runopts *values, struct mounts *mounts, struct error *err)
 {
 	for (size_t i = 0; i < values->volumes.count; i++) {
+		/* The same once more means nothing more, as with docker. */
+		const struct texts before = { .items = values->volumes.items, .count = i };
+
+		if (texts_has(&before, values->volumes.items[i]))
+			continue;
 		if (!mounts_add_volume(mounts, values->volumes.items[i], err))
 			return false;
 	}

@@ -56,8 +56,8 @@ static const struct json *member_of(const struct json *object, const char *key)
 	return found;
 }
 
-static bool look_up(const struct json *value, const struct field *fields,
-		    const struct json **result, struct error *err)
+static bool look_up(const struct runner *runner, const struct json *value,
+		    const struct field *fields, const struct json **result, struct error *err)
 {
 	for (const struct field *field = fields; field; field = field->next) {
 		if (value->type == JSON_NULL)
@@ -67,6 +67,11 @@ static bool look_up(const struct json *value, const struct field *fields,
 			return error_set(err, ERROR_INPUT, "can't evaluate field %s in type string",
 					 field->name);
 		value = member_of(value, field->name);
+		if (!value && runner->template->forgives_missing) {
+			*result = json_new(runner->template->arena, NULL, NULL, JSON_TEXT,
+					   "<no value>");
+			return true;
+		}
 		if (!value)
 			return error_set(err, ERROR_INPUT, "map has no entry for key \"%s\"",
 					 field->name);
@@ -86,12 +91,12 @@ static bool run_operand(const struct runner *runner, const struct operand *opera
 
 	switch (operand->kind) {
 	case OPERAND_DOT:
-		return look_up(dot, operand->fields, result, err);
+		return look_up(runner, dot, operand->fields, result, err);
 	case OPERAND_ROOT:
-		return look_up(runner->root, operand->fields, result, err);
+		return look_up(runner, runner->root, operand->fields, result, err);
 	case OPERAND_VARIABLE:
 		variable = find_variable(runner, operand->variable);
-		return variable ? look_up(variable->value, operand->fields, result, err)
+		return variable ? look_up(runner, variable->value, operand->fields, result, err)
 				: error_set(err, ERROR_INPUT, "undefined variable \"$%s\"",
 					    operand->variable);
 	case OPERAND_LITERAL:
@@ -99,7 +104,7 @@ static bool run_operand(const struct runner *runner, const struct operand *opera
 		return true;
 	case OPERAND_PIPE:
 		return run_pipe(runner, operand->pipe, dot, &inner, err) &&
-		       look_up(inner, operand->fields, result, err);
+		       look_up(runner, inner, operand->fields, result, err);
 	case OPERAND_FUNCTION:
 		break; /* a function as an argument: called without any */
 	}
@@ -140,7 +145,7 @@ static bool run_label(const struct runner *runner, const struct json *dot, const
 	size_t length = strlen(key);
 	const struct json *all;
 
-	if (!look_up(dot, &labels, &all, err))
+	if (!look_up(runner, dot, &labels, &all, err))
 		return false;
 	*result = json_new(arena, NULL, NULL, JSON_TEXT, "");
 	for (const char *at = all->type == JSON_TEXT ? all->text : ""; *at;) {

@@ -23,6 +23,7 @@ struct template
 	struct arena *arena; /* of the caller; holds everything */
 	struct template_node *first;
 	const char *text;
+	bool forgives_missing; /* a member that is not there is "<no value>", as in Go's maps */
 };
 
 /* Fails with ERROR_INPUT: "template: :1: unclosed action". */
