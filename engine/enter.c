@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -15,7 +16,9 @@
 #include "engine/share.h"
 #include "engine/status.h"
 
-#define PROCESS_MAX (8 << 20) /* bytes of the process object */
+#define PROCESS_MAX       (8 << 20) /* bytes of the process object */
+#define START_STEP_MS     2
+#define START_PATIENCE_MS 10000
 
 static bool check_state(const struct container *container, const struct status *status,
 			struct error *err)
@@ -32,6 +35,21 @@ static bool check_state(const struct container *container, const struct status *
 		return error_set(err, ERROR_NOT_FOUND, "Container %s is not running",
 				 container->id);
 	return true;
+}
+
+/* One that is just being started is waited for: others see it as running already. */
+static void await_start(const struct engine *engine, struct arena *arena, const char *id,
+			struct status *status)
+{
+	const struct timespec step = { .tv_nsec = START_STEP_MS * 1000000L };
+
+	status_read(engine, arena, id, status);
+	for (int waited = 0;
+	     status->state == STATUS_RUNNING && status->pid == 0 && waited < START_PATIENCE_MS;
+	     waited += START_STEP_MS) {
+		nanosleep(&step, NULL);
+		status_read(engine, arena, id, status);
+	}
 }
 
 /* The container's root as its init sees it, where the accounts are looked up. */
@@ -154,7 +172,7 @@ bool enter_prepare(struct engine *engine, struct arena *arena, const struct ente
 	const char *path = NULL;
 
 	buf_init(&text, PROCESS_MAX);
-	status_read(engine, arena, enter->container->id, &status);
+	await_start(engine, arena, enter->container->id, &status);
 	if (!check_state(enter->container, &status, err) || !open_root(&status, &root, err) ||
 	    !join_network(engine, enter->container, err))
 		return false;
