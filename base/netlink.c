@@ -231,3 +231,38 @@ bool netlink_dump(struct netlink *netlink, void (*visit)(struct nlmsghdr *messag
 	errno = number;
 	return number == 0 || error_sys(err, "%s", what);
 }
+
+const void *netlink_find_in(const void *attributes, size_t length, uint16_t attribute, size_t *size)
+{
+	const char *at = attributes;
+
+	*size = 0;
+	while (at && length >= NLA_HDRLEN) {
+		const struct nlattr *header = (const void *)at;
+		size_t step = NLA_ALIGN(header->nla_len);
+
+		if (header->nla_len < NLA_HDRLEN || header->nla_len > length)
+			return NULL;
+		if ((header->nla_type & NLA_TYPE_MASK) == attribute) {
+			*size = header->nla_len - NLA_HDRLEN;
+			return at + NLA_HDRLEN;
+		}
+		if (step >= length)
+			return NULL;
+		at += step;
+		length -= step;
+	}
+	return NULL;
+}
+
+const void *netlink_find(const struct nlmsghdr *message, size_t header, uint16_t attribute,
+			 size_t *size)
+{
+	size_t skipped = NLMSG_HDRLEN + NLMSG_ALIGN(header);
+
+	*size = 0;
+	if (message->nlmsg_len < skipped)
+		return NULL;
+	return netlink_find_in((const char *)message + skipped, message->nlmsg_len - skipped,
+			       attribute, size);
+}

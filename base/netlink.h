@@ -60,4 +60,11 @@ must_check bool netlink_dump(struct netlink *netlink,
 			     void (*visit)(struct nlmsghdr *message, void *context), void *context,
 			     const char *what, struct error *err);
 
+/* An attribute of a message, behind the message's fixed header, or within another attribute: its
+ * value, and *size of it; NULL (and 0) if there is none. */
+const void *netlink_find(const struct nlmsghdr *message, size_t header, uint16_t attribute,
+			 size_t *size);
+const void *netlink_find_in(const void *attributes, size_t length, uint16_t attribute,
+			    size_t *size);
+
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine/bridge.h"
+#include "engine/flows.h"
 #include "engine/hostns.h"
 #include "engine/lease.h"
 #include "engine/names.h"
@@ -200,7 +201,8 @@ bool attachment_lease(struct attachment *self, struct error *err)
 	network_bridge(self->engine, &self->plugs[outward - self->endpoints.items].network, bridge);
 	return publish_reserve(self->engine, container, self->arena, &self->bag, &self->endpoints,
 			       err) &&
-	       publish_translate(container, &self->endpoints, outward, bridge, &self->bag, err);
+	       publish_translate(container, &self->endpoints, outward, bridge, &self->bag, err) &&
+	       flows_forget(&self->endpoints, err);
 }
 
 /* Plugging in. ---------------------------------------------------------------------------------

@@ -24,36 +24,12 @@
 
 /* Looking. ------------------------------------------------------------------------------------ */
 
-static const struct nlattr *next_attribute(const struct nlattr *attribute)
+static bool is_text(const struct nlmsghdr *message, uint16_t attribute, const char *text)
 {
-	return (const void *)((const char *)attribute + NLA_ALIGN(attribute->nla_len));
-}
+	size_t size;
+	const void *value = netlink_find(message, sizeof(struct nfgenmsg), attribute, &size);
 
-/* The attribute of an nf_tables message; NULL if it has none. */
-static const struct nlattr *find_attribute(const struct nlmsghdr *message, uint16_t type)
-{
-	const char *end = (const char *)message + message->nlmsg_len;
-	const struct nlattr *at = (const void *)((const char *)NLMSG_DATA(message) +
-						 NLMSG_ALIGN(sizeof(struct nfgenmsg)));
-
-	for (; (const char *)at + NLA_HDRLEN <= end && at->nla_len >= NLA_HDRLEN &&
-	       (const char *)at + at->nla_len <= end;
-	     at = next_attribute(at)) {
-		if ((at->nla_type & NLA_TYPE_MASK) == type)
-			return at;
-	}
-	return NULL;
-}
-
-static const void *payload(const struct nlattr *attribute)
-{
-	return (const char *)attribute + NLA_HDRLEN;
-}
-
-static bool is_text(const struct nlattr *attribute, const char *text)
-{
-	return attribute && attribute->nla_len == NLA_HDRLEN + strlen(text) + 1 &&
-	       memcmp(payload(attribute), text, strlen(text) + 1) == 0;
+	return value && size == strlen(text) + 1 && memcmp(value, text, size) == 0;
 }
 
 struct chains {
@@ -64,16 +40,18 @@ struct chains {
 static void note_chain(struct nlmsghdr *message, void *context)
 {
 	struct chains *chains = context;
-	const struct nlattr *name = find_attribute(message, NFTA_CHAIN_NAME);
-	const struct nlattr *policy = find_attribute(message, NFTA_CHAIN_POLICY);
-	uint32_t verdict = NF_ACCEPT;
+	uint32_t verdict = htonl(NF_ACCEPT);
+	size_t size;
+	const void *policy =
+		netlink_find(message, sizeof(struct nfgenmsg), NFTA_CHAIN_POLICY, &size);
 
-	if (!is_text(find_attribute(message, NFTA_CHAIN_TABLE), TABLE))
+	if (!is_text(message, NFTA_CHAIN_TABLE, TABLE))
 		return;
-	if (policy && policy->nla_len == NLA_HDRLEN + sizeof(verdict))
-		memcpy(&verdict, payload(policy), sizeof(verdict));
-	chains->has_docker_user |= is_text(name, DOCKER_USER);
-	chains->is_dropping |= is_text(name, FORWARD) && policy && ntohl(verdict) == NF_DROP;
+	if (policy && size == sizeof(verdict))
+		memcpy(&verdict, policy, sizeof(verdict));
+	chains->has_docker_user |= is_text(message, NFTA_CHAIN_NAME, DOCKER_USER);
+	chains->is_dropping |=
+		is_text(message, NFTA_CHAIN_NAME, FORWARD) && ntohl(verdict) == NF_DROP;
 }
 
 static void begin_dump(struct netlink *netlink, uint16_t type, int family)
@@ -105,14 +83,16 @@ struct own_rules {
 static void note_rule(struct nlmsghdr *message, void *context)
 {
 	struct own_rules *rules = context;
-	const struct nlattr *comment = find_attribute(message, NFTA_RULE_USERDATA);
-	const struct nlattr *handle = find_attribute(message, NFTA_RULE_HANDLE);
+	size_t size, handle_size;
+	const void *comment =
+		netlink_find(message, sizeof(struct nfgenmsg), NFTA_RULE_USERDATA, &size);
+	const void *handle =
+		netlink_find(message, sizeof(struct nfgenmsg), NFTA_RULE_HANDLE, &handle_size);
 
-	if (!comment || !handle || comment->nla_len != NLA_HDRLEN + rules->length ||
-	    memcmp(payload(comment), rules->comment, rules->length) != 0 ||
-	    rules->count == RULES_MAX)
+	if (!comment || size != rules->length || memcmp(comment, rules->comment, size) != 0 ||
+	    !handle || handle_size != sizeof(uint64_t) || rules->count == RULES_MAX)
 		return;
-	memcpy(&rules->handles[rules->count++], payload(handle), sizeof(uint64_t));
+	memcpy(&rules->handles[rules->count++], handle, sizeof(uint64_t));
 }
 
 static bool find_own(struct netlink *netlink, const char *bridge, int family, const char *chain,

@@ -86,12 +86,10 @@ def test_containers_do_not_reach_the_loopback(moor, busybox):
 
 
 def test_udp(moor, busybox):
-    moor.docker("run", "-d", "--init", "--name", "u", "-p", "18084:9000/udp", busybox, "sleep", "600")
-    server = subprocess.Popen(
-        ["nsenter", "-t", inspect(moor, "u", "{{.State.Pid}}"), "-n", "/usr/bin/python3", "-c",
-         "import socket; s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); s.bind(('',9000))\n"
-         "while True: s.sendto(*s.recvfrom(100))"])
-    with server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+    """A flow that goes on is led to the next container, whose address is another, when that has the port."""
+    moor.docker("run", "-d", "--init", "--name", "first", "-p", "18084:9000/udp", busybox, "sleep", "600")
+    moor.docker("run", "-d", "--init", "--name", "between", busybox, "sleep", "600")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.settimeout(0.3)
         client.connect(("127.0.0.1", 18084))
 
@@ -99,10 +97,26 @@ def test_udp(moor, busybox):
             with contextlib.suppress(OSError):
                 client.send(b"hello")
                 return client.recv(100)
-        try:
-            assert wait_until(echoed, "an echo") == b"hello"
-        finally:
-            server.kill()
+
+        for name in ("first", "second"):
+            server = subprocess.Popen(
+                ["nsenter", "-t", inspect(moor, name, "{{.State.Pid}}"), "-n", "/usr/bin/python3", "-c",
+                 "import socket; s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); s.bind(('',9000))\n"
+                 f"while True: s.sendto(b'{name}', s.recvfrom(100)[1])"])
+            with server:
+                try:
+                    assert wait_until(echoed, "an echo") == name.encode()
+                finally:
+                    server.kill()
+            if name == "first":
+                # The first one's address stays taken, and its flow alive, by what is sent meanwhile.
+                first = inspect(moor, "first", "{{.NetworkSettings.IPAddress}}")
+                moor.docker("kill", "first")
+                moor.docker("run", "-d", "--init", "--name", "holder", busybox, "sleep", "600")
+                assert inspect(moor, "holder", "{{.NetworkSettings.IPAddress}}") == first
+                with contextlib.suppress(OSError):
+                    client.send(b"still there?")
+                moor.docker("run", "-d", "--init", "--name", "second", "-p", "18084:9000/udp", busybox, "sleep", "600")
 
 
 def test_ranges_and_random(moor, busybox):
