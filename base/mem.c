@@ -88,6 +88,12 @@ void mem_cleanup_closedir(DIR **dir)
 	errno = saved;
 }
 
+void drop_fd(int *fd)
+{
+	mem_cleanup_close(fd);
+	*fd = -1;
+}
+
 int take_fd(int *fd)
 {
 	int taken = *fd;

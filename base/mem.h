@@ -33,6 +33,8 @@ void mem_cleanup_closedir(DIR **dir);
 
 /* Moves ownership out of a local: returns its value and leaves it empty. */
 int take_fd(int *fd);
+/* Closes a descriptor that a struct holds, if there is one, and leaves it empty. errno survives. */
+void drop_fd(int *fd);
 char *take_text(char **text);
 void *take_pointer(void *pointer_to_pointer);
 

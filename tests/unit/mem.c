@@ -115,6 +115,10 @@ static void test_take(void)
 
 	check_int(take_fd(&fd), 5, "take_fd");
 	check_int(fd, -1, "leaves -1");
+	drop_fd(&fd);
+	fd = dup(STDOUT_FILENO);
+	drop_fd(&fd);
+	check_int(fd, -1, "drop_fd leaves -1, and may come twice");
 	taken = take_text(&text);
 	also = take_pointer(&pointer);
 	check_text(taken, "mine", "take_text");
