@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small S3: PUT, GET, HEAD and DELETE of objects in memory, strict about signatures.
+"""A small S3: PUT, GET, HEAD and DELETE of objects in memory, multipart uploads, strict about signatures.
 
 It recomputes Signature Version 4 from the request as it came over the wire and refuses what differs,
 names faults it was asked to commit, and speaks path style (/BUCKET/KEY) and virtual hosts
@@ -101,6 +101,9 @@ class S3Server:
         self.clock_offset = clock_offset
         self.buckets = {}
         self.faults = []
+        self.write_faults = []          # (status, code) for the next PUTs and POSTs
+        self.uploads = {}               # id: (bucket, key, metadata, {number: bytes})
+        self.metadata = {}              # (bucket, key): x-amz-meta-… headers
         self.requests = []
         self.lock = threading.Lock()
 
@@ -227,14 +230,18 @@ class _Handler(BaseHTTPRequestHandler):
             path, _, query = self.path.partition("?")
             self.s3.check_signature(self.command, path, query, self.seen.headers, body)
             bucket, key = self._name(path)
-            verbs = {"GET": self._get, "HEAD": self._get, "PUT": self._put, "DELETE": self._delete}
+            self.query = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+            if self.command in ("PUT", "POST") and self.s3.write_faults:
+                raise Refused(*self.s3.write_faults.pop(0), "injected")
+            verbs = {"GET": self._get, "HEAD": self._get, "PUT": self._put, "DELETE": self._delete,
+                     "POST": self._post}
             verbs[self.command](bucket, key, body)
         except Refused as refused:
             self._refuse(refused)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
-    do_GET = do_HEAD = do_PUT = do_DELETE = _serve
+    do_GET = do_HEAD = do_PUT = do_DELETE = do_POST = _serve
 
     def _name(self, path):
         """Path style if the host is bare, else the bucket is the host's first label."""
@@ -273,13 +280,50 @@ class _Handler(BaseHTTPRequestHandler):
             self.s3.buckets.setdefault(bucket, {})
         elif bucket not in self.s3.buckets:
             raise Refused(404, "NoSuchBucket", "The specified bucket does not exist")
+        elif "uploadId" in self.query:
+            self._upload()[3][int(self.query["partNumber"])] = body
         else:
             self.s3.buckets[bucket][key] = body
+            self.s3.metadata[bucket, key] = self._metadata()
         self._head(200, 0, {"ETag": f'"{hashlib.md5(body).hexdigest()}"'})
 
+    def _metadata(self):
+        return {name[11:]: value for name, value in self.seen.headers.items() if name.startswith("x-amz-meta-")}
+
+    def _upload(self):
+        if self.query["uploadId"] not in self.s3.uploads:
+            raise Refused(404, "NoSuchUpload", "The specified upload does not exist.")
+        return self.s3.uploads[self.query["uploadId"]]
+
+    def _post(self, bucket, key, body):
+        if bucket not in self.s3.buckets:
+            raise Refused(404, "NoSuchBucket", "The specified bucket does not exist")
+        if "uploads" in self.query:
+            number = f"upload+{len(self.seen.path)}/{len(self.s3.requests)}=="
+            self.s3.uploads[number] = (bucket, key, self._metadata(), {})
+            return self._xml(f"<InitiateMultipartUploadResult><UploadId>{number}</UploadId>"
+                             "</InitiateMultipartUploadResult>")
+        _, _, metadata, parts = self._upload()
+        listed = re.findall(r"<PartNumber>(\d+)</PartNumber><ETag>([^<]*)</ETag>", body.decode())
+        have = [(str(number), f'"{hashlib.md5(parts[number]).hexdigest()}"') for number in sorted(parts)]
+        if listed != have or any(len(parts[number]) < 5 << 20 for number in sorted(parts)[:-1]):
+            raise Refused(400, "InvalidPart", "One or more of the specified parts could not be found.")
+        self.s3.buckets[bucket][key] = b"".join(parts[number] for number in sorted(parts))
+        self.s3.metadata[bucket, key] = metadata
+        del self.s3.uploads[self.query["uploadId"]]
+        return self._xml("<CompleteMultipartUploadResult/>")
+
+    def _xml(self, text):
+        self._head(200, len(text), {"Content-Type": "application/xml"})
+        self.wfile.write(text.encode())
+
     def _delete(self, bucket, key, _):
+        if "uploadId" in self.query:
+            self._upload()
+            del self.s3.uploads[self.query["uploadId"]]
+            return self._head(204, None, {})
         self.s3.buckets.get(bucket, {}).pop(key, None)
-        self._head(204, None, {})
+        return self._head(204, None, {})
 
     def _object_headers(self, content):
         return {"ETag": f'"{hashlib.md5(content).hexdigest()}"', "Accept-Ranges": "bytes",

@@ -18,6 +18,7 @@ ALLOWED = {
     "lifecycle/mooring-unzip": {"libyajl", "libz."},
     "lifecycle/mqtt/mooring-mqtt": {"libyajl", "libcrypto", "libssl", "libmosquitto", "libseccomp"},
     "lifecycle/mooring-nucleus": {"libyajl", "libcrypto", "libyaml", "libsqlite3"},
+    "lifecycle/stream/mooring-streams": {"libyajl"},
 }
 STATIC = ["runtime/mooring-runc"]
 
