@@ -226,6 +226,7 @@ static void print_front_page(FILE *out)
 	      "NAME=VERSION\n"
 	      "  mooring nucleus                 run what is deployed, and take deployments\n"
 	      "  mooring component list\n"
+	      "  mooring stream list             the streams of components, and how far they are\n"
 	      "  mooring deploy --help\n"
 	      "\n"
 	      "Where things are: MOORING_ROOT (/var/lib/mooring), MOORING_RUN (/run/mooring),\n"
@@ -250,7 +251,8 @@ static int run_nucleus(const char *name, char **argv)
 
 static bool is_for_nucleus(const char *word)
 {
-	static const char *const words[] = { "deploy", "deployment", "component", "nucleus" };
+	static const char *const words[] = { "deploy", "deployment", "component", "nucleus",
+					     "stream" };
 
 	for (size_t i = 0; i < COUNT_OF(words); i++) {
 		if (strcmp(words[i], word) == 0)

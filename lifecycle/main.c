@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "lifecycle/nucleus.h"
 #include "lifecycle/nucleusverbs.h"
+#include "lifecycle/settings.h"
+#include "lifecycle/stream/streamcommand.h"
 
 static const char nucleus_help[] =
 	"Usage: mooring nucleus [--root DIR] [--config FILE]\n"
@@ -39,6 +41,7 @@ static const char main_help[] =
 	"  iotcore      pub, sub: messages of AWS IoT Core\n"
 	"  get-debug-password\n"
 	"  nucleus      run what is deployed\n"
+	"  stream       list, describe, read: the stream manager's streams (mooring only)\n"
 	"\n"
 	"deploy, deployment, component, logs and nucleus explain themselves with --help.\n"
 	"GGC_ROOT_PATH may name the root directory, too.\n";
@@ -101,6 +104,17 @@ int verb_nucleus(int argc, char **argv, const char *root)
 	return nucleus_main(&chosen);
 }
 
+/* It asks the running stream manager, wherever the components live. */
+static int verb_stream(int argc, char **argv, const char *root)
+{
+	autoarena struct arena arena = { 0 };
+
+	(void)root;
+	return stream_command(
+		argc, argv,
+		arena_printf(&arena, "%s/streams.sock", settings_run_directory(&arena)));
+}
+
 /* -- which of them ------------------------------------------------------------------------------
  */
 
@@ -116,6 +130,7 @@ static const struct verb *find_verb(const char *name)
 		{ "component", verb_component }, { "logs", verb_logs },
 		{ "pubsub", verb_pubsub },       { "iotcore", verb_iotcore },
 		{ "nucleus", verb_nucleus },     { "get-debug-password", verb_debug_password },
+		{ "stream", verb_stream },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(verbs); i++)

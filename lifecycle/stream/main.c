@@ -14,6 +14,7 @@
 #include "base/proc.h"
 #include "lifecycle/stream/exporter.h"
 #include "lifecycle/stream/server.h"
+#include "lifecycle/stream/streamconfine.h"
 #include "lifecycle/stream/streamsettings.h"
 
 enum fixed_fd {
@@ -79,6 +80,8 @@ static bool watch_signals(struct program *program, struct error *err)
 	return true;
 }
 
+/* Who we are when we listen: first what only root may, then the store as its user, then no way
+ * back. */
 static bool start(struct program *program, struct error *err)
 {
 	const struct stream_settings *settings = &program->settings;
@@ -97,10 +100,10 @@ static bool start(struct program *program, struct error *err)
 					     .server = server,
 					     .settings = settings };
 	link_open(&program->link, &program->clock, LINK_FD);
-	if (!watch_signals(program, err) ||
+	if (!watch_signals(program, err) || !server_open(server, &port, settings->control, err) ||
+	    (settings->has_user && !stream_become(settings->uid, settings->gid, err)) ||
 	    !depot_open(&program->depot, settings->root, settings->memory_limit, err) ||
-	    !server_open(server, &port, settings->control, err) ||
-	    !link_report_ready(&program->link, port, err))
+	    !stream_confine(settings->root, err) || !link_report_ready(&program->link, port, err))
 		return false;
 	exports_open(&program->exports);
 	log_info("listening on 127.0.0.1:%d", port);

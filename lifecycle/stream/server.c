@@ -139,22 +139,27 @@ static void start_listening(struct server *server, struct loop_watch *watch, int
 	loop_watch(server->clock->loop, watch);
 }
 
+void server_start(struct server *server)
+{
+	server->listener.fd = server->control.fd = -1;
+	server->scratch = mem_alloc(SERVER_SCRATCH_SIZE);
+	server->sweep = (struct loop_timer){ .on_expiry = on_sweep, .context = server };
+	server->reaper = (struct loop_timer){ .on_expiry = on_reap, .context = server };
+	loop_arm(server->clock->loop, &server->sweep, SWEEP_MS);
+}
+
 bool server_open(struct server *server, int *port, const char *control, struct error *err)
 {
 	autoclose int listener = -1;
 	autoclose int local = -1;
 
-	server->listener.fd = server->control.fd = -1;
+	server_start(server);
 	if (!listen_on_port(&listener, port, err) ||
 	    (control && !listen_on_socket(&local, control, err)))
 		return false;
 	start_listening(server, &server->listener, take_fd(&listener), on_client);
 	if (control)
 		start_listening(server, &server->control, take_fd(&local), on_local_client);
-	server->scratch = mem_alloc(SERVER_SCRATCH_SIZE);
-	server->sweep = (struct loop_timer){ .on_expiry = on_sweep, .context = server };
-	server->reaper = (struct loop_timer){ .on_expiry = on_reap, .context = server };
-	loop_arm(server->clock->loop, &server->sweep, SWEEP_MS);
 	return true;
 }
 

@@ -86,6 +86,8 @@ struct server {
 must_check bool server_open(struct server *server, int *port, const char *control,
 			    struct error *err);
 void server_close(struct server *server);
+/* The part of server_open that listens to nobody. */
+void server_start(struct server *server);
 
 /* -- session.c ----------------------------------------------------------------------------------
  */

@@ -161,7 +161,7 @@ class Streams:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
 
-def spawn(argv, link, settings):
+def spawn(argv, link, settings, text=None):
     """A program that has its end of a socket at 3 and its settings at 5."""
     read_end, write_end = os.pipe()
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in (link.fileno(), read_end)]
@@ -176,7 +176,7 @@ def spawn(argv, link, settings):
     for fd in (read_end, *high):
         os.close(fd)
     with os.fdopen(write_end, "w") as pipe:
-        json.dump(settings, pipe)
+        pipe.write(json.dumps(settings) if text is None else text)
     return process
 
 
