@@ -216,6 +216,8 @@ static const struct place {
 	{ "mooring-init", "libexec/mooring/mooring-init", "engine/mooring-init" },
 	{ "mooring-resolver", "libexec/mooring/mooring-resolver", "engine/mooring-resolver" },
 	{ "mooring-nucleus", "libexec/mooring/mooring-nucleus", "lifecycle/mooring-nucleus" },
+	{ "mooring-streams", "libexec/mooring/mooring-streams",
+	  "lifecycle/stream/mooring-streams" },
 	{ "mooring-unzip", "libexec/mooring/mooring-unzip", "lifecycle/mooring-unzip" },
 	{ "mooring-mqtt", "libexec/mooring/mooring-mqtt", "lifecycle/mqtt/mooring-mqtt" },
 	{ "mooring-compose", "libexec/mooring/mooring-compose", "compose/mooring-compose" },

@@ -23,11 +23,6 @@
 #define CONTROL_FD   3 /* as mooring-fetch has them */
 #define SETTINGS_FD  5
 
-struct fetch {
-	struct proc proc;
-	int control; /* our end of its socket */
-};
-
 /* -- starting it --------------------------------------------------------------------------------
  */
 
@@ -106,7 +101,8 @@ static bool write_settings(int *reader, const struct settings *settings, struct 
 	return file_write(writer, "settings for mooring-fetch", text.data, text.length, err);
 }
 
-static bool start(struct fetch *fetch, const struct settings *settings, struct error *err)
+bool download_start(struct download_program *fetch, const struct settings *settings,
+		    struct error *err)
 {
 	autofree char *program = NULL;
 	autoclose int reader = -1;
@@ -134,7 +130,7 @@ static bool start(struct fetch *fetch, const struct settings *settings, struct e
 			  &fetch->proc, err);
 }
 
-static void stop(struct fetch *fetch)
+static void stop(struct download_program *fetch)
 {
 	struct error ignored;
 	int status;
@@ -150,7 +146,8 @@ static void stop(struct fetch *fetch)
 /* -- one request --------------------------------------------------------------------------------
  */
 
-static bool send_request(const struct fetch *fetch, const char *uri, int fd, struct error *err)
+static bool send_request(const struct download_program *fetch, const char *uri, int fd,
+			 struct error *err)
 {
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
@@ -185,7 +182,7 @@ static bool send_request(const struct fetch *fetch, const char *uri, int fd, str
 	return true;
 }
 
-static bool wait_for_packet(const struct fetch *fetch, int cancel_fd, struct error *err)
+static bool wait_for_packet(const struct download_program *fetch, int cancel_fd, struct error *err)
 {
 	struct pollfd polls[] = { { .fd = fetch->control, .events = POLLIN },
 				  { .fd = cancel_fd, .events = POLLIN } };
@@ -209,7 +206,8 @@ static const char *without_name(const char *text, const char *uri)
 }
 
 /* Reads one reply; *is_last is false for a report of progress. */
-static bool read_reply(const struct fetch *fetch, const char *uri, bool *is_last, struct error *err)
+static bool read_reply(const struct download_program *fetch, const char *uri, bool *is_last,
+		       struct error *err)
 {
 	autoarena struct arena arena = { 0 };
 	autofree char *packet = mem_alloc(PACKET_MAX);
@@ -237,7 +235,7 @@ static bool read_reply(const struct fetch *fetch, const char *uri, bool *is_last
 	return error_set(err, error_kind_of_word(kind), "%s", without_name(text, uri));
 }
 
-static bool ask(const struct fetch *fetch, const char *uri, int fd, int cancel_fd,
+static bool ask(const struct download_program *fetch, const char *uri, int fd, int cancel_fd,
 		struct error *err)
 {
 	bool is_last = false;
@@ -254,8 +252,9 @@ static bool ask(const struct fetch *fetch, const char *uri, int fd, int cancel_f
 bool download_s3(const char *uri, const struct settings *settings, int fd, int cancel_fd,
 		 struct error *err)
 {
-	struct fetch fetch = { .control = -1 };
-	bool is_good = start(&fetch, settings, err) && ask(&fetch, uri, fd, cancel_fd, err);
+	struct download_program fetch = { .control = -1 };
+	bool is_good =
+		download_start(&fetch, settings, err) && ask(&fetch, uri, fd, cancel_fd, err);
 
 	stop(&fetch);
 	return is_good;

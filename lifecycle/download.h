@@ -5,12 +5,22 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/proc.h"
 #include "lifecycle/settings.h"
 
 /*
  * The nucleus' side of mooring-fetch, the only program that talks to the network (the contract is
  * in docs/architecture.md). It writes into a descriptor of ours and knows no file.
  */
+
+/* One mooring-fetch, with the device's credentials and places. */
+struct download_program {
+	struct proc proc;
+	int control; /* our end of its socket */
+};
+
+must_check bool download_start(struct download_program *program, const struct settings *settings,
+			       struct error *err);
 
 /* Fetches "s3://BUCKET/KEY" into `fd`. Credentials are those of the environment: AWS_ACCESS_KEY_ID,
  * AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN. Ends early, with ERROR_SYSTEM, when `cancel_fd` (or -1)

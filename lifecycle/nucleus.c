@@ -264,6 +264,13 @@ static void on_gone(void *context, const char *name)
 	ipchost_forget(&nucleus->ipc, name);
 }
 
+static bool is_builtin_ready(void *context, const char *name)
+{
+	const struct nucleus *nucleus = context;
+
+	return strcmp(name, STREAMHOST_COMPONENT) != 0 || streamhost_is_ready(&nucleus->streams);
+}
+
 void nucleus_stop(struct nucleus *nucleus)
 {
 	nucleus_say(nucleus, "Stopping the components.");
@@ -300,6 +307,7 @@ static void on_child(struct loop_watch *watch)
 	while (loop_next_signal(watch->fd) != 0)
 		;
 	supervisor_look(&nucleus->supervisor);
+	streamhost_look(&nucleus->streams);
 	bootstrap_look(&nucleus->deployer);
 	nucleus->is_run_behind = true; /* sessions */
 }
@@ -349,6 +357,7 @@ static void open_supervisor(struct nucleus *nucleus)
 						      .on_line = on_line,
 						      .on_gone = on_gone,
 						      .add_environment = add_environment,
+						      .is_builtin_ready = is_builtin_ready,
 						      .context = nucleus });
 }
 
@@ -419,6 +428,7 @@ bool nucleus_open(struct nucleus *nucleus, const struct nucleus_options *options
 		return false;
 	open_supervisor(nucleus);
 	cloud_open(&nucleus->cloud, nucleus);
+	streamhost_open(&nucleus->streams, nucleus);
 	return ipchost_open(&nucleus->ipc, nucleus, err) &&
 	       deployer_open(&nucleus->deployer, nucleus, err);
 }
@@ -428,6 +438,7 @@ void nucleus_close(struct nucleus *nucleus)
 	if (nucleus->deployer.nucleus)
 		deployer_close(&nucleus->deployer);
 	supervisor_close(&nucleus->supervisor);
+	streamhost_close(&nucleus->streams);
 	ipchost_close(&nucleus->ipc);
 	cloud_close(&nucleus->cloud);
 	tokens_done(&nucleus->ipc.tokens);
@@ -480,6 +491,7 @@ bool nucleus_run(struct nucleus *nucleus, struct error *err)
 	for (;;) {
 		if (!advance(nucleus, err))
 			return false;
+		streamhost_advance(&nucleus->streams);
 		write_run(nucleus);
 		if (is_over(nucleus))
 			return true;

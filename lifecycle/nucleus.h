@@ -12,6 +12,7 @@
 #include "lifecycle/journal.h"
 #include "lifecycle/runstate.h"
 #include "lifecycle/settings.h"
+#include "lifecycle/streamhost.h"
 #include "lifecycle/supervisor.h"
 
 /*
@@ -51,6 +52,7 @@ struct nucleus {
 	struct deployer deployer;
 	struct ipchost ipc;
 	struct cloud cloud;
+	struct streamhost streams;
 	struct runstate run;    /* who we are; its components are made when it is written */
 	struct runstate before; /* how the last nucleus left what does not run now */
 	const char *run_path;

@@ -88,12 +88,24 @@ void supervisor_tell_dependents(const struct unit *unit)
 			supervisor->units[i]->is_need_lost = true;
 }
 
+static bool are_builtins_ready(const struct unit *unit)
+{
+	const struct supervisor_options *options = &unit->supervisor->options;
+	const struct service *service = unit->service;
+
+	for (size_t i = 0; options->is_builtin_ready && i < service->need_count; i++)
+		if (!service->needs[i].is_soft &&
+		    !options->is_builtin_ready(options->context, service->needs[i].name))
+			return false;
+	return true;
+}
+
 static bool are_needs_ready(const struct unit *unit)
 {
 	for (size_t i = 0; i < unit->need_count; i++)
 		if (!component_is_ready(&unit->needs[i]->component))
 			return false;
-	return true;
+	return are_builtins_ready(unit);
 }
 
 static bool has_stopped(const struct unit *unit)

@@ -31,6 +31,8 @@ struct supervisor_options {
 	/* Adds what only the nucleus knows, such as SVCUID; NULL: nothing. */
 	void (*add_environment)(void *context, const struct unit *unit,
 				struct environment *environment);
+	/* False: who needs this component, which is no unit, has to wait; NULL: nobody has to. */
+	bool (*is_builtin_ready)(void *context, const char *name);
 	void *context;
 };
 

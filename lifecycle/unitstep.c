@@ -159,9 +159,8 @@ static void prepare_slice(struct unit *unit, enum step_kind kind)
 			     "systemResourceLimits are not applied: %s", err.text);
 }
 
-/* Whom the step runs as. *account NULL: we ourselves. */
-static bool choose_account(const struct unit *unit, const struct service_step *step,
-			   struct account *found, const struct account **account, struct error *err)
+bool unitstep_account(const struct unit *unit, const struct service_step *step,
+		      struct account *found, const struct account **account, struct error *err)
 {
 	*account = step->is_privileged ? NULL : unit->supervisor->options.account;
 	if (step->is_privileged || !unit->service->user || geteuid() != 0)
@@ -201,7 +200,7 @@ bool unitstep_start(struct unit_script *place, enum step_kind kind,
 	struct environment environment;
 
 	place->kind = kind;
-	if (!choose_account(unit, step, &found, &account, err))
+	if (!unitstep_account(unit, step, &found, &account, err))
 		return false;
 	prepare_slice(unit, kind);
 	environment_init(&environment, &arena);
@@ -240,7 +239,7 @@ bool unitstep_make_work(const struct unit *unit, struct error *err)
 	const char *work = unit->work;
 	autoclose int dir = -1;
 
-	if (!choose_account(unit, &(struct service_step){ 0 }, &found, &account, err) ||
+	if (!unitstep_account(unit, &(struct service_step){ 0 }, &found, &account, err) ||
 	    !path_make_own_dirs(parent, 0755, err) || !path_make_own_dirs(work, 0700, err))
 		return false;
 	dir = open(work, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -24,4 +24,9 @@ void unitstep_write_limits(struct unit *unit, const struct service *service);
 /* The work directory, made and given to the user. */
 must_check bool unitstep_make_work(const struct unit *unit, struct error *err);
 
+/* Whom the step runs as. *account is `found`, the supervisor's, or NULL: we ourselves. */
+must_check bool unitstep_account(const struct unit *unit, const struct service_step *step,
+				 struct account *found, const struct account **account,
+				 struct error *err);
+
 #endif
