@@ -58,14 +58,17 @@ static struct ecr private_of(struct arena *arena, const char *domain)
 	    (!skip(&rest, ".dkr.ecr") && !skip(&rest, ".dkr-ecr")))
 		return none;
 	bool is_fips = skip(&rest, "-fips");
-	size_t length = strspn(rest + 1, "abcdefghijklmnopqrstuvwxyz0123456789-");
 
-	if (*rest != '.' || length == 0 || rest[1 + length] != '.')
+	if (!skip(&rest, "."))
 		return none;
-	const char *region = arena_strndup(arena, rest + 1, length);
+	size_t length = strspn(rest, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+	if (length == 0 || rest[length] != '.')
+		return none;
+	const char *region = arena_strndup(arena, rest, length);
 
 	for (size_t i = 0; i < COUNT_OF(partitions); i++)
-		if (strcmp(rest + length + 2, partitions[i].suffix) == 0)
+		if (strcmp(rest + length + 1, partitions[i].suffix) == 0)
 			return (struct ecr){ ECR_PRIVATE, region,
 					     endpoint(arena, partitions[i].api[is_fips], region) };
 	return none;
