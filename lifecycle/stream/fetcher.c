@@ -66,19 +66,15 @@ static void let_go(struct fetcher *fetcher)
 /* Who asks again from inside on_reply asks a new one. */
 static void fail_all(struct fetcher *fetcher, enum error_kind kind, const char *text)
 {
-	struct fetch_call *calls = fetcher->calls;
 	int64_t newest = fetcher->next_id - 1;
+	struct fetch_call *call;
 
-	while (calls) {
-		struct fetch_call *call = calls;
-
-		for (calls = fetcher->calls; calls && calls->id > newest; calls = calls->next)
+	for (;;) {
+		for (call = fetcher->calls; call && call->id > newest; call = call->next)
 			;
-		call = calls;
 		if (!call)
 			break;
 		fail_call(fetcher, call, kind, text);
-		calls = fetcher->calls;
 	}
 }
 
