@@ -70,7 +70,8 @@ static void tell_end(const struct control *control, const struct task *task, boo
 static void fail(const struct control *control, struct task *task)
 {
 	tell_end(control, task, false);
-	telling_end(control->runner->telling, task->classic, task->name, false);
+	if (task->is_told) /* one that only waited was never begun */
+		telling_end(control->runner->telling, task->classic, task->name, false);
 	task->state = TASK_FAILED;
 }
 
