@@ -220,18 +220,29 @@ bool fetcher_read_blob(struct fetcher *fetcher, const char *reference, const str
 	return true;
 }
 
-/* -- pushing ------------------------------------------------------------------------------------
- */
-
 /* The reply has no body. */
-static bool put(struct fetcher *fetcher, struct request *request, int from,
-		struct fetch_reply *reply, struct error *err)
+static bool ask_for_nothing(struct fetcher *fetcher, struct request *request, int from,
+			    struct fetch_reply *reply, struct error *err)
 {
 	autobuf struct buf nothing;
 
 	buf_init(&nothing, 0);
 	return ask_with(fetcher, request, from, &nothing, reply, err);
 }
+
+bool fetcher_head_manifest(struct fetcher *fetcher, const char *reference,
+			   struct fetch_reply *reply, struct error *err)
+{
+	struct request request;
+
+	begin(fetcher, &request, "manifest", reference);
+	jsonout_text(&request.out, "accept", "index");
+	jsonout_bool(&request.out, "head", true);
+	return ask_for_nothing(fetcher, &request, -1, reply, err);
+}
+
+/* -- pushing ------------------------------------------------------------------------------------
+ */
 
 bool fetcher_look(struct fetcher *fetcher, const char *reference, const struct digest *digest,
 		  const char *from, bool *is_there, struct error *err)
@@ -243,7 +254,7 @@ bool fetcher_look(struct fetcher *fetcher, const char *reference, const struct d
 	jsonout_text(&request.out, "digest", digest->text);
 	if (from)
 		jsonout_text(&request.out, "from", from);
-	*is_there = put(fetcher, &request, -1, &reply, err);
+	*is_there = ask_for_nothing(fetcher, &request, -1, &reply, err);
 	return *is_there || (reply.state == FETCH_FAILED && reply.err.kind == ERROR_NOT_FOUND);
 }
 
@@ -256,7 +267,7 @@ bool fetcher_push_blob(struct fetcher *fetcher, const char *reference, const str
 	begin(fetcher, &request, "push-blob", reference);
 	jsonout_text(&request.out, "digest", digest->text);
 	jsonout_int(&request.out, "body_size", size);
-	return put(fetcher, &request, body, &reply, err);
+	return ask_for_nothing(fetcher, &request, body, &reply, err);
 }
 
 bool fetcher_push_manifest(struct fetcher *fetcher, const char *reference, const char *media_type,
@@ -268,5 +279,5 @@ bool fetcher_push_manifest(struct fetcher *fetcher, const char *reference, const
 	begin(fetcher, &request, "push-manifest", reference);
 	jsonout_text(&request.out, "media_type", media_type);
 	jsonout_int(&request.out, "body_size", size);
-	return put(fetcher, &request, body, &reply, err);
+	return ask_for_nothing(fetcher, &request, body, &reply, err);
 }

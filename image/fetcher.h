@@ -55,6 +55,9 @@ must_check bool fetcher_request_blob(struct fetcher *fetcher, const struct fetch
 must_check bool fetcher_read_manifest(struct fetcher *fetcher, const char *reference,
 				      struct buf *body, struct fetch_reply *reply,
 				      struct error *err);
+/* Only what the manifest's digest is; empty if the registry does not say. */
+must_check bool fetcher_head_manifest(struct fetcher *fetcher, const char *reference,
+				      struct fetch_reply *reply, struct error *err);
 must_check bool fetcher_read_blob(struct fetcher *fetcher, const char *reference,
 				  const struct digest *digest, int64_t size, struct buf *body,
 				  struct error *err);

@@ -104,6 +104,14 @@ void names_remove(struct names *names, const char *text)
 	names->count = kept;
 }
 
+bool name_digest(const char *text, struct digest *digest)
+{
+	const char *at = strchr(text, '@');
+	struct error ignored;
+
+	return at && digest_parse(digest, at + 1, &ignored);
+}
+
 bool name_is_tag(const char *text)
 {
 	return !strchr(text, '@');

@@ -36,6 +36,9 @@ const struct name *names_find(const struct names *names, const char *text);
 void names_set(struct names *names, const char *text, const struct digest *id);
 void names_remove(struct names *names, const char *text);
 
+/* The digest of "…@sha256:…". False: it has none. */
+bool name_digest(const char *text, struct digest *digest);
+
 /* "…:7", not "…@sha256:…" */
 bool name_is_tag(const char *text);
 

@@ -267,6 +267,23 @@ static bool write_record(struct draft *draft, const struct publication *publicat
 	       record_write(draft->store, &image, err);
 }
 
+static bool write_index(const struct draft *draft, const struct publication *publication,
+			struct error *err)
+{
+	struct digest digest;
+
+	if (!publication->index)
+		return true;
+	hash_digest(publication->index, publication->index_length, &digest);
+
+	struct layout_path path = layout_blob(&digest);
+
+	return (!publication->is_repair &&
+		faccessat(draft->store->root, path.text, F_OK, 0) == 0) ||
+	       write_blob(draft->store, &digest, publication->index, publication->index_length,
+			  err);
+}
+
 static bool write_names(struct draft *draft, struct names *names,
 			const struct publication *publication, struct name_change *changes,
 			struct error *err)
@@ -309,5 +326,6 @@ bool draft_publish(struct draft *draft, const struct publication *publication,
 			(!publication->manifest || !digest_is_empty(&before.manifest));
 
 	return (is_known || write_record(draft, publication, err)) &&
+	       write_index(draft, publication, err) &&
 	       write_names(draft, &names, publication, changes, err);
 }

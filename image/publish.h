@@ -63,6 +63,9 @@ struct publication {
 	size_t config_length;
 	const void *manifest; /* NULL if there is none */
 	size_t manifest_length;
+	const void *index; /* by which the manifest was chosen: kept as long as a name says its
+			      digest; NULL if there is none */
+	size_t index_length;
 	bool is_repair;           /* write configuration and record though they are there */
 	const char *const *names; /* canonical */
 	size_t name_count;

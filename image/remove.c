@@ -144,6 +144,13 @@ static bool delete_image(struct request *request, struct store_removal *removal,
 	    !sweep_blob(store, &reach, &image->manifest, err))
 		return false;
 	texts_add(&removal->deleted, arena_strdup(request->arena, image->id.text));
+	for (size_t i = 0; i < image->digest_count; i++) {
+		struct digest index; /* or the manifest once more */
+
+		if (name_digest(image->digests[i], &index) &&
+		    !sweep_blob(store, &reach, &index, err))
+			return false;
+	}
 	for (size_t i = image->layer_count; i-- > 0;) {
 		bool is_gone;
 

@@ -16,6 +16,7 @@
 #include "base/path.h"
 #include "image/layout.h"
 #include "image/limits.h"
+#include "image/names.h"
 #include "image/record.h"
 
 /* -- what is reached ----------------------------------------------------------------------------
@@ -43,18 +44,23 @@ bool reach_read(const struct store *store, struct arena *arena, struct reach *re
 		struct error *err)
 {
 	struct store_image *images;
-	size_t count, chains = 0;
+	size_t count, chains = 0, blobs = 0;
 
 	*reach = (struct reach){ 0 };
 	if (!store_list(store, arena, &images, &count, err))
 		return false;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		chains += images[i].layer_count;
+		blobs += 2 + images[i].digest_count;
+	}
 	reach->chains = arena_array(arena, chains + 1, sizeof(*reach->chains));
-	reach->blobs = arena_array(arena, 2 * count + 1, sizeof(*reach->blobs));
+	reach->blobs = arena_array(arena, blobs + 1, sizeof(*reach->blobs));
 	for (size_t i = 0; i < count; i++) {
 		reach->blobs[reach->blob_count++] = images[i].id;
 		reach->blobs[reach->blob_count++] = images[i].manifest;
+		for (size_t k = 0; k < images[i].digest_count; k++)
+			if (name_digest(images[i].digests[k], &reach->blobs[reach->blob_count]))
+				reach->blob_count++;
 		for (size_t k = 0; k < images[i].layer_count; k++)
 			reach->chains[reach->chain_count++] = images[i].chains[k];
 	}

@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "image/fetcher.h"
 #include "image/manifest.h"
+#include "image/names.h"
 #include "image/publish.h"
 #include "image/report.h"
 #include "image/room.h"
@@ -42,6 +43,7 @@ struct pull {
 	const struct texts *again;
 	struct digest resolved; /* what the name led to: an index or a manifest */
 	struct buf document;    /* the manifest's bytes */
+	struct buf index;       /* of the index that led to it; none */
 	struct buf config;      /* the configuration's bytes */
 	struct manifest manifest;
 	struct draft draft;
@@ -79,19 +81,19 @@ static bool read_manifest(struct pull *pull, const char *reference, const struct
 }
 
 /* Perhaps it is here from an earlier pull: then only the tag is asked for. */
-static bool find_manifest(struct pull *pull, const struct descriptor *wanted)
+static bool find_manifest(struct pull *pull, const struct digest *wanted, const char *media_type)
 {
 	struct error ignored;
 	struct digest got;
 
 	buf_clear(&pull->document);
-	if (!store_read_blob(pull->store, &wanted->digest, &pull->document, &ignored) ||
+	if (!store_read_blob(pull->store, wanted, &pull->document, &ignored) ||
 	    !pull->document.data)
 		return false;
 	hash_digest(pull->document.data, pull->document.length, &got);
-	return digest_is_equal(&got, &wanted->digest) &&
-	       manifest_parse(&pull->arena, pull->document.data, pull->document.length,
-			      wanted->media_type, &pull->manifest, &ignored);
+	return digest_is_equal(&got, wanted) &&
+	       manifest_parse(&pull->arena, pull->document.data, pull->document.length, media_type,
+			      &pull->manifest, &ignored);
 }
 
 /* From an index to the manifest for this platform. */
@@ -99,6 +101,8 @@ static bool choose_manifest(struct pull *pull, struct error *err)
 {
 	autofree char *name = reference_name(&pull->reference);
 
+	if (pull->manifest.kind == MANIFEST_INDEX)
+		buf_add(&pull->index, pull->document.data, pull->document.length);
 	for (int depth = 0; pull->manifest.kind == MANIFEST_INDEX; depth++) {
 		const struct descriptor *chosen;
 		struct digest got;
@@ -111,16 +115,47 @@ static bool choose_manifest(struct pull *pull, struct error *err)
 
 		autofree char *reference = mem_printf("%s@%s", name, chosen->digest.text);
 
-		if (!find_manifest(pull, chosen) &&
+		if (!find_manifest(pull, &chosen->digest, chosen->media_type) &&
 		    !read_manifest(pull, reference, &chosen->digest, &got, err))
 			return false;
 	}
 	return true;
 }
 
+/* An image that has the name already is likely to be what the name still means. Then a HEAD says
+ * so, which costs next to nothing and, at Docker Hub, no part of a quota; a digest means the same
+ * for ever. *is_here: nothing else needs to be read. Fails only where asking for more would, too.
+ */
+static bool find_unchanged(struct pull *pull, bool *is_here, struct error *err)
+{
+	struct fetch_reply reply = { .digest = pull->reference.digest };
+	autofree char *repository = reference_name(&pull->reference);
+	struct names names;
+
+	*is_here = false;
+	if (!names_read(pull->store, &pull->arena, &names, err))
+		return false;
+	if (!names_find(&names, pull->text))
+		return true;
+	if (digest_is_empty(&reply.digest) &&
+	    !fetcher_head_manifest(&pull->fetcher, pull->text, &reply, err))
+		return reply.state == FETCH_FAILED && err->kind != ERROR_NETWORK;
+
+	autofree char *by_digest = mem_printf("%s@%s", repository, reply.digest.text);
+
+	pull->resolved = reply.digest;
+	*is_here = names_find(&names, by_digest) &&
+		   find_manifest(pull, &reply.digest, reply.media_type);
+	return true;
+}
+
 static bool resolve(struct pull *pull, struct error *err)
 {
-	if (!read_manifest(pull, pull->text, &pull->reference.digest, &pull->resolved, err))
+	bool is_here;
+
+	if (!find_unchanged(pull, &is_here, err) ||
+	    (!is_here &&
+	     !read_manifest(pull, pull->text, &pull->reference.digest, &pull->resolved, err)))
 		return false;
 	report_resolved(&pull->resolved);
 	return choose_manifest(pull, err);
@@ -393,6 +428,8 @@ static bool publish(struct pull *pull, struct error *err)
 		.config_length = pull->config.length,
 		.manifest = pull->document.data,
 		.manifest_length = pull->document.length,
+		.index = pull->index.data,
+		.index_length = pull->index.length,
 		.names = names,
 		.name_count = has_tag ? 2 : 1,
 		.is_repair = pull->again->count > 0,
@@ -410,6 +447,7 @@ static bool publish(struct pull *pull, struct error *err)
 static bool start(struct pull *pull, const char *reference, const char *platform, struct error *err)
 {
 	buf_init(&pull->document, LIMIT_IMAGE_JSON);
+	buf_init(&pull->index, LIMIT_IMAGE_JSON);
 	buf_init(&pull->config, LIMIT_IMAGE_JSON);
 	platform_host(&pull->platform);
 	if (platform && !platform_parse(&pull->platform, platform, err))
@@ -431,6 +469,7 @@ static void finish(struct pull *pull, bool is_cut_off)
 	}
 	draft_close(&pull->draft);
 	buf_done(&pull->document);
+	buf_done(&pull->index);
 	buf_done(&pull->config);
 	free(pull->text);
 	arena_done(&pull->arena);

@@ -105,7 +105,9 @@ bool access_ask(struct access *access, struct arena *arena, struct http_request 
 
 	access->question = ACCESS_FREE;
 	choose_scope(access);
-	if (!host->is_known) {
+	if (access->is_ping && !host->is_known && host->ecr.kind == ECR_PRIVATE)
+		host->challenge.scheme = AUTH_BASIC; /* it always is: save the refusal */
+	if (!host->is_known && !access->is_ping) {
 		access->question = ACCESS_PING;
 		request->url = host_url(arena, host, "/v2/");
 	} else if (wants_ecr(access))

@@ -36,6 +36,7 @@ struct access {
 	const char *scope;
 	bool is_scope_told; /* by the refusal of this very request */
 	bool is_login;      /* nothing is wanted but to be let in */
+	bool is_ping;       /* the request proper teaches as much as a ping: none comes before it */
 	bool has_renewed;
 	bool has_tried_ecr; /* since the last refusal */
 	enum access_question question;

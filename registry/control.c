@@ -63,7 +63,7 @@ static bool read_manifest(const struct json *root, struct control_request *reque
 	request->image.is_index_welcome = strcmp(accept, "index") == 0;
 	if (!request->image.is_index_welcome && strcmp(accept, "manifest") != 0)
 		return json_expected(json_get(root, "accept"), "\"index\" or \"manifest\"", err);
-	return true;
+	return json_bool_or(root, "head", false, &request->image.is_head, err);
 }
 
 static bool read_range(const struct json *root, struct control_request *request, struct error *err)

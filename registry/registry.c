@@ -25,6 +25,7 @@ struct asker {
 	const char *path;   /* "/v2/NAME/manifests/TAG" */
 	const char *accept; /* header, or NULL */
 	const char *noun;
+	bool is_head;
 	const char *headers[2];
 	const char **mirrors; /* to be tried before the registry itself; the rest of them */
 };
@@ -111,6 +112,8 @@ static bool asker_ask(void *self, struct arena *arena, struct http_request *requ
 	if (access->question != ACCESS_FREE)
 		return true;
 	*step = SOURCE_BODY;
+	if (asker->is_head)
+		request->method = "HEAD";
 	request->url = host_url(arena, access->host, asker->path);
 	asker->headers[0] = asker->accept;
 	request->headers = asker->headers;
@@ -222,6 +225,8 @@ struct source registry_manifest(struct registry *registry, const struct registry
 	asker->accept = request->is_index_welcome ? "Accept: " INDEX_TYPES ", " MANIFEST_TYPES
 						  : "Accept: " MANIFEST_TYPES;
 	asker->noun = arena_printf(&asker->arena, "manifest of %s", familiar);
+	asker->is_head = request->is_head;
+	asker->access.is_ping = request->is_head;
 	return (struct source){ &asker_ops, asker, asker->noun };
 }
 

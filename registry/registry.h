@@ -26,6 +26,8 @@ struct registry_request {
 	struct reference reference;
 	struct digest digest;  /* of a blob */
 	bool is_index_welcome; /* a manifest: a list of platforms is as good */
+	bool is_head;          /* a manifest: only its digest and media type, by one request if no
+				  token is needed */
 	bool is_from_origin;   /* from no mirror: what it sent was wrong */
 };
 

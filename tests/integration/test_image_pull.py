@@ -133,6 +133,7 @@ class Liar:
         self.blobs = {digest(blob): blob for blob in (layout.config, *layout.blobs)}
         self.cut = None     # bytes after which a blob breaks off, though promised
         self.asked = []
+        self.command = None  # what is being answered: GET or HEAD
 
     def answer(self, path):
         self.asked.append(path)
@@ -143,16 +144,17 @@ class Liar:
 
 
 @contextlib.contextmanager
-def lying(liar):
+def lying(liar, address="127.0.0.1:0"):
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self):
+            liar.command = self.command
             body, media_type = liar.answer(self.path)
             self.send_response(200)
             self.send_header("Content-Type", media_type)
             self.send_header("Content-Length", str(len(body)))
-            if liar.header and "/manifests/" in self.path:
+            if liar.header and "/manifests/" in self.path and not self.path.endswith(digest(liar.manifest)):
                 self.send_header("Docker-Content-Digest", liar.header)
             self.end_headers()
             if self.command == "HEAD":
@@ -169,7 +171,8 @@ def lying(liar):
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    host, _, port = address.partition(":")
+    server = http.server.ThreadingHTTPServer((host, int(port)), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -181,24 +184,66 @@ def lying(liar):
         thread.join()
 
 
-def test_nothing_changed(store):
-    """Of an index that is as it was, only the tag is asked for: what is named by digest is here."""
-    layout, asked = Layout(*LAYERS), []
-    index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [
+def index_of(*layouts):
+    """Each for this machine's platform: the first is the one to take."""
+    return json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [
         {**Layout.descriptor(MANIFEST, layout.manifest),
-         "platform": {"os": "linux", "architecture": json.loads(layout.config)["architecture"]}}]}).encode()
+         "platform": {"os": "linux", "architecture": json.loads(layout.config)["architecture"]}}
+        for layout in layouts]}).encode()
 
-    class Honest(Liar):
-        def answer(self, path):
-            asked.append(path)
-            return (index, INDEX) if path.endswith("/manifests/1") else super().answer(path)
 
+class Honest(Liar):
+    """Has the image behind an index, under the tag 1."""
+
+    def __init__(self, layout):
+        super().__init__(layout)
+        self.index, self.requests = index_of(layout), []
+        self.header = digest(self.index)
+
+    def answer(self, path):
+        self.requests.append((self.command, path))
+        return (self.index, INDEX) if path.endswith("/manifests/1") else super().answer(path)
+
+    def move(self, layout):
+        """The tag gets another meaning."""
+        self.index, self.manifest = index_of(layout), layout.manifest
+        self.header = digest(self.index)
+        self.blobs.update({digest(blob): blob for blob in (layout.config, *layout.blobs)})
+
+
+def test_nothing_changed(store):
+    """One HEAD says that an index is as it was, what it names is here; a digest needs no request at all."""
+    layout = Layout(*LAYERS)
     with lying(Honest(layout)) as address:
+        reference = f"{address}/same:1"
+        by_digest = f"{address}/same@{digest(index_of(layout))}"
+        store.pull(reference)
+    before = store.contents()
+    honest = Honest(layout)
+    with lying(honest, address) as _:
+        for name, requests in ((reference, [("HEAD", "/v2/same/manifests/1")]), (by_digest, [])):
+            del honest.requests[:]
+            again = store.pull(name)
+            assert honest.requests == requests
+            assert again.images[0]["id"] == layout.id and not again.images[0]["new"]
+            assert set(again.layers.values()) == {"exists"} and store.contents() == before
+
+
+@pytest.mark.parametrize("header", ["said", "missing"])
+def test_the_tag_moved(store, header):
+    """The HEAD says so, or nothing of use; then the manifest is asked for."""
+    old, new = Layout(*LAYERS), Layout(LAYERS[0], tar(entry("new", b"1")))
+    honest = Honest(old)
+    with lying(honest) as address:
         store.pull(f"{address}/same:1")
-        del asked[:]
+        honest.move(new)
+        if header == "missing":
+            honest.header = None
+        del honest.requests[:]
         again = store.pull(f"{address}/same:1")
-    assert [path for path in asked if path != "/v2/"] == ["/v2/same/manifests/1"]
-    assert again.images[0]["id"] == layout.id and not again.images[0]["new"]
+    assert again.images[0]["id"] == new.id and again.images[0]["replaced"] == old.id
+    assert [request for request in honest.requests if request[1].endswith("/1")] == [
+        ("HEAD", "/v2/same/manifests/1"), ("GET", "/v2/same/manifests/1")]
 
 
 IMPATIENT = b'{"patience": {"attempts": 2, "back_off_ms": 10, "stall_seconds": 5}}'

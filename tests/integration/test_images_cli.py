@@ -15,6 +15,8 @@ import pytest
 import world
 
 GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
 ID = r"sha256:[0-9a-f]{64}"
 
 
@@ -288,6 +290,25 @@ def test_pull_again(moor, pushed):
     assert lines(moor.docker("pull", name + ":1")) == [
         "1: Pulling from team/x", f"Digest: {digest}",
         f"Status: Image is up to date for {name}:1", name + ":1"]
+
+
+def test_what_an_index_leaves_goes_with_the_image(moor, pushed, registry):
+    """It is kept, so that one HEAD can tell that nothing has changed."""
+    name, digest, image_id = pushed
+    manifest = registry.request("GET", f"/v2/team/x/manifests/{digest}", Accept=MANIFEST).read()
+    machine = json.loads(small_image().config)["architecture"]
+    index = json.dumps({"schemaVersion": 2, "manifests": [
+        {"mediaType": MANIFEST, "digest": digest, "size": len(manifest),
+         "platform": {"os": "linux", "architecture": machine}}]}).encode()
+    registry.request("PUT", "/v2/team/x/manifests/multi", index, Content_Type=INDEX)
+    moor.docker("pull", "-q", name + ":multi")
+    blobs = os.path.join(moor.root, "blobs", "sha256")
+    kept = {world.sha256(index)[7:], digest[7:], image_id[7:]}
+    assert set(os.listdir(blobs)) == kept
+    moor.docker("image", "prune", "-f")
+    assert set(os.listdir(blobs)) == kept
+    moor.docker("rmi", name + ":multi")
+    assert os.listdir(blobs) == []
 
 
 def test_pull_quietly_by_digest_and_default_tag(moor, pushed, registry):
