@@ -176,6 +176,10 @@ bool bridge_set_up(const struct engine *engine, const struct lease_book *book,
 
 	network_bridge(engine, network, bridge);
 	*index = if_nametoindex(bridge);
+	/* Another first container may have made it since the network was looked up, outside of the
+	 * lock. */
+	if (*index != 0 && network->is_predefined)
+		ipam_find_default(engine, network);
 	if (*index == 0 && !make_all(engine, book, network, bridge, host, index, err))
 		return false;
 	if (!network->pools[NETWORK_IPV4].subnet.address.family)

@@ -271,3 +271,12 @@ def test_macvlan(moor, busybox):
         refused = moor.docker("run", "--rm", "--network", "orphan", busybox, "true", code=125).stderr
         assert "create it with -o parent=DEVICE" in refused
         moor.docker("rm", "-f", "m")
+
+
+def test_first_containers_at_once(moor, busybox):
+    """Nobody has made the default bridge yet; who comes second uses what the first one made."""
+    for _ in range(5):
+        docker = os.path.join(moor.names, "docker")
+        started = [moor.start(docker, "run", "--rm", busybox, "true") for _ in range(6)]
+        assert [(process.communicate()[1], process.returncode) for process in started] == [("", 0)] * 6
+        moor.mooring("network-reset")
