@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a test run may leave on a machine: mounts, cgroups, network devices, namespaces, rules."""
 
+import contextlib
+import glob
 import os
 import re
+import socket
 import subprocess
 import time
 
@@ -23,7 +26,7 @@ def cgroups():
 
 
 def networks():
-    found = {"network device " + name for name in os.listdir("/sys/class/net")}
+    found = {"network device " + name for _, name in socket.if_nameindex()}  # /sys may show another namespace's
     for directory in ("/run/netns", "/var/run/netns"):
         if os.path.isdir(directory):
             found.update("network namespace " + name for name in os.listdir(directory))
@@ -42,15 +45,28 @@ def directories():
     return {"directory " + name for name in OWN_DIRECTORIES if os.path.exists(name)}
 
 
+def snapshot_of_namespaces():
+    """Of what a network and a mount namespace have to themselves."""
+    return mounts() | networks() | rules()
+
+
 def snapshot():
-    return mounts() | cgroups() | networks() | rules() | directories()
+    return snapshot_of_namespaces() | cgroups() | directories()
 
 
-def new_since(before, seconds=5.0):
+def remove_empty_parents():
+    """The parent of all containers' cgroups stays when the last one goes, as dockerd's does. Removed where it is
+    empty, so that whatever is in it counts as left behind."""
+    for group in glob.glob(CGROUPS + "/*/docker") + [CGROUPS + "/docker"]:
+        with contextlib.suppress(OSError):
+            os.rmdir(group)
+
+
+def new_since(before, look=None, seconds=5.0):
     """What is there now and was not `before`; what goes away by itself in time is no leftover."""
     end = time.monotonic() + seconds
     while True:
-        left = snapshot() - before
+        left = (look or snapshot)() - before
         if not left or time.monotonic() > end:
             return sorted(left)
         time.sleep(0.1)

@@ -53,7 +53,7 @@ def test_snapshot_sees(kind, make, undo):
 
 def test_new_since_sees_mounts(tmp_path):
     def mounts_here():
-        return [thing for thing in leftovers.new_since(before, 0) if str(tmp_path) in thing]
+        return [thing for thing in leftovers.new_since(before, seconds=0) if str(tmp_path) in thing]
 
     before = leftovers.snapshot()
     with world.mounted(str(tmp_path / "mount")) as directory:
@@ -116,3 +116,16 @@ def test_a_failed_check_fails_the_run():
     done = run_runner("count.check(False, 'broken thing')")
     assert done.returncode == 1
     assert "FAILED broken thing" in done.stdout
+
+
+@pytest.mark.parametrize("command,status", [
+    ("exit 0", 0), ("exit 7", 7), (f"ip link add {NAME} type bridge", 99), ("mount -t tmpfs tmpfs .", 99),
+    (f"nft add table ip {NAME}; exit 3", 3),
+])
+def test_a_part_leaves_nothing(tmp_path, command, status):
+    """In namespaces of its own; what is left there is told, and gone with them."""
+    part = subprocess.run([os.path.join(world.TESTS, "part"), "sh", "-c", command], capture_output=True, text=True,
+                          cwd=tmp_path)
+    assert part.returncode == status, part
+    assert ("left behind: " in part.stdout) == (command not in ("exit 0", "exit 7"))
+    assert not left(NAME) and not left(str(tmp_path))
