@@ -214,6 +214,13 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 	return text;
 }
 
+void arena_wipe(struct arena *arena)
+{
+	for (struct arena_chunk *chunk = arena->chunks; chunk; chunk = chunk->older)
+		explicit_bzero(chunk->bytes, chunk->size);
+	arena_done(arena);
+}
+
 void arena_done(struct arena *arena)
 {
 	int saved = errno;

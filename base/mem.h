@@ -55,6 +55,8 @@ char *arena_printf(struct arena *arena, const char *format, ...) must_check prin
 char *arena_vprintf(struct arena *arena, const char *format, va_list args) must_check
 	printf_like(2, 0);
 void arena_done(struct arena *arena);
+/* The same for what held secrets: overwritten first. */
+void arena_wipe(struct arena *arena);
 
 #define autoarena __attribute__((cleanup(arena_done)))
 

@@ -29,6 +29,7 @@ struct ipc_server {
 	const struct ipc_host *host;
 	struct tokens *tokens;
 	struct mqtt_proxy *mqtt;
+	struct exchange *exchange;
 	char *socket, *data;
 	struct loop_watch listener;
 	struct loop_timer listen_again; /* after descriptors had run out */

@@ -136,12 +136,22 @@ bool call_authorize(const struct call *call, const char *resource, struct error 
 /* -- dispatch -----------------------------------------------------------------------------------
  */
 
+static const struct operation *find_in(const struct operation *table, const char *name,
+				       size_t length)
+{
+	for (; table->name; table++)
+		if (strlen(table->name) == length && memcmp(table->name, name, length) == 0)
+			return table;
+	return NULL;
+}
+
 static const struct operation *find(const char *name, size_t length)
 {
 	static const struct operation *const tables[] = {
-		operations_pubsub,    operations_mqtt,     operations_configuration,
-		operations_component, operations_security, operations_deployment,
-		operations_device,
+		operations_pubsub,     operations_mqtt,   operations_configuration,
+		operations_component,  operations_secret, operations_security,
+		operations_deployment, operations_shadow, operations_device,
+		operations_own,
 	};
 	size_t prefix = strlen(NAMESPACE);
 
@@ -149,10 +159,12 @@ static const struct operation *find(const char *name, size_t length)
 		return NULL;
 	name += prefix;
 	length -= prefix;
-	for (size_t i = 0; i < COUNT_OF(tables); i++)
-		for (const struct operation *entry = tables[i]; entry->name; entry++)
-			if (strlen(entry->name) == length && memcmp(entry->name, name, length) == 0)
-				return entry;
+	for (size_t i = 0; i < COUNT_OF(tables); i++) {
+		const struct operation *found = find_in(tables[i], name, length);
+
+		if (found)
+			return found;
+	}
 	return NULL;
 }
 

@@ -93,6 +93,9 @@ extern const struct operation operations_shadow[];
 extern const struct operation operations_security[];
 extern const struct operation operations_device[];
 
+/* Not Greengrass' own: for our command lines only. */
+extern const struct operation operations_own[];
+
 /* The server is told what the MQTT proxy receives. */
 void mqtt_listen(struct ipc_server *server);
 

@@ -248,6 +248,7 @@ bool ipc_server_open(struct ipc_server **result, const struct ipc_options *optio
 	server->host = options->host;
 	server->tokens = options->tokens;
 	server->mqtt = options->mqtt;
+	server->exchange = options->exchange;
 	server->socket = mem_strdup(options->socket);
 	server->data = mem_strdup(options->data);
 	server->filters.has_parent_match = true;

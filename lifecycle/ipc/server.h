@@ -19,14 +19,16 @@
 
 struct ipc_server;
 struct mqtt_proxy;
+struct exchange;
 
 struct ipc_options {
 	struct loop *loop;
 	const struct ipc_host *host;
-	struct tokens *tokens;   /* the nucleus issues and revokes, the server looks up */
-	const char *socket;      /* an absolute path of at most 107 bytes */
-	const char *data;        /* the nucleus' root: shadows and secrets are below it */
-	struct mqtt_proxy *mqtt; /* NULL: no connection to the cloud is configured */
+	struct tokens *tokens;     /* the nucleus issues and revokes, the server looks up */
+	const char *socket;        /* an absolute path of at most 107 bytes */
+	const char *data;          /* the nucleus' root: shadows and secrets are below it */
+	struct mqtt_proxy *mqtt;   /* NULL: no connection to the cloud is configured */
+	struct exchange *exchange; /* for MooringStatus only; NULL: there is none */
 };
 
 /* Listens on the socket, mode 0666: the token is the secret. A socket that is there from before

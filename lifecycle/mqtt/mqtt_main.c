@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mooring-mqtt: the connection to AWS IoT Core. Started by the nucleus with a socket on descriptor
- * 3 (wire.h) and its settings on descriptor 5; ends when the socket is closed. It keeps trying to
- * connect, says so when it is connected or not, and passes messages on. What must not be lost is
+ * 3 (mqttwire.h) and its settings on descriptor 5; ends when the socket is closed. It keeps trying
+ * to connect, says so when it is connected or not, and passes messages on. What must not be lost is
  * the nucleus' to keep.
  */
 #include <errno.h>
@@ -21,8 +21,8 @@
 #include "base/proc.h"
 #include "lifecycle/ipc/eventstream.h"
 #include "lifecycle/mqtt/mqttsettings.h"
+#include "lifecycle/mqtt/mqttwire.h"
 #include "lifecycle/mqtt/tunnel.h"
-#include "lifecycle/mqtt/wire.h"
 #include "registry/fetch_confine.h"
 
 #define MISC_MS     5000  /* between looks at the keep-alive */

@@ -14,8 +14,8 @@
 #include "base/proc.h"
 #include "lifecycle/ipc/eventstream.h"
 #include "lifecycle/mqtt/mqttoptions.h"
+#include "lifecycle/mqtt/mqttwire.h"
 #include "lifecycle/mqtt/spool.h"
-#include "lifecycle/mqtt/wire.h"
 
 /*
  * How this works: the spool holds every message until mooring-mqtt says that the broker has it. A

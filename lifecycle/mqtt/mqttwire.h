@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIFECYCLE_MQTT_WIRE_H
-#define LIFECYCLE_MQTT_WIRE_H
+#ifndef LIFECYCLE_MQTT_MQTTWIRE_H
+#define LIFECYCLE_MQTT_MQTTWIRE_H
 
 /*
  * What the nucleus and mooring-mqtt say to each other: event-stream messages (eventstream.h) over a
