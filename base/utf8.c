@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/utf8.h"
 
+#include <stdint.h>
+#include <string.h>
+
 #define LONGEST 4
 
 /* By the first byte alone; 0 if none may begin so. */
@@ -38,13 +41,29 @@ size_t utf8_length(const char *text, size_t left)
 	return length;
 }
 
+/* Bytes at the front that are ASCII, eight at a time: most text is nothing else. */
+static size_t skip_ascii(const char *text, size_t length)
+{
+	size_t ascii = 0;
+	uint64_t eight;
+
+	for (; length - ascii >= sizeof(eight); ascii += sizeof(eight)) {
+		memcpy(&eight, text + ascii, sizeof(eight));
+		if (eight & UINT64_C(0x8080808080808080))
+			break;
+	}
+	return ascii;
+}
+
 size_t utf8_valid_length(const char *text, size_t length)
 {
 	size_t valid = 0;
 
 	while (valid < length) {
-		size_t step = utf8_length(text + valid, length - valid);
+		size_t step = skip_ascii(text + valid, length - valid);
 
+		if (step == 0)
+			step = utf8_length(text + valid, length - valid);
 		if (step == 0)
 			break;
 		valid += step;

@@ -140,8 +140,8 @@ static void test_bad(void)
 		{ "{\"state\":{\"delta\":{}}}", "only desired and reported" },
 		{ "{\"state\":{\"desired\":7}}", "an object" },
 		{ "{\"state\":{\"desired\":{}},\"version\":\"x\"}", "version" },
-		{ "{\"state\":{\"desired\":{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":{\"f\":{\"g\":1}}}}}}"
-		  "}}}",
+		{ "{\"state\":{\"desired\":{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":{\"f\":{\"g\":{\"h\":"
+		  "1}}}}}}}}}}",
 		  "6 levels" },
 	};
 	struct shadow_id id = { .data = tap_dir(), .thing = "bad", .name = "" };
