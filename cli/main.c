@@ -252,7 +252,7 @@ static int run_nucleus(const char *name, char **argv)
 static bool is_for_nucleus(const char *word)
 {
 	static const char *const words[] = { "deploy", "deployment", "component", "nucleus",
-					     "stream" };
+					     "stream", "status",     "secret" };
 
 	for (size_t i = 0; i < COUNT_OF(words); i++) {
 		if (strcmp(words[i], word) == 0)

@@ -36,6 +36,13 @@ static bool is_text(const struct json *object, const char *key, const char *word
 	return value && value->text && strcasecmp(value->text, word) == 0;
 }
 
+static const char *text_at(const struct json *object, const char *key)
+{
+	const struct json *value = json_get_fold(object, key);
+
+	return value && value->type == JSON_TEXT ? value->text : NULL;
+}
+
 static const struct json *read_configuration(struct nucleus *nucleus, struct arena *arena,
 					     const char *component)
 {
@@ -129,6 +136,7 @@ static bool open_exchange(struct cloud *cloud, struct nucleus *nucleus, struct e
 	options.proxy = settings->proxy.url;
 	options.no_proxy = settings->proxy.no_proxy;
 	options.port = (int)number_at(own, "port", 0);
+	options.link_device = text_at(own, "linkDevice");
 	options.client_error_seconds =
 		(int)number_at(retry, "clientError", options.client_error_seconds);
 	options.server_error_seconds =

@@ -490,7 +490,8 @@ bool ipchost_open(struct ipchost *ipc, struct nucleus *nucleus, struct error *er
 						    .tokens = &ipc->tokens,
 						    .socket = ipc->socket,
 						    .data = nucleus->root,
-						    .mqtt = nucleus->cloud.mqtt },
+						    .mqtt = nucleus->cloud.mqtt,
+						    .exchange = nucleus->cloud.exchange },
 			     err))
 		return false;
 	ipc->changes = (struct configstore_subscription){ .path = services,

@@ -129,6 +129,7 @@ static const struct verb *find_verb(const char *name)
 		{ "deploy", verb_deploy },       { "deployment", verb_deployment },
 		{ "component", verb_component }, { "logs", verb_logs },
 		{ "pubsub", verb_pubsub },       { "iotcore", verb_iotcore },
+		{ "status", verb_status },       { "secret", verb_secret },
 		{ "nucleus", verb_nucleus },     { "get-debug-password", verb_debug_password },
 		{ "stream", verb_stream },
 	};

@@ -40,6 +40,8 @@ int verb_pubsub(int argc, char **argv, const char *root);
 int verb_iotcore(int argc, char **argv, const char *root);
 int verb_debug_password(int argc, char **argv, const char *root);
 int verb_nucleus(int argc, char **argv, const char *root);
+int verb_status(int argc, char **argv, const char *root);
+int verb_secret(int argc, char **argv, const char *root);
 
 /* Prints the reason of a failure, and gives the exit code. */
 int verb_report(const char *verb, const char *what, bool is_good, const struct error *err);
