@@ -95,6 +95,7 @@ static void test_written(void)
 	check(bytes.length == 6 + wanted.length &&
 		      memcmp(bytes.data + 6, wanted.data, wanted.length) == 0,
 	      "a response behind something else");
+	buf_done(&bytes);
 	buf_init(&bytes, 20);
 	eventstream_begin(&writer, &bytes);
 	eventstream_add_int(&writer, ":message-type", 0);
@@ -232,6 +233,7 @@ static void test_broken_headers(void)
 
 	make_message(&bytes, many.data, many.length);
 	expect_broken(&bytes, LIMIT, "more than 32", "33 headers");
+	buf_done(&bytes);
 	make_message(&bytes, NULL, 0);
 	expect_broken(&bytes, 15, "at most 15", "a smaller limit");
 }
