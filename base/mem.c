@@ -188,15 +188,19 @@ char *arena_strdup(struct arena *arena, const char *text)
 	return text ? arena_strndup(arena, text, strlen(text)) : NULL;
 }
 
+/* Most texts are short: those are printed once, and copied. */
 char *arena_vprintf(struct arena *arena, const char *format, va_list args)
 {
+	char brief[128];
 	va_list again;
 
 	va_copy(again, args);
-	int length = vsnprintf(NULL, 0, format, again);
+	int length = vsnprintf(brief, sizeof(brief), format, again);
 	va_end(again);
 	if (length < 0)
 		or_die(NULL);
+	if ((size_t)length < sizeof(brief))
+		return arena_strndup(arena, brief, (size_t)length);
 
 	char *text = arena_alloc(arena, (size_t)length + 1);
 

@@ -7,7 +7,6 @@
 #include "cli/containerrows.h"
 #include "cli/filter.h"
 #include "cli/listing.h"
-#include "engine/claim.h"
 
 struct values {
 	bool is_all, is_latest, is_whole, is_quiet, has_size;
@@ -60,6 +59,14 @@ static const struct listing listing = {
 	.quiet = "{{.ID}}",
 };
 
+/* NULL where somebody's own says what is printed. */
+static const char *usual_template(const struct values *values)
+{
+	if (values->format && *values->format)
+		return NULL;
+	return values->is_quiet ? listing.quiet : listing.table;
+}
+
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	const struct values *values = of;
@@ -67,7 +74,8 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 					       .is_whole = values->is_whole,
 					       .last = values->is_latest ? 1 : values->last.value,
 					       .filters = &values->filters,
-					       .now = time(NULL) };
+					       .now = time(NULL),
+					       .template = usual_template(values) };
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
 	const struct json *rows;
@@ -76,7 +84,6 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	(void)arguments;
 	if (!engine_open(cli->root, cli->run, &engine, &err))
 		return command_failed(&err);
-	claim_sweep(&engine);
 	if (!containerrows_make(&options, &engine, &arena, &rows, &err))
 		return command_failed(&err);
 	return listing_print(&listing, values->format, values->is_quiet, rows, &err)

@@ -7,11 +7,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/containerrow.h"
 #include "cli/filter.h"
 #include "cli/human.h"
 #include "cli/jsonmaker.h"
-#include "cli/netsettings.h"
 #include "cli/opt.h"
+#include "engine/claim.h"
 #include "engine/container.h"
 #include "engine/find.h"
 #include "engine/health.h"
@@ -19,70 +20,21 @@
 #include "engine/status.h"
 
 #define COMMAND_WIDTH 20
-
-struct row {
-	struct container container;
-	struct status status;
-	struct health health;
-};
+#define MOUNT_WIDTH   15
 
 struct maker {
 	const struct containerrows *options;
 	struct engine *engine;
 	struct arena *arena;
-	struct row *rows;
-	size_t count;
+	struct containerrows_read read;
 	bool is_all;
-	const struct row *before, *since; /* NULL: not asked for */
+	const struct containerrow *before, *since; /* NULL: not asked for */
+	const char *image, *image_id, *image_cell; /* of the row before */
 };
-
-/* Reading them all. --------------------------------------------------------------------------- */
-
-static int newest_first(const void *a, const void *b)
-{
-	const struct row *left = a;
-	const struct row *right = b;
-
-	return strcmp(right->container.created, left->container.created);
-}
-
-/* One that is only just being made or removed is not there. */
-static bool read_rows(struct maker *maker, struct error *err)
-{
-	autotexts struct texts ids = { 0 };
-
-	if (!find_all(maker->engine, maker->arena, &ids, err))
-		return false;
-	maker->rows = arena_array(maker->arena, ids.count + 1, sizeof(*maker->rows));
-	for (size_t i = 0; i < ids.count; i++) {
-		struct row *row = &maker->rows[maker->count];
-
-		if (container_read(maker->engine, maker->arena, ids.items[i], &row->container,
-				   err)) {
-			status_read(maker->engine, maker->arena, ids.items[i], &row->status);
-			health_read(maker->engine, maker->arena, &row->container, &row->status,
-				    &row->health);
-			maker->count++;
-		} else {
-			container_done(&row->container);
-			if (err->kind != ERROR_NOT_FOUND && err->kind != ERROR_CORRUPT &&
-			    err->kind != ERROR_INPUT) /* a damaged one must not hide the others */
-				return false;
-		}
-	}
-	qsort(maker->rows, maker->count, sizeof(*maker->rows), newest_first);
-	return true;
-}
-
-static void free_rows(struct maker *maker)
-{
-	for (size_t i = 0; i < maker->count; i++)
-		container_done(&maker->rows[i].container);
-}
 
 /* Filters. ------------------------------------------------------------------------------------ */
 
-static bool find_row(struct maker *maker, const char *filter, const struct row **row,
+static bool find_row(struct maker *maker, const char *filter, const struct containerrow **row,
 		     struct error *err)
 {
 	char id[CONTAINER_ID_LENGTH + 1];
@@ -93,9 +45,9 @@ static bool find_row(struct maker *maker, const char *filter, const struct row *
 		return true;
 	if (!find_one(maker->engine, value, id, err))
 		return false;
-	for (size_t i = 0; i < maker->count; i++) {
-		if (strcmp(maker->rows[i].container.id, id) == 0)
-			*row = &maker->rows[i];
+	for (size_t i = 0; i < maker->read.count; i++) {
+		if (strcmp(maker->read.items[i].id, id) == 0)
+			*row = &maker->read.items[i];
 	}
 	return true;
 }
@@ -199,9 +151,9 @@ static bool is_publishing(const struct container *container, const char *value)
 	return false;
 }
 
-static bool is_value_match(const struct row *row, const char *name, const char *value)
+static bool is_value_match(const struct containerrow *row, const char *name, const char *value)
 {
-	const struct container *container = &row->container;
+	const struct container *container = row->container;
 
 	if (strcmp(name, "id") == 0)
 		return strncmp(container->id, value, strlen(value)) == 0;
@@ -218,14 +170,15 @@ static bool is_value_match(const struct row *row, const char *name, const char *
 	if (strcmp(name, "network") == 0)
 		return is_in_network(container, value);
 	if (strcmp(name, "health") == 0)
-		return strcmp(health_name(row->health.state), value) == 0;
+		return strcmp(health_name(row->health), value) == 0;
 	if (strcmp(name, "expose") == 0)
 		return texts_has(&container->exposed_ports, value);
 	return is_publishing(container, value);
 }
 
 /* Values of one key: any may match. */
-static bool is_any_match(const struct maker *maker, const struct row *row, const char *name)
+static bool is_any_match(const struct maker *maker, const struct containerrow *row,
+			 const char *name)
 {
 	size_t at = 0;
 	const char *value = filter_next(maker->options->filters, name, &at);
@@ -262,7 +215,7 @@ static bool has_labels(const struct maker *maker, const struct container *contai
 	return true;
 }
 
-static bool is_wanted(const struct maker *maker, const struct row *row)
+static bool is_wanted(const struct maker *maker, const struct containerrow *row)
 {
 	static const char *const names[] = { "id",     "name",    "status",  "exited", "ancestor",
 					     "volume", "network", "publish", "expose", "health" };
@@ -270,15 +223,15 @@ static bool is_wanted(const struct maker *maker, const struct row *row)
 	if (!maker->is_all && !status_has_process(&row->status) &&
 	    row->status.state != STATUS_RESTARTING)
 		return false;
-	if (maker->before && newest_first(row, maker->before) <= 0)
+	if (maker->before && strcmp(maker->before->created, row->created) <= 0)
 		return false;
-	if (maker->since && newest_first(row, maker->since) >= 0)
+	if (maker->since && strcmp(maker->since->created, row->created) >= 0)
 		return false;
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
 		if (!is_any_match(maker, row, names[i]))
 			return false;
 	}
-	return has_labels(maker, &row->container);
+	return has_labels(maker, row->container);
 }
 
 /* Cells. -------------------------------------------------------------------------------------- */
@@ -300,7 +253,7 @@ static const char *age(const struct maker *maker, const char *time)
 	return arena_strdup(maker->arena, human_duration(seconds < 0 ? 0 : seconds, text));
 }
 
-static const char *health_cell(const struct health *health)
+static const char *health_cell(enum health_state health)
 {
 	static const char *const cells[] = {
 		[HEALTH_NONE] = "",
@@ -309,10 +262,10 @@ static const char *health_cell(const struct health *health)
 		[HEALTH_UNHEALTHY] = " (unhealthy)",
 	};
 
-	return cells[health->state];
+	return cells[health];
 }
 
-static const char *status_cell(const struct maker *maker, const struct row *row)
+static const char *status_cell(struct maker *maker, const struct containerrow *row)
 {
 	const struct status *status = &row->status;
 
@@ -320,12 +273,12 @@ static const char *status_cell(const struct maker *maker, const struct row *row)
 		return "Created";
 	if (status->state == STATUS_RUNNING && strcmp(status->started_at, STATUS_NEVER) == 0)
 		return arena_printf(maker->arena, "Up Less than a second%s",
-				    health_cell(&row->health));
+				    health_cell(row->health));
 	if (status->state == STATUS_PAUSED)
 		return arena_printf(maker->arena, "Up %s (Paused)", age(maker, status->started_at));
 	if (status->state == STATUS_RUNNING)
 		return arena_printf(maker->arena, "Up %s%s", age(maker, status->started_at),
-				    health_cell(&row->health));
+				    health_cell(row->health));
 	if (status->state == STATUS_RESTARTING)
 		return arena_printf(maker->arena, "Restarting (%d) %s ago", status->exit_code,
 				    age(maker, status->finished_at));
@@ -348,102 +301,173 @@ static size_t characters(const char *text, size_t wanted)
 	return at;
 }
 
-static const char *command_cell(const struct maker *maker, const struct container *container)
+static const char *command_cell(struct maker *maker, const struct containerrow *row)
 {
-	autotexts struct texts argv = { 0 };
-	const char *line = "";
+	size_t shown = characters(row->command, COMMAND_WIDTH);
 
-	container_argv(container, &argv);
-	for (size_t i = 0; i < argv.count; i++) {
-		const char *quote = i && strchr(argv.items[i], ' ') ? "'" : "";
-
-		line = arena_printf(maker->arena, "%s%s%s%s%s", line, i ? " " : "", quote,
-				    argv.items[i], quote);
-	}
-	size_t shown = characters(line, COMMAND_WIDTH);
-	if (!maker->options->is_whole && line[shown])
+	if (!maker->options->is_whole && row->command[shown])
 		return arena_printf(maker->arena, "\"%.*s…\"",
-				    (int)characters(line, COMMAND_WIDTH - 1), line);
-	return arena_printf(maker->arena, "\"%s\"", line);
+				    (int)characters(row->command, COMMAND_WIDTH - 1), row->command);
+	return arena_printf(maker->arena, "\"%s\"", row->command);
 }
 
 /* The reference as it was typed, or the ID once that name means another image. */
-static const char *image_cell(const struct maker *maker, const struct container *container)
+static const char *find_image_cell(const struct maker *maker, const struct containerrow *row)
 {
 	autoarena struct arena arena = { 0 };
 	struct store_image image;
 	struct error ignored; /* gone: then it is shown by its ID */
-	const char *hex = strchr(container->image_id, ':');
+	const char *hex = strchr(row->image_id, ':');
 
-	if (store_find(&maker->engine->store, &arena, container->image, &image, &ignored) &&
-	    strcmp(image.id.text, container->image_id) == 0)
-		return container->image;
-	return hex ? arena_printf(maker->arena, "%.*s", CONTAINER_SHORT_ID, hex + 1)
-		   : container->image;
+	if (store_find(&maker->engine->store, &arena, row->image, &image, &ignored) &&
+	    strcmp(image.id.text, row->image_id) == 0)
+		return row->image;
+	return hex ? arena_printf(maker->arena, "%.*s", CONTAINER_SHORT_ID, hex + 1) : row->image;
 }
 
-static const char *joined(const struct maker *maker, const struct texts *texts)
+/* Neighbours are often of one image. */
+static const char *image_cell(struct maker *maker, const struct containerrow *row)
+{
+	if (!maker->image || strcmp(maker->image, row->image) != 0 ||
+	    strcmp(maker->image_id, row->image_id) != 0)
+		maker->image_cell = find_image_cell(maker, row);
+	maker->image = row->image;
+	maker->image_id = row->image_id;
+	return maker->image_cell;
+}
+
+/* Sources, each cut to MOUNT_WIDTH characters. */
+static const char *mounts_cell(struct maker *maker, const struct containerrow *row)
 {
 	const char *line = "";
 
-	for (size_t i = 0; i < texts->count; i++)
-		line = arena_printf(maker->arena, "%s%s%s", line, i ? "," : "", texts->items[i]);
-	return line;
-}
+	if (maker->options->is_whole)
+		return row->mounts;
+	for (const char *source = row->mounts; *source;) {
+		size_t length = strcspn(source, ",");
+		const char *one = arena_strndup(maker->arena, source, length);
+		bool is_cut = one[characters(one, MOUNT_WIDTH)] != '\0';
+		size_t shown = characters(one, is_cut ? MOUNT_WIDTH - 1 : MOUNT_WIDTH);
 
-static const char *mounts_cell(const struct maker *maker, const struct container *container)
-{
-	const char *line = "";
-
-	for (size_t i = 0; i < container->mount_count; i++) {
-		const char *source = container->mounts[i].source;
-
-		if (source)
-			line = arena_printf(maker->arena, "%s%s%s", line, *line ? "," : "", source);
+		line = arena_printf(maker->arena, "%s%s%.*s%s", line, *line ? "," : "", (int)shown,
+				    one, is_cut ? "…" : "");
+		source += length + (source[length] == ',');
 	}
 	return line;
 }
 
-static const char *created_cell(const struct maker *maker, const char *created)
+/* Ours is always UTC: "2026-11-23T18:52:21.123456789Z". */
+static const char *created_cell(struct maker *maker, const struct containerrow *row)
 {
-	time_t seconds = (time_t)seconds_of(created);
-	char text[64];
-	struct tm parts;
+	const char *time = strchr(row->created, 'T');
 
-	gmtime_r(&seconds, &parts);
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S +0000 UTC", &parts);
-	return arena_strdup(maker->arena, text);
+	return time ? arena_printf(maker->arena, "%.*s %.8s +0000 UTC", (int)(time - row->created),
+				   row->created, time + 1)
+		    : row->created;
 }
 
-static const char *ports_cell(const struct maker *maker, const struct row *row)
+static const char *id_cell(struct maker *maker, const struct containerrow *row)
 {
-	return status_has_process(&row->status)
-		       ? netsettings_ports_cell(maker->engine, maker->arena, &row->container)
-		       : "";
+	return maker->options->is_whole ? row->id
+					: arena_strndup(maker->arena, row->id, CONTAINER_SHORT_ID);
 }
 
-static void add_row(const struct maker *maker, const struct jsonmaker *rows, const struct row *row)
+static const char *volumes_cell(struct maker *maker, const struct containerrow *row)
 {
-	const struct container *container = &row->container;
+	return arena_printf(maker->arena, "%lld", (long long)row->volume_count);
+}
+
+static const char *age_cell(struct maker *maker, const struct containerrow *row)
+{
+	return arena_printf(maker->arena, "%s ago", age(maker, row->created));
+}
+
+static const char *size_cell(struct maker *maker, const struct containerrow *row)
+{
+	(void)maker, (void)row;
+	return "0B";
+}
+
+static const char *labels_cell(struct maker *maker, const struct containerrow *row)
+{
+	(void)maker;
+	return row->labels;
+}
+
+static const char *name_cell(struct maker *maker, const struct containerrow *row)
+{
+	(void)maker;
+	return row->name;
+}
+
+static const char *networks_cell(struct maker *maker, const struct containerrow *row)
+{
+	(void)maker;
+	return row->networks;
+}
+
+static const char *platform_cell(struct maker *maker, const struct containerrow *row)
+{
+	(void)maker, (void)row;
+	return NULL;
+}
+
+static const char *ports_cell(struct maker *maker, const struct containerrow *row)
+{
+	(void)maker;
+	return row->ports;
+}
+
+static const char *state_cell(struct maker *maker, const struct containerrow *row)
+{
+	(void)maker;
+	return status_name(row->status.state);
+}
+
+static void add_row(struct maker *maker, const struct jsonmaker *rows,
+		    const struct containerrow *row)
+{
+	static const struct {
+		const char *name;
+		const char *(*make)(struct maker *maker, const struct containerrow *row);
+	} cells[] = {
+		{ "Command", command_cell },
+		{ "CreatedAt", created_cell },
+		{ "ID", id_cell },
+		{ "Image", image_cell },
+		{ "Labels", labels_cell },
+		{ "LocalVolumes", volumes_cell },
+		{ "Mounts", mounts_cell },
+		{ "Names", name_cell },
+		{ "Networks", networks_cell },
+		{ "Platform", platform_cell },
+		{ "Ports", ports_cell },
+		{ "RunningFor", age_cell },
+		{ "Size", size_cell },
+		{ "State", state_cell },
+		{ "Status", status_cell },
+	};
 	struct jsonmaker object = jsonmaker_nested(rows, NULL, JSON_OBJECT);
-	int id_length = maker->options->is_whole ? CONTAINER_ID_LENGTH : CONTAINER_SHORT_ID;
+	const char *template = maker->options->template;
 
-	jsonmaker_text(&object, "Command", command_cell(maker, container));
-	jsonmaker_text(&object, "CreatedAt", created_cell(maker, container->created));
-	jsonmaker_text(&object, "ID", arena_printf(maker->arena, "%.*s", id_length, container->id));
-	jsonmaker_text(&object, "Image", image_cell(maker, container));
-	jsonmaker_text(&object, "Labels", joined(maker, &container->labels));
-	jsonmaker_text(&object, "LocalVolumes", "0");
-	jsonmaker_text(&object, "Mounts", mounts_cell(maker, container));
-	jsonmaker_text(&object, "Names", container->name);
-	jsonmaker_text(&object, "Networks", netsettings_networks_cell(maker->arena, container));
-	jsonmaker_text(&object, "Platform", NULL);
-	jsonmaker_text(&object, "Ports", ports_cell(maker, row));
-	jsonmaker_text(&object, "RunningFor",
-		       arena_printf(maker->arena, "%s ago", age(maker, container->created)));
-	jsonmaker_text(&object, "Size", "0B");
-	jsonmaker_text(&object, "State", status_name(row->status.state));
-	jsonmaker_text(&object, "Status", status_cell(maker, row));
+	for (size_t i = 0; i < COUNT_OF(cells); i++) {
+		if (!template || strstr(template, cells[i].name))
+			jsonmaker_text(&object, cells[i].name, cells[i].make(maker, row));
+	}
+}
+
+/* What looks like rubbish is swept, which may show that it is a container after all. */
+static bool read_rows(struct maker *maker, struct error *err)
+{
+	bool is_brief = maker->options->filters->count == 0; /* they look at everything */
+
+	if (!containerrow_read_all(maker->engine, maker->arena, is_brief, &maker->read, err))
+		return false;
+	if (!maker->read.has_rubbish && !claim_has_rubbish(maker->engine))
+		return true;
+	claim_sweep(maker->engine);
+	containerrow_done(&maker->read);
+	return containerrow_read_all(maker->engine, maker->arena, is_brief, &maker->read, err);
 }
 
 bool containerrows_make(const struct containerrows *options, struct engine *engine,
@@ -454,13 +478,13 @@ bool containerrows_make(const struct containerrows *options, struct engine *engi
 	int64_t left = options->last > 0 ? options->last : INT64_MAX;
 
 	bool is_done = read_rows(&maker, err) && read_filters(&maker, err);
-	for (size_t i = 0; is_done && i < maker.count && left > 0; i++) {
-		if (is_wanted(&maker, &maker.rows[i])) {
-			add_row(&maker, &list, &maker.rows[i]);
+	for (size_t i = 0; is_done && i < maker.read.count && left > 0; i++) {
+		if (is_wanted(&maker, &maker.read.items[i])) {
+			add_row(&maker, &list, &maker.read.items[i]);
 			left--;
 		}
 	}
-	free_rows(&maker);
+	containerrow_done(&maker.read);
 	*rows = list.parent;
 	return is_done;
 }

@@ -19,6 +19,7 @@ struct containerrows {
 	int64_t last;                /* -n, -l: only so many, the newest; 0: no limit */
 	const struct texts *filters; /* checked for '='; their names are checked here */
 	int64_t now;                 /* ages are counted from here */
+	const char *template;        /* other cells than it names are left out; NULL: none is */
 };
 
 /* A JSON array of objects in `arena`, the newest first. */

@@ -50,11 +50,13 @@ static void print_line(const char *line, const size_t *widths, FILE *out)
 
 		if (!line[length])
 			break;
-		int blanks = (int)(widths[column] - width_of(line, length));
-		fprintf(out, "%.*s%*s", (int)length, line, blanks, "");
+		fwrite(line, 1, length, out);
+		for (size_t at = width_of(line, length); at < widths[column]; at++)
+			putc_unlocked(' ', out);
 		line += length + 1;
 	}
-	fprintf(out, "%s\n", line);
+	fputs(line, out);
+	putc_unlocked('\n', out);
 }
 
 void table_print(const struct table *table, FILE *out)

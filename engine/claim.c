@@ -288,6 +288,32 @@ static void sweep_names(struct engine *engine)
 	}
 }
 
+/* How many entries there are, but for those that begin with a dot; *has_dead: with DEAD_PREFIX. */
+static size_t count_entries(int at, bool *has_dead)
+{
+	int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autodir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	size_t count = 0;
+
+	if (!dir) {
+		mem_cleanup_close(&fd);
+		return 0;
+	}
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		count += entry->d_name[0] != '.';
+		*has_dead |= strncmp(entry->d_name, DEAD_PREFIX, strlen(DEAD_PREFIX)) == 0;
+	}
+	return count;
+}
+
+bool claim_has_rubbish(const struct engine *engine)
+{
+	bool has_dead = false;
+	size_t containers = count_entries(engine->containers, &has_dead);
+
+	return count_entries(engine->names, &has_dead) > containers || has_dead;
+}
+
 void claim_sweep(struct engine *engine)
 {
 	int fd = openat(engine->containers, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -56,5 +56,8 @@ must_check bool claim_release(struct engine *engine, const char *id, const char 
 
 /* Removes what crashes left. Cheap where there is nothing; never waits. */
 void claim_sweep(struct engine *engine);
+/* Whether there is something for claim_sweep that shows by names alone: containers only half
+ * removed, names of none. Two directories are read, nothing else. */
+bool claim_has_rubbish(const struct engine *engine);
 
 #endif

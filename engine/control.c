@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,10 +39,18 @@ static bool check_running(struct engine *engine, const char *id, struct status *
 	       error_set(err, ERROR_NOT_FOUND, "Container %s is not running", id);
 }
 
+/* A change that leaves no trace in the container's directory is announced there, for who remembers
+ * what the container was doing. Before the change, so that none goes unseen if we are killed. */
+static void announce(const struct engine *engine, const char *id)
+{
+	(void)utimensat(engine->containers, id, NULL, 0);
+}
+
 static bool resume(struct engine *engine, const char *id, struct error *err)
 {
 	const char *const words[] = { "resume", id };
 
+	announce(engine, id);
 	return oci_call(engine, words, COUNT_OF(words), NULL, err);
 }
 
@@ -55,6 +64,7 @@ bool control_pause(struct engine *engine, const struct container *container, str
 	if (status.state == STATUS_PAUSED)
 		return error_set(err, ERROR_EXISTS, "Container %s is already paused",
 				 container->id);
+	announce(engine, container->id);
 	if (!oci_call(engine, words, COUNT_OF(words), NULL, err))
 		return false;
 	happening_container(engine, container, "pause", NULL);

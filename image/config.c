@@ -248,26 +248,50 @@ static bool read_zone(const char *text, int64_t *offset)
 	return true;
 }
 
+/* Exactly so many digits, then one of `ends` ("": whatever); advances *text. */
+static bool read_digits(const char **text, int digits, const char *ends, int *number)
+{
+	*number = 0;
+	for (int i = 0; i < digits; i++, (*text)++) {
+		if (**text < '0' || **text > '9')
+			return false;
+		*number = *number * 10 + (**text - '0');
+	}
+	if (!*ends)
+		return true;
+	return **text && strchr(ends, *(*text)++) != NULL;
+}
+
+/* Days since 1970 of a date of the Gregorian calendar; a year begins with March here, so that the
+ * day that may be missing is its last. */
+static int64_t days_of(int year, int month, int day)
+{
+	const int64_t from_march = month > 2 ? month - 3 : month + 9;
+	const int64_t years = month > 2 ? year : year - 1;
+
+	return years * 365 + years / 4 - years / 100 + years / 400 + (from_march * 153 + 2) / 5 +
+	       day - 1 - 719468;
+}
+
+/* By hand: sscanf and timegm take the time of a system call or three, and lists have many dates. */
 bool image_time_parse(const char *text, int64_t *seconds, long *nanoseconds)
 {
-	struct tm tm = { 0 };
-	int used = 0;
+	int year, month, day, hour, minute, second;
 	int64_t offset;
 
 	*seconds = 0;
 	*nanoseconds = 0;
-	if (sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
-		   &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &used) != 6)
+	if (!read_digits(&text, 4, "-", &year) || !read_digits(&text, 2, "-", &month) ||
+	    !read_digits(&text, 2, "Tt ", &day) || !read_digits(&text, 2, ":", &hour) ||
+	    !read_digits(&text, 2, ":", &minute) || !read_digits(&text, 2, "", &second) ||
+	    month < 1 || month > 12)
 		return false;
-	text += used;
 
 	long fraction = read_fraction(&text);
 
 	if (!read_zone(text, &offset))
 		return false;
-	tm.tm_year -= 1900;
-	tm.tm_mon -= 1;
-	*seconds = (int64_t)timegm(&tm) - offset;
+	*seconds = days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
 	*nanoseconds = fraction;
 	return true;
 }

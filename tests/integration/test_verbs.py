@@ -84,6 +84,59 @@ def test_pause(moor, container):
     moor.docker("rm", "-f", "q")
 
 
+def test_ps_of_many(moor, busybox, container):
+    """What `ps` remembers of containers is never what they were: after a pause, kills, a rename, a damaged memory."""
+    names = [f"m{number}" for number in range(7)]
+    ids = {name: container(name, "-v", "/srv:/srv", "--label", "a=b") for name in names}
+    container("tab", "-e", "A=1", command=("sh", "-c", "\tsleep 60"))
+    path = os.path.join(moor.run_dir, "rows")
+
+    def states():
+        rows = moor.docker("ps", "-a", "--format", "{{.Names}}={{.State}}").stdout.split()
+        return dict(row.split("=") for row in rows)
+
+    def remembers():
+        moor.docker("ps")
+        with open(path) as rows:
+            text = rows.read()
+        return all(id in text for id in ids.values())
+
+    def shown():
+        return [line.split()[0] for line in moor.docker("ps").stdout.splitlines()[1:]]
+
+    wait_until(lambda: states() and os.path.exists(path) and remembers(), "rows are remembered")
+    assert states() == dict.fromkeys([*names, "tab"], "running")
+    form = "{{.ID}} {{.Image}} {{.Command}} {{.Mounts}} {{.LocalVolumes}} {{.Labels}} {{.Networks}} {{.Names}}"
+    as_filtered = moor.docker("ps", "--format", form, "-f", "status=running").stdout  # reads everything
+    assert moor.docker("ps", "--format", form).stdout == as_filtered and "/srv 0 a=b none m0" in as_filtered
+    moor.docker("pause", "m0")
+    assert states()["m0"] == "paused"
+    moor.docker("unpause", "m0")
+    assert states()["m0"] == "running"
+    pid = int(inspect(moor, "m1", "{{.State.Pid}}"))
+    with open(f"/proc/{pid}/stat") as stat:
+        monitor = int(stat.read().rsplit(")", 1)[1].split()[1])
+    for victim in (monitor, pid):
+        os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "the container's end")
+    assert states()["m1"] == "exited" and ids["m1"][:12] not in shown()
+    moor.docker("kill", "m2")
+    moor.docker("wait", "m2")
+    assert states()["m2"] == "exited"
+    moor.docker("start", "m2")
+    moor.docker("rename", "m3", "other")
+    moor.docker("rm", "-f", "m4")
+    now = states()
+    assert now == {**dict.fromkeys(["m0", "m2", "m5", "m6", "other", "tab"], "running"), "m1": "exited"}
+    with open(path, "r+") as rows:
+        rows.write("x" * 200)
+    assert states() == now
+    moor.docker("tag", busybox, "another:1")
+    moor.docker("rmi", busybox)
+    assert busybox not in moor.docker("ps").stdout
+    moor.docker("tag", "another:1", busybox)
+
+
 def test_top_and_stats(moor, container):
     container("t", "-m", "64m", command=["sh", "-c", "sleep 60 & wait"])
     wait_until(lambda: len(moor.docker("top", "t").stdout.splitlines()) == 3, "two processes")
