@@ -119,6 +119,8 @@ class NameServer:
         with contextlib.suppress(OSError):
             while True:
                 query, sender = self.udp.recvfrom(4096)
+                if not sender:  # it was shut down
+                    return
                 self.udp.sendto(self._answer(query), sender)
 
     def _serve_tcp(self):
