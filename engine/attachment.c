@@ -15,6 +15,7 @@
 #include "engine/names.h"
 #include "engine/netsysctl.h"
 #include "engine/publish.h"
+#include "engine/xtables.h"
 
 #define OPTION_PARENT "parent"
 
@@ -186,6 +187,8 @@ bool attachment_lease(struct attachment *self, struct error *err)
 	if (container->network_count && usernet_is_needed())
 		return usernet_begin(self->engine, container, self->arena, &self->endpoints,
 				     &self->usernet, &self->bag, err);
+	/* An address that was a killed container's is about to be somebody else's. */
+	xtables_sweep(self->engine);
 	for (size_t i = 0; i < container->network_count; i++) {
 		if (!attachment_lease_one(self, &container->networks[i], err))
 			return false;
@@ -201,7 +204,8 @@ bool attachment_lease(struct attachment *self, struct error *err)
 	network_bridge(self->engine, &self->plugs[outward - self->endpoints.items].network, bridge);
 	return publish_reserve(self->engine, container, self->arena, &self->bag, &self->endpoints,
 			       err) &&
-	       publish_translate(container, &self->endpoints, outward, bridge, &self->bag, err) &&
+	       publish_translate(self->engine, container, &self->endpoints, outward, bridge,
+				 &self->bag, err) &&
 	       flows_forget(&self->endpoints, err);
 }
 
@@ -348,7 +352,7 @@ bool attachment_release(const struct engine *engine, const struct container *con
 
 	if (!container->network_count || has_usernet(engine, &arena, container))
 		return true;
-	if (!hostns_return(err))
+	if (!hostns_return(err) || !publish_end(engine, container, err))
 		return false;
 	for (size_t i = 0; i < container->network_count; i++) {
 		struct network network;

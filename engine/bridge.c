@@ -80,11 +80,12 @@ static bool harden(const struct network *network, const char *bridge, struct err
 	       set("ipv6", bridge, "disable_ipv6", network->has_ipv6 ? "0\n" : "1\n", err);
 }
 
-static bool set_up_rules(const struct network *network, const char *bridge, char *warning,
-			 struct error *err)
+static bool set_up_rules(const struct engine *engine, const struct network *network,
+			 const char *bridge, char *warning, struct error *err)
 {
 	for (size_t i = 0; i < NETWORK_FAMILIES; i++) {
 		const struct firewall firewall = {
+			.engine = engine,
 			.bridge = bridge,
 			.subnet = network->pools[i].subnet,
 			.is_internal = network->is_internal,
@@ -94,9 +95,7 @@ static bool set_up_rules(const struct network *network, const char *bridge, char
 
 		if (!firewall.subnet.address.family)
 			continue;
-		if ((firewall_is_there(bridge, firewall.subnet.address.family) ||
-		     firewall_set_up(&firewall, err)) &&
-		    firewall_pass_others(&firewall, err))
+		if (firewall_set_up(&firewall, err) && firewall_pass_others(&firewall, err))
 			continue;
 		/* Without rules an internal network would not be one. */
 		if (err->kind != ERROR_UNSUPPORTED || network->is_internal)
@@ -186,7 +185,7 @@ bool bridge_set_up(const struct engine *engine, const struct lease_book *book,
 		return error_set(err, ERROR_SYSTEM,
 				 "%s has no address (remove the link to have it made anew)",
 				 bridge);
-	return set_up_rules(network, bridge, warning, err);
+	return set_up_rules(engine, network, bridge, warning, err);
 }
 
 bool bridge_remove(const struct engine *engine, const struct lease_book *book,
@@ -196,7 +195,7 @@ bool bridge_remove(const struct engine *engine, const struct lease_book *book,
 	char bridge[IFNAMSIZ];
 
 	network_bridge(engine, network, bridge);
-	if (!firewall_remove(bridge, err))
+	if (!firewall_remove(engine, bridge, err))
 		return false;
 	if (!network->is_predefined && !is_ours(book))
 		return true;

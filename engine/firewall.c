@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/firewall.h"
 
-#include <errno.h>
 #include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter_ipv4.h>
-#include <linux/netlink.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/mem.h"
-#include "base/netlink.h"
-#include "engine/nft.h"
 #include "engine/passage.h"
+#include "engine/rules.h"
+#include "engine/xtables.h"
 
 /*
  * In nft's language:
@@ -37,9 +33,6 @@
  *			ip saddr SUBNET oifname != "BRIDGE" masquerade
  *		}
  *	}
- *
- * One transaction: it begins by making and deleting the table, so that what follows starts from
- * nothing and a second run ends where the first did.
  */
 
 #define TABLE_NAME_MAX 64
@@ -51,164 +44,137 @@ static void table_name(char name[TABLE_NAME_MAX], const char *bridge)
 
 /* Publishing on 127.0.0.1 makes the bridge a way to the host's loopback (route_localnet, see
  * publish.c): not for containers, whatever listens there (CVE-2020-8558). */
-static void add_raw(struct nft *nft, const struct firewall *firewall)
+static void add_raw(struct rules *rules, const struct firewall *firewall)
 {
 	static const struct nft_hook hook = { "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW };
 	static const struct ipnet loopback = { { AF_INET, { 127 } }, 8 };
 
-	if (nft->family != AF_INET)
+	if (firewall->subnet.address.family != AF_INET)
 		return;
-	nft_add_chain(nft, "raw", &hook);
-	nft_rule(nft, "raw");
-	nft_match_link(nft, NFT_INPUT, firewall->bridge, true);
-	nft_match_net(nft, NFT_DESTINATION, &loopback, true);
-	nft_verdict(nft, NFT_DROPS, NULL);
-	nft_rule_end(nft);
+	rules_add_chain(rules, "raw", &hook);
+	rules_begin_rule(rules, "raw");
+	rules_match_link(rules, NFT_INPUT, firewall->bridge, true);
+	rules_match_net(rules, NFT_DESTINATION, &loopback, true);
+	rules_verdict(rules, NFT_DROPS, NULL);
+	rules_end_rule(rules);
 }
 
-static void add_inside(struct nft *nft, const struct firewall *firewall)
+static void add_inside(struct rules *rules, const struct firewall *firewall)
 {
-	nft_rule(nft, "forward");
-	nft_match_link(nft, NFT_INPUT, firewall->bridge, true);
-	nft_match_link(nft, NFT_OUTPUT, firewall->bridge, true);
-	nft_verdict(nft, firewall->is_without_icc ? NFT_DROPS : NFT_ACCEPTS, NULL);
-	nft_rule_end(nft);
+	rules_begin_rule(rules, "forward");
+	rules_match_link(rules, NFT_INPUT, firewall->bridge, true);
+	rules_match_link(rules, NFT_OUTPUT, firewall->bridge, true);
+	rules_verdict(rules, firewall->is_without_icc ? NFT_DROPS : NFT_ACCEPTS, NULL);
+	rules_end_rule(rules);
 }
 
-static void add_drop(struct nft *nft, enum nft_direction direction, const char *bridge)
+static void add_drop(struct rules *rules, enum nft_direction direction, const char *bridge)
 {
-	nft_rule(nft, "forward");
-	nft_match_link(nft, direction, bridge, true);
-	nft_verdict(nft, NFT_DROPS, NULL);
-	nft_rule_end(nft);
+	rules_begin_rule(rules, "forward");
+	rules_match_link(rules, direction, bridge, true);
+	rules_verdict(rules, NFT_DROPS, NULL);
+	rules_end_rule(rules);
 }
 
-static void add_in_and_out(struct nft *nft, const struct firewall *firewall)
+static void add_in_and_out(struct rules *rules, const struct firewall *firewall)
 {
 	const char *bridge = firewall->bridge;
 
-	nft_rule(nft, "forward");
-	nft_match_link(nft, NFT_INPUT, bridge, true);
-	nft_match_net(nft, NFT_SOURCE, &firewall->subnet, false);
-	nft_match_link(nft, NFT_OUTPUT, bridge, false);
-	nft_verdict(nft, NFT_DROPS, NULL);
-	nft_rule_end(nft);
-	nft_rule(nft, "forward");
-	nft_match_link(nft, NFT_OUTPUT, bridge, true);
-	nft_match_established(nft);
-	nft_verdict(nft, NFT_ACCEPTS, NULL);
-	nft_rule_end(nft);
-	add_inside(nft, firewall);
-	nft_rule(nft, "forward");
-	nft_match_link(nft, NFT_OUTPUT, bridge, true);
-	nft_match_translated(nft);
-	nft_verdict(nft, NFT_ACCEPTS, NULL);
-	nft_rule_end(nft);
-	add_drop(nft, NFT_OUTPUT, bridge);
+	rules_begin_rule(rules, "forward");
+	rules_match_link(rules, NFT_INPUT, bridge, true);
+	rules_match_net(rules, NFT_SOURCE, &firewall->subnet, false);
+	rules_match_link(rules, NFT_OUTPUT, bridge, false);
+	rules_verdict(rules, NFT_DROPS, NULL);
+	rules_end_rule(rules);
+	rules_begin_rule(rules, "forward");
+	rules_match_link(rules, NFT_OUTPUT, bridge, true);
+	rules_match_established(rules);
+	rules_verdict(rules, NFT_ACCEPTS, NULL);
+	rules_end_rule(rules);
+	add_inside(rules, firewall);
+	rules_begin_rule(rules, "forward");
+	rules_match_link(rules, NFT_OUTPUT, bridge, true);
+	rules_match_translated(rules);
+	rules_verdict(rules, NFT_ACCEPTS, NULL);
+	rules_end_rule(rules);
+	add_drop(rules, NFT_OUTPUT, bridge);
 }
 
-static void add_forward(struct nft *nft, const struct firewall *firewall)
+static void add_forward(struct rules *rules, const struct firewall *firewall)
 {
 	static const struct nft_hook hook = { "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER };
 
-	nft_add_chain(nft, "forward", &hook);
+	rules_add_chain(rules, "forward", &hook);
 	if (!firewall->is_internal) {
-		add_in_and_out(nft, firewall);
+		add_in_and_out(rules, firewall);
 		return;
 	}
-	add_inside(nft, firewall);
-	add_drop(nft, NFT_INPUT, firewall->bridge);
-	add_drop(nft, NFT_OUTPUT, firewall->bridge);
+	add_inside(rules, firewall);
+	add_drop(rules, NFT_INPUT, firewall->bridge);
+	add_drop(rules, NFT_OUTPUT, firewall->bridge);
 }
 
-static void add_masquerade(struct nft *nft, const struct firewall *firewall)
+static void add_masquerade(struct rules *rules, const struct firewall *firewall)
 {
 	static const struct nft_hook hook = { "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC };
 
 	if (firewall->is_internal || firewall->is_without_masquerade)
 		return;
-	nft_add_chain(nft, "postrouting", &hook);
-	nft_rule(nft, "postrouting");
-	nft_match_net(nft, NFT_SOURCE, &firewall->subnet, true);
-	nft_match_link(nft, NFT_OUTPUT, firewall->bridge, false);
-	nft_masquerade(nft);
-	nft_rule_end(nft);
+	rules_add_chain(rules, "postrouting", &hook);
+	rules_begin_rule(rules, "postrouting");
+	rules_match_net(rules, NFT_SOURCE, &firewall->subnet, true);
+	rules_match_link(rules, NFT_OUTPUT, firewall->bridge, false);
+	rules_masquerade(rules);
+	rules_end_rule(rules);
+}
+
+static bool write_rules(struct rules *rules, const void *context, struct error *err)
+{
+	const struct firewall *firewall = context;
+
+	(void)err;
+	add_raw(rules, firewall);
+	add_forward(rules, firewall);
+	add_masquerade(rules, firewall);
+	return true;
 }
 
 bool firewall_set_up(const struct firewall *firewall, struct error *err)
 {
 	char name[TABLE_NAME_MAX];
-	struct netlink netlink;
-	struct nft nft;
+	const struct rules_set set = {
+		.engine = firewall->engine,
+		.name = name,
+		.family = firewall->subnet.address.family,
+		.what = "set up the network's firewall",
+		.write = write_rules,
+		.context = firewall,
+	};
 
-	if (!netlink_open(&netlink, NETLINK_NETFILTER, err))
-		return error_set(err, ERROR_UNSUPPORTED,
-				 "the kernel has no netfilter (CONFIG_NETFILTER, "
-				 "CONFIG_NF_TABLES)");
 	table_name(name, firewall->bridge);
-	nft_begin(&nft, &netlink, firewall->subnet.address.family, name);
-	nft_add_table(&nft, 0);
-	nft_remove_table(&nft);
-	nft_add_table(&nft, 0);
-	add_raw(&nft, firewall);
-	add_forward(&nft, firewall);
-	add_masquerade(&nft, firewall);
-
-	bool is_done = nft_commit(&nft, "set up the network's firewall", err);
-
-	netlink_close(&netlink);
-	return is_done;
+	return rules_are_there(set.engine, name, set.family) || rules_apply(&set, err);
 }
 
 bool firewall_pass_others(const struct firewall *firewall, struct error *err)
 {
+	int family = firewall->subnet.address.family;
+
 	/* Nothing is to pass there in any case. */
-	return firewall->is_internal ||
-	       passage_open(firewall->bridge, firewall->subnet.address.family, err);
+	if (firewall->is_internal)
+		return true;
+	return passage_open(firewall->bridge, family, err) &&
+	       xtables_pass(firewall->engine, firewall->bridge, family, err);
 }
 
-bool firewall_remove(const char *bridge, struct error *err)
+bool firewall_remove(const struct engine *engine, const char *bridge, struct error *err)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 	char name[TABLE_NAME_MAX];
-	bool is_done = true;
 
 	table_name(name, bridge);
-	for (size_t i = 0; i < COUNT_OF(families) && is_done; i++) {
-		struct netlink netlink;
-		struct nft nft;
-
-		if (!firewall_is_there(bridge, families[i]))
-			continue;
+	for (size_t i = 0; i < COUNT_OF(families); i++) {
 		if (!passage_close(bridge, families[i], err))
 			return false;
-		if (!netlink_open(&netlink, NETLINK_NETFILTER, err))
-			return false;
-		nft_begin(&nft, &netlink, families[i], name);
-		nft_remove_table(&nft);
-		is_done = nft_commit(&nft, "remove the network's firewall", err);
-		netlink_close(&netlink);
 	}
-	return is_done;
-}
-
-bool firewall_is_there(const char *bridge, int family)
-{
-	struct nfgenmsg header = { .nfgen_family = family == AF_INET6 ? NFPROTO_IPV6 : NFPROTO_IPV4,
-				   .version = NFNETLINK_V0 };
-	char name[TABLE_NAME_MAX];
-	struct netlink netlink;
-	struct error ignored; /* an answer either way */
-
-	if (!netlink_open(&netlink, NETLINK_NETFILTER, &ignored))
-		return false;
-	table_name(name, bridge);
-	netlink_begin(&netlink, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, NLM_F_ACK, &header,
-		      sizeof(header));
-	netlink_put_text(&netlink, NFTA_TABLE_NAME, name);
-
-	bool is_there = netlink_send(&netlink, "look for a table", &ignored);
-
-	netlink_close(&netlink);
-	return is_there;
+	return xtables_close_passage(engine, bridge, err) && rules_remove(engine, name, err);
 }

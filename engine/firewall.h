@@ -6,16 +6,19 @@
 
 #include "base/error.h"
 #include "base/ipaddr.h"
+#include "engine/engine.h"
 
 /*
- * What may pass between a network's bridge and the rest of the world: one nf_tables table of our
- * own for each bridge and family, "mooring-BRIDGE", so that nobody else's rules are touched.
+ * What may pass between a network's bridge and the rest of the world: one set of rules of
+ * our own for each bridge and family, "mooring-BRIDGE" (rules.h), so that nobody else's are
+ * touched.
  *
  * Out: everything, with the address of the link it leaves by. In: answers, and what was published.
  * So networks do not reach each other, nor does a neighbour of this machine reach a container by
  * its address. A network that is internal has neither in nor out.
  */
 struct firewall {
+	const struct engine *engine;
 	const char *bridge;
 	struct ipnet subnet;
 	bool is_internal;
@@ -23,15 +26,13 @@ struct firewall {
 	bool is_without_icc;        /* com.docker.network.bridge.enable_icc=false */
 };
 
-/* Setting it up again changes nothing. Fails with ERROR_UNSUPPORTED where the kernel lacks
- * nf_tables or a part of it. */
+/* What is there already stays; a firewall that is loaded anew may have flushed it. Fails with
+ * ERROR_UNSUPPORTED where the kernel has neither nf_tables nor xtables, or lacks a part of both. */
 must_check bool firewall_set_up(const struct firewall *firewall, struct error *err);
 /* Where the firewall of somebody else forwards nothing, it is told to forward the bridge's packets:
- * see passage.h. */
+ * see passage.h and xtables.h. */
 must_check bool firewall_pass_others(const struct firewall *firewall, struct error *err);
-/* Removes the tables of both families; missing ones are success. */
-must_check bool firewall_remove(const char *bridge, struct error *err);
-/* Whether the bridge's table is there: a firewall that is loaded anew may have flushed it. */
-bool firewall_is_there(const char *bridge, int family);
+/* Removes all of it, of both families; what is missing is success. */
+must_check bool firewall_remove(const struct engine *engine, const char *bridge, struct error *err);
 
 #endif

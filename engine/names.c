@@ -270,7 +270,7 @@ static bool redirect(const uint16_t ports[2], struct error *err)
 	struct ipaddr own;
 	struct nft nft;
 
-	if (!netlink_open(&netlink, NETLINK_NETFILTER, err))
+	if (!nft_open(&netlink, err))
 		return false;
 	(void)ipaddr_parse(&own, RESOLVCONF_NAMES);
 	nft_begin(&nft, &netlink, AF_INET, "mooring-names");

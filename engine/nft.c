@@ -24,14 +24,15 @@
 #define STATE_ESTABLISHED (1U << 1)
 #define STATE_RELATED     (1U << 2)
 
-static uint8_t protocol_family(const struct nft *nft)
+uint8_t nft_protocol_family(int family)
 {
-	return nft->family == AF_INET6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
+	return family == AF_INET6 ? NFPROTO_IPV6 : family == AF_INET ? NFPROTO_IPV4 : NFPROTO_INET;
 }
 
 static void message(struct nft *nft, uint16_t type, uint16_t flags)
 {
-	struct nfgenmsg header = { .nfgen_family = protocol_family(nft), .version = NFNETLINK_V0 };
+	struct nfgenmsg header = { .nfgen_family = nft_protocol_family(nft->family),
+				   .version = NFNETLINK_V0 };
 
 	netlink_begin(nft->netlink, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, &header,
 		      sizeof(header));
@@ -42,6 +43,14 @@ static void batch(struct nft *nft, uint16_t type)
 	struct nfgenmsg header = { .version = NFNETLINK_V0, .res_id = htons(NFNL_SUBSYS_NFTABLES) };
 
 	netlink_begin(nft->netlink, type, 0, &header, sizeof(header));
+}
+
+bool nft_open(struct netlink *netlink, struct error *err)
+{
+	return netlink_open(netlink, NETLINK_NETFILTER, err) ||
+	       error_set(err, ERROR_UNSUPPORTED,
+			 "the kernel has no netfilter (CONFIG_NETFILTER_NETLINK, "
+			 "CONFIG_NF_TABLES)");
 }
 
 void nft_begin(struct nft *nft, struct netlink *netlink, int family, const char *table)
@@ -322,7 +331,7 @@ void nft_redirect(struct nft *nft, const struct ipaddr *address, uint16_t port)
 	struct expression open = expression(nft, "nat");
 
 	put_number(nft, NFTA_NAT_TYPE, NFT_NAT_DNAT);
-	put_number(nft, NFTA_NAT_FAMILY, protocol_family(nft));
+	put_number(nft, NFTA_NAT_FAMILY, nft_protocol_family(nft->family));
 	put_number(nft, NFTA_NAT_REG_ADDR_MIN, NFT_REG_1);
 	if (port)
 		put_number(nft, NFTA_NAT_REG_PROTO_MIN, NFT_REG_2);

@@ -27,7 +27,7 @@
 struct nft {
 	struct netlink *netlink;
 	const char *table;
-	int family; /* AF_INET, AF_INET6 */
+	int family; /* AF_INET, AF_INET6; AF_UNSPEC: a table of both */
 	size_t rule;
 };
 
@@ -54,6 +54,11 @@ enum nft_outcome {
 	NFT_JUMPS,
 };
 
+/* NFPROTO_* */
+uint8_t nft_protocol_family(int family);
+
+/* ERROR_UNSUPPORTED where the kernel has no netfilter that one could talk to. */
+must_check bool nft_open(struct netlink *netlink, struct error *err);
 void nft_begin(struct nft *nft, struct netlink *netlink, int family, const char *table);
 
 /* `flags`: NFT_TABLE_F_*. */

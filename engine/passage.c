@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <endian.h>
+#include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -16,11 +17,31 @@
 #include "base/netlink.h"
 #include "engine/nft.h"
 
-#define TABLE       "filter"
-#define FORWARD     "FORWARD"
-#define DOCKER_USER "DOCKER-USER"
 #define RULES_MAX   16 /* of ours in one chain: two, and what an interrupted command left */
 #define COMMENT_MAX 64
+
+/* Where others decide about what is forwarded. */
+enum place_name {
+	PLACE_FORWARD,     /* of iptables: dockerd's, ufw's */
+	PLACE_DOCKER_USER, /* dockerd leaves it to others, and asks it first */
+	PLACE_FIREWALLD,   /* rejects whatever it does not know */
+	PLACES,
+};
+
+static const struct place {
+	const char *table, *chain;
+	bool is_inet; /* of both families */
+} places[PLACES] = {
+	[PLACE_FORWARD] = { "filter", "FORWARD", false },
+	[PLACE_DOCKER_USER] = { "filter", "DOCKER-USER", false },
+	[PLACE_FIREWALLD] = { "firewalld", "filter_FORWARD", true },
+};
+
+/* For messages and for struct nft. */
+static int family_of(const struct place *place, int family)
+{
+	return place->is_inet ? AF_UNSPEC : family;
+}
 
 /* Looking. ------------------------------------------------------------------------------------ */
 
@@ -33,9 +54,17 @@ static bool is_text(const struct nlmsghdr *message, uint16_t attribute, const ch
 }
 
 struct chains {
-	bool is_dropping;     /* by the policy of FORWARD */
-	bool has_docker_user; /* DOCKER-USER is there */
+	int family;
+	bool is_there[PLACES];
+	bool is_dropping; /* by the policy of FORWARD */
 };
+
+static bool is_in_family(const struct nlmsghdr *message, int family)
+{
+	const struct nfgenmsg *header = NLMSG_DATA(message);
+
+	return header->nfgen_family == nft_protocol_family(family);
+}
 
 static void note_chain(struct nlmsghdr *message, void *context)
 {
@@ -45,19 +74,21 @@ static void note_chain(struct nlmsghdr *message, void *context)
 	const void *policy =
 		netlink_find(message, sizeof(struct nfgenmsg), NFTA_CHAIN_POLICY, &size);
 
-	if (!is_text(message, NFTA_CHAIN_TABLE, TABLE))
-		return;
 	if (policy && size == sizeof(verdict))
 		memcpy(&verdict, policy, sizeof(verdict));
-	chains->has_docker_user |= is_text(message, NFTA_CHAIN_NAME, DOCKER_USER);
-	chains->is_dropping |=
-		is_text(message, NFTA_CHAIN_NAME, FORWARD) && ntohl(verdict) == NF_DROP;
+	for (size_t i = 0; i < PLACES; i++) {
+		if (!is_in_family(message, family_of(&places[i], chains->family)) ||
+		    !is_text(message, NFTA_CHAIN_TABLE, places[i].table) ||
+		    !is_text(message, NFTA_CHAIN_NAME, places[i].chain))
+			continue;
+		chains->is_there[i] = true;
+		chains->is_dropping |= i == PLACE_FORWARD && ntohl(verdict) == NF_DROP;
+	}
 }
 
-static void begin_dump(struct netlink *netlink, uint16_t type, int family)
+static void begin_dump(struct netlink *netlink, uint16_t type, uint8_t family)
 {
-	struct nfgenmsg header = { .nfgen_family = family == AF_INET6 ? NFPROTO_IPV6 : NFPROTO_IPV4,
-				   .version = NFNETLINK_V0 };
+	struct nfgenmsg header = { .nfgen_family = family, .version = NFNETLINK_V0 };
 
 	netlink_begin(netlink, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), NLM_F_DUMP, &header,
 		      sizeof(header));
@@ -95,94 +126,113 @@ static void note_rule(struct nlmsghdr *message, void *context)
 	memcpy(&rules->handles[rules->count++], handle, sizeof(uint64_t));
 }
 
-static bool find_own(struct netlink *netlink, const char *bridge, int family, const char *chain,
-		     struct own_rules *rules, struct error *err)
+static bool find_own(struct netlink *netlink, const char *bridge, int family,
+		     const struct place *place, struct own_rules *rules, struct error *err)
 {
 	*rules = (struct own_rules){ 0 };
 	rules->length = comment_of(bridge, rules->comment);
-	begin_dump(netlink, NFT_MSG_GETRULE, family);
-	netlink_put_text(netlink, NFTA_RULE_TABLE, TABLE);
-	netlink_put_text(netlink, NFTA_RULE_CHAIN, chain);
+	begin_dump(netlink, NFT_MSG_GETRULE, nft_protocol_family(family_of(place, family)));
+	netlink_put_text(netlink, NFTA_RULE_TABLE, place->table);
+	netlink_put_text(netlink, NFTA_RULE_CHAIN, place->chain);
 	return netlink_dump(netlink, note_rule, rules, "look at the rules of others", err);
 }
 
 /* Changing. ----------------------------------------------------------------------------------- */
 
-static bool add_rules(struct netlink *netlink, const char *bridge, int family, const char *chain,
-		      struct error *err)
+static bool add_rules(struct netlink *netlink, const char *bridge, int family,
+		      const struct place *place, struct error *err)
 {
 	unsigned char comment[COMMENT_MAX];
 	size_t length = comment_of(bridge, comment);
 	struct nft nft;
 
-	nft_begin(&nft, netlink, family, TABLE);
+	nft_begin(&nft, netlink, family_of(place, family), place->table);
 	for (int direction = NFT_INPUT; direction <= NFT_OUTPUT; direction++) {
-		nft_rule_first(&nft, chain, comment, length);
+		nft_rule_first(&nft, place->chain, comment, length);
 		nft_match_link(&nft, (enum nft_direction)direction, bridge, true);
 		nft_verdict(&nft, NFT_ACCEPTS, NULL);
 		nft_rule_end(&nft);
 	}
-	return nft_commit(&nft, "pass the firewall of others", err);
+	if (nft_commit(&nft, "pass the firewall of others", err))
+		return true;
+	/* A table may belong to the process that made it (NFT_TABLE_F_OWNER). */
+	return err->sys == EPERM && place->is_inet &&
+	       error_set(err, ERROR_UNSUPPORTED,
+			 "firewalld lets nobody change its rules: say firewall-cmd --permanent "
+			 "--zone=trusted --add-interface=%s, then firewall-cmd --reload",
+			 bridge);
 }
 
-static bool remove_rules(struct netlink *netlink, int family, const char *chain,
+static bool remove_rules(struct netlink *netlink, int family, const struct place *place,
 			 const struct own_rules *rules, struct error *err)
 {
 	struct nft nft;
 
 	if (!rules->count)
 		return true;
-	nft_begin(&nft, netlink, family, TABLE);
+	nft_begin(&nft, netlink, family_of(place, family), place->table);
 	for (size_t i = 0; i < rules->count; i++)
-		nft_remove_rule(&nft, chain, rules->handles[i]);
+		nft_remove_rule(&nft, place->chain, rules->handles[i]);
 	return nft_commit(&nft, "take our rules from the firewall of others", err);
 }
 
-static bool open_chains(struct netlink *netlink, int family, struct chains *chains,
-			struct error *err)
+/* Opens *netlink too. A kernel that shows no chains has none that would be in the way. */
+static bool find_chains(struct netlink *netlink, int family, struct chains *chains)
 {
-	if (!netlink_open(netlink, NETLINK_NETFILTER, err))
+	struct error ignored;
+
+	*chains = (struct chains){ .family = family };
+	if (!nft_open(netlink, &ignored))
 		return false;
-	*chains = (struct chains){ 0 };
-	begin_dump(netlink, NFT_MSG_GETCHAIN, family);
-	if (netlink_dump(netlink, note_chain, chains, "look at the chains of others", err))
+	begin_dump(netlink, NFT_MSG_GETCHAIN, AF_UNSPEC);
+	if (netlink_dump(netlink, note_chain, chains, "look at the chains of others", &ignored))
 		return true;
 	netlink_close(netlink);
 	return false;
 }
 
-bool passage_open(const char *bridge, int family, struct error *err)
+static bool pass(struct netlink *netlink, const char *bridge, int family, const struct place *place,
+		 struct error *err)
 {
 	struct own_rules rules;
+
+	return find_own(netlink, bridge, family, place, &rules, err) &&
+	       (rules.count || add_rules(netlink, bridge, family, place, err));
+}
+
+bool passage_open(const char *bridge, int family, struct error *err)
+{
 	struct netlink netlink;
 	struct chains chains;
+	bool is_done = true;
 
-	if (!open_chains(&netlink, family, &chains, err))
-		return false;
-
-	const char *chain = chains.has_docker_user ? DOCKER_USER : FORWARD;
-	bool is_done = !chains.is_dropping ||
-		       (find_own(&netlink, bridge, family, chain, &rules, err) &&
-			(rules.count || add_rules(&netlink, bridge, family, chain, err)));
-
+	if (!find_chains(&netlink, family, &chains))
+		return true;
+	if (chains.is_dropping)
+		is_done = pass(&netlink, bridge, family,
+			       &places[chains.is_there[PLACE_DOCKER_USER] ? PLACE_DOCKER_USER
+									  : PLACE_FORWARD],
+			       err);
+	if (is_done && chains.is_there[PLACE_FIREWALLD])
+		is_done = pass(&netlink, bridge, family, &places[PLACE_FIREWALLD], err);
 	netlink_close(&netlink);
 	return is_done;
 }
 
 bool passage_close(const char *bridge, int family, struct error *err)
 {
-	static const char *const names[] = { FORWARD, DOCKER_USER };
 	struct own_rules rules;
 	struct netlink netlink;
+	struct chains chains;
 	bool is_done = true;
 
-	for (size_t i = 0; i < COUNT_OF(names) && is_done; i++) {
-		if (!netlink_open(&netlink, NETLINK_NETFILTER, err))
-			return false;
-		/* A chain that is not there holds nothing. */
-		if (find_own(&netlink, bridge, family, names[i], &rules, err))
-			is_done = remove_rules(&netlink, family, names[i], &rules, err);
-		netlink_close(&netlink);
+	if (!find_chains(&netlink, family, &chains))
+		return true;
+	for (size_t i = 0; i < PLACES && is_done; i++) {
+		if (chains.is_there[i])
+			is_done = find_own(&netlink, bridge, family, &places[i], &rules, err) &&
+				  remove_rules(&netlink, family, &places[i], &rules, err);
 	}
+	netlink_close(&netlink);
 	return is_done;
 }

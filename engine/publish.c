@@ -3,20 +3,18 @@
 
 #include <errno.h>
 #include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_ipv4.h>
-#include <linux/netlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/netlink.h"
 #include "engine/find.h"
 #include "engine/netsysctl.h"
-#include "engine/nft.h"
+#include "engine/rules.h"
 #include "engine/status.h"
+#include "engine/xtables.h"
 
 /*
  * The rules, in nft's language, for -p 8080:80 and a container with the address ADDRESS:
@@ -47,10 +45,6 @@
 
 #define RANDOM_TRIES 64
 #define RULES_MAX    300 /* of one table: they have to fit into one transaction */
-
-#ifndef NFT_TABLE_F_OWNER
-#define NFT_TABLE_F_OWNER 2 /* linux/netfilter/nf_tables.h of 5.12 */
-#endif
 
 /* Reserving. -----------------------------------------------------------------------------------
  */
@@ -371,91 +365,94 @@ static size_t run_length(const struct published *ports, size_t count)
 	return length;
 }
 
-static void add_redirect(struct nft *nft, const struct published *port, size_t length,
+static void add_redirect(struct rules *rules, const struct published *port, size_t length,
 			 const struct ipaddr *target)
 {
 	const struct ipaddr everywhere = { .family = port->address.family };
 
-	nft_rule(nft, "published");
+	rules_begin_rule(rules, "published");
 	if (!ipaddr_is_equal(&port->address, &everywhere))
-		nft_match_address(nft, NFT_DESTINATION, &port->address, true);
-	nft_match_ports(nft, (uint8_t)port_protocol_number(port->protocol), port->outside,
-			(uint16_t)(port->outside + length - 1));
-	nft_redirect(nft, target, port->inside == port->outside ? 0 : port->inside);
-	nft_rule_end(nft);
+		rules_match_address(rules, NFT_DESTINATION, &port->address, true);
+	rules_match_ports(rules, (uint8_t)port_protocol_number(port->protocol), port->outside,
+			  (uint16_t)(port->outside + length - 1));
+	rules_redirect(rules, target, port->inside == port->outside ? 0 : port->inside);
+	rules_end_rule(rules);
 }
 
-static bool add_redirects(struct nft *nft, const struct endpoints *endpoints,
+static bool add_redirects(struct rules *rules, const struct endpoints *endpoints,
 			  const struct ipaddr *target, struct error *err)
 {
 	struct published *ports = mem_array(endpoints->port_count, sizeof(*ports));
 	autofree void *owned = ports;
-	size_t count = 0, rules = 0;
+	size_t count = 0, written = 0;
 
 	/* Those of the family, so that ranges of it are one after the other. */
 	for (size_t i = 0; i < endpoints->port_count; i++) {
 		if (endpoints->ports[i].address.family == target->family)
 			ports[count++] = endpoints->ports[i];
 	}
-	nft_add_chain(nft, "published", NULL);
+	rules_add_chain(rules, "published", NULL);
 	for (size_t at = 0; at < count;) {
 		size_t length = run_length(ports + at, count - at);
 
-		if (++rules > RULES_MAX)
+		if (++written > RULES_MAX)
 			return error_set(err, ERROR_INPUT,
 					 "more than %d published ports that differ on both sides",
 					 RULES_MAX);
-		add_redirect(nft, &ports[at], length, target);
+		add_redirect(rules, &ports[at], length, target);
 		at += length;
 	}
 	return true;
 }
 
-static void add_jumps(struct nft *nft)
+static void add_jumps(struct rules *rules, int family)
 {
 	static const struct nft_hook before = { "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST };
 	static const struct nft_hook own = { "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST };
 
-	nft_add_chain(nft, "prerouting", &before);
-	nft_rule(nft, "prerouting");
-	if (nft->family == AF_INET)
-		nft_match_net(nft, NFT_DESTINATION, &loopback, false);
-	nft_match_local(nft);
-	nft_verdict(nft, NFT_JUMPS, "published");
-	nft_rule_end(nft);
-	nft_add_chain(nft, "output", &own);
-	nft_rule(nft, "output");
-	nft_match_local(nft);
-	nft_verdict(nft, NFT_JUMPS, "published");
-	nft_rule_end(nft);
+	rules_add_chain(rules, "prerouting", &before);
+	rules_begin_rule(rules, "prerouting");
+	if (family == AF_INET)
+		rules_match_net(rules, NFT_DESTINATION, &loopback, false);
+	rules_match_local(rules);
+	rules_verdict(rules, NFT_JUMPS, "published");
+	rules_end_rule(rules);
+	rules_add_chain(rules, "output", &own);
+	rules_begin_rule(rules, "output");
+	rules_match_local(rules);
+	rules_verdict(rules, NFT_JUMPS, "published");
+	rules_end_rule(rules);
 }
 
-static void add_return(struct nft *nft, const struct ipaddr *target, const struct ipnet *source)
+static void add_return(struct rules *rules, const struct ipaddr *target, const struct ipnet *source)
 {
-	nft_rule(nft, "postrouting");
-	nft_match_address(nft, NFT_DESTINATION, target, true);
-	nft_match_translated(nft);
-	nft_match_net(nft, NFT_SOURCE, source, true);
-	nft_masquerade(nft);
-	nft_rule_end(nft);
+	rules_begin_rule(rules, "postrouting");
+	rules_match_address(rules, NFT_DESTINATION, target, true);
+	rules_match_translated(rules);
+	rules_match_net(rules, NFT_SOURCE, source, true);
+	rules_masquerade(rules);
+	rules_end_rule(rules);
 }
 
-static bool add_table(struct netlink *netlink, const char *name, const struct endpoints *endpoints,
-		      const struct ipnet *target, struct error *err)
+struct translation {
+	const struct endpoints *endpoints;
+	const struct ipnet *target;
+};
+
+static bool write_rules(struct rules *rules, const void *context, struct error *err)
 {
 	static const struct nft_hook after = { "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC };
-	struct nft nft;
+	const struct translation *translation = context;
+	const struct ipnet *target = translation->target;
 
-	nft_begin(&nft, netlink, target->address.family, name);
-	nft_add_table(&nft, NFT_TABLE_F_OWNER);
-	if (!add_redirects(&nft, endpoints, &target->address, err))
+	if (!add_redirects(rules, translation->endpoints, &target->address, err))
 		return false;
-	add_jumps(&nft);
-	nft_add_chain(&nft, "postrouting", &after);
-	add_return(&nft, &target->address, target);
+	add_jumps(rules, target->address.family);
+	rules_add_chain(rules, "postrouting", &after);
+	add_return(rules, &target->address, target);
 	if (target->address.family == AF_INET)
-		add_return(&nft, &target->address, &loopback);
-	return nft_commit(&nft, "publish ports", err);
+		add_return(rules, &target->address, &loopback);
+	return true;
 }
 
 /* Whether the host's own programs may come by 127.0.0.1. */
@@ -490,36 +487,48 @@ static bool has_family(const struct endpoints *endpoints, int family)
 	return false;
 }
 
-bool publish_translate(const struct container *container, const struct endpoints *endpoints,
-		       const struct endpoint *outward, const char *bridge, struct bag *bag,
-		       struct error *err)
+static void set_name(const char *id, char name[IPTABLES_NAME_MAX + 1])
 {
-	struct netlink netlink;
-	char name[32];
+	snprintf(name, IPTABLES_NAME_MAX + 1, "mooring-%.12s", id);
+}
+
+bool publish_translate(const struct engine *engine, const struct container *container,
+		       const struct endpoints *endpoints, const struct endpoint *outward,
+		       const char *bridge, struct bag *bag, struct error *err)
+{
+	char name[IPTABLES_NAME_MAX + 1];
+	bool is_done = true;
 
 	if (!endpoints->port_count)
 		return true;
-	if (!netlink_open(&netlink, NETLINK_NETFILTER, err))
-		return false;
-	snprintf(name, sizeof(name), "mooring-%.12s", container->id);
-
-	bool is_done = !is_on_loopback(endpoints) || open_loopback(bridge, err);
-
+	set_name(container->id, name);
+	is_done = !is_on_loopback(endpoints) || open_loopback(bridge, err);
 	for (size_t i = 0; is_done && i < NETWORK_FAMILIES; i++) {
-		const struct ipnet *target = &outward->addresses[i];
+		const struct translation translation = { endpoints, &outward->addresses[i] };
+		int family = translation.target->address.family;
+		const struct rules_set set = {
+			.engine = engine,
+			.name = name,
+			.family = family,
+			.what = "publish ports",
+			.write = write_rules,
+			.context = &translation,
+			.bag = bag,
+			.container = container->id,
+		};
 
-		if (target->address.family && has_family(endpoints, target->address.family))
-			is_done = add_table(&netlink, name, endpoints, target, err);
+		if (family && has_family(endpoints, family))
+			is_done = rules_apply(&set, err);
 	}
-	int owner = netlink.fd; /* the tables are there as long as this is open */
+	return is_done ||
+	       error_in(err, "driver failed programming external connectivity on endpoint %s (%s)",
+			container->name, outward->id);
+}
 
-	netlink.fd = -1;
-	netlink_close(&netlink);
-	if (!is_done)
-		close(owner);
-	return is_done ? bag_put(bag, owner, err)
-		       : error_in(err,
-				  "driver failed programming external connectivity on endpoint "
-				  "%s (%s)",
-				  container->name, outward->id);
+bool publish_end(const struct engine *engine, const struct container *container, struct error *err)
+{
+	char name[IPTABLES_NAME_MAX + 1];
+
+	set_name(container->id, name);
+	return xtables_remove(engine, name, err);
 }

@@ -11,10 +11,11 @@
 #include "engine/engine.h"
 
 /*
- * Published ports. Nothing listens and nothing copies: the kernel translates addresses (nf_tables),
- * and a bound socket keeps each port from everybody else. Both last exactly as long as the bag:
- * the rules are in a table that belongs to a netlink socket (NFT_TABLE_F_OWNER, Linux 5.12), which
- * goes with it, kill -9 included, and which no `nft flush ruleset` of others takes away.
+ * Published ports. Nothing listens and nothing copies: the kernel translates addresses, and a bound
+ * socket keeps each port from everybody else. Both last exactly as long as the bag: the rules are
+ * in a table of nf_tables that belongs to a netlink socket (NFT_TABLE_F_OWNER, Linux 5.12), which
+ * goes with it, kill -9 included, and which no `nft flush ruleset` of others takes away. Where
+ * rules are iptables' (rules.h) the container's end takes them away, or else who next needs rules.
  */
 
 /* In the host's namespace: chooses and reserves the host's ports for what container->publish and
@@ -24,8 +25,11 @@ must_check bool publish_reserve(const struct engine *engine, const struct contai
 				struct error *err);
 
 /* In the host's namespace: the rules that lead there, through `outward`, on that bridge. */
-must_check bool publish_translate(const struct container *container,
+must_check bool publish_translate(const struct engine *engine, const struct container *container,
 				  const struct endpoints *endpoints, const struct endpoint *outward,
 				  const char *bridge, struct bag *bag, struct error *err);
+/* The end of rules that do not end with the bag. */
+must_check bool publish_end(const struct engine *engine, const struct container *container,
+			    struct error *err);
 
 #endif

@@ -185,28 +185,34 @@ def test_rules_of_others(moor, busybox):
         netpeer.nft("delete", "table", "ip", "bystander", code=None)
 
 
-@pytest.mark.parametrize("chain", ["FORWARD", "DOCKER-USER"])
-def test_past_a_firewall_that_forwards_nothing(moor, busybox, chain):
-    """As dockerd and ufw set it up. Two rules are added, marked as ours, and taken away; nothing else changes."""
-    netpeer.nft("table ip filter { chain DOCKER-USER { counter return; }; chain FORWARD { type filter hook forward "
-                "priority filter; policy drop; jump DOCKER-USER; }; }" if chain == "DOCKER-USER" else
-                "table ip filter { chain FORWARD { type filter hook forward priority filter; policy drop; }; }")
+@pytest.mark.parametrize("table, chain, text", [
+    ("ip filter", "FORWARD", "{ chain FORWARD { type filter hook forward priority filter; policy drop; }; }"),
+    ("ip filter", "DOCKER-USER", "{ chain DOCKER-USER { counter return; }; chain FORWARD { type filter hook forward "
+                                 "priority filter; policy drop; jump DOCKER-USER; }; }"),
+    ("inet firewalld", "filter_FORWARD", "{ chain filter_FORWARD { type filter hook forward priority filter + 10; "
+                                         "ct state established,related accept; reject with icmpx admin-prohibited; }; }"),
+])
+def test_past_a_firewall_that_forwards_nothing(moor, busybox, table, chain, text):
+    """As dockerd, ufw and firewalld set it up. Two rules are added, marked as ours, and taken away; nothing else
+    changes."""
+    netpeer.nft(f"table {table} {text}")
     moor.docker("network", "create", "user")
-    before = netpeer.nft("-s", "list", "table", "ip", "filter")
+    before = netpeer.nft("-s", "list", "table", *table.split())
     try:
         with netpeer.neighbour() as peer:
             serve(moor, busybox, "web", "-p", "18089:80", "--network", "user")
             assert peer.fetch(HOST, 18089) == "served"
             pinged = moor.docker("exec", "web", "busybox", "ping", "-c1", "-W2", netpeer.PEER).stdout
             assert "1 packets received" in pinged
-            rules = netpeer.nft("list", "chain", "ip", "filter", chain)
+            rules = netpeer.nft("list", "chain", *table.split(), chain)
             assert rules.count("mooring br-") == 2
-            listed = subprocess.run(["iptables", "-S", chain], capture_output=True, text=True)
-            assert listed.returncode == 0 and "-i br-" in listed.stdout, listed.stderr
+            if table == "ip filter":
+                listed = subprocess.run(["iptables", "-S", chain], capture_output=True, text=True)
+                assert listed.returncode == 0 and "-i br-" in listed.stdout, listed.stderr
         moor.docker("rm", "-f", "web")
-        wait_until(lambda: netpeer.nft("-s", "list", "table", "ip", "filter") == before, "our rules to go")
+        wait_until(lambda: netpeer.nft("-s", "list", "table", *table.split()) == before, "our rules to go")
     finally:
-        netpeer.nft("delete", "table", "ip", "filter", code=None)
+        netpeer.nft("delete", "table", *table.split(), code=None)
 
 
 def test_credentials_by_translation(moor, busybox):

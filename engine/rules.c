@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/rules.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/netlink.h"
+#include "engine/xtables.h"
+
+#define SETTINGS_MAX (1 << 20)
+#define SETTING      "firewall-backend"
+
+#ifndef NFT_TABLE_F_OWNER
+#define NFT_TABLE_F_OWNER 2 /* linux/netfilter/nf_tables.h of 5.12 */
+#endif
+
+/* The choice. --------------------------------------------------------------------------------- */
+
+enum backend {
+	BACKEND_ANY, /* nf_tables, or else xtables */
+	BACKEND_NFTABLES,
+	BACKEND_IPTABLES,
+};
+
+static bool choose(enum backend *backend, struct error *err)
+{
+	const char *config = getenv("MOORING_CONFIG");
+	autoarena struct arena arena = { 0 };
+	const char *name = arena_printf(&arena, "%s/daemon.json", config ? config : "/etc/mooring");
+	const struct json *root;
+	const char *text;
+	autobuf struct buf settings;
+
+	*backend = BACKEND_ANY;
+	buf_init(&settings, SETTINGS_MAX);
+	if (!file_read(AT_FDCWD, name, &settings, err))
+		return err->kind == ERROR_NOT_FOUND || err->sys == ENOTDIR || err->sys == EACCES;
+	if (!json_parse(&arena, name, settings.data ? settings.data : "", settings.length, &root,
+			err) ||
+	    !json_text_or(root, SETTING, "", &text, err))
+		return false;
+	if (strcmp(text, "nftables") == 0)
+		*backend = BACKEND_NFTABLES;
+	else if (strcmp(text, "iptables") == 0)
+		*backend = BACKEND_IPTABLES;
+	else if (*text)
+		return json_wrong(json_get(root, SETTING), err,
+				  "neither \"nftables\" nor \"iptables\"");
+	return true;
+}
+
+/* nf_tables. ---------------------------------------------------------------------------------- */
+
+/* One transaction. A set that stays begins by making and deleting its table, so that what follows
+ * starts from nothing and a second run ends where the first did. */
+static bool write_nft(const struct rules_set *set, struct netlink *netlink, struct error *err)
+{
+	struct rules rules = { .is_text = false };
+
+	nft_begin(&rules.nft, netlink, set->family, set->name);
+	nft_add_table(&rules.nft, set->bag ? NFT_TABLE_F_OWNER : 0);
+	if (!set->bag) {
+		nft_remove_table(&rules.nft);
+		nft_add_table(&rules.nft, 0);
+	}
+	return set->write(&rules, set->context, err) && nft_commit(&rules.nft, set->what, err);
+}
+
+static bool apply_nft(const struct rules_set *set, struct error *err)
+{
+	struct netlink netlink;
+
+	if (!nft_open(&netlink, err))
+		return false;
+
+	bool is_done = write_nft(set, &netlink, err);
+
+	if (is_done && set->bag) {
+		is_done = bag_put(set->bag, netlink.fd, err);
+		netlink.fd = -1;
+	}
+	netlink_close(&netlink);
+	return is_done;
+}
+
+static bool is_nft_there(const char *name, int family)
+{
+	struct nfgenmsg header = { .nfgen_family = nft_protocol_family(family),
+				   .version = NFNETLINK_V0 };
+	struct netlink netlink;
+	struct error ignored; /* an answer either way */
+
+	if (!nft_open(&netlink, &ignored))
+		return false;
+	netlink_begin(&netlink, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, NLM_F_ACK, &header,
+		      sizeof(header));
+	netlink_put_text(&netlink, NFTA_TABLE_NAME, name);
+
+	bool is_there = netlink_send(&netlink, "look for a table", &ignored);
+
+	netlink_close(&netlink);
+	return is_there;
+}
+
+static bool remove_nft(const char *name, int family, struct error *err)
+{
+	struct netlink netlink;
+	struct nft nft;
+
+	if (!is_nft_there(name, family))
+		return true;
+	if (!nft_open(&netlink, err))
+		return false;
+	nft_begin(&nft, &netlink, family, name);
+	nft_remove_table(&nft);
+
+	bool is_done = nft_commit(&nft, "remove the network's firewall", err);
+
+	netlink_close(&netlink);
+	return is_done;
+}
+
+/* xtables. ------------------------------------------------------------------------------------ */
+
+static bool apply_xtables(const struct rules_set *set, struct error *err)
+{
+	struct rules rules = { .is_text = true };
+
+	iptables_begin(&rules.iptables, set->family, set->name);
+
+	bool is_done = set->write(&rules, set->context, err) &&
+		       xtables_apply(set->engine, &rules.iptables,
+				     set->container ? set->container : "", err);
+
+	iptables_done(&rules.iptables);
+	return is_done || error_in(err, "%s", set->what);
+}
+
+/* Either. ------------------------------------------------------------------------------------- */
+
+bool rules_apply(const struct rules_set *set, struct error *err)
+{
+	enum backend backend;
+	struct error nft, xtables;
+
+	if (!choose(&backend, err))
+		return false;
+	if (backend == BACKEND_IPTABLES)
+		return remove_nft(set->name, set->family, err) && apply_xtables(set, err);
+	if (apply_nft(set, err))
+		return set->bag || xtables_remove(set->engine, set->name, err);
+	if (backend == BACKEND_NFTABLES || err->kind != ERROR_UNSUPPORTED)
+		return false;
+	nft = *err;
+	return apply_xtables(set, &xtables) ||
+	       error_set(err, ERROR_UNSUPPORTED,
+			 "%.400s; nor does iptables help (CONFIG_IP_NF_NAT, CONFIG_IP_NF_MANGLE, "
+			 "CONFIG_NETFILTER_XT_MATCH_ADDRTYPE, …): %.300s",
+			 nft.text, xtables.text);
+}
+
+bool rules_are_there(const struct engine *engine, const char *name, int family)
+{
+	enum backend backend;
+	struct error ignored; /* told when they are put in */
+
+	if (!choose(&backend, &ignored))
+		return false;
+	return (backend != BACKEND_IPTABLES && is_nft_there(name, family)) ||
+	       (backend != BACKEND_NFTABLES && xtables_has(engine, family, name));
+}
+
+bool rules_remove(const struct engine *engine, const char *name, struct error *err)
+{
+	return remove_nft(name, AF_INET, err) && remove_nft(name, AF_INET6, err) &&
+	       xtables_remove(engine, name, err);
+}
+
+/* Writing. ------------------------------------------------------------------------------------ */
+
+void rules_add_chain(struct rules *rules, const char *name, const struct nft_hook *hook)
+{
+	if (rules->is_text)
+		iptables_add_chain(&rules->iptables, name, hook);
+	else
+		nft_add_chain(&rules->nft, name, hook);
+}
+
+void rules_begin_rule(struct rules *rules, const char *chain)
+{
+	if (rules->is_text)
+		iptables_rule(&rules->iptables, chain);
+	else
+		nft_rule(&rules->nft, chain);
+}
+
+void rules_end_rule(struct rules *rules)
+{
+	if (rules->is_text)
+		iptables_rule_end(&rules->iptables);
+	else
+		nft_rule_end(&rules->nft);
+}
+
+void rules_match_link(struct rules *rules, enum nft_direction direction, const char *name,
+		      bool is_same)
+{
+	if (rules->is_text)
+		iptables_match_link(&rules->iptables, direction, name, is_same);
+	else
+		nft_match_link(&rules->nft, direction, name, is_same);
+}
+
+void rules_match_net(struct rules *rules, enum nft_end end, const struct ipnet *net, bool is_same)
+{
+	if (rules->is_text)
+		iptables_match_net(&rules->iptables, end, net, is_same);
+	else
+		nft_match_net(&rules->nft, end, net, is_same);
+}
+
+void rules_match_address(struct rules *rules, enum nft_end end, const struct ipaddr *address,
+			 bool is_same)
+{
+	if (rules->is_text)
+		iptables_match_address(&rules->iptables, end, address, is_same);
+	else
+		nft_match_address(&rules->nft, end, address, is_same);
+}
+
+void rules_match_local(struct rules *rules)
+{
+	if (rules->is_text)
+		iptables_match_local(&rules->iptables);
+	else
+		nft_match_local(&rules->nft);
+}
+
+void rules_match_established(struct rules *rules)
+{
+	if (rules->is_text)
+		iptables_match_established(&rules->iptables);
+	else
+		nft_match_established(&rules->nft);
+}
+
+void rules_match_translated(struct rules *rules)
+{
+	if (rules->is_text)
+		iptables_match_translated(&rules->iptables);
+	else
+		nft_match_translated(&rules->nft);
+}
+
+void rules_match_ports(struct rules *rules, uint8_t protocol, uint16_t first, uint16_t last)
+{
+	if (rules->is_text)
+		iptables_match_ports(&rules->iptables, protocol, first, last);
+	else
+		nft_match_ports(&rules->nft, protocol, first, last);
+}
+
+void rules_verdict(struct rules *rules, enum nft_outcome outcome, const char *chain)
+{
+	if (rules->is_text)
+		iptables_verdict(&rules->iptables, outcome, chain);
+	else
+		nft_verdict(&rules->nft, outcome, chain);
+}
+
+void rules_masquerade(struct rules *rules)
+{
+	if (rules->is_text)
+		iptables_masquerade(&rules->iptables);
+	else
+		nft_masquerade(&rules->nft);
+}
+
+void rules_redirect(struct rules *rules, const struct ipaddr *address, uint16_t port)
+{
+	if (rules->is_text)
+		iptables_redirect(&rules->iptables, address, port);
+	else
+		nft_redirect(&rules->nft, address, port);
+}
