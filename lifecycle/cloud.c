@@ -133,7 +133,7 @@ static bool open_exchange(struct cloud *cloud, struct nucleus *nucleus, struct e
 	options.certificate = settings->certificate;
 	options.key = settings->private_key;
 	options.root_ca = settings->root_ca;
-	options.proxy = settings->proxy.url;
+	options.proxy = settings_proxy_url(&arena, &settings->proxy);
 	options.no_proxy = settings->proxy.no_proxy;
 	options.port = (int)number_at(own, "port", 0);
 	options.link_device = text_at(own, "linkDevice");

@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,9 +15,10 @@
 #include "base/jsonout.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "registry/gather.h"
 
 #define PACKET_MAX   65536
-#define SETTINGS_MAX 32768 /* fits a pipe, so writing it never waits for the reader */
+#define SETTINGS_MAX (1 << 20) /* what mooring-fetch takes */
 #define REQUEST_ID   1
 
 #define CONTROL_FD   3 /* as mooring-fetch has them */
@@ -26,79 +27,99 @@
 /* -- starting it --------------------------------------------------------------------------------
  */
 
-static void add_s3(struct jsonout *out, const struct settings *settings)
+static bool add_s3(struct jsonout *out, struct arena *arena, const struct settings *settings,
+		   struct error *err)
 {
-	jsonout_object(out, "s3");
-	if (settings->s3_endpoint)
-		jsonout_text(out, "endpoint", settings->s3_endpoint);
-	if (settings->s3_region)
-		jsonout_text(out, "region", settings->s3_region);
-	/* A server that is not AWS' rarely has a name for each bucket. */
-	jsonout_bool(out, "path_style",
-		     settings->has_path_style ? settings->path_style
-					      : settings->s3_endpoint != NULL);
+	const struct gather_s3 known = { .endpoint = settings->s3_endpoint,
+					 .region = settings->s3_region,
+					 .has_path_style = settings->has_path_style,
+					 .is_path_style = settings->path_style,
+					 .is_fips = settings->uses_fips };
+
+	return gather_s3(out, arena, &known, err);
+}
+
+/* The environment's come first: where the device has a role alias, its token exchange (cloud.h)
+ * puts what it got there. */
+static bool add_credentials(struct jsonout *out, struct arena *arena, struct error *err)
+{
+	const char *principal;
+
+	if (!gather_aws(out, arena, NULL, &principal, err))
+		return false;
+	jsonout_object_end(out); /* of "ecr" */
+	return true;
+}
+
+/* The nucleus' own proxy, or that of the environment. */
+static bool add_proxy(struct jsonout *out, struct arena *arena, const struct settings_proxy *proxy,
+		      struct error *err)
+{
+	const char *url = settings_proxy_url(arena, proxy);
+
+	if (!url)
+		return gather_proxy(out, NULL, err);
+	jsonout_object(out, "proxy");
+	jsonout_text(out, "http", url);
+	jsonout_text(out, "https", url);
+	if (proxy->no_proxy)
+		jsonout_text(out, "no_proxy", proxy->no_proxy);
 	jsonout_object_end(out);
+	return true;
 }
 
-static const char *variable(const char *name)
+static bool add_ca(struct jsonout *out, struct arena *arena, const struct settings *settings,
+		   struct error *err)
 {
-	const char *value = getenv(name);
+	const char *text;
 
-	return value && *value ? value : NULL;
-}
-
-/* Without credentials the request goes out unsigned, which a public bucket allows. */
-static bool add_credentials(struct jsonout *out, struct error *err)
-{
-	const char *id = variable("AWS_ACCESS_KEY_ID");
-	const char *secret = variable("AWS_SECRET_ACCESS_KEY");
-	const char *token = variable("AWS_SESSION_TOKEN");
-
-	if (!id && !secret)
+	if (!settings->root_ca)
 		return true;
-	if (!id || !secret)
-		return error_set(err, ERROR_INPUT, "%s is set, but %s is not",
-				 id ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY",
-				 id ? "AWS_SECRET_ACCESS_KEY" : "AWS_ACCESS_KEY_ID");
-	jsonout_object(out, "aws");
-	jsonout_text(out, "access_key_id", id);
-	jsonout_text(out, "secret_access_key", secret);
-	if (token)
-		jsonout_text(out, "session_token", token);
-	jsonout_object_end(out);
+	if (!gather_file(arena, settings->root_ca, &text, err))
+		return error_in(err, "rootCaPath");
+	jsonout_text(out, "ca", text);
 	return true;
 }
 
 static bool make_settings(struct buf *text, const struct settings *settings, struct error *err)
 {
+	autoarena struct arena arena = { 0 };
 	struct jsonout out;
-	bool is_good;
 
 	jsonout_init(&out, text, false);
 	jsonout_object(&out, NULL);
-	add_s3(&out, settings);
-	is_good = add_credentials(&out, err);
+	bool is_good = add_s3(&out, &arena, settings, err) && add_credentials(&out, &arena, err) &&
+		       add_proxy(&out, &arena, &settings->proxy, err) &&
+		       add_ca(&out, &arena, settings, err);
+
 	if (is_good)
 		jsonout_object_end(&out);
 	jsonout_done(&out);
 	return is_good && buf_check(text, "the settings for mooring-fetch", err);
 }
 
+/* A file in memory: bundles of certificates do not fit a pipe. */
 static bool write_settings(int *reader, const struct settings *settings, struct error *err)
 {
 	autobuf struct buf text;
-	int ends[2];
+	autoclose int file = memfd_create("settings", MFD_CLOEXEC);
 
 	buf_init(&text, SETTINGS_MAX);
-	if (!make_settings(&text, settings, err))
+	if (file < 0)
+		return error_sys(err, "memfd_create");
+
+	bool is_written =
+		make_settings(&text, settings, err) &&
+		file_write(file, "settings for mooring-fetch", text.data, text.length, err);
+
+	if (text.data)
+		explicit_bzero(text.data, text.length);
+	if (!is_written)
 		return false;
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return error_sys(err, "pipe");
-	*reader = ends[0];
-
-	autoclose int writer = ends[1];
-
-	return file_write(writer, "settings for mooring-fetch", text.data, text.length, err);
+	if (lseek(file, 0, SEEK_SET) < 0)
+		return error_sys(err, "lseek");
+	*reader = take_fd(&file);
+	return true;
 }
 
 bool download_start(struct download_program *fetch, const struct settings *settings,

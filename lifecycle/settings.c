@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -122,6 +123,32 @@ static bool read_proxy(struct settings_proxy *proxy, const struct json *configur
 	       text_at(inner, "url", &proxy->url, err) &&
 	       text_at(inner, "username", &proxy->username, err) &&
 	       text_at(inner, "password", &proxy->password, err);
+}
+
+static const char *encode(struct arena *arena, const char *text)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789-._~";
+	char *encoded = arena_alloc(arena, strlen(text) * 3 + 1);
+	char *end = encoded;
+
+	for (; *text; text++)
+		if (strchr(plain, *text))
+			*end++ = *text;
+		else
+			end += sprintf(end, "%%%02X", (unsigned char)*text);
+	return encoded;
+}
+
+const char *settings_proxy_url(struct arena *arena, const struct settings_proxy *proxy)
+{
+	const char *host = proxy->url ? strstr(proxy->url, "://") : NULL;
+
+	if (!host || !proxy->username || strchr(host, '@'))
+		return proxy->url;
+	return arena_printf(arena, "%.*s://%s:%s@%s", (int)(host - proxy->url), proxy->url,
+			    encode(arena, proxy->username),
+			    encode(arena, proxy->password ? proxy->password : ""), host + 3);
 }
 
 static bool read_logging(struct settings_logging *logging, const struct json *configuration,

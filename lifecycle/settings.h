@@ -80,6 +80,10 @@ must_check bool settings_read(struct arena *arena, const char *path, const struc
 must_check bool settings_parse(struct settings *settings, const struct json *document,
 			       struct error *err);
 
+/* The proxy's URL with username and password in it, percent-encoded; a URL that has some of its own
+ * stays as it is. NULL: no proxy. In `arena`. */
+const char *settings_proxy_url(struct arena *arena, const struct settings_proxy *proxy) must_check;
+
 /* services.aws.greengrass.Nucleus.configuration, or what AWS' lite nucleus calls it; NULL if there
  * is none. */
 const struct json *settings_nucleus(const struct json *document);

@@ -9,17 +9,17 @@
 
 #include "base/base64.h"
 #include "base/jsonout.h"
-#include "lifecycle/caller.h"
+#include "lifecycle/ipcclient.h"
 #include "lifecycle/nucleus.h"
 
 #define REQUEST_MAX  (1024 * 1024)
 #define LOOK_EACH_US 100000
 
-static bool open_caller(struct caller *caller, const char *root, struct error *err)
+static bool open_caller(struct ipcclient *caller, const char *root, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
 
-	return caller_open(caller, nucleus_root(&arena, root), err);
+	return ipcclient_open(caller, nucleus_root(&arena, root), err);
 }
 
 /* -- requests -----------------------------------------------------------------------------------
@@ -42,7 +42,7 @@ static void write_members(struct buf *text, const char *const *members)
 static bool call(const char *root, const char *operation, const char *const *members,
 		 struct arena *arena, const struct json **answer, struct error *err)
 {
-	struct caller caller;
+	struct ipcclient caller;
 	autobuf struct buf request = { 0 };
 	bool is_good;
 
@@ -50,8 +50,8 @@ static bool call(const char *root, const char *operation, const char *const *mem
 		return false;
 	write_members(&request, members);
 	is_good = buf_check(&request, "the request", err) &&
-		  caller_call(&caller, operation, request.data, arena, answer, err);
-	caller_close(&caller);
+		  ipcclient_call(&caller, operation, request.data, arena, answer, err);
+	ipcclient_close(&caller);
 	return is_good;
 }
 
@@ -152,8 +152,8 @@ static bool wait_for(const char *root, const char *id, bool *has_succeeded, stru
 	}
 }
 
-static bool create(const struct deploy_options *options, struct caller *caller, struct arena *arena,
-		   const char **id, struct error *err)
+static bool create(const struct deploy_options *options, struct ipcclient *caller,
+		   struct arena *arena, const char **id, struct error *err)
 {
 	struct document document;
 	const struct json *answer;
@@ -161,7 +161,7 @@ static bool create(const struct deploy_options *options, struct caller *caller, 
 
 	if (!deploy_document(options, arena, &document, err) ||
 	    !write_request(&document, arena, options->group, &request, err) ||
-	    !caller_call(caller, "CreateLocalDeployment", request.data, arena, &answer, err) ||
+	    !ipcclient_call(caller, "CreateLocalDeployment", request.data, arena, &answer, err) ||
 	    !json_text(answer, "deploymentId", id, err))
 		return false;
 	printf("Local deployment submitted! Deployment Id: %s\n", *id);
@@ -173,7 +173,7 @@ bool submit_deployment(const struct deploy_options *options, bool waits, bool *h
 		       struct error *err)
 {
 	autoarena struct arena arena = { 0 };
-	struct caller caller;
+	struct ipcclient caller;
 	const char *id;
 	bool is_good;
 
@@ -181,7 +181,7 @@ bool submit_deployment(const struct deploy_options *options, bool waits, bool *h
 	if (!open_caller(&caller, options->root, err))
 		return false;
 	is_good = create(options, &caller, &arena, &id, err);
-	caller_close(&caller);
+	ipcclient_close(&caller);
 	return is_good && (!waits || wait_for(options->root, id, has_succeeded, err));
 }
 
@@ -291,15 +291,15 @@ bool submit_publish(const char *root, const char *service, const char *topic, co
 	autofree char *encoded = base64_encode(message, strlen(message));
 	autobuf struct buf request = { 0 };
 	const struct json *answer;
-	struct caller caller;
+	struct ipcclient caller;
 	bool is_good;
 
 	write_message(&request, local, topic, encoded);
 	if (!buf_check(&request, "the message", err) || !open_caller(&caller, root, err))
 		return false;
-	is_good = caller_call(&caller, local ? "PublishToTopic" : "PublishToIoTCore", request.data,
-			      &arena, &answer, err);
-	caller_close(&caller);
+	is_good = ipcclient_call(&caller, local ? "PublishToTopic" : "PublishToIoTCore",
+				 request.data, &arena, &answer, err);
+	ipcclient_close(&caller);
 	return is_good;
 }
 
@@ -339,19 +339,19 @@ bool submit_subscribe(const char *root, const char *service, const char *topic, 
 	autobuf struct buf request = { 0 };
 	autoarena struct arena first = { 0 };
 	const struct json *answer;
-	struct caller caller;
+	struct ipcclient caller;
 	bool is_good;
 
 	write_members(&request, local ? to_topic : to_core);
 	if (!open_caller(&caller, root, err))
 		return false;
-	is_good = caller_call(&caller, local ? "SubscribeToTopic" : "SubscribeToIoTCore",
-			      request.data, &first, &answer, err);
+	is_good = ipcclient_call(&caller, local ? "SubscribeToTopic" : "SubscribeToIoTCore",
+				 request.data, &first, &answer, err);
 	while (is_good) {
 		autoarena struct arena arena = { 0 };
 
-		is_good = caller_next(&caller, &arena, &answer, err) && print_event(answer, err);
+		is_good = ipcclient_next(&caller, &arena, &answer, err) && print_event(answer, err);
 	}
-	caller_close(&caller);
+	ipcclient_close(&caller);
 	return false;
 }

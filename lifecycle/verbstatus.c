@@ -9,8 +9,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/utf8.h"
-#include "lifecycle/caller.h"
 #include "lifecycle/ipc/secretstore.h"
+#include "lifecycle/ipcclient.h"
 #include "lifecycle/nucleus.h"
 #include "lifecycle/nucleusverbs.h"
 
@@ -54,15 +54,15 @@ static bool show_status(const char *root, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
 	const struct json *answer;
-	struct caller caller;
+	struct ipcclient caller;
 	bool is_good;
 
-	if (!caller_open(&caller, nucleus_root(&arena, root), err))
+	if (!ipcclient_open(&caller, nucleus_root(&arena, root), err))
 		return false;
-	is_good = caller_call(&caller, "MooringStatus", "{}", &arena, &answer, err);
+	is_good = ipcclient_call(&caller, "MooringStatus", "{}", &arena, &answer, err);
 	if (is_good)
 		print_tree(answer);
-	caller_close(&caller);
+	ipcclient_close(&caller);
 	return is_good;
 }
 

@@ -13,8 +13,9 @@
 
 /*
  * How this works: `at` is the provider that is asked now, `step` the request of its (IMDS takes
- * three). A refusal, nonsense or silence TRIES times moves `at` on; it stays where it succeeded.
- * Credentials are renewed MARGIN_S before their end.
+ * three; a role with a source takes the source's steps first). A refusal, nonsense or silence TRIES
+ * times moves `at` on; it stays where it succeeded. Credentials are renewed MARGIN_S before their
+ * end.
  */
 
 #define TRIES     3
@@ -36,6 +37,8 @@ struct aws {
 	struct arena step_arena; /* of what earlier steps brought */
 	const char *imds_token;
 	const char *imds_role;
+	struct arena source_arena; /* of `source_keys`, that sign for a role */
+	struct sigv4_keys source_keys;
 	struct buf problems;
 	bool has_set_clock;
 	time_t clock_skew;
@@ -66,6 +69,7 @@ void aws_free(struct aws *aws)
 {
 	arena_done(&aws->arena);
 	arena_done(&aws->step_arena);
+	arena_done(&aws->source_arena);
 	buf_done(&aws->problems);
 	free(aws);
 }
@@ -107,6 +111,20 @@ const char *aws_problems(const struct aws *aws)
 
 /* --- questions --- */
 
+static int steps_of(enum aws_kind kind)
+{
+	return kind == AWS_IMDS ? 3 : 1;
+}
+
+/* Whose turn it is: the provider's, or its source's. */
+static const struct aws_provider *asked(const struct aws *aws)
+{
+	const struct aws_provider *provider = &aws->settings->providers[aws->at];
+
+	return provider->source && aws->step < steps_of(provider->source->kind) ? provider->source
+										: provider;
+}
+
 static void ask_container(struct arena *arena, const struct aws_provider *provider,
 			  struct http_request *request)
 {
@@ -139,13 +157,14 @@ static void ask_sts(const struct aws *aws, struct arena *arena, const struct aws
 	if (!is_signed)
 		return;
 	hash_digest(request->form, strlen(request->form), &digest);
-	sign_http(arena,
-		  &(struct sign_how){ .keys = &provider->keys,
-				      .service = "sts",
-				      .region = provider->region,
-				      .payload_hash = digest_hex(&digest),
-				      .clock_skew = aws->clock_skew },
-		  request);
+	sign_http(
+		arena,
+		&(struct sign_how){ .keys = provider->source ? &aws->source_keys : &provider->keys,
+				    .service = "sts",
+				    .region = provider->region,
+				    .payload_hash = digest_hex(&digest),
+				    .clock_skew = aws->clock_skew },
+		request);
 }
 
 static void ask_iot(struct arena *arena, const struct aws_provider *provider,
@@ -187,7 +206,7 @@ static void ask_imds(const struct aws *aws, struct arena *arena,
 void aws_ask(struct aws *aws, struct arena *arena, struct aws_question *question,
 	     struct http_request *request)
 {
-	const struct aws_provider *provider = &aws->settings->providers[aws->at];
+	const struct aws_provider *provider = asked(aws);
 
 	*question = (struct aws_question){ aws->at, aws->step };
 	switch (provider->kind) {
@@ -212,7 +231,7 @@ void aws_ask(struct aws *aws, struct arena *arena, struct aws_question *question
 static void fail(struct aws *aws, const char *why)
 {
 	enum aws_kind kind = aws->settings->providers[aws->at].kind;
-	int tries = kind == AWS_IMDS ? 1 : TRIES;
+	int tries = asked(aws)->kind == AWS_IMDS ? 1 : TRIES;
 
 	if (++aws->tries < tries) {
 		aws->step = 0;
@@ -262,18 +281,22 @@ static int64_t life_seconds(const struct aws_credentials *credentials,
 	return credentials->expires - (time(NULL) + skew);
 }
 
+static void copy_keys(struct arena *arena, const struct sigv4_keys *keys, struct sigv4_keys *copy)
+{
+	arena_done(arena);
+	*copy = (struct sigv4_keys){ arena_strdup(arena, keys->access_key_id),
+				     arena_strdup(arena, keys->secret_access_key),
+				     arena_strdup(arena, keys->session_token) };
+}
+
 static bool keep(struct aws *aws, const struct aws_credentials *credentials,
 		 const struct http_response *response, struct error *err)
 {
 	int64_t life = life_seconds(credentials, response);
-	const struct sigv4_keys *keys = &credentials->keys;
 
 	if (credentials->expires && life <= 0)
 		return error_set(err, ERROR_DENIED, "the credentials have expired");
-	arena_done(&aws->arena);
-	aws->keys = (struct sigv4_keys){ arena_strdup(&aws->arena, keys->access_key_id),
-					 arena_strdup(&aws->arena, keys->secret_access_key),
-					 arena_strdup(&aws->arena, keys->session_token) };
+	copy_keys(&aws->arena, &credentials->keys, &aws->keys);
 	aws->expires_ms =
 		credentials->expires
 			? transfer_clock_ms() +
@@ -296,28 +319,45 @@ static bool take_step(struct aws *aws, const char *body, size_t length, struct e
 	return true;
 }
 
+/* What the source gave signs for the role. */
+static void keep_source(struct aws *aws, const struct aws_credentials *credentials)
+{
+	copy_keys(&aws->source_arena, &credentials->keys, &aws->source_keys);
+	aws->step++;
+}
+
+static bool take_answer(struct aws *aws, const struct http_response *response, const char *body,
+			size_t length, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	const struct aws_provider *from = asked(aws);
+	struct aws_credentials credentials;
+
+	if (from->kind == AWS_IMDS && aws->step < steps_of(AWS_IMDS) - 1)
+		return take_step(aws, body, length, err);
+	if (!read_credentials(&arena, from->kind, body, length, &credentials, err))
+		return false;
+	if (from == &aws->settings->providers[aws->at])
+		return keep(aws, &credentials, response, err);
+	keep_source(aws, &credentials);
+	return true;
+}
+
 void aws_learn(struct aws *aws, const struct aws_question *question,
 	       const struct http_response *response, const char *body, size_t length)
 {
 	autoarena struct arena arena = { 0 };
-	enum aws_kind kind = aws->settings->providers[question->provider].kind;
-	struct aws_credentials credentials;
 	struct error err;
 
 	if (!is_current(aws, question))
 		return;
 	if (response->status != 200) {
-		if (kind == AWS_ROLE && aws_set_clock(aws, response))
+		if (asked(aws)->kind == AWS_ROLE && aws_set_clock(aws, response))
 			return;
 		fail(aws, awsreply_refusal(&arena, response->status, body, length));
 		return;
 	}
-	bool is_ok = kind == AWS_IMDS && aws->step < 2
-			     ? take_step(aws, body, length, &err)
-			     : read_credentials(&arena, kind, body, length, &credentials, &err) &&
-				       keep(aws, &credentials, response, &err);
-
-	if (!is_ok)
+	if (!take_answer(aws, response, body, length, &err))
 		fail(aws, err.text);
 }
 

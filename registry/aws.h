@@ -24,7 +24,7 @@
 enum aws_kind {
 	AWS_CONTAINER,    /* AWS_CONTAINER_CREDENTIALS_*_URI, Greengrass' token exchange */
 	AWS_WEB_IDENTITY, /* STS AssumeRoleWithWebIdentity */
-	AWS_ROLE,         /* STS AssumeRole, signed by `keys` */
+	AWS_ROLE,         /* STS AssumeRole, signed by `keys` or by what `source` gives */
 	AWS_IOT,          /* IoT's credential provider: a role alias and a device's certificate */
 	AWS_IMDS,         /* the instance's metadata, version 2 */
 };
@@ -37,7 +37,8 @@ struct aws_provider {
 	const char *token;                                 /* AWS_WEB_IDENTITY */
 	const char *region;                                /* AWS_ROLE */
 	struct sigv4_keys keys;
-	const char *thing; /* AWS_IOT; or NULL */
+	struct aws_provider *source; /* AWS_ROLE: AWS_CONTAINER or AWS_IMDS; or NULL */
+	const char *thing;           /* AWS_IOT; or NULL */
 	struct http_tls tls;
 };
 

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "registry/awsask.h"
 #include "registry/feed.h"
 #include "registry/retry.h"
 #include "registry/sign.h"
@@ -20,6 +21,7 @@
 #define KEPT_MAX (1 << 20)
 
 enum state {
+	STATE_ASKING, /* for credentials */
 	STATE_RUNNING,
 	STATE_WAITING,  /* until wake_ms, then send again */
 	STATE_FLUSHING, /* the reply is whole; its reader has yet to take the rest */
@@ -28,9 +30,10 @@ enum state {
 
 struct call {
 	struct http_client *client;
+	struct aws *aws;
 	struct arena arena; /* of the request */
 	struct call_request request;
-	const struct sigv4_keys *keys;
+	struct awsask *ask; /* while STATE_ASKING */
 	struct call_report report;
 	struct sink sink;
 	struct feed feed;
@@ -212,18 +215,39 @@ static bool hash_body(struct call *call, const char **hash, struct error *err)
 	return true;
 }
 
+/* The caller's keys, or ours; NULL: none that are valid now. */
+static const struct sigv4_keys *keys_of(const struct call *call)
+{
+	return call->request.keys.access_key_id ? &call->request.keys : aws_keys(call->aws);
+}
+
 static bool sign(struct call *call, struct http_request *http, struct error *err)
 {
-	struct sign_how how = { .keys = call->keys,
+	const char *problems = aws_problems(call->aws);
+	struct sign_how how = { .keys = keys_of(call),
 				.service = call->request.service,
 				.region = call->request.region,
 				.clock_skew = call->clock_skew };
 
+	if (!how.keys)
+		return error_set(err, ERROR_DENIED,
+				 "%s: there are no AWS credentials to sign with%s%s%s", how.service,
+				 problems[0] ? " (" : "", problems, problems[0] ? ")" : "");
 	if (!hash_body(call, &how.payload_hash, err))
 		return false;
 	call->request.payload_hash = how.payload_hash;
 	sign_http(&call->arena, &how, http);
 	return true;
+}
+
+/* Whatever came of it: the next provider is asked, or the request goes out, or fails. */
+static void on_asked(void *context)
+{
+	struct call *call = context;
+
+	call->ask = NULL;
+	call->wake_ms = 0;
+	call->state = STATE_WAITING;
 }
 
 static bool send_request(struct call *call, struct error *err)
@@ -241,6 +265,11 @@ static bool send_request(struct call *call, struct error *err)
 		.total_seconds = (long)request->total_seconds,
 	};
 
+	if (request->service && !keys_of(call) && aws_may_ask(call->aws)) {
+		call->state = STATE_ASKING;
+		call->ask = awsask_start(call->client, call->aws, on_asked, call);
+		return true;
+	}
 	if (!feed_seek(&call->feed, 0))
 		return error_set(err, ERROR_NETWORK, "the request's body cannot be sent again");
 	if (request->service && !sign(call, &http, err))
@@ -259,34 +288,23 @@ static bool wants_body(const char *method)
 	       strcmp(method, "PATCH") == 0;
 }
 
-static bool check(const struct fetch_settings *settings, const struct call_request *request,
-		  const struct call_fds *fds, struct error *err)
+bool call_start(const struct call_means *means, struct arena *arena,
+		const struct call_request *request, struct call_fds *fds, struct call **call,
+		struct error *err)
 {
 	if ((request->body_size >= 0) != (fds->body >= 0))
 		return error_set(err, ERROR_INPUT,
 				 "a second descriptor and \"body_size\" belong together");
-	if (request->service && !request->keys.access_key_id && !settings->aws.keys.access_key_id)
-		return error_set(err, ERROR_DENIED, "%s: there are no AWS credentials to sign with",
-				 request->service);
-	return true;
-}
-
-bool call_start(struct http_client *client, const struct fetch_settings *settings,
-		struct arena *arena, const struct call_request *request, struct call_fds *fds,
-		struct call **call, struct error *err)
-{
-	if (!check(settings, request, fds, err))
-		return false;
 	struct call *made = mem_alloc(sizeof(*made));
 
-	made->client = client;
+	made->client = means->client;
+	made->aws = means->aws;
 	made->arena = *arena;
 	*arena = (struct arena){ 0 };
 	made->request = *request;
-	made->keys = request->keys.access_key_id ? &made->request.keys : &settings->aws.keys;
 	made->report.request = &made->request;
 	made->attempt = 1;
-	made->back_off_ms = settings->back_off_ms;
+	made->back_off_ms = means->settings->back_off_ms;
 	if (!made->request.text && wants_body(request->method))
 		made->request.text = "";
 	sink_init(&made->sink, take_fd(&fds->reply), KEPT_MAX);
@@ -309,6 +327,7 @@ void call_free(struct call *call)
 {
 	if (call->exchange)
 		http_cancel(call->exchange);
+	awsask_cancel(call->ask);
 	sink_done(&call->sink);
 	feed_done(&call->feed);
 	arena_done(&call->arena);

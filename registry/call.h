@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "registry/aws.h"
 #include "registry/fetch_settings.h"
 #include "registry/http.h"
 #include "registry/limit.h"
@@ -32,7 +33,7 @@ struct call_request {
 	const char *service; /* sign for it; NULL: unsigned */
 	const char *region;
 	const char *payload_hash; /* NULL: to be found out */
-	struct sigv4_keys keys;   /* access_key_id is NULL: those of the settings */
+	struct sigv4_keys keys;   /* access_key_id is NULL: those of `aws` */
 	struct http_tls tls;
 	bool is_direct;
 	int64_t attempts;
@@ -59,10 +60,17 @@ struct call_fds {
 	int body;  /* -1: none */
 };
 
+/* What all calls share. */
+struct call_means {
+	struct http_client *client;
+	const struct fetch_settings *settings;
+	struct aws *aws;
+};
+
 /* Takes the arena of `request`, and the descriptors. False: nothing was taken. */
-must_check bool call_start(struct http_client *client, const struct fetch_settings *settings,
-			   struct arena *arena, const struct call_request *request,
-			   struct call_fds *fds, struct call **call, struct error *err);
+must_check bool call_start(const struct call_means *means, struct arena *arena,
+			   const struct call_request *request, struct call_fds *fds,
+			   struct call **call, struct error *err);
 void call_free(struct call *call);
 
 /* As in registry/transfer.h. */

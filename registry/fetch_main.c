@@ -111,8 +111,9 @@ static bool begin(struct fetcher *fetcher, struct arena *arena, struct control_r
 				 (long long)request->id, LIMIT_TRANSFERS);
 	*job = (struct job){ .id = request->id };
 	if (request->op == CONTROL_HTTP)
-		return call_start(fetcher->client, &fetcher->settings, arena, &request->call,
-				  &request->fds, &job->call, err);
+		return call_start(
+			&(struct call_means){ fetcher->client, &fetcher->settings, fetcher->aws },
+			arena, &request->call, &request->fds, &job->call, err);
 	if (!open_source(fetcher, request, &transfer, err))
 		return false;
 	transfer.fd = take_fd(&request->fds.reply);

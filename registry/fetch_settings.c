@@ -49,7 +49,9 @@ static bool read_s3(const struct json *root, struct fetch_settings *settings, st
 	return json_object_or_null(root, "s3", &s3, err) &&
 	       json_text_or(s3, "endpoint", NULL, &settings->s3_endpoint, err) &&
 	       json_text_or(s3, "region", DEFAULT_REGION, &settings->s3_region, err) &&
-	       json_bool_or(s3, "path_style", false, &settings->s3_is_path_style, err);
+	       json_bool_or(s3, "path_style", false, &settings->s3_is_path_style, err) &&
+	       json_bool_or(s3, "fips", false, &settings->s3_is_fips, err) &&
+	       json_bool_or(s3, "dual_stack", false, &settings->s3_is_dual_stack, err);
 }
 
 static bool read_keys(const struct json *object, struct sigv4_keys *keys, struct error *err)
@@ -86,7 +88,28 @@ static bool read_kind(const struct json *object, enum aws_kind *kind, struct err
 			     err);
 }
 
-static bool read_role(const struct json *object, struct aws_provider *provider, struct error *err)
+static bool read_provider(struct arena *arena, const struct json *object,
+			  struct aws_provider *provider, struct error *err);
+
+/* The keys that sign for a role: given, or to be asked for before. */
+static bool read_signer(struct arena *arena, const struct json *object,
+			struct aws_provider *provider, struct error *err)
+{
+	const struct json *source = json_get(object, "source");
+
+	if (!json_text(object, "region", &provider->region, err))
+		return false;
+	if (!source)
+		return read_keys(object, &provider->keys, err);
+	provider->source = arena_alloc(arena, sizeof(*provider->source));
+	if (!read_provider(arena, source, provider->source, err))
+		return false;
+	return provider->source->kind == AWS_CONTAINER || provider->source->kind == AWS_IMDS ||
+	       json_expected(source, "container or imds", err);
+}
+
+static bool read_role(struct arena *arena, const struct json *object, struct aws_provider *provider,
+		      struct error *err)
 {
 	if (!json_text(object, "role_arn", &provider->role_arn, err) ||
 	    !json_text_or(object, "session_name", "mooring", &provider->session_name, err) ||
@@ -94,8 +117,7 @@ static bool read_role(const struct json *object, struct aws_provider *provider, 
 		return false;
 	if (provider->kind == AWS_WEB_IDENTITY)
 		return json_text(object, "token", &provider->token, err);
-	return json_text(object, "region", &provider->region, err) &&
-	       read_keys(object, &provider->keys, err);
+	return read_signer(arena, object, provider, err);
 }
 
 static bool read_provider(struct arena *arena, const struct json *object,
@@ -117,7 +139,7 @@ static bool read_provider(struct arena *arena, const struct json *object,
 	    (provider->thing && strpbrk(provider->thing, "\r\n")))
 		return json_wrong(object, err, "a line's end in what becomes a header");
 	return (provider->kind != AWS_ROLE && provider->kind != AWS_WEB_IDENTITY) ||
-	       read_role(object, provider, err);
+	       read_role(arena, object, provider, err);
 }
 
 static bool read_aws(struct arena *arena, const struct json *root, struct aws_settings *settings,

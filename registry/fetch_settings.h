@@ -57,6 +57,7 @@ struct fetch_settings {
 	const char *s3_endpoint; /* NULL: AWS itself */
 	const char *s3_region;
 	bool s3_is_path_style;
+	bool s3_is_fips, s3_is_dual_stack; /* which of AWS' own */
 	struct aws_settings aws;
 	struct fetch_ecr ecr;
 	int learnt_fd; /* new passwords of ECR go there; -1 */

@@ -19,10 +19,12 @@
  *
  *     AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
  *     the profile AWS_PROFILE (default) of ~/.aws/credentials and ~/.aws/config: keys, a role with
- *         its source_profile, a web identity, a credential_process
+ *         its source_profile or credential_source, a web identity, a credential_process
  *     AWS_ROLE_ARN with AWS_WEB_IDENTITY_TOKEN_FILE
- *     AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI, AWS_CONTAINER_AUTHORIZATION_TOKEN or
- * _FILE `iot`, an IoT role alias the instance's metadata, unless AWS_EC2_METADATA_DISABLED
+ *     AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI, with AWS_CONTAINER_AUTHORIZATION_TOKEN
+ *         or _TOKEN_FILE
+ *     `iot`, an IoT role alias
+ *     the instance's metadata, unless AWS_EC2_METADATA_DISABLED
  */
 struct gather_iot {
 	const char *endpoint;          /* "PREFIX.credentials.iot.REGION.amazonaws.com" */
@@ -40,6 +42,19 @@ bool gather_is_ecr(const char *domain);
  * `arena`. */
 must_check bool gather_aws(struct jsonout *out, struct arena *arena, const struct gather_iot *iot,
 			   const char **principal, struct error *err);
+
+/* What the caller knows of S3 beside the environment. */
+struct gather_s3 {
+	const char *endpoint; /* NULL: AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, or AWS' own */
+	const char *region;   /* NULL: gather_region */
+	bool has_path_style;
+	bool is_path_style; /* if it has; else so is every server that is not AWS' own */
+	bool is_fips;       /* else as AWS_USE_FIPS_ENDPOINT or the profile says */
+};
+
+/* Writes "s3". */
+must_check bool gather_s3(struct jsonout *out, struct arena *arena, const struct gather_s3 *known,
+			  struct error *err);
 
 /* AWS_REGION, AWS_DEFAULT_REGION, or the profile's; NULL: nothing says so. In `arena`. */
 must_check bool gather_region(struct arena *arena, const char **region, struct error *err);

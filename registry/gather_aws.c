@@ -25,6 +25,11 @@ struct gathering {
 	bool is_settled; /* there are keys: nobody has to be asked */
 };
 
+static bool is_true(const char *value)
+{
+	return value && strcasecmp(value, "true") == 0;
+}
+
 static void note_principal(struct gathering *gathering, const char *text)
 {
 	if (!gathering->principal)
@@ -124,10 +129,9 @@ bool gather_region(struct arena *arena, const char **region, struct error *err)
 
 const char *gather_endpoint(struct arena *arena, const char *service)
 {
-	const char *ignores = gather_variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
 	const char *own = gather_variable(arena_printf(arena, "AWS_ENDPOINT_URL_%s", service));
 
-	if (ignores && strcasecmp(ignores, "true") == 0)
+	if (is_true(gather_variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")))
 		return NULL;
 	if (!own)
 		own = gather_variable("AWS_ENDPOINT_URL");
@@ -136,13 +140,128 @@ const char *gather_endpoint(struct arena *arena, const char *service)
 	return length && own[length - 1] == '/' ? arena_strndup(arena, own, length - 1) : own;
 }
 
+bool gather_s3(struct jsonout *out, struct arena *arena, const struct gather_s3 *known,
+	       struct error *err)
+{
+	const char *endpoint = known->endpoint ? known->endpoint : gather_endpoint(arena, "S3");
+	const char *fips = gather_variable("AWS_USE_FIPS_ENDPOINT");
+	const char *dual_stack = gather_variable("AWS_USE_DUALSTACK_ENDPOINT");
+	const char *region = known->region;
+	struct profile profile;
+	bool is_found;
+
+	if ((!region && !gather_region(arena, &region, err)) ||
+	    !find_profile(arena, profile_name(), &profile, &is_found, err))
+		return false;
+	jsonout_object(out, "s3");
+	if (endpoint)
+		jsonout_text(out, "endpoint", endpoint);
+	if (region)
+		jsonout_text(out, "region", region);
+	/* A server that is not AWS' rarely has a name for each bucket. */
+	jsonout_bool(out, "path_style",
+		     known->has_path_style ? known->is_path_style : endpoint != NULL);
+	jsonout_bool(out, "fips",
+		     known->is_fips || is_true(fips ? fips : profile.use_fips_endpoint));
+	jsonout_bool(out, "dual_stack",
+		     is_true(dual_stack ? dual_stack : profile.use_dualstack_endpoint));
+	jsonout_object_end(out);
+	return true;
+}
+
+/* --- who may be asked on this machine --- */
+
+/* Plain http only to where nobody else can listen. */
+static bool is_safe_container_url(const char *url)
+{
+	static const char *const hosts[] = { "localhost", "[::1]", "169.254.170.2",
+					     "169.254.170.23", "[fd00:ec2::23]" };
+	const char *host = url + strlen("http://");
+	size_t length = strcspn(host, "/?#");
+
+	if (strncasecmp(url, "https://", strlen("https://")) == 0)
+		return true;
+	if (strncasecmp(url, "http://", strlen("http://")) != 0 || memchr(host, '@', length))
+		return false;
+	const char *bracket = memchr(host, ']', length);
+	const char *colon = bracket ? bracket + 1 : host;
+
+	length = (size_t)(colon - host) + strcspn(colon, ":/?#");
+	autofree char *name = mem_printf("%.*s", (int)length, host);
+	struct in_addr v4;
+
+	for (size_t i = 0; i < COUNT_OF(hosts); i++)
+		if (strcasecmp(name, hosts[i]) == 0)
+			return true;
+	return inet_pton(AF_INET, name, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
+}
+
+static bool container_authorization(struct arena *arena, const char **authorization,
+				    struct error *err)
+{
+	const char *path = gather_variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+
+	*authorization = gather_variable("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+	if (path && !gather_callers_file(arena, path, authorization, err))
+		return error_in(err, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+	if (*authorization && strpbrk(*authorization, "\r\n"))
+		return error_set(err, ERROR_INPUT,
+				 "AWS_CONTAINER_AUTHORIZATION_TOKEN: a line's end in it");
+	return true;
+}
+
+/* As a member `key`, or NULL in an array; *is_there is false if nothing says where to ask. */
+static bool write_container(struct gathering *gathering, const char *key, bool *is_there,
+			    struct error *err)
+{
+	const char *relative = gather_variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+	const char *url = gather_variable("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+	const char *authorization;
+
+	*is_there = relative || url;
+	if (!*is_there)
+		return true;
+	if (relative)
+		url = arena_printf(gathering->arena, CONTAINER_ADDRESS "%s", relative);
+	else if (!is_safe_container_url(url))
+		return error_set(err, ERROR_INPUT,
+				 "AWS_CONTAINER_CREDENTIALS_FULL_URI: %.200s is neither https nor "
+				 "this machine's own",
+				 url);
+	if (!container_authorization(gathering->arena, &authorization, err))
+		return false;
+	note_principal(gathering, url);
+	jsonout_object(gathering->out, key);
+	jsonout_text(gathering->out, "kind", "container");
+	jsonout_text(gathering->out, "url", url);
+	if (authorization)
+		jsonout_text(gathering->out, "authorization", authorization);
+	jsonout_object_end(gathering->out);
+	return true;
+}
+
+static void write_imds(struct gathering *gathering, const char *key, bool *is_there)
+{
+	const char *url = gather_variable("AWS_EC2_METADATA_SERVICE_ENDPOINT");
+
+	*is_there = !is_true(gather_variable("AWS_EC2_METADATA_DISABLED"));
+	if (!*is_there)
+		return;
+	note_principal(gathering, "instance");
+	jsonout_object(gathering->out, key);
+	jsonout_text(gathering->out, "kind", "imds");
+	jsonout_text(gathering->out, "url", url ? url : IMDS_ADDRESS);
+	jsonout_object_end(gathering->out);
+}
+
 /* --- STS --- */
 
 struct role {
 	const char *arn, *session_name, *external_id;
-	const char *token; /* web identity; or NULL: signed by the keys of `source` */
+	const char *token; /* web identity; or NULL: signed by the keys of `source`, */
 	struct profile source;
-	const char *region; /* or NULL */
+	const char *credential_source; /* or by what that gives; or NULL */
+	const char *region;            /* or NULL */
 };
 
 static const char *sts_url(struct arena *arena, const char *region)
@@ -157,10 +276,39 @@ static const char *sts_url(struct arena *arena, const char *region)
 			    strncmp(region, "cn-", 3) == 0 ? ".cn" : "");
 }
 
-static void write_role(struct gathering *gathering, const struct role *role)
+/* Whose signature lets us have the role. */
+static bool write_signer(struct gathering *gathering, const struct role *role, struct error *err)
 {
 	struct jsonout *out = gathering->out;
+	const struct profile *source = &role->source;
+	bool is_there = true;
 
+	jsonout_text(out, "region", role->region ? role->region : "us-east-1");
+	if (!role->credential_source) {
+		write_keys(out, source->access_key_id, source->secret_access_key,
+			   source->session_token);
+		return true;
+	}
+	if (strcasecmp(role->credential_source, "Ec2InstanceMetadata") == 0)
+		write_imds(gathering, "source", &is_there);
+	else if (strcasecmp(role->credential_source, "EcsContainer") != 0)
+		return error_set(err, ERROR_INPUT,
+				 "AWS profile %s: credential_source is %.100s, not Environment, "
+				 "EcsContainer or Ec2InstanceMetadata",
+				 profile_name(), role->credential_source);
+	else if (!write_container(gathering, "source", &is_there, err))
+		return false;
+	return is_there ||
+	       error_set(err, ERROR_INPUT, "AWS profile %s: its credential_source %s is not there",
+			 profile_name(), role->credential_source);
+}
+
+static bool write_role(struct gathering *gathering, const struct role *role, struct error *err)
+{
+	struct jsonout *out = gathering->out;
+	bool is_ok = true;
+
+	note_principal(gathering, role->arn);
 	jsonout_object(out, NULL);
 	jsonout_text(out, "kind", role->token ? "web-identity" : "role");
 	jsonout_text(out, "url", sts_url(gathering->arena, role->region));
@@ -170,13 +318,10 @@ static void write_role(struct gathering *gathering, const struct role *role)
 		jsonout_text(out, "external_id", role->external_id);
 	if (role->token)
 		jsonout_text(out, "token", role->token);
-	else {
-		jsonout_text(out, "region", role->region ? role->region : "us-east-1");
-		write_keys(out, role->source.access_key_id, role->source.secret_access_key,
-			   role->source.session_token);
-	}
+	else
+		is_ok = write_signer(gathering, role, err);
 	jsonout_object_end(out);
-	note_principal(gathering, role->arn);
+	return is_ok;
 }
 
 static bool read_token(struct arena *arena, const char *path, const char **token, struct error *err)
@@ -196,8 +341,7 @@ static bool add_web_identity(struct gathering *gathering, struct role *role, con
 {
 	if (!read_token(gathering->arena, path, &role->token, err))
 		return error_in(err, "web identity");
-	write_role(gathering, role);
-	return true;
+	return write_role(gathering, role, err);
 }
 
 static bool add_profile_role(struct gathering *gathering, const struct profile *profile,
@@ -208,16 +352,21 @@ static bool add_profile_role(struct gathering *gathering, const struct profile *
 
 	if (profile->web_identity_token_file)
 		return add_web_identity(gathering, role, profile->web_identity_token_file, err);
+	role->credential_source = profile->credential_source;
+	if (profile->credential_source)
+		return write_role(gathering, role, err);
 	if (!profile->source_profile)
-		return true; /* by credential_source: the rest of the chain */
+		return error_set(err, ERROR_INPUT,
+				 "AWS profile %s: its role_arn needs a source_profile or a "
+				 "credential_source",
+				 profile_name());
 	if (!find_profile(gathering->arena, profile->source_profile, source, &is_found, err))
 		return false;
 	if (!source->access_key_id || !source->secret_access_key)
 		return error_set(err, ERROR_INPUT,
 				 "AWS profile %s: its source_profile %s has no keys",
 				 profile_name(), profile->source_profile);
-	write_role(gathering, role);
-	return true;
+	return write_role(gathering, role, err);
 }
 
 /* --- profile --- */
@@ -288,70 +437,11 @@ static bool add_roles(struct gathering *gathering, const struct profile *profile
 	       add_web_identity(gathering, &of_environment, path, err);
 }
 
-/* Plain http only to where nobody else can listen. */
-static bool is_safe_container_url(const char *url)
-{
-	static const char *const hosts[] = { "localhost", "[::1]", "169.254.170.2",
-					     "169.254.170.23", "[fd00:ec2::23]" };
-	const char *host = url + strlen("http://");
-	size_t length = strcspn(host, "/?#");
-
-	if (strncasecmp(url, "https://", strlen("https://")) == 0)
-		return true;
-	if (strncasecmp(url, "http://", strlen("http://")) != 0 || memchr(host, '@', length))
-		return false;
-	const char *bracket = memchr(host, ']', length);
-	const char *colon = bracket ? bracket + 1 : host;
-
-	length = (size_t)(colon - host) + strcspn(colon, ":/?#");
-	autofree char *name = mem_printf("%.*s", (int)length, host);
-	struct in_addr v4;
-
-	for (size_t i = 0; i < COUNT_OF(hosts); i++)
-		if (strcasecmp(name, hosts[i]) == 0)
-			return true;
-	return inet_pton(AF_INET, name, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
-}
-
-static bool container_authorization(struct arena *arena, const char **authorization,
-				    struct error *err)
-{
-	const char *path = gather_variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-
-	*authorization = gather_variable("AWS_CONTAINER_AUTHORIZATION_TOKEN");
-	if (path && !gather_callers_file(arena, path, authorization, err))
-		return error_in(err, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-	if (*authorization && strpbrk(*authorization, "\r\n"))
-		return error_set(err, ERROR_INPUT,
-				 "AWS_CONTAINER_AUTHORIZATION_TOKEN: a line's end in it");
-	return true;
-}
-
 static bool add_container(struct gathering *gathering, struct error *err)
 {
-	const char *relative = gather_variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
-	const char *url = gather_variable("AWS_CONTAINER_CREDENTIALS_FULL_URI");
-	const char *authorization;
+	bool is_there;
 
-	if (!relative && !url)
-		return true;
-	if (relative)
-		url = arena_printf(gathering->arena, CONTAINER_ADDRESS "%s", relative);
-	else if (!is_safe_container_url(url))
-		return error_set(err, ERROR_INPUT,
-				 "AWS_CONTAINER_CREDENTIALS_FULL_URI: %.200s is neither https nor "
-				 "this machine's own",
-				 url);
-	if (!container_authorization(gathering->arena, &authorization, err))
-		return false;
-	jsonout_object(gathering->out, NULL);
-	jsonout_text(gathering->out, "kind", "container");
-	jsonout_text(gathering->out, "url", url);
-	if (authorization)
-		jsonout_text(gathering->out, "authorization", authorization);
-	jsonout_object_end(gathering->out);
-	note_principal(gathering, url);
-	return true;
+	return write_container(gathering, NULL, &is_there, err);
 }
 
 static bool add_iot(struct gathering *gathering, const struct gather_iot *iot, struct error *err)
@@ -381,20 +471,6 @@ static bool add_iot(struct gathering *gathering, const struct gather_iot *iot, s
 	return true;
 }
 
-static void add_imds(struct gathering *gathering)
-{
-	const char *is_off = gather_variable("AWS_EC2_METADATA_DISABLED");
-	const char *url = gather_variable("AWS_EC2_METADATA_SERVICE_ENDPOINT");
-
-	if (is_off && strcasecmp(is_off, "true") == 0)
-		return;
-	jsonout_object(gathering->out, NULL);
-	jsonout_text(gathering->out, "kind", "imds");
-	jsonout_text(gathering->out, "url", url ? url : IMDS_ADDRESS);
-	jsonout_object_end(gathering->out);
-	note_principal(gathering, "instance");
-}
-
 static void write_ecr(struct gathering *gathering)
 {
 	const char *endpoint = gather_endpoint(gathering->arena, "ECR");
@@ -411,6 +487,7 @@ static bool add_providers(struct gathering *gathering, const struct profile *pro
 			  const struct gather_iot *iot, struct error *err)
 {
 	const char *region;
+	bool is_there;
 
 	if (!gather_region(gathering->arena, &region, err))
 		return false;
@@ -419,7 +496,7 @@ static bool add_providers(struct gathering *gathering, const struct profile *pro
 		     add_iot(gathering, iot, err);
 
 	if (is_ok)
-		add_imds(gathering);
+		write_imds(gathering, NULL, &is_there);
 	jsonout_array_end(gathering->out);
 	return is_ok;
 }

@@ -17,7 +17,10 @@ static const struct {
 	{ "external_id", offsetof(struct profile, external_id) },
 	{ "web_identity_token_file", offsetof(struct profile, web_identity_token_file) },
 	{ "credential_process", offsetof(struct profile, credential_process) },
+	{ "credential_source", offsetof(struct profile, credential_source) },
 	{ "region", offsetof(struct profile, region) },
+	{ "use_fips_endpoint", offsetof(struct profile, use_fips_endpoint) },
+	{ "use_dualstack_endpoint", offsetof(struct profile, use_dualstack_endpoint) },
 };
 
 /* Without blanks at both ends; in place. */

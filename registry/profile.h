@@ -16,7 +16,9 @@ struct profile {
 	const char *role_arn, *source_profile, *role_session_name, *external_id;
 	const char *web_identity_token_file;
 	const char *credential_process;
+	const char *credential_source; /* Environment, EcsContainer, Ec2InstanceMetadata */
 	const char *region;
+	const char *use_fips_endpoint, *use_dualstack_endpoint;
 };
 
 /* Adds what `text` says of the profile to *profile, where that is still NULL. Everything lives in

@@ -128,6 +128,12 @@ bool refusal_unexpected(const char *url, int status, const char *said, struct er
 	const char *text = refusal_status(&arena, status);
 	bool is_passing = retry_is_worth(status);
 
+	if (status == 407) /* to a request that it does pass on: plain http */
+		return error_set(
+			err, ERROR_DENIED,
+			"Get \"%s\": the proxy refuses to ask for us: HTTP 407, so it wants "
+			"another name or password",
+			url);
 	if (status == 429)
 		return error_set(
 			err, ERROR_NETWORK, "Get \"%s\": %s%s", url,

@@ -79,9 +79,12 @@ static bool is_region(const char *region)
 	       strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
 }
 
-static const char *aws_endpoint(struct arena *arena, const char *region)
+static const char *aws_endpoint(struct arena *arena, const struct fetch_settings *settings,
+				const char *region)
 {
-	return arena_printf(arena, "https://s3.%s.amazonaws.com%s", region,
+	return arena_printf(arena, "https://s3%s.%s%s.amazonaws.com%s",
+			    settings->s3_is_fips ? "-fips" : "",
+			    settings->s3_is_dual_stack ? "dualstack." : "", region,
 			    strncmp(region, "cn-", 3) == 0 ? ".cn" : "");
 }
 
@@ -95,15 +98,19 @@ bool s3_url(struct arena *arena, const struct fetch_settings *settings, const ch
 		return false;
 	if (!is_region(region))
 		return error_set(err, ERROR_INPUT, "%s: \"%.40s\" is no AWS region", uri, region);
-	const char *endpoint =
-		settings->s3_endpoint ? settings->s3_endpoint : aws_endpoint(arena, region);
+	const char *endpoint = settings->s3_endpoint ? settings->s3_endpoint
+						     : aws_endpoint(arena, settings, region);
 
 	if (!url_parse(arena, endpoint, &end, err))
 		return error_in(err, "S3 endpoint");
 	bool is_default_port =
 		strcmp(end.port, strcmp(end.scheme, "https") == 0 ? "443" : "80") == 0;
 	const char *port = is_default_port ? "" : arena_printf(arena, ":%s", end.port);
-	const char *base = strcmp(end.path, "/") == 0 ? "" : end.path;
+	size_t base_length = strlen(end.path);
+
+	if (end.path[base_length - 1] == '/')
+		base_length--;
+	const char *base = arena_strndup(arena, end.path, base_length);
 	const char *path = url_encode(arena, key, true);
 
 	if (settings->s3_is_path_style || strchr(bucket, '.') || is_address(end.host))
@@ -142,20 +149,35 @@ static bool object_ask(void *self, struct arena *arena, struct http_request *req
 	return true;
 }
 
-/* Where the bucket really is: a header, or a word of the error, or the host of the redirect
- * ("BUCKET.s3.REGION.amazonaws.com"). "" if nothing says so. */
+/* "BUCKET.s3.REGION.amazonaws.com", "BUCKET.s3-fips.dualstack.REGION.…" → REGION; "" */
+static const char *region_of_url(struct arena *arena, const char *url)
+{
+	static const char dual[] = "dualstack.";
+	const char *mark = strstr(url, ".s3.");
+
+	if (!mark)
+		mark = strstr(url, ".s3-fips.");
+	if (!mark || !strstr(mark, ".amazonaws.com"))
+		return "";
+	mark = strchr(mark + 1, '.') + 1;
+	if (strncmp(mark, dual, strlen(dual)) == 0)
+		mark += strlen(dual);
+	return arena_strndup(arena, mark, strcspn(mark, "."));
+}
+
+/* Where the bucket really is: a header, or the host of the redirect, or a word of the error. "" if
+ * nothing says so. */
 static const char *told_region(struct arena *arena, const struct http_response *response,
 			       const char *body)
 {
 	char *value = arena_alloc(arena, 512);
-	const char *mark = "";
+	const char *region = "";
 
 	if (http_header(response, "x-amz-bucket-region", 0, value, 512))
 		return value;
-	if (http_header(response, "Location", 0, value, 512) &&
-	    (mark = strstr(value, ".s3.")) != NULL && strstr(mark, ".amazonaws.com"))
-		return arena_strndup(arena, mark + 4, strcspn(mark + 4, "."));
-	return refusal_xml(arena, body, "Region");
+	if (http_header(response, "Location", 0, value, 512))
+		region = region_of_url(arena, value);
+	return region[0] ? region : refusal_xml(arena, body, "Region");
 }
 
 /* A wrong region is corrected once. */

@@ -39,10 +39,17 @@ def providers(server, tls):
         "iot": {"kind": "iot", "url": url.replace("http:", "https:") + "/role-aliases/alias/credentials",
                 "thing": "thing1", **tls},
         "imds": {"kind": "imds", "url": url},
+        "role of container": {"kind": "role", "url": url + "/", "region": "eu-west-1", **ROLE, "source": {
+            "kind": "container", "url": url + "/2016-11-01/credentialprovider/", "authorization": "tes token"}},
+        "role of imds": {"kind": "role", "url": url + "/", "region": "eu-west-1", **ROLE,
+                         "source": {"kind": "imds", "url": url}},
     }
 
 
-@pytest.mark.parametrize("kind", ["container", "web-identity", "role", "iot", "imds"])
+REQUESTS = {"container": 1, "web-identity": 1, "role": 1, "iot": 1, "imds": 3, "role of container": 2, "role of imds": 4}
+
+
+@pytest.mark.parametrize("kind", REQUESTS)
 def test_credentials_of_each_kind(kind, pem):
     """Each opens the same object of S3, behind a provider that nobody answers for and one that refuses."""
     aws = AwsServer(keys=[KEYS, ("SOURCE", "source secret", None)])
@@ -58,7 +65,32 @@ def test_credentials_of_each_kind(kind, pem):
             for _ in range(2):
                 reply, body = fetch.get(op="s3", uri="s3://bucket/key")
                 assert reply["ok"] and body == b"content", reply
-        assert len(server.calls) == (3 if kind == "imds" else 1)
+        assert len(server.calls) == REQUESTS[kind]
+
+
+def test_call_is_signed_with_what_a_provider_gives():
+    """Op http asks the same chain, once for several calls; who finds nothing says where it looked."""
+    aws = AwsServer(keys=[KEYS])
+    with Server(aws) as server:
+        call = {"op": "http", "url": f"http://{server.host}/", "method": "POST", "body": "{}", "headers": {
+            "X-Amz-Target": "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken"},
+            "sign": {"service": "ecr", "region": "eu-west-1"}}
+        own = {**call, "sign": {**call["sign"], **STATIC}}
+        container = providers(server, {})["container"]
+        silent = {"kind": "container", "url": NOBODY}
+        with Fetch(aws_providers=[silent, container]) as fetch:
+            numbers = [fetch.start(**call) for _ in range(3)]
+            for number, read_end in numbers:
+                assert fetch.wait(number)["status"] == 200
+                os.close(read_end)
+        paths = server.paths()
+        assert aws.given == ["AKIDTEST"] * 3 and 1 <= paths.count("/2016-11-01/credentialprovider/") <= 3
+        with Fetch(aws_providers=[{**container, "authorization": "another"}]) as fetch:
+            reply, _ = fetch.get(**call)
+            assert reply["kind"] == "denied" and \
+                reply["text"] == "ecr: there are no AWS credentials to sign with (container credentials: HTTP 403 Forbidden)"
+            asked = len(server.calls)
+            assert fetch.get(**own)[0]["status"] == 200 and len(server.calls) == asked + 1
 
 
 def test_no_provider_has_any():

@@ -16,6 +16,9 @@ import zipfile
 import pytest
 
 import world
+from aws_server import AwsServer
+from fetch_peer import Server, make_certificate
+from proxies import PASSWORD, USER, squid
 from s3_server import S3Server
 
 NUCLEUS = os.path.join(world.BUILD, "lifecycle", "mooring-nucleus")
@@ -699,6 +702,50 @@ def test_s3_without_credentials(cloud):
     assert refused.stderr.count("\n") == 1
     refused = cloud.deploy(code=1, env={"AWS_ACCESS_KEY_ID": ""})
     assert "AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not" in refused.stderr
+
+
+def test_s3_by_the_role_alias_through_the_networks_proxy(device, tmp_path):
+    """The device's certificate, its root and its proxy, with a password: for the credentials and for the object."""
+    keys = ("AKIDTEST", "secret/with+signs", "session/token==")
+    pem = make_certificate(str(tmp_path), "credentials.test")
+    names = {"credentials.test": "127.0.0.1", "s3.test": "127.0.0.1"}
+    nucleus = {"runWithDefault": {"posixUser": "root"}, "awsRegion": "us-east-1", "iotRoleAlias": "alias"}
+    with S3Server(*keys[:2], session_token=keys[2]) as s3, squid(names) as proxy, \
+            Server(AwsServer(keys=[keys]), certificate=pem, client_ca=pem) as credentials:
+        s3.put("bucket", "file.txt", b"content")
+        nucleus["iotCredEndpoint"] = credentials.host.replace("127.0.0.1", "credentials.test")
+        nucleus["networkProxy"] = {"proxy": {"url": f"http://{proxy.address}", "username": USER, "password": PASSWORD}}
+        system = {"thingName": "thing1", "rootCaPath": pem, "certificateFilePath": pem, "privateKeyPath": pem}
+
+        def configure(**changes):
+            device.configure(system={**system, **changes}, s3={"endpoint": f"http://s3.test:{s3.port}"},
+                             services={"aws.greengrass.Nucleus": {"configuration": nucleus}})
+        configure()
+        device.recipe({"Run": "cat {artifacts:path}/file.txt"}, artifacts=[{"URI": "s3://bucket/file.txt"}])
+        device.deploy()
+        assert device.lines() == ["content"] and credentials.paths() == ["/role-aliases/alias/credentials"]
+        log = proxy.log()
+        assert "CONNECT credentials.test" in log and "GET http://s3.test" in log
+
+        env = {"AWS_ACCESS_KEY_ID": keys[0], "AWS_SECRET_ACCESS_KEY": keys[1], "AWS_SESSION_TOKEN": keys[2]}
+        device.recipe({"Run": "true"}, version="1.0.1", artifacts=[{"URI": "s3://bucket/file.txt"}])
+        configure(rootCaPath="/nowhere/root.pem")
+        refused = device.deploy(f"{NAME}=1.0.1", code=1, env=env)
+        assert refused.stderr.count("\n") == 1 and "rootCaPath: open /nowhere/root.pem" in refused.stderr
+        configure()
+        nucleus["networkProxy"]["proxy"]["password"] = "wrong"
+        configure()
+        refused = device.deploy(f"{NAME}=1.0.1", code=1, env=env)
+        assert "the proxy" in refused.stderr and PASSWORD not in refused.stderr
+
+
+def test_s3_by_a_profile(cloud, s3):
+    """What AWS' own programs find, mooring-fetch is told."""
+    with open(os.path.join(cloud.directory, "credentials"), "w") as file:
+        file.write(f"[gateway]\naws_access_key_id = {s3.access_key}\naws_secret_access_key = {s3.secret_key}\n")
+    cloud.deploy(env={"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_PROFILE": "gateway",
+                      "AWS_SHARED_CREDENTIALS_FILE": os.path.join(cloud.directory, "credentials")})
+    assert cloud.lines() == ["300000"]
 
 
 def test_s3_interrupted(cloud, s3):

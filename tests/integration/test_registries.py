@@ -7,10 +7,12 @@ import crypt
 import gzip
 import json
 import os
-import subprocess
 import urllib.error
 import urllib.request
 
+import pytest
+
+import proxies
 import world
 from aws_server import AwsServer, EcrRegistry
 from fetch_peer import Fetch, Server, WITH_HOSTS, make_certificate
@@ -60,21 +62,6 @@ def nginx(directory, servers):
                    + servers.replace("PORT", str(port)) + "}\n")
     with world.serving(["nginx", "-c", path, "-e", f"{directory}/start.log"], port):
         yield f"127.0.0.1:{port}"
-
-
-@contextlib.contextmanager
-def tinyproxy(directory, hosts):
-    """tinyproxy for user "me" with "pass-word", who knows these names; its URL and its log."""
-    port = world.free_port()
-    config, log, names = (os.path.join(directory, name) for name in ("tiny.conf", "tiny.log", "tiny.hosts"))
-    with open(names, "w", encoding="ascii") as file:
-        file.writelines(f"{address} {name}\n" for name, address in hosts.items())
-    with open(config, "w", encoding="ascii") as file:
-        file.write(f"Port {port}\nListen 127.0.0.1\nLogFile \"{log}\"\nLogLevel Connect\nTimeout 30\nMaxClients 20\n"
-                   "BasicAuth me pass-word\n")
-    with world.serving(["unshare", "--mount", "sh", "-c", WITH_HOSTS.replace('"$1"', '"$@"'), names,
-                        "tinyproxy", "-d", "-c", config], port, stdout=subprocess.DEVNULL):
-        yield f"http://me:pass-word@127.0.0.1:{port}", log
 
 
 # --- Docker Hub ---
@@ -224,7 +211,8 @@ def test_redirect_to_another_host_brings_no_password(moor, tmp_path):
 
 # --- proxies ---
 
-def test_proxy_with_a_password_for_registry_token_server_and_s3(tmp_path):
+@pytest.mark.parametrize("kind", [proxies.tinyproxy, proxies.squid])
+def test_proxy_with_a_password_for_registry_token_server_and_s3(kind, tmp_path):
     """One proxy, one authority: for all three. Without the password nothing is let through."""
     names = {name: ADDRESS for name in ("registry.test", "auth.test", "s3.test")}
     pem = make_certificate(tmp_path, *names)
@@ -242,19 +230,19 @@ def test_proxy_with_a_password_for_registry_token_server_and_s3(tmp_path):
             else:
                 call.reply(401, WWW_Authenticate='Bearer realm="https://auth.test/t",service="registry.docker.io"')
         with Server(serve, address=ADDRESS, port=443, certificate=pem), \
-                tinyproxy(str(tmp_path), names) as (url, log):
+                kind(names) as proxy:
             with open(pem, encoding="ascii") as file:
                 settings = {"ca": file.read(), "s3": {"endpoint": "https://s3.test", "path_style": True}}
-            with Fetch(proxy={"https": url}, **settings) as fetch:
+            with Fetch(proxy={"https": proxy.url}, **settings) as fetch:
                 assert fetch.get(op="manifest", reference="registry.test/x:1")[0]["ok"]
                 assert fetch.get(op="s3", uri="s3://bucket/key")[1] == b"content"
-            with open(log, encoding="ascii") as file:
-                told = file.read()
-            assert all(f"CONNECT {name}:443" in told for name in names)
-            with Fetch(proxy={"https": url.replace("pass-word", "wrong")}, **settings) as fetch:
+            assert all(f"CONNECT {name}:443" in proxy.log() for name in names)
+            with Fetch(proxy={"https": proxy.url_with("wrong")}, **settings) as fetch:
                 reply, _ = fetch.get(op="manifest", reference="registry.test/x:1")
             assert reply["kind"] == "denied", reply
-            assert reply["text"].endswith("the proxy refuses to connect us: HTTP 401, so it wants another name or password")
+            status = 401 if kind == proxies.tinyproxy else 407
+            assert reply["text"].endswith(
+                f"the proxy refuses to connect us: HTTP {status}, so it wants another name or password")
 
 
 def test_proxy_of_the_environment_and_its_exceptions(moor, tmp_path):
@@ -263,15 +251,15 @@ def test_proxy_of_the_environment_and_its_exceptions(moor, tmp_path):
         port = registry.address.split(":")[1]
         name = f"registry.test:{port}"
         daemon_json(moor, **{"insecure-registries": [name]})
-        with tinyproxy(str(tmp_path), {"registry.test": "127.0.0.1"}) as (url, log):
-            moor.docker("pull", "-q", f"{name}/team/x:1", env={"HTTP_PROXY": url, "HTTPS_PROXY": url})
-            with open(log, encoding="ascii") as file:
-                assert "registry.test" in file.read()
+        with proxies.tinyproxy({"registry.test": "127.0.0.1"}) as proxy:
+            env = {"HTTP_PROXY": proxy.url, "HTTPS_PROXY": proxy.url}
+            moor.docker("pull", "-q", f"{name}/team/x:1", env=env)
+            assert "registry.test" in proxy.log()
             moor.docker("rmi", f"{name}/team/x:1")
-            os.truncate(log, 0)
+            proxy.forget()
             with_hosts(moor, {"registry.test": "127.0.0.1"}, "pull", "-q", f"{name}/team/x:1",
-                       env={"HTTP_PROXY": url, "HTTPS_PROXY": url, "NO_PROXY": "x.test, .test"})
-            assert os.path.getsize(log) == 0
+                       env={**env, "NO_PROXY": "x.test, .test"})
+            assert proxy.log() == ""
 
 
 # --- ECR ---

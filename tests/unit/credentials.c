@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "registry/gather.h"
 #include "tap.h"
 
 /* The file `name` in this test's directory. */
@@ -310,7 +311,12 @@ static void test_aws_files(void)
 	    "[default]\nregion=eu-west-1\ns3 =\n  region = no\n[profile role]\nrole_arn=arn:r\n"
 	    "source_profile=other\nexternal_id=e\n[profile p]\n"
 	    "credential_process=printf '{\"AccessKeyId\":\"PK\",\"SecretAccessKey\":\"PS\"}'\n"
-	    "[profile bad]\ncredential_process=exit 3\n",
+	    "[profile bad]\ncredential_process=exit 3\n"
+	    "[profile ec2]\nrole_arn=arn:r\ncredential_source=Ec2InstanceMetadata\n"
+	    "[profile ecs]\nrole_arn=arn:r\ncredential_source = EcsContainer\n"
+	    "[profile odd]\nrole_arn=arn:r\ncredential_source=Elsewhere\n"
+	    "[profile none]\nrole_arn=arn:r\n"
+	    "[profile fips]\nuse_fips_endpoint=true\nuse_dualstack_endpoint = true\n",
 	    0600);
 	check_settings(ECR, true,
 		       BEFORE_AWS
@@ -330,6 +336,74 @@ static void test_aws_files(void)
 	check_settings(ECR, true,
 		       BEFORE_AWS "\"aws\":{\"access_key_id\":\"PK\",\"secret_access_key\":\"PS\"},"
 				  "\"ecr\":{}" AFTER_AWS);
+}
+
+#define ROLE                                                                                       \
+	"\"aws_providers\":[{\"kind\":\"role\",\"url\":\"https://sts.cn-north-1.amazonaws.com.cn/" \
+	"\","                                                                                      \
+	"\"role_arn\":\"arn:r\",\"session_name\":\"mooring\",\"region\":\"cn-north-1\","           \
+	"\"source\":"
+
+/* After test_aws_files. */
+static void test_credential_source(void)
+{
+	setenv("AWS_PROFILE", "ecs", 1);
+	check_settings(ECR, false, "its credential_source EcsContainer is not there");
+	setenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/x", 1);
+	check_settings(ECR, true,
+		       BEFORE_AWS ROLE
+		       "{\"kind\":\"container\",\"url\":\"http://169.254.170.2/x\"}},"
+		       "{\"kind\":\"container\",\"url\":\"http://169.254.170.2/x\"}],"
+		       "\"ecr\":{}" AFTER_AWS);
+	unsetenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+	setenv("AWS_PROFILE", "ec2", 1);
+	check_settings(ECR, false, "its credential_source Ec2InstanceMetadata is not there");
+	unsetenv("AWS_EC2_METADATA_DISABLED");
+	check_settings(ECR, true, BEFORE_AWS ROLE IMDS "}," IMDS "],\"ecr\":{}" AFTER_AWS);
+	setenv("AWS_PROFILE", "odd", 1);
+	check_settings(ECR, false, "credential_source is Elsewhere, not Environment");
+	setenv("AWS_PROFILE", "none", 1);
+	check_settings(ECR, false, "its role_arn needs a source_profile or a credential_source");
+}
+
+static void check_s3(const struct gather_s3 *known, const char *expected)
+{
+	autoarena struct arena arena = { 0 };
+	autobuf struct buf text;
+	struct jsonout out;
+	struct error err;
+
+	buf_init(&text, 4096);
+	jsonout_init(&out, &text, false);
+	jsonout_object(&out, NULL);
+	check_ok(gather_s3(&out, &arena, known, &err), &err, "gather for S3");
+	jsonout_object_end(&out);
+	jsonout_done(&out);
+	check_text(text.data, expected, "what is told of S3");
+}
+
+static void test_s3(void)
+{
+	const struct gather_s3 nothing = { 0 };
+	const struct gather_s3 told = {
+		.endpoint = "http://own", .region = "r", .has_path_style = true, .is_fips = true
+	};
+
+	forget_environment();
+	setenv("AWS_REGION", "eu-west-1", 1);
+	check_s3(&nothing, "{\"s3\":{\"region\":\"eu-west-1\",\"path_style\":false,\"fips\":false,"
+			   "\"dual_stack\":false}}");
+	setenv("AWS_PROFILE", "fips", 1);
+	check_s3(&nothing, "{\"s3\":{\"region\":\"eu-west-1\",\"path_style\":false,\"fips\":true,"
+			   "\"dual_stack\":true}}");
+	setenv("AWS_USE_FIPS_ENDPOINT", "false", 1);
+	setenv("AWS_ENDPOINT_URL", "http://e/", 1);
+	check_s3(&nothing, "{\"s3\":{\"endpoint\":\"http://e\",\"region\":\"eu-west-1\","
+			   "\"path_style\":true,\"fips\":false,\"dual_stack\":true}}");
+	check_s3(&told,
+		 "{\"s3\":{\"endpoint\":\"http://own\",\"region\":\"r\",\"path_style\":false,"
+		 "\"fips\":true,\"dual_stack\":true}}");
+	unsetenv("AWS_USE_FIPS_ENDPOINT");
 }
 
 static void test_helper(void)
@@ -372,6 +446,8 @@ int main(void)
 	test_certs();
 	test_aws_environment();
 	test_aws_files();
+	test_credential_source();
+	test_s3();
 	test_helper();
 	return tap_done();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lifecycle/caller.h"
+#include "lifecycle/ipcclient.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,13 +24,13 @@ enum message_type {
 /* -- messages -----------------------------------------------------------------------------------
  */
 
-static bool send_message(const struct caller *caller, int32_t type, int32_t stream,
+static bool send_message(const struct ipcclient *caller, int32_t type, int32_t stream,
 			 const char *name, const char *text, const char *payload, struct error *err)
 {
 	struct eventstream_writer writer;
 	autobuf struct buf out = { 0 };
 
-	buf_init(&out, CALLER_MESSAGE_MAX);
+	buf_init(&out, IPCCLIENT_MESSAGE_MAX);
 	eventstream_begin(&writer, &out);
 	eventstream_add_int(&writer, ":message-type", type);
 	eventstream_add_int(&writer, ":message-flags", 0);
@@ -41,7 +41,7 @@ static bool send_message(const struct caller *caller, int32_t type, int32_t stre
 	       file_write(caller->fd, "the nucleus", out.data, out.length, err);
 }
 
-static bool read_more(struct caller *caller, struct error *err)
+static bool read_more(struct ipcclient *caller, struct error *err)
 {
 	char *room = buf_reserve(&caller->in, 4096);
 	ssize_t got;
@@ -67,13 +67,13 @@ static int64_t number(const struct eventstream_message *message, const char *nam
 }
 
 /* Waits for a message of the stream; *size bytes of `in` are it, to be consumed then. */
-static bool receive(struct caller *caller, int32_t stream, struct eventstream_message *message,
+static bool receive(struct ipcclient *caller, int32_t stream, struct eventstream_message *message,
 		    size_t *size, struct error *err)
 {
 	for (;;) {
 		enum eventstream_progress progress =
 			eventstream_read(caller->in.data ? caller->in.data : "", caller->in.length,
-					 CALLER_MESSAGE_MAX, message, size, err);
+					 IPCCLIENT_MESSAGE_MAX, message, size, err);
 
 		if (progress == EVENTSTREAM_BROKEN)
 			return false;
@@ -106,7 +106,8 @@ static bool read_info(const char *root, struct arena *arena, const char **token,
 	       json_text(info, "domain_socket_path", path, err);
 }
 
-static bool connect_to(struct caller *caller, const char *path, const char *root, struct error *err)
+static bool connect_to(struct ipcclient *caller, const char *path, const char *root,
+		       struct error *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
@@ -124,7 +125,7 @@ static bool connect_to(struct caller *caller, const char *path, const char *root
 	return error_sys(err, "connect to %s", path);
 }
 
-static bool greet(struct caller *caller, const char *token, struct error *err)
+static bool greet(struct ipcclient *caller, const char *token, struct error *err)
 {
 	struct eventstream_message message;
 	autobuf struct buf payload = { 0 };
@@ -148,21 +149,21 @@ static bool greet(struct caller *caller, const char *token, struct error *err)
 	       error_set(err, ERROR_DENIED, "the nucleus does not know us: it was started anew");
 }
 
-bool caller_open(struct caller *caller, const char *root, struct error *err)
+bool ipcclient_open(struct ipcclient *caller, const char *root, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
 	const char *token, *path;
 
-	*caller = (struct caller){ .fd = -1 };
-	buf_init(&caller->in, CALLER_MESSAGE_MAX);
+	*caller = (struct ipcclient){ .fd = -1 };
+	buf_init(&caller->in, IPCCLIENT_MESSAGE_MAX);
 	if (read_info(root, &arena, &token, &path, err) && connect_to(caller, path, root, err) &&
 	    greet(caller, token, err))
 		return true;
-	caller_close(caller);
+	ipcclient_close(caller);
 	return false;
 }
 
-void caller_close(struct caller *caller)
+void ipcclient_close(struct ipcclient *caller)
 {
 	mem_cleanup_close(&caller->fd);
 	caller->fd = -1;
@@ -191,8 +192,8 @@ static bool refuse(const struct json *answer, struct error *err)
 	return error_set(err, kind_of(code), "%s", text);
 }
 
-bool caller_next(struct caller *caller, struct arena *arena, const struct json **event,
-		 struct error *err)
+bool ipcclient_next(struct ipcclient *caller, struct arena *arena, const struct json **event,
+		    struct error *err)
 {
 	struct eventstream_message message;
 	int64_t type;
@@ -208,12 +209,12 @@ bool caller_next(struct caller *caller, struct arena *arena, const struct json *
 	return is_good && (type == MESSAGE || refuse(*event, err));
 }
 
-bool caller_call(struct caller *caller, const char *operation, const char *request,
-		 struct arena *arena, const struct json **answer, struct error *err)
+bool ipcclient_call(struct ipcclient *caller, const char *operation, const char *request,
+		    struct arena *arena, const struct json **answer, struct error *err)
 {
 	const char *name = arena_printf(arena, "aws.greengrass#%s", operation);
 
 	caller->stream++;
 	return send_message(caller, MESSAGE, caller->stream, "operation", name, request, err) &&
-	       caller_next(caller, arena, answer, err);
+	       ipcclient_next(caller, arena, answer, err);
 }
