@@ -4,15 +4,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/caller.h"
 #include "base/mem.h"
+#include "cli/credentials.h"
 #include "cli/human.h"
 #include "cli/progress.h"
 #include "cli/storelimit.h"
 #include "engine/engine.h"
 #include "image/archive.h"
+#include "image/pull.h"
 #include "registry/reference.h"
 
 struct values {
@@ -76,6 +79,33 @@ static bool open_input(const char *name, int *fd, struct error *err)
 	return error_set(err, error_kind_of(errno), "open %s: %s", name, human_errno(errno, why));
 }
 
+static bool is_object(const char *name)
+{
+	return name && strncmp(name, "s3://", 5) == 0;
+}
+
+static bool load_object(const struct cli *cli, const struct store *store,
+			const struct values *values, const struct image_watcher *watcher,
+			struct error *err)
+{
+	const struct credentials_places places = { .docker_config = cli->docker_config,
+						   .config = cli->config,
+						   .root = store->path };
+	struct credentials credentials;
+
+	if (!credentials_gather_s3(&places, &credentials, err))
+		return false;
+
+	const struct image_pull load = { .reference = values->input,
+					 .platform = values->platform,
+					 .settings = credentials.settings.data,
+					 .learnt_fd = credentials.learnt_fd };
+	bool is_good = image_load_object(store, &load, watcher, err);
+
+	credentials_done(&places, &credentials);
+	return is_good;
+}
+
 static bool load(const struct cli *cli, const struct values *values, int fd, struct error *err)
 {
 	autoengine struct engine engine = ENGINE_EMPTY;
@@ -83,9 +113,12 @@ static bool load(const struct cli *cli, const struct values *values, int fd, str
 			     .shows_layers = !values->is_quiet && isatty(STDOUT_FILENO) };
 	const struct image_watcher watcher = { .on_event = on_event, .context = &view };
 
-	return engine_open(cli->root, cli->run, &engine, err) &&
-	       storelimit_read(cli->config, &engine.store.limit, err) &&
-	       image_load(&engine.store, fd, values->platform, &watcher, err);
+	if (!engine_open(cli->root, cli->run, &engine, err) ||
+	    !storelimit_read(cli->config, &engine.store.limit, err))
+		return false;
+	if (is_object(values->input))
+		return load_object(cli, &engine.store, values, &watcher, err);
+	return image_load(&engine.store, fd, values->platform, &watcher, err);
 }
 
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)
@@ -95,7 +128,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	struct error err;
 
 	(void)arguments;
-	if (values->input && !open_input(values->input, &file, &err))
+	if (values->input && !is_object(values->input) && !open_input(values->input, &file, &err))
 		return command_failed_plainly(&err);
 	if (!values->input && isatty(STDIN_FILENO)) {
 		error_set(&err, ERROR_INPUT, "requested load from stdin, but stdin is empty");

@@ -59,6 +59,7 @@ struct gathering {
 	const struct credentials_places *places;
 	const char *host;
 	const struct dockerconfig_login *login; /* for `host`; NULL: none */
+	bool is_s3;                             /* for buckets, not for a registry */
 	const struct json *daemon;              /* daemon.json */
 	const char **mirrors;                   /* URLs */
 	size_t mirror_count;
@@ -293,6 +294,24 @@ static bool gather_ecr(struct gathering *gathering, struct buf *text, const char
 	return is_ok && buf_check(text, "AWS credentials", err);
 }
 
+/* A server that is not AWS' rarely has a name for each bucket. */
+static bool write_s3(struct gathering *gathering, struct error *err)
+{
+	const char *endpoint = gather_endpoint(&gathering->arena, "S3");
+	const char *region;
+
+	if (!gather_region(&gathering->arena, &region, err))
+		return false;
+	jsonout_object(&gathering->out, "s3");
+	if (endpoint)
+		jsonout_text(&gathering->out, "endpoint", endpoint);
+	if (region)
+		jsonout_text(&gathering->out, "region", region);
+	jsonout_bool(&gathering->out, "path_style", endpoint != NULL);
+	jsonout_object_end(&gathering->out);
+	return true;
+}
+
 /* Who has a login for the registry may do without AWS, whatever is wrong there. */
 static bool write_aws(struct gathering *gathering, struct credentials *credentials,
 		      struct error *err)
@@ -302,7 +321,7 @@ static bool write_aws(struct gathering *gathering, struct credentials *credentia
 	autobuf struct buf text;
 
 	buf_init(&text, SETTINGS_MAX);
-	if (!gather_is_ecr(gathering->host))
+	if (!gathering->is_s3 && !gather_is_ecr(gathering->host))
 		return true;
 	if (!gather_ecr(gathering, &text, &principal, err) ||
 	    !json_parse(&gathering->arena, "AWS credentials", text.data, text.length, &root, err))
@@ -310,6 +329,8 @@ static bool write_aws(struct gathering *gathering, struct credentials *credentia
 	for (const struct json *member = root->child; member; member = member->next)
 		jsonout_json(&gathering->out, member->key, member);
 	explicit_bzero(text.data, text.length);
+	if (gathering->is_s3)
+		return write_s3(gathering, err);
 	credentials->learnt_fd = memfd_create("learnt", MFD_CLOEXEC);
 	if (credentials->learnt_fd < 0)
 		return true; /* then it is asked again next time */
@@ -333,25 +354,40 @@ static bool write_all(struct gathering *gathering, struct credentials *credentia
 	       write_aws(gathering, credentials, err);
 }
 
+static bool gather(struct gathering *gathering, struct credentials *credentials, struct error *err)
+{
+	*credentials = (struct credentials){ .learnt_fd = -1 };
+	buf_init(&credentials->settings, SETTINGS_MAX);
+	jsonout_init(&gathering->out, &credentials->settings, false);
+	jsonout_object(&gathering->out, NULL);
+	bool is_ok = write_all(gathering, credentials, err);
+
+	jsonout_object_end(&gathering->out);
+	jsonout_done(&gathering->out);
+	arena_done(&gathering->arena);
+	is_ok = is_ok && buf_check(&credentials->settings, "the settings for mooring-fetch", err);
+	if (!is_ok)
+		credentials_done(NULL, credentials);
+	return is_ok;
+}
+
 bool credentials_gather_with(const struct credentials_places *places, const char *host,
 			     const struct dockerconfig_login *login,
 			     struct credentials *credentials, struct error *err)
 {
 	struct gathering gathering = { .places = places, .host = host, .login = login };
 
-	*credentials = (struct credentials){ .learnt_fd = -1 };
-	buf_init(&credentials->settings, SETTINGS_MAX);
-	jsonout_init(&gathering.out, &credentials->settings, false);
-	jsonout_object(&gathering.out, NULL);
-	bool is_ok = write_all(&gathering, credentials, err);
+	return gather(&gathering, credentials, err);
+}
 
-	jsonout_object_end(&gathering.out);
-	jsonout_done(&gathering.out);
-	arena_done(&gathering.arena);
-	is_ok = is_ok && buf_check(&credentials->settings, "the settings for mooring-fetch", err);
-	if (!is_ok)
-		credentials_done(NULL, credentials);
-	return is_ok;
+bool credentials_gather_s3(const struct credentials_places *places, struct credentials *credentials,
+			   struct error *err)
+{
+	struct gathering gathering = { .places = places,
+				       .host = "s3.amazonaws.com",
+				       .is_s3 = true };
+
+	return gather(&gathering, credentials, err);
 }
 
 bool credentials_gather(const struct credentials_places *places, const char *host,

@@ -42,6 +42,10 @@ must_check bool credentials_gather_with(const struct credentials_places *places,
 					const struct dockerconfig_login *login,
 					struct credentials *credentials, struct error *err);
 
+/* For objects in S3: AWS' credentials, region and endpoint instead of logins. */
+must_check bool credentials_gather_s3(const struct credentials_places *places,
+				      struct credentials *credentials, struct error *err);
+
 /* Forgets them; what mooring-fetch has learnt is kept for the next time. Empty ones are fine. */
 void credentials_done(const struct credentials_places *places, struct credentials *credentials);
 

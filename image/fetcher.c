@@ -35,7 +35,8 @@ static bool parse_success(const struct json *root, struct fetch_reply *reply, st
 
 	if (!json_text_or(root, "media_type", "", &media_type, err) ||
 	    !json_text_or(root, "digest", "", &digest, err) ||
-	    !json_int_or(root, "size", 0, &reply->bytes, err))
+	    !json_int_or(root, "size", 0, &reply->bytes, err) ||
+	    !json_int_or(root, "whole", 0, &reply->whole, err))
 		return false;
 	reply->state = FETCH_DONE;
 	if (strlen(media_type) > MEDIA_TYPE_MAX)
@@ -119,7 +120,8 @@ static void begin(struct fetcher *fetcher, struct request *request, const char *
 	jsonout_object(&request->out, NULL);
 	jsonout_int(&request->out, "id", ++fetcher->last_id);
 	jsonout_text(&request->out, "op", op);
-	jsonout_text(&request->out, "reference", reference);
+	if (reference)
+		jsonout_text(&request->out, "reference", reference);
 }
 
 static bool send_request(struct fetcher *fetcher, struct request *request, int to, int from,
@@ -146,6 +148,20 @@ bool fetcher_request_blob(struct fetcher *fetcher, const struct fetch_blob *blob
 	jsonout_int(&request.out, "offset", blob->offset);
 	*id = fetcher->last_id;
 	return send_request(fetcher, &request, blob->to, -1, err);
+}
+
+bool fetcher_request_object(struct fetcher *fetcher, const struct fetch_object *object, int64_t *id,
+			    struct error *err)
+{
+	struct request request;
+
+	begin(fetcher, &request, "s3", NULL);
+	jsonout_text(&request.out, "uri", object->uri);
+	jsonout_int(&request.out, "offset", object->offset);
+	if (object->length >= 0)
+		jsonout_int(&request.out, "length", object->length);
+	*id = fetcher->last_id;
+	return send_request(fetcher, &request, object->to, -1, err);
 }
 
 /* -- small things -------------------------------------------------------------------------------

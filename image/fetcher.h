@@ -31,6 +31,7 @@ struct fetch_reply {
 	int64_t id;
 	enum fetch_state state;
 	int64_t bytes;
+	int64_t whole; /* bytes of all there is, whatever part was asked for; 0: not said */
 	char media_type[MEDIA_TYPE_MAX + 1];
 	struct digest digest; /* empty if the server did not say */
 	struct error err;     /* FETCH_FAILED */
@@ -50,6 +51,16 @@ struct fetch_blob {
 
 must_check bool fetcher_request_blob(struct fetcher *fetcher, const struct fetch_blob *blob,
 				     int64_t *id, struct error *err);
+
+/* The same of an object in a bucket. */
+struct fetch_object {
+	const char *uri;        /* "s3://BUCKET/KEY" */
+	int64_t offset, length; /* length -1: to the end */
+	int to;
+};
+
+must_check bool fetcher_request_object(struct fetcher *fetcher, const struct fetch_object *object,
+				       int64_t *id, struct error *err);
 
 /* Small things, whole. No other request may be running. `body` has the limit. */
 must_check bool fetcher_read_manifest(struct fetcher *fetcher, const char *reference,

@@ -14,6 +14,12 @@
  * Pulling and pushing: starts mooring-fetch (the network) and mooring-unpack (the disk), joins
  * them, and shows what they report.
  */
+enum image_errand {
+	IMAGE_PULL,
+	IMAGE_PUSH,
+	IMAGE_LOAD,
+};
+
 struct image_pull {
 	const char *reference; /* as the user typed it */
 	const char *platform;  /* "linux/arm64"; NULL: this machine's */
@@ -21,7 +27,7 @@ struct image_pull {
 	const char *settings; /* JSON for mooring-fetch's descriptor 5 (docs/architecture.md); NULL:
 				 {} */
 	int learnt_fd;        /* its descriptor 6, where the settings say that it is there; or -1 */
-	bool is_push;         /* image_push sets it */
+	enum image_errand errand; /* image_push and image_load_object set it */
 };
 
 /* Fails with the kind that tells what to do: ERROR_NETWORK, ERROR_NOT_FOUND, ERROR_DENIED,
@@ -34,5 +40,10 @@ must_check bool image_pull(const struct store *store, const struct image_pull *p
  * is told as IMAGE_PUSHED. */
 must_check bool image_push(const struct store *store, const struct image_pull *push,
 			   const struct image_watcher *watcher, struct error *err);
+
+/* image_load (archive.h) of an archive in a bucket: `reference` is "s3://BUCKET/KEY". Of a tar that
+ * is not compressed only what is missing here is fetched. */
+must_check bool image_load_object(const struct store *store, const struct image_pull *load,
+				  const struct image_watcher *watcher, struct error *err);
 
 #endif

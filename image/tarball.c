@@ -411,6 +411,54 @@ bool tarball_open(const struct store *store, int fd, struct tarball *tarball, st
 	return false;
 }
 
+static bool read_remote(struct tarball *tarball, struct error *err)
+{
+	struct untar_input input = { .fd = -1,
+				     .remote = tarball->remote,
+				     .prefix = tarball->remote->head,
+				     .prefix_length = REMOTE_HEAD };
+	struct untar tar;
+	bool is_good = untar_open(&tar, &input, err) && read_all(tarball, &tar, err);
+
+	untar_close(&tar);
+	return is_good;
+}
+
+/* A compressed one has no places to go to: it is read from front to back, once. */
+static bool read_stream(struct tarball *tarball, struct error *err)
+{
+	static const struct stage all; /* only its address counts */
+	struct remote *remote = tarball->remote;
+	autoclose int from = -1;
+
+	tarball->remote = NULL;
+	if (!remote_stream(remote, &all, &from, err))
+		return false;
+	tarball->fd = from;
+
+	bool is_good = read_archive(tarball, err);
+
+	mem_cleanup_close(&from); /* or mooring-fetch would go on writing */
+	from = -1;
+	return remote_finish(remote, &all, is_good, err);
+}
+
+bool tarball_open_remote(const struct store *store, struct remote *remote, struct tarball *tarball,
+			 struct error *err)
+{
+	bool is_plain = compression_sniff(remote->head, REMOTE_HEAD) == COMPRESSION_NONE;
+
+	*tarball = (struct tarball){ .store = store,
+				     .fd = -1,
+				     .is_seekable = is_plain,
+				     .remote = remote,
+				     .inflater = { .result = -1 } };
+	if (is_plain ? read_remote(tarball, err) : read_stream(tarball, err))
+		return true;
+	tarball_close(tarball);
+	return false;
+}
+
 void tarball_close(struct tarball *tarball)
 {
 	worker_kill(&tarball->inflater);
@@ -433,6 +481,8 @@ static bool read_in_place(struct tarball *tarball, const struct tarball_member *
 				      .offset = member->start,
 				      .size = member->size };
 
+	if (tarball->remote)
+		return remote_start(tarball->remote, member->start, member->size, stage, err);
 	if (tarball->is_directory)
 		return loosefiles_start(tarball, member, stage, err);
 	return stage_start(stage, &source, err);
@@ -460,4 +510,16 @@ bool tarball_unpack(struct tarball *tarball, struct tarball_member *member, stru
 	*stage = made;
 	return member->model ? stage_clone(made, member->model, err)
 			     : read_in_place(tarball, member, made, err);
+}
+
+/* Whoever reads from mooring-fetch must be gone before its answer is waited for. */
+bool tarball_finish(struct tarball *tarball, struct stage *stage, struct error *err)
+{
+	bool is_good = stage_finish(stage, NULL, err);
+
+	if (!tarball->remote)
+		return is_good;
+	if (!is_good)
+		worker_kill(&stage->pump);
+	return remote_finish(tarball->remote, stage, is_good, err);
 }

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "image/pump.h"
+#include "image/remote.h"
 #include "image/stage.h"
 #include "image/store.h"
 
@@ -34,6 +35,7 @@ struct tarball {
 	int fd;
 	bool is_seekable;
 	bool is_directory;      /* fd is a directory that has the members as files */
+	struct remote *remote;  /* where it lies, if not here; NULL: here */
 	struct worker inflater; /* of a compressed archive */
 	struct tarball_member *members;
 	size_t count, room;
@@ -47,6 +49,10 @@ must_check bool tarball_open(const struct store *store, int fd, struct tarball *
 			     struct error *err);
 void tarball_close(struct tarball *tarball);
 
+/* The same of one in a bucket; `remote` must outlive it. */
+must_check bool tarball_open_remote(const struct store *store, struct remote *remote,
+				    struct tarball *tarball, struct error *err);
+
 /* NULL if there is none. Of several members with one name the last one counts. A link to another
  * member is followed once. */
 struct tarball_member *tarball_find(struct tarball *tarball, const char *name);
@@ -55,6 +61,9 @@ struct tarball_member *tarball_find(struct tarball *tarball, const char *name);
  */
 must_check bool tarball_unpack(struct tarball *tarball, struct tarball_member *member,
 			       struct stage **stage, struct error *err);
+
+/* Waits for such a stage: stage_finish. */
+must_check bool tarball_finish(struct tarball *tarball, struct stage *stage, struct error *err);
 
 /* What it takes to fill one, for loosefiles.c. */
 #define TARBALL_HEAD 512 /* enough to tell a tar from JSON */

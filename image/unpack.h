@@ -19,8 +19,14 @@
 #define UNPACK_FETCH       3
 #define UNPACK_CONFIG      5
 
-/* `platform` NULL: this machine's. */
-must_check bool unpack_load(const struct store *store, int fd, const char *platform,
+struct unpack_load {
+	int fd;
+	const char *platform; /* NULL: this machine's */
+	const char *object;   /* "s3://BUCKET/KEY", in place of fd; NULL: none */
+	int fetch;            /* control socket to mooring-fetch, for `object` */
+};
+
+must_check bool unpack_load(const struct store *store, const struct unpack_load *what,
 			    struct error *err);
 struct unpack_pull {
 	int fetch; /* control socket to mooring-fetch */

@@ -32,6 +32,7 @@ struct found {
 struct load {
 	const struct store *store;
 	struct tarball tarball;
+	struct remote remote; /* where it lies, if in a bucket */
 	struct arena arena;
 	struct platform platform;
 	bool is_chosen; /* the platform: an image of another one is refused */
@@ -46,15 +47,15 @@ struct running {
 	size_t index;
 };
 
-static bool finish_layer(const struct found *found, struct draft *draft, struct running *running,
-			 struct error *err)
+static bool finish_layer(struct load *load, const struct found *found, struct draft *draft,
+			 struct running *running, struct error *err)
 {
 	struct stage *stage = take_pointer(&running->stage);
 	const struct draft_layer *layer = &draft->layers[running->index];
 	const struct digest *blob = &found->blobs[running->index];
 
 	/* What was unpacked in passing, or copied, has finished already. */
-	bool is_good = stage->writer.result < 0 || stage_finish(stage, NULL, err);
+	bool is_good = stage->writer.result < 0 || tarball_finish(&load->tarball, stage, err);
 
 	if (is_good && !digest_is_equal(&stage->diff_id, &layer->diff_id))
 		is_good = error_set(err, ERROR_CORRUPT,
@@ -100,12 +101,12 @@ static bool unpack_layers(struct load *load, const struct found *found, struct d
 		}
 		is_good = tarball_unpack(&load->tarball, found->layers[i], &next.stage, err);
 		if (is_good && running.stage)
-			is_good = finish_layer(found, draft, &running, err);
+			is_good = finish_layer(load, found, draft, &running, err);
 		stage_free(running.stage);
 		running = next;
 	}
 	if (is_good && running.stage)
-		is_good = finish_layer(found, draft, &running, err);
+		is_good = finish_layer(load, found, draft, &running, err);
 	stage_free(running.stage);
 	return is_good;
 }
@@ -411,15 +412,24 @@ static bool load_documents(struct load *load, struct error *err)
 			 "images");
 }
 
-bool unpack_load(const struct store *store, int fd, const char *platform, struct error *err)
+static bool open_archive(struct load *load, const struct unpack_load *what, struct error *err)
 {
-	struct load load = { .store = store, .is_chosen = platform != NULL };
+	if (what->object)
+		return remote_open(&load->remote, what->fetch, what->object, err) &&
+		       tarball_open_remote(load->store, &load->remote, &load->tarball, err);
+	return tarball_open(load->store, what->fd, &load->tarball, err) ||
+	       error_in(err, "Error processing tar file");
+}
+
+bool unpack_load(const struct store *store, const struct unpack_load *what, struct error *err)
+{
+	struct load load = { .store = store, .is_chosen = what->platform != NULL };
 
 	platform_host(&load.platform);
-	if (platform && !platform_parse(&load.platform, platform, err))
+	if (what->platform && !platform_parse(&load.platform, what->platform, err))
 		return false;
-	if (!tarball_open(store, fd, &load.tarball, err))
-		return error_in(err, "Error processing tar file");
+	if (!open_archive(&load, what, err))
+		return false;
 
 	bool is_good = load_documents(&load, err);
 

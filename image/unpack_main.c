@@ -28,6 +28,7 @@ struct arguments {
 	const char *reference;
 	const char *platform;
 	const char *parent;
+	const char *object;
 	bool is_upper;
 	int64_t limit;
 	struct texts again, rest;
@@ -37,7 +38,7 @@ static const char usage[] =
 	"usage: mooring-unpack pull --root ROOT --reference REF [--platform OS/ARCH[/VARIANT]]\n"
 	"                           [--again CHAIN]…\n"
 	"       mooring-unpack verify --root ROOT [NAME…]\n"
-	"       mooring-unpack load --root ROOT [--platform P]\n"
+	"       mooring-unpack load --root ROOT [--platform P] [--object s3://BUCKET/KEY]\n"
 	"       mooring-unpack push --root ROOT --reference REF\n"
 	"       mooring-unpack save --root ROOT [--platform P] NAME…\n"
 	"       mooring-unpack build --root ROOT [--parent ID] [--reference NAME] [--upper]\n"
@@ -55,6 +56,7 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 		{ "upper", no_argument, NULL, 'u' },
 		{ "again", required_argument, NULL, 'a' },
 		{ "limit", required_argument, NULL, 'l' },
+		{ "object", required_argument, NULL, 'o' },
 		{ 0 },
 	};
 	int option;
@@ -73,6 +75,8 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 			arguments->is_upper = true;
 		else if (option == 'a')
 			texts_add(&arguments->again, optarg);
+		else if (option == 'o')
+			arguments->object = optarg;
 		else if (option == 'l')
 			arguments->limit = strtoll(optarg, NULL, 10);
 		else
@@ -106,6 +110,16 @@ static bool pull(const struct arguments *arguments, const struct store *store, s
 					  .again = &arguments->again };
 
 	return unpack_pull(store, &what, err);
+}
+
+static bool load(const struct arguments *arguments, const struct store *store, struct error *err)
+{
+	const struct unpack_load what = { .fd = UNPACK_ARCHIVE_IN,
+					  .platform = arguments->platform,
+					  .object = arguments->object,
+					  .fetch = UNPACK_FETCH };
+
+	return unpack_load(store, &what, err);
 }
 
 static bool build(const struct arguments *arguments, const struct store *store, struct error *err)
@@ -142,7 +156,7 @@ static bool work(const char *command, const struct arguments *arguments, struct 
 	if (strcmp(command, "push") == 0 && arguments->reference)
 		return unpack_push(store, UNPACK_FETCH, arguments->reference, err);
 	if (strcmp(command, "load") == 0)
-		return unpack_load(store, UNPACK_ARCHIVE_IN, arguments->platform, err);
+		return load(arguments, store, err);
 	if (strcmp(command, "save") == 0 && arguments->rest.count > 0)
 		return unpack_save(store, &arguments->rest, arguments->platform, UNPACK_ARCHIVE_OUT,
 				   err);

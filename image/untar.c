@@ -28,6 +28,24 @@ static ssize_t fill_up(struct untar *tar)
 	return (ssize_t)missing;
 }
 
+/* What the callbacks tell libarchive of a failure of ours. */
+static ssize_t give_up(struct untar *tar, const char *what)
+{
+	tar->has_failed = true;
+	archive_set_error(tar->archive, EIO, "%s", what);
+	return -1;
+}
+
+static ssize_t read_remote(struct untar *tar)
+{
+	size_t got;
+
+	if (!remote_read(tar->input.remote, tar->buffer, BLOCK, &got, &tar->failure))
+		return give_up(tar, "read");
+	tar->read += (int64_t)got;
+	return (ssize_t)got;
+}
+
 static ssize_t on_read(struct archive *archive, void *context, const void **block)
 {
 	struct untar *tar = context;
@@ -40,6 +58,11 @@ static ssize_t on_read(struct archive *archive, void *context, const void **bloc
 		tar->read += got;
 		return got;
 	}
+	if (tar->input.remote) {
+		*block = tar->buffer;
+		got = read_remote(tar);
+		return got == 0 ? fill_up(tar) : got;
+	}
 	while ((got = read(tar->input.fd, tar->buffer, BLOCK)) < 0 && errno == EINTR)
 		;
 	if (got < 0) {
@@ -48,11 +71,8 @@ static ssize_t on_read(struct archive *archive, void *context, const void **bloc
 		return -1;
 	}
 	if (tar->input.split &&
-	    !split_add(tar->input.split, tar->buffer, (size_t)got, &tar->split_error)) {
-		tar->has_split_failed = true;
-		archive_set_error(archive, EIO, "split");
-		return -1;
-	}
+	    !split_add(tar->input.split, tar->buffer, (size_t)got, &tar->failure))
+		return give_up(tar, "split");
 	*block = tar->buffer;
 	if (got == 0)
 		return fill_up(tar);
@@ -68,7 +88,9 @@ static la_int64_t on_skip(struct archive *archive, void *context, la_int64_t req
 	(void)archive;
 	if (!tar->is_seekable || request > tar->file_size - tar->read)
 		return 0;
-	if (lseek(tar->input.fd, request, SEEK_CUR) < 0)
+	if (tar->input.remote)
+		remote_skip(tar->input.remote, request);
+	else if (lseek(tar->input.fd, request, SEEK_CUR) < 0)
 		return 0;
 	tar->read += request;
 	return request;
@@ -78,8 +100,8 @@ static bool failed(struct untar *tar, struct error *err)
 {
 	const char *text = archive_error_string(tar->archive);
 
-	if (tar->has_split_failed) {
-		*err = tar->split_error;
+	if (tar->has_failed) {
+		*err = tar->failure;
 		return false;
 	}
 	if (tar->read_error) {
@@ -96,6 +118,11 @@ static bool find_size(struct untar *tar, struct error *err)
 {
 	struct stat info;
 
+	if (tar->input.remote) {
+		tar->is_seekable = true;
+		tar->file_size = tar->input.remote->size;
+		return true;
+	}
 	if (fstat(tar->input.fd, &info) < 0)
 		return error_sys(err, "stat the archive");
 	tar->is_seekable = S_ISREG(info.st_mode) && tar->input.prefix_length == 0 &&

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "image/remote.h"
 #include "image/split.h"
 
 /*
@@ -42,7 +43,8 @@ struct entry {
 
 struct untar_input {
 	int fd;
-	const void *prefix; /* what was read from fd already */
+	struct remote *remote; /* to read from, in place of fd; NULL: none */
+	const void *prefix;    /* what was read from fd already */
 	size_t prefix_length;
 	struct split *split; /* is given every byte; NULL: nobody */
 };
@@ -58,8 +60,8 @@ struct untar {
 	int64_t read;   /* bytes taken from fd so far, the prefix included */
 	bool is_filled_up;
 	int64_t entries;
-	bool has_split_failed;
-	struct error split_error;
+	bool has_failed; /* something of ours, not of the archive's: why */
+	struct error failure;
 };
 
 /* A seekable file is read from its beginning, and data that nobody asks for is skipped without

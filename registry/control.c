@@ -252,6 +252,8 @@ static bool send_success(int socket, int64_t id, const struct transfer_report *r
 	jsonout_text(&out, "media_type", report->media_type);
 	jsonout_text(&out, "digest", report->digest);
 	jsonout_int(&out, "size", report->received);
+	if (report->whole > 0)
+		jsonout_int(&out, "whole", report->whole);
 	return send_packet(socket, &out);
 }
 

@@ -5,6 +5,7 @@
  * socket is closed by the other side.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -316,8 +317,10 @@ static bool prepare(struct fetcher *fetcher, struct error *err)
 	close_range(FETCH_LEARNT_FD + (fetcher->settings.learnt_fd >= 0), ~0U, 0);
 	fetcher->aws = aws_new(&fetcher->settings.aws);
 	fetcher->registry = registry_new(&fetcher->settings, fetcher->aws);
-	return http_client_new(&fetcher->settings.http, &fetcher->client, err) &&
-	       fetch_confine(err);
+	if (!http_client_new(&fetcher->settings.http, &fetcher->client, err) || !fetch_confine(err))
+		return false;
+	malloc_trim(0);
+	return true;
 }
 
 int main(void)

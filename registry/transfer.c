@@ -193,8 +193,7 @@ static void ask(struct transfer *transfer)
 	const struct source *source = &transfer->request.source;
 	struct error err;
 
-	/* A connection that broke right behind the last byte: a range of nothing is an error to ask
-	 * for. */
+	/* A connection that broke right behind the last byte: there is no range of nothing. */
 	if (transfer->report.received > 0 && transfer->report.received == transfer->report.total) {
 		complete(transfer);
 		return;
@@ -336,6 +335,7 @@ static bool on_head(void *context, const struct http_response *response)
 		return refuse(transfer, "the server would send again what we have, which this "
 					"metered link is too dear for");
 	transfer->skip = range.skip;
+	transfer->report.whole = range.whole;
 	return check_size(transfer, range.whole);
 }
 

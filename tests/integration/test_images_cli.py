@@ -558,6 +558,16 @@ def test_store_limit(moor, registry, tmp_path):
         assert moor.docker("images", "-q").stdout == "" and os.listdir(os.path.join(moor.root, "layers")) == []
         assert os.listdir(os.path.join(moor.root, "staging")) == []
     moor.docker("load", "-i", small_image().save(tmp_path / "small.tar", "small:1"))
+    moor.docker("create", "--name", "c", "small:1", "/x")
+    for arguments in (["import", "-", "huge:1"], ["cp", "-", "c:/"]):
+        refused = moor.docker(*arguments, code=1, text=False, input=layer)
+        assert b"no space left on device" in refused.stderr and b"limit" in refused.stderr
+    (tmp_path / "big").write_bytes(b"\1" * 3_000_000)
+    moor.docker("cp", str(tmp_path / "big"), "c:/")
+    assert "limit" in moor.docker("commit", "c", "huge:1", code=1).stderr
+    moor.docker("rm", "c")
+    assert len(os.listdir(os.path.join(moor.root, "layers"))) == 1
+    assert os.listdir(os.path.join(moor.root, "staging")) == []
     for limit, code in ((4_000_000, 0), ("much", 1), ([], 1)):
         with open(os.path.join(moor.config, "daemon.json"), "w") as file:
             json.dump({"store-limit": limit}, file)
