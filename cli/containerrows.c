@@ -16,6 +16,7 @@
 #include "engine/container.h"
 #include "engine/find.h"
 #include "engine/health.h"
+#include "engine/names.h"
 #include "engine/port.h"
 #include "engine/status.h"
 
@@ -461,6 +462,7 @@ static bool read_rows(struct maker *maker, struct error *err)
 {
 	bool is_brief = maker->options->filters->count == 0; /* they look at everything */
 
+	names_revive(maker->engine);
 	if (!containerrow_read_all(maker->engine, maker->arena, is_brief, &maker->read, err))
 		return false;
 	if (!maker->read.has_rubbish && !claim_has_rubbish(maker->engine))

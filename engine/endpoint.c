@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/jsonout.h"
+#include "engine/status.h"
 
 #define RECORD_MAX (4 << 20)
 
@@ -165,11 +166,15 @@ bool endpoints_read(const struct engine *engine, struct arena *arena, const char
 	*endpoints = (struct endpoints){ 0 };
 	buf_init(&text, RECORD_MAX);
 	snprintf(name, sizeof(name), "%.64s/" CONTAINER_NETWORK, container);
-	if (file_read(engine->containers, name, &text, &ignored) &&
-	    parse(arena, &text, endpoints, &ignored))
-		return true;
-	*endpoints = (struct endpoints){ 0 };
-	return false;
+	if (!file_read(engine->containers, name, &text, &ignored) ||
+	    !parse(arena, &text, endpoints, &ignored)) {
+		*endpoints = (struct endpoints){ 0 };
+		return false;
+	}
+	/* Ports end with who supervises the container, though its program may live on. */
+	if (endpoints->port_count && !status_is_locked(engine, container))
+		endpoints->port_count = 0;
+	return true;
 }
 
 const struct endpoint *endpoints_outward(const struct endpoints *endpoints)

@@ -51,7 +51,8 @@ struct endpoints {
 	size_t port_count;
 };
 
-/* False if there is no (readable) record. Texts live in `arena`. */
+/* False if there is no (readable) record. Without its monitor a container has no ports any more.
+ * Texts live in `arena`. */
 bool endpoints_read(const struct engine *engine, struct arena *arena, const char *container,
 		    struct endpoints *endpoints);
 /* `dir` is the container's directory. */

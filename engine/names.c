@@ -146,13 +146,13 @@ static bool open_dir(const struct engine *engine, int *dir, struct error *err)
 	return *dir >= 0 || error_sys(err, "open %s", path);
 }
 
-bool names_open(const struct engine *engine, const struct endpoints *endpoints, int *connection,
-		struct error *err)
+/* *is_new: it had to be started. */
+static bool open_resolver(const struct engine *engine, int *connection, bool *is_new,
+			  struct error *err)
 {
 	autoclose int dir = -1, lock = -1;
 
-	if (!resolvconf_has_names(endpoints))
-		return true;
+	*is_new = false;
 	if (!open_dir(engine, &dir, err) ||
 	    !file_lock(dir, LOCK_NAME, FILE_LOCK_EXCLUSIVE, &lock, err))
 		return false;
@@ -163,6 +163,7 @@ bool names_open(const struct engine *engine, const struct endpoints *endpoints, 
 			return false;
 		if (!start(dir, err))
 			return error_in(err, "start the resolver");
+		*is_new = true;
 	}
 	return false;
 }
@@ -351,6 +352,9 @@ static bool open_monitor(const struct engine *engine, const char *container, int
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)status.pid);
 	if (status.pid <= 0 || !file_read(AT_FDCWD, path, &text, err))
 		return error_set(err, ERROR_NOT_FOUND, "container %.12s has just ended", container);
+	/* Another has adopted what a monitor left that was killed, and would keep it for ever. */
+	if (!status_is_locked(engine, container))
+		return error_set(err, ERROR_NOT_FOUND, "container %.12s has no monitor", container);
 	/* The second field, in brackets, may hold anything. */
 	const char *rest = strrchr(text.data, ')');
 	if (!rest || sscanf(rest, ") %*c %d", &parent) != 1)
@@ -384,13 +388,14 @@ static bool register_late(const struct engine *engine, const struct container *c
 	autoclose int connection = -1, monitor = -1;
 	autobuf struct buf text;
 	int fds[3] = { -1, -1, -1 };
+	bool is_new;
 
 	buf_init(&text, PACKET_MAX);
 	buf_printf(&text, "register %s\n", container->id);
 	add_facts(&text, engine, container, endpoints);
 
 	bool is_done = buf_check(&text, "what the resolver is told", err) &&
-		       names_open(engine, endpoints, &connection, err) &&
+		       open_resolver(engine, &connection, &is_new, err) &&
 		       open_monitor(engine, container->id, &monitor, err) &&
 		       open_inside(engine, container->id, fds, err);
 
@@ -398,6 +403,71 @@ static bool register_late(const struct engine *engine, const struct container *c
 	is_done = is_done && ask(connection, text.data, text.length, fds, COUNT_OF(fds), err);
 	close_both(fds);
 	return is_done;
+}
+
+/* Again: after one that was killed. -------------------------------------------------------------
+ */
+
+static bool read_member(const struct engine *engine, struct arena *arena, const char *id,
+			struct endpoints *endpoints)
+{
+	return endpoints_read(engine, arena, id, endpoints) && resolvconf_has_names(endpoints) &&
+	       status_is_running(engine, id);
+}
+
+/* Those that run and have no names any more are told to a new resolver. True if there are any. */
+static bool register_members(const struct engine *engine)
+{
+	autoarena struct arena arena = { 0 };
+	autotexts struct texts ids = { 0 };
+	struct error ignored; /* one that has just ended needs no names */
+	bool has_any = false;
+
+	if (!find_all(engine, &arena, &ids, &ignored))
+		return false;
+	for (size_t i = 0; i < ids.count; i++) {
+		struct container container = { 0 };
+		struct endpoints endpoints;
+
+		if (read_member(engine, &arena, ids.items[i], &endpoints) &&
+		    container_read(engine, &arena, ids.items[i], &container, &ignored))
+			has_any |= register_late(engine, &container, &endpoints, &ignored);
+		container_done(&container);
+	}
+	return has_any;
+}
+
+bool names_open(const struct engine *engine, const struct endpoints *endpoints, int *connection,
+		struct error *err)
+{
+	bool is_new;
+
+	if (!resolvconf_has_names(endpoints))
+		return true;
+	if (!open_resolver(engine, connection, &is_new, err))
+		return false;
+	/* It may be the first one, or follow one that was killed. */
+	if (is_new)
+		register_members(engine);
+	return true;
+}
+
+void names_revive(const struct engine *engine)
+{
+	autofree char *path = mem_printf("%s/networks", engine->run);
+	autoclose int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autoclose int connection = -1, lock = -1;
+	struct error err;
+
+	/* No socket: none has run since nobody needed one. */
+	if (dir < 0 || faccessat(dir, SOCKET_NAME, F_OK, 0) < 0 ||
+	    connect_to(dir, &connection, &err) || err.sys != ECONNREFUSED ||
+	    register_members(engine))
+		return;
+	/* Nobody needs it: that need not be found out again. */
+	if (file_lock(dir, LOCK_NAME, FILE_LOCK_EXCLUSIVE, &lock, &err) &&
+	    !connect_to(dir, &connection, &err) && err.sys == ECONNREFUSED)
+		unlinkat(dir, SOCKET_NAME, 0);
 }
 
 bool names_change(const struct engine *engine, const struct container *container,

@@ -18,8 +18,9 @@
  * closed, the resolver forgets the container, kill -9 or not.
  */
 
-/* In the host's namespaces: a connection to the resolver, which is started if it is not there.
- * Nothing (*connection -1) for containers that are in no network with names. */
+/* In the host's namespaces: a connection to the resolver, which is started if it is not there, and
+ * then told of all containers that run (the one before it may have been killed). Nothing
+ * (*connection -1) for containers that are in no network with names. */
 must_check bool names_open(const struct engine *engine, const struct endpoints *endpoints,
 			   int *connection, struct error *err);
 
@@ -32,5 +33,9 @@ must_check bool names_register(const struct engine *engine, const struct contain
 /* A container that runs is in other networks than before, or has another name. */
 must_check bool names_change(const struct engine *engine, const struct container *container,
 			     const struct endpoints *endpoints, struct error *err);
+
+/* Where the resolver has been killed, and containers that run need it: starts it again for them.
+ * Costs a few system calls where nothing is to be done. In the host's namespaces. */
+void names_revive(const struct engine *engine);
 
 #endif

@@ -172,11 +172,17 @@ def test_the_resolver_has_nothing(moor, net):
 
 
 def test_the_resolver_is_killed(moor, net):
-    """Whoever starts next has names again."""
-    start(moor, net, "one", "--network", "net")
+    """The next command that needs it, or only looks, has it started again, and who runs has names as before."""
+    start(moor, net, "one", "--network", "net", "--network-alias", "uno")
     os.kill(resolvers(moor)[0], 9)
     start(moor, net, "two", "--network", "net")
-    start(moor, net, "three", "--network", "net")
-    assert look_up(moor, "two", "three") == [address_of(moor, "three", "net")]
-    moor.docker("restart", "-t", "0", "one")
-    assert look_up(moor, "two", "one") == [address_of(moor, "one", "net")]
+    assert look_up(moor, "two", "uno") == [address_of(moor, "one", "net")]
+    assert look_up(moor, "one", "two") == [address_of(moor, "two", "net")]
+    os.kill(resolvers(moor)[0], 9)
+    moor.docker("ps")
+    assert look_up(moor, "one", "two") == [address_of(moor, "two", "net")]
+    assert look_up(moor, "two", "uno") == [address_of(moor, "one", "net")]
+    moor.docker("rm", "-f", "one", "two")
+    wait_until(lambda: not resolvers(moor), "the resolver to end with the last of them")
+    moor.docker("ps")
+    assert resolvers(moor) == []

@@ -233,6 +233,7 @@ def test_kill_9_leaves_nothing(moor, busybox, network):
     first, init = address_of(moor, "k", network), int(inspect(moor, "k", "{{.State.Pid}}"))
     os.kill(monitor_of(moor, "k"), signal.SIGKILL)
     wait_until(lambda: "18077" not in netpeer.nft("list", "ruleset"), "what it published to go with its monitor")
+    assert "18077" not in moor.docker("port", "k").stdout + moor.docker("ps").stdout
     os.kill(init, signal.SIGKILL)
     wait_until(lambda: inspect(moor, "k", "{{.State.Running}}") == "false", "the container to count as ended")
     start(moor, busybox, "next", "--network", network, "-p", "18077:80")
