@@ -223,19 +223,6 @@ static bool print_event(void *context, const struct happening *event)
 
 /* -------------------------------------------------------------------------------------------- */
 
-static bool read_moment(const char *text, const char *option, int64_t *moment, struct error *err)
-{
-	int64_t seconds;
-	long nanoseconds;
-
-	if (!text || !*text)
-		return true;
-	if (!moment_parse(text, option, &seconds, &nanoseconds, err))
-		return false;
-	*moment = seconds * NS_PER_S + nanoseconds;
-	return true;
-}
-
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	const struct values *values = of;
@@ -253,8 +240,8 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	clock_gettime(CLOCK_REALTIME, &now);
 	query.since = (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 	if (!filter_names(&values->filters, names, &err) ||
-	    !read_moment(values->since, "since", &query.since, &err) ||
-	    !read_moment(values->until, "until", &query.until, &err))
+	    !moment_parse_ns(values->since, "since", &query.since, &err) ||
+	    !moment_parse_ns(values->until, "until", &query.until, &err))
 		return command_failed_plainly(&err);
 	if (is_json)
 		format = "{{json .}}";

@@ -14,7 +14,7 @@
  * table of all of them is in main.c; each cmd_*.c defines one or a few.
  */
 
-/* Where everything is; main.c finds out once. */
+/* Where everything is; places.h finds out, once. */
 struct cli {
 	const char *root;          /* MOORING_ROOT, /var/lib/mooring */
 	const char *run;           /* MOORING_RUN, /run/mooring */

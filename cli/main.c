@@ -11,6 +11,7 @@
 #include "base/proc.h"
 #include "cli/containerverbs.h"
 #include "cli/dockerversion.h"
+#include "cli/places.h"
 #include "cli/verbs.h"
 
 /*
@@ -40,43 +41,10 @@ static const struct opt global_opts[] = {
 	{ .name = NULL },
 };
 
-/* Where everything is. ------------------------------------------------------------------------ */
-
-/* The environment's own word, root's place, or a place below an XDG directory. */
-static const char *place(struct arena *arena, const char *variable, const char *roots,
-			 const char *xdg, const char *below_home)
-{
-	const char *value = getenv(variable);
-	const char *base = getenv(xdg);
-	const char *home = getenv("HOME");
-
-	if (value && *value)
-		return value;
-	if (geteuid() == 0)
-		return roots;
-	if (base && *base)
-		return arena_printf(arena, "%s/mooring", base);
-	return arena_printf(arena, "%s/%s/mooring", home ? home : "/tmp", below_home);
-}
-
-static void find_places(struct arena *arena, struct cli *cli)
-{
-	const char *docker_config = getenv("DOCKER_CONFIG");
-	const char *home = getenv("HOME");
-
-	cli->root =
-		place(arena, "MOORING_ROOT", "/var/lib/mooring", "XDG_DATA_HOME", ".local/share");
-	cli->run = place(arena, "MOORING_RUN", "/run/mooring", "XDG_RUNTIME_DIR", ".cache");
-	cli->config = place(arena, "MOORING_CONFIG", "/etc/mooring", "XDG_CONFIG_HOME", ".config");
-	cli->docker_config = docker_config && *docker_config ? docker_config
-			     : home ? arena_printf(arena, "%s/.docker", home)
-				    : NULL;
-}
-
 /* compose. ------------------------------------------------------------------------------------ */
 
-/* Compose files are another program's, so that `docker run` loads no YAML. It and the docker it
- * executes in turn are to find the same places. */
+/* Compose files are another program's, so that `docker run` loads no YAML. It finds its places as
+ * we do: set by us, they would look like the user's own, whom the gate does not serve then. */
 static int run_compose(const struct cli *cli, const char *const *argv)
 {
 	autofree char *path = NULL;
@@ -86,9 +54,6 @@ static int run_compose(const struct cli *cli, const char *const *argv)
 		log_error("%s", err.text);
 		return 1;
 	}
-	setenv("MOORING_ROOT", cli->root, 1);
-	setenv("MOORING_RUN", cli->run, 1);
-	setenv("MOORING_CONFIG", cli->config, 1);
 	if (cli->docker_config)
 		setenv("DOCKER_CONFIG", cli->docker_config, 1);
 	execv(path, (char *const *)(uintptr_t)argv);
@@ -318,7 +283,7 @@ int main(int argc, char **argv)
 
 	proc_settle();
 	log_set_program(name);
-	find_places(&arena, &cli);
+	places_find(&arena, &cli);
 	cli.argv = own_words(&arena, argc, argv);
 	if (strcmp(name, "docker") == 0)
 		return docker(&cli, (const char *const *)(uintptr_t)(argv + 1));

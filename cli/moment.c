@@ -68,3 +68,16 @@ bool moment_parse(const char *text, const char *option, int64_t *seconds, long *
 	*nanoseconds = (long)((at - (double)*seconds) * NANO);
 	return true;
 }
+
+bool moment_parse_ns(const char *text, const char *option, int64_t *moment, struct error *err)
+{
+	int64_t seconds;
+	long nanoseconds;
+
+	if (!text || !*text)
+		return true;
+	if (!moment_parse(text, option, &seconds, &nanoseconds, err))
+		return false;
+	*moment = seconds * NANO + nanoseconds;
+	return true;
+}

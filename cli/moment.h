@@ -12,4 +12,8 @@
 must_check bool moment_parse(const char *text, const char *option, int64_t *seconds,
 			     long *nanoseconds, struct error *err);
 
+/* The same in nanoseconds since 1970. Nothing was said (NULL or ""): *moment stays as it is. */
+must_check bool moment_parse_ns(const char *text, const char *option, int64_t *moment,
+				struct error *err);
+
 #endif

@@ -55,7 +55,8 @@ bool composer_load(const struct composer *composer, enum composer_scope scope,
 	for (size_t i = 0; i < project->warnings.count; i++)
 		fprintf(stderr, "%s%s\n", composer_level(composer, "WARNING: "),
 			project->warnings.items[i]);
-	return is_good && (!project->tree || check_names(composer, project, services, err));
+	return is_good && (!project->tree || request.keeps_variables ||
+			   check_names(composer, project, services, err));
 }
 
 const char *composer_level(const struct composer *composer, const char *level)

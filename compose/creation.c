@@ -356,7 +356,26 @@ static void warn_of(const struct service *service, const struct json *tree, cons
 	}
 }
 
-void creation_warn(const struct service *service)
+/* A file of the host's own is mounted as it is. */
+static void warn_of_owners(const struct project *project, const struct service *service,
+			   const char *section)
+{
+	const struct json *list = json_get(service->tree, section);
+
+	for (const struct json *item = list ? list->child : NULL; item; item = item->next) {
+		const struct json *source =
+			tree_find(json_get(project->tree, section), tree_text(item, "source"));
+
+		if (tree_text(source, "file") &&
+		    (tree_text(item, "uid") || tree_text(item, "gid") || tree_text(item, "mode")))
+			fprintf(stderr,
+				"%s `uid`, `gid` and `mode` are not supported, they will be "
+				"ignored\n",
+				section);
+	}
+}
+
+void creation_warn(const struct project *project, const struct service *service)
 {
 	static const char *const keys[] = { "credential_spec", "develop",    "gpus",
 					    "isolation",       "post_start", "pre_stop",
@@ -366,6 +385,8 @@ void creation_warn(const struct service *service)
 	static const char *const reserved[] = { "devices", NULL };
 	const struct json *deploy = json_get(service->tree, "deploy");
 
+	warn_of_owners(project, service, "secrets");
+	warn_of_owners(project, service, "configs");
 	warn_of(service, service->tree, "", keys);
 	warn_of(service, deploy, "deploy.", deployed);
 	warn_of(service, json_get(json_get(deploy, "resources"), "reservations"),

@@ -21,7 +21,7 @@ struct creation {
 	bool is_oneoff;              /* `run`: without aliases, and ports only if asked for */
 	bool has_ports;              /* the service's; else none */
 	bool has_aliases;            /* reachable by the service's name */
-	const struct texts *carried; /* -v values from the container it replaces; NULL: none */
+	const struct texts *carried; /* of creation_carry; NULL: none */
 	const struct texts *extra;   /* options that come last, and so count more; NULL: none */
 	const struct texts *command; /* instead of the service's; NULL: the service's */
 	const char *entrypoint;      /* instead of the service's; NULL: the service's */
@@ -32,12 +32,12 @@ struct creation {
 must_check bool creation_arguments(const struct creation *creation, struct texts *arguments,
 				   struct error *err);
 
-/* -v values that hand a container's anonymous volumes on to the one that replaces it. */
+/* "ID:TARGET" of a container's anonymous volumes, for the one that replaces it. */
 void creation_carry(struct arena *arena, const struct service *service,
 		    const struct container *from, struct texts *volumes);
 
 /* Tells on stderr what the service says and this runtime leaves out. */
-void creation_warn(const struct service *service);
+void creation_warn(const struct project *project, const struct service *service);
 
 /* -- the parts of it, each in a file ---------------------------------------------------------- */
 

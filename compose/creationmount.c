@@ -102,6 +102,16 @@ static bool is_carried(const struct creation *creation, const char *target)
 	return false;
 }
 
+/* It stays without a name: it goes with the container that it is handed on to. */
+static void add_carried(struct arena *arena, const char *carried, struct texts *arguments)
+{
+	size_t length = strcspn(carried, ":");
+	const char *spec = arena_printf(arena, "type=volume,source=%.*s", (int)length, carried);
+
+	spec = add_field(arena, spec, "target", carried + length + 1);
+	creation_add(arguments, "--mount", add_field(arena, spec, "volume-anonymous", "true"));
+}
+
 static void add_mounts(const struct creation *creation, struct texts *arguments)
 {
 	const struct json *mounts = json_get(creation->service->tree, "volumes");
@@ -118,7 +128,7 @@ static void add_mounts(const struct creation *creation, struct texts *arguments)
 			add_mount_option(arena, mount, source, arguments);
 	}
 	for (size_t i = 0; creation->carried && i < creation->carried->count; i++)
-		creation_add(arguments, "--volume", creation->carried->items[i]);
+		add_carried(arena, creation->carried->items[i], arguments);
 }
 
 /* "SERVICE[:ro]", "container:NAME[:ro]" */
@@ -153,7 +163,7 @@ static bool add_files(const struct creation *creation, const char *section, cons
 		const char *name = tree_text(item, "source"), *target = tree_text(item, "target");
 		const char *path;
 
-		if (!projectfile_path(creation->project, creation->service, section, name, &path,
+		if (!projectfile_path(creation->project, creation->service, section, item, &path,
 				      err))
 			return false;
 		if (!target)

@@ -5,12 +5,13 @@
 
 #include "base/log.h"
 #include "base/proc.h"
+#include "cli/places.h"
 #include "compose/composer.h"
 #include "compose/verbs.h"
 
 /*
  * mooring-compose [OPTIONS] VERB …: what `docker compose` and `docker-compose` are. `mooring`
- * executes it, with MOORING_ROOT and MOORING_RUN set.
+ * executes it.
  */
 
 struct globals {
@@ -98,7 +99,7 @@ static const struct {
 } verbs[] = {
 	{ "attach", &verb_attach },
 	{ "build", NULL },
-	{ "commit", NULL },
+	{ "commit", &verb_commit },
 	{ "config", &verb_config },
 	{ "convert", &verb_config },
 	{ "cp", &verb_cp },
@@ -106,7 +107,7 @@ static const struct {
 	{ "down", &verb_down },
 	{ "events", &verb_events },
 	{ "exec", &verb_exec },
-	{ "export", NULL },
+	{ "export", &verb_export },
 	{ "images", &verb_images },
 	{ "kill", &verb_kill },
 	{ "logs", &verb_logs },
@@ -205,7 +206,7 @@ static int run_words(const struct composer *composer, const struct globals *glob
 	return run_verb(composer, help);
 }
 
-static const char *place(const char *variable, const char *fallback)
+static const char *setting(const char *variable, const char *fallback)
 {
 	const char *value = getenv(variable);
 
@@ -228,8 +229,6 @@ static struct composer composer_from(const struct globals *globals, bool is_clas
 						 : 0;
 
 	return (struct composer){
-		.cli = { .root = place("MOORING_ROOT", "/var/lib/mooring"),
-			 .run = place("MOORING_RUN", "/run/mooring") },
 		.request = { .files = globals->files,
 			     .profiles = globals->profiles,
 			     .env_files = globals->env_files,
@@ -238,9 +237,9 @@ static struct composer composer_from(const struct globals *globals, bool is_clas
 			     .is_compatible = globals->is_compatible || is_classic },
 		.ansi = globals->is_plain ? "never"
 			: globals->ansi   ? globals->ansi
-					  : place("COMPOSE_ANSI", "auto"),
-		.progress =
-			globals->progress ? globals->progress : place("COMPOSE_PROGRESS", "plain"),
+					  : setting("COMPOSE_ANSI", "auto"),
+		.progress = globals->progress ? globals->progress
+					      : setting("COMPOSE_PROGRESS", "plain"),
 		.parallel = limit,
 		.is_classic = is_classic,
 	};
@@ -286,6 +285,7 @@ int main(int argc, char **argv)
 	} else {
 		struct composer composer = composer_from(&globals, is_called_classic(argv[0]));
 
+		places_find(&arena, &composer.cli);
 		composer.cli.argv = own_words(&arena, argc, argv);
 		code = run_words(&composer, &globals, words.items);
 	}

@@ -13,6 +13,11 @@
 /* -- values of one kind -------------------------------------------------------------------------
  */
 
+bool normal_is_open(const struct normal *normal, const struct json *value)
+{
+	return normal->keeps_variables && value->type == JSON_TEXT && strchr(value->text, '$');
+}
+
 bool normal_text(const struct normal *normal, struct json *value, struct error *err)
 {
 	(void)normal;
@@ -27,8 +32,7 @@ bool normal_bool(const struct normal *normal, struct json *value, struct error *
 	static const char *const yes[] = { "true", "yes", "on", "y", "1" };
 	static const char *const no[] = { "false", "no", "off", "n", "0" };
 
-	(void)normal;
-	if (value->type == JSON_BOOL)
+	if (value->type == JSON_BOOL || normal_is_open(normal, value))
 		return true;
 	for (size_t i = 0; value->type == JSON_TEXT && i < COUNT_OF(yes); i++) {
 		bool is_yes = strcasecmp(value->text, yes[i]) == 0;
@@ -47,7 +51,8 @@ bool normal_number(const struct normal *normal, struct json *value, struct error
 	const char *text = tree_scalar(value);
 	char *end = NULL;
 
-	(void)normal;
+	if (normal_is_open(normal, value))
+		return true;
 	if (text && value->type != JSON_BOOL && *text)
 		(void)strtod(text, &end);
 	if (!end || *end || !strchr("-0123456789.", *text))
@@ -62,7 +67,7 @@ bool normal_duration(const struct normal *normal, struct json *value, struct err
 
 	if (!normal_text(normal, value, err))
 		return false;
-	return duration_parse(value->text, &seconds) ||
+	return normal_is_open(normal, value) || duration_parse(value->text, &seconds) ||
 	       json_wrong(value, err, "invalid duration \"%.100s\" (as in 1m30s)", value->text);
 }
 
@@ -73,7 +78,7 @@ bool normal_size(const struct normal *normal, struct json *value, struct error *
 
 	if (!normal_text(normal, value, err))
 		return false;
-	return size_parse(value->text, &bytes, &reason) ||
+	return normal_is_open(normal, value) || size_parse(value->text, &bytes, &reason) ||
 	       json_wrong(value, err, "%s", reason.text);
 }
 
@@ -147,6 +152,8 @@ const char *normal_path(const struct normal *normal, const char *path)
 {
 	const char *whole = path;
 
+	if (normal->keeps_variables && *path == '$')
+		return path;
 	if (*path == '~' && (path[1] == '/' || !path[1]) && normal->home)
 		whole = arena_printf(normal->arena, "%s%s", normal->home, path + 1);
 	else if (*path != '/')
@@ -193,7 +200,8 @@ bool normal_members(const struct normal *normal, struct json *object, const stru
 					  member->key);
 		if (member->type == JSON_NULL)
 			tree_remove(object, member);
-		else if (key->normalise && !key->normalise(normal, member, err))
+		else if (key->normalise && !normal_is_open(normal, member) &&
+			 !key->normalise(normal, member, err))
 			return false;
 	}
 	return true;

@@ -20,6 +20,8 @@ struct normal {
 	struct arena *arena;
 	const char *directory; /* what relative paths start from */
 	const char *home;      /* what ~ stands for */
+	/* Variables have not got their values: a text with one in it is left as it is. */
+	bool keeps_variables;
 };
 
 /* What a mapping may hold. */
@@ -49,6 +51,8 @@ bool normal_duration(const struct normal *normal, struct json *value, struct err
 bool normal_size(const struct normal *normal, struct json *value, struct error *err);
 bool normal_ports(const struct normal *normal, struct json *value, struct error *err);
 bool normal_mounts(const struct normal *normal, struct json *value, struct error *err);
+/* Whether it is a text that must be left alone: see keeps_variables. */
+bool normal_is_open(const struct normal *normal, const struct json *value);
 /* Absolute, without "." and "..". */
 const char *normal_path(const struct normal *normal, const char *path);
 

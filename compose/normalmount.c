@@ -166,6 +166,8 @@ bool normal_mounts(const struct normal *normal, struct json *value, struct error
 	for (struct json *item = value->child; item; item = item->next) {
 		if (item->type != JSON_TEXT && item->type != JSON_OBJECT)
 			return json_wrong(item, err, "must be a string or a mapping");
+		if (normal_is_open(normal, item))
+			continue;
 		if (!(item->type == JSON_TEXT ? read_short(normal, item, err)
 					      : read_long(normal, item, err)))
 			return false;

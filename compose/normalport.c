@@ -227,6 +227,10 @@ bool normal_ports(const struct normal *normal, struct json *value, struct error 
 		if (item->type != JSON_OBJECT && item->type != JSON_TEXT &&
 		    item->type != JSON_NUMBER)
 			return json_wrong(item, err, "must be a string, a number or a mapping");
+		if (normal_is_open(normal, item)) {
+			(void)tree_add_text(normal->arena, list, item->text);
+			continue;
+		}
 
 		bool is_good = item->type == JSON_OBJECT ? add_long(normal, list, item, err)
 							 : add_short(normal, list, item, err);

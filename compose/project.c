@@ -236,12 +236,14 @@ static void set_separator(struct project *project, const struct project_request 
 	project->separator = is_compatible ? "_" : "-";
 }
 
-static bool read_files(struct project *project, struct error *err)
+static bool read_files(struct project *project, const struct project_request *request,
+		       struct error *err)
 {
 	autotexts struct texts unset = { 0 };
 	struct reading reading = { .arena = &project->arena,
 				   .directory = project->directory,
-				   .environment = &project->environment,
+				   .environment =
+					   request->keeps_variables ? NULL : &project->environment,
 				   .unset = &unset };
 	bool is_good = reading_files(&reading, &project->files, &project->tree, err);
 
@@ -258,7 +260,7 @@ static bool read_named_files(struct project *project, const struct project_reque
 	const struct variables own = { .items = &name, .count = has_name ? 1 : 0 };
 
 	project->given.next = &own;
-	bool is_good = read_files(project, err);
+	bool is_good = read_files(project, request, err);
 	project->given.next = NULL;
 	return is_good;
 }
@@ -271,7 +273,7 @@ bool project_load(struct project *project, const struct project_request *request
 	set_separator(project, request);
 	return read_named_files(project, request, err) &&
 	       projectplace_name(project, request, project->tree, err) &&
-	       project_check(project, request, err);
+	       (request->keeps_variables || project_check(project, request, err));
 }
 
 bool project_load_name(struct project *project, const struct project_request *request,

@@ -29,6 +29,7 @@ struct dependency {
 	size_t service; /* its index in the project */
 	enum condition condition;
 	bool is_required; /* else its failure is only told */
+	bool restarts;    /* with it, when a command of ours makes it anew or restarts it */
 };
 
 struct service {
@@ -89,6 +90,7 @@ struct project_request {
 	const char *store;     /* see struct project */
 	bool is_compatible;    /* names with '_' */
 	bool wants_everything; /* all profiles: for what ends and lists */
+	bool keeps_variables;  /* only the tree is read, and ${…} in it is left as it is */
 };
 
 must_check bool project_load(struct project *project, const struct project_request *request,

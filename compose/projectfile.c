@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 #include "compose/tree.h"
 
 #define HASH_SHOWN 12
+#define MODE_USUAL 0444
 
 static const struct json *find(const struct project *project, const char *section, const char *name)
 {
@@ -35,14 +37,61 @@ bool projectfile_content(const struct project *project, const char *section, con
 				     variable, (int)strlen(section) - 1, section, name);
 }
 
-/* Only root reads what is above it; the container's user may read the file. */
-static bool write_content(const char *path, const char *content, struct error *err)
+/* "1000", nothing else: there are no names of users here. */
+static bool read_id(const struct json *use, const char *key, unsigned int *id, struct error *err)
+{
+	const char *text = tree_text(use, key);
+	unsigned long long number;
+	char *end;
+
+	*id = 0;
+	if (!text)
+		return true;
+	number = strtoull(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || number >= UINT_MAX)
+		return error_set(err, ERROR_INPUT, "%s: \"%s\" of \"%s\" must be a number", key,
+				 text, tree_text(use, "source"));
+	*id = (unsigned int)number;
+	return true;
+}
+
+static bool read_mode(const struct json *use, mode_t *mode, struct error *err)
+{
+	const char *text = tree_text(use, "mode");
+	unsigned long number;
+	char *end;
+
+	*mode = MODE_USUAL;
+	if (!text)
+		return true;
+	number = strtoul(text, &end, 8);
+	if (*text < '0' || *text > '7' || *end || number > 07777)
+		return error_set(err, ERROR_INPUT,
+				 "mode: \"%s\" of \"%s\" must be an octal number of permissions",
+				 text, tree_text(use, "source"));
+	*mode = (mode_t)number;
+	return true;
+}
+
+/* Only root reads what is above it; the container's user may read the file, unless `use` says who
+ * may. */
+static bool write_content(const char *path, const char *content, const struct json *use,
+			  struct error *err)
 {
 	autofree char *directory = mem_strdup(path);
+	unsigned int uid, gid;
+	mode_t mode;
 
 	*strrchr(directory, '/') = '\0';
-	return path_make_own_dirs(directory, 0700, err) &&
-	       file_replace(AT_FDCWD, path, content, strlen(content), 0444, FILE_DURABLE, err);
+	if (!read_id(use, "uid", &uid, err) || !read_id(use, "gid", &gid, err) ||
+	    !read_mode(use, &mode, err) || !path_make_own_dirs(directory, 0700, err) ||
+	    !file_replace(AT_FDCWD, path, content, strlen(content), mode, FILE_DURABLE, err))
+		return false;
+	if (!uid && !gid)
+		return true;
+	/* A change of owner takes set-id bits away. */
+	return (lchown(path, uid, gid) == 0 && chmod(path, mode) == 0) ||
+	       error_sys(err, "give %s to %u:%u", path, uid, gid);
 }
 
 static const char *place(const struct project *project, struct arena *arena)
@@ -51,8 +100,9 @@ static const char *place(const struct project *project, struct arena *arena)
 }
 
 bool projectfile_path(struct project *project, const struct service *service, const char *section,
-		      const char *name, const char **path, struct error *err)
+		      const struct json *use, const char **path, struct error *err)
 {
+	const char *name = tree_text(use, "source");
 	const struct json *item = find(project, section, name);
 	const char *content;
 
@@ -69,7 +119,7 @@ bool projectfile_path(struct project *project, const struct service *service, co
 				 (int)strlen(section) - 1, section, name);
 	*path = arena_printf(&project->arena, "%s/%s-%.*s/%s-%s", place(project, &project->arena),
 			     service->name, HASH_SHOWN, service->hash, section, name);
-	return write_content(*path, content, err);
+	return write_content(*path, content, use, err);
 }
 
 void projectfile_remove(const struct project *project)

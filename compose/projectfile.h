@@ -16,9 +16,10 @@
 must_check bool projectfile_content(const struct project *project, const char *section,
 				    const char *name, const char **content, struct error *err);
 
-/* *path (in the project's arena) is a file that is there: the user's own, or written now. */
+/* *path (in the project's arena) is a file that is there: the user's own, or written now, with the
+ * owner and the mode that `use` (the service's element of the section) has. */
 must_check bool projectfile_path(struct project *project, const struct service *service,
-				 const char *section, const char *name, const char **path,
+				 const char *section, const struct json *use, const char **path,
 				 struct error *err);
 
 /* What was written for the project goes. */

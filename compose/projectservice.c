@@ -143,6 +143,7 @@ static bool add_dependency(struct project *project, struct service *service, con
 			     : strcmp(condition, "service_healthy") == 0 ? CONDITION_HEALTHY
 									 : CONDITION_COMPLETED,
 		.is_required = is_required,
+		.restarts = tree_bool(details, "restart"),
 	};
 	return true;
 }

@@ -287,8 +287,38 @@ static bool remove_resource(struct session *session, const char *kind, const cha
 	       error_in(err, "remove %s %s", kind, resource->name);
 }
 
+/* Without files only labels say what the project made. */
+static bool remove_labelled(struct session *session, const char *kind, const char *shown,
+			    struct error *err)
+{
+	struct arena *arena = &session->project.arena;
+	autotexts struct texts arguments = { 0 };
+	const char *const words[] = {
+		kind,
+		"ls",
+		"--filter",
+		arena_printf(arena, "label=" LABEL_PROJECT "=%s", session->project.name),
+		"--format",
+		"{{.Name}}"
+	};
+	const char *output;
+
+	texts_add_all(&arguments, words, COUNT_OF(words));
+	if (!session_docker(session, &arguments, &output, err))
+		return false;
+	for (char *rest = arena_strdup(arena, output), *name; (name = strsep(&rest, "\n"));) {
+		const struct resource resource = { .name = name };
+
+		if (*name && !remove_resource(session, kind, shown, &resource, err))
+			return false;
+	}
+	return true;
+}
+
 bool provision_remove_networks(struct session *session, struct error *err)
 {
+	if (!session->project.tree)
+		return remove_labelled(session, "network", "Network", err);
 	for (size_t i = 0; i < session->project.network_count; i++) {
 		const struct resource *network = &session->project.networks[i];
 
@@ -301,6 +331,8 @@ bool provision_remove_networks(struct session *session, struct error *err)
 
 bool provision_remove_volumes(struct session *session, struct error *err)
 {
+	if (!session->project.tree)
+		return remove_labelled(session, "volume", "Volume", err);
 	for (size_t i = 0; i < session->project.volume_count; i++) {
 		if (!remove_resource(session, "volume", "Volume", &session->project.volumes[i],
 				     err))

@@ -31,9 +31,19 @@ struct provision_images {
 /* Fails with what names the service. */
 must_check bool provision_images(struct session *session, const struct provision_images *images,
 				 struct error *err);
-/* One pull, told as it goes. */
-must_check bool provision_pull(struct session *session, const struct service *service,
-			       bool is_quiet, struct error *err);
+/* How pulls are told. */
+struct provision_manner {
+	bool is_quiet;
+	bool names_image; /* in 1's line: "Pulling web (busybox)...", as `up` has it */
+};
+/* Pulls the images of some services, several at a time, and tells of it as it goes. errors[i] says
+ * why that of services[i] failed; its text is "" where it did not. */
+must_check bool provision_pull(struct session *session, const struct service *const *services,
+			       size_t count, const struct provision_manner *manner,
+			       struct error *errors);
+/* Adds the service, unless one with the same image is there. `services` has room. */
+void provision_add_pull(const struct service **services, size_t *count,
+			const struct service *service);
 
 /* Makes the networks and volumes of the services that are wanted, where they are not there. */
 must_check bool provision_networks(struct session *session, const bool *is_wanted,
@@ -41,7 +51,8 @@ must_check bool provision_networks(struct session *session, const bool *is_wante
 must_check bool provision_volumes(struct session *session, const bool *is_wanted,
 				  struct error *err);
 
-/* All of the project's: what is not there, is somebody else's or in use stays, and is told. */
+/* All of the project's, found by their labels where there are no files: what is not there, is
+ * somebody else's or in use stays, and is told. */
 must_check bool provision_remove_networks(struct session *session, struct error *err);
 must_check bool provision_remove_volumes(struct session *session, struct error *err);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compose/provision.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,6 +9,8 @@
 #include "compose/docker.h"
 #include "compose/tree.h"
 #include "image/store.h"
+
+#define PULLS_MAX 4 /* at a time: each needs memory, and the line is one */
 
 /* Images of services: what is here, what is fetched, what cannot be had. */
 
@@ -51,35 +54,82 @@ static void add_pull(const struct service *service, struct texts *arguments)
 	texts_add(arguments, service->image);
 }
 
-/* Somebody who looks on sees docker's own progress. */
-static bool pull_visibly(const struct session *session, const struct texts *arguments,
+/* -- pulls --------------------------------------------------------------------------------------
+ */
+
+static bool pull_arguments(struct task *task, struct texts *arguments, struct error *err)
+{
+	(void)err;
+	add_pull(task->context, arguments);
+	return true;
+}
+
+/* Somebody who looks on sees docker's own progress: for one image, as several would mix. */
+static bool pull_visibly(const struct session *session, const struct service *service,
 			 struct error *err)
 {
+	autotexts struct texts arguments = { 0 };
 	int code;
 
-	if (!docker_run_here(session->docker, arguments, STDERR_FILENO, &code, err))
+	add_pull(service, &arguments);
+	telling_state(&session->telling, "", service->name, telling_pulling.begin);
+	if (!docker_run_here(session->docker, &arguments, STDERR_FILENO, &code, err))
 		return false;
-	return code == 0 || error_set(err, ERROR_SYSTEM, "pull failed");
+	if (code != 0)
+		return error_set(err, ERROR_SYSTEM, "pull failed");
+	telling_state(&session->telling, "", service->name, telling_pulling.end);
+	return true;
 }
 
-bool provision_pull(struct session *session, const struct service *service, bool is_quiet,
-		    struct error *err)
+static bool pull_together(struct session *session, const struct service *const *services,
+			  size_t count, const char *classic, struct error *errors)
 {
-	autotexts struct texts arguments = { 0 };
-	bool is_watched = !is_quiet && !session->telling.is_quiet && isatty(STDERR_FILENO);
+	struct task *tasks = arena_array(&session->fleet.arena, count + 1, sizeof(*tasks));
+	size_t parallel = session->runner.parallel;
 
-	add_pull(service, &arguments);
-	if (!is_quiet)
-		telling_classic(&session->telling, "Pulling %s (%s)...", service->name,
-				service->image);
-	telling_modern(&session->telling, " %s Pulling ", service->name);
+	for (size_t i = 0; i < count; i++)
+		tasks[i] = (struct task){
+			.kind = "",
+			.name = services[i]->name,
+			.classic = classic,
+			.steps = { { .arguments = pull_arguments, .words = &telling_pulling } },
+			.step_count = 1,
+			.context = (void *)(uintptr_t)services[i],
+		};
+	if (!parallel || parallel > PULLS_MAX)
+		session->runner.parallel = PULLS_MAX;
 
-	bool is_good = is_watched ? pull_visibly(session, &arguments, err)
-				  : session_docker(session, &arguments, NULL, err);
+	bool is_good = task_run_all(&session->runner, tasks, count);
 
-	telling_modern(&session->telling, " %s %s ", service->name, is_good ? "Pulled" : "Error");
+	session->runner.parallel = parallel;
+	for (size_t i = 0; i < count; i++) {
+		errors[i] = tasks[i].err;
+		if (tasks[i].state == TASK_FAILED && !*errors[i].text)
+			error_set(&errors[i], ERROR_SYSTEM, "interrupted");
+	}
 	return is_good;
 }
+
+bool provision_pull(struct session *session, const struct service *const *services, size_t count,
+		    const struct provision_manner *manner, struct error *errors)
+{
+	bool is_watched = count == 1 && !manner->is_quiet && !session->telling.is_quiet &&
+			  isatty(STDERR_FILENO);
+
+	for (size_t i = 0; i < count; i++) {
+		errors[i] = (struct error){ 0 };
+		if (!manner->is_quiet && (manner->names_image || is_watched))
+			telling_classic(&session->telling, "Pulling %s (%s)...", services[i]->name,
+					services[i]->image);
+	}
+	if (is_watched)
+		return pull_visibly(session, services[0], errors);
+	return pull_together(session, services, count,
+			     manner->is_quiet || manner->names_image ? NULL : "Pulling", errors);
+}
+
+/* -- what up needs ------------------------------------------------------------------------------
+ */
 
 static enum provision_pull policy_of(const struct provision_images *images,
 				     const struct service *service)
@@ -103,12 +153,14 @@ static bool refuse_build(const struct service *service, bool is_unbuilt, struct 
 			 service->image);
 }
 
-static bool provide(struct session *session, const struct provision_images *images,
-		    const struct service *service, struct error *err)
+/* Whether the image must be fetched. */
+static bool look_for(struct session *session, const struct provision_images *images,
+		     const struct service *service, bool *is_due, struct error *err)
 {
 	enum provision_pull pull = policy_of(images, service);
 	bool is_here = provision_image_id(session, service) != NULL;
 
+	*is_due = false;
 	if (service->is_build_only)
 		return is_here || refuse_build(service, images->is_unbuilt, err);
 	if (is_here && pull != PROVISION_ALWAYS)
@@ -116,20 +168,60 @@ static bool provide(struct session *session, const struct provision_images *imag
 	if (pull == PROVISION_NEVER)
 		return error_set(err, ERROR_NOT_FOUND, "service \"%s\": No such image: %s",
 				 service->name, service->image);
-	if (provision_pull(session, service, images->is_quiet, err))
-		return true;
-	if (json_get(service->tree, "build"))
-		return refuse_build(service, images->is_unbuilt, err);
-	return error_in(err, "service \"%s\"", service->name);
+	*is_due = true;
+	return true;
+}
+
+static bool is_same_image(const struct service *one, const struct service *other)
+{
+	const char *platform = tree_text(one->tree, "platform");
+	const char *another = tree_text(other->tree, "platform");
+
+	return strcmp(one->image, other->image) == 0 &&
+	       strcmp(platform ? platform : "", another ? another : "") == 0;
+}
+
+void provision_add_pull(const struct service **services, size_t *count,
+			const struct service *service)
+{
+	for (size_t i = 0; i < *count; i++) {
+		if (is_same_image(services[i], service))
+			return;
+	}
+	services[(*count)++] = service;
 }
 
 bool provision_images(struct session *session, const struct provision_images *images,
 		      struct error *err)
 {
-	for (size_t i = 0; i < session->project.service_count; i++) {
+	const struct project *project = &session->project;
+	struct arena *arena = &session->fleet.arena;
+	const struct service **due = arena_array(arena, project->service_count + 1, sizeof(*due));
+	const struct provision_manner manner = { .is_quiet = images->is_quiet,
+						 .names_image = true };
+	size_t count = 0;
+
+	for (size_t i = 0; i < project->service_count; i++) {
+		bool is_due = false;
+
 		if (images->is_wanted[i] &&
-		    !provide(session, images, &session->project.services[i], err))
+		    !look_for(session, images, &project->services[i], &is_due, err))
 			return false;
+		if (is_due)
+			provision_add_pull(due, &count, &project->services[i]);
 	}
-	return true;
+
+	struct error *errors = arena_array(arena, count + 1, sizeof(*errors));
+
+	if (!count || provision_pull(session, due, count, &manner, errors))
+		return true;
+	for (size_t i = 0; i < count; i++) {
+		if (!*errors[i].text)
+			continue;
+		if (json_get(due[i]->tree, "build"))
+			return refuse_build(due[i], images->is_unbuilt, err);
+		*err = errors[i];
+		return error_in(err, "service \"%s\"", due[i]->name);
+	}
+	return error_set(err, ERROR_SYSTEM, "not all images could be pulled");
 }

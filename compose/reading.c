@@ -29,7 +29,8 @@ static struct normal normal_for(const struct source *source)
 {
 	return (struct normal){ .arena = source->reading->arena,
 				.directory = source->directory,
-				.home = getenv("HOME") };
+				.home = getenv("HOME"),
+				.keeps_variables = !source->reading->environment };
 }
 
 static const char *directory_of(struct arena *arena, const char *path)
@@ -88,7 +89,7 @@ static bool extend_service(const struct source *source, struct json *services, s
 	struct json *extends = tree_find(service, "extends"), *base;
 	struct arena *arena = source->reading->arena;
 
-	if (!extends)
+	if (!extends || extends->type != JSON_OBJECT) /* or a name with a variable in it */
 		return true;
 	if (depth >= READING_DEPTH_MAX)
 		return json_wrong(extends, err,
@@ -211,7 +212,7 @@ static bool parse(const struct source *source, const char *name, const char *tex
 	if (!yaml_parse(reading->arena, name, text, length, &root, err))
 		return false;
 	*document = tree_copy(reading->arena, NULL, name, root);
-	return substitute_tree(&substitute, *document, err) &&
+	return (!reading->environment || substitute_tree(&substitute, *document, err)) &&
 	       normal_document(&normal, *document, err) &&
 	       extend_services(source, *document, err) && include_files(source, *document, err);
 }

@@ -20,7 +20,7 @@
 struct reading {
 	struct arena *arena;
 	const char *directory;               /* the project's: relative paths start here */
-	const struct variables *environment; /* for ${…} */
+	const struct variables *environment; /* for ${…}; NULL: they are left as they are */
 	struct texts *unset;                 /* variables that had no value */
 	size_t file_count;                   /* read so far */
 };

@@ -49,12 +49,17 @@ static void advance_all(struct control *control);
 /* -- telling ------------------------------------------------------------------------------------
  */
 
+static const char *kind_of(const struct task *task)
+{
+	return task->kind ? task->kind : "Container";
+}
+
 static void tell_begin(const struct control *control, const struct task *task)
 {
 	const struct task_step *step = &task->steps[task->step];
 
 	if (step->words)
-		telling_state(control->runner->telling, "Container", task->name,
+		telling_state(control->runner->telling, kind_of(task), task->name,
 			      step->words->begin);
 }
 
@@ -63,7 +68,7 @@ static void tell_end(const struct control *control, const struct task *task, boo
 	const struct task_step *step = &task->steps[task->step];
 
 	if (step->words)
-		telling_state(control->runner->telling, "Container", task->name,
+		telling_state(control->runner->telling, kind_of(task), task->name,
 			      is_good ? step->words->end : "Error");
 }
 

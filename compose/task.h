@@ -46,6 +46,7 @@ enum task_state {
 };
 
 struct task {
+	const char *kind;    /* of what the name is, in 2's lines; NULL: "Container" */
 	const char *name;    /* what lines call it: a container's name */
 	const char *classic; /* what 1 calls all of it: "Creating"; NULL: nothing */
 	struct task_step steps[TASK_STEPS_MAX];

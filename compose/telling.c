@@ -13,13 +13,18 @@ const struct telling_words telling_killing = { "Killing", "Killed" };
 const struct telling_words telling_restarting = { "Restarting", "Started" };
 const struct telling_words telling_pausing = { "Pausing", "Paused" };
 const struct telling_words telling_unpausing = { "Unpausing", "Unpaused" };
+const struct telling_words telling_pulling = { "Pulling", "Pulled" };
 const struct telling_words telling_running = { NULL, "Running" };
 
 void telling_state(const struct telling *telling, const char *kind, const char *name,
 		   const char *state)
 {
-	if (!telling->is_classic && !telling->is_quiet && state)
+	if (telling->is_classic || telling->is_quiet || !state)
+		return;
+	if (*kind)
 		fprintf(stderr, " %s %s  %s\n", kind, name, state);
+	else
+		fprintf(stderr, " %s %s \n", name, state);
 }
 
 void telling_expect(struct telling *telling, const char *name)

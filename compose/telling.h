@@ -25,9 +25,10 @@ struct telling_words {
 
 extern const struct telling_words telling_creating, telling_recreating, telling_starting,
 	telling_stopping, telling_removing, telling_killing, telling_restarting, telling_pausing,
-	telling_unpausing, telling_running;
+	telling_unpausing, telling_pulling, telling_running;
 
-/* One line of 2. `kind` is what the name is of: "Container", "Network", "Volume". */
+/* One line of 2. `kind` is what the name is of: "Container", "Network", "Volume"; "" for services.
+ */
 void telling_state(const struct telling *telling, const char *kind, const char *name,
 		   const char *state);
 

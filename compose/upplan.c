@@ -128,10 +128,13 @@ static bool leans_on_renewed(const struct maker *maker, const struct service *se
 	return false;
 }
 
-static bool has_renewed_dependency(const struct maker *maker, const struct service *service)
+static bool has_renewed_dependency(const struct maker *maker, const struct service *service,
+				   bool is_restarting)
 {
 	for (size_t i = 0; i < service->dependency_count; i++) {
-		if (maker->is_renewed[service->dependencies[i].service])
+		const struct dependency *needed = &service->dependencies[i];
+
+		if (maker->is_renewed[needed->service] && (needed->restarts || !is_restarting))
 			return true;
 	}
 	return false;
@@ -143,11 +146,13 @@ static enum instance_action action_for(const struct maker *maker, const struct s
 	const struct upplan_wishes *wishes = maker->wishes;
 	bool is_due = wishes->is_forced || has_changed(maker, service, member) ||
 		      leans_on_renewed(maker, service) ||
-		      (wishes->forces_others && has_renewed_dependency(maker, service));
+		      (wishes->forces_others && has_renewed_dependency(maker, service, false));
 
 	if (is_due && !wishes->is_unforced)
 		return INSTANCE_RECREATE;
-	return fleet_is_up(member) ? INSTANCE_KEEP : INSTANCE_START;
+	if (!fleet_is_up(member))
+		return INSTANCE_START;
+	return has_renewed_dependency(maker, service, true) ? INSTANCE_RESTART : INSTANCE_KEEP;
 }
 
 /* -- one service --------------------------------------------------------------------------------

@@ -16,6 +16,7 @@
 enum instance_action {
 	INSTANCE_KEEP, /* runs, and is what is wanted */
 	INSTANCE_START,
+	INSTANCE_RESTART, /* runs, and shall not outlive what it depends on (`restart: true`) */
 	INSTANCE_CREATE,
 	INSTANCE_RECREATE, /* what it was made from has changed */
 	INSTANCE_REMOVE,   /* one too many */

@@ -282,6 +282,16 @@ static void add_recreation(const struct up *up, struct task *task, const struct 
 	add_step(task, &removing);
 }
 
+static void add_restart(const struct up *up, struct task *task)
+{
+	const struct task_step stopping = { .arguments = stop, .words = &telling_stopping };
+
+	if (up->wishes->is_unstarted)
+		return;
+	add_step(task, &stopping);
+	add_start(up, task);
+}
+
 static void add_removal(struct task *task, const struct instance *instance)
 {
 	const struct task_step stopping = { .arguments = stop, .words = &telling_stopping };
@@ -323,6 +333,10 @@ static void fill_in(const struct up *up, struct task *task, struct instance *ins
 	case INSTANCE_START:
 		task->classic = up->wishes->is_unstarted ? NULL : "Starting";
 		add_start(up, task);
+		break;
+	case INSTANCE_RESTART:
+		task->classic = up->wishes->is_unstarted ? NULL : "Restarting";
+		add_restart(up, task);
 		break;
 	case INSTANCE_REMOVE:
 		task->classic = "Stopping and removing";
@@ -423,7 +437,7 @@ static bool prepare(const struct up *up, struct error *err)
 
 	for (size_t i = 0; i < session->project.service_count; i++) {
 		if (images.is_wanted[i])
-			creation_warn(&session->project.services[i]);
+			creation_warn(&session->project, &session->project.services[i]);
 	}
 	wishes.image_id = image_id;
 	wishes.context = session;

@@ -2,19 +2,21 @@
 #include "compose/verbs.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/caller.h"
 #include "base/jsonout.h"
 #include "compose/composer.h"
 #include "compose/tree.h"
+#include "compose/upplan.h"
 #include "compose/yamlout.h"
 
 #define OUTPUT_MAX (64 << 20)
 
 struct values {
 	bool is_quiet, wants_services, wants_volumes, wants_images, wants_networks, wants_profiles;
-	bool is_not_escaped;
+	bool keeps_variables;
 	const char *format, *hash, *output;
 };
 
@@ -28,7 +30,8 @@ static const struct opt opts[] = {
 	{ "networks", 0, OPT_BOOL, offsetof(struct values, wants_networks), NULL,
 	  "Print the network names, one per line", NULL },
 	{ "no-consistency", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
-	{ "no-interpolate", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
+	{ "no-interpolate", 0, OPT_BOOL, offsetof(struct values, keeps_variables), NULL,
+	  "Don't interpolate environment variables", NULL },
 	{ "no-normalize", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
 	{ "no-path-resolution", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
 	{ "output", 'o', OPT_TEXT, offsetof(struct values, output), "string",
@@ -64,14 +67,15 @@ static void escape_dollars(struct arena *arena, struct json *tree)
 		escape_dollars(arena, child);
 }
 
-static void add_services(struct project *project, struct json *document)
+static void add_services(struct project *project, const struct texts *named, struct json *document)
 {
+	const bool *is_wanted = upplan_wanted(project, named, false);
 	struct json *services = json_new(&project->arena, document, "services", JSON_OBJECT, NULL);
 
 	for (size_t i = 0; i < project->service_count; i++) {
 		const struct service *service = &project->services[i];
 
-		if (!service->is_enabled)
+		if (!is_wanted[i])
 			continue;
 		(void)tree_copy(&project->arena, services, service->name, service->tree);
 		tree_sort(services->last);
@@ -99,14 +103,32 @@ static void add_resources(struct project *project, struct json *document, const 
 	}
 }
 
+/* The files as they are, with their variables, merged. */
+static struct json *as_merged(struct project *project)
+{
+	struct json *document = json_new(&project->arena, NULL, NULL, JSON_OBJECT, NULL);
+
+	(void)tree_put_text(&project->arena, document, "name", project->name);
+	for (const struct json *member = project->tree->child; member; member = member->next) {
+		if (strcmp(member->key, "name") != 0 && strcmp(member->key, "version") != 0)
+			(void)tree_copy(&project->arena, document, member->key, member);
+	}
+
+	struct json *services = tree_find(document, "services");
+
+	for (struct json *item = services ? services->child : NULL; item; item = item->next)
+		tree_sort(item);
+	return document;
+}
+
 /* The project as one complete file. */
-static struct json *as_document(struct project *project)
+static struct json *as_document(struct project *project, const struct texts *named)
 {
 	struct json *document = json_new(&project->arena, NULL, NULL, JSON_OBJECT, NULL);
 	static const char *const others[] = { "secrets", "configs" };
 
 	(void)tree_put_text(&project->arena, document, "name", project->name);
-	add_services(project, document);
+	add_services(project, named, document);
 	add_resources(project, document, "networks", project->networks, project->network_count);
 	add_resources(project, document, "volumes", project->volumes, project->volume_count);
 	for (size_t i = 0; i < COUNT_OF(others); i++) {
@@ -149,10 +171,12 @@ static FILE *open_output(const char *path)
 	return file;
 }
 
-static bool print_document(struct project *project, const struct values *values, struct error *err)
+static bool print_document(struct project *project, const struct values *values,
+			   const struct texts *named, struct error *err)
 {
 	autofile FILE *file = values->output ? open_output(values->output) : NULL;
-	const struct json *document = as_document(project);
+	const struct json *document =
+		values->keeps_variables ? as_merged(project) : as_document(project, named);
 
 	if (values->output && !file)
 		return error_sys(err, "open %s", values->output);
@@ -164,15 +188,25 @@ static bool print_document(struct project *project, const struct values *values,
 /* -- one thing a line ---------------------------------------------------------------------------
  */
 
-static void print_hashes(const struct project *project, const char *wanted)
+/* "*", or names with commas between them. */
+static bool print_hashes(struct project *project, const char *wanted, struct error *err)
 {
+	autotexts struct texts names = { 0 };
+
+	for (char *rest = arena_strdup(&project->arena, wanted), *name;
+	     (name = strsep(&rest, ","));) {
+		if (strcmp(name, "*") != 0 && !project_find(project, name))
+			return error_set(err, ERROR_NOT_FOUND, "no such service: %s", name);
+		texts_add(&names, name);
+	}
 	for (size_t i = 0; i < project->service_count; i++) {
 		const struct service *service = &project->services[i];
 
 		if (service->is_enabled &&
-		    (strcmp(wanted, "*") == 0 || strcmp(wanted, service->name) == 0))
+		    (texts_has(&names, "*") || texts_has(&names, service->name)))
 			printf("%s %s\n", service->name, service->hash);
 	}
+	return true;
 }
 
 static void print_services(const struct project *project, bool wants_images)
@@ -193,6 +227,11 @@ static void print_keys(const struct resource *resources, size_t count)
 	}
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static void print_profiles(const struct project *project)
 {
 	autotexts struct texts seen = { 0 };
@@ -201,15 +240,18 @@ static void print_profiles(const struct project *project)
 		const struct json *list = json_get(project->services[i].tree, "profiles");
 
 		for (const struct json *item = list ? list->child : NULL; item; item = item->next) {
-			if (texts_has(&seen, item->text))
-				continue;
-			texts_add(&seen, item->text);
-			puts(item->text);
+			if (!texts_has(&seen, item->text))
+				texts_add(&seen, item->text);
 		}
 	}
+	if (seen.count)
+		qsort(seen.items, seen.count, sizeof(*seen.items), by_text);
+	for (size_t i = 0; i < seen.count; i++)
+		puts(seen.items[i]);
 }
 
-static bool print(struct project *project, const struct values *values, struct error *err)
+static bool print(struct project *project, const struct values *values, const struct texts *named,
+		  struct error *err)
 {
 	if (values->wants_services || values->wants_images)
 		print_services(project, values->wants_images);
@@ -220,9 +262,9 @@ static bool print(struct project *project, const struct values *values, struct e
 	else if (values->wants_profiles)
 		print_profiles(project);
 	else if (values->hash)
-		print_hashes(project, values->hash);
+		return print_hashes(project, values->hash, err);
 	else if (!values->is_quiet)
-		return print_document(project, values, err);
+		return print_document(project, values, named, err);
 	return true;
 }
 
@@ -230,10 +272,16 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 {
 	const struct values *values = of;
 	autoproject struct project project = { 0 };
+	struct composer composer = *composer_of(cli);
 	struct error err;
 
-	if (!composer_load(composer_of(cli), COMPOSER_ACTIVE, arguments, &project, &err) ||
-	    !print(&project, values, &err))
+	/* For lists the files must be understood, whatever was said. */
+	composer.request.keeps_variables = values->keeps_variables && !values->wants_services &&
+					   !values->wants_images && !values->wants_volumes &&
+					   !values->wants_networks && !values->wants_profiles &&
+					   !values->hash;
+	if (!composer_load(&composer, COMPOSER_ACTIVE, arguments, &project, &err) ||
+	    !print(&project, values, arguments, &err))
 		return composer_failed(composer_of(cli), &err);
 	return 0;
 }

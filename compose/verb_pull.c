@@ -58,31 +58,40 @@ static bool is_due(struct session *session, const struct values *values,
 	       !provision_image_id(session, service);
 }
 
+static void tell_failure(const struct session *session, const struct service *service,
+			 const struct error *err)
+{
+	if (session->composer->is_classic)
+		fprintf(stderr, "\nERROR: for %s  %s\n", service->name, err->text);
+	else
+		fprintf(stderr, "%s\n", err->text);
+}
+
 static int pull_all(struct session *session, const struct values *values,
 		    const struct texts *services)
 {
+	const struct project *project = &session->project;
 	const bool *is_wanted = upplan_wanted(&session->project, services,
 					      services->count && !values->has_dependencies);
-	autotexts struct texts done = { 0 };
-	struct error err;
-	int code = 0;
+	struct arena *arena = &session->fleet.arena;
+	const struct service **due = arena_array(arena, project->service_count + 1, sizeof(*due));
+	const struct provision_manner manner = { .is_quiet = values->is_quiet };
+	size_t count = 0;
 
-	for (size_t i = 0; i < session->project.service_count; i++) {
-		const struct service *service = &session->project.services[i];
-
-		if (!is_wanted[i] || texts_has(&done, service->image) ||
-		    !is_due(session, values, service))
-			continue;
-		texts_add(&done, service->image);
-		if (provision_pull(session, service, values->is_quiet, &err))
-			continue;
-		if (session->composer->is_classic)
-			fprintf(stderr, "\nERROR: for %s  %s\n", service->name, err.text);
-		else
-			fprintf(stderr, "%s\n", err.text);
-		code = values->ignores_failures ? code : 1;
+	for (size_t i = 0; i < project->service_count; i++) {
+		if (is_wanted[i] && is_due(session, values, &project->services[i]))
+			provision_add_pull(due, &count, &project->services[i]);
 	}
-	return code;
+
+	struct error *errors = arena_array(arena, count + 1, sizeof(*errors));
+
+	if (!count || provision_pull(session, due, count, &manner, errors))
+		return 0;
+	for (size_t i = 0; i < count; i++) {
+		if (*errors[i].text)
+			tell_failure(session, due[i], &errors[i]);
+	}
+	return values->ignores_failures ? 0 : 1;
 }
 
 static int run_pull(const struct cli *cli, const void *values, const struct texts *arguments)

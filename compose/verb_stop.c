@@ -33,6 +33,7 @@ static const struct opt kill_opts[] = {
 struct manner {
 	struct session_deed deed;
 	const char *verb;    /* docker's */
+	bool has_dependents; /* also those that are restarted with what they depend on */
 	bool is_by_name;     /* 1 goes by services, and not by age */
 	const char *missing; /* 1 fails if there is no container to do it to; NULL: it does not */
 };
@@ -53,11 +54,31 @@ static void add_words(struct session *session, const struct manner *manner,
 	*words = NULL;
 }
 
+/* Adds those that `depends_on: {…: {restart: true}}` ties to the ones that are named. */
+static void add_dependents(const struct project *project, struct texts *services)
+{
+	for (size_t i = 0; i < services->count; i++) { /* it grows, by each service once */
+		for (size_t j = 0; j < project->service_count; j++) {
+			const struct service *service = &project->services[j];
+
+			for (size_t k = 0; k < service->dependency_count; k++) {
+				const struct dependency *needed = &service->dependencies[k];
+				const char *name = project->services[needed->service].name;
+
+				if (needed->restarts && !texts_has(services, service->name) &&
+				    strcmp(name, services->items[i]) == 0)
+					texts_add(services, service->name);
+			}
+		}
+	}
+}
+
 static int run(const struct cli *cli, const struct manner *manner, const struct values *values,
 	       const struct texts *services)
 {
 	autosession struct session session = SESSION_EMPTY;
-	const struct fleet_choice choice = { .services = services,
+	autotexts struct texts all = { 0 };
+	const struct fleet_choice choice = { .services = &all,
 					     .is_by_age = composer_of(cli)->is_classic &&
 							  !manner->is_by_name,
 					     .has_oneoff = false };
@@ -67,6 +88,9 @@ static int run(const struct cli *cli, const struct manner *manner, const struct 
 
 	if (!session_open(&session, cli, COMPOSER_LOOSE, services, &err))
 		return composer_failed(composer_of(cli), &err);
+	texts_add_all(&all, services->items, services->count);
+	if (manner->has_dependents && !values->is_without_dependencies)
+		add_dependents(&session.project, &all);
 
 	struct member **members = fleet_choose(&session.fleet, &session.project, &choice);
 
@@ -119,6 +143,7 @@ static int run_restart(const struct cli *cli, const void *values, const struct t
 			  .is_for_running = true,
 			  .is_for_stopped = true },
 		.verb = "restart",
+		.has_dependents = true,
 		.missing = "restart",
 	};
 

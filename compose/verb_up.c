@@ -118,7 +118,7 @@ static void add(struct foreground *foreground, const struct instance *instance)
 {
 	/* A new container's log begins now; one that runs already, 2 shows from here on. */
 	bool is_new =
-		instance->action == INSTANCE_START ||
+		instance->action == INSTANCE_START || instance->action == INSTANCE_RESTART ||
 		(instance->action == INSTANCE_KEEP && !foreground->session->composer->is_classic);
 
 	if (!is_shown(foreground, instance->service) || foreground->is_broken)

@@ -9,13 +9,13 @@
 #include "compose/docker.h"
 #include "compose/session.h"
 
-/* wait, events, stats, cp: docker's own, for the containers of a project. */
+/* wait, stats, cp: docker's own, for the containers of a project. */
 
 struct values {
 	struct texts filters;
 	struct opt_number index;
-	const char *since, *until, *format;
-	bool takes_down, is_json, is_all, is_whole, is_once, follows_links, is_archive;
+	const char *format;
+	bool takes_down, is_all, is_whole, is_once, follows_links, is_archive;
 };
 
 #define AT(member) offsetof(struct values, member)
@@ -23,15 +23,6 @@ struct values {
 static const struct opt wait_opts[] = {
 	{ "down-project", 0, OPT_BOOL, AT(takes_down), NULL,
 	  "Drops project when the first container stops", NULL },
-	{ .name = NULL },
-};
-
-static const struct opt events_opts[] = {
-	{ "json", 0, OPT_BOOL, AT(is_json), NULL, "Output events as a stream of json objects",
-	  NULL },
-	{ "since", 0, OPT_TEXT, AT(since), "string", "Show all events created since timestamp",
-	  NULL },
-	{ "until", 0, OPT_TEXT, AT(until), "string", "Stream events until this timestamp", NULL },
 	{ .name = NULL },
 };
 
@@ -104,43 +95,6 @@ static int run_wait(const struct cli *cli, const void *of, const struct texts *a
 
 	(void)verb_down.run(cli, zeros, &none);
 	return code;
-}
-
-/* -- events -------------------------------------------------------------------------------------
- */
-
-static int run_events(const struct cli *cli, const void *of, const struct texts *arguments)
-{
-	const struct values *values = of;
-	autosession struct session session = SESSION_EMPTY;
-	autotexts struct texts words = { 0 };
-	struct error err;
-
-	if (!session_open(&session, cli, COMPOSER_LOOSE, arguments, &err))
-		return composer_failed(composer_of(cli), &err);
-
-	struct arena *arena = &session.project.arena;
-
-	texts_add(&words, "events");
-	creation_add(&words, "--filter", "type=container");
-	creation_add(&words, "--filter",
-		     arena_printf(arena, "label=" LABEL_PROJECT "=%s", session.project.name));
-	for (size_t i = 0; i < arguments->count; i++)
-		creation_add(
-			&words, "--filter",
-			arena_printf(arena, "label=" LABEL_SERVICE "=%s", arguments->items[i]));
-	if (values->since)
-		creation_add(&words, "--since", values->since);
-	if (values->until)
-		creation_add(&words, "--until", values->until);
-	if (values->is_json)
-		creation_add(&words, "--format",
-			     "{\"time\":{{json .Time}},\"type\":{{json .Type}},"
-			     "\"action\":{{json .Action}},\"id\":{{json .Actor.ID}},"
-			     "\"service\":{{json (index .Actor.Attributes \"" LABEL_SERVICE
-			     "\")}},\"attributes\":{{json .Actor.Attributes}}}");
-	docker_become(session.docker, &words, &err);
-	return composer_failed(composer_of(cli), &err);
 }
 
 /* -- stats --------------------------------------------------------------------------------------
@@ -234,16 +188,6 @@ const struct command verb_wait = {
 	.least = 1,
 	.most = ARGUMENTS_ANY,
 	.run = run_wait,
-};
-
-const struct command verb_events = {
-	.name = "docker compose events",
-	.usage = "[OPTIONS] [SERVICE...]",
-	.summary = "Receive real time events from containers",
-	.opts = events_opts,
-	.values_size = sizeof(struct values),
-	.most = ARGUMENTS_ANY,
-	.run = run_events,
 };
 
 const struct command verb_stats = {

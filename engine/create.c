@@ -254,7 +254,8 @@ static void name_volumes(struct container *container, struct arena *arena)
 	for (size_t i = 0; i < container->mount_count; i++) {
 		struct container_mount *mount = &container->mounts[i];
 
-		if (mount->kind == MOUNT_VOLUME && mount->is_anonymous)
+		if (mount->kind == MOUNT_VOLUME && mount->is_anonymous &&
+		    (!mount->source || !*mount->source))
 			mount->source = volume_anonymous_name(arena);
 	}
 }

@@ -229,7 +229,8 @@ static bool add_volume(struct mounts *mounts, const struct mountspec *spec,
 {
 	mount->kind = MOUNT_VOLUME;
 	mount->source = spec->source;
-	mount->is_anonymous = !spec->source || !*spec->source;
+	mount->is_anonymous =
+		!spec->source || !*spec->source || (spec->is_anonymous && find_is_id(spec->source));
 	mount->subpath = spec->subpath ? spec->subpath : "";
 	mount->volume_options = spec->options;
 	mount->volume_labels = spec->labels;

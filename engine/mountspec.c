@@ -150,6 +150,8 @@ static bool set_field(struct arena *arena, struct mountspec *spec, const char *k
 		return parse_flag(key, value, &spec->is_readonly, err);
 	if (strcmp(key, "volume-nocopy") == 0)
 		return parse_flag(key, value, &spec->is_without_copy, err);
+	if (strcmp(key, "volume-anonymous") == 0)
+		return parse_flag(key, value, &spec->is_anonymous, err);
 	if (strcmp(key, "bind-nonrecursive") == 0) {
 		if (!parse_flag(key, value, &is_flat, err))
 			return false;
@@ -171,8 +173,8 @@ static bool set_field(struct arena *arena, struct mountspec *spec, const char *k
 /* What belongs to another kind of mount. */
 static bool check_kinds(const struct mountspec *spec, struct error *err)
 {
-	bool has_volume = spec->is_without_copy || spec->driver || spec->subpath ||
-			  spec->options.count || spec->labels.count;
+	bool has_volume = spec->is_without_copy || spec->is_anonymous || spec->driver ||
+			  spec->subpath || spec->options.count || spec->labels.count;
 	bool has_bind = *spec->propagation || spec->recursion != MOUNTSPEC_ENABLED;
 	const struct {
 		const char *type;

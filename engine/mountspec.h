@@ -28,6 +28,9 @@ struct mountspec {
 	struct texts options, labels; /* in the arena */
 	enum mountspec_recursion recursion;
 	bool is_readonly, is_without_copy;
+	/* Not docker's: the source is an anonymous volume that another container leaves to this
+	 * one, and will go with it. Compose says so of those it carries over. */
+	bool is_anonymous;
 };
 
 /* Texts live in `arena`. */

@@ -153,6 +153,36 @@ def test_profiles(files):
     assert files.run("--profile", "p", "config", "--profiles").stdout.split() == ["p", "q"]
 
 
+def test_parts_of_config(files):
+    """What `config` prints when it is asked for one thing, and how the files look before variables have values."""
+    files.write("compose.yaml", """
+        services:
+          b: {image: "y:$TAG", volumes: ["data:/d", "$DIR:/x"], ports: ["$PORT:80"], depends_on: [a], env_file: [$DIR/env]}
+          a: {image: "x:${TAG:-1}", networks: [back], build: {context: $DIR}, mem_limit: $SIZE}
+          c: {image: z, profiles: [late, early]}
+        volumes: {data: {}, unused: {}}
+        networks: {back: {name: $DIR}}
+        """)
+    files.write("more.yaml", "services: {b: {command: echo $TAG}}\n")
+    env = {"TAG": "7", "DIR": ".", "PORT": "81", "SIZE": "6m"}
+    files.write("env", "")
+
+    def ask(*arguments, **options):
+        return files.run("config", *arguments, env=env, **options).stdout.splitlines()
+
+    assert ask("--services") == ["a", "b"] and ask("--images") == ["x:7", "y:7"] and ask("--volumes") == ["data"]
+    assert ask("--profiles") == ["early", "late"] and ask("--networks") == ["back", "default"] and ask("-q") == []
+    hashes = ask("--hash", "*")
+    assert [line.split()[0] for line in hashes] == ["a", "b"] and ask("--hash", "b,a") == hashes and ask("--hash", "b") == hashes[1:]
+    assert files.run("config", "--hash", "nope", env=env, code=1).stderr == "no such service: nope\n"
+    assert list(json.loads("".join(ask("--format", "json", "a")))["services"]) == ["a"]
+    raw = json.loads(files.run("-f", "compose.yaml", "-f", "more.yaml", "config", "--no-interpolate", "--format", "json").stdout)
+    a, b = raw["services"]["a"], raw["services"]["b"]
+    assert a["image"] == "x:${TAG:-1}" and a["build"]["context"] == "$DIR" and a["mem_limit"] == "$SIZE"
+    assert b["ports"] == ["$PORT:80"] and b["volumes"][1] == "$DIR:/x" and b["env_file"][0]["path"] == "$DIR/env"
+    assert b["command"] == "echo $TAG" and raw["networks"]["back"]["name"] == "$DIR" and "c" in raw["services"]
+
+
 # -- what is refused -------------------------------------------------------------------------------
 
 MISTAKES = [

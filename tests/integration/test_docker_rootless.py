@@ -17,7 +17,8 @@ import world
 from ordinary import FIRST, UID
 from world import wait_until
 
-PROGRAMS = ["cli/mooring", "runtime/mooring-runc", "image/mooring-unpack", "registry/mooring-fetch", "engine/mooring-init"]
+PROGRAMS = ["cli/mooring", "runtime/mooring-runc", "image/mooring-unpack", "registry/mooring-fetch", "engine/mooring-init",
+            "compose/mooring-compose"]
 NO_NETWORK = ("--network", "none")
 
 
@@ -225,3 +226,44 @@ def test_network(rootless, busybox):
 def slirps(rootless):
     """Its processes of slirp4netns."""
     return [text for text in leftovers.processes_naming(rootless.user.home) if "slirp4netns" in text]
+
+
+def test_compose(rootless):
+    """A project of an ordinary user's own: volumes, health, a text that becomes a file of another owner."""
+    rootless.load(world.Image())
+    directory = rootless.user.bundle.path
+    path = os.path.join(directory, "compose.yaml")
+    with open(path, "w") as file:
+        file.write("""
+name: mine
+services:
+  db:
+    image: busybox:test
+    network_mode: none
+    command: ["sh", "-c", "busybox stat -c '%u %a' /run/secrets/s; echo row > /d/row; while :; do sleep 0.1; done"]
+    init: true
+    volumes: ["data:/d"]
+    secrets: [{source: s, uid: "7", mode: 0400}]
+    healthcheck: {test: ["CMD", "/bin/test", "-e", "/d/row"], interval: 200ms}
+  app:
+    image: busybox:test
+    network_mode: none
+    command: cat /d/row
+    volumes: ["data:/d:ro"]
+    depends_on: {db: {condition: service_healthy}}
+volumes: {data: {}}
+secrets: {s: {environment: TOKEN}}
+""")
+    env = {"TOKEN": "x"}
+
+    def compose(*arguments, **options):
+        return rootless.docker("compose", "-f", path, *arguments, env=env, **options)
+
+    assert " Container mine-app-1  Started\n" in compose("up", "-d").stderr
+    rootless.docker("wait", "mine-app-1")
+    assert compose("logs", "--no-log-prefix", "app").stdout == "row\n"
+    assert compose("logs", "--no-log-prefix", "db").stdout == "7 400\n"
+    assert compose("exec", "db", "id", "-u").stdout == "0\n"
+    assert "mine-db-1" in compose("ps").stdout
+    assert " Volume mine_data  Removed\n" in compose("down", "-v", "-t", "0").stderr
+    assert rootless.docker("ps", "-aq").stdout == rootless.docker("volume", "ls", "-q").stdout == ""

@@ -31,10 +31,12 @@ class Gate:
         self.moor = moor
         self.directory = directory
         self.socket = os.path.join(directory, "gate.sock")
-        self.docker_program = os.path.join(directory, "docker")
+        self.docker_program = os.path.join(directory, "cli", "docker")
         self.group = grp.getgrnam(GROUP).gr_gid
         self.process = None
-        shutil.copy(os.path.join(world.BUILD, "cli", "mooring"), self.docker_program)
+        for source, target in (("cli/mooring", "cli/docker"), ("compose/mooring-compose",) * 2):  # as they lie in the build tree
+            os.makedirs(os.path.dirname(os.path.join(directory, target)), exist_ok=True)
+            shutil.copy(os.path.join(world.BUILD, source), os.path.join(directory, target))
         self.home = os.path.join(directory, "home")
         os.mkdir(self.home)
         os.chown(self.home, UID, UID)
@@ -237,3 +239,34 @@ def test_bad_signals_end_the_call(gate, busybox):
         wait_until(lambda: users_of(gate, "bad"), "the container")
         connection.send(struct.pack("=i", 99999))
         wait_until(lambda: not users_of(gate, "bad"), "the container to go")
+
+
+def test_compose_of_a_member(gate, busybox):
+    """A project in a member's directory: its containers are root's, its files are read with the member's rights alone."""
+    secret = os.path.join(gate.directory, "secret")
+    with open(secret, "w") as file:
+        file.write("TOKEN=1\n")
+    os.chmod(secret, 0o600)
+    file = os.path.join(gate.home, "compose.yaml")
+
+    def write(more=""):
+        with open(file, "w") as out:
+            out.write("name: ours\nservices: {a: {image: '%s', network_mode: none, init: true, command: sleep 60, "
+                      "environment: [GREETING]%s}}\n" % (busybox, more))
+
+    write()
+    assert " Container ours-a-1  Started\n" in gate.docker("compose", "up", "-d", env={"GREETING": "hello"}).stderr
+    assert gate.moor.docker("ps", "--format", "{{.Names}}").stdout == "ours-a-1\n"
+    assert gate.docker("compose", "exec", "a", "sh", "-c", "echo $GREETING").stdout == "hello\n"
+    assert gate.docker("compose", "config", "-o", "out.yaml").stdout == "" and os.stat(os.path.join(gate.home, "out.yaml")).st_uid == UID
+    denied = gate.docker("compose", "-f", secret, "config", code=1).stderr
+    assert "ermission denied" in denied and "TOKEN" not in denied
+    write(f", env_file: {secret}")
+    denied = gate.docker("compose", "up", "-d", code=1).stderr
+    assert "ermission denied" in denied and "TOKEN" not in denied
+    denied = gate.docker("compose", "--env-file", secret, "config", code=1).stderr
+    assert "ermission denied" in denied and "TOKEN" not in denied
+    write()
+    assert " Container ours-a-1  Removed\n" in gate.docker("compose", "down").stderr
+    assert gate.moor.docker("ps", "-aq").stdout == ""
+    assert DENIED in gate.docker("compose", "ps", code=1, groups=[]).stderr

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a project's parts do to each other, and what is left of it in the end."""
+
+import datetime
+import json
+import os
+import re
+import tarfile
+
+import pytest
+
+import world
+from composing import SLEEPER, Project
+from world import wait_until
+
+
+@pytest.fixture
+def project(moor, busybox, tmp_path):
+    project = Project(moor, tmp_path / "proj")
+    yield project
+    project.down()
+
+
+def test_down_without_files(project, tmp_path):
+    """A name is enough: labels tell what it made. What has another's is not touched."""
+    project.write(json.dumps({"services": {"a": {"image": "busybox:test", "command": SLEEPER, "volumes": ["data:/d"]}},
+                              "volumes": {"data": {}}}))
+    project("-p", "one", "up", "-d")
+    project("-p", "other", "up", "--no-start")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = project.moor.docker("compose", "-p", "one", "down", "-t", "0", cwd=elsewhere)
+    assert " Network one_default  Removed\n" in done.stderr and " Container one-a-1  Removed\n" in done.stderr
+    volumes = ["volume", "ls", "-q"]
+    assert project.moor.docker(*volumes).stdout.split() == ["one_data", "other_data"]
+    assert " Volume one_data  Removed\n" in project.moor.docker("compose", "-p", "one", "down", "-v", cwd=elsewhere).stderr
+    assert project.moor.docker(*volumes).stdout.split() == ["other_data"] and project.names() == ["other-a-1"]
+    project.moor.docker("compose", "-p", "other", "down", "-v", cwd=elsewhere)
+    assert project.moor.docker("network", "ls", "--format", "{{.Name}}").stdout.split() == ["bridge", "host", "none"]
+    assert project.moor.docker("compose", "-p", "other", "down", "-v", cwd=elsewhere).stderr == ""
+
+
+def test_restarts_with_what_it_needs(project):
+    """depends_on: restart: true, for a container made anew and for one restarted."""
+    def write(value):
+        project.services(db={"command": SLEEPER, "environment": {"V": value}},
+                         app={"command": SLEEPER, "depends_on": {"db": {"condition": "service_started", "restart": True}}},
+                         loose={"command": SLEEPER, "depends_on": ["db"]})
+
+    def started():
+        return {name: project.inspect(f"proj-{name}-1", "{{.Id}} {{.State.StartedAt}}") for name in ("db", "app", "loose")}
+
+    write("1")
+    project("up", "-d")
+    first = started()
+    write("2")
+    told = project("up", "-d").stderr.splitlines()
+    assert [line for line in told if "proj-app-1" in line] == [f" Container proj-app-1  {word}" for word in (
+        "Stopping", "Stopped", "Starting", "Started")]
+    second = started()
+    assert second["db"][:64] != first["db"][:64] and second["loose"] == first["loose"]
+    assert second["app"][:64] == first["app"][:64] and second["app"] != first["app"]
+    assert "Running" in project("up", "-d").stderr and started() == second
+    project("restart", "--no-deps", "-t", "0", "db")
+    third = started()
+    assert third["app"] == second["app"] and third["db"] != second["db"]
+    project("restart", "-t", "0", "db")
+    last = started()
+    assert last["app"] != third["app"] and last["loose"] == second["loose"]
+
+
+def test_events(project):
+    project.services(a={"command": "true"}, b={"command": "true", "labels": {"x": "y"}})
+    since = datetime.datetime.now(datetime.timezone.utc).isoformat()
+    project("up", "-d")
+    project.moor.docker("wait", "proj-a-1", "proj-b-1")
+    project("run", "--rm", "a", "true")  # a one-off: not the project's
+    window = ["--since", since, "--until", "0s"]
+
+    def look(call, *arguments):
+        wait_until(lambda: call("events", *window, *arguments).stdout.count(" die ") or "--json" in arguments, "the ends to be noted")
+        return call("events", *window, *arguments).stdout.splitlines()
+
+    wait_until(lambda: "".join(look(project)).count(" die ") == 2, "both ends to be noted")
+    for call in (project, project.classic):
+        found = look(call)
+        pattern = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6} container (\w+) [0-9a-f]{64} \((exitCode=0, )?image=busybox:test, name=proj-(a|b)-1(, x=y)?\)"
+        assert all(re.fullmatch(pattern, line) for line in found if " die " not in line), found
+        assert sorted(line.split()[3] for line in found) == ["create", "create", "die", "die", "start", "start"]
+    rows = [json.loads(line) for line in look(project, "--json", "b")]
+    assert [(row["service"], row["type"], row["action"]) for row in rows] == [
+        ("b", "container", action) for action in ("create", "start", "die")]
+    assert rows[0]["attributes"] == {"image": "busybox:test", "name": "proj-b-1", "x": "y"}
+    assert rows[0]["id"] == project.inspect("proj-b-1", "{{.Id}}")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(Z|[+-]\d\d:\d\d)", rows[0]["time"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}", json.loads(look(project.classic, "--json")[0])["time"])
+
+
+def test_owners_of_secrets(project):
+    project.write("own", "own.txt")
+    project.write("""
+        services:
+          a:
+            image: busybox:test
+            network_mode: none
+            user: "1000:1000"
+            command: ["sh", "-c", "busybox stat -c '%u %g %a' /run/secrets/s /etc/c; cat /run/secrets/s /etc/c"]
+            secrets: [{source: s, uid: "1000", gid: "7", mode: 0400}]
+            configs: [{source: c, target: /etc/c}, {source: own, mode: 0440}]
+        secrets: {s: {environment: TOKEN}}
+        configs: {c: {content: "said"}, own: {file: own.txt}}
+        """)
+    done = project("up", "--no-log-prefix", env={"TOKEN": "hush "})
+    assert done.stdout.splitlines()[1:-1] == ["1000 7 400", "0 0 444", "hush said"], done.stderr
+    assert done.stderr.count("configs `uid`, `gid` and `mode` are not supported, they will be ignored\n") == 1
+    text = open(os.path.join(project.directory, "docker-compose.yml")).read()
+    project.write(text.replace('uid: "1000"', "uid: me"))
+    assert 'uid: "me" of "s" must be a number' in project("up", code=1, env={"TOKEN": "x"}).stderr
+
+
+def test_anonymous_volume_is_carried(project):
+    """It goes over to the container that takes the old one's place, and with that one it ends."""
+    project.services(a={"command": ["sh", "-c", "echo $$V >> /anon/f; cat /anon/f"], "volumes": ["/anon"], "environment": {"V": "1"}})
+    project("up")
+    name = project.moor.docker("volume", "ls", "-q").stdout
+    project.services(a={"command": ["sh", "-c", "echo $$V >> /anon/f; cat /anon/f"], "volumes": ["/anon"], "environment": {"V": "2"}})
+    assert project("up", "--no-log-prefix").stdout.splitlines()[1:3] == ["1", "2"]
+    assert project.moor.docker("volume", "ls", "-q").stdout == name
+    project("down", "-v")
+    assert project.moor.docker("volume", "ls", "-q").stdout == ""
+    assert "volume-anonymous" in project.moor.docker("run", "--mount", "type=bind,src=/tmp,dst=/x,volume-anonymous=x",
+                                                     "busybox:test", code=125).stderr
+
+
+def test_attach_commit_export(project):
+    project.services(a={"command": ["sh", "-c", "echo kept > /kept; while read line && [ $$line != end ]; do echo got $$line; done; exit 5"],
+                        "stdin_open": True})
+    project("up", "-d")
+    done = project("attach", "a", input="one\ntwo\nend\n", code=5)  # the end of our input is not the end of its
+    assert done.stdout == "got one\ngot two\n"
+    project("commit", "--change", 'CMD ["cat", "/kept"]', "a", "made:1")
+    assert project.moor.docker("run", "--rm", "--network", "none", "made:1").stdout == "kept\n"
+    project("export", "-o", "out.tar", "a")
+    with tarfile.open(os.path.join(project.directory, "out.tar")) as tar:
+        assert tar.extractfile("kept").read() == b"kept\n"
+    assert 'service "a" has no container #2' in project("export", "--index", "2", "a", code=1).stderr
