@@ -25,12 +25,13 @@ int main(void)
 	log_set_program("mooring-unzip");
 	umask(022);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-#ifndef __SANITIZE_ADDRESS__ /* which reserves terabytes */
+	/* AddressSanitizer reserves terabytes, and looks for leaks in a process of its own. */
+#ifndef __SANITIZE_ADDRESS__
 	setrlimit(RLIMIT_AS, &memory);
+	setrlimit(RLIMIT_NPROC, &none);
 #else
 	(void)memory;
 #endif
-	setrlimit(RLIMIT_NPROC, &none);
 	setrlimit(RLIMIT_CORE, &none);
 	if (fcntl(DIRECTORY, F_GETFD) < 0) {
 		fputs("usage: mooring-unzip 0<ARCHIVE 3<DIRECTORY (mooring-nucleus starts it)\n",
