@@ -67,7 +67,7 @@ static void on_gone(void *context)
 		reboot_device(deployer);
 	if (deployer->bootstrap_code == BOOTSTRAP_RESTART ||
 	    deployer->bootstrap_code == BOOTSTRAP_REBOOT)
-		nucleus_restart(nucleus);
+		(void)nucleus_restart(nucleus, "A bootstrap script");
 }
 
 static void note_done(struct deployer *deployer, const char *name)

@@ -10,6 +10,7 @@
 #include "lifecycle/bootstrap.h"
 #include "lifecycle/deployrecord.h"
 #include "lifecycle/nucleus.h"
+#include "lifecycle/nucleusconfig.h"
 #include "lifecycle/preparing.h"
 #include "lifecycle/validation.h"
 
@@ -57,6 +58,24 @@ static void fail_for_good(struct deployer *deployer, const char *detail)
 	end(deployer, status, detail);
 }
 
+/* -- what both ways have in common --------------------------------------------------------------
+ */
+
+/* A new configuration is in force. Where the nucleus has to begin anew for it, the next one does
+ * the rest. */
+static bool apply(struct deployer *deployer, struct error *err)
+{
+	struct nucleus *nucleus = deployer->nucleus;
+	bool needs_restart;
+
+	if (!nucleusconfig_reread(nucleus, &needs_restart, err))
+		return false;
+	if (needs_restart &&
+	    nucleus_restart(nucleus, "The nucleus' configuration (connection to AWS)"))
+		return true;
+	return activation_apply(deployer, err);
+}
+
 /* -- taking it back -----------------------------------------------------------------------------
  */
 
@@ -71,8 +90,7 @@ static bool restore(struct deployer *deployer, struct error *err)
 		configstore_abandon(config);
 		return false;
 	}
-	return configstore_end(config, err) && nucleus_reread_settings(deployer->nucleus, err) &&
-	       activation_apply(deployer, err);
+	return configstore_end(config, err) && apply(deployer, err);
 }
 
 /* What the policy says of a failure in the present phase. */
@@ -170,7 +188,8 @@ static bool activate(struct deployer *deployer, struct error *err)
 
 	if (!configstore_begin(config, err))
 		return false;
-	if (!activation_merge(deployer, err) || !enter_phase(deployer, DEPLOYER_ACTIVATE, err)) {
+	if (!activation_merge(deployer, err) || !nucleusconfig_check(deployer->nucleus, err) ||
+	    !enter_phase(deployer, DEPLOYER_ACTIVATE, err)) {
 		deployer->phase = DEPLOYER_BOOTSTRAP;
 		configstore_abandon(config);
 		return false;
@@ -179,7 +198,7 @@ static bool activate(struct deployer *deployer, struct error *err)
 		deployer->phase = DEPLOYER_BOOTSTRAP;
 		return false;
 	}
-	return nucleus_reread_settings(deployer->nucleus, err) && activation_apply(deployer, err);
+	return apply(deployer, err);
 }
 
 static bool bootstrap(struct deployer *deployer, struct error *err)
@@ -302,6 +321,12 @@ static bool begin_next(struct deployer *deployer, bool *is_begun, struct error *
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(rows[i].status, "QUEUED") != 0)
 			continue;
+		if (deployer->sweeping.pid > 0) {
+			/* It may wait for an image to fall out of use; the sweep after this
+			 * deployment does what it leaves. */
+			background_stop(&deployer->sweeping);
+			return true;
+		}
 		*is_begun = true;
 		return take_row(deployer, &rows[i], err) && deployrecord_save(deployer, err);
 	}
@@ -469,12 +494,14 @@ bool deployer_advance(struct deployer *deployer, struct error *err)
 		struct error why;
 
 		if (before == DEPLOYER_IDLE) {
-			if (deployer->is_queue_empty || deployer->sweeping.pid > 0)
+			if (deployer->is_queue_empty)
 				return true;
 			if (!begin_next(deployer, &is_begun, err)) {
 				if (!is_begun)
 					return false;
 				fail(deployer, err);
+			} else if (!is_begun) {
+				return true;
 			}
 			continue;
 		}

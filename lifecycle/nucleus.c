@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,6 +18,7 @@
 #include "base/proc.h"
 #include "lifecycle/bootstrap.h"
 #include "lifecycle/console.h"
+#include "lifecycle/nucleusconfig.h"
 #include "lifecycle/orphans.h"
 
 #define LOCK_TRIES   10
@@ -89,133 +89,6 @@ static bool take_lock(struct nucleus *nucleus, struct error *err)
 	return error_in(err, "another nucleus is running in %s", nucleus->root);
 }
 
-/* -- who runs the scripts -----------------------------------------------------------------------
- */
-
-/*
- * runWithDefault.posixUser; without it, as root: ggc_user if the machine has one (what Greengrass'
- * installer makes), else root itself, which is said. Who is not root runs scripts as who they are.
- */
-static bool choose_account(struct nucleus *nucleus, struct error *err)
-{
-	const char *user = nucleus->settings.user;
-
-	nucleus->user = arena_strdup(&nucleus->arena, user);
-	nucleus->account = NULL;
-	if (geteuid() != 0) {
-		if (user)
-			log_warning("runWithDefault.posixUser %s is ignored: only root can start "
-				    "scripts as somebody else",
-				    user);
-		return true;
-	}
-	if (!user && getpwnam("ggc_user"))
-		user = "ggc_user";
-	if (!user) {
-		nucleus_say(nucleus,
-			    "Scripts run as root: there is no user ggc_user, and the configuration "
-			    "names none (runWithDefault.posixUser).");
-		return true;
-	}
-	if (!account_find(&nucleus->account_found, user, err))
-		return false;
-	if (nucleus->account_found.uid != 0)
-		nucleus->account = &nucleus->account_found;
-	return true;
-}
-
-/* -- the configuration file ---------------------------------------------------------------------
- */
-
-/* What the file says has the time at which it was written: a later deployment to the nucleus wins
- * over it, and it wins again when somebody edits it. */
-static bool merge_file(struct nucleus *nucleus, const struct json *document, int64_t time,
-		       struct error *err)
-{
-	static const char *const system[] = { "system", NULL };
-	static const char *const own[] = { "services", "aws.greengrass.Nucleus", "configuration",
-					   NULL };
-	struct configtree *tree = &nucleus->config.tree;
-	const struct json *configuration = settings_nucleus(document);
-	const struct json *device = json_get_fold(document, "system");
-	struct configtree_merge merge = { .time = time };
-
-	return (!device || configtree_merge(tree, &tree->root, system, device, &merge, err)) &&
-	       (!configuration ||
-		configtree_merge(tree, &tree->root, own, configuration, &merge, err));
-}
-
-/* A deployment to the nucleus may name another user for those components that have none of their
- * own: their next scripts run as that one. */
-static bool change_account(struct nucleus *nucleus, struct error *err)
-{
-	const char *before = nucleus->user ? nucleus->user : "";
-	const char *now = nucleus->settings.user ? nucleus->settings.user : "";
-
-	if (strcmp(before, now) == 0)
-		return true;
-	if (!choose_account(nucleus, err))
-		return false;
-	nucleus->supervisor.options.account = nucleus->account;
-	return true;
-}
-
-/* Settings are what the file and the deployments together say; s3 is the file's alone. */
-bool nucleus_reread_settings(struct nucleus *nucleus, struct error *err)
-{
-	static const char *const device[] = { "system", NULL };
-	static const char *const own[] = { "services", "aws.greengrass.Nucleus", "configuration",
-					   NULL };
-	const struct confignode *root = &nucleus->config.tree.root;
-	const struct confignode *system = configtree_find(root, device);
-	const struct confignode *configuration = configtree_find(root, own);
-	struct json *all, *services, *inner;
-	const struct json *part = NULL;
-
-	arena_done(&nucleus->settings_arena);
-	nucleus->settings_arena = (struct arena){ 0 };
-	all = json_new(&nucleus->settings_arena, NULL, "configuration", JSON_OBJECT, NULL);
-	services = json_new(&nucleus->settings_arena, all, "services", JSON_OBJECT, NULL);
-	inner = json_new(&nucleus->settings_arena, services, "aws.greengrass.Nucleus", JSON_OBJECT,
-			 NULL);
-	if (system) {
-		if (!configtree_read(&nucleus->settings_arena, system, "system", &part, err))
-			return false;
-		json_copy(&nucleus->settings_arena, all, "system", part);
-	}
-	if (configuration) {
-		if (!configtree_read(&nucleus->settings_arena, configuration, "configuration",
-				     &part, err))
-			return false;
-		json_copy(&nucleus->settings_arena, inner, "configuration", part);
-	}
-	if (nucleus->s3)
-		json_copy(&nucleus->settings_arena, all, "s3", nucleus->s3);
-	if (!settings_parse(&nucleus->settings, all, err))
-		return false;
-	nucleus->device.overrides = nucleus->settings.overrides;
-	return !nucleus->supervisor.loop || change_account(nucleus, err);
-}
-
-static bool read_settings(struct nucleus *nucleus, struct error *err)
-{
-	const struct json *document;
-	int64_t time;
-
-	/* First by itself, so that a mistake is said to be in the file. */
-	if (!settings_read(&nucleus->arena, nucleus->options.config, &document, &time, err) ||
-	    !settings_parse(&nucleus->settings, document, err))
-		return false;
-	nucleus->s3 = json_get_fold(document, "s3");
-	if (!configstore_begin(&nucleus->config, err))
-		return false;
-	if (document && !merge_file(nucleus, document, time, err)) {
-		configstore_abandon(&nucleus->config);
-		return false;
-	}
-	return configstore_end(&nucleus->config, err) && nucleus_reread_settings(nucleus, err);
-}
-
 /* -- what happens -------------------------------------------------------------------------------
  */
 
@@ -278,15 +151,19 @@ void nucleus_stop(struct nucleus *nucleus)
 	deployer_stop(&nucleus->deployer);
 }
 
-void nucleus_restart(struct nucleus *nucleus)
+bool nucleus_restart(struct nucleus *nucleus, const char *why)
 {
 	if (nucleus->options.is_foreground) {
-		nucleus_say(nucleus, "It asks for a restart of the nucleus; in the foreground the "
-				     "deployment just goes on.");
-		return;
+		nucleus_say(nucleus,
+			    "%s asks for a restart of the nucleus; in the foreground the "
+			    "deployment just goes on.",
+			    why);
+		return false;
 	}
+	nucleus_say(nucleus, "%s asks for a restart of the nucleus.", why);
 	nucleus->is_restarting = true;
 	nucleus_stop(nucleus);
+	return true;
 }
 
 static void on_stop(struct loop_watch *watch)
@@ -417,13 +294,14 @@ bool nucleus_open(struct nucleus *nucleus, const struct nucleus_options *options
 	    !take_lock(nucleus, err))
 		return false;
 	sweep(nucleus->root, "packages/recipes");
-	if (!settings_parse(&nucleus->settings, NULL, err)) /* the defaults, for the log */
+	if (!settings_parse(&nucleus->settings, &nucleus->settings_arena, NULL,
+			    err)) /* the defaults, for the log */
 		return false;
 	if ((!options->is_foreground && !journal_open(&nucleus->journal, &nucleus->settings.logging,
 						      nucleus->logs, "greengrass", err)) ||
 	    !statedb_open(&nucleus->db, nucleus->root, err) ||
-	    !configstore_open(&nucleus->config, nucleus->db, err) || !read_settings(nucleus, err) ||
-	    !choose_account(nucleus, err) || !open_watches(nucleus, err) ||
+	    !configstore_open(&nucleus->config, nucleus->db, err) ||
+	    !nucleusconfig_open(nucleus, err) || !open_watches(nucleus, err) ||
 	    !begin_run(nucleus, err))
 		return false;
 	open_supervisor(nucleus);

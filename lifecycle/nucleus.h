@@ -32,7 +32,9 @@ struct nucleus {
 	struct nucleus_options options;
 	struct settings settings;
 	struct arena settings_arena; /* of what the configuration says */
-	const struct json *s3;       /* of the configuration file, or NULL */
+	const struct json *document; /* the same as a tree: the file and the deployments together */
+	const struct json *begun;    /* as it was when the nucleus began */
+	const struct json *file;     /* the configuration file, or NULL */
 	struct device device;
 	const char *user; /* runWithDefault.posixUser when `account` was chosen, or NULL */
 	struct account account_found;
@@ -79,11 +81,9 @@ must_check bool nucleus_run(struct nucleus *nucleus, struct error *err);
 /* Asks all to stop; nucleus_run returns when they have. */
 void nucleus_stop(struct nucleus *nucleus);
 
-/* The same, to begin anew then: a bootstrap script asks for it. */
-void nucleus_restart(struct nucleus *nucleus);
-
-/* The configuration has changed: what of it is our own. */
-must_check bool nucleus_reread_settings(struct nucleus *nucleus, struct error *err);
+/* The same, to begin anew then; `why` is told. False in the foreground, where nobody would begin
+ * anew: the deployment just goes on. */
+bool nucleus_restart(struct nucleus *nucleus, const char *why);
 
 /* Tells people: on the terminal in the foreground, else in logs/greengrass.log. */
 void nucleus_say(struct nucleus *nucleus, const char *format, ...) printf_like(2, 3);

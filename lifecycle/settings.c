@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/yaml.h"
+#include "lifecycle/backoff.h"
 #include "lifecycle/configtree.h"
 #include "lifecycle/steps.h"
 
@@ -225,7 +226,43 @@ static bool read_s3(struct settings *settings, const struct json *document, stru
 	return json_bool_or(s3, "path_style", false, &settings->path_style, err);
 }
 
-bool settings_parse(struct settings *settings, const struct json *document, struct error *err)
+static bool read_env(struct settings *settings, struct arena *arena, const struct json *document,
+		     struct error *err)
+{
+	const struct json *services = json_get_fold(document, "services");
+
+	settings->services =
+		arena_array(arena, services ? services->count : 0, sizeof(*settings->services));
+	for (const struct json *one = services ? services->child : NULL; one; one = one->next) {
+		struct settings_service *service = &settings->services[settings->service_count++];
+
+		service->name = one->key;
+		if (!steps_parse_env(&service->env, arena, json_get_fold(one, "setenv"), err))
+			return false;
+	}
+	return steps_parse_env(&settings->env, arena, json_get_fold(document, "setenv"), err);
+}
+
+const struct step_env *settings_service_env(const struct settings *settings, const char *name)
+{
+	static const struct step_env none = { 0 };
+
+	for (size_t i = 0; i < settings->service_count; i++)
+		if (strcmp(settings->services[i].name, name) == 0)
+			return &settings->services[i].env;
+	return &none;
+}
+
+static bool read_retry(struct settings *settings, const struct json *document, struct error *err)
+{
+	const struct json *retry;
+
+	return object_at(document, "retry", &retry, err) &&
+	       int_at(retry, "longestPauseMs", BACKOFF_LONGEST_MS, &settings->longest_pause, err);
+}
+
+bool settings_parse(struct settings *settings, struct arena *arena, const struct json *document,
+		    struct error *err)
 {
 	*settings = (struct settings){ .shell = "sh", .region = getenv("AWS_REGION") };
 	if (document && document->type == JSON_NULL)
@@ -235,7 +272,8 @@ bool settings_parse(struct settings *settings, const struct json *document, stru
 	if (!read_system(settings, document, err) || !read_nucleus(settings, document, err))
 		return false;
 	settings->s3_region = settings->region;
-	return read_s3(settings, document, err);
+	return read_s3(settings, document, err) && read_retry(settings, document, err) &&
+	       read_env(settings, arena, document, err);
 }
 
 bool settings_read(struct arena *arena, const char *path, const struct json **document,

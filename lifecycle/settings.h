@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "lifecycle/service.h"
+#include "lifecycle/steps.h"
 
 /*
  * The configuration file: mooring.yaml, or a Greengrass config.yaml (the keys are Greengrass'). All
@@ -29,6 +30,9 @@
  *       endpoint: http://127.0.0.1:9000
  *       region: eu-central-1       # awsRegion if it is missing
  *       path_style: true
+ *     retry:                       # ours: how patient deployments are
+ *       longestPauseMs: 3840000    # the longest pause between two attempts to get an artifact
+ *     setenv: { NAME: value }      # of all components' scripts; services.NAME.setenv: of one's
  */
 
 #define SETTINGS_SIZE_MAX (256 * 1024)
@@ -44,6 +48,12 @@ struct settings_logging {
 	bool is_json;
 	int64_t file_size;  /* bytes */
 	int64_t total_size; /* bytes, of one component */
+};
+
+/* services.NAME.setenv */
+struct settings_service {
+	const char *name;
+	struct step_env env;
 };
 
 struct settings {
@@ -68,6 +78,10 @@ struct settings {
 	const char *s3_region;   /* region if it is not given */
 	bool has_path_style;
 	bool path_style;
+	int64_t longest_pause; /* retry.longestPauseMs */
+	struct step_env env;   /* setenv */
+	struct settings_service *services;
+	size_t service_count;
 };
 
 /* Reads the file into a tree; `path` NULL reads the default file. *document is NULL if that does
@@ -76,9 +90,13 @@ struct settings {
 must_check bool settings_read(struct arena *arena, const char *path, const struct json **document,
 			      int64_t *time, struct error *err);
 
-/* What the tree says; NULL gives the defaults. The texts are the tree's. */
-must_check bool settings_parse(struct settings *settings, const struct json *document,
-			       struct error *err);
+/* What the tree says; NULL gives the defaults. The texts are the tree's; what is made of them is in
+ * `arena`. */
+must_check bool settings_parse(struct settings *settings, struct arena *arena,
+			       const struct json *document, struct error *err);
+
+/* The variables of one component; none is an empty list. */
+const struct step_env *settings_service_env(const struct settings *settings, const char *name);
 
 /* The proxy's URL with username and password in it, percent-encoded; a URL that has some of its own
  * stays as it is. NULL: no proxy. In `arena`. */

@@ -59,8 +59,8 @@ static bool is_variable_name(const char *name)
 }
 
 /* A list in place of a map is found in the wild; Greengrass ignores it, and so do we. */
-static bool parse_env(struct step_env *env, struct arena *arena, const struct json *value,
-		      struct error *err)
+bool steps_parse_env(struct step_env *env, struct arena *arena, const struct json *value,
+		     struct error *err)
 {
 	*env = (struct step_env){ 0 };
 	if (!value || value->type == JSON_ARRAY)
@@ -121,7 +121,7 @@ static bool parse_step(struct step *step, struct arena *arena, const struct json
 	       scalar_or_null(value, "Timeout", &step->timeout, err) &&
 	       scalar_or_null(value, "RequiresPrivilege", &step->privilege, err) &&
 	       scalar_or_null(value, "BootstrapOnRollback", &step->rollback, err) &&
-	       parse_env(&step->env, arena, json_get_fold(value, "Setenv"), err);
+	       steps_parse_env(&step->env, arena, json_get_fold(value, "Setenv"), err);
 }
 
 bool steps_parse(struct steps *steps, struct arena *arena, const struct json *lifecycle,
@@ -150,5 +150,5 @@ bool steps_parse(struct steps *steps, struct arena *arena, const struct json *li
 			return json_wrong(reset, err, "must not be negative");
 		steps->error_reset_time = seconds;
 	}
-	return parse_env(&steps->env, arena, json_get_fold(lifecycle, "Setenv"), err);
+	return steps_parse_env(&steps->env, arena, json_get_fold(lifecycle, "Setenv"), err);
 }

@@ -63,6 +63,10 @@ int step_default_timeout(enum step_kind kind);
 must_check bool steps_parse(struct steps *steps, struct arena *arena, const struct json *lifecycle,
 			    struct error *err);
 
+/* Reads a Setenv object; NULL gives no variables. */
+must_check bool steps_parse_env(struct step_env *env, struct arena *arena, const struct json *value,
+				struct error *err);
+
 /* Reads a scalar as text: 1.0 unquoted in YAML is a number, and "true" a boolean. */
 must_check bool steps_scalar(const struct json *value, const char **text, struct error *err);
 

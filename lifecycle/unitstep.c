@@ -73,7 +73,8 @@ static void set_device(struct environment *environment, const struct settings *s
 	set_proxy(environment, &settings->proxy);
 }
 
-/* From low to high: ours, the device's, the recipe's, the step's. */
+/* From low to high: ours, the device's, what the device's configuration sets for all and for this
+ * one, the recipe's, the step's. */
 static void fill(struct environment *environment, const struct unit *unit, enum step_kind kind,
 		 const struct account *account)
 {
@@ -85,6 +86,8 @@ static void fill(struct environment *environment, const struct unit *unit, enum 
 		set_account(environment, account);
 	if (options->add_environment)
 		options->add_environment(options->context, unit, environment);
+	set_all(environment, &options->settings->env);
+	set_all(environment, settings_service_env(options->settings, unit->service->name));
 	set_all(environment, &unit->service->env);
 	set_all(environment, &unit->service->steps[kind].env);
 	environment_set(environment, "MOORING_NUCLEUS", options->mark);

@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 		merge_all(&document, &arena);
 	}
 	if (json_parse(&arena, "config", text, strlen(text), &tree, &err) &&
-	    settings_parse(&settings, json_get(tree, "file"), &err))
+	    settings_parse(&settings, &arena, json_get(tree, "file"), &err))
 		assert(settings.logging.file_size > 0 && settings.shell);
 	return 0;
 }

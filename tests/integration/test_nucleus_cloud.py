@@ -74,5 +74,26 @@ def test_device_with_a_cloud(moor, tmp_path, certificates, provider):
                     peer.call("PublishToIoTCore", topicName="site/1", qos="1",
                               payload=greengrass.blob("hello"))
                     wait_until(lambda: "site/1 hello" in list(lines()), "the message")
+                move_to_another_broker(device, broker, tmp_path / "other")
         finally:
             broker.stop()
+
+
+def move_to_another_broker(device, broker, directory):
+    """A deployment gives another port: the nucleus begins anew with it, and goes on with the deployment."""
+    other = greengrass.Broker(directory, broker.certificates)
+    other.start()
+    try:
+        before = device.read("token")
+        deployment = device.begin(add={"A": "1.0.0"}, merge={
+            "aws.greengrass.Nucleus": {"mqtt": {"port": other.port}}})
+        wait_until(lambda: device.read("token").strip() and device.read("token") != before, "another token")
+        device.client.socket.close()
+        device.client = wait_until(device.try_to_connect, "it to listen")
+        assert device.finish(deployment)["detailedDeploymentStatus"] == "SUCCESSFUL"
+        with other.subscriber("site/#") as lines, \
+                Client(os.path.join(device.root, "ipc.socket"), device.read("token").strip()) as peer:
+            peer.call("PublishToIoTCore", topicName="site/2", qos="1", payload=greengrass.blob("there"))
+            wait_until(lambda: "site/2 there" in list(lines()), "the message at the other one")
+    finally:
+        other.stop()

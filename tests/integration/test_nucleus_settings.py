@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The nucleus' own configuration: variables for scripts, and what a deployment changes of it."""
+
+import pytest
+
+from resident import Resident, wait_until
+
+NUCLEUS = "aws.greengrass.Nucleus"
+SAY_PROXY = {"run": "echo ${HTTP_PROXY:-none} ${NO_PROXY:-none}; sleep 1000"}
+
+
+@pytest.fixture
+def device(moor, tmp_path):
+    found = Resident(tmp_path / "device", moor.env, config={
+        "setenv": {"V1": "root", "V2": "root", "V3": "root", "V4": "root", "NUMBER": 1.50},
+        "services": {NUCLEUS: {"configuration": {"runWithDefault": {"posixUser": "root"}}},
+                     "A": {"setenv": {"V2": "service", "V3": "service", "V4": "service"}}}})
+    yield found
+    if found.process:
+        found.end()
+
+
+def connect_again(device):
+    """The nucleus has begun anew."""
+    device.client.socket.close()
+    device.client = wait_until(device.try_to_connect, "it to listen")
+
+
+def test_setenv_of_the_configuration(device):
+    say = {"Setenv": {"V3": "recipe", "V4": "recipe"},
+           "run": {"Script": "echo $V1 $V2 $V3 $V4 $NUMBER; sleep 1000", "Setenv": {"V4": "step"}}}
+    device.recipe(say)
+    device.recipe(say, name="B")
+    with device:
+        device.deploy(add={"A": "1.0.0", "B": "1.0.0"})
+        wait_until(lambda: device.lines() and device.lines("B"), "their output")
+    assert device.lines() == ["root service recipe step 1.5"]
+    assert device.lines("B") == ["root root recipe step 1.5"]
+
+
+def test_network_proxy_by_a_deployment(device):
+    """The nucleus begins anew, as AWS' does, and goes on with the deployment; one that fails brings the old one back."""
+    device.recipe(SAY_PROXY)
+    device.recipe({"startup": "exit 1"}, name="Bad")
+    with device:
+        device.deploy(add={"A": "1.0.0"})
+        wait_until(lambda: device.lines() == ["none none"], "the first")
+        cause = device.deploy(add={"A": "1.0.0"}, merge={NUCLEUS: {"networkProxy": {"proxy": "http://x"}}},
+                              result="FAILED_NO_STATE_CHANGE")["deploymentFailureCause"]
+        assert "networkProxy.proxy: expected an object, found a string" in cause, "else it could never begin again"
+        deployment = device.begin(add={"A": "1.0.0"}, merge={NUCLEUS: {"networkProxy": {
+            "noProxyAddresses": "10.0.0.1", "proxy": {"url": "http://192.0.2.1:3128"}}}})
+        wait_until(lambda: len(device.lines()) == 2, "A with the proxy")
+        connect_again(device)
+        assert device.finish(deployment)["detailedDeploymentStatus"] == "SUCCESSFUL"
+        assert device.lines()[-1] == "http://192.0.2.1:3128 localhost,10.0.0.1"
+        deployment = device.begin(add={"Bad": "1.0.0"}, rollback=True, merge={NUCLEUS: {"networkProxy": {
+            "proxy": {"url": "http://192.0.2.2:3128"}}}})
+        wait_until(lambda: len(device.lines()) == 4, "A with the old proxy again", 60)
+        connect_again(device)
+        assert device.finish(deployment)["detailedDeploymentStatus"] == "FAILED_ROLLBACK_COMPLETE"
+        assert [line.split()[0] for line in device.lines()[1:]] == [
+            "http://192.0.2.1:3128", "http://192.0.2.2:3128", "http://192.0.2.1:3128"]
+        assert list(device.components()) == ["A"]
+    assert device.log("greengrass").count("asks for a restart of the nucleus") == 3
