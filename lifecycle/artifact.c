@@ -103,25 +103,28 @@ static bool is_fixed_name(const char *image)
 	return strchr(image, '@') || (colon && strcmp(colon, ":latest") != 0);
 }
 
-/* What docker says where the network, not the image, is at fault: AWS's nucleus waits then,
- * whatever the exit code is. */
-static bool is_network_trouble(const char *text)
+/* What docker says where the network or the registry, not the image, is at fault: AWS's nucleus
+ * goes by these words, whatever the exit code is. The first that is found decides. */
+static enum backoff judge(const char *text)
 {
-	static const char *const phrases[] = {
-		"read: connection timed out",
-		"Temporary failure in name resolution",
-		"net/http",
-		"request canceled",
-		"timeout",
-		"no such host",
-		"dial tcp",
-		"Service Unavailable",
+	static const struct {
+		const char *phrase;
+		enum backoff kind;
+	} signs[] = {
+		{ "Service Unavailable", BACKOFF_SERVICE },
+		{ "read: connection timed out", BACKOFF_NETWORK },
+		{ "Temporary failure in name resolution", BACKOFF_NETWORK },
+		{ "net/http", BACKOFF_NETWORK },
+		{ "request canceled", BACKOFF_NETWORK },
+		{ "timeout", BACKOFF_NETWORK },
+		{ "no such host", BACKOFF_NETWORK },
+		{ "dial tcp", BACKOFF_NETWORK },
 	};
 
-	for (size_t i = 0; i < COUNT_OF(phrases); i++)
-		if (strcasestr(text, phrases[i]))
-			return true;
-	return false;
+	for (size_t i = 0; i < COUNT_OF(signs); i++)
+		if (strcasestr(text, signs[i].phrase))
+			return signs[i].kind;
+	return BACKOFF_NEVER;
 }
 
 /* Its last line, which says why. */
@@ -136,7 +139,8 @@ static const char *last_line(struct buf *text)
 }
 
 /* Pulls, and hears what is said on stderr; progress is not wanted, as nobody may be watching. */
-static bool pull_image(const struct artifact_context *context, const char *image, struct error *err)
+static bool pull_image(const struct artifact_context *context, const char *image,
+		       enum backoff *again, struct error *err)
 {
 	const char *const argv[] = { context->docker, "pull", "--quiet", image, NULL };
 	struct proc proc;
@@ -168,15 +172,15 @@ static bool pull_image(const struct artifact_context *context, const char *image
 			break;
 		buf_commit(&text, (size_t)got);
 	}
+	*again = judge(text.data ? text.data : "");
 	return proc_exit_code(status) == 0 ||
-	       error_set(err,
-			 is_network_trouble(text.data ? text.data : "") ? ERROR_NETWORK
-									: ERROR_SYSTEM,
+	       error_set(err, *again == BACKOFF_NEVER ? ERROR_SYSTEM : ERROR_NETWORK,
 			 "docker pull failed with exit code %d: %.600s", proc_exit_code(status),
 			 last_line(&text));
 }
 
-static bool get_image(const struct artifact_context *context, const char *image, struct error *err)
+static bool get_image(const struct artifact_context *context, const char *image,
+		      enum backoff *again, struct error *err)
 {
 	const char *const inspect[] = { context->docker, "image", "inspect", image, NULL };
 	int code;
@@ -187,19 +191,28 @@ static bool get_image(const struct artifact_context *context, const char *image,
 		if (code == 0)
 			return true;
 	}
-	return pull_image(context, image, err);
+	return pull_image(context, image, again, err);
 }
 
-void artifact_remove_image(const struct artifact_context *context, const char *image)
+bool artifact_remove_image(const struct artifact_context *context, const char *image, bool *is_gone,
+			   struct error *err)
 {
+	const char *const inspect[] = { context->docker, "image", "inspect", image, NULL };
 	const char *const remove[] = { context->docker, "rmi", image, NULL };
-	struct error err;
+	struct artifact_context patient = *context;
 	int code;
 
-	if (!run_docker(context, remove, &code, &err))
-		log_warning("docker rmi %s: %s", image, err.text);
-	else if (code != 0)
-		log_warning("docker rmi %s failed with exit code %d: the image stays", image, code);
+	if (!run_docker(context, inspect, &code, err))
+		return false;
+	*is_gone = code != 0;
+	if (*is_gone)
+		return true;
+	patient.cancel_fd =
+		-1; /* half of it leaves an image without a name, which nobody removes */
+	if (!run_docker(&patient, remove, &code, err))
+		return false;
+	*is_gone = code == 0;
+	return true;
 }
 
 /* -- files --------------------------------------------------------------------------------------
@@ -239,17 +252,25 @@ static bool find_local(const struct artifact_context *context, int dir,
 }
 
 static bool fetch(const struct artifact_context *context, int dir,
-		  const struct recipe_artifact *artifact, struct error *err)
+		  const struct recipe_artifact *artifact, enum backoff *again, struct error *err)
 {
 	bool is_right;
 	autoclose int fd = artifactfile_create(dir, err);
 
-	if (fd < 0 || !download_s3(artifact->uri, context->settings, fd, context->cancel_fd, err) ||
-	    !has_digest(fd, artifact->file, artifact, &is_right, err))
+	if (fd < 0)
 		return false;
-	if (!is_right)
+	if (!download_s3(artifact->uri, context->settings, fd, context->cancel_fd, err)) {
+		if (err->kind == ERROR_NETWORK)
+			*again = BACKOFF_OBJECT;
+		return false;
+	}
+	if (!has_digest(fd, artifact->file, artifact, &is_right, err))
+		return false;
+	if (!is_right) {
+		*again = BACKOFF_DIGEST;
 		return error_set(err, ERROR_CORRUPT,
 				 "the object is not what the recipe's digest promises");
+	}
 	return artifactfile_own(fd, context->account,
 				artifactfile_mode(artifact->read, artifact->execute), err) &&
 	       artifactfile_publish(fd, dir, artifact->file, err);
@@ -266,7 +287,7 @@ static bool take_apart(const struct artifact_context *context, int dir, const st
 }
 
 static bool get_file(const struct artifact_context *context, const struct recipe *recipe,
-		     const struct recipe_artifact *artifact, struct error *err)
+		     const struct recipe_artifact *artifact, enum backoff *again, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
 	const char *path =
@@ -281,17 +302,19 @@ static bool get_file(const struct artifact_context *context, const struct recipe
 		return error_sys(err, "open %s", path);
 	if (!find_local(context, dir, artifact, &is_there, err))
 		return false;
-	if (is_there || fetch(context, dir, artifact, err))
+	if (is_there || fetch(context, dir, artifact, again, err))
 		return !artifact->is_zip || take_apart(context, dir, recipe, artifact, err);
 	artifactfile_discard(dir);
 	return false;
 }
 
 bool artifact_get(const struct artifact_context *context, const struct recipe *recipe,
-		  const struct recipe_artifact *artifact, struct error *err)
+		  const struct recipe_artifact *artifact, enum backoff *again, struct error *err)
 {
-	bool is_good = artifact->scheme == RECIPE_DOCKER ? get_image(context, artifact->rest, err)
-							 : get_file(context, recipe, artifact, err);
+	*again = BACKOFF_NEVER;
+	bool is_good = artifact->scheme == RECIPE_DOCKER
+			       ? get_image(context, artifact->rest, again, err)
+			       : get_file(context, recipe, artifact, again, err);
 
 	return is_good || error_in(err, "%s: artifact %s", recipe->name, artifact->uri);
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "lifecycle/account.h"
+#include "lifecycle/backoff.h"
 #include "lifecycle/recipe.h"
 #include "lifecycle/settings.h"
 
@@ -33,9 +34,11 @@ must_check bool artifact_merge(const struct artifact_context *context, const cha
 			       struct error *err);
 
 /* Makes one artifact of the recipe be there: a file that is there already (and has the digest, if
- * one is given) is used, as Greengrass does. */
+ * one is given) is used, as Greengrass does. If it fails, *again says when another attempt is of
+ * use. */
 must_check bool artifact_get(const struct artifact_context *context, const struct recipe *recipe,
-			     const struct recipe_artifact *artifact, struct error *err);
+			     const struct recipe_artifact *artifact, enum backoff *again,
+			     struct error *err);
 
 /* What of a recipe this program cannot do: found before anything is changed. */
 must_check bool artifact_check(const struct recipe *recipe, struct error *err);
@@ -44,7 +47,9 @@ must_check bool artifact_check(const struct recipe *recipe, struct error *err);
 must_check bool artifact_forget(const char *root, const char *name, const char *version,
 				struct error *err);
 
-/* Removes an image from the store by our docker; one that is in use stays. */
-void artifact_remove_image(const struct artifact_context *context, const char *image);
+/* Removes an image from the store by our docker. *is_gone is false where docker refuses: it is in
+ * use. One that is not there is gone. */
+must_check bool artifact_remove_image(const struct artifact_context *context, const char *image,
+				      bool *is_gone, struct error *err);
 
 #endif

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "lifecycle/backoff.h"
 #include "lifecycle/nucleus.h"
 
-#define RETRY_MS 60000    /* Greengrass' pause between two attempts */
 #define ROOM_MIN 20000000 /* bytes that a disk must have for a deployment to begin */
 
 /* -- what is asked for --------------------------------------------------------------------------
@@ -190,16 +190,33 @@ static bool choose_account(const struct nucleus *nucleus, const struct plan_comp
 	return account_find(found, user, err);
 }
 
-/* A device may come up before its network does: the nucleus waits for that, as long as it takes; a
- * person in front of a terminal is told at once. False: it is not worth to try again. */
-static bool wait_for_network(const struct deployer *deployer, const struct error *err)
+/* A device may come up before its network does, and a nucleus is patient with what passes; a person
+ * in front of a terminal is told at once. False: there is no other attempt, or the nucleus ends. */
+static bool wait_to_try_again(struct nucleus *nucleus, enum backoff kind, int attempts,
+			      const char *why)
 {
-	struct pollfd cancel = { .fd = deployer->nucleus->stop_fd, .events = POLLIN };
+	struct pollfd cancel = { .fd = nucleus->stop_fd, .events = POLLIN };
+	int64_t pause =
+		backoff_pause(kind, attempts, nucleus->settings.longest_pause, backoff_jitter());
 
-	if (err->kind != ERROR_NETWORK || deployer->nucleus->options.is_foreground)
+	if (pause < 0 || nucleus->options.is_foreground)
 		return false;
-	nucleus_say(deployer->nucleus, "%s (trying again in %d s)", err->text, RETRY_MS / 1000);
-	return poll(&cancel, 1, RETRY_MS) == 0;
+	nucleus_say(nucleus, "%s (trying again in %lld s)", why, (long long)(pause + 999) / 1000);
+	return poll(&cancel, 1, (int)pause) == 0;
+}
+
+static bool get_artifact(const struct deployer *deployer, const struct artifact_context *context,
+			 const struct recipe *recipe, const struct recipe_artifact *artifact,
+			 struct error *err)
+{
+	enum backoff again;
+	int attempts = 0;
+
+	nucleus_say(deployer->nucleus, "%s: artifact %s", recipe->name, artifact->uri);
+	while (!artifact_get(context, recipe, artifact, &again, err))
+		if (!wait_to_try_again(deployer->nucleus, again, ++attempts, err->text))
+			return false;
+	return true;
 }
 
 static bool get_artifacts(const struct deployer *deployer, struct artifact_context *context,
@@ -210,13 +227,9 @@ static bool get_artifacts(const struct deployer *deployer, struct artifact_conte
 
 	if (!choose_account(deployer->nucleus, component, &found, &context->account, err))
 		return error_in(err, "%s", recipe->name);
-	for (size_t k = 0; k < recipe->artifact_count; k++) {
-		nucleus_say(deployer->nucleus, "%s: artifact %s", recipe->name,
-			    recipe->artifacts[k].uri);
-		while (!artifact_get(context, recipe, &recipe->artifacts[k], err))
-			if (!wait_for_network(deployer, err))
-				return false;
-	}
+	for (size_t k = 0; k < recipe->artifact_count; k++)
+		if (!get_artifact(deployer, context, recipe, &recipe->artifacts[k], err))
+			return false;
 	return true;
 }
 
@@ -333,14 +346,33 @@ static bool is_image_used(struct deployer *deployer, const char *uri)
 	return false;
 }
 
+/* An image stays as long as a container needs it: its recipe too, then, so that the sweep after the
+ * next deployment asks again. */
+static bool remove_image(const struct deployer *deployer, const struct artifact_context *context,
+			 const char *image, struct error *err)
+{
+	bool is_gone;
+
+	for (int attempts = 1;; attempts++) {
+		if (!artifact_remove_image(context, image, &is_gone, err))
+			return false;
+		if (is_gone)
+			return true;
+		error_set(err, ERROR_EXISTS, "image %s is in use", image);
+		if (!wait_to_try_again(deployer->nucleus, BACKOFF_IN_USE, attempts, err->text))
+			return false;
+	}
+}
+
 static bool forget_version(struct deployer *deployer, const struct recipe *recipe,
 			   const struct artifact_context *context, struct error *err)
 {
 	for (size_t i = 0; i < recipe->artifact_count; i++) {
 		const struct recipe_artifact *artifact = &recipe->artifacts[i];
 
-		if (artifact->scheme == RECIPE_DOCKER && !is_image_used(deployer, artifact->uri))
-			artifact_remove_image(context, artifact->rest);
+		if (artifact->scheme == RECIPE_DOCKER && !is_image_used(deployer, artifact->uri) &&
+		    !remove_image(deployer, context, artifact->rest, err))
+			return false;
 	}
 	return artifact_forget(context->root, recipe->name, recipe->version_text, err) &&
 	       catalog_forget(recipe, context->root, err);
@@ -355,6 +387,8 @@ bool preparing_sweep(void *context, struct error *err)
 					      .settings = &nucleus->settings,
 					      .docker = docker,
 					      .cancel_fd = nucleus->stop_fd };
+	bool is_good = true;
+	struct error why;
 
 	begin_child(nucleus);
 	deployer->document.recipe_directory = NULL;
@@ -364,9 +398,12 @@ bool preparing_sweep(void *context, struct error *err)
 	for (size_t i = 0; i < deployer->catalog.count; i++) {
 		const struct recipe *recipe = deployer->catalog.recipes[i];
 
+		/* One that cannot go must not keep the others. */
 		if (!is_kept(deployer, recipe) &&
-		    !forget_version(deployer, recipe, &artifacts, err))
-			return error_in(err, "%s %s", recipe->name, recipe->version_text);
+		    !forget_version(deployer, recipe, &artifacts, &why)) {
+			*err = why;
+			is_good = error_in(err, "%s %s", recipe->name, recipe->version_text);
+		}
 	}
-	return true;
+	return is_good;
 }
