@@ -12,12 +12,14 @@
 
 struct values {
 	const char *format, *type;
+	bool has_sizes;
 };
 
 static const struct opt opts[] = {
 	{ "format", 'f', OPT_TEXT, offsetof(struct values, format), "string",
 	  "Format output using a custom template", NULL },
-	{ "size", 's', OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
+	{ "size", 's', OPT_BOOL, offsetof(struct values, has_sizes), NULL,
+	  "Display total file sizes if the type is container", NULL },
 	{ "type", 0, OPT_TEXT, offsetof(struct values, type), "string",
 	  "Only inspect objects of the given type", NULL },
 	{ .name = NULL },
@@ -29,7 +31,7 @@ static bool is_type_wanted(const struct values *values, const char *type)
 }
 
 static bool add_container(struct engine *engine, struct arena *arena, struct json *objects,
-			  const char *name, struct error *err)
+			  const struct values *values, const char *name, struct error *err)
 {
 	char id[CONTAINER_ID_LENGTH + 1];
 	struct container container = { 0 };
@@ -37,7 +39,7 @@ static bool add_container(struct engine *engine, struct arena *arena, struct jso
 			container_read(engine, arena, id, &container, err);
 
 	if (is_found)
-		containerinspection_add(arena, objects, engine, &container);
+		containerinspection_add(arena, objects, engine, &container, values->has_sizes);
 	container_done(&container);
 	return is_found;
 }
@@ -51,7 +53,7 @@ static bool add_any(struct engine *engine, struct arena *arena, struct json *obj
 	struct error ignored; /* one message says it for all kinds */
 
 	if (is_type_wanted(values, "container") &&
-	    add_container(engine, arena, objects, name, &ignored))
+	    add_container(engine, arena, objects, values, name, &ignored))
 		return true;
 	if (is_type_wanted(values, "image") &&
 	    store_find(&engine->store, arena, name, &image, &ignored)) {
@@ -112,7 +114,7 @@ static int run_container(const struct cli *cli, const void *of, const struct tex
 	if (!engine_open(cli->root, cli->run, &engine, &err))
 		return command_failed(&err);
 	for (size_t i = 0; i < arguments->count; i++) {
-		if (!add_container(&engine, &arena, objects, arguments->items[i], &err))
+		if (!add_container(&engine, &arena, objects, of, arguments->items[i], &err))
 			code = command_failed(&err);
 	}
 	return finish(of, objects, code);

@@ -30,7 +30,8 @@ static const struct opt opts[] = {
 	  NULL },
 	{ "quiet", 'q', OPT_BOOL, offsetof(struct values, is_quiet), NULL,
 	  "Only display container IDs", NULL },
-	{ "size", 's', OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
+	{ "size", 's', OPT_BOOL, offsetof(struct values, has_size), NULL,
+	  "Display total file sizes", NULL },
 	{ .name = NULL },
 };
 
@@ -59,12 +60,21 @@ static const struct listing listing = {
 	.quiet = "{{.ID}}",
 };
 
+static const struct listing sized = {
+	.fields = fields,
+	.table = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{."
+		 "Names}}\t{{.Size}}",
+	.quiet = "{{.ID}}",
+};
+
 /* NULL where somebody's own says what is printed. */
 static const char *usual_template(const struct values *values)
 {
 	if (values->format && *values->format)
 		return NULL;
-	return values->is_quiet ? listing.quiet : listing.table;
+	if (values->is_quiet)
+		return listing.quiet;
+	return values->has_size ? sized.table : listing.table;
 }
 
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)
@@ -72,6 +82,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	const struct values *values = of;
 	const struct containerrows options = { .is_all = values->is_all,
 					       .is_whole = values->is_whole,
+					       .has_sizes = values->has_size,
 					       .last = values->is_latest ? 1 : values->last.value,
 					       .filters = &values->filters,
 					       .now = time(NULL),
@@ -86,7 +97,8 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 		return command_failed(&err);
 	if (!containerrows_make(&options, &engine, &arena, &rows, &err))
 		return command_failed(&err);
-	return listing_print(&listing, values->format, values->is_quiet, rows, &err)
+	return listing_print(values->has_size ? &sized : &listing, values->format, values->is_quiet,
+			     rows, &err)
 		       ? 0
 		       : command_failed_plainly(&err);
 }

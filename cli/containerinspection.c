@@ -4,11 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/hostconfig.h"
 #include "cli/jsonmaker.h"
 #include "cli/netsettings.h"
 #include "engine/health.h"
-#include "engine/policy.h"
 #include "engine/status.h"
+#include "engine/tree.h"
 
 /*
  * The members that tools read, with docker's names and types.
@@ -97,6 +98,21 @@ static void add_healthcheck(const struct jsonmaker *config, const struct contain
 			jsonmaker_number(&check, numbers[i].name, numbers[i].value);
 }
 
+/* Anonymous ones, by -v or by the image. */
+static void add_volumes(const struct jsonmaker *config, const struct container *container)
+{
+	autotexts struct texts targets = { 0 };
+
+	for (size_t i = 0; i < container->mount_count; i++) {
+		if (container->mounts[i].is_anonymous && !container->mounts[i].is_long)
+			texts_add(&targets, container->mounts[i].target);
+	}
+	if (targets.count)
+		jsonmaker_set(config, "Volumes", targets.items, targets.count);
+	else
+		jsonmaker_text(config, "Volumes", NULL);
+}
+
 /* The variables docker sets by itself are not in its Config.Env, but for PATH. */
 static void add_config(const struct jsonmaker *object, const struct container *container)
 {
@@ -116,9 +132,12 @@ static void add_config(const struct jsonmaker *object, const struct container *c
 	add_texts(&config, "Env", &container->env);
 	add_texts(&config, "Cmd", &container->command);
 	jsonmaker_text(&config, "Image", container->image);
-	jsonmaker_text(&config, "Volumes", NULL);
+	add_volumes(&config, container);
 	jsonmaker_text(&config, "WorkingDir", container->workdir);
 	add_texts(&config, "Entrypoint", &container->entrypoint);
+	if (container->network_count && *container->networks[0].mac)
+		jsonmaker_text(&config, "MacAddress", container->networks[0].mac);
+	jsonmaker_text(&config, "OnBuild", NULL);
 	add_labels(&config, &container->labels);
 	add_healthcheck(&config, container);
 	if (*container->stop_signal)
@@ -127,113 +146,26 @@ static void add_config(const struct jsonmaker *object, const struct container *c
 		jsonmaker_number(&config, "StopTimeout", container->stop_timeout);
 }
 
-static void add_binds(const struct jsonmaker *host, const struct container *container)
+/* Docker shares the label of a named volume given by -v. */
+static const char *mode_of(const struct container_mount *mount)
 {
-	struct jsonmaker binds = jsonmaker_nested(host, "Binds", JSON_ARRAY);
+	bool is_shared = mount->kind == MOUNT_VOLUME && !mount->is_anonymous;
 
-	for (size_t i = 0; i < container->mount_count; i++) {
-		const struct container_mount *mount = &container->mounts[i];
+	if (mount->is_long)
+		return "";
+	return is_shared && !*mount->options ? "z" : mount->options;
+}
 
-		if (mount->kind == MOUNT_TMPFS || mount->is_anonymous)
-			continue;
-		jsonmaker_text(&binds, NULL,
-			       arena_printf(host->arena, "%s:%s%s%s", mount->source, mount->target,
-					    *mount->options ? ":" : "", mount->options));
+static const char *propagation_of(const struct container_mount *mount)
+{
+	static const char *const words[] = { "rshared", "rslave", "rprivate",
+					     "shared",  "slave",  "private" };
+
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		if (mount->kind == MOUNT_BIND && strstr(mount->options, words[i]))
+			return words[i];
 	}
-}
-
-static void add_policies(const struct jsonmaker *host, const struct container *container)
-{
-	struct jsonmaker restart = jsonmaker_nested(host, "RestartPolicy", JSON_OBJECT);
-	struct jsonmaker log = jsonmaker_nested(host, "LogConfig", JSON_OBJECT);
-
-	char policy[POLICY_NAME_MAX];
-	int64_t retries;
-
-	policy_split(container->restart, policy, &retries);
-	jsonmaker_text(&restart, "Name", policy);
-	jsonmaker_number(&restart, "MaximumRetryCount", retries);
-	jsonmaker_text(&log, "Type", container->log_driver);
-	struct jsonmaker options = jsonmaker_nested(&log, "Config", JSON_OBJECT);
-	if (container->log_max_size > 0)
-		jsonmaker_text(
-			&options, "max-size",
-			arena_printf(host->arena, "%lld", (long long)container->log_max_size));
-	if (container->log_max_files > 0)
-		jsonmaker_text(
-			&options, "max-file",
-			arena_printf(host->arena, "%lld", (long long)container->log_max_files));
-}
-
-static void add_limits(const struct jsonmaker *host, const struct container *container)
-{
-	int64_t swap = container->memory_swap;
-
-	if (container->memory && !swap)
-		swap = 2 * container->memory;
-	jsonmaker_number(host, "Memory", container->memory);
-	jsonmaker_number(host, "MemorySwap", swap);
-	jsonmaker_number(host, "MemoryReservation", container->memory_reservation);
-	jsonmaker_number(host, "NanoCpus", container->nano_cpus);
-	jsonmaker_number(host, "CpuShares", container->cpu_shares);
-	jsonmaker_number(host, "CpuPeriod", container->cpu_period);
-	jsonmaker_number(host, "CpuQuota", container->cpu_quota);
-	jsonmaker_text(host, "CpusetCpus", container->cpuset_cpus);
-	jsonmaker_text(host, "CpusetMems", container->cpuset_mems);
-	if (container->pids_limit)
-		jsonmaker_number(host, "PidsLimit", container->pids_limit);
-	else
-		jsonmaker_text(host, "PidsLimit", NULL);
-	jsonmaker_number(host, "ShmSize", container->shm_size ? container->shm_size : 64 << 20);
-	jsonmaker_number(host, "OomScoreAdj", container->oom_score_adj);
-}
-
-/* "NET_ADMIN" → "CAP_NET_ADMIN" */
-static void add_capabilities(const struct jsonmaker *host, const char *key,
-			     const struct texts *names)
-{
-	if (!names->count) {
-		jsonmaker_text(host, key, NULL);
-		return;
-	}
-	struct jsonmaker list = jsonmaker_nested(host, key, JSON_ARRAY);
-	for (size_t i = 0; i < names->count; i++) {
-		const char *name = names->items[i];
-		bool is_whole = strncmp(name, "CAP_", 4) == 0 || strcmp(name, "ALL") == 0;
-
-		jsonmaker_text(&list, NULL,
-			       is_whole ? name : arena_printf(host->arena, "CAP_%s", name));
-	}
-}
-
-static void add_host_config(const struct jsonmaker *object, const struct container *container)
-{
-	struct jsonmaker host = jsonmaker_nested(object, "HostConfig", JSON_OBJECT);
-
-	add_binds(&host, container);
-	jsonmaker_text(&host, "NetworkMode", container->network);
-	add_policies(&host, container);
-	jsonmaker_bool(&host, "AutoRemove", container->is_removed_on_exit);
-	jsonmaker_bool(&host, "Privileged", container->is_privileged);
-	jsonmaker_bool(&host, "ReadonlyRootfs", container->is_readonly);
-	add_capabilities(&host, "CapAdd", &container->cap_add);
-	add_capabilities(&host, "CapDrop", &container->cap_drop);
-	netsettings_add_wishes(&host, container);
-	add_texts(&host, "Dns", &container->dns);
-	add_texts(&host, "DnsSearch", &container->dns_search);
-	add_texts(&host, "DnsOptions", &container->dns_options);
-	add_texts(&host, "ExtraHosts", &container->extra_hosts);
-	add_texts(&host, "GroupAdd", &container->groups);
-	add_texts(&host, "SecurityOpt", &container->security);
-	jsonmaker_text(&host, "IpcMode", container->ipc_mode);
-	jsonmaker_text(&host, "PidMode",
-		       strcmp(container->pid_mode, "private") == 0 ? "" : container->pid_mode);
-	jsonmaker_text(&host, "UTSMode",
-		       strcmp(container->uts_mode, "private") == 0 ? "" : container->uts_mode);
-	jsonmaker_text(&host, "CgroupnsMode", container->cgroupns_mode);
-	jsonmaker_text(&host, "Runtime", "runc");
-	jsonmaker_bool(&host, "Init", container->has_init);
-	add_limits(&host, container);
+	return mount->kind == MOUNT_BIND ? "rprivate" : "";
 }
 
 static void add_mounts(const struct jsonmaker *object, const struct engine *engine,
@@ -248,7 +180,7 @@ static void add_mounts(const struct jsonmaker *object, const struct engine *engi
 		const struct container_mount *mount = &container->mounts[i];
 		struct jsonmaker item;
 
-		if (mount->kind == MOUNT_TMPFS)
+		if (mount->kind == MOUNT_TMPFS && !mount->is_long)
 			continue;
 		item = jsonmaker_nested(&list, NULL, JSON_OBJECT);
 		jsonmaker_text(&item, "Type", types[mount->kind]);
@@ -259,12 +191,12 @@ static void add_mounts(const struct jsonmaker *object, const struct engine *engi
 				       arena_printf(object->arena, "%s/volumes/%s/_data",
 						    engine->root, mount->source));
 		} else {
-			jsonmaker_text(&item, "Source", mount->source);
+			jsonmaker_text(&item, "Source", mount->source ? mount->source : "");
 		}
 		jsonmaker_text(&item, "Destination", mount->target);
-		jsonmaker_text(&item, "Mode", mount->options);
+		jsonmaker_text(&item, "Mode", mode_of(mount));
 		jsonmaker_bool(&item, "RW", !mount->is_readonly);
-		jsonmaker_text(&item, "Propagation", mount->kind == MOUNT_BIND ? "rprivate" : "");
+		jsonmaker_text(&item, "Propagation", propagation_of(mount));
 	}
 }
 
@@ -277,8 +209,63 @@ static void add_command(const struct jsonmaker *object, const struct container *
 	jsonmaker_texts(object, "Args", argv.items + 1, argv.count ? argv.count - 1 : 0, false);
 }
 
+/* Files that a container has from its first start on. */
+static void add_files(const struct jsonmaker *object, const struct engine *engine,
+		      const struct container *container, bool is_there)
+{
+	const bool has_log = strcmp(container->log_driver, "none") != 0;
+	const struct {
+		const char *key, *name;
+	} files[] = { { "ResolvConfPath", "resolv.conf" },
+		      { "HostnamePath", "hostname" },
+		      { "HostsPath", "hosts" },
+		      { "LogPath", has_log ? CONTAINER_LOG : NULL } };
+
+	for (size_t i = 0; i < COUNT_OF(files); i++) {
+		jsonmaker_text(object, files[i].key,
+			       is_there && files[i].name ? directory_file(object->arena, engine,
+									  container, files[i].name)
+							 : "");
+	}
+}
+
+static void add_driver(const struct jsonmaker *object, const struct engine *engine,
+		       const struct container *container)
+{
+	struct jsonmaker driver = jsonmaker_nested(object, "GraphDriver", JSON_OBJECT);
+	struct jsonmaker data = jsonmaker_nested(&driver, "Data", JSON_OBJECT);
+	const char *lower = "";
+
+	/* As overlayfs has it: the uppermost layer first. */
+	for (size_t i = container->layer_count; i > 0; i--)
+		lower = arena_printf(object->arena, "%s%s%s/layers/%s/diff", lower,
+				     *lower ? ":" : "", engine->root,
+				     digest_hex(&container->chains[i - 1]));
+	jsonmaker_text(&data, "LowerDir", lower);
+	jsonmaker_text(&data, "MergedDir",
+		       directory_file(object->arena, engine, container, "rootfs"));
+	jsonmaker_text(&data, "UpperDir",
+		       directory_file(object->arena, engine, container, "upper"));
+	jsonmaker_text(&data, "WorkDir", directory_file(object->arena, engine, container, "work"));
+	jsonmaker_text(&driver, "Name", "overlay2");
+}
+
+/* Docker's way: what the container wrote, and that with its image. */
+static void add_sizes(const struct jsonmaker *object, struct engine *engine,
+		      const struct container *container)
+{
+	struct store_image image;
+	struct error ignored; /* the image is gone: its size is not known */
+	int64_t own = tree_size(directory_file(object->arena, engine, container, "upper"));
+	bool is_found =
+		store_find(&engine->store, object->arena, container->image_id, &image, &ignored);
+
+	jsonmaker_number(object, "SizeRw", own);
+	jsonmaker_number(object, "SizeRootFs", own + (is_found ? image.size : 0));
+}
+
 void containerinspection_add(struct arena *arena, struct json *objects, struct engine *engine,
-			     const struct container *container)
+			     const struct container *container, bool has_sizes)
 {
 	struct jsonmaker object = { arena, json_new(arena, objects, NULL, JSON_OBJECT, NULL) };
 	struct status status;
@@ -291,19 +278,20 @@ void containerinspection_add(struct arena *arena, struct json *objects, struct e
 	health_read(engine, arena, container, &status, &health);
 	add_state(&object, &status, &health);
 	jsonmaker_text(&object, "Image", container->image_id);
-	jsonmaker_text(&object, "ResolvConfPath",
-		       directory_file(arena, engine, container, "resolv.conf"));
-	jsonmaker_text(&object, "HostnamePath",
-		       directory_file(arena, engine, container, "hostname"));
-	jsonmaker_text(&object, "HostsPath", directory_file(arena, engine, container, "hosts"));
-	jsonmaker_text(&object, "LogPath", directory_file(arena, engine, container, CONTAINER_LOG));
+	add_files(&object, engine, container, status.state != STATUS_CREATED);
 	jsonmaker_text(&object, "Name", arena_printf(arena, "/%s", container->name));
 	jsonmaker_number(&object, "RestartCount", status.restart_count);
 	jsonmaker_text(&object, "Driver", "overlay2");
 	jsonmaker_text(&object, "Platform", "linux");
+	jsonmaker_text(&object, "MountLabel", "");
+	jsonmaker_text(&object, "ProcessLabel", "");
+	jsonmaker_text(&object, "AppArmorProfile", "");
 	jsonmaker_text(&object, "ExecIDs", NULL);
-	add_host_config(&object, container);
+	hostconfig_add(&object, container);
+	add_driver(&object, engine, container);
+	if (has_sizes)
+		add_sizes(&object, engine, container);
 	add_mounts(&object, engine, container);
 	add_config(&object, container);
-	netsettings_add(&object, engine, container, status_has_process(&status));
+	netsettings_add(&object, engine, container, status.pid);
 }

@@ -9,6 +9,6 @@
 
 /* Adds what `inspect` says about a container to an array. */
 void containerinspection_add(struct arena *arena, struct json *objects, struct engine *engine,
-			     const struct container *container);
+			     const struct container *container, bool has_sizes);
 
 #endif

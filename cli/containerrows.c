@@ -19,6 +19,7 @@
 #include "engine/names.h"
 #include "engine/port.h"
 #include "engine/status.h"
+#include "engine/tree.h"
 
 #define COMMAND_WIDTH 20
 #define MOUNT_WIDTH   15
@@ -383,10 +384,21 @@ static const char *age_cell(struct maker *maker, const struct containerrow *row)
 	return arena_printf(maker->arena, "%s ago", age(maker, row->created));
 }
 
+/* "12B (virtual 1.98MB)": what it wrote, and that with its image. */
 static const char *size_cell(struct maker *maker, const struct containerrow *row)
 {
-	(void)maker, (void)row;
-	return "0B";
+	struct store_image image;
+	struct error ignored; /* the image is gone: its size is not known */
+	char own[HUMAN_MAX], whole[HUMAN_MAX];
+
+	if (!maker->options->has_sizes)
+		return "0B";
+	int64_t bytes = tree_size(
+		arena_printf(maker->arena, "%s/containers/%s/upper", maker->engine->root, row->id));
+	bool is_found =
+		store_find(&maker->engine->store, maker->arena, row->image_id, &image, &ignored);
+	return arena_printf(maker->arena, "%s (virtual %s)", human_size(bytes, 3, own),
+			    human_size(bytes + (is_found ? image.size : 0), 3, whole));
 }
 
 static const char *labels_cell(struct maker *maker, const struct containerrow *row)

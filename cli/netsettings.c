@@ -301,7 +301,7 @@ static void add_ipam(const struct jsonmaker *maker, const struct container_netwo
 static void add_aliases(const struct jsonmaker *maker, const struct container *container,
 			const struct container_network *wanted)
 {
-	if (strcmp(wanted->name, NETWORK_BRIDGE) == 0) {
+	if (strcmp(wanted->name, NETWORK_BRIDGE) == 0 || network_is_mode(wanted->name)) {
 		jsonmaker_text(maker, "Aliases", NULL);
 		return;
 	}
@@ -334,16 +334,24 @@ static void add_network(const struct jsonmaker *networks, const struct engine *e
 }
 
 void netsettings_add(const struct jsonmaker *object, const struct engine *engine,
-		     const struct container *container, bool is_running)
+		     const struct container *container, pid_t pid)
 {
 	struct jsonmaker settings = jsonmaker_nested(object, "NetworkSettings", JSON_OBJECT);
 	struct endpoints endpoints = { 0 };
 
-	if (is_running)
+	if (pid)
 		endpoints_read(engine, object->arena, container->id, &endpoints);
 	jsonmaker_text(&settings, "Bridge", "");
-	jsonmaker_text(&settings, "SandboxKey", "");
-	if (is_running)
+	jsonmaker_text(&settings, "SandboxID", pid ? container->id : "");
+	/* What can be joined: docker has a file, we have none that would outlive the container. */
+	jsonmaker_text(&settings, "SandboxKey",
+		       pid ? arena_printf(object->arena, "/proc/%d/ns/net", (int)pid) : "");
+	jsonmaker_bool(&settings, "HairpinMode", false);
+	jsonmaker_text(&settings, "LinkLocalIPv6Address", "");
+	jsonmaker_number(&settings, "LinkLocalIPv6PrefixLen", 0);
+	jsonmaker_text(&settings, "SecondaryIPAddresses", NULL);
+	jsonmaker_text(&settings, "SecondaryIPv6Addresses", NULL);
+	if (pid)
 		add_ports(&settings, container, &endpoints);
 	else
 		(void)jsonmaker_nested(&settings, "Ports", JSON_OBJECT);

@@ -3,6 +3,7 @@
 #define CLI_NETSETTINGS_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "cli/jsonmaker.h"
 #include "engine/container.h"
@@ -13,9 +14,9 @@
  * A container's networks and ports as `inspect` and `ps` show them.
  */
 
-/* The member NetworkSettings of a container. */
+/* The member NetworkSettings of a container; `pid`: its init, 0 if it does not run. */
 void netsettings_add(const struct jsonmaker *object, const struct engine *engine,
-		     const struct container *container, bool is_running);
+		     const struct container *container, pid_t pid);
 /* PortBindings, PublishAllPorts and Links of HostConfig. */
 void netsettings_add_wishes(const struct jsonmaker *host, const struct container *container);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/bundle.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/proc.h"
 #include "engine/bundledevice.h"
@@ -176,7 +178,14 @@ static void write_default_mounts(struct jsonout *out, const struct bundle *bundl
 	write_default(out, container, "/sys/fs/cgroup", "cgroup",
 		      arena_printf(arena, "nosuid,noexec,nodev,%s", access));
 	if (strcmp(container->ipc_mode, "host") == 0) {
-		write_mount(out, "/dev/mqueue", "bind", "/dev/mqueue", "rbind,nosuid,noexec,nodev");
+		/* Only the root of the host's namespace may mount its queues; machines without them
+		 * have nothing to show. */
+		if (!bundle->is_rootless)
+			write_default(out, container, "/dev/mqueue", "mqueue",
+				      "nosuid,noexec,nodev");
+		else if (faccessat(AT_FDCWD, "/dev/mqueue", F_OK, 0) == 0)
+			write_mount(out, "/dev/mqueue", "bind", "/dev/mqueue",
+				    "rbind,nosuid,noexec,nodev");
 		write_mount(out, "/dev/shm", "bind", "/dev/shm", "rbind,nosuid,noexec,nodev");
 		return;
 	}
@@ -303,7 +312,7 @@ static void write_sysctls(struct jsonout *out, const struct bundle *bundle, stru
 	jsonout_object_end(out);
 }
 
-static void write_paths(struct jsonout *out)
+const char *const *bundle_masked_paths(size_t *count)
 {
 	static const char *const masked[] = {
 		"/proc/asound",
@@ -318,11 +327,28 @@ static void write_paths(struct jsonout *out)
 		"/sys/firmware",
 		"/sys/devices/virtual/powercap",
 	};
+
+	*count = COUNT_OF(masked);
+	return masked;
+}
+
+const char *const *bundle_readonly_paths(size_t *count)
+{
 	static const char *const readonly[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 						"/proc/sysrq-trigger" };
 
-	jsonout_texts(out, "maskedPaths", masked, COUNT_OF(masked));
-	jsonout_texts(out, "readonlyPaths", readonly, COUNT_OF(readonly));
+	*count = COUNT_OF(readonly);
+	return readonly;
+}
+
+static void write_paths(struct jsonout *out)
+{
+	size_t masked, readonly;
+	const char *const *masked_paths = bundle_masked_paths(&masked);
+	const char *const *readonly_paths = bundle_readonly_paths(&readonly);
+
+	jsonout_texts(out, "maskedPaths", masked_paths, masked);
+	jsonout_texts(out, "readonlyPaths", readonly_paths, readonly);
 }
 
 /* A component's script says where its containers belong, so that the component's limits hold for

@@ -45,6 +45,10 @@ must_check bool bundle_write_process(struct jsonout *out, const char *key,
 void bundle_env(const struct container *container, const char *home, struct arena *arena,
 		struct texts *env);
 
+/* What is hidden from every container, or cannot be written, unless it is privileged. */
+const char *const *bundle_masked_paths(size_t *count);
+const char *const *bundle_readonly_paths(size_t *count);
+
 /* For the command line. */
 bool bundle_check_ulimit(const char *text, struct error *err);
 bool bundle_check_sysctl(const char *text, struct error *err);

@@ -154,6 +154,7 @@ static void write_mounts(struct jsonout *out, const struct container *container)
 		jsonout_text(out, "options", mount->options);
 		jsonout_bool(out, "is_readonly", mount->is_readonly);
 		jsonout_bool(out, "is_source_needed", mount->is_source_needed);
+		jsonout_bool(out, "is_long", mount->is_long);
 		jsonout_bool(out, "is_anonymous", mount->is_anonymous);
 		jsonout_bool(out, "is_copied_up", mount->is_copied_up);
 		jsonout_bool(out, "is_flat", mount->is_flat);
@@ -237,6 +238,7 @@ static bool read_mount(const struct json *item, struct container_mount *mount, s
 	    !json_text_or(item, "options", "", &mount->options, err) ||
 	    !json_bool_or(item, "is_readonly", false, &mount->is_readonly, err) ||
 	    !json_bool_or(item, "is_source_needed", false, &mount->is_source_needed, err) ||
+	    !json_bool_or(item, "is_long", false, &mount->is_long, err) ||
 	    !json_bool_or(item, "is_anonymous", false, &mount->is_anonymous, err) ||
 	    !json_bool_or(item, "is_copied_up", false, &mount->is_copied_up, err) ||
 	    !json_bool_or(item, "is_flat", false, &mount->is_flat, err) ||

@@ -57,6 +57,7 @@ struct container_mount {
 	const char *options; /* comma-separated, as typed: "ro,z", "size=1m"; "" if none */
 	bool is_readonly;
 	bool is_source_needed; /* --mount: a missing bind source is an error; -v makes it */
+	bool is_long;          /* by --mount, not -v or --tmpfs */
 	bool is_anonymous;     /* a volume without a name: goes with the container */
 	bool is_copied_up;     /* an empty volume gets what the image has there */
 	bool is_flat;          /* mounts below the source stay away: bind-recursive=disabled */

@@ -268,7 +268,9 @@ static bool add_bind(struct mounts *mounts, const struct mountspec *spec,
 
 bool mounts_add_mount(struct mounts *mounts, const char *text, struct error *err)
 {
-	struct container_mount mount = { .kind = MOUNT_BIND, .is_source_needed = true };
+	struct container_mount mount = { .kind = MOUNT_BIND,
+					 .is_source_needed = true,
+					 .is_long = true };
 	struct mountspec spec;
 
 	if (!mountspec_parse(mounts->arena, text, &spec, err) ||

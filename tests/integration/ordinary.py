@@ -35,7 +35,8 @@ class User:
         self.run_dir = os.path.join(home, "run")
         self.root = os.path.join(self.run_dir, "mooring", "runc")
         self.program = os.path.join(home, "mooring-runc")
-        self.env = {"XDG_RUNTIME_DIR": self.run_dir, "HOME": home, "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
+        self.env = {"XDG_RUNTIME_DIR": self.run_dir, "HOME": home, "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
+                    **world.SANITIZERS}
         self.more = ":"  # shell, as root, in the user's mount namespace
         shutil.copy(os.path.join(world.BUILD, "runtime", "mooring-runc"), self.program)
         self._know()

@@ -49,7 +49,8 @@ class Gate:
 
     def options(self, groups=None, env=None):
         return {"user": UID, "group": UID, "extra_groups": [self.group] if groups is None else groups, "cwd": self.home,
-                "env": {"PATH": os.environ["PATH"], "HOME": self.home, "MOORING_GATE": self.socket, **(env or {})}}
+                "env": {"PATH": os.environ["PATH"], "HOME": self.home, "MOORING_GATE": self.socket, **world.SANITIZERS,
+                        **(env or {})}}
 
     def docker(self, *arguments, code=0, groups=None, env=None, **more):
         process = subprocess.run([self.docker_program, *arguments], text=True, capture_output=True, timeout=60,

@@ -137,6 +137,60 @@ def test_ps_of_many(moor, busybox, container):
     moor.docker("tag", "another:1", busybox)
 
 
+def test_inspect_is_whole(moor, busybox):
+    """What was asked for, under the API's names and with its types; all members of HostConfig are always there."""
+    moor.docker("create", "--name", "plain", busybox)
+    moor.docker("create", "--name", "full", "-m", "64m", "--memory-swappiness", "5", "--oom-kill-disable",
+                "--ulimit", "nofile=100:200", "--ulimit", "nproc=50", "--device", "/dev/null:/dev/x:r",
+                "--device", "/dev/zero", "--device-cgroup-rule", "c 1:3 mr", "--device-read-bps", "/dev/sda:1mb",
+                "--device-write-iops", "/dev/sda:5", "--blkio-weight", "300", "--blkio-weight-device", "/dev/sda:20",
+                "--cap-add", "net_admin", "--cap-drop", "CHOWN", "--sysctl", "net.ipv4.ip_forward=1", "--pid", "host",
+                "--annotation", "k=v", "--cgroup-parent", "/foo", "--init", "-v", "/srv:/a:ro,rshared", "-v", "vol:/b",
+                "-v", "/anon", "--tmpfs", "/t:size=1m", "--mount", "type=tmpfs,dst=/mt,tmpfs-size=1m",
+                "--mount", "type=bind,src=/srv,dst=/m,readonly", "--mount", "type=volume,src=vol,dst=/mv,volume-nocopy",
+                "--mac-address", "02:42:ac:11:00:09", busybox)
+    plain, full = json.loads(moor.docker("inspect", "plain", "full").stdout)
+    host = full["HostConfig"]
+    assert set(host) - set(plain["HostConfig"]) == {"Annotations", "Init", "Mounts", "Sysctls", "Tmpfs"}
+    wanted = {
+        "Binds": ["/srv:/a:ro,rshared", "vol:/b"], "Tmpfs": {"/t": "size=1m"}, "MemorySwappiness": 5,
+        "OomKillDisable": True, "Ulimits": [{"Name": "nofile", "Hard": 200, "Soft": 100},
+                                            {"Name": "nproc", "Hard": 50, "Soft": 50}],
+        "Devices": [{"PathOnHost": "/dev/null", "PathInContainer": "/dev/x", "CgroupPermissions": "r"},
+                    {"PathOnHost": "/dev/zero", "PathInContainer": "/dev/zero", "CgroupPermissions": "rwm"}],
+        "DeviceCgroupRules": ["c 1:3 mr"], "BlkioDeviceReadBps": [{"Path": "/dev/sda", "Rate": 1 << 20}],
+        "BlkioDeviceWriteIOps": [{"Path": "/dev/sda", "Rate": 5}], "BlkioDeviceReadIOps": None, "BlkioWeight": 300,
+        "BlkioWeightDevice": [{"Path": "/dev/sda", "Weight": 20}], "CapAdd": ["CAP_NET_ADMIN"],
+        "CapDrop": ["CAP_CHOWN"], "Sysctls": {"net.ipv4.ip_forward": "1"}, "Annotations": {"k": "v"},
+        "CgroupParent": "/foo", "Init": True, "SecurityOpt": ["label=disable"], "PidMode": "host",
+        "ConsoleSize": [0, 0], "Dns": [], "GroupAdd": None, "DeviceRequests": None, "KernelMemory": 0,
+        "Mounts": [{"Type": "tmpfs", "Target": "/mt", "TmpfsOptions": {"SizeBytes": 1 << 20}},
+                   {"Type": "bind", "Source": "/srv", "Target": "/m", "ReadOnly": True},
+                   {"Type": "volume", "Source": "vol", "Target": "/mv", "VolumeOptions": {"NoCopy": True}}],
+    }
+    assert {key: host[key] for key in wanted} == {**wanted, "Mounts": host["Mounts"]}
+    assert sorted(map(str, host["Mounts"])) == sorted(map(str, wanted["Mounts"]))
+    mounts = {mount["Destination"]: mount for mount in full["Mounts"]}
+    assert (mounts["/a"]["Propagation"], mounts["/b"]["Mode"], mounts["/mt"]["Type"]) == ("rshared", "z", "tmpfs")
+    assert full["Config"]["Volumes"] == {"/anon": {}} and full["Config"]["MacAddress"] == "02:42:ac:11:00:09"
+    assert plain["HostConfig"]["Ulimits"] is None and plain["Config"]["Volumes"] is None and plain["LogPath"] == ""
+    assert "/proc/kcore" in plain["HostConfig"]["MaskedPaths"] and plain["HostConfig"]["Binds"] is None
+    assert "/proc/sys" in plain["HostConfig"]["ReadonlyPaths"]
+    sized = moor.docker("run", "--name", "sized", "--network", "none", busybox, "sh", "-c", "echo 12345 > /file")
+    assert sized.stdout == ""
+    own, whole = moor.docker("inspect", "-s", "-f", "{{.SizeRw}} {{.SizeRootFs}}", "sized").stdout.split()
+    image = int(moor.docker("image", "inspect", "-f", "{{.Size}}", busybox).stdout)
+    assert own == "6" and int(whole) == image + 6
+    assert "SizeRw" not in full
+    assert re.fullmatch(r"6B \(virtual [0-9.]+[kM]B\)", moor.docker("ps", "-as", "-f", "name=sized", "--format",
+                                                                    "{{.Size}}").stdout.strip())
+    head = moor.docker("ps", "-as").stdout.splitlines()[0].split()
+    assert head[-1] == "SIZE"
+    key = moor.docker("run", "-d", "--name", "up", "--network", "none", busybox, "sleep", "60") and inspect(
+        moor, "up", "{{.NetworkSettings.SandboxKey}}")
+    assert os.readlink(key) != os.readlink("/proc/self/ns/net")
+
+
 def test_top_and_stats(moor, container):
     container("t", "-m", "64m", command=["sh", "-c", "sleep 60 & wait"])
     wait_until(lambda: len(moor.docker("top", "t").stdout.splitlines()) == 3, "two processes")

@@ -24,6 +24,9 @@ BUSYBOX = "/bin/busybox"  # Debian's busybox-static
 APPLETS = ["sh", "cat", "echo", "env", "false", "hostname", "id", "ls", "mkdir", "mount", "ps", "rm",
            "sleep", "stat", "test", "touch", "true", "wc"]
 
+# What a test run with sanitizers asks of them, for programs that get an environment of their own.
+SANITIZERS = {name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS") if name in os.environ}
+
 
 def wait_until(condition, what, seconds=15):
     """Returns the first true result of condition(); fails when the time is up."""
