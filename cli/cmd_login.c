@@ -156,12 +156,18 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	autoarena struct arena arena = { 0 };
 	const char *domain = domain_of(&arena, arguments);
 	struct dockerconfig_login login;
+	const char *identity_token;
 	struct error err;
 
+	dockerconfig_warn_environment();
 	if (!check_values(values, &err) || !gather(cli, values, &arena, domain, &login, &err))
 		return command_failed_plainly(&err);
-	if (!verify_login(cli, domain, &login, &err))
+	if (!verify_login(cli, &arena, domain, &login, &identity_token, &err))
 		return command_failed(&err);
+	if (identity_token) { /* then nobody needs to keep the password */
+		login.identity_token = identity_token;
+		login.password = "";
+	}
 	if (!keep(cli, domain, &login, &err))
 		return command_failed_plainly(&err);
 	printf("Login Succeeded\n");

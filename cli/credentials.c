@@ -60,6 +60,7 @@ struct gathering {
 	const char *host;
 	const struct dockerconfig_login *login; /* for `host`; NULL: none */
 	bool is_s3;                             /* for buckets, not for a registry */
+	bool is_login;                          /* it is to be found out whether it is good */
 	const struct json *daemon;              /* daemon.json */
 	const char **mirrors;                   /* URLs */
 	size_t mirror_count;
@@ -294,22 +295,12 @@ static bool gather_ecr(struct gathering *gathering, struct buf *text, const char
 	return is_ok && buf_check(text, "AWS credentials", err);
 }
 
-/* A server that is not AWS' rarely has a name for each bucket. */
-static bool write_s3(struct gathering *gathering, struct error *err)
+/* Without it, what is learnt is asked for again next time. */
+static void open_learnt(struct gathering *gathering, struct credentials *credentials)
 {
-	const char *endpoint = gather_endpoint(&gathering->arena, "S3");
-	const char *region;
-
-	if (!gather_region(&gathering->arena, &region, err))
-		return false;
-	jsonout_object(&gathering->out, "s3");
-	if (endpoint)
-		jsonout_text(&gathering->out, "endpoint", endpoint);
-	if (region)
-		jsonout_text(&gathering->out, "region", region);
-	jsonout_bool(&gathering->out, "path_style", endpoint != NULL);
-	jsonout_object_end(&gathering->out);
-	return true;
+	credentials->learnt_fd = memfd_create("learnt", MFD_CLOEXEC);
+	if (credentials->learnt_fd >= 0)
+		jsonout_bool(&gathering->out, "tells_learnt", true);
 }
 
 /* Who has a login for the registry may do without AWS, whatever is wrong there. */
@@ -330,12 +321,9 @@ static bool write_aws(struct gathering *gathering, struct credentials *credentia
 		jsonout_json(&gathering->out, member->key, member);
 	explicit_bzero(text.data, text.length);
 	if (gathering->is_s3)
-		return write_s3(gathering, err);
-	credentials->learnt_fd = memfd_create("learnt", MFD_CLOEXEC);
-	if (credentials->learnt_fd < 0)
-		return true; /* then it is asked again next time */
+		return gather_s3(&gathering->out, &gathering->arena, &(struct gather_s3){ 0 }, err);
 	credentials->principal = mem_strdup(principal);
-	jsonout_bool(&gathering->out, "tells_learnt", true);
+	open_learnt(gathering, credentials);
 	return true;
 }
 
@@ -351,7 +339,7 @@ static bool write_all(struct gathering *gathering, struct credentials *credentia
 	       write_places(gathering, err) && write_thrift(gathering, err) &&
 	       json_object_or_null(gathering->daemon, "proxies", &proxies, err) &&
 	       gather_proxy(&gathering->out, proxies, err) &&
-	       write_aws(gathering, credentials, err);
+	       (gathering->is_login || write_aws(gathering, credentials, err));
 }
 
 static bool gather(struct gathering *gathering, struct credentials *credentials, struct error *err)
@@ -362,6 +350,8 @@ static bool gather(struct gathering *gathering, struct credentials *credentials,
 	jsonout_object(&gathering->out, NULL);
 	bool is_ok = write_all(gathering, credentials, err);
 
+	if (is_ok && gathering->is_login)
+		open_learnt(gathering, credentials);
 	jsonout_object_end(&gathering->out);
 	jsonout_done(&gathering->out);
 	arena_done(&gathering->arena);
@@ -371,21 +361,23 @@ static bool gather(struct gathering *gathering, struct credentials *credentials,
 	return is_ok;
 }
 
-bool credentials_gather_with(const struct credentials_places *places, const char *host,
-			     const struct dockerconfig_login *login,
-			     struct credentials *credentials, struct error *err)
-{
-	struct gathering gathering = { .places = places, .host = host, .login = login };
-
-	return gather(&gathering, credentials, err);
-}
-
 bool credentials_gather_s3(const struct credentials_places *places, struct credentials *credentials,
 			   struct error *err)
 {
 	struct gathering gathering = { .places = places,
 				       .host = "s3.amazonaws.com",
 				       .is_s3 = true };
+
+	return gather(&gathering, credentials, err);
+}
+
+bool credentials_gather_login(const struct credentials_places *places, const char *host,
+			      const struct dockerconfig_login *login,
+			      struct credentials *credentials, struct error *err)
+{
+	struct gathering gathering = {
+		.places = places, .host = host, .login = login, .is_login = true
+	};
 
 	return gather(&gathering, credentials, err);
 }
@@ -399,7 +391,10 @@ bool credentials_gather(const struct credentials_places *places, const char *hos
 
 	*credentials = (struct credentials){ .learnt_fd = -1 };
 	return credentials_find(&arena, places->docker_config, host, &login, &is_found, err) &&
-	       credentials_gather_with(places, host, is_found ? &login : NULL, credentials, err);
+	       gather(&(struct gathering){ .places = places,
+					   .host = host,
+					   .login = is_found ? &login : NULL },
+		      credentials, err);
 }
 
 void credentials_done(const struct credentials_places *places, struct credentials *credentials)

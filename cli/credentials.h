@@ -37,10 +37,11 @@ struct credentials {
 must_check bool credentials_gather(const struct credentials_places *places, const char *host,
 				   struct credentials *credentials, struct error *err);
 
-/* The same with a login that is not (yet) kept anywhere; NULL: none. */
-must_check bool credentials_gather_with(const struct credentials_places *places, const char *host,
-					const struct dockerconfig_login *login,
-					struct credentials *credentials, struct error *err);
+/* The same for a login that is not (yet) kept anywhere. What mooring-fetch learns may be an
+ * identity token that stands for it. */
+must_check bool credentials_gather_login(const struct credentials_places *places, const char *host,
+					 const struct dockerconfig_login *login,
+					 struct credentials *credentials, struct error *err);
 
 /* For objects in S3: AWS' credentials, region and endpoint instead of logins. */
 must_check bool credentials_gather_s3(const struct credentials_places *places,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -238,4 +239,14 @@ bool dockerconfig_write(const char *directory, const char *host,
 	autofree char *target = target_of(path);
 
 	return file_replace(AT_FDCWD, target, text.data, text.length, 0600, FILE_DURABLE, err);
+}
+
+void dockerconfig_warn_environment(void)
+{
+	const char *value = getenv("DOCKER_AUTH_CONFIG");
+
+	if (value && *value)
+		fputs("WARNING! DOCKER_AUTH_CONFIG is set and takes precedence.\n"
+		      "Unset DOCKER_AUTH_CONFIG to restore the CLI auth behaviour.\n",
+		      stderr);
 }

@@ -40,6 +40,9 @@ must_check bool dockerconfig_helper(const struct json *root, const char *host, c
 must_check bool dockerconfig_write(const char *directory, const char *host,
 				   const struct dockerconfig_login *login, struct error *err);
 
+/* Warns on stderr where DOCKER_AUTH_CONFIG is looked at before what is logged in and out. */
+void dockerconfig_warn_environment(void);
+
 /* "https://HOST:PORT/v2/" → "HOST:PORT"; the Hub in all its names → its key. */
 const char *dockerconfig_key(struct arena *arena, const char *server) must_check;
 

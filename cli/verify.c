@@ -26,6 +26,7 @@
  */
 
 #define PACKET_MAX  (64 << 10)
+#define LEARNT_MAX  (2 << 20)
 #define PATIENCE_MS (180 * 1000) /* mooring-fetch has its own, shorter time limits */
 
 static bool open_settings(const struct buf *settings, int *fd, struct error *err)
@@ -42,20 +43,25 @@ static bool open_settings(const struct buf *settings, int *fd, struct error *err
 	return true;
 }
 
-static bool start(const struct buf *settings, int control, struct proc *proc, struct error *err)
+static bool start(const struct credentials *credentials, int control, struct proc *proc,
+		  struct error *err)
 {
 	autoclose int file = -1;
 	autofree char *program = NULL;
 
-	if (!open_settings(settings, &file, err) || !proc_helper("mooring-fetch", &program, err))
+	if (!open_settings(&credentials->settings, &file, err) ||
+	    !proc_helper("mooring-fetch", &program, err))
 		return false;
 	const char *const argv[] = { program, NULL }, *const env[] = { NULL };
-	const struct proc_fd fds[] = { { 2, 2 }, { control, 3 }, { file, 5 } };
+	const struct proc_fd fds[] = {
+		{ 2, 2 }, { control, 3 }, { file, 5 }, { credentials->learnt_fd, 6 }
+	};
+	bool has_learnt = credentials->learnt_fd >= 0;
 
 	return proc_spawn(&(struct proc_options){ .argv = argv,
 						  .env = env,
 						  .fds = fds,
-						  .fd_count = COUNT_OF(fds),
+						  .fd_count = COUNT_OF(fds) - !has_learnt,
 						  .parent_death_signal = SIGKILL },
 			  proc, err);
 }
@@ -134,7 +140,7 @@ static bool talk(int control, const char *domain, struct error *err)
 	       read_reply(reply, err);
 }
 
-static bool verify_by(const struct buf *settings, const char *domain, struct error *err)
+static bool verify_by(const struct credentials *credentials, const char *domain, struct error *err)
 {
 	autoclose int ours = -1, theirs = -1;
 	struct proc proc = { .pidfd = -1 };
@@ -145,7 +151,7 @@ static bool verify_by(const struct buf *settings, const char *domain, struct err
 		return error_sys(err, "socketpair");
 	ours = ends[0];
 	theirs = ends[1];
-	if (!start(settings, theirs, &proc, err))
+	if (!start(credentials, theirs, &proc, err))
 		return false;
 	close(take_fd(&theirs));
 	bool is_known = talk(ours, domain, err);
@@ -154,7 +160,26 @@ static bool verify_by(const struct buf *settings, const char *domain, struct err
 	return proc_wait(&proc, &status, is_known ? err : &ignored) && is_known;
 }
 
-bool verify_login(const struct cli *cli, const char *domain, const struct dockerconfig_login *login,
+/* The last word of a token server counts. */
+static void read_learnt(struct arena *arena, int fd, const char **identity_token)
+{
+	autobuf struct buf text;
+	const struct json *line;
+	struct error ignored;
+	char *rest;
+
+	buf_init(&text, LEARNT_MAX);
+	if (fd < 0 || lseek(fd, 0, SEEK_SET) < 0 || !file_read_fd(fd, "learnt", &text, &ignored))
+		return;
+	rest = text.data;
+	for (char *one; (one = strsep(&rest, "\n")) != NULL;)
+		if (*one && json_parse(arena, "learnt", one, strlen(one), &line, &ignored))
+			(void)!json_text_or(line, "identitytoken", *identity_token, identity_token,
+					    &ignored);
+}
+
+bool verify_login(const struct cli *cli, struct arena *arena, const char *domain,
+		  const struct dockerconfig_login *login, const char **identity_token,
 		  struct error *err)
 {
 	const struct credentials_places places = { .docker_config = cli->docker_config,
@@ -163,12 +188,15 @@ bool verify_login(const struct cli *cli, const char *domain, const struct docker
 	struct credentials credentials;
 	autofree char *probe = mem_printf("%s/x", domain);
 
+	*identity_token = NULL;
 	if (!reference_parse(&reference, probe, err))
 		return error_in(err, "\"%s\" is not a registry", domain);
-	if (!credentials_gather_with(&places, domain, login, &credentials, err))
+	if (!credentials_gather_login(&places, domain, login, &credentials, err))
 		return false;
-	bool is_known = verify_by(&credentials.settings, domain, err);
+	bool is_known = verify_by(&credentials, domain, err);
 
+	if (is_known)
+		read_learnt(arena, credentials.learnt_fd, identity_token);
 	credentials_done(NULL, &credentials);
 	return is_known;
 }

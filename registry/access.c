@@ -46,12 +46,12 @@ static bool ask_token(struct access *access, struct arena *arena, struct http_re
 		      struct error *err)
 {
 	struct host *host = access->host;
+	const struct auth_wish wish = { access->scope, host_login(host), access->is_login };
 	struct auth_question question;
 
 	access->question = ACCESS_TOKEN;
 	if (!auth_check_realm(host->challenge.realm, host_url(arena, host, ""), err) ||
-	    !auth_ask_token(arena, &host->challenge, access->scope, host_login(host), &question,
-			    err))
+	    !auth_ask_token(arena, &host->challenge, &wish, &question, err))
 		return false;
 	request->url = question.url;
 	request->authorization = question.authorization;
@@ -137,6 +137,58 @@ void access_authorize(struct access *access, struct arena *arena, struct http_re
 	access->url = url_shown(&access->arena, request->url);
 }
 
+/* --- what was learnt --- */
+
+/* For whoever started us, who keeps it for the next time. What cannot be written is asked for
+ * again then. */
+static void tell(const struct access *access, struct jsonout *out, struct buf *line)
+{
+	struct error ignored;
+
+	jsonout_object_end(out);
+	jsonout_done(out);
+	buf_add_char(line, '\n');
+	(void)!file_write(access->registry->learnt_fd, "what was learnt", line->data, line->length,
+			  &ignored);
+	explicit_bzero(line->data, line->length);
+}
+
+static bool begin_telling(const struct access *access, struct jsonout *out, struct buf *line)
+{
+	buf_init(line, LIMIT_TOKEN_BODY);
+	if (access->registry->learnt_fd < 0)
+		return false;
+	jsonout_init(out, line, false);
+	jsonout_object(out, NULL);
+	jsonout_text(out, "host", access->host->domain);
+	return true;
+}
+
+static void tell_ecr(const struct access *access, const struct auth_credentials *login,
+		     int64_t expires)
+{
+	autobuf struct buf line;
+	struct jsonout out;
+
+	if (!begin_telling(access, &out, &line))
+		return;
+	jsonout_text(&out, "username", login->username);
+	jsonout_text(&out, "password", login->password);
+	jsonout_int(&out, "expires", expires);
+	tell(access, &out, &line);
+}
+
+static void tell_identity(const struct access *access, const char *token)
+{
+	autobuf struct buf line;
+	struct jsonout out;
+
+	if (!begin_telling(access, &out, &line))
+		return;
+	jsonout_text(&out, "identitytoken", token);
+	tell(access, &out, &line);
+}
+
 /* --- answers --- */
 
 static bool deny(const struct access *access, const char *said, struct error *err)
@@ -202,34 +254,9 @@ static bool learn_token(struct access *access, const struct http_response *respo
 	if (!auth_read_token(&arena, body, length, &token, err))
 		return error_in(err, "Get \"%s\"", access->url);
 	host_keep_token(access->host, access->scope, &token);
+	if (access->is_login && token.refresh_token)
+		tell_identity(access, token.refresh_token);
 	return true;
-}
-
-/* For whoever started us, who keeps it for the next 12 hours. What cannot be written is fetched
- * again then. */
-static void tell_ecr(const struct access *access, const struct auth_credentials *login,
-		     int64_t expires)
-{
-	int fd = access->registry->learnt_fd;
-	autobuf struct buf line;
-	struct jsonout out;
-	struct error ignored;
-
-	buf_init(&line, LIMIT_TOKEN_BODY);
-	if (fd < 0)
-		return;
-	jsonout_init(&out, &line, false);
-	jsonout_object(&out, NULL);
-	jsonout_text(&out, "host", access->host->domain);
-	jsonout_text(&out, "username", login->username);
-	jsonout_text(&out, "password", login->password);
-	jsonout_int(&out, "expires", expires);
-	jsonout_object_end(&out);
-	jsonout_done(&out);
-	buf_add_char(&line, '\n');
-	if (!file_write(fd, "ECR's password", line.data, line.length, &ignored))
-		return;
-	explicit_bzero(line.data, line.length);
 }
 
 static bool learn_ecr(struct access *access, const struct http_response *response, const char *body,

@@ -194,10 +194,21 @@ static const char *scope_parameters(struct arena *arena, const char *scope)
 	return all;
 }
 
-bool auth_ask_token(struct arena *arena, const struct auth_challenge *challenge, const char *scope,
-		    const struct auth_credentials *credentials, struct auth_question *question,
-		    struct error *err)
+static const char *ask_by_form(struct arena *arena, const char *service,
+			       const struct auth_wish *wish)
 {
+	return arena_printf(arena,
+			    "grant_type=refresh_token&client_id=" CLIENT_ID
+			    "&service=%s&scope=%s&refresh_token=%s%s",
+			    service, url_encode(arena, wish->scope, false),
+			    url_encode(arena, wish->credentials->identity_token, false),
+			    wish->is_offline ? "&access_type=offline" : "");
+}
+
+bool auth_ask_token(struct arena *arena, const struct auth_challenge *challenge,
+		    const struct auth_wish *wish, struct auth_question *question, struct error *err)
+{
+	const struct auth_credentials *credentials = wish->credentials;
 	const char *service =
 		url_encode(arena, challenge->service ? challenge->service : "", false);
 
@@ -206,22 +217,18 @@ bool auth_ask_token(struct arena *arena, const struct auth_challenge *challenge,
 		return error_set(err, ERROR_INPUT, "the registry's token realm is too long");
 	if (credentials && credentials->identity_token) {
 		question->url = challenge->realm;
-		question->form =
-			arena_printf(arena,
-				     "grant_type=refresh_token&client_id=" CLIENT_ID
-				     "&service=%s&scope=%s&refresh_token=%s",
-				     service, url_encode(arena, scope, false),
-				     url_encode(arena, credentials->identity_token, false));
+		question->form = ask_by_form(arena, service, wish);
 		return true;
 	}
 	const char *account =
 		credentials ? arena_printf(arena, "&account=%s",
 					   url_encode(arena, credentials->username, false))
 			    : "";
+	const char *offline = wish->is_offline ? "&offline_token=true&client_id=" CLIENT_ID : "";
 
-	question->url = arena_printf(arena, "%s%cservice=%s%s%s", challenge->realm,
+	question->url = arena_printf(arena, "%s%cservice=%s%s%s%s", challenge->realm,
 				     strchr(challenge->realm, '?') ? '&' : '?', service,
-				     scope_parameters(arena, scope), account);
+				     scope_parameters(arena, wish->scope), account, offline);
 	question->authorization = credentials ? auth_basic(arena, credentials) : NULL;
 	return true;
 }
@@ -264,6 +271,7 @@ bool auth_read_token(struct arena *arena, const char *body, size_t length, struc
 	if (!json_parse(arena, "token reply", body, length, &root, err) ||
 	    !json_text_or(root, "token", "", &token->text, err) ||
 	    !json_text_or(root, "access_token", "", &other, err) ||
+	    !json_text_or(root, "refresh_token", NULL, &token->refresh_token, err) ||
 	    !json_int_or(root, "expires_in", DEFAULT_LIFE_S, &token->life_seconds, err))
 		return false;
 	if (token->text[0] == '\0')
@@ -274,6 +282,8 @@ bool auth_read_token(struct arena *arena, const char *body, size_t length, struc
 	if (!auth_is_header_safe(token->text))
 		return error_set(err, ERROR_CORRUPT,
 				 "token reply: the token has characters that no token has");
+	if (token->refresh_token && !*token->refresh_token)
+		token->refresh_token = NULL;
 	if (token->life_seconds < DEFAULT_LIFE_S)
 		token->life_seconds = DEFAULT_LIFE_S;
 	if (token->life_seconds > LIMIT_TOKEN_LIFE_S)

@@ -38,6 +38,7 @@ struct auth_credentials {
 struct auth_token {
 	const char *text;
 	int64_t life_seconds;
+	const char *refresh_token; /* stands for the login from now on; NULL: none was given */
 };
 
 /* Reads one header field, which may hold several challenges, and keeps in *best the one to answer:
@@ -51,15 +52,22 @@ bool auth_is_header_safe(const char *text);
 char *auth_basic(struct arena *arena, const struct auth_credentials *credentials) must_check;
 char *auth_bearer(struct arena *arena, const char *token) must_check;
 
-/* How to ask the realm for a token. `credentials` may be NULL. */
+/* What a token is for. */
+struct auth_wish {
+	const char *scope;
+	const struct auth_credentials *credentials; /* or NULL */
+	bool is_offline;                            /* a refresh token is welcome: a login */
+};
+
+/* How to ask the realm for a token. */
 struct auth_question {
 	const char *url;
 	const char *authorization; /* or NULL */
 	const char *form;          /* or NULL: a GET */
 };
 must_check bool auth_ask_token(struct arena *arena, const struct auth_challenge *challenge,
-			       const char *scope, const struct auth_credentials *credentials,
-			       struct auth_question *question, struct error *err);
+			       const struct auth_wish *wish, struct auth_question *question,
+			       struct error *err);
 
 /* The realm is what the registry says: refused where answering would carry credentials over plain
  * http, or to an address inside this network that is not the registry's own. */

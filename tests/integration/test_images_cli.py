@@ -453,6 +453,12 @@ def test_logout_from_nowhere(moor):
     out = moor.docker("logout", "127.0.0.1:9")
     assert out.stdout == "Removing login credentials for 127.0.0.1:9\n"
     assert not os.path.exists(moor.env["DOCKER_CONFIG"])
+    os.makedirs(moor.env["DOCKER_CONFIG"])
+    with open(os.path.join(moor.env["DOCKER_CONFIG"], "config.json"), "w") as file:
+        file.write('{"credsStore": "not-there"}')
+    out = moor.docker("logout", "127.0.0.1:9", env={"DOCKER_AUTH_CONFIG": "{}"})
+    assert "DOCKER_AUTH_CONFIG is set and takes precedence" in out.stderr
+    assert "WARNING: could not erase credentials:\n127.0.0.1:9: " in out.stderr and "docker-credential-not-there" in out.stderr
 
 
 # --- history, platforms, directories ---

@@ -2,6 +2,7 @@
 """docker login and pull against real registries in their places: Docker Hub's names and token server, TLS with private
 authorities and client certificates, mirrors, redirects to another host, proxies with a password."""
 
+import base64
 import contextlib
 import crypt
 import gzip
@@ -114,8 +115,35 @@ def test_docker_hub(moor, tmp_path):
         assert tokens.asked[-1] == ("me", ["repository:me/private:pull"])
         assert {call.header("Authorization").split()[0] for call in server.calls
                 if call.path.startswith("/v2/me")} == {"Bearer"}
-        with open(os.path.join(moor.env["DOCKER_CONFIG"], "config.json"), encoding="ascii") as file:
-            assert list(json.load(file)["auths"]) == ["https://index.docker.io/v1/"]
+        assert config_of(moor) == {"auths": {"https://index.docker.io/v1/": {
+            "auth": base64.b64encode("me:pä:ss".encode()).decode()}}}
+        assert with_hosts(moor, HUB, "logout", env=env).stdout == "Removing login credentials for https://index.docker.io/v1/\n"
+        assert config_of(moor) == {"auths": {}}
+
+
+def config_of(moor):
+    with open(os.path.join(moor.env["DOCKER_CONFIG"], "config.json"), encoding="ascii") as file:
+        return json.load(file)
+
+
+def test_identity_token_in_place_of_the_password(moor, tmp_path):
+    """Where the token server has one for who logs in, that is kept, and the password is not."""
+    tokens = TokenServer(str(tmp_path), {"me": "pass"}, is_open=False, identities={"me": "long/lived+1="})
+    with world.docker_registry(str(tmp_path)) as plain:
+        pushed_to(plain, "team/x")
+    with Server(tokens) as realm, \
+            world.docker_registry(str(tmp_path), tokens.settings(f"http://{realm.host}/token")) as registry:
+        host = registry.address
+        moor.docker("login", host, "-u", "me", "--password-stdin", input="pass")
+        assert config_of(moor) == {"auths": {host: {"auth": base64.b64encode(b"me:").decode(),
+                                                    "identitytoken": "long/lived+1="}}}
+        moor.docker("pull", "-q", f"{host}/team/x:1")
+        assert tokens.asked[-1] == ("me", ["repository:team/x:pull"]) and realm.calls[-1].command == "POST"
+        again = moor.docker("login", host)
+        assert again.stdout == "Authenticating with existing credentials... [Username: me]\nLogin Succeeded\n"
+        assert config_of(moor)["auths"][host]["identitytoken"] == "long/lived+1="
+        tokens.identities["me"] = "revoked"
+        assert "401 Unauthorized" in moor.docker("login", host, code=1).stderr
 
 
 QUOTA = (b'{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your unauthenticated pull rate limit."}]}')
@@ -263,6 +291,44 @@ def test_proxy_of_the_environment_and_its_exceptions(moor, tmp_path):
 
 
 # --- ECR ---
+
+def test_ecr_logins_of_both_nuclei(moor, tmp_path):
+    """AWS' Java nucleus: by sh, from the environment, the registry before the options; its lite one: by stdin, without a
+    line's end. Both give the endpoint as ECR calls it, with its scheme; the pull names the host."""
+    pem = make_certificate(tmp_path, ECR)
+    password = base64.b64encode(os.urandom(1800)).decode()
+    door = EcrRegistry(password, b"", "")
+    with world.docker_registry(str(tmp_path)) as registry:
+        pushed_to(registry, "team/x")
+
+        def serve(call):
+            if call.header("Authorization") == door.authorization and call.path != "/v2/":
+                forward(call, registry.address)
+            elif call.header("Authorization") == door.authorization:
+                call.reply(200, b"{}")
+            else:
+                door(call)
+        with Server(serve, address=ADDRESS, port=443, certificate=pem):
+            env = {"SSL_CERT_FILE": pem, "AWS_EC2_METADATA_DISABLED": "true", "DOCKER_CONFIG": str(tmp_path / "config")}
+            path = os.path.join(moor.directory, "hosts")
+            with open(path, "w", encoding="ascii") as file:
+                file.write(f"{ADDRESS} {ECR}\n")
+            classic = moor.run("unshare", "--mount", "sh", "-c", "mount --bind \"$0\" /etc/hosts; docker login "
+                               f"https://{ECR} -u \"$dockerUsername\" -p \"$dockerPassword\"", path, env={
+                                   **env, "dockerUsername": "AWS", "dockerPassword": password,
+                                   "PATH": f"{moor.names}:{os.environ['PATH']}"})
+            lite = {**env, "DOCKER_CONFIG": str(tmp_path / "lite")}
+            other = with_hosts(moor, {ECR: ADDRESS}, "login", f"https://{ECR}", "--username", "AWS", "--password-stdin",
+                               input=password, env=lite)
+            for done, kept in ((classic, env), (other, lite)):
+                assert done.stdout == "Login Succeeded\n" and password not in done.stderr
+                with open(os.path.join(kept["DOCKER_CONFIG"], "config.json"), encoding="ascii") as file:
+                    assert json.load(file) == {"auths": {ECR: {"auth": door.authorization.removeprefix("Basic ")}}}
+                with_hosts(moor, {ECR: ADDRESS}, "pull", "-q", f"{ECR}/team/x:1", env=kept)
+                with_hosts(moor, {ECR: ADDRESS}, "logout", ECR, env=kept)
+                refused = with_hosts(moor, {ECR: ADDRESS}, "pull", f"{ECR}/team/x:2", env=kept, code=1)
+                assert "no basic auth credentials" in refused.stderr
+
 
 def test_ecr_from_the_environment_once_in_12_hours(moor, tmp_path):
     """docker pull without docker login: keys from the environment, the password from a file of ours the second time."""

@@ -21,7 +21,7 @@ def encoded(data):
 
 
 class TokenServer:
-    def __init__(self, directory, users, is_open=True):
+    def __init__(self, directory, users, is_open=True, identities=None):
         self.users, self.is_open = users, is_open  # is_open: nobody in particular may pull, too
         self.key, self.cert = (os.path.join(directory, name) for name in ("token.key", "token.crt"))
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=auth",
@@ -29,6 +29,7 @@ class TokenServer:
         der = subprocess.run(["openssl", "x509", "-in", self.cert, "-outform", "der"], check=True, capture_output=True,
                              timeout=60).stdout
         self.header = {"typ": "JWT", "alg": "RS256", "x5c": [base64.b64encode(der).decode()]}
+        self.identities = identities or {}  # user: the refresh token that stands for them, for who asks "offline"
         self.asked = []  # (user or None, scopes)
 
     def settings(self, realm):
@@ -47,7 +48,22 @@ class TokenServer:
                                    capture_output=True, timeout=60).stdout
         return (text + b"." + encoded(signature)).decode()
 
+    def by_identity(self, call):
+        """OAuth2's way: a form instead of a password."""
+        form = urllib.parse.parse_qs(call.body)
+        assert form["grant_type"] == ["refresh_token"] and form["service"] == [SERVICE] and form["client_id"]
+        user = next((user for user, token in self.identities.items() if form["refresh_token"] == [token]), None)
+        if not user:
+            call.reply(401, b'{"details":"unknown identity"}')
+            return
+        scopes = form.get("scope", [""])[0].split()
+        self.asked.append((user, scopes))
+        call.reply(200, json.dumps({"access_token": self.token(scopes, user), "expires_in": 300}).encode())
+
     def __call__(self, call):
+        if call.command == "POST":
+            self.by_identity(call)
+            return
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(call.path).query)
         user = None
         if call.header("Authorization"):
@@ -59,6 +75,7 @@ class TokenServer:
         scopes = query.get("scope", [])
         self.asked.append((user, scopes))
         reply = {"token": self.token(scopes, user), "expires_in": 300}
-        if "offline_token" in query:
-            reply["refresh_token"] = "long-lived"
+        if query.get("offline_token") == ["true"] and user in self.identities:
+            assert query["client_id"]
+            reply["refresh_token"] = self.identities[user]
         call.reply(200, json.dumps(reply).encode())

@@ -83,8 +83,9 @@ static void test_question(void)
 	struct auth_question question;
 	struct error err;
 
-	check_ok(auth_ask_token(&arena, &challenge, "repository:a/b:pull aws", NULL, &question,
-				&err),
+	check_ok(auth_ask_token(&arena, &challenge,
+				&(struct auth_wish){ "repository:a/b:pull aws", NULL, false },
+				&question, &err),
 		 &err, "anonymous");
 	check_text(question.url,
 		   "https://a/t?service=my%20service&scope=repository%3Aa%2Fb%3Apull&scope=aws",
@@ -92,13 +93,24 @@ static void test_question(void)
 	check_text(question.authorization, NULL, "nobody");
 
 	challenge.realm = "https://a/t?x=1";
-	check_ok(auth_ask_token(&arena, &challenge, "s", &login, &question, &err), &err, "login");
+	check_ok(auth_ask_token(&arena, &challenge, &(struct auth_wish){ "s", &login, false },
+				&question, &err),
+		 &err, "login");
 	check_text(question.url, "https://a/t?x=1&service=my%20service&scope=s&account=Aladdin",
 		   "a realm with a query");
 	check_text(question.authorization, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", "Basic");
 
-	check_ok(auth_ask_token(&arena, &challenge, "s", &identity, &question, &err), &err,
-		 "identity token");
+	check_ok(auth_ask_token(&arena, &challenge, &(struct auth_wish){ "", &login, true },
+				&question, &err),
+		 &err, "login for longer");
+	check_text(question.url,
+		   "https://a/t?x=1&service=my%20service&account=Aladdin&offline_token=true"
+		   "&client_id=mooring",
+		   "with a refresh token");
+
+	check_ok(auth_ask_token(&arena, &challenge, &(struct auth_wish){ "s", &identity, false },
+				&question, &err),
+		 &err, "identity token");
 	check_text(question.form,
 		   "grant_type=refresh_token&client_id=mooring&service=my%20service&scope=s"
 		   "&refresh_token=a%2Bb",
