@@ -158,7 +158,8 @@ void checkpoint_drop(struct checkpointing *state)
 
 void checkpoint_settle(int dir, struct checkpoint_shared *shared)
 {
-	(void)!renameat(dir, FILE_NEW, dir, FILE_NAME);
+	if (renameat(dir, FILE_NEW, dir, FILE_NAME) == 0)
+		fsync(dir); /* a name in a journal of seconds ago is none after a power cut */
 	__atomic_store_n(&shared->is_pending, 0, __ATOMIC_RELEASE);
 }
 

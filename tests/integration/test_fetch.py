@@ -74,7 +74,7 @@ def test_image_from_docker_registry(pushed):
     with Fetch() as fetch:
         reply, body = fetch.get(**manifest(registry.address))
         assert reply == {"id": 1, "ok": True, "media_type": OCI_MANIFEST, "digest": digest,
-                         "size": len(body)}
+                         "size": len(body), "whole": len(body)}
         assert world.sha256(body) == digest
         document = json.loads(body)
         for part in [document["config"], *document["layers"]]:
