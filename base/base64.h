@@ -16,6 +16,7 @@ char *base64_encode(const void *bytes, size_t count) must_check;
 
 /* True if base64_decode would take it. */
 bool base64_is_valid(const char *text);
+bool base64_is_valid_n(const char *text, size_t length);
 
 /* Strict but for the padding, which may be missing. *bytes (the caller frees it) has a NUL behind
  * its *count bytes. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/crc32.h"
 
+#include "base/crcfold.h"
+
 /* tables[k][b]: the remainder of byte b with k bytes of zero behind it. So eight bytes are done at
  * once ("slicing by 8": Kounavis and Berry, 2005), which is five times as fast as one by one. */
 static const uint32_t tables[8][256] = {
@@ -338,6 +340,11 @@ uint32_t crc32_add(uint32_t crc, const void *bytes, size_t count)
 	const unsigned char *at = bytes;
 
 	crc = ~crc;
+
+	size_t folded = crcfold_add(&crc, at, count);
+
+	at += folded;
+	count -= folded;
 	for (; count >= 8; count -= 8, at += 8)
 		crc = add_eight(crc, at);
 	for (; count; count--, at++)

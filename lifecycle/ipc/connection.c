@@ -35,7 +35,7 @@ static void write_message(struct connection *connection, enum rpc_type type, int
 			  int32_t stream, const char *model, const char *payload, size_t length)
 {
 	struct eventstream_writer writer;
-	char shape[96];
+	char shape[96] = "aws.greengrass#";
 
 	eventstream_begin(&writer, &connection->out.bytes);
 	eventstream_add_int(&writer, ":message-type", type);
@@ -44,7 +44,7 @@ static void write_message(struct connection *connection, enum rpc_type type, int
 	if (length && type != RPC_PING_RESPONSE)
 		eventstream_add_text(&writer, ":content-type", "application/json");
 	if (model) {
-		snprintf(shape, sizeof(shape), "aws.greengrass#%s", model);
+		strcpy(shape + strlen(shape), model); /* a shape's name, all of which are ours */
 		eventstream_add_text(&writer, "service-model-type", shape);
 	}
 	eventstream_end(&writer, payload, length);

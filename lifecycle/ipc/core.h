@@ -16,6 +16,7 @@
 #define SERVER_CONNECTIONS_MAX 1024
 #define SERVER_STRANGERS_MAX   64 /* connections that have not said yet who they are */
 #define SERVER_SCRATCH         (64 * 1024)
+#define SERVER_EVENT_KEPT      (8 * 1024) /* a larger buffer is given back after the event */
 
 /* The policies of one component, read when they are first asked for. */
 struct access_cache {
@@ -42,7 +43,8 @@ struct ipc_server {
 	struct topic_tree filters;  /* of the MQTT proxy */
 	struct access_cache *access;
 	struct metrics metrics;
-	char *scratch; /* SERVER_SCRATCH bytes to read into */
+	char *scratch;    /* SERVER_SCRATCH bytes to read into */
+	struct buf event; /* what is being published; empty between two events */
 };
 
 /* Takes over a connected socket, or closes it where there are too many. */

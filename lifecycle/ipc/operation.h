@@ -59,6 +59,10 @@ struct operation {
 	bool (*serve)(struct call *call, struct jsonout *answer, struct error *err);
 	/* For what a subscription sends at once, right behind its answer. */
 	void (*begun)(struct subscription *subscription);
+	/* Serves the ordinary request without making a tree of it; its answer has no members.
+	 * False: it is another one, or to be refused, and nothing has happened: `serve` sees to it.
+	 */
+	bool (*serve_quickly)(struct call *call, const char *payload, size_t length);
 };
 
 /* Answers the first message of a stream. `operation` is not NUL-terminated. */

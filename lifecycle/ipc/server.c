@@ -253,6 +253,7 @@ bool ipc_server_open(struct ipc_server **result, const struct ipc_options *optio
 	server->data = mem_strdup(options->data);
 	server->filters.has_parent_match = true;
 	server->scratch = mem_alloc(SERVER_SCRATCH);
+	buf_init(&server->event, OPERATION_ANSWER_MAX);
 	server->listener =
 		(struct loop_watch){ .fd = fd, .on_ready = on_client, .context = server };
 	server->listen_again =
@@ -287,5 +288,6 @@ void ipc_server_close(struct ipc_server *server)
 	free(server->socket);
 	free(server->data);
 	free(server->scratch);
+	buf_done(&server->event);
 	free(server);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes: either refused in one line, or a tree that can be written and read back to the same
- * text.
+ * text. What the scanner takes, the parser takes too.
  */
 #include "base/json.h"
 
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/jsonout.h"
+#include "base/jsonscan.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
@@ -23,6 +24,16 @@ static void write_tree(const struct json *root, struct buf *text)
 	assert(!text->is_cut);
 }
 
+static bool is_scanned(const char *text, size_t length)
+{
+	struct jsonscan scan;
+	struct jsonspan value;
+
+	jsonscan_init(&scan, text, length, JSON_VALUES_MAX);
+	jsonscan_value(&scan, &value);
+	return jsonscan_is_whole(&scan);
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
 	autoarena struct arena arena = { 0 };
@@ -34,6 +45,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	buf_init(&twice, 0);
 	if (!json_parse(&arena, "fuzz", (const char *)data, size, &root, &err)) {
 		assert(err.text[0] != '\0' && !strchr(err.text, '\n'));
+		assert(!is_scanned((const char *)data, size));
 		return 0;
 	}
 	write_tree(root, &once);

@@ -413,10 +413,21 @@ static void test_pubsub(void)
 		   "0/0/2 SubscriptionResponseMessage {\"binaryMessage\":{\"message\":\"aGk=\","
 		   "\"context\":{\"topic\":\"x/z\"}}}",
 		   "arrives, with the context we give it");
+	check_text(call(&b, "PublishToTopic",
+			"{ \"publishMessage\" : {\"jsonMessage\":{\"message\": {\"a\":[1.50, "
+			"\"\\n\xc3\xa4\"]} }} , \"topic\":\"x/z\"}"),
+		   "0/2/5 PublishToTopicResponse {}", "any value");
+	check_text(next_text(&a), "0/0/2 " EVENT("x/z", "{\"a\":[1.50, \"\\n\xc3\xa4\"]}"),
+		   "arrives byte by byte");
+	check_text(call(&b, "PublishToTopic",
+			"{\"topic\":\"x/y\",\"publishMessage\":{\"jsonMessage\":{\"message\":1},"
+			"\"binaryMessage\":null},\"topic\":\"x/\\u0022\"}"),
+		   "0/2/6 PublishToTopicResponse {}", "a null and a repeated member");
+	check_text(next_text(&a), "0/0/2 " EVENT("x/\\\"", "1"), "the last one counts");
 	client_close(&a);
 	check(!bench.server->topics.root, "who is gone is subscribed to nothing");
 	check_text(call(&b, "PublishToTopic", PUBLISH("x/y", "5")),
-		   "0/2/5 PublishToTopicResponse {}", "nobody listens: no error");
+		   "0/2/7 PublishToTopicResponse {}", "nobody listens: no error");
 	client_close(&b);
 	bench_close(&bench);
 }
