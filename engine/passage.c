@@ -59,7 +59,7 @@ struct chains {
 	bool is_dropping; /* by the policy of FORWARD */
 };
 
-static bool is_in_family(const struct nlmsghdr *message, int family)
+static bool is_in_family(struct nlmsghdr *message, int family)
 {
 	const struct nfgenmsg *header = NLMSG_DATA(message);
 

@@ -382,8 +382,7 @@ static void add_redirect(struct rules *rules, const struct published *port, size
 static bool add_redirects(struct rules *rules, const struct endpoints *endpoints,
 			  const struct ipaddr *target, struct error *err)
 {
-	struct published *ports = mem_array(endpoints->port_count, sizeof(*ports));
-	autofree void *owned = ports;
+	autofree struct published *ports = mem_array(endpoints->port_count, sizeof(*ports));
 	size_t count = 0, written = 0;
 
 	/* Those of the family, so that ranges of it are one after the other. */

@@ -142,12 +142,12 @@ bool remote_stream(struct remote *remote, const struct stage *stage, int *from, 
 bool remote_start(struct remote *remote, int64_t offset, int64_t size, struct stage *stage,
 		  struct error *err)
 {
-	struct pump_source source = { .fd = -1, .offset = -1, .size = size };
+	autoclose int from = -1;
 
-	if (!start(remote, stage, offset, size, &source.fd, err))
+	if (!start(remote, stage, offset, size, &from, err))
 		return false;
 
-	autoclose int from = source.fd;
+	const struct pump_source source = { .fd = from, .offset = -1, .size = size };
 
 	return stage_start(stage, &source, err);
 }

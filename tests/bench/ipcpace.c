@@ -207,7 +207,7 @@ static double measure_relay(const struct buf *messages, int count)
 static double measure_ipc(const struct buf *messages, int count)
 {
 	struct tokens tokens = { 0 };
-	const struct token *a, *b;
+	const struct token *a = NULL, *b = NULL;
 	autobuf struct buf subscribe;
 	static char answer[65536];
 	int in[2], out[2];

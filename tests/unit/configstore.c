@@ -197,7 +197,7 @@ static void test_deployments(void)
 	struct statedb_deployment *list;
 	struct statedb *db;
 	struct error err;
-	size_t count;
+	size_t count = 0;
 
 	check(statedb_open(&db, directory, &err) && statedb_add_deployment(db, &one, &err), "one");
 	check(!statedb_add_deployment(db, &one, &err), "an id is used once");
@@ -214,7 +214,8 @@ static void test_deployments(void)
 		      statedb_list_deployments(db, &arena, &list, &count, &err),
 	      "list");
 	check_int((int)count, STATEDB_DEPLOYMENTS_MAX, "the last ones are kept");
-	check_text(list[count - 1].id, "n54", "in their order");
+	if (count)
+		check_text(list[count - 1].id, "n54", "in their order");
 	statedb_close(db);
 }
 
