@@ -89,7 +89,7 @@ def test_under_the_name_of_runc(containerd):
 
 def test_run_on_a_terminal(containerd):
     command = containerd.run_command(["--rm", "-t"], "tty", "sh", "-c", "test -t 0 && read x && echo got $x")
-    assert "got mail\n" in containerd.place.terminal(*command, keys="mail\n")
+    assert "got mail\r\n" in containerd.place.terminal(*command, keys="mail\n")
 
 
 def test_cannot_start(containerd):
@@ -110,7 +110,7 @@ def test_exec(containerd, sleeper):
     assert "executable file not found" in execute(sleeper, "nowhere", code=1).stderr
     command = [*containerd.client, "task", "exec", "-t", "--exec-id", "seen", sleeper, "sh", "-c",
                "test -t 0 && read x && echo got $x"]
-    assert "got mail\n" in containerd.place.terminal(*command, keys="mail\n")
+    assert "got mail\r\n" in containerd.place.terminal(*command, keys="mail\n")
 
 
 def test_kill_of_one_process(containerd, sleeper):
