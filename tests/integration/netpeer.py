@@ -28,11 +28,11 @@ def ip(*arguments, **options):
 class Neighbour:
     """Somebody on the same wire: peer.fetch("10.213.77.1", 8080)."""
 
-    def __init__(self, name):
-        self.name = name
+    def __init__(self, pid):
+        self.pid = pid  # of a process in its namespace
 
     def run(self, *argv, check=True):
-        return subprocess.run(["ip", "netns", "exec", self.name, *map(str, argv)], check=check,
+        return subprocess.run(["nsenter", "-t", str(self.pid), "-n", *map(str, argv)], check=check,
                               capture_output=True, text=True, timeout=30)
 
     def fetch(self, address, port, patience=5):
@@ -50,21 +50,25 @@ def fetch(address, port, patience=5):
 
 @contextlib.contextmanager
 def neighbour():
-    """A machine at the other end of a wire from this one."""
-    name = f"peer{os.getpid()}"
-    ip("netns", "add", name)
-    try:
-        ip("link", "add", "wire0", "type", "veth", "peer", "name", "wire1", "netns", name)
-        ip("addr", "add", f"{HOST}/24", "dev", "wire0")
-        ip("link", "set", "wire0", "up")
-        ip("-n", name, "addr", "add", f"{PEER}/24", "dev", "wire1")
-        ip("-n", name, "link", "set", "lo", "up")
-        ip("-n", name, "link", "set", "wire1", "up")
-        ip("-n", name, "route", "add", "default", "via", HOST)
-        yield Neighbour(name)
-    finally:
-        subprocess.run(["ip", "link", "del", "wire0"], capture_output=True)
-        ip("netns", "del", name)
+    """A machine at the other end of a wire from this one. Its namespace has no name (`ip netns`), which would stay
+    where a test is killed: it lasts as long as a process that ends with this one."""
+    with subprocess.Popen(["unshare", "--net", "sh", "-c", "echo && exec cat"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"\n"  # it is inside
+        peer = Neighbour(process.pid)
+        try:
+            ip("link", "add", "wire0", "type", "veth", "peer", "name", "wire1", "netns", process.pid)
+            ip("addr", "add", f"{HOST}/24", "dev", "wire0")
+            ip("link", "set", "wire0", "up")
+            peer.run("ip", "addr", "add", f"{PEER}/24", "dev", "wire1")
+            peer.run("ip", "link", "set", "lo", "up")
+            peer.run("ip", "link", "set", "wire1", "up")
+            peer.run("ip", "route", "add", "default", "via", HOST)
+            yield peer
+        finally:
+            # At once: a namespace goes some time after its last process.
+            subprocess.run(["ip", "link", "del", "wire0"], capture_output=True)
+            process.stdin.close()
 
 
 def nft(*words, code=0):

@@ -53,7 +53,8 @@ def rules(program):
 
 @contextlib.contextmanager
 def kept(program):
-    """The rules of this machine, as they were before."""
+    """The rules of this machine, as they were before; iptables of nf_tables makes tables of its own."""
+    tables = netpeer.nft_tables()
     saved = subprocess.run([f"{program}-save"], check=True, capture_output=True, text=True).stdout
     try:
         yield
@@ -63,6 +64,8 @@ def kept(program):
                 saved += f"*{table}\n" + "".join(f":{chain} ACCEPT [0:0]\n" for chain in (
                     ("INPUT", "FORWARD", "OUTPUT") if table == "filter" else ("PREROUTING", "POSTROUTING"))) + "COMMIT\n"
         subprocess.run([f"{program}-restore"], input=saved, text=True, check=True)
+        for table in netpeer.nft_tables() - tables:
+            netpeer.nft("delete", *table.split(), code=None)
 
 
 @pytest.fixture(params=["setting", "kernel"])
