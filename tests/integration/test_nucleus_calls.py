@@ -116,6 +116,14 @@ def test_many_names(moor, busybox):
 
 # --- whichever process of ours is killed ---
 
+def is_dead(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
 @pytest.mark.parametrize("victim", ["monitor", "init", "client", "both"])
 def test_state_after_a_kill(moor, busybox, victim):
     """What ps and inspect say is true at once, and what is left can be removed and started again."""
@@ -126,6 +134,8 @@ def test_state_after_a_kill(moor, busybox, victim):
         monitor = int(file.read().rsplit(")", 1)[1].split()[1])
     for pid in {"monitor": [monitor], "init": [init], "client": [client.pid], "both": [monitor, init]}[victim]:
         os.kill(pid, signal.SIGKILL)
+    if victim == "both":
+        wait_until(lambda: is_dead(init), "the kernel to end it")
     if victim == "client":
         moor.docker("stop", "-t", "0", "k")
     client.wait(20)
