@@ -20,9 +20,11 @@ from aws_server import AwsServer
 from fetch_peer import Server, make_certificate
 from proxies import PASSWORD, USER, squid
 from s3_server import S3Server
+from together import Together
 
 NUCLEUS = os.path.join(world.BUILD, "lifecycle", "mooring-nucleus")
 NAME = "com.example.Test"
+together = Together()
 
 
 class Device:
@@ -110,6 +112,11 @@ class Device:
 @pytest.fixture
 def device(moor, tmp_path):
     return Device(moor, tmp_path)
+
+
+def load_busybox(moor, directory):
+    moor.docker("load", "-i", world.Image().save(directory / "busybox.tar", "busybox:test"))
+    return "busybox:test"
 
 
 def states(output, name=NAME):
@@ -290,7 +297,9 @@ def test_startup_that_fails(device):
     assert device.lines() == ["down"] * 3
 
 
-def test_install_timeout_ends_all_processes(device):
+@together
+def install_timeout_ends_all_processes(moor, directory):
+    device = Device(moor, directory)
     device.recipe({"Install": {"Script": "echo $$ >> pids; sleep 1000 & echo $! >> pids; wait",
                                "Timeout": "{configuration:/timeout}"}},
                   configuration={"timeout": 0.5})
@@ -301,7 +310,9 @@ def test_install_timeout_ends_all_processes(device):
     assert not [pid for pid in pids if is_alive(pid)]
 
 
-def test_what_ignores_sigterm_is_killed(device):
+@together
+def what_ignores_sigterm_is_killed(moor, directory):
+    device = Device(moor, directory)
     device.recipe({"Install": "true",
                    "Startup": {"Script": "trap '' TERM; echo $$ > pid; while :; do sleep 1000; done",
                                "Timeout": 1}})
@@ -314,12 +325,16 @@ def test_what_ignores_sigterm_is_killed(device):
     assert not is_alive(pid)
 
 
-def test_stream_held_open_by_a_child(device):
+@together
+def stream_held_open_by_a_child(moor, directory):
+    device = Device(moor, directory)
     device.recipe({"Startup": {"Script": "sleep 1000 & exit 0", "Timeout": 1}})
     assert "BROKEN, STARTUP_TIMEOUT" in device.deploy(code=3).stdout
 
 
-def test_install_does_not_wait_for_a_child_that_holds_its_streams(device):
+@together
+def install_does_not_wait_for_a_child_that_holds_its_streams(moor, directory):
+    device = Device(moor, directory)
     device.recipe({"Install": "sleep 1000 & echo $! > pid; exit 0", "Run": "true"})
     assert states(device.deploy(timeout=30).stdout) == GOOD
     assert not is_alive(device.read("pid").strip())
@@ -349,7 +364,9 @@ def test_sigterm_stops_the_component(device):
     assert not is_alive(child)
 
 
-def test_killed_nucleus(device):
+@together
+def killed_nucleus(moor, directory):
+    device = Device(moor, directory)
     device.recipe({"Run": "trap '' TERM; (while :; do sleep 1000; done) & echo $! > child; wait"})
     process = device.start()
     child = wait_for_file(device.work("child")).strip()
@@ -445,7 +462,9 @@ def test_dependency_that_is_broken(device):
     assert "com.example.b 1.0.0: INSTALLED" in done.stdout
 
 
-def test_dependency_that_starts_again_takes_its_dependents_along(device):
+@together
+def dependency_that_starts_again_takes_its_dependents_along(moor, directory):
+    device = Device(moor, directory)
     device.recipe({"Run": "echo run; test -e again || { sleep 0.5; touch again; exit 1; }; sleep 1"},
                   name="com.example.a")
     device.recipe({"Run": "echo run; sleep 2"}, name="com.example.b",
@@ -956,9 +975,11 @@ def test_seed_recipe_of_compose(device, s3, registry):
     assert all(" Exited (0) " in line for line in states_now)
 
 
-def test_stopping_stops_the_container(device, busybox):
+@together
+def stopping_stops_the_container(moor, directory):
     """One that ignores SIGTERM: docker is killed after five seconds, its monitor does the rest."""
-    device.recipe({"Run": f"docker run --rm --stop-timeout 1 --name sleeper {busybox} sleep 1000"})
+    device, busybox = Device(moor, directory), load_busybox(moor, directory)
+    device.recipe({"Run": f"docker run --rm --network none --stop-timeout 1 --name sleeper {busybox} sleep 1000"})
     process = device.start()
     world.wait_until(lambda: "sleeper" in device.moor.docker("ps").stdout, "the container")
     process.terminate()
@@ -967,8 +988,10 @@ def test_stopping_stops_the_container(device, busybox):
     world.wait_until(lambda: device.moor.docker("ps", "-aq").stdout == "", "its end", 30)
 
 
-def test_next_deployment_ends_the_container_of_a_killed_nucleus(device, busybox):
-    device.recipe({"Run": f"docker run --rm --stop-timeout 1 --name sleeper {busybox} sleep 1000"})
+@together
+def next_deployment_ends_the_container_of_a_killed_nucleus(moor, directory):
+    device, busybox = Device(moor, directory), load_busybox(moor, directory)
+    device.recipe({"Run": f"docker run --rm --network none --stop-timeout 1 --name sleeper {busybox} sleep 1000"})
     process = device.start()
     world.wait_until(lambda: "sleeper" in device.moor.docker("ps").stdout, "the container")
     process.kill()
@@ -995,3 +1018,6 @@ def test_our_docker_is_on_the_path_for_skipif(device):
                    "Run": "command -v docker"})
     device.deploy()
     assert device.lines() == [os.path.join(device.moor.names, "docker")]
+
+
+outcomes, test_what_waits = together.tests()

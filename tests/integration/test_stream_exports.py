@@ -201,7 +201,8 @@ def test_s3_offline_for_a_day(tmp_path):
     s3 = S3Server().start()
     endpoint, port = s3.endpoint, s3.port
     s3.stop()
-    with Streams(tmp_path / "store", fetch_settings={"aws": KEYS}, region="us-east-1",
+    hasty = {"aws": KEYS, "patience": {"back_off_ms": 1}}
+    with Streams(tmp_path / "store", fetch_settings=hasty, region="us-east-1",
                  endpoints={"s3": endpoint}) as streams, Client(streams) as client:
         create_both(client)
         for i in range(3):

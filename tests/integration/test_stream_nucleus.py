@@ -22,7 +22,7 @@ sys.path.insert(0, {tests!r})
 from stream_peer import Client
 
 class Manager:
-    port = int(os.environ.get("PORT") or 8088)
+    port = int(os.environ["PORT"])
 
 work, *paths = sys.argv[1:]
 open(work + "/own.txt", "w").write("from " + work)
@@ -56,6 +56,7 @@ def device(tmp_path):
             os.chmod(directory, 0o755)
         device = Resident(tmp_path / "device", {**os.environ, "MOORING_RUN": str(tmp_path / "run")}, config)
         device.s3 = s3
+        device.port = world.free_port()
         script = tmp_path / "client.py"
         script.write_text(SCRIPT.format(tests=os.path.join(world.TESTS, "integration")))
         device.script = str(script)
@@ -78,17 +79,22 @@ def manager_pids(device):
     return found
 
 
-def recipe(device, name, paths, env=None):
+def recipe(device, name, paths):
     words = " ".join(f"'{path}'" for path in paths)
-    device.recipe({"Run": {"Script": f"/usr/bin/python3 {device.script} '{{work:path}}' {words}", "Setenv": env or {}}},
-                  name=name, needs={MANAGER: "HARD"})
+    device.recipe({"Run": {"Script": f"/usr/bin/python3 {device.script} '{{work:path}}' {words}",
+                           "Setenv": {"PORT": str(device.port)}}}, name=name, needs={MANAGER: "HARD"})
+
+
+def listen_at(port):
+    """Whoever else may be on 8088 of this machine."""
+    return {MANAGER: {"STREAM_MANAGER_SERVER_PORT": str(port)}}
 
 
 def test_component_and_attacker(device):
     assert manager_pids(device) == []
     own = device.work("own.txt", "Streamer")
     recipe(device, "Streamer", [own])
-    device.deploy(add={"Streamer": "1.0.0"})
+    device.deploy(add={"Streamer": "1.0.0"}, merge=listen_at(device.port))
     device.wait_for("Streamer", "FINISHED")
     assert device.lines("Streamer") == ["END 0 0 Success"]
     assert device.s3.buckets["bucket"] == {"0": f"from {device.root}/work/Streamer".encode()}
@@ -96,7 +102,7 @@ def test_component_and_attacker(device):
     with open(f"/proc/{pid}/status", encoding="ascii") as file:
         assert "Uid:\t65534\t65534\t65534\t65534" in file.read()
     assert "reporting the state: RUNNING" in device.log(MANAGER)
-    assert device.client.call("GetConfiguration", componentName=MANAGER, keyPath=["port"])["value"] == {"port": 8088}
+    assert device.client.call("GetConfiguration", componentName=MANAGER, keyPath=["port"])["value"] == {"port": device.port}
 
     # Another component must not have what it could not read itself uploaded in its name.
     secret = device.work("secret.txt", "Attacker")
@@ -141,7 +147,7 @@ def remove_streams(device):
 def test_killed_and_configured(device):
     """It comes back when it is killed, with what it had; and with another configuration when that changes."""
     recipe(device, "Streamer", [device.work("own.txt", "Streamer")])
-    device.deploy(add={"Streamer": "1.0.0"})
+    device.deploy(add={"Streamer": "1.0.0"}, merge=listen_at(device.port))
     device.wait_for("Streamer", "FINISHED")
     (pid,) = manager_pids(device)
     os.kill(pid, signal.SIGKILL)
@@ -149,7 +155,7 @@ def test_killed_and_configured(device):
     socket_path = os.path.join(device.env["MOORING_RUN"], "streams.sock")
     wait_until(lambda: device.log(MANAGER).count("RUNNING") >= 2 and stat.S_ISSOCK(os.stat(socket_path).st_mode), "it")
     port = world.free_port()
-    device.deploy(add={"Streamer": "1.0.0"}, merge={MANAGER: {"STREAM_MANAGER_SERVER_PORT": str(port)}})
+    device.deploy(add={"Streamer": "1.0.0"}, merge=listen_at(port))
     wait_until(lambda: device.client.call("GetConfiguration", componentName=MANAGER, keyPath=["port"])["value"] ==
                {"port": port}, "the other port")
     assert [p for p in manager_pids(device) if p != again]

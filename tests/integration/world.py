@@ -20,6 +20,7 @@ sys.path.insert(0, TESTS)
 import leftovers  # noqa: E402
 
 BUILD = os.path.realpath(os.environ.get("MOORING_BUILD", os.path.join(TOP, "build")))
+os.environ["MOORING_BUILD"] = BUILD  # for programs of tests that start elsewhere
 BUSYBOX = "/bin/busybox"  # Debian's busybox-static
 APPLETS = ["sh", "cat", "echo", "env", "false", "hostname", "id", "ls", "mkdir", "mount", "ps", "rm",
            "sleep", "stat", "test", "touch", "true", "wc"]
