@@ -53,7 +53,8 @@ static bool fill(struct account *account, const struct passwd *entry, struct err
 	return true;
 }
 
-static bool find_user(struct account *account, const char *name, bool has_group, struct error *err)
+static bool find_user(struct account *account, const char *name, bool has_group,
+		      const char *setting, struct error *err)
 {
 	const struct passwd *entry = getpwnam(name);
 	unsigned int id;
@@ -61,8 +62,8 @@ static bool find_user(struct account *account, const char *name, bool has_group,
 	if (!entry && parse_id(name, &id))
 		entry = getpwuid(id);
 	else if (!entry)
-		return error_set(err, ERROR_NOT_FOUND,
-				 "there is no user \"%s\" (runWithDefault.posixUser)", name);
+		return error_set(err, ERROR_NOT_FOUND, "there is no user \"%s\" (%s)", name,
+				 setting);
 	if (entry)
 		return fill(account, entry, err);
 	if (!has_group)
@@ -75,7 +76,7 @@ static bool find_user(struct account *account, const char *name, bool has_group,
 	return true;
 }
 
-bool account_find(struct account *account, const char *text, struct error *err)
+bool account_find(struct account *account, const char *text, const char *setting, struct error *err)
 {
 	char user[64];
 	const char *colon = strchr(text, ':');
@@ -86,7 +87,7 @@ bool account_find(struct account *account, const char *text, struct error *err)
 		return error_set(err, ERROR_INPUT, "\"%.80s\" is not USER or USER:GROUP", text);
 	memcpy(user, text, length);
 	user[length] = '\0';
-	return find_user(account, user, colon && colon[1], err) &&
+	return find_user(account, user, colon && colon[1], setting, err) &&
 	       (!colon || !colon[1] || find_group(account, colon + 1, err));
 }
 

@@ -24,7 +24,8 @@ struct account {
 };
 
 /* "user", "user:group"; both may be numbers. A uid nobody has a name for needs a group. */
-must_check bool account_find(struct account *account, const char *text, struct error *err);
+must_check bool account_find(struct account *account, const char *text, const char *setting,
+			     struct error *err);
 
 /* Who we are. */
 must_check bool account_self(struct account *account, struct error *err);

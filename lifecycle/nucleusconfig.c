@@ -36,7 +36,7 @@ static bool choose_account(struct nucleus *nucleus, struct error *err)
 			    "names none (runWithDefault.posixUser).");
 		return true;
 	}
-	if (!account_find(&nucleus->account_found, user, err))
+	if (!account_find(&nucleus->account_found, user, "runWithDefault.posixUser", err))
 		return false;
 	if (nucleus->account_found.uid != 0)
 		nucleus->account = &nucleus->account_found;
@@ -172,7 +172,8 @@ bool nucleusconfig_check(const struct nucleus *nucleus, struct error *err)
 	if (!gather(nucleus, &arena, &document, err) ||
 	    !settings_parse(&settings, &arena, document, err))
 		return false;
-	return geteuid() != 0 || !settings.user || account_find(&account, settings.user, err);
+	return geteuid() != 0 || !settings.user ||
+	       account_find(&account, settings.user, "runWithDefault.posixUser", err);
 }
 
 bool nucleusconfig_reread(struct nucleus *nucleus, bool *needs_restart, struct error *err)

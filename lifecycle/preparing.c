@@ -187,7 +187,7 @@ static bool choose_account(const struct nucleus *nucleus, const struct plan_comp
 	if (!user)
 		return true;
 	*account = found;
-	return account_find(found, user, err);
+	return account_find(found, user, "runWith.posixUser", err);
 }
 
 /* A device may come up before its network does, and a nucleus is patient with what passes; a person

@@ -152,11 +152,28 @@ static void fail(struct unit *unit, const char *status)
 	unit_apply(unit, COMPONENT_FAIL);
 }
 
+/* Where no script could be started: no such user, or the system says no. */
+static const char *status_without_script(enum step_kind kind, const struct error *err)
+{
+	bool is_user = err->kind == ERROR_NOT_FOUND || err->kind == ERROR_INPUT;
+
+	switch (kind) {
+	case STEP_INSTALL:
+		return is_user ? "INSTALL_MISSING_DEFAULT_RUNWITH" : "INSTALL_IO_ERROR";
+	case STEP_STARTUP:
+		return is_user ? "STARTUP_MISSING_DEFAULT_RUNWITH" : "STARTUP_IO_ERROR";
+	case STEP_RUN:
+		return is_user ? "RUN_MISSING_DEFAULT_RUNWITH" : "RUN_IO_ERROR";
+	default:
+		return status_of(kind, false);
+	}
+}
+
 static void fail_to_start(struct unit *unit, enum step_kind kind, const struct error *err)
 {
 	journal_note(&unit->journal, true, state_of(unit), "%s", err->text);
 	report(unit, err->text);
-	fail(unit, status_of(kind, false));
+	fail(unit, status_without_script(kind, err));
 }
 
 /* -- install, recover and uninstall: in side, then one event

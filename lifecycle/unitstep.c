@@ -168,7 +168,7 @@ bool unitstep_account(const struct unit *unit, const struct service_step *step,
 	*account = step->is_privileged ? NULL : unit->supervisor->options.account;
 	if (step->is_privileged || !unit->service->user || geteuid() != 0)
 		return true;
-	if (!account_find(found, unit->service->user, err))
+	if (!account_find(found, unit->service->user, "runWith.posixUser", err))
 		return false;
 	*account = found->uid == 0 ? NULL : found;
 	return true;
@@ -242,8 +242,9 @@ bool unitstep_make_work(const struct unit *unit, struct error *err)
 	const char *work = unit->work;
 	autoclose int dir = -1;
 
-	if (!unitstep_account(unit, &(struct service_step){ 0 }, &found, &account, err) ||
-	    !path_make_own_dirs(parent, 0755, err) || !path_make_own_dirs(work, 0700, err))
+	if (!unitstep_account(unit, &(struct service_step){ 0 }, &found, &account, err))
+		account = NULL; /* whose it would be is gone: the first step says so */
+	if (!path_make_own_dirs(parent, 0755, err) || !path_make_own_dirs(work, 0700, err))
 		return false;
 	dir = open(work, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0)

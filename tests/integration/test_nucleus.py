@@ -546,6 +546,35 @@ def test_default_user_is_changed_by_a_deployment(device):
     assert device.lines() == ["nobody"]
 
 
+def world_with(passwd):
+    """A command that starts another with that /etc/passwd."""
+    return ("unshare", "-m", "sh", "-c", f"mount --bind {passwd} /etc/passwd && exec \"$@\"", "sh")
+
+
+def test_user_of_a_component_is_missing(device, cli, tmp_path):
+    """A deployment is refused; of one whose user goes later the status says that it is broken for want of it."""
+    passwd = tmp_path / "passwd"
+    with open("/etc/passwd") as file:
+        passwd.write_text(file.read() + "component:x:4242:4242::/:/bin/sh\n")
+    device.recipe(SLEEP)
+    device.recipe({"startup": "sleep 1000 > /dev/null 2>&1 &"}, name="B")
+    device.recipe(SLEEP, name="C")
+    names = {name: "1.0.0" for name in "ABC"}
+    with device.start(wrap=world_with(passwd)):
+        details = device.deploy(add=names, result="FAILED_NO_STATE_CHANGE",
+                                run_with={"A": {"posixUser": "no-such-user"}})
+        assert details["deploymentFailureCause"] == 'A: there is no user "no-such-user" (runWith.posixUser)'
+        device.deploy(add=names, run_with={name: {"posixUser": "component"} for name in "AB"})
+    with device:
+        device.wait_for("A", "BROKEN")
+        device.wait_for("B", "BROKEN")
+        device.wait_for("C", "RUNNING", 2)
+        assert device.components() == {"A": "BROKEN", "B": "BROKEN", "C": "RUNNING"}
+        for name, step in (("A", "RUN"), ("B", "STARTUP")):
+            assert 'there is no user "component" (runWith.posixUser)' in device.log(name)
+            assert f"Status: {step}_MISSING_DEFAULT_RUNWITH\n" in cli("component", "details", "-n", name).stdout
+
+
 # -- without root -----------------------------------------------------------------------------------
 
 
