@@ -219,17 +219,23 @@ static bool read_service(const struct confignode *node, struct service **service
 	return service_read(service, node->key, tree, err);
 }
 
+bool activation_read(const struct deployer *deployer, const char *name, struct service **service,
+		     struct error *err)
+{
+	const struct confignode *node = service_of(deployer, name);
+
+	if (!node)
+		return error_set(err, ERROR_NOT_FOUND, "%s is not deployed", name);
+	return read_service(node, service, err);
+}
+
 static bool apply_service(struct deployer *deployer, const char *name, struct error *err)
 {
 	struct supervisor *supervisor = &deployer->nucleus->supervisor;
 	struct unit *unit = supervisor_find(supervisor, name);
 	struct service *service;
 
-	const struct confignode *node = service_of(deployer, name);
-
-	if (!node)
-		return error_set(err, ERROR_NOT_FOUND, "%s is not deployed", name);
-	if (!read_service(node, &service, err))
+	if (!activation_read(deployer, name, &service, err))
 		return false;
 	if (unit) {
 		supervisor_update(unit, service);

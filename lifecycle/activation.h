@@ -15,6 +15,11 @@ must_check bool activation_merge(struct deployer *deployer, struct error *err);
 /* Makes units for the services that are needed, and changes those that are there. */
 must_check bool activation_apply(struct deployer *deployer, struct error *err);
 
+/* What the configuration in force says of one component; service_free frees it. ERROR_NOT_FOUND: it
+ * is not deployed. */
+must_check bool activation_read(const struct deployer *deployer, const char *name,
+				struct service **service, struct error *err);
+
 enum activation_outcome {
 	ACTIVATION_PENDING,
 	ACTIVATION_DONE,

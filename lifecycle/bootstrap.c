@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/proc.h"
+#include "lifecycle/activation.h"
 #include "lifecycle/deployrecord.h"
 #include "lifecycle/nucleus.h"
 #include "lifecycle/processes.h"
@@ -36,6 +37,25 @@ static bool is_due(struct deployer *deployer, const struct service *service)
 		return false;
 	return !unit || strcmp(unit->service->version, service->version) != 0 ||
 	       !is_same_script(unit->service, service);
+}
+
+bool bootstrap_note_redo(struct deployer *deployer, struct error *err)
+{
+	for (size_t i = 0; i < deployer->bootstrapped.count; i++) {
+		const char *name = deployer->bootstrapped.items[i];
+		struct service *before;
+
+		if (!activation_read(deployer, name, &before, err)) {
+			if (err->kind == ERROR_NOT_FOUND)
+				continue; /* the failed deployment was to bring it */
+			return false;
+		}
+		if (before->steps[STEP_BOOTSTRAP].script &&
+		    before->steps[STEP_BOOTSTRAP].is_for_rollback)
+			texts_add(&deployer->redo, name);
+		service_free(before);
+	}
+	return true;
 }
 
 /* -- one script ---------------------------------------------------------------------------------
@@ -70,12 +90,28 @@ static void on_gone(void *context)
 		(void)nucleus_restart(nucleus, "A bootstrap script");
 }
 
-static void note_done(struct deployer *deployer, const char *name)
+static void drop_first(struct texts *texts)
+{
+	if (texts->count > 0)
+		memmove(texts->items, texts->items + 1, --texts->count * sizeof(*texts->items));
+}
+
+static bool is_good(int code)
+{
+	return code == BOOTSTRAP_DONE || code == BOOTSTRAP_RESTART || code == BOOTSTRAP_REBOOT;
+}
+
+/* One that has failed is not noted on the disk: a nucleus that ends before it says so tries again.
+ */
+static void note_run(struct deployer *deployer, const char *name, int code)
 {
 	struct error err;
 
-	texts_add(&deployer->bootstrapped, arena_strdup(&deployer->arena, name));
-	if (!deployrecord_save(deployer, &err))
+	if (deployer->phase == DEPLOYER_ROLLBACK)
+		drop_first(&deployer->redo);
+	else
+		texts_add(&deployer->bootstrapped, arena_strdup(&deployer->arena, name));
+	if (is_good(code) && !deployrecord_save(deployer, &err))
 		log_error("%s", err.text);
 }
 
@@ -90,12 +126,11 @@ static void on_end(void *context, const struct script_result *result)
 	journal_note(&place->unit->journal, code != 0, "NEW",
 		     "the bootstrap script %s. exitCode=%d",
 		     result->is_timeout ? "took too long" : "has ended", result->code);
-	if (code == BOOTSTRAP_DONE || code == BOOTSTRAP_RESTART || code == BOOTSTRAP_REBOOT)
-		note_done(deployer, name);
-	else if (result->is_timeout)
+	note_run(deployer, name, code);
+	if (result->is_timeout)
 		error_set(&deployer->bootstrap_failure, ERROR_SYSTEM,
 			  "%s: the bootstrap script took too long", name);
-	else
+	else if (!is_good(code))
 		error_set(&deployer->bootstrap_failure, ERROR_SYSTEM,
 			  "%s: the bootstrap script exited with code %d", name, code);
 	deployer->has_bootstrap_failed = *deployer->bootstrap_failure.text != '\0';
@@ -118,19 +153,39 @@ static bool start(struct deployer *deployer, struct service *service, struct err
 		deployer->bootstrap = NULL;
 		return false;
 	}
-	deployer->is_waiting = deployer->has_run_bootstrap = true;
+	deployer->is_waiting = true;
 	return true;
+}
+
+/* Fails as the last script has, if it has. */
+static bool take_failure(struct deployer *deployer, struct error *err)
+{
+	if (!deployer->has_bootstrap_failed)
+		return true;
+	*err = deployer->bootstrap_failure;
+	deployer->bootstrap_failure = (struct error){ 0 };
+	deployer->has_bootstrap_failed = false;
+	return false;
+}
+
+bool bootstrap_next_redo(struct deployer *deployer, bool *is_done, struct error *err)
+{
+	struct service *service;
+
+	*is_done = deployer->redo.count == 0;
+	if (!take_failure(deployer, err))
+		return false;
+	if (*is_done)
+		return true;
+	return activation_read(deployer, deployer->redo.items[0], &service, err) &&
+	       start(deployer, service, err);
 }
 
 bool bootstrap_next(struct deployer *deployer, bool *is_done, struct error *err)
 {
 	*is_done = false;
-	if (deployer->has_bootstrap_failed) {
-		*err = deployer->bootstrap_failure;
-		deployer->bootstrap_failure = (struct error){ 0 };
-		deployer->has_bootstrap_failed = false;
+	if (!take_failure(deployer, err))
 		return false;
-	}
 	for (size_t i = 0; i < deployer->plan.count; i++) {
 		const struct plan_component *planned = &deployer->plan.components[i];
 		struct service *service;

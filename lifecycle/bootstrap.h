@@ -15,6 +15,14 @@
  * one has failed. */
 must_check bool bootstrap_next(struct deployer *deployer, bool *is_done, struct error *err);
 
+/* A deployment is going to be taken back, and the old configuration is in force: notes which
+ * scripts of it are to run for that (BootstrapOnRollback), namely those of components whose new
+ * version has run its own, whether it succeeded or not. */
+must_check bool bootstrap_note_redo(struct deployer *deployer, struct error *err);
+
+/* The same as bootstrap_next for these. */
+must_check bool bootstrap_next_redo(struct deployer *deployer, bool *is_done, struct error *err);
+
 /* To be called at SIGCHLD. */
 void bootstrap_look(struct deployer *deployer);
 

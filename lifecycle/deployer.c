@@ -24,6 +24,7 @@ static void forget(struct deployer *deployer)
 {
 	catalog_done(&deployer->catalog);
 	texts_done(&deployer->bootstrapped);
+	texts_done(&deployer->redo);
 	texts_done(&deployer->judges);
 	deployer->has_asked = false;
 	deployer->deadline = 0;
@@ -32,7 +33,7 @@ static void forget(struct deployer *deployer)
 	deployer->document = (struct document){ 0 };
 	arena_done(&deployer->arena);
 	deployer->arena = (struct arena){ 0 };
-	deployer->is_cancelled = deployer->has_run_bootstrap = false;
+	deployer->is_cancelled = false;
 }
 
 static void end(struct deployer *deployer, const char *status, const char *detail)
@@ -79,6 +80,12 @@ static bool apply(struct deployer *deployer, struct error *err)
 /* -- taking it back -----------------------------------------------------------------------------
  */
 
+static bool enter_phase(struct deployer *deployer, enum deployer_phase phase, struct error *err)
+{
+	deployer->phase = phase;
+	return deployrecord_save(deployer, err);
+}
+
 static bool restore(struct deployer *deployer, struct error *err)
 {
 	struct configstore *config = &deployer->nucleus->config;
@@ -86,35 +93,72 @@ static bool restore(struct deployer *deployer, struct error *err)
 	deployer->phase = DEPLOYER_ROLLBACK;
 	if (!configstore_begin(config, err))
 		return false;
-	if (!configstore_restore(config, err) || !deployrecord_save(deployer, err)) {
+	if (!configstore_restore(config, err) || !bootstrap_note_redo(deployer, err) ||
+	    !deployrecord_save(deployer, err)) {
 		configstore_abandon(config);
 		return false;
 	}
-	return configstore_end(config, err) && apply(deployer, err);
+	if (!configstore_end(config, err))
+		return false;
+	deployer->is_going_back = deployer->redo.count == 0;
+	return !deployer->is_going_back || apply(deployer, err);
+}
+
+/* Only bootstrap scripts have run. */
+static bool restore_bootstrap(struct deployer *deployer, struct error *err)
+{
+	if (!bootstrap_note_redo(deployer, err))
+		return false;
+	deployer->is_going_back = false;
+	if (deployer->redo.count > 0)
+		return enter_phase(deployer, DEPLOYER_ROLLBACK, err);
+	fail_for_good(deployer, "FAILED_ROLLBACK_COMPLETE");
+	return true;
+}
+
+/* Without what a bootstrap script has failed to do the old components may not work: they run all
+ * the same, but the deployment is not as it was. */
+static bool go_back(struct deployer *deployer, struct error *err)
+{
+	bool is_done;
+	struct error why;
+
+	if (bootstrap_next_redo(deployer, &is_done, err)) {
+		deployer->is_going_back = is_done;
+		return !is_done || apply(deployer, err);
+	}
+	why = *err;
+	texts_done(&deployer->redo);
+	deployer->is_going_back = true;
+	if (!apply(deployer, err))
+		log_error("%s", err->text);
+	*err = why;
+	return false;
 }
 
 /* What the policy says of a failure in the present phase. */
 static void fail(struct deployer *deployer, const struct error *why)
 {
+	bool is_untouched;
 	struct error err;
 
 	loop_disarm(&deployer->nucleus->loop, &deployer->timer);
 	if (deployer->phase == DEPLOYER_ROLLBACK) {
-		log_error("%s", why->text);
+		nucleus_say(deployer->nucleus, "Deployment %s cannot be taken back: %s",
+			    deployer->document.id, why->text);
 		fail_for_good(deployer, "FAILED_UNABLE_TO_ROLLBACK");
 		return;
 	}
 	deployer->failure = *why;
-	if (deployer->phase < DEPLOYER_ACTIVATE && !deployer->has_run_bootstrap) {
+	is_untouched = deployer->phase < DEPLOYER_ACTIVATE;
+	if (is_untouched && deployer->bootstrapped.count == 0) {
 		fail_for_good(deployer, "FAILED_NO_STATE_CHANGE");
 	} else if (!deployer->document.does_rollback) {
 		fail_for_good(deployer, "FAILED_ROLLBACK_NOT_REQUESTED");
-	} else if (deployer->phase < DEPLOYER_ACTIVATE) {
-		fail_for_good(deployer, "FAILED_ROLLBACK_COMPLETE"); /* nothing else was changed */
 	} else {
 		nucleus_say(deployer->nucleus, "Deployment %s is taken back: %s",
 			    deployer->document.id, why->text);
-		if (!restore(deployer, &err)) {
+		if (!(is_untouched ? restore_bootstrap : restore)(deployer, &err)) {
 			log_error("%s", err.text);
 			fail_for_good(deployer, "FAILED_UNABLE_TO_ROLLBACK");
 		}
@@ -123,12 +167,6 @@ static void fail(struct deployer *deployer, const struct error *why)
 
 /* -- phases -------------------------------------------------------------------------------------
  */
-
-static bool enter_phase(struct deployer *deployer, enum deployer_phase phase, struct error *err)
-{
-	deployer->phase = phase;
-	return deployrecord_save(deployer, err);
-}
 
 static void on_fetched(void *context, bool is_good, const struct error *err)
 {
@@ -248,6 +286,10 @@ static bool wait_until_back(struct deployer *deployer, struct error *err)
 {
 	bool is_up;
 
+	if (!deployer->is_going_back && !go_back(deployer, err))
+		return false;
+	if (!deployer->is_going_back || deployer->nucleus->supervisor.is_stopping)
+		return true;
 	if (!look(deployer, &is_up, err))
 		return false;
 	if (is_up && activation_count_leaving(deployer) == 0)
@@ -341,6 +383,7 @@ static bool resume(struct deployer *deployer, const struct statedb_deployment *r
 	if (!take_row(deployer, row, err))
 		return false;
 	nucleus_say(deployer->nucleus, "Deployment %s goes on.", row->id);
+	deployer->is_going_back = deployer->phase == DEPLOYER_ROLLBACK && deployer->redo.count == 0;
 	if (deployer->phase == DEPLOYER_VALIDATE || deployer->phase == DEPLOYER_BOOTSTRAP) {
 		deployer->document.recipe_directory = NULL;
 		return preparing_plan(deployer, err);
@@ -397,6 +440,8 @@ void deployer_close(struct deployer *deployer)
 
 bool deployer_start_all(struct deployer *deployer, struct error *err)
 {
+	if (deployer->phase == DEPLOYER_ROLLBACK && !deployer->is_going_back)
+		return true; /* bootstrap scripts come first */
 	if (!activation_apply(deployer, err))
 		return false;
 	if (deployer->phase == DEPLOYER_CLEAN)

@@ -29,7 +29,8 @@
  * BOOTSTRAP  bootstrap scripts, in order; each one done is noted
  * ACTIVATE   one transaction: the old configuration saved, the new one in force; then components
  *            start, start again or are installed again, and all are waited for
- * ROLLBACK   one transaction: the saved configuration in force; then the same again
+ * ROLLBACK   one transaction: the saved configuration in force; bootstrap scripts that are to run
+ *            for it; then the same again
  * CLEAN      components that nothing needs any more are removed; then files of old versions
  */
 
@@ -58,7 +59,8 @@ struct deployer {
 	struct catalog catalog;
 	size_t given_count; /* recipes at the front of the catalog are the recipe directory's */
 	struct plan plan;
-	struct texts bootstrapped; /* components whose bootstrap script is done */
+	struct texts bootstrapped; /* components whose bootstrap script has been run */
+	struct texts redo;         /* components whose bootstrap script is due before going back */
 	struct unit *bootstrap;    /* whose script runs now */
 	int bootstrap_code;        /* of the last one */
 	bool has_asked;            /* who wants to judge the new configuration */
@@ -72,7 +74,7 @@ struct deployer {
 	struct background sweeping; /* removes files of old versions, after the deployment */
 
 	bool is_queue_empty;
-	bool has_run_bootstrap;
+	bool is_going_back; /* in ROLLBACK: bootstrap scripts are over, components have been told */
 	bool has_bootstrap_failed;
 	struct error bootstrap_failure;
 	bool has_ended; /* one deployment has ended since the nucleus began */

@@ -30,7 +30,7 @@ enum deployer_phase deployrecord_phase(const char *name)
  * ---------------------------------------------------------------------------------
  */
 
-/* {"bootstrapped": ["a"], "failure": "why", "kind": "system"} */
+/* {"bootstrapped": ["a"], "redo": ["b"], "failure": "why", "kind": "system"} */
 static void write_progress(const struct deployer *deployer, struct buf *text)
 {
 	struct jsonout out;
@@ -41,6 +41,7 @@ static void write_progress(const struct deployer *deployer, struct buf *text)
 	jsonout_texts(&out, "bootstrapped", deployer->bootstrapped.items,
 		      deployer->bootstrapped.count);
 	if (deployer->phase == DEPLOYER_ROLLBACK) {
+		jsonout_texts(&out, "redo", deployer->redo.items, deployer->redo.count);
 		jsonout_text(&out, "failure", deployer->failure.text);
 		jsonout_text(&out, "kind", error_kind_word(deployer->failure.kind));
 	}
@@ -51,17 +52,19 @@ static void write_progress(const struct deployer *deployer, struct buf *text)
 bool deployrecord_read_progress(struct deployer *deployer, const char *text, struct error *err)
 {
 	const struct json *progress;
-	const char **names, *failure, *kind;
-	size_t count;
+	const char **names, **redo, *failure, *kind;
+	size_t count, redo_count;
 
 	if (!*text)
 		return true;
 	if (!json_parse(&deployer->arena, "progress", text, strlen(text), &progress, err) ||
 	    !json_text_array(&deployer->arena, progress, "bootstrapped", &names, &count, err) ||
+	    !json_text_array(&deployer->arena, progress, "redo", &redo, &redo_count, err) ||
 	    !json_text_or(progress, "failure", "", &failure, err) ||
 	    !json_text_or(progress, "kind", "system", &kind, err))
 		return false;
 	texts_add_all(&deployer->bootstrapped, names, count);
+	texts_add_all(&deployer->redo, redo, redo_count);
 	error_set(&deployer->failure, error_kind_of_word(kind), "%s", failure);
 	return true;
 }

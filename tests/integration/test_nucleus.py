@@ -533,6 +533,50 @@ def test_bootstrap_that_asks_for_a_restart(device, tmp_path, code):
         assert (tools / "said").read_text() == "-r now\n"
 
 
+def test_bootstrap_for_a_rollback(device):
+    """What a failed deployment's bootstrap script has changed is put right by the old version's, if it says so."""
+    bootstrap = {"Script": "echo old >> trace", "BootstrapOnRollback": True}
+    for name in "AB":
+        device.recipe({"bootstrap": bootstrap if name == "A" else "echo old >> trace", **SLEEP}, name=name)
+    device.recipe({"bootstrap": "echo new >> trace", "run": "exit 1"}, version="2.0.0")
+    device.recipe({"bootstrap": "echo new >> trace; exit 1", **SLEEP}, version="3.0.0")
+    device.recipe({"bootstrap": "echo new >> trace", **SLEEP}, name="B", version="2.0.0")
+    device.recipe({"run": "exit 1"}, version="4.0.0")
+    with device:
+        device.deploy(add={"A": "1.0.0", "B": "1.0.0"})
+        assert device.read("trace") == "old\n"
+
+        # Its components were started, and the bootstrap script failed; then one that had none.
+        for version in "23":
+            device.deploy(add={"A": f"{version}.0.0", "B": "2.0.0"}, rollback=True, result="FAILED_ROLLBACK_COMPLETE")
+        assert device.read("trace") == "old\n" + 2 * "new\nold\n"
+        assert device.components() == {"A": "RUNNING", "B": "RUNNING"}
+        device.deploy(add={"A": "4.0.0"}, rollback=True, result="FAILED_ROLLBACK_COMPLETE")
+        assert device.read("trace").count("old") == 3
+        assert device.read("trace", "B").startswith("old\nnew\n") and device.read("trace", "B").count("old") == 1
+
+
+def test_bootstrap_for_a_rollback_fails_or_starts_the_nucleus_anew(device):
+    device.recipe({"bootstrap": {"Script": "echo old >> trace; test ! -e again || exit $(cat again)",
+                                 "BootstrapOnRollback": True}, **SLEEP})
+    device.recipe({"bootstrap": "echo new >> trace; echo 100 > again", "run": "exit 1"}, version="2.0.0")
+    device.recipe({"bootstrap": "echo 7 > again; exit 1", **SLEEP}, version="3.0.0")
+    with device:
+        device.deploy(add={"A": "1.0.0"})
+        deployment = device.begin(add={"A": "2.0.0"}, rollback=True)
+        wait_until(lambda: "goes on." in device.log("greengrass"), "the next nucleus")
+        device.client.socket.close()
+        device.client = wait_until(device.try_to_connect, "it to listen")
+        assert device.finish(deployment)["detailedDeploymentStatus"] == "FAILED_ROLLBACK_COMPLETE"
+        assert device.read("trace") == "old\nnew\nold\n"
+        assert device.components() == {"A": "RUNNING"}
+
+        details = device.deploy(add={"A": "3.0.0"}, rollback=True, result="FAILED_UNABLE_TO_ROLLBACK")
+        assert "the bootstrap script exited with code 1" in details["deploymentFailureCause"]
+        assert "A: the bootstrap script exited with code 7" in device.log("greengrass")
+        assert device.components() == {"A": "RUNNING"}
+
+
 def test_default_user_is_changed_by_a_deployment(device):
     device.recipe({"run": "id -un; sleep 1000"})
     with device:
