@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/footprint.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/texts.h"
@@ -209,6 +210,8 @@ bool helper_run(struct helper *helper, struct digest *id, struct error *err)
 	mem_cleanup_close(&ends[1]);
 	if (!is_started)
 		return false;
+
+	footprint_shrink(); /* it may take minutes */
 
 	bool is_heard = listen(&listener, from, err);
 	struct error ignored;

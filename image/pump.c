@@ -72,10 +72,11 @@ bool pump_read(struct pump *pump, unsigned char **bytes, size_t *count, struct e
 {
 	int64_t size = pump->source.size;
 	bool is_sized = size >= 0;
-	int64_t left = is_sized ? size - pump->in : PUMP_BLOCK;
+	int64_t block = (int64_t)pump->block;
+	int64_t left = is_sized ? size - pump->in : block;
 	/* One byte more than there should be shows that there is more. A file's range just ends. */
 	size_t spill = is_sized && pump->source.offset < 0 ? 1 : 0;
-	size_t want = left < PUMP_BLOCK ? (size_t)left + spill : PUMP_BLOCK;
+	size_t want = left < block ? (size_t)left + spill : pump->block;
 
 	if (!fill(pump, want, count, err))
 		return false;
@@ -207,6 +208,7 @@ bool pump_run(struct pump *pump, struct error *err)
 	enum compression compression;
 
 	pump->buffer = mem_alloc(PUMP_BLOCK + 1);
+	pump->block = PUMP_BLOCK;
 	hash_init(&pump->in_hash);
 	hash_init(&pump->out_hash);
 	if (pump->from)

@@ -64,6 +64,8 @@ struct pump {
 	struct pump_source source;
 	int to;        /* -1: nowhere, just hash */
 	bool is_plain; /* pass everything on as it is, whatever it looks like */
+	const int
+		*turn; /* an eventfd: who needs much memory takes the 1 out of it; NULL: takes it */
 	int64_t in, out;
 	struct digest in_digest, out_digest;
 	struct pump_marks *marks;     /* NULL: nobody wants any */
@@ -73,6 +75,7 @@ struct pump {
 
 	/* private */
 	char *buffer;
+	size_t block;   /* bytes to read at once */
 	int64_t marked; /* where the last mark is */
 	struct hash in_hash, out_hash;
 };
@@ -94,6 +97,9 @@ must_check bool pump_gzip(struct pump *pump, struct error *err);
 must_check bool pump_zstd(struct pump *pump, struct error *err);
 must_check bool pump_rare(struct pump *pump, struct error *err); /* xz, bzip2 */
 
-#define PUMP_BLOCK (256 << 10) /* ISA-L is fast only with buffers of this size */
+/* A decoder with more memory than this waits for its turn. zstd's default window fits. */
+#define PUMP_NARROW (3 << 20)
+
+#define PUMP_BLOCK  (256 << 10) /* ISA-L is fast only with buffers of this size */
 
 #endif

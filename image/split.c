@@ -19,7 +19,7 @@
 #define LOOK_AHEAD (2 << 20) /* a PAX header has 1 MiB at most */
 #define WINDOW_MAX (2 * LOOK_AHEAD + (1 << 20))
 #define LEVEL      1
-#define WINDOW_LOG 17 /* headers repeat soon: more would cost memory and find little */
+#define WINDOW_LOG 16 /* headers repeat soon: more would cost memory and find little */
 
 struct split {
 	int fd;

@@ -213,8 +213,11 @@ static bool start_pump(struct stage *stage, const struct pump_source *source, in
 		pump.from = &stage->checkpoint->mark;
 		pump.skip = stage->checkpoint->tar - pump.from->out;
 	}
-	const int fds[] = { source->fd, to };
-	struct worker_task task = { run_pump, &pump, fds, COUNT_OF(fds) };
+	const int fds[] = { source->fd, to, stage->store->turn };
+	bool has_turn = stage->store->turn >= 0;
+	struct worker_task task = { run_pump, &pump, fds, COUNT_OF(fds) - !has_turn };
+
+	pump.turn = has_turn ? &stage->store->turn : NULL;
 
 	return worker_start(&task, &stage->pump, err);
 }

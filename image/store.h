@@ -31,6 +31,7 @@ struct store {
 	int root;      /* descriptor of ROOT */
 	char *path;    /* ROOT as it was given */
 	int64_t limit; /* bytes that all layers together may have; 0: what the disk has */
+	int turn;      /* of this process' pumps (pump.h); -1: none */
 };
 
 /* Opens the store; makes ROOT and what is below it if they are not there. */

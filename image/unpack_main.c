@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 
+#include "base/footprint.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/path.h"
@@ -173,13 +175,16 @@ static bool open_store(const char *root, struct store *store, struct error *err)
 	if (!store_open(root, store, err))
 		return false;
 	store_close(store);
-	return confine_to_store(root, err) && store_open(".", store, err);
+	if (!confine_to_store(root, err) || !store_open(".", store, err))
+		return false;
+	store->turn = eventfd(1, EFD_CLOEXEC);
+	return store->turn >= 0 || error_sys(err, "make an eventfd");
 }
 
 int main(int argc, char **argv)
 {
 	struct arguments arguments;
-	struct store store = { .root = -1 };
+	struct store store = { .root = -1, .turn = -1 };
 	struct error err, ignored;
 
 	log_set_program("mooring-unpack");
@@ -192,6 +197,7 @@ int main(int argc, char **argv)
 	bool is_good = open_store(arguments.root, &store, &err);
 
 	store.limit = arguments.limit;
+	footprint_shrink();
 	if (is_good) {
 		(void)!prune_rubbish(&store, false, NULL, &ignored); /* make room first */
 		is_good = work(argv[1], &arguments, &store, &err);

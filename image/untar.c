@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "image/limits.h"
 
-#define BLOCK  (256 << 10)
+#define BLOCK  (128 << 10)
 #define RECORD 512
 
 /* Some writers (umoci) end an archive with its last byte of content: Go's readers do not miss the

@@ -185,7 +185,8 @@ static bool check_descriptors(const struct control_request *request, int count, 
 enum control_result control_receive(int socket, struct arena *arena,
 				    struct control_request *request, struct error *err)
 {
-	autofree char *packet = mem_alloc(LIMIT_PACKET);
+	char packet[LIMIT_PACKET]; /* not from the heap: this is asked at every turn, mostly in vain
+				    */
 	char control[CMSG_SPACE(FDS_MAX * sizeof(int))];
 	struct iovec bytes = { packet, LIMIT_PACKET };
 	struct msghdr message = { .msg_iov = &bytes,

@@ -5,12 +5,12 @@
  * socket is closed by the other side.
  */
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/footprint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "registry/call.h"
@@ -319,7 +319,7 @@ static bool prepare(struct fetcher *fetcher, struct error *err)
 	fetcher->registry = registry_new(&fetcher->settings, fetcher->aws);
 	if (!http_client_new(&fetcher->settings.http, &fetcher->client, err) || !fetch_confine(err))
 		return false;
-	malloc_trim(0);
+	footprint_shrink(); /* loading thirty libraries touches much that is never used */
 	return true;
 }
 

@@ -264,16 +264,20 @@ static int on_seek(void *pointer, curl_off_t offset, int origin)
 		assert(code == CURLE_OK);                                                          \
 	} while (0)
 
-/* By way of a copy, as curl's interface has no const. */
-static void set_blob(CURL *easy, CURLoption option, const char *text)
+static void set_blob(CURL *easy, CURLoption option, const char *text, unsigned int flags)
 {
-	autofree char *copy = mem_strdup(text);
-	struct curl_blob blob = { copy, copy ? strlen(copy) : 0, CURL_BLOB_COPY };
+	struct curl_blob blob = { .len = text ? strlen(text) : 0, .flags = flags };
 
-	if (!copy)
+	if (!text)
 		return;
+	memcpy(&blob.data, &text, sizeof(text)); /* curl's interface has no const */
 	SET(option, &blob);
-	explicit_bzero(copy, blob.len);
+}
+
+/* What is there longer than any exchange: authorities can be many, and a copy 200 KB. */
+static void lend_blob(CURL *easy, CURLoption option, const char *text)
+{
+	set_blob(easy, option, text, CURL_BLOB_NOCOPY);
 }
 
 /* The system's authorities are a directory here, and count beside a blob unless we say otherwise.
@@ -282,14 +286,16 @@ static void set_ca(CURL *easy, const char *common, const struct http_tls *tls)
 {
 	autofree char *both = NULL;
 
-	if (tls->ca && tls->is_ca_alone) {
-		set_blob(easy, CURLOPT_CAINFO_BLOB, tls->ca);
-		SET(CURLOPT_CAPATH, NULL);
+	if (tls->ca && common && !tls->is_ca_alone) {
+		both = mem_printf("%s\n%s", tls->ca, common);
+		set_blob(easy, CURLOPT_CAINFO_BLOB, both, CURL_BLOB_COPY);
 		return;
 	}
-	if (tls->ca && common)
-		both = mem_printf("%s\n%s", tls->ca, common);
-	set_blob(easy, CURLOPT_CAINFO_BLOB, both ? both : tls->ca ? tls->ca : common);
+	set_blob(easy, CURLOPT_CAINFO_BLOB, tls->ca, CURL_BLOB_COPY);
+	if (!tls->ca)
+		lend_blob(easy, CURLOPT_CAINFO_BLOB, common);
+	if (tls->ca && tls->is_ca_alone)
+		SET(CURLOPT_CAPATH, NULL);
 }
 
 static void set_tls(CURL *easy, const char *common_ca, const struct http_request *request)
@@ -299,17 +305,17 @@ static void set_tls(CURL *easy, const char *common_ca, const struct http_request
 	SET(CURLOPT_SSL_VERIFYPEER, request->is_unverified ? 0L : 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, request->is_unverified ? 0L : 2L);
 	set_ca(easy, common_ca, tls);
-	set_blob(easy, CURLOPT_PROXY_CAINFO_BLOB, common_ca);
-	set_blob(easy, CURLOPT_SSLCERT_BLOB, tls->certificate);
-	set_blob(easy, CURLOPT_SSLKEY_BLOB, tls->key);
+	set_blob(easy, CURLOPT_SSLCERT_BLOB, tls->certificate, CURL_BLOB_COPY);
+	set_blob(easy, CURLOPT_SSLKEY_BLOB, tls->key, CURL_BLOB_COPY);
 }
 
 static void set_transport(const struct http_client *client, CURL *easy,
 			  const struct http_request *request)
 {
 	const struct http_settings *settings = &client->settings;
-	const char *proxy =
-		url_is_https(request->url) ? settings->https_proxy : settings->http_proxy;
+	bool is_https = url_is_https(request->url);
+	const char *proxy = is_https ? settings->https_proxy : settings->http_proxy;
+	bool has_proxy = proxy && !request->is_direct;
 
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -325,10 +331,13 @@ static void set_transport(const struct http_client *client, CURL *easy,
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	/* "" also forbids the environment's. */
-	SET(CURLOPT_PROXY, proxy && !request->is_direct ? proxy : "");
+	SET(CURLOPT_PROXY, has_proxy ? proxy : "");
 	SET(CURLOPT_NOPROXY, client->no_proxy);
 	SET(CURLOPT_SHARE, client->share);
-	set_tls(easy, settings->ca, request);
+	if (is_https)
+		set_tls(easy, settings->ca, request);
+	if (has_proxy)
+		lend_blob(easy, CURLOPT_PROXY_CAINFO_BLOB, settings->ca);
 }
 
 static void add_header(struct http_exchange *exchange, const char *header)

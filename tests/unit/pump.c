@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -191,6 +193,42 @@ static void test_closed(void)
 	check(pump.is_cut_off, "and it is said so");
 }
 
+/* The frame of the table, with a window of 8 MiB in place of 2. */
+#define WIDE                                                                                       \
+	BYTES("\x28\xb5\x2f\xfd\x04\x68\x9d\x00\x00\x68\x68\x65\x6c\x6c\x6f\x2c\x20\x77"           \
+	      "\x6f\x72\x6c\x64\x0a\x01\x00\x92\x8b\x11\x8a\x96\xf4\x0b")
+
+static bool pump_in_turn(const char *bytes, size_t length, int turn, struct error *err)
+{
+	autoclose int from = file_of(bytes, length);
+	struct pump pump = { .source = { .fd = from, .offset = -1, .size = -1 },
+			     .to = -1,
+			     .turn = &turn };
+
+	return pump_run(&pump, err);
+}
+
+/* Who finds the turn taken would wait: here it is told so. */
+static void test_turn(void)
+{
+	autoclose int turn = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct error err;
+	uint64_t value = 0;
+
+	check(pump_in_turn(WIDE, turn, &err) && read(turn, &value, sizeof(value)) == 8 &&
+		      value == 1,
+	      "a wide window: the turn is given back");
+	/* It is taken now. */
+	check_error(pump_in_turn(WIDE, turn, &err), &err, ERROR_SYSTEM, "wait for memory",
+		    "a second wide window waits");
+	check(pump_in_turn(cases[1].bytes, cases[1].length, turn, &err), "a narrow one does not");
+	value = 1;
+	check(write(turn, &value, sizeof(value)) == 8 &&
+		      !pump_in_turn("\x28\xb5\x2f\xfd\x04\x68\x9d", 7, turn, &err) &&
+		      read(turn, &value, sizeof(value)) == 8,
+	      "a broken one gives it back");
+}
+
 int main(void)
 {
 	test_good();
@@ -199,5 +237,6 @@ int main(void)
 	test_size();
 	test_places();
 	test_closed();
+	test_turn();
 	return tap_done();
 }
