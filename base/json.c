@@ -229,14 +229,34 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = close_container,
 };
 
-/* yajl's message is several lines with a picture; the first line and the offset are what helps. */
-static bool syntax_error(struct parse *parse, yajl_handle yajl)
+struct place {
+	size_t line;
+	size_t column; /* of bytes */
+};
+
+static struct place place_of(const char *text, size_t offset)
+{
+	struct place place = { .line = 1, .column = 1 };
+
+	for (size_t i = 0; i < offset; i++) {
+		place.column++;
+		if (text[i] == '\n')
+			place = (struct place){ .line = place.line + 1, .column = 1 };
+	}
+	return place;
+}
+
+/* yajl's message is several lines with a picture; the first line and the place are what helps. */
+static bool syntax_error(struct parse *parse, yajl_handle yajl, const char *text)
 {
 	unsigned char *message = yajl_get_error(yajl, 0, NULL, 0);
 	size_t length = strcspn((const char *)message, "\n");
+	size_t consumed = yajl_get_bytes_consumed(yajl); /* with what is wrong */
+	struct place place = place_of(text, consumed > 0 ? consumed - 1 : 0);
 
-	error_set(parse->err, ERROR_INPUT, "%s: not valid JSON at byte %zu: %.*s", parse->name,
-		  yajl_get_bytes_consumed(yajl), (int)(length < 200 ? length : 200), message);
+	error_set(parse->err, ERROR_INPUT, "%s: not valid JSON at line %zu, column %zu: %.*s",
+		  parse->name, place.line, place.column, (int)(length < 200 ? length : 200),
+		  message);
 	yajl_free_error(yajl, message);
 	return false;
 }
@@ -272,7 +292,7 @@ bool json_parse_at_most(struct arena *arena, const char *name, const char *text,
 	bool is_good = status == yajl_status_ok;
 
 	if (status == yajl_status_error)
-		is_good = syntax_error(&parse, yajl);
+		is_good = syntax_error(&parse, yajl, text);
 	yajl_free(yajl);
 	*root = parse.root;
 	return is_good;

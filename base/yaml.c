@@ -375,6 +375,9 @@ static bool on_event(struct reader *reader, const yaml_event_t *event)
 static bool syntax_error(struct reader *reader, const yaml_parser_t *parser)
 {
 	reader->line = parser->problem_mark.line + 1;
+	if (parser->problem && strstr(parser->problem, "cannot start any token"))
+		return refuse(reader, "a character no value begins with, such as a tab: YAML is "
+				      "indented with spaces");
 	return refuse(reader, parser->problem ? parser->problem : "not valid YAML");
 }
 

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "lifecycle/backoff.h"
 #include "lifecycle/nucleus.h"
+#include "lifecycle/recipeunknown.h"
 
 #define ROOM_MIN 20000000 /* bytes that a disk must have for a deployment to begin */
 
@@ -129,6 +130,21 @@ static bool check_removes(const struct deployer *deployer, struct error *err)
 	return true;
 }
 
+static void say_line(void *context, const char *line)
+{
+	nucleus_say(context, "%s", line);
+}
+
+/* Of the recipes that the deployment brings and uses: their author may be looking. */
+static void tell_unknown_keys(const struct deployer *deployer)
+{
+	for (size_t i = 0; i < deployer->given_count; i++)
+		for (size_t j = 0; j < deployer->plan.count; j++)
+			if (deployer->plan.components[j].recipe == deployer->catalog.recipes[i])
+				recipeunknown_each(deployer->catalog.recipes[i]->document, say_line,
+						   deployer->nucleus);
+}
+
 bool preparing_plan(struct deployer *deployer, struct error *err)
 {
 	struct roots roots = { .arena = &deployer->arena };
@@ -148,8 +164,11 @@ bool preparing_plan(struct deployer *deployer, struct error *err)
 					   .active_version = active_version,
 					   .context = deployer };
 
-	return resolve(&request, &deployer->arena, &result, err) &&
-	       plan_make(&deployer->plan, &deployer->arena, &options, &result, err);
+	if (!resolve(&request, &deployer->arena, &result, err) ||
+	    !plan_make(&deployer->plan, &deployer->arena, &options, &result, err))
+		return false;
+	tell_unknown_keys(deployer);
+	return true;
 }
 
 /* Recursion is bounded by ARTIFACT_DEPTH_MAX. */
@@ -205,6 +224,20 @@ static bool wait_to_try_again(struct nucleus *nucleus, enum backoff kind, int at
 	return poll(&cancel, 1, (int)pause) == 0;
 }
 
+/* Who has brought the file has put it elsewhere, perhaps. */
+static void add_where_it_was_looked_for(const struct document *document,
+					const struct recipe *recipe,
+					const struct recipe_artifact *artifact, struct error *err)
+{
+	const struct error why = *err;
+
+	if (document->artifact_directory && artifact->scheme == RECIPE_S3 &&
+	    why.kind != ERROR_CORRUPT)
+		error_set(err, why.kind, "%.600s (there is no %s/%s/%s/%s)", why.text,
+			  document->artifact_directory, recipe->name, recipe->version_text,
+			  artifact->file);
+}
+
 static bool get_artifact(const struct deployer *deployer, const struct artifact_context *context,
 			 const struct recipe *recipe, const struct recipe_artifact *artifact,
 			 struct error *err)
@@ -213,9 +246,11 @@ static bool get_artifact(const struct deployer *deployer, const struct artifact_
 	int attempts = 0;
 
 	nucleus_say(deployer->nucleus, "%s: artifact %s", recipe->name, artifact->uri);
-	while (!artifact_get(context, recipe, artifact, &again, err))
+	while (!artifact_get(context, recipe, artifact, &again, err)) {
+		add_where_it_was_looked_for(&deployer->document, recipe, artifact, err);
 		if (!wait_to_try_again(deployer->nucleus, again, ++attempts, err->text))
 			return false;
+	}
 	return true;
 }
 

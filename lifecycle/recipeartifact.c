@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/buf.h"
 #include "base/path.h"
 
 /* -- words --------------------------------------------------------------------------------------
@@ -32,6 +33,7 @@ static bool word_of(const struct json *object, const char *key, const struct wor
 		    size_t count, int *value, struct error *err)
 {
 	const struct json *member = json_get_fold(object, key);
+	autobuf struct buf known = { 0 };
 	const char *text;
 
 	if (!member)
@@ -44,7 +46,10 @@ static bool word_of(const struct json *object, const char *key, const struct wor
 			return true;
 		}
 	}
-	return json_wrong(member, err, "\"%.40s\" is not one of the values it can have", text);
+	buf_init(&known, 80);
+	for (size_t i = 0; i < count; i++)
+		buf_printf(&known, "%s%s", i > 0 ? ", " : "", words[i].text);
+	return json_wrong(member, err, "\"%.40s\" is none of %s", text, known.data);
 }
 
 /* -- URI ----------------------------------------------------------------------------------------

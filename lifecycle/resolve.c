@@ -100,6 +100,14 @@ static bool add_to_message(void *context, const struct requirement *requirement)
 /* -- choosing -----------------------------------------------------------------------------------
  */
 
+static void add_version(struct buf *text, const struct recipe *recipe, const struct device *device)
+{
+	buf_printf(text, "%s%s", text->length > 0 ? ", " : "", recipe->version_text);
+	if (!recipe->is_usable)
+		buf_printf(text, " (not for this platform: os %s, architecture %s)", device->os,
+			   device->architecture);
+}
+
 static bool no_version(const struct resolver *resolver, const char *name)
 {
 	const struct catalog *catalog = resolver->request->catalog;
@@ -109,14 +117,9 @@ static bool no_version(const struct resolver *resolver, const char *name)
 	buf_init(&wanted, 300);
 	buf_init(&there, 300);
 	each_requirement(resolver, name, add_to_message, &wanted);
-	for (size_t i = 0; i < catalog->count; i++) {
-		const struct recipe *recipe = catalog->recipes[i];
-
-		if (strcmp(recipe->name, name) == 0)
-			buf_printf(&there, "%s%s%s", there.length > 0 ? ", " : "",
-				   recipe->version_text,
-				   recipe->is_usable ? "" : " (not for this platform)");
-	}
+	for (size_t i = 0; i < catalog->count; i++)
+		if (strcmp(catalog->recipes[i]->name, name) == 0)
+			add_version(&there, catalog->recipes[i], catalog->device);
 	if (there.length == 0)
 		return error_set(resolver->err, ERROR_NOT_FOUND,
 				 "no recipe of %s was found; wanted: %s (is its recipe below "

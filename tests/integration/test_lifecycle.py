@@ -803,6 +803,53 @@ def test_bad_recipe(device, text, reason):
     assert device.component("list").count("Component Name") == 0, "nothing was changed"
 
 
+HEAD = "RecipeFormatVersion: '2020-01-25'\nComponentName: A\nComponentVersion: 1.0.0\n"
+MISTAKES = [
+    (HEAD + "Manifests:\n\t- Lifecycle: {Run: a}\n",
+     "{file}: line 5: a character no value begins with, such as a tab: YAML is indented with spaces"),
+    (HEAD + "Manifests:\n  - Lifecycle:\n      Run: echo a: b\n",
+     "{file}: line 6: mapping values are not allowed in this context"),
+    (HEAD + "Manifest: []\n", "{file}: Manifests is missing or empty"),
+    (HEAD + "Manifests: {Lifecycle: {Run: a}}\n", "{file}: Manifests: expected an array, found an object"),
+    (HEAD + "Manifests: [{Platform: {os: linux, architecture: z80}}]\n",
+     "no usable version of A meets all requirements: 1.0.0 (asked for); there are: 1.0.0 (not for this platform: "
+     "os linux, architecture "),
+    (HEAD.replace("1.0.0", "1.0") + "Manifests: [{}]\n",
+     '{file}: ComponentVersion: "1.0" is not a version such as 1.0.0 (numbers of at most 6 digits)'),
+    (HEAD + "Manifests: [{Artifacts: [{URI: 's3://b/x.tar', Unarchive: TAR}]}]\n",
+     '{file}: Manifests[0].Artifacts[0].Unarchive: "TAR" is none of NONE, ZIP'),
+    (HEAD + "Manifests: [{Artifacts: [{URI: 'https://b/x.zip'}]}]\n",
+     '{file}: Manifests[0].Artifacts[0].URI: "https://b/x.zip" has none of the schemes s3://, docker:, greengrass: '
+     "(a local file needs no URI: put it into the artifact directory)"),
+    (HEAD + "Manifests: [{Artifacts: [{URI: 's3://bucket/x.zip'}]}]\n",
+     'A: artifact s3://bucket/x.zip: Get "https://bucket.s3.eu-central-1.amazonaws.com/x.zip": dial tcp: lookup '
+     "bucket.s3.eu-central-1.amazonaws.com: no such host (there is no {artifacts}/A/1.0.0/x.zip)\n"),
+    (HEAD + "Manifests: [{}]\nComponentDependencies: {B: {VersionRequirement: latest}}\n",
+     '{file}: ComponentDependencies.B.VersionRequirement: "latest" is not a version requirement such as ^1.0.0 or '
+     ">=1.0.0 <2.0.0"),
+    (HEAD + "Manifests: [{}]\nComponentDependencies: {B: {VersionRequirement: ^1.0.0}}\n",
+     "no recipe of B was found; wanted: ^1.0.0 (for A) (is its recipe below --recipe-dir?)"),
+    (HEAD + "Manifests: [{Lifecycle: {Install: {Script: a, Timeout: soon}}}]\n",
+     'A: install: Timeout: "soon" is not a number of seconds from 1 to 8640000'),
+    ('{"RecipeFormatVersion": "2020-01-25",\n "Manifests": [{},]}', "{file}: not valid JSON at line 2, column 19: "),
+]
+
+
+def test_mistakes_of_an_author(device):
+    """One line each, that says where."""
+    for text, line in MISTAKES:
+        name = "A.json" if text.startswith("{") else "A.yaml"
+        device.write(name, text)
+        refused = device.deploy("A=1.0.0", code=1)
+        os.unlink(os.path.join(device.recipes, name))
+        line = line.replace("{file}", f"{device.recipes}/{name}").replace("{artifacts}", device.artifacts)
+        assert refused.stderr.startswith("mooring: deploy: " + line)
+        assert refused.stderr.count("\n") == 1
+    device.write("A.yaml", HEAD + "Manifests: [{Lifecycle: {Runn: a}}]\n")
+    assert f"{device.recipes}/A.yaml: Manifests[0].Lifecycle.Runn: no such key is known; it is ignored\n" in \
+        device.deploy("A=1.0.0").stdout
+
+
 @pytest.mark.parametrize("make, reason", [
     (os.mkfifo, "not a file"),
     (lambda path: os.symlink("/dev/zero", path), "not a file"),

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "base/file.h"
+#include "lifecycle/recipeunknown.h"
 #include "tests/unit/tap.h"
 
 static const struct device device = { .os = "linux",
@@ -69,6 +70,20 @@ static void compare_configurations(const struct json *a, const struct json *b, c
 		compare_configurations(left, right, name);
 }
 
+static void add_line(void *context, const char *line)
+{
+	buf_printf(context, "%s\n", line);
+}
+
+static void check_unknown(const struct recipe *recipe, const char *expected, const char *what)
+{
+	autobuf struct buf lines;
+
+	buf_init(&lines, 4096);
+	recipeunknown_each(recipe->document, add_line, &lines);
+	check_text(lines.length > 0 ? lines.data : "", expected, "%s: unknown keys", what);
+}
+
 static void test_seed(const char *name)
 {
 	autoarena struct arena arena = { 0 };
@@ -82,6 +97,8 @@ static void test_seed(const char *name)
 	check_text(yaml.version_text, "1.0.0", "%s: version in YAML", name);
 	check(json.is_usable && yaml.is_usable, "%s: usable here", name);
 	compare_configurations(json.configuration, yaml.configuration, name);
+	check_unknown(&json, "", name);
+	check_unknown(&yaml, "", name);
 	for (int kind = 0; kind < STEP_KINDS; kind++)
 		check_text(one_line(&arena, yaml.steps.kinds[kind].script),
 			   one_line(&arena, json.steps.kinds[kind].script), "%s: %s", name,
@@ -292,8 +309,8 @@ static const struct {
 	{ ARTIFACT("URI: 'docker:'"), "names nothing" },
 	{ ARTIFACT("URI: 'docker:--privileged'"), "names nothing" },
 	{ ARTIFACT("URI: \"docker:a\\nb\""), "control characters" },
-	{ ARTIFACT("URI: 'docker:x', Unarchive: TAR"), "Unarchive: \"TAR\" is not one of" },
-	{ ARTIFACT("URI: 'docker:x', Permission: {Read: SOME}"), "Read: \"SOME\" is not one of" },
+	{ ARTIFACT("URI: 'docker:x', Unarchive: TAR"), "Unarchive: \"TAR\" is none of" },
+	{ ARTIFACT("URI: 'docker:x', Permission: {Read: SOME}"), "Read: \"SOME\" is none of" },
 	{ ARTIFACT("URI: 'docker:x', Permission: all"), "Permission: expected an object" },
 	{ ARTIFACT("URI: 's3://b/k', Digest: abc"), "Digest: not a SHA-256 in Base64" },
 	{ ARTIFACT("URI: 's3://b/k', Digest: x, Algorithm: MD5"), "\"MD5\" is not supported" },
@@ -368,6 +385,54 @@ static void test_names(void)
 	      "no recipes");
 }
 
+static void test_unknown(void)
+{
+	autoarena struct arena arena = { 0 };
+	autobuf struct buf many;
+	autobuf struct buf expected;
+	struct recipe recipe;
+	struct error err;
+
+	if (check_ok(read_yaml(&recipe, &arena,
+			       HEAD
+			       "Colour: red\n"
+			       "ComponentConfiguration: {Default: {a: 1}}\n"
+			       "ComponentDependencies: {B: {VersionRequirement: '*', Type: SOFT}}\n"
+			       "Lifecycle: {mine: {run: a}}\n"
+			       "Manifests: [{LifeCycles: {}, Artifacts: [{URI: 's3://bkt/a', Zip: "
+			       "1}],\n"
+			       "  LIFECYCLE: {Runn: b, run: {Script: c, timeOut: 3, User: d},\n"
+			       "    setEnv: {E: e}, errorResetTime: 4}}]",
+			       &err),
+		     &err, "read unknown keys"))
+		check_unknown(
+			&recipe,
+			"x.yaml: Colour: no such key is known; it is ignored\n"
+			"x.yaml: ComponentConfiguration.Default: no such key is known; it is "
+			"ignored\n"
+			"x.yaml: ComponentDependencies.B.Type: no such key is known; it is "
+			"ignored\n"
+			"x.yaml: Manifests[0].LifeCycles: no such key is known; it is ignored\n"
+			"x.yaml: Manifests[0].LIFECYCLE.Runn: no such key is known; it is ignored\n"
+			"x.yaml: Manifests[0].LIFECYCLE.run.User: no such key is known; it is "
+			"ignored\n"
+			"x.yaml: Manifests[0].Artifacts[0].Zip: no such key is known; it is "
+			"ignored\n",
+			"a recipe");
+
+	buf_init(&many, 4096);
+	buf_init(&expected, 4096);
+	buf_printf(&many, "%sManifests: [{}]\n", HEAD);
+	for (int i = 0; i < 100; i++) {
+		buf_printf(&many, "k%d: 1\n", i);
+		if (i < RECIPEUNKNOWN_MAX)
+			buf_printf(&expected, "x.yaml: k%d: no such key is known; it is ignored\n",
+				   i);
+	}
+	if (check_ok(read_yaml(&recipe, &arena, many.data, &err), &err, "read many"))
+		check_unknown(&recipe, expected.data, "many");
+}
+
 int main(void)
 {
 	for (size_t i = 0; i < COUNT_OF(seeds); i++)
@@ -377,5 +442,6 @@ int main(void)
 	test_bad();
 	test_limits();
 	test_names();
+	test_unknown();
 	return tap_done();
 }
