@@ -196,6 +196,7 @@ bool attachment_lease(struct attachment *self, struct error *err)
 
 	const struct endpoint *outward = endpoints_outward(&self->endpoints);
 	char bridge[IFNAMSIZ];
+	const struct publish_way way = { outward, bridge };
 
 	if (!names_open(self->engine, &self->endpoints, &self->names, err))
 		return false;
@@ -204,8 +205,8 @@ bool attachment_lease(struct attachment *self, struct error *err)
 	network_bridge(self->engine, &self->plugs[outward - self->endpoints.items].network, bridge);
 	return publish_reserve(self->engine, container, self->arena, &self->bag, &self->endpoints,
 			       err) &&
-	       publish_translate(self->engine, container, &self->endpoints, outward, bridge,
-				 &self->bag, err) &&
+	       publish_translate(self->engine, container, &self->endpoints, &way, &self->bag,
+				 err) &&
 	       flows_forget(&self->endpoints, err);
 }
 

@@ -65,3 +65,63 @@ void bag_close(struct bag *bag)
 	mem_cleanup_close(&bag->in);
 	*bag = BAG_EMPTY;
 }
+
+bool bag_is_sealed(const struct bag *bag)
+{
+	return bag->fd >= 0 && bag->in < 0;
+}
+
+/* The next one, which stays in the bag; -1 after the last. */
+static int peek(int bag)
+{
+	char byte;
+	struct iovec data = { .iov_base = &byte, .iov_len = 1 };
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .room = { 0 } };
+	struct msghdr message = { .msg_iov = &data,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control.room) };
+	int fd;
+
+	if (recvmsg(bag, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1 ||
+	    message.msg_controllen < CMSG_LEN(sizeof(int)) ||
+	    control.header.cmsg_type != SCM_RIGHTS || byte != 0)
+		return -1;
+	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
+	return fd;
+}
+
+bool bag_is_one(int fd)
+{
+	int domain = 0, type = 0;
+	socklen_t size = sizeof(int);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain != AF_UNIX ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_STREAM)
+		return false;
+
+	autoclose int first = peek(fd);
+
+	return first >= 0;
+}
+
+bool bag_find(const struct bag *bag, bool (*visit)(int fd, void *context), void *context)
+{
+	const int start = 0, off = -1;
+	bool is_found = false;
+
+	if (setsockopt(bag->fd, SOL_SOCKET, SO_PEEK_OFF, &start, sizeof(start)) < 0)
+		return false;
+	for (size_t i = 0; i < BAG_MAX && !is_found; i++) {
+		autoclose int fd = peek(bag->fd);
+
+		if (fd < 0)
+			break;
+		is_found = visit(fd, context);
+	}
+	/* The socket is the monitor's, too. */
+	return setsockopt(bag->fd, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off)) == 0 && is_found;
+}

@@ -33,4 +33,12 @@ must_check bool bag_put(struct bag *bag, int fd, struct error *err);
 void bag_seal(struct bag *bag);
 void bag_close(struct bag *bag);
 
+/* Sealed: what is in it can be looked at. */
+bool bag_is_sealed(const struct bag *bag);
+/* Whether a descriptor that came from another process is a bag with something in it. */
+bool bag_is_one(int fd);
+/* Shows each descriptor in a sealed bag to `visit`, which closes none, until that is content. True
+ * if it was. */
+bool bag_find(const struct bag *bag, bool (*visit)(int fd, void *context), void *context);
+
 #endif

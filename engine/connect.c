@@ -11,9 +11,12 @@
 #include "base/file.h"
 #include "engine/attachment.h"
 #include "engine/change.h"
+#include "engine/flows.h"
 #include "engine/hostfiles.h"
 #include "engine/hostns.h"
+#include "engine/keeper.h"
 #include "engine/names.h"
+#include "engine/publish.h"
 #include "engine/share.h"
 #include "engine/status.h"
 
@@ -106,6 +109,42 @@ static void load_endpoints(struct attachment *self)
 	self->endpoints.port_count = found.port_count;
 }
 
+/* What is published leads by this one. */
+static bool carries_ports(const struct endpoints *endpoints, size_t number)
+{
+	return endpoints->port_count && endpoints_outward(endpoints) == &endpoints->items[number];
+}
+
+/* What is published leads by the network that is now the way outward. Where there is none it leads
+ * nowhere: the address that was left is about to be somebody else's. */
+static bool move_ports(struct attachment *self, struct error *err)
+{
+	struct endpoints *endpoints = &self->endpoints;
+	const struct endpoint *outward = endpoints_outward(endpoints);
+	struct network network;
+	char bridge[IFNAMSIZ] = "";
+	const struct publish_way way = { outward, bridge };
+	struct bag bag;
+
+	if (outward) {
+		if (!network_find(self->engine, self->arena, outward->network_id, &network, err) ||
+		    !netlink_open(&self->host, NETLINK_ROUTE, err) ||
+		    !link_set_hairpin(&self->host, outward->outside, err))
+			return false;
+		network_bridge(self->engine, &network, bridge);
+	}
+	/* The rules of a monitor that was killed ended with it. */
+	if (!keeper_open_bag(self->engine, self->container->id, &bag, err))
+		return err->kind == ERROR_NOT_FOUND;
+
+	bool is_done =
+		publish_translate(self->engine, self->container, endpoints, &way, &bag, err) &&
+		flows_forget(endpoints, err);
+
+	bag_close(&bag);
+	return is_done;
+}
+
 static bool record(struct attachment *self, int dir, struct error *err)
 {
 	return endpoints_write(&self->endpoints, dir, err) &&
@@ -119,8 +158,19 @@ static bool connect_now(struct attachment *self, const struct container_network 
 	load_endpoints(self);
 	if (!attachment_lease_one(self, wanted, err))
 		return false;
-	return act_inside(self, self->endpoints.count - 1, attachment_plug_one, err) &&
+
+	size_t number = self->endpoints.count - 1;
+
+	return act_inside(self, number, attachment_plug_one, err) &&
+	       (!carries_ports(&self->endpoints, number) || move_ports(self, err)) &&
 	       record(self, dir, err);
+}
+
+static bool leave_now(struct attachment *self, size_t number, struct error *err)
+{
+	bool is_carrier = carries_ports(&self->endpoints, number);
+
+	return act_inside(self, number, unplug, err) && (!is_carrier || move_ports(self, err));
 }
 
 static bool check_mode(const struct container *container, struct error *err)
@@ -213,7 +263,7 @@ bool connect_end(struct engine *engine, const struct container *container,
 	load_endpoints(&self);
 	if (status_is_running(engine, container->id) &&
 	    find_endpoint(&self.endpoints, network->id, &number))
-		is_done = act_inside(&self, number, unplug, err) && record(&self, dir, err) &&
+		is_done = leave_now(&self, number, err) && record(&self, dir, err) &&
 			  attachment_release_one(engine, network, container->id, err);
 	attachment_close(&self);
 	return is_done && change_container(engine, container->id, drop_wish, name, err);

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -22,6 +21,7 @@
 #include "base/proc.h"
 #include "engine/find.h"
 #include "engine/hostns.h"
+#include "engine/keeper.h"
 #include "engine/linktarget.h"
 #include "engine/nft.h"
 #include "engine/resolvconf.h"
@@ -36,7 +36,6 @@
 #define DNS_PORT       53
 #define BACKLOG        128
 #define STREAMS        16
-#define STAT_MAX       4096
 #define START_TRIES    3 /* each is lost only to a resolver that ends at the very moment */
 
 /* Talking to it. ------------------------------------------------------------------------------ */
@@ -336,35 +335,6 @@ bool names_register(const struct engine *engine, const struct container *contain
 	return is_done && bag_put(bag, take_fd(connection), err);
 }
 
-/* A container that was in no network with names when it started: its monitor keeps no connection
- * for it. The monitor itself is what its names last as long as. */
-static bool open_monitor(const struct engine *engine, const char *container, int *monitor,
-			 struct error *err)
-{
-	autoarena struct arena arena = { 0 };
-	autobuf struct buf text;
-	struct status status;
-	char path[64];
-	int parent;
-
-	buf_init(&text, STAT_MAX);
-	status_read(engine, &arena, container, &status);
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)status.pid);
-	if (status.pid <= 0 || !file_read(AT_FDCWD, path, &text, err))
-		return error_set(err, ERROR_NOT_FOUND, "container %.12s has just ended", container);
-	/* Another has adopted what a monitor left that was killed, and would keep it for ever. */
-	if (!status_is_locked(engine, container))
-		return error_set(err, ERROR_NOT_FOUND, "container %.12s has no monitor", container);
-	/* The second field, in brackets, may hold anything. */
-	const char *rest = strrchr(text.data, ')');
-	if (!rest || sscanf(rest, ") %*c %d", &parent) != 1)
-		return error_set(err, ERROR_SYSTEM, "%s makes no sense", path);
-	*monitor = (int)syscall(SYS_pidfd_open, parent, 0);
-	if (*monitor < 0)
-		return error_sys(err, "find the monitor of container %.12s", container);
-	return true;
-}
-
 static bool open_inside(const struct engine *engine, const char *container, int fds[2],
 			struct error *err)
 {
@@ -382,6 +352,8 @@ static bool open_inside(const struct engine *engine, const char *container, int 
 	       is_done;
 }
 
+/* A container that was in no network with names when it started: its monitor keeps no connection
+ * for it. The monitor itself is what its names last as long as. */
 static bool register_late(const struct engine *engine, const struct container *container,
 			  const struct endpoints *endpoints, struct error *err)
 {
@@ -396,7 +368,7 @@ static bool register_late(const struct engine *engine, const struct container *c
 
 	bool is_done = buf_check(&text, "what the resolver is told", err) &&
 		       open_resolver(engine, &connection, &is_new, err) &&
-		       open_monitor(engine, container->id, &monitor, err) &&
+		       keeper_open(engine, container->id, &monitor, err) &&
 		       open_inside(engine, container->id, fds, err);
 
 	fds[2] = monitor;

@@ -444,6 +444,9 @@ static bool write_rules(struct rules *rules, const void *context, struct error *
 	const struct translation *translation = context;
 	const struct ipnet *target = translation->target;
 
+	/* Nothing is reached by this family any more. */
+	if (!target->address.family)
+		return true;
 	if (!add_redirects(rules, translation->endpoints, &target->address, err))
 		return false;
 	add_jumps(rules, target->address.family);
@@ -491,9 +494,13 @@ static void set_name(const char *id, char name[IPTABLES_NAME_MAX + 1])
 	snprintf(name, IPTABLES_NAME_MAX + 1, "mooring-%.12s", id);
 }
 
+static const int families[NETWORK_FAMILIES] = {
+	[NETWORK_IPV4] = AF_INET, [NETWORK_IPV6] = AF_INET6
+};
+
 bool publish_translate(const struct engine *engine, const struct container *container,
-		       const struct endpoints *endpoints, const struct endpoint *outward,
-		       const char *bridge, struct bag *bag, struct error *err)
+		       const struct endpoints *endpoints, const struct publish_way *way,
+		       struct bag *bag, struct error *err)
 {
 	char name[IPTABLES_NAME_MAX + 1];
 	bool is_done = true;
@@ -501,14 +508,16 @@ bool publish_translate(const struct engine *engine, const struct container *cont
 	if (!endpoints->port_count)
 		return true;
 	set_name(container->id, name);
-	is_done = !is_on_loopback(endpoints) || open_loopback(bridge, err);
+	is_done = !way->outward || !is_on_loopback(endpoints) || open_loopback(way->bridge, err);
 	for (size_t i = 0; is_done && i < NETWORK_FAMILIES; i++) {
-		const struct translation translation = { endpoints, &outward->addresses[i] };
-		int family = translation.target->address.family;
+		static const struct ipnet nowhere;
+		const struct translation translation = { endpoints,
+							 way->outward ? &way->outward->addresses[i]
+								      : &nowhere };
 		const struct rules_set set = {
 			.engine = engine,
 			.name = name,
-			.family = family,
+			.family = families[i],
 			.what = "publish ports",
 			.write = write_rules,
 			.context = &translation,
@@ -516,12 +525,13 @@ bool publish_translate(const struct engine *engine, const struct container *cont
 			.container = container->id,
 		};
 
-		if (family && has_family(endpoints, family))
+		if (has_family(endpoints, families[i]) &&
+		    (translation.target->address.family || bag_is_sealed(bag)))
 			is_done = rules_apply(&set, err);
 	}
 	return is_done ||
 	       error_in(err, "driver failed programming external connectivity on endpoint %s (%s)",
-			container->name, outward->id);
+			container->name, way->outward ? way->outward->id : "");
 }
 
 bool publish_end(const struct engine *engine, const struct container *container, struct error *err)

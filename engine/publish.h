@@ -24,10 +24,16 @@ must_check bool publish_reserve(const struct engine *engine, const struct contai
 				struct arena *arena, struct bag *bag, struct endpoints *endpoints,
 				struct error *err);
 
-/* In the host's namespace: the rules that lead there, through `outward`, on that bridge. */
+struct publish_way {
+	const struct endpoint *outward; /* NULL: none leads to the container any more */
+	const char *bridge;             /* of its network */
+};
+
+/* In the host's namespace: the rules that lead to the container by that way. With a sealed bag, a
+ * running container's (keeper.h): instead of those before. */
 must_check bool publish_translate(const struct engine *engine, const struct container *container,
-				  const struct endpoints *endpoints, const struct endpoint *outward,
-				  const char *bridge, struct bag *bag, struct error *err);
+				  const struct endpoints *endpoints, const struct publish_way *way,
+				  struct bag *bag, struct error *err);
 /* The end of rules that do not end with the bag. */
 must_check bool publish_end(const struct engine *engine, const struct container *container,
 			    struct error *err);

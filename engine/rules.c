@@ -61,24 +61,65 @@ static bool choose(enum backend *backend, struct error *err)
 
 /* nf_tables. ---------------------------------------------------------------------------------- */
 
-/* One transaction. A set that stays begins by making and deleting its table, so that what follows
- * starts from nothing and a second run ends where the first did. */
+/* One transaction. A set that may be there begins by making and deleting its table, so that what
+ * follows starts from nothing and a second run ends where the first did. */
 static bool write_nft(const struct rules_set *set, struct netlink *netlink, struct error *err)
 {
+	uint32_t flags = set->bag ? NFT_TABLE_F_OWNER : 0;
 	struct rules rules = { .is_text = false };
 
 	nft_begin(&rules.nft, netlink, set->family, set->name);
-	nft_add_table(&rules.nft, set->bag ? NFT_TABLE_F_OWNER : 0);
-	if (!set->bag) {
+	nft_add_table(&rules.nft, flags);
+	if (!set->bag || bag_is_sealed(set->bag)) {
 		nft_remove_table(&rules.nft);
-		nft_add_table(&rules.nft, 0);
+		nft_add_table(&rules.nft, flags);
 	}
 	return set->write(&rules, set->context, err) && nft_commit(&rules.nft, set->what, err);
+}
+
+struct replacing {
+	const struct rules_set *set;
+	struct error *err;
+	bool is_done;
+};
+
+/* By the very socket that its table belongs to: the kernel lets nobody else. */
+static bool replace_by(int fd, void *context)
+{
+	struct replacing *replacing = context;
+	struct netlink netlink = { .fd = -1 };
+	int domain = 0, protocol = 0;
+	socklen_t size = sizeof(int);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain != AF_NETLINK ||
+	    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) < 0 ||
+	    protocol != NETLINK_NETFILTER)
+		return false;
+
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	replacing->is_done = own >= 0 && netlink_adopt(&netlink, own, replacing->err) &&
+			     write_nft(replacing->set, &netlink, replacing->err);
+	netlink_close(&netlink);
+	/* Of two families each has a socket of its own. */
+	return replacing->is_done || replacing->err->sys != EPERM;
+}
+
+static bool replace_nft(const struct rules_set *set, struct error *err)
+{
+	struct replacing replacing = { .set = set, .err = err };
+
+	if (bag_find(set->bag, replace_by, &replacing))
+		return replacing.is_done;
+	return error_set(err, ERROR_UNSUPPORTED, "the container keeps no table of nf_tables");
 }
 
 static bool apply_nft(const struct rules_set *set, struct error *err)
 {
 	struct netlink netlink;
+
+	if (set->bag && bag_is_sealed(set->bag))
+		return replace_nft(set, err);
 
 	if (!nft_open(&netlink, err))
 		return false;

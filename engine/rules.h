@@ -34,7 +34,7 @@ struct rules_set {
 	const void *context;
 	/* NULL: the set stays until rules_remove. Else it ends with the bag: at once where it is a
 	 * table of nf_tables (NFT_TABLE_F_OWNER); with the container's end, or when rules are next
-	 * looked at (xtables_sweep), where it is not. */
+	 * looked at (xtables_sweep), where it is not. A sealed bag: the set in it is replaced. */
 	struct bag *bag;
 	const char *container; /* whose the bag is; NULL: nobody's */
 };

@@ -185,6 +185,28 @@ def test_rules_of_others(moor, busybox):
         netpeer.nft("delete", "table", "ip", "bystander", code=None)
 
 
+def test_the_network_is_left(moor, busybox):
+    """Ports lead by the next network when theirs is left, and never to whoever gets the address then."""
+    for name in ("aa", "bb"):
+        moor.docker("network", "create", name)
+    with netpeer.neighbour() as peer:
+        left = serve(moor, busybox, "web", "--network", "aa", "-p", "18120:80", "-p", "[::]:18121:80")
+        moor.docker("network", "connect", "bb", "web")
+        moor.docker("network", "disconnect", "aa", "web")
+        assert netpeer.nft("list", "ruleset").count("dport 18120 ") == 1
+        for where in ("127.0.0.1", HOST):
+            assert fetch(where, 18120) == "served"
+        assert peer.fetch(HOST, 18120) == "served"
+        assert moor.docker("exec", "web", "busybox", "wget", "-qO-", f"http://{HOST}:18120/").stdout == "served\n"
+        moor.docker("network", "disconnect", "bb", "web")
+        assert serve(moor, busybox, "other", "--network", "aa") == left
+        assert fetch("127.0.0.1", 18120, 1) is None and peer.fetch(HOST, 18120, 1) is None
+        moor.docker("network", "connect", "bb", "web")
+        assert fetch("127.0.0.1", 18120) == "served"
+        moor.docker("rm", "-f", "web")
+        assert "18120" not in netpeer.nft("list", "ruleset")
+
+
 @pytest.mark.parametrize("table, chain, text", [
     ("ip filter", "FORWARD", "{ chain FORWARD { type filter hook forward priority filter; policy drop; }; }"),
     ("ip filter", "DOCKER-USER", "{ chain DOCKER-USER { counter return; }; chain FORWARD { type filter hook forward "

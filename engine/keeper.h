@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_KEEPER_H
+#define ENGINE_KEEPER_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "engine/bag.h"
+#include "engine/engine.h"
+
+/*
+ * The monitor of a container that runs, from another process: whose life, and what it keeps.
+ */
+
+/* A pidfd of it. ERROR_NOT_FOUND if the container has ended, or nobody supervises it. */
+must_check bool keeper_open(const struct engine *engine, const char *container, int *pidfd,
+			    struct error *err);
+/* Its bag (mooring-runc monitor --guard-fd), sealed; an empty one if it keeps none. */
+must_check bool keeper_open_bag(const struct engine *engine, const char *container, struct bag *bag,
+				struct error *err);
+
+#endif
