@@ -215,6 +215,7 @@ static const struct place {
 	{ "mooring-gate", "libexec/mooring/mooring-gate", "engine/mooring-gate" },
 	{ "mooring-init", "libexec/mooring/mooring-init", "engine/mooring-init" },
 	{ "mooring-resolver", "libexec/mooring/mooring-resolver", "engine/mooring-resolver" },
+	{ "mooring-logger", "libexec/mooring/mooring-logger", "engine/mooring-logger" },
 	{ "mooring-nucleus", "libexec/mooring/mooring-nucleus", "lifecycle/mooring-nucleus" },
 	{ "mooring-streams", "libexec/mooring/mooring-streams",
 	  "lifecycle/stream/mooring-streams" },

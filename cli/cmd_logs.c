@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/containerverbs.h"
 
+#include <ctype.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "cli/moment.h"
@@ -14,12 +16,13 @@
 #include "engine/logfile.h"
 
 struct values {
-	bool is_followed, has_times;
+	bool is_followed, has_times, has_details;
 	const char *tail, *since, *until;
 };
 
 static const struct opt opts[] = {
-	{ "details", 0, OPT_IGNORED_BOOL, 0, NULL, "Show extra details provided to logs", NULL },
+	{ "details", 0, OPT_BOOL, offsetof(struct values, has_details), NULL,
+	  "Show extra details provided to logs", NULL },
 	{ "follow", 'f', OPT_BOOL, offsetof(struct values, is_followed), NULL, "Follow log output",
 	  NULL },
 	{ "since", 0, OPT_TEXT, offsetof(struct values, since), "string",
@@ -45,7 +48,40 @@ static void print_time(const char *time, FILE *out)
 	fprintf(out, "%.*s%.*sZ ", (int)length, time, missing > 0 ? missing : 0, "000000000");
 }
 
-static bool print_record(void *context, const struct logfile_record *record)
+/* As in a URL's query. */
+static void print_quoted(const char *text, FILE *out)
+{
+	for (; *text; text++) {
+		if (isalnum((unsigned char)*text) || strchr("-_.~", *text))
+			fputc(*text, out);
+		else if (*text == ' ')
+			fputc('+', out);
+		else
+			fprintf(out, "%%%02X", (unsigned char)*text);
+	}
+}
+
+/* "KEY=VALUE,KEY=VALUE " */
+static void print_details(const struct logrecord *record, FILE *out)
+{
+	autoarena struct arena arena = { 0 };
+	const struct json *root;
+	struct error ignored; /* damaged ones are as good as none */
+	const char *text = arena_printf(&arena, "{%.*s}", (int)record->attributes_length,
+					record->attributes ? record->attributes : "");
+
+	if (json_parse(&arena, "attributes", text, strlen(text), &root, &ignored)) {
+		for (const struct json *item = root->child; item; item = item->next) {
+			print_quoted(item->key, out);
+			fputc('=', out);
+			print_quoted(item->type == JSON_TEXT ? item->text : "", out);
+			fputs(item->next ? "," : "", out);
+		}
+	}
+	fputc(' ', out);
+}
+
+static bool print_record(void *context, const struct logrecord *record)
 {
 	const struct values *values = context;
 	FILE *out = record->is_stderr ? stderr : stdout;
@@ -55,6 +91,8 @@ static bool print_record(void *context, const struct logfile_record *record)
 		fflush(stdout);
 	if (values->has_times)
 		print_time(record->time, out);
+	if (values->has_details)
+		print_details(record, out);
 	fwrite(record->bytes, 1, record->length, out);
 	if (values->is_followed)
 		fflush(out);

@@ -213,7 +213,8 @@ static void add_command(const struct jsonmaker *object, const struct container *
 static void add_files(const struct jsonmaker *object, const struct engine *engine,
 		      const struct container *container, bool is_there)
 {
-	const bool has_log = strcmp(container->log_driver, "none") != 0;
+	/* As docker: other drivers' files are their own affair. */
+	const bool has_log = strcmp(container->log_driver, "json-file") == 0;
 	const struct {
 		const char *key, *name;
 	} files[] = { { "ResolvConfPath", "resolv.conf" },

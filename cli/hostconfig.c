@@ -243,6 +243,21 @@ static void add_devices(const struct jsonmaker *host, const struct container *co
 
 /* Policies and confinement. ------------------------------------------------------------------- */
 
+/* "KEY=VALUE" each; left out if there is none. */
+static void add_pairs(const struct jsonmaker *host, const char *key, const struct texts *pairs)
+{
+	if (!pairs->count)
+		return;
+	struct jsonmaker object = jsonmaker_nested(host, key, JSON_OBJECT);
+	for (size_t i = 0; i < pairs->count; i++) {
+		const char *pair = pairs->items[i];
+		size_t length = strcspn(pair, "=");
+
+		jsonmaker_text(&object, arena_strndup(host->arena, pair, length),
+			       pair[length] ? pair + length + 1 : "");
+	}
+}
+
 static void add_policies(const struct jsonmaker *host, const struct container *container)
 {
 	struct jsonmaker restart = jsonmaker_nested(host, "RestartPolicy", JSON_OBJECT);
@@ -255,15 +270,10 @@ static void add_policies(const struct jsonmaker *host, const struct container *c
 	jsonmaker_text(&restart, "Name", policy);
 	jsonmaker_number(&restart, "MaximumRetryCount", retries);
 	jsonmaker_text(&log, "Type", container->log_driver);
-	struct jsonmaker options = jsonmaker_nested(&log, "Config", JSON_OBJECT);
-	if (container->log_max_size > 0)
-		jsonmaker_text(
-			&options, "max-size",
-			arena_printf(host->arena, "%lld", (long long)container->log_max_size));
-	if (container->log_max_files > 0)
-		jsonmaker_text(
-			&options, "max-file",
-			arena_printf(host->arena, "%lld", (long long)container->log_max_files));
+	if (container->log_options.count)
+		add_pairs(&log, "Config", &container->log_options);
+	else
+		jsonmaker_nested(&log, "Config", JSON_OBJECT);
 }
 
 /* "net_admin" → "CAP_NET_ADMIN" */
@@ -286,21 +296,6 @@ static void add_capabilities(const struct jsonmaker *host, const char *key,
 	for (size_t i = 0; i < names->count; i++)
 		texts_add(&whole, capability(host->arena, names->items[i]));
 	add_texts(host, key, &whole);
-}
-
-/* "KEY=VALUE" each; left out if there is none. */
-static void add_pairs(const struct jsonmaker *host, const char *key, const struct texts *pairs)
-{
-	if (!pairs->count)
-		return;
-	struct jsonmaker object = jsonmaker_nested(host, key, JSON_OBJECT);
-	for (size_t i = 0; i < pairs->count; i++) {
-		const char *pair = pairs->items[i];
-		size_t length = strcspn(pair, "=");
-
-		jsonmaker_text(&object, arena_strndup(host->arena, pair, length),
-			       pair[length] ? pair + length + 1 : "");
-	}
 }
 
 /* Docker notes that SELinux is off where the container shares the host's processes. */

@@ -7,10 +7,10 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "base/size.h"
 #include "cli/envfile.h"
 #include "engine/attach.h"
 #include "engine/bundle.h"
+#include "engine/logging.h"
 #include "engine/policy.h"
 
 /*
@@ -96,63 +96,25 @@ static bool read_namespaces(struct container *container, struct error *err)
 	       error_set(err, ERROR_INPUT, "Invalid IPC mode: %s", container->ipc_mode);
 }
 
-/* Docker's json-file has more options; those we do not do would change what is in the log. */
-static bool read_log_option(const char *text, struct container *container, struct error *err)
+/* Those that need a service of somebody else's are replaced, so that recipes which name one run. */
+static bool read_logging(const struct runopts *values, struct arena *arena,
+			 struct container *container, struct error *err)
 {
-	const char *equals = strchr(text, '=');
-	size_t length = equals ? (size_t)(equals - text) : strlen(text);
-	static const char *const harmless[] = {
-		"compress", "mode", "max-buffer-size", "labels",
-		"env",      "tag",  "labels-regex",    "env-regex"
-	};
+	static const char *const replaced[] = { "awslogs", "fluentd", "gelf",
+						"gcplogs", "splunk",  "etwlogs" };
 
-	if (strcmp(text, "max-size=-1") == 0) { /* no limit, as with docker */
-		container->log_max_size = -1;
-		return true;
-	}
-	if (strncmp(text, "max-size=", 9) == 0)
-		return size_parse(equals + 1, &container->log_max_size, err);
-	if (strncmp(text, "max-file=", 9) == 0)
-		return opt_parse_number(equals + 1, &container->log_max_files, err);
-	for (size_t i = 0; i < COUNT_OF(harmless); i++) {
-		if (strlen(harmless[i]) == length && strncmp(harmless[i], text, length) == 0)
-			return true;
-	}
-	return error_set(err, ERROR_INPUT, "unknown log opt '%.*s' for json-file log driver",
-			 (int)length, text);
-}
-
-static bool read_logging(const struct runopts *values, struct container *container,
-			 struct error *err)
-{
-	static const char *const replaced[] = { "local", "journald", "syslog", "awslogs", "fluentd",
-						"gelf",  "gcplogs",  "splunk", "etwlogs" };
-	bool is_known = strcmp(container->log_driver, "none") == 0 ||
-			strcmp(container->log_driver, "json-file") == 0;
-
-	if (!*container->log_driver) {
+	if (!*container->log_driver)
 		container->log_driver = "json-file";
-		is_known = true;
-	}
-	for (size_t i = 0; i < COUNT_OF(replaced) && !is_known; i++) {
+	for (size_t i = 0; i < COUNT_OF(replaced); i++) {
 		if (strcmp(container->log_driver, replaced[i]) == 0) {
-			if (strcmp(replaced[i], "local") != 0) /* its format is its own affair */
-				fprintf(stderr,
-					"WARNING: no log driver %s here: json-file is used\n",
-					replaced[i]);
+			fprintf(stderr, "WARNING: no log driver %s here: json-file is used\n",
+				replaced[i]);
 			container->log_driver = "json-file";
 			return true; /* its options mean nothing here */
 		}
 	}
-	if (!is_known)
-		return error_set(err, ERROR_INPUT,
-				 "error looking up logging plugin %s: plugin \"%s\" not found",
-				 container->log_driver, container->log_driver);
-	for (size_t i = 0; i < values->log_opts.count; i++) {
-		if (!read_log_option(values->log_opts.items[i], container, err))
-			return false;
-	}
-	return true;
+	logging_set_options(container, &values->log_opts, arena);
+	return logging_check(container, err);
 }
 
 static bool read_restart(const struct container *container, struct error *err)
@@ -274,6 +236,6 @@ bool runopts_read(const struct runopts *values, const struct texts *arguments, s
 	return read_restart(container, err) && read_health(values, arena, container, err) &&
 	       read_namespaces(container, err) &&
 	       netopts_read(&values->net, arena, container, err) &&
-	       read_logging(values, container, err) && read_pairs(values, arena, container, err) &&
-	       read_mounts(values, mounts, err);
+	       read_pairs(values, arena, container, err) &&
+	       read_logging(values, arena, container, err) && read_mounts(values, mounts, err);
 }

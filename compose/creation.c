@@ -180,6 +180,8 @@ static void add_logging(const struct creation *creation, struct texts *arguments
 
 	if (driver)
 		creation_add(arguments, "--log-driver", driver);
+	if (driver && strcmp(driver, "none") == 0)
+		return; /* it has no options; a file's mean nothing then */
 	for (const struct json *item = options ? options->child : NULL; item; item = item->next) {
 		const char *text = tree_scalar(item);
 

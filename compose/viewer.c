@@ -81,7 +81,7 @@ const char *viewer_short_name(struct arena *arena, const struct session *session
 	return *rest ? arena_printf(arena, "%s%s%s", service, separator, rest + 1) : service;
 }
 
-static bool show(void *context, const struct logfile_record *record)
+static bool show(void *context, const struct logrecord *record)
 {
 	struct viewer_source *source = context;
 

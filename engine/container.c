@@ -101,6 +101,7 @@ static const struct field fields[] = {
 	FIELD(FIELD_NUMBER, health_retries),
 	FIELD(FIELD_TEXT, restart),
 	FIELD(FIELD_TEXT, log_driver),
+	FIELD(FIELD_TEXTS, log_options),
 	FIELD(FIELD_NUMBER, log_max_size),
 	FIELD(FIELD_NUMBER, log_max_files),
 	FIELD(FIELD_TEXT, stop_signal),

@@ -140,8 +140,9 @@ struct container {
 	int64_t health_interval, health_timeout, health_start_period, health_start_interval;
 	int64_t health_retries;
 
-	const char *restart;    /* the policy: "", "no", "always", "on-failure:3" … */
-	const char *log_driver; /* "json-file", "none" */
+	const char *restart;      /* the policy: "", "no", "always", "on-failure:3" … */
+	const char *log_driver;   /* "json-file", "none" …: see logging.h */
+	struct texts log_options; /* "KEY=VALUE", sorted */
 	int64_t log_max_size, log_max_files;
 	const char *stop_signal;
 	int64_t stop_timeout; /* seconds; -1: not said */

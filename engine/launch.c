@@ -18,6 +18,7 @@
 #include "base/proc.h"
 #include "engine/door.h"
 #include "engine/health.h"
+#include "engine/logging.h"
 #include "engine/policy.h"
 #include "engine/prepare.h"
 #include "engine/stale.h"
@@ -35,6 +36,7 @@
 struct wires {
 	int client, in, out, errors;
 	int door;
+	int logger; /* ends it by being closed; made by the child */
 };
 
 void launched_init(struct launched *launched)
@@ -178,30 +180,6 @@ static void add_fd(struct texts *argv, struct arena *arena, const char *option, 
 	add_number(argv, arena, option, fd);
 }
 
-/* Unless the user says otherwise (max-size=-1: no limit). Docker's own default is no limit, which a
- * small flash does not forgive; see docs/compat.md. */
-#define LOG_MAX_SIZE  (10 << 20)
-#define LOG_MAX_FILES 3
-
-static void add_log(struct texts *argv, struct arena *arena, const struct container *container,
-		    const char *path)
-{
-	bool is_default = container->log_max_size == 0;
-	int64_t files = container->log_max_files > 0 ? container->log_max_files : 1;
-
-	if (strcmp(container->log_driver, "none") == 0)
-		return;
-	texts_add(argv, "--log-file");
-	texts_add(argv, arena_printf(arena, "%s/" CONTAINER_LOG, path));
-	if (container->log_max_size < 0)
-		return;
-	if (is_default && container->log_max_files == 0)
-		files = LOG_MAX_FILES;
-	add_number(argv, arena, "--log-max-size",
-		   is_default ? LOG_MAX_SIZE : container->log_max_size);
-	add_number(argv, arena, "--log-max-files", files);
-}
-
 /* `mooring container-cleanup ID`, with the directories we were given. */
 static bool add_exit_command(struct texts *argv, const struct launch *launch, struct error *err)
 {
@@ -242,7 +220,8 @@ static bool monitor_argv(const struct launch *launch, const struct wires *wires,
 		arena_printf(arena, "%s/" CONTAINER_EXIT, path),
 	};
 	texts_add_all(argv, words, COUNT_OF(words));
-	add_log(argv, arena, container, path);
+	if (!logging_monitor_argv(container, path, arena, argv, err))
+		return false;
 	add_fd(argv, arena, "--client-fd", wires->client);
 	add_fd(argv, arena, "--attach-fd", wires->door);
 	add_fd(argv, arena, "--stdin-fd", wires->in);
@@ -251,6 +230,7 @@ static bool monitor_argv(const struct launch *launch, const struct wires *wires,
 	add_fd(argv, arena, "--hold-fd", launch->lock);
 	add_fd(argv, arena, "--hold-fd", prepared->host_network);
 	add_fd(argv, arena, "--hold-fd", prepared->host_mounts);
+	add_fd(argv, arena, "--hold-fd", wires->logger);
 	add_fd(argv, arena, "--guard-fd", prepared->guard);
 	texts_add(argv, "--journal");
 	texts_add(argv, launch->engine->run);
@@ -282,7 +262,7 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static _Noreturn void be_monitor(const struct launch *launch, const struct wires *wires)
+static _Noreturn void be_monitor(const struct launch *launch, struct wires *wires)
 {
 	autoarena struct arena arena = { 0 };
 	autotexts struct texts argv = { 0 };
@@ -291,7 +271,8 @@ static _Noreturn void be_monitor(const struct launch *launch, const struct wires
 
 	reset_signals();
 	umask(022);
-	if (prepare_bundle(launch->engine, launch->container, launch->lock, &prepared, &err)) {
+	if (logging_forward(launch->container, launch->lock, &wires->logger, &err) &&
+	    prepare_bundle(launch->engine, launch->container, launch->lock, &prepared, &err)) {
 		if (*prepared.warning)
 			tell(wires->client, "warning", prepared.warning);
 		if (monitor_argv(launch, wires, &prepared, &arena, &argv, &err)) {
@@ -410,7 +391,9 @@ static void reap(pid_t child)
 bool launch_container(const struct launch *launch, struct launched *launched,
 		      enum launch_fault *fault, struct error *err)
 {
-	struct wires wires = { .client = -1, .in = -1, .out = -1, .errors = -1, .door = -1 };
+	struct wires wires = {
+		.client = -1, .in = -1, .out = -1, .errors = -1, .door = -1, .logger = -1
+	};
 
 	launched_init(launched);
 	*fault = LAUNCH_FAULT_OTHER;

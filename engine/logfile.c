@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "engine/logging.h"
 #include "engine/status.h"
 #include "image/config.h"
 
@@ -20,8 +21,6 @@
  * follow, inotify tells of more; a rotation shows as the open file having lost its name.
  */
 
-#define LINE_MAX_BYTES                                                                             \
-	(1 << 20) /* of one record: 16 KiB of log, escaped six times as long at most */
 #define READ_STEP 65536
 #define FILES_MAX 1000
 #define CHECK_MS  2000 /* how often a followed container is looked at when nothing happens */
@@ -60,70 +59,15 @@ static bool is_in_range(const struct logfile_query *query, const char *time)
 	       compare_time(time, query->until_seconds, query->until_ns) <= 0;
 }
 
-/* One character after a backslash. Returns what follows it, or NULL. */
-static const char *unescape(const char *at, struct buf *text)
-{
-	static const char plain[] = "\"\\/bfnrt";
-	static const char meant[] = "\"\\/\b\f\n\r\t";
-	const char *known = *at ? strchr(plain, *at) : NULL;
-	unsigned int code;
-
-	if (known) {
-		buf_add_char(text, meant[known - plain]);
-		return at + 1;
-	}
-	if (*at != 'u' || strspn(at + 1, "0123456789abcdefABCDEF") < 4 ||
-	    sscanf(at + 1, "%4x", &code) != 1)
-		return NULL;
-	if (code < 0x80) {
-		buf_add_char(text, (char)code);
-	} else if (code < 0x800) {
-		buf_add_char(text, (char)(0xc0 | (code >> 6)));
-		buf_add_char(text, (char)(0x80 | (code & 0x3f)));
-	} else { /* the monitor escapes no more than it must: pairs of surrogates do not occur */
-		buf_add_char(text, (char)(0xe0 | (code >> 12)));
-		buf_add_char(text, (char)(0x80 | ((code >> 6) & 0x3f)));
-		buf_add_char(text, (char)(0x80 | (code & 0x3f)));
-	}
-	return at + 5;
-}
-
-/* The text of a JSON string that begins after its quote; it may hold NUL, which base/json refuses.
- * Returns what follows the closing quote, or NULL. */
-static const char *decode(const char *at, struct buf *text)
-{
-	while (*at && *at != '"') {
-		size_t length = strcspn(at, "\"\\");
-
-		buf_add(text, at, length);
-		at += length;
-		if (*at == '\\' && !(at = unescape(at + 1, text)))
-			return NULL;
-	}
-	return *at == '"' ? at + 1 : NULL;
-}
-
 /* A damaged record is skipped: the others are still worth reading. */
 static void deliver(struct reader *reader, const char *line)
 {
-	static const char head[] = "{\"log\":\"";
-	char stream[8] = "";
-	char time[40] = "";
 	autobuf struct buf text;
+	struct logrecord record;
 
-	buf_init(&text, LINE_MAX_BYTES);
-	if (strncmp(line, head, strlen(head)) != 0)
-		return;
-	const char *rest = decode(line + strlen(head), &text);
-	if (!rest ||
-	    sscanf(rest, ",\"stream\":\"%7[a-z]\",\"time\":\"%39[^\"]\"", stream, time) != 2 ||
-	    !is_in_range(reader->query, time))
-		return;
-	const struct logfile_record record = { .bytes = text.data,
-					       .length = text.length,
-					       .is_stderr = strcmp(stream, "stderr") == 0,
-					       .time = time };
-	if (!reader->query->on_record(reader->query->context, &record))
+	buf_init(&text, LOGRECORD_LINE_MAX);
+	if (logrecord_parse(line, &text, &record) && is_in_range(reader->query, record.time) &&
+	    !reader->query->on_record(reader->query->context, &record))
 		reader->is_over = true;
 }
 
@@ -147,7 +91,7 @@ static void take_lines(struct reader *reader)
 		line = end + 1;
 	}
 	buf_consume(&reader->pending, reader->pending.length - left);
-	if (reader->pending.length >= LINE_MAX_BYTES)
+	if (reader->pending.length >= LOGRECORD_LINE_MAX)
 		buf_clear(&reader->pending); /* no record is that long: find the next one */
 }
 
@@ -157,7 +101,7 @@ static void take_lines(struct reader *reader)
 static bool read_on(struct reader *reader, struct error *err)
 {
 	while (!reader->is_over) {
-		size_t room = LINE_MAX_BYTES - reader->pending.length;
+		size_t room = LOGRECORD_LINE_MAX - reader->pending.length;
 		size_t step = room < READ_STEP ? room : READ_STEP;
 		char *to = buf_reserve(&reader->pending, step);
 		ssize_t got = to ? read(reader->file, to, step) : 0;
@@ -288,7 +232,7 @@ bool logfile_read(struct engine *engine, const struct container *container,
 {
 	struct reader reader = { .query = query, .file = -1 };
 
-	if (strcmp(container->log_driver, "none") == 0)
+	if (!logging_is_readable(container))
 		return error_set(err, ERROR_UNSUPPORTED,
 				 "configured logging driver does not support reading");
 	autoclose int dir =
@@ -296,7 +240,7 @@ bool logfile_read(struct engine *engine, const struct container *container,
 	if (dir < 0)
 		return error_set(err, ERROR_NOT_FOUND, "No such container: %s", container->id);
 	reader.dir = dir;
-	buf_init(&reader.pending, LINE_MAX_BYTES);
+	buf_init(&reader.pending, LOGRECORD_LINE_MAX);
 	bool is_done = (query->tail < 0 || count_records(&reader, err)) &&
 		       read_files(&reader, err) &&
 		       (!query->is_followed || follow(&reader, engine, container->id, err));
@@ -323,7 +267,7 @@ bool logfile_open(const struct engine *engine, const char *id, const struct logf
 	*log = mem_alloc(sizeof(**log));
 	(*log)->query = *query;
 	(*log)->reader = (struct reader){ .query = &(*log)->query, .dir = dir, .file = -1 };
-	buf_init(&(*log)->reader.pending, LINE_MAX_BYTES);
+	buf_init(&(*log)->reader.pending, LOGRECORD_LINE_MAX);
 	return true;
 }
 
@@ -340,7 +284,7 @@ bool logfile_pump(struct logfile *log, struct error *err)
 	log->is_read = true;
 	if (!reader->pending.length) { /* a quiet container costs nothing */
 		buf_done(&reader->pending);
-		buf_init(&reader->pending, LINE_MAX_BYTES);
+		buf_init(&reader->pending, LOGRECORD_LINE_MAX);
 	}
 	return is_done;
 }

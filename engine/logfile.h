@@ -10,18 +10,12 @@
 #include "base/error.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/logrecord.h"
 
 /*
  * Reading what the monitor writes: container.log, one json-file record a line, older records in
  * container.log.1, .2, … Readers take no lock; a record that is still being written is not one yet.
  */
-struct logfile_record {
-	const char *bytes; /* as the container wrote them */
-	size_t length;
-	bool is_stderr;
-	const char *time; /* RFC 3339, nine digits */
-};
-
 struct logfile_query {
 	int64_t tail;                         /* at most so many of the last records; -1: all */
 	bool is_followed;                     /* until the container ends */
@@ -30,7 +24,7 @@ struct logfile_query {
 	int interrupt; /* a descriptor that ends following when it is readable; -1: none */
 
 	/* False ends the reading (the reader is gone). */
-	bool (*on_record)(void *context, const struct logfile_record *record);
+	bool (*on_record)(void *context, const struct logrecord *record);
 	void *context;
 };
 

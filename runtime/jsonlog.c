@@ -19,7 +19,8 @@
  * are written at the end of each jsonlog_add, so a burst of short lines costs one write.
  */
 
-#define RECORD_MAX   (6 * JSONLOG_LINE + 128) /* every byte may become "\u00XX" */
+/* Every byte may become "\u00XX". */
+#define RECORD_MAX   (6 * JSONLOG_LINE + 128 + JSONLOG_ATTRS_MAX)
 #define RECORDS_SIZE (128 << 10)
 #define MEMORY_SIZE  (RECORDS_SIZE + JSONLOG_STREAMS * JSONLOG_LINE)
 #define NAME_SIZE    300 /* NAME_MAX and ".2147483647" */
@@ -296,7 +297,13 @@ static void add_record(struct jsonlog *log, enum jsonlog_stream stream, const ch
 	end = add_escaped(end, bytes, count);
 	end = add(end, "\",\"stream\":\"", 12);
 	end = add(end, stream_names[stream], 6);
-	end = add(end, "\",\"time\":\"", 10);
+	if (log->attrs) {
+		end = add(end, "\",\"attrs\":", 10);
+		end = add(end, log->attrs, strlen(log->attrs));
+		end = add(end, ",\"time\":\"", 9);
+	} else {
+		end = add(end, "\",\"time\":\"", 10);
+	}
 	end = add(end, log->stamp_text, log->stamp_length);
 	end = add(end, "\"}\n", 3);
 

@@ -12,6 +12,7 @@
 /*
  * Container output as Docker's json-file records, one a line:
  * {"log":"o1\n","stream":"stdout","time":"2026-11-23T18:59:17.719027349Z"}
+ * with "attrs":{…} before the time where there are attributes.
  *
  * A line of more than JSONLOG_LINE bytes is split; all records of it but the last lack the "\n".
  * The disk being full never stops the container: records are dropped, counted, and the file stays
@@ -20,6 +21,7 @@
 
 #define JSONLOG_LINE      16384 /* Docker's: readers rejoin what is split here */
 #define JSONLOG_TIME_SIZE 40
+#define JSONLOG_ATTRS_MAX 8192 /* bytes */
 
 enum jsonlog_stream {
 	JSONLOG_STDOUT,
@@ -39,10 +41,12 @@ struct jsonlog {
 	int dir;          /* where the files are; -1: no log, all is discarded */
 	const char *name; /* of the newest file; older ones are NAME.1, NAME.2, … */
 	int fd;
-	int64_t max_size; /* 0: no rotation */
-	int max_files;    /* in all, at least 1 */
-	int64_t size;     /* of the newest file */
-	uint64_t dropped; /* records that could not be written */
+	const char *attrs; /* an object, as JSON, in every record; NULL: none; not longer than the
+			      limit */
+	int64_t max_size;  /* 0: no rotation */
+	int max_files;     /* in all, at least 1 */
+	int64_t size;      /* of the newest file */
+	uint64_t dropped;  /* records that could not be written */
 	struct jsonlog_line lines[JSONLOG_STREAMS];
 	char *records;         /* encoded, not yet written */
 	size_t pending;        /* bytes in `records` */

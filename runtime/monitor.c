@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/texts.h"
 #include "runtime/detach.h"
+#include "runtime/jsonlog.h"
 #include "runtime/signame.h"
 #include "runtime/supervise.h"
 
@@ -39,6 +40,7 @@ enum option {
 	OPTION_BUNDLE,
 	OPTION_EXIT_FILE,
 	OPTION_LOG_FILE,
+	OPTION_LOG_ATTRS,
 	OPTION_LOG_MAX_SIZE,
 	OPTION_LOG_MAX_FILES,
 	OPTION_CLIENT_FD,
@@ -66,6 +68,7 @@ static const struct option_name {
 	[OPTION_BUNDLE] = { "--bundle", 0 },
 	[OPTION_EXIT_FILE] = { "--exit-file", 0 },
 	[OPTION_LOG_FILE] = { "--log-file", 0 },
+	[OPTION_LOG_ATTRS] = { "--log-attrs", 0 },
 	[OPTION_LOG_MAX_SIZE] = { "--log-max-size", INT64_MAX },
 	[OPTION_LOG_MAX_FILES] = { "--log-max-files", LOG_FILES_MAX },
 	[OPTION_CLIENT_FD] = { "--client-fd", FD_MAX },
@@ -177,6 +180,11 @@ static bool set_option(struct arena *arena, struct command *command, enum option
 	case OPTION_LOG_FILE:
 		options->log_file = absolute(arena, value);
 		return true;
+	case OPTION_LOG_ATTRS:
+		options->log_attrs = value;
+		return strlen(value) <= JSONLOG_ATTRS_MAX ||
+		       error_set(err, ERROR_INPUT, "--log-attrs: more than %d bytes",
+				 JSONLOG_ATTRS_MAX);
 	case OPTION_RESTART_FILE:
 		options->restart_file = absolute(arena, value);
 		return true;

@@ -470,6 +470,7 @@ static bool begin(struct supervisor *self, enum container_fault *fault, struct e
 	if (options->log_file && !jsonlog_open(&self->log, options->log_file, options->log_max_size,
 					       options->log_max_files, err))
 		return false;
+	self->log.attrs = options->log_attrs;
 	return start(self, fault, err);
 }
 

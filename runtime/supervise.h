@@ -18,6 +18,7 @@ struct supervise_options {
 	const char *bundle, *exit_file, *log_file; /* absolute; log_file NULL: no log */
 	const char *journal;      /* the directory of base/journal.h; NULL: nothing is told */
 	const char *restart_file; /* see restart.h; NULL: it is never restarted */
+	const char *log_attrs;    /* see jsonlog.h; NULL: none */
 	int64_t log_max_size;     /* 0: never rotated */
 	int log_max_files;
 	int client, in, out, err; /* descriptors, -1: none; taken over */

@@ -14,7 +14,7 @@
 static struct engine engine;
 static struct error err;
 
-static bool gather(void *context, const struct logfile_record *record)
+static bool gather(void *context, const struct logrecord *record)
 {
 	buf_add_text(context, record->is_stderr ? "E" : "O");
 	buf_add(context, record->bytes, record->length);

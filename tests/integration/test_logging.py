@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Log drivers: what is passed on, what docker logs shows of it, and which options there are."""
+
+import contextlib
+import json
+import os
+import re
+import socket
+import subprocess
+
+import pytest
+
+from world import free_port, wait_until
+
+NO_NETWORK = ("--network", "none")
+STAMP = r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
+RFC3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
+
+
+@pytest.fixture
+def run(moor, busybox):
+    def run(*options, command=("sh", "-c", "echo out; echo err >&2"), **others):
+        return moor.docker("run", *NO_NETWORK, *options, busybox, *command, **others)
+    return run
+
+
+def options_of(driver, **options):
+    pairs = [f"--log-opt={name.replace('_', '-')}={value}" for name, value in options.items()]
+    return ("--log-driver", driver, *pairs)
+
+
+class Listener:
+    """A syslog server: datagrams, or one connection after the other."""
+
+    def __init__(self, family, kind, address):
+        self.socket = socket.socket(family, kind)
+        self.socket.settimeout(30)
+        self.socket.bind(address)
+        self.kind = kind
+        self.connection = None
+        self.rest = b""
+        if kind == socket.SOCK_STREAM:
+            self.socket.listen()
+
+    def line(self):
+        if self.kind == socket.SOCK_DGRAM:
+            return self.socket.recv(70000).decode().removesuffix("\n")
+        if not self.connection:
+            self.connection = self.socket.accept()[0]
+            self.connection.settimeout(30)
+        while b"\n" not in self.rest:
+            more = self.connection.recv(65536)
+            assert more, f"closed after {self.rest}"
+            self.rest += more
+        line, self.rest = self.rest.split(b"\n", 1)
+        return line.decode()
+
+    def close(self):
+        self.socket.close()
+        if self.connection:
+            self.connection.close()
+
+
+@contextlib.contextmanager
+def listening(scheme, directory):
+    port, path = free_port(), os.path.join(directory, "syslog.sock")
+    family, kind, address, url = {
+        "udp": (socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", port), f"udp://127.0.0.1:{port}"),
+        "tcp": (socket.AF_INET6, socket.SOCK_STREAM, ("::1", port), f"tcp://[::1]:{port}"),
+        "unix": (socket.AF_UNIX, socket.SOCK_STREAM, path, f"unix://{path}"),
+        "unixgram": (socket.AF_UNIX, socket.SOCK_DGRAM, path, f"unixgram://{path}"),
+    }[scheme]
+    with contextlib.closing(Listener(family, kind, address)) as listener:
+        yield listener, url
+
+
+def loggers(moor):
+    return [pid for pid in os.listdir("/proc") if pid.isdigit() and is_logger(pid, moor.directory)]
+
+
+def is_logger(pid, directory):
+    with contextlib.suppress(OSError):
+        with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+            if file.read() != "mooring-logger\n":
+                return False
+        return any(os.readlink(f"/proc/{pid}/fd/{fd}").startswith(directory) for fd in os.listdir(f"/proc/{pid}/fd"))
+    return False
+
+
+@pytest.mark.parametrize("scheme,options,head", [
+    ("udp", {}, STAMP + r" %(id)s\[\d+\]: "),
+    ("tcp", {"syslog_format": "rfc5424", "syslog_facility": "local3", "tag": "{{.Name}}/{{ .ImageName }}"},
+     "1 " + RFC3339 + r"\S* %(host)s c/%(image)s \d+ c/%(image)s - "),
+    ("unix", {"syslog_format": "rfc3164", "syslog_facility": "19", "tag": "x"}, STAMP + r" %(host)s x\[\d+\]: "),
+    ("unixgram", {"syslog_format": "rfc5424micro", "tag": "{{.FullID}}"},
+     "1 " + RFC3339 + r"\.\d{6}\S* %(host)s %(full)s \d+ %(full)s - "),
+], ids=["udp", "tcp", "unix", "unixgram"])
+def test_syslog(run, moor, busybox, tmp_path, scheme, options, head):
+    """What docker sends, over everything that carries it; docker logs shows it all the same."""
+    with listening(scheme, tmp_path) as (listener, url):
+        run("--name", "c", *options_of("syslog", syslog_address=url, **options))
+        lines = sorted((listener.line(), listener.line()), reverse=True)
+    full = moor.docker("inspect", "-f", "{{.Id}}", "c").stdout.strip()
+    head %= {"id": full[:12], "full": full, "host": re.escape(socket.gethostname()), "image": re.escape(busybox)}
+    facility = 19 if "syslog_facility" in options else 3
+    assert re.fullmatch(rf"<{facility * 8 + 6}>{head}out", lines[0])
+    assert re.fullmatch(rf"<{facility * 8 + 3}>{head}err", lines[1])
+    shown = moor.docker("logs", "c")
+    assert (shown.stdout, shown.stderr) == ("out\n", "err\n")
+    assert moor.docker("inspect", "-f", "{{.HostConfig.LogConfig.Type}} {{.LogPath}}", "c").stdout == "syslog \n"
+    wait_until(lambda: not loggers(moor), "the end of the logger")
+
+
+def test_syslog_that_is_not_there_yet(run, moor):
+    """Nothing is lost, doubled or out of order while the log has room for it, across its rotation."""
+    port = free_port()
+    count = 4000
+    address = ("127.0.0.1", port)
+    run("-d", "--name", "c", *options_of("syslog", syslog_address=f"tcp://127.0.0.1:{port}", cache_max_size="64k",
+                                         cache_max_file=20),
+        command=("sh", "-c", f"seq 1 {count}; exec sleep 600"))
+    wait_until(lambda: moor.docker("logs", "-n", "1", "c").stdout == f"{count}\n", "all lines")
+    with contextlib.closing(Listener(socket.AF_INET, socket.SOCK_STREAM, address)) as listener:
+        assert [listener.line().rsplit(" ", 1)[1] for _ in range(count)] == [str(i + 1) for i in range(count)]
+        assert len(loggers(moor)) == 1
+        # Another life of the container begins where the last one ended.
+        moor.docker("restart", "-t", "0", "c")
+        listener.connection.close()
+        listener.connection, listener.rest = None, b""
+        assert listener.line().endswith("]: 1")
+        moor.docker("rm", "-f", "c")
+    wait_until(lambda: not loggers(moor), "the end of the logger")
+
+
+@pytest.fixture
+def journal(tmp_path):
+    """systemd's journal in a /run of its own: journal(argv) runs a program that sees it; its entries
+    are what journal.entries() gives."""
+    script = ("mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/journal /run/log/journal && "
+              "mkdir -p {mooring} && mount --bind {mooring} {mooring}; "
+              "/lib/systemd/systemd-journald & echo $!; wait")
+    holder = subprocess.Popen(["unshare", "-m", "--propagation", "private", "sh", "-c",
+                               script.format(mooring=tmp_path / "x")],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    daemon = int(holder.stdout.readline())
+
+    class Journal:
+        inside = ["nsenter", "-t", str(daemon), "-m"]
+
+        @staticmethod
+        def entries():
+            shown = subprocess.run([*Journal.inside, "journalctl", "-D", "/run/log/journal", "-o", "json",
+                                    "CONTAINER_NAME=c"], capture_output=True, text=True, check=False)
+            return [json.loads(line) for line in shown.stdout.splitlines()]
+
+    wait_until(lambda: os.path.exists(f"/proc/{daemon}/root/run/systemd/journal/socket"), "the journal")
+    yield Journal
+    os.kill(daemon, 15)
+    holder.wait(20)
+
+
+def test_journald(moor, busybox, journal):
+    moor.run(*journal.inside, os.path.join(moor.names, "docker"), "run", "--name", "c", *NO_NETWORK,
+             *options_of("journald", tag="t-{{.Name}}", labels="one,none", env="E"), "--label", "one=1 2", "-e",
+             "E=a\nb", busybox, "sh", "-c", "echo out; echo err >&2; printf 'no end'")
+    wait_until(lambda: len(journal.entries()) == 3, "three entries")
+    by_text = {entry["MESSAGE"]: entry for entry in journal.entries()}
+    assert {text: (entry["PRIORITY"], entry.get("CONTAINER_PARTIAL_MESSAGE")) for text, entry in by_text.items()} == {
+        "out": ("6", None), "err": ("3", None), "no end": ("6", "true")}
+    full = moor.docker("inspect", "-f", "{{.Id}}", "c").stdout.strip()
+    wanted = {"CONTAINER_ID": full[:12], "CONTAINER_ID_FULL": full, "CONTAINER_TAG": "t-c",
+              "SYSLOG_IDENTIFIER": "t-c", "IMAGE_NAME": busybox, "ONE": "1 2", "E": "a\nb"}
+    assert {name: by_text["out"].get(name) for name in wanted} == wanted
+    assert moor.docker("logs", "c").stdout == "out\nno end"
+    wait_until(lambda: not loggers(moor), "the end of the logger")
+
+
+def test_attributes(run, moor):
+    """Labels, variables and a tag in each record of json-file; --details shows them."""
+    run("--name", "c", *options_of("json-file", labels="b,none", env_regex="^E", tag="{{.Name}}", max_size="1m"),
+        "--label", "b=x y,\"}", "-e", "E1=1", "-e", "F=2", command=("echo", "a \"b\""))
+    with open(moor.docker("inspect", "-f", "{{.LogPath}}", "c").stdout.strip(), encoding="utf-8") as file:
+        assert json.loads(file.read())["attrs"] == {"E1": "1", "b": 'x y,"}', "tag": "c"}
+    assert moor.docker("logs", "c").stdout == 'a "b"\n'
+    assert moor.docker("logs", "--details", "c").stdout == 'E1=1,b=x+y%2C%22%7D,tag=c a "b"\n'
+    assert json.loads(moor.docker("inspect", "-f", "{{json .HostConfig.LogConfig}}", "c").stdout) == {
+        "Type": "json-file", "Config": {"env-regex": "^E", "labels": "b,none", "max-size": "1m", "tag": "{{.Name}}"}}
+
+
+def test_logs_that_cannot_be_read(run, moor):
+    run("--name", "c", "--log-driver", "none")
+    run("--name", "d", *options_of("syslog", syslog_address="udp://127.0.0.1:9", cache_disabled="true"))
+    run("--name", "e", *options_of("local", max_file="2", compress="true"))
+    for name in "cd":
+        assert ("configured logging driver does not support reading"
+                in moor.docker("logs", name, code=1).stderr)
+    assert moor.docker("logs", "e").stdout == "out\n"
+    assert moor.docker("inspect", "-f", "{{.HostConfig.LogConfig.Type}} {{.LogPath}}", "e").stdout == "local \n"
+
+
+REFUSED = [
+    ("json-file", {"bogus": 1}, "unknown log opt 'bogus' for json-file log driver"),
+    ("json-file", {"syslog_address": "udp://x"}, "unknown log opt 'syslog-address' for json-file log driver"),
+    ("syslog", {"max_size": "1m"}, "unknown log opt 'max-size' for syslog log driver"),
+    ("journald", {"bogus": 1}, "unknown log opt 'bogus' for journald log driver"),
+    ("local", {"bogus": 1}, "unknown log opt 'bogus' for log driver local"),
+    ("none", {"max_size": "1m"}, "invalid logging opts for driver none"),
+    ("bogus", {}, 'error looking up logging plugin bogus: plugin "bogus" not found'),
+    ("json-file", {"max_size": "x"}, "invalid value for max-size: x"),
+    ("json-file", {"max_file": "0"}, "max-file cannot be less than 1"),
+    ("json-file", {"mode": "fast"}, "logger: logging mode not supported: fast"),
+    ("json-file", {"max_buffer_size": "1m"}, "max-buffer-size option is only supported with 'mode=non-blocking'"),
+    ("json-file", {"compress": "maybe"}, 'strconv.ParseBool: parsing "maybe": invalid syntax'),
+    ("json-file", {"tag": "{{.Nope}}"}, "{{.Nope}} is not understood"),
+    ("json-file", {"labels_regex": "("}, '"(" is no regular expression'),
+    ("syslog", {"syslog_address": "here"}, "syslog-address should be in form proto://address, got here"),
+    ("syslog", {"syslog_address": "http://x"}, "unsupported scheme: 'http'"),
+    ("syslog", {"syslog_address": "udp://x:99999"}, '"udp://x:99999" is no address'),
+    ("syslog", {"syslog_address": "tcp+tls://x"}, "tcp+tls is not supported"),
+    ("syslog", {"syslog_facility": "24"}, "invalid syslog facility"),
+    ("syslog", {"syslog_format": "x"}, "Invalid syslog format"),
+]
+
+
+def test_refused_options(run, moor):
+    for driver, options, text in REFUSED:
+        assert text in run(*options_of(driver, **options), code=125).stderr
+    assert moor.docker("ps", "-aq").stdout == ""
