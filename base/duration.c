@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/duration.h"
 
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,4 +34,41 @@ bool duration_parse(const char *text, double *seconds)
 		text = end + strlen(units[i].unit);
 	} while (*text);
 	return true;
+}
+
+/* The whole part, and of the fraction as many digits as say something. Returns their end. */
+static char *add_decimal(char *at, uint64_t value, uint64_t unit)
+{
+	at += sprintf(at, "%" PRIu64, value / unit);
+	value %= unit;
+	if (value)
+		*at++ = '.';
+	for (unit /= 10; value; unit /= 10) {
+		*at++ = (char)('0' + value / unit);
+		value %= unit;
+	}
+	return at;
+}
+
+char *duration_text(int64_t nanoseconds, char *text)
+{
+	const uint64_t second = 1000000000, minute = 60 * second, hour = 60 * minute;
+	uint64_t value = nanoseconds < 0 ? -(uint64_t)nanoseconds : (uint64_t)nanoseconds;
+	uint64_t unit = second;
+	const char *name = "s";
+	char *at = text;
+
+	if (value && value < second) {
+		unit = value < 1000 ? 1 : value < 1000000 ? 1000 : 1000000;
+		name = unit == 1 ? "ns" : unit == 1000 ? "µs" : "ms";
+	}
+	if (nanoseconds < 0)
+		*at++ = '-';
+	if (value >= hour)
+		at += sprintf(at, "%" PRIu64 "h", value / hour);
+	if (value >= minute)
+		at += sprintf(at, "%" PRIu64 "m", value % hour / minute);
+	at = add_decimal(at, value % minute, unit);
+	memcpy(at, name, strlen(name) + 1);
+	return text;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/gotype.h"
 #include "cli/templateparse.h"
 
 #define ARGUMENTS_MAX 16
@@ -66,7 +67,14 @@ static bool look_up(const struct runner *runner, const struct json *value,
 		if (value->type != JSON_OBJECT)
 			return error_set(err, ERROR_INPUT, "can't evaluate field %s in type string",
 					 field->name);
-		value = member_of(value, field->name);
+		const struct json *object = value;
+
+		value = member_of(object, field->name);
+		/* Below an empty pointer docker looks again, at the JSON, and complains of that. */
+		if (!value &&
+		    (value = gotype_empty(runner->template->arena, object, field->name)) &&
+		    value->type == JSON_NULL && field->next)
+			value = NULL;
 		if (!value && runner->template->forgives_missing) {
 			*result = json_new(runner->template->arena, NULL, NULL, JSON_TEXT,
 					   "<no value>");

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/duration.h"
 #include "base/jsonout.h"
+#include "cli/gotype.h"
 
 #define VALUE_MAX (16 << 20) /* bytes of one printed value */
 
@@ -75,6 +77,13 @@ static void print_object(struct buf *out, const struct json *object)
 	buf_add_char(out, ']');
 }
 
+static void print_duration(struct buf *out, const struct json *value)
+{
+	char text[DURATION_TEXT_MAX];
+
+	buf_add_text(out, duration_text(strtoll(value->text, NULL, 10), text));
+}
+
 static void print_value(struct buf *out, const struct json *value)
 {
 	switch (value->type) {
@@ -85,6 +94,11 @@ static void print_value(struct buf *out, const struct json *value)
 		buf_add_text(out, value->boolean ? "true" : "false");
 		return;
 	case JSON_NUMBER:
+		if (gotype_is_duration(value))
+			print_duration(out, value);
+		else
+			buf_add_text(out, value->text);
+		return;
 	case JSON_TEXT:
 		buf_add_text(out, value->text);
 		return;

@@ -88,13 +88,14 @@ ROWS = [
         "docker unpause c1; docker unpause c1; docker ps --format '{{.State}}'"),
     row(UP + "docker update --restart always -m 64m --memory-swap 64m c1; "
         "docker inspect -f '{{.HostConfig.Memory}} {{.HostConfig.RestartPolicy.Name}}' c1; docker update -m 1g c1; docker update c1"),
-    row(f"{R} -d --restart on-failure:2 --name c1 {I} sh -c 'exit 4' > /dev/null; sleep 2.5; "
+    row(f"{R} -d --restart on-failure:2 --name c1 {I} sh -c 'exit 4' > /dev/null; "
+        "until docker inspect -f '{{.RestartCount}} {{.State.Running}}' c1 | grep -q '2 false'; do sleep 0.1; done; "
         "docker inspect -f '{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}' c1"),
     # exec
     row(UP + WAIT + "docker exec c1 sh -c 'echo o; echo e >&2; exit 7'"),
     row(UP + WAIT + "docker exec -e A=1 -w /tmp -u user c1 sh -c 'echo $A; pwd; id'"),
     row(UP + WAIT + "echo in | docker exec -i c1 cat; echo in | docker exec c1 cat; docker exec -t c1 echo t; docker exec -it c1 true"),
-    row(UP + WAIT + "docker exec -d c1 touch /done; sleep 0.5; docker exec c1 ls /done"),
+    row(UP + WAIT + "docker exec -d c1 touch /done; until docker exec c1 ls /done 2> /dev/null; do sleep 0.1; done"),
     row(f"{R} --name c1 {I} true; docker exec c1 true"),
     row("docker exec c1", err=SOME), row("docker exec -w"),
     # logs
@@ -116,10 +117,17 @@ ROWS = [
     row(f"docker images --format '{{{{.Repository}}}}:{{{{.Tag}}}}'; docker images -q nosuch; docker rmi nosuch; docker tag nosuch x",
         err=SOME),
     # health
-    row(f"{R} -d --name c1 --health-cmd 'echo h; exit 1' --health-interval 200ms --health-retries 1 {I} sleep 60 > /dev/null; "
-        "docker inspect -f '{{.State.Health.Status}}' c1; sleep 1.2; docker inspect -f '{{.State.Health.Status}} "
+    row(f"{R} -d --name c1 --health-cmd 'echo h; exit 1' --health-interval 2s --health-retries 1 {I} sleep 60 > /dev/null; "
+        "docker inspect -f '{{.State.Health.Status}}' c1; "
+        "until docker inspect -f '{{.State.Health.Status}}' c1 | grep -q unhealthy; do sleep 0.1; done; docker inspect -f '{{.State.Health.Status}} "
         "{{(index .State.Health.Log 0).ExitCode}} {{(index .State.Health.Log 0).Output}}' c1; docker ps --format '{{.Status}}' | "
         "grep -o '(.*)'"),
+    # what JSON leaves out, a template has all the same
+    row("docker create --name c1 --health-cmd 'exit 0' --health-interval 90s --health-timeout 300ms " + I + " true > /dev/null; "
+        "docker create --name c2 " + I + " true > /dev/null; docker inspect -f '{{with .Config.Healthcheck}}{{.Interval}} {{.Timeout}} "
+        "{{.StartPeriod}} {{.Retries}} {{json .}}{{else}}none{{end}} [{{.Config.StopSignal}}] {{.Config.StopTimeout}} "
+        "{{.HostConfig.Init}} {{.HostConfig.Tmpfs}} {{.Config.Shell}} {{if .State.Health}}checked{{else}}unchecked{{end}}' c1 c2; "
+        "docker inspect -f '{{.State.Health.Status}}' c2", err=SOME),
     # files
     row(f"{R} --name c1 {I} sh -c 'echo n > /n; rm /etc/group; mkdir /d; echo f > /d/f'; docker diff c1; docker cp c1:/d out; "
         "cat out/f; docker cp c1:/n -  | tar tf -; docker cp c1:/nofile x; docker cp c1:/a c1:/b; docker cp a b", err=SOME),

@@ -171,6 +171,33 @@ static void test_durations(void)
 	}
 }
 
+static void test_duration_texts(void)
+{
+	static const struct {
+		int64_t nanoseconds;
+		const char *text;
+	} cases[] = {
+		{ 0, "0s" },
+		{ 1, "1ns" },
+		{ 1500, "1.5µs" },
+		{ 300000000, "300ms" },
+		{ 1050000000, "1.05s" },
+		{ 30000000000, "30s" },
+		{ 90000000000, "1m30s" },
+		{ 3600000000000, "1h0m0s" },
+		{ -1000000000, "-1s" },
+		{ INT64_MAX, "2562047h47m16.854775807s" },
+		{ INT64_MIN, "-2562047h47m16.854775808s" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		char text[DURATION_TEXT_MAX];
+
+		check_text(duration_text(cases[i].nanoseconds, text), cases[i].text,
+			   "%lld nanoseconds", (long long)cases[i].nanoseconds);
+	}
+}
+
 static void test_sizes(void)
 {
 	static const struct {
@@ -200,6 +227,7 @@ int main(void)
 	for (size_t i = 0; i < COUNT_OF(v2_cases); i++)
 		run_case(&v2_cases[i], 2, i);
 	test_durations();
+	test_duration_texts();
 	test_sizes();
 	return tap_done();
 }

@@ -10,6 +10,8 @@ static const char data[] =
 	"\"Networks\":{\"bridge\":{\"IPAddress\":\"172.17.0.2\"},\"n2\":{\"IPAddress\":\"172.18.0."
 	"2\"}},"
 	"\"Ports\":{\"80/tcp\":[{\"HostIp\":\"0.0.0.0\",\"HostPort\":\"8080\"}]},"
+	"\"Config\":{\"Healthcheck\":{\"Test\":[\"NONE\"],\"Interval\":90000000000,\"Timeout\":"
+	"300000000}},"
 	"\"Map\":{\"z\":1,\"a\":\"<&>\"}}";
 
 static const struct {
@@ -23,6 +25,13 @@ static const struct {
 	{ "{{.Env}}{{.Empty}}", "[A=1 B=x y][]" },
 	{ "{{.Map}}", "map[a:<&> z:1]" },
 	{ "{{.State.Health}}", "<nil>" },
+	{ "{{with .Config.Healthcheck}}{{.Interval}} {{.Timeout}} {{.StartPeriod}} "
+	  "{{.Retries}}{{end}}",
+	  "1m30s 300ms 0s 0" },
+	{ "{{json .Config.Healthcheck.Interval}}", "90000000000" },
+	{ "[{{.Config.StopSignal}}]{{.Config.StopTimeout}}{{.Config.Shell}}{{if "
+	  ".Config.MacAddress}}x{{end}}",
+	  "[]<nil>[]" },
 	{ "{{json .Map}}", "{\"z\":1,\"a\":\"<&>\"}" },
 	{ "{{json .State.Health}} {{json .Env}}", "null [\"A=1\",\"B=x y\"]" },
 	{ "{{.Name | json}}", "\"/web\"" },

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_GOTYPE_H
+#define CLI_GOTYPE_H
+
+#include <stdbool.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+
+/*
+ * What a template of `inspect` sees that the JSON does not show: docker's templates work on Go's
+ * structures (types.ContainerJSON and below), which have every member, also those that JSON leaves
+ * out when they are empty.
+ */
+
+/* The empty value of such a member; NULL if there is none of that name. Lives in `arena`. */
+const struct json *gotype_empty(struct arena *arena, const struct json *object, const char *key);
+
+/* Whether a number is a time.Duration, which prints as "1m30s" and is nanoseconds in JSON. */
+bool gotype_is_duration(const struct json *value);
+
+#endif
