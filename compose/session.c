@@ -163,3 +163,18 @@ bool session_do(struct session *session, struct member **members, const struct s
 		*done = count;
 	return is_good;
 }
+
+bool session_remove_orphans(struct session *session, struct member **orphans, struct error *err)
+{
+	static const char *const words[] = { "rm", "--force", NULL };
+	const struct session_deed deed = { .words = &telling_removing,
+					   .arguments = words,
+					   .is_for_running = true,
+					   .is_for_stopped = true };
+
+	for (size_t i = 0; orphans[i]; i++)
+		telling_classic(&session->telling, "Removing orphan container \"%s\"",
+				orphans[i]->container.name);
+	return session_do(session, orphans, &deed, NULL) ||
+	       error_set(err, ERROR_SYSTEM, "not all orphan containers could be removed");
+}

@@ -62,4 +62,8 @@ struct session_deed {
 must_check bool session_do(struct session *session, struct member **members,
 			   const struct session_deed *deed, size_t *count);
 
+/* Removes containers, running or not, of services that the files name no more (fleet_orphans). */
+must_check bool session_remove_orphans(struct session *session, struct member **orphans,
+				       struct error *err);
+
 #endif

@@ -381,21 +381,6 @@ static const char *image_id(void *context, const struct service *service)
 	return provision_image_id(context, service);
 }
 
-static bool remove_orphans(struct session *session, struct member **orphans, struct error *err)
-{
-	static const char *const words[] = { "rm", "--force", NULL };
-	const struct session_deed deed = { .words = &telling_removing,
-					   .arguments = words,
-					   .is_for_running = true,
-					   .is_for_stopped = true };
-
-	for (size_t i = 0; orphans[i]; i++)
-		telling_classic(&session->telling, "Removing orphan container \"%s\"",
-				orphans[i]->container.name);
-	return session_do(session, orphans, &deed, NULL) ||
-	       error_set(err, ERROR_SYSTEM, "not all orphan containers could be removed");
-}
-
 /* What the project once had and the files name no more. */
 static bool look_after_orphans(struct session *session, const struct uprun_wishes *wishes,
 			       struct error *err)
@@ -407,7 +392,7 @@ static bool look_after_orphans(struct session *session, const struct uprun_wishe
 	if (!orphans[0] || (wishes->ignores_orphans && !wishes->removes_orphans))
 		return true;
 	if (wishes->removes_orphans)
-		return remove_orphans(session, orphans, err);
+		return session_remove_orphans(session, orphans, err);
 	for (size_t i = 0; orphans[i]; i++)
 		names = arena_printf(&session->project.arena, "%s%s%s", names,
 				     !i           ? ""

@@ -31,9 +31,11 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
+/* Of orphans 1 tells between the two. */
 static bool stop_and_remove(struct session *session, const struct values *values,
-			    struct member **members)
+			    struct member **members, struct member **orphans)
 {
+	struct error told;
 	const char *stop[] = { "stop", NULL, NULL, NULL };
 	const char *remove[] = { "rm", "--force", values->with_volumes ? "--volumes" : NULL, NULL };
 	const struct session_deed stopping = { .classic = "Stopping",
@@ -52,6 +54,7 @@ static bool stop_and_remove(struct session *session, const struct values *values
 				       (long long)values->seconds.value);
 	}
 	return session_do(session, members, &stopping, NULL) &&
+	       session_remove_orphans(session, orphans, &told) &&
 	       session_do(session, members, &removing, NULL);
 }
 
@@ -86,14 +89,20 @@ static void remove_images(struct session *session, const struct values *values,
 static bool take_down(struct session *session, const struct values *values,
 		      const struct texts *services, struct error *err)
 {
+	static struct member *none[] = { NULL };
+	bool is_classic = session->composer->is_classic;
+	bool takes_orphans = values->removes_orphans && !services->count;
 	const struct fleet_choice choice = { .services = services,
-					     .is_by_age = session->composer->is_classic,
+					     .is_by_age = is_classic,
 					     .has_oneoff = true,
-					     .has_orphans = values->removes_orphans ||
+					     .has_orphans = (takes_orphans && !is_classic) ||
 							    !session->project.tree };
 	struct member **members = fleet_choose(&session->fleet, &session->project, &choice);
+	struct member **orphans = takes_orphans && is_classic
+					  ? fleet_orphans(&session->fleet, &session->project)
+					  : none;
 
-	if (!stop_and_remove(session, values, members))
+	if (!stop_and_remove(session, values, members, orphans))
 		return error_set(err, ERROR_SYSTEM, "not all containers could be removed");
 	if (!services->count) {
 		if (!provision_remove_networks(session, err))
