@@ -334,7 +334,9 @@ static bool print_event(const struct json *event, struct error *err)
 bool submit_subscribe(const char *root, const char *service, const char *topic, struct error *err)
 {
 	bool local = is_local(service);
-	const char *const to_topic[] = { "topic", topic, NULL };
+	/* Who publishes in another terminal is the same client to the nucleus. */
+	const char *const to_topic[] = { "topic", topic, "receiveMode", "RECEIVE_ALL_MESSAGES",
+					 NULL };
 	const char *const to_core[] = { "topicName", topic, "qos", "1", NULL };
 	autobuf struct buf request = { 0 };
 	autoarena struct arena first = { 0 };

@@ -2,9 +2,11 @@
 """The nucleus that stays: deployments, its own death at every moment, limits, logs, memory."""
 
 import concurrent.futures
+import itertools
 import json
 import os
 import re
+import select
 import signal
 import tempfile
 
@@ -328,7 +330,69 @@ def test_logs(device, cli):
     assert "currentState=$str" in cli("logs", "list-keywords").stdout
 
 
+def test_messages_by_greengrass_cli(device, cli, moor):
+    """One subscribes, another publishes; what has no newline in it stays a line each."""
+    program = os.path.join(world.BUILD, "cli", "bin", "greengrass-cli")
+    with device:
+        listener = moor.start(program, "--ggcRootPath", device.root, "pubsub", "sub", "--topic", "a/+")
+        # Until it has subscribed nobody hears anything.
+        wait_until(lambda: cli("pubsub", "pub", "--topic", "a/b", "--message", "ready").returncode == 0 and
+                   select.select([listener.stdout], [], [], 0.1)[0], "it to listen")
+        cli("pubsub", "pub", "-t", "other", "-m", "not heard")
+        cli("pubsub", "pub", "-t", "a/c", "-m", '{"text": "süß"}')
+        device.client.call("PublishToTopic", topic="a/d", publishMessage={"jsonMessage": {"message": {"n": [1, None]}}})
+        lines = (line.rstrip("\n") for line in listener.stdout)
+        assert [line for line in itertools.islice((line for line in lines if line != "ready"), 2)] == [
+            '{"text": "süß"}', '{"n":[1,null]}']
+        for arguments, reason in ((("pubsub", "pub", "--topic", "a"), "Usage: "), (("pubsub", "sub"), "Usage: "),
+                                  (("iotcore", "pub", "-t", "a/#", "-m", "x"), "mooring: iotcore pub: ")):
+            assert reason in cli(*arguments, code=None).stderr
+    _, errors = listener.communicate(timeout=20)
+    assert listener.returncode == 1 and errors == "mooring: pubsub sub: the nucleus has closed the connection\n"
+
+
 # -- what components may do ------------------------------------------------------------------------
+
+
+@pytest.mark.static  # a sanitizer keeps what was freed
+def test_component_that_never_stops_to_talk(moor, tmp_path):
+    """The nucleus grows by nothing, answers others, keeps to the size of the logs; and if it is killed, the next does."""
+    device = Resident(tmp_path / "device", moor.env, config={"services": {"aws.greengrass.Nucleus": {"configuration": {
+        "runWithDefault": {"posixUser": "root"}, "logging": {"fileSizeKB": 64, "totalLogsSizeKB": 256}}}}})
+    device.recipe({"run": "cat /dev/urandom & exec yes a line >&2"})
+    device.recipe(SLEEP, name="B")
+    directory = os.path.join(device.root, "logs")
+
+    def resident_size():
+        with open(f"/proc/{device.process.pid}/status") as file:
+            return int(re.search(r"^VmRSS:\s+(\d+)", file.read(), re.M).group(1))
+
+    def newest():
+        """When the oldest line of the newest file was written."""
+        with open(os.path.join(directory, "A.log"), "rb") as file:
+            return file.read(24)
+
+    def talks_on():
+        before = newest()
+        for _ in range(2):
+            wait_until(lambda: newest() not in (before, b""), "another file")
+            before = newest()
+        files = [file for file in os.listdir(directory) if file.startswith("A")]
+        sizes = [os.path.getsize(os.path.join(directory, file)) for file in files if file != "A.log"]
+        assert max(sizes) <= 64 * 1024 and sum(sizes) <= 256 * 1024
+
+    with device:
+        device.deploy(add={"B": "1.0.0"})
+        before = resident_size()
+        device.deploy(add={"A": "1.0.0"})
+        for _ in range(3):
+            talks_on()
+            assert device.components() == {"A": "RUNNING", "B": "RUNNING"}
+        assert resident_size() < before + 1024, "KiB"
+        device.end(signal.SIGKILL)
+        device.start()
+        wait_until(lambda: device.components().get("A") == "RUNNING", "it to run again")
+        talks_on()
 
 
 def test_logs_as_json_and_their_size(moor, tmp_path):

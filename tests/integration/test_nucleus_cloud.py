@@ -3,10 +3,12 @@
 
 import json
 import os
+import select
 
 import pytest
 
 import greengrass
+import world
 from ipc_peer import Client
 from resident import Resident, wait_until
 from s3_server import S3Server
@@ -74,9 +76,25 @@ def test_device_with_a_cloud(moor, tmp_path, certificates, provider):
                     peer.call("PublishToIoTCore", topicName="site/1", qos="1",
                               payload=greengrass.blob("hello"))
                     wait_until(lambda: "site/1 hello" in list(lines()), "the message")
+                speak_by_greengrass_cli(moor, device, broker)
                 move_to_another_broker(device, broker, tmp_path / "other")
         finally:
             broker.stop()
+
+
+def speak_by_greengrass_cli(moor, device, broker):
+    program = (os.path.join(world.BUILD, "cli", "bin", "greengrass-cli"), "--ggcRootPath", device.root, "iotcore")
+    with broker.subscriber("hand/#", client="hand") as lines:
+        moor.run(*program, "pub", "--topic", "hand/1", "--message", "by hand")
+        wait_until(lambda: "hand/1 by hand" in list(lines()), "the message")
+    listener = moor.start(*program, "sub", "--topic", "back/#")
+    try:
+        wait_until(lambda: broker.publish("back/1", "from the cloud") or
+                   select.select([listener.stdout], [], [], 0.1)[0], "it to listen")
+        assert listener.stdout.readline() == "from the cloud\n"
+    finally:
+        listener.terminate()
+        listener.communicate()
 
 
 def move_to_another_broker(device, broker, directory):
