@@ -6,7 +6,7 @@ import os
 
 import lint
 
-PAGES = ["mooring.1", "mooring-deploy.1", "mooring-docker.1", "mooring-runc.8", "mooring-stream.1"]
+PAGES = ["mooring.1", "mooring-deploy.1", "mooring-docker.1", "mooring-nucleus.8", "mooring-runc.8", "mooring-stream.1"]
 
 
 def main():
