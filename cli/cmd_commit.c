@@ -16,6 +16,7 @@
 #include "engine/control.h"
 #include "engine/happening.h"
 #include "engine/status.h"
+#include "engine/tree.h"
 #include "image/build.h"
 #include "registry/platform.h"
 #include "registry/reference.h"
@@ -181,6 +182,7 @@ static bool commit_still(struct single *single, const struct values *values, con
 	const struct image_build wishes = { .parent = &parent,
 					    .layer = layer,
 					    .is_upper = true,
+					    .bare = tree_ours,
 					    .config = &image.config,
 					    .author = values->author,
 					    .comment = values->message,

@@ -216,6 +216,33 @@ static void read_screen(struct container *container)
 	container->console_columns = columns;
 }
 
+/* What there is one of here, or none. */
+static bool check_platform(const struct runopts *values, struct error *err)
+{
+	const char *runtime = values->runtime ? values->runtime : "";
+	const char *isolation = values->isolation ? values->isolation : "";
+
+	if (values->storage_opts.count)
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "--storage-opt is supported only for overlay over xfs with "
+				 "'pquota' mount option");
+	if (values->gpus && *values->gpus)
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "could not select device driver \"\" with capabilities: [[gpu]]");
+	if (*runtime && strcmp(runtime, "runc") != 0 &&
+	    strcmp(runtime, "io.containerd.runc.v2") != 0)
+		return error_set(err, ERROR_INPUT, "Unknown runtime specified %s", runtime);
+	if (*isolation && strcasecmp(isolation, "default") != 0)
+		return error_set(err, ERROR_INPUT,
+				 "Invalid isolation: \"%s\" - linux only supports 'default'",
+				 isolation);
+	if (values->kernel_memory.is_set)
+		fputs("WARNING: Specifying a kernel memory limit is deprecated: no kernel of today "
+		      "has one. Limitation discarded.\n",
+		      stderr);
+	return true;
+}
+
 bool runopts_read(const struct runopts *values, const struct texts *arguments, struct arena *arena,
 		  struct container *container, struct mounts *mounts, struct error *err)
 {
@@ -229,12 +256,8 @@ bool runopts_read(const struct runopts *values, const struct texts *arguments, s
 	container->is_attached = !values->is_detached;
 	read_numbers(values, container);
 	read_screen(container);
-	if (values->storage_opts.count)
-		return error_set(err, ERROR_UNSUPPORTED,
-				 "--storage-opt is supported only for overlay over xfs with "
-				 "'pquota' mount option");
-	return read_restart(container, err) && read_health(values, arena, container, err) &&
-	       read_namespaces(container, err) &&
+	return check_platform(values, err) && read_restart(container, err) &&
+	       read_health(values, arena, container, err) && read_namespaces(container, err) &&
 	       netopts_read(&values->net, arena, container, err) &&
 	       read_pairs(values, arena, container, err) &&
 	       read_logging(values, arena, container, err) && read_mounts(values, mounts, err);

@@ -29,6 +29,7 @@ struct runopts {
 	struct netopts net;
 	struct texts log_opts;
 	const char *cidfile, *pull, *platform;
+	const char *gpus, *isolation, *runtime;
 	const char *health_cmd; /* NULL: not given */
 	struct texts health_test;
 	bool is_without_health;
@@ -36,8 +37,8 @@ struct runopts {
 		health_start_interval, health_retries;
 	struct texts storage_opts;
 	struct opt_number blkio_weight, cpu_rt_period, cpu_rt_runtime, memory_swappiness;
-	struct opt_number memory, memory_swap, memory_reservation, cpus, cpu_shares, cpu_period,
-		cpu_quota, pids_limit, shm_size, oom_score_adj, stop_timeout;
+	struct opt_number kernel_memory, memory, memory_swap, memory_reservation, cpus, cpu_shares,
+		cpu_period, cpu_quota, pids_limit, shm_size, oom_score_adj, stop_timeout;
 };
 
 extern const struct opt runopts_run[];

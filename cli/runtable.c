@@ -34,19 +34,6 @@ static bool check_stream(const char *text, struct error *err)
 	       error_set(err, ERROR_INPUT, "valid streams are STDIN, STDOUT and STDERR");
 }
 
-static bool check_runtime(const char *text, struct error *err)
-{
-	return strcmp(text, "runc") == 0 || strcmp(text, "io.containerd.runc.v2") == 0 ||
-	       error_set(err, ERROR_INPUT, "Unknown runtime specified %s", text);
-}
-
-static bool check_gpus(const char *text, struct error *err)
-{
-	(void)text;
-	return error_set(err, ERROR_UNSUPPORTED,
-			 "could not select device driver \"\" with capabilities: [[gpu]]");
-}
-
 static bool check_userns(const char *text, struct error *err)
 {
 	return strcmp(text, "host") == 0 || strcmp(text, "") == 0 ||
@@ -108,7 +95,7 @@ static bool check_volume_driver(const char *text, struct error *err)
 	{ "env", 'e', OPT_LIST, AT(env), "list", "Set environment variables", envfile_check }, \
 	{ "env-file", 0, OPT_LIST, AT(env_files), "list", "Read in a file of environment variables", NULL }, \
 	{ "expose", 0, OPT_LIST, OF(exposed_ports), "list", "Expose a port or a range of ports", port_check_exposed }, \
-	{ "gpus", 0, OPT_IGNORED_TEXT, 0, "gpu-request", NULL, check_gpus }, \
+	{ "gpus", 0, OPT_TEXT, AT(gpus), "gpu-request", NULL, NULL }, \
 	{ "group-add", 0, OPT_LIST, OF(groups), "list", "Add additional groups to join", NULL }, \
 	{ "health-cmd", 0, OPT_TEXT, AT(health_cmd), "string", "Command to run to check health", NULL }, \
 	{ "health-interval", 0, OPT_SPAN, AT(health_interval), "duration", "Time between running the check (ms|s|m|h) (default 30s)", NULL }, \
@@ -125,8 +112,8 @@ static bool check_volume_driver(const char *text, struct error *err)
 	{ "ip", 0, OPT_TEXT, AT(net.ip), "string", "IPv4 address (e.g., 172.30.100.104)", netopts_check_ip }, \
 	{ "ip6", 0, OPT_TEXT, AT(net.ip6), "string", "IPv6 address (e.g., 2001:db8::33)", netopts_check_ip }, \
 	{ "ipc", 0, OPT_TEXT, OF(ipc_mode), "string", "IPC mode to use", NULL }, \
-	{ "isolation", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL }, \
-	{ "kernel-memory", 0, OPT_IGNORED_TEXT, 0, "bytes", NULL, NULL }, \
+	{ "isolation", 0, OPT_TEXT, AT(isolation), "string", NULL, NULL }, \
+	{ "kernel-memory", 0, OPT_SIZE, AT(kernel_memory), "bytes", NULL, NULL }, \
 	{ "label", 'l', OPT_LIST, OF(labels), "list", "Set meta data on a container", NULL }, \
 	{ "label-file", 0, OPT_LIST, AT(label_files), "list", "Read in a line delimited file of labels", NULL }, \
 	{ "link", 0, OPT_LIST, AT(net.links), "list", "Add link to another container", NULL }, \
@@ -158,7 +145,7 @@ static bool check_volume_driver(const char *text, struct error *err)
 	{ "read-only", 0, OPT_BOOL, OF(is_readonly), NULL, "Mount the container's root filesystem as read only", NULL }, \
 	{ "restart", 0, OPT_TEXT, OF(restart), "string", "Restart policy to apply when a container exits", NULL }, \
 	{ "rm", 0, OPT_BOOL, OF(is_removed_on_exit), NULL, "Automatically remove the container when it exits", NULL }, \
-	{ "runtime", 0, OPT_IGNORED_TEXT, 0, "string", "Runtime to use for this container", check_runtime }, \
+	{ "runtime", 0, OPT_TEXT, AT(runtime), "string", "Runtime to use for this container", NULL }, \
 	{ "security-opt", 0, OPT_LIST, OF(security), "list", "Security Options", NULL }, \
 	{ "shm-size", 0, OPT_SIZE, AT(shm_size), "bytes", "Size of /dev/shm", NULL }, \
 	{ "stop-signal", 0, OPT_TEXT, OF(stop_signal), "string", "Signal to stop the container", NULL }, \

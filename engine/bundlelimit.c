@@ -284,6 +284,20 @@ static bool check_memory(const struct container *container, struct error *err)
 	return true;
 }
 
+static bool check_numbers(const struct container *container, struct error *err)
+{
+	if (container->oom_score_adj < -1000 || container->oom_score_adj > 1000)
+		return error_set(err, ERROR_INPUT,
+				 "Invalid value %lld, range for oom score adj is [-1000, 1000]",
+				 (long long)container->oom_score_adj);
+	if (container->cpu_shares < 0)
+		return error_set(err, ERROR_INPUT,
+				 "invalid CPU shares (%lld): value must be a positive integer",
+				 (long long)container->cpu_shares);
+	return container->shm_size >= 0 ||
+	       error_set(err, ERROR_INPUT, "SHM size can not be less than 0");
+}
+
 bool limit_check(const struct container *container, struct error *err)
 {
 	long online = sysconf(_SC_NPROCESSORS_ONLN);
@@ -297,5 +311,6 @@ bool limit_check(const struct container *container, struct error *err)
 		return error_set(err, ERROR_INPUT,
 				 "Conflicting options: Nano CPUs and CPU %s cannot both be set.",
 				 container->cpu_quota ? "Quota" : "Period");
-	return check_memory(container, err) && check_block(container, err);
+	return check_numbers(container, err) && check_memory(container, err) &&
+	       check_block(container, err);
 }

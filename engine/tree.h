@@ -57,6 +57,10 @@ must_check bool tree_copy(const struct tree_copy *copy, struct error *err);
 /* Bytes of the files below the directory; of what cannot be looked at: 0. */
 int64_t tree_size(const char *directory);
 
+/* Files and directories that are made in every container at its start, to mount on, as in docker's
+ * own layer for that; without a slash in front; NULL-terminated. */
+extern const char *const tree_ours[];
+
 /* What the container has changed of its image's files: "A /path", "C /path", "D /path", sorted.
  * Texts live in `arena`. */
 must_check bool tree_diff(const struct engine *engine, const struct container *container,

@@ -82,16 +82,14 @@ static bool is_in_image(const struct differ *differ, const char *path, struct st
 	return false;
 }
 
-/* Made for every container at its start, as in docker's own layer for that. */
+const char *const tree_ours[] = { "dev",          "dev/console", "dev/pts",         "dev/shm",
+				  "proc",         "sys",         ".dockerenv",      "etc/hosts",
+				  "etc/hostname", "etc/mtab",    "etc/resolv.conf", NULL };
+
 static bool is_ours(const char *path)
 {
-	static const char *const names[] = { "dev",        "dev/console",    "dev/pts",
-					     "dev/shm",    "proc",           "sys",
-					     ".dockerenv", "etc/hosts",      "etc/hostname",
-					     "etc/mtab",   "etc/resolv.conf" };
-
-	for (size_t i = 0; i < COUNT_OF(names); i++)
-		if (strcmp(names[i], path) == 0)
+	for (size_t i = 0; tree_ours[i]; i++)
+		if (strcmp(tree_ours[i], path) == 0)
 			return true;
 	return false;
 }

@@ -115,6 +115,8 @@ bool image_build(const struct store *store, const struct image_build *build, str
 	}
 	if (build->is_upper)
 		texts_add(&helper.arguments, "--upper");
+	for (const char *const *bare = build->bare; bare && *bare; bare++)
+		texts_add(&helper.arguments, *bare);
 
 	bool is_good = helper_run(&helper, id, err);
 

@@ -17,6 +17,8 @@ struct image_build {
 		*parent; /* whose layers lie below and whose history goes on; NULL: none */
 	int layer;       /* a tar archive of any compression, a pipe or a file; or a directory */
 	bool is_upper;   /* `layer` is a directory: overlay's upper side of a container */
+	const char *const *bare; /* of an upper side: what is left out as long as it is empty or a
+				  * link; NULL-terminated; NULL: nothing */
 	const struct image_config *config; /* of the new image; `created` is also the layer's */
 	const char *author, *comment,
 		*created_by; /* of the layer, for the history; NULL: nothing */

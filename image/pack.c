@@ -254,24 +254,6 @@ static bool put_below(struct packer *packer, int parent, const char *base, const
 	return put_directory(packer, dir, path, depth + 1, err);
 }
 
-static bool put_entry(struct packer *packer, int parent, const char *base, const char *above,
-		      const char *path, int depth, struct error *err)
-{
-	struct stat info;
-
-	if (fstatat(parent, base, &info, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? true : error_sys(err, "stat");
-	if (S_ISSOCK(info.st_mode))
-		return true;
-	if (packer->pack->is_upper && place_is_whiteout(parent, base))
-		return put_mark(packer, above, WHITEOUT_PREFIX, base, &info, err);
-
-	struct tarout_entry entry = describe(&info, path);
-
-	return put_described(packer, parent, base, &info, &entry, err) &&
-	       (!S_ISDIR(info.st_mode) || put_below(packer, parent, base, path, depth, err));
-}
-
 static int compare(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -290,6 +272,48 @@ static bool list(int dir, struct arena *arena, struct texts *names, struct error
 	if (names->count > 0)
 		qsort(names->items, names->count, sizeof(*names->items), compare);
 	return true;
+}
+
+/* Only made to be mounted on: a file without bytes, a link, a directory of nothing else. */
+static bool is_bare(const struct packer *packer, int parent, const char *base, const char *path)
+{
+	autoarena struct arena arena = { 0 };
+	autotexts struct texts names = { 0 };
+	struct stat info;
+	struct error ignored; /* what cannot be read is put, which fails */
+
+	if (!packer->pack->bare || !texts_has(packer->pack->bare, path) ||
+	    fstatat(parent, base, &info, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	if (!S_ISDIR(info.st_mode))
+		return S_ISLNK(info.st_mode) || (S_ISREG(info.st_mode) && info.st_size == 0);
+	autoclose int dir = openat(parent, base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0 || !list(dir, &arena, &names, &ignored))
+		return false;
+	for (size_t i = 0; i < names.count; i++) {
+		if (!is_bare(packer, dir, names.items[i],
+			     arena_printf(&arena, "%s/%s", path, names.items[i])))
+			return false;
+	}
+	return true;
+}
+
+static bool put_entry(struct packer *packer, int parent, const char *base, const char *above,
+		      const char *path, int depth, struct error *err)
+{
+	struct stat info;
+
+	if (fstatat(parent, base, &info, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? true : error_sys(err, "stat");
+	if (S_ISSOCK(info.st_mode) || is_bare(packer, parent, base, path))
+		return true;
+	if (packer->pack->is_upper && place_is_whiteout(parent, base))
+		return put_mark(packer, above, WHITEOUT_PREFIX, base, &info, err);
+
+	struct tarout_entry entry = describe(&info, path);
+
+	return put_described(packer, parent, base, &info, &entry, err) &&
+	       (!S_ISDIR(info.st_mode) || put_below(packer, parent, base, path, depth, err));
 }
 
 /* What is in `dir`, whose name in the archive is `path`. */

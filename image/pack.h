@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/texts.h"
 
 /*
  * A directory as a tar archive (PAX): owners, modes, extended attributes, hard links, devices,
@@ -17,6 +18,7 @@ struct pack {
 	const char *only; /* one entry of `dir`, with what is below it; NULL: all, without `dir` */
 	const char *as;   /* the name `only` has in the archive; NULL: its own */
 	bool is_upper;    /* overlay's upper side: whiteouts become ".wh." entries */
+	const struct texts *bare; /* left out as long as it is empty, or a link; NULL: nothing */
 };
 
 must_check bool pack_tree(const struct pack *pack, int to, struct error *err);

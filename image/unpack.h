@@ -56,6 +56,7 @@ struct unpack_build {
 	const char *parent, *name;
 	int layer, config;
 	bool is_upper;
+	const struct texts *bare; /* see image/pack.h */
 };
 
 must_check bool unpack_build(const struct store *store, const struct unpack_build *build,

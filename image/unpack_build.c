@@ -59,7 +59,9 @@ static bool start_packer(struct build *build, int *from, struct error *err)
 		return error_sys(err, "make a pipe");
 	fcntl(ends[1], F_SETPIPE_SZ, 1 << 20); /* a wish */
 
-	struct packing packing = { { .dir = build->what->layer, .is_upper = true }, ends[1] };
+	struct packing packing = {
+		{ .dir = build->what->layer, .is_upper = true, .bare = build->what->bare }, ends[1]
+	};
 	const int fds[] = { packing.pack.dir, packing.to };
 	struct worker_task task = { run_packer, &packing, fds, COUNT_OF(fds) };
 	bool is_started = worker_start(&task, &build->packer, err);

@@ -43,7 +43,8 @@ static const char usage[] =
 	"       mooring-unpack load --root ROOT [--platform P] [--object s3://BUCKET/KEY]\n"
 	"       mooring-unpack push --root ROOT --reference REF\n"
 	"       mooring-unpack save --root ROOT [--platform P] NAME…\n"
-	"       mooring-unpack build --root ROOT [--parent ID] [--reference NAME] [--upper]\n"
+	"       mooring-unpack build --root ROOT [--parent ID] [--reference NAME] [--upper "
+	"[BARE…]]\n"
 	"       mooring-unpack pack --root ROOT [ENTRY [NAME]]\n"
 	"pull, load, build: [--limit BYTES] for all layers together\n"
 	"mooring starts it; descriptors and messages: docs/architecture.md\n";
@@ -130,7 +131,8 @@ static bool build(const struct arguments *arguments, const struct store *store, 
 					   .name = arguments->reference,
 					   .layer = UNPACK_ARCHIVE_IN,
 					   .config = UNPACK_CONFIG,
-					   .is_upper = arguments->is_upper };
+					   .is_upper = arguments->is_upper,
+					   .bare = &arguments->rest };
 
 	return unpack_build(store, &what, err);
 }

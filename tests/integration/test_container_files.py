@@ -2,6 +2,7 @@
 """A container's files from outside: cp, diff, export, import, commit."""
 
 import io
+import json
 import os
 import re
 import tarfile
@@ -122,7 +123,7 @@ def test_export_and_import(moor, changed, tmp_path):
     assert "invalid reference format" in moor.docker("import", "-", "BAD NAME", code=1).stderr
 
 
-def test_commit(moor, changed, busybox):
+def test_commit(moor, changed, busybox, tmp_path):
     shown = moor.docker("commit", "-m", "why", "-a", "me", "-c", "LABEL k=v", "-c", "WORKDIR /d", "c", "made:1").stdout
     assert shown.startswith("sha256:")
     assert moor.docker("run", "--rm", "--network", "none", "made:1", "sh", "-c", "cat /newf f; ls /etc",
@@ -130,6 +131,13 @@ def test_commit(moor, changed, busybox):
     assert moor.docker("image", "inspect", "-f", "{{.Config.WorkingDir}} {{.Config.Labels.k}} {{len .RootFS.Layers}}",
                        "made:1").stdout == "/d v 2\n"
     assert "why" in moor.docker("history", "made:1").stdout
+    # The places of /etc/hosts, /dev and others, made to mount on, are no change of the container's.
+    moor.docker("save", "-o", str(tmp_path / "made.tar"), "made:1")
+    with tarfile.open(tmp_path / "made.tar") as saved:
+        layer = json.load(saved.extractfile("manifest.json"))[0]["Layers"][-1]
+        names = set(files(saved.extractfile(layer).read()))
+    assert "newf" in names
+    assert not names & {"etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab", "proc", "sys", "dev", ".dockerenv"}
     moor.docker("run", "-d", "--name", "r", "--network", "none", busybox, "sleep", "60")
     moor.docker("commit", "r", "made:2")
     assert moor.docker("inspect", "-f", "{{.State.Status}}", "r").stdout == "running\n"
