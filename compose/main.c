@@ -148,7 +148,8 @@ static void print_help(FILE *out)
 	      "  -f, --file stringArray           Compose configuration files\n"
 	      "      --parallel int               Control max parallelism\n"
 	      "      --profile stringArray        Specify a profile to enable\n"
-	      "      --progress string            Set type of progress output (\"quiet\": none)\n"
+	      "      --progress string            Set type of progress output (\"auto\", \"tty\", "
+	      "\"plain\", \"quiet\")\n"
 	      "      --project-directory string   Specify an alternate working directory\n"
 	      "  -p, --project-name string        Project name\n"
 	      "\n"
@@ -238,8 +239,8 @@ static struct composer composer_from(const struct globals *globals, bool is_clas
 		.ansi = globals->is_plain ? "never"
 			: globals->ansi   ? globals->ansi
 					  : setting("COMPOSE_ANSI", "auto"),
-		.progress = globals->progress ? globals->progress
-					      : setting("COMPOSE_PROGRESS", "plain"),
+		.progress =
+			globals->progress ? globals->progress : setting("COMPOSE_PROGRESS", "auto"),
 		.parallel = limit,
 		.is_classic = is_classic,
 	};

@@ -147,7 +147,7 @@ static bool create_network(struct session *session, const struct resource *netwo
 	telling_classic(&session->telling, "Creating network \"%s\" with %s%s%s", network->name,
 			driver ? "driver \"" : "the default driver", driver ? driver : "",
 			driver ? "\"" : "");
-	telling_state(&session->telling, "Network", network->name, "Creating");
+	telling_state(&session->telling, "Network", network->name, "Creating", TELLING_WORKING);
 	texts_add(&arguments, "network");
 	texts_add(&arguments, "create");
 	add_options(session, &arguments, network);
@@ -161,10 +161,10 @@ static bool create_network(struct session *session, const struct resource *netwo
 	add_labels(session, &arguments, network, LABEL_NETWORK);
 	texts_add(&arguments, network->name);
 	if (!session_docker(session, &arguments, NULL, err)) {
-		telling_state(&session->telling, "Network", network->name, "Error");
+		telling_state(&session->telling, "Network", network->name, "Error", TELLING_FAILED);
 		return error_in(err, "network %s", network->name);
 	}
-	telling_state(&session->telling, "Network", network->name, "Created");
+	telling_state(&session->telling, "Network", network->name, "Created", TELLING_DONE);
 	return true;
 }
 
@@ -209,17 +209,17 @@ static bool create_volume(struct session *session, const struct resource *volume
 
 	telling_classic(&session->telling, "Creating volume \"%s\" with %s driver", volume->name,
 			driver ? driver : "default");
-	telling_state(&session->telling, "Volume", volume->name, "Creating");
+	telling_state(&session->telling, "Volume", volume->name, "Creating", TELLING_WORKING);
 	texts_add(&arguments, "volume");
 	texts_add(&arguments, "create");
 	add_options(session, &arguments, volume);
 	add_labels(session, &arguments, volume, LABEL_VOLUME);
 	texts_add(&arguments, volume->name);
 	if (!session_docker(session, &arguments, NULL, err)) {
-		telling_state(&session->telling, "Volume", volume->name, "Error");
+		telling_state(&session->telling, "Volume", volume->name, "Error", TELLING_FAILED);
 		return error_in(err, "volume %s", volume->name);
 	}
-	telling_state(&session->telling, "Volume", volume->name, "Created");
+	telling_state(&session->telling, "Volume", volume->name, "Created", TELLING_DONE);
 	return true;
 }
 
@@ -276,13 +276,14 @@ static bool remove_resource(struct session *session, const char *kind, const cha
 	}
 	if (!fleet_is_own(&session->project, directory))
 		return true; /* another directory's project of this name has its data there */
-	telling_state(&session->telling, shown, resource->name, "Removing");
+	telling_state(&session->telling, shown, resource->name, "Removing", TELLING_WORKING);
 	texts_add_all(&arguments, words, COUNT_OF(words));
 	if (session_docker(session, &arguments, NULL, err)) {
-		telling_state(&session->telling, shown, resource->name, "Removed");
+		telling_state(&session->telling, shown, resource->name, "Removed", TELLING_DONE);
 		return true;
 	}
-	telling_state(&session->telling, shown, resource->name, "Resource is still in use");
+	telling_state(&session->telling, shown, resource->name, "Resource is still in use",
+		      TELLING_FAILED);
 	return !session->composer->is_classic || is_shared(session) ||
 	       error_in(err, "remove %s %s", kind, resource->name);
 }

@@ -65,19 +65,19 @@ static bool pull_arguments(struct task *task, struct texts *arguments, struct er
 }
 
 /* Somebody who looks on sees docker's own progress: for one image, as several would mix. */
-static bool pull_visibly(const struct session *session, const struct service *service,
-			 struct error *err)
+static bool pull_visibly(struct session *session, const struct service *service, struct error *err)
 {
 	autotexts struct texts arguments = { 0 };
 	int code;
 
 	add_pull(service, &arguments);
-	telling_state(&session->telling, "", service->name, telling_pulling.begin);
+	telling_state(&session->telling, "", service->name, telling_pulling.begin, TELLING_WORKING);
+	telling_pause(&session->telling);
 	if (!docker_run_here(session->docker, &arguments, STDERR_FILENO, &code, err))
 		return false;
 	if (code != 0)
 		return error_set(err, ERROR_SYSTEM, "pull failed");
-	telling_state(&session->telling, "", service->name, telling_pulling.end);
+	telling_state(&session->telling, "", service->name, telling_pulling.end, TELLING_DONE);
 	return true;
 }
 

@@ -13,8 +13,7 @@ bool session_open(struct session *session, const struct cli *cli, enum composer_
 	const struct composer *composer = composer_of(cli);
 
 	session->composer = composer;
-	session->telling.is_classic = composer->is_classic;
-	session->telling.is_quiet = strcmp(composer->progress, "quiet") == 0;
+	telling_open(&session->telling, composer->is_classic, composer->ansi, composer->progress);
 	session->runner.telling = &session->telling;
 	session->runner.parallel = composer->parallel > 0 ? (size_t)composer->parallel : 0;
 	if (!docker_find(&session->docker, err) ||
@@ -27,6 +26,7 @@ bool session_open(struct session *session, const struct cli *cli, enum composer_
 
 void session_done(struct session *session)
 {
+	telling_close(&session->telling);
 	fleet_done(&session->fleet);
 	project_done(&session->project);
 	mem_cleanup_free(&session->docker);
@@ -38,8 +38,7 @@ bool session_docker(struct session *session, const struct texts *arguments, cons
 	return docker_run(session->docker, arguments, &session->project.arena, output, err);
 }
 
-int session_report(const struct session *session, const struct task *tasks, size_t count,
-		   bool is_good)
+int session_report(struct session *session, const struct task *tasks, size_t count, bool is_good)
 {
 	bool is_classic = session->composer->is_classic;
 
@@ -48,6 +47,7 @@ int session_report(const struct session *session, const struct task *tasks, size
 
 		if (task->state != TASK_FAILED || !*task->err.text)
 			continue;
+		telling_pause(&session->telling);
 		if (is_classic)
 			fprintf(stderr, "\nERROR: for %s  %s\n", task->name, task->err.text);
 		else

@@ -41,8 +41,7 @@ must_check bool session_docker(struct session *session, const struct texts *argu
 			       const char **output, struct error *err);
 
 /* Tells on stderr what became of tasks that failed; the exit code. */
-int session_report(const struct session *session, const struct task *tasks, size_t count,
-		   bool is_good);
+int session_report(struct session *session, const struct task *tasks, size_t count, bool is_good);
 
 /* -- the same to many containers -------------------------------------------------------------- */
 

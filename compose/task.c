@@ -60,7 +60,7 @@ static void tell_begin(const struct control *control, const struct task *task)
 
 	if (step->words)
 		telling_state(control->runner->telling, kind_of(task), task->name,
-			      step->words->begin);
+			      step->words->begin, TELLING_WORKING);
 }
 
 static void tell_end(const struct control *control, const struct task *task, bool is_good)
@@ -69,7 +69,8 @@ static void tell_end(const struct control *control, const struct task *task, boo
 
 	if (step->words)
 		telling_state(control->runner->telling, kind_of(task), task->name,
-			      is_good ? step->words->end : "Error");
+			      is_good ? step->words->end : "Error",
+			      is_good ? TELLING_DONE : TELLING_FAILED);
 }
 
 static void fail(const struct control *control, struct task *task)
@@ -97,6 +98,7 @@ static void end_child(struct task *task)
 		docker_explain(errors, proc_exit_code(status), &task->err);
 		is_good = step->may_fail;
 	} else if (is_good && *errors) {
+		telling_pause(control->runner->telling);
 		fputs(errors, stderr); /* docker's warnings */
 	}
 	if (is_good && step->on_output)

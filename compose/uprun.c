@@ -345,7 +345,8 @@ static void fill_in(const struct up *up, struct task *task, struct instance *ins
 	default:
 		if (!up->wishes->plan.is_unforced && !is_scaled(up, instance))
 			telling_classic(&up->session->telling, "%s is up-to-date", instance->name);
-		telling_state(&up->session->telling, "Container", instance->name, "Running");
+		telling_state(&up->session->telling, "Container", instance->name, "Running",
+			      TELLING_DONE);
 		break;
 	}
 	if (task->step_count && !up->wishes->is_unstarted)

@@ -58,6 +58,12 @@ static bool stop_and_remove(struct session *session, const struct values *values
 	       session_do(session, members, &removing, NULL);
 }
 
+static void report(struct session *session, const struct error *err)
+{
+	telling_pause(&session->telling);
+	fprintf(stderr, "%s\n", err->text);
+}
+
 /* One that another project's container uses stays, as docker says. */
 static void remove_images(struct session *session, const struct values *values,
 			  const struct texts *services)
@@ -78,11 +84,13 @@ static void remove_images(struct session *session, const struct values *values,
 		texts_add(&arguments, "rmi");
 		texts_add(&arguments, service->image);
 		telling_classic(&session->telling, "Removing image %s", service->image);
-		telling_modern(&session->telling, " Image %s  Removing", service->image);
+		telling_state(&session->telling, "Image", service->image, "Removing",
+			      TELLING_WORKING);
 		if (session_docker(session, &arguments, NULL, &err))
-			telling_modern(&session->telling, " Image %s  Removed", service->image);
+			telling_state(&session->telling, "Image", service->image, "Removed",
+				      TELLING_DONE);
 		else
-			fprintf(stderr, "%s\n", err.text);
+			report(session, &err);
 	}
 }
 

@@ -204,7 +204,8 @@ static void kill_all(void *context)
 		if (!fleet_is_up(*next))
 			continue;
 		telling_begin(&session->telling, "Killing", (*next)->container.name);
-		telling_state(&session->telling, "Container", (*next)->container.name, "Killing");
+		telling_state(&session->telling, "Container", (*next)->container.name, "Killing",
+			      TELLING_WORKING);
 		texts_add(&arguments, (*next)->container.id);
 	}
 	if (arguments.count > 1)
@@ -223,6 +224,7 @@ static bool stop_all(struct foreground *foreground, int signals)
 					   .is_for_running = true };
 	struct error err;
 
+	telling_pause(&session->telling); /* below them the containers have written */
 	foreground->members = members_of(foreground, &err);
 	if (!foreground->members) {
 		(void)composer_failed(session->composer, &err);

@@ -5,12 +5,14 @@ import datetime
 import json
 import os
 import re
+import select
 import tarfile
 
 import pytest
 
 import world
 from composing import SLEEPER, Project
+from screen import Screen
 from world import wait_until
 
 
@@ -144,3 +146,45 @@ def test_attach_commit_export(project):
     with tarfile.open(os.path.join(project.directory, "out.tar")) as tar:
         assert tar.extractfile("kept").read() == b"kept\n"
     assert 'service "a" has no container #2' in project("export", "--index", "2", "a", code=1).stderr
+
+
+# -- at a terminal ---------------------------------------------------------------------------------
+
+
+def on_terminal(project, *argv, **env):
+    """What stands on the terminal in the end, and all that was written to it."""
+    with Screen(["sh", "-c", 'cd "$0" && "$@"', project.directory, *argv], {**project.moor.env, "TERM": "xterm", **env}) as screen:
+        assert screen.wait() == 0
+        while select.select([screen.master], [], [], 0)[0]:
+            screen.seen += os.read(screen.master, 4096)
+    written = screen.seen.decode()
+    return shown_by(written), written
+
+
+def shown_by(written):
+    """Of a terminal: the lines after all movements of the cursor."""
+    rows, row = [""], 0
+    for text in re.findall(r"\x1b\[\??[0-9;]*[a-zA-Z]|[\r\n]|[^\x1b\r\n]+", written):
+        if text == "\n":
+            row += 1
+            rows += [""] * (row + 1 - len(rows))
+        elif re.fullmatch(r"\x1b\[\d+[AB]", text):
+            row += int(text[2:-1]) * (1 if text[-1] == "B" else -1)
+        elif text == "\x1b[2K":
+            rows[row] = ""
+        elif text[0] not in "\x1b\r":
+            rows[row] += text
+    return [line.rstrip() for line in rows if line]
+
+
+def test_progress_on_terminal(project):
+    project.services(a={"command": SLEEPER}, bb={"command": SLEEPER, "depends_on": ["a"]})
+    classic, docker = os.path.join(project.moor.names, "docker-compose"), os.path.join(project.moor.names, "docker")
+    shown, written = on_terminal(project, classic, "up", "-d")
+    assert shown == ["Creating proj_a_1 ... done", "Creating proj_bb_1 ... done"] and "\x1b[32mdone\x1b[0m" in written
+    shown, _ = on_terminal(project, docker, "compose", "up", "-d", "--force-recreate")
+    assert shown == ["[+] Running 2/2", " ✔ Container proj-a-1  Started", " ✔ Container proj-bb-1  Started"]
+    shown, written = on_terminal(project, docker, "compose", "--progress", "plain", "stop", "-t", "0")
+    assert "\x1b" not in written and " Container proj-a-1  Stopping" in shown
+    shown, written = on_terminal(project, docker, "compose", "down", TERM="dumb")
+    assert "\x1b" not in written and " Container proj-a-1  Removed" in shown
