@@ -1,19 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AWS' own clients against the stream manager: Python's from PyPI (stream-manager), JavaScript's from npm."""
+"""AWS' own clients against the stream manager: Python's from PyPI (stream-manager), JavaScript's from npm; and what it
+delivers for them to moto's Kinesis, to a server that checks with botocore's model of SiteWise, and over HTTP."""
 
+import json
 import os
 import shutil
 import subprocess
+import time
+import urllib.request
 
+import botocore.session
+import botocore.validate
 import pytest
 import stream_manager
-from stream_manager import (ExportDefinition, MessageStreamDefinition, Persistence, ReadMessagesOptions,
-                            ResourceNotFoundException, S3ExportTaskDefinition, S3ExportTaskExecutorConfig, Status,
-                            StatusConfig, StatusMessage, StrategyOnFull, StreamManagerClient, Util)
+from stream_manager import (AssetPropertyValue, ExportDefinition, ExportFormat, HTTPConfig, IoTSiteWiseConfig,
+                            KinesisConfig, MessageStreamDefinition, Persistence, PutAssetPropertyValueEntry, Quality,
+                            ReadMessagesOptions, ResourceNotFoundException, S3ExportTaskDefinition,
+                            S3ExportTaskExecutorConfig, Status, StatusConfig, StatusMessage, StrategyOnFull,
+                            StreamManagerClient, TimeInNanos, Util, Variant)
 
 import world
+from fetch_peer import Server
 from s3_server import S3Server
 from stream_peer import TOKEN, Streams
+from test_s3_moto import moto  # noqa: F401
 
 NPM = "aws-greengrass-core-sdk@1.7.0"
 
@@ -97,12 +107,125 @@ def test_python_wrong_token(streams, monkeypatch):
 
 def test_javascript(streams):
     if not shutil.which("npm"):
-        pytest.skip("npm is not installed")
+        pytest.fail("nodejs and npm are in deps/peers.txt")
     packages = os.path.join(world.TOP, "build-interop", "stream-js")
-    os.makedirs(packages, exist_ok=True)
-    subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--silent", "--prefix", packages, NPM],
-                   check=True, timeout=300)
+    if not os.path.isdir(os.path.join(packages, "node_modules", NPM.split("@")[0])):
+        os.makedirs(packages, exist_ok=True)
+        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--silent", "--prefix", packages,
+                        NPM], check=True, timeout=300)
     done = subprocess.run(["node", os.path.join(world.TESTS, "interop", "streams.js"), packages], capture_output=True,
                           text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("ok ") == 29, done.stdout
+
+
+# -- what is delivered
+
+def ask_for_signatures(moto, after):
+    """After so many requests that need none."""
+    urllib.request.urlopen(urllib.request.Request(moto.endpoint + "/moto-api/reset-auth", data=b"%d" % after,
+                                                  headers={"Content-Type": "text/plain"})).close()
+
+
+def stream_of_kinesis(moto):
+    """Where the device's user may put records; and where they can be read."""
+    ask_for_signatures(moto, 100)
+    kinesis = moto.client("kinesis")
+    kinesis.create_stream(StreamName="Measurements", ShardCount=1)
+    moto.client("iam").put_user_policy(UserName="device", PolicyName="kinesis", PolicyDocument=json.dumps({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "kinesis:PutRecords", "Resource": "*"}]}))
+    shard, = kinesis.describe_stream(StreamName="Measurements")["StreamDescription"]["Shards"]
+    iterator = kinesis.get_shard_iterator(StreamName="Measurements", ShardId=shard["ShardId"],
+                                          ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+    ask_for_signatures(moto, 0)
+    return kinesis, iterator
+
+
+def follow(client, name, last):
+    def is_there():
+        (status,) = client.describe_message_stream(name).export_statuses
+        assert not status.error_message, status.error_message
+        return status.last_exported_sequence_number == last
+
+    world.wait_until(is_there, f"{name} to be exported up to {last}")
+
+
+def exporting(tmp_path, monkeypatch, keys, **endpoints):
+    streams = Streams(tmp_path / "store", region="us-east-1", endpoints=endpoints, fetch_settings={"aws": dict(
+        zip(("access_key_id", "secret_access_key"), keys))})
+    streams.start()
+    monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", TOKEN)
+    monkeypatch.setenv("STREAM_MANAGER_SERVER_PORT", str(streams.port))
+    return streams
+
+
+def export(name, **definition):
+    return MessageStreamDefinition(name=name, strategy_on_full=StrategyOnFull.RejectNewData,
+                                   export_definition=ExportDefinition(**definition))
+
+
+def test_kinesis(moto, tmp_path, monkeypatch):  # noqa: F811
+    kinesis, iterator = stream_of_kinesis(moto)
+    keys = [moto.environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
+    streams = exporting(tmp_path, monkeypatch, keys, kinesis=moto.endpoint)
+    with StreamManagerClient() as client:
+        client.create_message_stream(export("k", kinesis=[KinesisConfig(
+            identifier="k", kinesis_stream_name="Measurements", batch_size=3)]))
+        for i in range(7):
+            client.append_message("k", b"measured %d" % i)
+        follow(client, "k", 6)
+    streams.stop()
+    ask_for_signatures(moto, 100)
+    records = kinesis.get_records(ShardIterator=iterator)["Records"]
+    assert [record["Data"] for record in records] == [b"measured %d" % i for i in range(7)]
+
+
+def test_sitewise(tmp_path, monkeypatch):
+    """moto has none; the server takes what botocore's model allows."""
+    operation = botocore.session.get_session().get_service_model("iotsitewise").operation_model(
+        "BatchPutAssetPropertyValue")
+    assert operation.http == {"method": "POST", "requestUri": "/properties"}
+    taken, problems = [], []
+
+    def answer(call):
+        request = json.loads(call.body)
+        report = botocore.validate.ParamValidator().validate(request, operation.input_shape)
+        if report.has_errors() or (call.command, call.path) != ("POST", "/properties"):
+            problems.append(report.generate_report())
+        taken.extend(request["entries"])
+        call.reply(200, b'{"errorEntries":[]}')
+
+    with Server(answer) as server:
+        streams = exporting(tmp_path, monkeypatch, ("AKIDTEST", "secret"), sitewise=f"http://{server.host}")
+        with StreamManagerClient() as client:
+            client.create_message_stream(export("w", iot_sitewise=[IoTSiteWiseConfig(identifier="w", batch_size=2)]))
+            for i in range(5):
+                client.append_message("w", Util.validate_and_serialize_to_json_bytes(PutAssetPropertyValueEntry(
+                    entry_id=f"e{i}", property_alias=f"/plant/{i}", property_values=[AssetPropertyValue(
+                        value=Variant(double_value=i / 2), quality=Quality.GOOD,
+                        timestamp=TimeInNanos(time_in_seconds=int(time.time()), offset_in_nanos=i))])))
+            follow(client, "w", 4)
+        streams.stop()
+    assert not problems and [entry["entryId"] for entry in taken] == [f"e{i}" for i in range(5)]
+    assert taken[3]["propertyValues"][0]["value"] == {"doubleValue": 1.5}
+
+
+def test_http(tmp_path, monkeypatch):
+    bodies = []
+
+    def answer(call):
+        bodies.append(call.body)
+        call.reply(204)
+
+    with Server(answer) as server:
+        streams = exporting(tmp_path, monkeypatch, ("AKIDTEST", "secret"))
+        with StreamManagerClient() as client:
+            client.create_message_stream(export("h", http=[
+                HTTPConfig(identifier="raw", uri=f"http://{server.host}/in",
+                           export_format=ExportFormat.RAW_NOT_BATCHED)]))
+            for i in range(3):
+                client.append_message("h", b"message %d" % i)
+            follow(client, "h", 2)
+        streams.stop()
+    assert bodies == [f"message {i}" for i in range(3)]
