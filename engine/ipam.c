@@ -2,6 +2,8 @@
 #include "engine/ipam.h"
 
 #include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -179,24 +181,69 @@ bool ipam_complete(struct network *network, const struct network *others, size_t
 	return true;
 }
 
+static bool has_room(uint32_t mask)
+{
+	return prefix_of(mask) < 31;
+}
+
+/* Its one address, as a rule: two calls. */
+static bool read_first_address(const char *device, struct in_addr *address, uint32_t *mask)
+{
+	autoclose int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = { 0 };
+	struct sockaddr_in answer;
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", device);
+	if (fd < 0 || ioctl(fd, SIOCGIFADDR, &request) < 0)
+		return false;
+	memcpy(&answer, &request.ifr_addr, sizeof(answer));
+	*address = answer.sin_addr;
+	if (ioctl(fd, SIOCGIFNETMASK, &request) < 0)
+		return false;
+	memcpy(&answer, &request.ifr_netmask, sizeof(answer));
+	*mask = answer.sin_addr.s_addr;
+	return true;
+}
+
+/* Among several: others than us may give the bridge one where they listen, with no subnet to it. */
+static void find_subnet(const char *device, struct in_addr *address, uint32_t *mask)
+{
+	struct ifaddrs *all;
+	struct sockaddr_in answer;
+
+	if (getifaddrs(&all) < 0)
+		return;
+	for (const struct ifaddrs *one = all; one; one = one->ifa_next) {
+		if (strcmp(one->ifa_name, device) != 0 || !one->ifa_addr || !one->ifa_netmask ||
+		    one->ifa_addr->sa_family != AF_INET)
+			continue;
+		memcpy(&answer, one->ifa_netmask, sizeof(answer));
+		if (!has_room(answer.sin_addr.s_addr))
+			continue;
+		*mask = answer.sin_addr.s_addr;
+		memcpy(&answer, one->ifa_addr, sizeof(answer));
+		*address = answer.sin_addr;
+		break;
+	}
+	freeifaddrs(all);
+}
+
 void ipam_find_default(const struct engine *engine, struct network *network)
 {
 	struct network_pool *pool = &network->pools[NETWORK_IPV4];
-	autoclose int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_in address, mask;
-	struct ifreq request = { 0 };
+	char device[IFNAMSIZ];
+	struct in_addr address;
+	uint32_t mask;
 
-	network_bridge(engine, network, request.ifr_name);
-	if (fd < 0 || ioctl(fd, SIOCGIFADDR, &request) < 0)
+	network_bridge(engine, network, device);
+	if (!read_first_address(device, &address, &mask))
 		return;
-	memcpy(&address, &request.ifr_addr, sizeof(address));
-	if (ioctl(fd, SIOCGIFNETMASK, &request) < 0)
-		return;
-	memcpy(&mask, &request.ifr_netmask, sizeof(mask));
+	if (!has_room(mask))
+		find_subnet(device, &address, &mask);
 	pool->gateway.family = AF_INET;
-	memcpy(pool->gateway.bytes, &address.sin_addr, sizeof(address.sin_addr));
+	memcpy(pool->gateway.bytes, &address, sizeof(address));
 	pool->subnet.address = pool->gateway;
-	pool->subnet.prefix = prefix_of(mask.sin_addr.s_addr);
+	pool->subnet.prefix = prefix_of(mask);
 	pool->subnet.address = ipnet_first(&pool->subnet);
 }
 

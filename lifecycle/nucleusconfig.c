@@ -46,6 +46,27 @@ static bool choose_account(struct nucleus *nucleus, struct error *err)
 /* -- the configuration file ---------------------------------------------------------------------
  */
 
+/* Of what the nucleus brings along itself, and what no recipe has defaults for. */
+static bool merge_built_in(struct nucleus *nucleus, const struct json *document,
+			   struct configtree_merge *merge, struct error *err)
+{
+	static const char *const names[] = { "aws.greengrass.TokenExchangeService",
+					     "aws.greengrass.StreamManager" };
+	struct configtree *tree = &nucleus->config.tree;
+	const struct json *services = json_get_fold(document, "services");
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		const char *const path[] = { "services", names[i], "configuration", NULL };
+		const struct json *configuration =
+			json_get_fold(json_get_fold(services, names[i]), "configuration");
+
+		if (configuration &&
+		    !configtree_merge(tree, &tree->root, path, configuration, merge, err))
+			return false;
+	}
+	return true;
+}
+
 /* What the file says has the time at which it was written: a later deployment to the nucleus wins
  * over it, and it wins again when somebody edits it. */
 static bool merge_file(struct nucleus *nucleus, const struct json *document, int64_t time,
@@ -61,7 +82,8 @@ static bool merge_file(struct nucleus *nucleus, const struct json *document, int
 
 	return (!device || configtree_merge(tree, &tree->root, system, device, &merge, err)) &&
 	       (!configuration ||
-		configtree_merge(tree, &tree->root, own, configuration, &merge, err));
+		configtree_merge(tree, &tree->root, own, configuration, &merge, err)) &&
+	       merge_built_in(nucleus, document, &merge, err);
 }
 
 /* A deployment to the nucleus may name another user for those components that have none of their

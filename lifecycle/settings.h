@@ -26,6 +26,8 @@
  *           networkProxy: { noProxyAddresses: "…", proxy: { url: "…", username, password } }
  *           logging: { format: TEXT, fileSizeKB: 1024, totalLogsSizeKB: 10240 }
  *           platformOverride: { architecture: amd64 }
+ *       aws.greengrass.TokenExchangeService: { configuration: { port, linkDevice: mooring0 } }
+ *       aws.greengrass.StreamManager: { configuration: { STREAM_MANAGER_SERVER_PORT: "8088" } }
  *     s3:                          # ours: an S3-compatible server in place of AWS
  *       endpoint: http://127.0.0.1:9000
  *       region: eu-central-1       # awsRegion if it is missing

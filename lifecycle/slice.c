@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lifecycle/slice.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -177,6 +178,27 @@ void slice_remove(struct slice *slice)
 		free(place->procs);
 	}
 	*slice = (struct slice){ 0 };
+}
+
+static void sweep_hierarchy(const char *hierarchy, const char *name)
+{
+	autofree char *path = mem_printf(TOP "/%s/greengrass/%s", hierarchy, name ? name : "");
+
+	rmdir(path);
+}
+
+void slice_sweep(const char *name)
+{
+	autodir DIR *top = NULL;
+
+	if (access(TOP "/cgroup.controllers", F_OK) == 0) {
+		sweep_hierarchy(".", name);
+		return;
+	}
+	top = opendir(TOP);
+	for (const struct dirent *entry; top && (entry = readdir(top)) != NULL;)
+		if (entry->d_name[0] != '.')
+			sweep_hierarchy(entry->d_name, name);
 }
 
 /* -- freezing -----------------------------------------------------------------------------------

@@ -11,8 +11,9 @@
 /*
  * A component's control groups, where Greengrass has them: /sys/fs/cgroup/greengrass/NAME (v2), or
  * that in each of the hierarchies memory, cpu, cpuacct and freezer (v1). They hold its startup or
- * run script, for systemResourceLimits and for PauseComponent. Containers that the scripts start
- * with our docker are put below them (MOORING_CGROUP_PARENT), so that the limits hold for them too.
+ * run script, for systemResourceLimits and for PauseComponent; without either they are not made.
+ * Containers that the scripts start with our docker are put below them (MOORING_CGROUP_PARENT), so
+ * that the limits hold for them too; mooring-runc makes what is missing, in every hierarchy.
  *
  * On v2 a group with groups below it can hold no processes, so scripts are in
  * greengrass/NAME/scripts.
@@ -45,6 +46,9 @@ must_check bool slice_join(const struct slice *slice, int pid, struct error *err
 must_check bool slice_freeze(const struct slice *slice, bool is_frozen, struct error *err);
 /* Removes the groups; one that still holds a container stays until that ends. Not made is fine. */
 void slice_remove(struct slice *slice);
+/* Removes what mooring-runc has made of "/greengrass/NAME", or of "/greengrass" (`name` NULL), and
+ * is empty; no matter if there is nothing. */
+void slice_sweep(const char *name);
 
 /* "/greengrass/NAME": where containers go. In `arena`. */
 const char *slice_parent(struct arena *arena, const char *name) must_check;

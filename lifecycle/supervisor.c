@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "lifecycle/slice.h"
 #include "lifecycle/unitstep.h"
 
 #define PASSES_MAX 64 /* of one unit in a row without waiting: far above what states there are */
@@ -20,6 +21,7 @@ void supervisor_free_unit(struct unit *unit)
 {
 	script_free(unit->main.script);
 	script_free(unit->side.script);
+	slice_sweep(unit->service->name);
 	journal_close(&unit->journal);
 	service_free(unit->service);
 	service_free(unit->next);
@@ -33,6 +35,8 @@ void supervisor_close(struct supervisor *supervisor)
 {
 	for (size_t i = 0; i < supervisor->count; i++)
 		supervisor_free_unit(supervisor->units[i]);
+	if (supervisor->count)
+		slice_sweep(NULL);
 	free(supervisor->units);
 	*supervisor = (struct supervisor){ 0 };
 }

@@ -384,7 +384,7 @@ static bool start_shutdown(struct unit *unit)
 	return false;
 }
 
-/* What is frozen cannot end. */
+/* What is frozen cannot end, nor be shut down by its script. */
 static void thaw(struct unit *unit)
 {
 	struct error err;
@@ -400,10 +400,10 @@ static void wind_down(struct unit *unit)
 		script_stop(unit->side.script, on_old_side_gone);
 		return;
 	}
+	thaw(unit);
 	if (unit->is_shutdown_due && start_shutdown(unit))
 		return;
 	if (unit->main.script) {
-		thaw(unit);
 		script_stop(unit->main.script, on_main_gone);
 		return;
 	}

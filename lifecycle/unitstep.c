@@ -91,7 +91,8 @@ static void fill(struct environment *environment, const struct unit *unit, enum 
 	set_all(environment, &unit->service->env);
 	set_all(environment, &unit->service->steps[kind].env);
 	environment_set(environment, "MOORING_NUCLEUS", options->mark);
-	if (unit->slice.count > 0)
+	/* Limited or not: a component that is paused later takes its containers along. */
+	if (geteuid() == 0)
 		environment_set(environment, "MOORING_CGROUP_PARENT",
 				slice_parent(environment->arena, unit->service->name));
 }

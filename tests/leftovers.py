@@ -55,9 +55,10 @@ def snapshot():
 
 
 def remove_empty_parents():
-    """The parent of all containers' cgroups stays when the last one goes, as dockerd's does. Removed where it is
-    empty, so that whatever is in it counts as left behind."""
-    for group in glob.glob(CGROUPS + "/*/docker") + [CGROUPS + "/docker"]:
+    """The parents of containers' cgroups may stay when the last one goes, as dockerd's does. Removed where they are
+    empty, so that whatever is in them counts as left behind."""
+    names = ["docker", "greengrass/*/scripts", "greengrass/*", "greengrass"]
+    for group in [group for name in names for top in ("", "/*") for group in glob.glob(f"{CGROUPS}{top}/{name}")]:
         with contextlib.suppress(OSError):
             os.rmdir(group)
 

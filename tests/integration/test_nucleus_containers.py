@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What components' containers need from the nucleus: IPC over the bind-mounted socket, whoever they run as; credentials
+at 169.254.170.2 for those behind the bridge; and they pause with their component."""
+
+import json
+import os
+import shutil
+import socket
+
+import pytest
+
+import greengrass
+import world
+from ipc_peer import Client, Refused
+from resident import Resident, wait_until
+
+SOCKET = "AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT"
+EXCHANGE = "aws.greengrass.TokenExchangeService"
+ASK = f"""
+import os, sys
+sys.path.insert(0, "/peer")
+from ipc_peer import Client, Refused
+with Client(os.environ["{SOCKET}"], os.environ["SVCUID"]) as peer:
+    print(os.getuid(), peer.call("GetConfiguration", keyPath=["text"])["value"]["text"], flush=True)
+    peer.call("UpdateConfiguration", keyPath=["seen"], timestamp=2e9, valueToMerge={{str(os.getuid()): True}})
+    try:
+        peer.call("PublishToTopic", topic="a", publishMessage={{"binaryMessage": {{"message": "eA=="}}}})
+    except Refused as refused:
+        print(refused.code, flush=True)
+"""
+COUNT = 'i=0; while :; do i=$((i+1)); echo $i > /work/new; mv /work/new /work/count; usleep 2000; done'
+
+@pytest.fixture
+def certificates(tmp_path):
+    os.makedirs(tmp_path / "certificates")
+    return greengrass.Certificates(tmp_path / "certificates")
+
+@pytest.fixture
+def device(moor, tmp_path, busybox, certificates):
+    """One whose bridge is there already."""
+    moor.docker("run", "--rm", busybox, "true")
+    (bridge,) = [name for _, name in socket.if_nameindex() if name.startswith("mrg-")]
+    provider = greengrass.CredentialsProvider(certificates)
+    try:
+        with Resident(tmp_path / "device", moor.env, config={
+                "system": {"thingName": greengrass.THING, "certificateFilePath": certificates.thing,
+                           "privateKeyPath": certificates.thing_key, "rootCaPath": certificates.root},
+                "services": {
+                    EXCHANGE: {"configuration": {"linkDevice": bridge}},
+                    "aws.greengrass.Nucleus": {"configuration": {
+                        "awsRegion": "us-east-1", "iotRoleAlias": "Alias", "iotCredEndpoint": provider.endpoint,
+                        "runWithDefault": {"posixUser": "root"}}}}}) as device:
+            yield device
+    finally:
+        provider.close()
+
+def python_of_the_host(tmp_path):
+    """The options of `docker run` that give a container Debian's Python, and the client."""
+    peer = tmp_path / "peer"
+    peer.mkdir()
+    shutil.copy(os.path.join(world.TESTS, "integration", "ipc_peer.py"), peer)
+    (peer / "ask.py").write_text(ASK)
+    os.chmod(peer, 0o755)
+    for name in os.listdir(peer):
+        os.chmod(peer / name, 0o644)
+    libraries = {os.path.realpath(path): path for path in ("/usr", "/lib", "/lib64") if os.path.isdir(path)}
+    return " ".join(f"-v {path}:{inside}:ro" for path, inside in [*libraries.items(), (peer, "/peer")])
+
+def test_ipc_from_inside(device, busybox, tmp_path):
+    run = f'docker run --rm --network none -e SVCUID -e {SOCKET} -v ${SOCKET}:${SOCKET} {python_of_the_host(tmp_path)}'
+    device.recipe({"run": "\n".join(f"{run} {user} {busybox} /usr/bin/python3 /peer/ask.py"
+                                    for user in ("", "--user 1234:1234 --cap-drop ALL --read-only"))},
+                  configuration={"text": "from the nucleus"})
+    device.deploy(add={"A": "1.0.0"})
+    device.wait_for("A", "FINISHED")
+    assert device.lines() == ["0 from the nucleus", "UnauthorizedError", "1234 from the nucleus", "UnauthorizedError"]
+    seen = device.client.call("GetConfiguration", componentName="A", keyPath=["seen"])["value"]
+    assert seen == {"0": True, "1234": True}
+
+def test_credentials_behind_the_bridge(device, moor, busybox):
+    """At the address where AWS' SDKs look by themselves, for those on the bridge that was named, and nobody else."""
+    moor.docker("network", "create", "other")
+    request = r"GET /2016-11-01/credentialprovider/ HTTP/1.0\r\nAuthorization: $TOKEN\r\n\r\n"
+    ask = f"docker run -i --rm --network %s {busybox} busybox nc -w 5 169.254.170.2 80; echo \"code $?\""
+    device.recipe({"run": "\n".join([
+        "TOKEN=$AWS_CONTAINER_AUTHORIZATION_TOKEN",
+        *(f'{token}printf "{request}" | ' + ask % network
+          for token, network in (("", "bridge"), ("", "other"), ("TOKEN=wrong; ", "bridge")))])},
+                  needs={EXCHANGE: "HARD"})
+    device.deploy(add={"A": "1.0.0"})
+    device.wait_for("A", "FINISHED")
+
+    lines = [line for line in device.lines() if line.startswith(("HTTP/", "{", "code", "nc: "))]
+    assert lines[0] == "HTTP/1.1 200 OK" and json.loads(lines[1].removesuffix("code 0"))["AccessKeyId"] == "ASIAEXAMPLE"
+    assert lines[-3:] == ["code 1", "HTTP/1.1 403 Forbidden", "code 0"], lines
+
+def is_frozen(pid):
+    with open(f"/proc/{pid}/cgroup") as file:
+        places = dict(line.strip().split(":", 2)[1:] for line in file)
+    if "freezer" in places:
+        with open(f"/sys/fs/cgroup/freezer{places['freezer']}/freezer.state") as file:
+            return file.read() == "FROZEN\n"
+    with open(f"/sys/fs/cgroup{places['']}/cgroup.events") as file:
+        return "frozen 1" in file.read()
+
+def test_pause_and_resume(device, moor, busybox):
+    """The container's processes stop where they are, and go on; a paused component can be removed."""
+    device.recipe({"run": f"docker run --rm --name counter --network none -v {{work:path}}:/work {busybox} "
+                          f"sh -c '{COUNT}'", "shutdown": "docker kill counter"}, name="Counter")
+    device.recipe({"run": "echo $SVCUID > token; sleep 1000"}, name="Boss", configuration={"accessControl": {
+        "aws.greengrass.ipc.lifecycle": {"p": {
+            "operations": ["aws.greengrass#PauseComponent", "aws.greengrass#ResumeComponent"],
+            "resources": ["Counter"]}}}})
+    device.deploy(add={"Counter": "1.0.0", "Boss": "1.0.0"})
+    wait_until(lambda: os.path.exists(device.work("count", "Counter")), "the container to count")
+    wait_until(lambda: os.path.exists(device.work("token", "Boss")) and device.read("token", "Boss"), "a token")
+    pid = int(moor.docker("inspect", "-f", "{{.State.Pid}}", "counter").stdout)
+    with Client(os.path.join(device.root, "ipc.socket"), device.read("token", "Boss").strip()) as boss:
+        with pytest.raises(Refused, match="Unauthorized"):
+            boss.call("PauseComponent", componentName="Boss")
+        assert not is_frozen(pid)
+        boss.call("PauseComponent", componentName="Counter")
+        count = device.read("count", "Counter")
+        assert is_frozen(pid)
+        moor.docker("ps")  # takes longer than many rounds
+        assert device.read("count", "Counter") == count
+        boss.call("ResumeComponent", componentName="Counter")
+        assert not is_frozen(pid)
+        wait_until(lambda: device.read("count", "Counter") != count, "the container to go on counting")
+        boss.call("PauseComponent", componentName="Counter")
+    with open(f"/proc/{pid}/cgroup") as file:
+        assert "/greengrass/Counter/" in file.read()
+    device.deploy(add={}, remove=["Counter"])
+    assert moor.docker("ps", "-aq").stdout == ""
