@@ -31,19 +31,39 @@ static const char *who(const struct connection *connection)
 	return connection->name ? connection->name : "a client";
 }
 
+#define TYPE_AT    15 /* where in the head a number stands */
+#define FLAGS_AT   35
+#define STREAM_AT  51
+#define CONTENT_AT 55
+#define START_SIZE 88
+
+static void put_int(char *at, uint32_t number)
+{
+	for (size_t i = 4; i-- > 0; number >>= 8)
+		at[i] = (char)(number & 0xff);
+}
+
 static void write_message(struct connection *connection, enum rpc_type type, int flags,
 			  int32_t stream, const char *model, const char *payload, size_t length)
 {
+	/* What nearly every message begins with, ready but for the numbers. */
+	static const char start[START_SIZE + 1] = "\15:message-type\4\0\0\0\0"
+						  "\16:message-flags\4\0\0\0\0"
+						  "\12:stream-id\4\0\0\0\0"
+						  "\15:content-type\7\0\20application/json";
+	bool has_content = length && type != RPC_PING_RESPONSE;
 	struct eventstream_writer writer;
-	char shape[96] = "aws.greengrass#";
+	char head[START_SIZE];
 
+	memcpy(head, start, START_SIZE);
+	put_int(head + TYPE_AT, (uint32_t)type);
+	put_int(head + FLAGS_AT, (uint32_t)flags);
+	put_int(head + STREAM_AT, (uint32_t)stream);
 	eventstream_begin(&writer, &connection->out.bytes);
-	eventstream_add_int(&writer, ":message-type", type);
-	eventstream_add_int(&writer, ":message-flags", flags);
-	eventstream_add_int(&writer, ":stream-id", stream);
-	if (length && type != RPC_PING_RESPONSE)
-		eventstream_add_text(&writer, ":content-type", "application/json");
+	eventstream_add_ready(&writer, head, has_content ? START_SIZE : CONTENT_AT);
 	if (model) {
+		char shape[96] = "aws.greengrass#";
+
 		strcpy(shape + strlen(shape), model); /* a shape's name, all of which are ours */
 		eventstream_add_text(&writer, "service-model-type", shape);
 	}

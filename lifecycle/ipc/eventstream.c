@@ -252,6 +252,11 @@ void eventstream_add(struct eventstream_writer *writer, const struct eventstream
 		add_number(writer, header->name, header->name_length, header->type, header->number);
 }
 
+void eventstream_add_ready(struct eventstream_writer *writer, const char *bytes, size_t length)
+{
+	buf_add(writer->buf, bytes, length);
+}
+
 void eventstream_end(struct eventstream_writer *writer, const void *payload, size_t length)
 {
 	struct buf *buf = writer->buf;

@@ -80,6 +80,8 @@ void eventstream_add_text(struct eventstream_writer *writer, const char *name, c
 void eventstream_add_long(struct eventstream_writer *writer, const char *name, int64_t value);
 /* A header as it was read. */
 void eventstream_add(struct eventstream_writer *writer, const struct eventstream_header *header);
+/* Headers that the caller has written out, as they stand in a message. */
+void eventstream_add_ready(struct eventstream_writer *writer, const char *bytes, size_t length);
 void eventstream_end(struct eventstream_writer *writer, const void *payload, size_t length);
 
 #endif
