@@ -2,6 +2,8 @@
 #ifndef LIFECYCLE_LOGVIEW_H
 #define LIFECYCLE_LOGVIEW_H
 
+#include <stdint.h>
+
 #include "base/error.h"
 #include "base/texts.h"
 
@@ -9,15 +11,16 @@
  * `greengrass-cli logs`: the lines of all logs that match, in the order of their times.
  */
 
+#define LOGVIEW_CONTEXT_MAX 10000
+
 struct logview_options {
 	const char *root;      /* NULL: the machine's */
 	const char *directory; /* NULL: ROOT/logs */
 	struct texts files;    /* none: all of the directory */
 	struct texts filters;  /* all must hold; each is a list with commas, of which one must */
-	const char *begin;     /* "2020-12-08T01:11:17": lines from then on; NULL: from the first */
-	const char *end;
-	int before, after; /* lines of context */
-	bool follows;      /* goes on until somebody stops it */
+	int64_t begin, end;    /* milliseconds since 1970, `end` not with it; 0: no bound */
+	size_t before, after;  /* lines of context, at most LOGVIEW_CONTEXT_MAX */
+	bool follows;          /* goes on until somebody stops it */
 };
 
 must_check bool logview_get(const struct logview_options *options, struct error *err);

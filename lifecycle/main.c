@@ -43,7 +43,7 @@ static const char main_help[] =
 	"  nucleus      run what is deployed\n"
 	"  stream       list, describe, read: the stream manager's streams (mooring only)\n"
 	"\n"
-	"deploy, deployment, component, logs and nucleus explain themselves with --help.\n"
+	"All but get-debug-password explain themselves with --help.\n"
 	"GGC_ROOT_PATH may name the root directory, too.\n";
 
 /* -- what the verbs share -----------------------------------------------------------------------

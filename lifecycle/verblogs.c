@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lifecycle/nucleusverbs.h"
 
+#include <ctype.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
+#include "base/mem.h"
+#include "lifecycle/logline.h"
 #include "lifecycle/logview.h"
 #include "lifecycle/submit.h"
 
@@ -36,15 +40,80 @@ enum logs_option {
 	LOGS_IGNORED,
 };
 
-static void take_window(struct logview_options *view, struct arena *arena, const char *window)
+/* FROM,TO: either may be missing. */
+static bool take_window(struct logview_options *view, const char *window, struct error *err)
 {
 	size_t length = strcspn(window, ",");
+	autofree char *from = mem_printf("%.*s", (int)length, window);
+	const char *to = window[length] ? window + length + 1 : "";
+	int64_t unused;
 
-	view->begin = length > 0 ? arena_strndup(arena, window, length) : NULL;
-	view->end = window[length] && window[length + 1] ? window + length + 1 : NULL;
+	return (!*from || logline_parse_moment(from, &view->begin, &unused, err)) &&
+	       (!*to || logline_parse_moment(to, &unused, &view->end, err));
 }
 
-static bool read_logs(struct logview_options *view, struct arena *arena, int argc, char **argv)
+static bool take_count(size_t *count, const char *text, struct error *err)
+{
+	char *end;
+	long number = strtol(text, &end, 10);
+
+	if (!isdigit((unsigned char)*text) || *end || number > LOGVIEW_CONTEXT_MAX)
+		return error_set(err, ERROR_INPUT, "\"%.40s\" is no number of lines from 0 to %d",
+				 text, LOGVIEW_CONTEXT_MAX);
+	*count = (size_t)number;
+	return true;
+}
+
+static bool take_filter(struct logview_options *view, const char *filter, struct error *err)
+{
+	texts_add(&view->filters, filter);
+	for (const char *term = filter; term;) {
+		size_t length = strcspn(term, ",");
+		autofree char *one = mem_printf("%.*s", (int)length, term);
+
+		if (!logline_check_term(one, err))
+			return false;
+		term = term[length] ? term + length + 1 : NULL;
+	}
+	return true;
+}
+
+static bool take_option(struct logview_options *view, int option, bool *needs_help,
+			struct error *err)
+{
+	switch (option) {
+	case LOGS_DIRECTORY:
+		view->directory = optarg;
+		return true;
+	case LOGS_FILE:
+		texts_add(&view->files, optarg);
+		return true;
+	case 'f':
+		return take_filter(view, optarg, err);
+	case 't':
+		return take_window(view, optarg, err);
+	case 'b':
+		return take_count(&view->before, optarg, err);
+	case 'a':
+		return take_count(&view->after, optarg, err);
+	case LOGS_FOLLOW:
+		view->follows = true;
+		return true;
+	case OPTION_ROOT:
+		view->root = optarg;
+		return true;
+	case OPTION_HELP:
+		*needs_help = true;
+		return true;
+	case LOGS_IGNORED:
+		return true;
+	default: /* getopt has said what is wrong */
+		return error_set(err, ERROR_INPUT, "%s", "");
+	}
+}
+
+static bool read_logs(struct logview_options *view, int argc, char **argv, bool *needs_help,
+		      struct error *err)
 {
 	static const struct option options[] = {
 		{ "log-dir", required_argument, NULL, LOGS_DIRECTORY },
@@ -58,42 +127,14 @@ static bool read_logs(struct logview_options *view, struct arena *arena, int arg
 		{ "verbose", no_argument, NULL, LOGS_IGNORED },
 		{ "root", required_argument, NULL, OPTION_ROOT },
 		{ "ggcRootPath", required_argument, NULL, OPTION_ROOT },
+		{ "help", no_argument, NULL, OPTION_HELP },
 		{ 0 },
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "f:t:b:a:", options, NULL)) >= 0) {
-		switch (option) {
-		case LOGS_DIRECTORY:
-			view->directory = optarg;
-			break;
-		case LOGS_FILE:
-			texts_add(&view->files, optarg);
-			break;
-		case 'f':
-			texts_add(&view->filters, optarg);
-			break;
-		case 't':
-			take_window(view, arena, optarg);
-			break;
-		case 'b':
-			view->before = atoi(optarg);
-			break;
-		case 'a':
-			view->after = atoi(optarg);
-			break;
-		case LOGS_FOLLOW:
-			view->follows = true;
-			break;
-		case LOGS_IGNORED:
-			break;
-		case OPTION_ROOT:
-			view->root = optarg;
-			break;
-		default:
+	while ((option = getopt_long(argc, argv, "f:t:b:a:", options, NULL)) >= 0)
+		if (!take_option(view, option, needs_help, err))
 			return false;
-		}
-	}
 	return true;
 }
 
@@ -115,12 +156,15 @@ static int view_logs(const struct logview_options *view, const char *what)
 
 int verb_logs(int argc, char **argv, const char *root)
 {
-	autoarena struct arena arena = { 0 };
 	struct logview_options view = { .root = root };
+	struct error err;
+	bool needs_help = false;
 	int code = EXIT_USAGE;
 
-	if (read_logs(&view, &arena, argc, argv))
-		code = view_logs(&view, argv[optind] ? argv[optind] : "");
+	if (read_logs(&view, argc, argv, &needs_help, &err))
+		code = view_logs(&view, needs_help || !argv[optind] ? "" : argv[optind]);
+	else if (*err.text)
+		log_error("logs: %s", err.text);
 	texts_done(&view.files);
 	texts_done(&view.filters);
 	return code;
@@ -129,6 +173,19 @@ int verb_logs(int argc, char **argv, const char *root)
 /* -- pubsub and iotcore ------------------------------------------------------------------------
  */
 
+static int messages_help(FILE *file, const char *service, int code)
+{
+	fprintf(file,
+		"Usage: greengrass-cli %s pub --topic TOPIC --message TEXT\n"
+		"       greengrass-cli %s sub --topic TOPIC\n"
+		"\n"
+		"Publishes a message, or prints those that come, one a line, until Ctrl-C. A topic "
+		"to\n"
+		"listen to may have + and # in it.\n",
+		service, service);
+	return code;
+}
+
 static int messages(int argc, char **argv, const char *root, const char *service)
 {
 	static const struct option options[] = {
@@ -136,6 +193,7 @@ static int messages(int argc, char **argv, const char *root, const char *service
 		{ "message", required_argument, NULL, 'm' },
 		{ "root", required_argument, NULL, OPTION_ROOT },
 		{ "ggcRootPath", required_argument, NULL, OPTION_ROOT },
+		{ "help", no_argument, NULL, OPTION_HELP },
 		{ 0 },
 	};
 	const char *topic = NULL, *message = NULL;
@@ -149,6 +207,8 @@ static int messages(int argc, char **argv, const char *root, const char *service
 			message = optarg;
 		else if (option == OPTION_ROOT)
 			root = optarg;
+		else if (option == OPTION_HELP)
+			return messages_help(stdout, service, EXIT_SUCCESS);
 		else
 			return EXIT_USAGE;
 	}
@@ -160,11 +220,7 @@ static int messages(int argc, char **argv, const char *root, const char *service
 	if (strcmp(what, "sub") == 0 && topic)
 		return verb_report(service, what, submit_subscribe(root, service, topic, &err),
 				   &err);
-	fprintf(stderr,
-		"Usage: greengrass-cli %s pub --topic TOPIC --message TEXT\n"
-		"       greengrass-cli %s sub --topic TOPIC\n",
-		service, service);
-	return EXIT_USAGE;
+	return messages_help(stderr, service, EXIT_USAGE);
 }
 
 int verb_debug_password(int argc, char **argv, const char *root)

@@ -330,6 +330,46 @@ def test_logs(device, cli):
     assert "currentState=$str" in cli("logs", "list-keywords").stdout
 
 
+MOMENT = "2026-01-02T03:04:%02d.%03dZ [%s] (Copier) %s: text. {serviceName=%s}\n"
+
+
+def test_logs_of_several_files(cli, moor, tmp_path):
+    """In the order of their times, whatever is in them: JSON, lines without a time, half a line at the end."""
+    def get(*arguments, **options):
+        return cli("logs", "get", "--log-dir", tmp_path, *arguments, **options)
+
+    json_line = ('{"thread":"Copier","level":"WARN","message":"\\"timestamp\\":5","contexts":{"serviceName":"J"},'
+                 '"timestamp":1767323043500}\n')
+    (tmp_path / "A_2026_01_02_03_1.log").write_text(MOMENT % (1, 0, "INFO", "A", "A") + " at a\n at b\n" +
+                                                     MOMENT % (3, 0, "ERROR", "A", "A"))
+    (tmp_path / "A.log").write_text(MOMENT % (5, 0, "INFO", "A", "A"))
+    (tmp_path / "B.log").write_text(MOMENT % (2, 0, "DEBUG", "B", "B") + MOMENT % (3, 600, "INFO", "B", "B") + "half")
+    (tmp_path / "J.log").write_text(json_line)
+    all_lines = get().stdout.splitlines()
+    short = [re.sub(r".*T03:04:(\d\d).*", r"\1", line) for line in all_lines]
+    assert short == ["01", " at a", " at b", "02", "03", json_line.strip(), "03", "half", "05"]
+    for arguments, wanted in (
+            (("-f", "level=WARN"), [4, 5]), (("-f", "serviceName=j"), [5]), (("-f", "at a,level=ERROR"), [1, 4]),
+            (("-t", "2026-01-02T03:04:03,2026-01-02T03:04:03.500"), [4, 5]), (("-t", ",2026-01-02T03:04:01"), [0, 1, 2]),
+            (("-t", "2026-01-02T03:04,2026-01-02"), range(9)), (("-t", "2026-01-03,"), []),
+            (("-f", "level=ERROR", "-b", "2", "-a", "1"), [2, 3, 4, 5]), (("-f", "at b,half", "-b", "9"), range(8))):
+        assert get(*arguments).stdout.splitlines() == [all_lines[i] for i in wanted], arguments
+    for arguments, reason in ((("-f", "level=LOUD"), "there are the levels"), (("-b", "-1"), "is no number of lines"),
+                              (("-t", "yesterday,"), "is no time such as"), (("--log-file", "/nope"), "/nope: No such file")):
+        assert reason in get(*arguments, code=None).stderr
+
+    follower = moor.start(os.path.join(world.BUILD, "cli", "bin", "greengrass-cli"), "logs", "get", "--log-dir", tmp_path,
+                          "--follow", "-f", "level=FATAL,half")
+    with open(tmp_path / "B.log", "a") as file:
+        file.write(" and half\n")
+    assert follower.stdout.readline() == "half and half\n"
+    os.rename(tmp_path / "A.log", tmp_path / "A_2026_01_02_03_2.log")
+    (tmp_path / "A.log").write_text(MOMENT % (6, 0, "FATAL", "A", "A"))
+    assert follower.stdout.readline() == MOMENT % (6, 0, "FATAL", "A", "A")
+    follower.terminate()
+    follower.communicate()
+
+
 def test_messages_by_greengrass_cli(device, cli, moor):
     """One subscribes, another publishes; what has no newline in it stays a line each."""
     program = os.path.join(world.BUILD, "cli", "bin", "greengrass-cli")
