@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/crc32.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -18,7 +19,7 @@
 
 #define FILE_NAME LAYOUT_RESUME
 #define FILE_NEW  LAYOUT_RESUME ".new"
-#define MAGIC     "mooring resume 1"
+#define MAGIC     "mooring resume 2"
 
 /* Directories are known by inode number: a copy of the store has others, and must not be taken for
  * the store. */
@@ -26,7 +27,9 @@ struct identity {
 	uint64_t file_system, diff, split;
 };
 
-/* The file: this, then `dir_count` times a record and its path. It never leaves the machine. */
+/* The file: this, then `dir_count` times a record and its path, then the CRC-32 of all that: a
+ * decoder's state that flash has lost bits of must not be gone on with. It never leaves the
+ * machine. */
 struct head {
 	char magic[sizeof(MAGIC)];
 	uint32_t size; /* of this structure: another build's is none of ours */
@@ -39,7 +42,7 @@ struct record {
 	uint64_t inode;
 	int64_t seconds, nanoseconds;
 	uint32_t length;
-	bool has_mtime, is_implied, is_opaque;
+	uint8_t has_mtime, is_implied, is_opaque;
 };
 
 static struct identity identify(int dir)
@@ -108,6 +111,10 @@ static bool write_new(int dir, const struct head *head, const struct dirs *dirs,
 	buf_init(&text, 2 * LIMIT_LAYER_DIRECTORIES);
 	buf_add(&text, head, sizeof(*head));
 	print_dirs(dirs, &text);
+
+	uint32_t sum = crc32_add(0, text.data, text.length);
+
+	buf_add(&text, &sum, sizeof(sum));
 	return buf_check(&text, FILE_NEW, err) &&
 	       file_write(fd, FILE_NEW, text.data, text.length, err);
 }
@@ -179,6 +186,18 @@ static bool is_sound(const struct head *head, const struct digest *blob)
 	       checkpoint->entries >= 0 && checkpoint->bytes >= 0;
 }
 
+/* Takes the sum off. */
+static bool has_right_sum(struct buf *text)
+{
+	uint32_t sum;
+
+	if (text->length < sizeof(struct head) + sizeof(sum))
+		return false;
+	text->length -= sizeof(sum);
+	memcpy(&sum, text->data + text->length, sizeof(sum));
+	return sum == crc32_add(0, text->data, text->length);
+}
+
 static bool read_dirs(const struct buf *text, uint32_t count, struct dirs *dirs)
 {
 	size_t at = sizeof(struct head);
@@ -216,7 +235,7 @@ bool checkpoint_read(int dir, const struct digest *blob, struct checkpoint *chec
 	struct error ignored;
 
 	buf_init(&text, 2 * LIMIT_LAYER_DIRECTORIES);
-	if (!file_read(dir, FILE_NAME, &text, &ignored) || text.length < sizeof(*head))
+	if (!file_read(dir, FILE_NAME, &text, &ignored) || !has_right_sum(&text))
 		return false;
 	memcpy(head, text.data, sizeof(*head));
 
