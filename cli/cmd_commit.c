@@ -81,13 +81,17 @@ static bool read_name(struct arena *arena, const struct texts *arguments, const 
 	return true;
 }
 
-static bool build(const struct engine *engine, const struct image_build *wishes, struct error *err)
+/* `action` is what docker events calls it; NULL: it says something else. */
+static bool build(const struct engine *engine, const struct image_build *wishes, const char *action,
+		  struct error *err)
 {
 	struct digest id;
 
 	if (!image_build(&engine->store, wishes, &id, err))
 		return false;
 	printf("%s\n", id.text);
+	if (action)
+		happening_image(engine, action, id.text, id.text);
 	return true;
 }
 
@@ -188,7 +192,7 @@ static bool commit_still(struct single *single, const struct values *values, con
 					    .comment = values->message,
 					    .created_by = command_line(container, arena),
 					    .name = name };
-	return build(&single->engine, &wishes, err);
+	return build(&single->engine, &wishes, NULL, err);
 }
 
 /* Paused meanwhile, so that no file changes while it is read. */
@@ -267,7 +271,7 @@ static bool import(const struct engine *engine, struct arena *arena, const struc
 							       ? values->message
 							       : "Imported from -",
 					    .name = name };
-	return build(engine, &wishes, err);
+	return build(engine, &wishes, "import", err);
 }
 
 static int run_import(const struct cli *cli, const void *values, const struct texts *arguments)

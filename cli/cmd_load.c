@@ -14,6 +14,7 @@
 #include "cli/progress.h"
 #include "cli/storelimit.h"
 #include "engine/engine.h"
+#include "engine/happening.h"
 #include "image/archive.h"
 #include "image/pull.h"
 #include "registry/reference.h"
@@ -34,6 +35,7 @@ static const struct opt opts[] = {
 };
 
 struct view {
+	const struct engine *engine;
 	struct progress progress;
 	bool shows_layers;
 };
@@ -62,6 +64,7 @@ static void on_event(void *context, const struct image_event *event)
 
 	if (event->kind == IMAGE_READY) {
 		tell_image(event);
+		happening_image(view->engine, "load", event->id, event->id);
 		view->progress.count = 0; /* the next image's layers are other lines */
 	} else if (event->kind == IMAGE_LAYER && view->shows_layers) {
 		progress_layer(&view->progress, event);
@@ -109,7 +112,8 @@ static bool load_object(const struct cli *cli, const struct store *store,
 static bool load(const struct cli *cli, const struct values *values, int fd, struct error *err)
 {
 	autoengine struct engine engine = ENGINE_EMPTY;
-	struct view view = { .progress = { .out = stdout, .is_terminal = true, .is_load = true },
+	struct view view = { .engine = &engine,
+			     .progress = { .out = stdout, .is_terminal = true, .is_load = true },
 			     .shows_layers = !values->is_quiet && isatty(STDOUT_FILENO) };
 	const struct image_watcher watcher = { .on_event = on_event, .context = &view };
 

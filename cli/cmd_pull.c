@@ -54,6 +54,7 @@ static bool pull(const struct cli *cli, const struct values *values, const char 
 
 	autofree char *canonical = reference_text(&reference);
 
+	pulling_tell(&engine, &reference);
 	printf("%s\n", canonical);
 	return true;
 }

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "cli/credentials.h"
 #include "engine/engine.h"
+#include "engine/happening.h"
 #include "image/pull.h"
 #include "registry/reference.h"
 
@@ -79,6 +80,12 @@ static bool push(const struct cli *cli, const struct engine *engine,
 				    &watcher, err);
 
 	credentials_done(&places, &credentials);
+	if (is_pushed) {
+		autofree char *familiar = reference_familiar(reference);
+		autofree char *bare = reference_familiar_name(reference);
+
+		happening_image(engine, "push", familiar, bare);
+	}
 	return is_pushed;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "engine/happening.h"
 
 struct values {
 	bool is_forced;
@@ -19,12 +20,16 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
-static void tell(const struct store_removal *removal)
+static void tell(const struct engine *engine, const char *id, const struct store_removal *removal)
 {
-	for (size_t i = 0; i < removal->untagged.count; i++)
+	for (size_t i = 0; i < removal->untagged.count; i++) {
 		printf("Untagged: %s\n", removal->untagged.items[i]);
+		happening_image(engine, "untag", id, id);
+	}
 	for (size_t i = 0; i < removal->deleted.count; i++)
 		printf("Deleted: %s\n", removal->deleted.items[i]);
+	if (removal->deleted.count)
+		happening_image(engine, "delete", id, id);
 }
 
 /* The exit code. A missing image is no failure for those who force. */
@@ -33,11 +38,13 @@ static int remove_one(struct engine *engine, const char *name, bool is_forced)
 	const struct store_usage usage = engine_usage(engine);
 	autoarena struct arena arena = { 0 };
 	struct store_removal removal = { 0 };
+	struct store_image image = { 0 };
 	struct error err;
 	int code = 0;
 
-	if (store_remove(&engine->store, &arena, name, is_forced, &usage, &removal, &err)) {
-		tell(&removal);
+	if (store_find(&engine->store, &arena, name, &image, &err) &&
+	    store_remove(&engine->store, &arena, name, is_forced, &usage, &removal, &err)) {
+		tell(engine, image.id.text, &removal);
 	} else {
 		command_failed(&err);
 		code = is_forced && err.kind == ERROR_NOT_FOUND ? 0 : 1;

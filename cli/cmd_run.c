@@ -98,9 +98,14 @@ static bool pull(const struct job *job, struct error *err)
 	const struct pulling pulling = { .reference = job->arguments->items[0],
 					 .platform = job->values->platform,
 					 .out = is_quiet ? NULL : stderr };
+	struct reference reference;
 	struct digest id;
 
-	return pulling_run(job->cli, &job->engine.store, &pulling, &id, err);
+	if (!pulling_run(job->cli, &job->engine.store, &pulling, &id, err) ||
+	    !reference_parse(&reference, pulling.reference, err))
+		return false;
+	pulling_tell(&job->engine, &reference);
+	return true;
 }
 
 static bool create_once(struct job *job, struct error *err)

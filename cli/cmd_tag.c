@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "engine/happening.h"
 #include "registry/reference.h"
 
 static bool read_target(const char *text, struct reference *target, struct error *err)
@@ -30,9 +31,15 @@ static bool tag(const struct cli *cli, const char *source, const struct referenc
 	autoarena struct arena arena = { 0 };
 	struct store_image image;
 
-	return engine_open(cli->root, cli->run, &engine, err) &&
-	       store_find(&engine.store, &arena, source, &image, err) &&
-	       store_tag(&engine.store, &image.id, target, err);
+	if (!engine_open(cli->root, cli->run, &engine, err) ||
+	    !store_find(&engine.store, &arena, source, &image, err) ||
+	    !store_tag(&engine.store, &image.id, target, err))
+		return false;
+
+	autofree char *familiar = reference_familiar(target);
+
+	happening_image(&engine, "tag", image.id.text, familiar);
+	return true;
 }
 
 static int run(const struct cli *cli, const void *values, const struct texts *arguments)

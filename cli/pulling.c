@@ -7,6 +7,7 @@
 #include "cli/credentials.h"
 #include "cli/progress.h"
 #include "cli/storelimit.h"
+#include "engine/happening.h"
 #include "image/pull.h"
 #include "registry/reference.h"
 
@@ -94,4 +95,12 @@ bool pulling_run(const struct cli *cli, const struct store *store, const struct 
 	if (is_pulled && pulling->out)
 		tell_outcome(&view);
 	return is_pulled;
+}
+
+void pulling_tell(const struct engine *engine, const struct reference *reference)
+{
+	autofree char *familiar = reference_familiar(reference);
+	autofree char *name = reference_familiar_name(reference);
+
+	happening_image(engine, "pull", familiar, name);
 }

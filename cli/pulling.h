@@ -9,7 +9,9 @@
 #include "base/error.h"
 #include "base/texts.h"
 #include "cli/command.h"
+#include "engine/engine.h"
 #include "image/store.h"
+#include "registry/reference.h"
 
 /*
  * A pull as the user sees it: credentials gathered, progress shown, the outcome told. For `pull`
@@ -25,5 +27,7 @@ struct pulling {
 /* Fails as image_pull does. *id is the image's. */
 must_check bool pulling_run(const struct cli *cli, const struct store *store,
 			    const struct pulling *pulling, struct digest *id, struct error *err);
+/* For docker events. */
+void pulling_tell(const struct engine *engine, const struct reference *reference);
 
 #endif

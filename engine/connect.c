@@ -12,6 +12,7 @@
 #include "engine/attachment.h"
 #include "engine/change.h"
 #include "engine/flows.h"
+#include "engine/happening.h"
 #include "engine/hostfiles.h"
 #include "engine/hostns.h"
 #include "engine/keeper.h"
@@ -221,6 +222,16 @@ static void drop_wish(struct container *container, void *context)
 	container->network_count = kept;
 }
 
+static void tell(const struct engine *engine, const char *name, const char *container)
+{
+	autoarena struct arena arena = { 0 };
+	struct network network;
+	struct error ignored;
+
+	if (network_find(engine, &arena, name, &network, &ignored))
+		happening_network(engine, &network, "connect", container);
+}
+
 bool connect_network(struct engine *engine, const struct container *container,
 		     const struct container_network *wanted, char *warning, struct error *err)
 {
@@ -237,8 +248,11 @@ bool connect_network(struct engine *engine, const struct container *container,
 				 "endpoint with name %s already exists in network %s",
 				 container->name, wanted->name);
 	attachment_init(&self, engine, container, &arena, warning);
-	if (status_is_running(engine, container->id))
+	if (status_is_running(engine, container->id)) {
 		is_done = connect_now(&self, wanted, dir, err);
+		if (is_done)
+			tell(engine, wanted->name, container->id);
+	}
 	attachment_close(&self);
 	return is_done && change_container(engine, container->id, add_wish, &wish, err);
 }
@@ -265,6 +279,8 @@ bool connect_end(struct engine *engine, const struct container *container,
 	    find_endpoint(&self.endpoints, network->id, &number))
 		is_done = leave_now(&self, number, err) && record(&self, dir, err) &&
 			  attachment_release_one(engine, network, container->id, err);
+	if (is_done)
+		happening_network(engine, network, "disconnect", container->id);
 	attachment_close(&self);
 	return is_done && change_container(engine, container->id, drop_wish, name, err);
 }

@@ -15,7 +15,12 @@
 #include "base/path.h"
 #include "engine/find.h"
 
-#define LOOK_AGAIN_MS 60000
+#define LOOK_AGAIN_MS  60000
+
+#define TYPE_CONTAINER "container"
+#define TYPE_NETWORK   "network"
+#define TYPE_VOLUME    "volume"
+#define ACTION_MOUNT   "mount"
 
 /* Writing. ------------------------------------------------------------------------------------ */
 
@@ -31,7 +36,7 @@ void happening_container(const struct engine *engine, const struct container *co
 	texts_add(&attributes, image);
 	texts_add_all(&attributes, container->labels.items, container->labels.count);
 	texts_add(&attributes, name);
-	const struct journal_entry entry = { .type = "container",
+	const struct journal_entry entry = { .type = TYPE_CONTAINER,
 					     .action = action,
 					     .id = container->id,
 					     .attributes = attributes.items,
@@ -39,8 +44,8 @@ void happening_container(const struct engine *engine, const struct container *co
 	journal_add(engine->run, &entry);
 }
 
-void happening_other(const struct engine *engine, const char *type, const char *action,
-		     const char *id, const char *const *attributes)
+static void add_other(const struct engine *engine, const char *type, const char *action,
+		      const char *id, const char *const *attributes)
 {
 	struct journal_entry entry = {
 		.type = type, .action = action, .id = id, .attributes = attributes
@@ -49,6 +54,49 @@ void happening_other(const struct engine *engine, const char *type, const char *
 	while (attributes && attributes[entry.count])
 		entry.count++;
 	journal_add(engine->run, &entry);
+}
+
+void happening_network(const struct engine *engine, const struct network *network,
+		       const char *action, const char *container)
+{
+	autofree char *name = mem_printf("name=%s", network->name);
+	autofree char *type = mem_printf("type=%s", network->driver);
+	autofree char *who = mem_printf("container=%s", container ? container : "");
+	const char *const attributes[] = { name, type, container ? who : NULL, NULL };
+
+	add_other(engine, TYPE_NETWORK, action, network->id, attributes);
+}
+
+void happening_volume(const struct engine *engine, const char *name, const char *action)
+{
+	static const char *const attributes[] = { "driver=local", NULL };
+
+	add_other(engine, TYPE_VOLUME, action, name, attributes);
+}
+
+void happening_mount(const struct engine *engine, const struct container_mount *mount,
+		     const char *container)
+{
+	autofree char *who = mem_printf("container=%s", container);
+	autofree char *where = mem_printf("destination=%s", mount->target);
+	const char *const attributes[] = { who,
+					   where,
+					   "driver=local",
+					   "propagation=",
+					   mount->is_readonly ? "read/write=false"
+							      : "read/write=true",
+					   NULL };
+
+	add_other(engine, TYPE_VOLUME, ACTION_MOUNT, mount->source, attributes);
+}
+
+void happening_image(const struct engine *engine, const char *action, const char *id,
+		     const char *name)
+{
+	autofree char *text = mem_printf("name=%s", name);
+	const char *const attributes[] = { text, NULL };
+
+	add_other(engine, "image", action, id, attributes);
 }
 
 /* Reading. ------------------------------------------------------------------------------------ */
@@ -60,11 +108,20 @@ struct known {
 	const struct json *attributes;
 };
 
+/* What a container holds while it runs: a network or a volume. */
+struct tie {
+	struct tie *next;
+	const char *type, *id, *container;
+	const struct json *attributes;
+	bool is_loose; /* the container has ended; its policy may start it again */
+};
+
 struct reader {
 	const struct engine *engine;
 	const struct happening_query *query;
 	struct arena arena; /* of what is known */
 	struct known *known;
+	struct tie *ties;
 	struct buf line; /* the beginning of one that is not complete yet */
 	bool is_over;
 };
@@ -166,6 +223,99 @@ static void complete(struct reader *reader, struct arena *arena, struct happenin
 	happening->attributes = all;
 }
 
+static void deliver(struct reader *reader, const struct happening *happening)
+{
+	if (happening->time < reader->query->since || reader->is_over)
+		return;
+	reader->is_over = (reader->query->until && happening->time > reader->query->until) ||
+			  !reader->query->on_event(reader->query->context, happening);
+}
+
+/* Ties. --------------------------------------------------------------------------------------- */
+
+static struct tie **find_tie(struct reader *reader, const struct happening *happening,
+			     const char *container)
+{
+	struct tie **tie = &reader->ties;
+
+	while (*tie && (strcmp((*tie)->type, happening->type) != 0 ||
+			strcmp((*tie)->id, happening->id) != 0 ||
+			strcmp((*tie)->container, container) != 0))
+		tie = &(*tie)->next;
+	return tie;
+}
+
+static void note_tie(struct reader *reader, const struct happening *happening)
+{
+	const struct json *container = json_get(happening->attributes, "container");
+	bool is_begun = strcmp(happening->action, "connect") == 0 ||
+			strcmp(happening->action, ACTION_MOUNT) == 0;
+	struct tie **place;
+
+	if (!container || container->type != JSON_TEXT)
+		return;
+	place = find_tie(reader, happening, container->text);
+	if (*place && is_begun) {
+		(*place)->is_loose = false;
+	} else if (*place) {
+		*place = (*place)->next;
+	} else if (is_begun) {
+		struct tie *tie = arena_alloc(&reader->arena, sizeof(*tie));
+
+		tie->type = arena_strdup(&reader->arena, happening->type);
+		tie->id = arena_strdup(&reader->arena, happening->id);
+		tie->container = arena_strdup(&reader->arena, container->text);
+		tie->attributes = copy_json(&reader->arena, happening->attributes);
+		*place = tie;
+	}
+}
+
+/* The container has ended, or its policy has started it again: so for what it holds. */
+static void turn_ties(struct reader *reader, const struct happening *container, bool is_end)
+{
+	for (struct tie *tie = reader->ties; tie; tie = tie->next) {
+		const bool is_network = strcmp(tie->type, TYPE_NETWORK) == 0;
+		const char *begun = is_network ? "connect" : ACTION_MOUNT;
+		const char *ended = is_network ? "disconnect" : "unmount";
+		const struct happening happening = { .time = container->time,
+						     .type = tie->type,
+						     .action = is_end ? ended : begun,
+						     .id = tie->id,
+						     .attributes = tie->attributes };
+
+		if (strcmp(tie->container, container->id) != 0 || tie->is_loose == is_end)
+			continue;
+		tie->is_loose = is_end;
+		deliver(reader, &happening);
+	}
+}
+
+static void forget_ties(struct reader *reader, const char *container)
+{
+	for (struct tie **tie = &reader->ties; *tie;) {
+		if (strcmp((*tie)->container, container) == 0)
+			*tie = (*tie)->next;
+		else
+			tie = &(*tie)->next;
+	}
+}
+
+static void deliver_container(struct reader *reader, struct arena *arena,
+			      struct happening *happening)
+{
+	remember(reader, happening);
+	complete(reader, arena, happening);
+	if (strcmp(happening->action, "start") == 0)
+		turn_ties(reader, happening, false);
+	deliver(reader, happening);
+	if (strcmp(happening->action, "die") == 0)
+		turn_ties(reader, happening, true);
+	else if (strcmp(happening->action, "destroy") == 0)
+		forget_ties(reader, happening->id);
+}
+
+/* Lines. -------------------------------------------------------------------------------------- */
+
 /* A line that is damaged is left out. */
 static void take_line(struct reader *reader, const char *text, size_t length)
 {
@@ -183,18 +333,12 @@ static void take_line(struct reader *reader, const char *text, size_t length)
 		return;
 	if (!happening.attributes)
 		happening.attributes = no_attributes(&arena);
-	if (strcmp(happening.type, "container") == 0) {
-		remember(reader, &happening);
-		complete(reader, &arena, &happening);
-	}
-	if (happening.time < reader->query->since)
-		return;
-	if (reader->query->until && happening.time > reader->query->until) {
-		reader->is_over = true;
+	if (strcmp(happening.type, TYPE_CONTAINER) == 0) {
+		deliver_container(reader, &arena, &happening);
 		return;
 	}
-	if (!reader->query->on_event(reader->query->context, &happening))
-		reader->is_over = true;
+	note_tie(reader, &happening);
+	deliver(reader, &happening);
 }
 
 static void take_bytes(struct reader *reader, const char *bytes, size_t count)

@@ -10,19 +10,29 @@
 #include "base/mem.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/network.h"
 
 /*
  * docker events without a daemon: whoever does something writes it down (base/journal.h), and the
- * monitor writes down how containers end. Readers follow the files.
+ * monitor writes down how containers end. Readers follow the files. That a container's networks and
+ * volumes are free again nobody writes down: a reader of its end knows it.
  */
 
 /* A container's event, with its image, name and labels; `extra` are more attributes, "KEY=VALUE",
  * NULL-terminated; NULL: none. */
 void happening_container(const struct engine *engine, const struct container *container,
 			 const char *action, const char *const *extra);
-/* Another thing's: "image", "volume", "network". */
-void happening_other(const struct engine *engine, const char *type, const char *action,
-		     const char *id, const char *const *attributes);
+/* A network's; `container` is who joins or leaves it, NULL: nobody. */
+void happening_network(const struct engine *engine, const struct network *network,
+		       const char *action, const char *container);
+/* A volume's. */
+void happening_volume(const struct engine *engine, const char *name, const char *action);
+/* A container that starts has it mounted. */
+void happening_mount(const struct engine *engine, const struct container_mount *mount,
+		     const char *container);
+/* An image's, which `id` names; `name` is docker's attribute of that name. */
+void happening_image(const struct engine *engine, const char *action, const char *id,
+		     const char *name);
 
 /* One event as it is read back. Texts live until the call returns. */
 struct happening {

@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/jsonout.h"
 #include "engine/find.h"
+#include "engine/happening.h"
 #include "engine/ident.h"
 #include "engine/ipam.h"
 
@@ -429,7 +430,10 @@ bool network_create(const struct engine *engine, struct arena *arena, struct net
 	}
 	network->id = ident_random(arena);
 	network->created = now_text(arena);
-	return ipam_complete(network, others, count, err) && save(dir, network, err);
+	if (!ipam_complete(network, others, count, err) || !save(dir, network, err))
+		return false;
+	happening_network(engine, network, "create", NULL);
+	return true;
 }
 
 bool network_remove(const struct engine *engine, const struct network *network, struct error *err)
@@ -444,5 +448,6 @@ bool network_remove(const struct engine *engine, const struct network *network, 
 		return errno == ENOENT ? error_set(err, ERROR_NOT_FOUND, "network %s not found",
 						   network->name)
 				       : error_sys(err, "remove network %s", network->name);
+	happening_network(engine, network, "destroy", NULL);
 	return file_sync_dir(dir, ".", err);
 }

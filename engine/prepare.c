@@ -15,6 +15,7 @@
 #include "engine/attachment.h"
 #include "engine/bundle.h"
 #include "engine/door.h"
+#include "engine/happening.h"
 #include "engine/hostfiles.h"
 #include "engine/hostns.h"
 #include "engine/joint.h"
@@ -291,6 +292,28 @@ static bool write_config(const struct preparation *self, struct error *err)
 	return file_write(file, CONTAINER_CONFIG, text.data, text.length, err);
 }
 
+/* docker events: after all that can be refused. */
+static void tell(const struct preparation *self)
+{
+	const struct container *container = self->container;
+	struct network network;
+	struct error ignored;
+
+	for (size_t i = 0; i < container->network_count; i++) {
+		if (network_find(self->engine, self->arena, container->networks[i].name, &network,
+				 &ignored))
+			happening_network(self->engine, &network, "connect", container->id);
+	}
+	if (!container->network_count &&
+	    strncmp(container->network, NETWORK_CONTAINER, strlen(NETWORK_CONTAINER)) != 0 &&
+	    network_find(self->engine, self->arena, container->network, &network, &ignored))
+		happening_network(self->engine, &network, "connect", container->id);
+	for (size_t i = 0; i < container->mount_count; i++) {
+		if (container->mounts[i].kind == MOUNT_VOLUME)
+			happening_mount(self->engine, &container->mounts[i], container->id);
+	}
+}
+
 bool prepare_bundle(struct engine *engine, const struct container *container, int dir,
 		    struct prepared *prepared, struct error *err)
 {
@@ -313,8 +336,10 @@ bool prepare_bundle(struct engine *engine, const struct container *container, in
 		       write_host_files(&self, err) && write_config(&self, err);
 	mem_cleanup_close(&self.root);
 	mem_cleanup_close(&self.shared_network);
-	if (is_done)
+	if (is_done) {
 		prepared->guard = take_fd(&self.attachment.bag.fd);
+		tell(&self);
+	}
 	attachment_close(&self.attachment);
 	return is_done;
 }

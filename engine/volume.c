@@ -16,6 +16,7 @@
 #include "base/jsonout.h"
 #include "base/path.h"
 #include "engine/find.h"
+#include "engine/happening.h"
 #include "engine/ident.h"
 #include "engine/status.h"
 #include "engine/volumemount.h"
@@ -101,7 +102,10 @@ bool volume_create(const struct engine *engine, const struct volume *volume, str
 	if (!make_directory(path, volume->name, err))
 		return false;
 	/* Without a definition it is one that nobody named: see volume_read. */
-	return volume->is_anonymous || save(engine, volume, err);
+	if (!volume->is_anonymous && !save(engine, volume, err))
+		return false;
+	happening_volume(engine, volume->name, "create");
+	return true;
 }
 
 static bool read_definition(const struct engine *engine, struct arena *arena, struct volume *volume,
@@ -163,8 +167,11 @@ bool volume_remove(const struct engine *engine, const char *name, struct error *
 	if (dir < 0 || !path_is_component(name) || faccessat(dir, name, F_OK, 0) != 0)
 		return error_set(err, ERROR_NOT_FOUND, "get %s: no such volume", name);
 	/* What is mounted there is not the volume's to lose. */
-	return volume_unmount(path_of(engine, &arena, name), err) &&
-	       path_remove_tree(dir, name, err);
+	if (!volume_unmount(path_of(engine, &arena, name), err) ||
+	    !path_remove_tree(dir, name, err))
+		return false;
+	happening_volume(engine, name, "destroy");
+	return true;
 }
 
 /* For containers. ----------------------------------------------------------------------------- */

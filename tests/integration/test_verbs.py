@@ -270,6 +270,40 @@ def test_events(moor, busybox, container):
     assert "invalid filter 'bogus'" in moor.docker("events", "-f", "bogus=x", "--until", "0", code=1).stderr
 
 
+def test_events_of_other_things(moor, busybox):
+    """Networks, volumes and images; and what a container holds from its start to its end."""
+    start = time.time()
+    moor.docker("network", "create", "n1")
+    moor.docker("volume", "create", "v1")
+    moor.docker("run", "--rm", "--name", "c", "--network", "n1", "-v", "v1:/d", busybox, "true")
+    moor.docker("run", "--name", "r", "--network", "none", "--restart", "on-failure:1", busybox, "false", code=1)
+    wait_until(lambda: cell(moor, "r").startswith("Exited"), "the second end")
+    moor.docker("rm", "r")
+    moor.docker("network", "rm", "n1")
+    moor.docker("volume", "rm", "v1")
+    moor.docker("tag", busybox, "other:2")
+    image = moor.docker("images", "-q", "--no-trunc", "other:2").stdout.strip()
+    moor.docker("rmi", "other:2")
+
+    def shown(*options):
+        shown = moor.docker("events", "--since", f"{start:.9f}", "--until", f"{time.time():.9f}", *options).stdout
+        return shown.splitlines()
+    lines = shown("--format", "{{.Type}} {{.Action}} {{.Actor.Attributes.name}}")
+    lines.remove("container attach c")  # told by the client, at any moment of the start
+    lines.remove("container attach r")
+    no = "<no value>"
+    assert lines == [
+        "network create n1", f"volume create {no}", "container create c", "network connect n1", f"volume mount {no}",
+        "container start c", "container die c", "network disconnect n1", f"volume unmount {no}", "container destroy c",
+        "container create r", "network connect none", "container start r", "container die r", "network disconnect none",
+        "network connect none", "container start r", "container die r", "network disconnect none", "container destroy r",
+        "network destroy n1", f"volume destroy {no}", "image tag other:2", f"image untag {image}"]
+    assert re.search(r"network connect [0-9a-f]{64} \(container=[0-9a-f]{64}, name=n1, type=bridge\)$",
+                     shown("-f", "type=network", "-f", "event=connect")[0])
+    assert re.search(r"volume mount v1 \(container=[0-9a-f]{64}, destination=/d, driver=local, propagation=, "
+                     r"read/write=true\)$", shown("-f", "volume=v1", "-f", "event=mount")[0])
+
+
 def test_events_are_bounded(moor, busybox, container):
     """A journal that has grown is moved away: old events go, a reader that follows misses none."""
     journal = os.path.join(moor.run_dir, "events")
