@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lifecycle/cloud.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -9,13 +10,23 @@
 #include "lifecycle/mqtt/proxy.h"
 #include "lifecycle/nucleus.h"
 
-#define EXCHANGE_NAME "aws.greengrass.TokenExchangeService"
+#define EXCHANGE_NAME     "aws.greengrass.TokenExchangeService"
+
+#define PORT_MAX          65535
+#define KEEP_ALIVE_MIN_MS 30000 /* what AWS IoT Core takes */
+#define KEEP_ALIVE_MAX_MS 1200000
+#define RECONNECT_MAX     86400
+#define IN_FLIGHT_MAX     100
+#define FAILURE_MIN       10 /* seconds, as Greengrass has them */
+#define FAILURE_MAX       42900
 
 /* -- settings -----------------------------------------------------------------------------------
  */
 
-/* A number of the configuration; one that is none is told, and the default is used. */
-static int64_t number_at(const struct json *object, const char *key, int64_t fallback)
+/* A number of the configuration; one that is none, or out of range, is told, and the default is
+ * used. */
+static int64_t number_at(const struct json *object, const char *key, int64_t fallback, int64_t min,
+			 int64_t max)
 {
 	const struct json *value = json_get_fold(object, key);
 	int64_t number;
@@ -23,10 +34,19 @@ static int64_t number_at(const struct json *object, const char *key, int64_t fal
 
 	if (!value)
 		return fallback;
-	if (json_as_int(value, &number, &err))
-		return number;
+	if (json_as_int(value, &number, &err)) {
+		if (number >= min && number <= max)
+			return number;
+		json_wrong(value, &err, "must be between %lld and %lld", (long long)min,
+			   (long long)max);
+	}
 	log_warning("%s: %lld is used", err.text, (long long)fallback);
 	return fallback;
+}
+
+static int int_at(const struct json *object, const char *key, int fallback, int min, int max)
+{
+	return (int)number_at(object, key, fallback, min, max);
 }
 
 static bool is_text(const struct json *object, const char *key, const char *word)
@@ -59,6 +79,28 @@ static const struct json *read_configuration(struct nucleus *nucleus, struct are
 /* -- AWS IoT Core -------------------------------------------------------------------------------
  */
 
+static void read_mqtt_numbers(struct mqtt_options *options, const struct json *mqtt,
+			      const struct json *spooler)
+{
+	options->port = int_at(mqtt, "port", options->port, 1, PORT_MAX);
+	options->keep_alive_seconds =
+		int_at(mqtt, "keepAliveTimeoutMs", options->keep_alive_seconds * 1000,
+		       KEEP_ALIVE_MIN_MS, KEEP_ALIVE_MAX_MS) /
+		1000;
+	options->reconnect_min_seconds = int_at(mqtt, "minimumReconnectDelaySeconds",
+						options->reconnect_min_seconds, 1, RECONNECT_MAX);
+	options->reconnect_max_seconds =
+		int_at(mqtt, "maximumReconnectDelaySeconds",
+		       options->reconnect_max_seconds > options->reconnect_min_seconds
+			       ? options->reconnect_max_seconds
+			       : options->reconnect_min_seconds,
+		       options->reconnect_min_seconds, RECONNECT_MAX);
+	options->in_flight_max =
+		int_at(mqtt, "maxInFlightPublishes", options->in_flight_max, 1, IN_FLIGHT_MAX);
+	options->retry_max = int_at(mqtt, "maxPublishRetry", options->retry_max, -1, INT_MAX);
+	options->spool_max = number_at(spooler, "maxSizeInBytes", options->spool_max, 0, INT64_MAX);
+}
+
 static bool open_mqtt(struct cloud *cloud, struct nucleus *nucleus, struct error *err)
 {
 	const struct settings *settings = &nucleus->settings;
@@ -80,13 +122,7 @@ static bool open_mqtt(struct cloud *cloud, struct nucleus *nucleus, struct error
 	options.proxy_user = settings->proxy.username;
 	options.proxy_password = settings->proxy.password;
 	options.no_proxy = settings->proxy.no_proxy;
-	options.port = (int)number_at(mqtt, "port", options.port);
-	options.keep_alive_seconds =
-		(int)(number_at(mqtt, "keepAliveTimeoutMs", options.keep_alive_seconds * 1000) /
-		      1000);
-	options.in_flight_max = (int)number_at(mqtt, "maxInFlightPublishes", options.in_flight_max);
-	options.retry_max = (int)number_at(mqtt, "maxPublishRetry", options.retry_max);
-	options.spool_max = number_at(spooler, "maxSizeInBytes", options.spool_max);
+	read_mqtt_numbers(&options, mqtt, spooler);
 	options.keeps_qos0 = keeps && (keeps->boolean || is_text(spooler, keeps->key, "true"));
 	if (is_text(spooler, "storageType", "Disk"))
 		options.spool_directory = arena_printf(&arena, "%s/spool", nucleus->root);
@@ -135,14 +171,14 @@ static bool open_exchange(struct cloud *cloud, struct nucleus *nucleus, struct e
 	options.root_ca = settings->root_ca;
 	options.proxy = settings_proxy_url(&arena, &settings->proxy);
 	options.no_proxy = settings->proxy.no_proxy;
-	options.port = (int)number_at(own, "port", 0);
+	options.port = int_at(own, "port", 0, 0, PORT_MAX);
 	options.link_device = text_at(own, "linkDevice");
-	options.client_error_seconds =
-		(int)number_at(retry, "clientError", options.client_error_seconds);
-	options.server_error_seconds =
-		(int)number_at(retry, "serverError", options.server_error_seconds);
-	options.unknown_error_seconds =
-		(int)number_at(retry, "unknownError", options.unknown_error_seconds);
+	options.client_error_seconds = int_at(retry, "clientError", options.client_error_seconds,
+					      FAILURE_MIN, FAILURE_MAX);
+	options.server_error_seconds = int_at(retry, "serverError", options.server_error_seconds,
+					      FAILURE_MIN, FAILURE_MAX);
+	options.unknown_error_seconds = int_at(retry, "unknownError", options.unknown_error_seconds,
+					       FAILURE_MIN, FAILURE_MAX);
 	return exchange_open(&cloud->exchange, &options, err) &&
 	       note_port(nucleus, exchange_port(cloud->exchange), err);
 }

@@ -31,7 +31,7 @@ def provider(certificates):
     provider.close()
 
 
-def make_device(moor, directory, certificates, provider, s3, broker_port):
+def make_device(moor, directory, certificates, provider, s3, broker_port, **mqtt):
     return Resident(directory, moor.env, config={
         "system": {"thingName": greengrass.THING, "certificateFilePath": certificates.thing,
                    "privateKeyPath": certificates.thing_key, "rootCaPath": certificates.root},
@@ -39,7 +39,7 @@ def make_device(moor, directory, certificates, provider, s3, broker_port):
         "services": {"aws.greengrass.Nucleus": {"configuration": {
             "awsRegion": s3.region, "iotRoleAlias": "MyAlias",
             "iotCredEndpoint": provider.endpoint, "iotDataEndpoint": "localhost",
-            "mqtt": {"port": broker_port}, "runWithDefault": {"posixUser": "root"}}}}})
+            "mqtt": {"port": broker_port, **mqtt}, "runWithDefault": {"posixUser": "root"}}}}})
 
 
 def test_device_with_a_cloud(moor, tmp_path, certificates, provider):
@@ -115,3 +115,19 @@ def move_to_another_broker(device, broker, directory):
             wait_until(lambda: "site/2 there" in list(lines()), "the message at the other one")
     finally:
         other.stop()
+
+
+def test_numbers_out_of_range(moor, tmp_path, certificates, provider):
+    """They are told, with what is used in their place."""
+    with S3Server() as s3:
+        device = make_device(moor, tmp_path / "device", certificates, provider, s3, 70000, maxInFlightPublishes=0,
+                             keepAliveTimeoutMs=4294967297, maxPublishRetry="many", spooler={"maxSizeInBytes": -1},
+                             minimumReconnectDelaySeconds=300, maximumReconnectDelaySeconds=200)
+        device.start()
+        said = device.end()
+    for key, part in {"port": "must be between 1 and 65535: 8883 is used", "maxPublishRetry": ": 100 is used",
+                      "maxInFlightPublishes": "must be between 1 and 100: 5 is used",
+                      "keepAliveTimeoutMs": "must be between 30000 and 1200000: 60000 is used",
+                      "maxSizeInBytes": ": 2621440 is used",
+                      "maximumReconnectDelaySeconds": "must be between 300 and 86400: 300 is used"}.items():
+        assert [line for line in said.splitlines() if key in line and line.endswith(part)], said
