@@ -56,17 +56,15 @@ static bool find_again(int dir, const char *name, const struct stat *seen, int *
 static bool copy_bytes(int from, const char *name, int to_dir, const struct stat *status,
 		       struct error *err)
 {
-	autoclose int found = -1;
-	char path[FD_PATH];
+	autoclose int in = -1;
 	off_t at = 0;
 
-	if (!find_again(from, name, status, &found, path, err))
+	if (!path_open_regular(from, name, PATH_NO_LINKS, &in, err))
 		return false;
 
-	autoclose int in = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	autoclose int out = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-	if (in < 0 || out < 0)
+	if (out < 0)
 		return error_sys(err, "copy %s", name);
 	while ((at = lseek(in, at, SEEK_DATA)) >= 0) {
 		if (!copy_extent(in, out, at, name, err))

@@ -216,6 +216,24 @@ bool path_open(int root, const char *name, enum path_rule rule, int flags, mode_
 	return true;
 }
 
+/* Found without being opened, and then opened by a way to it that nobody can change. */
+bool path_open_regular(int root, const char *name, enum path_rule rule, int *fd, struct error *err)
+{
+	char way[sizeof("/proc/self/fd/") + 12];
+	autoclose int found = -1;
+	struct stat status;
+
+	if (!path_open(root, name, rule, O_PATH, 0, &found, err))
+		return false;
+	if (fstat(found, &status) < 0)
+		return error_sys(err, "look at %s", name);
+	if (!S_ISREG(status.st_mode))
+		return error_set(err, ERROR_INPUT, "%s is not a regular file", name);
+	snprintf(way, sizeof(way), "/proc/self/fd/%d", found);
+	*fd = open(way, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return *fd >= 0 || error_sys(err, "open %s", name);
+}
+
 /* -- making directories -------------------------------------------------------------------------
  */
 

@@ -25,6 +25,11 @@ enum path_rule {
 must_check bool path_open(int root, const char *name, enum path_rule rule, int flags, mode_t mode,
 			  int *fd, struct error *err);
 
+/* Opens a regular file for reading, where a stranger may have put, or put at any moment, something
+ * else: a device or fifo is never opened, as that alone can start it, or wait for ever. */
+must_check bool path_open_regular(int root, const char *name, enum path_rule rule, int *fd,
+				  struct error *err);
+
 /* Makes `name` and its missing parents below `root` (PATH_IN_ROOT) and opens it
  * (O_PATH|O_DIRECTORY). An existing directory keeps its mode. */
 must_check bool path_make_dirs(int root, const char *name, mode_t mode, int *fd, struct error *err);

@@ -279,11 +279,18 @@ bool proc_helper(const char *name, char **path, struct error *err)
 
 #define STAT_MAX        4096
 #define STAT_STATE      3
+#define STAT_PARENT     4
 #define STAT_START_TIME 22
+
+struct stat_fields {
+	char state;
+	pid_t parent;
+	unsigned long long start_time;
+};
 
 /* Reads /proc/PID/stat; the name in field 2 may hold anything, so fields count from the last ')'.
  */
-static bool read_stat(pid_t pid, char *state, unsigned long long *ticks, struct error *err)
+static bool read_stat(pid_t pid, struct stat_fields *fields, struct error *err)
 {
 	autobuf struct buf text;
 	char name[32];
@@ -298,29 +305,41 @@ static bool read_stat(pid_t pid, char *state, unsigned long long *ticks, struct 
 	for (int number = STAT_STATE; field && number <= STAT_START_TIME; number++) {
 		field = strchr(field + 1, ' ');
 		if (field && number == STAT_STATE)
-			*state = field[1];
+			fields->state = field[1];
+		if (field && number == STAT_PARENT)
+			fields->parent = atoi(field + 1);
 	}
 	if (!field)
 		return error_set(err, ERROR_CORRUPT, "%s: unexpected content", name);
-	*ticks = strtoull(field + 1, NULL, 10);
+	fields->start_time = strtoull(field + 1, NULL, 10);
 	return true;
 }
 
 bool proc_start_time(pid_t pid, unsigned long long *ticks, struct error *err)
 {
-	char state;
+	struct stat_fields fields;
 
-	return read_stat(pid, &state, ticks, err);
+	if (!read_stat(pid, &fields, err))
+		return false;
+	*ticks = fields.start_time;
+	return true;
 }
 
 bool proc_is_alive(pid_t pid, unsigned long long start_time)
 {
-	unsigned long long ticks;
+	struct stat_fields fields;
 	struct error ignored;
-	char state;
 
-	return pid > 0 && read_stat(pid, &state, &ticks, &ignored) && ticks == start_time &&
-	       state != 'Z' && state != 'X';
+	return pid > 0 && read_stat(pid, &fields, &ignored) && fields.start_time == start_time &&
+	       fields.state != 'Z' && fields.state != 'X';
+}
+
+pid_t proc_parent(pid_t pid)
+{
+	struct stat_fields fields;
+	struct error ignored;
+
+	return pid > 0 && read_stat(pid, &fields, &ignored) ? fields.parent : 0;
 }
 
 /* poll is silent about good streams: one system call for an ordinary caller. */

@@ -72,6 +72,9 @@ must_check bool proc_start_time(pid_t pid, unsigned long long *ticks, struct err
 /* False once that very process is gone (or a zombie). */
 bool proc_is_alive(pid_t pid, unsigned long long start_time);
 
+/* Whose child it is; 0 if it is not there, or somebody's outside of our pid namespace. */
+pid_t proc_parent(pid_t pid);
+
 /* The first thing that main does, whatever the caller was like: /dev/null stands in for standard
  * streams that are closed, or the first files we open would become them; and the ends of children
  * are seen, though he may ignore his own. */

@@ -172,7 +172,8 @@ static bool find_target(struct place *to, const struct place *from, struct arena
 				 "invalid output path: directory \"%s\" does not exist",
 				 dirname(arena_strdup(arena, path)));
 	if (to->is_there && S_ISDIR(to->info.st_mode)) {
-		int below = openat(to->dir, to->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		int below =
+			openat(to->dir, to->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 		if (below < 0)
 			return error_sys(err, "open %s", path);

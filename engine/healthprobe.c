@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -92,7 +93,10 @@ static void add_pid_file(const struct check *check, struct arena *arena, struct 
 	}
 }
 
-static void kill_test(struct check *check)
+/* The number that was written down is the test's only as long as `runner`, our child that has
+ * started it, has not seen its end: a test may be over, and only what it left behind still hold its
+ * output. The number may be anybody's then. */
+static void kill_test(struct check *check, pid_t runner)
 {
 	const char *path = arena_printf(&check->arena, "%s/%s." PID_FILE, check->directory,
 					check->container.id);
@@ -100,8 +104,17 @@ static void kill_test(struct check *check)
 	struct error ignored; /* it was not started yet: mooring-runc's end is the test's then */
 
 	buf_init(&text, 64);
-	if (file_read(AT_FDCWD, path, &text, &ignored) && atoi(text.data) > 1)
-		kill(atoi(text.data), SIGKILL);
+	if (!file_read(AT_FDCWD, path, &text, &ignored) || !text.length)
+		return;
+	pid_t test = atoi(text.data);
+	autoclose int process = test > 1 ? (int)syscall(SYS_pidfd_open, test, 0) : -1;
+
+	if (test <= 1 || proc_parent(test) != runner)
+		return;
+	if (process >= 0)
+		syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0);
+	else /* a kernel before 5.3 */
+		kill(test, SIGKILL);
 }
 
 /* False when the time is up. What is beyond the limit is read and forgotten. */
@@ -180,7 +193,7 @@ static bool run_test(struct check *check, int *code, struct error *err)
 		return false;
 	bool is_in_time = read_output(check, from, timeout / NS_PER_MS);
 	if (!is_in_time) {
-		kill_test(check);
+		kill_test(check, proc.pid);
 		kill(proc.pid, SIGKILL);
 	}
 	if (!proc_wait(&proc, &status, err))

@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/path.h"
 #include "base/proc.h"
 #include "engine/claim.h"
@@ -19,32 +18,18 @@
 #include "engine/volume.h"
 #include "image/rootfs.h"
 
-#define STAT_MAX 4096 /* bytes of /proc/PID/stat */
-
 /* A container that runs. ---------------------------------------------------------------------- */
-
-/* Init's parent is its monitor, in whose mount namespace the root is mounted and nothing on it. */
-static pid_t parent_of(pid_t pid)
-{
-	autofree char *path = mem_printf("/proc/%d/stat", (int)pid);
-	autobuf struct buf text;
-	struct error ignored;
-	int parent = 0;
-
-	buf_init(&text, STAT_MAX);
-	if (!file_read(AT_FDCWD, path, &text, &ignored) || !text.data)
-		return 0;
-	const char *end = strrchr(text.data, ')');
-	return end && sscanf(end + 1, " %*c %d", &parent) == 1 ? parent : 0;
-}
 
 static bool open_running(const struct engine *engine, const struct container *container,
 			 const struct status *status, enum tree_view view, int *root,
 			 struct error *err)
 {
 	autofree char *seen = mem_printf("/proc/%d/root", (int)status->pid);
-	autofree char *bare = mem_printf("/proc/%d/root%s/containers/%s/rootfs",
-					 (int)parent_of(status->pid), engine->root, container->id);
+	/* Init's parent is its monitor, in whose mount namespace the root is mounted and nothing
+	 * on it. */
+	autofree char *bare =
+		mem_printf("/proc/%d/root%s/containers/%s/rootfs", (int)proc_parent(status->pid),
+			   engine->root, container->id);
 	autoclose int dir =
 		open(view == TREE_ROOT ? bare : seen, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -83,18 +68,35 @@ static bool mount_root(const struct engine *engine, const struct container *cont
 	return *root >= 0 || error_sys(err, "open the root file system");
 }
 
-/* What was never there, or has no place in the root, is not seen either. */
-static bool mount_one(const struct engine *engine, const struct container_mount *wanted, int root)
+/* Of a volume perhaps a part, which others' links must not lead out of it. */
+static int open_source(const struct engine *engine, const struct container_mount *wanted)
 {
 	autofree char *volume = mem_printf("%s/volumes/%s/_data", engine->root,
 					   wanted->source ? wanted->source : "");
-	const char *source = wanted->kind == MOUNT_VOLUME ? volume : wanted->source;
-	autoclose int place = -1;
+	autoclose int whole =
+		open(wanted->kind == MOUNT_VOLUME ? volume : wanted->source, O_PATH | O_CLOEXEC);
+	struct error ignored;
+	int part = -1;
+
+	if (whole < 0 || wanted->kind != MOUNT_VOLUME || !wanted->subpath || !*wanted->subpath)
+		return take_fd(&whole);
+	return path_open(whole, wanted->subpath, PATH_BENEATH, O_PATH, 0, &part, &ignored) ? part
+											   : -1;
+}
+
+/* What was never there, or has no place in the root, is not seen either. */
+static bool mount_one(const struct engine *engine, const struct container_mount *wanted, int root)
+{
+	autoclose int from = -1, place = -1;
 	struct error ignored;
 
 	if (wanted->kind == MOUNT_TMPFS ||
 	    !path_open(root, wanted->target, PATH_IN_ROOT, O_PATH, 0, &place, &ignored))
 		return false;
+	from = open_source(engine, wanted);
+	if (from < 0)
+		return false;
+	autofree char *source = mem_printf("/proc/self/fd/%d", from);
 	autofree char *target = mem_printf("/proc/self/fd/%d", place);
 	return mount(source, target, NULL, MS_BIND | MS_REC, NULL) == 0 &&
 	       (!wanted->is_readonly ||

@@ -11,6 +11,7 @@
 
 #include "base/caller.h"
 #include "base/mem.h"
+#include "base/path.h"
 
 /*
  * Copying by descriptors on both sides: what a container's processes do meanwhile with links and
@@ -102,14 +103,14 @@ static int open_target(struct side to)
 static bool copy_file(const struct tree_copy *copy, struct side from, struct side to,
 		      struct error *err)
 {
+	autoclose int source = -1;
 	struct stat info;
 
 	go_to(copy->is_from_callers);
-	autoclose int source =
-		openat(from.dir, from.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	bool is_open = path_open_regular(from.dir, from.name, PATH_NO_LINKS, &source, err);
 	come_from(copy->is_from_callers);
-	if (source < 0)
-		return error_sys(err, "open %s", from.name);
+	if (!is_open)
+		return false;
 	if (fstatat(to.dir, to.name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode))
 		return error_set(err, ERROR_EXISTS, "cannot overwrite directory \"%s\" with a file",
 				 to.name);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/path.h"
 #include "image/tarout.h"
 
 /*
@@ -98,9 +99,9 @@ static bool put_file(struct writer *writer, int dir, const char *name, struct ta
 		entry->type = TAROUT_HARDLINK;
 		return tarout_put(&writer->tar, entry, err);
 	}
-	autoclose int file = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (file < 0)
-		return errno == ENOENT || error_sys(err, "open %s", entry->path);
+	autoclose int file = -1;
+	if (!path_open_regular(dir, name, PATH_NO_LINKS, &file, err))
+		return err->kind == ERROR_NOT_FOUND || error_in(err, "%s", entry->path);
 	read_xattrs(file, &extra);
 	entry->type = TAROUT_FILE;
 	entry->size = info->st_size;

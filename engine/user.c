@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -29,16 +28,11 @@ static bool read_table(int root, struct arena *arena, const char *path, char **t
 {
 	autoclose int fd = -1;
 	autobuf struct buf buf;
-	struct stat status;
 
 	buf_init(&buf, FILE_MAX);
 	*text = arena_strdup(arena, "");
-	if (!path_open(root, path, PATH_IN_ROOT, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, &fd, err))
-		return err->kind == ERROR_NOT_FOUND;
-	if (fstat(fd, &status) < 0)
-		return error_sys(err, "look at the image's %s", path);
-	if (!S_ISREG(status.st_mode))
-		return error_set(err, ERROR_INPUT, "the image's %s is not a regular file", path);
+	if (!path_open_regular(root, path, PATH_IN_ROOT, &fd, err))
+		return err->kind == ERROR_NOT_FOUND || error_in(err, "the image");
 	if (!file_read_fd(fd, path, &buf, err))
 		return error_in(err, "the image's %s", path);
 	*text = arena_strndup(arena, buf.data, buf.length);

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -67,23 +66,14 @@ static void return_to_ourselves(const struct identity *ours)
 /* -- opening ------------------------------------------------------------------------------------
  */
 
-/* O_NONBLOCK: a FIFO in place of the file must not hold the nucleus up. */
+/* A container of the component's may have made devices there, as root of its own. */
 static bool open_below(const char *directory, const char *name, int *fd, struct error *err)
 {
 	autoclose int root = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	autoclose int opened = -1;
-	struct stat status;
 
 	if (root < 0)
 		return error_sys(err, "%s", directory);
-	if (!path_open(root, name, PATH_BENEATH, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, &opened, err))
-		return false;
-	if (fstat(opened, &status) < 0)
-		return error_sys(err, "%s", name);
-	if (!S_ISREG(status.st_mode))
-		return error_set(err, ERROR_INPUT, "not a regular file");
-	*fd = take_fd(&opened);
-	return true;
+	return path_open_regular(root, name, PATH_BENEATH, fd, err);
 }
 
 bool file_grant_open(const struct file_grant *grant, const char *path, int *fd, struct error *err)

@@ -5,6 +5,7 @@ The canary is a file of the host that none of them may read or change."""
 import json
 import os
 import signal
+import stat
 import subprocess
 import tarfile
 import threading
@@ -12,6 +13,7 @@ import threading
 import pytest
 
 import world
+from attack import Swapper
 from image_archives import entry, link, tar
 from world import wait_until
 
@@ -80,9 +82,11 @@ def test_etc_that_leads_out(load, run, canary):
 
 @pytest.mark.parametrize("special", [
     entry("etc/passwd", type=tarfile.FIFOTYPE), entry("etc/passwd"),
-    entry("etc/passwd", type=tarfile.CHRTYPE, devmajor=1, devminor=5)], ids=["fifo", "dir", "zero"])
+    entry("etc/passwd", type=tarfile.CHRTYPE, devmajor=1, devminor=5),
+    entry("etc/passwd", type=tarfile.CHRTYPE, devmajor=200, devminor=200)], ids=["fifo", "dir", "zero", "none"])
 def test_passwd_that_is_no_file(load, run, special):
-    """CVE-2024-9676: none of these may be waited for, or read without end."""
+    """CVE-2024-9676: none of these may be waited for, or read without end. A device is not even opened: the kernel
+    would say that there is none."""
     load(tar(special))
     assert "/etc/passwd is not a regular file" in run("true", code=125).stderr
 
@@ -292,6 +296,99 @@ def test_log_records_cannot_be_forged(moor, load):
     assert moor.docker("logs", "l", text=False, input=b"").stdout == \
         forged.encode() + b"\n" + b"a\0b\033[31m\rc\n"
     assert not moor.docker("logs", "-t", "l").stdout.startswith("2020")
+
+
+# -- docker cp and health checks, against a container that runs ------------------------------------
+
+@pytest.fixture
+def shared(moor, busybox, tmp_path):
+    """A directory that the container c has as /vol, and can change at any moment."""
+    directory = tmp_path / "shared"
+    directory.mkdir()
+    moor.docker("run", "-d", "--name", "c", "--network", "none", "-v", f"{directory}:/vol", busybox, "sleep", "1000")
+    return directory
+
+
+@pytest.fixture
+def slow_cp(moor):
+    """docker cp that takes its time after each look at a name: what is seen is seldom what is opened then."""
+    def slow_cp(*arguments):
+        return moor.run("strace", "-f", "-o", "/dev/null", "-e", "trace=newfstatat,statx",
+                        "-e", "inject=newfstatat,statx:delay_exit=3ms", os.path.join(moor.names, "docker"), "cp",
+                        *arguments, code=None, text=False, input=b"")
+    return slow_cp
+
+
+def test_cve_2018_15664_copy_in_behind_a_race(shared, slow_cp, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "in").write_text("evil\n")
+    for i in range(20):
+        real, led = shared / f"real{i}", shared / f"led{i}"
+        real.mkdir()
+        led.symlink_to(outside)
+        with Swapper(str(real), str(led), may_miss=True):  # once a link was replaced by the file
+            slow_cp(tmp_path / "in", f"c:/vol/real{i}")
+    assert os.listdir(outside) == []
+    assert [name for name in os.listdir(shared) if os.path.exists(shared / name / "in")]
+
+
+def test_copy_out_opens_no_device(shared, slow_cp, tmp_path):
+    """To open one can be to start it: a watchdog, a tape."""
+    (shared / "a").write_text("file")
+    os.mknod(shared / "b", stat.S_IFCHR | 0o600, os.makedev(1, 3))  # null: it reads as an empty file
+    copied = set()
+    with Swapper(str(shared / "a"), str(shared / "b")):
+        for _ in range(10):
+            if slow_cp("c:/vol/a", tmp_path / "out").returncode == 0:
+                status = (tmp_path / "out").lstat()
+                copied.add(status.st_size if stat.S_ISREG(status.st_mode) else "device")
+            archive = slow_cp("c:/vol/a", "-").stdout
+            if archive[156:157] == b"0":
+                copied.add(archive[512:516])
+    assert copied <= {4, "device", b"file"}
+
+
+def take_number(pid):
+    """A process with that number, or None if somebody else has it."""
+    with open("/proc/sys/kernel/ns_last_pid", "w") as file:
+        file.write(str(pid - 1))
+    process = subprocess.Popen(["sleep", "1000"])
+    if process.pid == pid:
+        return process
+    process.kill()
+    process.wait()
+    return None
+
+
+def test_a_health_check_kills_nobody_else(moor, busybox):
+    """The test is over, what it left behind holds its output, its number has become another's."""
+    moor.docker("run", "-d", "--name", "c", "--network", "none", "--health-cmd", "busybox setsid sleep 1000 & exit 0",
+                "--health-interval", "300ms", "--health-timeout", "1500ms", busybox, "sleep", "1000")
+    record = os.path.join(moor.run_dir, "health", moor.docker("ps", "-q", "--no-trunc").stdout.strip() + ".probe.pid")
+
+    def number():
+        try:
+            with open(record) as file:
+                return int(file.read() or 0)
+        except FileNotFoundError:
+            return 0
+
+    def take_its_number():
+        probe = number()
+        bystander = take_number(probe) if probe and not os.path.exists(f"/proc/{probe}") else None
+        if bystander and number() != probe:  # too late for this one
+            bystander.kill()
+            bystander.wait()
+            return None
+        return bystander
+    bystander = wait_until(take_its_number, "the number of a test that is over", 60)
+    try:
+        wait_until(lambda: number() != bystander.pid, "the time to be up")
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
 
 
 # -- commands that fail or die on the way ----------------------------------------------------------

@@ -118,7 +118,7 @@ def test_binds(moor, run, tmp_path):
         assert run("--rm", "--mount", f'type=bind,"src={top}",dst=/s,readonly=false', command=write).stdout == "below\ntop\n"
 
 
-def test_a_part_of_a_volume(run):
+def test_a_part_of_a_volume(moor, busybox, run, tmp_path):
     """The part is found in the volume alone, whatever links somebody puts there."""
     run("--rm", "-v", "vol:/v", command=sh("mkdir /v/part; echo in > /v/part/f; busybox ln -s /etc /v/evil; "
                                            "busybox ln -s ../../../../../../etc /v/up"))
@@ -126,6 +126,11 @@ def test_a_part_of_a_volume(run):
     assert run("--rm", "--mount", "src=vol,dst=/p,volume-subpath=part/f", command=("cat", "/p")).stdout == "in\n"
     for path in ("evil", "up", "../..", "none"):
         assert "cannot access path" in run("--rm", "--mount", f"src=vol,dst=/p,volume-subpath={path}", code=125).stderr
+    for name, path in ("still", "part"), ("led", "evil"):
+        moor.docker("create", "--name", name, "--mount", f"src=vol,dst=/tmp,volume-subpath={path}", busybox, "true")
+    moor.docker("cp", "still:/tmp/f", tmp_path / "out")  # of one that does not run, too
+    assert (tmp_path / "out").read_text() == "in\n"
+    assert "Could not find" in moor.docker("cp", "led:/tmp/hostname", tmp_path / "out", code=1).stderr
 
 
 def test_propagation(moor, run, tmp_path):
