@@ -1,8 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/places.h"
 
+#include <pwd.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+/* Without HOME it is the system's word, never a place like /tmp, where somebody else may have been
+ * before. */
+static const char *find_home(struct arena *arena)
+{
+	const char *home = getenv("HOME");
+	const struct passwd *account = home && *home ? NULL : getpwuid(geteuid());
+
+	if (home && *home)
+		return home;
+	return account ? arena_strdup(arena, account->pw_dir) : "";
+}
 
 /* The environment's own word, root's place, or a place below an XDG directory. */
 static const char *place(struct arena *arena, const char *variable, const char *roots,
@@ -10,7 +23,6 @@ static const char *place(struct arena *arena, const char *variable, const char *
 {
 	const char *value = getenv(variable);
 	const char *base = getenv(xdg);
-	const char *home = getenv("HOME");
 
 	if (value && *value)
 		return value;
@@ -18,7 +30,7 @@ static const char *place(struct arena *arena, const char *variable, const char *
 		return roots;
 	if (base && *base)
 		return arena_printf(arena, "%s/mooring", base);
-	return arena_printf(arena, "%s/%s/mooring", home ? home : "/tmp", below_home);
+	return arena_printf(arena, "%s/%s/mooring", find_home(arena), below_home);
 }
 
 void places_find(struct arena *arena, struct cli *cli)

@@ -139,10 +139,21 @@ static bool is_ours(const char *variable)
 	return strncmp(variable, "MOORING_", strlen("MOORING_")) == 0;
 }
 
-/* What programs load is the machine's business. */
-static bool is_loaders(const char *variable)
+/* What programs load, and where their libraries look or write, is the machine's business: what the
+ * C library forgets in a set-user-ID program, and its like of OpenSSL and curl. */
+static bool is_libraries(const char *variable)
 {
-	return strncmp(variable, "LD_", strlen("LD_")) == 0;
+	static const char *const beginnings[] = {
+		"LD_",          "GCONV_PATH=", "GETCONF_DIR=", "GLIBC_TUNABLES=",
+		"HOSTALIASES=", "LOCPATH=",    "MALLOC_",      "NIS_PATH=",
+		"NLSPATH=",     "OPENSSL_",    "RES_OPTIONS=", "RESOLV_HOST_CONF=",
+		"LOCALDOMAIN=", "TZDIR=",      "CURL_",        "SSLKEYLOGFILE=",
+	};
+
+	for (size_t i = 0; i < COUNT_OF(beginnings); i++)
+		if (strncmp(variable, beginnings[i], strlen(beginnings[i])) == 0)
+			return true;
+	return false;
 }
 
 /* base/caller.h */
@@ -171,7 +182,7 @@ static void choose_variables(struct visit *visit, char **asked)
 		    strncmp(environ[i], CALLER_VARIABLE "=", strlen(CALLER_VARIABLE) + 1) != 0)
 			visit->variables[kept++] = environ[i];
 	for (size_t i = 0; i < visit->request.variables; i++)
-		if (!is_ours(asked[i]) && !is_loaders(asked[i]))
+		if (!is_ours(asked[i]) && !is_libraries(asked[i]))
 			visit->variables[kept++] = asked[i];
 }
 

@@ -197,6 +197,10 @@ def test_others_cannot_use_it(rootless, busybox):
     with contextlib.suppress(PermissionError):
         assert subprocess.run(["setpriv", "--reuid", "54321", "--clear-groups", "kill", "-0", pid], capture_output=True).returncode
     assert os.stat(rootless.run_dir).st_mode & 0o077 == 0
+    # Without HOME nothing lies in /tmp, where others may have been before.
+    without = ("env", "-u", "HOME", "-u", "XDG_RUNTIME_DIR", rootless.program)
+    shown = rootless.user.run(*without, "info", "-f", "{{.DockerRootDir}}", env=rootless.env).stdout
+    assert shown == rootless.store + "\n"
 
 
 def test_network(rootless, busybox):

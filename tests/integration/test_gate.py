@@ -114,6 +114,18 @@ def test_variables_pass_but_not_ours(gate, busybox):
     assert "GREETING=hello, world\n" in out and ours in out and "LD_PRELOAD" not in out
 
 
+def test_libraries_are_not_the_callers(gate, busybox):
+    """OpenSSL loads, as root, what its configuration says, and curl writes where a variable says."""
+    config, keys = os.path.join(gate.home, "openssl.cnf"), os.path.join(gate.directory, "keys")
+    with open(config, "w") as file:
+        file.write("openssl_conf = a\n[a]\nproviders = p\n[p]\nevil = e\n[e]\nmodule = /nosuch.so\nactivate = 1\n")
+    env = {"OPENSSL_CONF": config, "SSLKEYLOGFILE": keys}
+    gate.docker("save", "-o", "image.tar", busybox, env=env)
+    gate.docker("load", "-i", "image.tar", env=env)
+    assert "connection refused" in gate.docker("pull", f"127.0.0.1:{world.free_port()}/x", env=env, code=1).stderr
+    assert not os.path.exists(keys)
+
+
 def test_files_are_the_callers(gate, busybox):
     """What is named on the command line is read and made with the caller's rights, not root's."""
     secret = os.path.join(gate.directory, "secret")
