@@ -14,8 +14,9 @@
 #include "lifecycle/preparing.h"
 #include "lifecycle/validation.h"
 
-#define CREDENTIALS_MS 30000 /* for the token exchange to get them */
-#define LOOK_AGAIN_MS  100
+#define CREDENTIALS_MS  30000 /* for the token exchange to get them */
+#define LOOK_AGAIN_MS   100
+#define RECORD_AGAIN_MS 1000 /* when the disk is full */
 
 /* -- the end ------------------------------------------------------------------------------------
  */
@@ -33,7 +34,8 @@ static void forget(struct deployer *deployer)
 	deployer->document = (struct document){ 0 };
 	arena_done(&deployer->arena);
 	deployer->arena = (struct arena){ 0 };
-	deployer->is_cancelled = false;
+	deployer->unrecorded = NULL;
+	deployer->is_cancelled = deployer->is_late = false;
 }
 
 static void end(struct deployer *deployer, const char *status, const char *detail)
@@ -48,15 +50,35 @@ static void end(struct deployer *deployer, const char *status, const char *detai
 	malloc_trim(0); /* a nucleus lies idle for weeks with what a deployment took for moments */
 }
 
-static void fail_for_good(struct deployer *deployer, const char *detail)
+/* What is not written down would be begun again by the next nucleus, long after others. So nothing
+ * else is begun before there is room for it; who waits in front of a terminal is not kept. */
+static void record_failure(struct deployer *deployer)
 {
+	struct nucleus *nucleus = deployer->nucleus;
 	const char *status = deployer->is_cancelled ? "CANCELED" : "FAILED";
 	struct error err;
+	bool is_good = deployrecord_save_end(deployer, status, deployer->unrecorded, &err);
 
-	deployer->has_succeeded = false;
-	if (!deployrecord_save_end(deployer, status, detail, &err))
+	if (!is_good && !nucleus->options.is_foreground) {
+		if (!deployer->is_late)
+			nucleus_say(
+				nucleus,
+				"Deployment %s has failed, which cannot be written down yet: %s",
+				deployer->document.id, err.text);
+		deployer->is_late = true;
+		loop_arm(&nucleus->loop, &deployer->timer, RECORD_AGAIN_MS);
+		return;
+	}
+	if (!is_good)
 		log_error("%s", err.text);
-	end(deployer, status, detail);
+	end(deployer, status, deployer->unrecorded);
+}
+
+static void fail_for_good(struct deployer *deployer, const char *detail)
+{
+	deployer->has_succeeded = false;
+	deployer->unrecorded = detail;
+	record_failure(deployer);
 }
 
 /* -- what both ways have in common --------------------------------------------------------------
@@ -538,6 +560,12 @@ bool deployer_advance(struct deployer *deployer, struct error *err)
 		bool is_begun = true;
 		struct error why;
 
+		if (deployer->unrecorded) {
+			record_failure(deployer);
+			if (deployer->unrecorded)
+				return true;
+			continue;
+		}
 		if (before == DEPLOYER_IDLE) {
 			if (deployer->is_queue_empty)
 				return true;

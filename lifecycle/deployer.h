@@ -77,7 +77,9 @@ struct deployer {
 	bool is_going_back; /* in ROLLBACK: bootstrap scripts are over, components have been told */
 	bool has_bootstrap_failed;
 	struct error bootstrap_failure;
-	bool has_ended; /* one deployment has ended since the nucleus began */
+	const char *unrecorded; /* how it has failed, while that cannot be written; or NULL */
+	bool is_late;           /* that has been said */
+	bool has_ended;         /* one deployment has ended since the nucleus began */
 	bool has_succeeded;
 	struct error failure; /* why the last one failed */
 	bool is_unchanged;    /* it failed before anything was changed */

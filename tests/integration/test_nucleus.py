@@ -681,6 +681,32 @@ def test_bootstrap_for_a_rollback_fails_or_starts_the_nucleus_anew(device):
         assert device.components() == {"A": "RUNNING"}
 
 
+def test_disk_that_fills_during_a_deployment(device, small_disk):
+    """It is taken back; and that it has failed is written down as soon as there is room, before another one begins."""
+    device.root = os.path.join(small_disk, "root")
+    device.recipe(SLEEP)
+    device.recipe({"bootstrap": f"cat /dev/zero > {small_disk}/fill; true", **SLEEP}, version="2.0.0")
+    device.recipe(SLEEP, version="3.0.0")
+    with device:
+        device.deploy(add={"A": "1.0.0"})
+        failed = device.begin(add={"A": "2.0.0"}, rollback=True)
+        wait_until(lambda: os.path.exists(f"{small_disk}/fill") and
+                   not os.statvfs(small_disk).f_bavail, "the disk to be full")
+        with pytest.raises(Refused, match="no space left on the disk"):
+            device.begin(add={"A": "3.0.0"})
+        assert device.components() == {"A": "RUNNING"}
+        os.unlink(f"{small_disk}/fill")
+        details = device.finish(failed)
+        assert details["detailedDeploymentStatus"] == "FAILED_ROLLBACK_COMPLETE"
+        assert details["deploymentFailureCause"].endswith("nucleus.db: no space left on the disk")
+        device.deploy(add={"A": "3.0.0"})
+        device.end()
+        device.start()
+        device.wait_for("A", "RUNNING", 3)
+        assert [one["status"] for one in device.client.call("ListLocalDeployments")["localDeployments"]] == [
+            "SUCCEEDED", "FAILED", "SUCCEEDED"]
+
+
 def test_default_user_is_changed_by_a_deployment(device):
     device.recipe({"run": "id -un; sleep 1000"})
     with device:
