@@ -15,6 +15,7 @@
 #include "base/size.h"
 #include "cli/credhelper.h"
 #include "cli/ecrcache.h"
+#include "cli/insecure.h"
 #include "registry/gather.h"
 
 #define DAEMON_JSON_MAX (1 << 20)
@@ -173,6 +174,22 @@ static bool write_ca(struct gathering *gathering, struct error *err)
 
 /* --- mirrors and insecure registries --- */
 
+/* A range means those of our hosts that are in it; everything else is a name. */
+static void write_insecure(struct gathering *gathering, const char *entry)
+{
+	struct ipnet range;
+
+	if (!ipnet_parse(&range, entry)) {
+		jsonout_text(&gathering->out, NULL, entry);
+		return;
+	}
+	if (insecure_range_has(&range, gathering->host))
+		jsonout_text(&gathering->out, NULL, gathering->host);
+	for (size_t i = 0; i < gathering->mirror_count; i++)
+		if (insecure_range_has(&range, mirror_host(gathering, i)))
+			jsonout_text(&gathering->out, NULL, mirror_host(gathering, i));
+}
+
 static bool write_places(struct gathering *gathering, struct error *err)
 {
 	struct jsonout *out = &gathering->out;
@@ -182,7 +199,10 @@ static bool write_places(struct gathering *gathering, struct error *err)
 	if (!json_text_array(&gathering->arena, gathering->daemon, "insecure-registries", &insecure,
 			     &count, err))
 		return false;
-	jsonout_texts(out, "insecure", insecure, count);
+	jsonout_array(out, "insecure");
+	for (size_t i = 0; i < count; i++)
+		write_insecure(gathering, insecure[i]);
+	jsonout_array_end(out);
 	if (gathering->mirror_count == 0)
 		return true;
 	jsonout_object(out, "mirrors");

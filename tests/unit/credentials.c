@@ -192,6 +192,9 @@ static void check_settings(const char *host, bool is_wanted, const char *want)
 	credentials_done(NULL, &credentials);
 }
 
+#define INSECURE(names)                                                                            \
+	"{\"auths\":{},\"certs\":{},\"insecure\":[" names "],\"patience\":{},\"proxy\":{}}"
+
 static void test_settings(void)
 {
 	forget_environment();
@@ -223,6 +226,13 @@ static void test_settings(void)
 		       "{\"auths\":{\"m:5000\":{\"username\":\"a\",\"password\":\"b\"}},"
 		       "\"certs\":{},\"insecure\":[\"r:5000\"],"
 		       "\"mirrors\":{\"docker.io\":[\"https://m:5000/\"]}," COMMON);
+	forget_environment();
+	put("daemon.json", "{\"insecure-registries\":[\"10.0.0.0/8\",\"r:1\",\"fd00::/8\"]}", 0600);
+	check_settings("10.9.8.7:5000", true, INSECURE("\"10.9.8.7:5000\",\"r:1\""));
+	check_settings("11.9.8.7:5000", true, INSECURE("\"r:1\""));
+	check_settings("[fd00::1]:5000", true, INSECURE("\"r:1\",\"[fd00::1]:5000\""));
+	put("daemon.json", "{\"insecure-registries\":[\"127.0.0.0/8\"]}", 0600);
+	check_settings("localhost:5000", true, INSECURE("\"localhost:5000\""));
 	put("daemon.json", "{\"download\":{\"bytes-per-second\":\"fast\"}}", 0600);
 	check_settings("h", false, "daemon.json: download.bytes-per-second");
 	drop("daemon.json");
