@@ -8,19 +8,95 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/hash.h"
+#include "base/mem.h"
 #include "image/layout.h"
 #include "image/limits.h"
 #include "image/report.h"
 #include "image/split.h"
+#include "image/treecheck.h"
+#include "image/unpack_confine.h"
+#include "image/worker.h"
+
+/* A layer put together again: hashed, and compared with the tree by another process. */
+struct reading {
+	struct hash hash;
+	int to; /* -1: nobody reads on */
+};
 
 static bool on_bytes(void *context, const void *bytes, size_t count, struct error *err)
 {
-	struct hash *hash = context;
+	struct reading *reading = context;
+	struct error ignored;
 
 	(void)err;
-	hash_add(hash, bytes, count);
+	hash_add(&reading->hash, bytes, count);
+	if (reading->to >= 0 &&
+	    !file_write(reading->to, "the layer", bytes, count, &ignored)) /* it knows enough */
+		drop_fd(&reading->to);
 	return true;
+}
+
+struct comparing {
+	int from, diff;
+};
+
+static bool run_comparer(void *context, struct worker_result *result, struct error *err)
+{
+	const struct comparing *comparing = context;
+
+	(void)result;
+	return confine_to_layer(err) && treecheck_run(comparing->from, comparing->diff, err);
+}
+
+static bool start_comparer(int diff, struct worker *worker, int *to, struct error *err)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_sys(err, "make a pipe");
+
+	struct comparing comparing = { .from = ends[0], .diff = diff };
+	const int fds[] = { comparing.from, comparing.diff };
+	struct worker_task task = { run_comparer, &comparing, fds, COUNT_OF(fds) };
+	bool is_started = worker_start(&task, worker, err);
+
+	mem_cleanup_close(&ends[0]);
+	*to = ends[1];
+	return is_started;
+}
+
+/* Contents first: where those are wrong, the rest says little. */
+static bool compare(int split, int diff, const struct digest *diff_id, struct error *err)
+{
+	struct reading reading = { .to = -1 };
+	const struct split_sink sink = { on_bytes, &reading };
+	struct worker worker = { .result = -1 };
+	struct worker_result result;
+	struct digest digest;
+	struct error own;
+
+	if (!start_comparer(diff, &worker, &reading.to, err)) {
+		drop_fd(&reading.to);
+		return false;
+	}
+	hash_init(&reading.hash);
+
+	bool is_good = split_join(split, diff, &sink, err);
+
+	drop_fd(&reading.to);
+	hash_finish(&reading.hash, &digest);
+	hash_done(&reading.hash);
+	if (!worker_finish(&worker, &result, &own))
+		return is_good ? *err = own, false : false;
+	if (!is_good)
+		return false;
+	if (!digest_is_equal(&digest, diff_id))
+		return error_set(err, ERROR_CORRUPT, "its files are not what they were");
+	if (!result.is_good)
+		*err = result.err;
+	return result.is_good;
 }
 
 /* Fails with what is wrong with it. */
@@ -31,20 +107,10 @@ static bool check_layer(const struct store *store, const struct digest *chain,
 	autoclose int dir = openat(store->root, path.text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	autoclose int diff = openat(dir, "diff", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	autoclose int split = openat(dir, LAYOUT_SPLIT, O_RDONLY | O_CLOEXEC);
-	struct hash hash;
-	const struct split_sink sink = { on_bytes, &hash };
-	struct digest digest;
 
 	if (dir < 0 || diff < 0 || split < 0)
 		return error_sys(err, "open its files");
-	hash_init(&hash);
-
-	bool is_good = split_join(split, diff, &sink, err);
-
-	hash_finish(&hash, &digest);
-	hash_done(&hash);
-	return is_good && (digest_is_equal(&digest, diff_id) ||
-			   error_set(err, ERROR_CORRUPT, "its files are not what they were"));
+	return compare(split, diff, diff_id, err);
 }
 
 static bool check_config(const struct store *store, const struct digest *id, struct error *err)

@@ -13,6 +13,7 @@ import tarfile
 import pytest
 
 import world
+from image_archives import entry, link, tar, xattrs
 
 GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -549,6 +550,43 @@ def test_verify_and_repair(moor, registry, tmp_path):
     refused = moor.docker("image", "verify", "--repair", code=1)
     assert refused.stderr == "loaded:1 came from an archive: remove it and load it again\n"
     assert "No such image: nothing" in moor.docker("image", "verify", "nothing", code=1).stderr
+
+
+TREE = tar(entry("d", mode=0o750, uid=3), entry("d", mode=0o710), entry("d/f", b"content", **xattrs(user__a="1")),
+           link("soft", "d/f"), link("hard", "d/f", hard=True), entry("fifo", type=tarfile.FIFOTYPE), entry("empty"),
+           entry("d/.wh.gone", b""), entry("o"), entry("o/.wh..wh..opq", b""), entry("o/.wh.x", b""),
+           entry("null", type=tarfile.CHRTYPE, devmajor=1, devminor=3), entry("implied/x", b""))
+
+
+def test_verify_sees_what_has_no_content(moor, registry):
+    registry.push(world.Image([world.tar_bytes([("d/gone", b"")]), TREE]), "tree", "1", gzip.compress, GZIP)
+    name = f"{registry.address}/tree:1"
+    moor.docker("pull", "-q", name)
+    assert moor.docker("image", "verify").stdout == "1 image checked: nothing is damaged\n"
+    fifo, = (path for path, _, files in os.walk(os.path.join(moor.root, "layers")) if "fifo" in files)
+
+    def put_back_link(target):
+        os.unlink(f"{fifo}/soft")
+        os.symlink(target, f"{fifo}/soft")
+
+    harms = [
+        ("empty: is lost", lambda: os.rmdir(f"{fifo}/empty"), lambda: os.mkdir(f"{fifo}/empty", 0o755)),
+        ("d: has another mode than it had", lambda: os.chmod(f"{fifo}/d", 0o777), lambda: os.chmod(f"{fifo}/d", 0o710)),
+        ("d/f: has another owner than it had", lambda: os.chown(f"{fifo}/d/f", 7, 7), lambda: os.chown(f"{fifo}/d/f", 0, 0)),
+        ("d/f: has lost its attribute user.a", lambda: os.removexattr(f"{fifo}/d/f", "user.a"),
+         lambda: os.setxattr(f"{fifo}/d/f", "user.a", b"1")),
+        ("soft: leads elsewhere than it did", lambda: put_back_link("d/g"), lambda: put_back_link("d/f")),
+        ("d/.wh.gone: is lost", lambda: os.unlink(f"{fifo}/d/gone"), lambda: os.mknod(f"{fifo}/d/gone", stat.S_IFCHR, 0)),
+        ("fifo: is of another kind than it was", lambda: os.replace(f"{fifo}/implied/x", f"{fifo}/fifo"), None),
+    ]
+    for text, harm, mend in harms:
+        harm()
+        assert moor.docker("image", "verify", code=1).stdout.endswith(f" is damaged: {text}\n")
+        if mend:
+            mend()
+    moor.docker("image", "verify", "--repair")
+    assert moor.docker("image", "verify").stdout == "1 image checked: nothing is damaged\n"
+    assert stat.S_ISFIFO(os.stat(f"{fifo}/fifo").st_mode) and os.path.samefile(f"{fifo}/hard", f"{fifo}/d/f")
 
 
 def test_store_limit(moor, registry, tmp_path):
