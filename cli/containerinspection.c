@@ -8,6 +8,7 @@
 #include "cli/jsonmaker.h"
 #include "cli/netsettings.h"
 #include "engine/health.h"
+#include "engine/propagation.h"
 #include "engine/status.h"
 #include "engine/tree.h"
 
@@ -156,18 +157,6 @@ static const char *mode_of(const struct container_mount *mount)
 	return is_shared && !*mount->options ? "z" : mount->options;
 }
 
-static const char *propagation_of(const struct container_mount *mount)
-{
-	static const char *const words[] = { "rshared", "rslave", "rprivate",
-					     "shared",  "slave",  "private" };
-
-	for (size_t i = 0; i < COUNT_OF(words); i++) {
-		if (mount->kind == MOUNT_BIND && strstr(mount->options, words[i]))
-			return words[i];
-	}
-	return mount->kind == MOUNT_BIND ? "rprivate" : "";
-}
-
 static void add_mounts(const struct jsonmaker *object, const struct engine *engine,
 		       const struct container *container)
 {
@@ -196,7 +185,8 @@ static void add_mounts(const struct jsonmaker *object, const struct engine *engi
 		jsonmaker_text(&item, "Destination", mount->target);
 		jsonmaker_text(&item, "Mode", mode_of(mount));
 		jsonmaker_bool(&item, "RW", !mount->is_readonly);
-		jsonmaker_text(&item, "Propagation", propagation_of(mount));
+		jsonmaker_text(&item, "Propagation",
+			       mount->kind == MOUNT_BIND ? propagation_of(mount->options) : "");
 	}
 }
 

@@ -10,6 +10,7 @@
 #include "engine/bundledevice.h"
 #include "engine/bundlelimit.h"
 #include "engine/netsysctl.h"
+#include "engine/propagation.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define INIT_PATH    "/sbin/docker-init" /* where docker has it */
@@ -218,24 +219,6 @@ static void write_host_files(struct jsonout *out, const struct bundle *bundle, s
 	}
 }
 
-/* A mode of -v that names a propagation; docker's default is rprivate. */
-static const char *propagation_of(const char *options)
-{
-	static const char *const known[] = { "rprivate", "private", "rshared",
-					     "shared",   "rslave",  "slave" };
-
-	while (*options) {
-		size_t length = strcspn(options, ",");
-
-		for (size_t i = 0; i < COUNT_OF(known); i++) {
-			if (strlen(known[i]) == length && strncmp(known[i], options, length) == 0)
-				return known[i];
-		}
-		options += length + (options[length] == ',');
-	}
-	return "rprivate";
-}
-
 static bool write_init_mount(struct jsonout *out, const struct bundle *bundle, struct error *err)
 {
 	autofree char *program = NULL;
@@ -366,6 +349,17 @@ static const char *cgroup_parent(const struct container *container)
 		       : "/docker";
 }
 
+/* By default the runtime cuts every mount off from the host's. */
+static void write_propagation(struct jsonout *out, const struct container *container)
+{
+	for (size_t i = 0; i < container->mount_count; i++) {
+		if (propagation_is_shared(&container->mounts[i])) {
+			jsonout_text(out, "rootfsPropagation", "shared");
+			return;
+		}
+	}
+}
+
 static bool write_linux(struct jsonout *out, const struct bundle *bundle, struct arena *arena,
 			struct error *err)
 {
@@ -374,6 +368,7 @@ static bool write_linux(struct jsonout *out, const struct bundle *bundle, struct
 
 	jsonout_object(out, "linux");
 	write_namespaces(out, bundle);
+	write_propagation(out, container);
 	write_sysctls(out, bundle, arena);
 	if (!bundle->has_no_groups)
 		jsonout_text(out, "cgroupsPath",

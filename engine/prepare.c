@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -20,6 +21,7 @@
 #include "engine/hostns.h"
 #include "engine/joint.h"
 #include "engine/netsysctl.h"
+#include "engine/propagation.h"
 #include "engine/share.h"
 #include "engine/userns.h"
 #include "engine/volume.h"
@@ -40,6 +42,7 @@ struct preparation {
 	int shared_network; /* of container:…; else -1 */
 	bool has_own_network;
 	const char **sources; /* of the mounts */
+	int *copies;          /* of sources that are shared with the host; -1: none */
 };
 
 /* In the host's network namespace still. */
@@ -67,6 +70,45 @@ static bool mount_volumes(struct preparation *self, struct error *err)
 	return !has_any || hostns_open_mounts(&self->prepared->host_mounts, err);
 }
 
+/* A missing source of -v becomes a directory, as with docker. */
+static bool make_bind_source(const struct container_mount *mount, struct error *err)
+{
+	struct stat status;
+
+	if (stat(mount->source, &status) == 0)
+		return true;
+	if (errno != ENOENT)
+		return error_sys(err, "bind mount %s", mount->source);
+	if (mount->is_source_needed)
+		return error_set(
+			err, ERROR_INPUT,
+			"invalid mount config for type \"bind\": bind source path does not "
+			"exist: %s",
+			mount->source);
+	return path_make_own_dirs(mount->source, 0755, err) ||
+	       error_in(err, "make the missing bind source %s", mount->source);
+}
+
+/* Binds are to pass mounts on: before ours are cut off from the host's. */
+static bool copy_shared(struct preparation *self, struct error *err)
+{
+	const struct container *container = self->container;
+
+	self->copies = arena_array(self->arena, container->mount_count + 1, sizeof(int));
+	for (size_t i = 0; i < container->mount_count; i++) {
+		const struct container_mount *mount = &container->mounts[i];
+
+		self->copies[i] = -1;
+		if (mount->kind != MOUNT_BIND)
+			continue;
+		if (!make_bind_source(mount, err) || !propagation_check(mount, err) ||
+		    (propagation_is_shared(mount) &&
+		     !propagation_copy(mount, &self->copies[i], err)))
+			return false;
+	}
+	return true;
+}
+
 /* By its end: mounts made from now on are seen by nobody else; those of the host still arrive. */
 static bool enter_namespaces(struct preparation *self, struct error *err)
 {
@@ -76,6 +118,8 @@ static bool enter_namespaces(struct preparation *self, struct error *err)
 		return error_sys(err, "make namespaces for the container (are you root?)");
 	if (self->shared_network >= 0 && setns(self->shared_network, CLONE_NEWNET) < 0)
 		return error_sys(err, "join the other container's network");
+	if (!copy_shared(self, err))
+		return false;
 	if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
 		return error_sys(err, "make mounts private");
 	return true;
@@ -138,25 +182,6 @@ static bool make_workdir(const struct preparation *self, struct error *err)
 	       error_in(err, "working directory %s", workdir);
 }
 
-/* A missing source of -v becomes a directory, as with docker. */
-static bool make_bind_source(const struct container_mount *mount, struct error *err)
-{
-	struct stat status;
-
-	if (stat(mount->source, &status) == 0)
-		return true;
-	if (errno != ENOENT)
-		return error_sys(err, "bind mount %s", mount->source);
-	if (mount->is_source_needed)
-		return error_set(
-			err, ERROR_INPUT,
-			"invalid mount config for type \"bind\": bind source path does not "
-			"exist: %s",
-			mount->source);
-	return path_make_own_dirs(mount->source, 0755, err) ||
-	       error_in(err, "make the missing bind source %s", mount->source);
-}
-
 static bool mount_descriptor(int fd, const char *target)
 {
 	char path[64];
@@ -165,51 +190,69 @@ static bool mount_descriptor(int fd, const char *target)
 	return mount(path, target, NULL, MS_BIND | MS_REC, NULL) == 0;
 }
 
-/* A part of a volume. What other containers make of the volume's links meanwhile must lead nowhere
- * else: it is mounted, by the descriptor that was resolved inside the volume, on a place of our own
- * in our mount namespace, and that is the source. */
-static bool use_subpath(const struct preparation *self, const struct container_mount *mount,
-			const char **source, struct error *err)
+/* A place of our own, in our mount namespace, for a source that no path leads to. */
+static bool make_place(const struct preparation *self, size_t number, int source, const char **path,
+		       struct error *err)
 {
-	autoclose int volume = open(*source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autoclose int part = -1, place = -1;
+	const char *name = arena_printf(self->arena, "source-%zu", number);
+	autoclose int place = -1;
 	struct stat status;
-	const char *name =
-		arena_printf(self->arena, "subpath-%zu", (size_t)(mount - self->container->mounts));
 
-	if (volume < 0 || !path_open(volume, mount->subpath, PATH_BENEATH, O_PATH, 0, &part, err) ||
-	    fstat(part, &status) < 0)
+	*path = arena_printf(self->arena, "%s/%s", self->path, name);
+	if (fstat(source, &status) < 0)
+		return error_sys(err, "look at the source");
+	if (S_ISDIR(status.st_mode))
+		return mkdirat(self->dir, name, 0700) == 0 || errno == EEXIST ||
+		       error_sys(err, "make %s", *path);
+	place = openat(self->dir, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return place >= 0 || error_sys(err, "make %s", *path);
+}
+
+/* A part of a volume. What other containers make of the volume's links meanwhile must lead nowhere
+ * else: it is mounted by the descriptor that was resolved inside the volume. */
+static bool use_subpath(const struct preparation *self, size_t number, const char **source,
+			struct error *err)
+{
+	const char *subpath = self->container->mounts[number].subpath;
+	autoclose int volume = open(*source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autoclose int part = -1;
+
+	if (volume < 0 || !path_open(volume, subpath, PATH_BENEATH, O_PATH, 0, &part, err))
 		return error_set(
 			err, ERROR_INPUT,
 			"cannot access path %s/%s: no such file or directory in the volume",
-			*source, mount->subpath);
-	if (S_ISDIR(status.st_mode)) {
-		if (mkdirat(self->dir, name, 0700) < 0 && errno != EEXIST)
-			return error_sys(err, "make a place for %s", mount->subpath);
-	} else {
-		place = openat(self->dir, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (place < 0)
-			return error_sys(err, "make a place for %s", mount->subpath);
-	}
-	*source = arena_printf(self->arena, "%s/%s", self->path, name);
-	return mount_descriptor(part, *source) ||
-	       error_sys(err, "mount %s of the volume", mount->subpath);
+			*source, subpath);
+	return make_place(self, number, part, source, err) &&
+	       (mount_descriptor(part, *source) ||
+		error_sys(err, "mount %s of the volume", subpath));
 }
 
-static bool find_source(const struct preparation *self, const struct container_mount *mount,
-			const char **source, struct error *err)
+static bool use_copy(const struct preparation *self, size_t number, const char **source,
+		     struct error *err)
 {
+	autoclose int copy = self->copies[number];
+
+	return make_place(self, number, copy, source, err) &&
+	       (syscall(SYS_move_mount, copy, "", AT_FDCWD, *source, MOVE_MOUNT_F_EMPTY_PATH) ==
+			0 ||
+		error_sys(err, "share %s", self->container->mounts[number].source));
+}
+
+static bool find_source(const struct preparation *self, size_t number, const char **source,
+			struct error *err)
+{
+	const struct container_mount *mount = &self->container->mounts[number];
 	bool is_empty = false;
 
 	*source = mount->source;
-	if (mount->kind == MOUNT_BIND)
-		return make_bind_source(mount, err);
-	if (mount->kind == MOUNT_TMPFS)
+	if (self->copies[number] >= 0)
+		return use_copy(self, number, source, err);
+	if (mount->kind != MOUNT_VOLUME)
 		return true;
 	if (!volume_use(self->engine, self->arena, mount->source, source, &is_empty, err))
 		return false;
 	if (mount->subpath && *mount->subpath)
-		return use_subpath(self, mount, source, err);
+		return use_subpath(self, number, source, err);
 	if (!is_empty || !mount->is_copied_up)
 		return true;
 	return volume_copy_up(self->root, mount->target, *source, err);
@@ -221,7 +264,7 @@ static bool find_sources(struct preparation *self, struct error *err)
 
 	self->sources = arena_array(self->arena, container->mount_count + 1, sizeof(char *));
 	for (size_t i = 0; i < container->mount_count; i++) {
-		if (!find_source(self, &container->mounts[i], &self->sources[i], err))
+		if (!find_source(self, i, &self->sources[i], err))
 			return false;
 	}
 	return true;

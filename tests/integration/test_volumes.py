@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+import leftovers
 from world import Image, busybox_layer, mounted, tar_bytes, wait_until
 
 
@@ -146,6 +147,31 @@ def test_propagation(moor, run, tmp_path):
             for mode, seen in (("rslave", 0), ("rprivate", 1)):
                 moor.docker("exec", mode, "test", "-f", "/s/later/f", code=seen)
         moor.docker("rm", "-f", "rslave", "rprivate")
+
+
+def test_propagation_back(moor, run, tmp_path):
+    """What the container mounts is there for the host with rshared, and stays; nothing else is passed on."""
+    shared, plain = str(tmp_path / "shared"), str(tmp_path / "plain")
+    with mounted(shared), mounted(plain):
+        subprocess.run(["mount", "--make-shared", shared], check=True)
+        subprocess.run(["mount", "--make-private", plain], check=True)
+        before = leftovers.mounts()
+        for mode in ("rshared", "rslave", "rprivate"):
+            run("--rm", "--privileged", "-v", f"{shared}:/s:{mode}", "-v", "/:/host", "--mount",
+                f"type=bind,src={shared},dst=/again,bind-propagation={mode}",
+                command=sh(f"mkdir /s/{mode} && busybox mount -t tmpfs t /s/{mode} && echo seen > /s/{mode}/f"))
+        assert leftovers.mounts() - before == {f"mount {shared}/rshared"}
+        assert (tmp_path / "shared/rshared/f").read_text() == "seen\n"
+        # A second one holds what is below, and lets go of it without the host's noticing.
+        assert run("--rm", "-v", f"{shared}:/s:rshared", command=("cat", "/s/rshared/f")).stdout == "seen\n"
+        (tmp_path / "shared/file").write_text("a file\n")
+        assert run("--rm", "-v", f"{shared}/file:/f:shared", command=("cat", "/f")).stdout == "a file\n"
+        assert (tmp_path / "shared/rshared/f").read_text() == "seen\n"
+        subprocess.run(["umount", f"{shared}/rshared"], check=True)
+        for mode, word in (("rshared", "shared"), ("shared", "shared"), ("slave", "shared or slave")):
+            refused = run("--rm", "-v", f"{plain}/new:/s:{mode}", code=125).stderr
+            assert f"path {plain}/new is mounted on {plain} but it is not a {word} mount" in refused
+        assert leftovers.mounts() == before
 
 
 @pytest.mark.parametrize("spec, why", [

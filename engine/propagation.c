@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/propagation.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+#define MOUNTS_MAX (4 << 20) /* bytes of mountinfo */
+#define INFO_MAX   4096
+
+const char *propagation_of(const char *options)
+{
+	static const char *const known[] = { "rprivate", "private", "rshared",
+					     "shared",   "rslave",  "slave" };
+
+	while (*options) {
+		size_t length = strcspn(options, ",");
+
+		for (size_t i = 0; i < COUNT_OF(known); i++) {
+			if (strlen(known[i]) == length && strncmp(known[i], options, length) == 0)
+				return known[i];
+		}
+		options += length + (options[length] == ',');
+	}
+	return "rprivate";
+}
+
+bool propagation_is_shared(const struct container_mount *mount)
+{
+	return mount->kind == MOUNT_BIND && strstr(propagation_of(mount->options), "shared");
+}
+
+/* The kernel's number for the mount that a path leads to. */
+static bool find_mount(const char *path, int *id, struct error *err)
+{
+	autoclose int fd = open(path, O_PATH | O_CLOEXEC);
+	autofree char *info = mem_printf("/proc/self/fdinfo/%d", fd);
+	autobuf struct buf text;
+
+	buf_init(&text, INFO_MAX);
+	if (fd < 0)
+		return error_sys(err, "bind mount %s", path);
+	if (!file_read(AT_FDCWD, info, &text, err))
+		return false;
+
+	const char *line = strstr(text.data, "mnt_id:");
+
+	return (line && sscanf(line, "mnt_id: %d", id) == 1) ||
+	       error_set(err, ERROR_SYSTEM, "%s makes no sense", info);
+}
+
+/* A line of mountinfo (proc(5)): id parent dev top PLACE options [TAGS] - type source options. */
+static char *find_line(char *text, int id)
+{
+	for (char *line; (line = strsep(&text, "\n"));) {
+		if (atoi(line) == id)
+			return line;
+	}
+	return NULL;
+}
+
+bool propagation_check(const struct container_mount *mount, struct error *err)
+{
+	bool is_shared = propagation_is_shared(mount);
+	autobuf struct buf text;
+	int id;
+
+	if (mount->kind != MOUNT_BIND || strstr(propagation_of(mount->options), "private"))
+		return true;
+	buf_init(&text, MOUNTS_MAX);
+	if (!find_mount(mount->source, &id, err) ||
+	    !file_read(AT_FDCWD, "/proc/self/mountinfo", &text, err))
+		return false;
+
+	char *line = find_line(text.data, id);
+	int place = 0, place_end = 0;
+
+	if (!line || sscanf(line, "%*s %*s %*s %*s %n%*s%n", &place, &place_end) == EOF || !place)
+		return error_set(err, ERROR_SYSTEM, "the mount of %s has just gone", mount->source);
+
+	char *end = strstr(line, " - ");
+
+	if (end)
+		*end = '\0';
+	if (strstr(line + place_end, " shared:") ||
+	    (!is_shared && strstr(line + place_end, " master:")))
+		return true;
+	line[place_end] = '\0';
+	return error_set(err, ERROR_INPUT, "path %s is mounted on %s but it is not a %s mount",
+			 mount->source, line + place, is_shared ? "shared" : "shared or slave");
+}
+
+bool propagation_copy(const struct container_mount *mount, int *copy, struct error *err)
+{
+	unsigned int depth = mount->is_flat ? 0 : AT_RECURSIVE;
+
+	*copy = (int)syscall(SYS_open_tree, AT_FDCWD, mount->source,
+			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | depth);
+	return *copy >= 0 || error_sys(err, "share %s", mount->source);
+}
