@@ -7,6 +7,7 @@
 
 #include "base/proc.h"
 #include "cli/asking.h"
+#include "cli/dfverbose.h"
 #include "cli/filter.h"
 #include "cli/human.h"
 #include "cli/jsonmaker.h"
@@ -32,7 +33,8 @@ struct df_values {
 static const struct opt df_opts[] = {
 	{ "format", 0, OPT_TEXT, offsetof(struct df_values, format), "string",
 	  "Format output: 'table', 'table TEMPLATE', 'json' or 'TEMPLATE'", NULL },
-	{ "verbose", 'v', OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
+	{ "verbose", 'v', OPT_BOOL, offsetof(struct df_values, is_verbose), NULL,
+	  "Show detailed information on space usage", NULL },
 	{ .name = NULL },
 };
 
@@ -147,8 +149,16 @@ static int run_df(const struct cli *cli, const void *of, const struct texts *arg
 	struct error err;
 
 	(void)arguments;
-	if (!engine_open(cli->root, cli->run, &engine, &err) ||
-	    !count_images(&engine, &arena, &images, &err) ||
+	if (values->is_verbose && values->format && *values->format) {
+		error_set(&err, ERROR_INPUT,
+			  "the verbose and the format options conflict: use one of them");
+		return command_failed_plainly(&err);
+	}
+	if (!engine_open(cli->root, cli->run, &engine, &err))
+		return command_failed(&err);
+	if (values->is_verbose)
+		return dfverbose_print(&engine, &arena, &err) ? 0 : command_failed(&err);
+	if (!count_images(&engine, &arena, &images, &err) ||
 	    !count_containers(&engine, &arena, &containers, &err) ||
 	    !count_volumes(&engine, &arena, &volumes, &err))
 		return command_failed(&err);

@@ -87,7 +87,7 @@ static int run_version(const struct cli *cli, const void *of, const struct texts
 /* info. --------------------------------------------------------------------------------------- */
 
 struct facts {
-	size_t containers, running, images;
+	size_t containers, running, paused, images;
 	struct utsname names;
 	struct sysinfo memory;
 	const char *os; /* "Debian GNU/Linux 12 (bookworm)" */
@@ -122,8 +122,16 @@ static bool gather(struct engine *engine, struct arena *arena, struct facts *fac
 	    !store_list(&engine->store, arena, &images, &facts->images, err))
 		return false;
 	facts->containers = ids.count;
-	for (size_t i = 0; i < ids.count; i++)
-		facts->running += status_is_running(engine, ids.items[i]);
+	for (size_t i = 0; i < ids.count; i++) {
+		struct status status;
+
+		status_read(engine, arena, ids.items[i], &status);
+		if (status.state == STATUS_PAUSED)
+			facts->paused++;
+		else
+			facts->running +=
+				status_has_process(&status) || status.state == STATUS_RESTARTING;
+	}
 	uname(&facts->names);
 	sysinfo(&facts->memory);
 	facts->os = os_name(arena);
@@ -137,13 +145,101 @@ static int64_t total_memory(const struct facts *facts)
 	return (int64_t)facts->memory.totalram * facts->memory.mem_unit;
 }
 
+/* So that the same machine is known again: docker's form of a key's fingerprint. */
+static const char *machine_id(struct arena *arena)
+{
+	char text[33] = "";
+	char id[64];
+	size_t length = 0;
+	FILE *file = fopen("/etc/machine-id", "re");
+
+	if (file && !fgets(text, sizeof(text), file))
+		text[0] = '\0';
+	if (file)
+		fclose(file);
+	for (size_t i = 0; text[i] && i < 32; i++) {
+		const char c = text[i];
+
+		if (i && i % 4 == 0)
+			id[length++] = ':';
+		id[length++] = (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+	}
+	return arena_strndup(arena, id, length);
+}
+
+static void add_runtimes(const struct jsonmaker *info)
+{
+	static const char *const names[] = { "runc", "io.containerd.runc.v2" };
+	struct jsonmaker runtimes = jsonmaker_nested(info, "Runtimes", JSON_OBJECT);
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		struct jsonmaker runtime = jsonmaker_nested(&runtimes, names[i], JSON_OBJECT);
+
+		jsonmaker_text(&runtime, "path", "mooring-runc");
+	}
+}
+
+static void add_plugins(const struct jsonmaker *info)
+{
+	static const char *const volumes[] = { "local" };
+	static const char *const networks[] = { "bridge", "host", "ipvlan", "macvlan", "null" };
+	static const char *const logs[] = { "journald", "json-file", "local", "none", "syslog" };
+	struct jsonmaker plugins = jsonmaker_nested(info, "Plugins", JSON_OBJECT);
+
+	jsonmaker_texts(&plugins, "Volume", volumes, COUNT_OF(volumes), false);
+	jsonmaker_texts(&plugins, "Network", networks, COUNT_OF(networks), false);
+	jsonmaker_text(&plugins, "Authorization", NULL);
+	jsonmaker_texts(&plugins, "Log", logs, COUNT_OF(logs), false);
+}
+
+/* Does the kernel have the controller, switched on? */
+static bool has_controller(const char *wanted)
+{
+	FILE *file = fopen("/proc/cgroups", "re");
+	char line[256], name[64];
+	bool is_there = false;
+	int is_on;
+
+	while (file && fgets(line, sizeof(line), file))
+		is_there |= sscanf(line, "%63s %*d %*d %d", name, &is_on) == 2 && is_on &&
+			    strcmp(name, wanted) == 0;
+	if (file)
+		fclose(file);
+	return is_there;
+}
+
+/* What scripts ask before they use it. */
+static void add_abilities(const struct jsonmaker *info)
+{
+	static const struct {
+		const char *name, *controller;
+	} limits[] = { { "MemoryLimit", "memory" }, { "SwapLimit", "memory" },
+		       { "CpuCfsPeriod", "cpu" },   { "CpuCfsQuota", "cpu" },
+		       { "CPUShares", "cpu" },      { "CPUSet", "cpuset" },
+		       { "PidsLimit", "pids" } };
+
+	for (size_t i = 0; i < COUNT_OF(limits); i++)
+		jsonmaker_bool(info, limits[i].name, has_controller(limits[i].controller));
+	jsonmaker_bool(info, "Debug", false);
+	jsonmaker_bool(info, "ExperimentalBuild", false);
+	jsonmaker_bool(info, "LiveRestoreEnabled", true); /* nothing restarts under containers */
+	jsonmaker_text(info, "ID", machine_id(info->arena));
+	jsonmaker_text(info, "InitBinary", "docker-init");
+	jsonmaker_text(info, "IndexServerAddress", "https://index.docker.io/v1/");
+	jsonmaker_texts(info, "Labels", NULL, 0, false);
+	jsonmaker_texts(info, "Warnings", NULL, 0, true);
+	add_runtimes(info);
+	add_plugins(info);
+}
+
 static void add_info(const struct jsonmaker *info, const struct facts *facts,
 		     const struct engine *engine)
 {
 	jsonmaker_number(info, "Containers", (int64_t)facts->containers);
 	jsonmaker_number(info, "ContainersRunning", (int64_t)facts->running);
-	jsonmaker_number(info, "ContainersPaused", 0);
-	jsonmaker_number(info, "ContainersStopped", (int64_t)(facts->containers - facts->running));
+	jsonmaker_number(info, "ContainersPaused", (int64_t)facts->paused);
+	jsonmaker_number(info, "ContainersStopped",
+			 (int64_t)(facts->containers - facts->running - facts->paused));
 	jsonmaker_number(info, "Images", (int64_t)facts->images);
 	jsonmaker_text(info, "Driver", "overlay2");
 	jsonmaker_text(info, "LoggingDriver", "json-file");
@@ -162,17 +258,21 @@ static void add_info(const struct jsonmaker *info, const struct facts *facts,
 	static const char *const security[] = { "name=seccomp,profile=default" };
 	jsonmaker_texts(info, "SecurityOptions", security, COUNT_OF(security), false);
 	struct jsonmaker swarm = jsonmaker_nested(info, "Swarm", JSON_OBJECT);
+	jsonmaker_text(&swarm, "NodeID", "");
+	jsonmaker_text(&swarm, "NodeAddr", "");
 	jsonmaker_text(&swarm, "LocalNodeState", "inactive");
+	jsonmaker_bool(&swarm, "ControlAvailable", false);
+	add_abilities(info);
 }
 
 static void print_info(const struct facts *facts, const struct engine *engine)
 {
 	printf("Client:\n Version:    %s\n Context:    default\n Debug Mode: false\n\n",
 	       DOCKER_VERSION);
-	printf("Server:\n Containers: %zu\n  Running: %zu\n  Paused: 0\n  Stopped: %zu\n"
+	printf("Server:\n Containers: %zu\n  Running: %zu\n  Paused: %zu\n  Stopped: %zu\n"
 	       " Images: %zu\n",
-	       facts->containers, facts->running, facts->containers - facts->running,
-	       facts->images);
+	       facts->containers, facts->running, facts->paused,
+	       facts->containers - facts->running - facts->paused, facts->images);
 	printf(" Server Version: %s\n Storage Driver: overlay2\n Logging Driver: json-file\n"
 	       " Cgroup Driver: cgroupfs\n Cgroup Version: %d\n Swarm: inactive\n",
 	       DOCKER_VERSION, facts->cgroup_version);

@@ -391,10 +391,12 @@ static const char *size_cell(struct maker *maker, const struct containerrow *row
 	struct error ignored; /* the image is gone: its size is not known */
 	char own[HUMAN_MAX], whole[HUMAN_MAX];
 
-	if (!maker->options->has_sizes)
+	if (!maker->options->has_sizes && !maker->options->has_own_sizes)
 		return "0B";
 	int64_t bytes = tree_size(
 		arena_printf(maker->arena, "%s/containers/%s/upper", maker->engine->root, row->id));
+	if (maker->options->has_own_sizes)
+		return arena_strdup(maker->arena, human_size(bytes, 3, own));
 	bool is_found =
 		store_find(&maker->engine->store, maker->arena, row->image_id, &image, &ignored);
 	return arena_printf(maker->arena, "%s (virtual %s)", human_size(bytes, 3, own),

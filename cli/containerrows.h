@@ -16,6 +16,7 @@
 struct containerrows {
 	bool is_all;                 /* not only the running ones */
 	bool is_whole;               /* --no-trunc */
+	bool has_own_sizes;          /* has_sizes, but without that of the image */
 	bool has_sizes;              /* -s: what a container takes on the disk, which is slow */
 	int64_t last;                /* -n, -l: only so many, the newest; 0: no limit */
 	const struct texts *filters; /* checked for '='; their names are checked here */

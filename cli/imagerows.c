@@ -20,6 +20,8 @@ struct maker {
 	const struct store *store;
 	struct arena *arena;
 	struct json *rows;
+	const struct store_image *images; /* all of the store */
+	size_t count;
 
 	/* from the filters */
 	bool wants_dangling, wants_named;
@@ -195,22 +197,71 @@ static void add_times(const struct maker *maker, struct json *row, const struct 
 	    is_known ? arena_printf(maker->arena, "%s ago", age) : NOT_COUNTED);
 }
 
+/* Does another image have the layer, too? */
+static bool is_shared(const struct maker *maker, const struct store_image *image,
+		      const struct digest *chain)
+{
+	for (size_t i = 0; i < maker->count; i++) {
+		const struct store_image *other = &maker->images[i];
+
+		for (size_t k = 0; k < other->layer_count; k++) {
+			if (!digest_is_equal(&other->id, &image->id) &&
+			    digest_is_equal(&other->chains[k], chain))
+				return true;
+		}
+	}
+	return false;
+}
+
+struct shares {
+	const char *containers, *shared, *own;
+};
+
+static void work_out(const struct maker *maker, const struct store_image *image,
+		     struct shares *shares)
+{
+	const struct texts *users = maker->options->users;
+	struct error ignored; /* a layer that is damaged has no size */
+	int64_t shared = 0, own = 0, bytes;
+	char size[HUMAN_MAX];
+	int count = 0;
+
+	*shares = (struct shares){ NOT_COUNTED, NOT_COUNTED, NOT_COUNTED };
+	if (!users)
+		return;
+	for (size_t i = 0; i < image->layer_count; i++) {
+		if (!store_layer_size(maker->store, &image->chains[i], &bytes, &ignored))
+			continue;
+		if (is_shared(maker, image, &image->chains[i]))
+			shared += bytes;
+		else
+			own += bytes;
+	}
+	for (size_t i = 0; i < users->count; i++)
+		count += strcmp(users->items[i], image->id.text) == 0;
+	shares->containers = arena_printf(maker->arena, "%d", count);
+	shares->shared = arena_strdup(maker->arena, human_size(shared, 3, size));
+	shares->own = arena_strdup(maker->arena, human_size(own, 3, size));
+}
+
 static void add_row(const struct maker *maker, const struct store_image *image,
 		    const char *repository, const char *tag, const char *digest)
 {
 	struct json *row = json_new(maker->arena, maker->rows, NULL, JSON_OBJECT, NULL);
+	struct shares shares;
 	char size[HUMAN_MAX];
 
-	add(maker, row, "Containers", NOT_COUNTED);
+	work_out(maker, image, &shares);
+	add(maker, row, "Containers", shares.containers);
 	add_times(maker, row, image);
 	add(maker, row, "Digest", digest ? digest : NONE);
 	add(maker, row, "ID", id_of(maker, image));
 	add(maker, row, "Repository", repository);
-	add(maker, row, "SharedSize", NOT_COUNTED);
+	add(maker, row, "SharedSize", shares.shared);
 	add(maker, row, "Size", human_size(image->size, 3, size));
 	add(maker, row, "Tag", tag);
-	add(maker, row, "UniqueSize", NOT_COUNTED);
-	add(maker, row, "VirtualSize", size);
+	add(maker, row, "UniqueSize", shares.own);
+	add(maker, row, "VirtualSize", human_size(image->size, 3, size));
 }
 
 /* A repository that has a tag of the image needs no row for its digest. */
@@ -267,6 +318,8 @@ bool imagerows_make(const struct imagerows *options, const struct store *store, 
 	maker.rows = json_new(arena, NULL, NULL, JSON_ARRAY, NULL);
 	if (!read_filters(&maker, err) || !store_list(store, arena, &images, &count, err))
 		return false;
+	maker.images = images;
+	maker.count = count;
 	for (size_t i = 0; i < count; i++)
 		if (!add_image(&maker, &images[i], err))
 			return false;

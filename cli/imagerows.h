@@ -18,7 +18,10 @@ struct imagerows {
 	const char *pattern;         /* "redis", "redis:7", "redis@sha256:…", "re*"; NULL: all */
 	const struct texts *filters; /* checked for '='; their names are checked here */
 	bool is_whole;               /* --no-trunc: "sha256:" and 64 digits */
-	int64_t now;                 /* ages are counted from here */
+	/* The IDs of the images of all containers: what images share, and how many containers they
+	 * have, is worked out; NULL: it is not. */
+	const struct texts *users;
+	int64_t now; /* ages are counted from here */
 };
 
 /* A JSON array of objects, in `arena`. Fails with ERROR_INPUT for a filter that makes no sense, or

@@ -151,6 +151,21 @@ def test_system_df_and_prune(moor, changed, busybox):
     assert table[0].split() == ["TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"] and len(table) == 5
     shown = moor.docker("system", "df", "--format", "{{.Type}}|{{.TotalCount}}|{{.Active}}|{{.Reclaimable}}").stdout.splitlines()
     assert shown[0].startswith("Images|1|1|") and shown[1].startswith("Containers|2|1|5B") and shown[2].startswith("Local Volumes|1|1|")
+    moor.docker("commit", "c", "made:1")
+    images, containers, volumes, builds = [
+        [re.split("   +", line.rstrip()) for line in part.splitlines()]
+        for part in re.split(r"\n*(?:Images|Containers|Local Volumes) space usage:\n\n|\n\nBuild cache usage: 0B\n\n",
+                             moor.docker("system", "df", "-v").stdout)[1:]]
+    assert images[0] == ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "SHARED SIZE", "UNIQUE SIZE", "CONTAINERS"]
+    made, base = sorted(images[1:], key=lambda row: row[0] == "busybox")
+    assert (made[0], made[5], made[7]) == ("made", base[4], "0") and re.fullmatch(r"\d+B", made[6])
+    assert base[5:] == [base[4], "0B", "2"]
+    assert containers[0] == ["CONTAINER ID", "IMAGE", "COMMAND", "LOCAL VOLUMES", "SIZE", "CREATED", "STATUS", "NAMES"]
+    assert {row[-1]: (row[3], row[4]) for row in containers[1:]} == {"c": ("1", "5B"), "up": ("0", "0B")}
+    assert volumes[0] == ["VOLUME NAME", "LINKS", "SIZE"] and [row[1] for row in volumes[1:]] == ["1"]
+    assert builds == [["CACHE ID", "CACHE TYPE", "SIZE", "CREATED", "LAST USED", "USAGE", "SHARED"]]
+    assert "options conflict" in moor.docker("system", "df", "-v", "--format", "x", code=1).stderr
+    moor.docker("rmi", "made:1")
     assert moor.docker("container", "prune", "-f", "--filter", "label=keep").stdout == "Total reclaimed space: 0B\n"
     assert moor.docker("container", "prune", "-f", "--filter", "until=1h").stdout == "Total reclaimed space: 0B\n"
     assert moor.docker("system", "prune", input="n\n").stdout.endswith("[y/N] ")

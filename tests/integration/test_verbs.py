@@ -71,6 +71,9 @@ def test_pause(moor, container):
     assert moor.docker("pause", "p").stdout == "p\n"
     assert cell(moor, "p").endswith("(Paused)")
     assert inspect(moor, "p", "{{.State.Status}} {{.State.Running}} {{.State.Paused}}") == "paused true true"
+    assert moor.docker("info", "-f", "{{.ContainersRunning}} {{.ContainersPaused}} {{.ContainersStopped}} {{.CPUShares}} "
+                       "{{json .Plugins.Log}} {{json .Runtimes.runc}}").stdout == (
+        '0 1 0 true ["journald","json-file","local","none","syslog"] {"path":"mooring-runc"}\n')
     assert "already paused" in moor.docker("pause", "p", code=1).stderr
     assert "is paused, unpause the container before exec" in moor.docker("exec", "p", "true", code=1).stderr
     assert moor.docker("unpause", "p").stdout == "p\n"
