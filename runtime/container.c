@@ -348,7 +348,7 @@ static bool spawn_all(struct container *self, enum container_fault *fault, struc
 	self->plan.parents_fds[1] = self->dir.root;
 	self->plan.parents_fds[2] = self->dir.dir;
 	if (!spawn_init(&self->plan, cgroup, &self->spawned, err) || !save_state(self, err) ||
-	    !spawn_set_oom_score(&self->plan, &self->spawned, err) ||
+	    !spawn_set_oom_score(&self->plan, self->spawned.pid, err) ||
 	    !spawn_map_ids(&self->plan, &self->spawned, err))
 		return false;
 	if (!is_born_inside && !make_cgroups(self, err))

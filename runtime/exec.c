@@ -200,12 +200,11 @@ static bool hide(struct error *err)
 _Noreturn static void run_stage(struct exec *self)
 {
 	struct sync_message message = { .step = SYNC_FAILED };
-	struct spawned us = { .pid = getpid() };
 	struct error ignored;
 
 	/* Once hidden, our files are not ours to write to. */
-	if (spawn_set_oom_score(&self->plan.init, &us, &message.error) && hide(&message.error) &&
-	    join_cgroups(&self->plan, &message.error) &&
+	if (spawn_set_oom_score(&self->plan.init, SPAWN_SELF, &message.error) &&
+	    hide(&message.error) && join_cgroups(&self->plan, &message.error) &&
 	    join_namespaces(&self->plan, &message.error)) {
 		struct kernel_clone how = { .flags = CLONE_PARENT };
 
@@ -254,7 +253,7 @@ static bool clone_in(struct exec *self, struct error *err)
 		join_run(&self->plan);
 	if (self->spawned.pid < 0)
 		return error_sys(err, "clone into the container");
-	return spawn_set_oom_score(&self->plan.init, &self->spawned, err);
+	return true;
 }
 
 static bool spawn(struct exec *self, enum container_fault *fault, struct error *err)

@@ -11,6 +11,7 @@
 #include "runtime/kernel.h"
 #include "runtime/label.h"
 #include "runtime/schedule.h"
+#include "runtime/spawn.h"
 #include "runtime/sync.h"
 #include "runtime/tty.h"
 
@@ -112,7 +113,8 @@ static bool come_in(struct join_plan *plan, struct error *err)
 
 	init_reset_signals();
 	setsid();
-	if (!plan->is_joined && (!join_cgroups(plan, err) || !join_namespaces(plan, err)))
+	if (!plan->is_joined && (!spawn_set_oom_score(init, SPAWN_SELF, err) ||
+				 !join_cgroups(plan, err) || !join_namespaces(plan, err)))
 		return false;
 	close(plan->target);
 	if (!init->is_without_keyring && !join_keyring(init, err))

@@ -83,6 +83,7 @@ static pid_t clone_init(const struct init_plan *plan, const struct cgroup *cgrou
 }
 
 #define PROC_ROOT_INODE 1
+#define PID_SIZE        16 /* in decimal, with the end */
 
 /* Checked to be a whole procfs, not something mounted over a part of it. */
 bool spawn_open_proc(struct init_plan *plan, struct error *err)
@@ -108,16 +109,32 @@ bool spawn_take_filter(struct init_plan *plan, struct error *err)
 	return true;
 }
 
-bool spawn_set_oom_score(const struct init_plan *plan, const struct spawned *spawned,
-			 struct error *err)
+/* Our number where plan->proc was mounted, whatever pid namespace we are in ourselves. */
+static bool own_number(const struct init_plan *plan, char number[PID_SIZE], struct error *err)
+{
+	ssize_t length = readlinkat(plan->proc, "self", number, PID_SIZE - 1);
+
+	if (length < 0)
+		return error_sys(err, "read /proc/self");
+	number[length] = '\0';
+	return true;
+}
+
+bool spawn_set_oom_score(const struct init_plan *plan, pid_t pid, struct error *err)
 {
 	int64_t score = plan->spec->process.oom_score_adj;
-	autofree char *name = mem_printf("%d/oom_score_adj", spawned->pid);
+	char number[PID_SIZE], text[16];
 	autoclose int fd = -1;
-	char text[16];
 
 	if (score == SPEC_UNSET)
 		return true;
+	if (pid == SPAWN_SELF && !own_number(plan, number, err))
+		return false;
+	if (pid != SPAWN_SELF)
+		snprintf(number, sizeof(number), "%d", (int)pid);
+
+	autofree char *name = mem_printf("%s/oom_score_adj", number);
+
 	snprintf(text, sizeof(text), "%d", (int)score);
 	if (!path_open(plan->proc, name, PATH_NO_LINKS, O_WRONLY, 0, &fd, err))
 		return false;

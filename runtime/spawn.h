@@ -24,10 +24,10 @@ must_check bool spawn_init(struct init_plan *plan, const struct cgroup *cgroup,
 /* Maps the ids of a new user namespace and lets init know. */
 must_check bool spawn_map_ids(const struct init_plan *plan, const struct spawned *spawned,
 			      struct error *err);
-/* From outside, where we have the rights and a procfs of our own. An init that waits for its ids is
- * still the caller's to write to, later it is not. */
-must_check bool spawn_set_oom_score(const struct init_plan *plan, const struct spawned *spawned,
-				    struct error *err);
+#define SPAWN_SELF 0
+/* Through the host's procfs, of a child that waits for us or of the calling process: to an ordinary
+ * user a process that has ended, or has become non-dumpable by a change of user, is closed. */
+must_check bool spawn_set_oom_score(const struct init_plan *plan, pid_t pid, struct error *err);
 /* Sends the doors of the control groups: init may go on. */
 must_check bool spawn_let_join(const struct spawned *spawned, const struct cgroup *cgroup,
 			       struct error *err);

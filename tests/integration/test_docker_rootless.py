@@ -165,6 +165,14 @@ def test_restart_and_kill(rootless, busybox):
     assert inspect(rootless, "again", "{{.State.Running}}") == "false"
 
 
+def test_exec_of_what_ends_at_once(rootless, busybox):
+    """Before its parent has looked at it: strace holds the parent up where the child is made."""
+    rootless.docker("run", "-d", *NO_NETWORK, "--name", "up", "--init", "--oom-score-adj", "100", busybox, "sleep", "60")
+    done = rootless.user.run("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=clone3", "-e", "inject=clone3:delay_exit=300000",
+                             rootless.program, "exec", "up", "cat", "/proc/self/oom_score_adj", env=rootless.env)
+    assert done.stdout == "100\n"
+
+
 def test_without_grants(rootless):
     """A system user such as ggc_user has none: the text that AWS's nucleus knows, and what may be done."""
     rootless.user.more = ": > /etc/subuid"

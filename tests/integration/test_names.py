@@ -32,11 +32,12 @@ def look_up(moor, container, name, *more):
 
 
 def resolvers(moor):
-    """Processes that serve the store's names."""
+    """Processes that serve the store's names: those of this part of a run, which has an ipc namespace of its own."""
     found = []
     for path in glob.glob("/proc/[0-9]*/comm"):
         with contextlib.suppress(OSError), open(path) as comm:
-            if comm.read() == "mooring-resolve\n":
+            is_ours = os.readlink(os.path.dirname(path) + "/ns/ipc") == os.readlink("/proc/self/ns/ipc")
+            if is_ours and comm.read() == "mooring-resolve\n":
                 found.append(int(path.split("/")[2]))
     return found
 
