@@ -335,7 +335,8 @@ static void test_remove_tree(void)
 	check_ok(path_remove_tree(root, "link", &err), &err, "remove a link to a directory");
 	check(faccessat(root, "a/b/file", F_OK, 0) == 0, "what it named stays");
 
-	/* Deeper than any path and any number of open files, and with the names that the removal itself uses for moving. */
+	/* Deeper than any path and any number of open files, and with the names that the removal
+	 * itself uses for moving. */
 
 	mkdirat(root, "deep", 0755);
 	for (int i = 0; i < 60; i++) {
