@@ -206,13 +206,14 @@ static bool read_first_address(const char *device, struct in_addr *address, uint
 }
 
 /* Among several: others than us may give the bridge one where they listen, with no subnet to it. */
-static void find_subnet(const char *device, struct in_addr *address, uint32_t *mask)
+static bool find_subnet(const char *device, struct in_addr *address, uint32_t *mask)
 {
 	struct ifaddrs *all;
 	struct sockaddr_in answer;
+	bool is_found = false;
 
 	if (getifaddrs(&all) < 0)
-		return;
+		return false;
 	for (const struct ifaddrs *one = all; one; one = one->ifa_next) {
 		if (strcmp(one->ifa_name, device) != 0 || !one->ifa_addr || !one->ifa_netmask ||
 		    one->ifa_addr->sa_family != AF_INET)
@@ -223,9 +224,11 @@ static void find_subnet(const char *device, struct in_addr *address, uint32_t *m
 		*mask = answer.sin_addr.s_addr;
 		memcpy(&answer, one->ifa_addr, sizeof(answer));
 		*address = answer.sin_addr;
+		is_found = true;
 		break;
 	}
 	freeifaddrs(all);
+	return is_found;
 }
 
 void ipam_find_default(const struct engine *engine, struct network *network)
@@ -236,10 +239,9 @@ void ipam_find_default(const struct engine *engine, struct network *network)
 	uint32_t mask;
 
 	network_bridge(engine, network, device);
-	if (!read_first_address(device, &address, &mask))
+	if (!read_first_address(device, &address, &mask) ||
+	    (!has_room(mask) && !find_subnet(device, &address, &mask)))
 		return;
-	if (!has_room(mask))
-		find_subnet(device, &address, &mask);
 	pool->gateway.family = AF_INET;
 	memcpy(pool->gateway.bytes, &address, sizeof(address));
 	pool->subnet.address = pool->gateway;

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -20,6 +21,7 @@
 #define BODY_MAX        16384
 #define LINK_AGAIN_MS   10000 /* between tries to listen on a device that is not there yet */
 #define LISTEN_AGAIN_MS 1000
+#define LINK_NEWS_MAX   64 /* taken at a time */
 #define LISTENERS       3
 
 /* One client. */
@@ -42,6 +44,8 @@ struct listener {
 struct asker_server {
 	struct asker_options options;
 	struct listener listeners[LISTENERS]; /* IPv4, IPv6, link address */
+	struct loop_watch links;              /* network devices come and go; fd -1: nobody tells */
+	unsigned link_index;                  /* the device that is listened on */
 	int port;
 	struct asker *askers;
 	size_t count;
@@ -389,28 +393,81 @@ static bool open_link(struct asker_server *server, struct error *err)
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, BACKLOG) < 0)
 		return error_sys(err, "listen on %s, port 80", EXCHANGE_LINK_ADDRESS);
 	listen_to(&server->listeners[2], take_fd(&fd));
+	server->link_index = if_nametoindex(device);
 	return true;
+}
+
+static void close_listener(struct listener *listener)
+{
+	loop_disarm(listener->server->options.loop, &listener->again);
+	if (listener->watch.fd < 0)
+		return;
+	loop_unwatch(listener->server->options.loop, &listener->watch);
+	close(listener->watch.fd);
+	listener->watch.fd = -1;
+}
+
+/* A bridge goes with its last network and comes back as another device of the same name: what was
+ * bound to the first hears nothing of the second. */
+static void follow_link(struct asker_server *server)
+{
+	struct listener *listener = &server->listeners[2];
+	unsigned now = if_nametoindex(server->options.link_device);
+	struct error why;
+
+	if (listener->watch.fd >= 0 && now == server->link_index)
+		return;
+	close_listener(listener);
+	if (open_link(server, &why))
+		return;
+	if (now)
+		log_warning("token exchange at %s: %s", EXCHANGE_LINK_ADDRESS, why.text);
+	if (now || server->links.fd < 0)
+		loop_arm(server->options.loop, &listener->again, LINK_AGAIN_MS);
+}
+
+/* What they say does not matter, and neither what was lost: a look tells what there is. */
+static void on_links(struct loop_watch *watch)
+{
+	char waste[8192];
+	int count = 0;
+
+	while (count < LINK_NEWS_MAX && recv(watch->fd, waste, sizeof(waste), 0) > 0)
+		count++;
+	follow_link(watch->context);
+}
+
+static void watch_links(struct asker_server *server)
+{
+	struct sockaddr_nl groups = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
+	autoclose int fd =
+		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&groups, sizeof(groups)) < 0)
+		return; /* then it is looked for from time to time */
+	server->links =
+		(struct loop_watch){ .fd = take_fd(&fd), .on_ready = on_links, .context = server };
+	loop_watch(server->options.loop, &server->links);
 }
 
 static void on_again(struct loop_timer *timer)
 {
 	struct listener *listener = timer->context;
 	struct asker_server *server = listener->server;
-	struct error err;
 
 	if (listener->watch.fd >= 0)
 		loop_watch(server->options.loop, &listener->watch);
-	else if (!open_link(server, &err))
-		loop_arm(server->options.loop, timer, LINK_AGAIN_MS);
+	else
+		follow_link(server);
 }
 
 bool asker_server_open(struct asker_server **result, const struct asker_options *options,
 		       struct error *err)
 {
 	struct asker_server *server = mem_alloc(sizeof(*server));
-	struct error why;
 
 	server->options = *options;
+	server->links.fd = -1;
 	for (size_t i = 0; i < LISTENERS; i++) {
 		struct listener *listener = &server->listeners[i];
 
@@ -423,10 +480,9 @@ bool asker_server_open(struct asker_server **result, const struct asker_options 
 		return false;
 	}
 	open_ipv6(server);
-	if (options->link_device && !open_link(server, &why)) {
-		log_warning("token exchange at %s: %s; trying again", EXCHANGE_LINK_ADDRESS,
-			    why.text);
-		loop_arm(options->loop, &server->listeners[2].again, LINK_AGAIN_MS);
+	if (options->link_device) {
+		watch_links(server);
+		follow_link(server);
 	}
 	*result = server;
 	return true;
@@ -438,14 +494,11 @@ void asker_server_close(struct asker_server *server)
 		return;
 	while (server->askers)
 		asker_free(server->askers);
-	for (size_t i = 0; i < LISTENERS; i++) {
-		struct listener *listener = &server->listeners[i];
-
-		loop_disarm(server->options.loop, &listener->again);
-		if (listener->watch.fd < 0)
-			continue;
-		loop_unwatch(server->options.loop, &listener->watch);
-		close(listener->watch.fd);
+	for (size_t i = 0; i < LISTENERS; i++)
+		close_listener(&server->listeners[i]);
+	if (server->links.fd >= 0) {
+		loop_unwatch(server->options.loop, &server->links);
+		close(server->links.fd);
 	}
 	free(server);
 }
