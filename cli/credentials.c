@@ -375,6 +375,7 @@ static bool gather(struct gathering *gathering, struct credentials *credentials,
 	jsonout_object_end(&gathering->out);
 	jsonout_done(&gathering->out);
 	arena_done(&gathering->arena);
+	credentials->has_mirrors = gathering->mirror_count > 0;
 	is_ok = is_ok && buf_check(&credentials->settings, "the settings for mooring-fetch", err);
 	if (!is_ok)
 		credentials_done(NULL, credentials);

@@ -28,6 +28,7 @@ struct credentials_places {
 
 struct credentials {
 	struct buf settings; /* the object as JSON */
+	bool has_mirrors;    /* in the settings, of the host */
 	int learnt_fd;       /* to be mooring-fetch's descriptor 6; -1 if it will learn nothing */
 	char *principal;     /* whose it is what it learns */
 };

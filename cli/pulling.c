@@ -87,6 +87,7 @@ bool pulling_run(const struct cli *cli, const struct store *store, const struct 
 				    &(struct image_pull){ .reference = pulling->reference,
 							  .platform = pulling->platform,
 							  .again = pulling->again,
+							  .is_mirrored = credentials.has_mirrors,
 							  .settings = credentials.settings.data,
 							  .learnt_fd = credentials.learnt_fd },
 				    pulling->out ? &watcher : NULL, id, err);

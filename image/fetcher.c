@@ -122,6 +122,8 @@ static void begin(struct fetcher *fetcher, struct request *request, const char *
 	jsonout_text(&request->out, "op", op);
 	if (reference)
 		jsonout_text(&request->out, "reference", reference);
+	if (fetcher->is_from_origin)
+		jsonout_bool(&request->out, "origin", true);
 }
 
 static bool send_request(struct fetcher *fetcher, struct request *request, int to, int from,

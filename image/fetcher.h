@@ -17,6 +17,7 @@
 struct fetcher {
 	int socket;
 	int64_t last_id;
+	bool is_from_origin; /* past all mirrors, from here on */
 };
 
 #define MEDIA_TYPE_MAX 255

@@ -80,6 +80,8 @@ static bool run_unpack(const struct store *store, const struct image_pull *pull,
 		texts_add(&helper.arguments, "--platform");
 		texts_add(&helper.arguments, pull->platform);
 	}
+	if (pull->is_mirrored)
+		texts_add(&helper.arguments, "--mirrored");
 	for (size_t i = 0; i < pull->again.count; i++) {
 		texts_add(&helper.arguments, "--again");
 		texts_add(&helper.arguments, pull->again.items[i]);

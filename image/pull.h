@@ -24,6 +24,7 @@ struct image_pull {
 	const char *reference; /* as the user typed it */
 	const char *platform;  /* "linux/arm64"; NULL: this machine's */
 	struct texts again;   /* chain IDs of layers to be fetched though they are there: damaged */
+	bool is_mirrored;     /* the settings name mirrors */
 	const char *settings; /* JSON for mooring-fetch's descriptor 5 (docs/architecture.md); NULL:
 				 {} */
 	int learnt_fd;        /* its descriptor 6, where the settings say that it is there; or -1 */

@@ -33,6 +33,7 @@ struct unpack_pull {
 	const char *reference;
 	const char *platform;      /* NULL: this machine's */
 	const struct texts *again; /* chain IDs of layers that are there, but damaged */
+	bool is_mirrored;          /* what mooring-fetch brings may come from a mirror */
 };
 
 must_check bool unpack_pull(const struct store *store, const struct unpack_pull *what,

@@ -31,14 +31,14 @@ struct arguments {
 	const char *platform;
 	const char *parent;
 	const char *object;
-	bool is_upper;
+	bool is_upper, is_mirrored;
 	int64_t limit;
 	struct texts again, rest;
 };
 
 static const char usage[] =
 	"usage: mooring-unpack pull --root ROOT --reference REF [--platform OS/ARCH[/VARIANT]]\n"
-	"                           [--again CHAIN]…\n"
+	"                           [--again CHAIN]… [--mirrored]\n"
 	"       mooring-unpack verify --root ROOT [NAME…]\n"
 	"       mooring-unpack load --root ROOT [--platform P] [--object s3://BUCKET/KEY]\n"
 	"       mooring-unpack push --root ROOT --reference REF\n"
@@ -57,6 +57,7 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 		{ "platform", required_argument, NULL, 'p' },
 		{ "parent", required_argument, NULL, 'b' },
 		{ "upper", no_argument, NULL, 'u' },
+		{ "mirrored", no_argument, NULL, 'm' },
 		{ "again", required_argument, NULL, 'a' },
 		{ "limit", required_argument, NULL, 'l' },
 		{ "object", required_argument, NULL, 'o' },
@@ -76,6 +77,8 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 			arguments->parent = optarg;
 		else if (option == 'u')
 			arguments->is_upper = true;
+		else if (option == 'm')
+			arguments->is_mirrored = true;
 		else if (option == 'a')
 			texts_add(&arguments->again, optarg);
 		else if (option == 'o')
@@ -110,7 +113,8 @@ static bool pull(const struct arguments *arguments, const struct store *store, s
 	const struct unpack_pull what = { .fetch = UNPACK_FETCH,
 					  .reference = arguments->reference,
 					  .platform = arguments->platform,
-					  .again = &arguments->again };
+					  .again = &arguments->again,
+					  .is_mirrored = arguments->is_mirrored };
 
 	return unpack_pull(store, &what, err);
 }

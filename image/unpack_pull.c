@@ -475,18 +475,31 @@ static void finish(struct pull *pull, bool is_cut_off)
 	arena_done(&pull->arena);
 }
 
-bool unpack_pull(const struct store *store, const struct unpack_pull *what, struct error *err)
+/* Requests of an earlier run may still be answered: the numbers of `fetcher` go on. */
+static bool run(const struct store *store, const struct unpack_pull *what, struct fetcher *fetcher,
+		struct error *err)
 {
 	autofree struct pull *pull = mem_alloc(sizeof(*pull));
 
-	*pull = (struct pull){ .store = store,
-			       .fetcher = { .socket = what->fetch },
-			       .again = what->again };
+	*pull = (struct pull){ .store = store, .fetcher = *fetcher, .again = what->again };
 
 	bool is_good = start(pull, what->reference, what->platform, err) && resolve(pull, err) &&
 		       read_config(pull, err) && forget_damaged(pull) && check_room(pull, err) &&
 		       read_layers(pull, err) && publish(pull, err);
 
 	finish(pull, !is_good && err->kind == ERROR_NETWORK);
+	*fetcher = pull->fetcher;
 	return is_good;
+}
+
+/* A mirror that sends something wrong is no reason to fail: the registry itself is asked, for all
+ * of it. Layers that are finished are found in the store. */
+bool unpack_pull(const struct store *store, const struct unpack_pull *what, struct error *err)
+{
+	struct fetcher fetcher = { .socket = what->fetch };
+
+	if (run(store, what, &fetcher, err))
+		return true;
+	fetcher.is_from_origin = true;
+	return what->is_mirrored && err->kind == ERROR_CORRUPT && run(store, what, &fetcher, err);
 }

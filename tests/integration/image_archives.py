@@ -156,7 +156,7 @@ class Store:
         assert code is None or result.code == code, (result.code, result.failure, result.stderr)
         return result
 
-    def pull(self, reference, code=0, wrap=(), settings=b"{}"):
+    def pull(self, reference, code=0, wrap=(), settings=b"{}", more=()):
         """Through the real mooring-fetch, joined as image/pull.c does it."""
         unpack_end, fetch_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         events_from, events_to = os.pipe()
@@ -171,7 +171,7 @@ class Store:
         unpack = subprocess.Popen(
             ["bash", "-c", f'exec "$@" 3>&{unpack_end.fileno()} 4>&{events_to} '
              f'{unpack_end.fileno()}>&- {events_to}>&-', "sh", *wrap, UNPACK, "pull", "--root",
-             self.root, "--reference", reference], stdin=subprocess.DEVNULL,
+             self.root, "--reference", reference, *more], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             pass_fds=[unpack_end.fileno(), events_to])
         unpack_end.close()

@@ -272,6 +272,24 @@ def test_a_layer_with_another_digest(store, liar):
         refuse(store, liar, "layer " + name[7:19])
 
 
+@pytest.mark.parametrize("what", ["layer", "config", "manifest"])
+def test_a_mirror_that_lies(store, liar, what):
+    """The registry itself is asked for what the mirror sent wrong, and nobody else's word is taken."""
+    honest = Liar(liar.layout)
+    good = {"layer": liar.layout.blobs[1], "config": liar.layout.config}.get(what)
+    if good:
+        liar.blobs[digest(good)] = good[:-1] + b"?"
+    else:
+        liar.header = digest(b"something else")
+    with lying(liar) as mirror, lying(liar) as bad, lying(honest) as origin:
+        mirrors = {host: [f"http://{mirror}"] for host in (bad, origin)}
+        options = {"settings": json.dumps({**json.loads(IMPATIENT), "mirrors": mirrors}).encode(), "more": ["--mirrored"]}
+        assert store.pull(f"{bad}/lies:1", code=1, **options).failure["kind"] == "corrupt"
+        assert honest.asked == []
+        assert store.pull(f"{origin}/lies:1", **options).images[0]["id"] == liar.layout.id
+        assert honest.asked != []
+
+
 def test_a_layer_with_another_diff_id(store):
     layout = Layout(*LAYERS)
     evil = Layout(*LAYERS[:2], tar(entry("evil", b"1")))
