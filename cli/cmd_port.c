@@ -50,7 +50,7 @@ static int run(const struct cli *cli, const void *values, const struct texts *ar
 	    !find_one(&engine, arguments->items[0], id, &err))
 		return command_failed(&err);
 	if (status_is_running(&engine, id))
-		endpoints_read(&engine, &arena, id, &endpoints);
+		endpoints_read_open(&engine, &arena, id, &endpoints);
 	if (arguments->count > 1)
 		return print_one(&endpoints, arguments->items[1], arguments->items[0], &err)
 			       ? 0

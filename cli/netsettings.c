@@ -223,7 +223,7 @@ const char *netsettings_ports_cell(const struct engine *engine, struct arena *ar
 		return "";
 	if (!container->exposed_ports.count && !container->publish.count)
 		return "";
-	endpoints_read(engine, arena, container->id, &endpoints);
+	endpoints_read_open(engine, arena, container->id, &endpoints);
 	groups.items = arena_array(arena, endpoints.port_count + container->exposed_ports.count + 1,
 				   sizeof(*groups.items));
 	add_exposed(&groups, container, &endpoints);
@@ -340,7 +340,7 @@ void netsettings_add(const struct jsonmaker *object, const struct engine *engine
 	struct endpoints endpoints = { 0 };
 
 	if (pid)
-		endpoints_read(engine, object->arena, container->id, &endpoints);
+		endpoints_read_open(engine, object->arena, container->id, &endpoints);
 	jsonmaker_text(&settings, "Bridge", "");
 	jsonmaker_text(&settings, "SandboxID", pid ? container->id : "");
 	/* What can be joined: docker has a file, we have none that would outlive the container. */

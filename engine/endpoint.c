@@ -185,3 +185,13 @@ const struct endpoint *endpoints_outward(const struct endpoints *endpoints)
 	}
 	return NULL;
 }
+
+bool endpoints_read_open(const struct engine *engine, struct arena *arena, const char *container,
+			 struct endpoints *endpoints)
+{
+	bool is_read = endpoints_read(engine, arena, container, endpoints);
+
+	if (!endpoints_outward(endpoints))
+		endpoints->port_count = 0;
+	return is_read;
+}

@@ -55,6 +55,10 @@ struct endpoints {
  * Texts live in `arena`. */
 bool endpoints_read(const struct engine *engine, struct arena *arena, const char *container,
 		    struct endpoints *endpoints);
+/* The same without ports that lead nowhere, though they are still reserved: every network that
+ * could carry them has been left. */
+bool endpoints_read_open(const struct engine *engine, struct arena *arena, const char *container,
+			 struct endpoints *endpoints);
 /* `dir` is the container's directory. */
 must_check bool endpoints_write(const struct endpoints *endpoints, int dir, struct error *err);
 

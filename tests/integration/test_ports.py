@@ -201,8 +201,10 @@ def test_the_network_is_left(moor, busybox):
         moor.docker("network", "disconnect", "bb", "web")
         assert serve(moor, busybox, "other", "--network", "aa") == left
         assert fetch("127.0.0.1", 18120, 1) is None and peer.fetch(HOST, 18120, 1) is None
+        assert moor.docker("port", "web").stdout == "" and "18120" not in moor.docker("ps").stdout
         moor.docker("network", "connect", "bb", "web")
         assert fetch("127.0.0.1", 18120) == "served"
+        assert moor.docker("port", "web", "80").stdout.startswith("0.0.0.0:18120")
         moor.docker("rm", "-f", "web")
         assert "18120" not in netpeer.nft("list", "ruleset")
 
