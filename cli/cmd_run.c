@@ -116,11 +116,12 @@ static bool create_once(struct job *job, struct error *err)
 				 .has_entrypoint = job->values->entrypoint != NULL,
 				 .platform = job->values->platform,
 				 .is_started_next = job->is_started_next };
+	struct runopts values = *job->values;
 	char warning[ERROR_TEXT_MAX] = "";
 
+	values.config = job->cli->config;
 	container_done(&job->container);
-	if (!runopts_read(job->values, job->arguments, &job->arena, &job->container, &mounts,
-			  err) ||
+	if (!runopts_read(&values, job->arguments, &job->arena, &job->container, &mounts, err) ||
 	    !create_check(&create, err) ||
 	    !create_container(&job->engine, &job->arena, &create, &job->lock, warning, err))
 		return false;

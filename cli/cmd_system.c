@@ -11,6 +11,7 @@
 #include "cli/dockerversion.h"
 #include "cli/inspection.h"
 #include "cli/jsonmaker.h"
+#include "cli/logdefault.h"
 #include "engine/bridge.h"
 #include "engine/control.h"
 #include "engine/engine.h"
@@ -90,7 +91,8 @@ struct facts {
 	size_t containers, running, paused, images;
 	struct utsname names;
 	struct sysinfo memory;
-	const char *os; /* "Debian GNU/Linux 12 (bookworm)" */
+	const char *log_driver; /* of containers that name none */
+	const char *os;         /* "Debian GNU/Linux 12 (bookworm)" */
 	int cgroup_version;
 };
 
@@ -111,14 +113,16 @@ static const char *os_name(struct arena *arena)
 	return arena_strdup(arena, name);
 }
 
-static bool gather(struct engine *engine, struct arena *arena, struct facts *facts,
-		   struct error *err)
+static bool gather(const struct cli *cli, struct engine *engine, struct arena *arena,
+		   struct facts *facts, struct error *err)
 {
 	autotexts struct texts ids = { 0 };
+	autotexts struct texts options = { 0 };
 	struct store_image *images;
 	struct statfs cgroup;
 
-	if (!find_all(engine, arena, &ids, err) ||
+	if (!logdefault_read(cli->config, arena, &facts->log_driver, &options, err) ||
+	    !find_all(engine, arena, &ids, err) ||
 	    !store_list(&engine->store, arena, &images, &facts->images, err))
 		return false;
 	facts->containers = ids.count;
@@ -242,7 +246,7 @@ static void add_info(const struct jsonmaker *info, const struct facts *facts,
 			 (int64_t)(facts->containers - facts->running - facts->paused));
 	jsonmaker_number(info, "Images", (int64_t)facts->images);
 	jsonmaker_text(info, "Driver", "overlay2");
-	jsonmaker_text(info, "LoggingDriver", "json-file");
+	jsonmaker_text(info, "LoggingDriver", facts->log_driver);
 	jsonmaker_text(info, "CgroupDriver", "cgroupfs");
 	jsonmaker_text(info, "CgroupVersion", facts->cgroup_version == 2 ? "2" : "1");
 	jsonmaker_text(info, "KernelVersion", facts->names.release);
@@ -273,9 +277,9 @@ static void print_info(const struct facts *facts, const struct engine *engine)
 	       " Images: %zu\n",
 	       facts->containers, facts->running, facts->paused,
 	       facts->containers - facts->running - facts->paused, facts->images);
-	printf(" Server Version: %s\n Storage Driver: overlay2\n Logging Driver: json-file\n"
+	printf(" Server Version: %s\n Storage Driver: overlay2\n Logging Driver: %s\n"
 	       " Cgroup Driver: cgroupfs\n Cgroup Version: %d\n Swarm: inactive\n",
-	       DOCKER_VERSION, facts->cgroup_version);
+	       DOCKER_VERSION, facts->log_driver, facts->cgroup_version);
 	printf(" Runtimes: runc\n Default Runtime: runc\n Security Options:\n  seccomp\n"
 	       "   Profile: default\n");
 	printf(" Kernel Version: %s\n Operating System: %s\n OSType: linux\n Architecture: %s\n"
@@ -295,7 +299,7 @@ static int run_info(const struct cli *cli, const void *of, const struct texts *a
 
 	(void)arguments;
 	if (!engine_open(cli->root, cli->run, &engine, &err) ||
-	    !gather(&engine, &arena, &facts, &err))
+	    !gather(cli, &engine, &arena, &facts, &err))
 		return command_failed(&err);
 	if (!values->format || !*values->format) {
 		print_info(&facts, &engine);

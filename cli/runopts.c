@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/envfile.h"
+#include "cli/logdefault.h"
 #include "engine/attach.h"
 #include "engine/bundle.h"
 #include "engine/logging.h"
@@ -103,8 +104,15 @@ static bool read_logging(const struct runopts *values, struct arena *arena,
 	static const char *const replaced[] = { "awslogs", "fluentd", "gelf",
 						"gcplogs", "splunk",  "etwlogs" };
 
+	autotexts struct texts options = { 0 };
+	const char *usual;
+
+	if (!logdefault_read(values->config, arena, &usual, &options, err))
+		return false;
 	if (!*container->log_driver)
-		container->log_driver = "json-file";
+		container->log_driver = usual;
+	if (strcmp(container->log_driver, usual) != 0)
+		options.count = 0;
 	for (size_t i = 0; i < COUNT_OF(replaced); i++) {
 		if (strcmp(container->log_driver, replaced[i]) == 0) {
 			fprintf(stderr, "WARNING: no log driver %s here: json-file is used\n",
@@ -113,7 +121,8 @@ static bool read_logging(const struct runopts *values, struct arena *arena,
 			return true; /* its options mean nothing here */
 		}
 	}
-	logging_set_options(container, &values->log_opts, arena);
+	texts_add_all(&options, values->log_opts.items, values->log_opts.count);
+	logging_set_options(container, &options, arena);
 	return logging_check(container, err);
 }
 

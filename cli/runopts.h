@@ -17,6 +17,7 @@
  */
 struct runopts {
 	struct container container; /* what needs no further reading */
+	const char *config;         /* no option: the directory of daemon.json */
 
 	bool is_detached;        /* run only */
 	bool is_without_proxy;   /* --sig-proxy=false; run only */

@@ -187,6 +187,21 @@ def test_attributes(run, moor):
         "Type": "json-file", "Config": {"env-regex": "^E", "labels": "b,none", "max-size": "1m", "tag": "{{.Name}}"}}
 
 
+def test_the_usual_driver(run, moor):
+    """daemon.json's log-driver and log-opts; a container's own options go before."""
+    with open(os.path.join(moor.config, "daemon.json"), "w", encoding="utf-8") as file:
+        json.dump({"log-driver": "local", "log-opts": {"max-size": "1m", "max-file": "2"}}, file)
+    run("--name", "c", "--log-opt", "max-file=4")
+    run("--name", "d", "--log-driver", "json-file")
+    shown = moor.docker("inspect", "-f", "{{json .HostConfig.LogConfig}}", "c", "d").stdout.splitlines()
+    assert [json.loads(line) for line in shown] == [
+        {"Type": "local", "Config": {"max-file": "4", "max-size": "1m"}}, {"Type": "json-file", "Config": {}}]
+    assert moor.docker("info", "-f", "{{.LoggingDriver}}").stdout == "local\n"
+    with open(os.path.join(moor.config, "daemon.json"), "w", encoding="utf-8") as file:
+        json.dump({"log-opts": {"bogus": "1m"}}, file)
+    assert "unknown log opt 'bogus' for json-file" in run(code=125).stderr
+
+
 def test_logs_that_cannot_be_read(run, moor):
     run("--name", "c", "--log-driver", "none")
     run("--name", "d", *options_of("syslog", syslog_address="udp://127.0.0.1:9", cache_disabled="true"))
