@@ -83,17 +83,20 @@ static bool settle_streams(const struct values *values, struct error *err)
 	return !values->is_detached || replace(STDOUT_FILENO, O_WRONLY, err);
 }
 
-/* Of its end nobody tells: we are mooring-runc by then. */
+/* Of its end mooring-runc tells, which we are by then. */
 static void tell(struct single *single, const struct enter *enter)
 {
+	const char *const attributes[] = {
+		arena_printf(&single->arena, "execID=%s", enter->exec_id), NULL
+	};
 	const char *line = "";
 
 	for (size_t i = 0; i < enter->command.count; i++)
 		line = arena_printf(&single->arena, "%s %s", line, enter->command.items[i]);
 	happening_container(&single->engine, &single->container,
-			    arena_printf(&single->arena, "exec_create:%s", line), NULL);
+			    arena_printf(&single->arena, "exec_create:%s", line), attributes);
 	happening_container(&single->engine, &single->container,
-			    arena_printf(&single->arena, "exec_start:%s", line), NULL);
+			    arena_printf(&single->arena, "exec_start:%s", line), attributes);
 }
 
 static bool become(const struct cli *cli, const struct values *values, const struct enter *wishes,
@@ -106,6 +109,7 @@ static bool become(const struct cli *cli, const struct values *values, const str
 	if (!single_open(cli, name, &single, err))
 		return false;
 	enter.container = &single.container;
+	enter.exec_id = enter_new_id(&single.arena);
 	if (values->workdir && *values->workdir && values->workdir[0] != '/')
 		return error_set(err, ERROR_INPUT,
 				 "the working directory '%s' is invalid, it needs to be an "

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "engine/bundle.h"
+#include "engine/ident.h"
 #include "engine/network.h"
 #include "engine/share.h"
 #include "engine/status.h"
@@ -143,6 +144,12 @@ static bool make_argv(struct engine *engine, struct arena *arena, const struct e
 		texts_add(argv, "--detach-keys");
 		texts_add(argv, enter->detach_keys);
 	}
+	if (enter->exec_id) {
+		const char *const told[] = { "--journal", engine->run, "--exec-id",
+					     enter->exec_id };
+
+		texts_add_all(argv, told, COUNT_OF(told));
+	}
 	texts_add(argv, enter->container->id);
 	texts_add(argv, enter->command.items[0]);
 	return true;
@@ -182,4 +189,9 @@ bool enter_prepare(struct engine *engine, struct arena *arena, const struct ente
 		       make_argv(engine, arena, enter, path, argv, err);
 	container_done(&process);
 	return is_done;
+}
+
+const char *enter_new_id(struct arena *arena)
+{
+	return ident_random(arena);
 }

@@ -20,6 +20,8 @@ struct enter {
 	struct texts env;    /* "KEY=VALUE" of its own; the container's are there too */
 	const char *user;    /* NULL: the container's */
 	const char *workdir; /* absolute; NULL: the container's */
+	const char *exec_id; /* as docker events tell of it (enter_new_id); NULL: of its end nothing
+				is told */
 	const char *detach_keys;
 	bool is_privileged;
 	bool has_tty;
@@ -32,5 +34,8 @@ struct enter {
  * a descriptor open that the program reads. */
 must_check bool enter_prepare(struct engine *engine, struct arena *arena, const struct enter *enter,
 			      struct texts *argv, struct error *err);
+
+/* 64 random hex digits. */
+const char *enter_new_id(struct arena *arena);
 
 #endif

@@ -5,16 +5,22 @@
 #include "base/mem.h"
 #include "base/proc.h"
 
-static void announce(const char *journal, const char *id, const char *action, const char *attribute)
+static void announce_all(const char *journal, const char *id, const char *action,
+			 const char *const *attributes, size_t count)
 {
 	const struct journal_entry entry = { .type = "container",
 					     .action = action,
 					     .id = id,
-					     .attributes = &attribute,
-					     .count = attribute ? 1 : 0 };
+					     .attributes = attributes,
+					     .count = count };
 
 	if (journal)
 		journal_add(journal, &entry);
+}
+
+static void announce(const char *journal, const char *id, const char *action, const char *attribute)
+{
+	announce_all(journal, id, action, &attribute, attribute ? 1 : 0);
 }
 
 void announce_start(const char *journal, const char *id)
@@ -29,4 +35,13 @@ void announce_end(const char *journal, const char *id, const struct exit_record 
 	if (end->is_oom_killed)
 		announce(journal, id, "oom", NULL);
 	announce(journal, id, "die", code);
+}
+
+void announce_exec_end(const char *journal, const char *id, const char *exec_id, int code)
+{
+	autofree char *which = mem_printf("execID=%s", exec_id);
+	autofree char *status = mem_printf("exitCode=%d", code);
+	const char *const attributes[] = { which, status };
+
+	announce_all(journal, id, "exec_die", attributes, COUNT_OF(attributes));
 }

@@ -10,5 +10,7 @@
  */
 void announce_start(const char *journal, const char *id);
 void announce_end(const char *journal, const char *id, const struct exit_record *end);
+/* A program that docker exec started has ended; `exec_id` as its start was told with. */
+void announce_exec_end(const char *journal, const char *id, const char *exec_id, int code);
 
 #endif

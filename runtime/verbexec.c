@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "base/proc.h"
+#include "runtime/announce.h"
 #include "runtime/exec.h"
 #include "runtime/foreground.h"
 #include "runtime/verb.h"
@@ -22,6 +23,7 @@ struct command {
 	bool is_for_docker;
 	bool is_deaf; /* docker exec without -i */
 	struct detachkeys keys;
+	const char *journal, *exec_id; /* where its end is told, and as whose; NULL: it is not */
 };
 
 static void done(struct exec_options *options)
@@ -72,6 +74,8 @@ static bool parse(const struct globals *globals, int argc, char **argv, struct c
 		{ "for-docker", 0, NULL, NULL, &docker },
 		{ "no-input", 0, NULL, NULL, &deaf },
 		{ "detach-keys", 0, "KEYS", NULL, &keys },
+		{ "journal", 0, "DIR", NULL, &command->journal },
+		{ "exec-id", 0, "ID", NULL, &command->exec_id },
 		{ 0 },
 	};
 	int next;
@@ -90,8 +94,9 @@ static bool parse(const struct globals *globals, int argc, char **argv, struct c
 	return verb_take_preserved(preserve, 0, &options->preserve_fds, err);
 }
 
+/* *has_ended: it was not left to go on by itself. */
 static bool await(const struct command *command, const struct executed *executed, int *status,
-		  struct error *err)
+		  bool *has_ended, struct error *err)
 {
 	const struct foreground child = { .pid = executed->pid,
 					  .pidfd = executed->pidfd,
@@ -112,6 +117,7 @@ static bool await(const struct command *command, const struct executed *executed
 	while (waitpid(executed->pid, status, 0) < 0)
 		if (errno != EINTR)
 			return error_sys(err, "wait for the process");
+	*has_ended = true;
 	return true;
 }
 
@@ -133,13 +139,19 @@ static int execute(const struct command *command, struct error *err)
 {
 	enum container_fault fault;
 	struct executed executed;
+	bool has_ended = false;
 	int status = 0;
 
 	if (!command->options.is_detached)
 		foreground_prepare();
 	if (!exec_start(&command->options, &executed, &fault, err))
 		return command->is_for_docker ? tell_docker(fault, err) : -1;
-	return await(command, &executed, &status, err) ? proc_exit_code(status) : -1;
+	if (!await(command, &executed, &status, &has_ended, err))
+		return -1;
+	if (command->exec_id && has_ended)
+		announce_exec_end(command->journal, command->options.id, command->exec_id,
+				  proc_exit_code(status));
+	return proc_exit_code(status);
 }
 
 int verb_exec(const struct globals *globals, int argc, char **argv, struct error *err)

@@ -263,7 +263,9 @@ def test_events(moor, busybox, container):
                            *options).stdout.splitlines()
     assert past("-f", "label=k=v", "--format", "{{.Action}}") == ["create", "start", "die", "start", "die", "rename", "destroy"]
     actions = past("-f", "container=other", "--format", "{{.Action}}")
-    assert actions[:-2] == ["create", "start", "exec_create: true", "exec_start: true", "pause", "unpause", "kill", "die"]
+    assert actions[:-2] == ["create", "start", "exec_create: true", "exec_start: true", "exec_die", "pause", "unpause", "kill", "die"]
+    assert re.search(r"exec_die [0-9a-f]{64} \(execID=([0-9a-f]{64}), exitCode=0, image=busybox:test, name=other\)$",
+                     past("-f", "event=exec_die")[0])[1] in past("-f", "event=exec_create")[0]
     assert sorted(actions[-2:]) == ["destroy", "stop"]  # --rm: by two processes
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(Z|[+-]\d\d:\d\d) container die [0-9a-f]{64} "
                         r"\(exitCode=3, image=busybox:test, k=v, name=e\)", past("-f", "event=die")[0])
