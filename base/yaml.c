@@ -34,6 +34,8 @@ struct reader {
 	struct anchor *anchors; /* newest first */
 	size_t anchor_count;
 	size_t documents;
+	bool is_tagged; /* whether values may have the tags !reset and !override */
+	const struct yaml_tagged *tagged;
 	size_t line; /* of the event in hand */
 	struct error *err;
 };
@@ -273,6 +275,13 @@ static const char *keep(struct reader *reader, const yaml_char_t *text)
 	return arena_strdup(reader->arena, (const char *)text);
 }
 
+/* The two tags that change how compose files are merged. */
+static bool is_change(const yaml_char_t *tag)
+{
+	return tag && (strcmp((const char *)tag, "!reset") == 0 ||
+		       strcmp((const char *)tag, "!override") == 0);
+}
+
 static bool on_key(struct reader *reader, struct frame *frame, const yaml_event_t *event,
 		   const char *text)
 {
@@ -280,28 +289,36 @@ static bool on_key(struct reader *reader, struct frame *frame, const yaml_event_
 
 	if (event->data.scalar.anchor)
 		return refuse(reader, "an anchor on a key is not supported");
+	if (is_change(event->data.scalar.tag))
+		return refuse(reader, "a tag on a key is not supported");
 	frame->key = is_plain && strcmp(text, merge_key) == 0 ? merge_key : text;
 	return true;
 }
 
-/* Tags of compose files that change how files are merged: to ignore them would turn their meaning
- * round. Others only say what a value is anyway. */
-static bool refuse_tag(struct reader *reader, const yaml_char_t *tag)
+/* A value that is not complete yet, but in its place. */
+static bool note_tag(struct reader *reader, const yaml_char_t *tag, const yaml_char_t *anchor,
+		     const struct json *node)
 {
-	static const char *const words[] = { "!reset", "!override" };
+	bool has_anchor = anchor != NULL;
 
-	for (size_t i = 0; tag && i < COUNT_OF(words); i++) {
-		if (strcmp((const char *)tag, words[i]) == 0)
-			return !refuse(reader, "the tag is not supported: !reset, !override");
-	}
-	return false;
+	if (!is_change(tag))
+		return true;
+	if (!reader->is_tagged)
+		return refuse(reader, "the tag is not supported: !reset, !override");
+	for (size_t i = 0; i < reader->depth; i++)
+		has_anchor |= reader->frames[i].anchor != NULL;
+	if (has_anchor)
+		return refuse(reader, "!reset and !override are not supported below an anchor");
+
+	struct yaml_tagged *tagged = arena_alloc(reader->arena, sizeof(*tagged));
+
+	*tagged = (struct yaml_tagged){ node, tag[1] == 'r', reader->tagged };
+	reader->tagged = tagged;
+	return true;
 }
 
 static bool on_scalar(struct reader *reader, const yaml_event_t *event)
 {
-	if (refuse_tag(reader, event->data.scalar.tag))
-		return false;
-
 	const char *text = keep(reader, event->data.scalar.value);
 	struct frame *frame = reader->depth > 0 ? &reader->frames[reader->depth - 1] : NULL;
 
@@ -311,7 +328,10 @@ static bool on_scalar(struct reader *reader, const yaml_event_t *event)
 		return on_key(reader, frame, event, text);
 
 	/* plain_implicit: written without quotes and without a tag such as !!str. */
-	enum json_type type = event->data.scalar.plain_implicit ? plain_type(text) : JSON_TEXT;
+	bool is_plain = event->data.scalar.plain_implicit ||
+			(is_change(event->data.scalar.tag) &&
+			 event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE);
+	enum json_type type = is_plain ? plain_type(text) : JSON_TEXT;
 	struct json *node = append(reader, type);
 
 	if (!node)
@@ -319,17 +339,19 @@ static bool on_scalar(struct reader *reader, const yaml_event_t *event)
 	node->boolean = is_one_of(text, true_words);
 	if (type == JSON_TEXT || type == JSON_NUMBER)
 		node->text = text;
-	return remember(reader, keep(reader, event->data.scalar.anchor), node);
+	return note_tag(reader, event->data.scalar.tag, event->data.scalar.anchor, node) &&
+	       remember(reader, keep(reader, event->data.scalar.anchor), node);
 }
 
-static bool open_container(struct reader *reader, enum json_type type, const yaml_char_t *anchor)
+static bool open_container(struct reader *reader, enum json_type type, const yaml_char_t *tag,
+			   const yaml_char_t *anchor)
 {
 	if (reader->depth >= JSON_DEPTH_MAX)
 		return refuse(reader, "nested too deeply");
 
 	struct json *node = append(reader, type);
 
-	if (!node)
+	if (!node || !note_tag(reader, tag, anchor, node))
 		return false;
 	reader->frames[reader->depth++] =
 		(struct frame){ .container = node, .anchor = keep(reader, anchor) };
@@ -352,11 +374,11 @@ static bool on_event(struct reader *reader, const yaml_event_t *event)
 	case YAML_SCALAR_EVENT:
 		return on_scalar(reader, event);
 	case YAML_MAPPING_START_EVENT:
-		return !refuse_tag(reader, event->data.mapping_start.tag) &&
-		       open_container(reader, JSON_OBJECT, event->data.mapping_start.anchor);
+		return open_container(reader, JSON_OBJECT, event->data.mapping_start.tag,
+				      event->data.mapping_start.anchor);
 	case YAML_SEQUENCE_START_EVENT:
-		return !refuse_tag(reader, event->data.sequence_start.tag) &&
-		       open_container(reader, JSON_ARRAY, event->data.sequence_start.anchor);
+		return open_container(reader, JSON_ARRAY, event->data.sequence_start.tag,
+				      event->data.sequence_start.anchor);
 	case YAML_MAPPING_END_EVENT:
 	case YAML_SEQUENCE_END_EVENT:
 		return close_container(reader);
@@ -401,19 +423,38 @@ static bool read_events(struct reader *reader, yaml_parser_t *parser)
 	return reader->root != NULL;
 }
 
+static bool parse(struct reader *reader, const char *text, size_t length, const struct json **root)
+{
+	yaml_parser_t parser;
+
+	if (!yaml_parser_initialize(&parser))
+		return error_set(reader->err, ERROR_SYSTEM, "out of memory");
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
+
+	bool is_good = read_events(reader, &parser);
+
+	yaml_parser_delete(&parser);
+	*root = reader->root;
+	return is_good;
+}
+
 bool yaml_parse(struct arena *arena, const char *name, const char *text, size_t length,
 		const struct json **root, struct error *err)
 {
 	struct reader reader = { .arena = arena, .name = arena_strdup(arena, name), .err = err };
-	yaml_parser_t parser;
 
-	if (!yaml_parser_initialize(&parser))
-		return error_set(err, ERROR_SYSTEM, "out of memory");
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
+	return parse(&reader, text, length, root);
+}
 
-	bool is_good = read_events(&reader, &parser);
+bool yaml_parse_tagged(struct arena *arena, const char *name, const char *text, size_t length,
+		       const struct json **root, const struct yaml_tagged **tagged,
+		       struct error *err)
+{
+	struct reader reader = {
+		.arena = arena, .name = arena_strdup(arena, name), .is_tagged = true, .err = err
+	};
+	bool is_good = parse(&reader, text, length, root);
 
-	yaml_parser_delete(&parser);
-	*root = reader.root;
+	*tagged = reader.tagged;
 	return is_good;
 }

@@ -14,7 +14,8 @@
  * Plain scalars become null (empty, ~, null), booleans (true, false) and numbers (as JSON writes
  * them); all else is text: 2020-01-25, 1.0.0, 0755, yes, 12:30 are what they look like. Aliases are
  * copies, bounded in number; `<<` merges. One document, whose keys are scalars; an empty one is
- * null. The tags !reset and !override are refused; others say what a value is anyway.
+ * null. The tags !reset and !override are refused, as to ignore them would turn the meaning of a
+ * compose file round; others say what a value is anyway.
  */
 
 #define YAML_VALUES_MAX        65536 /* after aliases are expanded */
@@ -24,5 +25,18 @@
 /* As json_parse; mistakes are named with their line. */
 must_check bool yaml_parse(struct arena *arena, const char *name, const char *text, size_t length,
 			   const struct json **root, struct error *err);
+
+/* A value with the tag !reset or !override. */
+struct yaml_tagged {
+	const struct json *value;
+	bool is_reset;
+	const struct yaml_tagged *next;
+};
+
+/* The same for compose files: *tagged (NULL: none) lists the values that have those tags. Such a
+ * value must not be below an anchor: it would not be one in a copy. */
+must_check bool yaml_parse_tagged(struct arena *arena, const char *name, const char *text,
+				  size_t length, const struct json **root,
+				  const struct yaml_tagged **tagged, struct error *err);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/caller.h"
 #include "base/file.h"
 #include "base/yaml.h"
+#include "compose/alteration.h"
 #include "compose/merge.h"
 #include "compose/normal.h"
 #include "compose/substitute.h"
@@ -21,9 +22,10 @@ struct source {
 	const char *path;      /* NULL: standard input */
 	const char *directory; /* what its relative paths start from */
 	size_t depth;          /* how many files stand between it and the project */
+	struct alteration *alterations;
 };
 
-static bool load(const struct source *source, struct json **document, struct error *err);
+static bool load(struct source *source, struct json **document, struct error *err);
 
 static struct normal normal_for(const struct source *source)
 {
@@ -54,10 +56,10 @@ static bool load_extended(const struct source *source, const char *file, struct 
 {
 	const struct normal normal = normal_for(source);
 	const char *path = normal_path(&normal, file);
-	const struct source other = { .reading = source->reading,
-				      .path = path,
-				      .directory = directory_of(source->reading->arena, path),
-				      .depth = source->depth + 1 };
+	struct source other = { .reading = source->reading,
+				.path = path,
+				.directory = directory_of(source->reading->arena, path),
+				.depth = source->depth + 1 };
 
 	return load(&other, document, err);
 }
@@ -101,6 +103,7 @@ static bool extend_service(const struct source *source, struct json *services, s
 
 	struct json *merged = tree_copy(arena, NULL, NULL, base);
 
+	alteration_of_service(source->alterations, service->key, merged);
 	merge_service(arena, merged, service);
 	tree_become(service, merged);
 	return true;
@@ -150,12 +153,11 @@ static bool include_file(const struct source *source, struct json *document, con
 {
 	const struct normal normal = normal_for(source);
 	const char *path = normal_path(&normal, file);
-	const struct source other = { .reading = source->reading,
-				      .path = path,
-				      .directory = directory ? normal_path(&normal, directory)
-							     : directory_of(source->reading->arena,
-									    path),
-				      .depth = source->depth + 1 };
+	struct source other = { .reading = source->reading,
+				.path = path,
+				.directory = directory ? normal_path(&normal, directory)
+						       : directory_of(source->reading->arena, path),
+				.depth = source->depth + 1 };
 	struct json *included;
 
 	return load(&other, &included, err) && add_included(source, document, included, err);
@@ -199,7 +201,7 @@ static bool include_files(const struct source *source, struct json *document, st
 /* -- one file -----------------------------------------------------------------------------------
  */
 
-static bool parse(const struct source *source, const char *name, const char *text, size_t length,
+static bool parse(struct source *source, const char *name, const char *text, size_t length,
 		  struct json **document, struct error *err)
 {
 	const struct reading *reading = source->reading;
@@ -207,11 +209,14 @@ static bool parse(const struct source *source, const char *name, const char *tex
 					       .variables = reading->environment,
 					       .unset = reading->unset };
 	const struct normal normal = normal_for(source);
+	const struct yaml_tagged *tagged;
 	const struct json *root;
 
-	if (!yaml_parse(reading->arena, name, text, length, &root, err))
+	if (!yaml_parse_tagged(reading->arena, name, text, length, &root, &tagged, err) ||
+	    !alteration_read(reading->arena, tagged, &source->alterations, err))
 		return false;
 	*document = tree_copy(reading->arena, NULL, name, root);
+	alteration_of_own(source->alterations, *document);
 	return (!reading->environment || substitute_tree(&substitute, *document, err)) &&
 	       normal_document(&normal, *document, err) &&
 	       extend_services(source, *document, err) && include_files(source, *document, err);
@@ -230,7 +235,7 @@ static bool read_source(const struct source *source, struct buf *text, struct er
 	return false;
 }
 
-static bool load(const struct source *source, struct json **document, struct error *err)
+static bool load(struct source *source, struct json **document, struct error *err)
 {
 	autobuf struct buf text;
 
@@ -248,7 +253,7 @@ static bool load(const struct source *source, struct json **document, struct err
 bool reading_text(struct reading *reading, const char *name, const char *text, size_t length,
 		  struct json **document, struct error *err)
 {
-	const struct source source = { .reading = reading, .directory = reading->directory };
+	struct source source = { .reading = reading, .directory = reading->directory };
 
 	return parse(&source, name, text, length, document, err);
 }
@@ -259,17 +264,19 @@ bool reading_files(struct reading *reading, const struct texts *files, struct js
 	*document = NULL;
 	for (size_t i = 0; i < files->count; i++) {
 		bool is_input = strcmp(files->items[i], "-") == 0;
-		const struct source source = { .reading = reading,
-					       .path = is_input ? NULL : files->items[i],
-					       .directory = reading->directory };
+		struct source source = { .reading = reading,
+					 .path = is_input ? NULL : files->items[i],
+					 .directory = reading->directory };
 		struct json *next;
 
 		if (!load(&source, &next, err))
 			return false;
-		if (*document)
+		if (*document) {
+			alteration_of_base(source.alterations, *document);
 			merge_document(reading->arena, *document, next);
-		else
+		} else {
 			*document = next;
+		}
 	}
 	return *document ||
 	       error_set(err, ERROR_INPUT, "no configuration file provided: not found");

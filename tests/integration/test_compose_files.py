@@ -141,6 +141,36 @@ def test_other_files(files):
     assert "too many files extend or include each other" in files.run("config", code=1).stderr
 
 
+def test_reset_and_override(files):
+    """What a file takes from the one it is laid over, and a service from the one it extends."""
+    files.write("compose.yaml", """
+        services:
+          web: {image: a, ports: ["80:80"], environment: [A=1, B=2], privileged: true, command: x, depends_on: [db]}
+          worker: {extends: web, ports: !reset [], environment: !override {C: 3}}
+          db: {image: d}
+        volumes: {data: {labels: {of: base}}}
+        """)
+    files.write("more.yaml", """
+        services:
+          web:
+            ports: !override ["81:81"]
+            environment: {A: !reset null}
+            privileged: !override false
+            command: !reset
+            depends_on: !reset []
+          worker: {depends_on: !override [web]}
+          db: !reset {image: never}
+        volumes: {data: !override {labels: {from: more}}}
+        """)
+    worker = files.config()["services"]["worker"]
+    assert "ports" not in worker and worker["environment"] == {"C": "3"} and list(worker["depends_on"]) == ["db"]
+    config = files.config("-f", "compose.yaml", "-f", "more.yaml")
+    web, worker = config["services"]["web"], config["services"]["worker"]
+    assert [port["published"] for port in web["ports"]] == ["81"] and web["environment"] == {"B": "2"} and not web.get("privileged")
+    assert not web.get("command") and "depends_on" not in web and "db" not in config["services"]
+    assert list(worker["depends_on"]) == ["web"]
+
+
 def test_profiles(files):
     files.write("compose.yaml", "services: {a: {image: x}, b: {image: x, profiles: [p]}, c: {image: x, profiles: [p, q], depends_on: [b]}}\n")
 
@@ -194,8 +224,10 @@ MISTAKES = [
     ("services: {a: {image: x}", "did not find expected ',' or '}'"),
     ("services: {a: {image: x, comand: y}}", "services.a: additional properties 'comand' not allowed"),
     ("services: {a: {command: x}}", "has neither an image nor a build context specified"),
-    ("services: {a: {image: x, ports: !reset []}}", "the tag is not supported"),
-    ("services: {a: {image: x, tty: !override true}}", "line 1: the tag is not supported"),
+    ("services: {a: {image: x, ports: [!reset '1']}}", "!reset and !override are not supported in lists"),
+    ("x-a: &a {ports: !reset []}\nservices: {a: {image: x}}", "line 1: !reset and !override are not supported below an anchor"),
+    ("services: {a: {image: x, <<: {ports: !override []}}}", "not supported in lists and below <<"),
+    ("services: {a: {image: x, !reset ports: []}}", "a tag on a key is not supported"),
     ("services: {a: null}", "services.a: must be a mapping"),
     ("services: {a: {image: [x]}}", "services.a.image: must be a string"),
     ("services: {a: {image: x, command: true}}", "services.a.command: must be a string or a list"),
