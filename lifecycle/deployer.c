@@ -275,6 +275,15 @@ static void on_timer(struct loop_timer *timer)
 	(void)timer; /* the loop's step is over: deployer_advance looks */
 }
 
+static bool say_broken(const struct deployer *deployer, const char *name, struct error *err)
+{
+	const struct unit *unit = supervisor_find(&deployer->nucleus->supervisor, name);
+
+	return error_set(err, ERROR_SYSTEM, "%s is BROKEN: %s (see %s/%s.log)", name,
+			 unit && unit->status ? unit->status : "it has failed three times",
+			 deployer->nucleus->logs, name);
+}
+
 /* True if all is up. */
 static bool look(struct deployer *deployer, bool *is_up, struct error *err)
 {
@@ -284,7 +293,7 @@ static bool look(struct deployer *deployer, bool *is_up, struct error *err)
 
 	*is_up = outcome == ACTIVATION_DONE;
 	if (outcome == ACTIVATION_FAILED)
-		return error_set(err, ERROR_SYSTEM, "%s is BROKEN", name);
+		return say_broken(deployer, name, err);
 	if (again > 0)
 		loop_arm(&deployer->nucleus->loop, &deployer->timer, again);
 	return true;

@@ -52,7 +52,7 @@ static const char main_help[] =
 int verb_report(const char *verb, const char *what, bool is_good, const struct error *err)
 {
 	if (!is_good)
-		log_error("%s %s: %s", verb, what, err->text);
+		log_error("%s%s%s: %s", verb, *what ? " " : "", what, err->text);
 	return is_good ? EXIT_SUCCESS : EXIT_FAILED;
 }
 

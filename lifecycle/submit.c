@@ -178,8 +178,13 @@ bool submit_deployment(const struct deploy_options *options, bool waits, bool *h
 	bool is_good;
 
 	*has_succeeded = true;
-	if (!open_caller(&caller, options->root, err))
+	if (!open_caller(&caller, options->root, err)) {
+		const struct error why = *err;
+
+		if (waits && why.kind == ERROR_NOT_FOUND)
+			error_set(err, why.kind, "%.900s; or give --foreground", why.text);
 		return false;
+	}
 	is_good = create(options, &caller, &arena, &id, err);
 	ipcclient_close(&caller);
 	return is_good && (!waits || wait_for(options->root, id, has_succeeded, err));

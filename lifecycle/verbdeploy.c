@@ -216,8 +216,7 @@ static int submit(const struct deploy_options *options, bool waits)
 
 	if (submit_deployment(options, waits, &has_succeeded, &err))
 		return has_succeeded ? EXIT_SUCCESS : EXIT_FAILED;
-	log_error("deploy: %s%s", err.text,
-		  err.kind == ERROR_NOT_FOUND ? "; or give --foreground" : "");
+	log_error("deploy: %s", err.text);
 	return EXIT_FAILED;
 }
 

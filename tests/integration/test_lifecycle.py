@@ -354,7 +354,7 @@ def test_sigterm_stops_the_component(device):
     device.recipe({"Run": "sh -c 'sleep 1000' & echo $! > child; wait", "Shutdown": "echo down"})
     process = device.start()
     child = wait_for_file(device.work("child")).strip()
-    assert device.state() == "RUNNING"
+    world.wait_until(lambda: device.state() == "RUNNING", "it to be noted")
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=15)
     assert process.returncode == 0, "it was up: stopping it is no failure"

@@ -278,7 +278,8 @@ def test_greengrass_cli(device, cli):
                      device.recipes).stdout.split()[-1]
         device.finish(failed)
         status = cli("deployment", "status", "-i", failed).stdout
-        assert f"{failed}: FAILED\n" in status and "Failure Cause: B is BROKEN\n" in status
+        assert f"{failed}: FAILED\n" in status and \
+            f"Failure Cause: B is BROKEN: STARTUP_ERROR (see {device.root}/logs/B.log)\n" in status
         assert "Detailed Status: FAILED_ROLLBACK_NOT_REQUESTED\n" in status
         assert cli("deployment", "list").stdout.index(failed) < \
             cli("deployment", "list").stdout.index(deployment), "newest first"
@@ -295,6 +296,12 @@ def test_deploy_waits_for_the_nucleus(device, moor):
     with device:
         assert ": SUCCEEDED\n" in moor.run(*deploy, "--merge", "A=1.0.0").stdout
         assert ": FAILED\n" in moor.run(*deploy, "--merge", "A=2.0.0", code=1).stdout
+        refused = moor.run(*deploy[:-1], "/nope", "--merge", "A=2.0.0", code=1)
+        assert refused.stderr == "mooring: deploy: /nope: No such file or directory\n"
+    for command, rest in (("deploy", "; or give --foreground"), ("status", "")):
+        refused = moor.run(deploy[0], command, "--root", device.root, *(["--merge", "A=1.0.0"] if rest else []), code=1)
+        assert refused.stderr == f"mooring: {command}: no nucleus is running in {device.root} " \
+            f"(start it: mooring nucleus){rest}\n"
 
 
 @pytest.mark.parametrize("arguments, reason", [
@@ -683,15 +690,15 @@ def test_bootstrap_for_a_rollback_fails_or_starts_the_nucleus_anew(device):
 
 def test_disk_that_fills_during_a_deployment(device, small_disk):
     """It is taken back; and that it has failed is written down as soon as there is room, before another one begins."""
-    device.root = os.path.join(small_disk, "root")
+    os.makedirs(device.root)
+    os.symlink(small_disk, os.path.join(device.root, "config"))  # the log has room
     device.recipe(SLEEP)
     device.recipe({"bootstrap": f"cat /dev/zero > {small_disk}/fill; true", **SLEEP}, version="2.0.0")
     device.recipe(SLEEP, version="3.0.0")
     with device:
         device.deploy(add={"A": "1.0.0"})
         failed = device.begin(add={"A": "2.0.0"}, rollback=True)
-        wait_until(lambda: os.path.exists(f"{small_disk}/fill") and
-                   not os.statvfs(small_disk).f_bavail, "the disk to be full")
+        wait_until(lambda: "which cannot be written down yet" in device.log("greengrass"), "it to fail")
         with pytest.raises(Refused, match="no space left on the disk"):
             device.begin(add={"A": "3.0.0"})
         assert device.components() == {"A": "RUNNING"}
