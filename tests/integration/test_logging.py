@@ -122,7 +122,11 @@ def test_syslog_that_is_not_there_yet(run, moor):
     wait_until(lambda: moor.docker("logs", "-n", "1", "c").stdout == f"{count}\n", "all lines")
     with contextlib.closing(Listener(socket.AF_INET, socket.SOCK_STREAM, address)) as listener:
         assert [listener.line().rsplit(" ", 1)[1] for _ in range(count)] == [str(i + 1) for i in range(count)]
-        assert len(loggers(moor)) == 1
+        (logger,) = loggers(moor)
+        with open(f"/proc/{logger}/status", encoding="utf-8") as file:
+            status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+        assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+        assert status["NoNewPrivs"] == "1"
         # Another life of the container begins where the last one ended.
         moor.docker("restart", "-t", "0", "c")
         listener.connection.close()
