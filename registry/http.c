@@ -15,10 +15,13 @@
 #include "registry/limit.h"
 #include "registry/url.h"
 
-#define ALWAYS_DIRECT "localhost,127.0.0.0/8,::1"
-#define BURST_MS      250                       /* of what the limit allows, at once */
-#define MSEC_MAX      (60 * 1000)               /* an older debt is paid */
-#define OTHERS_MAX    (2 * LIMIT_TRANSFERS + 1) /* an output and an input each; the control socket */
+/* What one recv may bring: a wake-up for each 16 KiB is more work than the bytes are. */
+#define RECEIVE_BUFFER (64 << 10)
+
+#define ALWAYS_DIRECT  "localhost,127.0.0.0/8,::1"
+#define BURST_MS       250                       /* of what the limit allows, at once */
+#define MSEC_MAX       (60 * 1000)               /* an older debt is paid */
+#define OTHERS_MAX     (2 * LIMIT_TRANSFERS + 1) /* an output and an input each; the control socket */
 
 struct http_client {
 	CURLM *multi;
@@ -328,6 +331,7 @@ static void set_transport(const struct http_client *client, CURL *easy,
 	SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
 	SET(CURLOPT_LOW_SPEED_TIME,
 	    request->stall_seconds ? request->stall_seconds : settings->stall_seconds);
+	SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	/* "" also forbids the environment's. */
