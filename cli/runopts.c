@@ -269,5 +269,6 @@ bool runopts_read(const struct runopts *values, const struct texts *arguments, s
 	       read_health(values, arena, container, err) && read_namespaces(container, err) &&
 	       netopts_read(&values->net, arena, container, err) &&
 	       read_pairs(values, arena, container, err) &&
+	       confine_take_profiles(arena, container, err) &&
 	       read_logging(values, arena, container, err) && read_mounts(values, mounts, err);
 }

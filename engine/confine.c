@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/caller.h"
 #include "base/file.h"
 #include "engine/profile.h"
 
@@ -140,19 +141,6 @@ static bool read_capabilities(const struct container *container, uint64_t *bits,
 	return true;
 }
 
-static bool read_profile(struct arena *arena, const char *path, const struct json **profile,
-			 struct error *err)
-{
-	autobuf struct buf text;
-
-	buf_init(&text, PROFILE_MAX);
-	if (!file_read(AT_FDCWD, path, &text, err))
-		return error_set(err, ERROR_INPUT, "opening seccomp profile (%s) failed: %s", path,
-				 err->kind == ERROR_NOT_FOUND ? "no such file or directory"
-							      : err->text);
-	return json_parse(arena, path, text.data, text.length, profile, err);
-}
-
 /* "KEY=VALUE" or "KEY:VALUE": the value; NULL if the option is another one. */
 static const char *value_of(const char *option, const char *key)
 {
@@ -161,6 +149,60 @@ static const char *value_of(const char *option, const char *key)
 	if (strncmp(option, key, length) != 0 || !strchr("=:", option[length]) || !option[length])
 		return NULL;
 	return option + length + 1;
+}
+
+static bool is_word(const char *profile)
+{
+	return strcmp(profile, "unconfined") == 0 || strcmp(profile, "builtin") == 0;
+}
+
+static bool read_file(struct arena *arena, const char *path, const struct json **profile,
+		      struct error *err)
+{
+	autobuf struct buf text;
+
+	buf_init(&text, PROFILE_MAX);
+	if (!caller_read(path, &text, err))
+		return err->kind == ERROR_NOT_FOUND
+			       ? error_set(err, ERROR_INPUT,
+					   "opening seccomp profile (%s) failed: no such file or "
+					   "directory",
+					   path)
+			       : error_in(err, "opening seccomp profile (%s) failed", path);
+	return json_parse(arena, path, text.data ? text.data : "", text.length, profile, err);
+}
+
+bool confine_take_profiles(struct arena *arena, struct container *container, struct error *err)
+{
+	for (size_t i = 0; i < container->security.count; i++) {
+		const char *path = value_of(container->security.items[i], "seccomp");
+		const struct json *profile;
+		autobuf struct buf text;
+		struct jsonout out;
+
+		buf_init(&text, PROFILE_MAX);
+		if (!path || is_word(path) || path[0] == '{')
+			continue;
+		if (!read_file(arena, path, &profile, err))
+			return false;
+		jsonout_init(&out, &text, false);
+		jsonout_json(&out, NULL, profile);
+		jsonout_done(&out);
+		if (!buf_check(&text, path, err))
+			return false;
+		container->security.items[i] =
+			arena_printf(arena, "seccomp=%.*s", (int)text.length, text.data);
+	}
+	return true;
+}
+
+/* A path is of a container that was made before profiles were kept. */
+static bool read_profile(struct arena *arena, const char *value, const struct json **profile,
+			 struct error *err)
+{
+	if (value[0] != '{')
+		return read_file(arena, value, profile, err);
+	return json_parse(arena, "seccomp profile", value, strlen(value), profile, err);
 }
 
 static bool read_security(struct arena *arena, const char *option, struct confinement *confinement,
@@ -177,12 +219,15 @@ static bool read_security(struct arena *arena, const char *option, struct confin
 		confinement->has_no_new_privileges = strcmp(value, "true") == 0;
 	} else if ((value = value_of(option, "seccomp"))) {
 		confinement->is_seccomp_off = strcmp(value, "unconfined") == 0;
-		if (!confinement->is_seccomp_off && strcmp(value, "builtin") != 0)
+		if (!is_word(value))
 			return read_profile(arena, value, &confinement->seccomp, err);
 	} else if ((value = value_of(option, "apparmor"))) {
 		confinement->apparmor = strcmp(value, "unconfined") == 0 ? NULL : value;
 	} else if ((value = value_of(option, "systempaths"))) {
-		confinement->has_open_paths = strcmp(value, "unconfined") == 0;
+		if (strcmp(value, "unconfined") != 0)
+			return error_set(err, ERROR_INPUT, "invalid --security-opt 2: \"%s\"",
+					 option);
+		confinement->has_open_paths = true;
 	} else if (!value_of(option, "label") && strcmp(option, "label") != 0) {
 		return error_set(err, ERROR_INPUT, "invalid --security-opt: \"%s\"", option);
 	}

@@ -23,6 +23,12 @@ struct confinement {
 	const char *apparmor;       /* NULL: none */
 };
 
+/* Puts the profiles themselves in place of the files that --security-opt seccomp=FILE names, read
+ * by the caller's rights: what a container may do is settled when it is made, whatever becomes of
+ * the file, and from wherever it is started later. Texts live in `arena`. */
+must_check bool confine_take_profiles(struct arena *arena, struct container *container,
+				      struct error *err);
+
 /* From --privileged, --cap-add, --cap-drop and --security-opt. Docker's words for mistakes. */
 must_check bool confine_read(struct arena *arena, const struct container *container,
 			     struct confinement *confinement, struct error *err);

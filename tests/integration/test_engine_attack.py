@@ -261,6 +261,27 @@ def test_devices_are_refused(load, run):
     assert run(script).stdout == ""
 
 
+def test_a_profile_is_settled_when_the_container_is_made(moor, busybox, tmp_path):
+    """Not what lies under that name where, or when, somebody starts it again or runs a program in it."""
+    profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}]}
+    (tmp_path / "p.json").write_text(json.dumps(profile, indent=1))
+    moor.docker("run", "-d", "--name", "c", "--network", "none", "--security-opt", "seccomp=p.json", busybox, "sleep", "1000",
+                cwd=tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "p.json").write_text('{"defaultAction": "SCMP_ACT_ALLOW"}')
+    (tmp_path / "p.json").unlink()
+    for where in (other, "/"):
+        moor.docker("restart", "-t", "0", "c", cwd=where)
+        assert "not permitted" in moor.docker("exec", "c", "mkdir", "/new", cwd=where, code=1).stderr
+    shown = json.loads(moor.docker("inspect", "-f", "{{json .HostConfig.SecurityOpt}}", "c").stdout)
+    assert [json.loads(option.removeprefix("seccomp=")) for option in shown] == [profile]
+    missing = moor.docker("run", "--rm", "--security-opt", "seccomp=p.json", busybox, "true", cwd=tmp_path, code=125).stderr
+    assert "opening seccomp profile (p.json) failed: no such file or directory" in missing
+    open_paths = moor.docker("run", "--rm", "--security-opt", "systempaths=unconfine", busybox, "true", code=125).stderr
+    assert 'invalid --security-opt 2: "systempaths=unconfine"' in open_paths
+
+
 def test_privileged_is_what_docker_makes_of_it(load, run):
     load()
     script = "grep -E 'CapEff|Seccomp:' /proc/self/status; mount -t tmpfs t /tmp && echo mounted"

@@ -134,6 +134,8 @@ def test_files_are_the_callers(gate, busybox):
     os.chmod(secret, 0o600)
     refused = gate.docker("run", "--rm", "--network", "none", "--env-file", secret, busybox, "env", code=125)
     assert "permission denied" in refused.stderr.lower() and "TOKEN" not in refused.stdout
+    refused = gate.docker("run", "--rm", "--security-opt", f"seccomp={secret}", busybox, "true", code=125)
+    assert "permission denied" in refused.stderr.lower() and "TOKEN" not in refused.stderr
     assert "permission denied" in gate.docker("load", "-i", secret, code=1).stderr.lower()
 
     gate.docker("run", "--cidfile", "id", "--rm", "--network", "none", busybox, "true")
