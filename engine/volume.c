@@ -54,10 +54,15 @@ static bool open_volumes(const struct engine *engine, int *dir, struct error *er
 	return *dir >= 0 || errno == ENOENT || error_sys(err, "open the volumes");
 }
 
-static bool make_directory(const char *path, const char *name, struct error *err)
+/* Nobody else gets in: what a container leaves there may be set-user-ID root (CVE-2021-41091). The
+ * directory of all may be of a time when it was open. */
+static bool make_directory(const struct engine *engine, const char *path, const char *name,
+			   struct error *err)
 {
-	return (path_make_own_dirs(path, 0701, err) && chmod(path, 0755) == 0) ||
-	       error_in(err, "make volume %s", name);
+	if (!path_make_own_dirs(path, 0700, err))
+		return error_in(err, "make volume %s", name);
+	return (fchmodat(engine->store.root, VOLUMES, 0700, 0) == 0 && chmod(path, 0755) == 0) ||
+	       error_sys(err, "make volume %s", name);
 }
 
 static const char *time_text(struct arena *arena, time_t seconds)
@@ -99,7 +104,7 @@ bool volume_create(const struct engine *engine, const struct volume *volume, str
 		return error_in(err, "create %s", volume->name);
 	if (access(path, F_OK) == 0)
 		return true;
-	if (!make_directory(path, volume->name, err))
+	if (!make_directory(engine, path, volume->name, err))
 		return false;
 	/* Without a definition it is one that nobody named: see volume_read. */
 	if (!volume->is_anonymous && !save(engine, volume, err))
@@ -217,7 +222,7 @@ bool volume_use(const struct engine *engine, struct arena *arena, const char *na
 	autoclose int dir = open(*path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0) {
 		*is_empty = true;
-		return make_directory(*path, name, err);
+		return make_directory(engine, *path, name, err);
 	}
 	*is_empty = is_empty_dir(dir);
 	return true;

@@ -4,6 +4,7 @@ The canary is a file of the host that none of them may read or change."""
 
 import json
 import os
+import pathlib
 import signal
 import stat
 import subprocess
@@ -179,6 +180,20 @@ def test_a_volume_that_changes_while_it_is_filled(moor, load, run, canary):
         swapper.join()
     assert os.path.islink(place)
     moor.docker("volume", "rm", "shared")
+
+
+def test_cve_2021_41091_strangers_cannot_use_what_a_volume_holds(moor, busybox):
+    """A container can leave a set-uid program in its volume, and agree with a user of the machine."""
+    moor.docker("run", "--rm", "--network", "none", "-v", "named:/v", "-v", "/anonymous", busybox, "sh", "-c",
+                "cat /bin/busybox > /v/evil; busybox chmod 4755 /v/evil")
+    program = os.path.join(moor.root, "volumes", "named", "_data", "evil")
+    assert os.stat(program).st_mode & stat.S_ISUID
+    for directory in pathlib.Path(program).parents:
+        if str(directory) == moor.root:
+            break
+        if not directory.stat().st_mode & 0o001:
+            return
+    raise AssertionError(f"others may execute {program}")
 
 
 # -- numbers and words of the image ----------------------------------------------------------------
