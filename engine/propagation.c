@@ -73,9 +73,9 @@ bool propagation_check(const struct container_mount *mount, struct error *err)
 	autobuf struct buf text;
 	int id;
 
+	buf_init(&text, MOUNTS_MAX);
 	if (mount->kind != MOUNT_BIND || strstr(propagation_of(mount->options), "private"))
 		return true;
-	buf_init(&text, MOUNTS_MAX);
 	if (!find_mount(mount->source, &id, err) ||
 	    !file_read(AT_FDCWD, "/proc/self/mountinfo", &text, err))
 		return false;
