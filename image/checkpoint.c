@@ -106,9 +106,9 @@ static bool write_new(int dir, const struct head *head, const struct dirs *dirs,
 	autoclose int fd = openat(dir, FILE_NEW, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	autobuf struct buf text;
 
+	buf_init(&text, 2 * LIMIT_LAYER_DIRECTORIES);
 	if (fd < 0)
 		return error_sys(err, "create %s", FILE_NEW);
-	buf_init(&text, 2 * LIMIT_LAYER_DIRECTORIES);
 	buf_add(&text, head, sizeof(*head));
 	print_dirs(dirs, &text);
 

@@ -211,9 +211,9 @@ bool tarout_put(struct tarout *tar, const struct tarout_entry *entry, struct err
 	autobuf struct buf extra;
 	struct header header;
 
+	buf_init(&extra, LIMIT_PAX_HEADER);
 	if (!tarout_fill(tar, err))
 		return false;
-	buf_init(&extra, LIMIT_PAX_HEADER);
 	fill(&header, entry, &extra);
 	if (entry->extra)
 		buf_add(&extra, entry->extra->data, entry->extra->length);

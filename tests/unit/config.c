@@ -53,11 +53,11 @@ static void test_full(void)
 	struct jsonout out;
 	struct error err;
 
+	buf_init(&text, 65536);
 	if (!check_ok(parse(&arena, full, &config, &err), &err, "a whole configuration"))
 		return;
 	check_full(&config, "read");
 
-	buf_init(&text, 65536);
 	jsonout_init(&out, &text, false);
 	jsonout_object(&out, NULL);
 	image_config_write(&out, &config);

@@ -110,6 +110,7 @@ static void check_case(size_t i)
 	struct error err;
 	char *rest = arena_strdup(&arena, cases[i].recipes);
 
+	buf_init(&got, 1024);
 	for (char *text = strsep(&rest, ";"); text; text = strsep(&rest, ";"))
 		recipes[catalog.count++] = make_recipe(&arena, text);
 	request.root_count = parse_roots(&arena, cases[i].roots, roots);
@@ -121,7 +122,6 @@ static void check_case(size_t i)
 		      is_good ? "resolved" : err.text);
 		return;
 	}
-	buf_init(&got, 1024);
 	for (size_t k = 0; is_good && k < result.count; k++)
 		buf_printf(&got, "%s%s@%s", k > 0 ? " " : "", result.recipes[k]->name,
 			   result.recipes[k]->version_text);

@@ -13,9 +13,9 @@ static const char *as_json(struct arena *arena, const char *yaml)
 	struct jsonout out;
 	struct error err;
 
+	buf_init(&text, 1024 * 1024);
 	if (!yaml_parse(arena, "doc", yaml, strlen(yaml), &root, &err))
 		return arena_strdup(arena, err.text);
-	buf_init(&text, 1024 * 1024);
 	jsonout_init(&out, &text, false);
 	jsonout_json(&out, NULL, root);
 	jsonout_done(&out);
