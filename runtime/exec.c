@@ -201,16 +201,19 @@ _Noreturn static void run_stage(struct exec *self)
 {
 	struct sync_message message = { .step = SYNC_FAILED };
 	struct error ignored;
+	int turn[2];
 
 	/* Once hidden, our files are not ours to write to. */
 	if (spawn_set_oom_score(&self->plan.init, SPAWN_SELF, &message.error) &&
 	    hide(&message.error) && join_cgroups(&self->plan, &message.error) &&
-	    join_namespaces(&self->plan, &message.error)) {
+	    join_namespaces(&self->plan, &message.error) && sync_turn_open(turn, &message.error)) {
 		struct kernel_clone how = { .flags = CLONE_PARENT };
 
 		message.pid = kernel_clone(&how);
-		if (message.pid == 0)
+		if (message.pid == 0) {
+			sync_turn_wait(turn);
 			join_run(&self->plan);
+		}
 		if (message.pid > 0)
 			message.step = SYNC_CLONED;
 		else

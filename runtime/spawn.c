@@ -151,10 +151,12 @@ _Noreturn static void run_stage(struct init_plan *plan, const struct cgroup *cgr
 	struct sync_message message = { .step = SYNC_FAILED };
 	struct error ignored;
 	bool is_in_cgroup;
+	int turn[2];
 
-	if (init_join(plan, &message.error)) {
+	if (init_join(plan, &message.error) && sync_turn_open(turn, &message.error)) {
 		message.pid = clone_init(plan, cgroup, CLONE_PARENT, &is_in_cgroup);
 		if (message.pid == 0) {
+			sync_turn_wait(turn);
 			plan->is_joined = true;
 			init_run(plan);
 		}

@@ -2,6 +2,7 @@
 #include "runtime/sync.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -111,4 +112,23 @@ bool sync_expect(int end, enum sync_step step, struct sync_message *message, str
 	if (message->step == SYNC_CLOSED)
 		return error_set(err, ERROR_SYSTEM, "the other side is gone");
 	return error_set(err, ERROR_CORRUPT, "unexpected message between runtime and init");
+}
+
+/* -- turns ------------------------------------------------------------------------------------- */
+
+bool sync_turn_open(int turn[2], struct error *err)
+{
+	if (pipe2(turn, O_CLOEXEC) < 0)
+		return error_sys(err, "make a pipe");
+	return true;
+}
+
+void sync_turn_wait(const int turn[2])
+{
+	char nothing;
+
+	close(turn[1]);
+	while (read(turn[0], &nothing, 1) < 0 && errno == EINTR)
+		;
+	close(turn[0]);
 }

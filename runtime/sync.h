@@ -61,4 +61,9 @@ must_check bool sync_receive(int end, struct sync_message *message, struct error
 must_check bool sync_expect(int end, enum sync_step step, struct sync_message *message,
 			    struct error *err);
 
+/* For a process and its clone that speak at the same end: the clone waits until its maker is gone,
+ * and with that has said what must be heard first. A pipe; both ends O_CLOEXEC. */
+must_check bool sync_turn_open(int turn[2], struct error *err);
+void sync_turn_wait(const int turn[2]);
+
 #endif

@@ -421,6 +421,9 @@ def test_ordinary_user(moor):
         assert out[:4] == [os.readlink(f"/proc/{pid}/ns/{name}") for name in ("user", "pid", "mnt", "ipc")]
         assert out[4:] == ["0", "64", "0", "1", "2"]
         assert user.runc("exec", "-t", "-u", "9:9", user.bundle.id, "id", "-u").stdout.strip() == "9"
+        # The new process asks for its limits before the stage that made it could tell of it: strace holds the stage up.
+        held_up = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=clone3", "-e", "inject=clone3:delay_exit=300000")
+        assert user.run(*held_up, user.program, "exec", user.bundle.id, "sh", "-c", "ulimit -n").stdout == "64\n"
         path = os.path.join(user.home, "pid")
         user.runc("exec", "-d", "--pid-file", path, user.bundle.id, "sleep", "1000", **QUIET)
         with open(path) as file:
