@@ -39,13 +39,14 @@ bool duration_parse(const char *text, double *seconds)
 /* The whole part, and of the fraction as many digits as say something. Returns their end. */
 static char *add_decimal(char *at, uint64_t value, uint64_t unit)
 {
+	uint64_t rest = value % unit;
+
 	at += sprintf(at, "%" PRIu64, value / unit);
-	value %= unit;
-	if (value)
+	if (rest)
 		*at++ = '.';
-	for (unit /= 10; value; unit /= 10) {
-		*at++ = (char)('0' + value / unit);
-		value %= unit;
+	for (unit /= 10; rest; unit /= 10) {
+		*at++ = (char)('0' + rest / unit);
+		rest %= unit;
 	}
 	return at;
 }

@@ -161,7 +161,7 @@ static const char *machine_id(struct arena *arena)
 		text[0] = '\0';
 	if (file)
 		fclose(file);
-	for (size_t i = 0; text[i] && i < 32; i++) {
+	for (size_t i = 0; i < 32 && text[i]; i++) {
 		const char c = text[i];
 
 		if (i && i % 4 == 0)

@@ -70,7 +70,7 @@ static char *find_line(char *text, int id)
 bool propagation_check(const struct container_mount *mount, struct error *err)
 {
 	bool is_shared = propagation_is_shared(mount);
-	autobuf struct buf text = { 0 };
+	autobuf struct buf text;
 	int id;
 
 	buf_init(&text, MOUNTS_MAX);
