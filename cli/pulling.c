@@ -54,15 +54,21 @@ static void on_event(void *context, const struct image_event *event)
 	}
 }
 
-static void tell_outcome(const struct view *view)
+void pulling_tell_status(FILE *out, bool has_news, const char *name)
+{
+	fprintf(out, "Status: %s for %s\n",
+		has_news ? "Downloaded newer image" : "Image is up to date", name);
+	fflush(out);
+}
+
+static void tell_outcome(const struct view *view, bool is_one_of_many)
 {
 	autofree char *name = reference_familiar(view->reference);
 
 	if (!digest_is_empty(&view->digest))
 		fprintf(view->progress.out, "Digest: %s\n", view->digest.text);
-	fprintf(view->progress.out, "Status: %s for %s\n",
-		view->is_new ? "Downloaded newer image" : "Image is up to date", name);
-	fflush(view->progress.out);
+	if (!is_one_of_many)
+		pulling_tell_status(view->progress.out, view->is_new, name);
 }
 
 bool pulling_run(const struct cli *cli, const struct store *store, const struct pulling *pulling,
@@ -94,7 +100,9 @@ bool pulling_run(const struct cli *cli, const struct store *store, const struct 
 
 	credentials_done(&places, &credentials);
 	if (is_pulled && pulling->out)
-		tell_outcome(&view);
+		tell_outcome(&view, pulling->has_news);
+	if (pulling->has_news)
+		*pulling->has_news |= view.is_new;
 	return is_pulled;
 }
 

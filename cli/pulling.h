@@ -22,11 +22,15 @@ struct pulling {
 	const char *platform;  /* "linux/arm64"; NULL: this machine's */
 	struct texts again;    /* layers to be fetched though they are there: see image/pull.h */
 	FILE *out;             /* where progress and outcome are shown; NULL: nowhere */
+	bool *has_news; /* of many pulls, this is one: set if it brought a newer image, and the
+			   status is left to the caller; else NULL */
 };
 
 /* Fails as image_pull does. *id is the image's. */
 must_check bool pulling_run(const struct cli *cli, const struct store *store,
 			    const struct pulling *pulling, struct digest *id, struct error *err);
+/* "Status: Downloaded newer image for NAME" */
+void pulling_tell_status(FILE *out, bool has_news, const char *name);
 /* For docker events. */
 void pulling_tell(const struct engine *engine, const struct reference *reference);
 

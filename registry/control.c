@@ -97,6 +97,25 @@ static bool read_s3(const struct json *root, struct control_request *request, st
 	return json_text(root, "uri", &request->uri, err) && read_range(root, request, err);
 }
 
+/* A registry gave it out, and gets it back: no byte of it may mean anything to HTTP. */
+static bool is_query(const char *text)
+{
+	for (; *text; text++)
+		if (*text <= ' ' || *text > '~' || *text == '#')
+			return false;
+	return true;
+}
+
+static bool read_tags(const struct json *root, struct control_request *request, struct error *err)
+{
+	request->op = CONTROL_TAGS;
+	if (!read_reference(root, request, err) ||
+	    !json_text_or(root, "query", NULL, &request->image.query, err))
+		return false;
+	return !request->image.query || is_query(request->image.query) ||
+	       json_wrong(json_get(root, "query"), err, "is no query of a URL");
+}
+
 static bool read_http(struct arena *arena, const struct json *root, struct control_request *request,
 		      struct error *err)
 {
@@ -151,6 +170,8 @@ static bool read_request(struct arena *arena, const char *packet, size_t length,
 		return read_blob(root, request, err);
 	if (strcmp(op, "s3") == 0)
 		return read_s3(root, request, err);
+	if (strcmp(op, "tags") == 0)
+		return read_tags(root, request, err);
 	if (strcmp(op, "http") == 0)
 		return read_http(arena, root, request, err);
 	if (strcmp(op, "look") == 0)
@@ -162,9 +183,9 @@ static bool read_request(struct arena *arena, const char *packet, size_t length,
 	request->op = CONTROL_LOGIN;
 	if (strcmp(op, "login") == 0)
 		return read_reference(root, request, err);
-	return json_expected(json_get(root, "op"),
-			     "manifest, blob, s3, login, http, look, push-blob or push-manifest",
-			     err);
+	return json_expected(
+		json_get(root, "op"),
+		"manifest, blob, tags, s3, login, http, look, push-blob or push-manifest", err);
 }
 
 static bool check_descriptors(const struct control_request *request, int count, bool is_cut,
@@ -255,6 +276,8 @@ static bool send_success(int socket, int64_t id, const struct transfer_report *r
 	jsonout_int(&out, "size", report->received);
 	if (report->whole > 0)
 		jsonout_int(&out, "whole", report->whole);
+	if (report->link[0])
+		jsonout_text(&out, "link", report->link);
 	return send_packet(socket, &out);
 }
 

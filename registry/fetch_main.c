@@ -60,6 +60,10 @@ static bool open_source(struct fetcher *fetcher, struct control_request *request
 		transfer->is_queued = true;
 		transfer->source = registry_blob(fetcher->registry, &request->image);
 		return true;
+	case CONTROL_TAGS:
+		transfer->held_limit = LIMIT_TAGS;
+		transfer->source = registry_tags(fetcher->registry, &request->image);
+		return true;
 	case CONTROL_LOGIN:
 		transfer->source = registry_login(fetcher->registry, &request->image);
 		return true;

@@ -13,12 +13,14 @@
 
 /* Replies that are held in memory. */
 #define LIMIT_MANIFEST   (4 << 20)
+#define LIMIT_TAGS       (4 << 20) /* one page of a repository's list */
 #define LIMIT_TOKEN_BODY (1 << 20)
 #define LIMIT_ERROR_BODY (64 << 10)
 
 /* One reply's headers, and the parts of them that are used. */
 #define LIMIT_HEADERS         (64 << 10)
 #define LIMIT_URL             (16 << 10) /* a pre-signed Location is 1 to 2 KiB */
+#define LIMIT_LINK            (8 << 10)  /* where a list goes on */
 #define LIMIT_CHALLENGE       (8 << 10)
 #define LIMIT_CHALLENGES      16
 #define LIMIT_CHALLENGE_PARAM 16

@@ -241,6 +241,17 @@ struct source registry_blob(struct registry *registry, const struct registry_req
 	return (struct source){ &asker_ops, asker, asker->noun };
 }
 
+struct source registry_tags(struct registry *registry, const struct registry_request *request)
+{
+	const struct reference *reference = &request->reference;
+	struct asker *asker = new_asker(registry, reference, request->is_from_origin);
+
+	asker->path = arena_printf(&asker->arena, "/v2/%s/tags/list%s%s", reference->path,
+				   request->query ? "?" : "", request->query ? request->query : "");
+	asker->noun = "list of tags";
+	return (struct source){ &asker_ops, asker, asker->noun };
+}
+
 struct source registry_login(struct registry *registry, const struct registry_request *request)
 {
 	struct asker *asker = new_asker(registry, &request->reference, true);

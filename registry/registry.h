@@ -28,6 +28,7 @@ struct registry_request {
 	bool is_index_welcome; /* a manifest: a list of platforms is as good */
 	bool is_head;          /* a manifest: only its digest and media type, by one request if no
 				  token is needed */
+	const char *query;     /* of a list of tags: where it goes on; NULL: its beginning */
 	bool is_from_origin;   /* from no mirror: what it sent was wrong */
 };
 
@@ -35,6 +36,10 @@ struct registry_request {
 struct source registry_manifest(struct registry *registry,
 				const struct registry_request *request) must_check;
 struct source registry_blob(struct registry *registry,
+			    const struct registry_request *request) must_check;
+/* A page of the list of the repository's tags, as the registry writes it: {"tags":["1"]}. Its Link
+ * header has the query of the next one. */
+struct source registry_tags(struct registry *registry,
 			    const struct registry_request *request) must_check;
 /* Is the login for the reference's domain a good one? The body says nothing; a refusal does. */
 struct source registry_login(struct registry *registry,

@@ -72,8 +72,7 @@ struct transfer {
 /* Beyond all that tokens and redirects may need; a source that asks for ever is a bug of ours. */
 #define QUESTIONS_MAX 64
 
-/* As long as nobody has answered at all: who is offline should hear so soon, and decide when to try
- * again. */
+/* While nobody has answered at all: who is offline should hear so soon, and decide what to do. */
 #define FIRST_ATTEMPTS 2
 
 /* curl hands out at most 16 KiB at a time. */
@@ -140,7 +139,6 @@ static void send_question(struct transfer *transfer)
 {
 	struct feed *body = transfer->question.body;
 	struct error err;
-
 	const char *headers[16] = { NULL };
 	size_t count = 0;
 	bool is_part =
@@ -294,19 +292,21 @@ static bool check_size(struct transfer *transfer, int64_t whole)
 	return true;
 }
 
+static void note(const struct http_response *response, const char *name, char *value, size_t size)
+{
+	if (!http_header(response, name, 0, value, size))
+		value[0] = '\0';
+}
+
 static void note_names(struct transfer *transfer, const struct http_response *response)
 {
 	struct transfer_report *report = &transfer->report;
 
-	if (!http_header(response, "Content-Type", 0, report->media_type,
-			 sizeof(report->media_type)))
-		report->media_type[0] = '\0';
+	note(response, "Content-Type", report->media_type, sizeof(report->media_type));
 	report->media_type[strcspn(report->media_type, "; \t")] = '\0';
-	if (!http_header(response, "Docker-Content-Digest", 0, report->digest,
-			 sizeof(report->digest)))
-		report->digest[0] = '\0';
-	if (!http_header(response, "ETag", 0, transfer->etag, sizeof(transfer->etag)))
-		transfer->etag[0] = '\0';
+	note(response, "Docker-Content-Digest", report->digest, sizeof(report->digest));
+	note(response, "Link", report->link, sizeof(report->link));
+	note(response, "ETag", transfer->etag, sizeof(transfer->etag));
 }
 
 static bool on_head(void *context, const struct http_response *response)

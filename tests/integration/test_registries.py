@@ -65,6 +65,57 @@ def nginx(directory, servers):
         yield f"127.0.0.1:{port}"
 
 
+# --- all tags of a repository ---
+
+def test_all_tags_page_by_page(moor, tmp_path):
+    """A real registry, whose list comes in pages of one tag each, linked as the specification has it."""
+    tags = ["1", "2.0", "edge"]
+    with world.docker_registry(str(tmp_path)) as registry:
+        for tag in tags:
+            image = world.Image([world.tar_bytes([("etc/motd", b"same")]), world.tar_bytes([("etc/tag", tag.encode())])])
+            registry.push(image, "team/x", tag, gzip.compress, LAYER_TYPE)
+
+        def serve(call):
+            if not call.path.startswith("/v2/team/x/tags/list"):
+                forward(call, registry.address)
+                return
+            place = tags.index(call.path.partition("last=")[2].partition("&")[0]) + 1 if "?" in call.path else 0
+            link = f'</v2/team/x/tags/list?last={tags[place]}&n=1>; rel="next"'
+            call.reply(200, json.dumps({"name": "team/x", "tags": [tags[place]]}).encode(),
+                       **({"Link": link} if place < 2 else {}))
+        with Server(serve) as server:
+            name = f"{server.host}/team/x"
+            told = moor.docker("pull", "--all-tags", name).stdout.splitlines()
+            lists = [call.path for call in server.calls if "/tags/list" in call.path]
+            assert len(lists) == 3 and len(set(lists)) == 3, lists
+            assert [line for line in told if "Pulling from" in line] == [
+                f"{tag}: Pulling from team/x" for tag in tags]
+            assert len([line for line in told if line.startswith("Digest: sha256:")]) == 3
+            assert told[-2:] == [f"Status: Downloaded newer image for {name}", name]
+            assert len([line for line in told if line.startswith("Status: ")]) == 1
+            assert sorted(moor.docker("images", "--format", "{{.Tag}}", name).stdout.split()) == tags
+            again = moor.docker("pull", "-a", name).stdout.splitlines()
+            assert again[-2:] == [f"Status: Image is up to date for {name}", name]
+            assert moor.docker("pull", "-q", "-a", name).stdout == f"{name}\n"
+            assert "repository" in moor.docker("pull", "-a", f"{server.host}/nobody/nothing", code=1).stderr
+        refused = moor.docker("pull", "-a", "x:1", code=1)
+        assert refused.stderr == "tag can't be used with --all-tags/-a\n"
+
+
+@pytest.mark.parametrize("tags, link, text", [
+    (["../x"], None, "tags[0] is not a well-formed tag"), (["1\x1b[2J"], None, "tags[0] is not a well-formed tag"),
+    ("1", None, "expected an array"), (["t"] * 6000, "</v2/x/tags/list?last=t&n=6000>; rel=\"next\"", "more than 10000 tags"),
+    (["1"], "<?last=a b>; rel=\"next\"", "is no query of a URL")])
+def test_lists_of_tags_that_are_refused(moor, tags, link, text):
+    """Nothing is pulled of a list that is wrong anywhere."""
+    def serve(call):
+        call.reply(200, json.dumps({"name": "x", "tags": tags}).encode(), **({"Link": link} if link else {}))
+    with Server(serve) as server:
+        failed = moor.docker("pull", "-a", f"{server.host}/x", code=1)
+        assert text in failed.stderr and failed.stderr.count("\n") == 1 and "\x1b" not in failed.stderr
+        assert not [call for call in server.calls if "/manifests/" in call.path]
+
+
 # --- Docker Hub ---
 
 HUB = {"registry-1.docker.io": ADDRESS, "auth.docker.io": ADDRESS}
