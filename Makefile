@@ -63,6 +63,12 @@ install: build
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --quiet
 
 install-docker: install
+	@for name in $(NAMES); do \
+		link=$(DESTDIR)$(PREFIX)/bin/$$name; \
+		if { test -e $$link || test -h $$link; } && test "$$(readlink $$link)" != mooring; then \
+			echo "make: $$link is there and is not Mooring's: move it away, then again" >&2; exit 1; \
+		fi; \
+	done
 	@for name in $(NAMES); do ln -sfn mooring $(DESTDIR)$(PREFIX)/bin/$$name; done
 
 uninstall:

@@ -214,7 +214,7 @@ static int run_detached(struct job *job, const struct running *running)
 	if (is_started)
 		return 0;
 	remove_if_asked(job);
-	return report(&err, EXIT_OURS);
+	return report(&err, code);
 }
 
 static int run_attached(struct job *job, const struct running *running)

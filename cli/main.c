@@ -75,12 +75,19 @@ static int refuse_unsupported(const char *group, const char *name)
 	return 1;
 }
 
+/* Where docker is no command of its own: `mooring --help` leads to both. */
+static const char *own_name(void)
+{
+	return strcmp(log_program(), "mooring") == 0 ? "mooring " : "docker ";
+}
+
 static int refuse_unknown(const char *group, const char *name)
 {
 	fprintf(stderr,
-		"docker: unknown command: docker %s%s%s\n\nRun 'docker %s%s--help' for more "
+		"docker: unknown command: docker %s%s%s\n\nRun '%s%s%s--help' for more "
 		"information\n",
-		group ? group : "", group ? " " : "", name, group ? group : "", group ? " " : "");
+		group ? group : "", group ? " " : "", name, own_name(), group ? group : "",
+		group ? " " : "");
 	return 1;
 }
 
@@ -184,7 +191,7 @@ static void print_front_page(FILE *out)
 	      "  mooring run --rm NAME           run it\n"
 	      "  mooring ps -a, logs, stop, rm   see and end what runs\n"
 	      "  mooring COMMAND --help          every option of a command\n"
-	      "  docker --help                   every command\n"
+	      "  mooring docker --help           every command\n"
 	      "\n"
 	      "Greengrass components (also under the name greengrass-cli):\n"
 	      "  mooring deploy --foreground --recipe-dir DIR --artifact-dir DIR --merge "
@@ -260,6 +267,8 @@ static int mooring(struct cli *cli, char **argv)
 	}
 	if (is_for_nucleus(words[0]))
 		return run_nucleus("mooring", argv);
+	if (strcmp(words[0], "docker") == 0)
+		return docker(cli, words + 1);
 	return own ? command_run(own, cli, words + 1) : docker(cli, words);
 }
 

@@ -13,6 +13,7 @@
 #include "engine/bundle.h"
 #include "engine/logging.h"
 #include "engine/policy.h"
+#include "engine/userns.h"
 
 /*
  * What the option table (runtable.c) has collected becomes a container.
@@ -252,6 +253,21 @@ static bool check_platform(const struct runopts *values, struct error *err)
 	return true;
 }
 
+/* A user's own control groups are nobody's to give here: said, as docker says it. */
+static void warn_about_limits(const struct container *container)
+{
+	bool has_limit = container->memory || container->memory_swap ||
+			 container->memory_reservation || container->nano_cpus ||
+			 container->cpu_shares || container->cpu_quota ||
+			 (container->cpuset_cpus && *container->cpuset_cpus) ||
+			 container->pids_limit > 0 || container->blkio_weight;
+
+	if (has_limit && userns_is_inside())
+		fputs("WARNING: rootless containers have no control groups to keep memory, CPU, "
+		      "process and IO limits with. Limitation discarded.\n",
+		      stderr);
+}
+
 bool runopts_read(const struct runopts *values, const struct texts *arguments, struct arena *arena,
 		  struct container *container, struct mounts *mounts, struct error *err)
 {
@@ -265,6 +281,7 @@ bool runopts_read(const struct runopts *values, const struct texts *arguments, s
 	container->is_attached = !values->is_detached;
 	read_numbers(values, container);
 	read_screen(container);
+	warn_about_limits(container);
 	return check_platform(values, err) && read_restart(container, err) &&
 	       read_health(values, arena, container, err) && read_namespaces(container, err) &&
 	       netopts_read(&values->net, arena, container, err) &&

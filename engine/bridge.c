@@ -210,6 +210,14 @@ bool bridge_remove(const struct engine *engine, const struct lease_book *book,
 	return is_done;
 }
 
+static bool refuse_reset(const struct texts *holders, struct error *err)
+{
+	return error_set(err, ERROR_EXISTS,
+			 "the default network is in use (container %.12s): stop what docker ps "
+			 "--filter network=bridge shows, then again",
+			 holders->items[0]);
+}
+
 bool bridge_reset(const struct engine *engine, struct error *err)
 {
 	struct lease_book book;
@@ -220,7 +228,12 @@ bool bridge_reset(const struct engine *engine, struct error *err)
 	    !lease_open(engine, &network, &book, err))
 		return false;
 
-	bool is_done = bridge_remove(engine, &book, &network, err);
+	autotexts struct texts holders = { 0 };
+
+	lease_holders(engine, &network, &arena, &holders);
+
+	bool is_done = holders.count ? refuse_reset(&holders, err)
+				     : bridge_remove(engine, &book, &network, err);
 
 	lease_close(&book);
 	return is_done;

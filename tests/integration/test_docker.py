@@ -316,6 +316,8 @@ def test_detached_rm_goes_by_itself(run, moor):
 
 def test_failed_start_is_kept(run, moor):
     run("--name", "bad", command=["nosuch"], code=127)
+    run("-d", "--rm", command=["nosuch"], code=127)
+    run("-d", "--rm", command=["/etc/passwd"], code=126)
     assert inspect(moor, "bad", "{{.State.Status}} {{.State.ExitCode}}") == "created 127"
     assert "executable file not found" in inspect(moor, "bad", "{{.State.Error}}")
     assert "failed to start containers: bad" in moor.docker("start", "bad", code=1).stderr

@@ -173,6 +173,11 @@ def test_exec_of_what_ends_at_once(rootless, busybox):
     assert done.stdout == "100\n"
 
 
+def test_limits_that_nobody_keeps(rootless, busybox):
+    done = rootless.docker("run", "--rm", *NO_NETWORK, "-m", "16m", busybox, "true")
+    assert done.stderr.startswith("WARNING: rootless containers have no control groups") and done.stderr.count("\n") == 1
+
+
 def test_without_grants(rootless):
     """A system user such as ggc_user has none: the text that AWS's nucleus knows, and what may be done."""
     rootless.user.more = ": > /etc/subuid"

@@ -245,3 +245,20 @@ def test_refused_options(run, moor):
     for driver, options, text in REFUSED:
         assert text in run(*options_of(driver, **options), code=125).stderr
     assert moor.docker("ps", "-aq").stdout == ""
+
+
+def test_confinement_of_dockerd(moor, busybox):
+    """What would confine every container is refused by its name, not passed over; what is as usual does not matter."""
+    os.makedirs(moor.config, exist_ok=True)
+
+    def write(settings):
+        with open(os.path.join(moor.config, "daemon.json"), "w", encoding="utf-8") as file:
+            json.dump(settings, file)
+
+    for key, value in [("icc", False), ("userns-remap", "default"), ("no-new-privileges", True),
+                       ("seccomp-profile", "/x.json"), ("default-ulimits", {"nofile": {"Soft": 1}})]:
+        write({key: value})
+        refused = moor.docker("run", "--rm", busybox, "true", code=125).stderr
+        assert f"daemon.json: {key} is not supported: take it out and " in refused
+    write({"icc": True, "userns-remap": "", "no-new-privileges": False, "storage-driver": "overlay2"})
+    moor.docker("run", "--rm", "--network", "none", busybox, "true")

@@ -274,6 +274,14 @@ def test_macvlan(moor, busybox):
         moor.docker("rm", "-f", "m")
 
 
+def test_reset_spares_who_runs(moor, busybox):
+    start(moor, busybox, "m")
+    refused = moor.mooring("network-reset", code=1).stderr
+    assert "in use" in refused and inspect(moor, "m", "{{.Id}}")[:12] in refused
+    moor.docker("rm", "-f", "m")
+    moor.mooring("network-reset")
+
+
 def test_first_containers_at_once(moor, busybox):
     """Nobody has made the default bridge yet; who comes second uses what the first one made."""
     for _ in range(5):
