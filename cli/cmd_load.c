@@ -112,9 +112,11 @@ static bool load_object(const struct cli *cli, const struct store *store,
 static bool load(const struct cli *cli, const struct values *values, int fd, struct error *err)
 {
 	autoengine struct engine engine = ENGINE_EMPTY;
-	struct view view = { .engine = &engine,
-			     .progress = { .out = stdout, .is_terminal = true, .is_load = true },
-			     .shows_layers = !values->is_quiet && isatty(STDOUT_FILENO) };
+	struct view view = {
+		.engine = &engine,
+		.progress = { .out = stdout, .is_terminal = true, .kind = PROGRESS_LOAD },
+		.shows_layers = !values->is_quiet && isatty(STDOUT_FILENO)
+	};
 	const struct image_watcher watcher = { .on_event = on_event, .context = &view };
 
 	if (!engine_open(cli->root, cli->run, &engine, err) ||

@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "cli/credentials.h"
+#include "cli/progress.h"
 #include "engine/engine.h"
 #include "engine/happening.h"
 #include "image/pull.h"
@@ -29,32 +31,19 @@ static const struct opt opts[] = {
 };
 
 struct view {
+	struct progress progress;
 	const char *tag;
 	bool is_quiet;
 };
 
-/* One line for each change, as docker's are where nobody watches. */
-static void show_layer(const struct image_event *event)
-{
-	static const char *const words[] = {
-		[LAYER_WAITING] = "Preparing",
-		[LAYER_DOWNLOADING] = "Pushing",
-		[LAYER_EXISTS] = "Layer already exists",
-		[LAYER_DONE] = "Pushed",
-	};
-
-	printf("%s: %s\n", event->id, words[event->state]);
-	fflush(stdout);
-}
-
 static void on_event(void *context, const struct image_event *event)
 {
-	const struct view *view = context;
+	struct view *view = context;
 
 	if (view->is_quiet)
 		return;
 	if (event->kind == IMAGE_LAYER)
-		show_layer(event);
+		progress_layer(&view->progress, event);
 	else if (event->kind == IMAGE_PUSHED)
 		printf("%s: digest: %s size: %" PRId64 "\n", view->tag, event->digest,
 		       event->total);
@@ -66,7 +55,11 @@ static bool push(const struct cli *cli, const struct engine *engine,
 	const struct credentials_places places = { .docker_config = cli->docker_config,
 						   .config = cli->config,
 						   .root = engine->store.path };
-	struct view view = { reference->tag, is_quiet };
+	struct view view = { .progress = { .out = stdout,
+					   .is_terminal = isatty(STDOUT_FILENO),
+					   .kind = PROGRESS_PUSH },
+			     .tag = reference->tag,
+			     .is_quiet = is_quiet };
 	const struct image_watcher watcher = { on_event, &view };
 	autofree char *name = reference_text(reference);
 	struct credentials credentials;

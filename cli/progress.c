@@ -27,16 +27,14 @@ static void print_bar(FILE *out, int64_t bytes, int64_t total)
 
 static const char *words_of(const struct progress *progress, enum image_layer_state state)
 {
-	static const char *const pull[] = { [LAYER_WAITING] = "Pulling fs layer",
-					    [LAYER_DOWNLOADING] = "Downloading",
-					    [LAYER_EXISTS] = "Already exists",
-					    [LAYER_DONE] = "Pull complete" };
-	static const char *const load[] = { [LAYER_WAITING] = "Loading layer",
-					    [LAYER_DOWNLOADING] = "Loading layer",
-					    [LAYER_EXISTS] = "Already exists",
-					    [LAYER_DONE] = "Loaded" };
+	static const char *const words[][LAYER_DONE + 1] = {
+		[PROGRESS_PULL] = { "Pulling fs layer", "Downloading", "Already exists",
+				    "Pull complete" },
+		[PROGRESS_LOAD] = { "Loading layer", "Loading layer", "Already exists", "Loaded" },
+		[PROGRESS_PUSH] = { "Preparing", "Pushing", "Layer already exists", "Pushed" },
+	};
 
-	return progress->is_load ? load[state] : pull[state];
+	return words[progress->kind][state];
 }
 
 /* Goes up to the layer's line, writes it anew and comes back down. */
@@ -57,7 +55,7 @@ static void redraw(const struct progress *progress, size_t index, const struct i
 
 static void print_line(const struct progress *progress, const struct progress_layer *layer)
 {
-	if (layer->state == LAYER_DONE && !progress->is_terminal)
+	if (layer->state == LAYER_DONE && !progress->is_terminal && progress->kind == PROGRESS_PULL)
 		fprintf(progress->out, "%s: Download complete\n", layer->id);
 	fprintf(progress->out, "%s: %s\n", layer->id, words_of(progress, layer->state));
 	fflush(progress->out);
@@ -109,7 +107,8 @@ void progress_layer(struct progress *progress, const struct image_event *event)
 		return;
 	struct progress_layer *layer = &progress->layers[index];
 
-	if (event->state == LAYER_EXISTS && !progress->shows_existing) {
+	if (event->state == LAYER_EXISTS && !progress->shows_existing &&
+	    progress->kind != PROGRESS_PUSH) {
 		layer->state = LAYER_EXISTS;
 		return;
 	}
@@ -121,6 +120,6 @@ void progress_layer(struct progress *progress, const struct image_event *event)
 	layer->state = event->state;
 	if (progress->is_terminal)
 		redraw(progress, index, event);
-	else if (has_changed && event->state == LAYER_DONE)
+	else if (has_changed && (event->state == LAYER_DONE || progress->kind == PROGRESS_PUSH))
 		print_line(progress, layer);
 }

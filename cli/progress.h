@@ -21,10 +21,16 @@ struct progress_layer {
 	bool is_shown;
 };
 
+enum progress_kind {
+	PROGRESS_PULL,
+	PROGRESS_LOAD,
+	PROGRESS_PUSH,
+};
+
 struct progress {
 	FILE *out;
 	bool is_terminal;
-	bool is_load;        /* the words are a load's, not a pull's */
+	enum progress_kind kind;
 	bool shows_existing; /* what is there already is shown once something else happened */
 	struct progress_layer layers[PROGRESS_LAYERS_MAX];
 	size_t count;

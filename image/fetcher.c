@@ -169,19 +169,27 @@ bool fetcher_request_object(struct fetcher *fetcher, const struct fetch_object *
 /* -- small things -------------------------------------------------------------------------------
  */
 
-/* The body first, then the reply; an endless body ends at the buffer's limit. */
-static bool read_body(struct fetcher *fetcher, int from, struct buf *body,
-		      struct fetch_reply *reply, struct error *err)
+/* The final reply to the last request; `push` is told of what happens before, or NULL. */
+static bool wait_reply(struct fetcher *fetcher, const struct fetch_push *push,
+		       struct fetch_reply *reply, struct error *err)
 {
-	if (!file_read_fd(from, "the registry's answer", body, err))
-		return false;
 	do {
 		if (!fetcher_receive(fetcher, reply, err))
 			return false;
+		if (push && push->on_sent && reply->state == FETCH_PROGRESS)
+			push->on_sent(push->context, reply->bytes);
 	} while (reply->id != fetcher->last_id || reply->state == FETCH_PROGRESS);
 	if (reply->state == FETCH_FAILED)
 		*err = reply->err;
 	return reply->state == FETCH_DONE;
+}
+
+/* The body first, then the reply; an endless body ends at the buffer's limit. */
+static bool read_body(struct fetcher *fetcher, int from, struct buf *body,
+		      struct fetch_reply *reply, struct error *err)
+{
+	return file_read_fd(from, "the registry's answer", body, err) &&
+	       wait_reply(fetcher, NULL, reply, err);
 }
 
 /* Sends the request with the writing end of a pipe, and reads the other. */
@@ -276,16 +284,35 @@ bool fetcher_look(struct fetcher *fetcher, const char *reference, const struct d
 	return *is_there || (reply.state == FETCH_FAILED && reply.err.kind == ERROR_NOT_FOUND);
 }
 
-bool fetcher_push_blob(struct fetcher *fetcher, const char *reference, const struct digest *digest,
-		       int64_t size, int body, struct error *err)
+/* The reply has no body, so what is sent can be watched; the pipe's other end is needed only to be
+ * there. */
+static bool send_watched(struct fetcher *fetcher, struct request *request,
+			 const struct fetch_push *push, struct error *err)
 {
 	struct fetch_reply reply;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		buf_done(&request->text);
+		jsonout_done(&request->out);
+		return error_sys(err, "make a pipe");
+	}
+
+	autoclose int from = ends[0];
+	bool is_sent = send_request(fetcher, request, ends[1], push->body, err);
+
+	mem_cleanup_close(&ends[1]);
+	return is_sent && wait_reply(fetcher, push, &reply, err);
+}
+
+bool fetcher_push_blob(struct fetcher *fetcher, const struct fetch_push *push, struct error *err)
+{
 	struct request request;
 
-	begin(fetcher, &request, "push-blob", reference);
-	jsonout_text(&request.out, "digest", digest->text);
-	jsonout_int(&request.out, "body_size", size);
-	return ask_for_nothing(fetcher, &request, body, &reply, err);
+	begin(fetcher, &request, "push-blob", push->reference);
+	jsonout_text(&request.out, "digest", push->digest->text);
+	jsonout_int(&request.out, "body_size", push->size);
+	return send_watched(fetcher, &request, push, err);
 }
 
 bool fetcher_push_manifest(struct fetcher *fetcher, const char *reference, const char *media_type,

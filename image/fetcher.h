@@ -80,8 +80,16 @@ must_check bool fetcher_look(struct fetcher *fetcher, const char *reference,
 			     const struct digest *digest, const char *from, bool *is_there,
 			     struct error *err);
 /* `size` bytes of the file `body` from its position on; it stays the caller's. */
-must_check bool fetcher_push_blob(struct fetcher *fetcher, const char *reference,
-				  const struct digest *digest, int64_t size, int body,
+struct fetch_push {
+	const char *reference;
+	const struct digest *digest;
+	int64_t size;
+	int body;
+	void (*on_sent)(void *context, int64_t bytes); /* as they go out; or NULL */
+	void *context;
+};
+
+must_check bool fetcher_push_blob(struct fetcher *fetcher, const struct fetch_push *push,
 				  struct error *err);
 must_check bool fetcher_push_manifest(struct fetcher *fetcher, const char *reference,
 				      const char *media_type, int64_t size, int body,

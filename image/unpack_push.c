@@ -211,6 +211,19 @@ static bool look_for_known(struct push *push, size_t i, bool *is_there, struct e
 	return true;
 }
 
+/* A layer being sent. */
+struct sending {
+	const struct digest *diff_id;
+	int64_t size;
+};
+
+static void on_sent(void *context, int64_t bytes)
+{
+	const struct sending *sending = context;
+
+	report_layer(sending->diff_id, LAYER_DOWNLOADING, bytes, sending->size);
+}
+
 static bool push_made(struct push *push, size_t i, bool *is_there, struct error *err)
 {
 	const struct digest *diff_id = &push->image.image.diff_ids[i];
@@ -223,8 +236,17 @@ static bool push_made(struct push *push, size_t i, bool *is_there, struct error 
 		return false;
 	if (*is_there)
 		return true;
-	report_layer(diff_id, LAYER_DOWNLOADING, 0, layer->size);
-	return fetcher_push_blob(&push->fetcher, push->text, &layer->digest, layer->size, fd, err);
+	struct sending sending = { diff_id, layer->size };
+
+	on_sent(&sending, 0);
+	return fetcher_push_blob(&push->fetcher,
+				 &(struct fetch_push){ .reference = push->text,
+						       .digest = &layer->digest,
+						       .size = layer->size,
+						       .body = fd,
+						       .on_sent = on_sent,
+						       .context = &sending },
+				 err);
 }
 
 static bool push_layer(struct push *push, size_t i, struct error *err)
@@ -274,7 +296,12 @@ static bool push_config(struct push *push, struct error *err)
 	return open_nameless(push, &fd, err) &&
 	       file_write(fd, "the configuration", text->data, text->length, err) &&
 	       rewind_file(fd, err) &&
-	       fetcher_push_blob(&push->fetcher, push->text, id, (int64_t)text->length, fd, err);
+	       fetcher_push_blob(&push->fetcher,
+				 &(struct fetch_push){ .reference = push->text,
+						       .digest = id,
+						       .size = (int64_t)text->length,
+						       .body = fd },
+				 err);
 }
 
 static void print_descriptor(struct jsonout *out, const char *key, const char *type,

@@ -328,7 +328,7 @@ void control_send_progress(int socket, int64_t id, const struct transfer_report 
 	jsonout_init(&out, &packet, false);
 	jsonout_object(&out, NULL);
 	jsonout_int(&out, "id", id);
-	jsonout_int(&out, "progress", report->received);
+	jsonout_int(&out, "progress", report->received + report->sent);
 	if (report->total >= 0)
 		jsonout_int(&out, "total", report->total);
 	if (why) {

@@ -154,15 +154,16 @@ static void tell_progress(struct job *job, int64_t now_ms)
 {
 	const struct transfer_report *report = transfer_report(job->transfer);
 	const char *why = transfer_waiting_for(job->transfer);
+	int64_t moved = report->received + report->sent;
 
-	if (now_ms - job->told_ms < PROGRESS_MS || (report->received == job->told && !why))
+	if (now_ms - job->told_ms < PROGRESS_MS || (moved == job->told && !why))
 		return;
 	/* While it waits, once a second will do. */
-	if (why && report->received == job->told && now_ms - job->told_ms < 1000)
+	if (why && moved == job->told && now_ms - job->told_ms < 1000)
 		return;
 	control_send_progress(CONTROL_FD, job->id, report, why,
 			      why ? transfer_due_ms(job->transfer) - now_ms : 0);
-	job->told = report->received;
+	job->told = moved;
 	job->told_ms = now_ms;
 }
 

@@ -18,9 +18,8 @@
 /*
  * How this works:
  *
- *     ask the source ──► exchange ──► reply: the body?       deliver it; cut off: WAITING, then
- * resume ▲                                 redirect?       the same request elsewhere │ try later?
- * WAITING └──── the source has learnt ◄──── anything else   or the source says why it is final
+ *     ask the source, send that, and see what the reply is: the body? deliver it, and if it is cut
+ *     off, wait and resume. A redirect? Send it there. Anything else: the source learns from it.
  *
  * Bytes already delivered are never taken back, so a resumed reply must begin exactly where the
  * last one broke off; where a server ignores the range, what we have is skipped.
@@ -48,19 +47,16 @@ struct transfer {
 	struct transfer_report report;
 	struct sink sink;
 	enum state state;
-
 	struct arena arena; /* of the current question */
 	struct http_request question;
 	enum source_step step;
 	int redirects;
 	struct http_exchange *exchange;
-
 	enum use use;
 	struct buf reply;
 	bool is_reply_cut;
 	bool is_paused;
 	int64_t skip; /* of the current reply */
-
 	char etag[256];
 	int asked;       /* questions since the last progress */
 	int attempt;     /* since the last progress, from 1 */
@@ -568,6 +564,10 @@ static void flush(struct transfer *transfer)
 
 void transfer_turn(struct transfer *transfer, int64_t now_ms)
 {
+	const struct feed *body = transfer->question.body;
+
+	if (body && body->size > 0)
+		transfer->report.sent = body->given;
 	if (sink_is_full(&transfer->sink))
 		flush(transfer);
 	if (transfer->state == STATE_WAITING && now_ms >= transfer->wake_ms)

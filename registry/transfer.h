@@ -33,6 +33,7 @@ struct transfer_report {
 	struct error error; /* if has_failed */
 	bool has_failed;
 	int64_t received; /* bytes written or about to be; counts from the offset */
+	int64_t sent;     /* of a request's body, where the source has one */
 	int64_t total;    /* to be received; -1 as long as it is unknown */
 	int64_t whole;    /* bytes of all there is, whatever part was asked for; 0: unknown */
 	char media_type[256];

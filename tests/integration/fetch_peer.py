@@ -170,9 +170,10 @@ class Seen:
 
 class Server:
     """HTTP on a loopback address; `answer(call)` deals with each request. `certificate` is a PEM file
-    with a key: TLS, and who calls must have a certificate signed by `client_ca`, where given."""
+    with a key: TLS, and who calls must have a certificate signed by `client_ca`, where given. `read(file, length)` reads a
+    request's body."""
 
-    def __init__(self, answer, address="127.0.0.1", port=0, certificate=None, client_ca=None):
+    def __init__(self, answer, address="127.0.0.1", port=0, certificate=None, client_ca=None, read=None):
         server = self
 
         class Call(BaseHTTPRequestHandler):
@@ -184,7 +185,7 @@ class Server:
 
             def serve(self):
                 length = int(self.headers.get("Content-Length", 0))
-                self.raw = self.rfile.read(length)
+                self.raw = read(self.rfile, length) if read else self.rfile.read(length)
                 self.body = self.raw.decode(errors="replace")
                 server.calls.append(Seen(self))  # this object serves the connection's next, too
                 with contextlib.suppress(ConnectionError):

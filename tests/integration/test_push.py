@@ -2,12 +2,14 @@
 """docker push: to a real registry, read back by other programs; what is there is not sent again; what breaks begins
 again; hostile registries."""
 
+import contextlib
 import crypt
 import gzip
 import json
 import os
 import re
 import subprocess
+import threading
 
 import pytest
 
@@ -174,6 +176,44 @@ def test_what_breaks_begins_again(moor, loaded, refusals):
     assert len(uploads.blobs) == 3
     for name, data in uploads.blobs.items():
         assert world.sha256(data) == f"sha256:{name}"
+
+
+def test_push_on_a_terminal_draws_what_is_sent(moor, tmp_path):
+    """The registry takes the layer slowly until some of it was seen to be on its way."""
+    image = world.Image([world.tar_bytes([("noise", os.urandom(16 << 20))])])
+    moor.docker("load", "-i", image.save(tmp_path / "noise.tar", "noise:1"))
+    leader, terminal = os.openpty()
+    is_shown, drawn = threading.Event(), []
+
+    def watch():
+        with contextlib.suppress(OSError):  # the terminal's other side is closed
+            while True:
+                drawn.append(os.read(leader, 1 << 16))
+                if re.search(rb"Pushing \[=+> +\] ", b"".join(drawn)):
+                    is_shown.set()
+
+    def read(file, length):
+        pieces = []
+        while length > 0 and (piece := file.read(min(length, 1 << 18))):
+            pieces.append(piece)
+            length -= len(piece)
+            is_shown.wait(0.1)
+        return b"".join(pieces)
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        with Server(Uploads(), read=read) as server:
+            moor.docker("tag", "noise:1", f"{server.host}/x:1")
+            moor.docker("push", f"{server.host}/x:1", capture_output=False, stdout=terminal)
+    finally:
+        os.close(terminal)
+        watcher.join(30)
+        os.close(leader)
+    text = b"".join(drawn).decode()
+    assert is_shown.is_set(), text
+    name = digest(image.layers[0])[7:19]
+    assert f"\n{name}: Preparing\r\n" in text, text
+    assert f"\x1b[1A\r\x1b[K{name}: Pushed\x1b[1B\r" in text and "1: digest: sha256:" in text, text
 
 
 @pytest.mark.parametrize("location, part", [
