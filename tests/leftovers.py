@@ -25,6 +25,24 @@ def cgroups():
     return found
 
 
+OURS = ["docker", "greengrass"]  # where our programs put groups of many; whatever else they make is at the top
+
+
+def cgroups_of_ours():
+    """Groups at the top of each hierarchy, below those of ours and below this process's: a machine's services make
+    and end theirs below their own whenever they like."""
+    with open("/proc/self/cgroup") as lines:
+        own = {line.strip().split(":", 2)[2] for line in lines} - {"/"}
+    found = set()
+    for group in cgroups():
+        path = group.removeprefix(f"cgroup {CGROUPS}/")
+        for part in (path, path.partition("/")[2]):  # hierarchy v2's, and v1's of some controller
+            is_at_top = part and "/" not in part
+            if is_at_top or part.split("/")[0] in OURS or any(f"/{part}".startswith(place + "/") for place in own):
+                found.add(group)
+    return found
+
+
 def networks():
     found = {"network device " + name for _, name in socket.if_nameindex()}  # /sys may show another namespace's
     for directory in ("/run/netns", "/var/run/netns"):
@@ -51,7 +69,7 @@ def snapshot_of_namespaces():
 
 
 def snapshot():
-    return snapshot_of_namespaces() | cgroups() | directories()
+    return snapshot_of_namespaces() | cgroups_of_ours() | directories()
 
 
 def remove_empty_parents():

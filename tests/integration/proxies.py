@@ -8,6 +8,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import urllib.parse
@@ -88,4 +89,7 @@ def squid(hosts):
             try:
                 yield Proxy(port, log)
             finally:
+                with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as children:
+                    (child,) = children.read().split()
+                os.kill(int(child), signal.SIGKILL)  # a change of user has undone --kill-child
                 process.kill()
