@@ -314,6 +314,9 @@ bool path_make_dirs(int root, const char *name, mode_t mode, int *fd, struct err
 
 bool path_make_own_dirs(const char *name, mode_t mode, struct error *err)
 {
+	if (mkdir(name, mode) == 0 || errno == EEXIST) /* nearly always: all of it is there */
+		return true;
+
 	autofree char *path = mem_strdup(name);
 
 	for (char *slash = path + 1;; slash++) {

@@ -255,6 +255,23 @@ void claim_wait(const struct engine *engine, const char *id)
 		continue;
 }
 
+/* A monitor may just be ending, and its root file system with it. To remove a directory on which
+ * something is mounted still means to wait for the kernel: so rootfs comes after what takes long by
+ * itself. */
+static bool remove_dead(const struct engine *engine, const char *dead, struct error *err)
+{
+	static const char *const first[] = { "upper", "work" };
+
+	for (size_t i = 0; i < COUNT_OF(first); i++) {
+		char path[sizeof(DEAD_PREFIX) + CONTAINER_ID_LENGTH + sizeof("/upper")];
+
+		snprintf(path, sizeof(path), "%s/%s", dead, first[i]);
+		if (!path_remove_tree(engine->containers, path, err))
+			return false;
+	}
+	return path_remove_tree(engine->containers, dead, err);
+}
+
 bool claim_release(struct engine *engine, const char *id, const char *name, struct error *err)
 {
 	char dead[sizeof(DEAD_PREFIX) + CONTAINER_ID_LENGTH];
@@ -264,8 +281,7 @@ bool claim_release(struct engine *engine, const char *id, const char *name, stru
 		return error_sys(err, "remove container %.12s", id);
 	if (name && *name && !claim_drop_name(engine, name, id, err))
 		return false;
-	return path_remove_tree(engine->containers, dead, err) ||
-	       error_in(err, "remove container %.12s", id);
+	return remove_dead(engine, dead, err) || error_in(err, "remove container %.12s", id);
 }
 
 /* Names of containers that are no more: whoever wanted such a name took it anyway. */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/nsfs.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/vfs.h>
@@ -27,13 +28,30 @@ bool hostns_open_mounts(int *fd, struct error *err)
 	return open_own("/proc/self/ns/mnt", fd, err);
 }
 
-static bool enter_inherited(int type, const char *what, struct error *err)
+/* One poll tells which of them are open at all. Where it fails (a lower limit of descriptors), all
+ * of them are looked at. */
+static void find_open(struct pollfd fds[INHERITED_MAX])
+{
+	for (int fd = 0; fd < INHERITED_MAX; fd++)
+		fds[fd] = (struct pollfd){ .fd = fd };
+	(void)!poll(fds, INHERITED_MAX, 0);
+}
+
+static bool is_namespace(int fd, int type)
 {
 	struct statfs status;
 
+	return fstatfs(fd, &status) == 0 && status.f_type == NSFS_MAGIC &&
+	       ioctl(fd, NS_GET_NSTYPE) == type;
+}
+
+static bool enter_inherited(int type, const char *what, struct error *err)
+{
+	struct pollfd fds[INHERITED_MAX];
+
+	find_open(fds);
 	for (int fd = STDERR_FILENO + 1; fd < INHERITED_MAX; fd++) {
-		if (fstatfs(fd, &status) == 0 && status.f_type == NSFS_MAGIC &&
-		    ioctl(fd, NS_GET_NSTYPE) == type)
+		if (!(fds[fd].revents & POLLNVAL) && is_namespace(fd, type))
 			return setns(fd, type) == 0 ||
 			       error_sys(err, "go back to the host's %s", what);
 	}
