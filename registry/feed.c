@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/feed.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -82,6 +83,20 @@ enum feed_state feed_read(struct feed *feed, char *bytes, size_t room, size_t *c
 		state = read_fd(feed, bytes, room, count, err);
 	feed->given += (int64_t)*count;
 	return state;
+}
+
+void feed_skip(struct feed *feed, int64_t count)
+{
+	int64_t more = count - feed->skipped;
+
+	assert(!feed->bytes && feed->start >= 0 && more <= feed->size);
+	feed->start += more;
+	feed->size -= more;
+	feed->skipped = count;
+	feed->given = 0;
+	off_t at = lseek(feed->fd, feed->start, SEEK_SET);
+
+	assert(at == feed->start); /* what has a place to begin at is a file */
 }
 
 bool feed_can_rewind(const struct feed *feed)

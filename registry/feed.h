@@ -18,7 +18,8 @@ struct feed {
 	const char *bytes; /* NULL: from `fd` */
 	int fd;            /* owned; -1 if there is none */
 	int64_t size;
-	int64_t start; /* where the body begins in a file; -1: a pipe, which cannot go back */
+	int64_t start;   /* where the body begins in a file; -1: a pipe, which cannot go back */
+	int64_t skipped; /* of what is in front of `start` and belongs to the body, too */
 	int64_t given;
 	bool is_waiting; /* the last feed_read found nothing yet */
 };
@@ -41,6 +42,9 @@ enum feed_state feed_read(struct feed *feed, char *bytes, size_t room, size_t *c
 
 /* Begins again at `offset`. False if that cannot be. */
 bool feed_seek(struct feed *feed, int64_t offset);
+/* Leaves the first `count` bytes of the whole body away, from now on; 0: all of it again. Not of a
+ * pipe. */
+void feed_skip(struct feed *feed, int64_t count);
 bool feed_can_rewind(const struct feed *feed);
 bool feed_is_ready(const struct feed *feed);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/push.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,16 +17,19 @@
  *
  *     HEAD  blobs/DIGEST                     there: done
  *     POST  blobs/uploads/[?mount=&from=]    201: done, it was mounted; 202: where to send it
- *     PATCH LOCATION                         all of it
+ *     PATCH LOCATION                         all of it; if it is cut off:
+ *     GET   LOCATION                         204: how much has come, PATCH the rest; else anew
  *     PUT   LOCATION?digest=DIGEST           done
  *
  * A blob in two steps, although the specification knows one with a single PUT: this is how docker
- * does it, so every registry can. Whatever goes wrong on the way, it begins again with the POST.
+ * does it, so every registry can. Whatever else goes wrong on the way, it begins again with the
+ * POST.
  */
 enum stage {
 	STAGE_LOOK,
 	STAGE_BEGIN,
 	STAGE_SEND,
+	STAGE_RESUME,
 	STAGE_COMMIT,
 	STAGE_MANIFEST,
 	STAGE_DONE,
@@ -40,7 +45,7 @@ struct pusher {
 	bool is_look_only;
 	enum stage stage;
 	const char *location; /* of the upload */
-	const char *headers[2];
+	const char *headers[3];
 	struct feed body, nothing;
 };
 
@@ -59,13 +64,25 @@ static void ask_begin(struct pusher *pusher, struct arena *arena, struct http_re
 	request->body = &pusher->nothing;
 }
 
-static void ask_send(struct pusher *pusher, struct http_request *request)
+static void ask_send(struct pusher *pusher, struct arena *arena, struct http_request *request)
 {
 	pusher->headers[0] = "Content-Type: application/octet-stream";
 	request->method = "PATCH";
 	request->url = pusher->location;
 	request->headers = pusher->headers;
 	request->body = &pusher->body;
+	if (pusher->body.skipped > 0)
+		pusher->headers[1] = arena_printf(arena, "Content-Range: %" PRId64 "-%" PRId64,
+						  pusher->body.skipped,
+						  pusher->body.skipped + pusher->body.size - 1);
+	else
+		pusher->headers[1] = NULL;
+}
+
+static void ask_resume(const struct pusher *pusher, struct http_request *request)
+{
+	request->method = "GET";
+	request->url = pusher->location;
 }
 
 static void ask_commit(struct pusher *pusher, struct arena *arena, struct http_request *request)
@@ -109,7 +126,10 @@ static void ask_stage(struct pusher *pusher, struct arena *arena, struct http_re
 		ask_begin(pusher, arena, request);
 		return;
 	case STAGE_SEND:
-		ask_send(pusher, request);
+		ask_send(pusher, arena, request);
+		return;
+	case STAGE_RESUME:
+		ask_resume(pusher, request);
 		return;
 	case STAGE_COMMIT:
 		ask_commit(pusher, arena, request);
@@ -187,6 +207,7 @@ static bool is_good(struct pusher *pusher, int status, enum stage *next)
 	case STAGE_MANIFEST:
 		*next = STAGE_DONE;
 		return status == 201 || status == 204;
+	case STAGE_RESUME:
 	case STAGE_DONE:
 		break;
 	}
@@ -195,8 +216,41 @@ static bool is_good(struct pusher *pusher, int status, enum stage *next)
 
 static void begin_again(struct pusher *pusher)
 {
-	if (pusher->stage == STAGE_SEND || pusher->stage == STAGE_COMMIT)
-		pusher->stage = STAGE_BEGIN;
+	if (pusher->stage != STAGE_SEND && pusher->stage != STAGE_RESUME &&
+	    pusher->stage != STAGE_COMMIT)
+		return;
+	pusher->stage = STAGE_BEGIN;
+	if (pusher->body.skipped > 0)
+		feed_skip(&pusher->body, 0);
+}
+
+/* "Range: 0-99": a hundred bytes have come. "0-0" is also said where there are none. False: this is
+ * no place to go on from. */
+static bool read_come(const struct pusher *pusher, const struct http_response *response,
+		      int64_t *come)
+{
+	const struct feed *body = &pusher->body;
+	char field[64], *end;
+
+	if (response->status != 204 || !http_header(response, "Range", 0, field, sizeof(field)) ||
+	    strncmp(field, "0-", 2) != 0 || field[2] < '1' || field[2] > '9')
+		return false;
+	errno = 0;
+	*come = strtoll(field + 2, &end, 10);
+	return errno == 0 && *end == '\0' && (*come)++ < body->skipped + body->size - 1;
+}
+
+/* How far the upload has come, after it was cut off. */
+static void learn_resume(struct pusher *pusher, const struct http_response *response)
+{
+	struct error ignored;
+	int64_t come;
+
+	if (read_come(pusher, response, &come) && take_location(pusher, response, &ignored)) {
+		feed_skip(&pusher->body, come);
+		pusher->stage = STAGE_SEND;
+	} else
+		begin_again(pusher);
 }
 
 static bool refuse(struct pusher *pusher, const struct http_response *response, const char *body,
@@ -220,6 +274,10 @@ static bool pusher_learn(void *self, const struct http_response *response, const
 
 	if (pusher->access.question != ACCESS_FREE)
 		return access_learn(&pusher->access, response, body, length, err);
+	if (pusher->stage == STAGE_RESUME) {
+		learn_resume(pusher, response);
+		return true;
+	}
 	if (!is_good(pusher, response->status, &next))
 		return refuse(pusher, response, body, length, err);
 	/* A look alone tries the other repository, and leaves an upload that it opened to the
@@ -244,7 +302,10 @@ static bool pusher_has_other_way(void *self)
 {
 	struct pusher *pusher = self;
 
-	begin_again(pusher);
+	if (pusher->stage == STAGE_SEND && pusher->body.start >= 0)
+		pusher->stage = STAGE_RESUME;
+	else
+		begin_again(pusher);
 	return access_has_other_way(&pusher->access);
 }
 

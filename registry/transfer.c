@@ -567,7 +567,7 @@ void transfer_turn(struct transfer *transfer, int64_t now_ms)
 	const struct feed *body = transfer->question.body;
 
 	if (body && body->size > 0)
-		transfer->report.sent = body->given;
+		transfer->report.sent = body->skipped + body->given;
 	if (sink_is_full(&transfer->sink))
 		flush(transfer);
 	if (transfer->state == STATE_WAITING && now_ms >= transfer->wake_ms)

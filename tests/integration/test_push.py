@@ -178,6 +178,40 @@ def test_what_breaks_begins_again(moor, loaded, refusals):
         assert world.sha256(data) == f"sha256:{name}"
 
 
+@pytest.mark.parametrize("told, starts", [
+    ("0-{last}", [0, 1 << 20, 2 << 20]),  # each time a MiB more has come
+    ("0-0", [0, 0]), ("0-9999999999999", [0, 0]), ("0-x", [0, 0])])
+def test_upload_that_is_cut_off_goes_on(moor, tmp_path, told, starts):
+    """After a MiB each time; where the registry says how much it has, only the rest is sent, else all again."""
+    image = world.Image([world.tar_bytes([("noise", os.urandom(3 << 20))])])
+    moor.docker("load", "-i", image.save(tmp_path / "noise.tar", "noise:1"))
+    uploads, come, seen, cuts = Uploads(), bytearray(), [], starts[1:]
+
+    def read(file, length):
+        return file.read(1 << 20 if cuts and length > 1 << 20 else length)
+
+    def answer(call):
+        if call.command == "GET" and "/uploads/" in call.path:
+            call.reply(204, Location=uploads.location, Range=told.format(last=len(come) - 1))
+        elif call.command == "PATCH" and int(call.header("Content-Length")) > 4096:  # the layer
+            first = int((call.header("Content-Range") or "0-").split("-")[0])
+            seen.append(first)
+            come[first:] = call.raw
+            if cuts:
+                cuts.pop()
+                call.hang_up()
+                return
+            call.raw = bytes(come)
+            uploads(call)
+        else:
+            uploads(call)
+    with Server(answer, read=read) as server:
+        moor.docker("tag", "noise:1", f"{server.host}/x:1")
+        push(moor, f"{server.host}/x:1")
+    assert seen == starts
+    assert len(uploads.blobs) == 2 and all(world.sha256(data) == f"sha256:{name}" for name, data in uploads.blobs.items())
+
+
 def test_push_on_a_terminal_draws_what_is_sent(moor, tmp_path):
     """The registry takes the layer slowly until some of it was seen to be on its way."""
     image = world.Image([world.tar_bytes([("noise", os.urandom(16 << 20))])])
