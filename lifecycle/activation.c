@@ -282,7 +282,13 @@ bool activation_apply(struct deployer *deployer, struct error *err)
 /* -- waiting ------------------------------------------------------------------------------------
  */
 
-static bool is_up(const struct unit *unit, bool is_patient, int64_t *again)
+static void sooner(int64_t *again, int64_t left)
+{
+	if (*again == 0 || left < *again)
+		*again = left;
+}
+
+static bool is_up(const struct unit *unit, bool is_hurried, int64_t *again)
 {
 	int64_t left = unit->entered + STEADY_MS - loop_now();
 
@@ -292,19 +298,83 @@ static bool is_up(const struct unit *unit, bool is_patient, int64_t *again)
 		return true;
 	if (unit->component.state != COMPONENT_RUNNING)
 		return false;
-	if (!is_patient || unit->main.kind != STEP_RUN || left <= 0)
+	if (is_hurried || unit->main.kind != STEP_RUN || left <= 0)
 		return true;
-	if (*again == 0 || left < *again)
-		*again = left;
+	sooner(again, left);
 	return false;
 }
 
-enum activation_outcome activation_look(struct deployer *deployer, const char **name,
-					int64_t *again)
+static bool is_broken(const struct unit *unit)
+{
+	return unit->component.state == COMPONENT_BROKEN && !unit->is_reinstalling;
+}
+
+static bool is_asked_for(const struct deployer *deployer, const struct unit *unit)
+{
+	const struct document_change *change =
+		document_find(&deployer->document, unit->service->name);
+
+	return change && change->version;
+}
+
+/* One of an earlier deployment fails this one, too; whoever does not need it can take it away. */
+static const char *remedy(const struct deployer *deployer, struct arena *arena,
+			  const struct unit *unit)
+{
+	const char *const path[] = { "deployments", "groups", DOCUMENT_LOCAL_GROUP,
+				     unit->service->name, NULL };
+
+	if (is_asked_for(deployer, unit) ||
+	    !configtree_find(&deployer->nucleus->config.tree.root, path))
+		return "";
+	return arena_printf(
+		arena, "; it was deployed before: \"mooring deploy --remove %s\" takes it away",
+		unit->service->name);
+}
+
+/* All that are BROKEN, those that were asked for first. */
+static bool say_broken(const struct deployer *deployer, const struct texts *wanted,
+		       struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	const char *text = "";
+
+	for (int is_other = 0; is_other <= 1; is_other++) {
+		for (size_t i = 0; i < wanted->count; i++) {
+			const struct unit *unit =
+				supervisor_find(&deployer->nucleus->supervisor, wanted->items[i]);
+
+			if (unit && is_broken(unit) && is_asked_for(deployer, unit) == !is_other)
+				text = arena_printf(
+					&arena, "%s%s%s is BROKEN: %s (see %s/%s.log%s)", text,
+					*text ? "; " : "", wanted->items[i],
+					unit->status ? unit->status : "it has failed three times",
+					deployer->nucleus->logs, wanted->items[i],
+					remedy(deployer, &arena, unit));
+		}
+	}
+	return error_set(err, ERROR_SYSTEM, "%s", text);
+}
+
+/* What an earlier deployment brought is the news of this one only if there is no other: those that
+ * still start may fail as well, and get a second for it. */
+static bool is_final(const struct deployer *deployer, const struct unit *unit, int64_t *again)
+{
+	int64_t left = unit->entered + STEADY_MS - loop_now();
+
+	if (left <= 0 || is_asked_for(deployer, unit))
+		return true;
+	sooner(again, left);
+	return false;
+}
+
+enum activation_outcome activation_look(struct deployer *deployer, int64_t *again,
+					struct error *err)
 {
 	autoarena struct arena arena = { 0 };
 	autotexts struct texts wanted = { 0 };
-	enum activation_outcome outcome = ACTIVATION_DONE;
+	size_t down = 0, pending = 0, broken = 0;
+	bool has_failed = false;
 
 	*again = 0;
 	find_wanted(deployer, &arena, &wanted);
@@ -312,17 +382,19 @@ enum activation_outcome activation_look(struct deployer *deployer, const char **
 		const struct unit *unit =
 			supervisor_find(&deployer->nucleus->supervisor, wanted.items[i]);
 
-		if (!unit)
-			continue;
-		if (unit->component.state == COMPONENT_BROKEN && !unit->is_reinstalling) {
-			*name = unit->service->name;
-			return ACTIVATION_FAILED;
+		if (unit && is_broken(unit)) {
+			broken++;
+			has_failed = is_final(deployer, unit, again) || has_failed;
+		} else if (unit && !is_up(unit, deployer->is_hurried, again)) {
+			down++;
+			pending += !supervisor_is_blocked(unit);
 		}
-		/* In the foreground somebody watches, and goes on watching. */
-		if (!is_up(unit, !deployer->nucleus->options.is_foreground, again))
-			outcome = ACTIVATION_PENDING;
 	}
-	return outcome;
+	if (has_failed || (broken > 0 && pending == 0)) {
+		say_broken(deployer, &wanted, err);
+		return ACTIVATION_FAILED;
+	}
+	return broken + down > 0 ? ACTIVATION_PENDING : ACTIVATION_DONE;
 }
 
 /* -- what is not needed any more ----------------------------------------------------------------

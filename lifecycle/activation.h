@@ -23,14 +23,14 @@ must_check bool activation_read(const struct deployer *deployer, const char *nam
 enum activation_outcome {
 	ACTIVATION_PENDING,
 	ACTIVATION_DONE,
-	ACTIVATION_FAILED, /* `name` is BROKEN */
+	ACTIVATION_FAILED, /* `err` names those that are BROKEN */
 };
 
 /* Whether all that are needed are up. One that only runs must have done so for a moment: a script
  * that ends with an error at once was RUNNING, too. *again: when it is worth to ask again, in
  * milliseconds; 0: when something happens. */
-enum activation_outcome activation_look(struct deployer *deployer, const char **name,
-					int64_t *again);
+enum activation_outcome activation_look(struct deployer *deployer, int64_t *again,
+					struct error *err);
 
 /* Asks what nothing needs any more to go. One that does not run gets a unit all the same, because
  * its uninstall script is due. */

@@ -111,18 +111,14 @@ static enum deploy_outcome conclude(const struct nucleus *nucleus)
 }
 
 static bool run(struct nucleus *nucleus, const struct deploy_options *options,
-		enum deploy_outcome *outcome, struct error *err)
+		const struct document *document, enum deploy_outcome *outcome, struct error *err)
 {
-	autoarena struct arena arena = { 0 };
-	struct document document;
-
 	if (!nucleus_open(nucleus,
 			  &(struct nucleus_options){ .root = options->root,
 						     .config = options->config,
 						     .is_foreground = true },
 			  err) ||
-	    !deploy_document(options, &arena, &document, err) ||
-	    !deployer_queue(&nucleus->deployer, &document, err) || !nucleus_run(nucleus, err))
+	    !deployer_queue(&nucleus->deployer, document, err) || !nucleus_run(nucleus, err))
 		return false;
 	if (nucleus->signal == 0 && nucleus->deployer.has_ended &&
 	    !nucleus->deployer.has_succeeded && nucleus->deployer.is_unchanged) {
@@ -134,11 +130,11 @@ static bool run(struct nucleus *nucleus, const struct deploy_options *options,
 	return true;
 }
 
-bool deploy_run(const struct deploy_options *options, enum deploy_outcome *outcome, int *signal,
-		struct error *err)
+bool deploy_run(const struct deploy_options *options, const struct document *document,
+		enum deploy_outcome *outcome, int *signal, struct error *err)
 {
 	struct nucleus *nucleus = mem_alloc(sizeof(*nucleus));
-	bool is_good = run(nucleus, options, outcome, err);
+	bool is_good = run(nucleus, options, document, outcome, err);
 
 	*signal = nucleus->signal;
 	nucleus_close(nucleus);

@@ -28,17 +28,18 @@ struct deploy_options {
 };
 
 enum deploy_outcome {
-	DEPLOY_DONE,        /* all are FINISHED, or were running when they were told to stop */
-	DEPLOY_BROKEN,      /* at least one is BROKEN, or waits for one that is */
+	DEPLOY_DONE,    /* all are FINISHED, or were running when they were told to stop */
+	DEPLOY_REFUSED, /* it ended before it changed what runs */
+	DEPLOY_BROKEN,  /* at least one is BROKEN, or waits for one that is; or it was taken back */
 	DEPLOY_INTERRUPTED, /* by *signal, before all components were up */
 };
 
-/* Fails where the deployment fails before any component was started: what was deployed before is
- * then as it was. */
-must_check bool deploy_run(const struct deploy_options *options, enum deploy_outcome *outcome,
-			   int *signal, struct error *err);
+/* `document` is what the options ask for. Fails where the deployment cannot be begun. */
+must_check bool deploy_run(const struct deploy_options *options, const struct document *document,
+			   enum deploy_outcome *outcome, int *signal, struct error *err);
 
-/* The options as a document, in `arena`. */
+/* The options as a document, in `arena`, which points into the options' texts. Fails where the
+ * command line makes no sense. */
 must_check bool deploy_document(const struct deploy_options *options, struct arena *arena,
 				struct document *document, struct error *err);
 

@@ -43,9 +43,11 @@ static void end(struct deployer *deployer, const char *status, const char *detai
 	deployer->phase = DEPLOYER_IDLE;
 	deployer->has_ended = true;
 	deployer->is_unchanged = strcmp(detail, "FAILED_NO_STATE_CHANGE") == 0;
+	/* In the foreground the command ends then, with the reason as its last word. */
+	bool has_reason = !deployer->has_succeeded &&
+			  !(deployer->nucleus->options.is_foreground && deployer->is_unchanged);
 	nucleus_say(deployer->nucleus, "Deployment %s: %s, %s%s%s", deployer->document.id, status,
-		    detail, deployer->has_succeeded ? "" : ": ",
-		    deployer->has_succeeded ? "" : deployer->failure.text);
+		    detail, has_reason ? ": " : "", has_reason ? deployer->failure.text : "");
 	forget(deployer);
 	malloc_trim(0); /* a nucleus lies idle for weeks with what a deployment took for moments */
 }
@@ -275,25 +277,15 @@ static void on_timer(struct loop_timer *timer)
 	(void)timer; /* the loop's step is over: deployer_advance looks */
 }
 
-static bool say_broken(const struct deployer *deployer, const char *name, struct error *err)
-{
-	const struct unit *unit = supervisor_find(&deployer->nucleus->supervisor, name);
-
-	return error_set(err, ERROR_SYSTEM, "%s is BROKEN: %s (see %s/%s.log)", name,
-			 unit && unit->status ? unit->status : "it has failed three times",
-			 deployer->nucleus->logs, name);
-}
-
 /* True if all is up. */
 static bool look(struct deployer *deployer, bool *is_up, struct error *err)
 {
-	const char *name = NULL;
 	int64_t again;
-	enum activation_outcome outcome = activation_look(deployer, &name, &again);
+	enum activation_outcome outcome = activation_look(deployer, &again, err);
 
 	*is_up = outcome == ACTIVATION_DONE;
 	if (outcome == ACTIVATION_FAILED)
-		return say_broken(deployer, name, err);
+		return false;
 	if (again > 0)
 		loop_arm(&deployer->nucleus->loop, &deployer->timer, again);
 	return true;
@@ -531,8 +523,20 @@ bool deployer_cancel(struct deployer *deployer, const char *id, struct error *er
 	return error_set(err, ERROR_NOT_FOUND, "there is no deployment %s", id);
 }
 
+/* Who ends what is up ends no failure, though it was up for less than a second. */
+static void hurry(struct deployer *deployer)
+{
+	struct error err;
+
+	deployer->is_hurried = true;
+	if (!deployer_advance(deployer, &err))
+		log_error("%s", err.text);
+}
+
 void deployer_stop(struct deployer *deployer)
 {
+	if (deployer->nucleus->options.is_foreground && deployer->phase == DEPLOYER_ACTIVATE)
+		hurry(deployer);
 	background_stop(&deployer->background);
 	background_stop(&deployer->sweeping);
 	bootstrap_abandon(deployer);

@@ -52,6 +52,7 @@ struct deployer {
 	enum deployer_phase phase;
 	bool is_waiting;   /* for a child process or a script: nothing to do before it ends */
 	bool is_cancelled; /* somebody asks to end it while that is possible */
+	bool is_hurried;   /* nobody waits any longer: what is up now is up */
 
 	/* Of the deployment in hand */
 	struct arena arena;
@@ -101,7 +102,8 @@ must_check bool deployer_cancel(struct deployer *deployer, const char *id, struc
 /* Does all that can be done without waiting. Call it after supervisor_advance. */
 must_check bool deployer_advance(struct deployer *deployer, struct error *err);
 
-/* Gives up what waits for the network: the nucleus is going to end. */
+/* Gives up what waits for the network: the nucleus is going to end. In the foreground, where nobody
+ * goes on with it, a deployment whose components are all up has succeeded then. */
 void deployer_stop(struct deployer *deployer);
 
 /* Nobody will go on with the deployment in hand: in the foreground, when it was interrupted. */

@@ -81,7 +81,7 @@ bool document_add_root(struct document *document, struct arena *arena, const cha
 	const struct semver_range *range;
 	struct document_change *change;
 
-	if (!equals)
+	if (!equals || !equals[1])
 		return error_set(err, ERROR_INPUT, "expected NAME=VERSION");
 	change = change_of(document, arena_strndup(arena, text, (size_t)(equals - text)), err);
 	if (!change || !semver_parse_range(arena, equals + 1, &range, err))

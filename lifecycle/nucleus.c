@@ -147,8 +147,8 @@ static bool is_builtin_ready(void *context, const char *name)
 void nucleus_stop(struct nucleus *nucleus)
 {
 	nucleus_say(nucleus, "Stopping the components.");
+	deployer_stop(&nucleus->deployer); /* before they stop: it looks at what is up */
 	supervisor_stop(&nucleus->supervisor);
-	deployer_stop(&nucleus->deployer);
 }
 
 bool nucleus_restart(struct nucleus *nucleus, const char *why)

@@ -87,6 +87,12 @@ static bool check_format(const struct json *document, struct error *err)
 {
 	const char *format;
 
+	if (!json_get_fold(document, "RecipeFormatVersion") &&
+	    !json_get_fold(document, "ComponentName"))
+		return json_wrong(
+			document, err,
+			"this is no recipe: RecipeFormatVersion and ComponentName are "
+			"missing (below --recipe-dir, .json, .yaml and .yml are recipes)");
 	if (!required_scalar(document, "RecipeFormatVersion", &format, err))
 		return false;
 	if (strcmp(format, FORMAT_VERSION) != 0)

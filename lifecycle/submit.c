@@ -135,7 +135,21 @@ static bool is_over(const struct json *deployment)
 	return strcmp(status, "QUEUED") != 0 && strcmp(status, "IN_PROGRESS") != 0;
 }
 
-static bool wait_for(const char *root, const char *id, bool *has_succeeded, struct error *err)
+static enum deploy_outcome outcome_of(const struct json *deployment)
+{
+	const char *status = text_of(deployment, "status");
+	const char *detail = text_of(json_get(deployment, "deploymentStatusDetails"),
+				     "detailedDeploymentStatus");
+
+	if (strcmp(status, "SUCCEEDED") == 0)
+		return DEPLOY_DONE;
+	return strcmp(status, "FAILED") != 0 || strcmp(detail, "FAILED_NO_STATE_CHANGE") == 0
+		       ? DEPLOY_REFUSED
+		       : DEPLOY_BROKEN;
+}
+
+static bool wait_for(const char *root, const char *id, enum deploy_outcome *outcome,
+		     struct error *err)
 {
 	for (;;) {
 		autoarena struct arena arena = { 0 };
@@ -144,7 +158,7 @@ static bool wait_for(const char *root, const char *id, bool *has_succeeded, stru
 		if (!ask_status(root, id, &arena, &deployment, err))
 			return false;
 		if (is_over(deployment)) {
-			*has_succeeded = strcmp(text_of(deployment, "status"), "SUCCEEDED") == 0;
+			*outcome = outcome_of(deployment);
 			print_deployment(deployment);
 			return true;
 		}
@@ -152,15 +166,15 @@ static bool wait_for(const char *root, const char *id, bool *has_succeeded, stru
 	}
 }
 
-static bool create(const struct deploy_options *options, struct ipcclient *caller,
-		   struct arena *arena, const char **id, struct error *err)
+static bool create(const struct deploy_options *options, const struct document *document,
+		   struct ipcclient *caller, struct arena *arena, const char **id,
+		   struct error *err)
 {
-	struct document document;
+	struct document sent = *document;
 	const struct json *answer;
 	autobuf struct buf request = { 0 };
 
-	if (!deploy_document(options, arena, &document, err) ||
-	    !write_request(&document, arena, options->group, &request, err) ||
+	if (!write_request(&sent, arena, options->group, &request, err) ||
 	    !ipcclient_call(caller, "CreateLocalDeployment", request.data, arena, &answer, err) ||
 	    !json_text(answer, "deploymentId", id, err))
 		return false;
@@ -169,15 +183,15 @@ static bool create(const struct deploy_options *options, struct ipcclient *calle
 	return true;
 }
 
-bool submit_deployment(const struct deploy_options *options, bool waits, bool *has_succeeded,
-		       struct error *err)
+bool submit_deployment(const struct deploy_options *options, const struct document *document,
+		       bool waits, enum deploy_outcome *outcome, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
 	struct ipcclient caller;
 	const char *id;
 	bool is_good;
 
-	*has_succeeded = true;
+	*outcome = DEPLOY_DONE;
 	if (!open_caller(&caller, options->root, err)) {
 		const struct error why = *err;
 
@@ -185,9 +199,9 @@ bool submit_deployment(const struct deploy_options *options, bool waits, bool *h
 			error_set(err, why.kind, "%.900s; or give --foreground", why.text);
 		return false;
 	}
-	is_good = create(options, &caller, &arena, &id, err);
+	is_good = create(options, document, &caller, &arena, &id, err);
 	ipcclient_close(&caller);
-	return is_good && (!waits || wait_for(options->root, id, has_succeeded, err));
+	return is_good && (!waits || wait_for(options->root, id, outcome, err));
 }
 
 bool submit_status(const char *root, const char *id, struct error *err)

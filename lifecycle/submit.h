@@ -9,9 +9,11 @@
  * printed has the words of greengrass-cli.
  */
 
-/* `waits`: until it is over; *has_succeeded tells how it ended then. */
-must_check bool submit_deployment(const struct deploy_options *options, bool waits,
-				  bool *has_succeeded, struct error *err);
+/* `document` is what the options ask for. `waits`: until it is over; *outcome tells how it ended
+ * then. */
+must_check bool submit_deployment(const struct deploy_options *options,
+				  const struct document *document, bool waits,
+				  enum deploy_outcome *outcome, struct error *err);
 
 must_check bool submit_status(const char *root, const char *id, struct error *err);
 must_check bool submit_list(const char *root, struct error *err);

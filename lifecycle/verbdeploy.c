@@ -48,10 +48,11 @@ static const char deploy_help[] =
 	"requests for s3:// artifacts; they are not passed on to components.\n"
 	"\n"
 	"Exit status:\n"
-	"  0      all components are FINISHED, or were up when they were asked to stop\n"
-	"  1      the deployment failed before it changed what runs\n"
+	"  0      the deployment succeeded; in the foreground: all components are FINISHED,\n"
+	"         or were up when they were asked to stop\n"
+	"  1      the deployment failed before it changed what runs, or was cancelled\n"
 	"  2      the command line is wrong\n"
-	"  3      a component is BROKEN\n"
+	"  3      a component is BROKEN, or the deployment failed after it changed what runs\n"
 	"  128+N  signal N stopped it before all components were up\n";
 
 static const char deployment_help[] =
@@ -67,6 +68,7 @@ static const char deployment_help[] =
 
 struct deploy_arguments {
 	struct deploy_options options;
+	struct document document; /* what they ask for */
 	struct arena arena;
 	bool is_foreground;
 	bool wants_help;
@@ -171,9 +173,10 @@ static bool read_deploy(struct deploy_arguments *arguments, int argc, char **arg
 }
 
 /* What getopt cannot see. Prints the reason. */
-static bool check_deploy(const struct deploy_arguments *arguments, char *extra)
+static bool check_deploy(struct deploy_arguments *arguments, char *extra)
 {
 	const struct deploy_options *options = &arguments->options;
+	struct error err;
 
 	if (extra)
 		log_error("deploy: unexpected argument \"%s\"", extra);
@@ -182,23 +185,20 @@ static bool check_deploy(const struct deploy_arguments *arguments, char *extra)
 		log_error("deploy: nothing to do: give --merge NAME=VERSION or --remove NAME");
 	else if (options->group && strchr(options->group, ':'))
 		log_error("deploy: --groupId %s: a group's name has no ':'", options->group);
-	else
+	else if (deploy_document(options, &arguments->arena, &arguments->document, &err))
 		return true;
+	else
+		log_error("deploy: %s", err.text);
 	fputs("Try \"mooring deploy --help\".\n", stderr);
 	return false;
 }
 
-static int run_deploy(const struct deploy_options *options)
+/* The same code whoever has carried it out. */
+static int exit_code(enum deploy_outcome outcome, int stopped_by)
 {
-	enum deploy_outcome outcome = DEPLOY_DONE;
-	struct error err;
-	int stopped_by = 0;
-
-	if (!deploy_run(options, &outcome, &stopped_by, &err)) {
-		log_error("deploy: %s", err.text);
-		return EXIT_FAILED;
-	}
 	switch (outcome) {
+	case DEPLOY_REFUSED:
+		return EXIT_FAILED;
 	case DEPLOY_BROKEN:
 		return EXIT_BROKEN;
 	case DEPLOY_INTERRUPTED:
@@ -209,13 +209,19 @@ static int run_deploy(const struct deploy_options *options)
 	}
 }
 
-static int submit(const struct deploy_options *options, bool waits)
+static int carry_out(const struct deploy_arguments *arguments, bool waits)
 {
-	bool has_succeeded;
+	enum deploy_outcome outcome = DEPLOY_DONE;
 	struct error err;
+	int stopped_by = 0;
+	bool is_good = arguments->is_foreground
+			       ? deploy_run(&arguments->options, &arguments->document, &outcome,
+					    &stopped_by, &err)
+			       : submit_deployment(&arguments->options, &arguments->document, waits,
+						   &outcome, &err);
 
-	if (submit_deployment(options, waits, &has_succeeded, &err))
-		return has_succeeded ? EXIT_SUCCESS : EXIT_FAILED;
+	if (is_good)
+		return exit_code(outcome, stopped_by);
 	log_error("deploy: %s", err.text);
 	return EXIT_FAILED;
 }
@@ -231,8 +237,7 @@ static int deploy(int argc, char **argv, const char *root, bool waits)
 		fputs(deploy_help, stdout);
 		code = EXIT_SUCCESS;
 	} else if (check_deploy(&arguments, argv[optind])) {
-		code = arguments.is_foreground ? run_deploy(&arguments.options)
-					       : submit(&arguments.options, waits);
+		code = carry_out(&arguments, waits);
 	}
 	texts_done(&arguments.options.merges);
 	texts_done(&arguments.options.removes);

@@ -269,6 +269,8 @@ def test_run_that_fails_is_broken_after_three(device):
     assert states(done.stdout) == ["NEW", *again, "STOPPING", *again, "STOPPING", *again, "BROKEN"]
     assert device.lines() == ["run", "recover", "down", "run", "recover", "down", "run", "down"]
     assert f"{NAME} 1.0.0: BROKEN, RUN_ERROR" in done.stdout
+    assert f", FAILED_ROLLBACK_NOT_REQUESTED: {NAME} is BROKEN: RUN_ERROR" in done.stdout
+    assert "SUCCEEDED" not in done.stdout
     assert "the run script exited with code 7" in done.stdout
     assert device.state() == "BROKEN"
     assert "Last exit code: " in device.component("details", NAME)
@@ -370,7 +372,7 @@ def killed_nucleus(moor, directory):
     device.recipe({"Run": "trap '' TERM; (while :; do sleep 1000; done) & echo $! > child; wait"})
     process = device.start()
     child = wait_for_file(device.work("child")).strip()
-    world.wait_until(lambda: device.state() == "RUNNING", "RUNNING")
+    world.wait_until(lambda: "SUCCEEDED" in process.stdout.readline(), "its success")
     process.kill()
     process.communicate(timeout=15)
     assert is_alive(child), "it ignores the SIGTERM that comes with its supervisor's death"
@@ -799,12 +801,15 @@ def test_bad_recipe(device, text, reason):
     device.write("bad.json", text)
     refused = device.deploy(code=1)
     assert refused.stderr.startswith(f"mooring: deploy: {device.recipes}/bad.json: ")
+    assert refused.stdout.endswith(", FAILED_NO_STATE_CHANGE\n"), "the reason is said once"
     assert reason in refused.stderr and refused.stderr.count("\n") == 1
     assert device.component("list").count("Component Name") == 0, "nothing was changed"
 
 
 HEAD = "RecipeFormatVersion: '2020-01-25'\nComponentName: A\nComponentVersion: 1.0.0\n"
 MISTAKES = [
+    ("services: {web: {image: x}}\n",
+     "{file}: this is no recipe: RecipeFormatVersion and ComponentName are missing (below --recipe-dir, "),
     (HEAD + "Manifests:\n\t- Lifecycle: {Run: a}\n",
      "{file}: line 5: a character no value begins with, such as a tab: YAML is indented with spaces"),
     (HEAD + "Manifests:\n  - Lifecycle:\n      Run: echo a: b\n",
@@ -947,12 +952,13 @@ def test_usage(moor, arguments, reason):
 
 @pytest.mark.parametrize("merge, reason", [
     ("x", "--merge x: expected NAME=VERSION"),
+    ("x=", "--merge x=: expected NAME=VERSION"),
     ("../x=1.0.0", "--merge ../x=1.0.0: not a component's name: \"../x\""),
     ("x=latest", '--merge x=latest: "latest" is not a version requirement'),
     ("x=1.0.0", "no recipe of x was found"),
 ])
 def test_bad_merge(device, merge, reason):
-    refused = device.deploy(merge, code=1)
+    refused = device.deploy(merge, code=1 if merge == "x=1.0.0" else 2)
     assert refused.stderr.startswith(f"mooring: deploy: {reason}")
 
 

@@ -291,11 +291,16 @@ def test_greengrass_cli(device, cli):
 def test_deploy_waits_for_the_nucleus(device, moor):
     device.recipe({"startup": "true"})
     device.recipe({"startup": "exit 1"}, version="2.0.0")
+    device.recipe({"startup": "sleep 0.1; exit 1"}, name="B")
     deploy = (os.path.join(world.BUILD, "cli", "mooring"), "deploy", "--root", device.root,
               "--recipe-dir", device.recipes)
     with device:
         assert ": SUCCEEDED\n" in moor.run(*deploy, "--merge", "A=1.0.0").stdout
-        assert ": FAILED\n" in moor.run(*deploy, "--merge", "A=2.0.0", code=1).stdout
+        assert ": FAILED\n" in moor.run(*deploy, "--merge", "A=2.0.0", code=3).stdout
+        assert ": FAILED\n" in moor.run(*deploy, "--merge", "A=3.0.0", code=1).stdout
+        both = moor.run(*deploy, "--merge", "B=1.0.0", code=3).stdout
+        assert re.search(r"Cause: B is BROKEN: \w+ \(see \S+/B\.log\); A is BROKEN: \w+ \(see \S+/A\.log; it was "
+                         r'deployed before: "mooring deploy --remove A" takes it away\)\n', both), both
         refused = moor.run(*deploy[:-1], "/nope", "--merge", "A=2.0.0", code=1)
         assert refused.stderr == "mooring: deploy: /nope: No such file or directory\n"
     for command, rest in (("deploy", "; or give --foreground"), ("status", "")):
@@ -312,12 +317,11 @@ def test_deploy_waits_for_the_nucleus(device, moor):
     (("deployment", "create", "--systemLimits", '{"A": {"memory": 1.5}}'), "number of kilobytes"),
     (("deployment", "create", "--runWith", "A=user"), "expected COMPONENT:posixUser=USER"),
     (("deployment", "create", "-m", "A"), "expected NAME=VERSION"),
-    (("deployment", "create", "-m", "A=1.0.0", "-r", "/nowhere"), "/nowhere: No such file"),
+    (("deployment", "create", "-m", "A="), "expected NAME=VERSION"),
 ])
-def test_bad_command_line(device, cli, arguments, reason):
-    with device:
-        refused = cli(*arguments, code=1)
-    assert reason in refused.stderr and refused.stderr.count("\n") == 1
+def test_bad_command_line(cli, arguments, reason):
+    refused = cli(*arguments, code=2)
+    assert reason in refused.stderr.splitlines()[0] and refused.stderr.count("\n") == 2
 
 
 def test_logs(device, cli):
@@ -416,8 +420,11 @@ def test_component_that_never_stops_to_talk(moor, tmp_path):
 
     def newest():
         """When the oldest line of the newest file was written."""
-        with open(os.path.join(directory, "A.log"), "rb") as file:
-            return file.read(24)
+        try:
+            with open(os.path.join(directory, "A.log"), "rb") as file:
+                return file.read(24)
+        except FileNotFoundError:  # it is being replaced
+            return b""
 
     def talks_on():
         before = newest()
