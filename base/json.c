@@ -247,12 +247,11 @@ static struct place place_of(const char *text, size_t offset)
 }
 
 /* yajl's message is several lines with a picture; the first line and the place are what helps. */
-static bool syntax_error(struct parse *parse, yajl_handle yajl, const char *text)
+static bool syntax_error(struct parse *parse, yajl_handle yajl, const char *text, size_t offset)
 {
 	unsigned char *message = yajl_get_error(yajl, 0, NULL, 0);
 	size_t length = strcspn((const char *)message, "\n");
-	size_t consumed = yajl_get_bytes_consumed(yajl); /* with what is wrong */
-	struct place place = place_of(text, consumed > 0 ? consumed - 1 : 0);
+	struct place place = place_of(text, offset);
 
 	error_set(parse->err, ERROR_INPUT, "%s: not valid JSON at line %zu, column %zu: %.*s",
 		  parse->name, place.line, place.column, (int)(length < 200 ? length : 200),
@@ -285,14 +284,18 @@ bool json_parse_at_most(struct arena *arena, const char *name, const char *text,
 	yajl_config(yajl, yajl_dont_validate_strings, 1); /* its own check passes overlong forms */
 
 	yajl_status status = yajl_parse(yajl, (const unsigned char *)text, length);
+	size_t consumed = yajl_get_bytes_consumed(yajl); /* with what is wrong */
+	size_t offset = consumed > 0 ? consumed - 1 : 0;
 
-	if (status == yajl_status_ok)
+	if (status == yajl_status_ok) {
 		status = yajl_complete_parse(yajl);
+		offset = length; /* what is missing is missing there */
+	}
 
 	bool is_good = status == yajl_status_ok;
 
 	if (status == yajl_status_error)
-		is_good = syntax_error(&parse, yajl, text);
+		is_good = syntax_error(&parse, yajl, text, offset);
 	yajl_free(yajl);
 	*root = parse.root;
 	return is_good;

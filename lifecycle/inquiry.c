@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lifecycle/configstore.h"
 #include "lifecycle/interpolate.h"
@@ -84,10 +85,19 @@ static const struct confignode *services_of(const struct inquiry *inquiry)
 	return configtree_child(&inquiry->config.tree.root, "services");
 }
 
+/* Whoever names no place and has never deployed anything means root's components, most likely. */
+static bool check_place(const struct inquiry *inquiry, const char *root, struct error *err)
+{
+	return root || inquiry->db || geteuid() == 0 ||
+	       error_set(err, ERROR_NOT_FOUND,
+			 "nothing was ever deployed in %s (for root's components: sudo)",
+			 inquiry->root);
+}
+
 bool inquiry_list(const char *root, struct error *err)
 {
 	struct inquiry inquiry;
-	bool is_good = open_inquiry(&inquiry, root, err);
+	bool is_good = open_inquiry(&inquiry, root, err) && check_place(&inquiry, root, err);
 	const struct confignode *services = is_good ? services_of(&inquiry) : NULL;
 
 	if (is_good)

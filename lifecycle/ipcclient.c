@@ -100,6 +100,11 @@ static bool read_info(const char *root, struct arena *arena, const char **token,
 	if (access(name, F_OK) < 0 && errno == ENOENT)
 		return error_set(err, ERROR_NOT_FOUND,
 				 "no nucleus is running in %s (start it: mooring nucleus)", root);
+	if (access(name, R_OK) < 0 && errno == EACCES)
+		return error_set(err, ERROR_DENIED,
+				 "the nucleus in %s is another user's: only that user may speak to "
+				 "it (to root's: sudo)",
+				 root);
 	return file_read(AT_FDCWD, name, &text, err) &&
 	       json_parse(arena, name, text.data, text.length, &info, err) &&
 	       json_text(info, "cli_auth_token", token, err) &&

@@ -378,11 +378,27 @@ bool nucleus_run(struct nucleus *nucleus, struct error *err)
 	}
 }
 
+/* Its log is a file: somebody who has started it by hand would see nothing at all. */
+static void greet(const struct nucleus *nucleus)
+{
+	if (!nucleus->options.is_foreground && isatty(STDOUT_FILENO))
+		console_say("The nucleus is running; its log is %s/greengrass.log. Deploy with "
+			    "\"mooring deploy\" in another terminal; Ctrl-C ends it.",
+			    nucleus->logs);
+}
+
+static bool start(struct nucleus *nucleus, const struct nucleus_options *options, struct error *err)
+{
+	if (!nucleus_open(nucleus, options, err))
+		return false;
+	greet(nucleus);
+	return deployer_start_all(&nucleus->deployer, err);
+}
+
 static bool run_once(const struct nucleus_options *options, bool *is_restarting, struct error *err)
 {
 	struct nucleus *nucleus = mem_alloc(sizeof(*nucleus));
-	bool is_good = nucleus_open(nucleus, options, err) &&
-		       deployer_start_all(&nucleus->deployer, err) && nucleus_run(nucleus, err);
+	bool is_good = start(nucleus, options, err) && nucleus_run(nucleus, err);
 
 	*is_restarting = is_good && nucleus->is_restarting && nucleus->signal == 0;
 	nucleus_close(nucleus);

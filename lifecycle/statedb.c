@@ -215,6 +215,10 @@ bool statedb_open_readonly(struct statedb **db, const char *root, struct error *
 	*db = NULL;
 	if (access(path, F_OK) < 0 && errno == ENOENT)
 		return true;
+	if (access(path, R_OK | W_OK) < 0 && errno == EACCES)
+		return error_set(err, ERROR_DENIED,
+				 "%s is another user's: only that user may ask (for root's: sudo)",
+				 path);
 	if (open_file(db, root, SQLITE_OPEN_READWRITE, &is_new, err) && !is_new &&
 	    execute(*db, "PRAGMA query_only = 1", err))
 		return true;

@@ -403,6 +403,8 @@ static int read_options(struct options *options, int argc, char **argv)
 	    (strcmp(options->verb, "list") == 0 ? !options->name
 						: options->name && !argv[optind + 2]))
 		return 0;
+	if (is_good)
+		log_error("stream: expected \"list\", \"describe STREAM\" or \"read STREAM\"");
 	fputs("Try \"mooring stream --help\".\n", stderr);
 	return EXIT_USAGE + 1;
 }

@@ -49,13 +49,13 @@ class Resident:
 
     # -- the nucleus ---------------------------------------------------------------------------
 
-    def start(self, wrap=(), **env):
+    def start(self, wrap=(), stdout=subprocess.DEVNULL, **env):
         """Returns when it can be spoken to. `wrap`: the command that starts it."""
         info = os.path.join(self.root, "cli_ipc_info", f"user-{self.uid}")
         before = os.stat(info).st_mtime_ns if os.path.exists(info) else None
         self.process = subprocess.Popen(
             [*wrap, NUCLEUS, "nucleus", "--root", self.root, "--config", self.config],
-            env={**self.env, **env}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            env={**self.env, **env}, stdin=subprocess.DEVNULL, stdout=stdout,
             stderr=subprocess.PIPE, text=True)
         wait_until(lambda: self.process.poll() is not None or
                    (os.path.exists(info) and os.stat(info).st_mtime_ns != before), "the nucleus")

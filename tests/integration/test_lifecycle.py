@@ -808,6 +808,7 @@ def test_bad_recipe(device, text, reason):
 
 HEAD = "RecipeFormatVersion: '2020-01-25'\nComponentName: A\nComponentVersion: 1.0.0\n"
 MISTAKES = [
+    ('{"RecipeFormatVersion": "2020-01-25",\n "Manifests": [', "{file}: not valid JSON at line 2, column 16: "),
     ("services: {web: {image: x}}\n",
      "{file}: this is no recipe: RecipeFormatVersion and ComponentName are missing (below --recipe-dir, "),
     (HEAD + "Manifests:\n\t- Lifecycle: {Run: a}\n",

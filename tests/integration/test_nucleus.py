@@ -15,7 +15,7 @@ import pytest
 import world
 from greengrass import free_port
 from ipc_peer import Client, Refused
-from resident import Resident, wait_until
+from resident import NUCLEUS, Resident, wait_until
 from test_lifecycle import zip_of
 from together import Together
 
@@ -141,6 +141,23 @@ def test_second_nucleus_is_refused(device, moor):
         second = moor.run(os.path.join(world.BUILD, "lifecycle", "mooring-nucleus"), "nucleus",
                           "--root", device.root, code=1)
         assert second.stderr.startswith("mooring: nucleus: another nucleus is running in ")
+
+
+def test_nucleus_at_a_terminal_and_who_may_speak_to_it(device, moor):
+    ours, theirs = os.openpty()
+    try:
+        device.start(stdout=theirs)
+        assert f"its log is {device.root}/logs/greengrass.log" in os.read(ours, 4096).decode()
+        stranger = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", NUCLEUS)
+        for words in (("component", "list"), ("deployment", "list")):
+            refused = moor.run(*stranger, *words, "--root", device.root, code=1)
+            assert re.fullmatch(r"mooring: .* is another user's: .*sudo\)\n", refused.stderr), refused.stderr
+        refused = moor.run(*stranger, "component", "list", code=1, env={"MOORING_ROOT": "/nonexistent"})
+        assert "nothing was ever deployed in " in refused.stderr and "sudo" in refused.stderr
+    finally:
+        device.end()
+        os.close(ours)
+        os.close(theirs)
 
 
 # -- killed, or without power, at every durable step ------------------------------------------------

@@ -93,4 +93,6 @@ def test_command(moor, tmp_path):
         assert "not found" in moor.mooring("stream", "describe", "nobody", code=1).stderr
     for words in ([], ["list", "x"], ["describe"], ["read"], ["drop", "x"], ["read", "--from", "x", "Up"], ["read", "-n", "0", "Up"]):
         assert "--help" in moor.mooring("stream", *words, code=2).stderr
+    assert moor.mooring("stream", "describe", code=2).stderr.startswith(
+        'mooring: stream: expected "list", "describe STREAM" or "read STREAM"\n')
     assert "Usage: mooring stream list" in moor.mooring("stream", "--help").stdout
