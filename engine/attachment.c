@@ -33,6 +33,7 @@ void attachment_init(struct attachment *attachment, const struct engine *engine,
 					   .arena = arena,
 					   .host = { .fd = -1 },
 					   .usernet = USERNET_NONE,
+					   .hub = HUB_NONE,
 					   .names = -1,
 					   .bag = BAG_EMPTY,
 					   .warning = warning };
@@ -45,6 +46,7 @@ void attachment_close(struct attachment *attachment)
 	netlink_close(&attachment->host);
 	mem_cleanup_close(&attachment->names);
 	usernet_close(&attachment->usernet);
+	hub_close(&attachment->hub);
 	bag_close(&attachment->bag);
 }
 
@@ -180,13 +182,27 @@ bool attachment_lease_one(struct attachment *self, const struct container_networ
 	return is_done;
 }
 
-bool attachment_lease(struct attachment *self, struct error *err)
+/* What is published leads to the container by that way. In a hub it is slirp4netns that has the
+ * host's ports. */
+static bool publish(struct attachment *self, const struct publish_way *way, struct error *err)
+{
+	bool is_in_hub = self->hub.lock >= 0;
+	struct endpoints inside = self->endpoints;
+
+	if (is_in_hub ? !hub_publish(self->engine, self->container, self->arena, &self->endpoints,
+				     &inside, &self->bag, err)
+		      : !publish_reserve(self->engine, self->container, self->arena, &self->bag,
+					 &self->endpoints, err))
+		return false;
+	return publish_translate(self->engine, self->container,
+				 is_in_hub ? &inside : &self->endpoints, way, &self->bag, err) &&
+	       flows_forget(is_in_hub ? &inside : &self->endpoints, err);
+}
+
+static bool lease_all(struct attachment *self, struct error *err)
 {
 	const struct container *container = self->container;
 
-	if (container->network_count && usernet_is_needed())
-		return usernet_begin(self->engine, container, self->arena, &self->endpoints,
-				     &self->usernet, &self->bag, err);
 	/* An address that was a killed container's is about to be somebody else's. */
 	xtables_sweep(self->engine);
 	for (size_t i = 0; i < container->network_count; i++) {
@@ -200,14 +216,30 @@ bool attachment_lease(struct attachment *self, struct error *err)
 
 	if (!names_open(self->engine, &self->endpoints, &self->names, err))
 		return false;
-	if (!outward)
+	if (!outward) {
+		self->endpoints.port_count = 0; /* a hub's were chosen before */
 		return true;
+	}
 	network_bridge(self->engine, &self->plugs[outward - self->endpoints.items].network, bridge);
-	return publish_reserve(self->engine, container, self->arena, &self->bag, &self->endpoints,
-			       err) &&
-	       publish_translate(self->engine, container, &self->endpoints, &way, &self->bag,
-				 err) &&
-	       flows_forget(&self->endpoints, err);
+	return publish(self, &way, err);
+}
+
+bool attachment_lease(struct attachment *self, struct error *err)
+{
+	const struct container *container = self->container;
+
+	if (!container->network_count || !usernet_is_needed())
+		return lease_all(self, err);
+	if (!hub_is_needed(container))
+		return usernet_begin(self->engine, container, self->arena, &self->endpoints,
+				     &self->usernet, &self->bag, err);
+
+	bool is_done = hub_enter(&self->hub, self->engine, container, self->arena, &self->endpoints,
+				 &self->bag, err) &&
+		       lease_all(self, err);
+
+	hub_close(&self->hub);
+	return is_done;
 }
 
 /* Plugging in. ---------------------------------------------------------------------------------
@@ -351,7 +383,10 @@ bool attachment_release(const struct engine *engine, const struct container *con
 {
 	autoarena struct arena arena = { 0 };
 
-	if (!container->network_count || has_usernet(engine, &arena, container))
+	if (!container->network_count)
+		return true;
+	hub_unpublish(engine, container->id);
+	if (has_usernet(engine, &arena, container))
 		return true;
 	if (!hostns_return(err) || !publish_end(engine, container, err))
 		return false;

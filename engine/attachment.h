@@ -12,6 +12,7 @@
 #include "engine/container.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
+#include "engine/hub.h"
 #include "engine/usernet.h"
 
 /*
@@ -32,6 +33,7 @@ struct attachment {
 	struct endpoints endpoints;
 	struct plug *plugs;     /* one for each endpoint */
 	struct usernet usernet; /* without root: instead of bridges */
+	struct hub hub;         /* without root: where bridges are */
 	int names;              /* a connection to the resolver; -1: none is needed */
 	struct bag bag;
 	char *warning; /* ERROR_TEXT_MAX bytes */

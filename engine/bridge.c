@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "engine/firewall.h"
+#include "engine/hub.h"
 #include "engine/ident.h"
 #include "engine/ipam.h"
 #include "engine/link.h"
@@ -188,8 +189,8 @@ bool bridge_set_up(const struct engine *engine, const struct lease_book *book,
 	return set_up_rules(engine, network, bridge, warning, err);
 }
 
-bool bridge_remove(const struct engine *engine, const struct lease_book *book,
-		   const struct network *network, struct error *err)
+static bool remove_here(const struct engine *engine, const struct lease_book *book,
+			const struct network *network, struct error *err)
 {
 	struct netlink host;
 	char bridge[IFNAMSIZ];
@@ -216,6 +217,27 @@ static bool refuse_reset(const struct texts *holders, struct error *err)
 			 "the default network is in use (container %.12s): stop what docker ps "
 			 "--filter network=bridge shows, then again",
 			 holders->items[0]);
+}
+
+struct removal {
+	const struct engine *engine;
+	const struct lease_book *book;
+	const struct network *network;
+};
+
+static bool act(void *context, struct error *err)
+{
+	const struct removal *removal = context;
+
+	return remove_here(removal->engine, removal->book, removal->network, err);
+}
+
+bool bridge_remove(const struct engine *engine, const struct lease_book *book,
+		   const struct network *network, struct error *err)
+{
+	struct removal removal = { engine, book, network };
+
+	return usernet_is_needed() ? hub_call(engine, act, &removal, err) : act(&removal, err);
 }
 
 bool bridge_reset(const struct engine *engine, struct error *err)

@@ -28,7 +28,7 @@ must_check bool bridge_set_up(const struct engine *engine, const struct lease_bo
 			      struct network *network, struct netlink *host, unsigned int *index,
 			      char *warning, struct error *err);
 
-/* Takes the bridge and its rules away, whoever uses it. */
+/* Takes the bridge and its rules away, whoever uses it; without root in the hub. */
 must_check bool bridge_remove(const struct engine *engine, const struct lease_book *book,
 			      const struct network *network, struct error *err);
 

@@ -37,6 +37,15 @@ static bool open_container(const struct engine *engine, const char *id, int *dir
 typedef bool action(struct attachment *self, size_t number, struct netlink *inside, int netns,
 		    struct error *err);
 
+/* Neither into a hub of its networks: there is no way back. */
+static bool check_reach(struct error *err)
+{
+	return !usernet_is_needed() ||
+	       error_set(err, ERROR_UNSUPPORTED,
+			 "without root the networks of a running container stay as they are: stop "
+			 "it before");
+}
+
 /* In the container's network namespace, with an rtnetlink socket there. */
 static bool act_inside(struct attachment *self, size_t number, action *act, struct error *err)
 {
@@ -157,7 +166,7 @@ static bool connect_now(struct attachment *self, const struct container_network 
 			struct error *err)
 {
 	load_endpoints(self);
-	if (!attachment_lease_one(self, wanted, err))
+	if (!check_reach(err) || !attachment_lease_one(self, wanted, err))
 		return false;
 
 	size_t number = self->endpoints.count - 1;
@@ -171,7 +180,8 @@ static bool leave_now(struct attachment *self, size_t number, struct error *err)
 {
 	bool is_carrier = carries_ports(&self->endpoints, number);
 
-	return act_inside(self, number, unplug, err) && (!is_carrier || move_ports(self, err));
+	return check_reach(err) && act_inside(self, number, unplug, err) &&
+	       (!is_carrier || move_ports(self, err));
 }
 
 static bool check_mode(const struct container *container, struct error *err)

@@ -21,6 +21,7 @@
 #include "base/proc.h"
 #include "engine/find.h"
 #include "engine/hostns.h"
+#include "engine/hub.h"
 #include "engine/keeper.h"
 #include "engine/linktarget.h"
 #include "engine/nft.h"
@@ -219,9 +220,13 @@ static void add_facts(struct buf *text, const struct engine *engine,
 		      const struct container *container, const struct endpoints *endpoints)
 {
 	struct ipaddr servers[RESOLVCONF_SERVERS];
-	size_t count = resolvconf_servers(container, servers);
+	size_t count = 1;
 	char address[IPADDR_TEXT_MAX];
 
+	/* In a hub the way to the host's own is slirp4netns'. */
+	if (container->dns.count || !hub_has_been(engine) ||
+	    !ipaddr_parse(&servers[0], USERNET_SERVER))
+		count = resolvconf_servers(container, servers);
 	if (endpoints_outward(endpoints))
 		buf_add_text(text, "ask\n");
 	for (size_t i = 0; i < count; i++)
@@ -340,6 +345,8 @@ static bool open_inside(const struct engine *engine, const char *container, int 
 {
 	autoclose int here = -1, network = -1;
 
+	if (usernet_is_needed()) /* there would be no way back */
+		return error_set(err, ERROR_DENIED, "the host's network is not ours");
 	if (!hostns_open(&here, err) || !share_open(engine, container, "net", &network, err))
 		return false;
 	if (setns(network, CLONE_NEWNET) < 0)
@@ -433,7 +440,7 @@ void names_revive(const struct engine *engine)
 
 	/* No socket: none has run since nobody needed one. */
 	if (dir < 0 || faccessat(dir, SOCKET_NAME, F_OK, 0) < 0 ||
-	    connect_to(dir, &connection, &err) || err.sys != ECONNREFUSED ||
+	    connect_to(dir, &connection, &err) || err.sys != ECONNREFUSED || usernet_is_needed() ||
 	    register_members(engine))
 		return;
 	/* Nobody needs it: that need not be found out again. */

@@ -54,9 +54,9 @@ static bool lease_networks(struct preparation *self, struct error *err)
 	if (strncmp(network, NETWORK_CONTAINER, strlen(NETWORK_CONTAINER)) == 0)
 		return share_open(self->engine, network + strlen(NETWORK_CONTAINER), "net",
 				  &self->shared_network, err);
-	if (self->has_own_network && !hostns_open(&self->prepared->host_network, err))
-		return false;
-	return attachment_lease(&self->attachment, err);
+	/* Afterwards: what is the host's for a container may be the hub of its networks. */
+	return attachment_lease(&self->attachment, err) &&
+	       (!self->has_own_network || hostns_open(&self->prepared->host_network, err));
 }
 
 /* In the host's mount namespace still: what the options of volumes ask for is there for all

@@ -20,9 +20,12 @@
 
 #define PROGRAM     "slirp4netns"
 #define START_MS    10000
-#define REQUEST_MAX 512
+#define REQUEST_MAX USERNET_ANSWER_MAX
 #define READY_FD    3
 #define EXIT_FD     4
+#define SPACE_FD    USERNET_SPACE_FD
+#define SPACE_PATH  "/proc/self/fd/5"
+#define ASK_SECONDS 10
 #define OWN_ADDRESS "10.0.2.100/24"
 #define OWN_GATEWAY "10.0.2.2"
 #define HOST_MAC    0x02
@@ -40,12 +43,12 @@ bool usernet_is_endpoint(const struct endpoint *endpoint)
 	return !endpoint->outside[0];
 }
 
-static bool find_program(char path[64], struct error *err)
+bool usernet_find_program(char path[USERNET_PROGRAM_MAX], struct error *err)
 {
 	static const char *const places[] = { "/usr/bin", "/usr/local/bin", "/bin" };
 
 	for (size_t i = 0; i < COUNT_OF(places); i++) {
-		snprintf(path, 64, "%s/" PROGRAM, places[i]);
+		snprintf(path, USERNET_PROGRAM_MAX, "%s/" PROGRAM, places[i]);
 		if (access(path, X_OK) == 0)
 			return true;
 	}
@@ -55,29 +58,32 @@ static bool find_program(char path[64], struct error *err)
 }
 
 /* The child: waits for its word, then becomes the program. */
-static _Noreturn void be_helper(const char *program, const char *api, pid_t container, int go,
-				int ready, int exit_fd)
+static _Noreturn void be_helper(const char *program, const char *api, const char *device,
+				pid_t parent, int go, int ready, int exit_fd)
 {
 	char namespace[64];
 	char byte;
 
 	setsid();
-	snprintf(namespace, sizeof(namespace), "/proc/%d/ns/net", (int)container);
+	snprintf(namespace, sizeof(namespace), "/proc/%d/ns/net", (int)parent);
 	if (read(go, &byte, 1) != 1)
 		_exit(0); /* the start has failed */
 	int null = open("/dev/null", O_RDWR);
+	int space = open(namespace, O_RDONLY);
 	int kept_ready = fcntl(ready, F_DUPFD, 10), kept_exit = fcntl(exit_fd, F_DUPFD, 10);
+	int kept_space = space < 0 ? -1 : fcntl(space, F_DUPFD, 10);
 
-	if (null < 0 || kept_ready < 0 || kept_exit < 0)
+	if (null < 0 || kept_ready < 0 || kept_exit < 0 || kept_space < 0)
 		_exit(1);
 	for (int fd = 0; fd <= 2; fd++)
 		dup2(null, fd);
 	dup2(kept_ready, READY_FD);
 	dup2(kept_exit, EXIT_FD);
-	closefrom(EXIT_FD + 1);
+	dup2(kept_space, SPACE_FD);
+	closefrom(SPACE_FD + 1);
 	execl(program, PROGRAM, "--configure", "--mtu=65520", "--disable-host-loopback",
-	      "--ready-fd=3", "--exit-fd=4", "--api-socket", api, "--netns-type=path", namespace,
-	      "eth0", (char *)NULL);
+	      "--ready-fd=3", "--exit-fd=4", "--api-socket", api, "--netns-type=path", SPACE_PATH,
+	      device, (char *)NULL);
 	_exit(1);
 }
 
@@ -106,8 +112,8 @@ static void drop_ipv6(struct endpoints *endpoints)
 }
 
 /* Reserved for the moment, for docker's words about what is in use: the program listens itself. */
-static bool choose_ports(const struct engine *engine, const struct container *container,
-			 struct arena *arena, struct endpoints *endpoints, struct error *err)
+bool usernet_choose_ports(const struct engine *engine, const struct container *container,
+			  struct arena *arena, struct endpoints *endpoints, struct error *err)
 {
 	struct bag probe = BAG_EMPTY;
 	bool is_done = publish_reserve(engine, container, arena, &probe, endpoints, err);
@@ -117,30 +123,42 @@ static bool choose_ports(const struct engine *engine, const struct container *co
 	return is_done;
 }
 
-static bool fork_helper(const char *program, struct usernet *usernet, struct bag *bag,
-			struct error *err)
+bool usernet_fork(const char *program, struct usernet *usernet, const char *device, int life,
+		  int other_end, struct error *err)
 {
 	pid_t self = getpid();
-	int go[2], ready[2], life[2];
+	int go[2], ready[2];
 
-	if (pipe2(go, O_CLOEXEC) < 0 || pipe2(ready, O_CLOEXEC) < 0 || pipe2(life, O_CLOEXEC) < 0)
+	if (pipe2(go, O_CLOEXEC) < 0 || pipe2(ready, O_CLOEXEC) < 0)
 		return error_sys(err, "make a pipe");
 	usernet->helper = fork();
 	if (usernet->helper == 0) {
 		close(go[1]);
-		close(life[1]); /* else it would keep itself alive */
-		be_helper(program, usernet->api, self, go[0], ready[1], life[0]);
+		close(other_end); /* else it would keep itself alive */
+		be_helper(program, usernet->api, device, self, go[0], ready[1], life);
 	}
 	close(go[0]);
 	close(ready[1]);
-	close(life[0]);
 	usernet->go = go[1];
 	usernet->ready = ready[0];
-	if (usernet->helper < 0) {
-		close(life[1]);
-		return error_sys(err, "fork");
-	}
-	return bag_put(bag, life[1], err);
+	return usernet->helper > 0 || error_sys(err, "fork");
+}
+
+static bool fork_helper(const char *program, struct usernet *usernet, struct bag *bag,
+			struct error *err)
+{
+	int life[2];
+
+	if (pipe2(life, O_CLOEXEC) < 0)
+		return error_sys(err, "make a pipe");
+
+	bool is_done = usernet_fork(program, usernet, "eth0", life[0], life[1], err);
+
+	close(life[0]);
+	if (is_done)
+		return bag_put(bag, life[1], err);
+	close(life[1]);
+	return false;
 }
 
 bool usernet_begin(const struct engine *engine, const struct container *container,
@@ -151,12 +169,7 @@ bool usernet_begin(const struct engine *engine, const struct container *containe
 	struct network network;
 	char program[64];
 
-	if (container->network_count != 1 ||
-	    strcmp(container->networks[0].name, NETWORK_BRIDGE) != 0)
-		return error_set(err, ERROR_UNSUPPORTED,
-				 "networks of one's own need root: without, there are bridge, host "
-				 "and none");
-	if (!find_program(program, err) || !path_make_own_dirs(directory, 0700, err) ||
+	if (!usernet_find_program(program, err) || !path_make_own_dirs(directory, 0700, err) ||
 	    !network_find(engine, arena, NETWORK_BRIDGE, &network, err))
 		return false;
 	set_endpoint(container, &network, &endpoints->items[0]);
@@ -164,7 +177,7 @@ bool usernet_begin(const struct engine *engine, const struct container *containe
 	usernet->api = arena_printf(arena, "%s/slirp-%.12s.sock", directory, container->id);
 	if (unlink(usernet->api) < 0 && errno != ENOENT)
 		return error_sys(err, "remove %s", usernet->api);
-	return choose_ports(engine, container, arena, endpoints, err) &&
+	return usernet_choose_ports(engine, container, arena, endpoints, err) &&
 	       fork_helper(program, usernet, bag, err);
 }
 
@@ -181,42 +194,65 @@ static bool await_ready(const struct usernet *usernet, struct error *err)
 				 "none");
 }
 
-static bool request(const char *api, const char *text, struct error *err)
+bool usernet_start(struct usernet *usernet, struct error *err)
 {
+	return (write(usernet->go, "", 1) == 1 || error_sys(err, "start " PROGRAM)) &&
+	       await_ready(usernet, err);
+}
+
+bool usernet_ask(const char *api, const char *text, char answer[USERNET_ANSWER_MAX],
+		 struct error *err)
+{
+	const struct timeval patience = { .tv_sec = ASK_SECONDS };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	char answer[REQUEST_MAX + 1];
 	ssize_t got;
 
 	if (strlen(api) >= sizeof(address.sun_path))
 		return error_set(err, ERROR_INPUT, "%s is too long for a socket's name", api);
 	memcpy(address.sun_path, api, strlen(api));
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    write(fd, text, strlen(text)) != (ssize_t)strlen(text) || shutdown(fd, SHUT_WR) < 0)
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
+	    connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    send(fd, text, strlen(text), MSG_NOSIGNAL) != (ssize_t)strlen(text) ||
+	    shutdown(fd, SHUT_WR) < 0)
 		return error_sys(err, "speak to " PROGRAM);
-	got = read(fd, answer, REQUEST_MAX);
+	got = read(fd, answer, USERNET_ANSWER_MAX - 1);
 	answer[got > 0 ? got : 0] = '\0';
 	return (got > 0 && !strstr(answer, "\"error\"")) ||
-	       error_set(err, ERROR_SYSTEM, PROGRAM " cannot publish a port: %s", answer);
+	       error_set(err, ERROR_SYSTEM, PROGRAM " refuses: %s", answer);
+}
+
+bool usernet_listen(const char *api, const struct published *port, uint16_t guest_port, int *id,
+		    struct error *err)
+{
+	char host[IPADDR_TEXT_MAX], text[REQUEST_MAX], answer[USERNET_ANSWER_MAX];
+
+	snprintf(text, sizeof(text),
+		 "{\"execute\":\"add_hostfwd\",\"arguments\":{\"proto\":\"%s\",\"host_addr\":"
+		 "\"%s\",\"host_port\":%d,\"guest_port\":%d}}",
+		 port_protocol_name(port->protocol), ipaddr_text(&port->address, host),
+		 port->outside, guest_port);
+	if (!usernet_ask(api, text, answer, err))
+		return error_in(err, "publish a port");
+
+	const char *found = strstr(answer, "\"id\":");
+
+	*id = found ? (int)strtol(found + strlen("\"id\":"), NULL, 10) : 0;
+	return true;
 }
 
 bool usernet_finish(struct usernet *usernet, const struct endpoints *endpoints, struct error *err)
 {
+	int unused; /* all end with the program */
+
 	if (!usernet->helper)
 		return true;
-	if (write(usernet->go, "", 1) != 1 || !await_ready(usernet, err))
+	if (!usernet_start(usernet, err))
 		return error_in(err, "network");
 	for (size_t i = 0; i < endpoints->port_count; i++) {
 		const struct published *port = &endpoints->ports[i];
-		char host[IPADDR_TEXT_MAX], text[REQUEST_MAX];
 
-		snprintf(text, sizeof(text),
-			 "{\"execute\":\"add_hostfwd\",\"arguments\":{\"proto\":\"%s\",\"host_"
-			 "addr\":"
-			 "\"%s\",\"host_port\":%d,\"guest_port\":%d}}",
-			 port_protocol_name(port->protocol), ipaddr_text(&port->address, host),
-			 port->outside, port->inside);
-		if (!request(usernet->api, text, err))
+		if (!usernet_listen(usernet->api, port, port->inside, &unused, err))
 			return false;
 	}
 	return unlink(usernet->api) == 0 || error_sys(err, "remove %s", usernet->api);

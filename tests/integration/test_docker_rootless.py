@@ -18,7 +18,7 @@ from ordinary import FIRST, UID
 from world import wait_until
 
 PROGRAMS = ["cli/mooring", "runtime/mooring-runc", "image/mooring-unpack", "registry/mooring-fetch", "engine/mooring-init",
-            "compose/mooring-compose"]
+            "engine/mooring-resolver", "compose/mooring-compose"]
 NO_NETWORK = ("--network", "none")
 
 
@@ -216,10 +216,13 @@ def test_others_cannot_use_it(rootless, busybox):
     assert shown == rootless.store + "\n"
 
 
+TUN = ("mkdir -p /dev/net; mknod $home/tun c 10 200 2>/dev/null; chmod 666 $home/tun; "
+       "test -e /dev/net/tun || : > /dev/net/tun; mount --bind $home/tun /dev/net/tun")
+
+
 def test_network(rootless, busybox):
     """Without root the network is slirp4netns': out, names of the host's, published ports; it ends with the container."""
-    rootless.user.more = ("mkdir -p /dev/net; mknod $home/tun c 10 200 2>/dev/null; chmod 666 $home/tun; "
-                          "test -e /dev/net/tun || : > /dev/net/tun; mount --bind $home/tun /dev/net/tun")
+    rootless.user.more = TUN
     web = ("sh", "-c", "busybox mkdir /w; echo served > /w/index.html; exec busybox httpd -f -p 80 -h /w")
     rootless.docker("run", "-d", "--name", "web", "-p", "127.0.0.1:18201:80", "-p", "18202:81/udp", busybox, *web)
     wait_until(lambda: netpeer.fetch("127.0.0.1", 18201, 1) == "served", "the port to lead to the container")
@@ -231,13 +234,58 @@ def test_network(rootless, busybox):
     with netpeer.neighbour():
         pinged = rootless.docker("run", "--rm", busybox, "busybox", "wget", "-qO-", f"http://{netpeer.HOST}:18202/", code=1)
         assert "refused" in pinged.stderr  # the host was reached
-    rootless.docker("network", "create", "own")
-    refused = rootless.docker("run", "--rm", "--network", "own", busybox, "true", code=125).stderr
-    assert "without, there are bridge, host and none" in refused
     assert slirps(rootless)
     rootless.docker("rm", "-f", "web")
     wait_until(lambda: not slirps(rootless), "slirp4netns to end")
     assert netpeer.fetch("127.0.0.1", 18201, 1) is None
+
+
+def test_networks_of_ones_own(rootless, busybox):
+    """Bridges, names and ports in a namespace of the user's: there from the first container to the last, kill -9 included."""
+    rootless.user.more = TUN
+    rootless.docker("network", "create", "own")
+    rootless.docker("network", "create", "other")
+    web = ("sh", "-c", "busybox mkdir /w; echo $0 > /w/index.html; exec busybox httpd -f -p 80 -h /w")
+    rootless.docker("run", "-d", "--name", "web", "--network", "own", "-p", "127.0.0.1:18203:80", busybox, *web, "one")
+    rootless.docker("run", "-d", "--name", "two", "--network", "own", "-p", "127.0.0.2:18203:80", busybox, *web, "two")
+    wait_until(lambda: netpeer.fetch("127.0.0.1", 18203, 1) == "one", "the port to lead to the container")
+    wait_until(lambda: netpeer.fetch("127.0.0.2", 18203, 1) == "two", "the same one of another address")
+    assert len(slirps(rootless)) == 1
+    assert rootless.docker("ps", "--filter", "name=web", "--format", "{{.Ports}}").stdout == "127.0.0.1:18203->80/tcp\n"
+    assert rootless.docker("run", "--rm", "--network", "own", busybox, "busybox", "wget", "-qO-", "http://web/").stdout == "one\n"
+    address = inspect(rootless, "web", "{{.NetworkSettings.Networks.own.IPAddress}}")
+    apart = ("busybox", "timeout", "1", "busybox", "wget", "-qO-", f"http://{address}/")
+    assert rootless.docker("run", "--rm", "--init", "--network", "other", busybox, *apart, code=None).returncode != 0
+    with netpeer.neighbour():
+        out = ("busybox", "wget", "-qO-", f"http://{netpeer.HOST}:18299/")
+        assert "refused" in rootless.docker("run", "--rm", "--network", "own", busybox, *out, code=1).stderr  # the host was reached
+    taken = rootless.docker("run", "--rm", "--network", "other", "-p", "127.0.0.1:18203:80", busybox, "true", code=125).stderr
+    assert "Bind for 127.0.0.1:18203 failed: port is already allocated" in taken
+    refused = rootless.docker("network", "connect", "other", "web", code=1).stderr
+    assert "without root the networks of a running container stay as they are" in refused
+    # What a killed monitor leaves is in nobody's way.
+    kill_monitor(rootless, "two")
+    rootless.docker("start", "two")
+    wait_until(lambda: netpeer.fetch("127.0.0.2", 18203, 1) == "two", "the port to lead to it again")
+    rootless.docker("rm", "-f", "web")
+    assert netpeer.fetch("127.0.0.1", 18203, 1) is None
+    assert netpeer.fetch("127.0.0.2", 18203, 1) == "two"
+    rootless.docker("network", "rm", "other")
+    kill_monitor(rootless, "two")
+    wait_until(lambda: not slirps(rootless), "slirp4netns to end")
+    rootless.docker("rm", "-f", "two")
+    rootless.docker("network", "rm", "own")
+
+
+def kill_monitor(rootless, name):
+    """And what it leaves of the container."""
+    pid = int(inspect(rootless, name, "{{.State.Pid}}"))
+    with open(f"/proc/{pid}/stat") as file:
+        parent = int(file.read().rpartition(")")[2].split()[1])
+    for one in (parent, pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(one, signal.SIGKILL)
+    wait_until(lambda: inspect(rootless, name, "{{.State.Running}}") == "false", "both to be gone")
 
 
 def slirps(rootless):
@@ -248,6 +296,7 @@ def slirps(rootless):
 def test_compose(rootless):
     """A project of an ordinary user's own: volumes, health, a text that becomes a file of another owner."""
     rootless.load(world.Image())
+    rootless.user.more = TUN
     directory = rootless.user.bundle.path
     path = os.path.join(directory, "compose.yaml")
     with open(path, "w") as file:
@@ -257,7 +306,7 @@ services:
   db:
     image: busybox:test
     network_mode: none
-    command: ["sh", "-c", "busybox stat -c '%u %a' /run/secrets/s; echo row > /d/row; while :; do sleep 0.1; done"]
+    command: ["sh", "-c", "busybox stat -c '%u %a' /run/secrets/s; echo row | busybox tee /d/index.html > /d/row; while :; do sleep 0.1; done"]
     init: true
     volumes: ["data:/d"]
     secrets: [{source: s, uid: "7", mode: 0400}]
@@ -268,6 +317,15 @@ services:
     command: cat /d/row
     volumes: ["data:/d:ro"]
     depends_on: {db: {condition: service_healthy}}
+  web:
+    image: busybox:test
+    command: ["busybox", "httpd", "-f", "-p", "80", "-h", "/d"]
+    volumes: ["data:/d:ro"]
+    ports: ["127.0.0.1:18204:80"]
+    init: true
+  ask:
+    image: busybox:test
+    command: ["sh", "-c", "until busybox wget -qO- http://web/row; do busybox sleep 0.1; done"]
 volumes: {data: {}}
 secrets: {s: {environment: TOKEN}}
 """)
@@ -279,8 +337,13 @@ secrets: {s: {environment: TOKEN}}
     assert " Container mine-app-1  Started\n" in compose("up", "-d").stderr
     rootless.docker("wait", "mine-app-1")
     assert compose("logs", "--no-log-prefix", "app").stdout == "row\n"
+    rootless.docker("wait", "mine-ask-1")
+    assert compose("logs", "--no-log-prefix", "ask").stdout.endswith("row\n")
+    wait_until(lambda: netpeer.fetch("127.0.0.1", 18204, 1) == "row", "the service's port")
     assert compose("logs", "--no-log-prefix", "db").stdout == "7 400\n"
     assert compose("exec", "db", "id", "-u").stdout == "0\n"
     assert "mine-db-1" in compose("ps").stdout
-    assert " Volume mine_data  Removed\n" in compose("down", "-v", "-t", "0").stderr
+    down = compose("down", "-v", "-t", "0").stderr
+    assert " Volume mine_data  Removed\n" in down and " Network mine_default  Removed\n" in down
+    wait_until(lambda: not slirps(rootless), "slirp4netns to end")
     assert rootless.docker("ps", "-aq").stdout == rootless.docker("volume", "ls", "-q").stdout == ""

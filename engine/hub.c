@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/hub.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "engine/network.h"
+#include "engine/status.h"
+#include "engine/userns.h"
+
+#define DIRECTORY  "networks/hub" /* in the run directory */
+#define LOCK       "lock"
+#define FIFO       "life"
+#define MEMBER     "slirp"  /* "PID START-TIME" */
+#define PORTS      "ports-" /* of a container: "N\n" for each that slirp4netns listens for */
+#define DEVICE     "tap0"
+#define MEMBER_MAX 64
+#define PORTS_MAX  (64 << 10)
+#define PATIENCE   2 /* answers, see is_alive */
+
+bool hub_is_needed(const struct container *container)
+{
+	for (size_t i = 0; i < container->network_count; i++) {
+		if (strcmp(container->networks[i].name, NETWORK_BRIDGE) != 0)
+			return true;
+	}
+	return false;
+}
+
+static int open_dir(const struct engine *engine)
+{
+	autofree char *path = mem_printf("%s/" DIRECTORY, engine->run);
+
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+bool hub_has_been(const struct engine *engine)
+{
+	autoclose int dir = open_dir(engine);
+
+	return dir >= 0 && userns_is_inside();
+}
+
+static char *api_of(const struct engine *engine)
+{
+	return mem_printf("%s/" DIRECTORY "/api", engine->run);
+}
+
+void hub_close(struct hub *hub)
+{
+	mem_cleanup_close(&hub->space);
+	mem_cleanup_close(&hub->life);
+	mem_cleanup_close(&hub->lock);
+	*hub = HUB_NONE;
+}
+
+/* Finding it. --------------------------------------------------------------------------------- */
+
+/* It may have seen the end of its last container just before the FIFO was opened anew: it looks at
+ * that once in each round, and answers one question in each. */
+static bool is_alive(const char *api)
+{
+	char answer[USERNET_ANSWER_MAX];
+	struct error ignored;
+	int count = 0;
+
+	while (count < PATIENCE &&
+	       usernet_ask(api, "{\"execute\":\"list_hostfwd\"}", answer, &ignored))
+		count++;
+	return count == PATIENCE;
+}
+
+/* -1: none. */
+static int open_space(int dir)
+{
+	autobuf struct buf text = { 0 };
+	unsigned long long start;
+	struct error ignored;
+	char path[64];
+	int pid;
+
+	buf_init(&text, MEMBER_MAX);
+	if (!file_read(dir, MEMBER, &text, &ignored) ||
+	    sscanf(text.data, "%d %llu", &pid, &start) != 2 || !proc_is_alive(pid, start))
+		return -1;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, USERNET_SPACE_FD);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Keeps it from ending. */
+static bool find(struct hub *hub, int dir, const char *api)
+{
+	hub->life = openat(dir, FIFO, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	hub->space = hub->life < 0 ? -1 : open_space(dir);
+	if (hub->space >= 0 && is_alive(api))
+		return true;
+	mem_cleanup_close(&hub->space);
+	mem_cleanup_close(&hub->life);
+	hub->space = hub->life = -1;
+	return false;
+}
+
+/* Ports. -------------------------------------------------------------------------------------- */
+
+static void end_ports(int dir, const char *file, const char *api)
+{
+	autobuf struct buf text = { 0 };
+	struct error ignored; /* it may have ended, and with it all that it listened for */
+
+	buf_init(&text, PORTS_MAX);
+	if (file_read(dir, file, &text, &ignored)) {
+		char *rest = text.data;
+
+		for (char *line; (line = strsep(&rest, "\n")) && *line;) {
+			char answer[USERNET_ANSWER_MAX], request[USERNET_ANSWER_MAX];
+
+			snprintf(request, sizeof(request),
+				 "{\"execute\":\"remove_hostfwd\",\"arguments\":{\"id\":%ld}}",
+				 strtol(line, NULL, 10));
+			if (!usernet_ask(api, request, answer, &ignored) &&
+			    ignored.sys == ECONNREFUSED)
+				break;
+		}
+	}
+	unlinkat(dir, file, 0);
+}
+
+/* Of containers whose monitor was killed, and of `starting` before; of all, where a hub is only to
+ * come. */
+static void sweep(const struct engine *engine, int dir, const char *api, const char *starting,
+		  bool is_new)
+{
+	int own = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autodir DIR *entries = own < 0 ? NULL : fdopendir(own);
+
+	for (const struct dirent *entry; entries && (entry = readdir(entries));) {
+		const char *id = entry->d_name + strlen(PORTS);
+
+		if (strncmp(entry->d_name, PORTS, strlen(PORTS)) != 0)
+			continue;
+		if (is_new)
+			unlinkat(dir, entry->d_name, 0);
+		else if (strcmp(id, starting) == 0 || !status_is_locked(engine, id))
+			end_ports(dir, entry->d_name, api);
+	}
+}
+
+void hub_unpublish(const struct engine *engine, const char *container)
+{
+	autofree char *file = mem_printf(PORTS "%s", container);
+	autofree char *api = api_of(engine);
+	autoclose int dir = open_dir(engine);
+	autoclose int lock = -1;
+	struct error ignored; /* who comes next sweeps */
+
+	if (dir >= 0 && faccessat(dir, file, F_OK, 0) == 0 &&
+	    file_lock(dir, LOCK, FILE_LOCK_EXCLUSIVE, &lock, &ignored))
+		end_ports(dir, file, api);
+}
+
+/* In the hub: the same number as outside, unless somebody publishes that of another address. */
+static bool reserve(const struct published *port, uint16_t *inside, struct bag *bag,
+		    struct error *err)
+{
+	int type = port->protocol == PORT_UDP ? SOCK_DGRAM : SOCK_STREAM;
+	autoclose int fd =
+		socket(AF_INET, type | SOCK_CLOEXEC, port_protocol_number(port->protocol));
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port->outside) };
+	socklen_t size = sizeof(address);
+
+	if (fd < 0)
+		return error_sys(err, "open a socket for port %d", port->outside);
+	if (bind(fd, (const struct sockaddr *)&address, size) < 0) {
+		address.sin_port = 0;
+		if (bind(fd, (const struct sockaddr *)&address, size) < 0)
+			return error_sys(err, "reserve a port for port %d", port->outside);
+	}
+	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+		return error_sys(err, "reserve a port for port %d", port->outside);
+	*inside = ntohs(address.sin_port);
+	return bag_put(bag, take_fd(&fd), err);
+}
+
+bool hub_publish(const struct engine *engine, const struct container *container,
+		 struct arena *arena, const struct endpoints *endpoints, struct endpoints *inside,
+		 struct bag *bag, struct error *err)
+{
+	autofree char *file = mem_printf(PORTS "%s", container->id);
+	autofree char *api = api_of(engine);
+	autobuf struct buf text = { 0 };
+	autoclose int dir = open_dir(engine);
+	bool is_done = true;
+
+	*inside = *endpoints;
+	if (!endpoints->port_count)
+		return true;
+	inside->ports = arena_array(arena, endpoints->port_count, sizeof(*inside->ports));
+	buf_init(&text, PORTS_MAX);
+	for (size_t i = 0; is_done && i < endpoints->port_count; i++) {
+		struct published *port = &inside->ports[i];
+		int id = 0;
+
+		*port = endpoints->ports[i];
+		port->address = (struct ipaddr){ .family = AF_INET };
+		is_done = reserve(&endpoints->ports[i], &port->outside, bag, err) &&
+			  usernet_listen(api, &endpoints->ports[i], port->outside, &id, err);
+		if (is_done)
+			buf_printf(&text, "%d\n", id);
+	}
+	/* Also of those that there are before a failure, for the end. */
+	struct error ignored;
+
+	return buf_check(&text, file, is_done ? err : &ignored) &&
+	       file_replace(dir, file, text.data, text.length, 0600, FILE_VOLATILE,
+			    is_done ? err : &ignored) &&
+	       is_done;
+}
+
+/* Making it. ---------------------------------------------------------------------------------- */
+
+static bool note_helper(int dir, pid_t helper, struct error *err)
+{
+	unsigned long long start;
+	char text[MEMBER_MAX];
+
+	if (!proc_start_time(helper, &start, err))
+		return false;
+	snprintf(text, sizeof(text), "%d %llu\n", (int)helper, start);
+	return file_replace(dir, MEMBER, text, strlen(text), 0600, FILE_VOLATILE, err);
+}
+
+/* A FIFO of its own: one of a helper that is about to end leads nowhere. */
+static bool make_fifo(struct hub *hub, int dir, int *reading, struct error *err)
+{
+	if (unlinkat(dir, FIFO, 0) < 0 && errno != ENOENT)
+		return error_sys(err, "remove the last hub's FIFO");
+	if (mkfifoat(dir, FIFO, 0600) < 0)
+		return error_sys(err, "make the hub's FIFO");
+	*reading = openat(dir, FIFO, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	hub->life = *reading < 0 ? -1 : openat(dir, FIFO, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	return hub->life >= 0 || error_sys(err, "open the hub's FIFO");
+}
+
+/* This process is the first in it. */
+static bool make(struct hub *hub, int dir, const char *api, struct error *err)
+{
+	struct usernet usernet = USERNET_NONE;
+	char program[USERNET_PROGRAM_MAX];
+	autoclose int reading = -1;
+
+	usernet.api = api;
+	if (unlink(api) < 0 && errno != ENOENT)
+		return error_sys(err, "remove %s", api);
+	if (!usernet_find_program(program, err) || !make_fifo(hub, dir, &reading, err))
+		return false;
+
+	bool is_done =
+		usernet_fork(program, &usernet, DEVICE, reading, hub->life, err) &&
+		(unshare(CLONE_NEWNET) == 0 || error_sys(err, "make a namespace for networks")) &&
+		usernet_start(&usernet, err) && note_helper(dir, usernet.helper, err);
+
+	usernet_close(&usernet);
+	return is_done;
+}
+
+bool hub_enter(struct hub *hub, const struct engine *engine, const struct container *container,
+	       struct arena *arena, struct endpoints *endpoints, struct bag *bag, struct error *err)
+{
+	autofree char *path = mem_printf("%s/" DIRECTORY, engine->run);
+	autofree char *api = api_of(engine);
+
+	if (!path_make_own_dirs(path, 0700, err))
+		return false;
+	autoclose int dir = open_dir(engine);
+
+	if (dir < 0)
+		return error_sys(err, "open %s", path);
+	if (!file_lock(dir, LOCK, FILE_LOCK_EXCLUSIVE, &hub->lock, err))
+		return false;
+
+	bool is_there = find(hub, dir, api);
+
+	sweep(engine, dir, api, container->id, !is_there);
+	if (!usernet_choose_ports(engine, container, arena, endpoints, err))
+		return false;
+	/* One of a user namespace that has ended is nobody's to enter. */
+	if (!is_there || setns(hub->space, CLONE_NEWNET) < 0) {
+		mem_cleanup_close(&hub->life);
+		hub->life = -1;
+		if (!make(hub, dir, api, err))
+			return error_in(err, "network");
+	}
+	return bag_put(bag, take_fd(&hub->life), err);
+}
+
+/* Calling into it. ---------------------------------------------------------------------------- */
+
+static _Noreturn void act_inside(int space, int result, bool (*act)(void *, struct error *),
+				 void *context)
+{
+	struct error err = { 0 };
+
+	/* One that cannot be entered is of a user namespace that has ended. */
+	if (setns(space, CLONE_NEWNET) < 0 || act(context, &err))
+		_exit(0);
+	_exit(write(result, &err, sizeof(err)) == (ssize_t)sizeof(err) ? 1 : 2);
+}
+
+bool hub_call(const struct engine *engine, bool (*act)(void *context, struct error *err),
+	      void *context, struct error *err)
+{
+	autoclose int dir = open_dir(engine);
+	autoclose int space = dir < 0 ? -1 : open_space(dir);
+	int ends[2];
+	int status;
+
+	if (space < 0)
+		return true;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_sys(err, "make a pipe");
+	pid_t child = fork();
+
+	if (child == 0)
+		act_inside(space, ends[1], act, context);
+	close(ends[1]);
+	autoclose int result = ends[0];
+
+	if (child < 0)
+		return error_sys(err, "fork");
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return error_sys(err, "wait for what is done in the hub");
+	if (status == 0)
+		return true;
+	return read(result, err, sizeof(*err)) == (ssize_t)sizeof(*err)
+		       ? false
+		       : error_set(err, ERROR_SYSTEM, "what was to be done in the hub has failed");
+}
