@@ -298,11 +298,12 @@ static bool send_watched(struct fetcher *fetcher, struct request *request,
 		return error_sys(err, "make a pipe");
 	}
 
-	autoclose int from = ends[0];
-	bool is_sent = send_request(fetcher, request, ends[1], push->body, err);
+	bool is_done = send_request(fetcher, request, ends[1], push->body, err);
 
-	mem_cleanup_close(&ends[1]);
-	return is_sent && wait_reply(fetcher, push, &reply, err);
+	close(ends[1]);
+	is_done = is_done && wait_reply(fetcher, push, &reply, err);
+	close(ends[0]);
+	return is_done;
 }
 
 bool fetcher_push_blob(struct fetcher *fetcher, const struct fetch_push *push, struct error *err)
