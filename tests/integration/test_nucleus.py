@@ -34,7 +34,7 @@ def is_alive(pid):
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
@@ -112,7 +112,7 @@ def test_old_versions_go(device, moor, registry):
             device.deploy(add={"A": version})
             os.unlink(os.path.join(device.recipes, f"A-{version}.json"))
         wait_until(lambda: sorted(os.listdir(store)) == ["2.0.0", "3.0.0"], "the oldest to go")
-        assert len(os.listdir(os.path.join(device.root, "packages", "recipes"))) == 2
+        wait_until(lambda: len(os.listdir(os.path.join(device.root, "packages", "recipes"))) == 2, "its recipe to go")
         wait_until(lambda: sorted(moor.docker("images", "--format", "{{.Tag}}").stdout.split())
                    == ["2.0.0", "3.0.0"], "its image to go")
 
@@ -440,7 +440,7 @@ def test_component_that_never_stops_to_talk(moor, tmp_path):
         try:
             with open(os.path.join(directory, "A.log"), "rb") as file:
                 return file.read(24)
-        except FileNotFoundError:  # it is being replaced
+        except (FileNotFoundError, ProcessLookupError):  # it is being replaced
             return b""
 
     def talks_on():

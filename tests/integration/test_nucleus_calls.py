@@ -83,7 +83,7 @@ def descendants(pid):
         try:
             with open(f"/proc/{process}/task/{process}/children") as children:
                 found += [int(child) for child in children.read().split()]
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             continue
     return found
 
@@ -120,7 +120,7 @@ def is_dead(pid):
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rsplit(")", 1)[1].split()[0] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
 
 
