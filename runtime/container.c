@@ -326,6 +326,15 @@ static bool save_state(struct container *self, struct error *err)
 	       state_save_config(&self->dir, &self->config, err);
 }
 
+/* Where groups come before init: a kill in between leaves a state that leads to them. It names us,
+ * with a start that no process has: stopped, and nobody to signal. */
+static bool announce(struct container *self, struct error *err)
+{
+	self->state.pid = getpid();
+	self->state.start_time = 0;
+	return state_save(&self->dir, &self->state, err);
+}
+
 /* Only now the state says that the unit is ours, to be stopped with the container: it might have
  * been somebody else's. */
 static bool settle_unit(struct container *self, struct error *err)
@@ -343,7 +352,7 @@ static bool spawn_all(struct container *self, enum container_fault *fault, struc
 	 * init to be there before the group is. */
 	bool is_born_inside = cgroup->is_unified && !cgroup->unit.name;
 
-	if (is_born_inside && !make_cgroups(self, err))
+	if (is_born_inside && (!announce(self, err) || !make_cgroups(self, err)))
 		return false;
 	self->plan.parents_fds[1] = self->dir.root;
 	self->plan.parents_fds[2] = self->dir.dir;
