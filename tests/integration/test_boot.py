@@ -2,6 +2,7 @@
 """The machine goes down and comes up: what stops, what starts again, and what the services say."""
 
 import contextlib
+import glob
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import subprocess
 
 import pytest
 
+import leftovers
 import world
 from world import wait_until
 
@@ -39,6 +41,9 @@ def lose_power(moor):
             os.kill(int(pid), signal.SIGKILL)
         wait_until(lambda pid=pid: not os.path.exists(f"/proc/{pid}"), "the process to be gone")
     shutil.rmtree(moor.run_dir)
+    for container in ids:  # control groups are no more on the disk than /run is
+        for group in glob.glob(f"{leftovers.CGROUPS}/*/docker/{container}") + glob.glob(f"{leftovers.CGROUPS}/docker/{container}"):
+            os.rmdir(group)
 
 
 @pytest.fixture
