@@ -9,6 +9,26 @@
 
 #define QUEUE_BYTES (16 << 20) /* of kernel memory that the queue may take */
 
+/* One byte, 0, and with it a descriptor. */
+struct letter {
+	char byte;
+	struct iovec data;
+	struct msghdr message;
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control; /* clang wants what holds a flexible array to be the last */
+};
+
+static void letter_init(struct letter *letter)
+{
+	*letter = (struct letter){ .data = { .iov_base = &letter->byte, .iov_len = 1 },
+				   .message = { .msg_iov = &letter->data,
+						.msg_iovlen = 1,
+						.msg_control = &letter->control,
+						.msg_controllen = sizeof(letter->control.room) } };
+}
+
 static bool make(struct bag *bag, struct error *err)
 {
 	const int bytes = QUEUE_BYTES;
@@ -27,27 +47,19 @@ static bool make(struct bag *bag, struct error *err)
 bool bag_put(struct bag *bag, int fd, struct error *err)
 {
 	autoclose int owned = fd;
-	char byte = 0;
-	struct iovec data = { .iov_base = &byte, .iov_len = 1 };
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { .room = { 0 } };
-	struct msghdr message = { .msg_iov = &data,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control.room) };
+	struct letter letter;
 
 	if (bag->fd < 0 && !make(bag, err))
 		return false;
 	if (bag->count >= BAG_MAX)
 		return error_set(err, ERROR_INPUT, "more than %d descriptors for one container",
 				 BAG_MAX);
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&control.header), &owned, sizeof(int));
-	if (sendmsg(bag->in, &message, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
+	letter_init(&letter);
+	letter.control.header.cmsg_level = SOL_SOCKET;
+	letter.control.header.cmsg_type = SCM_RIGHTS;
+	letter.control.header.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&letter.control.header), &owned, sizeof(int));
+	if (sendmsg(bag->in, &letter.message, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
 		return error_sys(err, "keep a descriptor for the container");
 	bag->count++;
 	return true;
@@ -74,23 +86,15 @@ bool bag_is_sealed(const struct bag *bag)
 /* The next one, which stays in the bag; -1 after the last. */
 static int peek(int bag)
 {
-	char byte;
-	struct iovec data = { .iov_base = &byte, .iov_len = 1 };
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { .room = { 0 } };
-	struct msghdr message = { .msg_iov = &data,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control.room) };
+	struct letter letter;
 	int fd;
 
-	if (recvmsg(bag, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1 ||
-	    message.msg_controllen < CMSG_LEN(sizeof(int)) ||
-	    control.header.cmsg_type != SCM_RIGHTS || byte != 0)
+	letter_init(&letter);
+	if (recvmsg(bag, &letter.message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1 ||
+	    letter.message.msg_controllen < CMSG_LEN(sizeof(int)) ||
+	    letter.control.header.cmsg_type != SCM_RIGHTS || letter.byte != 0)
 		return -1;
-	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
+	memcpy(&fd, CMSG_DATA(&letter.control.header), sizeof(fd));
 	return fd;
 }
 
