@@ -14,6 +14,7 @@
 #include "cli/logdefault.h"
 #include "engine/bridge.h"
 #include "engine/control.h"
+#include "engine/daemonjson.h"
 #include "engine/engine.h"
 #include "engine/find.h"
 #include "engine/status.h"
@@ -118,10 +119,13 @@ static bool gather(const struct cli *cli, struct engine *engine, struct arena *a
 {
 	autotexts struct texts ids = { 0 };
 	autotexts struct texts options = { 0 };
+	const struct json *daemon;
 	struct store_image *images;
 	struct statfs cgroup;
 
-	if (!logdefault_read(cli->config, arena, &facts->log_driver, &options, err) ||
+	if (!daemonjson_read(cli->config, arena, &daemon, err) ||
+	    !daemonjson_check(cli->config, daemon, err) ||
+	    !logdefault_read(daemon, arena, &facts->log_driver, &options, err) ||
 	    !find_all(engine, arena, &ids, err) ||
 	    !store_list(&engine->store, arena, &images, &facts->images, err))
 		return false;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/credentials.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/mman.h>
@@ -16,11 +14,11 @@
 #include "cli/credhelper.h"
 #include "cli/ecrcache.h"
 #include "cli/insecure.h"
+#include "engine/daemonjson.h"
 #include "registry/gather.h"
 
-#define DAEMON_JSON_MAX (1 << 20)
-#define SETTINGS_MAX    (1 << 20)
-#define HUB             "docker.io"
+#define SETTINGS_MAX (1 << 20)
+#define HUB          "docker.io"
 
 static bool find_in_environment(struct arena *arena, const char *host,
 				struct dockerconfig_login *login, bool *is_found, struct error *err)
@@ -72,15 +70,8 @@ struct gathering {
 static bool read_daemon_json(struct gathering *gathering, struct error *err)
 {
 	struct arena *arena = &gathering->arena;
-	const char *name = arena_printf(arena, "%s/daemon.json", gathering->places->config);
-	autobuf struct buf text;
 
-	gathering->daemon = json_new(arena, NULL, "daemon.json", JSON_OBJECT, NULL);
-	buf_init(&text, DAEMON_JSON_MAX);
-	if (!file_read(AT_FDCWD, name, &text, err))
-		return err->kind == ERROR_NOT_FOUND || err->sys == ENOTDIR;
-	if (!json_parse(arena, name, text.data ? text.data : "", text.length, &gathering->daemon,
-			err))
+	if (!daemonjson_read(gathering->places->config, arena, &gathering->daemon, err))
 		return false;
 	if (gathering->daemon->type != JSON_OBJECT)
 		return json_expected(gathering->daemon, "an object", err);

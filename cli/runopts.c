@@ -11,6 +11,7 @@
 #include "cli/logdefault.h"
 #include "engine/attach.h"
 #include "engine/bundle.h"
+#include "engine/daemonjson.h"
 #include "engine/logging.h"
 #include "engine/policy.h"
 #include "engine/userns.h"
@@ -106,9 +107,12 @@ static bool read_logging(const struct runopts *values, struct arena *arena,
 						"gcplogs", "splunk",  "etwlogs" };
 
 	autotexts struct texts options = { 0 };
+	const struct json *daemon;
 	const char *usual;
 
-	if (!logdefault_read(values->config, arena, &usual, &options, err))
+	if (!daemonjson_read(values->config, arena, &daemon, err) ||
+	    !daemonjson_check(values->config, daemon, err) ||
+	    !logdefault_read(daemon, arena, &usual, &options, err))
 		return false;
 	if (!*container->log_driver)
 		container->log_driver = usual;

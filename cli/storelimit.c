@@ -3,16 +3,11 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
-#include "base/file.h"
-#include "base/json.h"
 #include "base/mem.h"
-
-#define DAEMON_JSON_MAX (1 << 20)
+#include "engine/daemonjson.h"
 
 /* "2g", "500M", "1048576" */
 static bool parse_size(const struct json *value, int64_t *bytes, struct error *err)
@@ -36,15 +31,10 @@ static bool parse_size(const struct json *value, int64_t *bytes, struct error *e
 bool storelimit_read(const char *config, int64_t *bytes, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
-	const char *name = arena_printf(&arena, "%s/daemon.json", config);
 	const struct json *root, *value;
-	autobuf struct buf text;
 
 	*bytes = 0;
-	buf_init(&text, DAEMON_JSON_MAX);
-	if (!file_read(AT_FDCWD, name, &text, err))
-		return err->kind == ERROR_NOT_FOUND || err->sys == ENOTDIR;
-	if (!json_parse(&arena, name, text.data ? text.data : "", text.length, &root, err))
+	if (!daemonjson_read(config, &arena, &root, err))
 		return false;
 	value = json_get(root, "store-limit");
 	if (!value)

@@ -10,15 +10,12 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/buf.h"
-#include "base/file.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "base/netlink.h"
+#include "engine/daemonjson.h"
 #include "engine/xtables.h"
 
-#define SETTINGS_MAX (1 << 20)
-#define SETTING      "firewall-backend"
+#define SETTING "firewall-backend"
 
 #ifndef NFT_TABLE_F_OWNER
 #define NFT_TABLE_F_OWNER 2 /* linux/netfilter/nf_tables.h of 5.12 */
@@ -36,18 +33,13 @@ static bool choose(enum backend *backend, struct error *err)
 {
 	const char *config = getenv("MOORING_CONFIG");
 	autoarena struct arena arena = { 0 };
-	const char *name = arena_printf(&arena, "%s/daemon.json", config ? config : "/etc/mooring");
 	const struct json *root;
 	const char *text;
-	autobuf struct buf settings;
 
 	*backend = BACKEND_ANY;
-	buf_init(&settings, SETTINGS_MAX);
-	if (!file_read(AT_FDCWD, name, &settings, err))
-		return err->kind == ERROR_NOT_FOUND || err->sys == ENOTDIR || err->sys == EACCES;
-	if (!json_parse(&arena, name, settings.data ? settings.data : "", settings.length, &root,
-			err) ||
-	    !json_text_or(root, SETTING, "", &text, err))
+	if (!daemonjson_read(config ? config : "/etc/mooring", &arena, &root, err))
+		return err->sys == EACCES;
+	if (!json_text_or(root, SETTING, "", &text, err))
 		return false;
 	if (strcmp(text, "nftables") == 0)
 		*backend = BACKEND_NFTABLES;
