@@ -328,7 +328,7 @@ static bool save_state(struct container *self, struct error *err)
 
 /* Where groups come before init: a kill in between leaves a state that leads to them. It names us,
  * with a start that no process has: stopped, and nobody to signal. */
-static bool announce(struct container *self, struct error *err)
+static bool note_groups(struct container *self, struct error *err)
 {
 	self->state.pid = getpid();
 	self->state.start_time = 0;
@@ -352,7 +352,7 @@ static bool spawn_all(struct container *self, enum container_fault *fault, struc
 	 * init to be there before the group is. */
 	bool is_born_inside = cgroup->is_unified && !cgroup->unit.name;
 
-	if (is_born_inside && (!announce(self, err) || !make_cgroups(self, err)))
+	if (is_born_inside && (!note_groups(self, err) || !make_cgroups(self, err)))
 		return false;
 	self->plan.parents_fds[1] = self->dir.root;
 	self->plan.parents_fds[2] = self->dir.dir;
