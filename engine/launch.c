@@ -22,6 +22,7 @@
 #include "engine/policy.h"
 #include "engine/prepare.h"
 #include "engine/stale.h"
+#include "engine/status.h"
 
 /*
  * How this works. We fork. The child makes its namespaces, mounts and writes what the monitor
@@ -364,21 +365,20 @@ static void mark_failed(const struct launch *launch, enum launch_fault fault, co
 		return;
 }
 
-static bool await_start(struct launched *launched, enum launch_fault *fault, struct error *err)
+/* Told apart from a failure: a monitor that is killed before it says so may have started it. */
+static bool await_start(struct launched *launched, struct launch_message *message,
+			struct error *err)
 {
-	struct launch_message message;
-
 	do {
-		launch_receive(launched->client, &message);
-		if (message.event == LAUNCH_WARNED)
-			memcpy(launched->warning, message.text, sizeof(launched->warning));
-	} while (message.event == LAUNCH_WARNED);
-	if (message.event == LAUNCH_STARTED)
+		launch_receive(launched->client, message);
+		if (message->event == LAUNCH_WARNED)
+			memcpy(launched->warning, message->text, sizeof(launched->warning));
+	} while (message->event == LAUNCH_WARNED);
+	if (message->event == LAUNCH_STARTED)
 		return true;
-	if (message.event != LAUNCH_FAILED)
-		return error_set(err, ERROR_SYSTEM, "the container's monitor ended unexpectedly");
-	*fault = (enum launch_fault)message.code;
-	return error_set(err, ERROR_SYSTEM, "%s", message.text);
+	if (message->event == LAUNCH_FAILED)
+		return error_set(err, ERROR_SYSTEM, "%s", message->text);
+	return error_set(err, ERROR_SYSTEM, "the container's monitor ended unexpectedly");
 }
 
 /* The program that we started is over once the monitor has forked itself away from it. */
@@ -391,6 +391,7 @@ static void reap(pid_t child)
 bool launch_container(const struct launch *launch, struct launched *launched,
 		      enum launch_fault *fault, struct error *err)
 {
+	struct launch_message last = { .event = LAUNCH_FAILED, .code = LAUNCH_FAULT_OTHER };
 	struct wires wires = {
 		.client = -1, .in = -1, .out = -1, .errors = -1, .door = -1, .logger = -1
 	};
@@ -409,11 +410,15 @@ bool launch_container(const struct launch *launch, struct launched *launched,
 		be_monitor(launch, &wires);
 	bool has_forked = child > 0 || error_sys(err, "fork");
 	wires_close(&wires);
-	bool is_started = has_forked && await_start(launched, fault, err);
+	bool is_started = has_forked && await_start(launched, &last, err);
 	if (has_forked)
 		reap(child);
 	if (!is_started) {
-		mark_failed(launch, *fault, err->text);
+		if (last.event == LAUNCH_FAILED)
+			*fault = (enum launch_fault)last.code;
+		if (last.event == LAUNCH_FAILED ||
+		    !status_had_process(launch->engine, launch->container->id))
+			mark_failed(launch, *fault, err->text);
 		launched_close(launched);
 	}
 	return is_started;

@@ -108,16 +108,32 @@ static bool is_frozen(const struct json *root)
 	return false;
 }
 
+static const struct json *read_state(const struct engine *engine, struct arena *arena,
+				     const char *id)
+{
+	const char *path = arena_printf(arena, "%s/runc/%.64s/state.json", engine->run, id);
+
+	return read_json(arena, AT_FDCWD, path, STATE_MAX);
+}
+
+bool status_had_process(const struct engine *engine, const char *id)
+{
+	autoarena struct arena arena = { 0 };
+	const struct json *root = read_state(engine, &arena, id);
+	struct error ignored;
+	int64_t pid = 0;
+
+	return root && json_int_or(root, "init_process_pid", 0, &pid, &ignored) && pid > 0;
+}
+
 static bool read_process(const struct engine *engine, struct arena *arena, const char *id,
 			 struct status *status)
 {
-	const struct json *root;
+	const struct json *root = read_state(engine, arena, id);
 	struct error ignored;
 	int64_t pid = 0;
 	int64_t ticks = 0;
 
-	const char *path = arena_printf(arena, "%s/runc/%.64s/state.json", engine->run, id);
-	root = read_json(arena, AT_FDCWD, path, STATE_MAX);
 	if (!root || !json_int_or(root, "init_process_pid", 0, &pid, &ignored) ||
 	    !json_int_or(root, "init_process_start", 0, &ticks, &ignored) ||
 	    !json_text_or(root, "created", STATUS_NEVER, &status->started_at, &ignored))

@@ -48,6 +48,9 @@ bool status_is_running(const struct engine *engine, const char *id);
 /* Its program is there: running or paused. */
 bool status_has_process(const struct status *status);
 
+/* The runtime had a process for it, alive or dead, and nobody has deleted what the runtime keeps. */
+bool status_had_process(const struct engine *engine, const char *id);
+
 /* "created", "running", "paused", "exited" */
 const char *status_name(enum status_state state);
 

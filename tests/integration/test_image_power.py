@@ -8,6 +8,7 @@ import fcntl
 import os
 import struct
 import subprocess
+import time
 
 import pytest
 import world
@@ -106,12 +107,25 @@ def test_the_power_goes_at_every_step(disk, registry):
     assert lost > 15
 
 
+def are_idle(session):
+    """All of its processes wait, and still do a moment later: a checkpoint's name is seen before its fsync is over."""
+    def states():
+        listed = subprocess.run(["ps", "-L", "-o", "s=", "-s", str(session)], capture_output=True, text=True, check=True)
+        return set(listed.stdout.split())
+
+    if states() != {"S"}:
+        return False
+    time.sleep(0.2)
+    return states() == {"S"}
+
+
 def test_a_pull_goes_on_after_the_power_went(disk, expected):  # noqa: F811
     layout = Layout(LAYER, SMALL, compress=quick)
     server, store = Server(layout), Store(os.path.join(disk.place, "root"))
     server.stop = len(layout.blobs[0]) // 2
     process = start(store, server.reference)
     world.wait_until(lambda: stamped(store), "a checkpoint", 30)
+    world.wait_until(lambda: are_idle(process.pid), "it to wait for the rest", 30)
     kill(process)
     disk.lose_power()
     assert stamped(store) and store.names() == {}

@@ -124,14 +124,19 @@ def is_dead(pid):
         return True
 
 
+def parent(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return int(file.read().rsplit(")", 1)[1].split()[1])
+
+
 @pytest.mark.parametrize("victim", ["monitor", "init", "client", "both"])
 def test_state_after_a_kill(moor, busybox, victim):
     """What ps and inspect say is true at once, and what is left can be removed and started again."""
-    client = moor.start(os.path.join(moor.names, "docker"), "run", "--name", "k", "--network", "none", busybox, "sleep", "60",
-                        stdin=subprocess.DEVNULL)
-    init = wait_until(lambda: int(moor.docker("inspect", "-f", "{{.State.Pid}}", "k", code=None).stdout or 0), "it to run")
-    with open(f"/proc/{init}/stat") as file:
-        monitor = int(file.read().rsplit(")", 1)[1].split()[1])
+    client = moor.start(os.path.join(moor.names, "docker"), "run", "--name", "k", "--network", "none", busybox,
+                        "sh", "-c", "echo up; exec sleep 60", stdin=subprocess.DEVNULL)
+    assert client.stdout.readline() == "up\n"
+    init = int(moor.docker("inspect", "-f", "{{.State.Pid}}", "k").stdout)
+    monitor = parent(init)
     for pid in {"monitor": [monitor], "init": [init], "client": [client.pid], "both": [monitor, init]}[victim]:
         os.kill(pid, signal.SIGKILL)
     if victim == "both":
@@ -149,4 +154,22 @@ def test_state_after_a_kill(moor, busybox, victim):
     moor.docker("start", "k")
     assert names(moor) == ["k"]
     moor.docker("exec", "k", "true")
+    moor.docker("rm", "-f", "k")
+
+
+def test_a_monitor_killed_before_it_says_started(moor, busybox):
+    """What was seen to run has run: it counts as ended with its monitor, not as never started."""
+    docker = os.path.join(moor.names, "docker")
+    client = moor.start("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=sendto", "-e", "inject=sendto:signal=KILL",
+                        docker, "run", "--name", "k", "--network", "host", busybox, "sleep", "60", stdin=subprocess.DEVNULL)
+    assert "the container's monitor ended unexpectedly" in client.stderr.readline()
+    assert names(moor) == ["k"]  # goes on alone, as of any other monitor
+    init = int(moor.docker("inspect", "-f", "{{.State.Pid}}", "k").stdout)
+    os.kill(init, signal.SIGKILL)
+    assert client.wait(20) == 125
+    client.stdout.close()
+    client.stderr.close()
+    assert moor.docker("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "k").stdout == "exited 137\n"
+    moor.docker("start", "k")
+    assert names(moor) == ["k"]
     moor.docker("rm", "-f", "k")
