@@ -48,7 +48,7 @@ bool status_is_running(const struct engine *engine, const char *id);
 /* Its program is there: running or paused. */
 bool status_has_process(const struct status *status);
 
-/* The runtime had a process for it, alive or dead, and nobody has deleted what the runtime keeps. */
+/* The runtime had a process for it, alive or dead, and still keeps its state. */
 bool status_had_process(const struct engine *engine, const char *id);
 
 /* "created", "running", "paused", "exited" */

@@ -112,10 +112,49 @@ def test_runner_that_breaks_fails():
     assert not done.stdout.endswith(" 0 failed\n")
 
 
+def test_a_worker_that_breaks_fails_the_run(tmp_path):
+    (tmp_path / "test_x.py").write_text("")
+    done = run_runner(f"runner.TESTS = '/nowhere'; runner.pytest_in_parts(count, 'build', {str(tmp_path)!r})")
+    assert done.returncode == 1 and not done.stdout.endswith(" 0 failed\n")
+
+
 def test_a_failed_check_fails_the_run():
     done = run_runner("count.check(False, 'broken thing')")
     assert done.returncode == 1
     assert "FAILED broken thing" in done.stdout
+
+
+AGAIN = """
+import os
+import pytest
+seen = {seen!r}
+
+def test_passes():
+    pass
+
+@pytest.mark.parametrize("name", ["a b[c]"])
+def test_races(name):
+    with open(seen, "a+") as file:
+        assert file.tell() > 0 or not file.write("seen")
+
+@pytest.mark.parametrize("number", range({broken}))
+def test_is_broken(number):
+    assert False
+"""
+
+
+@pytest.mark.parametrize("broken", [1, 6])
+def test_what_fails_is_run_once_more_alone(tmp_path, broken):
+    """A race is told from a failure, and named; unless so much fails that it is none."""
+    (tmp_path / "build").mkdir()
+    (tmp_path / "test_x.py").write_text(AGAIN.format(seen=str(tmp_path / "seen"), broken=broken))
+    done = run_runner(f"runner.pytest_in_parts(count, {str(tmp_path / 'build')!r}, {str(tmp_path)!r})")
+    assert done.returncode == 1
+    unstable = [line for line in done.stdout.splitlines() if line.startswith("UNSTABLE")]
+    assert len(unstable) == (1 if broken == 1 else 0) and all("test_races[a b[c]]" in name for name in unstable)
+    failed = [line for line in done.stdout.splitlines() if line.startswith(f"FAILED {tmp_path}/build: ")]
+    assert len([name for name in failed if "test_is_broken" in name]) == broken
+    assert done.stdout.splitlines()[-1] == ("5 passed, 1 failed" if broken == 1 else "4 passed, 7 failed")
 
 
 @pytest.mark.parametrize("command,status", [
