@@ -346,10 +346,10 @@ static bool say_broken(const struct deployer *deployer, const struct texts *want
 
 			if (unit && is_broken(unit) && is_asked_for(deployer, unit) == !is_other)
 				text = arena_printf(
-					&arena, "%s%s%s is BROKEN: %s (see %s/%s.log%s)", text,
+					&arena, "%s%s%s is BROKEN: %s (see %s%s)", text,
 					*text ? "; " : "", wanted->items[i],
 					unit->status ? unit->status : "it has failed three times",
-					deployer->nucleus->logs, wanted->items[i],
+					nucleus_log(deployer->nucleus, &arena, wanted->items[i]),
 					remedy(deployer, &arena, unit));
 		}
 	}

@@ -123,7 +123,7 @@ static void on_end(void *context, const struct script_result *result)
 	const char *name = place->unit->service->name;
 	int code = result->is_timeout ? -1 : result->code;
 
-	journal_note(&place->unit->journal, code != 0, "NEW",
+	journal_note(&place->unit->journal, code == 0 ? LOGLINE_INFO : LOGLINE_ERROR, "NEW",
 		     "the bootstrap script %s. exitCode=%d",
 		     result->is_timeout ? "took too long" : "has ended", result->code);
 	note_run(deployer, name, code);

@@ -4,14 +4,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "lifecycle/visible.h"
+
 static void put_visible(FILE *file, const char *text)
 {
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		putc((c < ' ' && c != '\t') || c == 0x7f ? '?' : c, file);
-	}
-	putc('\n', file);
+	visible_put(file, text);
 	fflush(file);
 }
 

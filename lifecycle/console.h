@@ -7,8 +7,7 @@
 
 /*
  * What a deployment in the foreground tells the person who started it. Control characters of
- * components are made visible, so that their output cannot steer the terminal; the log has it as it
- * was.
+ * components are made visible (visible.h), so that their output cannot steer the terminal.
  */
 
 void console_say(const char *format, ...) printf_like(1, 2);

@@ -77,13 +77,15 @@ bool deploy_document(const struct deploy_options *options, struct arena *arena,
 
 static void summarize(const struct nucleus *nucleus)
 {
+	autoarena struct arena arena = { 0 };
+
 	for (size_t i = 0; i < nucleus->supervisor.count; i++) {
 		const struct unit *unit = nucleus->supervisor.units[i];
 
 		console_say("%s %s: %s%s%s", unit->component.name, unit->service->version,
 			    component_state_name(unit->component.state), unit->status ? ", " : "",
 			    unit->status ? unit->status : "");
-		console_say("  log: %s/%s.log", nucleus->logs, unit->component.name);
+		console_say("  log: %s", nucleus_log(nucleus, &arena, unit->component.name));
 	}
 }
 

@@ -52,6 +52,17 @@ static const char *truth(const struct inquiry *inquiry, const char *state)
 		       : " (nobody supervises it: start the nucleus, or deploy it again)";
 }
 
+static const char *log_directory(struct inquiry *inquiry)
+{
+	static const char *const path[] = { "services", "aws.greengrass.Nucleus", "configuration",
+					    "logging",  "outputDirectory",        NULL };
+	static const char *const itself[] = { NULL };
+	const struct confignode *node = configtree_find(&inquiry->config.tree.root, path);
+	const char *chosen = node ? configtree_text(&inquiry->arena, node, itself) : NULL;
+
+	return chosen && *chosen ? chosen : arena_printf(&inquiry->arena, "%s/logs", inquiry->root);
+}
+
 static void print_configuration(struct inquiry *inquiry, const struct confignode *node)
 {
 	const struct confignode *configuration = configtree_child(node, "configuration");
@@ -137,10 +148,22 @@ bool inquiry_details(const char *root, const char *name, struct error *err)
 		const struct runstate_component *found = runstate_find(&inquiry.run, name);
 
 		print_component(&inquiry, node);
-		printf("    Log: %s/logs/%s.log\n", inquiry.root, name);
+		printf("    Log: %s/%s.log\n", log_directory(&inquiry), name);
 		printf("    Last exit code: %lld\n", (long long)(found ? found->exit_code : -1));
 		is_good = print_last_deployment(&inquiry, err);
 	}
 	close_inquiry(&inquiry);
 	return is_good;
+}
+
+const char *inquiry_log_directory(struct arena *arena, const char *root)
+{
+	struct inquiry inquiry;
+	struct error ignored;
+	const char *found = open_inquiry(&inquiry, root, &ignored)
+				    ? arena_strdup(arena, log_directory(&inquiry))
+				    : arena_printf(arena, "%s/logs", nucleus_root(arena, root));
+
+	close_inquiry(&inquiry);
+	return found;
 }

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -17,24 +18,38 @@
 #include "base/jsonout.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "lifecycle/visible.h"
 
-#define LINE_MAX_LENGTH (SCRIPT_LINE_MAX + 2048)
+#define LINE_MAX_LENGTH (SCRIPT_LINE_MAX * VISIBLE_GROWTH + 2048)
 
 static int64_t hour_of(time_t time)
 {
 	return (int64_t)time / 3600;
 }
 
-bool journal_open(struct journal *journal, const struct settings_logging *logging,
-		  const char *directory, const char *component, struct error *err)
+void journal_init(struct journal *journal, const struct settings_logging *logging,
+		  const char *component)
 {
-	autofree char *path = mem_printf("%s/%s.log", directory, component);
+	*journal = (struct journal){ .logging = logging, .component = component, .fd = -1 };
+}
+
+void journal_forget(struct journal *journal)
+{
+	journal->fd = -1;
+}
+
+static void close_file(struct journal *journal)
+{
+	mem_cleanup_close(&journal->fd);
+	journal->fd = -1;
+}
+
+static bool open_file(struct journal *journal, struct error *err)
+{
+	autofree char *path = mem_printf("%s/%s.log", journal->directory, journal->component);
 	struct stat status;
 
-	*journal = (struct journal){
-		.logging = logging, .directory = directory, .component = component, .fd = -1
-	};
-	if (!path_make_own_dirs(directory, 0700, err))
+	if (!path_make_own_dirs(journal->directory, 0700, err))
 		return false;
 	journal->fd =
 		open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
@@ -45,10 +60,24 @@ bool journal_open(struct journal *journal, const struct settings_logging *loggin
 	return true;
 }
 
+bool journal_open(struct journal *journal, struct error *err)
+{
+	const char *directory = journal->logging->directory;
+
+	if (journal->logging->is_console || !directory)
+		return true;
+	if (!journal->directory || strcmp(journal->directory, directory) != 0) {
+		journal_close(journal);
+		journal->directory = mem_strdup(directory);
+	}
+	return journal->fd >= 0 || open_file(journal, err);
+}
+
 void journal_close(struct journal *journal)
 {
-	mem_cleanup_close(&journal->fd);
-	journal->fd = -1;
+	close_file(journal);
+	free(journal->directory);
+	journal->directory = NULL;
 }
 
 /* -- rotation -----------------------------------------------------------------------------------
@@ -123,11 +152,10 @@ static void rotate(struct journal *journal)
 			return;
 		break;
 	}
-	journal_close(journal);
+	close_file(journal);
 	remove_oldest(journal, dir);
-	if (!journal_open(journal, journal->logging, journal->directory, journal->component,
-			  &ignored))
-		journal->fd = -1; /* lines are lost, the component goes on */
+	if (!open_file(journal, &ignored))
+		close_file(journal); /* lines are lost, the component goes on */
 }
 
 /* -- lines --------------------------------------------------------------------------------------
@@ -148,9 +176,17 @@ static void add_time(struct buf *line)
 static void write_line(struct journal *journal, struct buf *line)
 {
 	struct error ignored;
-	bool is_full = (int64_t)(journal->size + line->length) > journal->logging->file_size;
+	bool is_full;
 
 	buf_add_char(line, '\n');
+	if (journal->logging->is_console) {
+		close_file(journal);
+		(void)!file_write(STDOUT_FILENO, "output", line->data, line->length, &ignored);
+		return;
+	}
+	if (!journal_open(journal, &ignored))
+		return;
+	is_full = (int64_t)(journal->size + line->length) > journal->logging->file_size;
 	if (journal->size > 0 && (is_full || hour_of(time(NULL)) > journal->hour))
 		rotate(journal);
 	if (journal->fd >= 0 && file_write(journal->fd, "log", line->data, line->length, &ignored))
@@ -159,7 +195,7 @@ static void write_line(struct journal *journal, struct buf *line)
 
 /* What a line says, whichever format it has. */
 struct record {
-	const char *level;
+	enum logline_level level;
 	const char *thread;
 	const char *event; /* "stdout", or NULL */
 	const char *message;
@@ -173,10 +209,11 @@ static void write_text(struct journal *journal, const struct record *record)
 
 	buf_init(&line, LINE_MAX_LENGTH);
 	add_time(&line);
-	buf_printf(&line, " [%s] (%s) %s: ", record->level, record->thread, journal->component);
+	buf_printf(&line, " [%s] (%s) %s: ", logline_level_name(record->level), record->thread,
+		   journal->component);
 	if (record->event)
 		buf_printf(&line, "%s. ", record->event);
-	buf_add_text(&line, record->message);
+	visible_add(&line, record->message);
 	buf_add_text(&line, ". {");
 	if (record->script)
 		buf_printf(&line, "scriptName=services.%s.lifecycle.%s, ", journal->component,
@@ -196,7 +233,7 @@ static void write_json(struct journal *journal, const struct record *record)
 	jsonout_init(&out, &line, false);
 	jsonout_object(&out, NULL);
 	jsonout_text(&out, "thread", record->thread);
-	jsonout_text(&out, "level", record->level);
+	jsonout_text(&out, "level", logline_level_name(record->level));
 	jsonout_text(&out, "eventType", record->event);
 	jsonout_text(&out, "message", record->message);
 	jsonout_object(&out, "contexts");
@@ -218,6 +255,8 @@ static void write_json(struct journal *journal, const struct record *record)
 
 static void write_record(struct journal *journal, const struct record *record)
 {
+	if (record->level < journal->logging->level)
+		return;
 	if (journal->logging->is_json)
 		write_json(journal, record);
 	else
@@ -229,7 +268,7 @@ void journal_output(struct journal *journal, enum script_stream stream, const ch
 {
 	bool is_error = stream == SCRIPT_STDERR;
 
-	write_record(journal, &(struct record){ .level = is_error ? "WARN" : "INFO",
+	write_record(journal, &(struct record){ .level = is_error ? LOGLINE_WARN : LOGLINE_INFO,
 						.thread = "Copier",
 						.event = is_error ? "stderr" : "stdout",
 						.message = text,
@@ -237,8 +276,8 @@ void journal_output(struct journal *journal, enum script_stream stream, const ch
 						.state = state });
 }
 
-void journal_note(struct journal *journal, bool is_error, const char *state, const char *format,
-		  ...)
+void journal_note(struct journal *journal, enum logline_level level, const char *state,
+		  const char *format, ...)
 {
 	char text[ERROR_TEXT_MAX];
 	va_list args;
@@ -246,7 +285,7 @@ void journal_note(struct journal *journal, bool is_error, const char *state, con
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	write_record(journal, &(struct record){ .level = is_error ? "ERROR" : "INFO",
+	write_record(journal, &(struct record){ .level = level,
 						.thread = "mooring",
 						.message = text,
 						.state = state });

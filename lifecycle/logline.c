@@ -10,7 +10,10 @@
 
 #define LEVEL_TERM "level="
 
-static const char *const levels[] = { "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL" };
+static const char *const levels[LOGLINE_LEVELS] = {
+	[LOGLINE_TRACE] = "TRACE", [LOGLINE_DEBUG] = "DEBUG", [LOGLINE_INFO] = "INFO",
+	[LOGLINE_WARN] = "WARN",   [LOGLINE_ERROR] = "ERROR", [LOGLINE_FATAL] = "FATAL",
+};
 
 /* -- time ---------------------------------------------------------------------------------------
  */
@@ -99,6 +102,20 @@ static int level_of(const char *name, size_t length)
 	return -1;
 }
 
+const char *logline_level_name(enum logline_level level)
+{
+	return levels[level];
+}
+
+bool logline_parse_level(const char *name, enum logline_level *level)
+{
+	int found = level_of(name, strlen(name));
+
+	if (found >= 0)
+		*level = (enum logline_level)found;
+	return found >= 0;
+}
+
 /* "… [INFO] (…", or "level":"INFO". */
 static int level_of_line(const char *line)
 {
@@ -141,7 +158,6 @@ bool logline_check_term(const char *term, struct error *err)
 
 	return strncasecmp(term, LEVEL_TERM, strlen(LEVEL_TERM)) != 0 ||
 	       level_of(level, strlen(level)) >= 0 ||
-	       error_set(err, ERROR_INPUT,
-			 "\"%.40s\": there are the levels TRACE, DEBUG, INFO, WARN, ERROR, FATAL",
+	       error_set(err, ERROR_INPUT, "\"%.40s\": there are the levels " LOGLINE_LEVEL_NAMES,
 			 term);
 }

@@ -13,6 +13,22 @@
  * JSON. A component's message of several lines would be lines without either.
  */
 
+enum logline_level {
+	LOGLINE_TRACE,
+	LOGLINE_DEBUG,
+	LOGLINE_INFO,
+	LOGLINE_WARN,
+	LOGLINE_ERROR,
+	LOGLINE_FATAL,
+	LOGLINE_LEVELS,
+};
+
+const char *logline_level_name(enum logline_level level);
+/* In any case; false: it is none. */
+bool logline_parse_level(const char *name, enum logline_level *level);
+/* All of their names, for messages. */
+#define LOGLINE_LEVEL_NAMES "TRACE, DEBUG, INFO, WARN, ERROR, FATAL"
+
 /* Milliseconds since 1970; false: the line does not say. */
 bool logline_time(const char *line, int64_t *time);
 

@@ -8,9 +8,10 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "lifecycle/inquiry.h"
 #include "lifecycle/logline.h"
 #include "lifecycle/logmerge.h"
-#include "lifecycle/nucleus.h"
+#include "lifecycle/visible.h"
 
 #define LOOK_EACH_US 250000
 
@@ -71,7 +72,7 @@ static void let_go(struct view *view, bool is_shown)
 {
 	for (; view->held > 0; view->held--) {
 		if (is_shown)
-			puts(view->before[view->first]);
+			visible_put(stdout, view->before[view->first]);
 		free(view->before[view->first]);
 		view->first = (view->first + 1) % view->options->before;
 	}
@@ -88,7 +89,7 @@ static void look_at(struct view *view, const char *line, int64_t time)
 		hold(view, line);
 		return;
 	}
-	puts(line);
+	visible_put(stdout, line);
 }
 
 static bool show(struct view *view, struct logmerge *merge, struct error *err)
@@ -118,8 +119,7 @@ static bool find_files(struct view *view, struct error *err)
 	const struct logview_options *options = view->options;
 	const char *directory = options->directory
 					? options->directory
-					: arena_printf(&view->arena, "%s/logs",
-						       nucleus_root(&view->arena, options->root));
+					: inquiry_log_directory(&view->arena, options->root);
 	autodir DIR *dir = NULL;
 
 	if (options->files.count > 0) {

@@ -29,18 +29,43 @@ const char *nucleus_root(struct arena *arena, const char *root)
 	return root ? root : arena_printf(arena, "%s/components", settings_data_directory(arena));
 }
 
-void nucleus_say(struct nucleus *nucleus, const char *format, ...)
+const char *nucleus_log(const struct nucleus *nucleus, struct arena *arena, const char *component)
+{
+	const struct settings_logging *logging = &nucleus->settings.logging;
+
+	return logging->is_console
+		       ? "the nucleus' output"
+		       : arena_printf(arena, "%s/%s.log", logging->directory, component);
+}
+
+static void tell(struct nucleus *nucleus, enum logline_level level, const char *format,
+		 va_list args)
 {
 	char text[ERROR_TEXT_MAX + 256];
+
+	vsnprintf(text, sizeof(text), format, args);
+	if (!nucleus->options.is_foreground)
+		journal_note(&nucleus->journal, level, "RUNNING", "%s", text);
+	else
+		console_say("%s%s", level == LOGLINE_WARN ? "Warning: " : "", text);
+}
+
+void nucleus_say(struct nucleus *nucleus, const char *format, ...)
+{
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	tell(nucleus, LOGLINE_INFO, format, args);
 	va_end(args);
-	if (nucleus->options.is_foreground)
-		console_say("%s", text);
-	else
-		journal_note(&nucleus->journal, false, "RUNNING", "%s", text);
+}
+
+void nucleus_warn(struct nucleus *nucleus, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	tell(nucleus, LOGLINE_WARN, format, args);
+	va_end(args);
 }
 
 /* -- where --------------------------------------------------------------------------------------
@@ -56,7 +81,6 @@ static bool open_root(struct nucleus *nucleus, struct error *err)
 	nucleus->root = realpath(root, NULL);
 	if (!nucleus->root)
 		return error_sys(err, "root directory %s", root);
-	nucleus->logs = mem_printf("%s/logs", nucleus->root);
 	nucleus->run_path = runstate_path(&nucleus->arena, nucleus->root);
 	return true;
 }
@@ -225,7 +249,6 @@ static void open_supervisor(struct nucleus *nucleus)
 {
 	supervisor_open(&nucleus->supervisor, &nucleus->loop,
 			&(struct supervisor_options){ .root = nucleus->root,
-						      .logs = nucleus->logs,
 						      .bin = nucleus->bin,
 						      .mark = nucleus->run.nucleus,
 						      .settings = &nucleus->settings,
@@ -287,22 +310,18 @@ bool nucleus_open(struct nucleus *nucleus, const struct nucleus_options *options
 				     .lock = -1,
 				     .stop_fd = -1,
 				     .child_fd = -1,
-				     .journal.fd = -1,
 				     .is_run_behind = true };
+	journal_init(&nucleus->journal, &nucleus->settings.logging, "greengrass");
 	if (!device_detect(&nucleus->device, &nucleus->arena, err) ||
 	    !proc_helper("bin", &nucleus->bin, err) || !open_root(nucleus, err) ||
 	    !take_lock(nucleus, err))
 		return false;
 	sweep(nucleus->root, "packages/recipes");
-	if (!settings_parse(&nucleus->settings, &nucleus->settings_arena, NULL,
-			    err)) /* the defaults, for the log */
-		return false;
-	if ((!options->is_foreground && !journal_open(&nucleus->journal, &nucleus->settings.logging,
-						      nucleus->logs, "greengrass", err)) ||
-	    !statedb_open(&nucleus->db, nucleus->root, err) ||
+	if (!statedb_open(&nucleus->db, nucleus->root, err) ||
 	    !configstore_open(&nucleus->config, nucleus->db, err) ||
-	    !nucleusconfig_open(nucleus, err) || !open_watches(nucleus, err) ||
-	    !begin_run(nucleus, err))
+	    !nucleusconfig_open(nucleus, err) ||
+	    (!options->is_foreground && !journal_open(&nucleus->journal, err)) ||
+	    !open_watches(nucleus, err) || !begin_run(nucleus, err))
 		return false;
 	open_supervisor(nucleus);
 	cloud_open(&nucleus->cloud, nucleus);
@@ -329,7 +348,6 @@ void nucleus_close(struct nucleus *nucleus)
 	mem_cleanup_close(&nucleus->lock);
 	journal_close(&nucleus->journal);
 	free(nucleus->root);
-	free(nucleus->logs);
 	free(nucleus->bin);
 	arena_done(&nucleus->settings_arena);
 	arena_done(&nucleus->arena);
@@ -379,12 +397,12 @@ bool nucleus_run(struct nucleus *nucleus, struct error *err)
 }
 
 /* Its log is a file: somebody who has started it by hand would see nothing at all. */
-static void greet(const struct nucleus *nucleus)
+static void greet(struct nucleus *nucleus)
 {
 	if (!nucleus->options.is_foreground && isatty(STDOUT_FILENO))
-		console_say("The nucleus is running; its log is %s/greengrass.log. Deploy with "
+		console_say("The nucleus is running; its log is %s. Deploy with "
 			    "\"mooring deploy\" in another terminal; Ctrl-C ends it.",
-			    nucleus->logs);
+			    nucleus_log(nucleus, &nucleus->arena, "greengrass"));
 }
 
 static bool start(struct nucleus *nucleus, const struct nucleus_options *options, struct error *err)

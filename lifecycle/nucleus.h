@@ -40,7 +40,6 @@ struct nucleus {
 	struct account account_found;
 	const struct account *account; /* who runs scripts; NULL: we ourselves */
 	char *root;
-	char *logs;
 	char *bin;    /* where our docker is */
 	int lock;     /* one nucleus for each root */
 	int stop_fd;  /* SIGINT, SIGTERM, SIGHUP */
@@ -61,7 +60,7 @@ struct nucleus {
 	bool is_run_behind;     /* a state has changed since it was written */
 	int signal;             /* that asked to stop, or 0 */
 	bool is_restarting;     /* it is to begin anew when all have stopped */
-	struct journal journal; /* logs/greengrass.log; not in the foreground */
+	struct journal journal; /* greengrass.log; not in the foreground */
 };
 
 /* The root directory: `root`, or where the machine's is. In `arena`. */
@@ -85,8 +84,14 @@ void nucleus_stop(struct nucleus *nucleus);
  * anew: the deployment just goes on. */
 bool nucleus_restart(struct nucleus *nucleus, const char *why);
 
-/* Tells people: on the terminal in the foreground, else in logs/greengrass.log. */
+/* Where people find a component's log, or the nucleus' ("greengrass"). In `arena`. */
+const char *nucleus_log(const struct nucleus *nucleus, struct arena *arena,
+			const char *component) must_check;
+
+/* Tells people: on the terminal in the foreground, else in greengrass.log. */
 void nucleus_say(struct nucleus *nucleus, const char *format, ...) printf_like(2, 3);
+/* The same as a warning. */
+void nucleus_warn(struct nucleus *nucleus, const char *format, ...) printf_like(2, 3);
 
 /* `mooring nucleus`. Returns the exit code. */
 int nucleus_main(const struct nucleus_options *options);

@@ -173,6 +173,18 @@ static bool gather(const struct nucleus *nucleus, struct arena *arena, const str
 	return true;
 }
 
+/* Who has a terminal in front of them sees all there, and reads it again in a file. */
+static void place_logs(struct nucleus *nucleus)
+{
+	struct settings_logging *logging = &nucleus->settings.logging;
+
+	if (!logging->directory)
+		logging->directory =
+			arena_printf(&nucleus->settings_arena, "%s/logs", nucleus->root);
+	if (nucleus->options.is_foreground)
+		logging->is_console = false;
+}
+
 static bool reread(struct nucleus *nucleus, struct error *err)
 {
 	arena_done(&nucleus->settings_arena);
@@ -181,6 +193,7 @@ static bool reread(struct nucleus *nucleus, struct error *err)
 	    !settings_parse(&nucleus->settings, &nucleus->settings_arena, nucleus->document, err))
 		return false;
 	nucleus->device.overrides = nucleus->settings.overrides;
+	place_logs(nucleus);
 	return true;
 }
 

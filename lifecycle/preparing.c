@@ -301,10 +301,8 @@ static void begin_child(struct nucleus *nucleus)
 {
 	struct error err;
 
-	nucleus->journal.fd = -1;
-	if (!nucleus->options.is_foreground &&
-	    !journal_open(&nucleus->journal, &nucleus->settings.logging, nucleus->logs,
-			  "greengrass", &err))
+	journal_forget(&nucleus->journal);
+	if (!nucleus->options.is_foreground && !journal_open(&nucleus->journal, &err))
 		log_warning("%s", err.text);
 }
 

@@ -152,18 +152,56 @@ const char *settings_proxy_url(struct arena *arena, const struct settings_proxy 
 			    encode(arena, proxy->password ? proxy->password : ""), host + 3);
 }
 
+/* Whether the second of two words is there; neither is the first. */
+static bool choice_at(const struct json *object, const char *key, const char *const words[2],
+		      bool *is_second, struct error *err)
+{
+	const char *text = words[0];
+
+	if (!text_at(object, key, &text, err))
+		return false;
+	*is_second = strcasecmp(text, words[1]) == 0;
+	return *is_second || strcasecmp(text, words[0]) == 0 ||
+	       json_wrong(json_get_fold(object, key), err, "\"%.40s\": expected %s or %s", text,
+			  words[0], words[1]);
+}
+
+static bool level_at(const struct json *object, const char *key, enum logline_level *level,
+		     struct error *err)
+{
+	const char *text = logline_level_name(LOGLINE_INFO);
+
+	return text_at(object, key, &text, err) &&
+	       (logline_parse_level(text, level) ||
+		json_wrong(json_get_fold(object, key), err,
+			   "\"%.40s\": there are the levels " LOGLINE_LEVEL_NAMES, text));
+}
+
+static bool directory_at(const struct json *object, const char *key, const char **path,
+			 struct error *err)
+{
+	if (!text_at(object, key, path, err))
+		return false;
+	return !*path || **path == '/' ||
+	       json_wrong(json_get_fold(object, key), err, "\"%.200s\": expected an absolute path",
+			  *path);
+}
+
 static bool read_logging(struct settings_logging *logging, const struct json *configuration,
 			 struct error *err)
 {
+	static const char *const formats[] = { "TEXT", "JSON" };
+	static const char *const outputs[] = { "FILE", "CONSOLE" };
 	const struct json *value;
-	const char *format = "TEXT";
 
 	if (!object_at(configuration, "logging", &value, err) ||
-	    !text_at(value, "format", &format, err) ||
+	    !choice_at(value, "format", formats, &logging->is_json, err) ||
+	    !choice_at(value, "outputType", outputs, &logging->is_console, err) ||
+	    !level_at(value, "level", &logging->level, err) ||
+	    !directory_at(value, "outputDirectory", &logging->directory, err) ||
 	    !int_at(value, "fileSizeKB", 1024, &logging->file_size, err) ||
 	    !int_at(value, "totalLogsSizeKB", 10240, &logging->total_size, err))
 		return false;
-	logging->is_json = strcasecmp(format, "JSON") == 0;
 	logging->file_size *= 1024;
 	logging->total_size *= 1024;
 	return true;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "lifecycle/logline.h"
 #include "lifecycle/service.h"
 #include "lifecycle/steps.h"
 
@@ -24,7 +25,8 @@
  *           runWithDefault: { posixUser: "ggc_user:ggc_group", posixShell: sh,
  *                             systemResourceLimits: { memory: 65536, cpus: 0.5 } }
  *           networkProxy: { noProxyAddresses: "…", proxy: { url: "…", username, password } }
- *           logging: { format: TEXT, fileSizeKB: 1024, totalLogsSizeKB: 10240 }
+ *           logging: { level: INFO, format: TEXT, outputType: FILE, outputDirectory: /var/log/gg,
+ *                      fileSizeKB: 1024, totalLogsSizeKB: 10240 }
  *           platformOverride: { architecture: amd64 }
  *       aws.greengrass.TokenExchangeService: { configuration: { port, linkDevice: mooring0 } }
  *       aws.greengrass.StreamManager: { configuration: { STREAM_MANAGER_SERVER_PORT: "8088" } }
@@ -48,8 +50,11 @@ struct settings_proxy {
 
 struct settings_logging {
 	bool is_json;
-	int64_t file_size;  /* bytes */
-	int64_t total_size; /* bytes, of one component */
+	bool is_console;          /* outputType CONSOLE: to our standard output, and into no file */
+	enum logline_level level; /* what is below it is not written */
+	const char *directory;    /* outputDirectory; NULL: ROOT/logs */
+	int64_t file_size;        /* bytes */
+	int64_t total_size;       /* bytes, of one component */
 };
 
 /* services.NAME.setenv */

@@ -268,7 +268,7 @@ static void on_end(struct streamhost *host, int status)
 	for (int64_t i = 0; i < host->failures && times < BACK_OFF_MAX; i++)
 		times *= 2;
 	host->failures++;
-	journal_note(&host->journal, true, "ERRORED",
+	journal_note(&host->journal, LOGLINE_ERROR, "ERRORED",
 		     "mooring-streams ended with %d; it is started again", proc_exit_code(status));
 	host->is_waiting = true;
 	loop_arm(&host->nucleus->loop, &host->again, times * BACK_OFF_MS);
@@ -463,10 +463,8 @@ static bool start(struct streamhost *host, struct error *err)
 	autoclose int settings = -1;
 	int link[2], output[2];
 
-	if (host->journal.fd < 0 && !journal_open(&host->journal, &host->nucleus->settings.logging,
-						  host->nucleus->logs, STREAMHOST_COMPONENT, err))
-		return false;
-	if (!make_store(host, &store, err) || !write_settings(host, store, &settings, err))
+	if (!journal_open(&host->journal, err) || !make_store(host, &store, err) ||
+	    !write_settings(host, store, &settings, err))
 		return false;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) < 0)
 		return error_sys(err, "socketpair");
@@ -515,7 +513,8 @@ void streamhost_advance(struct streamhost *host)
 
 void streamhost_open(struct streamhost *host, struct nucleus *nucleus)
 {
-	*host = (struct streamhost){ .nucleus = nucleus, .journal.fd = -1 };
+	*host = (struct streamhost){ .nucleus = nucleus };
+	journal_init(&host->journal, &nucleus->settings.logging, STREAMHOST_COMPONENT);
 	host->link.fd = host->output.fd = -1;
 	host->again = (struct loop_timer){ .on_expiry = on_again, .context = host };
 	host->changes = (struct configstore_subscription){ .path = configuration_path,

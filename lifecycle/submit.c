@@ -11,6 +11,7 @@
 #include "base/jsonout.h"
 #include "lifecycle/ipcclient.h"
 #include "lifecycle/nucleus.h"
+#include "lifecycle/visible.h"
 
 #define REQUEST_MAX  (1024 * 1024)
 #define LOOK_EACH_US 100000
@@ -95,6 +96,13 @@ static void print_texts(const char *title, const struct json *list)
 	putchar('\n');
 }
 
+/* A component may have said it. */
+static void print_line(const char *title, const char *text)
+{
+	printf("%s: ", title);
+	visible_put(stdout, text);
+}
+
 static const char *text_of(const struct json *object, const char *key)
 {
 	const struct json *value = json_get(object, key);
@@ -113,7 +121,7 @@ static void print_deployment(const struct json *deployment)
 	printf("Detailed Status: %s\n", text_of(details, "detailedDeploymentStatus"));
 	print_texts("Deployment Error Stack", json_get(details, "deploymentErrorStack"));
 	print_texts("Deployment Error Types", json_get(details, "deploymentErrorTypes"));
-	printf("Failure Cause: %s\n", text_of(details, "deploymentFailureCause"));
+	print_line("Failure Cause", text_of(details, "deploymentFailureCause"));
 }
 
 static bool ask_status(const char *root, const char *id, struct arena *arena,

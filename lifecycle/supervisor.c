@@ -142,17 +142,15 @@ bool supervisor_make_unit(struct supervisor *supervisor, struct service *service
 
 	*unit = (struct unit){ .supervisor = supervisor,
 			       .service = service,
-			       .journal.fd = -1,
 			       .exit_code = -1,
 			       .entered = loop_now(),
 			       .main.unit = unit,
 			       .side.unit = unit };
 	unit->work = mem_printf("%s/work/%s", supervisor->options.root, service->name);
 	unit->name = mem_strdup(service->name);
+	journal_init(&unit->journal, &supervisor->options.settings->logging, unit->name);
 	component_init(&unit->component, unit->name, service->error_reset_time);
-	if (!unitstep_make_work(unit, err) ||
-	    !journal_open(&unit->journal, &supervisor->options.settings->logging,
-			  supervisor->options.logs, unit->name, err)) {
+	if (!unitstep_make_work(unit, err) || !journal_open(&unit->journal, err)) {
 		unit->service = NULL;
 		supervisor_free_unit(unit);
 		return error_in(err, "%s", service->name);

@@ -18,7 +18,6 @@
 
 struct supervisor_options {
 	const char *root;
-	const char *logs; /* the directory of the components' logs */
 	const char *bin;  /* where our docker is: first on PATH */
 	const char *mark; /* MOORING_NUCLEUS of our scripts, to know them by */
 	const struct settings *settings;

@@ -88,7 +88,7 @@ void unit_apply(struct unit *unit, enum component_event event)
 	struct error err;
 
 	if (!component_apply(&unit->component, event, loop_now(), &err)) {
-		journal_note(&unit->journal, true, before, "%s", err.text);
+		journal_note(&unit->journal, LOGLINE_ERROR, before, "%s", err.text);
 		return;
 	}
 	unit->supervisor->changes++;
@@ -104,7 +104,7 @@ void unit_apply(struct unit *unit, enum component_event event)
 	if (was_ready && !component_is_ready(&unit->component))
 		supervisor_tell_dependents(unit);
 	snprintf(text, sizeof(text), "%s -> %s", before, state_of(unit));
-	journal_note(&unit->journal, false, before, "service-set-state. newState=%s",
+	journal_note(&unit->journal, LOGLINE_INFO, before, "service-set-state. newState=%s",
 		     state_of(unit));
 	report(unit, text);
 }
@@ -139,8 +139,8 @@ static bool note_end(struct unit *unit, enum step_kind kind, const struct script
 	else
 		snprintf(text, sizeof(text), "the %s script exited with code %d", step_name(kind),
 			 result->code);
-	journal_note(&unit->journal, !is_good, state_of(unit), "%s. exitCode=%d", text,
-		     result->code);
+	journal_note(&unit->journal, is_good ? LOGLINE_INFO : LOGLINE_ERROR, state_of(unit),
+		     "%s. exitCode=%d", text, result->code);
 	if (!is_good)
 		report(unit, text);
 	return is_good;
@@ -171,7 +171,7 @@ static const char *status_without_script(enum step_kind kind, const struct error
 
 static void fail_to_start(struct unit *unit, enum step_kind kind, const struct error *err)
 {
-	journal_note(&unit->journal, true, state_of(unit), "%s", err->text);
+	journal_note(&unit->journal, LOGLINE_ERROR, state_of(unit), "%s", err->text);
 	report(unit, err->text);
 	fail(unit, status_without_script(kind, err));
 }
@@ -276,7 +276,7 @@ static void enter_errored(struct unit *unit)
 	    !unitstep_is_wanted(unit, STEP_RECOVER)) {
 		unit_apply(unit, unit->after_side);
 	} else if (!unitstep_start(&unit->side, STEP_RECOVER, on_recover_end, &err)) {
-		journal_note(&unit->journal, true, state_of(unit), "%s", err.text);
+		journal_note(&unit->journal, LOGLINE_ERROR, state_of(unit), "%s", err.text);
 		unit_apply(unit, unit->after_side);
 	}
 }
@@ -297,7 +297,7 @@ static void enter_uninstalling(struct unit *unit)
 	if (!unitstep_is_wanted(unit, STEP_UNINSTALL)) {
 		unit_apply(unit, COMPONENT_REMOVED);
 	} else if (!unitstep_start(&unit->side, STEP_UNINSTALL, on_uninstall_end, &err)) {
-		journal_note(&unit->journal, true, state_of(unit), "%s", err.text);
+		journal_note(&unit->journal, LOGLINE_ERROR, state_of(unit), "%s", err.text);
 		unit_apply(unit, COMPONENT_REMOVED);
 	}
 }
@@ -380,7 +380,7 @@ static bool start_shutdown(struct unit *unit)
 		return false;
 	if (unitstep_start(&unit->side, STEP_SHUTDOWN, on_shutdown_end, &err))
 		return true;
-	journal_note(&unit->journal, true, state_of(unit), "%s", err.text);
+	journal_note(&unit->journal, LOGLINE_ERROR, state_of(unit), "%s", err.text);
 	return false;
 }
 
@@ -390,7 +390,7 @@ static void thaw(struct unit *unit)
 	struct error err;
 
 	if (unit->is_paused && !unit_resume(unit, &err))
-		journal_note(&unit->journal, true, state_of(unit), "%s", err.text);
+		journal_note(&unit->journal, LOGLINE_ERROR, state_of(unit), "%s", err.text);
 }
 
 /* One thing after the other, until nothing is left; called again when the thing is done. */
@@ -474,7 +474,7 @@ void unit_report(struct unit *unit, enum component_state state)
 			   : now == COMPONENT_RUNNING  ? "RUN_ERROR"
 						       : "SHUTDOWN_ERROR");
 	else if (state != now)
-		journal_note(&unit->journal, false, state_of(unit),
+		journal_note(&unit->journal, LOGLINE_INFO, state_of(unit),
 			     "the component reports %s, which is not possible now",
 			     component_state_name(state));
 }
@@ -494,7 +494,7 @@ bool unit_pause(struct unit *unit, struct error *err)
 	    !slice_freeze(&unit->slice, true, err))
 		return false;
 	unit->is_paused = true;
-	journal_note(&unit->journal, false, state_of(unit), "paused");
+	journal_note(&unit->journal, LOGLINE_INFO, state_of(unit), "paused");
 	return true;
 }
 
@@ -505,6 +505,6 @@ bool unit_resume(struct unit *unit, struct error *err)
 	if (!slice_freeze(&unit->slice, false, err))
 		return false;
 	unit->is_paused = false;
-	journal_note(&unit->journal, false, state_of(unit), "resumed");
+	journal_note(&unit->journal, LOGLINE_INFO, state_of(unit), "resumed");
 	return true;
 }

@@ -144,8 +144,8 @@ void unitstep_write_limits(struct unit *unit, const struct service *service)
 	struct error err;
 
 	if (unit->slice.count > 0 && !slice_limit(&unit->slice, limits_of(unit, service), &err))
-		journal_note(&unit->journal, true, component_state_name(unit->component.state),
-			     "%s", err.text);
+		journal_note(&unit->journal, LOGLINE_ERROR,
+			     component_state_name(unit->component.state), "%s", err.text);
 }
 
 /* Only startup and run are limited. Where the kernel or our own rights forbid it the component runs
@@ -159,7 +159,8 @@ static void prepare_slice(struct unit *unit, enum step_kind kind)
 	    (limits->memory <= 0 && limits->cpus <= 0))
 		return;
 	if (!unitstep_make_slice(unit, &err))
-		journal_note(&unit->journal, true, component_state_name(unit->component.state),
+		journal_note(&unit->journal, LOGLINE_ERROR,
+			     component_state_name(unit->component.state),
 			     "systemResourceLimits are not applied: %s", err.text);
 }
 
@@ -209,7 +210,7 @@ bool unitstep_start(struct unit_script *place, enum step_kind kind,
 	prepare_slice(unit, kind);
 	environment_init(&environment, &arena);
 	fill(&environment, unit, kind, account);
-	journal_note(&unit->journal, false, component_state_name(unit->component.state),
+	journal_note(&unit->journal, LOGLINE_INFO, component_state_name(unit->component.state),
 		     "%s script starts", step_name(kind));
 
 	struct script_options script = { .shell = options->settings->shell,

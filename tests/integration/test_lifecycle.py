@@ -241,12 +241,12 @@ def test_skipif(device):
 
 def test_long_and_odd_lines(device):
     device.recipe({"Run": "head -c 40000 /dev/zero | tr '\\0' x; printf '\\na\\rb\\r\\n\\n\\0c'; "
-                          "printf '\\033[2Jd'"})
+                          "printf '\\033[2Jd\\ne\\233\\302\\233\\177\\303\\251\\t'"})
     done = device.deploy()
     lines = device.lines()
     assert [len(line) for line in lines[:3]] == [16384, 16384, 7232]
-    assert lines[3:] == ["a", "b", "?c\x1b[2Jd"]
-    assert f"{NAME} | ?c?[2Jd\n" in done.stdout, "the terminal is not steered by a component"
+    assert lines[3:] == ["a", "b", "?c\\x1b[2Jd", "e\ufffd\ufffd\ufffdé\t"]
+    assert f"{NAME} | ?c\\x1b[2Jd\n" in done.stdout, "the terminal is not steered by a component"
 
 
 def test_log_is_rotated(device):

@@ -396,6 +396,8 @@ def test_logs_of_several_files(cli, moor, tmp_path):
     assert follower.stdout.readline() == MOMENT % (6, 0, "FATAL", "A", "A")
     follower.terminate()
     follower.communicate()
+    (tmp_path / "hostile").write_bytes(b"\033[2J\033]0;title\007\302\233A\377 \303\251\n")
+    assert get("--log-file", tmp_path / "hostile").stdout == "\\x1b[2J\\x1b]0;title\\x07\ufffdA\ufffd é\n"
 
 
 def test_messages_by_greengrass_cli(device, cli, moor):
@@ -545,7 +547,7 @@ def test_pause_and_resume(device):
         device.client.call("PauseComponent", componentName="A")  # and stops while it is paused
 
 
-def test_component_judges_its_configuration(device):
+def test_component_judges_its_configuration(device, cli):
     recipe = {"run": "echo $SVCUID > token; sleep 1000"}
     device.recipe(recipe, configuration={"v": 1})
     with device:
@@ -560,12 +562,14 @@ def test_component_judges_its_configuration(device):
                 event = peer.answer(events)["validateConfigurationUpdateEvent"]
                 assert event == {"configuration": {"v": 2}, "deploymentId": deployment}
                 peer.call("SendConfigurationValidityReport", configurationValidityReport={
-                    "status": verdict, "deploymentId": deployment, "message": "because"})
+                    "status": verdict, "deploymentId": deployment, "message": "because\u009b2J"})
                 details = device.finish(deployment)
                 assert details["detailedDeploymentStatus"] == result
                 if verdict == "REJECTED":
                     assert details["deploymentFailureCause"] == \
-                        "A rejects its new configuration: because"
+                        "A rejects its new configuration: because\u009b2J"
+                    assert "Failure Cause: A rejects its new configuration: because\ufffd2J\n" in \
+                        cli("deployment", "status", "-i", deployment).stdout
             assert peer.answer(changes)["configurationUpdateEvent"] == {
                 "componentName": "A", "keyPath": ["v"]}
             assert peer.call("GetConfiguration", keyPath=["v"])["value"] == {"v": 2}

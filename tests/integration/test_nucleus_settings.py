@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The nucleus' own configuration: variables for scripts, and what a deployment changes of it."""
 
+import json
+import os
+import subprocess
+
 import pytest
 
+import world
 from resident import Resident, wait_until
 
 NUCLEUS = "aws.greengrass.Nucleus"
@@ -63,3 +68,43 @@ def test_network_proxy_by_a_deployment(device):
             "http://192.0.2.1:3128", "http://192.0.2.2:3128", "http://192.0.2.1:3128"]
         assert list(device.components()) == ["A"]
     assert device.log("greengrass").count("asks for a restart of the nucleus") == 3
+
+
+def test_logging_by_a_deployment(device, moor, tmp_path):
+    """Level, place and form of the logs; what is wrong is refused, and what runs goes on as it was."""
+    cli = os.path.join(world.BUILD, "cli", "bin", "greengrass-cli")
+    elsewhere = str(tmp_path / "elsewhere")
+    device.recipe({"run": "echo out; echo err >&2; sleep 1000"})
+
+    def logging(**members):
+        device.deploy(add={"A": "1.0.0"}, merge={NUCLEUS: {"logging": members}})
+        device.client.call("RestartComponent", componentName="A")
+
+    device.start(stdout=subprocess.PIPE)
+    device.deploy(add={"A": "1.0.0"})
+    wait_until(lambda: sorted(device.lines()) == ["err", "out"], "both lines")
+    for members, reason in (({"level": "LOUD"}, '"LOUD": there are the levels TRACE, DEBUG, INFO'),
+                            ({"format": "XML"}, '"XML": expected TEXT or JSON'),
+                            ({"outputType": "PRINTER"}, '"PRINTER": expected FILE or CONSOLE'),
+                            ({"outputDirectory": "logs"}, '"logs": expected an absolute path'),
+                            ({"fileSizeKB": 0}, "fileSizeKB: must be above 0")):
+        refused = device.deploy(add={"A": "1.0.0"}, merge={NUCLEUS: {"logging": members}}, result="FAILED_NO_STATE_CHANGE")
+        assert reason in refused["deploymentFailureCause"]
+    before = len(device.log())
+    logging(level="WARN")
+    wait_until(lambda: device.lines().count("err") == 2, "the line of its standard error")
+    device.client.call("StopComponent", componentName="A")
+    wait_until(lambda: device.components()["A"] == "FINISHED", "its end")
+    assert " [INFO] " not in device.log()[before:] and " [WARN] (Copier) A: stderr. err. {" in device.log()[before:]
+
+    logging(level="INFO", outputDirectory=elsewhere)
+    seen = wait_until(lambda: moor.run(cli, "--ggcRootPath", device.root, "logs", "get", "-f", "stdout").stdout, "a line there")
+    assert "A: stdout. out. {scriptName" in seen
+    assert f"    Log: {elsewhere}/A.log\n" in moor.run(
+        cli, "--ggcRootPath", device.root, "component", "details", "-n", "A").stdout
+    size = len(device.log())
+    logging(outputType="CONSOLE", format="JSON")
+    messages = iter(json.loads(line) for line in device.process.stdout)
+    assert next(message for message in messages if message["message"] == "out")["contexts"]["serviceName"] == "A"
+    device.end()
+    assert len(device.log()) == size, "nothing more where the logs were first"

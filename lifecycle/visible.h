@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIFECYCLE_VISIBLE_H
+#define LIFECYCLE_VISIBLE_H
+
+#include <stdio.h>
+
+#include "base/buf.h"
+
+/*
+ * What a component has written, where people look at it. A terminal obeys escape sequences, whoever
+ * they come from: a line of a log could clear the screen, set the title or pretend to be another.
+ */
+
+#define VISIBLE_GROWTH 4 /* at most so many bytes for one */
+
+/* Adds `text`: control characters as \x1b, what is no UTF-8, DEL and the C1 controls (U+0080 to
+ * U+009F) as U+FFFD. Tabs stay. JSON with its escapes remains JSON. */
+void visible_add(struct buf *buf, const char *text);
+
+/* The same, and a newline, to a file. Ends with what fits into VISIBLE_LINE_MAX. */
+#define VISIBLE_LINE_MAX (1024 * 1024)
+
+void visible_put(FILE *file, const char *text);
+
+#endif
