@@ -27,7 +27,7 @@ static void forget(struct deployer *deployer)
 	texts_done(&deployer->bootstrapped);
 	texts_done(&deployer->redo);
 	texts_done(&deployer->judges);
-	deployer->has_asked = false;
+	deployer->warning_count = 0;
 	deployer->deadline = 0;
 	deployer->rejection = NULL;
 	deployer->plan = (struct plan){ 0 };
@@ -35,7 +35,7 @@ static void forget(struct deployer *deployer)
 	arena_done(&deployer->arena);
 	deployer->arena = (struct arena){ 0 };
 	deployer->unrecorded = NULL;
-	deployer->is_cancelled = deployer->is_late = false;
+	deployer->is_cancelled = deployer->is_late = deployer->has_asked = false;
 }
 
 static void end(struct deployer *deployer, const char *status, const char *detail)

@@ -34,6 +34,8 @@
  * CLEAN      components that nothing needs any more are removed; then files of old versions
  */
 
+#define DEPLOYER_WARNINGS_MAX 20 /* more are in the log alone */
+
 enum deployer_phase {
 	DEPLOYER_IDLE,
 	DEPLOYER_PREPARE,
@@ -60,6 +62,8 @@ struct deployer {
 	struct catalog catalog;
 	size_t given_count; /* recipes at the front of the catalog are the recipe directory's */
 	struct plan plan;
+	const char *warnings[DEPLOYER_WARNINGS_MAX]; /* for the author, with the end */
+	size_t warning_count;
 	struct texts bootstrapped; /* components whose bootstrap script has been run */
 	struct texts redo;         /* components whose bootstrap script is due before going back */
 	struct unit *bootstrap;    /* whose script runs now */

@@ -30,7 +30,7 @@ enum deployer_phase deployrecord_phase(const char *name)
  * ---------------------------------------------------------------------------------
  */
 
-/* {"bootstrapped": ["a"], "redo": ["b"], "failure": "why", "kind": "system"} */
+/* {"bootstrapped": ["a"], "warnings": ["x"], "redo": ["b"], "failure": "why", "kind": "system"} */
 static void write_progress(const struct deployer *deployer, struct buf *text)
 {
 	struct jsonout out;
@@ -40,6 +40,7 @@ static void write_progress(const struct deployer *deployer, struct buf *text)
 	jsonout_object(&out, NULL);
 	jsonout_texts(&out, "bootstrapped", deployer->bootstrapped.items,
 		      deployer->bootstrapped.count);
+	jsonout_texts(&out, "warnings", deployer->warnings, deployer->warning_count);
 	if (deployer->phase == DEPLOYER_ROLLBACK) {
 		jsonout_texts(&out, "redo", deployer->redo.items, deployer->redo.count);
 		jsonout_text(&out, "failure", deployer->failure.text);
@@ -52,19 +53,23 @@ static void write_progress(const struct deployer *deployer, struct buf *text)
 bool deployrecord_read_progress(struct deployer *deployer, const char *text, struct error *err)
 {
 	const struct json *progress;
-	const char **names, **redo, *failure, *kind;
-	size_t count, redo_count;
+	const char **names, **redo, **warnings, *failure, *kind;
+	size_t count, redo_count, warning_count;
 
 	if (!*text)
 		return true;
 	if (!json_parse(&deployer->arena, "progress", text, strlen(text), &progress, err) ||
 	    !json_text_array(&deployer->arena, progress, "bootstrapped", &names, &count, err) ||
 	    !json_text_array(&deployer->arena, progress, "redo", &redo, &redo_count, err) ||
+	    !json_text_array(&deployer->arena, progress, "warnings", &warnings, &warning_count,
+			     err) ||
 	    !json_text_or(progress, "failure", "", &failure, err) ||
 	    !json_text_or(progress, "kind", "system", &kind, err))
 		return false;
 	texts_add_all(&deployer->bootstrapped, names, count);
 	texts_add_all(&deployer->redo, redo, redo_count);
+	for (size_t i = 0; i < warning_count && i < DEPLOYER_WARNINGS_MAX; i++)
+		deployer->warnings[deployer->warning_count++] = warnings[i];
 	error_set(&deployer->failure, error_kind_of_word(kind), "%s", failure);
 	return true;
 }
@@ -111,6 +116,7 @@ static void write_result(const struct deployer *deployer, const char *detail, st
 	jsonout_init(&out, text, false);
 	jsonout_object(&out, NULL);
 	jsonout_text(&out, "detail", detail);
+	jsonout_texts(&out, "warnings", deployer->warnings, deployer->warning_count);
 	if (!deployer->has_succeeded) {
 		const char *stack[] = { "DEPLOYMENT_FAILURE", error_kind_word(failure->kind) };
 		const char *types[] = { error_type(failure->kind) };

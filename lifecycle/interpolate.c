@@ -227,32 +227,68 @@ static struct span read_key(const char *text)
 	return (struct span){ text, strcspn(text, ":}") };
 }
 
-/* At a '{': puts the variable's value into buf and returns what follows it, or NULL if this is no
- * variable we know. */
-static const char *replace(struct buf *buf, const struct interpolate_scope *scope, const char *text)
+/* {SPACE:KEY}, or {NAME:SPACE:KEY} of another component. */
+struct variable {
+	struct span component; /* empty: our own */
+	struct span space;
+	struct span key;
+	const char *after; /* the '}' */
+};
+
+/* At a '{'; false: it is no such thing. */
+static bool read_variable(struct variable *variable, const char *text)
 {
 	struct span first = read_word(text + 1);
-	const char *next = first.text + first.length;
+	const char *end = first.text + first.length;
 
-	if (first.length == 0 || *next != ':')
-		return NULL;
+	if (first.length == 0 || *end != ':')
+		return false;
 
-	struct span second = read_key(next + 1);
-	const char *end = second.text + second.length;
+	struct span second = read_key(end + 1);
 
-	if (*end == '}')
-		return add_component_variable(buf, scope, scope->self, first, second) ||
-				       add_device_variable(buf, scope, first, second)
-			       ? end + 1
-			       : NULL;
+	end = second.text + second.length;
+	*variable = (struct variable){ .space = first, .key = second };
+	if (*end == ':') {
+		struct span third = read_key(end + 1);
 
-	struct span key = *end == ':' ? read_key(end + 1) : second;
-	const struct interpolate_component *other = find_dependency(scope, first);
+		end = third.text + third.length;
+		*variable = (struct variable){ .component = first, .space = second, .key = third };
+	}
+	variable->after = end + 1;
+	return *end == '}';
+}
 
-	if (*end != ':' || key.text[key.length] != '}' || !other)
-		return NULL;
-	return add_component_variable(buf, scope, other, second, key) ? key.text + key.length + 1
-								      : NULL;
+static bool add_variable(struct buf *buf, const struct interpolate_scope *scope,
+			 const struct variable *variable)
+{
+	const struct interpolate_component *other;
+
+	if (variable->component.length == 0)
+		return add_component_variable(buf, scope, scope->self, variable->space,
+					      variable->key) ||
+		       add_device_variable(buf, scope, variable->space, variable->key);
+	other = find_dependency(scope, variable->component);
+	return other && add_component_variable(buf, scope, other, variable->space, variable->key);
+}
+
+/* Shell and templates are full of braces; these are meant for us. */
+static bool is_ours(const struct variable *variable)
+{
+	bool is_own = variable->component.length == 0;
+
+	return is(variable->space, "configuration") || is(variable->space, "artifacts") ||
+	       is(variable->space, "work") ||
+	       (is_own && (is(variable->space, "kernel") || is(variable->space, "iot")));
+}
+
+static void tell_unresolved(const struct interpolate_scope *scope, const char *text,
+			    const struct variable *variable)
+{
+	if (scope->on_unresolved && is_ours(variable)) {
+		autofree char *word = mem_printf("%.*s", (int)(variable->after - text), text);
+
+		scope->on_unresolved(scope->context, word);
+	}
 }
 
 bool interpolate(const struct interpolate_scope *scope, struct arena *arena, const char *text,
@@ -263,17 +299,20 @@ bool interpolate(const struct interpolate_scope *scope, struct arena *arena, con
 	buf_init(&buf, INTERPOLATE_TEXT_MAX);
 	while (*text) {
 		size_t plain = strcspn(text, "{");
+		struct variable variable;
 
 		buf_add(&buf, text, plain);
 		text += plain;
 		if (*text == '\0')
 			break;
-
-		const char *after = replace(&buf, scope, text);
-
-		if (!after)
-			buf_add_char(&buf, *text);
-		text = after ? after : text + 1;
+		if (read_variable(&variable, text)) {
+			if (add_variable(&buf, scope, &variable)) {
+				text = variable.after;
+				continue;
+			}
+			tell_unresolved(scope, text, &variable);
+		}
+		buf_add_char(&buf, *text++);
 	}
 	if (!buf_check(&buf, "a text with its variables filled in", err))
 		return false;

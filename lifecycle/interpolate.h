@@ -29,6 +29,10 @@ struct interpolate_scope {
 	const struct interpolate_component *self;
 	const struct interpolate_component *dependencies; /* the direct ones */
 	size_t dependency_count;
+	/* Told of each variable of ours that cannot be resolved, as it is written. NULL: nobody
+	 * wants to know. */
+	void (*on_unresolved)(void *context, const char *variable);
+	void *context;
 };
 
 must_check bool interpolate(const struct interpolate_scope *scope, struct arena *arena,

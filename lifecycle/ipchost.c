@@ -358,7 +358,7 @@ static enum ipc_deployment_status status_of(const char *status)
 static void read_result(struct ipc_deployment *deployment, struct arena *arena, const char *text)
 {
 	const struct json *result;
-	const char **stack, **types;
+	const char **stack, **types, **warnings;
 	struct error ignored;
 
 	if (!*text || !json_parse(arena, "result", text, strlen(text), &result, &ignored) ||
@@ -367,10 +367,13 @@ static void read_result(struct ipc_deployment *deployment, struct arena *arena, 
 	    !json_text_array(arena, result, "stack", &stack, &deployment->error_stack_count,
 			     &ignored) ||
 	    !json_text_array(arena, result, "types", &types, &deployment->error_type_count,
+			     &ignored) ||
+	    !json_text_array(arena, result, "warnings", &warnings, &deployment->warning_count,
 			     &ignored))
 		return;
 	deployment->error_stack = stack;
 	deployment->error_types = types;
+	deployment->warnings = warnings;
 }
 
 static struct ipc_deployment describe_row(const struct statedb_deployment *row, struct arena *arena)

@@ -56,6 +56,11 @@ int verb_report(const char *verb, const char *what, bool is_good, const struct e
 	return is_good ? EXIT_SUCCESS : EXIT_FAILED;
 }
 
+void verb_hint(const char *verb)
+{
+	fprintf(stderr, "Try \"%s %s --help\".\n", log_program(), verb);
+}
+
 void verb_add_names(struct texts *names, struct arena *arena, const char *list)
 {
 	while (*list) {
@@ -93,7 +98,7 @@ int verb_nucleus(int argc, char **argv, const char *root)
 			fputs(nucleus_help, stdout);
 			return EXIT_SUCCESS;
 		default:
-			fputs("Try \"mooring nucleus --help\".\n", stderr);
+			verb_hint("nucleus");
 			return EXIT_USAGE;
 		}
 	}
@@ -159,12 +164,21 @@ static int read_root(char **argv, const char **root)
 	return 0;
 }
 
+/* The name that was typed, not the one of the file that mooring has executed. */
+static const char *program_of(const char *typed)
+{
+	static const char cli[] = "greengrass-cli";
+	const char *slash = strrchr(typed, '/');
+
+	return strcmp(slash ? slash + 1 : typed, cli) == 0 ? cli : "mooring";
+}
+
 int main(int argc, char **argv)
 {
 	const char *root, *command;
 	const struct verb *verb;
 
-	log_set_program("mooring");
+	log_set_program(program_of(argc > 0 ? argv[0] : ""));
 	signal(SIGPIPE, SIG_IGN); /* who reads us may go away: the components must not notice */
 
 	char *name = argv[0];

@@ -45,6 +45,8 @@ int verb_secret(int argc, char **argv, const char *root);
 
 /* Prints the reason of a failure, and gives the exit code. */
 int verb_report(const char *verb, const char *what, bool is_good, const struct error *err);
+/* After a mistake in a command line: where the help is. */
+void verb_hint(const char *verb);
 /* "A,B" */
 void verb_add_names(struct texts *names, struct arena *arena, const char *list);
 

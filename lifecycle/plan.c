@@ -12,7 +12,9 @@ struct maker {
 	struct arena *arena;
 	const struct plan_options *options;
 	struct plan *plan;
-	struct interpolate_scope scope; /* of the component in hand */
+	const struct recipe *recipe;    /* of the component in hand */
+	struct interpolate_scope scope; /* of it */
+	const struct json *place;       /* whose variables are filled in */
 	struct error *err;
 };
 
@@ -64,8 +66,31 @@ static bool copy_configuration(struct configtree *tree, const struct confignode 
 	return copy_node(tree, from, &pointer, err);
 }
 
-static bool fill_in(const struct maker *maker, struct json *parent, const char *key,
+static bool fill_in(struct maker *maker, struct json *parent, const char *key,
 		    const struct json *value, struct json **result);
+
+static void on_unresolved(void *context, const char *variable)
+{
+	const struct maker *maker = context;
+	struct error line;
+
+	json_wrong(maker->place, &line, "%.200s cannot be resolved; it stays as it is", variable);
+	if (maker->options->on_warning)
+		maker->options->on_warning(maker->options->context, maker->recipe, line.text);
+}
+
+/* `self` is kept by reference. */
+static void begin_scope(struct maker *maker, const struct recipe *recipe,
+			const struct interpolate_component *self)
+{
+	maker->recipe = recipe;
+	maker->scope =
+		(struct interpolate_scope){ .root = maker->options->root,
+					    .thing_name = maker->options->settings->thing_name,
+					    .self = self,
+					    .on_unresolved = on_unresolved,
+					    .context = maker };
+}
 
 /* With interpolateComponentConfiguration the texts of configurations have variables, too: all but
  * {configuration:…}, which would be of themselves. */
@@ -84,10 +109,7 @@ static bool fill_configuration(struct maker *maker, struct plan_component *compo
 	component->change = change;
 	if (!maker->options->settings->interpolates_configuration)
 		return true;
-	maker->scope =
-		(struct interpolate_scope){ .root = maker->options->root,
-					    .thing_name = maker->options->settings->thing_name,
-					    .self = self };
+	begin_scope(maker, recipe, self);
 	if (component->defaults) {
 		if (!fill_in(maker, NULL, "DefaultConfiguration", component->defaults, &made))
 			return false;
@@ -132,12 +154,13 @@ static bool make_configuration(const struct maker *maker, struct plan_component 
  */
 
 /* A copy in which every text has its variables filled in. Recursion is bounded by the depth. */
-static bool fill_in(const struct maker *maker, struct json *parent, const char *key,
+static bool fill_in(struct maker *maker, struct json *parent, const char *key,
 		    const struct json *value, struct json **result)
 {
 	const char *text = value->text;
 	struct json *node;
 
+	maker->place = value;
 	if (value->type == JSON_TEXT &&
 	    !interpolate(&maker->scope, maker->arena, value->text, &text, maker->err))
 		return json_wrong(value, maker->err, "%.400s", maker->err->text);
@@ -168,7 +191,7 @@ static bool add_run_with(const struct maker *maker, struct json *tree, const cha
 	return true;
 }
 
-static bool make_tree(const struct maker *maker, struct plan_component *component)
+static bool make_tree(struct maker *maker, struct plan_component *component)
 {
 	const struct recipe *recipe = component->recipe;
 	struct json *tree = json_new(maker->arena, NULL, recipe->name, JSON_OBJECT, NULL);
@@ -235,10 +258,7 @@ static bool make_component(struct maker *maker, struct plan_component *component
 	if (strcasecmp(recipe->type, RECIPE_GENERIC) != 0)
 		return error_set(maker->err, ERROR_UNSUPPORTED,
 				 "components of the type %s are not supported", recipe->type);
-	maker->scope =
-		(struct interpolate_scope){ .root = maker->options->root,
-					    .thing_name = maker->options->settings->thing_name,
-					    .self = &self };
+	begin_scope(maker, recipe, &self);
 	find_dependencies(maker, recipe);
 	return artifact_check(recipe, maker->err) && make_tree(maker, component) &&
 	       check_service(maker, component);

@@ -34,6 +34,9 @@ struct plan_options {
 	const struct settings *settings;
 	const struct confignode *services; /* /services as it is now, or NULL */
 	const struct document *document;
+	/* Told of what an author may not have meant: a variable that cannot be resolved. */
+	void (*on_warning)(void *context, const struct recipe *recipe, const char *line);
+	void *context;
 };
 
 /* All lives in `arena` or in the recipes. */

@@ -130,19 +130,57 @@ static bool check_removes(const struct deployer *deployer, struct error *err)
 	return true;
 }
 
-static void say_line(void *context, const char *line)
+/* What does not stop a deployment, but may not be what its author has meant. */
+static void warn(void *context, const char *line)
 {
-	nucleus_say(context, "%s", line);
+	struct deployer *deployer = context;
+
+	nucleus_warn(deployer->nucleus, "%s", line);
+	if (deployer->warning_count < DEPLOYER_WARNINGS_MAX)
+		deployer->warnings[deployer->warning_count++] =
+			arena_strdup(&deployer->arena, line);
 }
 
-/* Of the recipes that the deployment brings and uses: their author may be looking. */
-static void tell_unknown_keys(const struct deployer *deployer)
+static bool is_given(const struct deployer *deployer, const struct recipe *recipe)
 {
 	for (size_t i = 0; i < deployer->given_count; i++)
-		for (size_t j = 0; j < deployer->plan.count; j++)
-			if (deployer->plan.components[j].recipe == deployer->catalog.recipes[i])
-				recipeunknown_each(deployer->catalog.recipes[i]->document, say_line,
-						   deployer->nucleus);
+		if (deployer->catalog.recipes[i] == recipe)
+			return true;
+	return false;
+}
+
+/* Of components that stay as they are nobody wants to hear again. */
+static void warn_of_recipe(void *context, const struct recipe *recipe, const char *line)
+{
+	struct deployer *deployer = context;
+
+	if (is_given(deployer, recipe) || document_find(&deployer->document, recipe->name))
+		warn(deployer, line);
+}
+
+static void warn_of_unknown_keys(struct deployer *deployer)
+{
+	for (size_t i = 0; i < deployer->plan.count; i++)
+		if (is_given(deployer, deployer->plan.components[i].recipe))
+			recipeunknown_each(deployer->plan.components[i].recipe->document, warn,
+					   deployer);
+}
+
+static void warn_of_removes(struct deployer *deployer)
+{
+	for (const char *const *name = deployer->document.removes; *name; name++) {
+		struct error line;
+
+		if (plan_find(&deployer->plan, *name))
+			error_set(&line, ERROR_INPUT,
+				  "%s stays: another component or group needs it", *name);
+		else if (!configtree_child(services_of(deployer), *name))
+			error_set(&line, ERROR_NOT_FOUND,
+				  "%s is not deployed: there is nothing to remove", *name);
+		else
+			continue;
+		warn(deployer, line.text);
+	}
 }
 
 bool preparing_plan(struct deployer *deployer, struct error *err)
@@ -152,7 +190,8 @@ bool preparing_plan(struct deployer *deployer, struct error *err)
 	struct plan_options options = { .root = deployer->nucleus->root,
 					.settings = &deployer->nucleus->settings,
 					.services = services_of(deployer),
-					.document = &deployer->document };
+					.document = &deployer->document,
+					.context = deployer };
 
 	if (!check_removes(deployer, err) || !collect_roots(deployer, &roots, err) ||
 	    !read_recipes(deployer, err))
@@ -164,10 +203,18 @@ bool preparing_plan(struct deployer *deployer, struct error *err)
 					   .active_version = active_version,
 					   .context = deployer };
 
+	/* One that goes on has said all that already. */
+	if (deployer->phase == DEPLOYER_PREPARE) {
+		options.on_warning = warn_of_recipe;
+		deployer->warning_count = 0;
+	}
 	if (!resolve(&request, &deployer->arena, &result, err) ||
 	    !plan_make(&deployer->plan, &deployer->arena, &options, &result, err))
 		return false;
-	tell_unknown_keys(deployer);
+	if (deployer->phase == DEPLOYER_PREPARE) {
+		warn_of_unknown_keys(deployer);
+		warn_of_removes(deployer);
+	}
 	return true;
 }
 

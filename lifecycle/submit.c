@@ -110,12 +110,20 @@ static const char *text_of(const struct json *object, const char *key)
 	return value && value->text ? value->text : "";
 }
 
+static void print_warnings(const struct json *warnings)
+{
+	for (const struct json *item = warnings ? warnings->child : NULL; item; item = item->next)
+		if (item->text)
+			print_line("Warning", item->text);
+}
+
 static void print_deployment(const struct json *deployment)
 {
 	const struct json *details = json_get(deployment, "deploymentStatusDetails");
 
 	printf("%s: %s\n", text_of(deployment, "deploymentId"), text_of(deployment, "status"));
 	printf("Created on: %s\n", text_of(deployment, "createdOn"));
+	print_warnings(json_get(details, "deploymentWarnings"));
 	if (strcmp(text_of(deployment, "status"), "FAILED") != 0 || !details)
 		return;
 	printf("Detailed Status: %s\n", text_of(details, "detailedDeploymentStatus"));

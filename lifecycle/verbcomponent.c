@@ -84,7 +84,7 @@ int verb_component(int argc, char **argv, const char *root)
 			fputs(component_help, stdout);
 			return EXIT_SUCCESS;
 		default:
-			fputs("Try \"mooring component --help\".\n", stderr);
+			verb_hint("component");
 			return EXIT_USAGE;
 		}
 	}

@@ -70,16 +70,20 @@ struct deploy_arguments {
 	struct deploy_options options;
 	struct document document; /* what they ask for */
 	struct arena arena;
+	const char *verb; /* as it was typed */
 	bool is_foreground;
 	bool wants_help;
 };
 
-static bool read_policy(struct deploy_options *options, const char *text)
+static bool read_policy(struct deploy_arguments *arguments, const char *text)
 {
+	struct deploy_options *options = &arguments->options;
+
 	options->does_rollback = strcasecmp(text, "ROLLBACK") == 0;
 	if (options->does_rollback || strcasecmp(text, "DO_NOTHING") == 0)
 		return true;
-	log_error("deploy: --failure-handling-policy %s: expected ROLLBACK or DO_NOTHING", text);
+	log_error("%s: --failure-handling-policy %s: expected ROLLBACK or DO_NOTHING",
+		  arguments->verb, text);
 	return false;
 }
 
@@ -99,7 +103,7 @@ static bool take_value(struct deploy_arguments *arguments, int option, const cha
 		texts_add(&options->users, value);
 		return true;
 	case OPTION_POLICY:
-		return read_policy(options, value);
+		return read_policy(arguments, value);
 	case 'r':
 		options->recipe_dir = value;
 		return true;
@@ -176,25 +180,26 @@ static bool read_deploy(struct deploy_arguments *arguments, int argc, char **arg
 static bool check_deploy(struct deploy_arguments *arguments, char *extra)
 {
 	const struct deploy_options *options = &arguments->options;
+	const char *verb = arguments->verb;
 	struct error err;
 
 	if (extra)
-		log_error("deploy: unexpected argument \"%s\"", extra);
+		log_error("%s: unexpected argument \"%s\"", verb, extra);
 	else if (options->merges.count + options->removes.count == 0 && !options->updates &&
 		 !options->limits && options->users.count == 0)
-		log_error("deploy: nothing to do: give --merge NAME=VERSION or --remove NAME");
+		log_error("%s: nothing to do: give --merge NAME=VERSION or --remove NAME", verb);
 	else if (options->group && strchr(options->group, ':'))
-		log_error("deploy: --groupId %s: a group's name has no ':'", options->group);
+		log_error("%s: --groupId %s: a group's name has no ':'", verb, options->group);
 	else if (deploy_document(options, &arguments->arena, &arguments->document, &err))
 		return true;
 	else
-		log_error("deploy: %s", err.text);
-	fputs("Try \"mooring deploy --help\".\n", stderr);
+		log_error("%s: %s", verb, err.text);
+	verb_hint(verb);
 	return false;
 }
 
 /* The same code whoever has carried it out. */
-static int exit_code(enum deploy_outcome outcome, int stopped_by)
+static int exit_code(const char *verb, enum deploy_outcome outcome, int stopped_by)
 {
 	switch (outcome) {
 	case DEPLOY_REFUSED:
@@ -202,7 +207,7 @@ static int exit_code(enum deploy_outcome outcome, int stopped_by)
 	case DEPLOY_BROKEN:
 		return EXIT_BROKEN;
 	case DEPLOY_INTERRUPTED:
-		log_error("deploy: interrupted");
+		log_error("%s: interrupted", verb);
 		return 128 + stopped_by;
 	default:
 		return EXIT_SUCCESS;
@@ -221,18 +226,18 @@ static int carry_out(const struct deploy_arguments *arguments, bool waits)
 						   &outcome, &err);
 
 	if (is_good)
-		return exit_code(outcome, stopped_by);
-	log_error("deploy: %s", err.text);
+		return exit_code(arguments->verb, outcome, stopped_by);
+	log_error("%s: %s", arguments->verb, err.text);
 	return EXIT_FAILED;
 }
 
-static int deploy(int argc, char **argv, const char *root, bool waits)
+static int deploy(int argc, char **argv, const char *root, const char *verb, bool waits)
 {
-	struct deploy_arguments arguments = { .options.root = root };
+	struct deploy_arguments arguments = { .options.root = root, .verb = verb };
 	int code = EXIT_USAGE;
 
 	if (!read_deploy(&arguments, argc, argv)) {
-		fputs("Try \"mooring deploy --help\".\n", stderr);
+		verb_hint(verb);
 	} else if (arguments.wants_help) {
 		fputs(deploy_help, stdout);
 		code = EXIT_SUCCESS;
@@ -248,7 +253,7 @@ static int deploy(int argc, char **argv, const char *root, bool waits)
 
 int verb_deploy(int argc, char **argv, const char *root)
 {
-	return deploy(argc, argv, root, true);
+	return deploy(argc, argv, root, "deploy", true);
 }
 
 /* -- deployment ---------------------------------------------------------------------------------
@@ -283,7 +288,7 @@ int verb_deployment(int argc, char **argv, const char *root)
 
 	if (argc > 1 && strcmp(argv[1], "create") == 0) {
 		argv[1] = argv[0];
-		return deploy(argc - 1, argv + 1, root, false);
+		return deploy(argc - 1, argv + 1, root, "deployment create", false);
 	}
 	while ((option = getopt_long(argc, argv, "i:", options, NULL)) >= 0) {
 		if (option == 'i') {

@@ -101,6 +101,8 @@ struct ipc_deployment {
 	const char *const *error_types;
 	size_t error_type_count;
 	const char *failure; /* NULL: none */
+	const char *const *warnings;
+	size_t warning_count;
 };
 
 /* -- the functions -----------------------------------------------------------------------------

@@ -224,6 +224,10 @@ static void put_deployment(struct call *call, struct jsonout *answer, const char
 			      deployment->error_type_count);
 		if (deployment->failure)
 			jsonout_text(answer, "deploymentFailureCause", deployment->failure);
+		/* Ours; AWS' clients pass over members that their model has not. */
+		if (deployment->warning_count > 0)
+			jsonout_texts(answer, "deploymentWarnings", deployment->warnings,
+				      deployment->warning_count);
 		jsonout_object_end(answer);
 	}
 	jsonout_object_end(answer);

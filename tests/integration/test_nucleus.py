@@ -290,7 +290,7 @@ def test_greengrass_cli(device, cli):
         cli("component", "stop", "--names=A")
         device.wait_for("A", "FINISHED")
         unknown = cli("component", "stop", "-n", "C", code=1)
-        assert "mooring: component stop: C: component C is not deployed" in unknown.stderr
+        assert "greengrass-cli: component stop: C: component C is not deployed" in unknown.stderr
         failed = cli("deployment", "create", "--merge", "B=1.0.0", "-r",
                      device.recipes).stdout.split()[-1]
         device.finish(failed)
@@ -338,7 +338,36 @@ def test_deploy_waits_for_the_nucleus(device, moor):
 ])
 def test_bad_command_line(cli, arguments, reason):
     refused = cli(*arguments, code=2)
-    assert reason in refused.stderr.splitlines()[0] and refused.stderr.count("\n") == 2
+    first, second = refused.stderr.splitlines()
+    assert first.startswith("greengrass-cli: deployment create: ") and reason in first
+    assert second == 'Try "greengrass-cli deployment create --help".'
+
+
+def test_warnings_reach_who_deploys(device, cli, moor):
+    """What is ignored is in the deployment's status, once, and does not fail it."""
+    device.recipe({"Runn": "true", "run": "echo '{configuration:/none} {C:artifacts:path} ${X:-y} {a:b}'; sleep 1000"})
+    device.recipe(SLEEP, name="B", needs={"A": "SOFT"})
+    deploy = (os.path.join(world.BUILD, "cli", "mooring"), "deploy", "--root", device.root, "-r", device.recipes)
+
+    def warnings(shown):
+        return [line[len("Warning: "):] for line in shown.splitlines() if line.startswith("Warning: ")]
+
+    with device:
+        shown = moor.run(*deploy, "-m", "A=1.0.0").stdout
+        place = f"{device.recipes}/A-1.0.0.json: Manifests[0].Lifecycle"
+        assert warnings(shown) == [
+            f"{place}.run: {{configuration:/none}} cannot be resolved; it stays as it is",
+            f"{place}.run: {{C:artifacts:path}} cannot be resolved; it stays as it is",
+            f"{place}.Runn: no such key is known; it is ignored"]
+        deployment = re.search("Id: (.*)", shown).group(1)
+        assert warnings(cli("deployment", "status", "-i", deployment).stdout) == warnings(shown)
+        wait_until(device.lines, "its output")
+        assert device.lines() == ["{configuration:/none} {C:artifacts:path} ${X:-y} {a:b}"]
+        os.unlink(os.path.join(device.recipes, "A-1.0.0.json"))
+        assert warnings(moor.run(*deploy, "-m", "B=1.0.0").stdout) == [], "A's are old"
+        assert warnings(moor.run(*deploy, "--remove", "A,Nobody").stdout) == [
+            "A stays: another component or group needs it", "Nobody is not deployed: there is nothing to remove"]
+        assert "[WARN] (mooring) greengrass: Nobody is not deployed" in device.log("greengrass")
 
 
 def test_logs(device, cli):
@@ -415,10 +444,10 @@ def test_messages_by_greengrass_cli(device, cli, moor):
         assert [line for line in itertools.islice((line for line in lines if line != "ready"), 2)] == [
             '{"text": "süß"}', '{"n":[1,null]}']
         for arguments, reason in ((("pubsub", "pub", "--topic", "a"), "Usage: "), (("pubsub", "sub"), "Usage: "),
-                                  (("iotcore", "pub", "-t", "a/#", "-m", "x"), "mooring: iotcore pub: ")):
+                                  (("iotcore", "pub", "-t", "a/#", "-m", "x"), "greengrass-cli: iotcore pub: ")):
             assert reason in cli(*arguments, code=None).stderr
     _, errors = listener.communicate(timeout=20)
-    assert listener.returncode == 1 and errors == "mooring: pubsub sub: the nucleus has closed the connection\n"
+    assert listener.returncode == 1 and errors == "greengrass-cli: pubsub sub: the nucleus has closed the connection\n"
 
 
 # -- what components may do ------------------------------------------------------------------------
@@ -657,14 +686,15 @@ def test_bootstrap_that_asks_for_a_restart(device, tmp_path, code):
     with open(tools / "shutdown", "w") as file:
         file.write(f"#!/bin/sh\necho \"$@\" >> {tools}/said\n")
     os.chmod(tools / "shutdown", 0o755)
-    device.recipe({"bootstrap": f"echo a; exit {code}", "run": "echo run; sleep 1000"})
+    device.recipe({"bootstrap": f"echo a; exit {code}", "run": "echo run; sleep 1000", "runn": ""})
     device.recipe({"bootstrap": "echo b", **SLEEP}, name="B", needs={"A": "HARD"})
     with device.start(PATH=f"{tools}:{device.env['PATH']}"):
         deployment = device.begin(add={"B": "1.0.0"})
         wait_until(lambda: "goes on." in device.log("greengrass"), "the next nucleus")
         device.client.socket.close()
         device.client = wait_until(device.try_to_connect, "it to listen")
-        assert device.finish(deployment)["detailedDeploymentStatus"] == "SUCCESSFUL"
+        details = device.finish(deployment)
+        assert details["detailedDeploymentStatus"] == "SUCCESSFUL" and len(details["deploymentWarnings"]) == 1
         wait_until(lambda: len(device.lines()) == 2, "its output")
     assert device.lines() == ["a", "run"] and device.lines("B") == ["b"]
     assert os.path.exists(tools / "said") == (code == 101)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lifecycle/interpolate.h"
 
+#include "base/buf.h"
 #include "tests/unit/tap.h"
 
 static const char configuration[] =
@@ -55,6 +56,35 @@ static const struct {
 	{ "{ work:path}", "{ work:path}" },
 };
 
+static void add_word(void *context, const char *variable)
+{
+	buf_printf(context, "%s;", variable);
+}
+
+/* Those that are meant for us, and only those, are told. */
+static void test_unresolved(struct interpolate_scope scope)
+{
+	autoarena struct arena arena = { 0 };
+	autobuf struct buf told;
+	const char *result;
+	struct error err;
+
+	buf_init(&told, 1000);
+	scope.on_unresolved = add_word;
+	scope.context = &told;
+	check_ok(interpolate(
+			 &scope, &arena,
+			 "{work:path}{configuration:/no}{artifacts:no}{kernel:no}{work:no}"
+			 "{com.x.B:configuration:/no}{com.x.C:work:path}{com.x.B:kernel:rootPath}"
+			 "${V:-x}{a:b}{a:b:c}{{.ID}}{configuration:/no",
+			 &result, &err),
+		 &err, "variables that have no value");
+	check_text(told.data,
+		   "{configuration:/no};{artifacts:no};{kernel:no};{work:no};"
+		   "{com.x.B:configuration:/no};{com.x.C:work:path};",
+		   "are told");
+}
+
 int main(void)
 {
 	autoarena struct arena arena = { 0 };
@@ -85,6 +115,7 @@ int main(void)
 			     &result, &err),
 		 &err, "without a thing");
 	check_text(result, "{iot:thingName} {configuration:/x} {}", "what is not known stays");
+	test_unresolved(scope);
 
 	/* 20 KiB that ask for 300 KiB each would be 6 GiB. */
 	char *bomb = arena_alloc(&arena, 20001);
