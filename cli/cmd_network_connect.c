@@ -1,32 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/networkverbs.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/netopts.h"
 #include "engine/connect.h"
 #include "engine/find.h"
+#include "engine/linktarget.h"
 
 /*
  * docker network connect and disconnect.
  */
 
 struct connect_values {
-	struct texts aliases, links;
-	const char *ip, *ip6;
+	struct texts aliases, links, link_local;
+	const char *ip, *ip6, *priority;
 };
 
 static const struct opt connect_opts[] = {
 	{ "alias", 0, OPT_LIST, offsetof(struct connect_values, aliases), "strings",
 	  "Add network-scoped alias for the container", NULL },
 	{ "driver-opt", 0, OPT_IGNORED_TEXT, 0, "strings", NULL, NULL },
-	{ "gw-priority", 0, OPT_IGNORED_TEXT, 0, "int", NULL, NULL },
+	{ "gw-priority", 0, OPT_TEXT, offsetof(struct connect_values, priority), "int",
+	  "Highest gw-priority provides the default gateway. Accepts positive and negative values.",
+	  netopts_check_priority },
 	{ "ip", 0, OPT_TEXT, offsetof(struct connect_values, ip), "string",
 	  "IPv4 address (e.g., \"172.30.100.104\")", netopts_check_ip },
 	{ "ip6", 0, OPT_TEXT, offsetof(struct connect_values, ip6), "string",
 	  "IPv6 address (e.g., \"2001:db8::33\")", netopts_check_ip },
-	{ "link", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL },
-	{ "link-local-ip", 0, OPT_MISSING_TEXT, 0, "strings", NULL, NULL },
+	{ "link", 0, OPT_LIST, offsetof(struct connect_values, links), "list",
+	  "Add link to another container", link_target_check },
+	{ "link-local-ip", 0, OPT_LIST, offsetof(struct connect_values, link_local), "strings",
+	  "Add a link-local address for the container", netopts_check_link_local },
 	{ .name = NULL },
 };
 
@@ -92,6 +98,9 @@ static int run_connect(const struct cli *cli, const void *of, const struct texts
 			.ip6 = values->ip6 ? values->ip6 : "",
 			.mac = "",
 			.aliases = values->aliases,
+			.link_local = values->link_local,
+			.links = values->links,
+			.gw_priority = values->priority ? strtoll(values->priority, NULL, 10) : 0,
 		};
 
 		is_done =

@@ -278,7 +278,7 @@ void containerinspection_add(struct arena *arena, struct json *objects, struct e
 	jsonmaker_text(&object, "ProcessLabel", "");
 	jsonmaker_text(&object, "AppArmorProfile", "");
 	jsonmaker_text(&object, "ExecIDs", NULL);
-	hostconfig_add(&object, container);
+	hostconfig_add(&object, engine, container);
 	add_driver(&object, engine, container);
 	if (has_sizes)
 		add_sizes(&object, engine, container);

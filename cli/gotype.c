@@ -57,6 +57,76 @@ const struct json *gotype_empty(struct arena *arena, const struct json *object, 
 	return NULL;
 }
 
+/* Containers, images, networks and volumes alike: none has a pointer of one of these names. */
+static const char *const slices[] = {
+	"Aliases",
+	"Args",
+	"Binds",
+	"BlkioDeviceReadBps",
+	"BlkioDeviceReadIOps",
+	"BlkioDeviceWriteBps",
+	"BlkioDeviceWriteIOps",
+	"BlkioWeightDevice",
+	"CapAdd",
+	"CapDrop",
+	"Cmd",
+	"DNSNames",
+	"DeviceCgroupRules",
+	"DeviceRequests",
+	"Devices",
+	"Dns",
+	"DnsOptions",
+	"DnsSearch",
+	"Entrypoint",
+	"Env",
+	"ExecIDs",
+	"ExtraHosts",
+	"GroupAdd",
+	"Layers",
+	"Links",
+	"Log",
+	"MaskedPaths",
+	"Mounts",
+	"OnBuild",
+	"ReadonlyPaths",
+	"RepoDigests",
+	"RepoTags",
+	"SecondaryIPAddresses",
+	"SecondaryIPv6Addresses",
+	"SecurityOpt",
+	"Shell",
+	"Test",
+	"Ulimits",
+	"VolumesFrom",
+};
+static const char *const maps[] = {
+	"Annotations", "Containers",   "Data",  "DriverOpts", "ExposedPorts", "Labels", "Networks",
+	"Options",     "PortBindings", "Ports", "StorageOpt", "Sysctls",      "Tmpfs",  "Volumes",
+};
+
+static bool is_among(const char *const *names, size_t count, const char *key)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(names[i], key) == 0)
+			return true;
+	}
+	return false;
+}
+
+enum json_type gotype_of_null(const struct json *value)
+{
+	const struct json *parent = value->parent;
+
+	if (!value->key)
+		return JSON_NULL;
+	/* {"80/tcp": null}: exposed, not published */
+	if (parent && parent->key && strcmp(parent->key, "Ports") == 0)
+		return JSON_ARRAY;
+	if (is_among(slices, COUNT_OF(slices), value->key))
+		return JSON_ARRAY;
+	return is_among(maps, COUNT_OF(maps), value->key) ? JSON_OBJECT : JSON_NULL;
+}
+
 bool gotype_is_duration(const struct json *value)
 {
 	static const char *const keys[] = { "Interval", "Timeout", "StartPeriod", "StartInterval" };

@@ -16,6 +16,10 @@
 /* The empty value of such a member; NULL if there is none of that name. Lives in `arena`. */
 const struct json *gotype_empty(struct arena *arena, const struct json *object, const char *key);
 
+/* What a null of the JSON is in Go: JSON_ARRAY for a slice, JSON_OBJECT for a map, which are empty
+ * and print as "[]" and "map[]"; JSON_NULL for all else. */
+enum json_type gotype_of_null(const struct json *value);
+
 /* Whether a number is a time.Duration, which prints as "1m30s" and is nanoseconds in JSON. */
 bool gotype_is_duration(const struct json *value);
 

@@ -346,10 +346,11 @@ static void add_confinement(const struct jsonmaker *host, const struct container
 	jsonmaker_text(host, "CgroupnsMode", container->cgroupns_mode);
 }
 
-static void add_network(const struct jsonmaker *host, const struct container *container)
+static void add_network(const struct jsonmaker *host, const struct engine *engine,
+			const struct container *container)
 {
 	jsonmaker_text(host, "NetworkMode", container->network);
-	netsettings_add_wishes(host, container);
+	netsettings_add_wishes(host, engine, container);
 	jsonmaker_texts(host, "Dns", container->dns.items, container->dns.count, false);
 	jsonmaker_texts(host, "DnsSearch", container->dns_search.items, container->dns_search.count,
 			false);
@@ -358,14 +359,15 @@ static void add_network(const struct jsonmaker *host, const struct container *co
 	add_texts(host, "ExtraHosts", &container->extra_hosts);
 }
 
-void hostconfig_add(const struct jsonmaker *object, const struct container *container)
+void hostconfig_add(const struct jsonmaker *object, const struct engine *engine,
+		    const struct container *container)
 {
 	struct jsonmaker host = jsonmaker_nested(object, "HostConfig", JSON_OBJECT);
 
 	add_binds(&host, container);
 	add_policies(&host, container);
 	jsonmaker_bool(&host, "AutoRemove", container->is_removed_on_exit);
-	add_network(&host, container);
+	add_network(&host, engine, container);
 	add_confinement(&host, container);
 	add_mounts(&host, container);
 	add_limits(&host, container);

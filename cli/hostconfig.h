@@ -10,6 +10,7 @@
  * under the API's names. Each member is there; those that have no meaning here have the value they
  * have where nobody asked.
  */
-void hostconfig_add(const struct jsonmaker *object, const struct container *container);
+void hostconfig_add(const struct jsonmaker *object, const struct engine *engine,
+		    const struct container *container);
 
 #endif

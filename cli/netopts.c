@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/netopts.h"
 
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +22,44 @@ bool netopts_check_ip(const char *text, struct error *err)
 	       error_set(err, ERROR_INPUT, "invalid IP address: %s", text);
 }
 
+static bool is_link_local(const struct ipaddr *address)
+{
+	static const struct ipnet nets[] = { { { AF_INET, { 169, 254 } }, 16 },
+					     { { AF_INET6, { 0xfe, 0x80 } }, 10 } };
+
+	return ipnet_has(&nets[0], address) || ipnet_has(&nets[1], address);
+}
+
+bool netopts_check_link_local(const char *text, struct error *err)
+{
+	struct ipaddr address;
+
+	if (!ipaddr_parse(&address, text))
+		return error_set(err, ERROR_INPUT, "invalid link-local IP address: %s", text);
+	return is_link_local(&address) ||
+	       error_set(err, ERROR_INPUT,
+			 "%s is no link-local address (169.254.0.0/16, fe80::/10)", text);
+}
+
+/* Docker's words, which are Go's. */
+static bool read_priority(const char *text, int64_t *priority, struct error *err)
+{
+	char *end;
+
+	errno = 0;
+	*priority = strtoll(text, &end, 10);
+	if (!*text || *end || isspace((unsigned char)*text))
+		return error_set(err, ERROR_INPUT, "invalid gw-priority: invalid syntax");
+	return errno == 0 || error_set(err, ERROR_INPUT, "invalid gw-priority: value out of range");
+}
+
+bool netopts_check_priority(const char *text, struct error *err)
+{
+	int64_t priority;
+
+	return read_priority(text, &priority, err);
+}
+
 bool netopts_check_mac(const char *text, struct error *err)
 {
 	unsigned char mac[LINK_MAC_SIZE];
@@ -29,19 +70,29 @@ bool netopts_check_mac(const char *text, struct error *err)
 
 /* --network. ----------------------------------------------------------------------------------- */
 
+/* To a list that lives in the arena. */
+static void append(struct arena *arena, struct texts *list, const char *value)
+{
+	const char **items = arena_array(arena, list->count + 2, sizeof(char *));
+
+	if (list->count)
+		memcpy(items, list->items, list->count * sizeof(char *));
+	items[list->count++] = value;
+	list->items = items;
+}
+
 static bool set_field(struct arena *arena, const char *key, const char *value,
 		      struct container_network *network, struct error *err)
 {
 	if (strcmp(key, "name") == 0) {
 		network->name = value;
 	} else if (strcmp(key, "alias") == 0) {
-		const char **items = arena_array(arena, network->aliases.count + 2, sizeof(char *));
-
-		if (network->aliases.count)
-			memcpy(items, network->aliases.items,
-			       network->aliases.count * sizeof(char *));
-		items[network->aliases.count++] = value;
-		network->aliases.items = items;
+		append(arena, &network->aliases, value);
+	} else if (strcmp(key, "link-local-ip") == 0) {
+		append(arena, &network->link_local, value);
+		return netopts_check_link_local(value, err);
+	} else if (strcmp(key, "gw-priority") == 0) {
+		return read_priority(value, &network->gw_priority, err);
 	} else if (strcmp(key, "ip") == 0) {
 		network->ip = value;
 		return netopts_check_ip(value, err);
@@ -51,7 +102,7 @@ static bool set_field(struct arena *arena, const char *key, const char *value,
 	} else if (strcmp(key, "mac-address") == 0) {
 		network->mac = value;
 		return netopts_check_mac(value, err);
-	} else if (strcmp(key, "gw-priority") != 0 && strcmp(key, "driver-opt") != 0) {
+	} else if (strcmp(key, "driver-opt") != 0) {
 		return error_set(err, ERROR_INPUT, "invalid field key %s", key);
 	}
 	return true;
@@ -93,7 +144,7 @@ static bool is_user_network(const char *name)
 	return strcmp(name, NETWORK_BRIDGE) != 0 && !network_is_mode(name);
 }
 
-/* --ip, --network-alias and --mac-address are the first network's. */
+/* --ip, --network-alias, --link-local-ip, --mac-address and --link are the first network's. */
 static bool add_scalars(const struct netopts *values, struct arena *arena,
 			struct container_network *first, struct error *err)
 {
@@ -103,8 +154,14 @@ static bool add_scalars(const struct netopts *values, struct arena *arena,
 		first->ip6 = values->ip6;
 	if (values->mac && *values->mac)
 		first->mac = values->mac;
+	if (is_user_network(first->name))
+		first->links = values->links;
 	for (size_t i = 0; i < values->aliases.count; i++) {
 		if (!set_field(arena, "alias", values->aliases.items[i], first, err))
+			return false;
+	}
+	for (size_t i = 0; i < values->link_local.count; i++) {
+		if (!set_field(arena, "link-local-ip", values->link_local.items[i], first, err))
 			return false;
 	}
 	return true;
@@ -224,11 +281,8 @@ static bool check_conflicts(const struct netopts *values, const struct container
 					 "invalid container format container:<name|id>");
 		return check_shared(values, container, err);
 	}
-	if (strcmp(mode, NETWORK_HOST) == 0 && values->links.count)
-		return error_set(err, ERROR_INPUT,
-				 "conflicting options: host type networking can't be used with "
-				 "links. This would result in undefined behavior");
-	return true;
+	return !network_is_mode(mode) || !values->links.count ||
+	       error_set(err, ERROR_INPUT, "links are only supported for user-defined networks");
 }
 
 /* Ports. -------------------------------------------------------------------------------------- */
@@ -265,7 +319,8 @@ static bool read_ports(const struct netopts *values, struct arena *arena,
 			  expose(arena, &spec, container, err);
 	texts_done(&asked);
 	texts_add_all(&container->publish, values->publish.items, values->publish.count);
-	texts_add_all(&container->links, values->links.items, values->links.count);
+	if (!is_user_network(container->network))
+		texts_add_all(&container->links, values->links.items, values->links.count);
 	container->publishes_all = values->publishes_all;
 	return is_done;
 }

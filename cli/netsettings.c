@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/linktarget.h"
 #include "engine/network.h"
 #include "engine/port.h"
 
@@ -95,7 +96,19 @@ static void add_wish(const struct jsonmaker *bindings, const struct port_spec *s
 	add_binding(&list, ipaddr_text(&spec->address, text), outside);
 }
 
-void netsettings_add_wishes(const struct jsonmaker *host, const struct container *container)
+static void add_links(const struct jsonmaker *host, const struct engine *engine,
+		      const struct container *container)
+{
+	autotexts struct texts links = { 0 };
+
+	for (size_t i = 0; i < container->links.count; i++)
+		texts_add(&links, link_target_text(engine, host->arena, container,
+						   container->links.items[i]));
+	jsonmaker_texts(host, "Links", links.items, links.count, true);
+}
+
+void netsettings_add_wishes(const struct jsonmaker *host, const struct engine *engine,
+			    const struct container *container)
 {
 	struct jsonmaker bindings = jsonmaker_nested(host, "PortBindings", JSON_OBJECT);
 	struct port_spec spec;
@@ -109,7 +122,7 @@ void netsettings_add_wishes(const struct jsonmaker *host, const struct container
 			add_wish(&bindings, &spec, j);
 	}
 	jsonmaker_bool(host, "PublishAllPorts", container->publishes_all);
-	jsonmaker_texts(host, "Links", container->links.items, container->links.count, true);
+	add_links(host, engine, container);
 }
 
 /* The cell PORTS. Docker's way: neighbours are one range where both sides are the same; what is
@@ -286,7 +299,7 @@ static const struct endpoint *endpoint_of(const struct endpoints *endpoints, con
 
 static void add_ipam(const struct jsonmaker *maker, const struct container_network *wanted)
 {
-	if (!*wanted->ip && !*wanted->ip6) {
+	if (!*wanted->ip && !*wanted->ip6 && !wanted->link_local.count) {
 		jsonmaker_text(maker, "IPAMConfig", NULL);
 		return;
 	}
@@ -295,6 +308,9 @@ static void add_ipam(const struct jsonmaker *maker, const struct container_netwo
 		jsonmaker_text(&ipam, "IPv4Address", wanted->ip);
 	if (*wanted->ip6)
 		jsonmaker_text(&ipam, "IPv6Address", wanted->ip6);
+	if (wanted->link_local.count)
+		jsonmaker_texts(&ipam, "LinkLocalIPs", wanted->link_local.items,
+				wanted->link_local.count, true);
 }
 
 /* Docker shows the short ID among the aliases of user networks. */
@@ -322,7 +338,7 @@ static void add_network(const struct jsonmaker *networks, const struct engine *e
 	struct error ignored; /* it may be gone: docker shows no ID then */
 
 	add_ipam(&own, wanted);
-	jsonmaker_text(&own, "Links", NULL);
+	jsonmaker_texts(&own, "Links", wanted->links.items, wanted->links.count, true);
 	add_aliases(&own, container, wanted);
 	jsonmaker_text(&own, "NetworkID",
 		       endpoint ? endpoint->network_id

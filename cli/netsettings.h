@@ -18,7 +18,8 @@
 void netsettings_add(const struct jsonmaker *object, const struct engine *engine,
 		     const struct container *container, pid_t pid);
 /* PortBindings, PublishAllPorts and Links of HostConfig. */
-void netsettings_add_wishes(const struct jsonmaker *host, const struct container *container);
+void netsettings_add_wishes(const struct jsonmaker *host, const struct engine *engine,
+			    const struct container *container);
 
 /* The cell PORTS of a container that runs; in `arena`. */
 const char *netsettings_ports_cell(const struct engine *engine, struct arena *arena,

@@ -10,6 +10,7 @@
 #include "engine/bundledevice.h"
 #include "engine/bundlelimit.h"
 #include "engine/hostfiles.h"
+#include "engine/linktarget.h"
 #include "engine/mounts.h"
 #include "engine/port.h"
 
@@ -116,8 +117,8 @@ static bool check_volume_driver(const char *text, struct error *err)
 	{ "kernel-memory", 0, OPT_SIZE, AT(kernel_memory), "bytes", NULL, NULL }, \
 	{ "label", 'l', OPT_LIST, OF(labels), "list", "Set meta data on a container", NULL }, \
 	{ "label-file", 0, OPT_LIST, AT(label_files), "list", "Read in a line delimited file of labels", NULL }, \
-	{ "link", 0, OPT_LIST, AT(net.links), "list", "Add link to another container", NULL }, \
-	{ "link-local-ip", 0, OPT_MISSING_TEXT, 0, "list", NULL, NULL }, \
+	{ "link", 0, OPT_LIST, AT(net.links), "list", "Add link to another container", link_target_check }, \
+	{ "link-local-ip", 0, OPT_LIST, AT(net.link_local), "list", "Container IPv4/IPv6 link-local addresses", netopts_check_link_local }, \
 	{ "log-driver", 0, OPT_TEXT, OF(log_driver), "string", "Logging driver for the container", NULL }, \
 	{ "log-opt", 0, OPT_LIST, AT(log_opts), "list", "Log driver options", NULL }, \
 	{ "mac-address", 0, OPT_TEXT, AT(net.mac), "string", "Container MAC address (e.g., 92:d0:c6:0a:29:33)", netopts_check_mac }, \

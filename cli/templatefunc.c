@@ -84,11 +84,23 @@ static void print_duration(struct buf *out, const struct json *value)
 	buf_add_text(out, duration_text(strtoll(value->text, NULL, 10), text));
 }
 
+static const char *nil_text(const struct json *value)
+{
+	switch (gotype_of_null(value)) {
+	case JSON_ARRAY:
+		return "[]";
+	case JSON_OBJECT:
+		return "map[]";
+	default:
+		return "<nil>";
+	}
+}
+
 static void print_value(struct buf *out, const struct json *value)
 {
 	switch (value->type) {
 	case JSON_NULL:
-		buf_add_text(out, "<nil>");
+		buf_add_text(out, nil_text(value));
 		return;
 	case JSON_BOOL:
 		buf_add_text(out, value->boolean ? "true" : "false");
@@ -179,7 +191,14 @@ static bool index_once(struct arena *arena, const struct json *value, const stru
 		*result = found ? found : new_text(arena, "");
 		return true;
 	}
-	if (value->type == JSON_ARRAY && by->type == JSON_NUMBER) {
+	if (value->type == JSON_NULL && gotype_of_null(value) == JSON_OBJECT &&
+	    by->type == JSON_TEXT) {
+		*result = new_text(arena, "");
+		return true;
+	}
+	if ((value->type == JSON_ARRAY ||
+	     (value->type == JSON_NULL && gotype_of_null(value) == JSON_ARRAY)) &&
+	    by->type == JSON_NUMBER) {
 		int64_t number;
 		const struct json *found = NULL;
 
@@ -217,7 +236,8 @@ static bool call_len(struct arena *arena, const struct json *const *args, size_t
 	(void)count;
 	if (value->type == JSON_TEXT)
 		*result = new_number(arena, strlen(value->text));
-	else if (value->type == JSON_ARRAY || value->type == JSON_OBJECT)
+	else if (value->type == JSON_ARRAY || value->type == JSON_OBJECT ||
+		 (value->type == JSON_NULL && gotype_of_null(value) != JSON_NULL))
 		*result = new_number(arena, value->count);
 	else
 		return error_set(err, ERROR_INPUT, "error calling len: %s has no length",

@@ -32,6 +32,7 @@ static const char *network_spec(const struct creation *creation, const struct js
 {
 	struct arena *arena = &creation->project->arena;
 	const struct json *options = json_get(entry, "driver_opts");
+	const struct json *local = json_get(entry, "link_local_ips");
 	const char *spec = arena_printf(arena, "name=%s",
 					project_network(creation->project, entry->key)->name);
 
@@ -39,6 +40,8 @@ static const char *network_spec(const struct creation *creation, const struct js
 	spec = field(arena, spec, "ip", tree_text(entry, "ipv4_address"));
 	spec = field(arena, spec, "ip6", tree_text(entry, "ipv6_address"));
 	spec = field(arena, spec, "mac-address", tree_text(entry, "mac_address"));
+	for (const struct json *ip = local ? local->child : NULL; ip; ip = ip->next)
+		spec = field(arena, spec, "link-local-ip", ip->text);
 	spec = field(arena, spec, "gw-priority", tree_text(entry, "gw_priority"));
 	for (const struct json *option = options ? options->child : NULL; option;
 	     option = option->next)
@@ -81,7 +84,8 @@ static void add_networks(const struct creation *creation, struct texts *argument
 }
 
 /* "SERVICE[:ALIAS]", "CONTAINER[:ALIAS]": an alias is a name in this container's eyes only. */
-static void add_links(const struct creation *creation, struct texts *arguments, const char *key)
+static void add_links(const struct creation *creation, struct texts *arguments, const char *key,
+		      bool has_names)
 {
 	const struct project *project = creation->project;
 	const struct json *links = json_get(creation->service->tree, key);
@@ -94,7 +98,7 @@ static void add_links(const struct creation *creation, struct texts *arguments, 
 		const struct service *other =
 			strcmp(key, "links") == 0 ? project_find(project, name) : NULL;
 
-		if (other && strcmp(alias, name) == 0)
+		if (other && has_names && strcmp(alias, name) == 0)
 			continue; /* a service is known by its name already */
 		if (other)
 			name = project_container_name(arena, project, other, 1);
@@ -109,8 +113,8 @@ void creation_networks(const struct creation *creation, struct texts *arguments)
 
 	if (!mode) {
 		add_networks(creation, arguments);
-		add_links(creation, arguments, "links");
-		add_links(creation, arguments, "external_links");
+		add_links(creation, arguments, "links", true);
+		add_links(creation, arguments, "external_links", true);
 		return;
 	}
 	if (strncmp(mode, "service:", 8) == 0)
@@ -119,4 +123,8 @@ void creation_networks(const struct creation *creation, struct texts *arguments)
 			project_container_name(arena, creation->project,
 					       project_find(creation->project, mode + 8), 1));
 	creation_add(arguments, "--network", mode);
+	if (strcmp(mode, "bridge") == 0) {
+		add_links(creation, arguments, "links", false);
+		add_links(creation, arguments, "external_links", false);
+	}
 }

@@ -17,7 +17,10 @@
 #include "engine/publish.h"
 #include "engine/xtables.h"
 
-#define OPTION_PARENT "parent"
+#define OPTION_PARENT          "parent"
+
+#define LINK_LOCAL_IPV4_PREFIX 16 /* RFC 3927 */
+#define LINK_LOCAL_IPV6_PREFIX 64 /* RFC 4291, 2.5.6 */
 
 /* How one endpoint is connected on the host's side. */
 struct plug {
@@ -166,6 +169,9 @@ bool attachment_lease_one(struct attachment *self, const struct container_networ
 		return false;
 	name_links(self, network, endpoint);
 	endpoint->aliases = wanted->aliases;
+	endpoint->links = wanted->links;
+	endpoint->link_local = wanted->link_local;
+	endpoint->gw_priority = wanted->gw_priority;
 	if (!lease_open(self->engine, network, &book, err))
 		return false;
 
@@ -180,6 +186,11 @@ bool attachment_lease_one(struct attachment *self, const struct container_networ
 	if (is_done)
 		self->endpoints.count++;
 	return is_done;
+}
+
+const struct network *attachment_network(const struct attachment *attachment, size_t number)
+{
+	return &attachment->plugs[number].network;
 }
 
 /* What is published leads to the container by that way. In a hub it is slirp4netns that has the
@@ -218,7 +229,8 @@ static bool lease_all(struct attachment *self, struct error *err)
 		return false;
 	if (!outward) {
 		self->endpoints.port_count = 0; /* a hub's were chosen before */
-		return true;
+		/* They may be published yet, by a network that it is connected to as it runs. */
+		return !publish_is_wanted(container) || bag_leave_way(&self->bag, err);
 	}
 	network_bridge(self->engine, &self->plugs[outward - self->endpoints.items].network, bridge);
 	return publish(self, &way, err);
@@ -282,13 +294,38 @@ static bool make_pair(struct attachment *self, const struct plug *plug,
 		link_set_hairpin(&self->host, endpoint->outside, err));
 }
 
+static bool has_ipv6(const struct endpoint *endpoint)
+{
+	bool has_any = endpoint->addresses[NETWORK_IPV6].address.family != 0;
+
+	for (size_t i = 0; i < endpoint->link_local.count; i++)
+		has_any |= strchr(endpoint->link_local.items[i], ':') != NULL;
+	return has_any;
+}
+
 /* No IPv6 where the network has none: no address of its own making either. */
 static bool silence_ipv6(const struct endpoint *endpoint, struct error *err)
 {
 	autofree char *name = mem_printf("ipv6/conf/%s/disable_ipv6", endpoint->inside);
 
-	return endpoint->addresses[NETWORK_IPV6].address.family ||
-	       netsysctl_set(name, "1\n", err) || err->kind == ERROR_NOT_FOUND;
+	return has_ipv6(endpoint) || netsysctl_set(name, "1\n", err) ||
+	       err->kind == ERROR_NOT_FOUND;
+}
+
+/* In their usual networks: nothing beyond them is reached by such an address. */
+static void put_link_local(struct netlink *inside, unsigned int link,
+			   const struct endpoint *endpoint)
+{
+	for (size_t i = 0; i < endpoint->link_local.count; i++) {
+		struct ipnet address = { 0 };
+
+		/* Checked when it was typed. */
+		if (!ipaddr_parse(&address.address, endpoint->link_local.items[i]))
+			continue;
+		address.prefix = address.address.family == AF_INET ? LINK_LOCAL_IPV4_PREFIX
+								   : LINK_LOCAL_IPV6_PREFIX;
+		link_put_address(inside, link, &address);
+	}
 }
 
 static bool set_up_inside(struct netlink *inside, const struct endpoint *endpoint, bool is_outward,
@@ -304,6 +341,7 @@ static bool set_up_inside(struct netlink *inside, const struct endpoint *endpoin
 		if (endpoint->addresses[i].address.family)
 			link_put_address(inside, link, &endpoint->addresses[i]);
 	}
+	put_link_local(inside, link, endpoint);
 	link_put_up(inside, link);
 	for (size_t i = 0; is_outward && i < NETWORK_FAMILIES; i++) {
 		if (endpoint->gateways[i].family)

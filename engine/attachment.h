@@ -60,6 +60,8 @@ must_check bool attachment_lease_one(struct attachment *attachment,
 				     const struct container_network *wanted, struct error *err);
 must_check bool attachment_plug_one(struct attachment *attachment, size_t number,
 				    struct netlink *inside, int netns, struct error *err);
+/* What was leased for an endpoint belongs to it. */
+const struct network *attachment_network(const struct attachment *attachment, size_t number);
 must_check bool attachment_release_one(const struct engine *engine, const struct network *network,
 				       const char *container, struct error *err);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/bag.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -63,6 +64,16 @@ bool bag_put(struct bag *bag, int fd, struct error *err)
 		return error_sys(err, "keep a descriptor for the container");
 	bag->count++;
 	return true;
+}
+
+bool bag_leave_way(struct bag *bag, struct error *err)
+{
+	if (bag->fd < 0 && !make(bag, err))
+		return false;
+
+	int way = fcntl(bag->in, F_DUPFD_CLOEXEC, 0);
+
+	return way < 0 ? error_sys(err, "copy a descriptor") : bag_put(bag, way, err);
 }
 
 void bag_seal(struct bag *bag)
@@ -128,4 +139,44 @@ bool bag_find(const struct bag *bag, bool (*visit)(int fd, void *context), void 
 	}
 	/* The socket is the monitor's, too. */
 	return setsockopt(bag->fd, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off)) == 0 && is_found;
+}
+
+/* Nothing else of that kind is ever put in. */
+static bool take_way(int fd, void *context)
+{
+	struct bag *bag = context;
+	int domain = 0;
+	socklen_t size = sizeof(domain);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain != AF_UNIX)
+		return false;
+	bag->in = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return bag->in >= 0;
+}
+
+bool bag_reopen(struct bag *bag)
+{
+	return bag->fd >= 0 && bag_find(bag, take_way, bag);
+}
+
+struct pouring {
+	struct bag *bag;
+	struct error *err;
+};
+
+static bool fails_to_pour(int fd, void *context)
+{
+	struct pouring *pouring = context;
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy < 0)
+		return !error_sys(pouring->err, "copy a descriptor");
+	return !bag_put(pouring->bag, copy, pouring->err);
+}
+
+bool bag_pour(struct bag *bag, const struct bag *from, struct error *err)
+{
+	struct pouring pouring = { bag, err };
+
+	return from->fd < 0 || !bag_find(from, fails_to_pour, &pouring);
 }

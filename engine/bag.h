@@ -29,7 +29,13 @@ struct bag {
 /* Puts a descriptor into the bag and closes it here, also on failure; makes the bag if it is
  * empty. */
 must_check bool bag_put(struct bag *bag, int fd, struct error *err);
-/* Nothing more goes in; what is in it stays open as long as bag->fd. */
+/* Leaves a way in, for bag_reopen, inside the bag itself: it goes with what it leads to. */
+must_check bool bag_leave_way(struct bag *bag, struct error *err);
+/* Finds that way in a sealed bag, also in one of another process; false if none was left. */
+bool bag_reopen(struct bag *bag);
+/* Puts in what is in another, sealed one, which keeps it too. */
+must_check bool bag_pour(struct bag *bag, const struct bag *from, struct error *err);
+/* Nothing more goes in, unless a way was left; what is in it stays open as long as bag->fd. */
 void bag_seal(struct bag *bag);
 void bag_close(struct bag *bag);
 

@@ -57,17 +57,19 @@ static bool has_variable(const struct texts *env, const char *key)
 	return false;
 }
 
-void bundle_env(const struct container *container, const char *home, struct arena *arena,
-		struct texts *env)
+void bundle_env(const struct bundle *bundle, struct arena *arena, struct texts *env)
 {
+	const struct container *container = bundle->container;
+
 	texts_add(env, DEFAULT_PATH);
 	texts_add(env, arena_printf(arena, "HOSTNAME=%s", container->hostname));
 	if (container->has_tty)
 		texts_add(env, "TERM=xterm");
+	texts_add_all(env, bundle->link_env.items, bundle->link_env.count);
 	for (size_t i = 0; i < container->env.count; i++)
 		set_variable(env, container->env.items[i]);
 	if (!has_variable(env, "HOME"))
-		texts_add(env, arena_printf(arena, "HOME=%s", home));
+		texts_add(env, arena_printf(arena, "HOME=%s", bundle->user.home));
 }
 
 static const char *const init_words[] = { INIT_PATH, "--" };
@@ -97,7 +99,7 @@ bool bundle_write_process(struct jsonout *out, const char *key, const struct bun
 	if (container->has_init)
 		texts_add_all(&argv, init_words, COUNT_OF(init_words));
 	container_argv(container, &argv);
-	bundle_env(container, bundle->user.home, arena, &env);
+	bundle_env(bundle, arena, &env);
 	jsonout_object(out, key);
 	jsonout_bool(out, "terminal", container->has_tty);
 	if (container->has_tty && container->console_rows) {

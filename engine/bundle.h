@@ -24,6 +24,7 @@ struct bundle {
 	struct user user;
 	struct confinement confinement;
 	struct joint joint;
+	struct texts link_env; /* of legacy links: linktarget.h */
 	/* Where each of the container's mounts comes from: a path; parallel to container->mounts.
 	 */
 	const char *const *sources;
@@ -40,10 +41,9 @@ must_check bool bundle_write_process(struct jsonout *out, const char *key,
 				     const struct bundle *bundle, struct arena *arena,
 				     struct error *err);
 
-/* The environment as the container's program gets it, docker's order: PATH, HOSTNAME, TERM, the
- * user's and the image's, HOME. Texts live in `arena`. */
-void bundle_env(const struct container *container, const char *home, struct arena *arena,
-		struct texts *env);
+/* The environment as the container's program gets it, docker's order: PATH, HOSTNAME, TERM, what
+ * links bring, the user's and the image's, HOME. Texts live in `arena`. */
+void bundle_env(const struct bundle *bundle, struct arena *arena, struct texts *env);
 
 /* What is hidden from every container, or cannot be written, unless it is privileged. */
 const char *const *bundle_masked_paths(size_t *count);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "engine/attachment.h"
 #include "engine/change.h"
 #include "engine/flows.h"
@@ -162,18 +163,43 @@ static bool record(struct attachment *self, int dir, struct error *err)
 	       names_change(self->engine, self->container, &self->endpoints, err);
 }
 
-static bool connect_now(struct attachment *self, const struct container_network *wanted, int dir,
-			struct error *err)
+/* A container that was in no network to the outside has published nothing yet. The ports are bound
+ * for `fresh` before anything else is done, since that is what others may have taken. */
+static bool reserve_ports(struct attachment *self, struct bag *fresh, bool *is_fresh,
+			  struct error *err)
 {
-	load_endpoints(self);
-	if (!check_reach(err) || !attachment_lease_one(self, wanted, err))
+	struct endpoints *endpoints = &self->endpoints;
+
+	*is_fresh = !endpoints->port_count && publish_is_wanted(self->container) &&
+		    endpoints_outward(endpoints) == &endpoints->items[endpoints->count - 1];
+	return !*is_fresh ||
+	       publish_reserve(self->engine, self->container, self->arena, fresh, endpoints, err);
+}
+
+/* From here on the container's monitor keeps them. */
+static bool publish_fresh(struct attachment *self, struct bag *fresh, struct error *err)
+{
+	const struct endpoints *endpoints = &self->endpoints;
+	const struct endpoint *outward = endpoints_outward(endpoints);
+	const struct network *network = attachment_network(self, endpoints->count - 1);
+	char bridge[IFNAMSIZ];
+	const struct publish_way way = { outward, bridge };
+	struct bag bag;
+
+	network_bridge(self->engine, network, bridge);
+	if (!publish_translate(self->engine, self->container, endpoints, &way, fresh, err) ||
+	    !flows_forget(endpoints, err) ||
+	    !keeper_open_bag(self->engine, self->container->id, &bag, err))
 		return false;
+	bag_seal(fresh);
 
-	size_t number = self->endpoints.count - 1;
+	bool is_done = bag_reopen(&bag) ? bag_pour(&bag, fresh, err)
+					: error_set(err, ERROR_UNSUPPORTED,
+						    "what is published cannot be added while the "
+						    "container runs: restart it");
 
-	return act_inside(self, number, attachment_plug_one, err) &&
-	       (!carries_ports(&self->endpoints, number) || move_ports(self, err)) &&
-	       record(self, dir, err);
+	bag_close(&bag);
+	return is_done;
 }
 
 static bool leave_now(struct attachment *self, size_t number, struct error *err)
@@ -182,6 +208,46 @@ static bool leave_now(struct attachment *self, size_t number, struct error *err)
 
 	return check_reach(err) && act_inside(self, number, unplug, err) &&
 	       (!is_carrier || move_ports(self, err));
+}
+
+/* Of what could not be connected nothing is left. */
+static bool give_up(struct attachment *self, size_t number)
+{
+	if (number >= ENDPOINTS_MAX) /* it was one too many */
+		return false;
+
+	const struct network *network = attachment_network(self, number);
+	struct error ignored;
+
+	if (number < self->endpoints.count && !leave_now(self, number, &ignored))
+		log_warning("leave network %s again: %s", network->name, ignored.text);
+	if (network->id &&
+	    !attachment_release_one(self->engine, network, self->container->id, &ignored))
+		log_warning("give back an address: %s", ignored.text);
+	return false;
+}
+
+static bool connect_now(struct attachment *self, const struct container_network *wanted, int dir,
+			struct error *err)
+{
+	struct bag fresh = BAG_EMPTY;
+	bool is_fresh;
+
+	load_endpoints(self);
+	if (!check_reach(err))
+		return false;
+
+	size_t number = self->endpoints.count;
+	bool is_done =
+		attachment_lease_one(self, wanted, err) &&
+		reserve_ports(self, &fresh, &is_fresh, err) &&
+		act_inside(self, number, attachment_plug_one, err) &&
+		(is_fresh ? publish_fresh(self, &fresh, err)
+			  : !carries_ports(&self->endpoints, number) || move_ports(self, err)) &&
+		record(self, dir, err);
+
+	bag_close(&fresh);
+	return is_done || give_up(self, number);
 }
 
 static bool check_mode(const struct container *container, struct error *err)

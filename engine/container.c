@@ -178,6 +178,13 @@ static void write_networks(struct jsonout *out, const struct container *containe
 		jsonout_text(out, "ip6", network->ip6);
 		jsonout_text(out, "mac", network->mac);
 		jsonout_texts(out, "aliases", network->aliases.items, network->aliases.count);
+		if (network->link_local.count)
+			jsonout_texts(out, "link_local", network->link_local.items,
+				      network->link_local.count);
+		if (network->gw_priority)
+			jsonout_int(out, "gw_priority", network->gw_priority);
+		if (network->links.count)
+			jsonout_texts(out, "links", network->links.items, network->links.count);
 		jsonout_object_end(out);
 	}
 	jsonout_array_end(out);
@@ -260,7 +267,12 @@ static bool read_network(struct arena *arena, const struct json *item,
 	       json_text_or(item, "ip6", "", &network->ip6, err) &&
 	       json_text_or(item, "mac", "", &network->mac, err) &&
 	       json_text_array(arena, item, "aliases", &network->aliases.items,
-			       &network->aliases.count, err);
+			       &network->aliases.count, err) &&
+	       json_text_array(arena, item, "links", &network->links.items, &network->links.count,
+			       err) &&
+	       json_text_array(arena, item, "link_local", &network->link_local.items,
+			       &network->link_local.count, err) &&
+	       json_int_or(item, "gw_priority", 0, &network->gw_priority, err);
 }
 
 static bool read_networks(struct arena *arena, const struct json *root, struct container *container,

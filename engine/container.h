@@ -72,7 +72,10 @@ struct container_mount {
 struct container_network {
 	const char *name;
 	const char *ip, *ip6, *mac; /* "": chosen at each start */
-	struct texts aliases;       /* lives where the container's texts live */
+	struct texts link_local;    /* further addresses, of the link alone; live there too */
+	int64_t gw_priority;  /* of those that lead outward the highest has the default route */
+	struct texts aliases; /* live where the container's texts live */
+	struct texts links;   /* of a user network: "CONTAINER:ALIAS"; live there too */
 };
 
 struct container {
@@ -99,7 +102,7 @@ struct container {
 	size_t network_count;
 	struct texts publish; /* -p, as typed */
 	bool publishes_all;   /* -P */
-	struct texts links;   /* "CONTAINER:ALIAS" */
+	struct texts links;   /* in the default network: "ID:NAME:ALIAS", see linktarget.h */
 	const char *pid_mode, *ipc_mode, *uts_mode, *cgroupns_mode;
 	struct texts extra_hosts; /* "NAME:IP" */
 	struct texts dns, dns_search, dns_options;

@@ -15,6 +15,7 @@
 #include "engine/find.h"
 #include "engine/happening.h"
 #include "engine/health.h"
+#include "engine/linktarget.h"
 #include "engine/network.h"
 #include "engine/volume.h"
 #include "registry/platform.h"
@@ -316,7 +317,8 @@ bool create_container(struct engine *engine, struct arena *arena, struct create 
 	    !check_platform(create, &image, warning, err) ||
 	    !inherit_mounts(engine, arena, create, err) ||
 	    !merge_image(create, &image, arena, err) ||
-	    !share_network(engine, arena, container, err))
+	    !share_network(engine, arena, container, err) ||
+	    !link_target_resolve(engine, arena, container, err))
 		return false;
 	mounts_sort(create->mounts);
 	container->mounts = create->mounts->items;

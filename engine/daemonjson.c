@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -21,6 +22,14 @@ bool daemonjson_read(const char *config, struct arena *arena, const struct json 
 	if (!file_read(AT_FDCWD, name, &text, err))
 		return err->kind == ERROR_NOT_FOUND || err->sys == ENOTDIR;
 	return json_parse(arena, name, text.data ? text.data : "", text.length, root, err);
+}
+
+bool daemonjson_find(struct arena *arena, const struct json **root, struct error *err)
+{
+	const char *config = getenv("MOORING_CONFIG");
+
+	return daemonjson_read(config ? config : "/etc/mooring", arena, root, err) ||
+	       err->sys == EACCES;
 }
 
 bool daemonjson_check(const char *config, const struct json *root, struct error *err)

@@ -39,6 +39,10 @@ static void write_endpoint(struct jsonout *out, const struct endpoint *endpoint)
 	}
 	if (endpoint->aliases.count)
 		jsonout_texts(out, "aliases", endpoint->aliases.items, endpoint->aliases.count);
+	if (endpoint->links.count)
+		jsonout_texts(out, "links", endpoint->links.items, endpoint->links.count);
+	if (endpoint->gw_priority)
+		jsonout_int(out, "gw_priority", endpoint->gw_priority);
 	jsonout_bool(out, "is_internal", endpoint->is_internal);
 	jsonout_bool(out, "has_names", endpoint->has_names);
 	jsonout_object_end(out);
@@ -106,6 +110,9 @@ static bool read_endpoint(const struct json *item, struct arena *arena, struct e
 	    !json_bool_or(item, "has_names", false, &endpoint->has_names, err) ||
 	    !json_text_array(arena, item, "aliases", &endpoint->aliases.items,
 			     &endpoint->aliases.count, err) ||
+	    !json_text_array(arena, item, "links", &endpoint->links.items, &endpoint->links.count,
+			     err) ||
+	    !json_int_or(item, "gw_priority", 0, &endpoint->gw_priority, err) ||
 	    !read_address(item, endpoint, NETWORK_IPV4, err) ||
 	    !read_address(item, endpoint, NETWORK_IPV6, err))
 		return false;
@@ -177,13 +184,24 @@ bool endpoints_read(const struct engine *engine, struct arena *arena, const char
 	return true;
 }
 
+static bool is_before(const struct endpoint *one, const struct endpoint *other)
+{
+	if (one->gw_priority != other->gw_priority)
+		return one->gw_priority > other->gw_priority;
+	return strcmp(one->network, other->network) < 0;
+}
+
 const struct endpoint *endpoints_outward(const struct endpoints *endpoints)
 {
+	const struct endpoint *best = NULL;
+
 	for (size_t i = 0; i < endpoints->count; i++) {
-		if (!endpoints->items[i].is_internal)
-			return &endpoints->items[i];
+		const struct endpoint *endpoint = &endpoints->items[i];
+
+		if (!endpoint->is_internal && (!best || is_before(endpoint, best)))
+			best = endpoint;
 	}
-	return NULL;
+	return best;
 }
 
 bool endpoints_read_open(const struct engine *engine, struct arena *arena, const char *container,

@@ -34,6 +34,9 @@ struct endpoint {
 	struct ipnet addresses[NETWORK_FAMILIES]; /* family 0: none */
 	struct ipaddr gateways[NETWORK_FAMILIES];
 	struct texts aliases; /* --network-alias */
+	struct texts links;   /* --link, of a network whose members have names */
+	struct texts link_local;
+	int64_t gw_priority;
 	bool is_internal;
 	bool has_names; /* of a network whose members know each other by name */
 };
@@ -62,8 +65,9 @@ bool endpoints_read_open(const struct engine *engine, struct arena *arena, const
 /* `dir` is the container's directory. */
 must_check bool endpoints_write(const struct endpoints *endpoints, int dir, struct error *err);
 
-/* The first endpoint by which the world can be reached: its gateway is the default route, and
- * ports are published through it. NULL: none. */
+/* The endpoint by which the world is reached: its gateway is the default route, and ports are
+ * published through it. Of those that lead outward it is the one of the highest priority, of equals
+ * the first by its network's name. NULL: none. */
 const struct endpoint *endpoints_outward(const struct endpoints *endpoints);
 
 #endif

@@ -10,9 +10,11 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "engine/bundle.h"
 #include "engine/ident.h"
+#include "engine/linktarget.h"
 #include "engine/network.h"
 #include "engine/share.h"
 #include "engine/status.h"
@@ -91,8 +93,20 @@ static void change(const struct enter *enter, struct container *process)
 		process->is_privileged = true;
 }
 
-static bool write_process(const struct container *process, int root, struct arena *arena,
-			  struct buf *text, struct error *err)
+/* What the links that still lead somewhere say. */
+static void add_links(const struct engine *engine, struct arena *arena, struct bundle *bundle)
+{
+	const struct container *container = bundle->container;
+	struct endpoints endpoints;
+	struct error ignored;
+
+	if (container->links.count && endpoints_read(engine, arena, container->id, &endpoints) &&
+	    !link_target_env(engine, arena, container, &endpoints, &bundle->link_env, &ignored))
+		log_debug("%s", ignored.text);
+}
+
+static bool write_process(const struct engine *engine, const struct container *process, int root,
+			  struct arena *arena, struct buf *text, struct error *err)
 {
 	struct bundle bundle = { .container = process };
 	struct jsonout out;
@@ -100,8 +114,10 @@ static bool write_process(const struct container *process, int root, struct aren
 	if (!user_find(root, arena, process->user, &process->groups, &bundle.user, err) ||
 	    !confine_read(arena, process, &bundle.confinement, err))
 		return false;
+	add_links(engine, arena, &bundle);
 	jsonout_init(&out, text, false);
 	bool is_done = bundle_write_process(&out, NULL, &bundle, arena, err);
+	texts_done(&bundle.link_env);
 	jsonout_done(&out);
 	return is_done && buf_check(text, "the command", err);
 }
@@ -184,7 +200,7 @@ bool enter_prepare(struct engine *engine, struct arena *arena, const struct ente
 	    !join_network(engine, enter->container, err))
 		return false;
 	change(enter, &process);
-	bool is_done = write_process(&process, root, arena, &text, err) &&
+	bool is_done = write_process(engine, &process, root, arena, &text, err) &&
 		       keep_process(&text, arena, &path, err) &&
 		       make_argv(engine, arena, enter, path, argv, err);
 	container_done(&process);

@@ -97,8 +97,8 @@ static void add_extra_hosts(const struct container *container, const struct endp
 	}
 }
 
-/* --link CONTAINER:ALIAS: where it is now. One that does not run is not in the file; in a network
- * with names the resolver knows of it when it does. */
+/* --link in the default network: where the others are now. One that does not run is not in the
+ * file: at the start that has been refused. */
 static void add_links(const struct engine *engine, const struct container *container,
 		      const struct endpoints *endpoints, struct buf *text)
 {
@@ -106,12 +106,19 @@ static void add_links(const struct engine *engine, const struct container *conta
 		autoarena struct arena arena = { 0 };
 		struct link_target target;
 		char address[IPADDR_TEXT_MAX];
+		struct error ignored;
 
-		if (link_target_find(engine, &arena, container->links.items[i], endpoints, &target))
-			buf_printf(text, "%s\t%s %.12s%s%s\n",
-				   ipaddr_text(&target.address, address), target.alias, target.id,
-				   strcmp(target.name, target.alias) == 0 ? "" : " ",
-				   strcmp(target.name, target.alias) == 0 ? "" : target.name);
+		if (!link_target_find(engine, &arena, container, container->links.items[i],
+				      endpoints, &target, &ignored))
+			continue;
+
+		const char *name = target.name;
+		bool is_alias = strcmp(name, target.alias) == 0;
+
+		buf_printf(text, "%s\t%s %s%s%s\n", ipaddr_text(&target.address, address),
+			   target.alias, target.container.hostname, is_alias ? "" : " ",
+			   is_alias ? "" : name);
+		link_target_done(&target);
 	}
 }
 

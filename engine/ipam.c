@@ -10,16 +10,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "engine/daemonjson.h"
 #include "engine/ident.h"
 
 #define ROUTES_MAX  512
-#define WIDE_FIRST  17 /* 172.17.0.0/16 */
-#define WIDE_LAST   31
-#define WIDE_PREFIX 16
-#define SLIM_PREFIX 20 /* 192.168.0.0/20 and the 15 after it */
-#define SLIM_COUNT  16
-#define POOLS       (WIDE_LAST - WIDE_FIRST + 1 + SLIM_COUNT)
+#define POOLS_MAX   64
+#define SUBNETS_MAX 65536 /* of one pool: as many are looked at */
 #define ULA_PREFIX  64
+#define SETTING     "default-address-pools"
 
 /* Where the host's packets go; a default route leads everywhere and counts for nothing. */
 struct routes {
@@ -77,34 +75,131 @@ static bool overlaps_network(const struct network *others, size_t count, const s
 	return false;
 }
 
-static struct ipnet pool_number(int number)
-{
-	int wide = WIDE_LAST - WIDE_FIRST + 1;
+/* Pools. -------------------------------------------------------------------------------------- */
 
-	if (number < wide)
-		return (struct ipnet){ { AF_INET, { 172, (unsigned char)(WIDE_FIRST + number) } },
-				       WIDE_PREFIX };
-	return (struct ipnet){
-		{ AF_INET, { 192, 168, (unsigned char)((number - wide) << (24 - SLIM_PREFIX)) } },
-		SLIM_PREFIX
-	};
+/* Cut into subnets of one size, which are given out in their order. */
+struct address_pool {
+	struct ipnet base;
+	int size; /* a subnet's prefix */
+};
+
+struct address_pools {
+	struct address_pool items[POOLS_MAX];
+	size_t count;
+};
+
+static const struct address_pools docker_pools = {
+	.items = { { { { AF_INET, { 172, 17 } }, 16 }, 16 },
+		   { { { AF_INET, { 172, 18 } }, 15 }, 16 },
+		   { { { AF_INET, { 172, 20 } }, 14 }, 16 },
+		   { { { AF_INET, { 172, 24 } }, 13 }, 16 },
+		   { { { AF_INET, { 192, 168 } }, 16 }, 20 } },
+	.count = 5,
+};
+
+/* {"base": "10.10.0.0/16", "size": 24} */
+static bool read_pool(const struct json *item, struct address_pool *pool, struct error *err)
+{
+	const char *base;
+	int64_t size;
+
+	if (!json_text(item, "base", &base, err) || !json_int(item, "size", &size, err))
+		return false;
+	if (!ipnet_parse(&pool->base, base))
+		return json_wrong(json_get(item, "base"), err, "%s is no subnet", base);
+	/* A network needs room for its gateway and a container. */
+	if (size < pool->base.prefix || size > ipaddr_bits(&pool->base.address) - 2)
+		return json_wrong(json_get(item, "size"), err, "%lld is no size of a subnet of %s",
+				  (long long)size, base);
+	pool->base.address = ipnet_first(&pool->base);
+	pool->size = (int)size;
+	return true;
 }
 
-static bool choose_ipv4(const struct network *others, size_t count, int first, struct ipnet *subnet,
-			struct error *err)
+static bool read_pools(struct address_pools *pools, struct error *err)
 {
-	struct routes routes;
+	autoarena struct arena arena = { 0 };
+	const struct json *root, *list;
 
-	read_routes(&routes);
-	for (int number = first; number < POOLS; number++) {
-		*subnet = pool_number(number);
-		if (!overlaps_route(&routes, subnet) && !overlaps_network(others, count, subnet))
+	*pools = (struct address_pools){ 0 };
+	if (!daemonjson_find(&arena, &root, err) || !json_array_or_null(root, SETTING, &list, err))
+		return false;
+	for (const struct json *item = list ? list->child : NULL; item; item = item->next) {
+		if (pools->count == POOLS_MAX)
+			return json_wrong(list, err, "more than %d pools", POOLS_MAX);
+		if (!read_pool(item, &pools->items[pools->count++], err))
+			return false;
+	}
+	return true;
+}
+
+/* The next subnet of a pool; false after the last. */
+static bool step(const struct address_pool *pool, struct ipnet *subnet)
+{
+	struct ipnet next = *subnet;
+
+	for (int bit = pool->size - 1; bit >= pool->base.prefix; bit--) {
+		unsigned char mask = (unsigned char)(0x80 >> (bit % 8));
+
+		next.address.bytes[bit / 8] ^= mask;
+		if (next.address.bytes[bit / 8] & mask) {
+			*subnet = next;
+			return true;
+		}
+	}
+	return false;
+}
+
+struct search {
+	const struct network *others;
+	size_t count;
+	struct routes routes;
+	bool is_first_left; /* the very first subnet is somebody else's */
+};
+
+static bool search_pool(struct search *search, const struct address_pool *pool,
+			struct ipnet *subnet)
+{
+	*subnet = (struct ipnet){ pool->base.address, pool->size };
+	for (int i = 0; i < SUBNETS_MAX; i++) {
+		if (!search->is_first_left && !overlaps_route(&search->routes, subnet) &&
+		    !overlaps_network(search->others, search->count, subnet))
+			return true;
+		search->is_first_left = false;
+		if (!step(pool, subnet))
+			return false;
+	}
+	return false;
+}
+
+static bool has_family(const struct address_pools *pools, int family)
+{
+	for (size_t i = 0; i < pools->count; i++) {
+		if (pools->items[i].base.address.family == family)
 			return true;
 	}
-	return error_set(err, ERROR_EXISTS,
-			 "could not find an available, non-overlapping IPv4 address pool among the "
-			 "defaults to assign to the network (172.17.0.0/16 to 172.31.0.0/16 and "
-			 "192.168.0.0/16 are in use: give --subnet)");
+	return false;
+}
+
+static bool choose(const struct address_pools *own, int family, struct search *search,
+		   struct ipnet *subnet, struct error *err)
+{
+	const struct address_pools *pools = has_family(own, family) ? own : &docker_pools;
+
+	read_routes(&search->routes);
+	for (size_t i = 0; i < pools->count; i++) {
+		if (pools->items[i].base.address.family == family &&
+		    search_pool(search, &pools->items[i], subnet))
+			return true;
+	}
+	return error_set(
+		err, ERROR_EXISTS,
+		"could not find an available, non-overlapping IPv%d address pool among the "
+		"defaults to assign to the network (%s: give --subnet)",
+		family == AF_INET ? 4 : 6,
+		pools == own ? "those of " SETTING " in daemon.json are in use"
+			     : "172.17.0.0/16 to 172.31.0.0/16 and 192.168.0.0/16 are in "
+			       "use");
 }
 
 /* 40 bits of the network's ID take the place of the random number of RFC 4193. */
@@ -161,6 +256,11 @@ static bool check_given(struct network_pool *pool, const struct network *others,
 bool ipam_complete(struct network *network, const struct network *others, size_t count,
 		   struct error *err)
 {
+	struct search search = { .others = others, .count = count };
+	struct address_pools own;
+
+	if (!read_pools(&own, err))
+		return false;
 	if (!network->has_ipv6)
 		network->pools[NETWORK_IPV6] = (struct network_pool){ 0 };
 	for (size_t i = 0; i < NETWORK_FAMILIES; i++) {
@@ -170,12 +270,13 @@ bool ipam_complete(struct network *network, const struct network *others, size_t
 			continue;
 		if (pool->is_given && !check_given(pool, others, count, err))
 			return false;
-		/* 172.17.0.0/16 is left to the default network, which may have no bridge yet. */
-		if (!pool->is_given && i == NETWORK_IPV4 &&
-		    !choose_ipv4(others, count, 1, &pool->subnet, err))
-			return false;
-		if (!pool->is_given && i == NETWORK_IPV6)
+		/* The first is left to the default network, which may have no bridge yet. */
+		search.is_first_left = i == NETWORK_IPV4;
+		if (!pool->is_given && i == NETWORK_IPV6 && !has_family(&own, AF_INET6))
 			pool->subnet = unique_ipv6(network);
+		else if (!pool->is_given && !choose(&own, i == NETWORK_IPV4 ? AF_INET : AF_INET6,
+						    &search, &pool->subnet, err))
+			return false;
 		set_gateway(pool);
 	}
 	return true;
@@ -253,11 +354,14 @@ bool ipam_choose_default(const struct engine *engine, struct network *network, s
 {
 	struct network_pool *pool = &network->pools[NETWORK_IPV4];
 	autoarena struct arena arena = { 0 };
+	struct search search = { 0 };
+	struct address_pools own;
 	struct network *others;
-	size_t count;
 
-	if (!network_list(engine, &arena, &others, &count, err) ||
-	    !choose_ipv4(others, count, 0, &pool->subnet, err))
+	if (!read_pools(&own, err) || !network_list(engine, &arena, &others, &search.count, err))
+		return false;
+	search.others = others;
+	if (!choose(&own, AF_INET, &search, &pool->subnet, err))
 		return false;
 	set_gateway(pool);
 	return true;

@@ -11,8 +11,9 @@
 
 /*
  * Which subnet a network has. Docker's pools, passing over what a route of the host leads to or
- * another network has: 172.17.0.0/16 to 172.31.0.0/16, then 192.168.0.0/20 and on. For IPv6 a
- * subnet of its own below fd00::/8 (RFC 4193).
+ * another network has: 172.17.0.0/16 to 172.31.0.0/16, then 192.168.0.0/20 and on, or what
+ * daemon.json has as default-address-pools. For IPv6, where that names none, a subnet of its own
+ * below fd00::/8 (RFC 4193).
  */
 
 /* Checks the subnets, gateways and ranges that were asked for and chooses the rest. `others` are

@@ -64,7 +64,7 @@ void link_put_default_route(struct netlink *netlink, unsigned int link,
 		.rtm_type = RTN_UNICAST,
 	};
 
-	netlink_begin(netlink, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &header,
+	netlink_begin(netlink, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK, &header,
 		      sizeof(header));
 	netlink_put(netlink, RTA_GATEWAY, gateway->bytes, ipaddr_size(gateway));
 	netlink_put_u32(netlink, RTA_OIF, link);

@@ -22,6 +22,7 @@ void link_put_up(struct netlink *netlink, unsigned int link);
 void link_put_mac(struct netlink *netlink, unsigned int link,
 		  const unsigned char mac[LINK_MAC_SIZE]);
 void link_put_address(struct netlink *netlink, unsigned int link, const struct ipnet *address);
+/* In place of the one that is there. */
 void link_put_default_route(struct netlink *netlink, unsigned int link,
 			    const struct ipaddr *gateway);
 /* `mtu` 0: the kernel's default. */

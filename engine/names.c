@@ -23,7 +23,6 @@
 #include "engine/hostns.h"
 #include "engine/hub.h"
 #include "engine/keeper.h"
-#include "engine/linktarget.h"
 #include "engine/nft.h"
 #include "engine/resolvconf.h"
 #include "engine/share.h"
@@ -200,10 +199,10 @@ static void add_place(struct buf *text, const struct container *container,
 
 /* --link CONTAINER:ALIAS */
 static void add_links(struct buf *text, const struct engine *engine,
-		      const struct container *container)
+		      const struct endpoint *endpoint)
 {
-	for (size_t i = 0; i < container->links.count; i++) {
-		autofree char *link = mem_strdup(container->links.items[i]);
+	for (size_t i = 0; i < endpoint->links.count; i++) {
+		autofree char *link = mem_strdup(endpoint->links.items[i]);
 		char *colon = strchr(link, ':');
 		char id[CONTAINER_ID_LENGTH + 1];
 		struct error ignored; /* one that is not there has no address */
@@ -234,8 +233,8 @@ static void add_facts(struct buf *text, const struct engine *engine,
 	for (size_t i = 0; i < endpoints->count; i++) {
 		if (endpoints->items[i].has_names)
 			add_place(text, container, &endpoints->items[i]);
+		add_links(text, engine, &endpoints->items[i]);
 	}
-	add_links(text, engine, container);
 }
 
 /* 127.0.0.11 in the container. ---------------------------------------------------------------- */

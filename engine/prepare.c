@@ -20,6 +20,7 @@
 #include "engine/hostfiles.h"
 #include "engine/hostns.h"
 #include "engine/joint.h"
+#include "engine/linktarget.h"
 #include "engine/netsysctl.h"
 #include "engine/propagation.h"
 #include "engine/share.h"
@@ -42,7 +43,8 @@ struct preparation {
 	int shared_network; /* of container:…; else -1 */
 	bool has_own_network;
 	const char **sources; /* of the mounts */
-	int *copies;          /* of sources that are shared with the host; -1: none */
+	struct texts link_env;
+	int *copies; /* of sources that are shared with the host; -1: none */
 };
 
 /* In the host's network namespace still. */
@@ -56,6 +58,8 @@ static bool lease_networks(struct preparation *self, struct error *err)
 				  &self->shared_network, err);
 	/* Afterwards: what is the host's for a container may be the hub of its networks. */
 	return attachment_lease(&self->attachment, err) &&
+	       link_target_env(self->engine, self->arena, self->container,
+			       &self->attachment.endpoints, &self->link_env, err) &&
 	       (!self->has_own_network || hostns_open(&self->prepared->host_network, err));
 }
 
@@ -318,6 +322,7 @@ static bool write_config(const struct preparation *self, struct error *err)
 				 .directory = self->path,
 				 .host_files = host_files_of(self),
 				 .sources = self->sources,
+				 .link_env = self->link_env,
 				 .is_rootless = userns_is_inside(),
 				 .has_no_groups = userns_lacks_groups() };
 
@@ -379,6 +384,7 @@ bool prepare_bundle(struct engine *engine, const struct container *container, in
 		       write_host_files(&self, err) && write_config(&self, err);
 	mem_cleanup_close(&self.root);
 	mem_cleanup_close(&self.shared_network);
+	texts_done(&self.link_env);
 	if (is_done) {
 		prepared->guard = take_fd(&self.attachment.bag.fd);
 		tell(&self);

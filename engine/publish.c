@@ -321,6 +321,11 @@ static int compare(const void *a, const void *b)
 	return left->outside < right->outside ? -1 : left->outside > right->outside;
 }
 
+bool publish_is_wanted(const struct container *container)
+{
+	return container->publish.count || container->publishes_all;
+}
+
 bool publish_reserve(const struct engine *engine, const struct container *container,
 		     struct arena *arena, struct bag *bag, struct endpoints *endpoints,
 		     struct error *err)
@@ -329,7 +334,7 @@ bool publish_reserve(const struct engine *engine, const struct container *contai
 		.engine = engine, .container = container, .bag = bag, .endpoints = endpoints
 	};
 
-	if (!container->publish.count && !container->publishes_all)
+	if (!publish_is_wanted(container))
 		return true;
 	endpoints->ports = arena_array(arena, PUBLISHED_MAX, sizeof(*endpoints->ports));
 	for (size_t i = 0; i < container->publish.count; i++) {

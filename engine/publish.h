@@ -18,6 +18,9 @@
  * rules are iptables' (rules.h) the container's end takes them away, or else who next needs rules.
  */
 
+/* Whether container->publish or container->publishes_all ask for anything. */
+bool publish_is_wanted(const struct container *container);
+
 /* In the host's namespace: chooses and reserves the host's ports for what container->publish and
  * container->publishes_all ask for. Docker's words for a port in use. */
 must_check bool publish_reserve(const struct engine *engine, const struct container *container,

@@ -31,15 +31,12 @@ enum backend {
 
 static bool choose(enum backend *backend, struct error *err)
 {
-	const char *config = getenv("MOORING_CONFIG");
 	autoarena struct arena arena = { 0 };
 	const struct json *root;
 	const char *text;
 
 	*backend = BACKEND_ANY;
-	if (!daemonjson_read(config ? config : "/etc/mooring", &arena, &root, err))
-		return err->sys == EACCES;
-	if (!json_text_or(root, SETTING, "", &text, err))
+	if (!daemonjson_find(&arena, &root, err) || !json_text_or(root, SETTING, "", &text, err))
 		return false;
 	if (strcmp(text, "nftables") == 0)
 		*backend = BACKEND_NFTABLES;

@@ -92,8 +92,48 @@ def test_only_in_common_networks(moor, net):
     linked = moor.docker("run", "--rm", "--link", "plain:other", net, "cat", "/etc/hosts").stdout
     assert re.search(r"\tother [0-9a-f]{12} plain\n", linked)
     start(moor, net, "linking", "--network", "net", "--link", "near:friend")
+    assert moor.docker("inspect", "-f", "{{.HostConfig.Links}} {{.NetworkSettings.Networks.net.Links}}",
+                       "linking").stdout == "[] [near:friend]\n"
+    moor.docker("network", "connect", "--link", "away:pal", "far", "linking")
+    assert look_up(moor, "linking", "pal") == [address_of(moor, "away", "far")]
     assert look_up(moor, "linking", "friend") == [address_of(moor, "near", "net")]
     assert look_up(moor, "near", "friend") is None
+
+
+def test_legacy_links(moor, net):
+    """In the default network: a line in the hosts file and docker's variables, of what runs when the linking one starts."""
+    start(moor, net, "db", "-h", "db-host", "-e", "X=1 2", "-e", "PATH=/bin", "--expose", "5432", "--expose", "90-92", "--expose", "90/udp")
+    linking = ("--link", "db:my-db", "--link", "db", "--link", "db:my-db")
+    moor.docker("create", "--name", "web", *linking, "-e", "DB_ENV_X=own", net, "sh", "-c", "env; cat /etc/hosts")
+    moor.docker("rename", "db", "store")
+    moor.docker("rename", "web", "site")
+    assert moor.docker("inspect", "-f", "{{.HostConfig.Links}}", "site").stdout == "[/store:/site/my-db /store:/site/db]\n"
+    address = address_of(moor, "store", "bridge")
+    told = moor.docker("start", "-a", "site").stdout.splitlines()
+    assert f"{address}\tmy-db db-host store" in told and f"{address}\tdb db-host store" in told
+    variables = sorted(line for line in told if line.startswith("MY_DB_"))
+    assert variables == sorted([
+        f"MY_DB_PORT=tcp://{address}:90", "MY_DB_NAME=/site/my-db", "MY_DB_ENV_X=1 2",
+        f"MY_DB_PORT_90_TCP_START=tcp://{address}:90", f"MY_DB_PORT_90_TCP_END=tcp://{address}:92",
+        "MY_DB_PORT_90_TCP_PORT_START=90", "MY_DB_PORT_90_TCP_PORT_END=92",
+        *[line for port, kind in ((90, "tcp"), (90, "udp"), (91, "tcp"), (92, "tcp"), (5432, "tcp"))
+          for name in [f"MY_DB_PORT_{port}_{kind.upper()}"]
+          for line in (f"{name}={kind}://{address}:{port}", f"{name}_ADDR={address}", f"{name}_PORT={port}", f"{name}_PROTO={kind}")]])
+    assert "DB_ENV_X=own" in told
+    # A program that is executed later sees them too.
+    start(moor, net, "later", "--link", "store:s")
+    assert "S_NAME=/later/s" in moor.docker("exec", "later", "env").stdout
+    for words in (("--link", "nope"), ("--link", "nope:alias")):
+        refused = moor.docker("run", *words, net, "true", code=125)
+        assert "could not get container for nope: No such container: nope" in refused.stderr
+    assert "bad format for links: a:b:c" in moor.docker("run", "--link", "a:b:c", net, code=125).stderr
+    assert "links are only supported for user-defined networks" in moor.docker("run", "--network", "none", "--link", "store",
+                                                                               net, code=125).stderr
+    start(moor, net, "away", "--network", "net")
+    assert "Cannot link to /away, as it does not belong to the default network" in moor.docker(
+        "run", "--link", "away", net, "true", code=125).stderr
+    moor.docker("rm", "-f", "store")
+    assert "Cannot link to a non running container: /db AS /site/my-db" in moor.docker("start", "site", code=1).stderr
 
 
 def test_others_are_asked(moor, net):

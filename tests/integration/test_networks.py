@@ -201,6 +201,55 @@ def test_connect_and_disconnect(moor, busybox):
     assert "private (none) mode" in moor.docker("network", "connect", "aa", "none", code=1).stderr
 
 
+def test_gateway_priority_and_link_local(moor, busybox):
+    def gateway(name):
+        return re.search("default via ([0-9.]+) ", inside(moor, name, "busybox", "ip", "route"))[1]
+
+    for name, subnet in (("aa", "10.207.1"), ("bb", "10.207.2"), ("cc", "10.207.3")):
+        moor.docker("network", "create", "--subnet", subnet + ".0/24", name)
+    start(moor, busybox, "c", "--network", "aa", "--network", "name=bb,gw-priority=5,link-local-ip=169.254.9.9",
+          "--link-local-ip", "fe80::9")
+    assert gateway("c") == "10.207.2.1"
+    shown = inside(moor, "c", "busybox", "ip", "addr")
+    assert "169.254.9.9/16" in shown and "fe80::9/64" in shown
+    moor.docker("network", "connect", "--gw-priority", "6", "--link-local-ip", "169.254.9.10", "cc", "c")
+    assert gateway("c") == "10.207.3.1" and "169.254.9.10/16" in inside(moor, "c", "busybox", "ip", "addr")
+    moor.docker("network", "disconnect", "cc", "c")
+    assert gateway("c") == "10.207.2.1"
+    moor.docker("restart", "-t", "0", "c")
+    assert gateway("c") == "10.207.2.1"
+    assert moor.docker("inspect", "-f", "{{json .NetworkSettings.Networks.bb.IPAMConfig}}",
+                       "c").stdout == '{"LinkLocalIPs":["169.254.9.9"]}\n'
+    for option, value, words in (("--network", "name=aa,gw-priority=x", "invalid gw-priority: invalid syntax"),
+                                 ("--network", "name=aa,link-local-ip=x", "invalid link-local IP address: x"),
+                                 ("--link-local-ip", "10.0.0.1", "10.0.0.1 is no link-local address")):
+        refused = moor.docker("run", option, value, busybox, code=125).stderr
+        assert words in refused and f'for "{option}" flag' in refused
+
+
+def test_address_pools(moor, busybox):
+    def settings(text):
+        with open(os.path.join(moor.config, "daemon.json"), "w") as file:
+            file.write('{"default-address-pools": %s}' % text)
+
+    def create(*words, code=0):
+        done = moor.docker("network", "create", *words, code=code)
+        return done.stderr if code else moor.docker("network", "inspect", "-f", "{{range .IPAM.Config}}{{.Subnet}} {{end}}",
+                                                    words[-1]).stdout.split()
+
+    settings('[{"base": "10.208.0.0/22", "size": 24}, {"base": "fd00:5::/56", "size": 64}]')
+    assert create("p1") == ["10.208.1.0/24"]  # the first is the default network's
+    assert create("--ipv6", "p2") == ["10.208.2.0/24", "fd00:5::/64"]
+    assert create("--ipv6", "--subnet", "fd00:7::/64", "p3") == ["10.208.3.0/24", "fd00:7::/64"]
+    assert create("--ipv6", "--subnet", "10.209.0.0/24", "p4") == ["10.209.0.0/24", "fd00:5:0:1::/64"]
+    assert "default-address-pools in daemon.json are in use" in create("p5", code=1)
+    for text, words in (("7", "default-address-pools"), ('[{"base": "10.208.0.0/16"}]', "size"),
+                        ('[{"base": "10.208.0.0/16", "size": 8}]', "no size of a subnet of 10.208.0.0/16"),
+                        ('[{"base": "x", "size": 8}]', "x is no subnet")):
+        settings(text)
+        assert words in create("p6", code=1)
+
+
 def test_ipv6_and_mtu(moor, busybox):
     moor.docker("network", "create", "--ipv6", "--subnet", "fd00:77::/64", "-o", "com.docker.network.driver.mtu=1300",
                 "six")

@@ -209,6 +209,32 @@ def test_the_network_is_left(moor, busybox):
         assert "18120" not in netpeer.nft("list", "ruleset")
 
 
+def test_a_way_out_comes_later(moor, busybox):
+    """In an internal network nothing is published, and nothing taken; it is with the first network that leads outward."""
+    moor.docker("network", "create", "--internal", "in")
+    moor.docker("network", "create", "out")
+    for name in ("one", "two"):
+        serve(moor, busybox, name, "--network", "in", "-p", "18140:80", "-p", "127.0.0.1:18141:80")
+    assert moor.docker("port", "one").stdout == "" and fetch("127.0.0.1", 18140, 1) is None
+    moor.docker("network", "connect", "out", "one")
+    assert moor.docker("port", "one", "80").stdout.split() == ["0.0.0.0:18140", "127.0.0.1:18141", "[::]:18140"]
+    assert fetch("127.0.0.1", 18140) == fetch("127.0.0.1", 18141) == "served"
+    # What is refused leaves nothing behind, and can be had later.
+    assert "port is already allocated" in moor.docker("network", "connect", "out", "two", code=1).stderr
+    assert "eth1" not in moor.docker("exec", "two", "busybox", "ip", "addr").stdout
+    moor.docker("network", "disconnect", "out", "one")
+    assert moor.docker("port", "one").stdout == ""
+    moor.docker("network", "connect", "bridge", "one")
+    assert fetch("127.0.0.1", 18140) == "served"
+    moor.docker("rm", "-f", "one")
+    moor.docker("network", "connect", "out", "two")
+    assert fetch("127.0.0.1", 18141) == "served"
+    moor.docker("rm", "-f", "two")
+    assert "18140" not in netpeer.nft("list", "ruleset")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 18140))
+
+
 @pytest.mark.parametrize("table, chain, text", [
     ("ip filter", "FORWARD", "{ chain FORWARD { type filter hook forward priority filter; policy drop; }; }"),
     ("ip filter", "DOCKER-USER", "{ chain DOCKER-USER { counter return; }; chain FORWARD { type filter hook forward "

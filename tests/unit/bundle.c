@@ -55,11 +55,13 @@ static void test_env(void)
 	autotexts struct texts env = { 0 };
 	struct container container;
 
+	const struct bundle bundle = { .container = &container, .user.home = "/root" };
+
 	start(&container);
 	texts_add(&container.env, "A=1");
 	texts_add(&container.env, "PATH=/bin");
 	texts_add(&container.env, "GONE");
-	bundle_env(&container, "/root", &arena, &env);
+	bundle_env(&bundle, &arena, &env);
 	check_int((long long)env.count, 4, "four variables");
 	check_text(env.items[0], "PATH=/bin", "PATH keeps its first place");
 	check_text(env.items[1], "HOSTNAME=h", "then HOSTNAME");
@@ -70,7 +72,7 @@ static void test_env(void)
 	container.has_tty = true;
 	texts_add(&container.env, "HOSTNAME");
 	texts_add(&container.env, "HOME=/x");
-	bundle_env(&container, "/root", &arena, &env);
+	bundle_env(&bundle, &arena, &env);
 	check(texts_has(&env, "TERM=xterm"), "a terminal sets TERM");
 	check(texts_has(&env, "HOME=/x") && !texts_has(&env, "HOME=/root"), "HOME as given");
 	check(!texts_has(&env, "HOSTNAME=h"), "KEY alone takes a variable away");
