@@ -6,6 +6,7 @@
 
 #include "cli/gotype.h"
 #include "cli/templateparse.h"
+#include "cli/templatevalue.h"
 
 #define ARGUMENTS_MAX 16
 
@@ -253,7 +254,7 @@ static bool run_range(const struct runner *runner, const struct template_node *n
 	if (value->type != JSON_ARRAY && value->type != JSON_OBJECT && value->type != JSON_NULL)
 		return error_set(err, ERROR_INPUT, "template: :1:%zu: range can't iterate over %s",
 				 (size_t)(pipe->at - runner->template->text),
-				 templatefunc_text(runner->template->arena, value));
+				 templatevalue_text(runner->template->arena, value));
 	if (!value->child)
 		return run_nodes(runner, node->otherwise, dot, err);
 	const struct json **items = items_of(runner, value);
@@ -273,7 +274,7 @@ static bool run_choice(const struct runner *runner, const struct template_node *
 		       const struct json *value, const struct json *dot, struct error *err)
 {
 	struct variable *outside = *runner->variables;
-	bool is_true = templatefunc_is_true(value);
+	bool is_true = templatevalue_is_true(value);
 
 	if (node->pipe->variable_count)
 		set_variable(runner, node->pipe, 0, value);
@@ -301,7 +302,7 @@ static bool run_node(const struct runner *runner, const struct template_node *no
 	if (node->pipe->variable_count)
 		set_variable(runner, node->pipe, 0, value);
 	else
-		buf_add_text(runner->out, templatefunc_text(runner->template->arena, value));
+		buf_add_text(runner->out, templatevalue_text(runner->template->arena, value));
 	return true;
 }
 

@@ -7,11 +7,9 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/duration.h"
 #include "base/jsonout.h"
 #include "cli/gotype.h"
-
-#define VALUE_MAX (16 << 20) /* bytes of one printed value */
+#include "cli/templatevalue.h"
 
 /* -- values -- */
 
@@ -33,110 +31,6 @@ static const struct json *new_number(struct arena *arena, size_t number)
 	return json_new(arena, NULL, NULL, JSON_NUMBER, arena_printf(arena, "%zu", number));
 }
 
-bool templatefunc_is_true(const struct json *value)
-{
-	switch (value->type) {
-	case JSON_NULL:
-		return false;
-	case JSON_BOOL:
-		return value->boolean;
-	case JSON_NUMBER:
-		return strtod(value->text, NULL) != 0;
-	case JSON_TEXT:
-		return value->text[0] != '\0';
-	case JSON_ARRAY:
-	case JSON_OBJECT:
-		return value->count > 0;
-	}
-	return false;
-}
-
-static void print_value(struct buf *out, const struct json *value);
-
-static int compare_keys(const void *a, const void *b)
-{
-	const struct json *const *left = a, *const *right = b;
-
-	return strcmp((*left)->key, (*right)->key);
-}
-
-/* Go prints maps in the order of their keys. */
-static void print_object(struct buf *out, const struct json *object)
-{
-	autofree const struct json **members = mem_array(object->count + 1, sizeof(*members));
-	size_t count = 0;
-
-	for (const struct json *member = object->child; member; member = member->next)
-		members[count++] = member;
-	qsort(members, count, sizeof(*members), compare_keys);
-	buf_add_text(out, "map[");
-	for (size_t i = 0; i < count; i++) {
-		buf_printf(out, "%s%s:", i ? " " : "", members[i]->key);
-		print_value(out, members[i]);
-	}
-	buf_add_char(out, ']');
-}
-
-static void print_duration(struct buf *out, const struct json *value)
-{
-	char text[DURATION_TEXT_MAX];
-
-	buf_add_text(out, duration_text(strtoll(value->text, NULL, 10), text));
-}
-
-static const char *nil_text(const struct json *value)
-{
-	switch (gotype_of_null(value)) {
-	case JSON_ARRAY:
-		return "[]";
-	case JSON_OBJECT:
-		return "map[]";
-	default:
-		return "<nil>";
-	}
-}
-
-static void print_value(struct buf *out, const struct json *value)
-{
-	switch (value->type) {
-	case JSON_NULL:
-		buf_add_text(out, nil_text(value));
-		return;
-	case JSON_BOOL:
-		buf_add_text(out, value->boolean ? "true" : "false");
-		return;
-	case JSON_NUMBER:
-		if (gotype_is_duration(value))
-			print_duration(out, value);
-		else
-			buf_add_text(out, value->text);
-		return;
-	case JSON_TEXT:
-		buf_add_text(out, value->text);
-		return;
-	case JSON_ARRAY:
-		buf_add_char(out, '[');
-		for (const struct json *item = value->child; item; item = item->next) {
-			if (item != value->child)
-				buf_add_char(out, ' ');
-			print_value(out, item);
-		}
-		buf_add_char(out, ']');
-		return;
-	case JSON_OBJECT:
-		print_object(out, value);
-	}
-}
-
-char *templatefunc_text(struct arena *arena, const struct json *value)
-{
-	autobuf struct buf out;
-
-	buf_init(&out, VALUE_MAX);
-	print_value(&out, value);
-	return arena_strdup(arena, out.data ? out.data : "");
-}
-
 static bool want_text(const struct json *value, const char *function, struct error *err)
 {
 	if (value->type == JSON_TEXT)
@@ -153,7 +47,7 @@ static bool call_json(struct arena *arena, const struct json *const *args, size_
 	struct jsonout json;
 
 	(void)count;
-	buf_init(&out, VALUE_MAX);
+	buf_init(&out, TEMPLATEVALUE_MAX);
 	jsonout_init(&json, &out, false);
 	jsonout_json(&json, NULL, args[0]);
 	jsonout_done(&json);
@@ -214,8 +108,9 @@ static bool index_once(struct arena *arena, const struct json *value, const stru
 		return true;
 	}
 	return error_set(err, ERROR_INPUT, "error calling index: cannot index %s by %s",
-			 value->type == JSON_NULL ? "untyped nil" : templatefunc_text(arena, value),
-			 templatefunc_text(arena, by));
+			 value->type == JSON_NULL ? "untyped nil"
+						  : templatevalue_text(arena, value),
+			 templatevalue_text(arena, by));
 }
 
 static bool call_index(struct arena *arena, const struct json *const *args, size_t count,
@@ -241,7 +136,7 @@ static bool call_len(struct arena *arena, const struct json *const *args, size_t
 		*result = new_number(arena, value->count);
 	else
 		return error_set(err, ERROR_INPUT, "error calling len: %s has no length",
-				 templatefunc_text(arena, value));
+				 templatevalue_text(arena, value));
 	return true;
 }
 
@@ -251,13 +146,13 @@ static bool call_join(struct arena *arena, const struct json *const *args, size_
 	autobuf struct buf out;
 
 	(void)count;
-	buf_init(&out, VALUE_MAX);
+	buf_init(&out, TEMPLATEVALUE_MAX);
 	if (!want_text(args[1], "join", err))
 		return false;
 	for (const struct json *item = args[0]->child; item; item = item->next) {
 		if (item != args[0]->child)
 			buf_add_text(&out, args[1]->text);
-		print_value(&out, item);
+		templatevalue_print(&out, item);
 	}
 	*result = new_text(arena, out.data ? out.data : "");
 	return true;
@@ -284,7 +179,7 @@ static bool call_split(struct arena *arena, const struct json *const *args, size
 static bool change_case(struct arena *arena, const struct json *value, int (*change)(int),
 			bool only_first, const struct json **result)
 {
-	char *text = templatefunc_text(arena, value);
+	char *text = templatevalue_text(arena, value);
 	bool is_first = true;
 
 	for (char *c = text; *c; c++) {
@@ -340,9 +235,9 @@ static bool call_print(struct arena *arena, const struct json *const *args, size
 	autobuf struct buf out;
 
 	(void)err;
-	buf_init(&out, VALUE_MAX);
+	buf_init(&out, TEMPLATEVALUE_MAX);
 	for (size_t i = 0; i < count; i++)
-		print_value(&out, args[i]);
+		templatevalue_print(&out, args[i]);
 	*result = new_text(arena, out.data ? out.data : "");
 	return true;
 }
@@ -353,11 +248,11 @@ static bool call_println(struct arena *arena, const struct json *const *args, si
 	autobuf struct buf out;
 
 	(void)err;
-	buf_init(&out, VALUE_MAX);
+	buf_init(&out, TEMPLATEVALUE_MAX);
 	for (size_t i = 0; i < count; i++) {
 		if (i)
 			buf_add_char(&out, ' ');
-		print_value(&out, args[i]);
+		templatevalue_print(&out, args[i]);
 	}
 	buf_add_char(&out, '\n');
 	*result = new_text(arena, out.data);
@@ -373,7 +268,7 @@ static bool print_directive(struct arena *arena, struct buf *out, const char *di
 	const char *at = directive + 1;
 	bool is_left = *at == '-';
 	long width = strtol(at + is_left, &end, 10);
-	const char *text = templatefunc_text(arena, value);
+	const char *text = templatevalue_text(arena, value);
 
 	if (end != directive + length - 1 || width < 0 || width > 1000 || !strchr("svdq", verb))
 		return error_set(err, ERROR_INPUT,
@@ -397,7 +292,7 @@ static bool call_printf(struct arena *arena, const struct json *const *args, siz
 	autobuf struct buf out;
 	size_t used = 1;
 
-	buf_init(&out, VALUE_MAX);
+	buf_init(&out, TEMPLATEVALUE_MAX);
 	if (!want_text(args[0], "printf", err))
 		return false;
 	for (const char *at = args[0]->text; *at;) {
@@ -482,7 +377,7 @@ static bool call_and(struct arena *arena, const struct json *const *args, size_t
 	(void)arena;
 	(void)err;
 	*result = args[0];
-	for (size_t i = 1; i < count && templatefunc_is_true(*result); i++)
+	for (size_t i = 1; i < count && templatevalue_is_true(*result); i++)
 		*result = args[i];
 	return true;
 }
@@ -493,7 +388,7 @@ static bool call_or(struct arena *arena, const struct json *const *args, size_t 
 	(void)arena;
 	(void)err;
 	*result = args[0];
-	for (size_t i = 1; i < count && !templatefunc_is_true(*result); i++)
+	for (size_t i = 1; i < count && !templatevalue_is_true(*result); i++)
 		*result = args[i];
 	return true;
 }
@@ -503,7 +398,7 @@ static bool call_not(struct arena *arena, const struct json *const *args, size_t
 {
 	(void)count;
 	(void)err;
-	*result = new_bool(arena, !templatefunc_is_true(args[0]));
+	*result = new_bool(arena, !templatevalue_is_true(args[0]));
 	return true;
 }
 

@@ -10,8 +10,8 @@
 #include "base/mem.h"
 
 /*
- * The functions that templates may call, and how their values print. Values are JSON trees in an
- * arena; NULL is never passed, a JSON null is.
+ * The functions that templates may call. Values are JSON trees in an arena; NULL is never passed, a
+ * JSON null is.
  */
 struct templatefunc {
 	const char *name;
@@ -22,11 +22,5 @@ struct templatefunc {
 
 /* NULL if there is none. */
 const struct templatefunc *templatefunc_find(const char *name);
-
-/* Go's notion: not null, false, 0 or empty. */
-bool templatefunc_is_true(const struct json *value);
-
-/* As Go prints it: text as it is, "[a b]", "map[k:v]", "<nil>". */
-char *templatefunc_text(struct arena *arena, const struct json *value) must_check;
 
 #endif
