@@ -453,17 +453,29 @@ static bool write_console_info(struct ipchost *ipc, struct error *err)
 	return file_replace(AT_FDCWD, path, text.data, text.length, 0600, FILE_VOLATILE, err);
 }
 
-/* Where components find it: in the root, unless that has too long a name for a socket. */
-static char *socket_path(struct nucleus *nucleus)
+/* Where components find it: where the configuration wants it, else in the root, unless that has too
+ * long a name for a socket. */
+static char *socket_path(const struct nucleus *nucleus)
 {
-	char *path = mem_printf("%s/ipc.socket", nucleus->root);
+	const char *chosen = nucleus->settings.ipc_socket;
+	char *path = chosen ? mem_strdup(chosen) : mem_printf("%s/ipc.socket", nucleus->root);
 
+	if (chosen)
+		return path;
 	if (strlen(path) <= SOCKET_PATH_MAX)
 		return path;
 	free(path);
 	path = mem_strdup(nucleus->run_path);
 	memcpy(path + strlen(path) - strlen(".json"), ".sock", strlen(".json"));
 	return path;
+}
+
+/* A place in /run is not there after a reboot. */
+static bool make_place(const char *socket, struct error *err)
+{
+	autofree char *directory = mem_printf("%.*s", (int)(strrchr(socket, '/') - socket), socket);
+
+	return *directory == '\0' || path_make_own_dirs(directory, 0755, err);
 }
 
 bool ipchost_open(struct ipchost *ipc, struct nucleus *nucleus, struct error *err)
@@ -487,7 +499,8 @@ bool ipchost_open(struct ipchost *ipc, struct nucleus *nucleus, struct error *er
 				       .deployment_list = deployment_list,
 				       .deployment_find = deployment_find,
 				       .deployment_cancel = deployment_cancel };
-	if (!ipc_server_open(&ipc->server,
+	if (!make_place(ipc->socket, err) ||
+	    !ipc_server_open(&ipc->server,
 			     &(struct ipc_options){ .loop = &nucleus->loop,
 						    .host = &ipc->host,
 						    .tokens = &ipc->tokens,

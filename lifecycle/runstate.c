@@ -122,7 +122,7 @@ bool runstate_write(const struct runstate *state, const char *path, struct error
 	jsonout_object_end(&out);
 	jsonout_done(&out);
 	*strrchr(directory, '/') = '\0';
-	return buf_check(&text, path, err) && path_make_own_dirs(directory, 0700, err) &&
+	return buf_check(&text, path, err) && path_make_own_dirs(directory, 0755, err) &&
 	       file_replace(AT_FDCWD, path, text.data, text.length, 0600, FILE_VOLATILE, err);
 }
 

@@ -78,6 +78,16 @@ static bool text_at(const struct json *object, const char *key, const char **tex
 	return true;
 }
 
+static bool absolute_at(const struct json *object, const char *key, const char **path,
+			struct error *err)
+{
+	if (!text_at(object, key, path, err))
+		return false;
+	return !*path || **path == '/' ||
+	       json_wrong(json_get_fold(object, key), err, "\"%.200s\": expected an absolute path",
+			  *path);
+}
+
 static bool int_at(const struct json *object, const char *key, int64_t fallback, int64_t *number,
 		   struct error *err)
 {
@@ -177,16 +187,6 @@ static bool level_at(const struct json *object, const char *key, enum logline_le
 			   "\"%.40s\": there are the levels " LOGLINE_LEVEL_NAMES, text));
 }
 
-static bool directory_at(const struct json *object, const char *key, const char **path,
-			 struct error *err)
-{
-	if (!text_at(object, key, path, err))
-		return false;
-	return !*path || **path == '/' ||
-	       json_wrong(json_get_fold(object, key), err, "\"%.200s\": expected an absolute path",
-			  *path);
-}
-
 static bool read_logging(struct settings_logging *logging, const struct json *configuration,
 			 struct error *err)
 {
@@ -198,7 +198,7 @@ static bool read_logging(struct settings_logging *logging, const struct json *co
 	    !choice_at(value, "format", formats, &logging->is_json, err) ||
 	    !choice_at(value, "outputType", outputs, &logging->is_console, err) ||
 	    !level_at(value, "level", &logging->level, err) ||
-	    !directory_at(value, "outputDirectory", &logging->directory, err) ||
+	    !absolute_at(value, "outputDirectory", &logging->directory, err) ||
 	    !int_at(value, "fileSizeKB", 1024, &logging->file_size, err) ||
 	    !int_at(value, "totalLogsSizeKB", 10240, &logging->total_size, err))
 		return false;
@@ -249,7 +249,8 @@ static bool read_system(struct settings *settings, const struct json *document, 
 	       text_at(system, "thingName", &settings->thing_name, err) &&
 	       text_at(system, "rootCaPath", &settings->root_ca, err) &&
 	       text_at(system, "certificateFilePath", &settings->certificate, err) &&
-	       text_at(system, "privateKeyPath", &settings->private_key, err);
+	       text_at(system, "privateKeyPath", &settings->private_key, err) &&
+	       absolute_at(system, "ipcSocketPath", &settings->ipc_socket, err);
 }
 
 static bool read_s3(struct settings *settings, const struct json *document, struct error *err)

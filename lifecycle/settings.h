@@ -16,7 +16,7 @@
  *
  *     system:
  *       thingName: MyDevice
- *       certificateFilePath, privateKeyPath, rootCaPath
+ *       certificateFilePath, privateKeyPath, rootCaPath, ipcSocketPath
  *     services:
  *       aws.greengrass.Nucleus:
  *         configuration:
@@ -69,6 +69,7 @@ struct settings {
 	const char *root_ca; /* system.rootCaPath, .certificateFilePath, .privateKeyPath; or NULL */
 	const char *certificate;
 	const char *private_key;
+	const char *ipc_socket; /* system.ipcSocketPath, or NULL */
 	const char *role_alias;
 	const char *data_endpoint;
 	const char *credential_endpoint;

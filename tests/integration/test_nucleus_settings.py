@@ -108,3 +108,27 @@ def test_logging_by_a_deployment(device, moor, tmp_path):
     assert next(message for message in messages if message["message"] == "out")["contexts"]["serviceName"] == "A"
     device.end()
     assert len(device.log()) == size, "nothing more where the logs were first"
+
+
+def test_place_of_the_socket(moor, tmp_path):
+    """It is made, components are told, and command lines find it."""
+    path = str(tmp_path / "run" / "gg" / "ipc.sock")
+    device = Resident(tmp_path / "device", moor.env, config={"system": {"ipcSocketPath": path, "rootpath": "/greengrass/v2"}})
+    device.recipe({"startup": "echo $AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH; echo $AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT"})
+    with device:
+        device.deploy(add={"A": "1.0.0"})
+        assert device.lines() == [path, path]
+        assert not os.path.exists(os.path.join(device.root, "ipc.socket"))
+    assert not os.path.exists(path)
+    # A root whose name is too long for a socket, beside another one's states.
+    device.root = os.path.join(device.directory, "r" * 100)
+    with open(device.config, "w") as file:
+        file.write("{}")
+    with device:
+        device.deploy(add={"A": "1.0.0"})
+        place = os.path.dirname(device.lines()[0])
+        assert len(device.lines()[0]) < 108 and os.stat(place).st_mode & 0o777 == 0o755, "all users' components speak there"
+    with open(device.config, "w") as file:
+        json.dump({"system": {"ipcSocketPath": "ipc.sock"}}, file)
+    refused = moor.run(os.path.join(world.BUILD, "cli", "mooring"), "nucleus", "--root", device.root, "--config", device.config, code=1)
+    assert refused.stderr == f'mooring: nucleus: {device.config}: system.ipcSocketPath: "ipc.sock": expected an absolute path\n'
