@@ -133,10 +133,14 @@ static bool split(char **next, const char *end, char **items, size_t count)
 	return true;
 }
 
-/* Where Mooring's places are is our own environment's word, not the caller's. */
+/* Where Mooring's places are is our own environment's word, not the caller's. Where the containers
+ * of a component's script belong is the script's (engine/bundle.c judges it). */
 static bool is_ours(const char *variable)
 {
-	return strncmp(variable, "MOORING_", strlen("MOORING_")) == 0;
+	static const char parent[] = "MOORING_CGROUP_PARENT=";
+
+	return strncmp(variable, "MOORING_", strlen("MOORING_")) == 0 &&
+	       strncmp(variable, parent, strlen(parent)) != 0;
 }
 
 /* What programs load, and where their libraries look or write, is the machine's business: what the

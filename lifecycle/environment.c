@@ -55,6 +55,17 @@ void environment_set(struct environment *environment, const char *name, const ch
 		texts_add(&environment->texts, text);
 }
 
+void environment_unset(struct environment *environment, const char *name)
+{
+	struct texts *texts = &environment->texts;
+	size_t i = find(environment, name);
+
+	if (i < texts->count)
+		texts->items[i] = texts->items[--texts->count];
+	if (texts->items)
+		texts->items[texts->count] = NULL;
+}
+
 const char *environment_get(const struct environment *environment, const char *name)
 {
 	size_t i = find(environment, name);

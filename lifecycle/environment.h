@@ -17,6 +17,7 @@ struct environment {
  * artifacts; a component gets its own from the token exchange. */
 void environment_init(struct environment *environment, struct arena *arena);
 void environment_set(struct environment *environment, const char *name, const char *value);
+void environment_unset(struct environment *environment, const char *name);
 const char *environment_get(const struct environment *environment, const char *name);
 void environment_done(struct environment *environment);
 

@@ -24,8 +24,13 @@ static void set_all(struct environment *environment, const struct step_env *env)
 		environment_set(environment, env->variables[i].name, env->variables[i].value);
 }
 
+/* Our own places are not that user's: docker would take them for a store of theirs, and would not
+ * ask the gate for root's. */
 static void set_account(struct environment *environment, const struct account *account)
 {
+	environment_unset(environment, "MOORING_ROOT");
+	environment_unset(environment, "MOORING_RUN");
+	environment_unset(environment, "MOORING_CONFIG");
 	environment_set(environment, "HOME", account->home);
 	environment_set(environment, "USER", account->name);
 	environment_set(environment, "LOGNAME", account->name);

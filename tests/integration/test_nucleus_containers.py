@@ -4,12 +4,16 @@ at 169.254.170.2 for those behind the bridge; and they pause with their componen
 
 import json
 import os
+import re
 import shutil
 import socket
+import tempfile
 
 import pytest
 
 import greengrass
+import resident
+import test_gate
 import world
 from ipc_peer import Client, Refused
 from resident import Resident, wait_until
@@ -144,3 +148,51 @@ def test_pause_and_resume(device, moor, busybox):
             boss.call("PauseComponent", componentName=name)
     device.deploy(add={}, remove=["Runs", "Starts"])
     assert moor.docker("ps", "-aq").stdout == ""
+
+
+@pytest.fixture
+def open_gate(moor, monkeypatch):
+    """The gate to the group docker, and a nucleus whose docker other users may execute."""
+    with tempfile.TemporaryDirectory(prefix="nucleus-") as directory:
+        os.chmod(directory, 0o755)
+        gate = test_gate.Gate(moor, directory)
+        os.makedirs(os.path.join(directory, "cli", "bin"))
+        os.symlink("../docker", os.path.join(directory, "cli", "bin", "docker"))
+        os.mkdir(os.path.join(directory, "lifecycle"))
+        monkeypatch.setattr(resident, "NUCLEUS", shutil.copy(resident.NUCLEUS, os.path.join(directory, "lifecycle")))
+        gate.listen()
+        yield gate
+        gate.process.terminate()
+        assert gate.process.wait(10) == 0
+
+
+def etc(tmp_path, **more):
+    """A command that starts another with such lines more in files of /etc."""
+    mounts = ""
+    for name, line in more.items():
+        with open(f"/etc/{name}") as file:
+            lines = [old for old in file if not old.startswith(line.split(":")[0] + ":")]
+        (tmp_path / name).write_text("".join([*lines, line]))
+        mounts += f"mount --bind {tmp_path / name} /etc/{name} && "
+    return "unshare", "-m", "sh", "-c", mounts + 'exec "$@"', "sh"
+
+
+def test_component_user_and_the_group_docker(open_gate, moor, busybox, tmp_path):
+    """Who has ggc_user and names nobody has components run as that one, whose docker is root's, if in the group."""
+    moor.docker("run", "--rm", "--network", "none", busybox, "true")
+    home = open_gate.home
+    wrap = etc(tmp_path, passwd=f"ggc_user:x:{test_gate.UID}:{test_gate.UID}::{home}:/bin/sh\n",
+               group=f"docker:x:{open_gate.group}:ggc_user\n")
+    device = Resident(os.path.join(open_gate.directory, "device"), moor.env, config={"setenv": {"MOORING_GATE": open_gate.socket}})
+    device.recipe({"run": f"id -un; docker run --rm --init --name member --network none {busybox} sleep 1000"})
+    device.recipe({"startup": "id -un; ! docker ps"}, name="B")
+    with device.start(wrap=wrap):
+        device.deploy(add={"A": "1.0.0", "B": "1.0.0"}, run_with={
+            "A": {"systemResourceLimits": {"memory": 65536}}, "B": {"posixUser": "nobody"}})
+        wait_until(lambda: "member" in moor.docker("ps").stdout, "the container")
+        pid = moor.docker("inspect", "--format", "{{.State.Pid}}", "member").stdout.strip()
+        with open(f"/proc/{pid}/cgroup") as file:
+            assert re.search(r"memory:/greengrass/A/|^0::/greengrass/A/", file.read(), re.M), "the limits hold for it"
+    assert device.lines() == ["ggc_user"] and moor.docker("ps", "-aq").stdout == ""
+    nobody, denied = sorted(device.lines("B"), reverse=True)
+    assert nobody == "nobody" and denied.startswith(test_gate.DENIED)
