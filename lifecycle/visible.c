@@ -5,7 +5,9 @@
 
 #include "base/utf8.h"
 
-#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
+#define REPLACEMENT           "\xef\xbf\xbd" /* U+FFFD */
+#define COLOUR_END            "\x1b[0m"
+#define COLOUR_PARAMETERS_MAX 32
 
 /* Bytes at the front that any terminal just prints, and tabs. */
 static size_t plain_length(const char *text)
@@ -22,29 +24,60 @@ static bool is_c1(const char *text, size_t length)
 	return length == 2 && text[0] == '\xc2' && (unsigned char)text[1] < 0xa0;
 }
 
+/* ESC [ 1;31 m: colours and the like, which colour and do nothing else. 0: it is none. */
+static size_t colour_length(const char *text)
+{
+	size_t parameters;
+
+	if (text[0] != '\x1b' || text[1] != '[')
+		return 0;
+	parameters = strspn(text + 2, "0123456789;");
+	return parameters <= COLOUR_PARAMETERS_MAX && text[2 + parameters] == 'm' ? parameters + 3
+										  : 0;
+}
+
+/* Back to the terminal's own: no parameter, or zeros. */
+static bool ends_colour(const char *text, size_t length)
+{
+	return strspn(text + 2, "0;") == length - 3;
+}
+
+/* Adds what `text` begins with, and returns its length. */
+static size_t add_special(struct buf *buf, const char *text, size_t left)
+{
+	size_t length = utf8_length(text, left);
+
+	if (length >= 2 && !is_c1(text, length)) {
+		buf_add(buf, text, length);
+		return length;
+	}
+	if ((unsigned char)*text < ' ')
+		buf_printf(buf, "\\x%02x", (unsigned)*text);
+	else
+		buf_add_text(buf, REPLACEMENT);
+	return length ? length : 1;
+}
+
 void visible_add(struct buf *buf, const char *text)
 {
 	size_t left = strlen(text);
+	bool is_coloured = false;
 
 	while (left > 0) {
-		size_t step = plain_length(text);
+		size_t colour = colour_length(text);
+		size_t step = colour ? colour : plain_length(text);
 
-		if (step > 0) {
+		if (colour)
+			is_coloured = !ends_colour(text, colour);
+		if (step > 0)
 			buf_add(buf, text, step);
-		} else if ((unsigned char)*text < ' ') {
-			step = 1;
-			buf_printf(buf, "\\x%02x", (unsigned)*text);
-		} else {
-			step = utf8_length(text, left);
-			if (step < 2 || is_c1(text, step))
-				buf_add_text(buf, REPLACEMENT);
-			else
-				buf_add(buf, text, step);
-			step += step == 0;
-		}
+		else
+			step = add_special(buf, text, left);
 		text += step;
 		left -= step;
 	}
+	if (is_coloured)
+		buf_add_text(buf, COLOUR_END);
 }
 
 void visible_put(FILE *file, const char *text)

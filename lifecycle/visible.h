@@ -14,7 +14,8 @@
 #define VISIBLE_GROWTH 4 /* at most so many bytes for one */
 
 /* Adds `text`: control characters as \x1b, what is no UTF-8, DEL and the C1 controls (U+0080 to
- * U+009F) as U+FFFD. Tabs stay. JSON with its escapes remains JSON. */
+ * U+009F) as U+FFFD. Tabs stay, and colours (ESC [ ... m), which end with the text. JSON with its
+ * escapes remains JSON. */
 void visible_add(struct buf *buf, const char *text);
 
 /* The same, and a newline, to a file. Ends with what fits into VISIBLE_LINE_MAX. */

@@ -425,8 +425,10 @@ def test_logs_of_several_files(cli, moor, tmp_path):
     assert follower.stdout.readline() == MOMENT % (6, 0, "FATAL", "A", "A")
     follower.terminate()
     follower.communicate()
-    (tmp_path / "hostile").write_bytes(b"\033[2J\033]0;title\007\302\233A\377 \303\251\n")
-    assert get("--log-file", tmp_path / "hostile").stdout == "\\x1b[2J\\x1b]0;title\\x07\ufffdA\ufffd é\n"
+    (tmp_path / "hostile").write_bytes(b"\033[2J\033]0;title\007\302\233A\377\177 \303\251\n\033[36mblue\033[0m \033[1;31mred\n"
+                                       b"\033[" + 40 * b"1" + b"m\033[3\n")
+    assert get("--log-file", tmp_path / "hostile").stdout == (
+        "\\x1b[2J\\x1b]0;title\\x07\ufffdA\ufffd\ufffd é\n\033[36mblue\033[0m \033[1;31mred\033[0m\n\\x1b[" + 40 * "1" + "m\\x1b[3\n")
 
 
 def test_messages_by_greengrass_cli(device, cli, moor):
