@@ -193,6 +193,15 @@ static bool read_type(struct untar *tar, struct entry *entry, struct error *err)
 	}
 }
 
+/* The archive's last block is filled up where it is missing; content is not made up. */
+static bool check_end(const struct untar *tar, const struct entry *entry, struct error *err)
+{
+	if (!tar->is_seekable || entry->type != ENTRY_FILE || entry->is_sparse ||
+	    entry->size <= tar->file_size - entry->start)
+		return true;
+	return error_set(err, ERROR_CORRUPT, "unexpected EOF");
+}
+
 bool untar_next(struct untar *tar, struct entry *entry, bool *is_end, struct error *err)
 {
 	int status = archive_read_next_header(tar->archive, &tar->current);
@@ -220,7 +229,7 @@ bool untar_next(struct untar *tar, struct entry *entry, bool *is_end, struct err
 	};
 	if (!entry->path)
 		return error_set(err, ERROR_CORRUPT, "an entry's name cannot be read");
-	return read_type(tar, entry, err);
+	return read_type(tar, entry, err) && check_end(tar, entry, err);
 }
 
 bool untar_data(struct untar *tar, const void **bytes, size_t *count, int64_t *offset,
