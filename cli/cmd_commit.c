@@ -12,7 +12,7 @@
 #include "cli/human.h"
 #include "cli/imagechange.h"
 #include "cli/single.h"
-#include "cli/storelimit.h"
+#include "cli/storesettings.h"
 #include "engine/control.h"
 #include "engine/happening.h"
 #include "engine/status.h"
@@ -225,7 +225,7 @@ static int run_commit(const struct cli *cli, const void *values, const struct te
 	if (!read_name(&single.arena, arguments, &name, &err))
 		return command_failed_plainly(&err);
 	if (!single_open(cli, arguments->items[0], &single, &err) ||
-	    !storelimit_read(cli->config, &single.engine.store.limit, &err) ||
+	    !storesettings_read(cli->config, &single.engine.store, &err) ||
 	    !commit(&single, values, name, &err))
 		return command_failed(&err);
 	return 0;
@@ -286,7 +286,7 @@ static int run_import(const struct cli *cli, const void *values, const struct te
 	    !open_archive(arguments->items[0], &archive, &err))
 		return command_failed_plainly(&err);
 	if (!engine_open(cli->root, cli->run, &engine, &err) ||
-	    !storelimit_read(cli->config, &engine.store.limit, &err) ||
+	    !storesettings_read(cli->config, &engine.store, &err) ||
 	    !import(&engine, &arena, values, archive, name, &err))
 		return command_failed(&err);
 	return 0;

@@ -13,7 +13,7 @@
 #include "base/path.h"
 #include "cli/human.h"
 #include "cli/single.h"
-#include "cli/storelimit.h"
+#include "cli/storesettings.h"
 #include "cli/tarimage.h"
 #include "engine/tree.h"
 
@@ -260,7 +260,7 @@ static bool run_job(const struct cli *cli, const struct job *job, struct error *
 	bool is_done;
 
 	if (!single_open(cli, job->container, &single, err) ||
-	    !storelimit_read(cli->config, &single.engine.store.limit, err) ||
+	    !storesettings_read(cli->config, &single.engine.store, err) ||
 	    !tree_open(&single.engine, &single.container, TREE_VOLUMES, &root, &lock, err))
 		return error_in(err, "Error response from daemon");
 	if (job->is_out)

@@ -12,7 +12,7 @@
 #include "cli/credentials.h"
 #include "cli/human.h"
 #include "cli/progress.h"
-#include "cli/storelimit.h"
+#include "cli/storesettings.h"
 #include "engine/engine.h"
 #include "engine/happening.h"
 #include "image/archive.h"
@@ -120,7 +120,7 @@ static bool load(const struct cli *cli, const struct values *values, int fd, str
 	const struct image_watcher watcher = { .on_event = on_event, .context = &view };
 
 	if (!engine_open(cli->root, cli->run, &engine, err) ||
-	    !storelimit_read(cli->config, &engine.store.limit, err))
+	    !storesettings_read(cli->config, &engine.store, err))
 		return false;
 	if (is_object(values->input))
 		return load_object(cli, &engine.store, values, &watcher, err);

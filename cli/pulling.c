@@ -6,7 +6,7 @@
 
 #include "cli/credentials.h"
 #include "cli/progress.h"
-#include "cli/storelimit.h"
+#include "cli/storesettings.h"
 #include "engine/happening.h"
 #include "image/pull.h"
 #include "registry/reference.h"
@@ -83,7 +83,7 @@ bool pulling_run(const struct cli *cli, const struct store *store, const struct 
 	struct reference reference;
 	struct credentials credentials;
 
-	if (!storelimit_read(cli->config, &limited.limit, err) ||
+	if (!storesettings_read(cli->config, &limited, err) ||
 	    !reference_parse(&reference, pulling->reference, err) ||
 	    !credentials_gather(&places, reference.domain, &credentials, err))
 		return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/storelimit.h"
+#include "cli/storesettings.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "engine/daemonjson.h"
+#include "image/limits.h"
 
 /* "2g", "500M", "1048576" */
 static bool parse_size(const struct json *value, int64_t *bytes, struct error *err)
@@ -28,18 +29,31 @@ static bool parse_size(const struct json *value, int64_t *bytes, struct error *e
 	return true;
 }
 
-bool storelimit_read(const char *config, int64_t *bytes, struct error *err)
+static bool read_size(const struct json *root, const char *key, int64_t *bytes, struct error *err)
 {
-	autoarena struct arena arena = { 0 };
-	const struct json *root, *value;
+	const struct json *value = json_get(root, key);
 
 	*bytes = 0;
-	if (!daemonjson_read(config, &arena, &root, err))
-		return false;
-	value = json_get(root, "store-limit");
 	if (!value)
 		return true;
 	if (value->type != JSON_NUMBER && value->type != JSON_TEXT)
 		return json_expected(value, "a size", err);
 	return parse_size(value, bytes, err);
+}
+
+bool storesettings_read(const char *config, struct store *store, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	const struct json *root;
+
+	if (!daemonjson_read(config, &arena, &root, err) ||
+	    !read_size(root, "store-limit", &store->limit, err) ||
+	    !read_size(root, "unpack-memory", &store->memory, err) ||
+	    !json_bool_or(root, "keep-blobs", false, &store->is_keeping_blobs, err))
+		return false;
+	if (store->memory > 0 && store->memory < UNPACK_MEMORY_LEAST)
+		return json_wrong(json_get(root, "unpack-memory"), err,
+				  "less than the %lldm that every pull needs",
+				  UNPACK_MEMORY_LEAST >> 20);
+	return true;
 }

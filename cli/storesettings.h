@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CLI_STORELIMIT_H
-#define CLI_STORELIMIT_H
-
-#include <stdbool.h>
-#include <stdint.h>
+#ifndef CLI_STORESETTINGS_H
+#define CLI_STORESETTINGS_H
 
 #include "base/error.h"
+#include "image/store.h"
 
-/* "store-limit" of CONFIG/daemon.json: how many bytes the layers of all images may have together,
- * as a number or as text with a unit ("500m", "2g": powers of 1024). *bytes is 0 if nothing is
- * said. */
-must_check bool storelimit_read(const char *config, int64_t *bytes, struct error *err);
+/*
+ * What CONFIG/daemon.json says of the store, put into `store`:
+ *
+ *     "store-limit"    bytes that the layers of all images may have together
+ *     "unpack-memory"  bytes that all processes of a pull or load may have together
+ *     "keep-blobs"     true: compressed layers are kept beside the unpacked ones
+ *
+ * Bytes are a number, or text with a unit ("500m", "2g": powers of 1024). What is not said is 0 and
+ * false.
+ */
+must_check bool storesettings_read(const char *config, struct store *store, struct error *err);
 
 #endif

@@ -153,7 +153,7 @@ static bool listen(struct listener *listener, int from, struct error *err)
 
 static bool start(struct helper *helper, int report, struct proc *proc, struct error *err)
 {
-	autofree char *program = NULL, *limit = NULL;
+	autofree char *program = NULL, *limit = NULL, *memory = NULL;
 	autotexts struct texts argv = { 0 };
 	struct proc_fd fds[6];
 	size_t count = 0;
@@ -169,6 +169,13 @@ static bool start(struct helper *helper, int report, struct proc *proc, struct e
 		texts_add(&argv, "--limit");
 		texts_add(&argv, limit);
 	}
+	if (helper->store->memory > 0) {
+		memory = mem_printf("%lld", (long long)helper->store->memory);
+		texts_add(&argv, "--memory");
+		texts_add(&argv, memory);
+	}
+	if (helper->store->is_keeping_blobs)
+		texts_add(&argv, "--keep-blobs");
 	texts_add_all(&argv, helper->arguments.items, helper->arguments.count);
 	memcpy(fds, helper->fds, helper->fd_count * sizeof(*fds));
 	count = helper->fd_count;

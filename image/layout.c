@@ -65,14 +65,18 @@ static bool parse_info(struct arena *arena, const struct buf *text, struct layer
 		       struct error *err)
 {
 	const struct json *root;
-	const char *diff_id;
+	const char *diff_id, *kept;
 
+	*info = (struct layer_info){ 0 };
 	return json_parse(arena, INFO_FILE, text->data, text->length, &root, err) &&
 	       json_text(root, "diff", &diff_id, err) &&
 	       digest_parse(&info->diff_id, diff_id, err) &&
 	       json_int(root, "size", &info->size, err) &&
 	       json_int(root, "entries", &info->entries, err) &&
-	       json_int(root, "tar", &info->tar, err);
+	       json_int(root, "tar", &info->tar, err) &&
+	       json_text_or(root, "kept", NULL, &kept, err) &&
+	       (!kept || digest_parse(&info->kept, kept, err)) &&
+	       json_int_or(root, "kept_size", 0, &info->kept_size, err);
 }
 
 bool layer_info_read(int dir, struct layer_info *info, struct error *err)
@@ -96,7 +100,18 @@ bool layer_info_write(int dir, const struct layer_info *info, struct error *err)
 	jsonout_int(&out, "size", info->size);
 	jsonout_int(&out, "entries", info->entries);
 	jsonout_int(&out, "tar", info->tar);
+	if (!digest_is_empty(&info->kept)) {
+		jsonout_text(&out, "kept", info->kept.text);
+		jsonout_int(&out, "kept_size", info->kept_size);
+	}
 	jsonout_object_end(&out);
 	jsonout_done(&out);
 	return file_replace(dir, INFO_FILE, text.data, text.length, 0600, FILE_VOLATILE, err);
+}
+
+int layer_open_kept(int dir, const struct layer_info *info, const struct digest *blob)
+{
+	if (digest_is_empty(&info->kept) || !digest_is_equal(&info->kept, blob))
+		return -1;
+	return openat(dir, LAYOUT_KEPT, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 }

@@ -17,6 +17,7 @@
 #define LAYOUT_STAGING "staging"
 #define LAYOUT_SPLIT   "split.zst" /* in a layer's directory: see split.h */
 #define LAYOUT_RESUME  "resume"    /* in a staged one: see checkpoint.h */
+#define LAYOUT_KEPT    "blob"      /* in a layer's directory: its blob as it came, if it is kept */
 #define LAYOUT_LOCK    "lock"
 
 struct layout_path {
@@ -36,12 +37,18 @@ must_check bool layout_make(int root, struct error *err);
  * directory. */
 struct layer_info {
 	struct digest diff_id;
-	int64_t size;    /* bytes of its files, as docker counts */
-	int64_t entries; /* of its archive */
-	int64_t tar;     /* bytes of its archive, uncompressed */
+	int64_t size;       /* bytes of its files, as docker counts */
+	int64_t entries;    /* of its archive */
+	int64_t tar;        /* bytes of its archive, uncompressed */
+	struct digest kept; /* of LAYOUT_KEPT; empty: there is none */
+	int64_t kept_size;
 };
 
 must_check bool layer_info_read(int dir, struct layer_info *info, struct error *err);
 must_check bool layer_info_write(int dir, const struct layer_info *info, struct error *err);
+
+/* Opens LAYOUT_KEPT of a layer's directory for reading; -1 if it is not that blob. What is in it is
+ * to be checked. */
+int layer_open_kept(int dir, const struct layer_info *info, const struct digest *blob);
 
 #endif

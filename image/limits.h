@@ -61,6 +61,15 @@
 
 #define LAYERS_AT_ONCE    2
 
+/* What all processes of a pull or load may have together, without "unpack-memory" in daemon.json:
+ * where an image needs more, only what has to be is more. Of it, what goes to other things than
+ * decompressors; beside each of them, what its layer takes; the least that can be set: zstd's
+ * default window fits. tests/bench measures it. */
+#define UNPACK_MEMORY       (16LL << 20)
+#define UNPACK_MEMORY_BASE  (13LL << 19) /* 6.5 MiB */
+#define UNPACK_MEMORY_EACH  (3LL << 18)  /* 0.75 MiB */
+#define UNPACK_MEMORY_LEAST (10LL << 20)
+
 /* Messages. */
 #define LIMIT_FETCH_PACKET  (64 << 10)
 #define LIMIT_EVENT         (64 << 10)

@@ -50,8 +50,9 @@ static bool read_config(struct draft *draft, const void *config, size_t length, 
 	    !image_config_diff_ids(&draft->arena, root, &diff_ids, &draft->layer_count, err))
 		return false;
 	for (size_t i = 0; i < draft->layer_count; i++)
-		draft->layers[i] =
-			(struct draft_layer){ .diff_id = diff_ids[i], .dir = -1, .diff = -1 };
+		draft->layers[i] = (struct draft_layer){
+			.diff_id = diff_ids[i], .dir = -1, .diff = -1, .kept = -1
+		};
 	hash_digest(config, length, &draft->id);
 	return true;
 }
@@ -75,9 +76,10 @@ void draft_close(struct draft *draft)
 		struct draft_layer *layer = &draft->layers[i];
 
 		stage_free(layer->stage);
+		mem_cleanup_close(&layer->kept);
 		mem_cleanup_close(&layer->diff);
 		mem_cleanup_close(&layer->dir);
-		layer->diff = layer->dir = -1;
+		layer->kept = layer->diff = layer->dir = -1;
 	}
 	draft->layer_count = 0;
 	arena_done(&draft->arena);
@@ -115,10 +117,14 @@ bool draft_find_layer(struct draft *draft, size_t index, struct error *err)
 	return true;
 }
 
-void draft_forget_layer(struct draft *draft, size_t index)
+void draft_forget_layer(struct draft *draft, size_t index, const struct digest *blob)
 {
 	struct draft_layer *layer = &draft->layers[index];
+	struct layer_info info;
+	struct error ignored;
 
+	if (layer->dir >= 0 && layer_info_read(layer->dir, &info, &ignored))
+		layer->kept = layer_open_kept(layer->dir, &info, blob);
 	mem_cleanup_close(&layer->diff);
 	mem_cleanup_close(&layer->dir);
 	layer->diff = layer->dir = -1;
@@ -163,9 +169,16 @@ static bool settle_layer(struct draft *draft, size_t index, struct error *err)
 {
 	struct draft_layer *layer = &draft->layers[index];
 	const struct stage *stage = layer->stage;
-	struct layer_info info = { stage->diff_id, stage->bytes, stage->entries, stage->tar_bytes };
+	struct layer_info info = { .diff_id = stage->diff_id,
+				   .size = stage->bytes,
+				   .entries = stage->entries,
+				   .tar = stage->tar_bytes };
 	int below[LIMIT_LAYERS];
 
+	if (stage->kept >= 0) {
+		info.kept = stage->blob_digest;
+		info.kept_size = stage->blob_bytes;
+	}
 	for (size_t i = 0; i < index; i++)
 		below[i] = draft->layers[i].diff;
 	return assemble_layer(layer->diff, stage->notes, below, index, err) &&
@@ -225,7 +238,7 @@ bool draft_add_layer(struct draft *draft, size_t index, struct stage *stage, str
 	if (layer->dir < 0 || layer->diff < 0)
 		return error_sys(err, "keep a layer open");
 	draft->unpublished += stage->bytes;
-	draft->added += stage->bytes;
+	draft->added += stage->bytes + (stage->kept >= 0 ? stage->blob_bytes : 0);
 	if (draft->added > draft->room)
 		return room_exceeded(draft->store, err);
 	return draft->unpublished < UNPUBLISHED_BYTES || flush(draft, err);

@@ -26,6 +26,7 @@ struct draft_layer {
 	int diff;
 	int64_t size;
 	bool is_damaged;     /* the one that is there; a new one takes its place */
+	int kept;            /* the blob of the damaged one; -1: none */
 	struct stage *stage; /* finished but not published; NULL otherwise */
 };
 
@@ -51,8 +52,9 @@ void draft_close(struct draft *draft);
 /* Looks again whether the layer is there: another process may have made it. */
 must_check bool draft_find_layer(struct draft *draft, size_t index, struct error *err);
 
-/* The layer that is there is damaged: the draft lets go of it, and one to be added replaces it. */
-void draft_forget_layer(struct draft *draft, size_t index);
+/* The layer that is there is damaged: the draft lets go of it, and one to be added replaces it. If
+ * its blob was kept, that can be read once more. */
+void draft_forget_layer(struct draft *draft, size_t index, const struct digest *blob);
 
 /* Hands over a finished layer; the draft publishes and frees it. Layers may come in any order. */
 must_check bool draft_add_layer(struct draft *draft, size_t index, struct stage *stage,

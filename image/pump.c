@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "image/limits.h"
 
@@ -86,6 +87,8 @@ bool pump_read(struct pump *pump, unsigned char **bytes, size_t *count, struct e
 	if (is_sized && *count < want - spill)
 		return error_set(err, ERROR_CORRUPT, "unexpected EOF");
 	hash_add(&pump->in_hash, pump->buffer, *count);
+	if (pump->copy && !file_write(*pump->copy, "the blob", pump->buffer, *count, err))
+		return false;
 	pump->in += (int64_t)*count;
 	*bytes = (unsigned char *)pump->buffer;
 	return true;

@@ -9,6 +9,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "image/allowance.h"
 
 /*
  * Reads a blob to its very end, decompresses it, writes what comes out, and hashes both sides: the
@@ -62,10 +63,10 @@ struct pump_source {
 
 struct pump {
 	struct pump_source source;
-	int to;        /* -1: nowhere, just hash */
-	bool is_plain; /* pass everything on as it is, whatever it looks like */
-	const int
-		*turn; /* an eventfd: who needs much memory takes the 1 out of it; NULL: takes it */
+	int to;                            /* -1: nowhere, just hash */
+	bool is_plain;                     /* pass everything on as it is, whatever it looks like */
+	const int *copy;                   /* a file that gets what is read, too; NULL: none */
+	const struct allowance *allowance; /* of memory; NULL: takes what it needs */
 	int64_t in, out;
 	struct digest in_digest, out_digest;
 	struct pump_marks *marks;     /* NULL: nobody wants any */
@@ -97,9 +98,6 @@ must_check bool pump_gzip(struct pump *pump, struct error *err);
 must_check bool pump_zstd(struct pump *pump, struct error *err);
 must_check bool pump_rare(struct pump *pump, struct error *err); /* xz, bzip2 */
 
-/* A decoder with more memory than this waits for its turn. zstd's default window fits. */
-#define PUMP_NARROW (3 << 20)
-
-#define PUMP_BLOCK  (256 << 10) /* ISA-L is fast only with buffers of this size */
+#define PUMP_BLOCK (256 << 10) /* ISA-L is fast only with buffers of this size */
 
 #endif

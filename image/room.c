@@ -59,7 +59,7 @@ static bool find_used(const struct store *store, int64_t *bytes, struct error *e
 
 		if (entry->d_name[0] != '.' && layer >= 0 &&
 		    layer_info_read(layer, &info, &ignored))
-			*bytes += info.size;
+			*bytes += info.size + info.kept_size;
 	}
 	return true;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -76,12 +77,36 @@ static bool open_parts(struct stage *stage, int flags, struct error *err)
 	return true;
 }
 
+static void close_parts(struct stage *stage)
+{
+	mem_cleanup_close(&stage->kept);
+	mem_cleanup_close(&stage->split);
+	mem_cleanup_close(&stage->notes);
+	mem_cleanup_close(&stage->diff);
+	stage->kept = stage->split = stage->notes = stage->diff = -1;
+}
+
+/* Only a pull's blobs are kept. */
+static bool open_kept(struct stage *stage, int flags, struct error *err)
+{
+	if (!stage->store->is_keeping_blobs || !stage->blob) {
+		(void)unlinkat(stage->dir, LAYOUT_KEPT,
+			       0); /* what a run with other settings left */
+		return true;
+	}
+	stage->kept = openat(stage->dir, LAYOUT_KEPT,
+			     O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | flags, 0600);
+	return stage->kept >= 0 || error_sys(err, "create %s/%s", stage->name.text, LAYOUT_KEPT);
+}
+
 static bool make_empty(struct stage *stage, struct error *err)
 {
 	/* What a killed predecessor left; layer.json cannot be there without its diff. */
 	if (!path_remove_tree(stage->dir, "diff", err))
 		return false;
 	checkpoint_forget(stage->dir);
+	if (!open_kept(stage, O_TRUNC, err))
+		return false;
 	if (mkdirat(stage->dir, "diff", 0755) < 0)
 		return error_sys(err, "create %s/diff", stage->name.text);
 	return open_parts(stage, O_TRUNC, err);
@@ -93,7 +118,7 @@ bool stage_new(const struct store *store, const struct layout_path *name, bool i
 	struct stage *made = mem_alloc(sizeof(*made));
 
 	*made = (struct stage){ .store = store, .name = *name, .dir = -1, .diff = -1 };
-	made->notes = made->split = -1;
+	made->notes = made->split = made->kept = -1;
 	made->pump.result = made->writer.result = made->flusher.result = -1;
 	if (lock_dir(made, is_patient, err)) {
 		*stage = made;
@@ -106,25 +131,32 @@ bool stage_new(const struct store *store, const struct layout_path *name, bool i
 /* -- going on -----------------------------------------------------------------------------------
  */
 
+/* The file goes on at `size`; one that was not kept so far cannot. */
+static bool cut(int fd, const char *name, int64_t size, struct error *err)
+{
+	struct stat info;
+
+	if (fstat(fd, &info) < 0 || ftruncate(fd, size) < 0 || lseek(fd, 0, SEEK_END) < 0)
+		return error_sys(err, "cut %s", name);
+	return info.st_size >= size || error_set(err, ERROR_CORRUPT, "%s is too short", name);
+}
+
 /* What an earlier run left, brought back to where its checkpoint was taken. */
 static bool restore(struct stage *stage, struct error *err)
 {
 	const struct checkpoint *checkpoint = stage->checkpoint;
 
 	return open_parts(stage, 0, err) && checkpoint_restore(stage->diff, &stage->dirs, err) &&
-	       (ftruncate(stage->split, checkpoint->split) == 0 ||
-		error_sys(err, "cut %s", LAYOUT_SPLIT)) &&
-	       (lseek(stage->split, 0, SEEK_END) >= 0 || error_sys(err, "read %s", LAYOUT_SPLIT));
+	       cut(stage->split, LAYOUT_SPLIT, checkpoint->split, err) &&
+	       open_kept(stage, 0, err) &&
+	       (stage->kept < 0 || cut(stage->kept, LAYOUT_KEPT, checkpoint->mark.in, err));
 }
 
 static void forget_checkpoint(struct stage *stage)
 {
 	free(take_pointer(&stage->checkpoint));
 	dirs_done(&stage->dirs);
-	mem_cleanup_close(&stage->split);
-	mem_cleanup_close(&stage->notes);
-	mem_cleanup_close(&stage->diff);
-	stage->split = stage->notes = stage->diff = -1;
+	close_parts(stage);
 }
 
 bool stage_go_on(struct stage *stage, const struct digest *blob, struct error *err)
@@ -163,9 +195,7 @@ void stage_free(struct stage *stage)
 
 	if (stage->dir >= 0 && !stage->is_published && !is_kept)
 		(void)!path_remove_tree(stage->store->root, stage->name.text, &ignored);
-	mem_cleanup_close(&stage->split);
-	mem_cleanup_close(&stage->notes);
-	mem_cleanup_close(&stage->diff);
+	close_parts(stage);
 	mem_cleanup_close(&stage->dir);
 	free(stage);
 }
@@ -195,7 +225,12 @@ struct writing {
 static bool run_writer(void *context, struct worker_result *result, struct error *err)
 {
 	struct writing *writing = context;
+	struct pollfd first = { .fd = writing->files.from, .events = POLLIN };
 
+	/* A pump may have to wait for memory: until then none is needed here either. */
+	while (poll(&first, 1, -1) < 0)
+		if (errno != EINTR)
+			return error_sys(err, "wait for the layer");
 	result->in = writing->entries;
 	result->out = writing->bytes;
 	return confine_to_layer(err) &&
@@ -213,12 +248,19 @@ static bool start_pump(struct stage *stage, const struct pump_source *source, in
 		pump.from = &stage->checkpoint->mark;
 		pump.skip = stage->checkpoint->tar - pump.from->out;
 	}
-	const int fds[] = { source->fd, to, stage->store->turn };
-	bool has_turn = stage->store->turn >= 0;
-	struct worker_task task = { run_pump, &pump, fds, COUNT_OF(fds) - !has_turn };
+	const struct allowance *allowance = stage->store->allowance;
+	int fds[5] = { source->fd, to };
+	struct worker_task task = { run_pump, &pump, fds, 2 };
 
-	pump.turn = has_turn ? &stage->store->turn : NULL;
-
+	if (allowance) {
+		pump.allowance = allowance;
+		fds[task.fd_count++] = allowance->turn;
+		fds[task.fd_count++] = allowance->spare;
+	}
+	if (stage->kept >= 0) {
+		pump.copy = &stage->kept;
+		fds[task.fd_count++] = stage->kept;
+	}
 	return worker_start(&task, &stage->pump, err);
 }
 
@@ -337,6 +379,7 @@ bool stage_finish(struct stage *stage, const struct digest *diff_id, struct erro
 	stage->blob_digest = pumped.in_digest;
 	stage->diff_id = pumped.out_digest;
 	stage->tar_bytes = pumped.out;
+	stage->blob_bytes = pumped.in;
 	stage->entries = written.in;
 	stage->bytes = written.out;
 	if (diff_id && !digest_is_equal(diff_id, &stage->diff_id))
@@ -346,12 +389,22 @@ bool stage_finish(struct stage *stage, const struct digest *diff_id, struct erro
 	return true;
 }
 
+void stage_drain(struct stage *stage)
+{
+	struct worker_result ignored;
+	struct error unheard;
+
+	worker_kill(&stage->writer);
+	if (stage->pump.result >= 0)
+		(void)!worker_finish(&stage->pump, &ignored, &unheard);
+}
+
 bool stage_keep_model(const struct stage *stage, struct stage **model, struct error *err)
 {
 	struct stage *kept = mem_alloc(sizeof(*kept));
 
 	*kept = *stage;
-	kept->dir = -1; /* neither the lock nor the directory is the model's */
+	kept->dir = kept->kept = -1; /* neither the lock nor the directory is the model's */
 	kept->diff = fcntl(stage->diff, F_DUPFD_CLOEXEC, 3);
 	kept->notes = fcntl(stage->notes, F_DUPFD_CLOEXEC, 3);
 	kept->split = fcntl(stage->split, F_DUPFD_CLOEXEC, 3);

@@ -28,6 +28,7 @@ struct stage {
 	int dir;                 /* that directory, with our lock; -1: not open */
 	int diff;
 	int notes, split; /* see layer.h */
+	int kept;         /* LAYOUT_KEPT, being written; -1: none */
 	struct worker pump, writer;
 	const struct digest *blob; /* of a pull, which can go on; NULL otherwise */
 	struct checkpoint
@@ -39,7 +40,7 @@ struct stage {
 
 	/* set by stage_finish */
 	struct digest blob_digest, diff_id;
-	int64_t bytes, entries, tar_bytes;
+	int64_t bytes, entries, tar_bytes, blob_bytes;
 	bool is_published;
 };
 
@@ -60,6 +61,10 @@ must_check bool stage_start(struct stage *stage, const struct pump_source *sourc
 /* Waits for the end (stage->writer.result becomes readable) and checks the diff ID, if one is
  * given. */
 must_check bool stage_finish(struct stage *stage, const struct digest *diff_id, struct error *err);
+
+/* After a failure, if others go on: lets the pump end by itself, so that it gives back its memory
+ * (allowance.h). Only when all that it reads has been sent. */
+void stage_drain(struct stage *stage);
 
 /* A finished stage keeps what a copy needs, even when the stage itself is gone. */
 must_check bool stage_keep_model(const struct stage *stage, struct stage **model,

@@ -23,7 +23,7 @@ bool store_open(const char *path, struct store *store, struct error *err)
 {
 	autoclose int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	*store = (struct store){ .root = -1, .turn = -1 };
+	*store = (struct store){ .root = -1 };
 	if (root < 0 && errno == ENOENT) {
 		if (!path_make_own_dirs(path, 0711, err))
 			return false;
@@ -34,7 +34,6 @@ bool store_open(const char *path, struct store *store, struct error *err)
 	if (faccessat(root, LAYOUT_STAGING, F_OK, 0) < 0 && !layout_make(root, err))
 		return error_in(err, "store %s", path);
 	store->root = take_fd(&root);
-	store->turn = -1;
 	store->path = mem_strdup(path);
 	return true;
 }
@@ -42,9 +41,8 @@ bool store_open(const char *path, struct store *store, struct error *err)
 void store_close(struct store *store)
 {
 	mem_cleanup_close(&store->root);
-	mem_cleanup_close(&store->turn);
 	free(store->path);
-	*store = (struct store){ .root = -1, .turn = -1 };
+	*store = (struct store){ .root = -1 };
 }
 
 bool store_lock(const struct store *store, bool is_exclusive, int *fd, struct error *err)

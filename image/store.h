@@ -20,18 +20,23 @@
  *
  *     ROOT/images/names.json     name → image ID, all of them: replaced by rename
  *     ROOT/images/HEX.json       one record per image ID: all that running it needs
- *     ROOT/layers/HEX/diff/      one per chain ID; layer.json and split.zst beside it
+ *     ROOT/layers/HEX/diff/      one per chain ID; layer.json, split.zst and perhaps blob beside it
  *     ROOT/blobs/sha256/HEX      configurations and manifests as they came
  *     ROOT/staging/              unfinished; a crash leaves rubbish only here
  *     ROOT/lock                  see store_lock
  *
  * A reader takes no lock: each file is the old one or the new one.
  */
+struct allowance;
+
 struct store {
-	int root;      /* descriptor of ROOT */
-	char *path;    /* ROOT as it was given */
-	int64_t limit; /* bytes that all layers together may have; 0: what the disk has */
-	int turn;      /* of this process' pumps (pump.h); -1: none */
+	int root;       /* descriptor of ROOT */
+	char *path;     /* ROOT as it was given */
+	int64_t limit;  /* bytes that all layers together may have; 0: what the disk has */
+	int64_t memory; /* bytes that all processes of a pull or load may have together; 0: what
+			   the image takes */
+	bool is_keeping_blobs; /* a pull keeps compressed layers beside the unpacked ones */
+	const struct allowance *allowance; /* of this process' pumps (pump.h); NULL: none */
 };
 
 /* Opens the store; makes ROOT and what is below it if they are not there. */

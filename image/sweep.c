@@ -89,7 +89,7 @@ bool sweep_layer(const struct store *store, const struct reach *reach, const str
 	if (flock(dir, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? true : error_sys(err, "lock %s", layer.text);
 	if (layer_info_read(dir, &info, err))
-		*bytes += info.size;
+		*bytes += info.size + info.kept_size;
 	if (!path_remove_tree(store->root, dead.text, err)) /* an earlier one, cut short */
 		return false;
 	if (renameat(store->root, layer.text, store->root, dead.text) < 0)

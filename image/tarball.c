@@ -324,8 +324,17 @@ static bool start_inflater(struct tarball *tarball, const char *head, size_t len
 					 .prefix = head,
 					 .prefix_length = length },
 			     .to = ends[1] };
+	/* It lasts until the last layer is there: it cannot share with their decompressors. */
+	struct allowance ceiling = { .turn = -1 };
 	const int fds[] = { tarball->fd, ends[1] };
 	struct worker_task task = { run_inflater, &pump, fds, COUNT_OF(fds) };
+
+	if (tarball->store && tarball->store->allowance) {
+		ceiling.kib = tarball->store->allowance->kib;
+		ceiling.is_ceiling = tarball->store->allowance->is_ceiling;
+		pump.allowance = &ceiling;
+	}
+
 	bool is_started = worker_start(&task, &tarball->inflater, err);
 
 	mem_cleanup_close(&ends[1]);

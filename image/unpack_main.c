@@ -11,13 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 
 #include "base/footprint.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "image/allowance.h"
 #include "image/layout.h"
 #include "image/pack.h"
 #include "image/prune.h"
@@ -31,8 +31,8 @@ struct arguments {
 	const char *platform;
 	const char *parent;
 	const char *object;
-	bool is_upper, is_mirrored;
-	int64_t limit;
+	bool is_upper, is_mirrored, is_keeping_blobs;
+	int64_t limit, memory;
 	struct texts again, rest;
 };
 
@@ -46,7 +46,9 @@ static const char usage[] =
 	"       mooring-unpack build --root ROOT [--parent ID] [--reference NAME] [--upper "
 	"[BARE…]]\n"
 	"       mooring-unpack pack --root ROOT [ENTRY [NAME]]\n"
-	"pull, load, build: [--limit BYTES] for all layers together\n"
+	"pull, load, build: [--limit BYTES] for all layers together, [--memory BYTES] of all "
+	"processes,\n"
+	"                   [--keep-blobs] as they are pulled\n"
 	"mooring starts it; descriptors and messages: docs/architecture.md\n";
 
 static bool read_arguments(int argc, char **argv, struct arguments *arguments)
@@ -60,6 +62,8 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 		{ "mirrored", no_argument, NULL, 'm' },
 		{ "again", required_argument, NULL, 'a' },
 		{ "limit", required_argument, NULL, 'l' },
+		{ "memory", required_argument, NULL, 'y' },
+		{ "keep-blobs", no_argument, NULL, 'k' },
 		{ "object", required_argument, NULL, 'o' },
 		{ 0 },
 	};
@@ -85,6 +89,10 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 			arguments->object = optarg;
 		else if (option == 'l')
 			arguments->limit = strtoll(optarg, NULL, 10);
+		else if (option == 'y')
+			arguments->memory = strtoll(optarg, NULL, 10);
+		else if (option == 'k')
+			arguments->is_keeping_blobs = true;
 		else
 			return false;
 	}
@@ -181,16 +189,14 @@ static bool open_store(const char *root, struct store *store, struct error *err)
 	if (!store_open(root, store, err))
 		return false;
 	store_close(store);
-	if (!confine_to_store(root, err) || !store_open(".", store, err))
-		return false;
-	store->turn = eventfd(1, EFD_CLOEXEC);
-	return store->turn >= 0 || error_sys(err, "make an eventfd");
+	return confine_to_store(root, err) && store_open(".", store, err);
 }
 
 int main(int argc, char **argv)
 {
 	struct arguments arguments;
-	struct store store = { .root = -1, .turn = -1 };
+	struct store store = { .root = -1 };
+	struct allowance allowance = { .turn = -1, .spare = -1 };
 	struct error err, ignored;
 
 	log_set_program("mooring-unpack");
@@ -200,9 +206,13 @@ int main(int argc, char **argv)
 	}
 	prepare();
 
-	bool is_good = open_store(arguments.root, &store, &err);
+	bool is_good = open_store(arguments.root, &store, &err) &&
+		       allowance_open(arguments.memory, &allowance, &err);
 
+	store.allowance = &allowance;
 	store.limit = arguments.limit;
+	store.memory = arguments.memory;
+	store.is_keeping_blobs = arguments.is_keeping_blobs;
 	footprint_shrink();
 	if (is_good) {
 		(void)!prune_rubbish(&store, false, NULL, &ignored); /* make room first */
@@ -215,6 +225,7 @@ int main(int argc, char **argv)
 	else if (!is_good)
 		log_error("%s", err.text);
 	store_close(&store);
+	allowance_close(&allowance);
 	texts_done(&arguments.again);
 	texts_done(&arguments.rest);
 	return is_good ? 0 : 1;

@@ -30,6 +30,7 @@ struct download {
 	int64_t id; /* of the request */
 	bool is_answered;
 	bool is_refused; /* err says why */
+	bool is_kept;    /* not fetched at all */
 	struct error err;
 };
 
@@ -210,6 +211,22 @@ static void report(const struct pull *pull, size_t index, enum image_layer_state
 	report_layer(&layer->digest, state, bytes, layer->size);
 }
 
+/* The blob is here: a damaged layer's. If it is damaged, too, it is fetched after all. */
+static bool read_kept(struct pull *pull, struct download *download, struct error *err)
+{
+	struct draft_layer *layer = &pull->draft.layers[download->index];
+	const struct checkpoint *checkpoint = download->stage->checkpoint;
+	struct pump_source source = { .fd = layer->kept,
+				      .offset = checkpoint ? checkpoint->mark.in : 0,
+				      .size = pull->manifest.layers[download->index].size };
+	bool is_started = stage_start(download->stage, &source, err);
+
+	download->is_answered = download->is_kept = true;
+	mem_cleanup_close(&layer->kept);
+	layer->kept = -1;
+	return is_started;
+}
+
 /* The pipe's writing end goes to mooring-fetch, the other to the pump. A layer of which all had
  * come before, but was not unpacked, is not asked for: there is no such range. */
 static bool connect_layer(struct pull *pull, struct download *download, struct error *err)
@@ -219,6 +236,8 @@ static bool connect_layer(struct pull *pull, struct download *download, struct e
 
 	if (!stage_go_on(download->stage, &layer->digest, err))
 		return false;
+	if (pull->draft.layers[download->index].kept >= 0)
+		return read_kept(pull, download, err);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return error_sys(err, "make a pipe");
 	fcntl(ends[1], F_SETPIPE_SZ, 1 << 20); /* a wish */
@@ -298,8 +317,11 @@ static bool finish_layer(struct pull *pull, struct download *download, struct er
 	if (!is_good) {
 		/* Perhaps what it went on from was not what it should have been: once more, whole.
 		 */
-		bool is_doubtful = done.stage->checkpoint && err->kind == ERROR_CORRUPT;
+		bool is_doubtful =
+			(done.stage->checkpoint || done.is_kept) && err->kind == ERROR_CORRUPT;
 
+		if (is_doubtful)
+			stage_drain(done.stage);
 		done.stage->is_kept = err->kind == ERROR_NETWORK;
 		stage_free(done.stage);
 		return is_doubtful && start_layer(pull, done.index, err);
@@ -374,7 +396,7 @@ static bool forget_damaged(struct pull *pull)
 {
 	for (size_t i = 0; i < pull->draft.layer_count; i++)
 		if (texts_has(pull->again, pull->draft.layers[i].chain.text))
-			draft_forget_layer(&pull->draft, i);
+			draft_forget_layer(&pull->draft, i, &pull->manifest.layers[i].digest);
 	return true;
 }
 
@@ -382,11 +404,11 @@ static bool forget_damaged(struct pull *pull)
  * little. */
 static bool check_room(const struct pull *pull, struct error *err)
 {
-	int64_t wanted = 0;
+	int64_t wanted = 0, copies = pull->store->is_keeping_blobs ? 2 : 1;
 
 	for (size_t i = 0; i < pull->manifest.layer_count; i++)
 		if (pull->draft.layers[i].dir < 0)
-			wanted += pull->manifest.layers[i].size;
+			wanted += pull->manifest.layers[i].size * copies;
 	return wanted == 0 || room_check(pull->store, wanted, err);
 }
 
@@ -482,6 +504,8 @@ static bool run(const struct store *store, const struct unpack_pull *what, struc
 	autofree struct pull *pull = mem_alloc(sizeof(*pull));
 
 	*pull = (struct pull){ .store = store, .fetcher = *fetcher, .again = what->again };
+	if (store->allowance)
+		allowance_reset(store->allowance); /* an earlier run's pumps are gone */
 
 	bool is_good = start(pull, what->reference, what->platform, err) && resolve(pull, err) &&
 		       read_config(pull, err) && forget_damaged(pull) && check_room(pull, err) &&

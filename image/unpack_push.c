@@ -224,18 +224,10 @@ static void on_sent(void *context, int64_t bytes)
 	report_layer(sending->diff_id, LAYER_DOWNLOADING, bytes, sending->size);
 }
 
-static bool push_made(struct push *push, size_t i, bool *is_there, struct error *err)
+static bool send_layer(struct push *push, size_t i, int fd, struct error *err)
 {
 	const struct digest *diff_id = &push->image.image.diff_ids[i];
-	struct descriptor *layer = &push->layers[i];
-	autoclose int fd = -1;
-
-	if (!open_nameless(push, &fd, err) ||
-	    !pack_layer(push->image.layers[i], diff_id, fd, layer, err) ||
-	    !fetcher_look(&push->fetcher, push->text, &layer->digest, push->from, is_there, err))
-		return false;
-	if (*is_there)
-		return true;
+	const struct descriptor *layer = &push->layers[i];
 	struct sending sending = { diff_id, layer->size };
 
 	on_sent(&sending, 0);
@@ -249,6 +241,59 @@ static bool push_made(struct push *push, size_t i, bool *is_there, struct error 
 				 err);
 }
 
+static bool push_made(struct push *push, size_t i, bool *is_there, struct error *err)
+{
+	struct descriptor *layer = &push->layers[i];
+	autoclose int fd = -1;
+
+	return open_nameless(push, &fd, err) &&
+	       pack_layer(push->image.layers[i], &push->image.image.diff_ids[i], fd, layer, err) &&
+	       fetcher_look(&push->fetcher, push->text, &layer->digest, push->from, is_there,
+			    err) &&
+	       (*is_there || send_layer(push, i, fd, err));
+}
+
+static bool hash_file(int fd, struct digest *digest)
+{
+	char block[65536];
+	struct hash hash;
+	ssize_t got;
+
+	hash_init(&hash);
+	while ((got = read(fd, block, sizeof(block))) > 0)
+		hash_add(&hash, block, (size_t)got);
+	hash_finish(&hash, digest);
+	hash_done(&hash);
+	return got == 0;
+}
+
+/* The blob that was kept when the layer was pulled, ready to be sent; -1: none, or it is damaged.
+ */
+static int open_kept(const struct push *push, size_t i)
+{
+	const struct descriptor *known = push->known.layers ? &push->known.layers[i] : NULL;
+	autoclose int fd = -1;
+	struct digest got;
+	struct error ignored;
+
+	if (known)
+		fd = layer_open_kept(push->image.layers[i], &push->image.infos[i], &known->digest);
+	if (fd < 0 || !hash_file(fd, &got) || !digest_is_equal(&got, &known->digest) ||
+	    !rewind_file(fd, &ignored))
+		return -1;
+	return take_fd(&fd);
+}
+
+static bool push_missing(struct push *push, size_t i, bool *is_there, struct error *err)
+{
+	autoclose int kept = open_kept(push, i);
+
+	if (kept >= 0)
+		return send_layer(push, i, kept, err);
+	push->is_original = false;
+	return push_made(push, i, is_there, err);
+}
+
 static bool push_layer(struct push *push, size_t i, struct error *err)
 {
 	const struct digest *diff_id = &push->image.image.diff_ids[i];
@@ -256,11 +301,8 @@ static bool push_layer(struct push *push, size_t i, struct error *err)
 
 	if (!look_for_known(push, i, &is_there, err))
 		return false;
-	if (!is_there) {
-		push->is_original = false;
-		if (!push_made(push, i, &is_there, err))
-			return false;
-	}
+	if (!is_there && !push_missing(push, i, &is_there, err))
+		return false;
 	report_layer(diff_id, is_there ? LAYER_EXISTS : LAYER_DONE, push->layers[i].size,
 		     push->layers[i].size);
 	return true;

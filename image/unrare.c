@@ -9,6 +9,9 @@
 #include "base/mem.h"
 #include "image/pump.h"
 
+/* What xz -9 wants. Who packed it may have wanted less, but that is not known before. */
+#define MEMORY (65LL << 20)
+
 struct feed {
 	struct pump *pump;
 	struct error *err;
@@ -68,6 +71,19 @@ static bool read_rest(struct pump *pump, struct error *err)
 	return true;
 }
 
+/* Alone with it where there is a ceiling; as ever where there is none. */
+static bool fits(const struct pump *pump, struct error *err)
+{
+	struct allowance ceiling = { .turn = -1 };
+	int64_t held = 0;
+
+	if (!pump->allowance)
+		return true;
+	ceiling.kib = pump->allowance->kib;
+	ceiling.is_ceiling = pump->allowance->is_ceiling;
+	return allowance_take(&ceiling, "what xz or bzip2 packed", MEMORY, &held, err);
+}
+
 bool pump_rare(struct pump *pump, struct error *err)
 {
 	autofree char *block = mem_alloc(PUMP_BLOCK);
@@ -80,7 +96,7 @@ bool pump_rare(struct pump *pump, struct error *err)
 	archive_read_support_filter_bzip2(archive);
 	archive_read_support_format_raw(archive);
 
-	bool is_good = unpack(&feed, archive, block) && read_rest(pump, err);
+	bool is_good = fits(pump, err) && unpack(&feed, archive, block) && read_rest(pump, err);
 
 	archive_read_free(archive);
 	return is_good;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * zstd. How far back a frame reaches for what it repeats, its header says, and so much is kept in
- * memory: 2 MiB by default, 8 MiB from level 19 and from buildkit. Of the layers that are unpacked
- * at the same time only one may have more than PUMP_NARROW; the next waits for its turn.
+ * memory: 2 MiB by default, 8 MiB from level 19 and from buildkit. Where others have too much of
+ * the allowance already, it waits before it has any.
  */
-#include <errno.h>
 #include <stdint.h>
-#include <unistd.h>
+#include <string.h>
 #include <zstd.h>
 
 #include "base/mem.h"
@@ -14,35 +13,59 @@
 #include "image/pump.h"
 
 #define BLOCK (128 << 10) /* what a frame is made of */
+#define HEAD  64          /* its header is in there */
+
+/* Of a decoder, beside the window: what it reads and writes a block into, its tables. */
+#define BESIDE (640 << 10)
+
+/* The window of a frame that begins with these bytes (RFC 8878, section 3.1.1.1); 0 if they are not
+ * the beginning of one, or it is as small as its content. */
+static int64_t window_of(const unsigned char *bytes, size_t count)
+{
+	static const unsigned char magic[] = { 0x28, 0xb5, 0x2f, 0xfd };
+	const unsigned char is_single = 0x20;
+
+	if (count < 6 || memcmp(bytes, magic, sizeof(magic)) != 0 || (bytes[4] & is_single))
+		return 0;
+
+	int64_t base = 1LL << (10 + (bytes[5] >> 3));
+
+	return base + base / 8 * (bytes[5] & 7);
+}
 
 struct unzstd {
 	struct pump *pump;
 	ZSTD_DStream *stream;
 	size_t pending; /* 0 between two frames, skippable ones included */
-	bool has_turn;
+	int64_t held;   /* of the allowance */
 	char out[BLOCK];
 };
 
-static bool take_turn(struct unzstd *unzstd, struct error *err)
+static bool take(struct unzstd *unzstd, int64_t bytes, struct error *err)
 {
-	uint64_t one;
+	const struct allowance *allowance = unzstd->pump->allowance;
 
-	if (unzstd->has_turn || !unzstd->pump->turn ||
-	    ZSTD_sizeof_DStream(unzstd->stream) <= PUMP_NARROW)
-		return true;
-	while (read(*unzstd->pump->turn, &one, sizeof(one)) < 0)
-		if (errno != EINTR)
-			return error_sys(err, "wait for memory");
-	unzstd->has_turn = true;
-	return true;
+	return !allowance || allowance_take(allowance, "zstd's window", bytes, &unzstd->held, err);
 }
 
-static void give_turn(struct unzstd *unzstd)
+/* Most layers are one frame, and wait here. */
+static bool begin(struct unzstd *unzstd, const unsigned char *bytes, size_t count,
+		  struct error *err)
 {
-	const uint64_t one = 1;
+	int64_t window = window_of(bytes, count);
 
-	if (unzstd->has_turn)
-		(void)!write(*unzstd->pump->turn, &one, sizeof(one));
+	if (window > 1LL << LIMIT_ZSTD_WINDOW_LOG)
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "zstd: a window of %lld MiB; at most %d are supported",
+				 (long long)(window >> 20), 1 << (LIMIT_ZSTD_WINDOW_LOG - 20));
+	if (window > 0 && !take(unzstd, window + BESIDE, err))
+		return false;
+	unzstd->stream = ZSTD_createDStream();
+	if (!unzstd->stream)
+		return error_set(err, ERROR_SYSTEM, "zstd cannot start");
+	ZSTD_DCtx_setParameter(unzstd->stream, ZSTD_d_windowLogMax, LIMIT_ZSTD_WINDOW_LOG);
+	unzstd->pump->block = BLOCK;
+	return true;
 }
 
 static bool inflate_block(struct unzstd *unzstd, ZSTD_inBuffer *in, struct error *err)
@@ -55,8 +78,10 @@ static bool inflate_block(struct unzstd *unzstd, ZSTD_inBuffer *in, struct error
 		if (ZSTD_isError(unzstd->pending))
 			return error_set(err, ERROR_CORRUPT, "zstd: %s",
 					 ZSTD_getErrorName(unzstd->pending));
-		/* The memory is there now, but a block of it used at most. */
-		if (!take_turn(unzstd, err) || !pump_write(unzstd->pump, unzstd->out, out.pos, err))
+		/* A later frame may have a wider window. The memory is there now, but a block of it
+		 * used at most. */
+		if (!take(unzstd, (int64_t)ZSTD_sizeof_DStream(unzstd->stream), err) ||
+		    !pump_write(unzstd->pump, unzstd->out, out.pos, err))
 			return false;
 	} while (in->pos < in->size || out.pos == out.size);
 	return true;
@@ -72,6 +97,8 @@ static bool inflate_all(struct unzstd *unzstd, struct error *err)
 			return false;
 		if (count == 0)
 			break;
+		if (!unzstd->stream && !begin(unzstd, bytes, count, err))
+			return false;
 
 		ZSTD_inBuffer in = { .src = bytes, .size = count };
 
@@ -85,15 +112,13 @@ bool pump_zstd(struct pump *pump, struct error *err)
 {
 	autofree struct unzstd *unzstd = mem_alloc(sizeof(*unzstd));
 
-	*unzstd = (struct unzstd){ .pump = pump, .stream = ZSTD_createDStream(), .pending = 1 };
-	if (!unzstd->stream)
-		return error_set(err, ERROR_SYSTEM, "zstd cannot start");
-	ZSTD_DCtx_setParameter(unzstd->stream, ZSTD_d_windowLogMax, LIMIT_ZSTD_WINDOW_LOG);
-	pump->block = BLOCK;
+	*unzstd = (struct unzstd){ .pump = pump, .pending = 1 };
+	pump->block = HEAD;
 
 	bool is_good = inflate_all(unzstd, err);
 
-	give_turn(unzstd);
+	if (pump->allowance)
+		allowance_give(pump->allowance, &unzstd->held);
 	ZSTD_freeDStream(unzstd->stream);
 	return is_good;
 }

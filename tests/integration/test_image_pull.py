@@ -74,6 +74,27 @@ def test_compressions(store, registry, compress, tmp_path):
     assert list_tree(store.diff(layout.id)) == list_tree(plain.diff(layout.id))
 
 
+def wide(window):
+    """zstd with a window of 2^`window` bytes, whatever is in it."""
+    return lambda data: subprocess.run(["zstd", "-q", "-c", f"--zstd=wlog={window}", "--no-content-size"],
+                                       input=data, capture_output=True, check=True).stdout
+
+
+def test_a_ceiling_for_memory(store, registry):
+    """Two layers that need all of it come one after the other; more than it is refused, and said what would do."""
+    pair = Layout(*LAYERS[:2], compress=wide(23)).push(registry, "wide", "8")
+    assert set(store.pull(pair, more=["--memory", str(16 << 20)]).layers.values()) == {"done"}
+    store.check()
+    wider = Layout(tar(entry("w", b"w")), compress=wide(25)).push(registry, "wide", "32")
+    failure = store.pull(wider, code=1, more=["--memory", str(16 << 20)]).failure
+    assert failure["kind"] == "unsupported" and failure["text"].endswith(
+        "zstd's window needs more memory than unpack-memory in daemon.json allows: make that 40m at least")
+    assert os.listdir(store.path("staging")) == []
+    store.pull(wider, more=["--memory", str(40 << 20)])
+    widest = Layout(tar(entry("x", b"x")), compress=wide(26)).push(registry, "wide", "64")
+    assert "a window of 64 MiB; at most 32 are supported" in store.pull(widest, code=1).failure["text"]
+
+
 def test_by_digest(store, registry):
     layout = Layout(*LAYERS)
     layout.push(registry, "digest")
@@ -270,6 +291,31 @@ def test_a_layer_with_another_digest(store, liar):
     for bad in (gzip.compress(LAYERS[1], 1), good[:-1] + b"x", good[:-4] + b"abcd"):
         liar.blobs[name] = bad.ljust(len(good), b"\0")[:len(good)]
         refuse(store, liar, "layer " + name[7:19])
+
+
+def test_a_kept_blob_repairs_its_layer(store, liar):
+    """Nothing is asked of the registry but the name; if the blob is damaged, too, it is."""
+    name = digest(liar.layout.blobs[1])
+    good = liar.blobs[name]
+    with lying(liar) as address:
+        store.pull(f"{address}/lies:1", more=["--keep-blobs"])
+        directory = os.path.dirname(store.diff(liar.layout.id, 1))
+        kept = os.path.join(directory, "blob")
+        again = ["--again", "sha256:" + os.path.basename(directory), "--keep-blobs"]
+
+        def repair(**options):
+            os.unlink(os.path.join(directory, "diff/d/b"))
+            del liar.asked[:]
+            store.pull(f"{address}/lies:1", more=again, **options)
+            return any(path.endswith(name) for path in liar.asked)
+
+        assert open(kept, "rb").read() == good and not repair()
+        store.check()
+        with open(kept, "r+b") as file:
+            file.write(b"bad")
+        assert repair() and open(kept, "rb").read() == good
+        store.pull(f"{address}/lies:1", more=again[:2])
+    assert not os.path.exists(kept)
 
 
 @pytest.mark.parametrize("what", ["layer", "config", "manifest"])

@@ -110,7 +110,7 @@ def stamped(store):
     return next((name for name in staged if os.path.exists(store.path("staging", name, "resume"))), None)
 
 
-def start(store, reference):
+def start(store, reference, *more):
     """docker pull's two programs; the caller kills them."""
     code = ("import os, socket, subprocess, sys\n"
             "a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
@@ -122,10 +122,10 @@ def start(store, reference):
             "    return subprocess.Popen([program, *words], preexec_fn=prepare, pass_fds=[3, 5],\n"
             "                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)\n"
             "fetch = run(sys.argv[1], a)\n"
-            "unpack = run(sys.argv[2], b, 'pull', '--root', sys.argv[3], '--reference', sys.argv[4])\n"
+            "unpack = run(sys.argv[2], b, 'pull', '--root', sys.argv[3], '--reference', *sys.argv[4:])\n"
             "a.close(); b.close()\n"
             "code = unpack.wait(); fetch.kill(); fetch.wait(); sys.exit(code)\n")
-    return subprocess.Popen(["/usr/bin/python3", "-c", code, FETCH, UNPACK, store.root, reference],
+    return subprocess.Popen(["/usr/bin/python3", "-c", code, FETCH, UNPACK, store.root, reference, *more],
                             start_new_session=True, stderr=subprocess.PIPE)
 
 
@@ -142,13 +142,13 @@ def check(store, layout, expected):
     store.save(os.path.join(store.root, "..", "saved.tar"), layout.id)  # every byte of the archive is known
 
 
-@pytest.mark.parametrize("compress", [quick, bytes], ids=["gzip", "plain"])
-def test_killed_and_gone_on(tmp_path, expected, compress):
+@pytest.mark.parametrize("compress, more", [(quick, ["--keep-blobs"]), (bytes, [])], ids=["gzip, kept", "plain"])
+def test_killed_and_gone_on(tmp_path, expected, compress, more):
     layout = Layout(LAYER, SMALL, compress=compress)
     server, store = Server(layout), Store(tmp_path / "root")
     size = len(layout.blobs[0])
     server.stop = size // 2
-    process = start(store, server.reference)
+    process = start(store, server.reference, *more)
     world.wait_until(lambda: stamped(store), "a checkpoint", 30)
     kill(process)
     assert server.ranges == [0] and store.names() == {}
@@ -156,9 +156,12 @@ def test_killed_and_gone_on(tmp_path, expected, compress):
     os.makedirs(store.path("staging", name, "diff", "implied5", "later"))  # made after the checkpoint, for all it knows
     os.makedirs(store.path("staging", name, "diff", "d47"))
     server.stop = None
-    store.pull(server.reference)
+    store.pull(server.reference, more=more)
     assert len(server.ranges) == 2 and 3_000_000 < server.ranges[1] <= size // 2
     check(store, layout, expected)
+    for index, blob in enumerate(layout.blobs):
+        path = os.path.join(os.path.dirname(store.diff(layout.id, index)), "blob")
+        assert open(path, "rb").read() == blob if more else not os.path.exists(path)
     server.hang_up.set()
     server.shutdown()
 

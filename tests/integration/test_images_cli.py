@@ -5,6 +5,7 @@ import base64
 import crypt
 import gzip
 import json
+import lzma
 import os
 import re
 import stat
@@ -612,8 +613,14 @@ def test_store_limit(moor, registry, tmp_path):
     moor.docker("rm", "c")
     assert len(os.listdir(os.path.join(moor.root, "layers"))) == 1
     assert os.listdir(os.path.join(moor.root, "staging")) == []
-    for limit, code in ((4_000_000, 0), ("much", 1), ([], 1)):
+    for key, value, code in (("store-limit", 4_000_000, 0), ("store-limit", "much", 1), ("store-limit", [], 1),
+                             ("unpack-memory", "9m", 1), ("unpack-memory", "10m", 0), ("keep-blobs", "yes", 1)):
         with open(os.path.join(moor.config, "daemon.json"), "w") as file:
-            json.dump({"store-limit": limit}, file)
+            json.dump({key: value}, file)
         loaded = moor.docker("load", "-i", archive, code=code)
-        assert code == 0 or "store-limit" in loaded.stderr
+        assert code == 0 or key in loaded.stderr
+    packed = tmp_path / "packed.tar.xz"
+    packed.write_bytes(lzma.compress(open(archive, "rb").read()))
+    with open(os.path.join(moor.config, "daemon.json"), "w") as file:
+        json.dump({"unpack-memory": "10m"}, file)
+    assert "unpack-memory in daemon.json" in moor.docker("load", "-i", str(packed), code=1).stderr

@@ -88,6 +88,25 @@ def test_what_was_pulled_is_pushed_as_it_was(moor, registry):
     assert [gzip.decompress(blob_of(registry, "push/to", layer)) for layer in document["layers"]] == layers
 
 
+def test_a_kept_blob_is_pushed_as_it_was(moor, registry, tmp_path):
+    """keep-blobs: another registry gets the same bytes, and so the same image; if they are damaged, they are made anew."""
+    with open(os.path.join(moor.config, "daemon.json"), "w") as file:
+        json.dump({"keep-blobs": True}, file)
+    layer = world.tar_bytes([("f", os.urandom(100_000))])
+    was = registry.push(world.Image([layer]), "kept/from", "1", lambda data: gzip.compress(data, 1), OCI + "layer.v1.tar+gzip")
+    moor.docker("pull", "-q", f"{registry.address}/kept/from:1")
+    for state in ("whole", "damaged"):
+        (tmp_path / state).mkdir()
+        with world.docker_registry(str(tmp_path / state)) as other:
+            moor.docker("tag", f"{registry.address}/kept/from:1", f"{other.address}/to:1")
+            assert (f": digest: {was} " in push(moor, f"{other.address}/to:1").stdout) == (state == "whole")
+            document, _, _ = manifest_of(other, "to")
+            assert gzip.decompress(blob_of(other, "to", document["layers"][0])) == layer
+        for path, _, names in os.walk(os.path.join(moor.root, "layers")):
+            if "blob" in names:
+                os.truncate(os.path.join(path, "blob"), 10)
+
+
 def test_all_tags_and_quiet(moor, loaded, registry):
     name = f"{registry.address}/push/many"
     assert moor.docker("push", "-a", name, code=1).stderr.endswith(

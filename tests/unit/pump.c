@@ -3,12 +3,13 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "image/allowance.h"
+#include "image/limits.h"
 #include "tests/unit/tap.h"
 
 static const char text[] = "hello, hello, hello, world\n";
@@ -198,35 +199,77 @@ static void test_closed(void)
 	BYTES("\x28\xb5\x2f\xfd\x04\x68\x9d\x00\x00\x68\x68\x65\x6c\x6c\x6f\x2c\x20\x77"           \
 	      "\x6f\x72\x6c\x64\x0a\x01\x00\x92\x8b\x11\x8a\x96\xf4\x0b")
 
-static bool pump_in_turn(const char *bytes, size_t length, int turn, struct error *err)
+static bool pump_within(const char *bytes, size_t length, const struct allowance *allowance,
+			struct error *err)
 {
 	autoclose int from = file_of(bytes, length);
 	struct pump pump = { .source = { .fd = from, .offset = -1, .size = -1 },
 			     .to = -1,
-			     .turn = &turn };
+			     .allowance = allowance };
 
 	return pump_run(&pump, err);
 }
 
-/* Who finds the turn taken would wait: here it is told so. */
-static void test_turn(void)
+static bool is_all_spare(const struct allowance *allowance)
 {
-	autoclose int turn = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
-	struct error err;
-	uint64_t value = 0;
+	uint64_t spare = 0, turn = 0;
+	bool is_all = read(allowance->spare, &spare, sizeof(spare)) == 8 &&
+		      read(allowance->turn, &turn, sizeof(turn)) == 8 &&
+		      (int64_t)spare == allowance->kib && turn == 1;
 
-	check(pump_in_turn(WIDE, turn, &err) && read(turn, &value, sizeof(value)) == 8 &&
-		      value == 1,
-	      "a wide window: the turn is given back");
-	/* It is taken now. */
-	check_error(pump_in_turn(WIDE, turn, &err), &err, ERROR_SYSTEM, "wait for memory",
-		    "a second wide window waits");
-	check(pump_in_turn(cases[1].bytes, cases[1].length, turn, &err), "a narrow one does not");
-	value = 1;
-	check(write(turn, &value, sizeof(value)) == 8 &&
-		      !pump_in_turn("\x28\xb5\x2f\xfd\x04\x68\x9d", 7, turn, &err) &&
-		      read(turn, &value, sizeof(value)) == 8,
+	allowance_reset(allowance);
+	return is_all;
+}
+
+/* Who finds too little spare would wait: here it is told so. */
+static void test_allowance(void)
+{
+	struct allowance allowance;
+	struct error err;
+	int64_t held = 0;
+
+	check_ok(allowance_open(0, &allowance, &err), &err, "the usual memory");
+	fcntl(allowance.spare, F_SETFL, O_NONBLOCK);
+	check(pump_within(WIDE, &allowance, &err) && is_all_spare(&allowance),
+	      "a wide window: the memory is given back");
+	check(allowance_take(&allowance, "another", 5 << 20, &held, &err), "another is at it");
+	check_error(pump_within(WIDE, &allowance, &err), &err, ERROR_SYSTEM, "wait for memory",
+		    "a wide window waits for him");
+	check(pump_within(cases[1].bytes, cases[1].length, &allowance, &err),
+	      "a narrow one does not");
+	allowance_give(&allowance, &held);
+	check(is_all_spare(&allowance), "who failed has given back what he had");
+	check(!pump_within("\x28\xb5\x2f\xfd\x04\x68\x9d", 7, &allowance, &err) &&
+		      is_all_spare(&allowance),
 	      "a broken one gives it back");
+	check(allowance_take(&allowance, "all", 1 << 30, &held, &err) && held == allowance.kib,
+	      "who wants more than there is has it alone");
+	allowance_reset(&allowance);
+	check(is_all_spare(&allowance), "who was killed is forgotten");
+	allowance_close(&allowance);
+}
+
+static void test_ceiling(void)
+{
+	static const char too_wide[] = "zstd's window needs more memory than unpack-memory in "
+				       "daemon.json allows: make that 16m at least";
+	struct allowance allowance;
+	struct error err;
+
+	check_ok(allowance_open(UNPACK_MEMORY_LEAST, &allowance, &err), &err, "little memory");
+	check(pump_within(cases[1].bytes, cases[1].length, &allowance, &err),
+	      "zstd's usual window fits in the least that can be set");
+	check_error(pump_within(WIDE, &allowance, &err), &err, ERROR_UNSUPPORTED, too_wide,
+		    "a wide window does not");
+	check_error(pump_within(cases[3].bytes, cases[3].length, &allowance, &err), &err,
+		    ERROR_UNSUPPORTED, "xz or bzip2", "nor does xz");
+	allowance_close(&allowance);
+	check_ok(allowance_open(16 << 20, &allowance, &err), &err, "what the message asked for");
+	check(pump_within(WIDE, &allowance, &err), "a wide window fits");
+	allowance_close(&allowance);
+	check_error(pump_within("\x28\xb5\x2f\xfd\x04\x88\x9d", 7, NULL, &err), &err,
+		    ERROR_UNSUPPORTED, "a window of 128 MiB; at most 32 are supported",
+		    "a window beyond all limits");
 }
 
 int main(void)
@@ -237,6 +280,7 @@ int main(void)
 	test_size();
 	test_places();
 	test_closed();
-	test_turn();
+	test_allowance();
+	test_ceiling();
 	return tap_done();
 }
