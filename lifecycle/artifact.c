@@ -28,10 +28,10 @@ bool artifact_check(const struct recipe *recipe, struct error *err)
 
 		if (artifact->scheme == RECIPE_GREENGRASS)
 			return error_set(err, ERROR_UNSUPPORTED,
-					 "%s: artifact %s: greengrass: artifacts come from AWS' "
+					 "artifact %s: greengrass: artifacts come from AWS' "
 					 "component service, which is not supported: use s3:// or "
 					 "the artifact directory",
-					 recipe->name, artifact->uri);
+					 artifact->uri);
 	}
 	return true;
 }
@@ -103,6 +103,8 @@ static bool is_fixed_name(const char *image)
 	return strchr(image, '@') || (colon && strcmp(colon, ":latest") != 0);
 }
 
+static const char bad_name[] = "invalid reference format";
+
 /* What docker says where the network or the registry, not the image, is at fault: AWS's nucleus
  * goes by these words, whatever the exit code is. The first that is found decides. */
 static enum backoff judge(const char *text)
@@ -111,6 +113,7 @@ static enum backoff judge(const char *text)
 		const char *phrase;
 		enum backoff kind;
 	} signs[] = {
+		{ bad_name, BACKOFF_NEVER }, /* whatever words the name consists of */
 		{ "Service Unavailable", BACKOFF_SERVICE },
 		{ "read: connection timed out", BACKOFF_NETWORK },
 		{ "Temporary failure in name resolution", BACKOFF_NETWORK },
@@ -136,6 +139,21 @@ static const char *last_line(struct buf *text)
 		text->data[--text->length] = '\0';
 	line = text->data ? strrchr(text->data, '\n') : NULL;
 	return line ? line + 1 : text->data ? text->data : "";
+}
+
+/* The first in the words of AWS' nucleus. */
+static bool say_pull_failed(struct buf *text, int status, enum backoff again, struct error *err)
+{
+	const char *why = last_line(text);
+
+	if (strstr(why, bad_name))
+		return error_set(err, ERROR_INPUT,
+				 "Invalid Docker image artifact uri. URI should follow the format "
+				 "of `docker:registry/image_name[:tag]|[@digest]`: %.600s",
+				 why);
+	return error_set(err, again == BACKOFF_NEVER ? ERROR_SYSTEM : ERROR_NETWORK,
+			 "docker pull failed with exit code %d: %.600s", proc_exit_code(status),
+			 why);
 }
 
 /* Pulls, and hears what is said on stderr; progress is not wanted, as nobody may be watching. */
@@ -173,10 +191,7 @@ static bool pull_image(const struct artifact_context *context, const char *image
 		buf_commit(&text, (size_t)got);
 	}
 	*again = judge(text.data ? text.data : "");
-	return proc_exit_code(status) == 0 ||
-	       error_set(err, *again == BACKOFF_NEVER ? ERROR_SYSTEM : ERROR_NETWORK,
-			 "docker pull failed with exit code %d: %.600s", proc_exit_code(status),
-			 last_line(&text));
+	return proc_exit_code(status) == 0 || say_pull_failed(&text, status, *again, err);
 }
 
 static bool get_image(const struct artifact_context *context, const char *image,

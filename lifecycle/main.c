@@ -43,7 +43,7 @@ static const char main_help[] =
 	"  nucleus      run what is deployed\n"
 	"  stream       list, describe, read: the stream manager's streams (mooring only)\n"
 	"\n"
-	"All but get-debug-password explain themselves with --help.\n"
+	"All but get-debug-password explain themselves with --help (or -h).\n"
 	"GGC_ROOT_PATH may name the root directory, too.\n";
 
 /* -- what the verbs share -----------------------------------------------------------------------
@@ -164,6 +164,23 @@ static int read_root(char **argv, const char **root)
 	return 0;
 }
 
+/* picocli's words for it, which AWS' program is made with: "help VERB" and -h. */
+static void spell_help(int argc, char **argv)
+{
+	static char option[] = "--help", version[] = "--version";
+
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "-h") == 0)
+			argv[i] = option;
+	if (argc > 1 && strcmp(argv[1], "-V") == 0)
+		argv[1] = version;
+	if (argc > 1 && strcmp(argv[1], "help") == 0) {
+		argv[1] = argc > 2 ? argv[2] : option;
+		if (argc > 2)
+			argv[2] = option;
+	}
+}
+
 /* The name that was typed, not the one of the file that mooring has executed. */
 static const char *program_of(const char *typed)
 {
@@ -186,6 +203,7 @@ int main(int argc, char **argv)
 
 	argc -= skipped;
 	argv += skipped;
+	spell_help(argc, argv);
 	command = argc > 1 ? argv[1] : "";
 	verb = find_verb(command);
 	if (verb) {

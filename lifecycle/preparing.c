@@ -158,12 +158,34 @@ static void warn_of_recipe(void *context, const struct recipe *recipe, const cha
 		warn(deployer, line);
 }
 
-static void warn_of_unknown_keys(struct deployer *deployer)
+/* It is pulled anew by each deployment, and may be another image then. */
+static void warn_of_images(struct deployer *deployer, const struct recipe *recipe)
 {
-	for (size_t i = 0; i < deployer->plan.count; i++)
-		if (is_given(deployer, deployer->plan.components[i].recipe))
-			recipeunknown_each(deployer->plan.components[i].recipe->document, warn,
-					   deployer);
+	for (size_t i = 0; i < recipe->artifact_count; i++) {
+		const char *image = recipe->artifacts[i].rest;
+		const char *slash = strrchr(image, '/');
+		struct error line;
+
+		if (recipe->artifacts[i].scheme != RECIPE_DOCKER ||
+		    strpbrk(slash ? slash : image, ":@"))
+			continue;
+		error_set(&line, ERROR_INPUT,
+			  "%s: artifact docker:%s names neither a tag nor a digest: latest is used",
+			  recipe->name, image);
+		warn(deployer, line.text);
+	}
+}
+
+static void warn_of_given_recipes(struct deployer *deployer)
+{
+	for (size_t i = 0; i < deployer->plan.count; i++) {
+		const struct recipe *recipe = deployer->plan.components[i].recipe;
+
+		if (!is_given(deployer, recipe))
+			continue;
+		recipeunknown_each(recipe->document, warn, deployer);
+		warn_of_images(deployer, recipe);
+	}
 }
 
 static void warn_of_removes(struct deployer *deployer)
@@ -212,7 +234,7 @@ bool preparing_plan(struct deployer *deployer, struct error *err)
 	    !plan_make(&deployer->plan, &deployer->arena, &options, &result, err))
 		return false;
 	if (deployer->phase == DEPLOYER_PREPARE) {
-		warn_of_unknown_keys(deployer);
+		warn_of_given_recipes(deployer);
 		warn_of_removes(deployer);
 	}
 	return true;

@@ -929,12 +929,15 @@ def test_other_type_of_component(device):
 
 
 @pytest.mark.parametrize("artifact, reason", [
-    ({"URI": "greengrass:file.zip"}, "use s3:// or the artifact directory"),
+    ({"URI": "greengrass:file.zip"}, "greengrass: artifacts come from AWS' component service, which is not supported: use s3:// "
+     "or the artifact directory"),
+    ({"URI": "docker:example.com/A-timeout"}, "Invalid Docker image artifact uri. URI should follow the format of "
+     "`docker:registry/image_name[:tag]|[@digest]`: invalid reference format: repository name (A-timeout) must be lowercase"),
 ])
 def test_unsupported_artifact(device, artifact, reason):
     device.recipe({"Run": "true"}, artifacts=[artifact])
     refused = device.deploy(code=1)
-    assert reason in refused.stderr
+    assert refused.stderr == f"mooring: deploy: {NAME}: artifact {artifact['URI']}: {reason}\n"
     assert device.component("list").count("Component Name") == 0
 
 
@@ -1061,9 +1064,10 @@ def test_docker_artifact(device, registry):
     device.recipe({"Run": f"docker run --rm {image}"}, artifacts=[{"URI": f"docker:{image}"}])
     device.deploy()
     assert "pulled" in device.lines()
-    device.recipe({"Run": "true"}, artifacts=[{"URI": f"docker:{registry.address}/no/such:1.0"}])
+    device.recipe({"Run": "true"}, artifacts=[{"URI": f"docker:{registry.address}/no/such"}])
     refused = device.deploy(code=1)
-    assert f"artifact docker:{registry.address}/no/such:1.0: docker pull" in refused.stderr
+    assert f"artifact docker:{registry.address}/no/such: docker pull" in refused.stderr
+    assert f"Warning: {NAME}: artifact docker:{registry.address}/no/such names neither a tag nor a digest" in refused.stdout
     assert device.state() == "FINISHED", "nothing was changed"
 
 

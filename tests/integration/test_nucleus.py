@@ -303,6 +303,9 @@ def test_greengrass_cli(device, cli):
         cli("deployment", "status", "-i", "nonsense", code=1)
         cli("deployment", "create", "--remove", "A,B")
         wait_until(lambda: device.components() == {}, "both to go")
+    for words, shown in ((("help",), "Usage: greengrass-cli"), (("-h",), "Usage: greengrass-cli"), (("-V",), "mooring-nucleus "),
+                         (("help", "logs"), "Usage: greengrass-cli logs"), (("logs", "get", "-h"), "Usage: greengrass-cli logs")):
+        assert cli(*words).stdout.startswith(shown), words
 
 
 def test_deploy_waits_for_the_nucleus(device, moor):
