@@ -35,8 +35,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 		else
 			code = command_failed(&err);
 	}
-	return inspection_print(values->format, objects, &err) ? code
-							       : command_failed_plainly(&err);
+	return inspection_finish(values->format, objects, code);
 }
 
 const struct command cmd_image_inspect = {

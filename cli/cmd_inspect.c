@@ -75,12 +75,8 @@ static bool add_any(struct engine *engine, struct arena *arena, struct json *obj
 
 static int finish(const struct values *values, const struct json *objects, int code)
 {
-	struct error err;
-
 	fflush(stderr);
-	if (inspection_print(values->format, objects, &err))
-		return code;
-	return command_failed_plainly(&err);
+	return inspection_finish(values->format, objects, code);
 }
 
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)

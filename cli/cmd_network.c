@@ -279,8 +279,7 @@ static int run_inspect(const struct cli *cli, const void *of, const struct texts
 		else
 			code = command_failed(&err);
 	}
-	return inspection_print(values->format, objects, &err) ? code
-							       : command_failed_plainly(&err);
+	return inspection_finish(values->format, objects, code);
 }
 
 /* rm and prune. ------------------------------------------------------------------------------- */

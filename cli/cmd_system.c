@@ -37,10 +37,9 @@ static const struct opt opts[] = {
 /* One object, through a template or as JSON. */
 static int print_object(const char *format, const struct json *objects)
 {
-	struct error err;
 	const char *template = strcmp(format, "json") == 0 ? "{{json .}}" : format;
 
-	return inspection_print(template, objects, &err) ? 0 : command_failed_plainly(&err);
+	return inspection_finish(template, objects, 0);
 }
 
 /* version. ------------------------------------------------------------------------------------ */

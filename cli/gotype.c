@@ -127,6 +127,61 @@ enum json_type gotype_of_null(const struct json *value)
 	return is_among(maps, COUNT_OF(maps), value->key) ? JSON_OBJECT : JSON_NULL;
 }
 
+static bool has_key(const struct json *value, const char *key)
+{
+	return value && value->key && strcmp(value->key, key) == 0;
+}
+
+bool gotype_is_struct(const struct json *object)
+{
+	const struct json *parent = object->parent;
+
+	if (has_key(object, "RestartPolicy") || has_key(object, "LogConfig"))
+		return true;
+	if (has_key(parent, "ExposedPorts") || has_key(parent, "Volumes"))
+		return true;
+	/* {"80/tcp": [{"HostIp": …}]} */
+	return parent && parent->type == JSON_ARRAY &&
+	       (has_key(parent->parent, "Ports") || has_key(parent->parent, "PortBindings"));
+}
+
+bool gotype_is_map(const struct json *object)
+{
+	const struct json *parent = object->parent;
+
+	if (!object->key)
+		return false;
+	return is_among(maps, COUNT_OF(maps), object->key) ||
+	       (strcmp(object->key, "Config") == 0 && parent && parent->key &&
+		strcmp(parent->key, "LogConfig") == 0);
+}
+
+#define NO_VALUE "<no value>"
+
+const struct json *gotype_no_value(struct arena *arena)
+{
+	return json_new(arena, NULL, NO_VALUE, JSON_NULL, NULL);
+}
+
+bool gotype_is_no_value(const struct json *value)
+{
+	return value->type == JSON_NULL && value->key && strcmp(value->key, NO_VALUE) == 0;
+}
+
+const char *gotype_nil_text(const struct json *value)
+{
+	if (gotype_is_no_value(value))
+		return NO_VALUE;
+	switch (gotype_of_null(value)) {
+	case JSON_ARRAY:
+		return "[]";
+	case JSON_OBJECT:
+		return "map[]";
+	default:
+		return "<nil>";
+	}
+}
+
 bool gotype_is_duration(const struct json *value)
 {
 	static const char *const keys[] = { "Interval", "Timeout", "StartPeriod", "StartInterval" };

@@ -20,6 +20,17 @@ const struct json *gotype_empty(struct arena *arena, const struct json *object, 
  * and print as "[]" and "map[]"; JSON_NULL for all else. */
 enum json_type gotype_of_null(const struct json *value);
 
+/* Whether an object is a structure that Go prints as "{a b}". */
+bool gotype_is_struct(const struct json *object);
+
+/* Whether an object is a map in Go, in which a key that is missing is no mistake. */
+bool gotype_is_map(const struct json *object);
+/* What such a map has for it, which prints as "<no value>"; lives in `arena`. */
+const struct json *gotype_no_value(struct arena *arena);
+bool gotype_is_no_value(const struct json *value);
+/* The text of a null. */
+const char *gotype_nil_text(const struct json *value);
+
 /* Whether a number is a time.Duration, which prints as "1m30s" and is nanoseconds in JSON. */
 bool gotype_is_duration(const struct json *value);
 

@@ -6,15 +6,17 @@
 
 #include "base/buf.h"
 #include "base/jsonout.h"
+#include "cli/command.h"
 #include "cli/jsonmaker.h"
 #include "cli/template.h"
 #include "registry/reference.h"
 
 #define INSPECTION_MAX (64 << 20)
+#define EXIT_TEMPLATE  64 /* what docker answers to a --format that it cannot read */
 
 /* -- printing -- */
 
-static bool print_whole(const struct json *objects, struct error *err)
+static bool print_whole(const struct json *objects, bool is_indented, struct error *err)
 {
 	autobuf struct buf text;
 	struct jsonout out;
@@ -24,29 +26,26 @@ static bool print_whole(const struct json *objects, struct error *err)
 		printf("[]\n");
 		return true;
 	}
-	jsonout_init(&out, &text, true);
+	jsonout_init(&out, &text, is_indented);
 	jsonout_json(&out, NULL, objects);
 	jsonout_done(&out);
 	if (!buf_check(&text, "the description", err))
 		return false;
 	fwrite(text.data, 1, text.length, stdout);
+	if (!is_indented)
+		printf("\n");
 	return true;
 }
 
-bool inspection_print(const char *format, const struct json *objects, struct error *err)
+static bool print_each(const struct template *template, const struct json *objects,
+		       struct error *err)
 {
-	autoarena struct arena arena = { 0 };
 	autobuf struct buf text;
-	struct template template;
 
 	buf_init(&text, INSPECTION_MAX);
-	if (!format || !*format)
-		return print_whole(objects, err);
-	if (!template_parse(&arena, format, &template, err))
-		return error_in(err, "template parsing error");
 	for (const struct json *object = objects->child; object; object = object->next) {
 		buf_clear(&text);
-		if (!template_run(&template, object, &text, err)) {
+		if (!template_run(template, object, &text, err)) {
 			printf("\n");
 			return error_in(err, "template parsing error");
 		}
@@ -55,6 +54,25 @@ bool inspection_print(const char *format, const struct json *objects, struct err
 		printf("%s\n", text.data ? text.data : "");
 	}
 	return true;
+}
+
+int inspection_finish(const char *format, const struct json *objects, int code)
+{
+	autoarena struct arena arena = { 0 };
+	struct template template;
+	struct error err;
+
+	bool is_whole = !format || !*format;
+
+	if (is_whole || strcmp(format, "json") == 0)
+		return print_whole(objects, is_whole, &err) ? code : command_failed_plainly(&err);
+	if (!template_parse(&arena, format, &template, &err)) {
+		error_in(&err, "template parsing error");
+		command_failed_plainly(&err);
+		return EXIT_TEMPLATE;
+	}
+	template.is_untyped = true;
+	return print_each(&template, objects, &err) ? code : command_failed_plainly(&err);
 }
 
 /* -- an image -- */

@@ -13,8 +13,9 @@
  * What `inspect` and its like say.
  */
 
-/* Prints an array of objects as docker does: whole, or with --format one line each. */
-must_check bool inspection_print(const char *format, const struct json *objects, struct error *err);
+/* Prints an array of objects as docker does: whole, with --format json in one line, with a template
+ * one line each. The exit code: `code`, or docker's for what fails, which has been told. */
+int inspection_finish(const char *format, const struct json *objects, int code);
 
 /* Adds what `inspect` says about an image to an array. */
 void inspection_add_image(struct arena *arena, struct json *objects, const struct store *store,

@@ -9,12 +9,31 @@
 #include "cli/templatevalue.h"
 
 #define ARGUMENTS_MAX 16
+#define CALLS_MAX     100 /* of a template that calls itself */
+
+/* Where a failure is, for its message. */
+struct spot {
+	const char *at; /* NULL: not known yet */
+	size_t length;
+	const char *point;
+	const char *name; /* of the template */
+};
+
+enum jump {
+	JUMP_NOT,
+	JUMP_BREAK,
+	JUMP_CONTINUE,
+};
 
 struct runner {
 	const struct template *template;
+	const char *name; /* of what is run: "", or what {{define}} says */
 	const struct json *root;
 	struct buf *out;
 	struct variable **variables; /* the newest first */
+	struct spot *spot;
+	enum jump *jump; /* out of the innermost range */
+	int depth;       /* of {{template}} */
 };
 
 struct variable {
@@ -62,12 +81,15 @@ static bool look_up(const struct runner *runner, const struct json *value,
 		    const struct field *fields, const struct json **result, struct error *err)
 {
 	for (const struct field *field = fields; field; field = field->next) {
+		if (gotype_is_no_value(value))
+			break;
 		if (value->type == JSON_NULL)
 			return error_set(err, ERROR_INPUT, "nil pointer evaluating interface {}.%s",
 					 field->name);
 		if (value->type != JSON_OBJECT)
-			return error_set(err, ERROR_INPUT, "can't evaluate field %s in type string",
-					 field->name);
+			return error_set(err, ERROR_INPUT, "can't evaluate field %s in type %s",
+					 field->name,
+					 runner->template->is_untyped ? "interface {}" : "string");
 		const struct json *object = value;
 
 		value = member_of(object, field->name);
@@ -76,9 +98,8 @@ static bool look_up(const struct runner *runner, const struct json *value,
 		    (value = gotype_empty(runner->template->arena, object, field->name)) &&
 		    value->type == JSON_NULL && field->next)
 			value = NULL;
-		if (!value && runner->template->forgives_missing) {
-			*result = json_new(runner->template->arena, NULL, NULL, JSON_TEXT,
-					   "<no value>");
+		if (!value && (runner->template->forgives_missing || gotype_is_map(object))) {
+			*result = gotype_no_value(runner->template->arena);
 			return true;
 		}
 		if (!value)
@@ -92,8 +113,16 @@ static bool look_up(const struct runner *runner, const struct json *value,
 static bool run_pipe(const struct runner *runner, const struct pipe *pipe, const struct json *dot,
 		     const struct json **result, struct error *err);
 
-static bool run_operand(const struct runner *runner, const struct operand *operand,
-			const struct json *dot, const struct json **result, struct error *err)
+/* The innermost place is what the message names. */
+static bool fail_at(const struct runner *runner, const char *at, size_t length, const char *point)
+{
+	if (!runner->spot->at)
+		*runner->spot = (struct spot){ at, length, point, runner->name };
+	return false;
+}
+
+static bool find_operand(const struct runner *runner, const struct operand *operand,
+			 const struct json *dot, const struct json **result, struct error *err)
 {
 	const struct variable *variable;
 	const struct json *inner;
@@ -123,6 +152,21 @@ static bool run_operand(const struct runner *runner, const struct operand *opera
 	return operand->function->call(runner->template->arena, NULL, 0, result, err);
 }
 
+static bool run_operand(const struct runner *runner, const struct operand *operand,
+			const struct json *dot, const struct json **result, struct error *err)
+{
+	return find_operand(runner, operand, dot, result, err) ||
+	       fail_at(runner, operand->at, operand->length, operand->point);
+}
+
+/* "and" ends with the first argument that is false, "or" with the first that is true: what is
+ * behind is not looked at. */
+static bool decides(const struct templatefunc *function, const struct json *argument)
+{
+	return (function->ends == TEMPLATEFUNC_ENDS_FALSE && !templatevalue_is_true(argument)) ||
+	       (function->ends == TEMPLATEFUNC_ENDS_TRUE && templatevalue_is_true(argument));
+}
+
 static bool run_function(const struct runner *runner, const struct operand *first,
 			 const struct json *dot, const struct json *piped,
 			 const struct json **result, struct error *err)
@@ -134,8 +178,12 @@ static bool run_function(const struct runner *runner, const struct operand *firs
 		if (count + 1 >= ARGUMENTS_MAX)
 			return error_set(err, ERROR_INPUT, "too many args for %s",
 					 first->function->name);
-		if (!run_operand(runner, operand, dot, &args[count++], err))
+		if (!run_operand(runner, operand, dot, &args[count], err))
 			return false;
+		if (decides(first->function, args[count++])) {
+			*result = args[count - 1];
+			return true;
+		}
 	}
 	if (piped)
 		args[count++] = piped;
@@ -169,12 +217,15 @@ static bool run_label(const struct runner *runner, const struct json *dot, const
 	return true;
 }
 
-static bool run_command(const struct runner *runner, const struct command_part *command,
+static bool try_command(const struct runner *runner, const struct command_part *command,
 			const struct json *dot, const struct json *piped,
 			const struct json **result, struct error *err)
 {
 	const struct operand *first = command->operands;
 	const struct operand *argument = first->next;
+
+	if (first->kind == OPERAND_LITERAL && first->literal->type == JSON_NULL)
+		return error_set(err, ERROR_INPUT, "nil is not a command");
 
 	if (first->kind == OPERAND_FUNCTION)
 		return run_function(runner, first, dot, piped, result, err);
@@ -185,6 +236,14 @@ static bool run_command(const struct runner *runner, const struct command_part *
 	    strcmp(first->fields->name, "Label") == 0)
 		return run_label(runner, dot, argument->literal->text, result, err);
 	return error_set(err, ERROR_INPUT, "can't give argument to non-function");
+}
+
+static bool run_command(const struct runner *runner, const struct command_part *command,
+			const struct json *dot, const struct json *piped,
+			const struct json **result, struct error *err)
+{
+	return try_command(runner, command, dot, piped, result, err) ||
+	       fail_at(runner, command->at, command->length, command->at);
 }
 
 static bool run_pipe(const struct runner *runner, const struct pipe *pipe, const struct json *dot,
@@ -199,14 +258,21 @@ static bool run_pipe(const struct runner *runner, const struct pipe *pipe, const
 	return true;
 }
 
-/* A pipe of the template's own level: a failure names its place, as Go does. */
-static bool run_outer_pipe(const struct runner *runner, const struct pipe *pipe,
-			   const struct json *dot, const struct json **result, struct error *err)
+/* What Go puts before a message: line, column in bytes, and what was being done. */
+static bool name_spot(const struct runner *runner, struct error *err)
 {
-	if (run_pipe(runner, pipe, dot, result, err))
-		return true;
-	return error_in(err, "template: :1:%zu: executing \"\" at <%.*s>",
-			(size_t)(pipe->at - runner->template->text), (int)pipe->length, pipe->at);
+	const struct spot *spot = runner->spot;
+	const char *line = runner->template->text;
+	int number = 1;
+
+	for (const char *at = line; at < spot->point; at++) {
+		if (*at == '\n') {
+			number++;
+			line = at + 1;
+		}
+	}
+	return error_in(err, "template: :%d:%zu: executing \"%s\" at <%.*s>", number,
+			(size_t)(spot->point - line), spot->name, (int)spot->length, spot->at);
 }
 
 static bool run_nodes(const struct runner *runner, const struct template_node *first,
@@ -252,9 +318,9 @@ static bool run_range(const struct runner *runner, const struct template_node *n
 	struct variable *outside = *runner->variables;
 
 	if (value->type != JSON_ARRAY && value->type != JSON_OBJECT && value->type != JSON_NULL)
-		return error_set(err, ERROR_INPUT, "template: :1:%zu: range can't iterate over %s",
-				 (size_t)(pipe->at - runner->template->text),
-				 templatevalue_text(runner->template->arena, value));
+		return error_set(err, ERROR_INPUT, "range can't iterate over %s",
+				 templatevalue_text(runner->template->arena, value)) ||
+		       fail_at(runner, pipe->at, pipe->length, pipe->at);
 	if (!value->child)
 		return run_nodes(runner, node->otherwise, dot, err);
 	const struct json **items = items_of(runner, value);
@@ -266,6 +332,10 @@ static bool run_range(const struct runner *runner, const struct template_node *n
 		if (!run_nodes(runner, node->body, items[i], err))
 			return false;
 		*runner->variables = outside;
+		bool is_left = *runner->jump == JUMP_BREAK;
+		*runner->jump = JUMP_NOT;
+		if (is_left)
+			break;
 	}
 	return true;
 }
@@ -284,16 +354,41 @@ static bool run_choice(const struct runner *runner, const struct template_node *
 	return is_done;
 }
 
-static bool run_node(const struct runner *runner, const struct template_node *node,
+/* {{template "name" pipe}}: with variables and a $ of its own. */
+static bool run_call(const struct runner *runner, const struct template_node *node,
 		     const struct json *dot, struct error *err)
+{
+	const struct definition *called = runner->template->definitions;
+	struct runner inner = *runner;
+	struct variable *variables = NULL;
+	const char *at = runner->template->text, *open = node->name_at;
+
+	while (called && strcmp(called->name, node->text) != 0)
+		called = called->next;
+	while (open > at && strncmp(open, "{{", 2) != 0)
+		open--;
+	inner.variables = &variables;
+	inner.name = node->text;
+	inner.root = json_new(runner->template->arena, NULL, NULL, JSON_NULL, NULL);
+	bool is_found =
+		called ? ++inner.depth <= CALLS_MAX ||
+				 error_set(err, ERROR_INPUT, "exceeded maximum template depth (%d)",
+					   CALLS_MAX)
+		       : error_set(err, ERROR_INPUT, "template \"%s\" not defined", node->text);
+
+	if (!is_found)
+		return fail_at(runner, open, strcspn(open, "}") + 2, node->name_at);
+	if (node->pipe && !run_pipe(runner, node->pipe, dot, &inner.root, err))
+		return false;
+	return run_nodes(&inner, called->body, inner.root, err);
+}
+
+static bool run_action(const struct runner *runner, const struct template_node *node,
+		       const struct json *dot, struct error *err)
 {
 	const struct json *value = NULL;
 
-	if (node->kind == NODE_TEXT) {
-		buf_add(runner->out, node->text, node->length);
-		return true;
-	}
-	if (!run_outer_pipe(runner, node->pipe, dot, &value, err))
+	if (!run_pipe(runner, node->pipe, dot, &value, err))
 		return false;
 	if (node->kind == NODE_RANGE)
 		return run_range(runner, node, value, dot, err);
@@ -306,14 +401,36 @@ static bool run_node(const struct runner *runner, const struct template_node *no
 	return true;
 }
 
+static bool run_node(const struct runner *runner, const struct template_node *node,
+		     const struct json *dot, struct error *err)
+{
+	switch (node->kind) {
+	case NODE_TEXT:
+		buf_add(runner->out, node->text, node->length);
+		return true;
+	case NODE_TEMPLATE:
+		return run_call(runner, node, dot, err);
+	case NODE_BREAK:
+		*runner->jump = JUMP_BREAK;
+		return true;
+	case NODE_CONTINUE:
+		*runner->jump = JUMP_CONTINUE;
+		return true;
+	default:
+		return run_action(runner, node, dot, err);
+	}
+}
+
 static bool run_nodes(const struct runner *runner, const struct template_node *first,
 		      const struct json *dot, struct error *err)
 {
 	struct variable *outside = *runner->variables;
 
-	for (const struct template_node *node = first; node; node = node->next)
+	for (const struct template_node *node = first; node && *runner->jump == JUMP_NOT;
+	     node = node->next) {
 		if (!run_node(runner, node, dot, err))
 			return false;
+	}
 	*runner->variables = outside;
 	return true;
 }
@@ -322,11 +439,17 @@ bool template_run(const struct template *template, const struct json *data, stru
 		  struct error *err)
 {
 	struct variable *variables = NULL;
-	struct runner runner = {
-		.template = template, .root = data, .out = out, .variables = &variables
-	};
+	struct spot spot = { 0 };
+	enum jump jump = JUMP_NOT;
+	struct runner runner = { .template = template,
+				 .name = "",
+				 .root = data,
+				 .out = out,
+				 .variables = &variables,
+				 .spot = &spot,
+				 .jump = &jump };
 
-	return run_nodes(&runner, template->first, data, err);
+	return run_nodes(&runner, template->first, data, err) || name_spot(&runner, err);
 }
 
 const char *template_unescape(struct arena *arena, const char *text)

@@ -10,19 +10,19 @@
 #include "base/mem.h"
 
 /*
- * Go templates (text/template) as far as --format is used in scripts: text, {{.Field.Sub}},
- * {{json .}}, pipes and parentheses, texts and numbers, range, with, if, else, end, comments,
- * {{- trimming -}}, and the functions index, len, join, split, lower, upper, title, print, println,
- * printf (%s %v %d %q), slice, pad, truncate, eq, ne, lt, le, gt, ge, and, or, not; variables.
+ * Go templates (text/template) for --format: all of the language, its functions, and docker's json,
+ * split, join, title, lower, upper, pad and truncate.
  *
  * The data is a JSON tree. An object's member is a field; a missing one is a mistake, as docker has
- * it.
+ * it, but of what is a map in Go (gotype.h).
  */
 struct template
 {
 	struct arena *arena; /* of the caller; holds everything */
 	struct template_node *first;
+	struct definition *definitions;
 	const char *text;
+	bool is_untyped;       /* inspect: Go knows no types of what it fell back to */
 	bool forgives_missing; /* a member that is not there is "<no value>", as in Go's maps */
 };
 

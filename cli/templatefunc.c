@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/jsonout.h"
 #include "cli/gotype.h"
+#include "cli/templateprintf.h"
 #include "cli/templatevalue.h"
 
 /* -- values -- */
@@ -107,10 +108,14 @@ static bool index_once(struct arena *arena, const struct json *value, const stru
 		*result = found;
 		return true;
 	}
-	return error_set(err, ERROR_INPUT, "error calling index: cannot index %s by %s",
-			 value->type == JSON_NULL ? "untyped nil"
-						  : templatevalue_text(arena, value),
-			 templatevalue_text(arena, by));
+	if (value->type == JSON_NULL)
+		return error_set(err, ERROR_INPUT, "error calling index: index of untyped nil");
+	if (value->type == JSON_ARRAY)
+		return error_set(err, ERROR_INPUT,
+				 "error calling index: cannot index slice/array with type %s",
+				 templatevalue_type(by));
+	return error_set(err, ERROR_INPUT, "error calling index: can't index item of type %s",
+			 templatevalue_type(value));
 }
 
 static bool call_index(struct arena *arena, const struct json *const *args, size_t count,
@@ -135,8 +140,8 @@ static bool call_len(struct arena *arena, const struct json *const *args, size_t
 		 (value->type == JSON_NULL && gotype_of_null(value) != JSON_NULL))
 		*result = new_number(arena, value->count);
 	else
-		return error_set(err, ERROR_INPUT, "error calling len: %s has no length",
-				 templatevalue_text(arena, value));
+		return error_set(err, ERROR_INPUT, "error calling len: len of type %s",
+				 templatevalue_type(value));
 	return true;
 }
 
@@ -229,16 +234,25 @@ static bool call_truncate(struct arena *arena, const struct json *const *args, s
 	return true;
 }
 
-static bool call_print(struct arena *arena, const struct json *const *args, size_t count,
-		       const struct json **result, struct error *err)
+/* Go's Sprint: a blank between two of which neither is a text. */
+static const char *sprint(struct arena *arena, const struct json *const *args, size_t count)
 {
 	autobuf struct buf out;
 
-	(void)err;
 	buf_init(&out, TEMPLATEVALUE_MAX);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		if (i && args[i]->type != JSON_TEXT && args[i - 1]->type != JSON_TEXT)
+			buf_add_char(&out, ' ');
 		templatevalue_print(&out, args[i]);
-	*result = new_text(arena, out.data ? out.data : "");
+	}
+	return arena_strdup(arena, out.data ? out.data : "");
+}
+
+static bool call_print(struct arena *arena, const struct json *const *args, size_t count,
+		       const struct json **result, struct error *err)
+{
+	(void)err;
+	*result = new_text(arena, sprint(arena, args, count));
 	return true;
 }
 
@@ -259,70 +273,98 @@ static bool call_println(struct arena *arena, const struct json *const *args, si
 	return true;
 }
 
-/* One directive, "%-10s": the text is made first, then cut or filled by C's printf. */
-static bool print_directive(struct arena *arena, struct buf *out, const char *directive,
-			    size_t length, const struct json *value, struct error *err)
+/* Puts one character of an argument of html, js or urlquery. */
+typedef void escape(struct buf *out, unsigned char c);
+
+static void escape_html(struct buf *out, unsigned char c)
 {
-	char verb = directive[length - 1];
-	char *end = NULL;
-	const char *at = directive + 1;
-	bool is_left = *at == '-';
-	long width = strtol(at + is_left, &end, 10);
-	const char *text = templatevalue_text(arena, value);
+	static const char *const texts[256] = {
+		['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&#34;", ['\''] = "&#39;"
+	};
 
-	if (end != directive + length - 1 || width < 0 || width > 1000 || !strchr("svdq", verb))
-		return error_set(err, ERROR_INPUT,
-				 "error calling printf: \"%.*s\" is not supported", (int)length,
-				 directive);
-	if (verb == 'q') {
-		const struct json *quoted;
+	if (texts[c])
+		buf_add_text(out, texts[c]);
+	else
+		buf_add_char(out, (char)c);
+}
 
-		if (!call_json(arena, (const struct json *const[]){ new_text(arena, text) }, 1,
-			       &quoted, err))
-			return false;
-		text = quoted->text;
-	}
-	buf_printf(out, "%*s", is_left ? -(int)width : (int)width, text);
+static void escape_js(struct buf *out, unsigned char c)
+{
+	if (strchr("\\'\"", c))
+		buf_printf(out, "\\%c", c);
+	else if (c < ' ' || strchr("<>&=", c))
+		buf_printf(out, "\\u%04X", c);
+	else
+		buf_add_char(out, (char)c);
+}
+
+static void escape_query(struct buf *out, unsigned char c)
+{
+	if (c == ' ')
+		buf_add_char(out, '+');
+	else if (isalnum(c) || strchr("-_.~", c))
+		buf_add_char(out, (char)c);
+	else
+		buf_printf(out, "%%%02X", c);
+}
+
+static bool call_escape(struct arena *arena, const struct json *const *args, size_t count,
+			const struct json **result, escape *put)
+{
+	autobuf struct buf out;
+
+	buf_init(&out, TEMPLATEVALUE_MAX);
+	for (const char *at = sprint(arena, args, count); *at; at++)
+		put(&out, (unsigned char)*at);
+	*result = new_text(arena, arena_strdup(arena, out.data ? out.data : ""));
 	return true;
 }
 
-static bool call_printf(struct arena *arena, const struct json *const *args, size_t count,
-			const struct json **result, struct error *err)
+static bool call_html(struct arena *arena, const struct json *const *args, size_t count,
+		      const struct json **result, struct error *err)
 {
-	autobuf struct buf out;
-	size_t used = 1;
+	(void)err;
+	return call_escape(arena, args, count, result, escape_html);
+}
 
-	buf_init(&out, TEMPLATEVALUE_MAX);
-	if (!want_text(args[0], "printf", err))
-		return false;
-	for (const char *at = args[0]->text; *at;) {
-		size_t plain = strcspn(at, "%");
+static bool call_js(struct arena *arena, const struct json *const *args, size_t count,
+		    const struct json **result, struct error *err)
+{
+	(void)err;
+	return call_escape(arena, args, count, result, escape_js);
+}
 
-		buf_add(&out, at, plain);
-		at += plain;
-		if (!*at)
-			break;
-		size_t length = 1 + strspn(at + 1, "-0123456789") + 1;
-		if (at[1] == '%') {
-			buf_add_char(&out, '%');
-			length = 2;
-		} else if (strlen(at) < length || used >= count) {
-			return error_set(err, ERROR_INPUT,
-					 "error calling printf: nothing to print for \"%s\"", at);
-		} else if (!print_directive(arena, &out, at, length, args[used++], err)) {
-			return false;
-		}
-		at += length;
-	}
-	*result = new_text(arena, out.data ? out.data : "");
-	return true;
+static bool call_urlquery(struct arena *arena, const struct json *const *args, size_t count,
+			  const struct json **result, struct error *err)
+{
+	(void)err;
+	return call_escape(arena, args, count, result, escape_query);
+}
+
+/* None of our values is a function. */
+static bool call_call(struct arena *arena, const struct json *const *args, size_t count,
+		      const struct json **result, struct error *err)
+{
+	(void)arena;
+	(void)count;
+	(void)result;
+	return error_set(err, ERROR_INPUT, "error calling call: non-function of type %s",
+			 templatevalue_type(args[0]));
 }
 
 /* Below, at or above 0; false if the two cannot be compared. */
-static bool compare(const struct json *a, const struct json *b, int *order, struct error *err)
+static bool compare(struct arena *arena, const char *function, const struct json *const *args,
+		    int *order, struct error *err)
 {
-	if (a->type != b->type || a->type == JSON_ARRAY || a->type == JSON_OBJECT)
-		return error_set(err, ERROR_INPUT, "incompatible types for comparison");
+	const struct json *a = args[0], *b = args[1];
+
+	if (a->type == JSON_ARRAY || a->type == JSON_OBJECT)
+		return error_set(err, ERROR_INPUT, "error calling %s: non-comparable type %s: %s",
+				 function, templatevalue_text(arena, a), templatevalue_type(a));
+	if (a->type != b->type ||
+	    (a->type == JSON_NUMBER && templatevalue_is_float(a) != templatevalue_is_float(b)))
+		return error_set(err, ERROR_INPUT,
+				 "error calling %s: incompatible types for comparison", function);
 	if (a->type == JSON_BOOL) {
 		*order = a->boolean - b->boolean;
 	} else if (a->type == JSON_NUMBER) {
@@ -343,7 +385,9 @@ static bool call_eq(struct arena *arena, const struct json *const *args, size_t 
 	int order;
 
 	for (size_t i = 1; i < count; i++) {
-		if (!compare(args[0], args[i], &order, err))
+		const struct json *const pair[] = { args[0], args[i] };
+
+		if (!compare(arena, "eq", pair, &order, err))
 			return false;
 		is_equal = is_equal || order == 0;
 	}
@@ -358,7 +402,7 @@ static bool call_eq(struct arena *arena, const struct json *const *args, size_t 
 		int order;                                                                         \
                                                                                                    \
 		(void)count;                                                                       \
-		if (!compare(args[0], args[1], &order, err))                                       \
+		if (!compare(arena, #name, args, &order, err))                                     \
 			return false;                                                              \
 		*result = new_bool(arena, order condition);                                        \
 		return true;                                                                       \
@@ -370,26 +414,13 @@ ORDERING(le, <= 0)
 ORDERING(gt, > 0)
 ORDERING(ge, >= 0)
 
-/* The first argument that decides, or the last one. */
-static bool call_and(struct arena *arena, const struct json *const *args, size_t count,
-		     const struct json **result, struct error *err)
+/* "and", "or": none before it has decided (template.c), so it is the last one. */
+static bool call_last(struct arena *arena, const struct json *const *args, size_t count,
+		      const struct json **result, struct error *err)
 {
 	(void)arena;
 	(void)err;
-	*result = args[0];
-	for (size_t i = 1; i < count && templatevalue_is_true(*result); i++)
-		*result = args[i];
-	return true;
-}
-
-static bool call_or(struct arena *arena, const struct json *const *args, size_t count,
-		    const struct json **result, struct error *err)
-{
-	(void)arena;
-	(void)err;
-	*result = args[0];
-	for (size_t i = 1; i < count && !templatevalue_is_true(*result); i++)
-		*result = args[i];
+	*result = args[count - 1];
 	return true;
 }
 
@@ -471,29 +502,33 @@ static bool call_slice(struct arena *arena, const struct json *const *args, size
 const struct templatefunc *templatefunc_find(const char *name)
 {
 	static const struct templatefunc functions[] = {
-		{ "json", 1, 1, call_json },
-		{ "index", 1, ANY, call_index },
-		{ "len", 1, 1, call_len },
-		{ "join", 2, 2, call_join },
-		{ "split", 2, 2, call_split },
-		{ "lower", 1, 1, call_lower },
-		{ "upper", 1, 1, call_upper },
-		{ "title", 1, 1, call_title },
-		{ "truncate", 2, 2, call_truncate },
-		{ "pad", 3, 3, call_pad },
-		{ "slice", 1, 3, call_slice },
-		{ "print", 0, ANY, call_print },
-		{ "println", 0, ANY, call_println },
-		{ "printf", 1, ANY, call_printf },
-		{ "eq", 2, ANY, call_eq },
-		{ "ne", 2, 2, call_ne },
-		{ "lt", 2, 2, call_lt },
-		{ "le", 2, 2, call_le },
-		{ "gt", 2, 2, call_gt },
-		{ "ge", 2, 2, call_ge },
-		{ "and", 1, ANY, call_and },
-		{ "or", 1, ANY, call_or },
-		{ "not", 1, 1, call_not },
+		{ "json", 1, 1, call_json, 0 },
+		{ "index", 1, ANY, call_index, 0 },
+		{ "len", 1, 1, call_len, 0 },
+		{ "join", 2, 2, call_join, 0 },
+		{ "split", 2, 2, call_split, 0 },
+		{ "lower", 1, 1, call_lower, 0 },
+		{ "upper", 1, 1, call_upper, 0 },
+		{ "title", 1, 1, call_title, 0 },
+		{ "truncate", 2, 2, call_truncate, 0 },
+		{ "pad", 3, 3, call_pad, 0 },
+		{ "slice", 1, 3, call_slice, 0 },
+		{ "html", 1, ANY, call_html, 0 },
+		{ "js", 1, ANY, call_js, 0 },
+		{ "urlquery", 1, ANY, call_urlquery, 0 },
+		{ "call", 1, ANY, call_call, 0 },
+		{ "print", 0, ANY, call_print, 0 },
+		{ "println", 0, ANY, call_println, 0 },
+		{ "printf", 1, ANY, templateprintf, 0 },
+		{ "eq", 2, ANY, call_eq, 0 },
+		{ "ne", 2, 2, call_ne, 0 },
+		{ "lt", 2, 2, call_lt, 0 },
+		{ "le", 2, 2, call_le, 0 },
+		{ "gt", 2, 2, call_gt, 0 },
+		{ "ge", 2, 2, call_ge, 0 },
+		{ "and", 1, ANY, call_last, TEMPLATEFUNC_ENDS_FALSE },
+		{ "or", 1, ANY, call_last, TEMPLATEFUNC_ENDS_TRUE },
+		{ "not", 1, 1, call_not, 0 },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(functions); i++)

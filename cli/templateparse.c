@@ -4,21 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#define DEPTH_MAX 32 /* of parentheses and blocks together */
-
-/* A variable that may be used where we are. */
-struct declared {
-	struct declared *next;
-	const char *name;
-};
-
-struct parser {
-	struct declared *declared;
-	struct arena *arena;
-	const char *at;
-	int depth;
-	bool trims_next; /* the last action ended with "-}}" */
-};
+#include "cli/templatepipe.h"
 
 /* What ended a list of nodes. */
 enum ending {
@@ -27,272 +13,12 @@ enum ending {
 	ENDING_END,
 };
 
-static bool wrong(struct error *err, const char *what)
-{
-	return error_set(err, ERROR_INPUT, "template: :1: %s", what);
-}
-
-static void skip_blanks(struct parser *parser)
-{
-	parser->at += strspn(parser->at, " \t\r\n");
-}
-
-static bool unexpected(const struct parser *parser, struct error *err)
-{
-	return error_set(err, ERROR_INPUT, "template: :1: unexpected \"%.1s\" in operand",
-			 parser->at);
-}
-
-static bool is_word_char(char c)
-{
-	return isalnum((unsigned char)c) || c == '_';
-}
-
-static char *read_word(struct parser *parser)
-{
-	const char *start = parser->at;
-
-	while (is_word_char(*parser->at))
-		parser->at++;
-	return arena_strndup(parser->arena, start, (size_t)(parser->at - start));
-}
-
-/* ".A.B" behind anything */
-static bool read_fields(struct parser *parser, struct field **last, struct error *err)
-{
-	while (parser->at[0] == '.') {
-		parser->at++;
-		if (!is_word_char(*parser->at))
-			return wrong(err, "unexpected <.> in operand");
-		struct field *field = arena_alloc(parser->arena, sizeof(*field));
-		field->name = read_word(parser);
-		*last = field;
-		last = &field->next;
-	}
-	return true;
-}
-
-static bool is_declared(const struct parser *parser, const char *name, struct error *err)
-{
-	for (const struct declared *at = parser->declared; at; at = at->next)
-		if (strcmp(at->name, name) == 0)
-			return true;
-	return error_set(err, ERROR_INPUT, "template: :1: undefined variable \"$%s\"", name);
-}
-
-static bool read_quoted(struct parser *parser, const struct json **literal, struct error *err)
-{
-	char quote = *parser->at++;
-	autobuf struct buf text;
-
-	buf_init(&text, strlen(parser->at));
-	while (*parser->at && *parser->at != quote) {
-		char c = *parser->at++;
-		if (c == '\\' && quote == '"' && *parser->at) {
-			c = *parser->at++;
-			c = c == 'n' ? '\n' : c == 't' ? '\t' : c;
-		}
-		buf_add_char(&text, c);
-	}
-	if (!*parser->at)
-		return wrong(err, "unterminated quoted string");
-	parser->at++;
-	*literal = json_new(parser->arena, NULL, NULL, JSON_TEXT, text.data ? text.data : "");
-	return true;
-}
-
-static bool read_pipe(struct parser *parser, struct pipe **pipe, struct error *err);
-
-static bool read_parenthesis(struct parser *parser, struct operand *operand, struct error *err)
-{
-	parser->at++;
-	if (++parser->depth > DEPTH_MAX)
-		return wrong(err, "nested too deeply");
-	if (!read_pipe(parser, &operand->pipe, err))
-		return false;
-	parser->depth--;
-	if (*parser->at != ')')
-		return wrong(err, "unclosed left paren");
-	parser->at++;
-	operand->kind = OPERAND_PIPE;
-	return read_fields(parser, &operand->fields, err);
-}
-
-static const struct json *constant(struct parser *parser, const char *word)
-{
-	bool is_true = strcmp(word, "true") == 0;
-
-	if (strcmp(word, "nil") == 0)
-		return json_new(parser->arena, NULL, NULL, JSON_NULL, NULL);
-	if (!is_true && strcmp(word, "false") != 0)
-		return NULL;
-	struct json *value = json_new(parser->arena, NULL, NULL, JSON_BOOL, NULL);
-	value->boolean = is_true;
-	return value;
-}
-
-static bool read_name(struct parser *parser, struct operand *operand, struct error *err)
-{
-	const char *word = read_word(parser);
-
-	operand->literal = constant(parser, word);
-	operand->kind = OPERAND_LITERAL;
-	if (operand->literal)
-		return true;
-	operand->kind = OPERAND_FUNCTION;
-	operand->function = templatefunc_find(word);
-	return operand->function ||
-	       error_set(err, ERROR_INPUT, "template: :1: function \"%s\" not defined", word);
-}
-
-static bool read_number(struct parser *parser, struct operand *operand)
-{
-	size_t length = 1 + strspn(parser->at + 1, "0123456789.");
-
-	operand->kind = OPERAND_LITERAL;
-	operand->literal = json_new(parser->arena, NULL, NULL, JSON_NUMBER,
-				    arena_strndup(parser->arena, parser->at, length));
-	parser->at += length;
-	return true;
-}
-
-static bool read_operand(struct parser *parser, struct operand *operand, struct error *err)
-{
-	char c = *parser->at;
-
-	if (c == '.' && !is_word_char(parser->at[1])) {
-		parser->at++;
-		return true; /* OPERAND_DOT without fields */
-	}
-	if (c == '.')
-		return read_fields(parser, &operand->fields, err);
-	if (c == '$' && is_word_char(parser->at[1])) {
-		parser->at++;
-		operand->kind = OPERAND_VARIABLE;
-		operand->variable = read_word(parser);
-		return is_declared(parser, operand->variable, err) &&
-		       read_fields(parser, &operand->fields, err);
-	}
-	if (c == '$') {
-		parser->at++;
-		operand->kind = OPERAND_ROOT;
-		return read_fields(parser, &operand->fields, err);
-	}
-	if (c == '"' || c == '`') {
-		operand->kind = OPERAND_LITERAL;
-		return read_quoted(parser, &operand->literal, err);
-	}
-	if (c == '(')
-		return read_parenthesis(parser, operand, err);
-	if (isdigit((unsigned char)c) || (c == '-' && isdigit((unsigned char)parser->at[1])))
-		return read_number(parser, operand);
-	if (isalpha((unsigned char)c))
-		return read_name(parser, operand, err);
-	return unexpected(parser, err);
-}
-
-static bool is_end_of_pipe(const struct parser *parser)
-{
-	const char *at = parser->at;
-
-	return !*at || *at == ')' || strncmp(at, "}}", 2) == 0 || strncmp(at, "-}}", 3) == 0;
-}
-
-/* The operands of one command, up to '|' or the end of the pipe. */
-static bool read_command(struct parser *parser, struct command_part *command, struct error *err)
-{
-	struct operand **last = &command->operands;
-
-	skip_blanks(parser);
-	while (!is_end_of_pipe(parser) && *parser->at != '|') {
-		struct operand *operand = arena_alloc(parser->arena, sizeof(*operand));
-
-		if (!read_operand(parser, operand, err))
-			return false;
-		if (!is_end_of_pipe(parser) && !strchr("| \t\r\n", *parser->at))
-			return unexpected(parser, err);
-		*last = operand;
-		last = &operand->next;
-		skip_blanks(parser);
-	}
-	return command->operands || wrong(err, "missing value for command");
-}
-
-/* "$x :=", "$i, $x :=" or "$x ="; without any of them the text is the pipe's. */
-static bool read_declaration(struct parser *parser, struct pipe *pipe, struct error *err)
-{
-	const char *start = parser->at;
-
-	while (*parser->at == '$' && is_word_char(parser->at[1]) && pipe->variable_count < 2) {
-		parser->at++;
-		pipe->variables[pipe->variable_count++] = read_word(parser);
-		skip_blanks(parser);
-		if (*parser->at == ',') {
-			parser->at++;
-			skip_blanks(parser);
-		}
-	}
-	pipe->is_assignment = parser->at[0] == '=' && parser->at[1] != '=';
-	if (pipe->variable_count == 0 ||
-	    (!pipe->is_assignment && strncmp(parser->at, ":=", 2) != 0)) {
-		pipe->variable_count = 0;
-		pipe->is_assignment = false;
-		parser->at = start;
-		return true;
-	}
-	parser->at += pipe->is_assignment ? 1 : 2;
-	skip_blanks(parser);
-	for (size_t i = 0; i < pipe->variable_count && pipe->is_assignment; i++)
-		if (!is_declared(parser, pipe->variables[i], err))
-			return false;
-	return true;
-}
-
-/* Known from here to the end of the block; the pipe itself does not see them yet. */
-static void declare(struct parser *parser, const struct pipe *pipe)
-{
-	for (size_t i = 0; i < pipe->variable_count && !pipe->is_assignment; i++) {
-		struct declared *declared = arena_alloc(parser->arena, sizeof(*declared));
-
-		*declared = (struct declared){ parser->declared, pipe->variables[i] };
-		parser->declared = declared;
-	}
-}
-
-static bool read_pipe(struct parser *parser, struct pipe **pipe, struct error *err)
-{
-	struct command_part **last;
-
-	skip_blanks(parser);
-	*pipe = arena_alloc(parser->arena, sizeof(**pipe));
-	if (!read_declaration(parser, *pipe, err))
-		return false;
-	(*pipe)->at = parser->at;
-	last = &(*pipe)->commands;
-	for (;;) {
-		struct command_part *command = arena_alloc(parser->arena, sizeof(*command));
-
-		if (!read_command(parser, command, err))
-			return false;
-		*last = command;
-		last = &command->next;
-		if (*parser->at != '|')
-			break;
-		parser->at++;
-	}
-	(*pipe)->length = (size_t)(parser->at - (*pipe)->at);
-	while ((*pipe)->length && isspace((unsigned char)(*pipe)->at[(*pipe)->length - 1]))
-		(*pipe)->length--;
-	declare(parser, *pipe);
-	return true;
-}
-
 static bool read_close(struct parser *parser, struct error *err)
 {
-	skip_blanks(parser);
+	templatepipe_skip_blanks(parser);
 	parser->trims_next = strncmp(parser->at, "-}}", 3) == 0;
 	if (!parser->trims_next && strncmp(parser->at, "}}", 2) != 0)
-		return wrong(err, "unclosed action");
+		return templatepipe_wrong(parser, err, "unclosed action");
 	parser->at += parser->trims_next ? 3 : 2;
 	return true;
 }
@@ -301,8 +27,8 @@ static bool take_word(struct parser *parser, const char *word)
 {
 	size_t length = strlen(word);
 
-	skip_blanks(parser);
-	if (strncmp(parser->at, word, length) != 0 || is_word_char(parser->at[length]))
+	templatepipe_skip_blanks(parser);
+	if (strncmp(parser->at, word, length) != 0 || templatepipe_is_word_char(parser->at[length]))
 		return false;
 	parser->at += length;
 	return true;
@@ -311,30 +37,117 @@ static bool take_word(struct parser *parser, const char *word)
 static bool read_nodes(struct parser *parser, struct template_node **last, enum ending *ending,
 		       struct error *err);
 
+struct keyword {
+	const char *word;
+	enum node_kind kind;
+};
+static const struct keyword words[] = {
+	{ "if", NODE_IF },
+	{ "with", NODE_WITH },
+	{ "range", NODE_RANGE },
+	{ "template", NODE_TEMPLATE },
+	{ "block", NODE_TEMPLATE },
+	{ "break", NODE_BREAK },
+	{ "continue", NODE_CONTINUE },
+};
+static const struct keyword chained[] = { { "if", NODE_IF }, { "with", NODE_WITH } };
+
 /* Behind "if", "with" or "range": the pipe, the body, and what else or end say. */
-static bool read_block(struct parser *parser, struct template_node *node, struct error *err)
+static bool read_block(struct parser *parser, struct template_node *node, const char *word,
+		       struct error *err)
 {
 	struct declared *outside = parser->declared;
+	int is_range = node->kind == NODE_RANGE;
 	enum ending ending;
 
-	if (++parser->depth > DEPTH_MAX)
-		return wrong(err, "nested too deeply");
-	if (!read_pipe(parser, &node->pipe, err) || !read_close(parser, err) ||
-	    !read_nodes(parser, &node->body, &ending, err))
+	if (++parser->depth > TEMPLATEPIPE_DEPTH_MAX)
+		return templatepipe_wrong(parser, err, "nested too deeply");
+	if (!templatepipe_read(parser, &node->pipe, word, err) || !read_close(parser, err))
 		return false;
-	if (ending == ENDING_ELSE && take_word(parser, "if")) {
-		/* "else if" shares our end */
+	parser->range_depth += is_range;
+	if (!read_nodes(parser, &node->body, &ending, err))
+		return false;
+	parser->range_depth -= is_range;
+	/* "else if", "else with" share our end */
+	for (size_t i = 0; ending == ENDING_ELSE && !is_range && i < COUNT_OF(chained); i++) {
+		if (!take_word(parser, chained[i].word))
+			continue;
 		node->otherwise = arena_alloc(parser->arena, sizeof(*node));
-		node->otherwise->kind = NODE_IF;
+		node->otherwise->kind = chained[i].kind;
 		parser->depth--;
-		return read_block(parser, node->otherwise, err);
+		return read_block(parser, node->otherwise, chained[i].word, err);
 	}
 	if (ending == ENDING_ELSE &&
 	    (!read_close(parser, err) || !read_nodes(parser, &node->otherwise, &ending, err)))
 		return false;
 	parser->depth--;
 	parser->declared = outside;
-	return ending == ENDING_END ? read_close(parser, err) : wrong(err, "unexpected EOF");
+	return ending == ENDING_END ? read_close(parser, err)
+				    : templatepipe_wrong(parser, err, "unexpected EOF");
+}
+
+static bool read_template_name(struct parser *parser, const char *word, const char **name,
+			       struct error *err)
+{
+	const struct json *literal;
+
+	templatepipe_skip_blanks(parser);
+	if (*parser->at != '"' && *parser->at != '`')
+		return templatepipe_wrong_with(parser, err, "unexpected \"%.1s\" in %s clause",
+					       parser->at, word);
+	if (!templatepipe_read_quoted(parser, &literal, err))
+		return false;
+	*name = literal->text;
+	return true;
+}
+
+/* The body of "define" and "block": its own world, in which only $ and . are known. */
+static bool define(struct parser *parser, const char *name, struct error *err)
+{
+	struct definition *definition = arena_alloc(parser->arena, sizeof(*definition));
+	struct declared *outside = parser->declared;
+	int ranges = parser->range_depth;
+	enum ending ending;
+
+	for (const struct definition *at = parser->definitions; at; at = at->next) {
+		if (strcmp(at->name, name) == 0)
+			return templatepipe_wrong_with(
+				parser, err, "multiple definition of template \"%s\"", name);
+	}
+	if (++parser->depth > TEMPLATEPIPE_DEPTH_MAX)
+		return templatepipe_wrong(parser, err, "nested too deeply");
+	*definition = (struct definition){ .name = name, .next = parser->definitions };
+	parser->definitions = definition;
+	parser->declared = NULL;
+	parser->range_depth = 0;
+	if (!read_close(parser, err) || !read_nodes(parser, &definition->body, &ending, err))
+		return false;
+	parser->declared = outside;
+	parser->range_depth = ranges;
+	parser->depth--;
+	return ending == ENDING_END ? read_close(parser, err)
+				    : templatepipe_wrong(parser, err, "unexpected EOF");
+}
+
+/* Behind "template" or "block". */
+static bool read_call(struct parser *parser, struct template_node *node, bool is_block,
+		      struct error *err)
+{
+	const char *word = is_block ? "block" : "template";
+
+	node->kind = NODE_TEMPLATE;
+	templatepipe_skip_blanks(parser);
+	const char *at = parser->at;
+
+	if (!read_template_name(parser, word, &node->text, err))
+		return false;
+	node->name_at = at;
+	templatepipe_skip_blanks(parser);
+	if ((is_block || !templatepipe_is_end(parser)) &&
+	    !templatepipe_read(parser, &node->pipe, word, err))
+		return false;
+	node->length = (size_t)(parser->at - at);
+	return is_block ? define(parser, node->text, err) : read_close(parser, err);
 }
 
 static bool read_comment(struct parser *parser, struct error *err)
@@ -342,36 +155,56 @@ static bool read_comment(struct parser *parser, struct error *err)
 	const char *end = strstr(parser->at, "*/");
 
 	if (!end)
-		return wrong(err, "unclosed comment");
+		return templatepipe_wrong(parser, err, "unclosed comment");
 	parser->at = end + 2;
 	return read_close(parser, err);
 }
 
-/* Behind "{{": a node, an ending, or (a comment) neither. */
+/* "break" and "continue", where no pipe follows: they are no functions. */
+static bool read_jump(struct parser *parser, const char *word, struct error *err)
+{
+	if (!parser->range_depth)
+		return templatepipe_wrong_with(parser, err, "{{%s}} outside {{range}}", word);
+	return read_close(parser, err);
+}
+
+static bool read_definition(struct parser *parser, struct error *err)
+{
+	const char *name;
+
+	if (parser->depth)
+		return templatepipe_wrong(parser, err, "unexpected {{define}}");
+	return read_template_name(parser, "define", &name, err) && define(parser, name, err);
+}
+
+/* Behind "{{": a node, an ending, or (a comment, a definition) neither. */
 static bool read_action(struct parser *parser, struct template_node **node, enum ending *ending,
 			struct error *err)
 {
-	static const struct {
-		const char *word;
-		enum node_kind kind;
-	} blocks[] = { { "if", NODE_IF }, { "with", NODE_WITH }, { "range", NODE_RANGE } };
-
-	skip_blanks(parser);
+	templatepipe_skip_blanks(parser);
 	if (strncmp(parser->at, "/*", 2) == 0)
 		return read_comment(parser, err);
 	if (take_word(parser, "else") || take_word(parser, "end")) {
 		*ending = parser->at[-1] == 'e' ? ENDING_ELSE : ENDING_END;
 		return true;
 	}
+	if (take_word(parser, "define"))
+		return read_definition(parser, err);
 	*node = arena_alloc(parser->arena, sizeof(**node));
-	for (size_t i = 0; i < COUNT_OF(blocks); i++) {
-		if (take_word(parser, blocks[i].word)) {
-			(*node)->kind = blocks[i].kind;
-			return read_block(parser, *node, err);
-		}
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		const char *word = words[i].word;
+
+		if (!take_word(parser, word))
+			continue;
+		(*node)->kind = words[i].kind;
+		if (words[i].kind == NODE_TEMPLATE)
+			return read_call(parser, *node, *word == 'b', err);
+		if (words[i].kind == NODE_BREAK || words[i].kind == NODE_CONTINUE)
+			return read_jump(parser, word, err);
+		return read_block(parser, *node, word, err);
 	}
 	(*node)->kind = NODE_PRINT;
-	return read_pipe(parser, &(*node)->pipe, err) && read_close(parser, err);
+	return templatepipe_read(parser, &(*node)->pipe, "command", err) && read_close(parser, err);
 }
 
 /* Plain text up to the next action; trimmed where "-}}" is before or "{{- " behind it. */
@@ -382,7 +215,7 @@ static struct template_node *read_text(struct parser *parser)
 	const char *end = open ? open : parser->at + strlen(parser->at);
 
 	if (parser->trims_next)
-		skip_blanks(parser);
+		templatepipe_skip_blanks(parser);
 	parser->trims_next = false;
 	if (parser->at > end)
 		parser->at = end;
@@ -426,14 +259,17 @@ static bool read_nodes(struct parser *parser, struct template_node **last, enum 
 bool template_parse(struct arena *arena, const char *text, struct template *template,
 		    struct error *err)
 {
-	struct parser parser = { .arena = arena, .at = arena_strdup(arena, text) };
+	const char *own = arena_strdup(arena, text);
+	struct parser parser = { .arena = arena, .at = own, .text = own };
 	enum ending ending;
 
-	*template = (struct template){ .arena = arena, .text = parser.at };
+	*template = (struct template){ .arena = arena, .text = own };
 	if (!read_nodes(&parser, &template->first, &ending, err))
 		return false;
+	template->definitions = parser.definitions;
 	if (ending != ENDING_TEXT)
-		return wrong(err,
-			     ending == ENDING_END ? "unexpected {{end}}" : "unexpected {{else}}");
+		return templatepipe_wrong(&parser, err,
+					  ending == ENDING_END ? "unexpected {{end}}"
+							       : "unexpected {{else}}");
 	return true;
 }

@@ -33,11 +33,16 @@ struct operand {
 	const struct templatefunc *function;
 	struct pipe *pipe;
 	struct field *fields; /* looked up one in the other */
+	const char *at;       /* where it stands, for messages */
+	size_t length;
+	const char *point; /* which column a message names: of ".A.B" that of ".B" */
 	struct operand *next;
 };
 
 struct command_part {
 	struct operand *operands;
+	const char *at;
+	size_t length;
 	struct command_part *next;
 };
 
@@ -56,15 +61,26 @@ enum node_kind {
 	NODE_IF,
 	NODE_WITH,
 	NODE_RANGE,
+	NODE_TEMPLATE, /* `text` is its name, `pipe` may be NULL */
+	NODE_BREAK,
+	NODE_CONTINUE,
 };
 
 struct template_node {
 	enum node_kind kind;
 	const char *text;
 	size_t length;
+	const char *name_at; /* of NODE_TEMPLATE, where it stands; `length` from there */
 	struct pipe *pipe;
 	struct template_node *body, *otherwise;
 	struct template_node *next;
+};
+
+/* {{define "name"}} and {{block "name" .}} */
+struct definition {
+	const char *name;
+	struct template_node *body;
+	struct definition *next;
 };
 
 #endif

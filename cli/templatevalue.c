@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/templatevalue.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/duration.h"
 #include "cli/gotype.h"
+
+#define FLOAT_TEXT_MAX 64
+#define FLOAT_DIGITS   17   /* are enough for any double */
+#define FLOAT_SMALL    (-4) /* exponents, as Go's %v has it */
+#define FLOAT_LARGE    21
 
 bool templatevalue_is_true(const struct json *value)
 {
@@ -25,6 +31,50 @@ bool templatevalue_is_true(const struct json *value)
 	return false;
 }
 
+bool templatevalue_is_float(const struct json *value)
+{
+	return value->type == JSON_NUMBER && strpbrk(value->text, ".eE") != NULL;
+}
+
+const char *templatevalue_type(const struct json *value)
+{
+	switch (value->type) {
+	case JSON_NULL:
+		return "<nil>";
+	case JSON_BOOL:
+		return "bool";
+	case JSON_NUMBER:
+		return templatevalue_is_float(value) ? "float64" : "int";
+	case JSON_TEXT:
+		return "string";
+	case JSON_ARRAY:
+		return "[]interface {}";
+	case JSON_OBJECT:
+		return "map[string]interface {}";
+	}
+	return "";
+}
+
+/* The fewest digits from which the number can be read again; with an exponent only where it is long
+ * otherwise. */
+static void print_float(struct buf *out, const struct json *value)
+{
+	double number = strtod(value->text, NULL);
+	char text[FLOAT_TEXT_MAX];
+	int digits = 0;
+
+	do {
+		snprintf(text, sizeof(text), "%.*e", digits, number);
+	} while (strtod(text, NULL) != number && ++digits < FLOAT_DIGITS);
+
+	long exponent = strtol(strchr(text, 'e') ? strchr(text, 'e') + 1 : "0", NULL, 10);
+
+	if (exponent < FLOAT_SMALL || exponent >= FLOAT_LARGE)
+		buf_add_text(out, text);
+	else
+		buf_printf(out, "%.*f", digits > exponent ? digits - (int)exponent : 0, number);
+}
+
 static int compare_keys(const void *a, const void *b)
 {
 	const struct json *const *left = a, *const *right = b;
@@ -32,21 +82,24 @@ static int compare_keys(const void *a, const void *b)
 	return strcmp((*left)->key, (*right)->key);
 }
 
-/* Go prints maps in the order of their keys. */
+/* Go prints maps in the order of their keys, structures in their own. */
 static void print_object(struct buf *out, const struct json *object)
 {
+	bool is_struct = gotype_is_struct(object);
 	autofree const struct json **members = mem_array(object->count + 1, sizeof(*members));
 	size_t count = 0;
 
 	for (const struct json *member = object->child; member; member = member->next)
 		members[count++] = member;
-	qsort(members, count, sizeof(*members), compare_keys);
-	buf_add_text(out, "map[");
+	if (!is_struct)
+		qsort(members, count, sizeof(*members), compare_keys);
+	buf_add_text(out, is_struct ? "{" : "map[");
 	for (size_t i = 0; i < count; i++) {
-		buf_printf(out, "%s%s:", i ? " " : "", members[i]->key);
+		buf_printf(out, "%s%s%s", i ? " " : "", is_struct ? "" : members[i]->key,
+			   is_struct ? "" : ":");
 		templatevalue_print(out, members[i]);
 	}
-	buf_add_char(out, ']');
+	buf_add_char(out, is_struct ? '}' : ']');
 }
 
 static void print_duration(struct buf *out, const struct json *value)
@@ -56,23 +109,11 @@ static void print_duration(struct buf *out, const struct json *value)
 	buf_add_text(out, duration_text(strtoll(value->text, NULL, 10), text));
 }
 
-static const char *nil_text(const struct json *value)
-{
-	switch (gotype_of_null(value)) {
-	case JSON_ARRAY:
-		return "[]";
-	case JSON_OBJECT:
-		return "map[]";
-	default:
-		return "<nil>";
-	}
-}
-
 void templatevalue_print(struct buf *out, const struct json *value)
 {
 	switch (value->type) {
 	case JSON_NULL:
-		buf_add_text(out, nil_text(value));
+		buf_add_text(out, gotype_nil_text(value));
 		return;
 	case JSON_BOOL:
 		buf_add_text(out, value->boolean ? "true" : "false");
@@ -80,6 +121,8 @@ void templatevalue_print(struct buf *out, const struct json *value)
 	case JSON_NUMBER:
 		if (gotype_is_duration(value))
 			print_duration(out, value);
+		else if (templatevalue_is_float(value))
+			print_float(out, value);
 		else
 			buf_add_text(out, value->text);
 		return;

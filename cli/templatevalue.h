@@ -17,6 +17,11 @@
 /* Go's notion: not null, false, 0 or empty. */
 bool templatevalue_is_true(const struct json *value);
 
+/* A number with a fraction or an exponent; the others are integers. */
+bool templatevalue_is_float(const struct json *value);
+/* "string", "int", "[]interface {}" … */
+const char *templatevalue_type(const struct json *value);
+
 /* As Go prints it: text as it is, "[a b]", "map[k:v]", "<nil>". */
 void templatevalue_print(struct buf *out, const struct json *value);
 char *templatevalue_text(struct arena *arena, const struct json *value) must_check;

@@ -128,6 +128,15 @@ ROWS = [
         "{{.StartPeriod}} {{.Retries}} {{json .}}{{else}}none{{end}} [{{.Config.StopSignal}}] {{.Config.StopTimeout}} "
         "{{.HostConfig.Init}} {{.HostConfig.Tmpfs}} {{.Config.Shell}} {{if .State.Health}}checked{{else}}unchecked{{end}}' c1 c2; "
         "docker inspect -f '{{.State.Health.Status}}' c2", err=SOME),
+    # the language of templates
+    row("docker create --name c1 -l k=v " + I + " sh -c 'echo hi' > /dev/null; docker inspect -f '{{define \"x\"}}[{{.}}]{{end}}"
+        "{{template \"x\" .Name}} {{range .Config.Env}}{{if eq . \"A\"}}{{break}}{{end}}{{.}}{{end}} {{html \"<a>\"}} {{urlquery \"a b\"}} "
+        "{{printf \"%05d|%-5s|%.2f|%q|%T|%d\" 42 \"a\" 2.5 \"b\" 1 \"x\"}} {{print 1 2 \"a\"}} {{if and .State.Health .State.Health.Status}}x{{end}} "
+        "{{.Config.Labels.nope}} {{.Config.Entrypoint}} {{len .HostConfig.Binds}} {{.HostConfig.RestartPolicy}} {{.HostConfig.LogConfig}} "
+        "{{with $n := .Path}}{{slice $n 1}}{{end}} {{not .State.Running}}{{lt 1 2}}{{or 0 \"z\"}}' c1"),
+    *[row(f"docker create --name c1 {I} true > /dev/null; docker inspect -f '{template}' c1") for template in (
+        "{{.State.Nope}}", "{{.Name.X}}", "{{template \"nope\"}}", "{{eq \"a\" 1}}", "{{if}}{{end}}", "{{end}}", "{{nofunc}}", "{{len 3}}",
+        "a\n {{index .Args \"x\"}}", "{{range .Name}}{{end}}")],
     # files
     row(f"{R} --name c1 {I} sh -c 'echo n > /n; rm /etc/group; mkdir /d; echo f > /d/f'; docker diff c1 | sort; docker cp c1:/d out; "
         "cat out/f; docker cp c1:/n -  | tar tf -; docker cp c1:/nofile x; docker cp c1:/a c1:/b; docker cp a b", err=SOME),
