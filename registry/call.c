@@ -107,11 +107,8 @@ static bool set_clock(struct call *call, const struct http_response *response)
 
 static int64_t pause_ms(const struct call *call, const struct http_response *response)
 {
-	char field[64];
-	int asked = -1;
+	int asked = response ? retry_asked_seconds(response) : -1;
 
-	if (response && http_header(response, "Retry-After", 0, field, sizeof(field)))
-		asked = retry_after_seconds(field, time(NULL));
 	return asked >= 0 ? (int64_t)asked * 1000
 			  : retry_delay_ms(call->attempt, call->back_off_ms, retry_jitter());
 }

@@ -309,6 +309,13 @@ static bool pusher_has_other_way(void *self)
 	return access_has_other_way(&pusher->access);
 }
 
+static int64_t pusher_arrived(const void *self)
+{
+	const struct pusher *pusher = self;
+
+	return pusher->body.skipped;
+}
+
 static void pusher_free(void *self)
 {
 	struct pusher *pusher = self;
@@ -319,8 +326,9 @@ static void pusher_free(void *self)
 	free(pusher);
 }
 
-static const struct source_ops pusher_ops = { pusher_ask, pusher_learn, pusher_may_follow,
-					      pusher_has_other_way, pusher_free };
+static const struct source_ops pusher_ops = { pusher_ask,        pusher_learn,
+					      pusher_may_follow, pusher_has_other_way,
+					      pusher_arrived,    pusher_free };
 
 static struct pusher *new_pusher(struct registry *registry, const struct push_request *request,
 				 enum stage stage)

@@ -210,8 +210,8 @@ static void asker_free(void *self)
 	free(asker);
 }
 
-static const struct source_ops asker_ops = { asker_ask, asker_learn, asker_may_follow,
-					     asker_has_other_way, asker_free };
+static const struct source_ops asker_ops = { asker_ask,           asker_learn, asker_may_follow,
+					     asker_has_other_way, NULL,        asker_free };
 
 struct source registry_manifest(struct registry *registry, const struct registry_request *request)
 {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "registry/limit.h"
 
@@ -28,6 +29,15 @@ int retry_after_seconds(const char *field, int64_t now)
 		seconds = (int64_t)date > now ? (int64_t)date - now : 0;
 	}
 	return seconds > LIMIT_RETRY_AFTER_S ? LIMIT_RETRY_AFTER_S : (int)seconds;
+}
+
+int retry_asked_seconds(const struct http_response *response)
+{
+	char field[64];
+
+	if (!http_header(response, "Retry-After", 0, field, sizeof(field)))
+		return -1;
+	return retry_after_seconds(field, time(NULL));
 }
 
 int64_t retry_delay_ms(int attempt, int first_ms, double jitter)

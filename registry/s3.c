@@ -273,8 +273,8 @@ static void object_free(void *self)
 
 /* Redirects are answered by a new signature for another region, never followed: the request carries
  * a session token. */
-static const struct source_ops object_ops = { object_ask, object_learn, NULL, object_has_other_way,
-					      object_free };
+static const struct source_ops object_ops = { object_ask,           object_learn, NULL,
+					      object_has_other_way, NULL,         object_free };
 
 bool s3_object(const struct fetch_settings *settings, struct aws *aws, const char *uri,
 	       struct source *source, struct error *err)

@@ -39,6 +39,9 @@ struct source_ops {
 	 * no other way. */
 	bool (*has_other_way)(void *source);
 
+	/* How many bytes of what is sent have arrived for certain. NULL: nothing is sent. */
+	int64_t (*arrived)(const void *source);
+
 	void (*free)(void *source);
 };
 

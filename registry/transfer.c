@@ -60,7 +60,7 @@ struct transfer {
 	char etag[256];
 	int asked;       /* questions since the last progress */
 	int attempt;     /* since the last progress, from 1 */
-	int64_t reached; /* report.received at the last failure */
+	int64_t reached; /* bytes that have come either way, at the last progress */
 	int64_t wake_ms;
 	char why[ERROR_TEXT_MAX];
 };
@@ -407,14 +407,18 @@ static void try_later(struct transfer *transfer, const struct error *problem, in
 		      int first_ms)
 {
 	struct transfer_report *report = &transfer->report;
+	const struct source *source = &transfer->request.source;
 
 	if (transfer->use == USE_HOLD)
 		report->received = 0; /* begins again */
-	if (report->received > transfer->reached) {
+	int64_t come =
+		report->received + (source->ops->arrived ? source->ops->arrived(source->self) : 0);
+
+	if (come > transfer->reached) {
 		transfer->attempt = 1;
 		transfer->asked = 0;
+		transfer->reached = come;
 	}
-	transfer->reached = report->received;
 	if (++transfer->attempt > attempts_allowed(transfer)) {
 		fail(transfer, problem);
 		return;
@@ -466,15 +470,6 @@ static bool follow(struct transfer *transfer, const struct http_response *respon
 	return true;
 }
 
-static int asked_pause(const struct http_response *response)
-{
-	char field[64];
-
-	if (!http_header(response, "Retry-After", 0, field, sizeof(field)))
-		return -1;
-	return retry_after_seconds(field, time(NULL));
-}
-
 /* A reply that is not the body. */
 static void after_message(struct transfer *transfer, const struct http_response *response)
 {
@@ -495,7 +490,7 @@ static void after_message(struct transfer *transfer, const struct http_response 
 		/* Who is told "too many" without being told how long had better wait for long. */
 		int factor = response->status == 429 ? 20 : 1;
 
-		try_later(transfer, &err, asked_pause(response),
+		try_later(transfer, &err, retry_asked_seconds(response),
 			  transfer->settings->back_off_ms * factor);
 	} else {
 		fail(transfer, &err);

@@ -201,7 +201,10 @@ def test_what_breaks_begins_again(moor, loaded, refusals):
     ("0-{last}", [0, 1 << 20, 2 << 20]),  # each time a MiB more has come
     ("0-0", [0, 0]), ("0-9999999999999", [0, 0]), ("0-x", [0, 0])])
 def test_upload_that_is_cut_off_goes_on(moor, tmp_path, told, starts):
-    """After a MiB each time; where the registry says how much it has, only the rest is sent, else all again."""
+    """After a MiB each time; where the registry says how much it has, only the rest is sent, else all again. An
+    attempt that brought it further is not counted: two without are allowed, and it is cut off twice."""
+    with open(os.path.join(moor.config, "daemon.json"), "w") as file:
+        json.dump({"max-download-attempts": 2}, file)
     image = world.Image([world.tar_bytes([("noise", os.urandom(3 << 20))])])
     moor.docker("load", "-i", image.save(tmp_path / "noise.tar", "noise:1"))
     uploads, come, seen, cuts = Uploads(), bytearray(), [], starts[1:]
