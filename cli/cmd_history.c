@@ -23,7 +23,8 @@ static const struct opt opts[] = {
 	  "Print sizes and dates in human readable format", NULL },
 	{ "no-trunc", 0, OPT_BOOL, offsetof(struct values, is_whole), NULL, "Don't truncate output",
 	  NULL },
-	{ "platform", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL },
+	{ "platform", 0, OPT_TEXT, offsetof(struct values, platform), "string",
+	  "Show history for the given platform", NULL },
 	{ "quiet", 'q', OPT_BOOL, offsetof(struct values, is_quiet), NULL, "Only show image IDs",
 	  NULL },
 	{ .name = NULL },
@@ -187,7 +188,8 @@ static bool show(const struct cli *cli, const struct values *values, const char 
 	struct store_image image;
 
 	if (!engine_open(cli->root, cli->run, &engine, err) ||
-	    !store_find(&engine.store, &arena, name, &image, err))
+	    !store_find(&engine.store, &arena, name, &image, err) ||
+	    !store_check_platform(&image, name, values->platform, err))
 		return error_in(err, "Error response from daemon");
 
 	struct maker maker = { .values = values,

@@ -6,13 +6,14 @@
 #include "engine/engine.h"
 
 struct values {
-	const char *format;
+	const char *format, *platform;
 };
 
 static const struct opt opts[] = {
 	{ "format", 'f', OPT_TEXT, offsetof(struct values, format), "string",
 	  "Format output using a custom template", NULL },
-	{ "platform", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL },
+	{ "platform", 0, OPT_TEXT, offsetof(struct values, platform), "string",
+	  "Inspect a specific platform of the multi-platform image", NULL },
 	{ .name = NULL },
 };
 
@@ -28,9 +29,11 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	if (!engine_open(cli->root, cli->run, &engine, &err))
 		return command_failed(&err);
 	for (size_t i = 0; i < arguments->count; i++) {
+		const char *name = arguments->items[i];
 		struct store_image image;
 
-		if (store_find(&engine.store, &arena, arguments->items[i], &image, &err))
+		if (store_find(&engine.store, &arena, name, &image, &err) &&
+		    store_check_platform(&image, name, values->platform, &err))
 			inspection_add_image(&arena, objects, &engine.store, &image);
 		else
 			code = command_failed(&err);

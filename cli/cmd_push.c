@@ -24,7 +24,8 @@ static const struct opt opts[] = {
 	{ "all-tags", 'a', OPT_BOOL, offsetof(struct values, is_all), NULL,
 	  "Push all tags of an image to the repository", NULL },
 	{ "disable-content-trust", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
-	{ "platform", 0, OPT_MISSING_TEXT, 0, NULL, NULL, NULL },
+	{ "platform", 0, OPT_TEXT, offsetof(struct values, platform), "string",
+	  "Push only the given platform variant", NULL },
 	{ "quiet", 'q', OPT_BOOL, offsetof(struct values, is_quiet), NULL,
 	  "Suppress verbose output", NULL },
 	{ .name = NULL },
@@ -49,8 +50,20 @@ static void on_event(void *context, const struct image_event *event)
 		       event->total);
 }
 
+/* What is not here at all is said later, in other words. */
+static bool check_platform(const struct engine *engine, const char *name, const char *platform,
+			   struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	struct store_image image;
+	struct error ignored;
+
+	return !store_find(&engine->store, &arena, name, &image, &ignored) ||
+	       store_check_platform(&image, name, platform, err);
+}
+
 static bool push(const struct cli *cli, const struct engine *engine,
-		 const struct reference *reference, bool is_quiet, struct error *err)
+		 const struct reference *reference, const struct values *values, struct error *err)
 {
 	const struct credentials_places places = { .docker_config = cli->docker_config,
 						   .config = cli->config,
@@ -59,12 +72,13 @@ static bool push(const struct cli *cli, const struct engine *engine,
 					   .is_terminal = isatty(STDOUT_FILENO),
 					   .kind = PROGRESS_PUSH },
 			     .tag = reference->tag,
-			     .is_quiet = is_quiet };
+			     .is_quiet = values->is_quiet };
 	const struct image_watcher watcher = { on_event, &view };
 	autofree char *name = reference_text(reference);
 	struct credentials credentials;
 
-	if (!credentials_gather(&places, reference->domain, &credentials, err))
+	if (!check_platform(engine, name, values->platform, err) ||
+	    !credentials_gather(&places, reference->domain, &credentials, err))
 		return false;
 	bool is_pushed = image_push(&engine->store,
 				    &(struct image_pull){ .reference = name,
@@ -93,7 +107,8 @@ static bool is_of(const char *text, const struct reference *repository, struct r
 }
 
 static bool push_all(const struct cli *cli, const struct engine *engine,
-		     const struct reference *repository, bool is_quiet, struct error *err)
+		     const struct reference *repository, const struct values *values,
+		     struct error *err)
 {
 	autoarena struct arena arena = { 0 };
 	struct store_image *images;
@@ -107,7 +122,7 @@ static bool push_all(const struct cli *cli, const struct engine *engine,
 
 			if (!is_of(images[i].names[k], repository, &name))
 				continue;
-			if (!push(cli, engine, &name, is_quiet, err))
+			if (!push(cli, engine, &name, values, err))
 				return false;
 			pushed++;
 		}
@@ -149,10 +164,9 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	if (!values->is_quiet)
 		printf("The push refers to repository [%s]\n", name);
 	fflush(stdout);
-	bool is_pushed =
-		engine_open(cli->root, cli->run, &engine, &err) &&
-		(values->is_all ? push_all(cli, &engine, &reference, values->is_quiet, &err)
-				: push(cli, &engine, &reference, values->is_quiet, &err));
+	bool is_pushed = engine_open(cli->root, cli->run, &engine, &err) &&
+			 (values->is_all ? push_all(cli, &engine, &reference, values, &err)
+					 : push(cli, &engine, &reference, values, &err));
 
 	if (!is_pushed)
 		return command_failed(&err);

@@ -9,6 +9,7 @@
 
 struct values {
 	bool is_forced;
+	struct texts platforms;
 };
 
 static const struct opt opts[] = {
@@ -16,7 +17,8 @@ static const struct opt opts[] = {
 	  "Force removal of the image", NULL },
 	/* Untagged parents are a thing of builds: we have none to keep. */
 	{ "no-prune", 0, OPT_IGNORED_BOOL, 0, NULL, "Do not delete untagged parents", NULL },
-	{ "platform", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL },
+	{ "platform", 0, OPT_LIST, offsetof(struct values, platforms), "strings",
+	  "Remove only the given platform variant", NULL },
 	{ .name = NULL },
 };
 
@@ -32,10 +34,21 @@ static void tell(const struct engine *engine, const char *id, const struct store
 		happening_image(engine, "delete", id, id);
 }
 
+/* An image here is for one platform: to remove that is to remove it. */
+static bool check_platforms(const struct store_image *image, const char *name,
+			    const struct texts *platforms, struct error *err)
+{
+	for (size_t i = 0; i < platforms->count; i++)
+		if (!store_check_platform(image, name, platforms->items[i], err))
+			return false;
+	return true;
+}
+
 /* The exit code. A missing image is no failure for those who force. */
-static int remove_one(struct engine *engine, const char *name, bool is_forced)
+static int remove_one(struct engine *engine, const char *name, const struct values *values)
 {
 	const struct store_usage usage = engine_usage(engine);
+	bool is_forced = values->is_forced;
 	autoarena struct arena arena = { 0 };
 	struct store_removal removal = { 0 };
 	struct store_image image = { 0 };
@@ -43,6 +56,7 @@ static int remove_one(struct engine *engine, const char *name, bool is_forced)
 	int code = 0;
 
 	if (store_find(&engine->store, &arena, name, &image, &err) &&
+	    check_platforms(&image, name, &values->platforms, &err) &&
 	    store_remove(&engine->store, &arena, name, is_forced, &usage, &removal, &err)) {
 		tell(engine, image.id.text, &removal);
 	} else {
@@ -63,7 +77,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	if (!engine_open(cli->root, cli->run, &engine, &err))
 		return command_failed(&err);
 	for (size_t i = 0; i < arguments->count; i++)
-		code |= remove_one(&engine, arguments->items[i], values->is_forced);
+		code |= remove_one(&engine, arguments->items[i], values);
 	return code;
 }
 

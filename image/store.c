@@ -15,6 +15,7 @@
 #include "image/lookup.h"
 #include "image/names.h"
 #include "image/record.h"
+#include "registry/platform.h"
 
 /* -- opening ------------------------------------------------------------------------------------
  */
@@ -65,6 +66,24 @@ bool store_find(const struct store *store, struct arena *arena, const char *name
 	return names_read(store, arena, &names, err) &&
 	       lookup_name(store, arena, &names, name, &match, err) &&
 	       record_read(store, arena, &match.id, &names, image, err);
+}
+
+bool store_check_platform(const struct store_image *image, const char *name, const char *platform,
+			  struct error *err)
+{
+	const struct image_config *config = &image->config;
+	struct platform wanted, own;
+
+	if (!platform || !*platform)
+		return true;
+	if (!platform_parse(&wanted, platform, err))
+		return false;
+	platform_set(&own, config->os, config->architecture, config->variant);
+	return platform_rank(&wanted, &own) >= 0 ||
+	       error_set(err, ERROR_NOT_FOUND,
+			 "image with reference %s was found but does not provide the specified "
+			 "platform (%s)",
+			 name, platform);
 }
 
 bool store_get(const struct store *store, struct arena *arena, const struct digest *id,

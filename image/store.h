@@ -75,6 +75,11 @@ struct store_image {
 must_check bool store_find(const struct store *store, struct arena *arena, const char *name,
 			   struct store_image *image, struct error *err);
 
+/* An image here is for one platform: fails with ERROR_NOT_FOUND, in docker's words, if that is not
+ * `platform` ("linux/arm64"). NULL and "": whatever it is for. `name` is for the message. */
+must_check bool store_check_platform(const struct store_image *image, const char *name,
+				     const char *platform, struct error *err);
+
 /* By ID alone. */
 must_check bool store_get(const struct store *store, struct arena *arena, const struct digest *id,
 			  struct store_image *image, struct error *err);

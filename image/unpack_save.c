@@ -20,7 +20,6 @@
 #include "image/lookup.h"
 #include "image/split.h"
 #include "image/tarout.h"
-#include "registry/platform.h"
 #include "registry/reference.h"
 
 #define OCI "application/vnd.oci.image."
@@ -376,27 +375,15 @@ static bool find_all(struct save *save, const struct texts *names, struct error 
 	return true;
 }
 
-/* An image here is for one platform; docker's words for when that is not the one asked for. */
 static bool check_platforms(const struct save *save, const char *platform, struct error *err)
 {
-	struct platform wanted, own;
-
-	if (!platform)
-		return true;
-	if (!platform_parse(&wanted, platform, err))
-		return false;
 	for (size_t i = 0; i < save->count; i++) {
 		const struct saved *saved = &save->images[i];
-		const struct image_config *config = &saved->held.image.config;
+		const struct store_image *image = &saved->held.image;
+		const char *name = saved->names.count ? saved->names.items[0] : image->id.text;
 
-		platform_set(&own, config->os, config->architecture, config->variant);
-		if (platform_rank(&wanted, &own) < 0)
-			return error_set(err, ERROR_NOT_FOUND,
-					 "image with reference %s was found but does not provide "
-					 "the specified platform (%s)",
-					 saved->names.count ? saved->names.items[0]
-							    : saved->held.image.id.text,
-					 platform);
+		if (!store_check_platform(image, name, platform, err))
+			return false;
 	}
 	return true;
 }

@@ -500,6 +500,23 @@ def test_load_and_save_for_a_platform(moor, tiny, tmp_path):
     assert "does not provide the specified platform (linux/s390x)" in refused.stderr
 
 
+def test_an_image_is_for_one_platform(moor, tiny, registry):
+    here = "linux/" + json.loads(small_image().config)["architecture"]
+    name = f"{registry.address}/one/platform:1"
+    moor.docker("tag", "tiny:2", name)
+    for verb in (["history"], ["image", "inspect"], ["push"], ["rmi"], ["rmi", "--platform", here], ["save"]):
+        refused = moor.docker(*verb, "--platform", "linux/s390x", name, code=1)
+        assert refused.stderr == (f"Error response from daemon: image with reference {name} was found but does not provide "
+                                  "the specified platform (linux/s390x)\n")
+        assert "atform" in moor.docker(verb[0], *verb[1:2], "--platform", "plan9/a/b/c", name, code=1).stderr
+    assert lines(moor.docker("history", "-q", "--platform", here, name))
+    assert json.loads(moor.docker("image", "inspect", "--platform", here, name).stdout)[0]["Id"] == tiny
+    moor.docker("push", "--platform", here, name)
+    assert moor.docker("rmi", "--platform", here, name).stdout.startswith(f"Untagged: {name}\n")
+    moor.docker("tag", "--platform", here, "tiny:2", name, code=125)
+    assert "No such image" in moor.docker("push", "--platform", here, name, code=1).stderr
+
+
 def test_load_from_a_directory(moor, tiny, tmp_path):
     archive, unpacked = tmp_path / "saved.tar", tmp_path / "unpacked"
     moor.docker("save", "-o", str(archive), "tiny:2")
