@@ -10,8 +10,10 @@ import tarfile
 import pytest
 
 import callers
-from image_archives import LIST_TREE, Layout, Store, digest, docker_archive, entry, link, list_overlay, tar, xattrs
-from test_image_layers import BASE, CHANGES, MORE
+from image_archives import (LIST_TREE, Layout, Store, digest, docker_archive, entry, link, list_overlay, list_tree, tar,
+                            xattrs)
+from odd_layers import NOT_DOCKERS, NOT_UMOCIS, ODD
+from test_image_layers import BASE, CHANGES, MORE, without_directory_times
 
 DOCKER = ["/usr/bin/docker", "--host", "unix:///run/docker.sock"]  # Debian's: another of that name may be ours
 SMALL = [tar(entry("etc"), entry("etc/a", b"a" * 2000), link("l", "etc/a")),
@@ -159,6 +161,47 @@ def test_the_tree_is_dockers(docker, store, tmp_path):
                 del tree[name]["mtime"]
     assert sorted(ours) == sorted(theirs)
     assert {name: (ours[name], theirs[name]) for name in ours if ours[name] != theirs[name]} == {}
+
+
+@pytest.fixture(scope="module")
+def dockers_trees(docker, tmp_path_factory):
+    """Of all odd layers that dockerd takes, in one go."""
+    docker, place = docker
+    odd = [layers for name, layers in ODD.items() if name not in NOT_DOCKERS]
+    archive = tmp_path_factory.mktemp("odd") / "odd.tar"
+    archive.write_bytes(docker_archive(*odd, names=[[f"odd:{i}"] for i in range(len(odd))]))
+    docker("load", "-q", "-i", str(archive))
+    images = json.loads(docker("image", "inspect", *(f"odd:{i}" for i in range(len(odd)))))
+    lower = [":".join(image["GraphDriver"]["Data"].get(key, "/run/empty") for key in ("UpperDir", "LowerDir"))
+             for image in images]
+    script = "mkdir -p /run/empty; python=$1; shift; for lower; do set -- \"$lower\" \"$python\"; " + MERGE + "; echo; done"
+    trees = place.run("sh", "-ec", script, "sh", LIST_TREE, *lower).stdout
+    return dict(zip((name for name in ODD if name not in NOT_DOCKERS), map(json.loads, trees.splitlines())))
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_layers(dockers_trees, store, tmp_path, name):
+    """What umoci and dockerd make of them, or GNU tar where those refuse."""
+    layout = Layout(*ODD[name])
+    ours = list_overlay(store.lower(store.load(layout.tar()).images[0]["id"]), tmp_path)
+    del ours["."]["mtime"]  # no entry describes it
+    if name not in NOT_UMOCIS:
+        run("umoci", "unpack", "--image", layout.write(str(tmp_path / "layout")) + ":t", tmp_path / "bundle")
+        theirs = list_tree(tmp_path / "bundle/rootfs")
+        assert without_directory_times(ours) == without_directory_times(theirs)
+    if name in dockers_trees:
+        theirs = dockers_trees[name]
+        del theirs["."]["mtime"]
+        for tree in (ours, theirs):
+            for item in tree.values():  # which 20.10 does not keep
+                item["xattrs"] = {key: value for key, value in item["xattrs"].items() if not key.startswith("user.")}
+        assert ours == theirs
+    elif name in NOT_UMOCIS:
+        (tmp_path / "untarred").mkdir()
+        run("tar", "-xp", "--numeric-owner", "-C", tmp_path / "untarred", input=ODD[name][0])
+        theirs = list_tree(tmp_path / "untarred")
+        del theirs["."]["mtime"]
+        assert ours == theirs
 
 
 def test_dockers_archive_and_ours(docker, store, tmp_path):
