@@ -20,6 +20,7 @@ struct composer {
 	/* Called as docker-compose: what it prints is what 1.29 does, which scripts parse. Else
 	 * it is docker compose, version 2. What they do is the same. */
 	bool is_classic;
+	bool is_dry; /* --dry-run: what would be done is told, nothing is changed */
 };
 
 /* Whose behaviour this is; scripts ask. */

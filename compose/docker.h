@@ -15,6 +15,9 @@
  */
 #define DOCKER_OUTPUT_MAX (1 << 20) /* kept of what it writes */
 
+/* An ID for what a dry run would have made. */
+#define DOCKER_NOBODY "0000000000000000000000000000000000000000000000000000000000000000"
+
 /* Its path; the caller frees it. */
 must_check bool docker_find(char **path, struct error *err);
 

@@ -18,7 +18,7 @@ struct globals {
 	struct texts files, profiles, env_files;
 	const char *name, *directory, *ansi, *progress;
 	struct opt_number parallel;
-	bool is_compatible, is_plain, wants_version;
+	bool is_compatible, is_plain, is_dry, wants_version;
 };
 
 #define AT(member) offsetof(struct globals, member)
@@ -30,7 +30,7 @@ static const struct opt opts[] = {
 	{ "config", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
 	{ "context", 'c', OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
 	{ "debug", 'D', OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
-	{ "dry-run", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
+	{ "dry-run", 0, OPT_BOOL, AT(is_dry), NULL, NULL, NULL },
 	{ "env-file", 0, OPT_LIST, AT(env_files), "stringArray", NULL, NULL },
 	{ "file", 'f', OPT_LIST, AT(files), "stringArray", NULL, NULL },
 	{ "host", 'H', OPT_IGNORED_TEXT, 0, "list", NULL, NULL },
@@ -96,18 +96,22 @@ static const struct command verb_version = {
 static const struct {
 	const char *name;
 	const struct command *command; /* NULL: not supported */
+	const char *remedy;            /* then */
+	bool has_no_dry_run;
 } verbs[] = {
-	{ "attach", &verb_attach },
-	{ "build", NULL },
-	{ "commit", &verb_commit },
+	{ "attach", &verb_attach, .has_no_dry_run = true },
+	{ "build", NULL,
+	  "build images on another machine and bring them here with 'docker save' and 'docker "
+	  "load', or through a registry" },
+	{ "commit", &verb_commit, .has_no_dry_run = true },
 	{ "config", &verb_config },
 	{ "convert", &verb_config },
-	{ "cp", &verb_cp },
+	{ "cp", &verb_cp, .has_no_dry_run = true },
 	{ "create", &verb_create },
 	{ "down", &verb_down },
 	{ "events", &verb_events },
-	{ "exec", &verb_exec },
-	{ "export", &verb_export },
+	{ "exec", &verb_exec, .has_no_dry_run = true },
+	{ "export", &verb_export, .has_no_dry_run = true },
 	{ "images", &verb_images },
 	{ "kill", &verb_kill },
 	{ "logs", &verb_logs },
@@ -115,12 +119,12 @@ static const struct {
 	{ "pause", &verb_pause },
 	{ "port", &verb_port },
 	{ "ps", &verb_ps },
-	{ "publish", NULL },
+	{ "publish", NULL, "copy the compose files" },
 	{ "pull", &verb_pull },
-	{ "push", NULL },
+	{ "push", NULL, "push each image with 'docker push'" },
 	{ "restart", &verb_restart },
 	{ "rm", &verb_rm },
-	{ "run", &verb_run },
+	{ "run", &verb_run, .has_no_dry_run = true },
 	{ "scale", &verb_scale },
 	{ "start", &verb_start },
 	{ "stats", &verb_stats },
@@ -129,8 +133,8 @@ static const struct {
 	{ "unpause", &verb_unpause },
 	{ "up", &verb_up },
 	{ "version", &verb_version },
-	{ "wait", &verb_wait },
-	{ "watch", NULL },
+	{ "wait", &verb_wait, .has_no_dry_run = true },
+	{ "watch", NULL, "run 'docker compose up -d' after each change" },
 };
 
 static void print_help(FILE *out)
@@ -144,6 +148,7 @@ static void print_help(FILE *out)
 	      "                                   (\"never\"|\"always\"|\"auto\")\n"
 	      "      --compatibility              Container names with '_', as docker-compose 1 "
 	      "has\n"
+	      "      --dry-run                    Tell what would be done, and change nothing\n"
 	      "      --env-file stringArray       Specify an alternate environment file\n"
 	      "  -f, --file stringArray           Compose configuration files\n"
 	      "      --parallel int               Control max parallelism\n"
@@ -167,10 +172,18 @@ static int run_verb(const struct composer *composer, const char *const *argv)
 	for (size_t i = 0; i < COUNT_OF(verbs); i++) {
 		if (strcmp(verbs[i].name, argv[0]) != 0)
 			continue;
-		if (verbs[i].command)
-			return command_run(verbs[i].command, &composer->cli, argv + 1);
-		fprintf(stderr, "docker compose: '%s' is not supported by this runtime\n", argv[0]);
-		return 1;
+		if (!verbs[i].command) {
+			fprintf(stderr,
+				"docker compose: '%s' is not supported by this runtime: %s\n",
+				argv[0], verbs[i].remedy);
+			return 1;
+		}
+		if (composer->is_dry && verbs[i].has_no_dry_run) {
+			fprintf(stderr, "docker compose: --dry-run is not supported with '%s'\n",
+				argv[0]);
+			return 1;
+		}
+		return command_run(verbs[i].command, &composer->cli, argv + 1);
 	}
 	if (composer->is_classic) {
 		fprintf(stderr, "No such command: %s\n\n", argv[0]);
@@ -235,7 +248,8 @@ static struct composer composer_from(const struct globals *globals, bool is_clas
 			     .env_files = globals->env_files,
 			     .name = globals->name,
 			     .directory = globals->directory,
-			     .is_compatible = globals->is_compatible || is_classic },
+			     .is_compatible = globals->is_compatible || is_classic,
+			     .mends_name = is_classic },
 		.ansi = globals->is_plain ? "never"
 			: globals->ansi   ? globals->ansi
 					  : setting("COMPOSE_ANSI", "auto"),
@@ -243,6 +257,7 @@ static struct composer composer_from(const struct globals *globals, bool is_clas
 			globals->progress ? globals->progress : setting("COMPOSE_PROGRESS", "auto"),
 		.parallel = limit,
 		.is_classic = is_classic,
+		.is_dry = globals->is_dry,
 	};
 }
 

@@ -89,6 +89,7 @@ struct project_request {
 	const char *name;      /* -p */
 	const char *store;     /* see struct project */
 	bool is_compatible;    /* names with '_' */
+	bool mends_name;       /* 1: what a name may not hold is left out; 2 refuses it */
 	bool wants_everything; /* all profiles: for what ends and lists */
 	bool keeps_variables;  /* only the tree is read, and ${…} in it is left as it is */
 };

@@ -113,8 +113,8 @@ static bool pull_together(struct session *session, const struct service *const *
 bool provision_pull(struct session *session, const struct service *const *services, size_t count,
 		    const struct provision_manner *manner, struct error *errors)
 {
-	bool is_watched = count == 1 && !manner->is_quiet && !session->telling.is_quiet &&
-			  isatty(STDERR_FILENO);
+	bool is_watched = count == 1 && !session->runner.is_dry && !manner->is_quiet &&
+			  !session->telling.is_quiet && isatty(STDERR_FILENO);
 
 	for (size_t i = 0; i < count; i++) {
 		errors[i] = (struct error){ 0 };

@@ -14,6 +14,7 @@ bool session_open(struct session *session, const struct cli *cli, enum composer_
 
 	session->composer = composer;
 	telling_open(&session->telling, composer->is_classic, composer->ansi, composer->progress);
+	session->telling.is_dry = session->runner.is_dry = composer->is_dry;
 	session->runner.telling = &session->telling;
 	session->runner.parallel = composer->parallel > 0 ? (size_t)composer->parallel : 0;
 	if (!docker_find(&session->docker, err) ||
@@ -32,10 +33,34 @@ void session_done(struct session *session)
 	mem_cleanup_free(&session->docker);
 }
 
+static bool is_among(const char *word, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(word, words[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* "network inspect", "volume ls", "logs": which of docker's verbs change nothing. */
+static bool only_looks(const struct texts *arguments)
+{
+	static const char *const groups[] = { "container", "image", "network", "volume" };
+	static const char *const verbs[] = { "events", "images", "inspect", "logs", "ls",
+					     "port",   "ps",     "stats",   "top",  "version" };
+	size_t at = is_among(arguments->items[0], groups, COUNT_OF(groups)) ? 1 : 0;
+
+	return at < arguments->count && is_among(arguments->items[at], verbs, COUNT_OF(verbs));
+}
+
 bool session_docker(struct session *session, const struct texts *arguments, const char **output,
 		    struct error *err)
 {
-	return docker_run(session->docker, arguments, &session->project.arena, output, err);
+	if (!session->composer->is_dry || only_looks(arguments))
+		return docker_run(session->docker, arguments, &session->project.arena, output, err);
+	if (output)
+		*output = DOCKER_NOBODY;
+	return true;
 }
 
 int session_report(struct session *session, const struct task *tasks, size_t count, bool is_good)

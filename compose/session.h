@@ -36,7 +36,8 @@ must_check bool session_open(struct session *session, const struct cli *cli,
 			     struct error *err);
 void session_done(struct session *session);
 
-/* Runs docker to the end, as docker_run does. */
+/* Runs docker to the end, as docker_run does; in a dry run only if it changes nothing, else it went
+ * well and wrote DOCKER_NOBODY. */
 must_check bool session_docker(struct session *session, const struct texts *arguments,
 			       const char **output, struct error *err);
 

@@ -68,6 +68,7 @@ struct task_runner {
 	const char *docker;
 	struct telling *telling;
 	size_t parallel;
+	bool is_dry; /* all steps are told as done, and none is; gates are open */
 	int wake;    /* a descriptor that is readable when gates should be asked; -1: none */
 	int signals; /* a signalfd: when it is readable, nothing more is begun; -1: none */
 	void (*on_interrupt)(void *context); /* then; what runs is waited for all the same */

@@ -20,6 +20,7 @@ const struct telling_words telling_running = { NULL, "Running" };
 #define LINE_MAX_BYTES 512 /* more than a terminal shows */
 #define OWN_MAX_BYTES  384 /* "Container NAME" */
 #define TITLE          ""
+#define DRY            "DRY-RUN MODE - " /* as 2 has it, before every line */
 
 void telling_open(struct telling *telling, bool is_classic, const char *ansi, const char *progress)
 {
@@ -57,7 +58,8 @@ static void put_state(struct telling *telling, const char *kind, const char *nam
 
 	if (!board->count)
 		board_put(board, TITLE, "[+] Running", false);
-	snprintf(own, sizeof(own), "%s%s%s", kind, *kind ? " " : "", name);
+	snprintf(own, sizeof(own), "%s%s%s%s", telling->is_dry ? DRY " " : "", kind,
+		 *kind ? " " : "", name);
 	snprintf(line, sizeof(line), " %s %s  %s", marks[stage], own, state);
 	board_put(board, own, line, stage == TELLING_DONE);
 	snprintf(line, sizeof(line), "[+] Running %zu/%zu", board_done(board), board->count - 1);
@@ -69,9 +71,13 @@ void telling_state(struct telling *telling, const char *kind, const char *name, 
 {
 	if (telling->is_classic || telling->is_quiet || !state)
 		return;
-	if (telling->board.file)
+	if (telling->board.file) {
 		put_state(telling, kind, name, state, stage);
-	else if (*kind)
+		return;
+	}
+	if (telling->is_dry)
+		fputs(" " DRY, stderr);
+	if (*kind)
 		fprintf(stderr, " %s %s  %s\n", kind, name, state);
 	else
 		fprintf(stderr, " %s %s \n", name, state);
@@ -93,7 +99,8 @@ static void tell(struct telling *telling, const char *doing, const char *name, c
 
 	if (!telling->is_classic || telling->is_quiet || !doing)
 		return;
-	snprintf(own, sizeof(own), "%s %-*s", doing, (int)telling->width, name);
+	snprintf(own, sizeof(own), "%s%s %-*s", telling->is_dry ? DRY : "", doing,
+		 (int)telling->width, name);
 	if (!telling->board.file) {
 		fprintf(stderr, "%s ... %s\n", own, end);
 		return;
@@ -121,6 +128,8 @@ void telling_classic(struct telling *telling, const char *format, ...)
 	if (!telling->is_classic || telling->is_quiet)
 		return;
 	telling_pause(telling);
+	if (telling->is_dry)
+		fputs(DRY, stderr);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);

@@ -18,6 +18,7 @@
 struct telling {
 	bool is_classic;
 	bool is_quiet;
+	bool is_dry;  /* each line says that nothing is done: --dry-run */
 	size_t width; /* of the longest name so far: 1 pads to it */
 	struct board board;
 };

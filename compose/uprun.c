@@ -268,17 +268,24 @@ static void add_creation(const struct up *up, struct task *task, const struct te
 	add_start(up, task);
 }
 
+/* All of it is told as one deed. */
 static void add_recreation(const struct up *up, struct task *task, const struct instance *instance)
 {
-	const struct task_step stopping = { .arguments = stop, .words = &telling_recreating };
-	const struct task_step renaming = { .arguments = rename_old };
+	static const struct telling_words begun = { "Recreate", NULL },
+					  ended = { NULL, "Recreated" };
+	bool is_up = fleet_is_up(instance->member);
+	/* Else that is left from an attempt that failed. */
+	bool has_name = strcmp(old_name(up, instance), instance->member->container.name) != 0;
+	const struct task_step stopping = { .arguments = stop, .words = &begun };
+	const struct task_step renaming = { .arguments = rename_old,
+					    .words = is_up ? NULL : &begun };
 	const struct task_step removing = { .arguments = remove_old };
 
-	if (fleet_is_up(instance->member))
+	if (is_up)
 		add_step(task, &stopping);
-	if (strcmp(old_name(up, instance), instance->member->container.name) != 0)
+	if (has_name)
 		add_step(task, &renaming);
-	add_creation(up, task, &telling_recreating);
+	add_creation(up, task, is_up || has_name ? &ended : &telling_recreating);
 	add_step(task, &removing);
 }
 

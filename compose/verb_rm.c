@@ -33,7 +33,7 @@ static bool is_confirmed(void)
 }
 
 /* Leaves out those that run. */
-static size_t keep_stopped(struct member **members)
+static void keep_stopped(struct member **members)
 {
 	size_t count = 0;
 
@@ -42,19 +42,23 @@ static size_t keep_stopped(struct member **members)
 			members[count++] = *next;
 	}
 	members[count] = NULL;
-	return count;
 }
 
 static int remove_all(struct session *session, const struct values *values, struct member **members)
 {
 	const char *words[] = { "rm", values->with_volumes ? "--volumes" : NULL, NULL };
+	/* A dry run has stopped none of them. */
+	bool has_stopped = values->stops && session->composer->is_dry;
 	const struct session_deed deed = { .classic = "Removing",
 					   .words = &telling_removing,
 					   .arguments = words,
+					   .is_for_running = has_stopped,
 					   .is_for_stopped = true };
 	const char *separator = "Going to remove ";
 
-	if (keep_stopped(members) == 0) {
+	if (!has_stopped)
+		keep_stopped(members);
+	if (!members[0]) {
 		fputs("No stopped containers\n", session->composer->is_classic ? stdout : stderr);
 		return 0;
 	}

@@ -377,6 +377,18 @@ static int run_detached(struct session *session, const struct uprun_wishes *wish
 	return 0;
 }
 
+/* What would run cannot be followed. */
+static int run_dry(struct session *session, const struct uprun_wishes *wishes,
+		   const struct values *values)
+{
+	int code = run_detached(session, wishes, values);
+
+	if (code == 0 && !values->is_detached && !values->waits && !values->is_unstarted)
+		puts("end of 'compose up' output, interactive run is not supported in dry-run "
+		     "mode");
+	return code;
+}
+
 /* -- the verb -----------------------------------------------------------------------------------
  */
 
@@ -450,6 +462,8 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	wishes.removes_orphans =
 		values->removes_orphans || is_true(&session.project, "COMPOSE_REMOVE_ORPHANS");
 	wishes.ignores_orphans = is_true(&session.project, "COMPOSE_IGNORE_ORPHANS");
+	if (session.composer->is_dry)
+		return run_dry(&session, &wishes, values);
 	if (values->is_detached || values->waits || values->is_unstarted)
 		return run_detached(&session, &wishes, values);
 	return run_attached(&session, &wishes, values);

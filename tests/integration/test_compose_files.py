@@ -96,7 +96,10 @@ def test_names_of_files(files):
 def test_name_of_project(files):
     files.write("compose.yaml", service("x"))
     assert files.config()["name"] == "myproj-x_1"
-    assert files.config("-p", "Foo.Bar")["name"] == "foobar"
+    for given in (("-p", "Foo.Bar"), ("-p", "-x"), ("-p", "...")):
+        assert files.run(*given, "config", code=1).stderr.strip() == (
+            f'invalid project name "{given[1]}": must consist only of lowercase alphanumeric characters, hyphens, and '
+            "underscores as well as start with a letter or number")
     assert files.config(env={"COMPOSE_PROJECT_NAME": "named"})["name"] == "named"
     files.write(".env", "COMPOSE_PROJECT_NAME=dotted\n")
     assert files.config()["name"] == "dotted"
@@ -106,7 +109,8 @@ def test_name_of_project(files):
     assert files.config("-p", "flag")["services"]["a"]["image"] == "flag"
     files.write("1.0.0/compose.yaml", service("x"))
     assert files.config("-f", "1.0.0/compose.yaml")["name"] == "100"
-    assert "project name must not be empty" in files.run("-p", "...", "config", code=1).stderr
+    assert files.config("-p", "Foo.Bar", "-f", "1.0.0/compose.yaml", program="docker-compose")["name"] == "foobar"  # 1 mends it
+    assert "project name must not be empty" in files.run("-p", "...", "config", program="docker-compose", code=1).stderr
 
 
 def test_variables(files):

@@ -188,3 +188,48 @@ def test_progress_on_terminal(project):
     assert "\x1b" not in written and " Container proj-a-1  Stopping" in shown
     shown, written = on_terminal(project, docker, "compose", "down", TERM="dumb")
     assert "\x1b" not in written and " Container proj-a-1  Removed" in shown
+
+
+def test_dry_run(project):
+    """What would be done is told, as 2 tells it; nothing is changed, nothing is waited for."""
+    def state():
+        return [project.moor.docker(*words).stdout for words in (
+            ("ps", "-a", "--no-trunc", "--format", "{{.ID}} {{.Names}} {{.State}}"), ("network", "ls"), ("volume", "ls"), ("images",))]
+
+    def told(*words, code=0):
+        done = project("--dry-run", *words, code=code)
+        return sorted(re.sub(" DRY-RUN MODE - ", "", line) for line in done.stderr.splitlines() if line.startswith(" DRY-RUN MODE - ")), done
+
+    project.write("""
+        services:
+          db: {image: busybox:test, command: sleep 600, volumes: ["data:/d"], healthcheck: {test: "false", interval: 1h}}
+          web: {image: busybox:test, command: sleep 600, depends_on: {db: {condition: service_healthy}}}
+        volumes: {data: }
+        """)
+    before = state()
+    made = [f" Container proj-{name}-1  {word}" for name in ("db", "web") for word in ("Created", "Creating", "Started", "Starting")]
+    made += [" Network proj_default  Created", " Network proj_default  Creating", " Volume proj_data  Created", " Volume proj_data  Creating"]
+    assert told("up", "-d")[0] == sorted(made)
+    got, done = told("up")
+    assert got == sorted(made)
+    assert done.stdout == "end of 'compose up' output, interactive run is not supported in dry-run mode\n"
+    assert told("pull", "db")[0] == [" db Pulled ", " db Pulling "]
+    assert state() == before
+    project("up", "-d", "db")
+    before = state()
+    for words, name, lines in ((("stop",), "Container proj-db-1", ("Stopped", "Stopping")), (("kill",), "Container proj-db-1", ("Killed", "Killing")),
+                               (("restart",), "Container proj-db-1", ("Restarting", "Started")),
+                               (("up", "-d", "--force-recreate", "db"), "Container proj-db-1", ("Recreate", "Recreated", "Started", "Starting")),
+                               (("rm", "-sf",), "Container proj-db-1", ("Removed", "Removing", "Stopped", "Stopping"))):
+        assert told(*words)[0] == [f" {name}  {line}" for line in lines], words
+    assert told("down", "-v")[0] == sorted(f" {name}  {line}" for name, lines in (
+        ("Container proj-db-1", ("Removed", "Removing", "Stopped", "Stopping")), ("Network proj_default", ("Removed", "Removing")),
+        ("Volume proj_data", ("Removed", "Removing"))) for line in lines)
+    assert "proj-db-1" in project("--dry-run", "ps").stdout
+    for words in (("run", "db", "true"), ("exec", "db", "true"), ("cp", "x", "db:/"), ("attach", "db"), ("wait", "db")):
+        assert f"--dry-run is not supported with '{words[0]}'" in told(*words, code=1)[1].stderr
+    assert state() == before
+    for verb, remedy in (("build", "docker load"), ("push", "docker push"), ("watch", "up -d"), ("publish", "compose files")):
+        refused = project(verb, code=1).stderr
+        assert refused.startswith(f"docker compose: '{verb}' is not supported by this runtime: ") and remedy in refused
+        assert refused.count("\n") == 1
