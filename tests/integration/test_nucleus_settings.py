@@ -132,3 +132,68 @@ def test_place_of_the_socket(moor, tmp_path):
         json.dump({"system": {"ipcSocketPath": "ipc.sock"}}, file)
     refused = moor.run(os.path.join(world.BUILD, "cli", "mooring"), "nucleus", "--root", device.root, "--config", device.config, code=1)
     assert refused.stderr == f'mooring: nucleus: {device.config}: system.ipcSocketPath: "ipc.sock": expected an absolute path\n'
+
+
+INSTALLED = """---
+system:
+  certificateFilePath: "{directory}/thingCert.crt"
+  privateKeyPath: "{directory}/privKey.key"
+  rootCaPath: "{directory}/rootCA.pem"
+  rootpath: "/greengrass/v2"
+  thingName: "GreengrassQuickStartCore-176e4c2c0a7"
+services:
+  {nucleus}:
+    componentType: "NUCLEUS"
+    configuration:
+      awsRegion: "us-west-2"
+      componentStoreMaxSizeBytes: 10000000000
+      deploymentPollingFrequencySeconds: 15
+      fipsMode: "true"
+      greengrassDataPlanePort: 8443
+      httpClient: {{}}
+      iotCredEndpoint: "credentials.invalid"
+      iotDataEndpoint: "data.invalid"
+      iotRoleAlias: "GreengrassV2TokenExchangeRoleAlias"
+      mqtt:
+        port: 8883
+        spooler: {{}}
+      networkProxy:
+        proxy: {{}}
+      platformOverride: {{site: north}}
+      runWithDefault:
+        posixShell: bash
+        posixUser: "root:root"
+      telemetry: {{}}
+    dependencies: []
+    version: "2.12.6"
+  main:
+    dependencies:
+    - "{nucleus}"
+    lifecycle: {{}}
+"""
+
+
+@pytest.mark.parametrize("nucleus", [NUCLEUS, NUCLEUS + "Lite"])
+def test_configuration_as_an_installer_writes_it(moor, tmp_path, nucleus):
+    """Keys we have no use for, empty sections, numbers as texts, files that are not there: it starts, and goes by the rest."""
+    device = Resident(tmp_path / "device", moor.env)
+    with open(device.config, "w") as file:
+        file.write(INSTALLED.format(directory=tmp_path, nucleus=nucleus))
+    say = "[[ $BASH_VERSION ]] && echo $AWS_IOT_THING_NAME $AWS_REGION $AWS_GG_FIPS_MODE $AWS_USE_FIPS_ENDPOINT $GG_ROOT_CA_PATH"
+    recipe = {"RecipeFormatVersion": "2020-01-25", "ComponentName": "A", "ComponentVersion": "1.0.0", "Manifests": [
+        {"Platform": {"os": "linux", "site": "south"}, "Lifecycle": {"startup": "exit 1"}},
+        {"Platform": {"os": "linux", "site": "north"}, "Lifecycle": {"startup": say}}]}
+    with open(os.path.join(device.recipes, "A.json"), "w") as file:
+        json.dump(recipe, file)
+    with device:
+        device.deploy(add={"A": "1.0.0"})
+    assert device.lines() == [f"GreengrassQuickStartCore-176e4c2c0a7 us-west-2 true true {tmp_path}/rootCA.pem"]
+
+
+def test_room_for_components(device):
+    device.recipe({"startup": "true"}, artifacts=[{"URI": "s3://bucket/file"}])
+    device.artifact(b"x" * 5000, "file")
+    with device:
+        device.deploy(add={"A": "1.0.0"}, merge={NUCLEUS: {"componentStoreMaxSizeBytes": 5000}})
+        refused = device.deploy(add={"A": "1.0.0"}, result="FAILED_NO_STATE_CHANGE")["deploymentFailureCause"]
+        assert refused.startswith("components' files take ") and refused.endswith(", more than componentStoreMaxSizeBytes")
