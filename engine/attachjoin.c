@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/passfd.h"
 #include "engine/door.h"
 
 /*
@@ -39,24 +40,8 @@ static bool add_stream(struct offer *offer, const char *name, bool is_input, int
 
 static bool send_offer(int client, struct offer *offer, struct error *err)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(offer->fds))];
-	} control = { 0 };
-	struct iovec part = { offer->text.data, offer->text.length };
-	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
-	size_t size = offer->count * sizeof(int);
-
-	if (size) {
-		header.msg_control = &control;
-		header.msg_controllen = CMSG_SPACE(size);
-		struct cmsghdr *rights = &control.align;
-		rights->cmsg_level = SOL_SOCKET;
-		rights->cmsg_type = SCM_RIGHTS;
-		rights->cmsg_len = CMSG_LEN(size);
-		memcpy(CMSG_DATA(rights), offer->fds, size);
-	}
-	return sendmsg(client, &header, MSG_NOSIGNAL) >= 0 ||
+	return passfd_send(client, offer->text.data, offer->text.length, offer->fds, offer->count,
+			   0) >= 0 ||
 	       error_sys(err, "attach to the container");
 }
 

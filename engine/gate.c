@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/passfd.h"
 
 /* Connecting. --------------------------------------------------------------------------------- */
 
@@ -64,22 +65,8 @@ static bool open_text(const struct buf *text, int *fd, struct error *err)
 static bool send_request(int gate, const struct gate_request *request, const int *fds,
 			 struct error *err)
 {
-	union {
-		char space[CMSG_SPACE(GATE_FDS * sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct iovec part = { .iov_base = (void *)(uintptr_t)request, .iov_len = sizeof(*request) };
-	struct msghdr message = { .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = control.space,
-				  .msg_controllen = sizeof(control.space) };
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(GATE_FDS * sizeof(int));
-	memcpy(CMSG_DATA(header), fds, GATE_FDS * sizeof(int));
-	return sendmsg(gate, &message, MSG_NOSIGNAL) == (ssize_t)sizeof(*request) ||
+	return passfd_send(gate, request, sizeof(*request), fds, GATE_FDS, 0) ==
+		       (ssize_t)sizeof(*request) ||
 	       error_sys(err, "ask mooring-gate");
 }
 

@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/passfd.h"
 #include "base/path.h"
 #include "base/proc.h"
 #include "engine/find.h"
@@ -44,26 +45,9 @@
 static bool ask(int connection, const char *text, size_t length, const int *fds, size_t count,
 		struct error *err)
 {
-	struct iovec data = { .iov_base = (void *)(uintptr_t)text, .iov_len = length };
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(3 * sizeof(int))];
-	} control = { .room = { 0 } };
-	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1 };
 	char answer[ANSWER_MAX + 1];
-	ssize_t got;
+	ssize_t got = passfd_send(connection, text, length, fds, count, 0);
 
-	if (count) {
-		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
-	}
-	do {
-		got = sendmsg(connection, &message, MSG_NOSIGNAL);
-	} while (got < 0 && errno == EINTR);
 	if (got < 0 && errno != EPIPE && errno != ECONNRESET)
 		return error_sys(err, "tell the resolver");
 	do {

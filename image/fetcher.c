@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/jsonout.h"
 #include "base/mem.h"
+#include "base/passfd.h"
 #include "image/limits.h"
 
 /* -- replies ------------------------------------------------------------------------------------
@@ -80,33 +81,6 @@ bool fetcher_receive(struct fetcher *fetcher, struct fetch_reply *reply, struct 
 /* -- requests -----------------------------------------------------------------------------------
  */
 
-/* For the reply's body and, unless it is -1, the request's. */
-static bool send_with_descriptors(int socket, const struct buf *packet, int to, int from,
-				  struct error *err)
-{
-	const int fds[] = { to, from };
-	size_t size = from >= 0 ? sizeof(fds) : sizeof(fds[0]);
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(fds))];
-	} control = { 0 };
-	struct iovec part = { .iov_base = packet->data, .iov_len = packet->length };
-	struct msghdr message = { .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = CMSG_SPACE(size) };
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(size);
-	memcpy(CMSG_DATA(header), fds, size);
-	while (sendmsg(socket, &message, MSG_NOSIGNAL) < 0)
-		if (errno != EINTR)
-			return error_sys(err, "ask mooring-fetch");
-	return true;
-}
-
 struct request {
 	struct buf text;
 	struct jsonout out;
@@ -126,14 +100,18 @@ static void begin(struct fetcher *fetcher, struct request *request, const char *
 		jsonout_bool(&request->out, "origin", true);
 }
 
+/* `to` is for the reply's body, `from` the request's, or -1. */
 static bool send_request(struct fetcher *fetcher, struct request *request, int to, int from,
 			 struct error *err)
 {
 	jsonout_object_end(&request->out);
 	jsonout_done(&request->out);
 
+	const int fds[] = { to, from };
 	bool is_sent = buf_check(&request->text, "request", err) &&
-		       send_with_descriptors(fetcher->socket, &request->text, to, from, err);
+		       (passfd_send(fetcher->socket, request->text.data, request->text.length, fds,
+				    from >= 0 ? 2 : 1, 0) >= 0 ||
+			error_sys(err, "ask mooring-fetch"));
 
 	buf_done(&request->text);
 	return is_sent;

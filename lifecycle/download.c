@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/jsonout.h"
 #include "base/log.h"
+#include "base/passfd.h"
 #include "base/proc.h"
 #include "registry/gather.h"
 
@@ -170,10 +171,6 @@ static void stop(struct download_program *fetch)
 static bool send_request(const struct download_program *fetch, const char *uri, int fd,
 			 struct error *err)
 {
-	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
 	autobuf struct buf text;
 	struct jsonout out;
 
@@ -187,18 +184,7 @@ static bool send_request(const struct download_program *fetch, const char *uri, 
 	jsonout_object_end(&out);
 	jsonout_done(&out);
 
-	struct iovec part = { .iov_base = text.data, .iov_len = text.length };
-	struct msghdr message = { .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = control.bytes,
-				  .msg_controllen = sizeof(control.bytes) };
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &fd, sizeof(int));
-	if (sendmsg(fetch->control, &message, MSG_NOSIGNAL) < 0)
+	if (passfd_send(fetch->control, text.data, text.length, &fd, 1, 0) < 0)
 		return error_sys(err, "ask mooring-fetch");
 	return true;
 }

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/jsonout.h"
 #include "base/log.h"
+#include "base/passfd.h"
 #include "base/path.h"
 #include "base/proc.h"
 #include "lifecycle/download.h"
@@ -146,25 +147,7 @@ static bool start_fetch(struct streamhost *host, int *fd, struct error *err)
 
 static void send_answer(struct streamhost *host, const struct buf *text, int fd)
 {
-	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct iovec part = { .iov_base = text->data, .iov_len = text->length };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-
-	if (fd >= 0) {
-		struct cmsghdr *header;
-
-		message.msg_control = control.bytes;
-		message.msg_controllen = sizeof(control.bytes);
-		header = CMSG_FIRSTHDR(&message);
-		header->cmsg_level = SOL_SOCKET;
-		header->cmsg_type = SCM_RIGHTS;
-		header->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(header), &fd, sizeof(int));
-	}
-	if (sendmsg(host->link.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+	if (passfd_send(host->link.fd, text->data, text->length, &fd, fd >= 0, MSG_DONTWAIT) < 0)
 		log_warning("answer mooring-streams: %s", strerror(errno));
 }
 

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/jsonout.h"
 #include "base/mem.h"
+#include "base/passfd.h"
 #include "base/proc.h"
 
 #define CONTROL_FD      3 /* as mooring-fetch has them */
@@ -87,27 +88,13 @@ static bool send_request(struct upstream *upstream, const struct exchange_option
 			 struct error *err)
 {
 	autobuf struct buf text;
-	union {
-		struct cmsghdr head;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
 
 	buf_init(&text, PACKET_MAX);
 	if (!write_request(&text, options, err))
 		return false;
 
-	struct iovec piece = { text.data, text.length };
-	struct msghdr message = { .msg_iov = &piece,
-				  .msg_iovlen = 1,
-				  .msg_control = control.bytes,
-				  .msg_controllen = sizeof(control.bytes) };
-
-	control.head.cmsg_level = SOL_SOCKET;
-	control.head.cmsg_type = SCM_RIGHTS;
-	control.head.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&control.head), &upstream->body, sizeof(int));
-
-	bool is_sent = sendmsg(upstream->control.fd, &message, MSG_NOSIGNAL) >= 0;
+	bool is_sent = passfd_send(upstream->control.fd, text.data, text.length, &upstream->body, 1,
+				   0) >= 0;
 
 	explicit_bzero(text.data, text.length);
 	return is_sent || error_sys(err, "ask mooring-fetch");

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/passfd.h"
 
 #define PACKET_MAX    65536
 #define IDLE_MS       30000
@@ -81,25 +82,11 @@ static void fail_all(struct fetcher *fetcher, enum error_kind kind, const char *
 static void send_call(struct fetcher *fetcher, struct fetch_call *call)
 {
 	int fds[2] = { call->reply_fd, call->body_fd };
-	size_t size = (call->body_fd >= 0 ? 2 : 1) * sizeof(int);
-	union {
-		char bytes[CMSG_SPACE(2 * sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct iovec part = { .iov_base = call->packet, .iov_len = call->length };
-	struct msghdr message = { .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = control.bytes,
-				  .msg_controllen = CMSG_SPACE(size) };
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(size);
-	memcpy(CMSG_DATA(header), fds, size);
 	call->is_sent = true;
 	/* A failure is seen as the socket's end. */
-	if (sendmsg(fetcher->control.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+	if (passfd_send(fetcher->control.fd, call->packet, call->length, fds,
+			call->body_fd >= 0 ? 2 : 1, MSG_DONTWAIT) < 0)
 		log_warning("ask mooring-fetch: %s", strerror(errno));
 	drop_fd(&call->body_fd);
 }

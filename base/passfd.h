@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_PASSFD_H
+#define BASE_PASSFD_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * Data with descriptors over a Unix socket (unix(7), SCM_RIGHTS).
+ */
+
+#define PASSFD_MAX 16
+
+/* Sends all in one sendmsg(2), whose result it returns; `flags` are its flags, MSG_NOSIGNAL and
+ * trying again after EINTR go without saying. The descriptors, at most PASSFD_MAX or none, stay the
+ * caller's. */
+ssize_t passfd_send(int socket, const void *data, size_t length, const int *fds, size_t count,
+		    int flags);
+
+#endif
