@@ -38,8 +38,8 @@ const char *nucleus_log(const struct nucleus *nucleus, struct arena *arena, cons
 		       : arena_printf(arena, "%s/%s.log", logging->directory, component);
 }
 
-static void tell(struct nucleus *nucleus, enum logline_level level, const char *format,
-		 va_list args)
+printf_like(3, 0) static void tell(struct nucleus *nucleus, enum logline_level level,
+				   const char *format, va_list args)
 {
 	char text[ERROR_TEXT_MAX + 256];
 
