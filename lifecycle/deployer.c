@@ -14,8 +14,6 @@
 #include "lifecycle/preparing.h"
 #include "lifecycle/validation.h"
 
-#define CREDENTIALS_MS  30000 /* for the token exchange to get them */
-#define LOOK_AGAIN_MS   100
 #define RECORD_AGAIN_MS 1000 /* when the disk is full */
 
 /* -- the end ------------------------------------------------------------------------------------
@@ -192,6 +190,11 @@ static void fail(struct deployer *deployer, const struct error *why)
 /* -- phases -------------------------------------------------------------------------------------
  */
 
+static bool say_cancelled(struct error *err)
+{
+	return error_set(err, ERROR_SYSTEM, "it was cancelled");
+}
+
 static void on_fetched(void *context, bool is_good, const struct error *err)
 {
 	struct deployer *deployer = context;
@@ -199,7 +202,7 @@ static void on_fetched(void *context, bool is_good, const struct error *err)
 
 	deployer->is_waiting = false;
 	if (deployer->is_cancelled) {
-		error_set(&why, ERROR_SYSTEM, "it was cancelled");
+		say_cancelled(&why);
 		fail(deployer, &why);
 	} else if (!is_good) {
 		fail(deployer, err);
@@ -208,25 +211,14 @@ static void on_fetched(void *context, bool is_good, const struct error *err)
 	}
 }
 
-/* Files of S3 and of private registries need the device's credentials, which may take a moment. */
-static bool are_credentials_there(struct deployer *deployer)
-{
-	if (!preparing_needs_credentials(deployer) || cloud_is_ready(&deployer->nucleus->cloud))
-		return true;
-	if (deployer->deadline == 0)
-		deployer->deadline = loop_now() + CREDENTIALS_MS;
-	if (loop_now() >= deployer->deadline)
-		return true; /* the attempt will say what is wrong */
-	loop_arm(&deployer->nucleus->loop, &deployer->timer, LOOK_AGAIN_MS);
-	return false;
-}
-
 static bool prepare(struct deployer *deployer, struct error *err)
 {
 	deployer->background.on_done = on_fetched;
 	if (deployer->plan.count == 0 && !preparing_plan(deployer, err))
 		return false;
-	if (!are_credentials_there(deployer))
+	if (deployer->is_cancelled)
+		return say_cancelled(err);
+	if (!preparing_has_credentials(deployer))
 		return true;
 	if (!background_start(&deployer->background, deployer->nucleus->stop_fd, preparing_fetch,
 			      err))

@@ -12,10 +12,13 @@
 
 #include "base/log.h"
 #include "lifecycle/backoff.h"
+#include "lifecycle/interpolate.h"
 #include "lifecycle/nucleus.h"
 #include "lifecycle/recipeunknown.h"
 
-#define ROOM_MIN 20000000 /* bytes that a disk must have for a deployment to begin */
+#define ROOM_MIN       20000000 /* bytes that a disk must have for a deployment to begin */
+#define CREDENTIALS_MS 30000    /* for the token exchange to get them */
+#define LOOK_AGAIN_MS  100
 
 /* -- what is asked for --------------------------------------------------------------------------
  */
@@ -381,15 +384,51 @@ static bool is_from_aws(const struct recipe_artifact *artifact)
 	       (strstr(artifact->uri, "dkr.ecr") && strstr(artifact->uri, "amazonaws"));
 }
 
-bool preparing_needs_credentials(const struct deployer *deployer)
+/* In the store, or about to be put there: nobody is asked for it. */
+static bool is_in_place(const struct deployer *deployer, const struct recipe *recipe,
+			const struct recipe_artifact *artifact)
+{
+	autoarena struct arena arena = { 0 };
+	const char *given = deployer->document.artifact_directory;
+
+	return artifact->scheme == RECIPE_S3 &&
+	       (access(arena_printf(&arena, "%s/%s",
+				    interpolate_artifacts(&arena, deployer->nucleus->root,
+							  recipe->name, recipe->version_text),
+				    artifact->file),
+		       F_OK) == 0 ||
+		(given && access(arena_printf(&arena, "%s/%s/%s/%s", given, recipe->name,
+					      recipe->version_text, artifact->file),
+				 F_OK) == 0));
+}
+
+static bool needs_credentials(const struct deployer *deployer)
 {
 	for (size_t i = 0; i < deployer->plan.count; i++) {
 		const struct recipe *recipe = deployer->plan.components[i].recipe;
 
 		for (size_t k = 0; k < recipe->artifact_count; k++)
-			if (is_from_aws(&recipe->artifacts[k]))
+			if (is_from_aws(&recipe->artifacts[k]) &&
+			    !is_in_place(deployer, recipe, &recipe->artifacts[k]))
 				return true;
 	}
+	return false;
+}
+
+bool preparing_has_credentials(struct deployer *deployer)
+{
+	struct nucleus *nucleus = deployer->nucleus;
+
+	if (!needs_credentials(deployer) || cloud_is_ready(&nucleus->cloud))
+		return true;
+	if (deployer->deadline == 0) {
+		deployer->deadline = loop_now() + CREDENTIALS_MS;
+		nucleus_say(nucleus, "Deployment %s waits for the device's credentials.",
+			    deployer->document.id);
+	}
+	if (loop_now() >= deployer->deadline)
+		return true; /* the attempt will say what is wrong */
+	loop_arm(&nucleus->loop, &deployer->timer, LOOK_AGAIN_MS);
 	return false;
 }
 

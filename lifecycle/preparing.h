@@ -12,8 +12,9 @@
 /* Reads the recipes, chooses versions and makes the plan. */
 must_check bool preparing_plan(struct deployer *deployer, struct error *err);
 
-/* True if a file of the plan comes from AWS. */
-bool preparing_needs_credentials(const struct deployer *deployer);
+/* Files of S3 and of private registries need the device's credentials, which may take a moment.
+ * False: it is to be asked again, for which the deployer's timer is armed. */
+bool preparing_has_credentials(struct deployer *deployer);
 
 /* Stores the recipes and gets all artifacts. For background_start: `context` is the deployer. */
 must_check bool preparing_fetch(void *context, struct error *err);

@@ -182,11 +182,20 @@ def test_configuration_as_an_installer_writes_it(moor, tmp_path, nucleus):
     say = "[[ $BASH_VERSION ]] && echo $AWS_IOT_THING_NAME $AWS_REGION $AWS_GG_FIPS_MODE $AWS_USE_FIPS_ENDPOINT $GG_ROOT_CA_PATH"
     recipe = {"RecipeFormatVersion": "2020-01-25", "ComponentName": "A", "ComponentVersion": "1.0.0", "Manifests": [
         {"Platform": {"os": "linux", "site": "south"}, "Lifecycle": {"startup": "exit 1"}},
-        {"Platform": {"os": "linux", "site": "north"}, "Lifecycle": {"startup": say}}]}
+        {"Platform": {"os": "linux", "site": "north"}, "Lifecycle": {"startup": say},
+         "Artifacts": [{"URI": "s3://bucket/a/file"}]}]}
     with open(os.path.join(device.recipes, "A.json"), "w") as file:
         json.dump(recipe, file)
     with device:
+        # Nobody gives credentials here: a file from S3 has to wait, and may be given up; one that is there has not.
+        deployment = device.begin(add={"A": "1.0.0"})
+        waits = f"Deployment {deployment} waits for the device's credentials."
+        wait_until(lambda: waits in device.log("greengrass"), "it to wait")
+        device.client.call("CancelLocalDeployment", deploymentId=deployment)
+        assert device.finish(deployment)["deploymentFailureCause"] == "it was cancelled"
+        device.artifact(b"file", "file")
         device.deploy(add={"A": "1.0.0"})
+        assert device.log("greengrass").count("waits for the device's credentials") == 1
     assert device.lines() == [f"GreengrassQuickStartCore-176e4c2c0a7 us-west-2 true true {tmp_path}/rootCA.pem"]
 
 
