@@ -205,11 +205,43 @@ static bool make_place(const struct cgroup *cgroup, struct cgroup_place *place, 
 	return set_up_cpuset(cgroup, place, err);
 }
 
+static void forget_place(struct cgroup_place *place)
+{
+	mem_cleanup_close(&place->dir);
+	free(place->controllers);
+	free(place->path);
+}
+
 bool cgroup_make(struct cgroup *cgroup, struct error *err)
 {
 	for (size_t i = 0; i < cgroup->count; i++)
-		if (!make_place(cgroup, &cgroup->places[i], err))
+		if (cgroup->places[i].dir < 0 && !make_place(cgroup, &cgroup->places[i], err))
 			return false;
+	return true;
+}
+
+const struct cgroup_place *cgroup_birthplace(const struct cgroup *cgroup)
+{
+	for (size_t i = 0; i < cgroup->count; i++)
+		if (!cgroup->places[i].controllers[0])
+			return &cgroup->places[i];
+	return NULL;
+}
+
+bool cgroup_make_birthplace(struct cgroup *cgroup, struct error *err)
+{
+	const struct cgroup_place *found = cgroup_birthplace(cgroup);
+	struct cgroup_place *place = found ? &cgroup->places[found - cgroup->places] : NULL;
+	struct error failure;
+
+	if (!place || make_place(cgroup, place, &failure))
+		return true;
+	if (failure.kind == ERROR_EXISTS) {
+		*err = failure;
+		return false;
+	}
+	forget_place(place);
+	*place = cgroup->places[--cgroup->count];
 	return true;
 }
 
@@ -291,16 +323,19 @@ bool cgroup_delegate(const struct cgroup *cgroup, const struct spec *spec, struc
 
 /* -- joining --------------------------------------------------------------------------------- */
 
-bool cgroup_doors(const struct cgroup *cgroup, int fds[CGROUP_PLACES_MAX], size_t *count,
-		  struct error *err)
+bool cgroup_doors(const struct cgroup *cgroup, bool is_born_there, int fds[CGROUP_PLACES_MAX],
+		  size_t *count, struct error *err)
 {
-	const char *file = cgroup->is_unified ? "cgroup.procs" : "tasks";
-
 	*count = 0;
 	for (size_t i = 0; i < cgroup->count; i++) {
-		fds[i] = cgroup_open_file(&cgroup->places[i], file, O_WRONLY);
-		if (fds[i] < 0) {
-			error_sys(err, "open %s of cgroup %s", file, cgroup->places[i].path);
+		const struct cgroup_place *place = &cgroup->places[i];
+		const char *file = place->controllers[0] ? "tasks" : "cgroup.procs";
+
+		if (is_born_there && !place->controllers[0])
+			continue;
+		fds[*count] = cgroup_open_file(place, file, O_WRONLY);
+		if (fds[*count] < 0) {
+			error_sys(err, "open %s of cgroup %s", file, place->path);
 			while (*count > 0)
 				close(fds[--*count]);
 			return false;
@@ -412,11 +447,8 @@ void cgroup_close(struct cgroup *cgroup)
 
 void cgroup_done(struct cgroup *cgroup)
 {
-	cgroup_close(cgroup);
-	for (size_t i = 0; i < cgroup->count; i++) {
-		free(cgroup->places[i].controllers);
-		free(cgroup->places[i].path);
-	}
+	for (size_t i = 0; i < cgroup->count; i++)
+		forget_place(&cgroup->places[i]);
 	cgroup->count = 0;
 	mem_cleanup_free(&cgroup->unit.name);
 	mem_cleanup_free(&cgroup->unit.slice);

@@ -10,7 +10,8 @@
 
 /*
  * The container's control groups, through the file system below /sys/fs/cgroup: one directory per
- * v1 hierarchy, or the one of v2. A hybrid host, whose v2 tree lies at "unified", counts as v1.
+ * v1 hierarchy, or the one of v2. A hybrid host, whose v2 tree lies at "unified", counts as v1; its
+ * containers have a group there too, without limits.
  */
 
 #define CGROUP_PLACES_MAX 24
@@ -52,6 +53,12 @@ must_check bool cgroup_find(struct cgroup *cgroup, const struct cgroup_wish *wis
 /* Makes the directories and opens them; a group that is in use or frozen is refused. On failure
  * cgroup_undo takes back what was made: call it once nothing of the container's runs any more. */
 must_check bool cgroup_make(struct cgroup *cgroup, struct error *err);
+/* The v2 group, in which a process can be born: the only one, or a hybrid host's; NULL: there is
+ * none. */
+const struct cgroup_place *cgroup_birthplace(const struct cgroup *cgroup);
+/* cgroup_make of a hybrid host's birthplace, before the others. Where it cannot be made the
+ * container goes without: no limit is at stake. */
+must_check bool cgroup_make_birthplace(struct cgroup *cgroup, struct error *err);
 /* Writes the limits and device rules. `is_user_namespaced`: device rules are not ours to set. */
 must_check bool cgroup_limit(const struct cgroup *cgroup, const struct spec *spec,
 			     struct error *err);
@@ -70,10 +77,10 @@ must_check bool cgroup_remove(const struct cgroup *cgroup, struct error *err);
 void cgroup_close(struct cgroup *cgroup);
 void cgroup_done(struct cgroup *cgroup);
 
-/* The descriptors of the files through which a lone thread moves itself in by writing "0". The
- * caller closes them. */
-must_check bool cgroup_doors(const struct cgroup *cgroup, int fds[CGROUP_PLACES_MAX], size_t *count,
-			     struct error *err);
+/* The descriptors of the files through which a lone thread moves itself in by writing "0"; without
+ * that of the birthplace if it `is_born_there`. The caller closes them. */
+must_check bool cgroup_doors(const struct cgroup *cgroup, bool is_born_there,
+			     int fds[CGROUP_PLACES_MAX], size_t *count, struct error *err);
 /* In init: goes in, and closes the doors. */
 must_check bool cgroup_enter(const int *doors, size_t count, struct error *err);
 /* Moves another process in, for when it cannot do so itself. Slow on v1: see cgroup.c. */

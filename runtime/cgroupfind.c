@@ -17,6 +17,7 @@
  */
 
 #define ROOT          "/sys/fs/cgroup"
+#define HYBRID        ROOT "/unified"
 #define SELF_MAX      65536     /* bytes of /proc/self/cgroup */
 #define MOUNTINFO_MAX (8 << 20) /* bytes of /proc/self/mountinfo */
 
@@ -148,6 +149,14 @@ static void add_v1(struct search *search, const char *controllers, const char *o
 		add_place(search, controllers, mount, "/", own);
 }
 
+/* The v2 tree of a hybrid host has no controllers to hand down. Where systemd makes the groups it
+ * makes this one too. */
+static void add_hybrid(struct search *search, const char *own)
+{
+	if (!search->mounts && !search->cgroup->unit.name && is_visible(HYBRID, true))
+		add_place(search, "", HYBRID, "/", own);
+}
+
 /* One line of /proc/self/cgroup: "4:memory:/a/b", "1:name=systemd:/", "0::/". */
 static void find_line(struct search *search, char *line)
 {
@@ -160,7 +169,9 @@ static void find_line(struct search *search, char *line)
 	controllers++;
 	if (*controllers == '\0' && search->cgroup->is_unified)
 		add_unified(search, own);
-	else if (*controllers && !search->cgroup->is_unified)
+	else if (*controllers == '\0')
+		add_hybrid(search, own);
+	else if (!search->cgroup->is_unified)
 		add_v1(search, controllers, own);
 }
 

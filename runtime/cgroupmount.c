@@ -73,6 +73,9 @@ static bool mount_place(const struct mount_job *job, const struct cgroup_place *
 	const char *name = directory_name(place);
 	autoclose int target = -1;
 
+	if (!name[0])
+		return true; /* a hybrid host's v2 tree, of which the container needs to know
+				nothing */
 	if (mkdirat(top, name, 0755) < 0 && errno != EEXIST)
 		return error_sys(err, "make directory for cgroup %s", name);
 	target = openat(top, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

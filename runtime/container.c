@@ -24,6 +24,7 @@
 #include "runtime/idmap.h"
 #include "runtime/kernel.h"
 #include "runtime/label.h"
+#include "runtime/record.h"
 #include "runtime/rootless.h"
 #include "runtime/spawn.h"
 #include "runtime/tty.h"
@@ -348,11 +349,15 @@ static bool spawn_all(struct container *self, enum container_fault *fault, struc
 {
 	struct cgroup *cgroup = &self->state.cgroup;
 
-	/* On v2 init is born in its group; on v1 it builds while the groups are made. systemd wants
-	 * init to be there before the group is. */
-	bool is_born_inside = cgroup->is_unified && !cgroup->unit.name;
+	/* On v2 init is born in its group; on v1 it builds while the groups are made, but for that
+	 * of a hybrid host's v2. systemd wants init to be there before the group is. */
+	bool is_born_inside = cgroup_birthplace(cgroup) && !cgroup->unit.name;
+	bool is_made = is_born_inside && cgroup->is_unified;
 
-	if (is_born_inside && (!note_groups(self, err) || !make_cgroups(self, err)))
+	if (is_born_inside && !note_groups(self, err))
+		return false;
+	if (is_born_inside &&
+	    !(is_made ? make_cgroups(self, err) : cgroup_make_birthplace(cgroup, err)))
 		return false;
 	self->plan.parents_fds[1] = self->dir.root;
 	self->plan.parents_fds[2] = self->dir.dir;
@@ -360,16 +365,19 @@ static bool spawn_all(struct container *self, enum container_fault *fault, struc
 	    !spawn_set_oom_score(&self->plan, self->spawned.pid, err) ||
 	    !spawn_map_ids(&self->plan, &self->spawned, err))
 		return false;
-	if (!is_born_inside && !make_cgroups(self, err))
+	if (!is_made && !make_cgroups(self, err))
 		return false;
 	if (cgroup->unit.is_started && !settle_unit(self, err))
 		return false;
 	if (!rdt_make(&self->state.rdt, self->spec.rdt, err) ||
 	    !rdt_join(&self->state.rdt, self->spawned.pid, err))
 		return false;
-	return hostmount_help(&self->plan, &self->spawned, fault, err) &&
-	       spawn_let_join(&self->spawned, cgroup, err) &&
-	       spawn_converse(&self->plan, &self->spawned, fault, err);
+	if (!hostmount_help(&self->plan, &self->spawned, fault, err) ||
+	    !spawn_let_join(&self->spawned, cgroup, err) ||
+	    !spawn_converse(&self->plan, &self->spawned, fault, err))
+		return false;
+	record_step("init: closing the pipe to signal completion");
+	return true;
 }
 
 static void run_poststop(const struct container *self)

@@ -17,6 +17,7 @@
 #include "runtime/join.h"
 #include "runtime/kernel.h"
 #include "runtime/label.h"
+#include "runtime/record.h"
 #include "runtime/spawn.h"
 #include "runtime/sync.h"
 #include "runtime/tty.h"
@@ -159,15 +160,16 @@ static bool prepare(struct exec *self, struct error *err)
 static bool open_group(struct exec *self, bool is_second)
 {
 	struct cgroup *cgroup = &self->found.state.cgroup;
+	const struct cgroup_place *place = cgroup_birthplace(cgroup);
 	struct error ignored;
 
-	if (!cgroup->is_unified || cgroup->count == 0)
+	if (!place)
 		return false;
-	if (is_second && (self->options->cgroups.count > 0 ||
+	if (is_second && (!cgroup->is_unified || self->options->cgroups.count > 0 ||
 			  !exec_follow_init(self->found.state.pid, cgroup, &ignored)))
 		return false;
 	mem_cleanup_close(&self->group);
-	self->group = open(cgroup->places[0].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	self->group = open(place->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return true;
 }
 
@@ -180,12 +182,13 @@ static pid_t clone_child(struct exec *self)
 		struct kernel_clone into = { .flags = CLONE_INTO_CGROUP, .cgroup = self->group };
 		pid_t pid;
 
-		self->plan.is_in_cgroup = true;
+		self->plan.is_born_there = true;
+		self->plan.is_in_cgroup = self->found.state.cgroup.is_unified;
 		pid = kernel_clone(&into);
 		if (pid >= 0)
 			return pid;
 	}
-	self->plan.is_in_cgroup = false;
+	self->plan.is_born_there = self->plan.is_in_cgroup = false;
 	return kernel_clone(&plain);
 }
 
@@ -263,6 +266,7 @@ static bool spawn(struct exec *self, enum container_fault *fault, struct error *
 {
 	int ends[2];
 
+	record_step("nsexec container setup");
 	if (!sync_open(ends, err))
 		return false;
 	autoclose int inside = ends[1];
@@ -272,12 +276,16 @@ static bool spawn(struct exec *self, enum container_fault *fault, struct error *
 	self->plan.init.sync = inside;
 	if (!clone_in(self, err))
 		return false;
+	record_step("child process in init()");
 	mem_cleanup_close(&inside); /* or its end would not be the end of the stream */
 	inside = -1;
 	self->spawned.pidfd = kernel_pidfd_open(self->spawned.pid);
 	if (self->spawned.pidfd < 0)
 		return error_sys(err, "open a pidfd");
-	return spawn_converse(&self->plan.init, &self->spawned, fault, err);
+	if (!spawn_converse(&self->plan.init, &self->spawned, fault, err))
+		return false;
+	record_step("setns_init: about to exec");
+	return true;
 }
 
 /* -- all of it ------------------------------------------------------------------------------- */

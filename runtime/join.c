@@ -36,7 +36,8 @@ bool join_cgroups(struct join_plan *plan, struct error *err)
 	if (!schedule_affinity(&process->affinity_initial, err))
 		return false;
 	if (!plan->is_in_cgroup &&
-	    (!cgroup_doors(plan->cgroup, doors, &count, err) || !cgroup_enter(doors, count, err)))
+	    (!cgroup_doors(plan->cgroup, plan->is_born_there, doors, &count, err) ||
+	     !cgroup_enter(doors, count, err)))
 		return false;
 	plan->is_in_cgroup = true;
 	if (!rdt_join(&plan->init.state->rdt, 0, err))

@@ -11,10 +11,11 @@
 struct join_plan {
 	struct init_plan init; /* the part of the way that it shares with init */
 	const struct cgroup *cgroup;
-	int target;        /* a pidfd of the container's init */
-	int namespaces;    /* CLONE_NEW* of those to join */
-	bool is_in_cgroup; /* born there (v2), or led there by a stage */
-	bool is_joined;    /* the stage has joined the namespaces */
+	int target;         /* a pidfd of the container's init */
+	int namespaces;     /* CLONE_NEW* of those to join */
+	bool is_born_there; /* in the v2 group, of a hybrid host too */
+	bool is_in_cgroup;  /* in all of them: born there, or led there by a stage */
+	bool is_joined;     /* the stage has joined the namespaces */
 };
 
 /* In the cloned process. Ends in execve, or reports why not. */

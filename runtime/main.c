@@ -11,6 +11,7 @@
 #include "base/proc.h"
 #include "runtime/failure.h"
 #include "runtime/flag.h"
+#include "runtime/record.h"
 #include "runtime/rootless.h"
 #include "runtime/self.h"
 #include "runtime/spec.h"
@@ -83,7 +84,7 @@ static bool read_choices(const struct choices *choices, struct globals *globals,
 				 "--cgroup-manager: expected cgroupfs or systemd, found %s",
 				 manager);
 	if (flag_is_set(choices->debug))
-		log_set_level(LOG_LEVEL_DEBUG);
+		record_steps(globals->is_log_json, globals->log);
 	if (!rootless_parse(choices->rootless, &globals->rootless, err))
 		return false;
 	globals->is_root_chosen = choices->root != NULL;

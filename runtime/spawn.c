@@ -23,6 +23,7 @@
 #include "runtime/kernel.h"
 #include "runtime/netdevice.h"
 #include "runtime/notify.h"
+#include "runtime/record.h"
 #include "runtime/rootless.h"
 #include "runtime/sync.h"
 #include "runtime/tty.h"
@@ -68,10 +69,11 @@ static pid_t clone_init(const struct init_plan *plan, const struct cgroup *cgrou
 			bool *is_in_cgroup)
 {
 	struct kernel_clone how = { .flags = new_namespaces(plan->spec) | more };
+	const struct cgroup_place *place = cgroup_birthplace(cgroup);
 
-	if (cgroup->is_unified && cgroup->count > 0 && cgroup->places[0].dir >= 0) {
+	if (place && place->dir >= 0) {
 		struct kernel_clone into = { .flags = how.flags | CLONE_INTO_CGROUP,
-					     .cgroup = cgroup->places[0].dir };
+					     .cgroup = place->dir };
 		pid_t pid = kernel_clone(&into);
 
 		*is_in_cgroup = pid >= 0;
@@ -200,6 +202,7 @@ bool spawn_init(struct init_plan *plan, const struct cgroup *cgroup, struct spaw
 	int ends[2];
 
 	*spawned = (struct spawned){ .pid = -1, .pidfd = -1, .sync = -1 };
+	record_step("nsexec container setup");
 	if (!sync_open(ends, err))
 		return false;
 	autoclose int inside = ends[1];
@@ -217,6 +220,7 @@ bool spawn_init(struct init_plan *plan, const struct cgroup *cgroup, struct spaw
 		if (spawned->pid == 0)
 			init_run(plan);
 	}
+	record_step("child process in init()");
 	spawned->pidfd = kernel_pidfd_open(spawned->pid);
 	if (spawned->pidfd < 0)
 		return error_sys(err, "open a pidfd of init");
@@ -258,7 +262,8 @@ bool spawn_let_join(const struct spawned *spawned, const struct cgroup *cgroup, 
 
 	if (cgroup->is_unified && !spawned->is_in_cgroup && !cgroup_add(cgroup, spawned->pid, err))
 		return false;
-	if (!cgroup->is_unified && !cgroup_doors(cgroup, message.fds, &message.fd_count, err))
+	if (!cgroup->is_unified &&
+	    !cgroup_doors(cgroup, spawned->is_in_cgroup, message.fds, &message.fd_count, err))
 		return false;
 	is_sent = sync_send(spawned->sync, &message, &failure);
 	while (message.fd_count > 0)

@@ -9,7 +9,7 @@ struct spawned {
 	pid_t pid;
 	int pidfd;
 	int sync;          /* our end of the conversation */
-	bool is_in_cgroup; /* born in its v2 group */
+	bool is_in_cgroup; /* born in its v2 group, of a hybrid host too */
 };
 
 /* Takes the one procfs through which everything is written, plan->proc, before anything of a

@@ -8,13 +8,27 @@
  * linux.resources: limits and device rules.
  */
 
+static const char *without(struct arena *arena, const char *text, char letter)
+{
+	char *copy = arena_strdup(arena, text), *to = copy;
+
+	for (const char *from = text; *from; from++)
+		if (*from != letter)
+			*to++ = *from;
+	*to = '\0';
+	return copy;
+}
+
 static bool read_access(struct spec_reader *reader, const struct json *item, const char **access)
 {
 	if (!json_text_or(item, "access", "rwm", access, reader->err))
 		return false;
 	if ((*access)[0] == '\0')
 		*access = "rwm";
-	if ((*access)[strspn(*access, "rwm")] != '\0')
+	/* runc takes no notice of letters that it does not know: "rwa" is in use. */
+	if (strchr(*access, 'a'))
+		*access = without(reader->arena, *access, 'a');
+	if ((*access)[0] == '\0' || (*access)[strspn(*access, "rwm")] != '\0')
 		return json_wrong(json_get(item, "access"), reader->err,
 				  "expected some of r, w and m");
 	return true;

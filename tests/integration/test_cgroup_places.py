@@ -3,6 +3,7 @@
 
 import json
 import os
+import subprocess
 
 import pytest
 
@@ -36,6 +37,44 @@ def test_lexical(bundle, path, name):
                if place.endswith((own.rstrip("/") + "/" + bundle.id))]
         assert top, place
         assert ".." not in place and os.path.isdir(place)
+
+
+HYBRID = "/sys/fs/cgroup/unified"
+
+
+@pytest.mark.skipif(not os.path.isdir(HYBRID), reason="not a hybrid host")
+def test_group_of_a_hybrid_host(bundle):
+    """The container has one in the v2 tree too, and all of its processes are in it; its mounts do not show it."""
+    group = f"{HYBRID}/{bundle.id}/below"
+    bundle.config["linux"]["cgroupsPath"] = f"/{bundle.id}/below"
+    bundle.config["mounts"].append({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
+                                    "options": ["ro", "nosuid"]})
+    bundle.create("sleep", "1000")
+    pid, = open(f"{group}/cgroup.procs").read().split()
+    assert int(pid) == bundle.state()["pid"]
+    bundle.moor.runc("start", bundle.id)
+    joined = bundle.moor.runc("exec", bundle.id, "cat", "/proc/self/cgroup").stdout.splitlines()
+    assert [line for line in joined if line.startswith("0::")] == [f"0::/{bundle.id}/below"]
+    assert all(line.endswith(f"/{bundle.id}/below") for line in joined if not line.startswith("1:name="))
+    assert "unified" not in bundle.moor.runc("exec", bundle.id, "ls", "/sys/fs/cgroup").stdout.split()
+    bundle.moor.runc("delete", "--force", bundle.id)
+    assert not os.path.exists(group)
+    for hierarchy in os.listdir("/sys/fs/cgroup"):
+        parent = f"/sys/fs/cgroup/{hierarchy}/{bundle.id}"
+        if os.path.isdir(parent):
+            os.rmdir(parent)
+
+
+@pytest.mark.skipif(not os.path.isdir(HYBRID), reason="not a hybrid host")
+def test_hybrid_host_without_a_v2_tree_to_write_to(bundle):
+    """No limit is at stake: the container does without."""
+    subprocess.run(["mount", "--bind", HYBRID, HYBRID], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", HYBRID], check=True)
+        bundle.create("sleep", "1000")
+    finally:
+        subprocess.run(["umount", HYBRID], check=True)
+    assert places(bundle) and not [place for place in places(bundle) if place.startswith(HYBRID)]
 
 
 @pytest.mark.parametrize("path", ["/", "/..", "../..", "."])

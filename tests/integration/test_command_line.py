@@ -166,6 +166,28 @@ def test_log(bundle, tmp_path):
     assert text.replace("\\t", "\t").replace('\\"', '"').replace("\\\\", "\\") == record["msg"]
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_debug(bundle, tmp_path, form):
+    """The steps on a container's way, in runc's words; to the log, or to standard error."""
+    bundle.config["process"]["args"] = ["sleep", "1000"]
+    bundle.write()
+    level = {"text": "level=debug", "json": '"level":"debug"'}[form]
+    log = tmp_path / "log"
+    before = ["--debug", "--log-format", form]
+    with open(tmp_path / "error", "w") as error:
+        bundle.moor.runc(*before, "--log", log, "run", "--detach", "--bundle", bundle.path, bundle.id,
+                         **{**bundles.QUIET, "stderr": error})
+    assert (tmp_path / "error").read_text() == ""
+    told = bundle.moor.runc(*before, "exec", bundle.id, "true").stderr
+    bundle.moor.runc("delete", "--force", bundle.id)
+    for text, last in ((log.read_text(), "init: closing the pipe to signal completion"),
+                       (told, "setns_init: about to exec")):
+        lines = text.splitlines()
+        assert all(level in line for line in lines)
+        for line, words in zip(lines, ["nsexec container setup", "child process in init()", last], strict=True):
+            assert words in line
+
+
 def test_called_runc(moor, tmp_path):
     program = tmp_path / "runc"
     shutil.copy(PROGRAM, program)

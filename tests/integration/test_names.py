@@ -212,14 +212,20 @@ def test_the_resolver_has_nothing(moor, net):
     assert os.readlink(f"/proc/{resolver}/ns/net") == os.readlink("/proc/self/ns/net")
 
 
+def kill_resolver(moor):
+    resolver, = resolvers(moor)
+    os.kill(resolver, 9)
+    wait_until(lambda: not resolvers(moor), "it to be gone")
+
+
 def test_the_resolver_is_killed(moor, net):
     """The next command that needs it, or only looks, has it started again, and who runs has names as before."""
     start(moor, net, "one", "--network", "net", "--network-alias", "uno")
-    os.kill(resolvers(moor)[0], 9)
+    kill_resolver(moor)
     start(moor, net, "two", "--network", "net")
     assert look_up(moor, "two", "uno") == [address_of(moor, "one", "net")]
     assert look_up(moor, "one", "two") == [address_of(moor, "two", "net")]
-    os.kill(resolvers(moor)[0], 9)
+    kill_resolver(moor)
     moor.docker("ps")
     assert look_up(moor, "one", "two") == [address_of(moor, "two", "net")]
     assert look_up(moor, "two", "uno") == [address_of(moor, "one", "net")]

@@ -140,6 +140,8 @@ static const struct {
 	  "linux.resources.pids: expected an object" },
 	{ WITH_LINUX("\"resources\":{\"devices\":[{\"allow\":true,\"access\":\"rx\"}]}"),
 	  ERROR_INPUT, "linux.resources.devices[0].access" },
+	{ WITH_LINUX("\"resources\":{\"devices\":[{\"allow\":true,\"access\":\"a\"}]}"),
+	  ERROR_INPUT, "linux.resources.devices[0].access" },
 	{ WITH_LINUX("\"resources\":{\"unified\":{\"a/b\":\"1\"}}"), ERROR_INPUT,
 	  "\"a/b\" is not a cgroup file name" },
 	{ WITH_LINUX("\"seccomp\":\"x\""), ERROR_INPUT, "linux.seccomp: expected an object" },
@@ -257,7 +259,8 @@ static void test_linux(struct arena *arena)
 		"\"devices\":[{\"path\":\"/dev/fuse\",\"type\":\"u\",\"major\":10,\"minor\":229,"
 		"\"fileMode\":33206}],\"resources\":{\"devices\":[{\"allow\":false},{\"allow\":"
 		"true,"
-		"\"type\":\"c\",\"major\":1}],\"memory\":{\"limit\":1048576,\"swap\":-1},\"cpu\":"
+		"\"type\":\"c\",\"major\":1,\"access\":\"rwa\"}],\"memory\":{\"limit\":1048576,"
+		"\"swap\":-1},\"cpu\":"
 		"{\"shares\":512,\"cpus\":\"0-1\"},\"blockIO\":{\"throttleReadBpsDevice\":[{"
 		"\"major\":8,"
 		"\"minor\":0,\"rate\":99}]},\"unified\":{\"memory.high\":\"max\"}},"
@@ -275,6 +278,7 @@ static void test_linux(struct arena *arena)
 	check_int(spec.resources.device_rules[0].type, 'a', "rule for all");
 	check_text(spec.resources.device_rules[0].access, "rwm", "all access");
 	check_int(spec.resources.device_rules[1].minor, -1, "any minor");
+	check_text(spec.resources.device_rules[1].access, "rw", "a letter that runc passes over");
 	check_int(spec.resources.memory_limit, 1048576, "memory");
 	check_int(spec.resources.memory_swap, -1, "swap");
 	check_int(spec.resources.cpu_quota, SPEC_UNSET, "quota is not said");
