@@ -198,12 +198,32 @@ static void warn_of_removes(struct deployer *deployer)
 
 		if (plan_find(&deployer->plan, *name))
 			error_set(&line, ERROR_INPUT,
-				  "%s stays: another component or group needs it", *name);
+				  "%s stays: this deployment, another component or another group "
+				  "needs it",
+				  *name);
 		else if (!configtree_child(services_of(deployer), *name))
 			error_set(&line, ERROR_NOT_FOUND,
 				  "%s is not deployed: there is nothing to remove", *name);
 		else
 			continue;
+		warn(deployer, line.text);
+	}
+}
+
+static void warn_of_changes(struct deployer *deployer)
+{
+	const struct document *document = &deployer->document;
+
+	for (size_t i = 0; i < document->change_count; i++) {
+		const char *name = document->changes[i].name;
+		struct error line;
+
+		if (plan_find(&deployer->plan, name) || resolve_is_builtin(name))
+			continue;
+		error_set(&line, ERROR_NOT_FOUND,
+			  "%s is not deployed: what is said of its configuration, user or limits "
+			  "is ignored",
+			  name);
 		warn(deployer, line.text);
 	}
 }
@@ -239,6 +259,7 @@ bool preparing_plan(struct deployer *deployer, struct error *err)
 	if (deployer->phase == DEPLOYER_PREPARE) {
 		warn_of_given_recipes(deployer);
 		warn_of_removes(deployer);
+		warn_of_changes(deployer);
 	}
 	return true;
 }

@@ -316,11 +316,18 @@ bool recipe_is_file_name(const char *name)
 bool recipe_read(struct recipe *recipe, struct arena *arena, const char *name, const char *text,
 		 size_t length, const struct device *device, struct error *err)
 {
+	static const char byte_order_mark[] = "\xef\xbb\xbf";
+	const size_t mark_length = strlen(byte_order_mark);
 	const struct json *document;
 
 	if (length > RECIPE_SIZE_MAX)
 		return error_set(err, ERROR_INPUT, "%s: a recipe has at most %d bytes", name,
 				 RECIPE_SIZE_MAX);
+	/* Some editors put one in front of UTF-8. */
+	if (length >= mark_length && memcmp(text, byte_order_mark, mark_length) == 0) {
+		text += mark_length;
+		length -= mark_length;
+	}
 	if (has_extension(name, ".json") ? !json_parse(arena, name, text, length, &document, err)
 					 : !yaml_parse(arena, name, text, length, &document, err))
 		return false;

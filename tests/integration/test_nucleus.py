@@ -369,7 +369,11 @@ def test_warnings_reach_who_deploys(device, cli, moor):
         os.unlink(os.path.join(device.recipes, "A-1.0.0.json"))
         assert warnings(moor.run(*deploy, "-m", "B=1.0.0").stdout) == [], "A's are old"
         assert warnings(moor.run(*deploy, "--remove", "A,Nobody").stdout) == [
-            "A stays: another component or group needs it", "Nobody is not deployed: there is nothing to remove"]
+            "A stays: this deployment, another component or another group needs it",
+            "Nobody is not deployed: there is nothing to remove"]
+        nobody = {"Nobody": {"MERGE": {"a": 1}}, "B": {"MERGE": {"b": 2}}, "aws.greengrass.Nucleus": {"MERGE": {"c": 3}}}
+        assert warnings(moor.run(*deploy, "-c", json.dumps(nobody)).stdout) == [
+            "Nobody is not deployed: what is said of its configuration, user or limits is ignored"]
         assert "[WARN] (mooring) greengrass: Nobody is not deployed" in device.log("greengrass")
 
 

@@ -193,6 +193,30 @@ static void test_selections(void)
 	}
 }
 
+/* Keys without a value, as an editor's template leaves them; and what some editors begin with. */
+static void test_left_empty(void)
+{
+	static const char yaml[] =
+		"\xef\xbb\xbf" HEAD "ComponentDescription:\nComponentDependencies:\n"
+		"ComponentConfiguration:\n  DefaultConfiguration:\nLifecycle:\nManifests:\n"
+		"- Name:\n  Platform:\n  Selections:\n  Artifacts:\n  Lifecycle:\n"
+		"    Install:\n    Setenv:\n"
+		"    Run: {Script: a, Timeout: '60', RequiresPrivilege: 'true', Skipif: ,"
+		" Setenv: }\n";
+	static const char json[] = "\xef\xbb\xbf{\"RecipeFormatVersion\":\"2020-01-25\","
+				   "\"ComponentName\":\"A\",\"ComponentVersion\":\"1.0.0\","
+				   "\"Manifests\":[{\"Lifecycle\":{\"run\":\"a\"}}]}";
+	autoarena struct arena arena = { 0 };
+	struct recipe recipe;
+	struct error err;
+
+	if (check_ok(read_yaml(&recipe, &arena, yaml, &err), &err, "keys without values"))
+		check_text(recipe.steps.kinds[STEP_RUN].script, "a", "the one that has some");
+	if (check_ok(recipe_read(&recipe, &arena, "x.json", json, strlen(json), &device, &err),
+		     &err, "a byte order mark in front of JSON"))
+		check_text(recipe.steps.kinds[STEP_RUN].script, "a", "what follows it");
+}
+
 static void test_details(void)
 {
 	static const char text[] =
@@ -439,6 +463,7 @@ int main(void)
 		test_seed(seeds[i]);
 	test_selections();
 	test_details();
+	test_left_empty();
 	test_bad();
 	test_limits();
 	test_names();
