@@ -63,8 +63,8 @@ static struct identity identify(int dir)
 /* -- writing ------------------------------------------------------------------------------------
  */
 
-/* The newest mark that is not beyond what is unpacked. */
-static bool find_mark(const struct checkpoint_shared *shared, int64_t tar, struct pump_mark *mark)
+/* The newest mark that is not beyond what is unpacked; NULL: none. */
+static const struct pump_mark *find_mark(const struct checkpoint_shared *shared, int64_t tar)
 {
 	const struct pump_mark *best = NULL;
 
@@ -75,9 +75,7 @@ static bool find_mark(const struct checkpoint_shared *shared, int64_t tar, struc
 		if (out > 0 && out <= tar && (!best || out > best->out))
 			best = one;
 	}
-	if (best)
-		*mark = *best;
-	return best != NULL;
+	return best;
 }
 
 static void print_dirs(const struct dirs *dirs, struct buf *text)
@@ -132,6 +130,11 @@ bool checkpoint_take(struct checkpointing *state, int64_t tar, int64_t entries, 
 	if (now.tv_sec - state->last < CHECKPOINT_SECONDS)
 		return true;
 
+	const struct pump_mark *mark = find_mark(state->shared, state->base + tar);
+
+	if (!mark) /* asked for after every entry of a layer that can have none: be quick */
+		return true;
+
 	autofree struct head *head = mem_alloc(sizeof(*head));
 
 	memcpy(head->magic, MAGIC, sizeof(MAGIC));
@@ -141,8 +144,7 @@ bool checkpoint_take(struct checkpointing *state, int64_t tar, int64_t entries, 
 	head->checkpoint = (struct checkpoint){
 		.blob = *state->blob, .tar = state->base + tar, .entries = entries, .bytes = bytes
 	};
-	if (!find_mark(state->shared, state->base + tar, &head->checkpoint.mark))
-		return true;
+	head->checkpoint.mark = *mark;
 	state->last = now.tv_sec;
 	state->is_own = true;
 	if (!split_cut(split, tar, &head->checkpoint.split, err) ||

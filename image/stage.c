@@ -231,6 +231,7 @@ static bool run_writer(void *context, struct worker_result *result, struct error
 	while (poll(&first, 1, -1) < 0)
 		if (errno != EINTR)
 			return error_sys(err, "wait for the layer");
+	umask(0); /* files are made with the mode that they should have */
 	result->in = writing->entries;
 	result->out = writing->bytes;
 	return confine_to_layer(err) &&
