@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The store after kill -9, a full disk, and several writers at once."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -32,12 +33,33 @@ def killed_at(call, number):
             "-e", f"inject={call}:signal=KILL:when={number}"]
 
 
+def is_held(directory):
+    try:
+        fd = os.open(directory, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def wait_for_workers(store):
+    """Until those that a killed program had started, and that die with it, have let go of what they made."""
+    staging = store.path("staging")
+    world.wait_until(lambda: not any(is_held(os.path.join(staging, name)) for name in os.listdir(staging)), "workers to end")
+
+
 def sweep(store, work, again, points, calls=CALLS):
     """Kills `work` at every point of its way; the store is whole each time, and of use."""
     killed = 0
     for call in calls:
         for number in range(1, 200):
             result = work(killed_at(call, number))
+            wait_for_workers(store)
             store.check()
             assert "docker.io/library/base:1" in store.names()
             if result.code == 0:  # it makes no more such calls
