@@ -73,7 +73,7 @@ static bool add_any(struct engine *engine, struct arena *arena, struct json *obj
 	return false;
 }
 
-static int finish(const struct values *values, const struct json *objects, int code)
+static int finish(const struct values *values, struct json *objects, int code)
 {
 	fflush(stderr);
 	return inspection_finish(values->format, objects, code);

@@ -12,32 +12,43 @@
 #include "engine/claim.h"
 #include "engine/control.h"
 #include "engine/find.h"
+#include "engine/linktarget.h"
 #include "engine/status.h"
 #include "engine/tree.h"
 #include "image/config.h"
 
 struct values {
-	bool is_forced, with_volumes;
+	bool is_forced, is_for_links, with_volumes;
 };
 
 static const struct opt opts[] = {
 	{ "force", 'f', OPT_BOOL, offsetof(struct values, is_forced), NULL,
 	  "Force the removal of a running container (uses SIGKILL)", NULL },
-	{ "link", 'l', OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
+	{ "link", 'l', OPT_BOOL, offsetof(struct values, is_for_links), NULL,
+	  "Remove the specified link", NULL },
 	{ "volumes", 'v', OPT_BOOL, offsetof(struct values, with_volumes), NULL,
 	  "Remove anonymous volumes associated with the container", NULL },
 	{ .name = NULL },
 };
 
-static bool remove_one(const struct each *each, const struct container *container,
-		       struct error *err)
+static bool remove_one(const struct each *each, const char *name, struct error *err)
 {
 	const struct values *values = each->values;
+	struct container container = { 0 };
+	char id[CONTAINER_ID_LENGTH + 1];
 	const struct removal removal = { .is_forced = values->is_forced,
 					 .with_volumes = values->with_volumes,
 					 .lock = -1 };
 
-	return control_remove(each->engine, container, &removal, err);
+	if (values->is_for_links)
+		return link_target_remove(each->engine, name, err);
+
+	bool is_done = find_one(each->engine, name, id, err) &&
+		       container_read(each->engine, each->arena, id, &container, err) &&
+		       control_remove(each->engine, &container, &removal, err);
+
+	container_done(&container);
+	return is_done;
 }
 
 /* A container that is missing is told, and with --force no failure. */
@@ -53,12 +64,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	if (!engine_open(cli->root, cli->run, &engine, &err))
 		return command_failed(&err);
 	for (size_t i = 0; i < arguments->count; i++) {
-		char id[CONTAINER_ID_LENGTH + 1];
-		struct container container = { 0 };
-
-		if (find_one(&engine, arguments->items[i], id, &err) &&
-		    container_read(&engine, &arena, id, &container, &err) &&
-		    remove_one(&each, &container, &err)) {
+		if (remove_one(&each, arguments->items[i], &err)) {
 			puts(arguments->items[i]);
 		} else {
 			bool is_no_matter = values->is_forced && err.kind == ERROR_NOT_FOUND;
@@ -66,7 +72,6 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 			command_failed(&err);
 			code = is_no_matter ? code : 1;
 		}
-		container_done(&container);
 	}
 	claim_sweep(&engine);
 	return code;

@@ -35,7 +35,7 @@ static const struct opt opts[] = {
 };
 
 /* One object, through a template or as JSON. */
-static int print_object(const char *format, const struct json *objects)
+static int print_object(const char *format, struct json *objects)
 {
 	const char *template = strcmp(format, "json") == 0 ? "{{json .}}" : format;
 

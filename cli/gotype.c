@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/gotype.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define HEALTHCHECK "Healthcheck"
@@ -154,6 +155,45 @@ bool gotype_is_map(const struct json *object)
 	return is_among(maps, COUNT_OF(maps), object->key) ||
 	       (strcmp(object->key, "Config") == 0 && parent && parent->key &&
 		strcmp(parent->key, "LogConfig") == 0);
+}
+
+/* By key; of equals the one that came first. */
+static int compare_keys(const void *a, const void *b)
+{
+	const struct json *const *left = a, *const *right = b;
+	int order = strcmp((*left)->key, (*right)->key);
+
+	return order ? order
+		     : ((*left)->index > (*right)->index) - ((*left)->index < (*right)->index);
+}
+
+/* Of a key that comes twice the last one counts. */
+static void sort_members(struct json *object)
+{
+	autofree struct json **sorted = mem_array(object->count + 1, sizeof(*sorted));
+	size_t count = 0;
+
+	for (struct json *member = object->child; member; member = member->next)
+		sorted[count++] = member;
+	qsort(sorted, count, sizeof(*sorted), compare_keys);
+	object->child = object->last = NULL;
+	object->count = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (i + 1 < count && strcmp(sorted[i]->key, sorted[i + 1]->key) == 0)
+			continue;
+		*(object->last ? &object->last->next : &object->child) = sorted[i];
+		object->last = sorted[i];
+		sorted[i]->next = NULL;
+		sorted[i]->index = object->count++;
+	}
+}
+
+void gotype_sort_maps(struct json *value)
+{
+	if (value->type == JSON_OBJECT && gotype_is_map(value))
+		sort_members(value);
+	for (struct json *child = value->child; child; child = child->next)
+		gotype_sort_maps(child);
 }
 
 #define NO_VALUE "<no value>"

@@ -25,6 +25,9 @@ bool gotype_is_struct(const struct json *object);
 
 /* Whether an object is a map in Go, in which a key that is missing is no mistake. */
 bool gotype_is_map(const struct json *object);
+/* The members of all maps in a tree by their keys, as Go writes them. */
+void gotype_sort_maps(struct json *value);
+
 /* What such a map has for it, which prints as "<no value>"; lives in `arena`. */
 const struct json *gotype_no_value(struct arena *arena);
 bool gotype_is_no_value(const struct json *value);

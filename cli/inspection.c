@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/jsonout.h"
 #include "cli/command.h"
+#include "cli/gotype.h"
 #include "cli/jsonmaker.h"
 #include "cli/template.h"
 #include "registry/reference.h"
@@ -56,13 +57,15 @@ static bool print_each(const struct template *template, const struct json *objec
 	return true;
 }
 
-int inspection_finish(const char *format, const struct json *objects, int code)
+int inspection_finish(const char *format, struct json *objects, int code)
 {
 	autoarena struct arena arena = { 0 };
 	struct template template;
 	struct error err;
 
 	bool is_whole = !format || !*format;
+
+	gotype_sort_maps(objects);
 
 	if (is_whole || strcmp(format, "json") == 0)
 		return print_whole(objects, is_whole, &err) ? code : command_failed_plainly(&err);

@@ -15,7 +15,7 @@
 
 /* Prints an array of objects as docker does: whole, with --format json in one line, with a template
  * one line each. The exit code: `code`, or docker's for what fails, which has been told. */
-int inspection_finish(const char *format, const struct json *objects, int code);
+int inspection_finish(const char *format, struct json *objects, int code);
 
 /* Adds what `inspect` says about an image to an array. */
 void inspection_add_image(struct arena *arena, struct json *objects, const struct store *store,

@@ -97,9 +97,27 @@ static void merge_env(struct container *container, const struct image_config *co
 	container->env = env;
 }
 
+/* Of a key that was given twice the last one counts. */
+static void keep_last(struct texts *pairs)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < pairs->count; i++) {
+		const struct texts later = { .items = pairs->items + i + 1,
+					     .count = pairs->count - i - 1 };
+
+		if (!has_key(&later, pairs->items[i]))
+			pairs->items[kept++] = pairs->items[i];
+	}
+	if (pairs->items)
+		pairs->items[kept] = NULL;
+	pairs->count = kept;
+}
+
 static void merge_labels(struct container *container, const struct image_config *config,
 			 struct arena *arena)
 {
+	keep_last(&container->labels);
 	for (size_t i = 0; i < config->label_count; i++) {
 		const char *pair = arena_printf(arena, "%s=%s", config->labels[i].key,
 						config->labels[i].value);

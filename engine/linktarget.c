@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/change.h"
 #include "engine/find.h"
 #include "engine/port.h"
 #include "engine/status.h"
@@ -91,6 +92,47 @@ bool link_target_resolve(const struct engine *engine, struct arena *arena,
 	}
 	links->count = kept;
 	return true;
+}
+
+/* Removal. ------------------------------------------------------------------------------------ */
+
+struct removal_of_link {
+	const char *alias;
+	bool is_found;
+};
+
+static void drop(struct container *container, void *context)
+{
+	struct removal_of_link *removal = context;
+	struct texts *links = &container->links;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < links->count; i++) {
+		bool is_it = strcmp(strrchr(links->items[i], ':') + 1, removal->alias) == 0;
+
+		removal->is_found |= is_it;
+		if (!is_it)
+			links->items[kept++] = links->items[i];
+	}
+	links->count = kept;
+}
+
+bool link_target_remove(struct engine *engine, const char *text, struct error *err)
+{
+	autofree char *name = mem_strdup(text + (*text == '/'));
+	char *slash = strrchr(name, '/');
+	struct removal_of_link removal = { .alias = slash ? slash + 1 : "" };
+	char id[CONTAINER_ID_LENGTH + 1];
+
+	if (slash)
+		*slash = '\0';
+	if (!find_one(engine, name, id, err))
+		return error_set(err, err->kind, "No such container: %s", text);
+	if (!slash)
+		return error_set(err, ERROR_INPUT,
+				 "Conflict, cannot remove the default link name of the container");
+	return change_container(engine, id, drop, &removal, err) &&
+	       (removal.is_found || error_set(err, ERROR_NOT_FOUND, "No such container: %s", text));
 }
 
 /* Finding. ------------------------------------------------------------------------------------ */

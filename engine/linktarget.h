@@ -43,6 +43,10 @@ must_check bool link_target_find(const struct engine *engine, struct arena *aren
 				 struct error *err);
 void link_target_done(struct link_target *target);
 
+/* docker rm --link: takes the link "NAME/ALIAS" away; what runs keeps what it was told. Docker's
+ * words where there is none. */
+must_check bool link_target_remove(struct engine *engine, const char *text, struct error *err);
+
 /* "/OTHER:/NAME/ALIAS", as inspect shows it; in `arena`. */
 const char *link_target_text(const struct engine *engine, struct arena *arena,
 			     const struct container *container, const char *link);

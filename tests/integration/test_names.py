@@ -132,6 +132,10 @@ def test_legacy_links(moor, net):
     start(moor, net, "away", "--network", "net")
     assert "Cannot link to /away, as it does not belong to the default network" in moor.docker(
         "run", "--link", "away", net, "true", code=125).stderr
+    assert moor.docker("rm", "--link", "/site/db").stdout == "/site/db\n"
+    assert moor.docker("inspect", "-f", "{{.HostConfig.Links}}", "site").stdout == "[/store:/site/my-db]\n"
+    assert "No such container: site/db" in moor.docker("rm", "-l", "site/db", code=1).stderr
+    assert "cannot remove the default link name of the container" in moor.docker("rm", "-l", "site", code=1).stderr
     moor.docker("rm", "-f", "store")
     assert "Cannot link to a non running container: /db AS /site/my-db" in moor.docker("start", "site", code=1).stderr
 

@@ -137,6 +137,8 @@ ROWS = [
     *[row(f"docker create --name c1 {I} true > /dev/null; docker inspect -f '{template}' c1") for template in (
         "{{.State.Nope}}", "{{.Name.X}}", "{{template \"nope\"}}", "{{eq \"a\" 1}}", "{{if}}{{end}}", "{{end}}", "{{nofunc}}", "{{len 3}}",
         "a\n {{index .Args \"x\"}}", "{{range .Name}}{{end}}")],
+    row(f"docker create --name c1 -l b=1 -l a=1 -l b=2 -p 8080:80 -p 8443:443 {I} > /dev/null; docker ps -aq -f label=b=1; docker inspect -f "
+        "'{{json .Config.Labels}} {{json .HostConfig.PortBindings}} {{json .Config.ExposedPorts}}' c1"),
     # files
     row(f"{R} --name c1 {I} sh -c 'echo n > /n; rm /etc/group; mkdir /d; echo f > /d/f'; docker diff c1 | sort; docker cp c1:/d out; "
         "cat out/f; docker cp c1:/n -  | tar tf -; docker cp c1:/nofile x; docker cp c1:/a c1:/b; docker cp a b", err=SOME),
@@ -148,7 +150,7 @@ ROWS = [
     row(f"docker run -d --name db -e X=1 -e PATH=/bin --expose 5432 --expose 90-93 --expose 91/udp {I} sleep 60 > /dev/null; "
         f"docker run --name web --link db:my-db --link db:my-db --link db {I} sh -c 'env | sort; busybox grep -w db /etc/hosts | sort'; "
         "docker inspect -f '{{range .HostConfig.Links}}{{println .}}{{end}}' web | sort; docker inspect -f '{{.NetworkSettings.Networks.bridge.Links}}' web; "
-        "docker create --name alone --link db " + I + " > /dev/null; docker rm -f db; docker start alone; docker inspect -f '{{.HostConfig.Links}}' alone"),
+        "docker create --name alone --link db " + I + " > /dev/null; docker rm --link alone/nope; docker rm -l web/my-db; docker rm -l web; docker rm -f db; docker start alone; docker inspect -f '{{.HostConfig.Links}}' alone"),
     row(f"docker create --name c1 {I} true > /dev/null; docker create --name c2 --network none {I} > /dev/null; "
         f"docker create --name c3 --network host {I} > /dev/null; docker create --name c4 --network container:c3 {I} > /dev/null; "
         f"docker run --link nope {I} true; docker run --name ww --link c1:a {I} true; docker rm ww; docker run --name ww --link c2 {I}; "
