@@ -7,6 +7,53 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Where musl says it otherwise, of what a system call of ours may fail with. */
+static const struct {
+	int sys;
+	const char *words;
+} words[] = {
+	{ EIO, "Input/output error" },
+	{ ECHILD, "No child processes" },
+	{ ENOMEM, "Cannot allocate memory" },
+	{ EBUSY, "Device or resource busy" },
+	{ EXDEV, "Invalid cross-device link" },
+	{ EMFILE, "Too many open files" },
+	{ ENOTTY, "Inappropriate ioctl for device" },
+	{ ESPIPE, "Illegal seek" },
+	{ EDOM, "Numerical argument out of domain" },
+	{ ERANGE, "Numerical result out of range" },
+	{ EDEADLK, "Resource deadlock avoided" },
+	{ ENAMETOOLONG, "File name too long" },
+	{ ELOOP, "Too many levels of symbolic links" },
+	{ EOVERFLOW, "Value too large for defined data type" },
+	{ ELIBBAD, "Accessing a corrupted shared library" },
+	{ EILSEQ, "Invalid or incomplete multibyte or wide character" },
+	{ EUSERS, "Too many users" },
+	{ ENOTSOCK, "Socket operation on non-socket" },
+	{ EMSGSIZE, "Message too long" },
+	{ EOPNOTSUPP, "Operation not supported" },
+	{ EADDRINUSE, "Address already in use" },
+	{ EADDRNOTAVAIL, "Cannot assign requested address" },
+	{ ENETUNREACH, "Network is unreachable" },
+	{ ECONNABORTED, "Software caused connection abort" },
+	{ EISCONN, "Transport endpoint is already connected" },
+	{ ENOTCONN, "Transport endpoint is not connected" },
+	{ ETIMEDOUT, "Connection timed out" },
+	{ EHOSTUNREACH, "No route to host" },
+	{ EINPROGRESS, "Operation now in progress" },
+	{ EUCLEAN, "Structure needs cleaning" },
+	{ EDQUOT, "Disk quota exceeded" },
+};
+
+const char *error_words(int sys)
+{
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		if (words[i].sys == sys)
+			return words[i].words;
+	}
+	return sys >= 0 && sys <= EHWPOISON ? strerror(sys) : "Unknown error";
+}
+
 enum error_kind error_kind_of(int sys)
 {
 	switch (sys) {
@@ -55,7 +102,7 @@ bool error_sys(struct error *err, const char *format, ...)
 	va_end(args);
 	if (length >= 0 && (size_t)length < sizeof(err->text))
 		snprintf(err->text + length, sizeof(err->text) - (size_t)length, ": %s",
-			 strerror(sys));
+			 error_words(sys));
 	make_one_line(err->text);
 	err->kind = error_kind_of(sys);
 	err->sys = sys;

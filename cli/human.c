@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/attr.h"
+#include "base/error.h"
 
 #define MINUTE 60
 #define HOUR   (60 * MINUTE)
@@ -81,9 +82,7 @@ char *human_duration(int64_t seconds, char *text)
 
 char *human_errno(int sys, char *text)
 {
-	const char *words = strerrordesc_np(sys);
-
-	snprintf(text, HUMAN_MAX, "%s", words ? words : "unknown error");
+	snprintf(text, HUMAN_MAX, "%s", error_words(sys));
 	text[0] = (char)tolower((unsigned char)text[0]);
 	return text;
 }

@@ -57,7 +57,7 @@ static int run_compose(const struct cli *cli, const char *const *argv)
 	if (cli->docker_config)
 		setenv("DOCKER_CONFIG", cli->docker_config, 1);
 	execv(path, (char *const *)(uintptr_t)argv);
-	log_error("compose: cannot execute %s: %s", path, strerror(errno));
+	log_error("compose: cannot execute %s: %s", path, error_words(errno));
 	return 1;
 }
 
@@ -217,7 +217,7 @@ static int run_nucleus(const char *name, char **argv)
 		return 1;
 	}
 	execv(path, argv);
-	log_error("%s: cannot execute %s: %s", name, path, strerror(errno));
+	log_error("%s: cannot execute %s: %s", name, path, error_words(errno));
 	return 1;
 }
 

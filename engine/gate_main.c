@@ -120,7 +120,7 @@ static void serve_in_child(int listener, gid_t group, int *count)
 		++*count;
 	else
 		syslog(LOG_WARNING, "a connection is refused: %s",
-		       *count < CONNECTIONS_MAX ? strerror(errno) : "too many at once");
+		       *count < CONNECTIONS_MAX ? error_words(errno) : "too many at once");
 }
 
 static int listen_for_ever(int listener, int signals, gid_t group)

@@ -176,7 +176,7 @@ static bool explain(const struct reserving *self, enum port_protocol protocol,
 			  number == EADDRINUSE      ? "address already in use"
 			  : number == EADDRNOTAVAIL ? "cannot assign requested address"
 			  : number == EACCES        ? "permission denied"
-						    : strerror(number));
+						    : error_words(number));
 	err->sys = number;
 	return error_in(err, "driver failed programming external connectivity on endpoint %s (%s)",
 			self->container->name, outward ? outward->id : "");

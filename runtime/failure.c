@@ -22,7 +22,7 @@ bool failure_open_log(const struct globals *globals, struct error *err)
 static struct error as_runc_says(const struct error *err)
 {
 	struct error told = *err;
-	char *reason = told.sys != 0 ? strstr(told.text, strerror(told.sys)) : NULL;
+	char *reason = told.sys != 0 ? strstr(told.text, error_words(told.sys)) : NULL;
 
 	if (reason)
 		*reason = (char)tolower((unsigned char)*reason);

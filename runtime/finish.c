@@ -266,7 +266,7 @@ static bool wait_for_start(const struct init_plan *plan, struct error *err)
 static bool cannot_execute(const char *program, enum container_fault *fault, struct error *err)
 {
 	bool is_missing = errno == ENOENT || errno == ENOTDIR;
-	const char *reason = strerror(errno);
+	const char *reason = error_words(errno);
 
 	*fault = is_missing ? CONTAINER_FAULT_NOT_FOUND : CONTAINER_FAULT_NOT_EXECUTABLE;
 	return error_set(err, error_kind_of(errno), "exec %s: %c%s", program, tolower(reason[0]),

@@ -39,6 +39,13 @@ static void test_kinds(void)
 			  cases[i].sys);
 }
 
+/* This test has glibc, whose words they are. */
+static void test_system_words(void)
+{
+	for (int sys = 0; sys <= EHWPOISON; sys++)
+		check_text(error_words(sys), strerror(sys), "words of errno %d", sys);
+}
+
 static void test_words(void)
 {
 	for (int kind = ERROR_SYSTEM; kind <= ERROR_UNSUPPORTED; kind++)
@@ -75,6 +82,7 @@ int main(void)
 {
 	test_makers();
 	test_kinds();
+	test_system_words();
 	test_words();
 	test_hostile_names();
 	return tap_done();
