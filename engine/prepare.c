@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -27,6 +26,7 @@
 #include "engine/userns.h"
 #include "engine/volume.h"
 #include "image/rootfs.h"
+#include "runtime/kernel.h"
 
 #define CONFIG_MAX (8 << 20)
 
@@ -235,11 +235,13 @@ static bool use_copy(const struct preparation *self, size_t number, const char *
 		     struct error *err)
 {
 	autoclose int copy = self->copies[number];
+	autoclose int place = -1;
 
-	return make_place(self, number, copy, source, err) &&
-	       (syscall(SYS_move_mount, copy, "", AT_FDCWD, *source, MOVE_MOUNT_F_EMPTY_PATH) ==
-			0 ||
-		error_sys(err, "share %s", self->container->mounts[number].source));
+	if (!make_place(self, number, copy, source, err))
+		return false;
+	place = open(*source, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return (place >= 0 && kernel_attach(copy, place) == 0) ||
+	       error_sys(err, "share %s", self->container->mounts[number].source);
 }
 
 static bool find_source(const struct preparation *self, size_t number, const char **source,

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "runtime/kernel.h"
 
 #define MOUNTS_MAX (4 << 20) /* bytes of mountinfo */
 #define INFO_MAX   4096
@@ -100,9 +100,6 @@ bool propagation_check(const struct container_mount *mount, struct error *err)
 
 bool propagation_copy(const struct container_mount *mount, int *copy, struct error *err)
 {
-	unsigned int depth = mount->is_flat ? 0 : AT_RECURSIVE;
-
-	*copy = (int)syscall(SYS_open_tree, AT_FDCWD, mount->source,
-			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | depth);
+	*copy = kernel_clone_tree(AT_FDCWD, mount->source, !mount->is_flat);
 	return *copy >= 0 || error_sys(err, "share %s", mount->source);
 }

@@ -151,30 +151,46 @@ static bool compare(const struct differ *differ, int dir, const char *name, cons
 	return true;
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b)
+static int by_name(const void *a, const void *b)
 {
-	return strcmp((*a)->d_name, (*b)->d_name);
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The names in a directory, sorted. */
+static bool list(const struct differ *differ, int dir, const char *path, struct texts *names,
+		 struct error *err)
+{
+	int own = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autodir DIR *entries = own < 0 ? NULL : fdopendir(own);
+	struct dirent *entry;
+
+	if (!entries)
+		return error_sys(err, "list /%s", path);
+	while ((entry = readdir(entries))) {
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			texts_add(names, arena_strdup(differ->arena, entry->d_name));
+	}
+	if (names->count)
+		qsort(names->items, names->count, sizeof(*names->items), by_name);
+	return true;
 }
 
 static bool walk(const struct differ *differ, int dir, const char *path, int depth,
 		 struct error *err)
 {
-	struct dirent **entries = NULL;
-	int count = depth > DEPTH_MAX ? 0 : scandirat(dir, ".", &entries, NULL, by_name);
-	bool is_good = count >= 0 || error_sys(err, "list /%s", path);
+	autotexts struct texts names = { 0 };
 
-	for (int i = 0; i < count; i++) {
-		const char *name = entries[i]->d_name;
+	if (depth <= DEPTH_MAX && !list(differ, dir, path, &names, err))
+		return false;
+	for (size_t i = 0; i < names.count; i++) {
+		const char *name = names.items[i];
 
-		if (is_good && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
-			is_good = compare(
-				differ, dir, name,
-				arena_printf(differ->arena, "%s%s%s", path, *path ? "/" : "", name),
-				depth, err);
-		free(entries[i]);
+		if (!compare(differ, dir, name,
+			     arena_printf(differ->arena, "%s%s%s", path, *path ? "/" : "", name),
+			     depth, err))
+			return false;
 	}
-	free(entries);
-	return is_good;
+	return true;
 }
 
 static bool open_layers(const struct engine *engine, const struct container *container,

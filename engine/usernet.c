@@ -17,6 +17,7 @@
 #include "base/path.h"
 #include "engine/network.h"
 #include "engine/publish.h"
+#include "runtime/kernel.h"
 
 #define PROGRAM     "slirp4netns"
 #define START_MS    10000
@@ -80,7 +81,8 @@ static _Noreturn void be_helper(const char *program, const char *api, const char
 	dup2(kept_ready, READY_FD);
 	dup2(kept_exit, EXIT_FD);
 	dup2(kept_space, SPACE_FD);
-	closefrom(SPACE_FD + 1);
+	if (kernel_close_range(SPACE_FD + 1, ~0U) < 0)
+		_exit(1);
 	execl(program, PROGRAM, "--configure", "--mtu=65520", "--disable-host-loopback",
 	      "--ready-fd=3", "--exit-fd=4", "--api-socket", api, "--netns-type=path", SPACE_PATH,
 	      device, (char *)NULL);

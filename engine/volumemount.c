@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
+#include "runtime/kernel.h"
 
 #define DATA_MAX 4096
 
@@ -145,14 +146,6 @@ static bool parse(const struct volume *volume, struct parsed *parsed, struct err
 	return buf_check(&parsed->data, "option o", err);
 }
 
-static bool is_mounted(const char *path)
-{
-	struct statx status;
-
-	return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &status) == 0 &&
-	       status.stx_attributes & STATX_ATTR_MOUNT_ROOT;
-}
-
 static bool mount_it(const struct volume *volume, const struct parsed *parsed, struct error *err)
 {
 	const unsigned long propagation = MS_PRIVATE | MS_SHARED | MS_SLAVE;
@@ -182,7 +175,7 @@ bool volume_mount(const struct volume *volume, struct error *err)
 	struct parsed parsed = { 0 };
 	bool is_done;
 
-	if (is_mounted(volume->path))
+	if (kernel_is_mount_root(volume->path))
 		return true;
 	buf_init(&parsed.data, DATA_MAX);
 	is_done = parse(volume, &parsed, err) && mount_it(volume, &parsed, err);
@@ -192,6 +185,6 @@ bool volume_mount(const struct volume *volume, struct error *err)
 
 bool volume_unmount(const char *path, struct error *err)
 {
-	return !is_mounted(path) || umount2(path, MNT_DETACH) == 0 ||
+	return !kernel_is_mount_root(path) || umount2(path, MNT_DETACH) == 0 ||
 	       error_sys(err, "unmount %s", path);
 }

@@ -28,6 +28,9 @@ int kernel_set_idmap(int tree, int is_recursive, int user_namespace);
 /* MS_PRIVATE, MS_SLAVE …, with MS_REC or not, of the mount whose root is open as `mounted`. */
 int kernel_set_propagation(int mounted, unsigned long propagation);
 
+/* Whether a mount begins at `path`; false too if that is not there. A link is not followed. */
+int kernel_is_mount_root(const char *path);
+
 struct kernel_mount {
 	const char *type, *source; /* source may be NULL */
 	const char *data;          /* as for mount(2); "" is none */

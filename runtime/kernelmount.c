@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <linux/stat.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,14 @@ int kernel_attach(int tree, int target)
 {
 	return (int)syscall(SYS_move_mount, tree, "", target, "",
 			    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+int kernel_is_mount_root(const char *path)
+{
+	struct statx status;
+
+	return syscall(SYS_statx, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, 0, &status) == 0 &&
+	       status.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
 /* -- attributes ------------------------------------------------------------------------------ */
