@@ -13,16 +13,30 @@
 
 #include "base/mem.h"
 
-#define READ_STEP 16384
+#define READ_FIRST 1024
+#define READ_STEP  16384
+
+/* What to ask for first: all of a file that says how large it is, and a byte more, which tells that
+ * it is not larger. Those of /proc say nothing. */
+static size_t first_step(int fd, size_t *expected)
+{
+	struct stat status;
+
+	*expected = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? (size_t)status.st_size : 0;
+	return *expected ? *expected + 1 : READ_FIRST;
+}
 
 bool file_read_fd(int fd, const char *name, struct buf *buf, struct error *err)
 {
 	char spill; /* a byte beyond the limit tells a file that fits exactly from one that does not
 		     */
+	size_t begin = buf->length;
+	size_t expected;
+	size_t wanted = first_step(fd, &expected);
 
-	for (;;) {
+	for (;; wanted = READ_STEP) {
 		size_t room = buf->limit - buf->length;
-		size_t step = room < READ_STEP ? room : READ_STEP;
+		size_t step = room < wanted ? room : wanted;
 		char *to = step > 0 ? buf_reserve(buf, step) : &spill;
 		ssize_t got = read(fd, to, step > 0 ? step : 1);
 
@@ -37,6 +51,8 @@ bool file_read_fd(int fd, const char *name, struct buf *buf, struct error *err)
 			return buf_check(buf, name, err);
 		}
 		buf_commit(buf, (size_t)got);
+		if (expected && buf->length - begin == expected && step > expected)
+			return true;
 	}
 }
 

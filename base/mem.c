@@ -144,7 +144,8 @@ static size_t next_chunk_size(const struct arena *arena, size_t wanted)
 	return size > wanted ? size : wanted;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+/* Not zeroed: to zero a chunk as a whole would touch what is never used of it. */
+static void *take(struct arena *arena, size_t size)
 {
 	size_t wanted = align_up(size ? size : 1);
 
@@ -152,7 +153,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 		or_die(NULL);
 	if (!arena->chunks || arena->chunks->size - arena->used < wanted) {
 		size_t chunk_size = next_chunk_size(arena, wanted);
-		struct arena_chunk *chunk = mem_alloc(sizeof(*chunk) + chunk_size);
+		struct arena_chunk *chunk = or_die(malloc(sizeof(*chunk) + chunk_size));
 
 		chunk->size = chunk_size;
 		chunk->older = arena->chunks;
@@ -166,6 +167,11 @@ void *arena_alloc(struct arena *arena, size_t size)
 	return memory;
 }
 
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	return memset(take(arena, size), 0, size);
+}
+
 void *arena_array(struct arena *arena, size_t count, size_t size)
 {
 	size_t total;
@@ -177,9 +183,10 @@ void *arena_array(struct arena *arena, size_t count, size_t size)
 
 char *arena_strndup(struct arena *arena, const char *text, size_t length)
 {
-	char *copy = arena_alloc(arena, length + 1);
+	char *copy = take(arena, length + 1);
 
 	memcpy(copy, text, length);
+	copy[length] = '\0';
 	return copy;
 }
 
@@ -202,7 +209,7 @@ char *arena_vprintf(struct arena *arena, const char *format, va_list args)
 	if ((size_t)length < sizeof(brief))
 		return arena_strndup(arena, brief, (size_t)length);
 
-	char *text = arena_alloc(arena, (size_t)length + 1);
+	char *text = take(arena, (size_t)length + 1);
 
 	vsnprintf(text, (size_t)length + 1, format, args);
 	return text;

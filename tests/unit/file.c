@@ -62,6 +62,30 @@ static void test_read(void)
 		    "a file without an end");
 }
 
+/* What fstat says of a file is where reading begins, not what is believed. */
+static void test_read_sizes(void)
+{
+	autobuf struct buf text;
+	autoclose int file = -1;
+	struct error err;
+
+	buf_init(&text, 1 << 20);
+	check_ok(file_read(AT_FDCWD, "/proc/self/status", &text, &err), &err,
+		 "read a file that says it is empty");
+	check(strstr(text.data, "nonvoluntary_ctxt_switches"), "to its last line");
+	buf_clear(&text);
+	check_ok(file_replace(dir, "ten", "0123456789", 10, 0644, FILE_VOLATILE, &err), &err,
+		 "write 10 bytes");
+	file = openat(dir, "ten", O_RDONLY | O_CLOEXEC);
+	lseek(file, 4, SEEK_SET);
+	buf_add_text(&text, "before ");
+	check_ok(file_read_fd(file, "ten", &text, &err), &err, "read from the middle on");
+	check_text(text.data, "before 456789", "added to what is there");
+	check_ok(file_replace(dir, "empty", "", 0, 0644, FILE_VOLATILE, &err), &err,
+		 "write nothing");
+	check_content("empty", "");
+}
+
 static void test_replace(void)
 {
 	struct stat before, after;
@@ -207,6 +231,7 @@ int main(void)
 {
 	dir = open(tap_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	test_read();
+	test_read_sizes();
 	test_replace();
 	test_replace_link();
 	test_replace_fails();

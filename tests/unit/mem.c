@@ -130,8 +130,12 @@ static void test_arena(void)
 {
 	autoarena struct arena arena = { 0 };
 	struct arena empty = { 0 };
+	struct arena earlier = { 0 };
 	bool is_aligned = true, is_zero = true;
 
+	for (size_t size = 0; size < 3000; size++)
+		memset(arena_alloc(&earlier, size), 0xff, size);
+	arena_done(&earlier); /* its memory may come back, as it is */
 	for (size_t size = 0; size < 3000; size++) {
 		char *memory = arena_alloc(&arena, size);
 
