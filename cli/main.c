@@ -283,6 +283,15 @@ static const char *const *own_words(struct arena *arena, int argc, char **argv)
 	return words;
 }
 
+/* What a C library takes by itself is a few lines' worth. A terminal gets each line at once. */
+static void buffer_output(void)
+{
+	static char room[16384]; /* static: it is written out after the end of main */
+
+	if (!isatty(STDOUT_FILENO))
+		setvbuf(stdout, room, _IOFBF, sizeof(room));
+}
+
 int main(int argc, char **argv)
 {
 	autoarena struct arena arena = { 0 };
@@ -291,6 +300,7 @@ int main(int argc, char **argv)
 	struct cli cli;
 
 	proc_settle();
+	buffer_output();
 	log_set_program(name);
 	places_find(&arena, &cli);
 	cli.argv = own_words(&arena, argc, argv);
