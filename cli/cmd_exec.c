@@ -13,6 +13,7 @@
 #include "cli/single.h"
 #include "engine/enter.h"
 #include "engine/happening.h"
+#include "runtime/self.h"
 
 /*
  * docker exec: what the user wants is made a process object, and this process becomes mooring-runc,
@@ -119,7 +120,7 @@ static bool become(const struct cli *cli, const struct values *values, const str
 	    !settle_streams(values, err))
 		return false;
 	tell(&single, &enter);
-	execv(argv.items[0], (char *const *)(uintptr_t)argv.items);
+	self_execute(argv.items[0], (char **)(uintptr_t)argv.items);
 	return error_sys(err, "execute %s", argv.items[0]);
 }
 

@@ -23,6 +23,7 @@
 #include "engine/prepare.h"
 #include "engine/stale.h"
 #include "engine/status.h"
+#include "runtime/self.h"
 
 /*
  * How this works. We fork. The child makes its namespaces, mounts and writes what the monitor
@@ -277,7 +278,7 @@ static _Noreturn void be_monitor(const struct launch *launch, struct wires *wire
 		if (*prepared.warning)
 			tell(wires->client, "warning", prepared.warning);
 		if (monitor_argv(launch, wires, &prepared, &arena, &argv, &err)) {
-			execv(argv.items[0], (char *const *)(uintptr_t)argv.items);
+			self_execute(argv.items[0], (char **)(uintptr_t)argv.items);
 			error_sys(&err, "execute %s", argv.items[0]);
 		}
 	}

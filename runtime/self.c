@@ -27,8 +27,9 @@
  * read-only, opening it for writing fails, whoever tries. So we take a detached, private copy of
  * the mount of our own file (nobody else has a path to it), make it read-only and execute the
  * program from there: two system calls and one execve of a small static file (0.3 ms), no copy of
- * the program in memory. A mount that is read-only already does not do: it may be remounted for
- * an update while someone still holds our file through it.
+ * the program in memory. Who starts us can do it for us (self_execute). A mount that is read-only
+ * already does not do: it may be remounted for an update while someone still holds our file through
+ * it.
  *
  * An ordinary user may not do that with mounts. Mostly the file is not his to write; if it is, or
  * if we are root of a user namespace alone, we execute a sealed copy in memory instead.
@@ -104,6 +105,26 @@ static bool execute_copy(char **argv, struct error *err)
 
 /* -- all of it ------------------------------------------------------------------------------- */
 
+/* -1 where it cannot be had: not the machine's root; or before Linux 5.12, which changes attached
+ * mounts only. */
+static int make_view(const char *program)
+{
+	int view = kernel_clone_tree(AT_FDCWD, program, false);
+
+	if (view >= 0 && kernel_set_attributes(view, false, MOUNT_ATTR_RDONLY, 0) < 0)
+		drop_fd(&view);
+	return view;
+}
+
+void self_execute(const char *program, char **argv)
+{
+	autoclose int view = geteuid() == 0 ? make_view(program) : -1;
+
+	if (view >= 0)
+		syscall(SYS_execveat, view, "", argv, environ, AT_EMPTY_PATH);
+	execv(program, argv);
+}
+
 bool self_protect(char **argv, struct error *err)
 {
 	autoclose int view = -1;
@@ -118,14 +139,11 @@ bool self_protect(char **argv, struct error *err)
 		return error_sys(err, "look at " EXE);
 	if (fs.f_flag & ST_RDONLY && is_own_view())
 		return true;
-	view = kernel_clone_tree(AT_FDCWD, EXE, false);
-	if (view < 0 || kernel_set_attributes(view, false, MOUNT_ATTR_RDONLY, 0) < 0) {
-		/* Not the machine's root; or before Linux 5.12, which changes attached mounts only.
-		 */
-		if (errno == EPERM || errno == EINVAL)
-			return is_sealed() || execute_copy(argv, err);
+	view = make_view(EXE);
+	if (view < 0 && (errno == EPERM || errno == EINVAL))
+		return is_sealed() || execute_copy(argv, err);
+	if (view < 0)
 		return error_sys(err, "make a read-only view of this program");
-	}
 	syscall(SYS_execveat, view, "", argv, environ, AT_EMPTY_PATH);
 	return error_sys(err, "execute this program from its read-only view");
 }

@@ -11,4 +11,10 @@
  */
 must_check bool self_protect(char **argv, struct error *err);
 
+/*
+ * For who starts mooring-runc: executes `program` from such a view at once, which spares it doing
+ * so itself; where none can be made, as it is. Comes back only if that fails; errno says why.
+ */
+void self_execute(const char *program, char **argv);
+
 #endif
