@@ -30,6 +30,7 @@ struct maker {
 	struct arena *arena;
 	struct containerrows_read read;
 	bool is_all;
+	unsigned wanted_cells; /* a bit for each that the template names; 0: not found out yet */
 	const struct containerrow *before, *since; /* NULL: not asked for */
 	const char *image, *image_id, *image_cell; /* of the row before */
 };
@@ -465,8 +466,13 @@ static void add_row(struct maker *maker, const struct jsonmaker *rows,
 	struct jsonmaker object = jsonmaker_nested(rows, NULL, JSON_OBJECT);
 	const char *template = maker->options->template;
 
+	if (!maker->wanted_cells) {
+		for (size_t i = 0; i < COUNT_OF(cells); i++)
+			maker->wanted_cells |=
+				(unsigned)(!template || strstr(template, cells[i].name)) << i;
+	}
 	for (size_t i = 0; i < COUNT_OF(cells); i++) {
-		if (!template || strstr(template, cells[i].name))
+		if (maker->wanted_cells & 1U << i)
 			jsonmaker_text(&object, cells[i].name, cells[i].make(maker, row));
 	}
 }

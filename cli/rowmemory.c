@@ -15,16 +15,16 @@
 
 #define FILE_NAME    "rows"
 #define MEMORY_MAX   (16 << 20) /* bytes of the file */
-#define VERSION      "mooring-rows 1"
+#define VERSION      "mooring-rows 2"
 #define RECORD_END   '\n'
 #define FIELD_END    "\t"
 #define TEXT_FIELDS  12
 #define NUMBER_COUNT 10
 #define ROWS_MANY    5 /* fewer are not worth a file */
 
-/* The file is a line for each row: numbers, then texts, between tabs. It is not JSON, because
- * reading it must cost next to nothing. The head has the uptime of its writing: one of before the
- * machine was started counts for nothing. */
+/* The file is a line for each row, in the order of their IDs: numbers, then texts, between tabs. It
+ * is not JSON, because reading it must cost next to nothing. The head has the uptime of its
+ * writing: one of before the machine was started counts for nothing. */
 
 static long long uptime(void)
 {
@@ -127,14 +127,15 @@ void rowmemory_read(const struct engine *engine, struct arena *arena, struct row
 		lines++;
 	memory->items = arena_array(arena, lines + 1, sizeof(*memory->items));
 	while (rest && *rest && memory->count < lines) {
+		struct remembered *item = &memory->items[memory->count];
+
 		line = strsep(&rest, "\n");
-		if (!read_line(line, &memory->items[memory->count])) {
+		if (!read_line(line, item) || (memory->count && by_id(item - 1, item) >= 0)) {
 			memory->count = 0;
 			return;
 		}
 		memory->count++;
 	}
-	qsort(memory->items, memory->count, sizeof(*memory->items), by_id);
 }
 
 /* Checking. ----------------------------------------------------------------------------------- */
@@ -238,19 +239,21 @@ static bool is_worth_it(const struct engine *engine, const struct containerrows_
 void rowmemory_write(const struct engine *engine, const struct containerrows_read *rows)
 {
 	autofree char *path = mem_printf("%s/" FILE_NAME, engine->run);
+	autofree struct remembered *lasting = NULL;
 	autobuf struct buf text;
 	struct error ignored; /* then the next one works them out again */
+	size_t count = 0;
 
 	buf_init(&text, MEMORY_MAX);
 	if (!is_worth_it(engine, rows))
 		return;
+	lasting = mem_array(rows->count, sizeof(*lasting));
+	for (size_t i = 0; i < rows->count; i++)
+		count += is_lasting(engine, &rows->items[i], &lasting[count]);
+	qsort(lasting, count, sizeof(*lasting), by_id);
 	buf_printf(&text, VERSION " %lld\n", uptime());
-	for (size_t i = 0; i < rows->count; i++) {
-		struct remembered item;
-
-		if (is_lasting(engine, &rows->items[i], &item))
-			write_line(&text, &item);
-	}
+	for (size_t i = 0; i < count; i++)
+		write_line(&text, &lasting[i]);
 	if (buf_check(&text, FILE_NAME, &ignored) &&
 	    !file_replace(AT_FDCWD, path, text.data, text.length, 0600, FILE_VOLATILE, &ignored))
 		return;
