@@ -219,8 +219,9 @@ static bool give_up(struct attachment *self, size_t number)
 	const struct network *network = attachment_network(self, number);
 	struct error ignored;
 
+	/* A container that has just ended has left by itself. */
 	if (number < self->endpoints.count && !leave_now(self, number, &ignored))
-		log_warning("leave network %s again: %s", network->name, ignored.text);
+		log_debug("leave network %s again: %s", network->name, ignored.text);
 	if (network->id &&
 	    !attachment_release_one(self->engine, network, self->container->id, &ignored))
 		log_warning("give back an address: %s", ignored.text);
