@@ -231,6 +231,8 @@ def test_network(rootless, busybox):
     assert "nameserver 10.0.2.3" in rootless.docker("exec", "web", "cat", "/etc/resolv.conf").stdout
     taken = rootless.docker("run", "--rm", "-p", "127.0.0.1:18201:80", busybox, "true", code=125).stderr
     assert "Bind for 127.0.0.1:18201 failed: port is already allocated" in taken
+    linked = rootless.docker("run", "--rm", "--link", "web", busybox, "true", code=125).stderr
+    assert "without root the default network's members do not reach each other: put both into a user-defined network" in linked
     with netpeer.neighbour():
         pinged = rootless.docker("run", "--rm", busybox, "busybox", "wget", "-qO-", f"http://{netpeer.HOST}:18202/", code=1)
         assert "refused" in pinged.stderr  # the host was reached
