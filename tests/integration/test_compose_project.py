@@ -233,3 +233,15 @@ def test_dry_run(project):
         refused = project(verb, code=1).stderr
         assert refused.startswith(f"docker compose: '{verb}' is not supported by this runtime: ") and remedy in refused
         assert refused.count("\n") == 1
+
+
+def test_links_in_the_default_network(project):
+    """There nobody has names: docker's legacy links bring them."""
+    project.services(db={"command": "sleep 600", "network_mode": "bridge", "expose": ["5432"]},
+                     web={"command": "sh -c 'env; cat /etc/hosts'", "network_mode": "bridge", "links": ["db", "db:store"]})
+    project("up", "-d")
+    project.moor.docker("wait", "proj-web-1")
+    told = project("logs", "--no-log-prefix", "web").stdout
+    address = project.inspect("proj-db-1", "{{.NetworkSettings.IPAddress}}")
+    assert f"STORE_PORT_5432_TCP=tcp://{address}:5432\n" in told and "DB_NAME=/proj-web-1/db\n" in told
+    assert re.search(rf"{address}\tstore [0-9a-f]{{12}} proj-db-1\n", told)
