@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "engine/claim.h"
+#include "engine/control.h"
 #include "engine/happening.h"
 #include "engine/status.h"
 
@@ -120,13 +121,26 @@ bool running_join(const struct running *running, enum attach_end *end, int *code
 	return attach(running, &launched, signals, end, code, err);
 }
 
+/* It has ended before we could leave it alone: its monitor leaves --rm to us. */
+static void remove_ended(const struct running *running)
+{
+	const struct removal removal = { .with_volumes = true, .lock = *running->lock };
+	struct error err;
+
+	if (running->container->is_removed_on_exit &&
+	    !control_remove(running->engine, running->container, &removal, &err))
+		fprintf(stderr, "docker: %s\n", err.text);
+}
+
 bool running_detached(const struct running *running, int *code, struct error *err)
 {
 	struct launched launched;
+	struct launch_message last;
 
 	if (!start(running, &launched, code, err))
 		return false;
-	launch_detach(launched.client);
+	if (!launch_detach(launched.client, &last))
+		remove_ended(running);
 	let_go(running->lock);
 	launched_close(&launched);
 	return true;

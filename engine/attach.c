@@ -300,7 +300,7 @@ static bool run_until_end(struct attached *self, struct error *err)
 	while (!self->is_leaving && (!self->is_over || has_output(self))) {
 		step(self);
 		if (is_output_broken(self, &name)) {
-			launch_detach(self->attach->launched->client);
+			launch_detach(self->attach->launched->client, &self->last);
 			return error_set(err, ERROR_SYSTEM, "write %s: broken pipe", name);
 		}
 	}
@@ -323,10 +323,9 @@ bool attach_run(const struct attach *attach, enum attach_end *end, int *code, st
 		return false;
 	*end = self.is_over ? ATTACH_EXITED : ATTACH_DETACHED;
 	*code = 0;
-	if (!self.is_over) {
-		launch_detach(attach->launched->client);
+	if (!self.is_over && launch_detach(attach->launched->client, &self.last))
 		return true;
-	}
+	*end = ATTACH_EXITED;
 	if (self.last.event != LAUNCH_EXITED)
 		return error_set(err, ERROR_SYSTEM, "the container's monitor ended unexpectedly");
 	*code = self.last.code;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,7 +33,8 @@
  * itself away from us; our child is over as soon as it has.
  */
 
-#define MESSAGE_MAX 8192
+#define MESSAGE_MAX     8192
+#define DETACH_PATIENCE 1000 /* milliseconds */
 
 /* The monitor's ends. */
 struct wires {
@@ -91,13 +93,6 @@ void launch_send_size(int client, unsigned short rows, unsigned short columns)
 	send_text(client, text, (size_t)length);
 }
 
-void launch_detach(int client)
-{
-	static const char text[] = "{\"detach\":true}";
-
-	send_text(client, text, sizeof(text) - 1);
-}
-
 static int fault_of(const char *kind)
 {
 	return strcmp(kind, "not-found") == 0        ? LAUNCH_FAULT_NOT_FOUND
@@ -145,9 +140,25 @@ void launch_receive(int client, struct launch_message *message)
 	*message = (struct launch_message){ .event = LAUNCH_LOST };
 	do {
 		length = recv(client, text, sizeof(text), 0);
-	} while (length < 0 && errno == EINTR);
+		/* A monitor that has ended without reading all of ours: its last words follow. */
+	} while (length < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (length <= 0 || !parse_message(text, (size_t)length, message, &ignored))
 		message->event = LAUNCH_LOST;
+}
+
+/* The monitor hangs up when it has heard us. What it said before comes first. */
+bool launch_detach(int client, struct launch_message *last)
+{
+	static const char text[] = "{\"detach\":true}";
+	struct pollfd answer = { .fd = client, .events = POLLIN };
+
+	send_text(client, text, sizeof(text) - 1);
+	do {
+		if (poll(&answer, 1, DETACH_PATIENCE) <= 0)
+			return true; /* it is stopped, or the machine is: it will hear us */
+		launch_receive(client, last);
+	} while (last->event != LAUNCH_EXITED && last->event != LAUNCH_LOST);
+	return last->event == LAUNCH_LOST;
 }
 
 /* What a child that is not the monitor yet has to say. */

@@ -66,7 +66,9 @@ void launch_receive(int client, struct launch_message *message);
 void launch_send_signal(int client, int signal);
 /* The size of the container's terminal. */
 void launch_send_size(int client, unsigned short rows, unsigned short columns);
-/* We go away, the container stays. */
-void launch_detach(int client);
+/* We go away, the container stays. False if its monitor has told us before that it has ended, or
+ * not heard of us any more: then *last is what it told, and what we would have done at the end is
+ * ours to do, since the monitor relies on us. */
+bool launch_detach(int client, struct launch_message *last);
 
 #endif

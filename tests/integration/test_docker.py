@@ -308,8 +308,13 @@ def test_nothing_detached_keeps_our_stdio(moor, busybox):
     assert os.getsid(monitor) != os.getsid(0)
 
 
-def test_detached_rm_goes_by_itself(run, moor):
+def test_detached_rm_goes_by_itself(run, moor, busybox):
     run("-d", "--rm", "--name", "brief", "-v", "/anonymous", command=["true"])
+    # Many at a time, so that some end before their command could leave them alone.
+    docker = os.path.join(world.BUILD, "cli", "bin", "docker")
+    many = [subprocess.Popen([docker, "run", "-d", "--rm", *NO_NETWORK, "-v", "/anonymous", busybox, "true"], env=moor.env,
+                             stdout=subprocess.DEVNULL) for _ in range(24)]
+    assert [process.wait(60) for process in many] == [0] * len(many)
     wait_until(lambda: store_files(moor) == [], "the container to be removed")
     assert moor.docker("volume", "ls", "-q").stdout == ""
 
