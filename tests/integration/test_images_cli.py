@@ -360,6 +360,17 @@ def test_pull_that_fails(moor, pushed, registry, name, text):
     assert not moor.docker("images", "-q").stdout
 
 
+@pytest.mark.parametrize("download, text", [
+    ({"stall-timeout": 0}, "stall_seconds"), ({"connect-timeout": 3601}, "connect_seconds"), ({"metered": "yes"}, "metered"),
+    ({"bytes-per-second": "fast"}, "download.bytes-per-second"), ({"bytes-per-second": -1}, "bytes_per_second"),
+    ({"bytes-per-second": "8m", "connect-timeout": 5, "stall-timeout": 5, "metered": True}, None)])
+def test_download_settings(moor, pushed, download, text):
+    with open(os.path.join(moor.config, "daemon.json"), "w") as file:
+        json.dump({"download": download}, file)
+    told = moor.docker("pull", "-q", pushed[0] + ":1", code=1 if text else 0)
+    assert not text or text in told.stderr
+
+
 def test_pull_of_a_bad_name(moor):
     failed = moor.docker("pull", "BAD", code=1)
     assert "invalid reference format" in failed.stderr and not failed.stdout
