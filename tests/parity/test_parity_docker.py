@@ -56,8 +56,9 @@ ROWS = [
     row(f"{R} --name c1 {I} nosuch 2> /dev/null; docker inspect -f '{{{{.State.Status}}}} {{{{.State.ExitCode}}}}' c1"),
     row(f"{R} -d {I} true"),
     row(f"{R} --cidfile cid {I} true; wc -c < cid; {R} --cidfile cid {I} true", err=SOME),
-    row(f"timeout --preserve-status -s TERM 1 {R} --rm --init {I} sleep 30"),
-    row(f"timeout --preserve-status -s HUP 1 {R} --rm {I} sh -c 'trap \"exit 6\" HUP; while :; do sleep 0.1; done'"),
+    *[row(f"{R} --rm {program} > up & until grep -q up up; do sleep 0.1; done; kill -{signal} $!; wait $!") for signal, program in (
+        ("TERM", f"--init {I} sh -c 'echo up; exec sleep 30'"),
+        ("HUP", f"{I} sh -c 'trap \"exit 6\" HUP; echo up; while :; do sleep 0.1; done'"))],
     # run: what is refused
     # Where the client has changed its words since 20.10, ours are those of today.
     *[row(f"{R} {options} {I} true", err=SOME) for options in (
