@@ -98,9 +98,12 @@ static bool set_options(const struct mount_job *job, int top, struct error *err)
 	if (!is_set && errno != ENOSYS)
 		return error_sys(err, "set the options of the cgroup mounts");
 	for (size_t i = 0; !is_set && i < cgroup->count; i++) {
-		autoclose int mounted = openat(top, directory_name(&cgroup->places[i]),
-					       O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		const char *name = directory_name(&cgroup->places[i]);
+		autoclose int mounted = -1;
 
+		if (!name[0]) /* not mounted */
+			continue;
+		mounted = openat(top, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (mounted < 0 || kernel_set_attributes(mounted, false, attributes, 0) < 0)
 			return error_sys(err, "set the options of a cgroup mount");
 	}
