@@ -139,14 +139,18 @@ void docker_explain(const char *errors, int code, struct error *err)
 {
 	static const char *const heads[] = { "docker: ", "Error response from daemon: ",
 					     "Error: " };
+	/* What run and start say below the reason. */
+	static const char *const hints[] = { "\n\nRun 'docker",
+					     "\nError: failed to start containers: " };
 	size_t length = strlen(errors);
 	const char *text = errors;
 
-	/* run and start add a hint of their own below. */
-	const char *hint = strstr(text, "\n\nRun 'docker");
+	for (size_t i = 0; i < COUNT_OF(hints); i++) {
+		const char *hint = strstr(text, hints[i]);
 
-	if (hint)
-		length = (size_t)(hint - text);
+		if (hint && (size_t)(hint - text) < length)
+			length = (size_t)(hint - text);
+	}
 	for (size_t i = 0; i < COUNT_OF(heads); i++) {
 		if (length >= strlen(heads[i]) && strncmp(text, heads[i], strlen(heads[i])) == 0) {
 			text += strlen(heads[i]);

@@ -167,6 +167,36 @@ static void print_help(FILE *out)
 	fputs("\nRun 'docker compose COMMAND --help' for more information on a command.\n", out);
 }
 
+/* --dry-run may stand behind the verb too, but not in a command that is to be executed. */
+static void take_dry_run(struct composer *composer, const struct command *command,
+			 const char *const *argv, struct texts *others)
+{
+	bool is_ours = true;
+
+	for (; *argv; argv++) {
+		if (strcmp(*argv, "--") == 0 || (command->stops_at_argument && **argv != '-'))
+			is_ours = false;
+		if (is_ours && strcmp(*argv, "--dry-run") == 0)
+			composer->is_dry = true;
+		else
+			texts_add(others, *argv);
+	}
+}
+
+static int run_supported(struct composer composer, size_t verb, const char *const *argv)
+{
+	static const char *const none[] = { NULL };
+	autotexts struct texts words = { 0 };
+
+	take_dry_run(&composer, verbs[verb].command, argv, &words);
+	if (composer.is_dry && verbs[verb].has_no_dry_run) {
+		fprintf(stderr, "docker compose: --dry-run is not supported with '%s'\n",
+			verbs[verb].name);
+		return 1;
+	}
+	return command_run(verbs[verb].command, &composer.cli, words.count ? words.items : none);
+}
+
 static int run_verb(const struct composer *composer, const char *const *argv)
 {
 	for (size_t i = 0; i < COUNT_OF(verbs); i++) {
@@ -178,12 +208,7 @@ static int run_verb(const struct composer *composer, const char *const *argv)
 				argv[0], verbs[i].remedy);
 			return 1;
 		}
-		if (composer->is_dry && verbs[i].has_no_dry_run) {
-			fprintf(stderr, "docker compose: --dry-run is not supported with '%s'\n",
-				argv[0]);
-			return 1;
-		}
-		return command_run(verbs[i].command, &composer->cli, argv + 1);
+		return run_supported(*composer, i, argv + 1);
 	}
 	if (composer->is_classic) {
 		fprintf(stderr, "No such command: %s\n\n", argv[0]);

@@ -20,9 +20,17 @@ struct up {
 	struct task *tasks;
 };
 
+/* What was told of one that another waits for. */
+enum awaited {
+	AWAITED_UNTOLD,
+	AWAITED_WAITING,
+	AWAITED_OVER,
+};
+
 struct up_task {
 	const struct up *up;
 	struct instance *instance;
+	enum awaited *awaited; /* by the index of the plan's instances: by this one */
 };
 
 static struct arena *arena_of(const struct up *up)
@@ -217,6 +225,29 @@ enum task_gate uprun_gate(struct session *session, const struct instance *instan
 	return gate;
 }
 
+/* Once for each that waits, as 2 has it. */
+static void tell_awaited(const struct up_task *own, size_t index, const struct dependency *needed,
+			 enum task_gate gate)
+{
+	const char *name = own->up->plan->instances[index].name;
+	struct telling *telling = &own->up->session->telling;
+	enum awaited *told = &own->awaited[index];
+	bool is_good = gate == TASK_GATE_OPEN || !needed->is_required;
+	const char *end = needed->condition == CONDITION_HEALTHY ? "Healthy" : "Exited";
+
+	if (needed->condition == CONDITION_STARTED || *told == AWAITED_OVER)
+		return;
+	if (*told == AWAITED_UNTOLD)
+		telling_state(telling, "Container", name, "Waiting", TELLING_WORKING);
+	*told = AWAITED_WAITING;
+	if (gate == TASK_GATE_CLOSED)
+		return;
+	if (gate == TASK_GATE_HOPELESS)
+		end = is_good ? "Skipped" : "Error";
+	telling_state(telling, "Container", name, end, is_good ? TELLING_DONE : TELLING_FAILED);
+	*told = AWAITED_OVER;
+}
+
 /* All instances of all services that this one needs. */
 static enum task_gate dependencies(struct task *task, struct error *err)
 {
@@ -236,6 +267,8 @@ static enum task_gate dependencies(struct task *task, struct error *err)
 			    other->action == INSTANCE_REMOVE)
 				continue;
 			gate = uprun_gate(own->up->session, other, needed->condition, err);
+			if (other->id)
+				tell_awaited(own, j, needed, gate);
 			if (gate == TASK_GATE_HOPELESS && needed->is_required)
 				return gate;
 			is_closed |= gate == TASK_GATE_CLOSED;
@@ -322,11 +355,16 @@ static bool is_scaled(const struct up *up, const struct instance *instance)
 	return false;
 }
 
+static enum awaited *awaited_none(const struct up *up)
+{
+	return arena_array(arena_of(up), up->plan->count + 1, sizeof(enum awaited));
+}
+
 static void fill_in(const struct up *up, struct task *task, struct instance *instance)
 {
 	struct up_task *own = arena_alloc(arena_of(up), sizeof(*own));
 
-	*own = (struct up_task){ up, instance };
+	*own = (struct up_task){ up, instance, awaited_none(up) };
 	*task = (struct task){ .name = instance->name, .context = own };
 	switch (instance->action) {
 	case INSTANCE_CREATE:
@@ -489,7 +527,7 @@ static struct task waiting_task(const struct up *up, struct instance *instance,
 {
 	struct up_task *own = arena_alloc(arena_of(up), sizeof(*own));
 
-	*own = (struct up_task){ up, instance };
+	*own = (struct up_task){ up, instance, awaited_none(up) };
 	return (struct task){ .name = instance->name,
 			      .steps = { { .gate = gate } },
 			      .step_count = 1,

@@ -239,6 +239,8 @@ def test_one_that_cannot_start(project):
     assert "ERROR: for proj_a_1  " in done.stderr and "no such file" in done.stderr
     assert done.stderr.endswith("\nEncountered errors while bringing up the project.\n")
     assert project.names("-f", "status=running") == ["proj_b_1"]
+    told = project("up", "-d", code=1).stderr
+    assert told.count("Error response from daemon: ") == 1 and "failed to start containers" not in told + done.stderr
 
 
 # -- the other verbs -------------------------------------------------------------------------------
@@ -412,13 +414,16 @@ def test_health(project):
                      needy={"command": "true", "depends_on": {"ill": {"condition": "service_healthy"}}, "profiles": ["ill"]},
                      loose={"command": "true", "depends_on": {"ill": {"condition": "service_healthy", "required": False}},
                             "profiles": ["ill"]})
-    project("up", "-d")
+    told = project("up", "-d").stderr.splitlines()
+    waited = [told.index(f" Container proj-{line}") for line in ("db-1  Started", "db-1  Waiting", "db-1  Healthy", "app-1  Starting")]
+    assert waited == sorted(waited), told
     assert project("logs", "app", "--no-log-prefix").stdout == "app\n"
     assert "Up (healthy)" in project.classic("ps", "db").stdout
     assert project.inspect("proj-db-1", "{{json .Config.Healthcheck.Test}}") == '["CMD","/bin/test","-e","/d/ok"]'
     assert "proj-db-1  Healthy" in project("up", "--wait", "db").stderr
     assert "container proj-ill-1 is unhealthy" in project("up", "--wait", "ill", code=1).stderr
-    assert "dependency failed to start: container proj-ill-1 is unhealthy" in project("up", "-d", "needy", code=1).stderr
+    told = project("up", "-d", "needy", code=1).stderr
+    assert "dependency failed to start: container proj-ill-1 is unhealthy" in told and " Container proj-ill-1  Error\n" in told
     assert project.names("-f", "name=needy") == []
     project("up", "-d", "loose")
     assert project.names("-f", "name=loose") == ["proj-loose-1"]

@@ -198,6 +198,8 @@ def test_dry_run(project):
 
     def told(*words, code=0):
         done = project("--dry-run", *words, code=code)
+        behind = project(words[0], "--dry-run", *words[1:], code=code)
+        assert sorted(behind.stderr.splitlines()) == sorted(done.stderr.splitlines()) and behind.stdout == done.stdout
         return sorted(re.sub(" DRY-RUN MODE - ", "", line) for line in done.stderr.splitlines() if line.startswith(" DRY-RUN MODE - ")), done
 
     project.write("""
