@@ -67,6 +67,67 @@ static void escape_dollars(struct arena *arena, struct json *tree)
 		escape_dollars(arena, child);
 }
 
+/* What 2 prints as numbers of a service. */
+static const char *const numbers[] = {
+	"cpu_count",
+	"cpu_percent",
+	"cpu_period",
+	"cpu_quota",
+	"cpu_rt_period",
+	"cpu_rt_runtime",
+	"cpu_shares",
+	"cpus",
+	"deploy.replicas",
+	"deploy.resources.*.cpus",
+	"deploy.resources.*.pids",
+	"deploy.restart_policy.max_attempts",
+	"healthcheck.retries",
+	"networks.*.gw_priority",
+	"networks.*.priority",
+	"oom_score_adj",
+	"pids_limit",
+	"scale",
+	"ulimits.*",
+	"ulimits.*.hard",
+	"ulimits.*.soft",
+};
+
+/* As JSON has them: "010" and "400ms" stay texts. */
+static bool is_number(const char *text)
+{
+	size_t sign = *text == '-', whole = strspn(text + sign, "0123456789");
+	const char *rest = text + sign + whole;
+
+	if (whole == 0 || (whole > 1 && text[sign] == '0'))
+		return false;
+	return !*rest || (*rest == '.' && rest[1] && !rest[1 + strspn(rest + 1, "0123456789")]);
+}
+
+static void make_number(struct json *value, const char *path)
+{
+	size_t length = strcspn(path, ".");
+
+	if (!*path && value->type == JSON_TEXT && is_number(value->text))
+		value->type = JSON_NUMBER;
+	if (!*path || value->type != JSON_OBJECT)
+		return;
+	for (struct json *member = value->child; member; member = member->next) {
+		bool is_it = *path == '*' ||
+			     (strncmp(member->key, path, length) == 0 && !member->key[length]);
+
+		if (is_it)
+			make_number(member, path + length + (path[length] == '.'));
+	}
+}
+
+/* A service as it is printed. Its hash goes by the texts, so only here. */
+static void finish_service(struct json *service)
+{
+	tree_sort(service);
+	for (size_t i = 0; i < COUNT_OF(numbers); i++)
+		make_number(service, numbers[i]);
+}
+
 static void add_services(struct project *project, const struct texts *named, struct json *document)
 {
 	const bool *is_wanted = upplan_wanted(project, named, false);
@@ -78,7 +139,7 @@ static void add_services(struct project *project, const struct texts *named, str
 		if (!is_wanted[i])
 			continue;
 		(void)tree_copy(&project->arena, services, service->name, service->tree);
-		tree_sort(services->last);
+		finish_service(services->last);
 	}
 }
 
@@ -117,7 +178,7 @@ static struct json *as_merged(struct project *project)
 	struct json *services = tree_find(document, "services");
 
 	for (struct json *item = services ? services->child : NULL; item; item = item->next)
-		tree_sort(item);
+		finish_service(item);
 	return document;
 }
 

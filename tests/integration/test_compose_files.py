@@ -54,6 +54,20 @@ def test_meaning(files, name):
     assert files.run("--project-directory", "/srv/App.1", "-f", "again.yml", "config", **options).stdout == wanted
 
 
+def test_numbers(files):
+    """They are numbers in what is printed, whatever they were; the container is still the same one."""
+    hashes = []
+    for quote in ("", '"'):
+        number = (quote + "%s" + quote).__mod__
+        files.write("x.yml", f"services: {{a: {{image: x, cpus: {number('1.50')}, deploy: {{replicas: {number(2)}}}, cpu_shares: {number(9)},"
+                             f" healthcheck: {{test: x, retries: {number(3)}}}, ulimits: {{nproc: {number(10)}}}, mem_limit: {number(8000000)}}}}}\n")
+        a = files.config("-f", "x.yml")["services"]["a"]
+        assert [a["cpus"], a["deploy"]["replicas"], a["cpu_shares"], a["healthcheck"]["retries"], a["ulimits"]["nproc"]] == [1.5, 2, 9, 3, 10]
+        assert a["mem_limit"] == "8000000"
+        hashes.append(files.run("-f", "x.yml", "config", "--hash", "a").stdout)
+    assert hashes[0] == hashes[1]
+
+
 def test_hash_is_stable(files):
     """Another one would have every container of every device recreated after an update of Mooring."""
     files.write("x.yml", "services: {a: {image: x, command: echo hi, environment: {B: 1, A: 2}}}\n")
