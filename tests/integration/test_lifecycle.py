@@ -1023,7 +1023,7 @@ def test_seed_recipe_of_compose(device, s3, registry):
     world.wait_until(lambda: os.path.exists(os.path.join(device.root, "logs", f"{name}.log")) and
                      {"mysql_1            | mysqld", "cloudwatchagent_1  | agent up"} <=
                      {plain.sub("", line) for line in device.lines(name)}, "both services", 40)
-    assert device.moor.docker("ps", "--format", "{{.Names}}").stdout == "100_mysql_1\n"
+    world.wait_until(lambda: device.moor.docker("ps", "--format", "{{.Names}}").stdout == "100_mysql_1\n", "the agent's end to be noted")
     process.terminate()
     process.communicate(timeout=40)
     assert process.returncode == 0 and device.moor.docker("ps", "-q").stdout == ""
