@@ -24,6 +24,8 @@
 #include "image/limits.h"
 #include "image/lookup.h"
 #include "image/manifest.h"
+#include "image/names.h"
+#include "image/record.h"
 #include "image/report.h"
 #include "image/split.h"
 #include "registry/reference.h"
@@ -44,6 +46,7 @@ struct push {
 	bool is_original;          /* all is as it was pulled */
 	struct descriptor *layers; /* as they are there */
 	struct descriptor config;
+	struct digest sent; /* the manifest as it is there */
 };
 
 /* -- what is pushed -----------------------------------------------------------------------------
@@ -381,16 +384,15 @@ static bool send_manifest(struct push *push, const struct buf *text, const char 
 			  struct error *err)
 {
 	autoclose int fd = -1;
-	struct digest digest;
 
-	hash_digest(text->data, text->length, &digest);
+	hash_digest(text->data, text->length, &push->sent);
 	if (!open_nameless(push, &fd, err) ||
 	    !file_write(fd, "the manifest", text->data, text->length, err) ||
 	    !rewind_file(fd, err) ||
 	    !fetcher_push_manifest(&push->fetcher, push->text, type, (int64_t)text->length, fd,
 				   err))
 		return false;
-	report_pushed(&digest, (int64_t)text->length);
+	report_pushed(&push->sent, (int64_t)text->length);
 	return true;
 }
 
@@ -419,6 +421,31 @@ static bool push_manifest(struct push *push, struct error *err)
 	       send_manifest(push, &text, OCI "manifest.v1+json", err);
 }
 
+/* What the registry calls it is a name of the image from now on, as after a pull. Whoever removed
+ * the image meanwhile wants none of its names back. */
+static bool name_by_digest(struct push *push, struct error *err)
+{
+	autofree char *repository = reference_name(&push->reference);
+	autofree char *by_digest = mem_printf("%s@%s", repository, push->sent.text);
+	const struct digest *id = &push->image.image.id;
+	autoclose int lock = -1;
+	struct names names;
+	struct store_image image;
+
+	if (!store_lock(push->store, true, &lock, err) ||
+	    !names_read(push->store, &push->arena, &names, err))
+		return false;
+
+	const struct name *known = names_find(&names, by_digest);
+
+	if (known && digest_is_equal(&known->id, id))
+		return true;
+	if (!record_read(push->store, &push->arena, id, &names, &image, err))
+		return err->kind == ERROR_NOT_FOUND;
+	names_set(&names, by_digest, id);
+	return names_write(push->store, &names, err);
+}
+
 /* -- all of it ----------------------------------------------------------------------------------
  */
 
@@ -431,7 +458,8 @@ static bool push_all(struct push *push, const char *name, struct error *err)
 	push->text = reference_text(&push->reference);
 	find_source(push);
 	read_original(push);
-	return push_layers(push, err) && push_config(push, err) && push_manifest(push, err);
+	return push_layers(push, err) && push_config(push, err) && push_manifest(push, err) &&
+	       name_by_digest(push, err);
 }
 
 bool unpack_push(const struct store *store, int fetch, const char *name, struct error *err)

@@ -64,12 +64,15 @@ def test_push_and_read_back(moor, loaded, registry, tmp_path):
     assert [digest(OTHER), digest(MIXED)] == json.loads(config)["rootfs"]["diff_ids"]
     assert document["config"]["digest"] == moor.docker("images", "-q", "--no-trunc", loaded).stdout.strip()
 
+    by_digest = f"{name}@{world.sha256(body)}"
+    assert moor.docker("inspect", "-f", "{{json .RepoDigests}}", loaded).stdout == f'["{by_digest}"]\n'
     again = push(moor, f"{name}:1").stdout
     assert [line.split(": ")[1] for line in again.splitlines()[3:5]] == ["Layer already exists"] * 2
     assert again.splitlines()[-1] == told.splitlines()[-1]
     subprocess.run(["skopeo", "--insecure-policy", "copy", "--src-tls-verify=false", f"docker://{name}:1",
                     f"docker-archive:{tmp_path}/copied.tar"], check=True, capture_output=True, timeout=60)
-    moor.docker("rmi", "-f", loaded, f"{name}:1")
+    moor.docker("rmi", loaded)
+    assert moor.docker("rmi", f"{name}:1").stdout.startswith(f"Untagged: {name}:1\nUntagged: {by_digest}\nDeleted: ")
     moor.docker("pull", "-q", f"{name}:1")
     assert "Loaded image" in moor.docker("load", "-i", f"{tmp_path}/copied.tar").stdout
     assert not [entry for entry in os.listdir(os.path.join(moor.root, "staging")) if entry.startswith("push")]
@@ -137,6 +140,7 @@ def test_push_with_basic_login(moor, loaded, tmp_path):
         moor.docker("tag", loaded, name)
         refused = moor.docker("push", name, code=1)
         assert "push access denied for" in refused.stderr and "no basic auth credentials" in refused.stderr
+        assert moor.docker("inspect", "-f", "{{.RepoDigests}}", name).stdout == "[]\n"
         moor.docker("login", registry.address, "-u", "user", "--password-stdin", input="pass")
         push(moor, name)
 
