@@ -139,14 +139,17 @@ int command_run(const struct command *command, const struct cli *cli, const char
 	return code;
 }
 
+/* What was said before it stands before it where both go to one file, too. */
 int command_failed(const struct error *err)
 {
+	fflush(stdout);
 	fprintf(stderr, "Error response from daemon: %s\n", err->text);
 	return 1;
 }
 
 int command_failed_plainly(const struct error *err)
 {
+	fflush(stdout);
 	fprintf(stderr, "%s\n", err->text);
 	return 1;
 }

@@ -9,6 +9,7 @@ import lzma
 import os
 import re
 import stat
+import subprocess
 import tarfile
 
 import pytest
@@ -358,6 +359,9 @@ def test_pull_that_fails(moor, pushed, registry, name, text):
     assert text.format(**values) in failed.stderr
     assert failed.stderr.count("\n") == 1 and not failed.stdout
     assert not moor.docker("images", "-q").stdout
+    joined = moor.docker("pull", name.format(**values).rsplit(":", 1)[0], code=1, capture_output=False,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert joined.stdout.startswith("Using default tag: latest\nError response from daemon: ")
 
 
 @pytest.mark.parametrize("download, text", [
