@@ -71,6 +71,20 @@ static void tell_outcome(const struct view *view, bool is_one_of_many)
 		pulling_tell_status(view->progress.out, view->is_new, name);
 }
 
+/* A name that leads to one manifest is pulled whatever that is for: said, as docker says it. */
+static void tell_mismatch(const struct view *view, const struct store *store, const char *platform,
+			  const struct digest *id)
+{
+	autoarena struct arena arena = { 0 };
+	autofree char *name = reference_text(view->reference);
+	struct store_image image;
+	struct error err;
+
+	if (store_get(store, &arena, id, &image, &err) &&
+	    !store_fits_platform(&image, name, platform, &err) && err.kind == ERROR_NOT_FOUND)
+		fprintf(view->progress.out, "WARNING: %s\n", err.text);
+}
+
 bool pulling_run(const struct cli *cli, const struct store *store, const struct pulling *pulling,
 		 struct digest *id, struct error *err)
 {
@@ -101,6 +115,8 @@ bool pulling_run(const struct cli *cli, const struct store *store, const struct 
 	credentials_done(&places, &credentials);
 	if (is_pulled && pulling->out)
 		tell_outcome(&view, pulling->has_news);
+	if (is_pulled && pulling->out && pulling->platform)
+		tell_mismatch(&view, store, pulling->platform, id);
 	if (pulling->has_news)
 		*pulling->has_news |= view.is_new;
 	return is_pulled;

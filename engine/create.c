@@ -192,19 +192,14 @@ static bool check_platform(const struct create *create, const struct store_image
 	struct platform offered;
 
 	warning[0] = '\0';
+	if (create->platform)
+		return store_fits_platform(image, create->container->image, create->platform, err);
 	platform_set(&offered, image->config.os, image->config.architecture, image->config.variant);
 	platform_host(&wanted);
-	if (create->platform && !platform_parse(&wanted, create->platform, err))
-		return false;
 	if (!*offered.arch || platform_rank(&wanted, &offered) >= 0)
 		return true;
 	autofree char *got = platform_text(&offered);
 	autofree char *want = platform_text(&wanted);
-	if (create->platform)
-		return error_set(err, ERROR_NOT_FOUND,
-				 "image with reference %s was found but its platform (%s) does not "
-				 "match the specified platform (%s)",
-				 create->container->image, got, want);
 	snprintf(warning, ERROR_TEXT_MAX,
 		 "The requested image's platform (%s) does not match the detected host platform "
 		 "(%s) "

@@ -86,6 +86,27 @@ bool store_check_platform(const struct store_image *image, const char *name, con
 			 name, platform);
 }
 
+bool store_fits_platform(const struct store_image *image, const char *name, const char *platform,
+			 struct error *err)
+{
+	const struct image_config *config = &image->config;
+	struct platform wanted, own;
+
+	platform_set(&own, config->os, config->architecture, config->variant);
+	if (!platform_parse(&wanted, platform, err))
+		return false;
+	if (!*own.arch || platform_rank(&wanted, &own) >= 0)
+		return true;
+
+	autofree char *got = platform_text(&own);
+	autofree char *want = platform_text(&wanted);
+
+	return error_set(err, ERROR_NOT_FOUND,
+			 "image with reference %s was found but its platform (%s) does not match "
+			 "the specified platform (%s)",
+			 name, got, want);
+}
+
 bool store_get(const struct store *store, struct arena *arena, const struct digest *id,
 	       struct store_image *image, struct error *err)
 {

@@ -80,6 +80,11 @@ must_check bool store_find(const struct store *store, struct arena *arena, const
 must_check bool store_check_platform(const struct store_image *image, const char *name,
 				     const char *platform, struct error *err);
 
+/* The same where the image is to be run, or was just pulled: docker's words for that name both
+ * platforms, and one that does not say what it is for is taken for the right one. */
+must_check bool store_fits_platform(const struct store_image *image, const char *name,
+				    const char *platform, struct error *err);
+
 /* By ID alone. */
 must_check bool store_get(const struct store *store, struct arena *arena, const struct digest *id,
 			  struct store_image *image, struct error *err);

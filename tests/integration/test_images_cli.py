@@ -294,6 +294,17 @@ def test_pull_again(moor, pushed):
         f"Status: Image is up to date for {name}:1", name + ":1"]
 
 
+def test_pull_of_one_manifest_for_another_platform(moor, pushed):
+    """It is pulled, with a warning: there is nothing to choose from."""
+    name = pushed[0] + ":1"
+    here = "linux/" + json.loads(small_image().config)["architecture"]
+    warning = f"image with reference {name} was found but its platform ({here}) does not match the specified platform (linux/s390x)"
+    assert lines(moor.docker("pull", "--platform", "linux/s390x", name))[-2:] == ["WARNING: " + warning, name]
+    assert lines(moor.docker("pull", "-q", "--platform", "linux/s390x", name)) == [name]
+    assert "WARNING" not in moor.docker("pull", "--platform", here, name).stdout
+    assert warning in moor.docker("run", "--platform", "linux/s390x", name, "true", code=125).stderr
+
+
 def test_what_an_index_leaves_goes_with_the_image(moor, pushed, registry):
     """It is kept, so that one HEAD can tell that nothing has changed."""
     name, digest, image_id = pushed
