@@ -42,6 +42,17 @@ void access_move(struct access *access, const char *domain)
 
 /* --- questions --- */
 
+static bool is_own_host(const struct host *host, const char *url)
+{
+	autoarena struct arena arena = { 0 };
+	struct url there, own;
+	struct error ignored;
+
+	return url_parse(&arena, url, &there, &ignored) &&
+	       url_parse(&arena, host_url(&arena, host, ""), &own, &ignored) &&
+	       strcmp(there.host, own.host) == 0;
+}
+
 static bool ask_token(struct access *access, struct arena *arena, struct http_request *request,
 		      struct error *err)
 {
@@ -56,6 +67,8 @@ static bool ask_token(struct access *access, struct arena *arena, struct http_re
 	request->url = question.url;
 	request->authorization = question.authorization;
 	request->form = question.form;
+	/* A registry in our network may have its token server there. */
+	request->is_public_only = !host->is_private && !is_own_host(host, question.url);
 	return true;
 }
 
@@ -219,6 +232,21 @@ static struct auth_challenge read_challenges(struct arena *arena,
 	return best;
 }
 
+/* Was it the registry itself that answered? Whoever else it sent us to must not say who gets its
+ * password. */
+static bool is_own_answer(const struct host *host, const struct http_response *response)
+{
+	autoarena struct arena arena = { 0 };
+
+	return url_is_same_origin(response->url, host_url(&arena, host, ""));
+}
+
+static void keep_challenge(struct host *host, const struct http_response *response)
+{
+	host->challenge = read_challenges(&host->arena, response);
+	host->is_private = response->is_private;
+}
+
 static bool learn_ping(struct access *access, const struct http_response *response,
 		       const char *said, struct error *err)
 {
@@ -236,8 +264,8 @@ static bool learn_ping(struct access *access, const struct http_response *respon
 	if (response->status != 200 && response->status != 401)
 		return refusal_unexpected(access->url, response->status, said, err);
 	host->is_known = true;
-	if (response->status == 401)
-		host->challenge = read_challenges(&host->arena, response);
+	if (response->status == 401 && is_own_answer(host, response))
+		keep_challenge(host, response);
 	return true;
 }
 
@@ -312,6 +340,16 @@ bool access_learn(struct access *access, const struct http_response *response, c
 
 /* --- refusals of the request proper --- */
 
+static bool deny_elsewhere(const struct access *access, const char *url, const char *said,
+			   struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+
+	return error_set(err, ERROR_DENIED,
+			 "%s access denied for %s by %s, where its registry sends us: %s",
+			 access->actions, access->name, url_shown(&arena, url), said);
+}
+
 /* A login that has expired, or none: ECR may have a better one. Once. */
 static bool can_use_ecr(struct access *access)
 {
@@ -346,6 +384,9 @@ bool access_refused(struct access *access, const struct http_response *response,
 		    struct error *err)
 {
 	struct host *host = access->host;
+
+	if (!is_own_answer(host, response))
+		return deny_elsewhere(access, response->url, said, err);
 	struct auth_challenge challenge = read_challenges(&access->arena, response);
 
 	if (can_use_ecr(access))
@@ -361,7 +402,7 @@ bool access_refused(struct access *access, const struct http_response *response,
 	access->has_renewed = true;
 	host_drop_token(host, access->scope);
 	if (challenge.scheme != AUTH_NONE)
-		host->challenge = read_challenges(&host->arena, response);
+		keep_challenge(host, response);
 	if (challenge.scheme == AUTH_BEARER && challenge.scope && challenge.scope[0]) {
 		access->scope = challenge.scope;
 		access->is_scope_told = true;

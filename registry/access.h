@@ -61,7 +61,8 @@ void access_authorize(struct access *access, struct arena *arena, struct http_re
 /* The reply to one of those before. True: ask again. */
 must_check bool access_learn(struct access *access, const struct http_response *response,
 			     const char *body, size_t length, struct error *err);
-/* A 401 or 403 of the request proper. True: it is worth asking again. `said` is for people. */
+/* A 401 or 403 of the request proper. True: it is worth asking again. `said` is for people. Of
+ * whoever is not the registry, where a redirect or an upload led, it is final. */
 must_check bool access_refused(struct access *access, const struct http_response *response,
 			       const char *said, struct error *err);
 /* May one of those before be redirected there? */

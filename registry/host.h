@@ -39,6 +39,7 @@ struct host {
 	struct http_tls tls;
 	struct arena arena; /* the challenge's texts, and ecr's */
 	struct auth_challenge challenge;
+	bool is_private; /* the challenge came from no public address */
 	struct token *tokens;
 	struct ecr ecr;
 	struct arena ecr_arena; /* of ecr_login */

@@ -50,7 +50,8 @@ struct http_exchange {
 	struct http_response response;
 	bool has_head;     /* on_head has been called */
 	bool is_throttled; /* paused until there is budget */
-	bool is_oversize;  /* the headers passed LIMIT_HEADERS */
+	size_t head_bytes; /* of headers and trailers, informational replies' too */
+	bool is_oversize;  /* they passed LIMIT_HEADERS */
 	char message[CURL_ERROR_SIZE];
 };
 
@@ -131,6 +132,11 @@ static size_t on_header(char *line, size_t one, size_t count, void *pointer)
 	struct http_response *response = &exchange->response;
 	size_t length = one * count;
 
+	/* libcurl keeps them all, trailers too. */
+	exchange->head_bytes += length;
+	exchange->is_oversize = exchange->head_bytes > LIMIT_HEADERS;
+	if (exchange->is_oversize)
+		return 0;
 	if (exchange->has_head)
 		return length; /* trailers */
 	if (length > 5 && memcmp(line, "HTTP/", 5) == 0) {
@@ -142,8 +148,7 @@ static size_t on_header(char *line, size_t one, size_t count, void *pointer)
 	if (length > 0) {
 		buf_add(&response->headers, line, length);
 		buf_add_char(&response->headers, '\n');
-		exchange->is_oversize = response->headers.is_cut;
-		return exchange->is_oversize ? 0 : one * count;
+		return one * count;
 	}
 	if (response->status < 200)
 		return one * count;
@@ -260,6 +265,20 @@ static int on_seek(void *pointer, curl_off_t offset, int origin)
 								       : CURL_SEEKFUNC_FAIL;
 }
 
+/* Connected, perhaps by a kept connection; nothing is sent yet. A name may lead anywhere. */
+static int on_connected(void *pointer, char *peer, char *own, int peer_port, int own_port)
+{
+	struct http_exchange *exchange = pointer;
+
+	(void)own, (void)peer_port, (void)own_port;
+	if (!url_is_private_address(peer))
+		return CURL_PREREQFUNC_OK;
+	exchange->is_broken = true;
+	error_set(&exchange->broken, ERROR_DENIED,
+		  "its name leads to the private address %s: refused", peer);
+	return CURL_PREREQFUNC_ABORT;
+}
+
 /* An option that this libcurl does not know would be a fault of the build, not of the input. */
 #define SET(option, value)                                                                         \
 	do {                                                                                       \
@@ -312,10 +331,11 @@ static void set_tls(CURL *easy, const char *common_ca, const struct http_request
 	set_blob(easy, CURLOPT_SSLKEY_BLOB, tls->key, CURL_BLOB_COPY);
 }
 
-static void set_transport(const struct http_client *client, CURL *easy,
-			  const struct http_request *request)
+static void set_transport(struct http_exchange *exchange, const struct http_request *request)
 {
+	const struct http_client *client = exchange->client;
 	const struct http_settings *settings = &client->settings;
+	CURL *easy = exchange->easy;
 	bool is_https = url_is_https(request->url);
 	const char *proxy = is_https ? settings->https_proxy : settings->http_proxy;
 	bool has_proxy = proxy && !request->is_direct;
@@ -337,6 +357,10 @@ static void set_transport(const struct http_client *client, CURL *easy,
 	/* "" also forbids the environment's. */
 	SET(CURLOPT_PROXY, has_proxy ? proxy : "");
 	SET(CURLOPT_NOPROXY, client->no_proxy);
+	if (request->is_public_only && (!proxy || request->is_direct)) {
+		SET(CURLOPT_PREREQFUNCTION, on_connected);
+		SET(CURLOPT_PREREQDATA, exchange);
+	}
 	SET(CURLOPT_SHARE, client->share);
 	if (is_https)
 		set_tls(easy, settings->ca, request);
@@ -415,7 +439,7 @@ struct http_exchange *http_start(struct http_client *client, const struct http_r
 	exchange->stall_seconds =
 		request->stall_seconds ? request->stall_seconds : client->settings.stall_seconds;
 	exchange->total_seconds = request->total_seconds;
-	set_transport(client, exchange->easy, request);
+	set_transport(exchange, request);
 	set_message(exchange, request);
 	exchange->next = client->running;
 	client->running = exchange;
@@ -453,6 +477,17 @@ static void describe(struct http_exchange *exchange, CURLcode code, struct error
 	httpfailure_place(&failure, err);
 }
 
+static void note_peer(struct http_exchange *exchange)
+{
+	struct http_response *response = &exchange->response;
+	char *url = NULL, *address = NULL;
+
+	curl_easy_getinfo(exchange->easy, CURLINFO_EFFECTIVE_URL, &url);
+	curl_easy_getinfo(exchange->easy, CURLINFO_PRIMARY_IP, &address);
+	response->url = url ? url : "";
+	response->is_private = address && url_is_private_address(address);
+}
+
 static void finish(struct http_exchange *exchange, CURLcode code)
 {
 	struct error problem;
@@ -460,6 +495,7 @@ static void finish(struct http_exchange *exchange, CURLcode code)
 
 	if (!is_whole)
 		describe(exchange, code == CURLE_OK ? CURLE_GOT_NOTHING : code, &problem);
+	note_peer(exchange);
 	curl_multi_remove_handle(exchange->client->multi, exchange->easy);
 	exchange->events.on_end(exchange->context, &exchange->response, is_whole ? NULL : &problem);
 	exchange_free(exchange);

@@ -47,8 +47,10 @@ struct http_request {
 	const char *form; /* application/x-www-form-urlencoded: makes it a POST; or NULL */
 	struct feed
 		*body; /* sent as it is, or NULL; stays the caller's, who keeps it until the end */
-	bool is_unverified; /* take any certificate: a registry that the user marked insecure */
-	bool is_direct;     /* through no proxy */
+	bool is_unverified;  /* take any certificate: a registry that the user marked insecure */
+	bool is_direct;      /* through no proxy */
+	bool is_public_only; /* to no private address, whatever its name says; through a proxy, the
+				proxy decides */
 	struct http_tls tls;
 	long connect_seconds; /* 0: as in the settings; so with the next */
 	long stall_seconds;
@@ -58,6 +60,9 @@ struct http_request {
 struct http_response {
 	int status;
 	struct buf headers; /* "Name: value\n" each */
+	/* From on_end on. */
+	const char *url; /* that answered */
+	bool is_private; /* at an address that is no public one; a proxy's, where there is one */
 };
 
 enum http_verdict {

@@ -437,7 +437,8 @@ static bool is_redirect(int status)
 	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-/* The same question elsewhere. Who asked with credentials never brings them to another origin. */
+/* The same question elsewhere. Credentials, and whom the user trusts there, stay with the origin.
+ */
 static bool follow(struct transfer *transfer, const struct http_response *response,
 		   struct error *err)
 {
@@ -465,6 +466,7 @@ static bool follow(struct transfer *transfer, const struct http_response *respon
 	if (!url_is_same_origin(question->url, url)) {
 		question->authorization = NULL;
 		question->is_unverified = false;
+		question->tls = (struct http_tls){ 0 };
 	}
 	question->url = url;
 	return true;

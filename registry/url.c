@@ -155,19 +155,23 @@ char *url_shown(struct arena *arena, const char *url)
 	return arena_strndup(arena, url, length > 300 ? 300 : length);
 }
 
-/* The literal without the brackets of IPv6. False for names. */
+/* Of a literal; IPv6 with brackets or without. False for names. */
 static bool parse_address(const char *host, struct in_addr *v4, struct in6_addr *v6, bool *is_v6)
 {
 	char plain[INET6_ADDRSTRLEN + 1];
 	size_t length = strlen(host);
 
-	*is_v6 = length > 2 && host[0] == '[' && host[length - 1] == ']';
-	if (!*is_v6)
-		return inet_pton(AF_INET, host, v4) == 1;
-	if (length - 2 >= sizeof(plain))
+	*is_v6 = strchr(host, ':') != NULL;
+	if (*is_v6 && length > 2 && host[0] == '[' && host[length - 1] == ']') {
+		host++;
+		length -= 2;
+	}
+	if (length >= sizeof(plain))
 		return false;
-	memcpy(plain, host + 1, length - 2);
-	plain[length - 2] = '\0';
+	memcpy(plain, host, length);
+	plain[length] = '\0';
+	if (!*is_v6)
+		return inet_pton(AF_INET, plain, v4) == 1;
 	if (inet_pton(AF_INET6, plain, v6) != 1)
 		return false;
 	if (IN6_IS_ADDR_V4MAPPED(v6)) {
@@ -190,21 +194,51 @@ bool url_is_loopback_host(const char *host)
 	return is_v6 ? IN6_IS_ADDR_LOOPBACK(&v6) : ntohl(v4.s_addr) >> 24 == 127;
 }
 
+/* libcurl takes all of "localhost", "x.localhost" and "localhost." to this machine (RFC 6761). */
+static bool is_localhost(const char *name)
+{
+	static const char suffix[] = ".localhost";
+	size_t length = strlen(name), least = sizeof(suffix) - 1;
+
+	return strcasecmp(name, suffix + 1) == 0 ||
+	       (length > least && strcasecmp(name + length - least, suffix) == 0);
+}
+
+static bool is_private_v4(uint32_t address)
+{
+	return address >> 24 == 0 || address >> 24 == 127 || address >> 24 == 10 ||
+	       address >> 20 == 0xac1 || address >> 16 == 0xc0a8 || address >> 16 == 0xa9fe ||
+	       address >> 22 == 0x191; /* 100.64.0.0/10, RFC 6598 */
+}
+
+/* An IPv4 address inside: the compatible form, and what NAT64 translates (RFC 6052). */
+static bool has_v4(const struct in6_addr *v6)
+{
+	static const unsigned char nat64[12] = { 0x00, 0x64, 0xff, 0x9b };
+
+	return IN6_IS_ADDR_V4COMPAT(v6) || memcmp(v6->s6_addr, nat64, sizeof(nat64)) == 0;
+}
+
 bool url_is_private_address(const char *host)
 {
+	autoarena struct arena arena = { 0 };
+	size_t length = strlen(host);
 	struct in_addr v4;
 	struct in6_addr v6;
 	bool is_v6;
 
-	if (url_is_loopback_host(host))
+	if (length > 1 && host[length - 1] == '.')
+		host = arena_strndup(&arena, host, length - 1);
+	if (is_localhost(host))
 		return true;
 	if (!parse_address(host, &v4, &v6, &is_v6))
 		return false;
-	if (is_v6)
-		return IN6_IS_ADDR_UNSPECIFIED(&v6) || IN6_IS_ADDR_LINKLOCAL(&v6) ||
-		       (v6.s6_addr[0] & 0xfe) == 0xfc;
-	uint32_t address = ntohl(v4.s_addr);
-
-	return address >> 24 == 0 || address >> 24 == 10 || address >> 20 == 0xac1 ||
-	       address >> 16 == 0xc0a8 || address >> 16 == 0xa9fe;
+	if (!is_v6)
+		return is_private_v4(ntohl(v4.s_addr));
+	if (has_v4(&v6)) {
+		memcpy(&v4, &v6.s6_addr[12], sizeof(v4));
+		return is_private_v4(ntohl(v4.s_addr));
+	}
+	return IN6_IS_ADDR_UNSPECIFIED(&v6) || IN6_IS_ADDR_LOOPBACK(&v6) ||
+	       IN6_IS_ADDR_LINKLOCAL(&v6) || (v6.s6_addr[0] & 0xfe) == 0xfc;
 }

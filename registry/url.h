@@ -43,7 +43,9 @@ char *url_shown(struct arena *arena, const char *url) must_check;
 
 /* True for 127.0.0.0/8, ::1 and localhost. */
 bool url_is_loopback_host(const char *host);
-/* True for an IP literal that is no public address: loopback, private, link-local, unspecified. */
+/* True for an IP literal, IPv6 with brackets or without, that is no public address: loopback,
+ * private, shared (100.64.0.0/10), link-local, unspecified, or IPv6 that stands for one of these;
+ * and for localhost and all names below it. */
 bool url_is_private_address(const char *host);
 
 #endif

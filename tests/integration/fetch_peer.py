@@ -170,10 +170,10 @@ class Seen:
 
 class Server:
     """HTTP on a loopback address; `answer(call)` deals with each request. `certificate` is a PEM file
-    with a key: TLS, and who calls must have a certificate signed by `client_ca`, where given. `read(file, length)` reads a
-    request's body."""
+    with a key: TLS, and who calls must have a certificate signed by `client_ca`, where given, or may show one signed by
+    `asks_for`. `read(file, length)` reads a request's body."""
 
-    def __init__(self, answer, address="127.0.0.1", port=0, certificate=None, client_ca=None, read=None):
+    def __init__(self, answer, address="127.0.0.1", port=0, certificate=None, client_ca=None, read=None, asks_for=None):
         server = self
 
         class Call(BaseHTTPRequestHandler):
@@ -231,9 +231,9 @@ class Server:
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
-            if client_ca:
-                context.verify_mode = ssl.CERT_REQUIRED
-                context.load_verify_locations(client_ca)
+            if client_ca or asks_for:
+                context.verify_mode = ssl.CERT_REQUIRED if client_ca else ssl.CERT_OPTIONAL
+                context.load_verify_locations(client_ca or asks_for)
             self.http.socket = context.wrap_socket(self.http.socket, server_side=True,
                                                    do_handshake_on_connect=False)
         self.host = f"{address}:{self.http.server_address[1]}"

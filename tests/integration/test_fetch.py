@@ -2,12 +2,14 @@
 """mooring-fetch over its contract: a real docker-registry, and servers that misbehave."""
 
 import base64
+import contextlib
 import crypt
 import gzip
 import json
 import os
 import random
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -293,6 +295,50 @@ def test_password_does_not_follow_a_realm_to_private_addresses():
     assert kind == "denied" and "private address" in text and not victim.calls
 
 
+@contextlib.contextmanager
+def public_address():
+    """One that is no private one, of this machine for so long."""
+    address = "198.51.100.77"
+    subprocess.run(["ip", "addr", "add", f"{address}/32", "dev", "lo"], check=True, timeout=20)
+    try:
+        yield address
+    finally:
+        subprocess.run(["ip", "addr", "del", f"{address}/32", "dev", "lo"], check=True, timeout=20)
+
+
+def test_password_does_not_follow_a_name_to_private_addresses():
+    """Whatever the realm is called, and though a connection is there already; a registry of our own network may have its
+    token server there."""
+    def inside(call):
+        call.reply(200, b'{"token":"x"}' if call.path.startswith("/token") else BLOB)
+
+    def answer(call):
+        if not call.header("Authorization") and "free" not in call.path:
+            call.reply(401, WWW_Authenticate=f'Bearer realm="http://{realm}:{port}/token",service="s"')
+        elif "free" in call.path:
+            call.reply(307, Location=f"http://{realm}:{port}/blob")
+        else:
+            call.reply(200, BLOB)
+    with public_address() as public, Server(inside) as victim:
+        port = victim.host.split(":")[1]
+        for address, realm, reached in ((public, "inside.test", False), ("127.0.0.2", "inside.test", True),
+                                        ("127.0.0.2", "x.localhost", False)):
+            del victim.calls[:]
+            with Server(answer, address=address) as server:
+                host = f"registry.test:{server.host.split(':')[1]}"
+                with Fetch(auths={host: {"username": "u", "password": "p"}}, insecure=[host],
+                           hosts={"registry.test": address, "inside.test": "127.0.0.1"}) as fetch:
+                    if realm == "inside.test" and not reached:
+                        fetch.get(**blob(host, name="team/free"))
+                    reply, _ = fetch.get(**blob(host))
+            if reached:
+                assert reply["ok"] and victim.calls[0].header("Authorization").startswith("Basic ")
+            else:
+                kind, text = failure(reply)
+                assert kind == "denied" and "private address" in text, text
+                assert not [call for call in victim.calls if call.header("Authorization")]
+
+
 # --- redirects ---
 
 def test_authorization_stays_at_home():
@@ -311,6 +357,47 @@ def test_authorization_stays_at_home():
     assert [bool(call.header("Authorization")) for call in server.calls] == [False, True, True]
     assert other.paths() == ["/elsewhere?X-Signature=2"]
     assert other.calls[0].header("Authorization") is None
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "Bearer"])
+@pytest.mark.parametrize("what", ["blob", "push", "ping"])
+def test_nobody_but_the_registry_says_who_gets_the_password(what, scheme):
+    """A 401 of where a redirect leads, or of where an upload has its place, names a realm of its own."""
+    def elsewhere(call):
+        if call.path == "/token":
+            call.reply(200, b'{"token":"x"}')
+        else:
+            call.reply(401, WWW_Authenticate=f'Bearer realm="http://localhost.test:{port}/token"')
+
+    def answer(call):
+        if what == "ping" and call.path == "/v2/":
+            call.reply(307, Location=f"http://{other.host}/v2/")
+        elif call.path.startswith("/token"):
+            call.reply(200, b'{"token":"good"}')
+        elif what != "ping" and not call.header("Authorization"):
+            call.reply(401, WWW_Authenticate=f'{scheme} realm="http://{server.host}/token"')
+        elif call.command == "POST":
+            call.reply(202, Location=f"http://{other.host}/upload")
+        elif what == "blob" and "/blobs/" in call.path:
+            call.reply(307, Location=f"http://{other.host}/blob")
+        else:
+            call.reply(200, BLOB)
+    with Server(elsewhere, address="127.0.0.2") as other, Server(answer) as server, tempfile.TemporaryFile() as file:
+        port = other.host.split(":")[1]
+        file.write(BLOB)
+        file.seek(0)
+        with Fetch(auths={server.host: {"username": "u", "password": "p"}}, hosts={"localhost.test": "127.0.0.2"}) as fetch:
+            if what == "push":
+                reply, _ = fetch.get(op="push-blob", reference=f"{server.host}/team/x:1", digest=DIGEST,
+                                     body_size=len(BLOB), body_from=file.fileno())
+            else:
+                reply, _ = fetch.get(**blob(server))
+    assert [call.header("Authorization") for call in other.calls] == [None]
+    if what == "ping":
+        assert reply["ok"] and not server.calls[-1].header("Authorization")
+    else:
+        kind, text = failure(reply)
+        assert kind == "denied" and f"http://{other.host}/" in text and "where its registry sends us" in text, text
 
 
 @pytest.mark.parametrize("count, is_ok", [(10, True), (11, False)])
@@ -530,6 +617,22 @@ def test_headers_without_end():
     assert failure(reply)[0] == "corrupt" and "headers" in reply["text"] and len(calls) == 1
 
 
+@pytest.mark.parametrize("start, more", [
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n", b"X: " + b"y" * 1000 + b"\r\n"),
+    (b"", b"HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n"),
+], ids=["trailers", "informational"])
+def test_trailers_and_informational_replies_without_end(start, more):
+    def answer(call):
+        call.wfile.write(start)
+        while True:  # until it hangs up
+            call.wfile.write(more * 100)
+    with Server(pingable(answer)) as server, Fetch() as fetch:
+        reply, _ = fetch.get(**blob(server, size=5))
+        peak = peak_kib(fetch)
+    assert failure(reply)[0] == "corrupt" and "headers" in reply["text"] and len(server.calls) == 2
+    assert peak < 40_000
+
+
 def test_error_page_without_end():
     reply, _, calls = one_request(
         lambda call: call.reply(404, b"x" * (3 << 20)), manifest)
@@ -573,6 +676,29 @@ def test_token_server_is_not_trusted_because_the_registry_is(certificate):
                 kind, text = failure(fetch.get(**manifest(server))[0])
         assert not tokens.calls and len(server.calls) == 1
     assert kind == "denied" and ("private address" in text or "x509" in text)
+
+
+def test_certificates_for_a_registry_stay_with_it(tmp_path):
+    """Neither its authority nor our certificate for it counts where it redirects to."""
+    pem = make_certificate(tmp_path, "registry.test", "other.test")
+    with open(pem + ".crt", encoding="ascii") as cert, open(pem, encoding="ascii") as both:
+        certificate = cert.read()
+        tls = {"ca": certificate, "certificate": certificate, "key": both.read().split("-----BEGIN CERT")[0]}
+    shown = []
+
+    def elsewhere(call):
+        shown.append(call.connection.getpeercert(True))
+        call.reply(200, BLOB)
+    with Server(elsewhere, address="127.0.0.3", certificate=pem, asks_for=pem + ".crt") as other:
+        place = f"https://other.test:{other.host.split(':')[1]}/blob"
+        with Server(pingable(lambda call: call.reply(307, Location=place)), address="127.0.0.2", certificate=pem,
+                    client_ca=pem + ".crt") as server:
+            host = f"registry.test:{server.host.split(':')[1]}"
+            for ca, is_ok in ({}, False), ({"ca": certificate}, True):
+                with Fetch(certs={host: tls}, hosts={"registry.test": "127.0.0.2", "other.test": "127.0.0.3"}, **ca) as fetch:
+                    reply, _ = fetch.get(**blob(host))
+                assert reply["ok"] is is_ok and (is_ok or "x509" in reply["text"]), reply
+    assert shown == [None]
 
 
 def test_loopback_may_speak_tls(certificate):
