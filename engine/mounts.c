@@ -141,6 +141,48 @@ bool mounts_add_volume(struct mounts *mounts, const char *text, struct error *er
 	       add(mounts, &mount, err);
 }
 
+/* What moby takes: mount flags, and what tmpfs itself knows. */
+static bool check_tmpfs_option(const char *option, size_t length, struct error *err)
+{
+	static const char *const known[] = {
+		"",           "defaults",   "ro",          "rw",
+		"suid",       "nosuid",     "dev",         "nodev",
+		"exec",       "noexec",     "sync",        "async",
+		"dirsync",    "remount",    "mand",        "nomand",
+		"atime",      "noatime",    "diratime",    "bind",
+		"nodiratime", "rbind",      "relatime",    "norelatime",
+		"private",    "rprivate",   "shared",      "rshared",
+		"slave",      "rslave",     "size=",       "mode=",
+		"uid=",       "gid=",       "strictatime", "nostrictatime",
+		"mpol=",      "nr_inodes=", "nr_blocks=",  "unbindable",
+		"runbindable"
+	};
+	const char *equals = memchr(option, '=', length);
+	size_t key = equals ? (size_t)(equals - option) + 1 : length;
+
+	for (size_t i = 0; i < COUNT_OF(known); i++)
+		if (strlen(known[i]) == key && strncmp(known[i], option, key) == 0)
+			return true;
+	if (!equals)
+		return error_set(err, ERROR_INPUT, "invalid tmpfs option [\"%.*s\"]", (int)length,
+				 option);
+	return error_set(err, ERROR_INPUT, "invalid tmpfs option [\"%.*s\" \"%.*s\"]",
+			 (int)(key - 1), option, (int)(length - key), option + key);
+}
+
+static bool check_tmpfs_options(const char *options, struct error *err)
+{
+	for (;;) {
+		size_t length = strcspn(options, ",");
+
+		if (!check_tmpfs_option(options, length, err))
+			return false;
+		if (!options[length])
+			return true;
+		options += length + 1;
+	}
+}
+
 bool mounts_add_tmpfs(struct mounts *mounts, const char *text, struct error *err)
 {
 	struct container_mount mount = { .kind = MOUNT_TMPFS, .options = "" };
@@ -151,7 +193,8 @@ bool mounts_add_tmpfs(struct mounts *mounts, const char *text, struct error *err
 		*colon = '\0';
 		mount.options = colon + 1;
 	}
-	return set_target(mounts->arena, target, &mount, err) && add(mounts, &mount, err);
+	return set_target(mounts->arena, target, &mount, err) &&
+	       check_tmpfs_options(mount.options, err) && add(mounts, &mount, err);
 }
 
 bool mounts_add_declared(struct mounts *mounts, const char *target, struct error *err)

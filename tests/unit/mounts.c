@@ -62,6 +62,9 @@ static void test_refused(void)
 		{ mounts_add_mount, "type=bind,src=name,dst=/x", "mount path must be absolute" },
 		{ mounts_add_mount, "type=bind,dst=/x", "must not be empty" },
 		{ mounts_add_tmpfs, "rel", "mount path must be absolute" },
+		{ mounts_add_tmpfs, "/x:foo", "invalid tmpfs option [\"foo\"]" },
+		{ mounts_add_tmpfs, "/x:rw,size", "invalid tmpfs option [\"size\"]" },
+		{ mounts_add_tmpfs, "/x:foo=1=2,rw", "invalid tmpfs option [\"foo\" \"1=2\"]" },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
