@@ -2,17 +2,21 @@
 #include "engine/bundlelimit.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/size.h"
 #include "engine/bundle.h"
+#include "engine/userns.h"
 
 #define MEMORY_LEAST (6LL << 20)
 #define NANO         1000000000LL
+#define SET_MAX      4096 /* bytes of a list of CPUs or memory nodes: sysfs has a page for it */
 
 struct ulimit {
 	char type[24];      /* "RLIMIT_NOFILE" */
@@ -298,6 +302,70 @@ static bool check_numbers(const struct container *container, struct error *err)
 	       error_set(err, ERROR_INPUT, "SHM size can not be less than 0");
 }
 
+/* Steps over "2" or "0-3" and the comma behind it. */
+static bool read_range(const char **text, long *first, long *last)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)**text))
+		return false;
+	*first = *last = strtol(*text, &end, 10);
+	if (*end == '-' && isdigit((unsigned char)end[1]))
+		*last = strtol(end + 1, &end, 10);
+	if (*first > *last || (*end == ',' ? !end[1] : *end != '\0'))
+		return false;
+	*text = *end == ',' ? end + 1 : end;
+	return true;
+}
+
+/* The kernel writes ranges that touch as one: what is there lies in one of them. */
+static bool covers(const char *available, long first, long last)
+{
+	long from, to;
+
+	while (*available && read_range(&available, &from, &to))
+		if (from <= first && last <= to)
+			return true;
+	return false;
+}
+
+/* `file` says what the machine has; a kernel without it is asked at the start only. */
+static bool check_set(const char *wanted, const char *file, const char *key, const char *what,
+		      struct error *err)
+{
+	autobuf struct buf available;
+	struct error ignored;
+	long first, last;
+
+	buf_init(&available, SET_MAX);
+	if (!wanted || !*wanted || !file_read(AT_FDCWD, file, &available, &ignored) ||
+	    !available.data)
+		return true;
+	available.data[strcspn(available.data, "\n")] = '\0';
+	for (const char *rest = wanted; *rest;) {
+		if (!read_range(&rest, &first, &last))
+			return error_set(err, ERROR_INPUT,
+					 "Invalid value %s for cpuset %s: invalid format: %s",
+					 wanted, key, wanted);
+		if (!covers(available.data, first, last))
+			return error_set(err, ERROR_INPUT,
+					 "Requested %s are not available - requested %s, "
+					 "available: %s",
+					 what, wanted, available.data);
+	}
+	return true;
+}
+
+/* Without control groups of its own a container is kept from nothing. */
+static bool check_sets(const struct container *container, struct error *err)
+{
+	return userns_is_inside() ||
+	       (check_set(container->cpuset_cpus, "/sys/devices/system/cpu/online", "cpus", "CPUs",
+			  err) &&
+		check_set(container->cpuset_mems, "/sys/devices/system/node/online", "mems",
+			  "memory nodes", err));
+}
+
 bool limit_check(const struct container *container, struct error *err)
 {
 	long online = sysconf(_SC_NPROCESSORS_ONLN);
@@ -312,5 +380,5 @@ bool limit_check(const struct container *container, struct error *err)
 				 "Conflicting options: Nano CPUs and CPU %s cannot both be set.",
 				 container->cpu_quota ? "Quota" : "Period");
 	return check_numbers(container, err) && check_memory(container, err) &&
-	       check_block(container, err);
+	       check_block(container, err) && check_sets(container, err);
 }

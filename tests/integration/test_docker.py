@@ -221,6 +221,17 @@ def test_confinement_is_dockers(run):
     assert "CapEff:\t0000000000000000\n" in plain.stdout
 
 
+@pytest.mark.parametrize("option, value, reason", [
+    ("cpus", "100000", "Requested CPUs are not available - requested 100000, available: 0"),
+    ("cpus", "0,0-100000", "Requested CPUs are not available - requested 0,0-100000, available: 0"),
+    ("mems", "9999", "Requested memory nodes are not available - requested 9999, available: 0"),
+    ("cpus", "0-", "Invalid value 0- for cpuset cpus"), ("mems", "x", "Invalid value x for cpuset mems")])
+def test_processors_that_are_not_there(run, moor, option, value, reason):
+    assert reason in run(f"--cpuset-{option}", value, command=["true"], code=125).stderr
+    assert container_ids(moor) == []
+    moor.docker("create", "--cpuset-cpus", "0,0-0", "--cpuset-mems", "0", "busybox:test", "true")
+
+
 def test_limits_reach_the_cgroup(run, moor):
     run("-d", "--name", "limited", "-m", "64m", "--cpus", "0.5", "--pids-limit", "50", command=["sleep", "60"])
     pid = inspect(moor, "limited", "{{.State.Pid}}")
