@@ -84,12 +84,17 @@ enum error_kind error_kind_of(int sys)
 }
 
 /* A message is one line, whatever names went into it: a newline in a file name must not forge a
- * second line in somebody's log. */
+ * second line in somebody's log, nor an escape steer a terminal. */
 static void make_one_line(char *text)
 {
-	for (char *c = text; *c != '\0'; c++)
-		if ((unsigned char)*c < ' ')
+	for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
+		bool is_c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0; /* in UTF-8 */
+
+		if (is_c1)
+			c[1] = ' ';
+		if (is_c1 || *c < ' ' || *c == 0x7f)
 			*c = ' ';
+	}
 }
 
 bool error_sys(struct error *err, const char *format, ...)

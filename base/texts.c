@@ -42,6 +42,23 @@ bool texts_has(const struct texts *texts, const char *text)
 	return false;
 }
 
+const char *texts_join(const struct texts *texts, struct arena *arena, const char *separator)
+{
+	size_t length = 1;
+
+	for (size_t i = 0; i < texts->count; i++)
+		length += strlen(texts->items[i]) + strlen(separator);
+
+	char *joined = arena_alloc(arena, length), *end = joined;
+
+	*end = '\0';
+	for (size_t i = 0; i < texts->count; i++) {
+		end = stpcpy(end, i ? separator : "");
+		end = stpcpy(end, texts->items[i]);
+	}
+	return joined;
+}
+
 void texts_done(struct texts *texts)
 {
 	free(texts->items);

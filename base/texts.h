@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/mem.h"
+
 /*
  * A growing list of texts, NULL-terminated so that it can be an argument vector. The list owns its
  * array, never the texts. Zero-initialised is empty.
@@ -19,6 +21,8 @@ struct texts {
 void texts_add(struct texts *texts, const char *text);
 void texts_add_all(struct texts *texts, const char *const *items, size_t count);
 bool texts_has(const struct texts *texts, const char *text);
+/* All of them in one text. */
+const char *texts_join(const struct texts *texts, struct arena *arena, const char *separator);
 void texts_done(struct texts *texts);
 
 #endif

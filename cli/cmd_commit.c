@@ -156,12 +156,9 @@ static void take_options(const struct container *container, struct arena *arena,
 static const char *command_line(const struct container *container, struct arena *arena)
 {
 	autotexts struct texts argv = { 0 };
-	const char *line = "";
 
 	container_argv(container, &argv);
-	for (size_t i = 0; i < argv.count; i++)
-		line = arena_printf(arena, "%s%s%s", line, i ? " " : "", argv.items[i]);
-	return line;
+	return texts_join(&argv, arena, " ");
 }
 
 static bool commit_still(struct single *single, const struct values *values, const char *name,

@@ -13,38 +13,26 @@
 static const char *command_line(struct arena *arena, const struct container *container)
 {
 	autotexts struct texts argv = { 0 };
-	const char *line = "";
 
 	container_argv(container, &argv);
-	for (size_t i = 0; i < argv.count; i++) {
-		const char *quote = i && strchr(argv.items[i], ' ') ? "'" : "";
-
-		line = arena_printf(arena, "%s%s%s%s%s", line, i ? " " : "", quote, argv.items[i],
-				    quote);
-	}
-	return line;
-}
-
-static const char *joined(struct arena *arena, const struct texts *texts)
-{
-	const char *line = "";
-
-	for (size_t i = 0; i < texts->count; i++)
-		line = arena_printf(arena, "%s%s%s", line, i ? "," : "", texts->items[i]);
-	return line;
+	for (size_t i = 1; i < argv.count; i++)
+		if (strchr(argv.items[i], ' '))
+			argv.items[i] = arena_printf(arena, "'%s'", argv.items[i]);
+	return texts_join(&argv, arena, " ");
 }
 
 static void fill_mounts(struct arena *arena, struct containerrow *row)
 {
-	row->mounts = "";
+	autotexts struct texts sources = { 0 };
+
 	for (size_t i = 0; i < row->container->mount_count; i++) {
 		const struct container_mount *mount = &row->container->mounts[i];
 
 		row->volume_count += mount->kind == MOUNT_VOLUME;
 		if (mount->source)
-			row->mounts = arena_printf(arena, "%s%s%s", row->mounts,
-						   *row->mounts ? "," : "", mount->source);
+			texts_add(&sources, mount->source);
 	}
+	row->mounts = texts_join(&sources, arena, ",");
 }
 
 /* All but what the container's files say; those are read already. */
@@ -59,7 +47,7 @@ static void fill(const struct engine *engine, struct arena *arena, struct contai
 	row->image_id = container->image_id;
 	row->created = container->created;
 	row->command = command_line(arena, container);
-	row->labels = joined(arena, &container->labels);
+	row->labels = texts_join(&container->labels, arena, ",");
 	row->networks = netsettings_networks_cell(arena, container);
 	row->ports = status_has_process(&row->status)
 			     ? netsettings_ports_cell(engine, arena, container)

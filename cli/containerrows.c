@@ -9,6 +9,7 @@
 
 #include "cli/containerrow.h"
 #include "cli/filter.h"
+#include "cli/goquote.h"
 #include "cli/human.h"
 #include "cli/jsonmaker.h"
 #include "cli/opt.h"
@@ -309,9 +310,11 @@ static const char *command_cell(struct maker *maker, const struct containerrow *
 	size_t shown = characters(row->command, COMMAND_WIDTH);
 
 	if (!maker->options->is_whole && row->command[shown])
-		return arena_printf(maker->arena, "\"%.*s…\"",
-				    (int)characters(row->command, COMMAND_WIDTH - 1), row->command);
-	return arena_printf(maker->arena, "\"%s\"", row->command);
+		return goquote(maker->arena,
+			       arena_printf(maker->arena, "%.*s…",
+					    (int)characters(row->command, COMMAND_WIDTH - 1),
+					    row->command));
+	return goquote(maker->arena, row->command);
 }
 
 /* The reference as it was typed, or the ID once that name means another image. */

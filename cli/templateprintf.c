@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/jsonout.h"
+#include "cli/goquote.h"
 #include "cli/templatevalue.h"
 
 #define WIDTH_MAX 1000 /* also of a precision */
@@ -130,18 +130,6 @@ static bool put_float(struct printing *self, const struct directive *how, const 
 	return true;
 }
 
-static const char *quoted(struct arena *arena, const char *text)
-{
-	autobuf struct buf out;
-	struct jsonout json;
-
-	buf_init(&out, TEMPLATEVALUE_MAX);
-	jsonout_init(&json, &out, false);
-	jsonout_text(&json, NULL, text);
-	jsonout_done(&json);
-	return arena_strdup(arena, out.data ? out.data : "");
-}
-
 static bool put_text(struct printing *self, const struct directive *how, const char *text)
 {
 	autobuf struct buf digits = { 0 };
@@ -153,7 +141,7 @@ static bool put_text(struct printing *self, const struct directive *how, const c
 		put(self->out, how, text);
 		return true;
 	case 'q':
-		put(self->out, how, quoted(self->arena, text));
+		put(self->out, how, goquote(self->arena, text));
 		return true;
 	case 'x':
 	case 'X':
@@ -189,7 +177,7 @@ static void put_value(struct printing *self, const struct directive *how, const 
 	if (how->verb == 'T') {
 		put(self->out, how, templatevalue_type(value));
 	} else if (how->verb == 'v' && how->has_flag['#'] && value->type == JSON_TEXT) {
-		put(self->out, how, quoted(self->arena, value->text));
+		put(self->out, how, goquote(self->arena, value->text));
 	} else if (how->verb == 'v' && value->type == JSON_NUMBER &&
 		   !templatevalue_is_float(value)) {
 		struct directive number = *how;

@@ -251,15 +251,6 @@ static void add_exposed(const struct creation *creation, struct texts *arguments
 /* -- labels -------------------------------------------------------------------------------------
  */
 
-static const char *joined(struct arena *arena, const struct texts *texts)
-{
-	const char *line = "";
-
-	for (size_t i = 0; i < texts->count; i++)
-		line = arena_printf(arena, "%s%s%s", line, i ? "," : "", texts->items[i]);
-	return line;
-}
-
 static void add_labels(const struct creation *creation, struct texts *arguments)
 {
 	const struct project *project = creation->project;
@@ -273,7 +264,7 @@ static void add_labels(const struct creation *creation, struct texts *arguments)
 		{ LABEL_ONEOFF, creation->is_oneoff ? "True" : "False" },
 		{ LABEL_HASH, creation->service->hash },
 		{ LABEL_DIRECTORY, project->directory },
-		{ LABEL_FILES, joined(arena, &project->files) },
+		{ LABEL_FILES, texts_join(&project->files, arena, ",") },
 		{ LABEL_VERSION, creation->version },
 	};
 

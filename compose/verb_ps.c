@@ -133,11 +133,11 @@ static bool is_shown(const struct session *session, const struct values *values,
 static const char *classic_command(struct arena *arena, const struct container *container)
 {
 	autotexts struct texts argv = { 0 };
-	const char *line = "";
 
 	container_argv(container, &argv);
-	for (size_t i = 0; i < argv.count; i++)
-		line = arena_printf(arena, "%s%s%s", line, i ? " " : "", argv.items[i]);
+
+	const char *line = texts_join(&argv, arena, " ");
+
 	if (strlen(line) > COMMAND_WIDTH)
 		return arena_printf(arena, "%.*s ...", COMMAND_SHOWN, line);
 	return line;

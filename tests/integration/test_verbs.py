@@ -112,6 +112,7 @@ def test_ps_of_many(moor, busybox, container):
     form = "{{.ID}} {{.Image}} {{.Command}} {{.Mounts}} {{.LocalVolumes}} {{.Labels}} {{.Networks}} {{.Names}}"
     as_filtered = moor.docker("ps", "--format", form, "-f", "status=running").stdout  # reads everything
     assert moor.docker("ps", "--format", form).stdout == as_filtered and "/srv 0 a=b none m0" in as_filtered
+    assert '"sh -c \'\\tsleep 60\'"' in as_filtered
     moor.docker("pause", "m0")
     assert states()["m0"] == "paused"
     moor.docker("unpause", "m0")

@@ -76,6 +76,10 @@ static void test_hostile_names(void)
 
 	error_set(&err, ERROR_INPUT, "file \"%s\"", "a\nmooring: all is well\r\x1b[2J\t");
 	check_text(err.text, "file \"a mooring: all is well  [2J \"", "control characters");
+	error_set(&err, ERROR_INPUT, "x%s",
+		  "\x7f\xc2\x9b"
+		  "2J\xc3\x9b");
+	check_text(err.text, "x   2J\xc3\x9b", "those that are not ASCII too");
 }
 
 int main(void)

@@ -27,6 +27,10 @@ int main(void)
 	check_int((long long)texts.count, 5003, "texts_add_all");
 	check(texts_has(&texts, "z") && !texts_has(&texts, "text"),
 	      "texts_has wants the whole text");
+	texts.count = 3;
+	check_text(texts_join(&texts, &arena, ", "), "text 0, text 1, text 2", "texts_join");
+	texts.count = 0;
+	check_text(texts_join(&texts, &arena, ", "), "", "of nothing");
 	texts_done(&texts);
 	texts_done(&texts);
 	check(!texts.items && texts.count == 0, "texts_done leaves it empty, and may come twice");
