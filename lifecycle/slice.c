@@ -15,6 +15,7 @@
 
 #define TOP            "/sys/fs/cgroup"
 #define FREEZE_LOOKS   200
+#define THAW_LOOKS     20 /* v1: a thaw after so many */
 #define FREEZE_LOOK_US 5000
 
 /* v1: the hierarchies that we need, as the kernel names their directories. */
@@ -214,22 +215,36 @@ static bool has_state(const char *path, const char *name, const char *wanted)
 	return file_read(AT_FDCWD, file, &text, &ignored) && strstr(text.data, wanted);
 }
 
+/* v1 freezes what is in the group now: who forks meanwhile leaves it FREEZING until it is told
+ * again, and now and then only a thaw in between helps. */
+static void insist(const char *path, int look)
+{
+	struct error ignored;
+
+	if (look % THAW_LOOKS == THAW_LOOKS - 1)
+		(void)!write_file(path, "freezer.state", "THAWED", &ignored);
+	(void)!write_file(path, "freezer.state", "FROZEN", &ignored);
+}
+
 /* The kernel takes its time, but not long: the processes only have to get to where they stop. */
 bool slice_freeze(const struct slice *slice, bool is_frozen, struct error *err)
 {
 	const char *path = slice->places[slice->is_unified ? 0 : 3].path;
+	const char *file = slice->is_unified ? "cgroup.freeze" : "freezer.state";
 	const char *wanted = slice->is_unified ? (is_frozen ? "frozen 1" : "frozen 0")
 					       : (is_frozen ? "FROZEN" : "THAWED");
-	bool is_good = slice->is_unified
-			       ? write_file(path, "cgroup.freeze", is_frozen ? "1" : "0", err)
-			       : write_file(path, "freezer.state", wanted, err);
+	struct error ignored;
 
-	if (!is_good)
+	if (!write_file(path, file, slice->is_unified ? (is_frozen ? "1" : "0") : wanted, err))
 		return false;
 	for (int look = 0; look < FREEZE_LOOKS; look++) {
 		if (has_state(path, slice->is_unified ? "cgroup.events" : "freezer.state", wanted))
 			return true;
 		usleep(FREEZE_LOOK_US);
+		if (is_frozen && !slice->is_unified)
+			insist(path, look);
 	}
+	if (is_frozen) /* not half of it */
+		(void)!write_file(path, file, slice->is_unified ? "0" : "THAWED", &ignored);
 	return error_set(err, ERROR_SYSTEM, "%s does not become %s", path, wanted);
 }
