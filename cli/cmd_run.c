@@ -190,11 +190,10 @@ static void warn_about_ports(const struct runopts *values)
 /* The container is over (or never began), and --rm was given: it goes, with what it had. */
 static void remove_if_asked(struct job *job)
 {
-	const struct removal removal = { .with_volumes = true, .lock = job->lock };
 	struct error err;
 
 	if (job->container.is_removed_on_exit &&
-	    !control_remove(&job->engine, &job->container, &removal, &err))
+	    !control_remove_ended(&job->engine, &job->container, job->lock, &err))
 		fprintf(stderr, "docker: %s\n", err.text);
 }
 

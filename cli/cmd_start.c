@@ -82,9 +82,8 @@ static bool start_attached(struct engine *engine, const struct values *values,
 		*code = 1;
 		return false;
 	}
-	const struct removal removal = { .with_volumes = true, .lock = lock };
 	return end == ATTACH_DETACHED || !container->is_removed_on_exit ||
-	       control_remove(engine, container, &removal, err);
+	       control_remove_ended(engine, container, lock, err);
 }
 
 static int run_attached(const struct cli *cli, const struct values *values, const char *argument)

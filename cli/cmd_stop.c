@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "cli/each.h"
 #include "cli/running.h"
 #include "engine/claim.h"
@@ -61,16 +62,25 @@ static bool stop_one(const struct each *each, const struct container *container,
 static bool restart_one(const struct each *each, const struct container *container,
 			struct error *err)
 {
+	autoclose int keep =
+		container->is_removed_on_exit ? claim_keep(each->engine, container->id) : -1;
 	autoclose int lock = -1;
+	struct error other;
 	int code;
 
 	if (!stop_one(each, container, err) || !claim_lock(each->engine, container->id, &lock, err))
 		return false;
+	mem_cleanup_close(&keep); /* from now on the lock does it; its next end is as usual */
+	keep = -1;
 	const struct running running = { .engine = each->engine,
 					 .container = container,
 					 .lock = &lock };
-	if (!running_detached(&running, &code, err))
+	if (!running_detached(&running, &code, err)) {
+		if (container->is_removed_on_exit &&
+		    !control_remove_ended(each->engine, container, lock, &other))
+			command_failed(&other);
 		return error_in(err, "Cannot restart container %s", container->name);
+	}
 	happening_container(each->engine, container, "restart", NULL);
 	return true;
 }

@@ -124,11 +124,10 @@ bool running_join(const struct running *running, enum attach_end *end, int *code
 /* It has ended before we could leave it alone: its monitor leaves --rm to us. */
 static void remove_ended(const struct running *running)
 {
-	const struct removal removal = { .with_volumes = true, .lock = *running->lock };
 	struct error err;
 
 	if (running->container->is_removed_on_exit &&
-	    !control_remove(running->engine, running->container, &removal, &err))
+	    !control_remove_ended(running->engine, running->container, *running->lock, &err))
 		fprintf(stderr, "docker: %s\n", err.text);
 }
 

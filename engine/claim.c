@@ -25,6 +25,7 @@
 #define ID_ATTEMPTS   1000 /* each is lost only to a sweep at the very moment */
 #define NAME_ATTEMPTS 20
 #define LOCK_PATIENCE 10000 /* milliseconds that claim_lock waits */
+#define READ_PATIENCE 5000  /* milliseconds that a removal waits for who reads the end */
 #define INHERITED_MAX 64    /* descriptors above this are not looked at */
 #define LOCK_STEP     5
 
@@ -115,7 +116,7 @@ static void sweep_one(struct engine *engine, const char *id)
 	autoclose int lock = -1;
 	struct error ignored; /* it stays for the next sweep */
 
-	if (!is_rubbish(engine, id) || !try_lock(engine, id, &lock))
+	if (!is_rubbish(engine, id) || !try_lock(engine, id, &lock) || claim_is_kept(engine, id))
 		return;
 	const char *name = NULL;
 	bool is_done = true;
@@ -253,6 +254,49 @@ void claim_wait(const struct engine *engine, const char *id)
 
 	while (dir >= 0 && flock(dir, LOCK_SH) != 0 && errno == EINTR)
 		continue;
+}
+
+static int open_in(const struct engine *engine, const char *id, const char *name, int flags)
+{
+	char path[CONTAINER_ID_LENGTH + 32];
+
+	snprintf(path, sizeof(path), "%.64s/%s", id, name);
+	return openat(engine->containers, path, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+int claim_read_end(const struct engine *engine, const char *id)
+{
+	autoclose int file = open_in(engine, id, CONTAINER_STARTED, O_RDONLY);
+
+	return file >= 0 && flock(file, LOCK_SH | LOCK_NB) == 0 ? take_fd(&file) : -1;
+}
+
+int claim_await_readers(const struct engine *engine, const char *id)
+{
+	autoclose int file = open_in(engine, id, CONTAINER_STARTED, O_RDONLY);
+	const struct timespec step = { .tv_nsec = LOCK_STEP * 1000000L };
+
+	/* One that was stopped itself must not keep the container for ever. */
+	for (int waited = 0; file >= 0 && waited < READ_PATIENCE; waited += LOCK_STEP) {
+		if (flock(file, LOCK_EX | LOCK_NB) == 0)
+			return take_fd(&file);
+		nanosleep(&step, NULL);
+	}
+	return -1;
+}
+
+int claim_keep(const struct engine *engine, const char *id)
+{
+	autoclose int file = open_in(engine, id, CONTAINER_KEPT, O_RDONLY | O_CREAT);
+
+	return file >= 0 && flock(file, LOCK_SH | LOCK_NB) == 0 ? take_fd(&file) : -1;
+}
+
+bool claim_is_kept(const struct engine *engine, const char *id)
+{
+	autoclose int file = open_in(engine, id, CONTAINER_KEPT, O_RDONLY);
+
+	return file >= 0 && flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 /* A monitor may just be ending, and its root file system with it. To remove a directory on which

@@ -50,6 +50,20 @@ int claim_inherited(const struct engine *engine, const char *id);
 /* Waits for whoever holds the lock: returns when a running container's monitor has ended. */
 void claim_wait(const struct engine *engine, const char *id);
 
+/* For who waits for the container's end: while any such lock is held, whoever removes the container
+ * waits for its end to be read, for a while. Closing lets go; -1: never started, or being removed.
+ */
+int claim_read_end(const struct engine *engine, const char *id);
+/* Before the removal, with the container's lock held: waits for them. To be kept open until the
+ * container is gone, so that nobody begins to read; -1: there is nothing to keep. */
+int claim_await_readers(const struct engine *engine, const char *id);
+
+/* For who ends a --rm container only to start it again: while this is held, its end does not remove
+ * it. Closing lets go; -1: it could not be had. */
+int claim_keep(const struct engine *engine, const char *id);
+/* Hold the container's lock. */
+bool claim_is_kept(const struct engine *engine, const char *id);
+
 /* The container is no more, and its name is free. Hold its lock. `name` NULL: not known. */
 must_check bool claim_release(struct engine *engine, const char *id, const char *name,
 			      struct error *err);

@@ -18,9 +18,11 @@
  * (change.h) and never by running.
  *
  *     containers/ID/options.json   this; the container exists once the file is there
- *                   started        empty; there from the first start on
+ *                   started        empty; there from the first start on; flocked by who waits
+ *                                  for the end: see claim.h
  *                   exit.json      how it ended; written by the monitor, removed by the next start
  *                   restart        what the monitor is to do at the end: see policy.h
+ *                   kept           empty; flocked by who restarts a --rm container
  *                   failure.json   why it could not be started
  *                   config.json    the OCI bundle, written at each start
  *                   network.json   addresses and ports while it runs: see endpoint.h
@@ -38,6 +40,7 @@
 #define CONTAINER_OPTIONS   "options.json"
 #define CONTAINER_STARTED   "started"
 #define CONTAINER_EXIT      "exit.json"
+#define CONTAINER_KEPT      "kept"
 #define CONTAINER_FAILURE   "failure.json"
 #define CONTAINER_RESTART   "restart"
 #define CONTAINER_LOG       "container.log"

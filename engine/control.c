@@ -275,9 +275,8 @@ static void await_change(int watch)
 			continue;
 }
 
-/* A container that may be restarted: its monitor goes on after the end we wait for, so that only
- * the record tells of it. */
-static bool await_next_end(struct engine *engine, struct arena *arena, const char *id,
+/* The monitor may go on after the end we wait for: only the record tells of it. */
+static void await_next_end(struct engine *engine, struct arena *arena, const char *id,
 			   struct status *status)
 {
 	autoclose int watch = watch_directory(engine, id);
@@ -289,47 +288,49 @@ static bool await_next_end(struct engine *engine, struct arena *arena, const cha
 		struct status record;
 
 		status_read(engine, arena, id, &now);
-		if (now.state == STATUS_CREATED) /* removed, or never started */
-			return false;
+		/* Removed, or never started, nor being started just now. */
+		if (now.state == STATUS_CREATED && !status_is_locked(engine, id)) {
+			*status = now;
+			return;
+		}
 		status_read_record(engine, arena, id, &record);
 		if (now.state == STATUS_EXITED ||
 		    strcmp(record.finished_at, first.finished_at) != 0) {
 			*status = now.state == STATUS_EXITED ? now : record;
-			return true;
+			return;
 		}
 		await_change(watch);
 	}
 }
 
-static bool await_end(struct engine *engine, struct arena *arena, const char *id,
+static void await_end(struct engine *engine, struct arena *arena, const char *id,
 		      const struct container *container, struct status *status)
 {
-	autoclose int process = -1;
+	bool is_last = !*container->restart || strcmp(container->restart, "no") == 0;
+	/* The record stays until we have read it, whoever removes the container at its end. */
+	autoclose int reading = claim_read_end(engine, id);
+	autoclose int process = is_last ? status_open_process(engine, id) : -1;
 
-	if (*container->restart && strcmp(container->restart, "no") != 0)
-		return await_next_end(engine, arena, id, status);
-	process = status_open_process(engine, id);
+	(void)reading; /* is open: that is its use */
 	if (process >= 0)
 		await_process(process, -1);
-	await_record(engine, id);
-	status_read(engine, arena, id, status);
-	return !status_has_process(status) && status->state != STATUS_RESTARTING;
+	await_next_end(engine, arena, id, status);
 }
 
 bool control_wait(struct engine *engine, struct arena *arena, const char *id, struct status *status,
 		  struct error *err)
 {
-	for (;;) {
-		struct container container = { 0 };
+	struct container container = { 0 };
+	bool is_there = container_read(engine, arena, id, &container, err);
 
-		*status = (struct status){ .state = STATUS_EXITED };
-		if (!container_read(engine, arena, id, &container, err))
-			return err->kind == ERROR_NOT_FOUND;
-		bool is_over = await_end(engine, arena, id, &container, status);
+	if (is_there)
+		await_end(engine, arena, id, &container, status);
+	container_done(&container);
+	if (is_there && status->state == STATUS_CREATED) { /* never started, or gone */
+		is_there = container_read(engine, arena, id, &container, err);
 		container_done(&container);
-		if (is_over)
-			return true;
 	}
+	return is_there;
 }
 
 /* Removal. ------------------------------------------------------------------------------------ */
@@ -368,7 +369,9 @@ bool control_remove(struct engine *engine, const struct container *container,
 				 "before attempting removal or force remove",
 				 status_name(status.state), id);
 	if (removal->lock < 0 && !claim_lock(engine, id, &own_lock, err))
-		return false;
+		return removal->is_forced && err->kind == ERROR_NOT_FOUND;
+	autoclose int readers = claim_await_readers(engine, id);
+	(void)readers; /* is open: nobody begins to read what goes away */
 	health_forget(engine, id);
 	if (!stale_remove(engine, id, err) || !prepare_undo(engine, container, err) ||
 	    (removal->with_volumes && !volume_remove_anonymous(engine, container, err)) ||
@@ -385,10 +388,19 @@ static void unmount_root(const struct engine *engine, const char *id, struct are
 	umount2(arena_printf(arena, "%s/containers/%s/rootfs", engine->root, id), MNT_DETACH);
 }
 
+bool control_remove_ended(struct engine *engine, const struct container *container, int lock,
+			  struct error *err)
+{
+	const struct removal removal = { .with_volumes = true, .lock = lock };
+
+	return container->is_removed_on_exit && !claim_is_kept(engine, container->id)
+		       ? control_remove(engine, container, &removal, err)
+		       : prepare_undo(engine, container, err);
+}
+
 static bool clean_up_locked(struct engine *engine, const struct container *container, int lock,
 			    struct arena *arena, struct error *err)
 {
-	const struct removal removal = { .with_volumes = true, .lock = lock };
 	struct status status;
 
 	/* Under the lock: nobody can have started it again. */
@@ -396,8 +408,7 @@ static bool clean_up_locked(struct engine *engine, const struct container *conta
 	if (status.state != STATUS_EXITED)
 		return true;
 	unmount_root(engine, container->id, arena);
-	return container->is_removed_on_exit ? control_remove(engine, container, &removal, err)
-					     : prepare_undo(engine, container, err);
+	return control_remove_ended(engine, container, lock, err);
 }
 
 bool control_clean_up(struct engine *engine, const char *id, struct error *err)

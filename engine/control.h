@@ -41,13 +41,15 @@ must_check bool control_pause(struct engine *engine, const struct container *con
 must_check bool control_unpause(struct engine *engine, const struct container *container,
 				struct error *err);
 
-/* Returns at the container's next end, though it may be restarted after it (a --rm one may be
- * removed by then). Texts of *status live in `arena`. */
+/* Returns at the container's next end, though it may be restarted or removed after it; at once if
+ * it has never been started. Texts of *status live in `arena`. ERROR_NOT_FOUND if it was removed
+ * before it could be waited for. */
 must_check bool control_wait(struct engine *engine, struct arena *arena, const char *id,
 			     struct status *status, struct error *err);
 
 /* Removes the container and its anonymous volumes (`with_volumes`), its process killed first if
- * `is_forced`. ERROR_EXISTS if it is running and may not be killed. */
+ * `is_forced`: then it is success, too, if another one removes it meanwhile. ERROR_EXISTS if it is
+ * running and may not be killed. */
 struct removal {
 	bool is_forced;
 	bool with_volumes;
@@ -55,6 +57,11 @@ struct removal {
 };
 must_check bool control_remove(struct engine *engine, const struct container *container,
 			       const struct removal *removal, struct error *err);
+
+/* At the end of a container, or when it could not be started, with its lock held: one with --rm is
+ * removed, unless somebody is about to start it again; what another had is given back. */
+must_check bool control_remove_ended(struct engine *engine, const struct container *container,
+				     int lock, struct error *err);
 
 /* What the monitor executes as its last act: gives back the address, removes a --rm container. */
 must_check bool control_clean_up(struct engine *engine, const char *id, struct error *err);

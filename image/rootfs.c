@@ -127,6 +127,17 @@ static bool mount_layers(const struct store *store, const struct rootfs *rootfs,
 	return !is_too_long || mount_by_descriptor(layers, rootfs, err);
 }
 
+/* The kernel leaves this mark so that what may not have reached the disk is not mounted again. Ours
+ * is mounted again only while the machine goes on, and nothing can be lost. */
+static void forget_volatile(const struct rootfs *rootfs)
+{
+	autofree char *mark = mem_printf("%s/work/incompat/volatile", rootfs->work);
+	autofree char *dirty = mem_printf("%s/dirty", mark);
+
+	unlink(dirty);
+	rmdir(mark);
+}
+
 bool rootfs_mount(const struct store *store, const struct rootfs *rootfs, struct error *err)
 {
 	if (rootfs->layer_count > LIMIT_LAYERS)
@@ -139,6 +150,8 @@ bool rootfs_mount(const struct store *store, const struct rootfs *rootfs, struct
 	}
 
 	autoclose int before = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (rootfs->is_volatile)
+		forget_volatile(rootfs);
 	bool is_mounted = mount_layers(store, rootfs, err);
 
 	if (!is_mounted && err->sys == EINVAL && rootfs->is_volatile) { /* before Linux 5.10 */

@@ -47,6 +47,17 @@ def store_files(moor):
                   os.listdir(os.path.join(moor.root, "names")))
 
 
+def await_reader(waiting, container):
+    """Until that `docker wait` has the file open that keeps the container's record."""
+    folder = f"/proc/{waiting.pid}/fd"
+
+    def is_reading():
+        files = [os.path.join(folder, fd) for fd in os.listdir(folder)]
+        return any(os.readlink(file).endswith(f"{container}/started") for file in files if os.path.lexists(file))
+
+    wait_until(is_reading, "the container to be waited for")
+
+
 # --- exit codes and streams ---
 
 @pytest.mark.parametrize("command,code,text", [
@@ -328,6 +339,65 @@ def test_detached_rm_goes_by_itself(run, moor, busybox):
     assert [process.wait(60) for process in many] == [0] * len(many)
     wait_until(lambda: store_files(moor) == [], "the container to be removed")
     assert moor.docker("volume", "ls", "-q").stdout == ""
+
+
+def test_end_of_rm_is_never_missed(run, moor, busybox):
+    """By who waits for it, whoever ends it, in the background and in the foreground."""
+    docker = os.path.join(moor.names, "docker")
+    for code in range(3, 7):
+        name = run("-di", "--rm", "--name", "w", command=["sh", "-c", f"read line; exit {code}"]).stdout.strip()
+        waiting = moor.start(docker, "wait", "w")
+        await_reader(waiting, name)
+        with open(os.path.join(moor.root, "containers", name, "stdin"), "w") as stdin:
+            stdin.write("go\n")
+        assert waiting.communicate(timeout=20)[0] == f"{code}\n"
+        moor.docker("rm", "-f", "w")  # it may be going
+    run("-d", "--name", "kept", command=["sleep", "60"])
+    for end in (["stop", "-t0"], ["kill"], ["rm", "-f"]):
+        ids = [run("-d", "--rm", "--name", name, command=["sleep", "60"]).stdout.strip() for name in ("a", "b")]
+        many = [moor.start(docker, "wait", "a") for _ in range(6)] + [moor.start(docker, "wait", "a", "b")]
+        for waiting in many:
+            await_reader(waiting, ids[0])
+        gone = moor.docker(*end, "a")
+        assert (gone.stdout, gone.stderr) == ("a\n", "")
+        assert [waiting.communicate(timeout=20)[0] for waiting in many[:-1]] == ["137\n"] * 6
+        await_reader(many[-1], ids[1])
+        moor.docker(*end, "b")
+        assert many[-1].communicate(timeout=20)[0] == "137\n137\n"
+    front = start_attached(moor, busybox, "--rm")
+    wait_until(lambda: inspect(moor, "fg", "{{.State.Pid}}") != "0", "its process")
+    waiting = moor.start(docker, "wait", "fg")
+    await_reader(waiting, inspect(moor, "fg", "{{.Id}}"))
+    gone = moor.docker("rm", "-f", "fg")
+    assert (gone.stdout, gone.stderr, front.wait(20)) == ("fg\n", "", 137)
+    assert waiting.communicate(timeout=20)[0] == "137\n"
+    waiting = moor.start(docker, "wait", "kept")
+    await_reader(waiting, inspect(moor, "kept", "{{.Id}}"))
+    moor.docker("rm", "-f", "kept")
+    assert waiting.communicate(timeout=20)[0] == "137\n"
+    moor.docker("create", *NO_NETWORK, "--restart", "always", "--name", "never", busybox, "true")
+    assert moor.docker("wait", "never").stdout == "0\n"
+    moor.docker("rm", "never")
+    wait_until(lambda: store_files(moor) == [], "the containers to be removed")
+
+
+def test_restart_of_rm(run, moor, busybox):
+    """It goes on, still --rm; in the foreground too, where the client is told of the end."""
+    run("-d", "--rm", "--name", "r", command=["sleep", "60"])
+    before = inspect(moor, "r", "{{.Id}} {{.State.Pid}}").split()
+    assert moor.docker("restart", "-t", "0", "r").stdout == "r\n"
+    after = inspect(moor, "r", "{{.Id}} {{.State.Pid}} {{.HostConfig.AutoRemove}} {{.State.Running}}").split()
+    assert after == [before[0], after[1], "true", "true"] and after[1] != before[1]
+    assert moor.docker("restart", "-t", "0", "r", "r").stdout == "r\nr\n"
+    moor.docker("stop", "-t0", "r")
+    assert container_ids(moor) == []
+    front = start_attached(moor, busybox, "--rm")
+    wait_until(lambda: inspect(moor, "fg", "{{.State.Pid}}") != "0", "its process")
+    moor.docker("restart", "-t", "0", "fg")
+    assert front.wait(20) == 137
+    assert inspect(moor, "fg", "{{.State.Running}}") == "true"
+    moor.docker("rm", "-f", "fg")
+    wait_until(lambda: store_files(moor) == [], "the containers to be removed")
 
 
 def test_failed_start_is_kept(run, moor):
