@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The nucleus that stays: deployments, its own death at every moment, limits, logs, memory."""
 
-import contextlib
 import concurrent.futures
+import contextlib
 import itertools
 import json
 import os
