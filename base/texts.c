@@ -33,6 +33,16 @@ void texts_add_all(struct texts *texts, const char *const *items, size_t count)
 		texts_add(texts, items[i]);
 }
 
+void texts_add_in(struct texts *texts, struct arena *arena, const char *text)
+{
+	const char **items = arena_array(arena, texts->count + 2, sizeof(*items));
+
+	if (texts->count)
+		memcpy(items, texts->items, texts->count * sizeof(*items));
+	items[texts->count++] = text;
+	texts->items = items;
+}
+
 bool texts_has(const struct texts *texts, const char *text)
 {
 	for (size_t i = 0; i < texts->count; i++) {

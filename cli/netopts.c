@@ -70,26 +70,15 @@ bool netopts_check_mac(const char *text, struct error *err)
 
 /* --network. ----------------------------------------------------------------------------------- */
 
-/* To a list that lives in the arena. */
-static void append(struct arena *arena, struct texts *list, const char *value)
-{
-	const char **items = arena_array(arena, list->count + 2, sizeof(char *));
-
-	if (list->count)
-		memcpy(items, list->items, list->count * sizeof(char *));
-	items[list->count++] = value;
-	list->items = items;
-}
-
 static bool set_field(struct arena *arena, const char *key, const char *value,
 		      struct container_network *network, struct error *err)
 {
 	if (strcmp(key, "name") == 0) {
 		network->name = value;
 	} else if (strcmp(key, "alias") == 0) {
-		append(arena, &network->aliases, value);
+		texts_add_in(&network->aliases, arena, value);
 	} else if (strcmp(key, "link-local-ip") == 0) {
-		append(arena, &network->link_local, value);
+		texts_add_in(&network->link_local, arena, value);
 		return netopts_check_link_local(value, err);
 	} else if (strcmp(key, "gw-priority") == 0) {
 		return read_priority(value, &network->gw_priority, err);

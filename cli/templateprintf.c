@@ -87,20 +87,15 @@ static void put_c(struct printing *self, const char *format, const struct direct
 static bool put_integer(struct printing *self, const struct directive *how,
 			const struct json *value)
 {
+	char conversion[] = { 'l', 'l', how->verb, '\0' };
 	long long number = strtoll(value->text, NULL, 10);
 
 	switch (how->verb) {
 	case 'd':
-		put_c(self, c_format(self, how, "lld"), how, value);
-		return true;
 	case 'x':
-		put_c(self, c_format(self, how, "llx"), how, value);
-		return true;
 	case 'X':
-		put_c(self, c_format(self, how, "llX"), how, value);
-		return true;
 	case 'o':
-		put_c(self, c_format(self, how, "llo"), how, value);
+		put_c(self, c_format(self, how, conversion), how, value);
 		return true;
 	case 'b':
 		put(self->out, how, binary(self->arena, number));

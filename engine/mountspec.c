@@ -35,16 +35,6 @@ static bool parse_flag(const char *key, const char *value, bool *flag, struct er
 	       error_set(err, ERROR_INPUT, "invalid value for %s: %s", key, value);
 }
 
-static void add_text(struct arena *arena, struct texts *texts, const char *text)
-{
-	const char **items = arena_array(arena, texts->count + 1, sizeof(char *));
-
-	if (texts->count)
-		memcpy(items, texts->items, texts->count * sizeof(char *));
-	items[texts->count++] = text;
-	texts->items = items;
-}
-
 static bool set_recursion(struct mountspec *spec, const char *value, struct error *err)
 {
 	static const char *const words[] = {
@@ -133,9 +123,9 @@ static bool keep(struct arena *arena, struct mountspec *spec, const char *key, c
 		}
 	}
 	if (strcmp(key, "volume-opt") == 0)
-		add_text(arena, &spec->options, value);
+		texts_add_in(&spec->options, arena, value);
 	else if (strcmp(key, "volume-label") == 0)
-		add_text(arena, &spec->labels, value);
+		texts_add_in(&spec->labels, arena, value);
 	else
 		return false;
 	return true;

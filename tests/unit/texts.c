@@ -31,6 +31,12 @@ int main(void)
 	check_text(texts_join(&texts, &arena, ", "), "text 0, text 1, text 2", "texts_join");
 	texts.count = 0;
 	check_text(texts_join(&texts, &arena, ", "), "", "of nothing");
+	struct texts kept = { 0 };
+
+	for (int i = 0; i < 3; i++)
+		texts_add_in(&kept, &arena, more[i]);
+	check_text(texts_join(&kept, &arena, ""), "xyz", "texts_add_in");
+	check(!kept.items[kept.count], "and it ends in NULL");
 	texts_done(&texts);
 	texts_done(&texts);
 	check(!texts.items && texts.count == 0, "texts_done leaves it empty, and may come twice");
