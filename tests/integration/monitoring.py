@@ -16,6 +16,8 @@ RECORD = re.compile(r'\{"log":"(?:[^"\\]|\\.)*","stream":"(?:stdout|stderr)",'
                     r'"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z"\}')
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
 
+GROUP = f"mooring-test-{os.getpid()}"  # another file of tests that runs beside this one has another
+
 
 class Monitor:
     """One container with its monitor, and us as the attached client."""
@@ -59,7 +61,7 @@ class Monitor:
             "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
                        {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"},
                        *([pts] if terminal else [])],
-            "linux": {"cgroupsPath": "/mooring-test/" + self.id,
+            "linux": {"cgroupsPath": f"/{GROUP}/{self.id}",
                       "resources": {"memory": {"limit": memory, "swap": memory}} if memory else {},
                       "namespaces": [{"type": name} for name in ("pid", "mount", "ipc", "uts")]},
         }
@@ -132,7 +134,7 @@ class Monitor:
             self.client = None
 
     def pid(self, container):
-        return int(proc_stat(container)[1])
+        return world.parent(container)
 
     def record(self):
         world.wait_until(lambda: os.path.exists(self.exit_file), "exit.json")
@@ -151,12 +153,6 @@ class Monitor:
         return "".join(record["log"] for record in self.log() if record["stream"] == stream)
 
 
-def proc_stat(pid):
-    """Fields of /proc/PID/stat from the third on: state, parent, group, session, …"""
-    with open(f"/proc/{pid}/stat") as file:
-        return file.read().rsplit(")", 1)[1].split()
-
-
 @pytest.fixture
 def monitor(moor):
     made = []
@@ -171,6 +167,6 @@ def monitor(moor):
     world.wait_until(lambda: not os.path.isdir(os.path.join(moor.run_dir, "runc")) or
                      not os.listdir(os.path.join(moor.run_dir, "runc")), "containers to end")
     for hierarchy in os.listdir("/sys/fs/cgroup"):
-        group = os.path.join("/sys/fs/cgroup", hierarchy, "mooring-test")
+        group = os.path.join("/sys/fs/cgroup", hierarchy, GROUP)
         if os.path.isdir(group):
             os.rmdir(group)

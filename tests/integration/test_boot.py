@@ -35,7 +35,7 @@ def lose_power(moor):
     ids = moor.docker("ps", "-q", "--no-trunc").stdout.split()
     pids = moor.docker("inspect", "-f", "{{.State.Pid}}", *ids).stdout.split()
     for pid in pids:
-        os.kill(int(open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[1]), signal.SIGKILL)
+        os.kill(world.parent(pid), signal.SIGKILL)
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(pid), signal.SIGKILL)

@@ -13,7 +13,7 @@ import time
 import pytest
 
 import world
-from monitoring import TIME, monitor, proc_stat  # noqa: F401 (a fixture)
+from monitoring import TIME, monitor  # noqa: F401 (a fixture)
 
 TRAP = "trap 'echo stopping; exit 7' TERM; echo ready; sleep 1000 & wait"
 
@@ -141,7 +141,7 @@ def test_detached_container_goes_on_alone(monitor, moor):
     monitor_pid = one.pid(container)
     assert one.client.recv(10) == b"", "the monitor lets go of the socket"
     assert one.read("stdout") == b""
-    state = proc_stat(monitor_pid)
+    state = world.proc_stat(monitor_pid)
     assert state[3] == str(monitor_pid), "leads a session of its own"
     assert int(state[1]) != os.getpid()
     assert os.readlink(f"/proc/{monitor_pid}/cwd") == "/"

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 import world
-from monitoring import monitor, proc_stat  # noqa: F401 (a fixture)
+from monitoring import monitor  # noqa: F401 (a fixture)
 
 
 @pytest.fixture

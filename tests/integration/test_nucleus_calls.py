@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from world import wait_until
+from world import parent, proc_stat, wait_until
 
 SHELL = ("sh", "-c")
 
@@ -118,15 +118,9 @@ def test_many_names(moor, busybox):
 
 def is_dead(pid):
     try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+        return proc_stat(pid)[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True
-
-
-def parent(pid):
-    with open(f"/proc/{pid}/stat") as file:
-        return int(file.read().rsplit(")", 1)[1].split()[1])
 
 
 @pytest.mark.parametrize("victim", ["monitor", "init", "client", "both"])

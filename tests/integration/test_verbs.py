@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from world import wait_until
+from world import parent, wait_until
 
 
 @pytest.fixture
@@ -118,9 +118,7 @@ def test_ps_of_many(moor, busybox, container):
     moor.docker("unpause", "m0")
     assert states()["m0"] == "running"
     pid = int(inspect(moor, "m1", "{{.State.Pid}}"))
-    with open(f"/proc/{pid}/stat") as stat:
-        monitor = int(stat.read().rsplit(")", 1)[1].split()[1])
-    for victim in (monitor, pid):
+    for victim in (parent(pid), pid):
         os.kill(victim, signal.SIGKILL)
     wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "the container's end")
     assert states()["m1"] == "exited" and ids["m1"][:12] not in shown()

@@ -258,6 +258,16 @@ def docker_registry(directory, extra=""):
             yield Registry(f"127.0.0.1:{port}")
 
 
+def proc_stat(pid):
+    """Fields of /proc/PID/stat from the third on: state, parent, group, session, …"""
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rsplit(")", 1)[1].split()
+
+
+def parent(pid):
+    return int(proc_stat(pid)[1])
+
+
 @contextlib.contextmanager
 def mounted(directory, kind="tmpfs", size="16M"):
     """A small file system at `directory`: a tmpfs, or ext4 in a file beside it."""
