@@ -17,6 +17,7 @@
 #include "engine/claim.h"
 #include "engine/control.h"
 #include "engine/engine.h"
+#include "engine/launch.h"
 #include "registry/reference.h"
 
 #define EXIT_OURS 125 /* what docker exits with when the container was never started */
@@ -30,6 +31,7 @@ struct job {
 	struct arena arena;
 	struct container container;
 	bool is_started_next;
+	bool is_clients; /* what failed is what docker's client would have refused */
 	int lock;
 };
 
@@ -121,7 +123,11 @@ static bool create_once(struct job *job, struct error *err)
 
 	values.config = job->cli->config;
 	container_done(&job->container);
-	if (!runopts_read(&values, job->arguments, &job->arena, &job->container, &mounts, err) ||
+	job->is_clients = true;
+	if (!runopts_read(&values, job->arguments, &job->arena, &job->container, err))
+		return false;
+	job->is_clients = false;
+	if (!runopts_complete(&values, &job->arena, &job->container, &mounts, err) ||
 	    !create_check(&create, err) ||
 	    !create_container(&job->engine, &job->arena, &create, &job->lock, warning, err))
 		return false;
@@ -159,7 +165,8 @@ static bool create(struct job *job, struct error *err)
 		return false;
 	if (create_once(job, err))
 		return hand_over(job, err);
-	bool is_image_missing = err->kind == ERROR_NOT_FOUND && strstr(err->text, "image");
+	bool is_image_missing =
+		!job->is_clients && err->kind == ERROR_NOT_FOUND && strstr(err->text, "image");
 	if (!is_image_missing || !wants_pull(values, "missing"))
 		return false;
 	if (!values->is_quiet)
@@ -197,10 +204,30 @@ static void remove_if_asked(struct job *job)
 		fprintf(stderr, "docker: %s\n", err.text);
 }
 
+/* Docker's client makes its exit code of the daemon's words. */
+static int code_of(const char *text)
+{
+	if (strstr(text, "executable file not found") || strstr(text, "no such file or directory"))
+		return LAUNCH_FAULT_NOT_FOUND;
+	if (strstr(text, "permission denied") || strstr(text, "is a directory"))
+		return LAUNCH_FAULT_NOT_EXECUTABLE;
+	return LAUNCH_FAULT_OTHER;
+}
+
 static int report(const struct error *err, int code)
 {
 	running_report("run", err);
-	return code;
+	return code == EXIT_OURS ? code_of(err->text) : code;
+}
+
+/* Nothing was created. */
+static int refuse(const struct job *job, const char *verb, const struct error *err)
+{
+	if (job->is_clients)
+		running_refuse(verb, err);
+	else
+		running_report(verb, err);
+	return job->is_clients ? EXIT_OURS : code_of(err->text);
 }
 
 static int run_detached(struct job *job, const struct running *running)
@@ -247,7 +274,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	job_init(&job, cli, values, arguments);
 	job.is_started_next = true;
 	if (!create(&job, &err)) {
-		code = report(&err, EXIT_OURS);
+		code = refuse(&job, "run", &err);
 	} else {
 		const struct running running = {
 			.engine = &job.engine,
@@ -280,7 +307,7 @@ static int run_create(const struct cli *cli, const void *values, const struct te
 	if (create(&job, &err))
 		puts(job.container.id);
 	else
-		code = command_failed(&err);
+		code = job.is_clients ? refuse(&job, "create", &err) : command_failed(&err);
 	job_done(&job);
 	return code;
 }

@@ -43,7 +43,7 @@ static const struct opt opts[] = {
 	{ "memory", 'm', OPT_SIZE, AT(memory), "bytes", "Memory limit", NULL },
 	{ "memory-reservation", 0, OPT_SIZE, AT(memory_reservation), "bytes", "Memory soft limit",
 	  NULL },
-	{ "memory-swap", 0, OPT_SIZE, AT(memory_swap), "bytes",
+	{ "memory-swap", 0, OPT_SWAP, AT(memory_swap), "bytes",
 	  "Swap limit equal to memory plus swap: -1 to enable unlimited swap", NULL },
 	{ "pids-limit", 0, OPT_NUMBER, AT(pids_limit), "int",
 	  "Tune container pids limit (set -1 for unlimited)", NULL },

@@ -166,8 +166,7 @@ static bool check_one(const struct container_network *network, struct error *err
 			"user specified IP address is supported on user defined networks only");
 	return !network->aliases.count ||
 	       error_set(err, ERROR_INPUT,
-			 "network-scoped alias is supported only for containers in user defined "
-			 "networks");
+			 "network-scoped aliases are only supported for user-defined networks");
 }
 
 static int compare(const void *a, const void *b)

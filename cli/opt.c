@@ -73,17 +73,54 @@ bool opt_parse_number(const char *text, int64_t *value, struct error *err)
 	return true;
 }
 
+bool opt_parse_count(const char *text, int64_t *value, struct error *err)
+{
+	struct error why;
+
+	if (isdigit((unsigned char)text[0]) && opt_parse_number(text, value, &why))
+		return true;
+	return error_set(err, ERROR_INPUT, "strconv.ParseUint: parsing \"%s\": %s", text,
+			 isdigit((unsigned char)text[0]) && strstr(why.text, "range")
+				 ? "value out of range"
+				 : "invalid syntax");
+}
+
+bool opt_parse_size(const char *text, int64_t *bytes, struct error *err)
+{
+	if (text[0] == '-')
+		return error_set(err, ERROR_INPUT, "invalid size: '%s'", text);
+	return size_parse(text, bytes, err);
+}
+
+#define CPUS_MAX 1e6 /* more than any machine has; it keeps the product below in its range */
+
+/* A decimal, "1.5" or "5e-1", or a fraction, "3/2": what Go's rational numbers are read from. */
+static bool read_rational(const char *text, double *number)
+{
+	double under = 1;
+	char *end;
+
+	if (!*text || text[strspn(text, "0123456789.eE+-/")])
+		return false;
+	*number = strtod(text, &end);
+	if (end == text)
+		return false;
+	if (*end == '/' && isdigit((unsigned char)end[1]) && !memchr(text, '.', end - text))
+		under = (double)strtoll(end + 1, &end, 10);
+	*number /= under;
+	return !*end && under > 0;
+}
+
 bool opt_parse_cpus(const char *text, int64_t *nano, struct error *err)
 {
-	char *end = NULL;
+	double number;
 
-	if (!isdigit((unsigned char)text[0]) && text[0] != '.')
+	if (!read_rational(text, &number) || number < -CPUS_MAX || number > CPUS_MAX)
 		return error_set(err, ERROR_INPUT, "failed to parse %s as a rational number", text);
-	double number = strtod(text, &end);
-	if (*end || number < 0 || number > 1e6)
-		return error_set(err, ERROR_INPUT, "failed to parse %s as a rational number", text);
-	*nano = (int64_t)(number * 1e9 + 0.5);
-	return true;
+	double exact = number * 1e9;
+	*nano = (int64_t)(exact + (exact < 0 ? -0.5 : 0.5));
+	double rest = exact - (double)*nano;
+	return (rest < 1e-3 && rest > -1e-3) || error_set(err, ERROR_INPUT, "value is too precise");
 }
 
 #define SPAN_MAX_SECONDS 9e9 /* Go's durations end there too */
@@ -139,7 +176,11 @@ static bool set_value(const struct opt *opt, const char *text, void *values, str
 		return true;
 	case OPT_NUMBER:
 		return set_number(place, text, opt_parse_number, err);
+	case OPT_COUNT:
+		return set_number(place, text, opt_parse_count, err);
 	case OPT_SIZE:
+		return set_number(place, text, opt_parse_size, err);
+	case OPT_SWAP:
 		return set_number(place, text, size_parse, err);
 	case OPT_CPUS:
 		return set_number(place, text, opt_parse_cpus, err);

@@ -20,7 +20,9 @@ enum opt_kind {
 	OPT_TEXT,   /* a const char *; the last one counts; NULL: not given */
 	OPT_LIST,   /* a struct texts */
 	OPT_NUMBER, /* a struct opt_number: a decimal, octal or hex integer */
+	OPT_COUNT,  /* a struct opt_number: an integer that is not negative */
 	OPT_SIZE,   /* a struct opt_number: bytes, with an optional unit */
+	OPT_SWAP,   /* the same, and -1: without a limit */
 	OPT_CPUS,   /* a struct opt_number: billionths of a CPU */
 	OPT_SPAN,   /* a struct opt_number: nanoseconds, "1m30s" */
 
@@ -66,6 +68,8 @@ must_check bool opt_parse(const struct opt_grammar *grammar, const char *const *
 /* Readers of single values, with docker's words. */
 must_check bool opt_parse_bool(const char *text, bool *value, struct error *err);
 must_check bool opt_parse_number(const char *text, int64_t *value, struct error *err);
+must_check bool opt_parse_count(const char *text, int64_t *value, struct error *err);
+must_check bool opt_parse_size(const char *text, int64_t *bytes, struct error *err);
 must_check bool opt_parse_span(const char *text, int64_t *nanoseconds, struct error *err);
 must_check bool opt_parse_cpus(const char *text, int64_t *nano, struct error *err);
 

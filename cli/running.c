@@ -10,12 +10,18 @@
 #include "engine/happening.h"
 #include "engine/status.h"
 
+void running_refuse(const char *verb, const struct error *err)
+{
+	fprintf(stderr, "docker: %s\n\nRun 'docker %s --help' for more information\n", err->text,
+		verb);
+}
+
 void running_report(const char *verb, const struct error *err)
 {
-	fprintf(stderr,
-		"docker: Error response from daemon: %s\n\nRun 'docker %s --help' for more "
-		"information\n",
-		err->text, verb);
+	struct error said = *err;
+
+	(void)error_in(&said, "Error response from daemon");
+	running_refuse(verb, &said);
 }
 
 static void show_warning(const struct launched *launched)

@@ -38,5 +38,6 @@ must_check bool running_detached(const struct running *running, int *code, struc
 
 /* "docker: Error response from daemon: TEXT" and the hint docker's run gives. */
 void running_report(const char *verb, const struct error *err);
+void running_refuse(const char *verb, const struct error *err); /* what docker's client refuses */
 
 #endif

@@ -83,7 +83,6 @@ static const char *usual_cgroupns(void)
 static bool read_namespaces(struct container *container, struct error *err)
 {
 	static const char *const plain[] = { "private", "host", NULL };
-	static const char *const ipc[] = { "private", "shareable", "host", "none", NULL };
 
 	container->pid_mode = usual(container->pid_mode, "private");
 	container->uts_mode = usual(container->uts_mode, "private");
@@ -93,9 +92,15 @@ static bool read_namespaces(struct container *container, struct error *err)
 		return error_set(err, ERROR_INPUT, "--pid: invalid PID mode");
 	if (!is_mode(container->uts_mode, plain, false))
 		return error_set(err, ERROR_INPUT, "--uts: invalid UTS mode");
-	if (!is_mode(container->cgroupns_mode, plain, false))
-		return error_set(err, ERROR_INPUT, "--cgroupns: invalid CGROUP mode");
-	return is_mode(container->ipc_mode, ipc, true) ||
+	return is_mode(container->cgroupns_mode, plain, false) ||
+	       error_set(err, ERROR_INPUT, "--cgroupns: invalid CGROUP mode");
+}
+
+static bool check_ipc(const struct container *container, struct error *err)
+{
+	static const char *const known[] = { "private", "shareable", "host", "none", NULL };
+
+	return is_mode(container->ipc_mode, known, true) ||
 	       error_set(err, ERROR_INPUT, "Invalid IPC mode: %s", container->ipc_mode);
 }
 
@@ -133,7 +138,7 @@ static bool read_logging(const struct runopts *values, struct arena *arena,
 
 static bool read_restart(const struct container *container, struct error *err)
 {
-	if (!policy_check(container->restart, err))
+	if (!policy_check_form(container->restart, err))
 		return false;
 	if (container->is_removed_on_exit && *container->restart &&
 	    strcmp(container->restart, "no") != 0)
@@ -236,6 +241,13 @@ static bool check_platform(const struct runopts *values, struct error *err)
 	const char *runtime = values->runtime ? values->runtime : "";
 	const char *isolation = values->isolation ? values->isolation : "";
 
+	for (size_t i = 0; i < values->storage_opts.count; i++) {
+		const char *option = values->storage_opts.items[i];
+
+		if (strncasecmp(option, "size=", strlen("size=")) != 0)
+			return error_set(err, ERROR_INPUT, "Unknown option %.*s",
+					 (int)strcspn(option, "="), option);
+	}
 	if (values->storage_opts.count)
 		return error_set(err, ERROR_UNSUPPORTED,
 				 "--storage-opt is supported only for overlay over xfs with "
@@ -272,8 +284,28 @@ static void warn_about_limits(const struct container *container)
 		      stderr);
 }
 
+static bool check_swappiness(const struct container *container, struct error *err)
+{
+	return !container->has_swappiness ||
+	       (container->memory_swappiness >= 0 && container->memory_swappiness <= 100) ||
+	       error_set(err, ERROR_INPUT,
+			 "invalid value: %lld. Valid memory swappiness range is 0-100",
+			 (long long)container->memory_swappiness);
+}
+
+static bool check_lists(const struct runopts *values, struct error *err)
+{
+	for (size_t i = 0; i < values->volumes.count; i++)
+		if (!mounts_check_volume(values->volumes.items[i], err))
+			return false;
+	for (size_t i = 0; i < values->storage_opts.count; i++)
+		if (!strchr(values->storage_opts.items[i], '='))
+			return error_set(err, ERROR_INPUT, "invalid storage option");
+	return true;
+}
+
 bool runopts_read(const struct runopts *values, const struct texts *arguments, struct arena *arena,
-		  struct container *container, struct mounts *mounts, struct error *err)
+		  struct container *container, struct error *err)
 {
 	container_copy(&values->container, container);
 	if (container->name[0] == '/')
@@ -286,10 +318,16 @@ bool runopts_read(const struct runopts *values, const struct texts *arguments, s
 	read_numbers(values, container);
 	read_screen(container);
 	warn_about_limits(container);
-	return check_platform(values, err) && read_restart(container, err) &&
-	       read_health(values, arena, container, err) && read_namespaces(container, err) &&
-	       netopts_read(&values->net, arena, container, err) &&
-	       read_pairs(values, arena, container, err) &&
-	       confine_take_profiles(arena, container, err) &&
+	return check_swappiness(container, err) && check_lists(values, err) &&
+	       read_pairs(values, arena, container, err) && read_namespaces(container, err) &&
+	       read_restart(container, err) && confine_take_profiles(arena, container, err) &&
+	       read_health(values, arena, container, err);
+}
+
+bool runopts_complete(const struct runopts *values, struct arena *arena,
+		      struct container *container, struct mounts *mounts, struct error *err)
+{
+	return check_platform(values, err) && policy_check(container->restart, err) &&
+	       check_ipc(container, err) && netopts_read(&values->net, arena, container, err) &&
 	       read_logging(values, arena, container, err) && read_mounts(values, mounts, err);
 }

@@ -45,11 +45,14 @@ struct runopts {
 extern const struct opt runopts_run[];
 extern const struct opt runopts_create[];
 
-/* A container ready for create_container; `arguments` are the image and the command. What is
- * allocated lives in `arena`, but for the container's lists: container_done. */
+/* A container ready for create_container, in two steps, since docker's words and exit codes differ:
+ * first what its client checks, then what its daemon does. `arguments` are the image and the
+ * command. What is allocated lives in `arena`, but for the container's lists: container_done. */
 must_check bool runopts_read(const struct runopts *values, const struct texts *arguments,
-			     struct arena *arena, struct container *container,
-			     struct mounts *mounts, struct error *err);
+			     struct arena *arena, struct container *container, struct error *err);
+must_check bool runopts_complete(const struct runopts *values, struct arena *arena,
+				 struct container *container, struct mounts *mounts,
+				 struct error *err);
 
 enum runopts_stream {
 	RUNOPTS_STDIN,

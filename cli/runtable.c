@@ -35,6 +35,81 @@ static bool check_stream(const char *text, struct error *err)
 	       error_set(err, ERROR_INPUT, "valid streams are STDIN, STDOUT and STDERR");
 }
 
+static bool check_number(const char *text, struct error *err)
+{
+	int64_t number;
+
+	return opt_parse_number(text, &number, err);
+}
+
+static bool check_count(const char *text, struct error *err)
+{
+	int64_t number;
+
+	return opt_parse_count(text, &number, err);
+}
+
+static bool check_size(const char *text, struct error *err)
+{
+	int64_t bytes;
+
+	return opt_parse_size(text, &bytes, err);
+}
+
+/* 16 bits, as in docker's client; its daemon knows a narrower range. */
+static bool check_weight(const char *text, struct error *err)
+{
+	int64_t weight;
+
+	if (!opt_parse_count(text, &weight, err))
+		return false;
+	return weight <= UINT16_MAX ||
+	       error_set(err, ERROR_INPUT, "strconv.ParseUint: parsing \"%s\": value out of range",
+			 text);
+}
+
+/* Docker looks at the name as it stands behind blanks. */
+static bool check_label(const char *text, struct error *err)
+{
+	const char *name = text + strspn(text, " \t");
+	size_t length = strcspn(name, "=");
+
+	if (!length)
+		return error_set(err, ERROR_INPUT, "invalid label '%s': empty name", text);
+	return strcspn(name, " \t") >= length ||
+	       error_set(err, ERROR_INPUT, "label '%.*s' contains whitespaces", (int)length, name);
+}
+
+/* "all", a number, or fields separated by commas. */
+static bool check_gpus(const char *text, struct error *err)
+{
+	static const char *const keys[] = { "driver", "device", "options", "capabilities" };
+
+	autofree char *copy = mem_strdup(text);
+	char *rest = strchr(text, '"') ? NULL : copy; /* quoted fields hold commas of their own */
+
+	for (char *field; (field = strsep(&rest, ","));) {
+		char *equals = strchr(field, '=');
+		const char *count = equals ? equals + 1 : field;
+		bool is_known = false;
+
+		for (size_t i = 0; equals && i < COUNT_OF(keys); i++)
+			is_known |= strncmp(field, keys[i], strlen(keys[i])) == 0 &&
+				    field + strlen(keys[i]) == equals;
+		if (is_known)
+			continue;
+		if (equals && strncmp(field, "count=", strlen("count=")) != 0)
+			return error_set(err, ERROR_INPUT, "unexpected key '%.*s' in '%s'",
+					 (int)(equals - field), field, field);
+		if (strcmp(count, "all") != 0 && (!*count || count[strspn(count, "0123456789")]))
+			return error_set(err, ERROR_INPUT,
+					 "invalid count (%s): value must be either \"all\" or an "
+					 "integer: invalid syntax",
+					 count);
+	}
+	return true;
+}
+
 static bool check_userns(const char *text, struct error *err)
 {
 	return strcmp(text, "host") == 0 || strcmp(text, "") == 0 ||
@@ -63,15 +138,15 @@ static bool check_volume_driver(const char *text, struct error *err)
 	{ "add-host", 0, OPT_LIST, OF(extra_hosts), "list", "Add a custom host-to-IP mapping (host:ip)", hostfiles_check_host }, \
 	{ "annotation", 0, OPT_LIST, OF(annotations), "map", "Add an annotation to the container (passed through to the OCI runtime)", check_annotation }, \
 	{ "attach", 'a', OPT_LIST, AT(attach), "list", "Attach to STDIN, STDOUT or STDERR", check_stream }, \
-	{ "blkio-weight", 0, OPT_NUMBER, AT(blkio_weight), "uint16", "Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)", NULL }, \
-	{ "blkio-weight-device", 0, OPT_LIST, OF(block_weights), "list", "Block IO weight (relative device weight)", limit_check_block_rate }, \
+	{ "blkio-weight", 0, OPT_COUNT, AT(blkio_weight), "uint16", "Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)", check_weight }, \
+	{ "blkio-weight-device", 0, OPT_LIST, OF(block_weights), "list", "Block IO weight (relative device weight)", limit_check_block_weight }, \
 	{ "cap-add", 0, OPT_LIST, OF(cap_add), "list", "Add Linux capabilities", NULL }, \
 	{ "cap-drop", 0, OPT_LIST, OF(cap_drop), "list", "Drop Linux capabilities", NULL }, \
 	{ "cgroup-parent", 0, OPT_TEXT, OF(cgroup_parent), "string", "Optional parent cgroup for the container", NULL }, \
 	{ "cgroupns", 0, OPT_TEXT, OF(cgroupns_mode), "string", "Cgroup namespace to use (host|private)", NULL }, \
 	{ "cidfile", 0, OPT_TEXT, AT(cidfile), "string", "Write the container ID to the file", NULL }, \
-	{ "cpu-count", 0, OPT_MISSING_TEXT, 0, "int", NULL, NULL }, \
-	{ "cpu-percent", 0, OPT_MISSING_TEXT, 0, "int", NULL, NULL }, \
+	{ "cpu-count", 0, OPT_MISSING_TEXT, 0, "int", NULL, check_number }, \
+	{ "cpu-percent", 0, OPT_MISSING_TEXT, 0, "int", NULL, check_number }, \
 	{ "cpu-period", 0, OPT_NUMBER, AT(cpu_period), "int", "Limit CPU CFS (Completely Fair Scheduler) period", NULL }, \
 	{ "cpu-quota", 0, OPT_NUMBER, AT(cpu_quota), "int", "Limit CPU CFS (Completely Fair Scheduler) quota", NULL }, \
 	{ "cpu-rt-period", 0, OPT_NUMBER, AT(cpu_rt_period), "int", "Limit CPU real-time period in microseconds", NULL }, \
@@ -83,20 +158,20 @@ static bool check_volume_driver(const char *text, struct error *err)
 	{ "device", 0, OPT_LIST, OF(devices), "list", "Add a host device to the container", device_check }, \
 	{ "device-cgroup-rule", 0, OPT_LIST, OF(device_rules), "list", "Add a rule to the cgroup allowed devices list", device_check_rule }, \
 	{ "device-read-bps", 0, OPT_LIST, OF(block_read_bps), "list", "Limit read rate (bytes per second) from a device", limit_check_block_rate }, \
-	{ "device-read-iops", 0, OPT_LIST, OF(block_read_iops), "list", "Limit read rate (IO per second) from a device", limit_check_block_rate }, \
+	{ "device-read-iops", 0, OPT_LIST, OF(block_read_iops), "list", "Limit read rate (IO per second) from a device", limit_check_block_count }, \
 	{ "device-write-bps", 0, OPT_LIST, OF(block_write_bps), "list", "Limit write rate (bytes per second) to a device", limit_check_block_rate }, \
-	{ "device-write-iops", 0, OPT_LIST, OF(block_write_iops), "list", "Limit write rate (IO per second) to a device", limit_check_block_rate }, \
+	{ "device-write-iops", 0, OPT_LIST, OF(block_write_iops), "list", "Limit write rate (IO per second) to a device", limit_check_block_count }, \
 	{ "disable-content-trust", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL }, \
 	{ "dns", 0, OPT_LIST, OF(dns), "list", "Set custom DNS servers", hostfiles_check_address }, \
 	{ "dns-opt", 0, OPT_LIST, OF(dns_options), "list", NULL, NULL }, \
 	{ "dns-option", 0, OPT_LIST, OF(dns_options), "list", "Set DNS options", NULL }, \
-	{ "dns-search", 0, OPT_LIST, OF(dns_search), "list", "Set custom DNS search domains", NULL }, \
+	{ "dns-search", 0, OPT_LIST, OF(dns_search), "list", "Set custom DNS search domains", hostfiles_check_domain }, \
 	{ "domainname", 0, OPT_TEXT, OF(domainname), "string", "Container NIS domain name", NULL }, \
 	{ "entrypoint", 0, OPT_TEXT, AT(entrypoint), "string", "Overwrite the default ENTRYPOINT of the image", NULL }, \
 	{ "env", 'e', OPT_LIST, AT(env), "list", "Set environment variables", envfile_check }, \
 	{ "env-file", 0, OPT_LIST, AT(env_files), "list", "Read in a file of environment variables", NULL }, \
 	{ "expose", 0, OPT_LIST, OF(exposed_ports), "list", "Expose a port or a range of ports", port_check_exposed }, \
-	{ "gpus", 0, OPT_TEXT, AT(gpus), "gpu-request", NULL, NULL }, \
+	{ "gpus", 0, OPT_TEXT, AT(gpus), "gpu-request", NULL, check_gpus }, \
 	{ "group-add", 0, OPT_LIST, OF(groups), "list", "Add additional groups to join", NULL }, \
 	{ "health-cmd", 0, OPT_TEXT, AT(health_cmd), "string", "Command to run to check health", NULL }, \
 	{ "health-interval", 0, OPT_SPAN, AT(health_interval), "duration", "Time between running the check (ms|s|m|h) (default 30s)", NULL }, \
@@ -108,14 +183,14 @@ static bool check_volume_driver(const char *text, struct error *err)
 	{ "hostname", 'h', OPT_TEXT, OF(hostname), "string", "Container host name", NULL }, \
 	{ "init", 0, OPT_BOOL, OF(has_init), NULL, "Run an init inside the container that forwards signals and reaps processes", NULL }, \
 	{ "interactive", 'i', OPT_BOOL, OF(has_open_stdin), NULL, "Keep STDIN open even if not attached", NULL }, \
-	{ "io-maxbandwidth", 0, OPT_MISSING_TEXT, 0, "bytes", NULL, NULL }, \
-	{ "io-maxiops", 0, OPT_MISSING_TEXT, 0, "uint", NULL, NULL }, \
+	{ "io-maxbandwidth", 0, OPT_MISSING_TEXT, 0, "bytes", NULL, check_size }, \
+	{ "io-maxiops", 0, OPT_MISSING_TEXT, 0, "uint", NULL, check_count }, \
 	{ "ip", 0, OPT_TEXT, AT(net.ip), "string", "IPv4 address (e.g., 172.30.100.104)", netopts_check_ip }, \
 	{ "ip6", 0, OPT_TEXT, AT(net.ip6), "string", "IPv6 address (e.g., 2001:db8::33)", netopts_check_ip }, \
 	{ "ipc", 0, OPT_TEXT, OF(ipc_mode), "string", "IPC mode to use", NULL }, \
 	{ "isolation", 0, OPT_TEXT, AT(isolation), "string", NULL, NULL }, \
 	{ "kernel-memory", 0, OPT_SIZE, AT(kernel_memory), "bytes", NULL, NULL }, \
-	{ "label", 'l', OPT_LIST, OF(labels), "list", "Set meta data on a container", NULL }, \
+	{ "label", 'l', OPT_LIST, OF(labels), "list", "Set meta data on a container", check_label }, \
 	{ "label-file", 0, OPT_LIST, AT(label_files), "list", "Read in a line delimited file of labels", NULL }, \
 	{ "link", 0, OPT_LIST, AT(net.links), "list", "Add link to another container", link_target_check }, \
 	{ "link-local-ip", 0, OPT_LIST, AT(net.link_local), "list", "Container IPv4/IPv6 link-local addresses", netopts_check_link_local }, \
@@ -124,7 +199,7 @@ static bool check_volume_driver(const char *text, struct error *err)
 	{ "mac-address", 0, OPT_TEXT, AT(net.mac), "string", "Container MAC address (e.g., 92:d0:c6:0a:29:33)", netopts_check_mac }, \
 	{ "memory", 'm', OPT_SIZE, AT(memory), "bytes", "Memory limit", NULL }, \
 	{ "memory-reservation", 0, OPT_SIZE, AT(memory_reservation), "bytes", "Memory soft limit", NULL }, \
-	{ "memory-swap", 0, OPT_SIZE, AT(memory_swap), "bytes", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap", NULL }, \
+	{ "memory-swap", 0, OPT_SWAP, AT(memory_swap), "bytes", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap", NULL }, \
 	{ "memory-swappiness", 0, OPT_NUMBER, AT(memory_swappiness), "int", "Tune container memory swappiness (0 to 100) (default -1)", NULL }, \
 	{ "mount", 0, OPT_LIST, AT(mounts), "mount", "Attach a filesystem mount to the container", mounts_check_mount }, \
 	{ "name", 0, OPT_TEXT, OF(name), "string", "Assign a name to the container", NULL }, \

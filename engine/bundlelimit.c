@@ -14,9 +14,13 @@
 #include "engine/bundle.h"
 #include "engine/userns.h"
 
-#define MEMORY_LEAST (6LL << 20)
-#define NANO         1000000000LL
-#define SET_MAX      4096 /* bytes of a list of CPUs or memory nodes: sysfs has a page for it */
+#define MEMORY_LEAST     (6LL << 20)
+#define NANO             1000000000LL
+#define WEIGHT_LEAST     10
+#define WEIGHT_MOST      1000
+#define CPU_PERIOD_LEAST 1000 /* microseconds */
+#define CPU_PERIOD_MOST  1000000
+#define SET_MAX          4096 /* bytes of a list of CPUs or memory nodes: sysfs has a page for it */
 
 struct ulimit {
 	char type[24];      /* "RLIMIT_NOFILE" */
@@ -41,22 +45,37 @@ static bool find_ulimit(const char *name, size_t length, char type[24])
 	return false;
 }
 
+/* Up to a colon. */
+static bool read_limit(const char *text, int64_t *limit, struct error *err)
+{
+	char *end;
+
+	*limit = strtoll(text, &end, 10);
+	return (end != text && (!*end || *end == ':')) ||
+	       error_set(err, ERROR_INPUT, "strconv.ParseInt: parsing \"%.*s\": invalid syntax",
+			 (int)strcspn(text, ":"), text);
+}
+
 /* "name=soft[:hard]" */
 static bool parse_ulimit(const char *text, struct ulimit *limit, struct error *err)
 {
 	const char *equals = strchr(text, '=');
-	char *end = NULL;
 
-	if (!equals || !equals[1])
+	if (!equals)
 		return error_set(err, ERROR_INPUT, "invalid ulimit argument: %s", text);
 	if (!find_ulimit(text, (size_t)(equals - text), limit->type))
 		return error_set(err, ERROR_INPUT, "invalid ulimit type: %.*s",
 				 (int)(equals - text), text);
-	limit->soft = strtoll(equals + 1, &end, 10);
-	limit->hard = limit->soft;
-	if (end != equals + 1 && *end == ':' && end[1])
-		limit->hard = strtoll(end + 1, &end, 10);
-	if (end == equals + 1 || *end || limit->soft < -1 || limit->hard < -1)
+	const char *colon = strchr(equals, ':');
+	if (colon && strchr(colon + 1, ':'))
+		return error_set(err, ERROR_INPUT,
+				 "too many limit value arguments - %s, can only have up to two, "
+				 "`soft[:hard]`",
+				 equals + 1);
+	if (!read_limit(equals + 1, &limit->soft, err) ||
+	    !read_limit(colon ? colon + 1 : equals + 1, &limit->hard, err))
+		return false;
+	if (limit->soft < -1 || limit->hard < -1)
 		return error_set(err, ERROR_INPUT, "invalid ulimit argument: %s", text);
 	if (limit->hard != -1 && (limit->soft == -1 || limit->soft > limit->hard))
 		return error_set(err, ERROR_INPUT,
@@ -157,7 +176,7 @@ static void write_cpu(struct jsonout *out, const struct container *container)
 		jsonout_int(out, "quota", container->nano_cpus / (NANO / LIMIT_CPU_PERIOD));
 	} else {
 		write_number(out, "period", container->cpu_period);
-		write_number(out, "quota", container->cpu_quota);
+		write_number(out, "quota", container->cpu_quota < 0 ? -1 : container->cpu_quota);
 	}
 	write_number(out, "realtimePeriod", container->cpu_rt_period);
 	write_number(out, "realtimeRuntime", container->cpu_rt_runtime);
@@ -237,29 +256,63 @@ bool limit_write_resources(struct jsonout *out, const struct container *containe
 	return true;
 }
 
-/* "/dev/sda:1mb", "/dev/sda:1000", "/dev/sda:500": docker's client checks the form alone. */
-bool limit_check_block_rate(const char *text, struct error *err)
+/* "/dev/sda:1mb": the part behind the colon. Docker's client checks the form alone. */
+static bool find_block_value(const char *text, const char **value, struct error *err)
 {
 	const char *colon = strrchr(text, ':');
-	int64_t value;
 
 	if (!colon || colon == text)
 		return error_set(err, ERROR_INPUT, "bad format: %s", text);
 	if (strncmp(text, "/dev/", 5) != 0)
 		return error_set(err, ERROR_INPUT, "bad format for device path: %s", text);
-	if (!size_parse(colon + 1, &value, err) || value < 0)
-		return error_set(err, ERROR_INPUT,
-				 "invalid rate for device: %s. The correct format is "
-				 "<device-path>:<number>[<unit>]. Number must be a positive "
-				 "integer",
-				 text);
+	*value = colon + 1;
 	return true;
+}
+
+bool limit_check_block_rate(const char *text, struct error *err)
+{
+	const char *rate;
+	int64_t value;
+
+	if (!find_block_value(text, &rate, err))
+		return false;
+	return (size_parse(rate, &value, err) && value >= 0) ||
+	       error_set(err, ERROR_INPUT,
+			 "invalid rate for device: %s. The correct format is "
+			 "<device-path>:<number>[<unit>]. Number must be a positive integer. Unit "
+			 "is optional and can be kb, mb, or gb",
+			 text);
+}
+
+bool limit_check_block_count(const char *text, struct error *err)
+{
+	const char *rate;
+
+	if (!find_block_value(text, &rate, err))
+		return false;
+	return (*rate && !rate[strspn(rate, "0123456789")]) ||
+	       error_set(err, ERROR_INPUT,
+			 "invalid rate for device: %s. The correct format is "
+			 "<device-path>:<number>. Number must be a positive integer",
+			 text);
+}
+
+bool limit_check_block_weight(const char *text, struct error *err)
+{
+	const char *digits;
+
+	if (!find_block_value(text, &digits, err))
+		return false;
+	bool is_number = *digits && !digits[strspn(digits, "0123456789")];
+	long weight = strtol(digits, NULL, 10);
+	return (is_number && (weight == 0 || (weight >= WEIGHT_LEAST && weight <= WEIGHT_MOST))) ||
+	       error_set(err, ERROR_INPUT, "invalid weight for device: %s", text);
 }
 
 static bool check_block(const struct container *container, struct error *err)
 {
 	if (container->blkio_weight &&
-	    (container->blkio_weight < 10 || container->blkio_weight > 1000))
+	    (container->blkio_weight < WEIGHT_LEAST || container->blkio_weight > WEIGHT_MOST))
 		return error_set(err, ERROR_INPUT, "Range of blkio weight is from 10 to 1000");
 	if (container->has_swappiness &&
 	    (container->memory_swappiness < 0 || container->memory_swappiness > 100))
@@ -273,6 +326,8 @@ static bool check_memory(const struct container *container, struct error *err)
 {
 	if (container->memory && container->memory < MEMORY_LEAST)
 		return error_set(err, ERROR_INPUT, "Minimum memory limit allowed is 6MB");
+	if (container->memory_reservation > 0 && container->memory_reservation < MEMORY_LEAST)
+		return error_set(err, ERROR_INPUT, "Minimum memory reservation allowed is 6MB");
 	if (container->memory_swap > 0 && !container->memory)
 		return error_set(err, ERROR_INPUT,
 				 "You should always set the Memory limit when using Memoryswap "
@@ -298,6 +353,14 @@ static bool check_numbers(const struct container *container, struct error *err)
 		return error_set(err, ERROR_INPUT,
 				 "invalid CPU shares (%lld): value must be a positive integer",
 				 (long long)container->cpu_shares);
+	if (container->cpu_period &&
+	    (container->cpu_period < CPU_PERIOD_LEAST || container->cpu_period > CPU_PERIOD_MOST))
+		return error_set(err, ERROR_INPUT,
+				 "CPU cfs period can not be less than 1ms (i.e. 1000) or larger "
+				 "than 1s (i.e. 1000000)");
+	if (container->cpu_quota > 0 && container->cpu_quota < CPU_PERIOD_LEAST)
+		return error_set(err, ERROR_INPUT,
+				 "CPU cfs quota can not be less than 1ms (i.e. 1000)");
 	return container->shm_size >= 0 ||
 	       error_set(err, ERROR_INPUT, "SHM size can not be less than 0");
 }
@@ -370,7 +433,7 @@ bool limit_check(const struct container *container, struct error *err)
 {
 	long online = sysconf(_SC_NPROCESSORS_ONLN);
 
-	if (container->nano_cpus > online * NANO)
+	if (container->nano_cpus < 0 || container->nano_cpus > online * NANO)
 		return error_set(err, ERROR_INPUT,
 				 "Range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs "
 				 "available",

@@ -22,6 +22,8 @@ must_check bool limit_write_resources(struct jsonout *out, const struct containe
 				      struct error *err);
 /* For the command line: --device-read-bps and its like. */
 bool limit_check_block_rate(const char *text, struct error *err);
+bool limit_check_block_count(const char *text, struct error *err);  /* --device-read-iops */
+bool limit_check_block_weight(const char *text, struct error *err); /* --blkio-weight-device */
 
 /* Combinations that make no sense, in docker's words. */
 must_check bool limit_check(const struct container *container, struct error *err);

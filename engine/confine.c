@@ -165,9 +165,9 @@ static bool read_file(struct arena *arena, const char *path, const struct json *
 	if (!caller_read(path, &text, err))
 		return err->kind == ERROR_NOT_FOUND
 			       ? error_set(err, ERROR_INPUT,
-					   "opening seccomp profile (%s) failed: no such file or "
-					   "directory",
-					   path)
+					   "opening seccomp profile (%s) failed: open %s: no such "
+					   "file or directory",
+					   path, path)
 			       : error_in(err, "opening seccomp profile (%s) failed", path);
 	return json_parse(arena, path, text.data ? text.data : "", text.length, profile, err);
 }
@@ -229,7 +229,10 @@ static bool read_security(struct arena *arena, const char *option, struct confin
 					 option);
 		confinement->has_open_paths = true;
 	} else if (!value_of(option, "label") && strcmp(option, "label") != 0) {
-		return error_set(err, ERROR_INPUT, "invalid --security-opt: \"%s\"", option);
+		return error_set(err, ERROR_INPUT, "%s: \"%s\"",
+				 strpbrk(option, "=:") ? "invalid --security-opt 2"
+						       : "Invalid --security-opt",
+				 option);
 	}
 	return true;
 }

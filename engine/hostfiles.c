@@ -2,6 +2,7 @@
 #include "engine/hostfiles.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "engine/resolvconf.h"
 
 #define HOST_FILE_MAX 65536
+#define DOMAIN_MAX    254 /* bytes of a name, as docker counts them */
 #define HOST_GATEWAY  "host-gateway"
 
 static bool is_address(const char *text)
@@ -24,6 +26,32 @@ bool hostfiles_check_address(const char *text, struct error *err)
 {
 	return is_address(text) ||
 	       error_set(err, ERROR_INPUT, "IP address is not correctly formatted: %s", text);
+}
+
+/* Labels of letters, digits and '-', not at an end, with a letter somewhere; "." is none at all. */
+static bool is_domain(const char *text)
+{
+	bool has_letter = false;
+	size_t length = strlen(text);
+
+	if (strcmp(text, ".") == 0)
+		return true;
+	if (length > DOMAIN_MAX)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		bool is_end = i == 0 || text[i - 1] == '.' || !text[i + 1] || text[i + 1] == '.';
+
+		has_letter |= isalpha((unsigned char)text[i]) != 0;
+		if (text[i] == '.' ? i == 0 || text[i - 1] == '.'
+				   : !isalnum((unsigned char)text[i]) && (text[i] != '-' || is_end))
+			return false;
+	}
+	return has_letter;
+}
+
+bool hostfiles_check_domain(const char *text, struct error *err)
+{
+	return is_domain(text) || error_set(err, ERROR_INPUT, "%s is not a valid domain", text);
 }
 
 /* "NAME:IP", "NAME=IP", "NAME:[IP]": where the address begins; NULL if there is none. */

@@ -18,8 +18,9 @@
 must_check bool hostfiles_write(const struct engine *engine, const struct container *container,
 				int dir, const struct endpoints *endpoints, struct error *err);
 
-/* For --add-host, --dns: docker's words for what cannot be. */
+/* For --add-host, --dns, --dns-search: docker's words for what cannot be. */
 bool hostfiles_check_host(const char *text, struct error *err);
 bool hostfiles_check_address(const char *text, struct error *err);
+bool hostfiles_check_domain(const char *text, struct error *err);
 
 #endif

@@ -114,6 +114,24 @@ static bool set_modes(struct arena *arena, const char *text, struct container_mo
 	return true;
 }
 
+static bool set_volume_target(struct arena *arena, const char *text, const char *kind,
+			      const char *target, struct container_mount *mount, struct error *err)
+{
+	return set_target(arena, target, mount, err) ||
+	       (target[0] != '/' &&
+		error_in(err,
+			 "invalid volume specification: '%s': invalid mount config for type \"%s\"",
+			 text, kind));
+}
+
+bool mounts_check_volume(const char *text, struct error *err)
+{
+	size_t length = strlen(text);
+
+	return (length && text[0] != ':' && text[length - 1] != ':' && !strstr(text, "::")) ||
+	       error_set(err, ERROR_INPUT, "invalid spec: %s: empty section between colons", text);
+}
+
 bool mounts_add_volume(struct mounts *mounts, const char *text, struct error *err)
 {
 	struct container_mount mount = { .kind = MOUNT_BIND, .options = "", .is_copied_up = true };
@@ -125,17 +143,17 @@ bool mounts_add_volume(struct mounts *mounts, const char *text, struct error *er
 		part[count++] = strsep(&rest, ":");
 	if (count > 3 || rest)
 		return error_set(err, ERROR_INPUT, "invalid volume specification: '%s'", text);
-	for (size_t i = 0; i < count; i++) {
-		if (!*part[i])
-			return error_set(err, ERROR_INPUT,
-					 "invalid spec: %s: empty section between colons", text);
-	}
+	if (!mounts_check_volume(text, err))
+		return false;
 	if (count == 1) {
 		mount.kind = MOUNT_VOLUME;
 		mount.is_anonymous = true;
-		return set_target(mounts->arena, part[0], &mount, err) && add(mounts, &mount, err);
+		return set_volume_target(mounts->arena, text, "volume", part[0], &mount, err) &&
+		       add(mounts, &mount, err);
 	}
-	return set_target(mounts->arena, part[1], &mount, err) &&
+	return set_volume_target(mounts->arena, text,
+				 part[0][0] == '/' || part[0][0] == '.' ? "bind" : "volume",
+				 part[1], &mount, err) &&
 	       set_source(mounts->arena, part[0], &mount, err) &&
 	       (!part[2] || set_modes(mounts->arena, part[2], &mount, err)) &&
 	       add(mounts, &mount, err);
@@ -309,6 +327,14 @@ static bool add_bind(struct mounts *mounts, const struct mountspec *spec,
 	return add(mounts, mount, err);
 }
 
+static bool set_spec_target(struct arena *arena, const struct mountspec *spec,
+			    struct container_mount *mount, struct error *err)
+{
+	return set_target(arena, spec->target, mount, err) ||
+	       (spec->target[0] != '/' &&
+		error_in(err, "invalid mount config for type \"%s\"", spec->type));
+}
+
 bool mounts_add_mount(struct mounts *mounts, const char *text, struct error *err)
 {
 	struct container_mount mount = { .kind = MOUNT_BIND,
@@ -317,7 +343,7 @@ bool mounts_add_mount(struct mounts *mounts, const char *text, struct error *err
 	struct mountspec spec;
 
 	if (!mountspec_parse(mounts->arena, text, &spec, err) ||
-	    !set_target(mounts->arena, spec.target, &mount, err))
+	    !set_spec_target(mounts->arena, &spec, &mount, err))
 		return false;
 	mount.options = spec.propagation;
 	mount.is_readonly = spec.is_readonly;

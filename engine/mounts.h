@@ -22,6 +22,8 @@ struct mounts {
 
 /* -v [SOURCE:]TARGET[:MODES]; a relative source is taken from the working directory. */
 must_check bool mounts_add_volume(struct mounts *mounts, const char *text, struct error *err);
+/* The part of its grammar that docker's client looks at. */
+must_check bool mounts_check_volume(const char *text, struct error *err);
 /* --mount type=bind,source=…,target=… */
 must_check bool mounts_add_mount(struct mounts *mounts, const char *text, struct error *err);
 /* --tmpfs TARGET[:OPTIONS] */

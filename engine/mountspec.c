@@ -186,7 +186,9 @@ static bool check(const struct mountspec *spec, struct error *err)
 {
 	if (strcmp(spec->type, "bind") != 0 && strcmp(spec->type, "volume") != 0 &&
 	    strcmp(spec->type, "tmpfs") != 0)
-		return error_set(err, ERROR_INPUT, "invalid mount type '%s'", spec->type);
+		return error_set(err, ERROR_INPUT,
+				 "invalid mount config for type \"%s\": mount type unknown",
+				 spec->type);
 	if (!spec->target || !*spec->target)
 		return error_set(err, ERROR_INPUT, "target is required");
 	if (!check_kinds(spec, err))

@@ -33,22 +33,29 @@ static bool is_integer(const char *text)
 	return errno == 0 && end != text && !*end && strchr(" \t", text[0]) == NULL;
 }
 
-bool policy_check(const char *policy, struct error *err)
+bool policy_check_form(const char *policy, struct error *err)
 {
 	static const char format[] = "invalid restart policy format: ";
 	const char *colon = strchr(policy, ':');
-	size_t length = strcspn(policy, ":");
-	char name[POLICY_NAME_MAX];
-	int64_t retries;
 
-	policy_split(policy, name, &retries);
 	if (colon && strchr(colon + 1, ':'))
 		return error_set(err, ERROR_INPUT, "%smore than one ':' in '%s'", format, policy);
 	if (colon && !is_integer(colon + 1))
 		return error_set(err, ERROR_INPUT, "%smaximum retry count must be an integer",
 				 format);
-	if (colon && !length)
-		return error_set(err, ERROR_INPUT, "%sno policy provided before colon", format);
+	return !colon || colon > policy ||
+	       error_set(err, ERROR_INPUT, "%sno policy provided before colon", format);
+}
+
+bool policy_check(const char *policy, struct error *err)
+{
+	size_t length = strcspn(policy, ":");
+	char name[POLICY_NAME_MAX];
+	int64_t retries;
+
+	if (!policy_check_form(policy, err))
+		return false;
+	policy_split(policy, name, &retries);
 	if (length >= POLICY_NAME_MAX)
 		return error_set(err, ERROR_INPUT, "invalid restart policy '%.*s'", (int)length,
 				 policy);

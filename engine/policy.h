@@ -26,7 +26,9 @@ enum policy_cause {
 	POLICY_SHUTDOWN,
 };
 
-/* Docker's grammar and words. "" is "no". */
+/* Docker's grammar and words. "" is "no". policy_check_form looks only at what docker's client
+ * looks at, policy_check at all. */
+must_check bool policy_check_form(const char *policy, struct error *err);
 must_check bool policy_check(const char *policy, struct error *err);
 /* "on-failure:3": "on-failure" and 3. `name` has room for POLICY_NAME_MAX bytes. */
 #define POLICY_NAME_MAX 24

@@ -143,7 +143,10 @@ bool port_parse_exposed(const char *text, struct port_spec *spec, struct error *
 	if (!take_protocol(copy, spec, err))
 		return false;
 	return (parse_range(copy, &spec->inside) && spec->inside.first > 0) ||
-	       error_set(err, ERROR_INPUT, "invalid range format for --expose: %s", text);
+	       error_set(err, ERROR_INPUT,
+			 "invalid range format for --expose: %s, error: strconv.ParseUint: parsing "
+			 "\"%s\": invalid syntax",
+			 text, copy);
 }
 
 bool port_check(const char *text, struct error *err)

@@ -117,6 +117,22 @@ static bool is_os(const char *word)
 	return false;
 }
 
+/* Go's names, and those that stand for them. */
+static bool is_arch(const char *word)
+{
+	static const char *const names[] = {
+		"386",    "amd64",   "arm",     "arm64",    "armbe", "arm64be", "loong64",
+		"mips",   "mipsle",  "mips64",  "mips64le", "ppc",   "ppc64",   "ppc64le",
+		"riscv",  "riscv64", "s390",    "s390x",    "sparc", "sparc64", "wasm",
+		"x86_64", "x86-64",  "aarch64", "i386",     "armhf", "armel",
+	};
+
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (strcasecmp(word, names[i]) == 0)
+			return true;
+	return false;
+}
+
 /* Letters, digits, '_', '-' and '.' only, beginning with one of the first two, and short. */
 static bool is_word(const char *word)
 {
@@ -139,14 +155,21 @@ bool platform_parse(struct platform *platform, const char *text, struct error *e
 
 	for (char *word; (word = strsep(&rest, "/")) != NULL; count++) {
 		if (count == COUNT_OF(words) || !is_word(word))
-			return error_set(err, ERROR_INPUT,
-					 "\"%s\" is no platform: expected OS/ARCH[/VARIANT], for "
-					 "example linux/arm/v7",
-					 text);
+			return error_set(
+				err, ERROR_INPUT,
+				"error parsing specified platform: \"%s\": cannot parse "
+				"platform specifier: expected OS/ARCH[/VARIANT], for example "
+				"linux/arm/v7",
+				text);
 		words[count] = word;
 	}
 	if (count == 1 && is_os(words[0]))
 		platform_set(platform, words[0], HOST_ARCH, "");
+	else if (count == 1 && !is_arch(words[0]))
+		return error_set(err, ERROR_INPUT,
+				 "error parsing specified platform: \"%s\": unknown operating "
+				 "system or architecture",
+				 text);
 	else if (count == 1)
 		platform_set(platform, "linux", words[0], "");
 	else

@@ -115,7 +115,7 @@ def test_exit_code(run, moor, command, code, text):
     (["--isolation", "hyperv"], "Invalid isolation: \"hyperv\" - linux only supports 'default'"),
     (["--oom-score-adj", "2000"], "Invalid value 2000, range for oom score adj is [-1000, 1000]"),
     (["--cpu-shares", "-5"], "invalid CPU shares (-5): value must be a positive integer"),
-    (["--shm-size", "-1"], "SHM size can not be less than 0"),
+    (["--shm-size", "-1"], "invalid size: '-1'"),
     (["--network", "host"], "Container cannot be connected to network endpoints: host, none"),
     (["-p", "abc:80"], "invalid hostPort: abc"),
     (["--mount", "type=bind,src=/nofile,dst=/x"], "bind source path does not exist: /nofile"),

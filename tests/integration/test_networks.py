@@ -129,7 +129,7 @@ def test_modes_and_mistakes(moor, busybox):
                                                     code=125).stderr
     assert inspect(moor, "n", "{{.State.Status}}") == "created"
     for options, text in [(["--ip", "172.17.0.9"], "supported on user defined networks only"),
-                          (["--network-alias", "x"], "supported only for containers in user defined networks"),
+                          (["--network-alias", "x"], "only supported for user-defined networks"),
                           (["--network", "container:nope"], "No such container: nope"),
                           (["--network", "container:n"], "cannot join network of a non running container"),
                           (["--network", "container:n", "-h", "x"], "hostname and the network mode"),

@@ -126,7 +126,8 @@ def test_a_part_of_a_volume(moor, busybox, run, tmp_path):
     assert run("--rm", "--mount", "src=vol,dst=/p,volume-subpath=part", command=("cat", "/p/f")).stdout == "in\n"
     assert run("--rm", "--mount", "src=vol,dst=/p,volume-subpath=part/f", command=("cat", "/p")).stdout == "in\n"
     for path in ("evil", "up", "../..", "none"):
-        assert "cannot access path" in run("--rm", "--mount", f"src=vol,dst=/p,volume-subpath={path}", code=125).stderr
+        assert "cannot access path" in run("--rm", "--mount", f"src=vol,dst=/p,volume-subpath={path}",
+                                           code=127).stderr
     for name, path in ("still", "part"), ("led", "evil"):
         moor.docker("create", "--name", name, "--mount", f"src=vol,dst=/tmp,volume-subpath={path}", busybox, "true")
     moor.docker("cp", "still:/tmp/f", tmp_path / "out")  # of one that does not run, too
@@ -176,7 +177,7 @@ def test_propagation_back(moor, run, tmp_path):
 
 @pytest.mark.parametrize("spec, why", [
     ("foo=1,dst=/x", "unexpected key 'foo' in 'foo=1'"), ("src=/tmp", "target is required"),
-    ("type=bogus,dst=/x", "invalid mount type 'bogus'"), ("type=bind,dst=/x", "field Source must not be empty"),
+    ("type=bogus,dst=/x", "invalid mount config for type \"bogus\": mount type unknown"), ("type=bind,dst=/x", "field Source must not be empty"),
     ("type=tmpfs,dst=/x,tmpfs-size=zz", "invalid value for tmpfs-size: zz"),
     ("type=tmpfs,dst=/x,tmpfs-mode=9", "invalid value for tmpfs-mode: 9"),
     ("type=tmpfs,src=/a,dst=/x", "field Source must not be specified"),

@@ -163,7 +163,7 @@ static void test_refused(void)
 	start(&container);
 	texts_add(&container.security, "bogus");
 	check_error(confine_read(&arena, &container, &confinement, &err), &err, ERROR_INPUT,
-		    "invalid --security-opt: \"bogus\"", "an unknown security option");
+		    "Invalid --security-opt: \"bogus\"", "an unknown security option");
 	container_done(&container);
 	start(&container);
 	texts_add(&container.security, "seccomp=/nofile");

@@ -56,7 +56,7 @@ static void test_refused(void)
 		{ mounts_add_volume, "rel/path:/x", "includes invalid characters" },
 		{ mounts_add_volume, "a:/x:ro:z", "invalid volume specification" },
 		{ mounts_add_mount, "src=/tmp", "target is required" },
-		{ mounts_add_mount, "type=bogus,target=/x", "invalid mount type 'bogus'" },
+		{ mounts_add_mount, "type=bogus,target=/x", "mount type unknown" },
 		{ mounts_add_mount, "foo=bar,target=/x", "unexpected key 'foo' in 'foo=bar'" },
 		{ mounts_add_mount, "type=bind,src=/nonexistent,dst=/x", "does not exist" },
 		{ mounts_add_mount, "type=bind,src=name,dst=/x", "mount path must be absolute" },

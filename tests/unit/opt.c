@@ -93,6 +93,10 @@ static void test_forms(void)
 	check_int(o.values.cpus.value, 500000000, "half a CPU");
 	done(&o);
 
+	check(parse(WORDS("--cpus", "3/2"), false, &o), "a fraction");
+	check_int(o.values.cpus.value, 1500000000, "one and a half CPUs");
+	done(&o);
+
 	check(parse(WORDS("--rm", "--help", "--nonsense"), false, &o) && o.wants_help,
 	      "--help ends reading");
 	done(&o);
@@ -125,7 +129,9 @@ static void test_mistakes(void)
 		{ { "-m", "0x10" }, ERROR_INPUT, "invalid suffix" },
 		{ { "-t", "1s" }, ERROR_INPUT, "strconv.ParseInt: parsing \"1s\": invalid syntax" },
 		{ { "-t", "99999999999999999999" }, ERROR_INPUT, "value out of range" },
-		{ { "--cpus", "-1" }, ERROR_INPUT, "rational number" },
+		{ { "--cpus", "1/0" }, ERROR_INPUT, "rational number" },
+		{ { "--cpus", "1/3" }, ERROR_INPUT, "too precise" },
+		{ { "-m", "-1" }, ERROR_INPUT, "invalid size: '-1'" },
 		{ { "--cpus", "nan" }, ERROR_INPUT, "rational number" },
 		{ { "-e", "=x" },
 		  ERROR_INPUT,

@@ -83,7 +83,7 @@ static void test_parse(void)
 	}
 	for (size_t i = 0; i < COUNT_OF(refused); i++)
 		check_error(platform_parse(&platform, refused[i], &err), &err, ERROR_INPUT,
-			    "is no platform", "refuse \"%s\"", refused[i]);
+			    "cannot parse platform specifier", "refuse \"%s\"", refused[i]);
 }
 
 static void test_order(const char *wanted_text, const char *const *offers)
