@@ -43,6 +43,8 @@ static bool start_one(const struct each *each, const struct container *container
 
 	struct status status;
 
+	if (!control_await_start(each->engine, container->id, err))
+		return false;
 	status_read(each->engine, each->arena, container->id, &status);
 	if (status_has_process(&status))
 		return true;
@@ -74,6 +76,8 @@ static bool start_attached(struct engine *engine, const struct values *values,
 	};
 
 	*code = 1;
+	if (!control_await_start(engine, container->id, err))
+		return false;
 	if (status_is_running(engine, container->id))
 		return running_join(&running, &end, code, err);
 	if (!claim_lock(engine, container->id, &lock, err))

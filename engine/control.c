@@ -22,8 +22,8 @@
 #include "runtime/signame.h"
 
 #define DEFAULT_STOP_SECONDS 10
-#define CANCEL_STEP_MS       2
-#define CANCEL_PATIENCE_MS   10000 /* that a monitor has to give up a restart */
+#define FIND_STEP_MS         2
+#define FIND_PATIENCE_MS     10000 /* that a start has to get on, or a monitor to give up a restart */
 #define LOOK_AGAIN_MS        2000
 
 /* Pausing. ------------------------------------------------------------------------------------ */
@@ -152,24 +152,51 @@ int64_t control_stop_seconds(const struct container *container)
 	return container->stop_timeout >= 0 ? container->stop_timeout : DEFAULT_STOP_SECONDS;
 }
 
-/* The process to stop; -1 if there is none. Its policy is cancelled: one whose restart is due is
- * given up by its monitor, unless that is just starting it, in which case there is soon a process.
- */
-static int find_process(struct engine *engine, const char *id)
+/* There is no process, and may soon be one: somebody is at it, who has not recorded its end. */
+static bool is_being_started(const struct engine *engine, const char *id)
 {
-	const struct timespec step = { .tv_nsec = CANCEL_STEP_MS * 1000000L };
 	autoarena struct arena arena = { 0 };
 	struct status status;
-	int process = -1;
 
-	for (int waited = 0; waited < CANCEL_PATIENCE_MS; waited += CANCEL_STEP_MS) {
-		process = status_open_process(engine, id);
-		status_read(engine, &arena, id, &status);
-		if (process >= 0 || status.state != STATUS_RESTARTING)
-			break;
+	status_read(engine, &arena, id, &status);
+	return !status.pid && status.state != STATUS_EXITED && status_is_locked(engine, id);
+}
+
+/* The process to stop; *process is -1 if there is none. One that is just being started is waited
+ * for: it would run although it was stopped. One whose restart is due is given up by its monitor,
+ * since its policy has been cancelled, unless that is just starting it. */
+static bool find_process(const struct engine *engine, const char *id, int *process,
+			 struct error *err)
+{
+	const struct timespec step = { .tv_nsec = FIND_STEP_MS * 1000000L };
+
+	for (int waited = 0; waited < FIND_PATIENCE_MS; waited += FIND_STEP_MS) {
+		/* In this order: it may get its process in between. */
+		bool is_soon = is_being_started(engine, id);
+
+		*process = status_open_process(engine, id);
+		if (*process >= 0 || !is_soon)
+			return true;
 		nanosleep(&step, NULL);
 	}
-	return process;
+	return error_set(err, ERROR_EXISTS, "container %.12s is being started by another command",
+			 id);
+}
+
+/* The same without a policy. A start arms it: what was cancelled before that is to be again. */
+static bool take_process(const struct engine *engine, const char *id, enum policy_cause cause,
+			 int *process, struct error *err)
+{
+	bool is_early = is_being_started(engine, id);
+
+	return policy_cancel(engine, id, cause, err) && find_process(engine, id, process, err) &&
+	       (!is_early || policy_cancel(engine, id, cause, err));
+}
+
+/* Somebody looks after it, or is about to. */
+static bool is_looked_after(const struct engine *engine, const char *id)
+{
+	return status_is_running(engine, id) || is_being_started(engine, id);
 }
 
 static void tell_of_signal(struct engine *engine, const struct container *container, int signal)
@@ -207,11 +234,13 @@ bool control_stop(struct engine *engine, const struct container *container,
 
 	if (!way.signal)
 		way.signal = stop_signal_of(container);
-	if (!status_is_running(engine, id))
+	autoclose int process = -1;
+	if (!is_looked_after(engine, id))
 		return true;
-	if (!policy_cancel(engine, id, stopping->cause, err))
+	if (!take_process(engine, id, stopping->cause, &process, err))
 		return false;
-	autoclose int process = find_process(engine, id);
+	if (process < 0 && !status_is_running(engine, id))
+		return true; /* its start has failed */
 	if (process >= 0 && !end_process(engine, container, process, &way, err))
 		return false;
 	await_record(engine, id);
@@ -234,11 +263,13 @@ bool control_kill(struct engine *engine, const struct container *container, int 
 	const char *id = container->id;
 	bool is_end = signal == stop_signal_of(container) || !is_notice(signal);
 
-	if (!status_is_running(engine, id))
-		return error_set(err, ERROR_NOT_FOUND, "Container %s is not running", id);
-	if (is_end && !policy_cancel(engine, id, POLICY_USER, err))
+	autoclose int process = -1;
+	if (is_looked_after(engine, id) &&
+	    !(is_end ? take_process(engine, id, POLICY_USER, &process, err)
+		     : find_process(engine, id, &process, err)))
 		return false;
-	autoclose int process = find_process(engine, id);
+	if (process < 0 && !status_is_running(engine, id))
+		return error_set(err, ERROR_NOT_FOUND, "Container %s is not running", id);
 	if (process >= 0)
 		tell_of_signal(engine, container, signal);
 	if (process >= 0 && (!send_signal(process, signal, err) || !let_go_on(engine, id, err)))
@@ -339,15 +370,25 @@ static bool kill_it(struct engine *engine, const char *id, struct error *err)
 {
 	autoclose int process = -1;
 
-	if (!policy_cancel(engine, id, POLICY_USER, err))
+	if (!take_process(engine, id, POLICY_USER, &process, err))
 		return false;
-	process = find_process(engine, id);
 	if (process < 0)
 		return true;
 	if (!send_signal(process, SIGKILL, err) || !let_go_on(engine, id, err))
 		return false;
 	await_process(process, -1);
 	return true;
+}
+
+bool control_await_start(const struct engine *engine, const char *id, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	autoclose int process = -1;
+	struct status status;
+
+	status_read(engine, &arena, id, &status);
+	return status.state == STATUS_RESTARTING || !is_being_started(engine, id) ||
+	       find_process(engine, id, &process, err);
 }
 
 bool control_remove(struct engine *engine, const struct container *container,
@@ -357,7 +398,10 @@ bool control_remove(struct engine *engine, const struct container *container,
 	autoclose int own_lock = -1;
 	const char *id = container->id;
 
-	if (removal->is_forced && !kill_it(engine, id, err))
+	bool is_ready = removal->is_forced  ? kill_it(engine, id, err)
+			: removal->lock < 0 ? control_await_start(engine, id, err)
+					    : true;
+	if (!is_ready)
 		return false;
 	struct status status;
 

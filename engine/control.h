@@ -41,6 +41,10 @@ must_check bool control_pause(struct engine *engine, const struct container *con
 must_check bool control_unpause(struct engine *engine, const struct container *container,
 				struct error *err);
 
+/* Waits for another command's start of the container, if there is one: after it the container runs,
+ * or that start has failed. ERROR_EXISTS if it does not get on. */
+must_check bool control_await_start(const struct engine *engine, const char *id, struct error *err);
+
 /* Returns at the container's next end, though it may be restarted or removed after it; at once if
  * it has never been started. Texts of *status live in `arena`. ERROR_NOT_FOUND if it was removed
  * before it could be waited for. */

@@ -371,3 +371,34 @@ def test_namespaces_in_common(moor, busybox, container):
     moor.docker("stop", "-t", "0", "two")
     assert "non running container" in moor.docker("run", "--rm", "--network", "none", "--pid", "container:two", busybox,
                                                   "true", code=125).stderr
+
+
+# Where a start is held up by strace, and the file that says it has come near: before its monitor is executed, before the
+# runtime has made a process, before whoever started it hears of it.
+MOMENTS = {"monitor": ("execve:when=2+", "started"), "process": ("clone3:when=1+", "config.json"),
+           "word": ("sendto:when=1", "config.json")}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("verb", [("stop", "-t", "0"), ("kill",), ("rm", "-f"), ("start",)])
+def test_end_while_starting(moor, busybox, moment, verb):
+    """It is over then, and stays so: the start is waited for, and its policy does not bring it back. To start it once
+    more does nothing more."""
+    call, file = MOMENTS[moment]
+    starting = moor.start("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call.split(':')[0]}",
+                          "-e", f"inject={call.replace(':', ':delay_enter=700000:')}", os.path.join(moor.names, "docker"),
+                          "run", "-d", "--network", "none", "--name", "slow", "--restart", "always", busybox, "sleep", "60")
+    folder = os.path.join(moor.root, "containers")
+    wait_until(lambda: any(os.path.exists(os.path.join(folder, id, file)) for id in os.listdir(folder))
+               if os.path.isdir(folder) else False, "the start")
+    assert moor.docker(*verb, "slow").stdout == "slow\n"
+    if verb[0] == "start":
+        assert inspect(moor, "slow", "{{.State.Running}} {{.RestartCount}}") == "true 0"
+        moor.docker("rm", "-f", "slow")
+    starting.communicate(timeout=30)  # strace stays as long as the monitor
+    if verb[0] in ("start", "rm"):
+        assert moor.docker("ps", "-aq").stdout == "" and os.listdir(folder) == []
+    else:
+        assert moor.docker("wait", "slow").stdout in ("137\n", "0\n", "125\n")
+        assert inspect(moor, "slow", "{{.State.Running}} {{.State.Restarting}} {{.State.Pid}}") == "false false 0"
+        moor.docker("rm", "slow")
