@@ -12,11 +12,6 @@
 
 static_assert(sizeof(struct inflate_state) <= PUMP_DECODER, "a mark holds the decoder's state");
 
-struct gunzip {
-	struct inflate_state state;
-	unsigned char out[PUMP_BLOCK];
-};
-
 static void start_member(struct inflate_state *state)
 {
 	unsigned char *next = state->next_in;
@@ -29,18 +24,17 @@ static void start_member(struct inflate_state *state)
 }
 
 /* Inflates what is in next_in, going on from one member to the next. */
-static bool inflate_block(struct pump *pump, struct gunzip *gunzip, struct error *err)
+static bool inflate_block(struct pump *pump, struct inflate_state *state, struct error *err)
 {
-	struct inflate_state *state = &gunzip->state;
-
 	for (;;) {
 		if (state->block_state == ISAL_BLOCK_FINISH) {
 			if (state->avail_in == 0)
 				return true;
 			start_member(state);
 		}
-		state->next_out = gunzip->out;
-		state->avail_out = sizeof(gunzip->out);
+		if (!pump_room(pump, &state->next_out, err))
+			return false;
+		state->avail_out = PUMP_ROOM;
 
 		uint32_t before = state->avail_in;
 		int status = isal_inflate(state);
@@ -48,9 +42,9 @@ static bool inflate_block(struct pump *pump, struct gunzip *gunzip, struct error
 		if (status != ISAL_DECOMP_OK && status != ISAL_END_INPUT)
 			return error_set(err, ERROR_CORRUPT, "gzip: invalid data (%d)", status);
 
-		size_t made = sizeof(gunzip->out) - state->avail_out;
+		size_t made = PUMP_ROOM - state->avail_out;
 
-		if (!pump_write(pump, gunzip->out, made, err))
+		if (!pump_made(pump, made, err))
 			return false;
 		if (made > 0 || state->block_state == ISAL_BLOCK_FINISH)
 			continue;
@@ -63,26 +57,26 @@ static bool inflate_block(struct pump *pump, struct gunzip *gunzip, struct error
 
 bool pump_gzip(struct pump *pump, struct error *err)
 {
-	autofree struct gunzip *gunzip = mem_alloc(sizeof(*gunzip));
+	autofree struct inflate_state *state = mem_alloc(sizeof(*state));
 	unsigned char *bytes;
 	size_t count;
 
-	isal_inflate_init(&gunzip->state);
-	gunzip->state.crc_flag = ISAL_GZIP;
-	if (pump->from && pump->from->decoder_size == sizeof(gunzip->state))
-		memcpy(&gunzip->state, pump->from->decoder, sizeof(gunzip->state));
+	isal_inflate_init(state);
+	state->crc_flag = ISAL_GZIP;
+	if (pump->from && pump->from->decoder_size == sizeof(*state))
+		memcpy(state, pump->from->decoder, sizeof(*state));
 	for (;;) {
 		if (!pump_read(pump, &bytes, &count, err))
 			return false;
 		if (count == 0)
 			break;
-		gunzip->state.next_in = bytes;
-		gunzip->state.avail_in = (uint32_t)count;
-		if (!inflate_block(pump, gunzip, err))
+		state->next_in = bytes;
+		state->avail_in = (uint32_t)count;
+		if (!inflate_block(pump, state, err))
 			return false;
-		pump_note(pump, COMPRESSION_GZIP, &gunzip->state, sizeof(gunzip->state));
+		pump_note(pump, COMPRESSION_GZIP, state, sizeof(*state));
 	}
-	if (gunzip->state.block_state != ISAL_BLOCK_FINISH)
+	if (state->block_state != ISAL_BLOCK_FINISH)
 		return error_set(err, ERROR_CORRUPT, "unexpected EOF");
 	return true;
 }

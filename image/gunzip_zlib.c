@@ -10,7 +10,6 @@
 struct gunzip {
 	z_stream stream;
 	bool is_finished; /* between two members, or at the end */
-	unsigned char out[PUMP_BLOCK];
 };
 
 /* Inflates what is in next_in, going on from one member to the next. */
@@ -24,8 +23,9 @@ static bool inflate_block(struct pump *pump, struct gunzip *gunzip, struct error
 		if (gunzip->is_finished)
 			inflateReset(stream);
 		gunzip->is_finished = false;
-		stream->next_out = gunzip->out;
-		stream->avail_out = sizeof(gunzip->out);
+		if (!pump_room(pump, &stream->next_out, err))
+			return false;
+		stream->avail_out = PUMP_ROOM;
 
 		int status = inflate(stream, Z_NO_FLUSH);
 
@@ -34,9 +34,9 @@ static bool inflate_block(struct pump *pump, struct gunzip *gunzip, struct error
 					 stream->msg ? stream->msg : "invalid data");
 		gunzip->is_finished = status == Z_STREAM_END;
 
-		size_t made = sizeof(gunzip->out) - stream->avail_out;
+		size_t made = PUMP_ROOM - stream->avail_out;
 
-		if (!pump_write(pump, gunzip->out, made, err))
+		if (!pump_made(pump, made, err))
 			return false;
 		if (made == 0 && !gunzip->is_finished)
 			return true; /* it wants more */

@@ -468,7 +468,7 @@ bool layer_extract(const struct layer_files *files, struct dirs *dirs, int64_t *
 			       .room = files->room,
 			       .bytes = *bytes,
 			       .checkpointing = files->checkpointing };
-	struct untar_input input = { .fd = files->from };
+	struct untar_input input = { .fd = files->from, .ring = files->ring };
 	bool is_good = split_new(files->split, &input.split, err) &&
 		       place_init(&layer.place, files->diff, dirs, err);
 

@@ -30,11 +30,12 @@ struct layer {
 };
 
 struct layer_files {
-	int from;     /* the archive's pipe, read to its end */
-	int diff;     /* an empty directory */
-	int notes;    /* a file, for the notes */
-	int split;    /* a file, for what is not in the directory: see split.h */
-	int64_t room; /* bytes the files may have together; layer_extract fails beyond */
+	int from;          /* the archive, read to its end: a pipe */
+	struct ring *ring; /* or this, in place of it; NULL: none */
+	int diff;          /* an empty directory */
+	int notes;         /* a file, for the notes */
+	int split;         /* a file, for what is not in the directory: see split.h */
+	int64_t room;      /* bytes the files may have together; layer_extract fails beyond */
 	struct checkpointing checkpointing;
 	int flush; /* a pipe that does not block, told by a byte that much was written; -1: nobody
 		    */

@@ -47,7 +47,7 @@
 
 /* The disk is kept busy while a layer is unpacked, so that little is left for the sync at its end:
  * after so many bytes everything is written out. Layers of fewer (compressed) bytes do without. */
-#define FLUSH_BYTES (32LL << 20)
+#define FLUSH_BYTES (8LL << 20)
 #define FLUSH_LAYER (8LL << 20)
 #define FLUSH_ENTRY 4096 /* what an entry counts for, besides its content */
 

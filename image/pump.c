@@ -47,18 +47,18 @@ static ssize_t read_some(struct pump_source *source, char *buffer, size_t count)
 }
 
 /* Reads until the block is full or the source ends. */
-static bool fill(struct pump *pump, size_t want, size_t *count, struct error *err)
+static bool fill(struct pump *pump, void *to, size_t want, size_t *count, struct error *err)
 {
 	struct pump_source *source = &pump->source;
 
 	*count = source->prefix_length < want ? source->prefix_length : want;
 	if (*count > 0) {
-		memcpy(pump->buffer, source->prefix, *count);
+		memcpy(to, source->prefix, *count);
 		source->prefix = (const char *)source->prefix + *count;
 		source->prefix_length -= *count;
 	}
 	while (*count < want) {
-		ssize_t got = read_some(source, pump->buffer + *count, want - *count);
+		ssize_t got = read_some(source, (char *)to + *count, want - *count);
 
 		if (got < 0)
 			return error_sys(err, "read the layer");
@@ -69,7 +69,8 @@ static bool fill(struct pump *pump, size_t want, size_t *count, struct error *er
 	return true;
 }
 
-bool pump_read(struct pump *pump, unsigned char **bytes, size_t *count, struct error *err)
+/* The next pump->block bytes, to where they are wanted. */
+static bool read_block(struct pump *pump, void *to, size_t *count, struct error *err)
 {
 	int64_t size = pump->source.size;
 	bool is_sized = size >= 0;
@@ -79,26 +80,70 @@ bool pump_read(struct pump *pump, unsigned char **bytes, size_t *count, struct e
 	size_t spill = is_sized && pump->source.offset < 0 ? 1 : 0;
 	size_t want = left < block ? (size_t)left + spill : pump->block;
 
-	if (!fill(pump, want, count, err))
+	if (!fill(pump, to, want, count, err))
 		return false;
 	if (is_sized && (int64_t)*count > left)
 		return error_set(err, ERROR_CORRUPT, "longer than the %lld bytes it should have",
 				 (long long)size);
 	if (is_sized && *count < want - spill)
 		return error_set(err, ERROR_CORRUPT, "unexpected EOF");
-	hash_add(&pump->in_hash, pump->buffer, *count);
-	if (pump->copy && !file_write(*pump->copy, "the blob", pump->buffer, *count, err))
+	hash_add(&pump->in_hash, to, *count);
+	if (pump->copy && !file_write(*pump->copy, "the blob", to, *count, err))
 		return false;
 	pump->in += (int64_t)*count;
-	*bytes = (unsigned char *)pump->buffer;
 	return true;
 }
 
-bool pump_write(struct pump *pump, const void *bytes, size_t count, struct error *err)
+bool pump_read(struct pump *pump, unsigned char **bytes, size_t *count, struct error *err)
 {
-	const char *next = bytes;
+	*bytes = (unsigned char *)pump->buffer;
+	return read_block(pump, pump->buffer, count, err);
+}
 
-	hash_add(&pump->out_hash, bytes, count);
+static bool cannot_pass_on(struct pump *pump, struct error *err)
+{
+	pump->is_cut_off = errno == EPIPE;
+	return error_sys(err, "pass on the layer");
+}
+
+bool pump_room(struct pump *pump, unsigned char **room, struct error *err)
+{
+	if (!pump->room && pump->ring) {
+		pump->room = (unsigned char *)ring_room(pump->ring);
+		if (!pump->room)
+			return cannot_pass_on(pump, err);
+	}
+	if (!pump->room && !pump->own)
+		pump->own = mem_alloc(PUMP_ROOM);
+	if (!pump->room)
+		pump->room = pump->own;
+	*room = pump->room;
+	return true;
+}
+
+/* The first `count` bytes of the room. */
+static bool pass_on(struct pump *pump, size_t count, struct error *err)
+{
+	const unsigned char *next = pump->room;
+
+	if (pump->ring)
+		return ring_send(pump->ring, count) || cannot_pass_on(pump, err);
+	while (count > 0 && pump->to >= 0) {
+		ssize_t written = write(pump->to, next, count);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return cannot_pass_on(pump, err);
+		next += written;
+		count -= (size_t)written;
+	}
+	return true;
+}
+
+bool pump_made(struct pump *pump, size_t count, struct error *err)
+{
+	hash_add(&pump->out_hash, pump->room, count);
 	pump->out += (int64_t)count;
 	if (pump->out > LIMIT_LAYER_TAR)
 		return error_set(err, ERROR_INPUT, "unpacks to more than %lld bytes",
@@ -107,22 +152,16 @@ bool pump_write(struct pump *pump, const void *bytes, size_t count, struct error
 		size_t step = pump->skip < (int64_t)count ? (size_t)pump->skip : count;
 
 		pump->skip -= (int64_t)step;
-		next += step;
 		count -= step;
+		memmove(pump->room, pump->room + step, count);
 	}
-	while (count > 0 && pump->to >= 0) {
-		ssize_t written = write(pump->to, next, count);
+	if (count == 0)
+		return true;
 
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0) {
-			pump->is_cut_off = errno == EPIPE;
-			return error_sys(err, "pass on the layer");
-		}
-		next += written;
-		count -= (size_t)written;
-	}
-	return true;
+	bool is_good = pass_on(pump, count, err);
+
+	pump->room = NULL;
+	return is_good;
 }
 
 void pump_note(struct pump *pump, enum compression compression, const void *decoder, size_t size)
@@ -146,11 +185,13 @@ void pump_note(struct pump *pump, enum compression compression, const void *deco
 
 static bool pump_plain(struct pump *pump, struct error *err)
 {
-	unsigned char *bytes;
+	unsigned char *room;
 	size_t count;
 
+	pump->block = PUMP_ROOM;
 	do {
-		if (!pump_read(pump, &bytes, &count, err) || !pump_write(pump, bytes, count, err))
+		if (!pump_room(pump, &room, err) || !read_block(pump, room, &count, err) ||
+		    !pump_made(pump, count, err))
 			return false;
 		pump_note(pump, COMPRESSION_NONE, NULL, 0);
 	} while (count > 0);
@@ -188,7 +229,7 @@ static bool sniff(struct pump *pump, char head[COMPRESSION_SNIFF], enum compress
 	}
 	if (pump->source.size >= 0 && pump->source.size < COMPRESSION_SNIFF)
 		return true;
-	if (!fill(pump, COMPRESSION_SNIFF, &length, err))
+	if (!fill(pump, pump->buffer, COMPRESSION_SNIFF, &length, err))
 		return false;
 	memcpy(head, pump->buffer, length);
 	pump->source.prefix = head;
@@ -223,6 +264,7 @@ bool pump_run(struct pump *pump, struct error *err)
 	hash_finish(&pump->out_hash, &pump->out_digest);
 	hash_done(&pump->in_hash);
 	hash_done(&pump->out_hash);
+	free(pump->own);
 	free(pump->buffer);
 	pump->buffer = NULL;
 	return is_good;

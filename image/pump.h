@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "image/allowance.h"
+#include "image/ring.h"
 
 /*
  * Reads a blob to its very end, decompresses it, writes what comes out, and hashes both sides: the
@@ -47,7 +48,7 @@ struct pump_mark {
 };
 
 /* In memory that the pump and its reader share. The pump overwrites the oldest; it is never further
- * ahead of its reader than a pipe and a block are long, so the two before it stand still. */
+ * ahead of its reader than a ring and a block are long, so the two before it stand still. */
 struct pump_marks {
 	struct pump_mark marks[PUMP_MARKS];
 	unsigned int next; /* the pump's own */
@@ -64,6 +65,7 @@ struct pump_source {
 struct pump {
 	struct pump_source source;
 	int to;                            /* -1: nowhere, just hash */
+	struct ring *ring;                 /* in place of `to`; NULL: none */
 	bool is_plain;                     /* pass everything on as it is, whatever it looks like */
 	const int *copy;                   /* a file that gets what is read, too; NULL: none */
 	const struct allowance *allowance; /* of memory; NULL: takes what it needs */
@@ -76,7 +78,9 @@ struct pump {
 
 	/* private */
 	char *buffer;
-	size_t block;   /* bytes to read at once */
+	size_t block;        /* bytes to read at once */
+	unsigned char *room; /* see pump_room; the ring's, or our own */
+	unsigned char *own;
 	int64_t marked; /* where the last mark is */
 	struct hash in_hash, out_hash;
 };
@@ -84,11 +88,15 @@ struct pump {
 /* Fills in `in`, `out` and the digests. */
 must_check bool pump_run(struct pump *pump, struct error *err);
 
-/* For decompressors: the next bytes of the source (*count is 0 at its end), and somewhere to put
- * what they make of them. */
+/* For decompressors: the next bytes of the source (*count is 0 at its end). */
 must_check bool pump_read(struct pump *pump, unsigned char **bytes, size_t *count,
 			  struct error *err);
-must_check bool pump_write(struct pump *pump, const void *bytes, size_t count, struct error *err);
+
+/* And where to put what they make of them: PUMP_ROOM bytes, the same until some were made. What is
+ * made there is not copied on its way to the reader. */
+must_check bool pump_room(struct pump *pump, unsigned char **room, struct error *err);
+must_check bool pump_made(struct pump *pump, size_t count, struct error *err);
+#define PUMP_ROOM RING_BLOCK
 
 /* All that was read has been written: a good place for a mark, if it is time for one. */
 void pump_note(struct pump *pump, enum compression compression, const void *decoder, size_t size);
@@ -98,6 +106,6 @@ must_check bool pump_gzip(struct pump *pump, struct error *err);
 must_check bool pump_zstd(struct pump *pump, struct error *err);
 must_check bool pump_rare(struct pump *pump, struct error *err); /* xz, bzip2 */
 
-#define PUMP_BLOCK (256 << 10) /* ISA-L is fast only with buffers of this size */
+#define PUMP_BLOCK (256 << 10) /* ISA-L is fast only when it gets so much at once */
 
 #endif

@@ -20,8 +20,6 @@
 #include "image/room.h"
 #include "image/unpack_confine.h"
 
-#define PIPE_SIZE (1 << 20)
-
 /* -- the directory ------------------------------------------------------------------------------
  */
 
@@ -238,10 +236,10 @@ static bool run_writer(void *context, struct worker_result *result, struct error
 	       layer_extract(&writing->files, &writing->dirs, &result->in, &result->out, err);
 }
 
-static bool start_pump(struct stage *stage, const struct pump_source *source, int to,
+static bool start_pump(struct stage *stage, const struct pump_source *source, struct ring *ring,
 		       struct error *err)
 {
-	struct pump pump = { .source = *source, .to = to };
+	struct pump pump = { .source = *source, .to = -1, .ring = ring };
 
 	if (stage->shared)
 		pump.marks = &stage->shared->marks;
@@ -250,8 +248,8 @@ static bool start_pump(struct stage *stage, const struct pump_source *source, in
 		pump.skip = stage->checkpoint->tar - pump.from->out;
 	}
 	const struct allowance *allowance = stage->store->allowance;
-	int fds[5] = { source->fd, to };
-	struct worker_task task = { run_pump, &pump, fds, 2 };
+	int fds[6] = { source->fd, ring->told[1], ring->back[0] };
+	struct worker_task task = { run_pump, &pump, fds, 3 };
 
 	if (allowance) {
 		pump.allowance = allowance;
@@ -312,16 +310,18 @@ static bool start_flusher(struct stage *stage, const struct pump_source *source,
 	return is_started;
 }
 
-static bool start_writer(struct stage *stage, int from, int told, struct error *err)
+static bool start_writer(struct stage *stage, struct ring *ring, int told, struct error *err)
 {
-	struct writing writing = { .files = { .from = from,
+	struct writing writing = { .files = { .from = ring->told[0],
+					      .ring = ring,
 					      .diff = stage->diff,
 					      .notes = stage->notes,
 					      .split = stage->split,
 					      .flush = told,
 					      .checkpointing = { .dir = -1 } },
 				   .dirs = stage->dirs };
-	const int fds[] = { from, stage->diff, stage->notes, stage->split, told, stage->dir };
+	const int fds[] = { ring->told[0], ring->back[1], stage->diff, stage->notes,
+			    stage->split,  told,          stage->dir };
 	/* The last two may be missing. */
 	struct worker_task task = { run_writer, &writing, fds, COUNT_OF(fds) - (told < 0) * 2 };
 
@@ -342,21 +342,19 @@ static bool start_writer(struct stage *stage, int from, int told, struct error *
 
 bool stage_start(struct stage *stage, const struct pump_source *source, struct error *err)
 {
-	int ends[2];
-
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return error_sys(err, "make a pipe");
-	fcntl(ends[1], F_SETPIPE_SZ, PIPE_SIZE); /* a wish */
-
+	struct ring ring;
 	int told = -1;
+
+	if (!ring_make(&ring, err))
+		return false;
+
 	bool is_good = (stage->diff >= 0 || make_empty(stage, err)) &&
-		       start_pump(stage, source, ends[1], err) &&
+		       start_pump(stage, source, &ring, err) &&
 		       start_flusher(stage, source, &told, err) &&
-		       start_writer(stage, ends[0], told, err);
+		       start_writer(stage, &ring, told, err);
 
 	mem_cleanup_close(&told);
-	mem_cleanup_close(&ends[0]);
-	mem_cleanup_close(&ends[1]);
+	ring_done(&ring);
 	return is_good;
 }
 

@@ -44,17 +44,22 @@ static bool failed(struct feed *feed, struct archive *archive)
 			 text ? text : "invalid data");
 }
 
-static bool unpack(struct feed *feed, struct archive *archive, char *block)
+static bool unpack(struct feed *feed, struct archive *archive)
 {
 	struct archive_entry *entry;
 	la_ssize_t got;
+	unsigned char *room;
 
 	if (archive_read_open(archive, feed, NULL, on_read, NULL) != ARCHIVE_OK ||
 	    archive_read_next_header(archive, &entry) != ARCHIVE_OK)
 		return failed(feed, archive);
-	while ((got = archive_read_data(archive, block, PUMP_BLOCK)) > 0)
-		if (!pump_write(feed->pump, block, (size_t)got, feed->err))
+	do {
+		if (!pump_room(feed->pump, &room, feed->err))
 			return false;
+		got = archive_read_data(archive, room, PUMP_ROOM);
+		if (got > 0 && !pump_made(feed->pump, (size_t)got, feed->err))
+			return false;
+	} while (got > 0);
 	return got == 0 || failed(feed, archive);
 }
 
@@ -86,7 +91,6 @@ static bool fits(const struct pump *pump, struct error *err)
 
 bool pump_rare(struct pump *pump, struct error *err)
 {
-	autofree char *block = mem_alloc(PUMP_BLOCK);
 	struct feed feed = { .pump = pump, .err = err };
 	struct archive *archive = archive_read_new();
 
@@ -96,7 +100,7 @@ bool pump_rare(struct pump *pump, struct error *err)
 	archive_read_support_filter_bzip2(archive);
 	archive_read_support_format_raw(archive);
 
-	bool is_good = fits(pump, err) && unpack(&feed, archive, block) && read_rest(pump, err);
+	bool is_good = fits(pump, err) && unpack(&feed, archive) && read_rest(pump, err);
 
 	archive_read_free(archive);
 	return is_good;

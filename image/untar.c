@@ -3,6 +3,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 
 #define BLOCK  (128 << 10)
 #define RECORD 512
+
+static_assert(BLOCK >= RING_BLOCK, "a ring's block has room in ours");
 
 /* Some writers (umoci) end an archive with its last byte of content: Go's readers do not miss the
  * padding, so neither may we. */
@@ -46,6 +49,17 @@ static ssize_t read_remote(struct untar *tar)
 	return (ssize_t)got;
 }
 
+static ssize_t read_some(struct untar *tar)
+{
+	ssize_t got;
+
+	if (tar->input.ring)
+		return ring_read(tar->input.ring, tar->buffer);
+	while ((got = read(tar->input.fd, tar->buffer, BLOCK)) < 0 && errno == EINTR)
+		;
+	return got;
+}
+
 static ssize_t on_read(struct archive *archive, void *context, const void **block)
 {
 	struct untar *tar = context;
@@ -63,8 +77,7 @@ static ssize_t on_read(struct archive *archive, void *context, const void **bloc
 		got = read_remote(tar);
 		return got == 0 ? fill_up(tar) : got;
 	}
-	while ((got = read(tar->input.fd, tar->buffer, BLOCK)) < 0 && errno == EINTR)
-		;
+	got = read_some(tar);
 	if (got < 0) {
 		tar->read_error = errno;
 		archive_set_error(archive, errno, "read");
@@ -123,6 +136,8 @@ static bool find_size(struct untar *tar, struct error *err)
 		tar->file_size = tar->input.remote->size;
 		return true;
 	}
+	if (tar->input.ring)
+		return true;
 	if (fstat(tar->input.fd, &info) < 0)
 		return error_sys(err, "stat the archive");
 	tar->is_seekable = S_ISREG(info.st_mode) && tar->input.prefix_length == 0 &&

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "image/remote.h"
+#include "image/ring.h"
 #include "image/split.h"
 
 /*
@@ -44,6 +45,7 @@ struct entry {
 struct untar_input {
 	int fd;
 	struct remote *remote; /* to read from, in place of fd; NULL: none */
+	struct ring *ring;     /* the same */
 	const void *prefix;    /* what was read from fd already */
 	size_t prefix_length;
 	struct split *split; /* is given every byte; NULL: nobody */

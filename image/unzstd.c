@@ -38,7 +38,6 @@ struct unzstd {
 	ZSTD_DStream *stream;
 	size_t pending; /* 0 between two frames, skippable ones included */
 	int64_t held;   /* of the allowance */
-	char out[BLOCK];
 };
 
 static bool take(struct unzstd *unzstd, int64_t bytes, struct error *err)
@@ -71,9 +70,12 @@ static bool begin(struct unzstd *unzstd, const unsigned char *bytes, size_t coun
 static bool inflate_block(struct unzstd *unzstd, ZSTD_inBuffer *in, struct error *err)
 {
 	ZSTD_outBuffer out;
+	unsigned char *room;
 
 	do {
-		out = (ZSTD_outBuffer){ .dst = unzstd->out, .size = sizeof(unzstd->out) };
+		if (!pump_room(unzstd->pump, &room, err))
+			return false;
+		out = (ZSTD_outBuffer){ .dst = room, .size = PUMP_ROOM };
 		unzstd->pending = ZSTD_decompressStream(unzstd->stream, &out, in);
 		if (ZSTD_isError(unzstd->pending))
 			return error_set(err, ERROR_CORRUPT, "zstd: %s",
@@ -81,7 +83,7 @@ static bool inflate_block(struct unzstd *unzstd, ZSTD_inBuffer *in, struct error
 		/* A later frame may have a wider window. The memory is there now, but a block of it
 		 * used at most. */
 		if (!take(unzstd, (int64_t)ZSTD_sizeof_DStream(unzstd->stream), err) ||
-		    !pump_write(unzstd->pump, unzstd->out, out.pos, err))
+		    !pump_made(unzstd->pump, out.pos, err))
 			return false;
 	} while (in->pos < in->size || out.pos == out.size);
 	return true;
@@ -110,15 +112,14 @@ static bool inflate_all(struct unzstd *unzstd, struct error *err)
 
 bool pump_zstd(struct pump *pump, struct error *err)
 {
-	autofree struct unzstd *unzstd = mem_alloc(sizeof(*unzstd));
+	struct unzstd unzstd = { .pump = pump, .pending = 1 };
 
-	*unzstd = (struct unzstd){ .pump = pump, .pending = 1 };
 	pump->block = HEAD;
 
-	bool is_good = inflate_all(unzstd, err);
+	bool is_good = inflate_all(&unzstd, err);
 
 	if (pump->allowance)
-		allowance_give(pump->allowance, &unzstd->held);
-	ZSTD_freeDStream(unzstd->stream);
+		allowance_give(pump->allowance, &unzstd.held);
+	ZSTD_freeDStream(unzstd.stream);
 	return is_good;
 }
