@@ -61,7 +61,12 @@ static bool list(const struct cli *cli, const struct values *values, const char 
 	const struct listing listing = { .fields = fields,
 					 .table = values->has_digests ? COLUMNS_WITH_DIGESTS
 								      : COLUMNS,
-					 .quiet = "{{.ID}}" };
+					 .quiet = "{{.ID}}",
+					 .raw = "repository: {{.Repository}}\ntag: {{.Tag}}\n"
+						"image_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\n"
+						"virtual_size: {{.Size}}\n",
+					 .raw_quiet = "image_id: {{.ID}}",
+					 .type = "*formatter.imageContext" };
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
 	const struct json *rows;

@@ -230,7 +230,11 @@ static int run_ls(const struct cli *cli, const void *of, const struct texts *arg
 	static const struct listing listing = {
 		.fields = fields,
 		.table = "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}",
-		.quiet = "{{.ID}}"
+		.quiet = "{{.ID}}",
+		.raw = "network_id: {{.ID}}\nname: {{.Name}}\ndriver: {{.Driver}}\nscope: "
+		       "{{.Scope}}\n",
+		.raw_quiet = "network_id: {{.ID}}",
+		.type = "*network.networkContext"
 	};
 	const struct list_values *values = of;
 	autoengine struct engine engine = ENGINE_EMPTY;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/containerverbs.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "base/mem.h"
@@ -53,8 +54,18 @@ static const struct listing_field fields[] = {
 	{ .name = NULL },
 };
 
+#define RAW                                                                                        \
+	"container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: "            \
+	"{{.CreatedAt}}\nstate: {{- pad .State 1 0}}\nstatus: {{- pad .Status 1 0}}\n"             \
+	"names: {{.Names}}\nlabels: {{- pad .Labels 1 0}}\nports: {{- pad .Ports 1 0}}\n"
+#define ROW_TYPE "*formatter.ContainerContext"
+
 static const struct listing listing = {
 	.fields = fields,
+	.raw = RAW,
+	.raw_quiet = "container_id: {{.ID}}",
+	.trouble = "failed to execute template",
+	.type = ROW_TYPE,
 	.table = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{."
 		 "Names}}",
 	.quiet = "{{.ID}}",
@@ -62,6 +73,10 @@ static const struct listing listing = {
 
 static const struct listing sized = {
 	.fields = fields,
+	.raw = RAW "size: {{.Size}}\n",
+	.raw_quiet = "container_id: {{.ID}}",
+	.trouble = "failed to execute template",
+	.type = ROW_TYPE,
 	.table = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{."
 		 "Names}}\t{{.Size}}",
 	.quiet = "{{.ID}}",
@@ -77,12 +92,18 @@ static const char *usual_template(const struct values *values)
 	return values->has_size ? sized.table : listing.table;
 }
 
+/* Measured where a template of one's own names it, too. */
+static bool wants_size(const struct values *values)
+{
+	return values->has_size || (values->format && strstr(values->format, ".Size"));
+}
+
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	const struct values *values = of;
 	const struct containerrows options = { .is_all = values->is_all,
 					       .is_whole = values->is_whole,
-					       .has_sizes = values->has_size,
+					       .has_sizes = wants_size(values),
 					       .last = values->is_latest ? 1 : values->last.value,
 					       .filters = &values->filters,
 					       .now = time(NULL),

@@ -44,6 +44,20 @@ static int print_object(const char *format, struct json *objects)
 
 /* version. ------------------------------------------------------------------------------------ */
 
+static void add_components(const struct jsonmaker *server)
+{
+	static const char *const components[][2] = { { "Engine", DOCKER_VERSION },
+						     { "mooring-runc", MOORING_VERSION } };
+	struct jsonmaker list = jsonmaker_nested(server, "Components", JSON_ARRAY);
+
+	for (size_t i = 0; i < COUNT_OF(components); i++) {
+		struct jsonmaker item = jsonmaker_nested(&list, NULL, JSON_OBJECT);
+
+		jsonmaker_text(&item, "Name", components[i][0]);
+		jsonmaker_text(&item, "Version", components[i][1]);
+	}
+}
+
 static void add_version(const struct jsonmaker *maker, const char *key)
 {
 	struct jsonmaker side = jsonmaker_nested(maker, key, JSON_OBJECT);
@@ -58,6 +72,16 @@ static void add_version(const struct jsonmaker *maker, const char *key)
 	jsonmaker_text(&side, "Os", host.os);
 	jsonmaker_text(&side, "Arch", host.arch);
 	jsonmaker_text(&side, "KernelVersion", arena_strdup(maker->arena, names.release));
+	jsonmaker_text(&side, "GoVersion", ""); /* it is C */
+	jsonmaker_text(&side, "BuildTime", "");
+	jsonmaker_bool(&side, "Experimental", false);
+	if (strcmp(key, "Client") == 0) {
+		jsonmaker_text(&side, "DefaultAPIVersion", DOCKER_API_VERSION);
+		jsonmaker_text(&side, "Context", "default");
+	} else {
+		jsonmaker_text(&side, "MinAPIVersion", "1.12");
+		add_components(&side);
+	}
 }
 
 static int run_version(const struct cli *cli, const void *of, const struct texts *arguments)
@@ -269,6 +293,8 @@ static void add_info(const struct jsonmaker *info, const struct facts *facts,
 	jsonmaker_text(&swarm, "NodeAddr", "");
 	jsonmaker_text(&swarm, "LocalNodeState", "inactive");
 	jsonmaker_bool(&swarm, "ControlAvailable", false);
+	jsonmaker_text(&swarm, "Error", "");
+	jsonmaker_text(&swarm, "RemoteManagers", NULL);
 	add_abilities(info);
 }
 

@@ -91,12 +91,17 @@ static const struct opt list_opts[] = {
 static int run_ls(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	static const struct listing_field fields[] = {
-		{ "Driver", "DRIVER" },         { "Name", "VOLUME NAME" }, { "Scope", "SCOPE" },
-		{ "Mountpoint", "MOUNTPOINT" }, { "Labels", "LABELS" },    { .name = NULL }
+		{ "Driver", "DRIVER" }, { "Name", "VOLUME NAME" },
+		{ "Scope", "SCOPE" },   { "Mountpoint", "MOUNTPOINT" },
+		{ "Labels", "LABELS" }, { "Links", "LINKS" },
+		{ "Size", "SIZE" },     { .name = NULL }
 	};
 	static const struct listing listing = { .fields = fields,
 						.table = "{{.Driver}}\t{{.Name}}",
-						.quiet = "{{.Name}}" };
+						.quiet = "{{.Name}}",
+						.raw = "name: {{.Name}}\ndriver: {{.Driver}}\n",
+						.raw_quiet = "name: {{.Name}}",
+						.type = "*formatter.volumeContext" };
 	const struct list_values *values = of;
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };

@@ -175,7 +175,6 @@ static void add_mounts(const struct jsonmaker *object, const struct engine *engi
 		jsonmaker_text(&item, "Type", types[mount->kind]);
 		if (mount->kind == MOUNT_VOLUME) {
 			jsonmaker_text(&item, "Name", mount->source);
-			jsonmaker_text(&item, "Driver", "local");
 			jsonmaker_text(&item, "Source",
 				       arena_printf(object->arena, "%s/volumes/%s/_data",
 						    engine->root, mount->source));
@@ -183,6 +182,8 @@ static void add_mounts(const struct jsonmaker *object, const struct engine *engi
 			jsonmaker_text(&item, "Source", mount->source ? mount->source : "");
 		}
 		jsonmaker_text(&item, "Destination", mount->target);
+		if (mount->kind == MOUNT_VOLUME)
+			jsonmaker_text(&item, "Driver", "local");
 		jsonmaker_text(&item, "Mode", mode_of(mount));
 		jsonmaker_bool(&item, "RW", !mount->is_readonly);
 		jsonmaker_text(&item, "Propagation",

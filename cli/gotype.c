@@ -157,6 +157,32 @@ bool gotype_is_map(const struct json *object)
 		strcmp(parent->key, "LogConfig") == 0);
 }
 
+const char *gotype_json_name(const char *field)
+{
+	static const char *const names[][2] = {
+		{ "ID", "Id" },
+		{ "APIVersion", "ApiVersion" },
+		{ "CPUCount", "CpuCount" },
+		{ "CPUPercent", "CpuPercent" },
+		{ "CPUPeriod", "CpuPeriod" },
+		{ "CPUQuota", "CpuQuota" },
+		{ "CPURealtimePeriod", "CpuRealtimePeriod" },
+		{ "CPURealtimeRuntime", "CpuRealtimeRuntime" },
+		{ "CPUShares", "CpuShares" },
+		{ "DNS", "Dns" },
+		{ "DNSOptions", "DnsOptions" },
+		{ "DNSSearch", "DnsSearch" },
+		{ "HostIP", "HostIp" },
+		{ "NanoCPUs", "NanoCpus" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		if (strcmp(names[i][0], field) == 0)
+			return names[i][1];
+	}
+	return NULL;
+}
+
 /* By key; of equals the one that came first. */
 static int compare_keys(const void *a, const void *b)
 {

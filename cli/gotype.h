@@ -24,6 +24,9 @@ enum json_type gotype_of_null(const struct json *value);
 bool gotype_is_struct(const struct json *object);
 
 /* Whether an object is a map in Go, in which a key that is missing is no mistake. */
+/* What the field that Go calls so is called in JSON, where that differs: "ID" is "Id". NULL: no
+ * other. */
+const char *gotype_json_name(const char *field);
 bool gotype_is_map(const struct json *object);
 /* The members of all maps in a tree by their keys, as Go writes them. */
 void gotype_sort_maps(struct json *value);

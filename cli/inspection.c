@@ -75,6 +75,8 @@ int inspection_finish(const char *format, struct json *objects, int code)
 		return EXIT_TEMPLATE;
 	}
 	template.is_untyped = true;
+	if (!objects->child)
+		printf("\n"); /* as docker does where nothing was found */
 	return print_each(&template, objects, &err) ? code : command_failed_plainly(&err);
 }
 
@@ -188,6 +190,7 @@ void inspection_add_image(struct arena *arena, struct json *objects, const struc
 		       *config->created ? config->created : "0001-01-01T00:00:00Z");
 	jsonmaker_text(&object, "Author", "");
 	add_config(&object, config);
+	jsonmaker_text(&object, "DockerVersion", "");
 	jsonmaker_text(&object, "Architecture", config->architecture);
 	if (*config->variant)
 		jsonmaker_text(&object, "Variant", config->variant);

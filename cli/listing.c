@@ -26,7 +26,7 @@ static bool make_row(const struct template *template, const struct json *row, st
 {
 	buf_clear(line);
 	if (!template_run(template, row, line, err))
-		return error_in(err, "failed to execute template");
+		return false;
 	buf_add_char(line, '\n');
 	return buf_check(line, "a row", err);
 }
@@ -37,10 +37,13 @@ static bool print_table(const struct template *template, const struct json *head
 	autotable struct table table = { 0 };
 	autobuf struct buf line;
 
+	struct template heading = *template;
+	struct error ignored; /* docker leaves the line empty then; the rows have their own say */
+
 	buf_init(&line, ROW_MAX);
-	if (!make_row(template, headers, &line, err))
-		return false;
-	table_add(&table, line.data);
+	heading.is_header = true;
+	heading.forgives_missing = true;
+	table_add(&table, make_row(&heading, headers, &line, &ignored) ? line.data : "\n");
 	for (const struct json *row = rows->child; row; row = row->next) {
 		if (!make_row(template, row, &line, err))
 			return false;
@@ -78,9 +81,13 @@ bool listing_print(const struct listing *listing, const char *format, bool is_qu
 	is_table = is_table && text != listing->quiet;
 	if (strcmp(text, "json") == 0)
 		text = "{{json .}}";
+	if (strcmp(text, "raw") == 0 && listing->raw)
+		text = is_quiet ? listing->raw_quiet : listing->raw;
 	if (!template_parse(&arena, template_unescape(&arena, text), &template, err))
 		return error_in(err, "template parsing error");
-	if (is_table)
-		return print_table(&template, headers_of(&arena, listing), rows, err);
-	return print_rows(&template, rows, err);
+	template.type = listing->type;
+	bool is_done = is_table ? print_table(&template, headers_of(&arena, listing), rows, err)
+				: print_rows(&template, rows, err);
+	return is_done ||
+	       error_in(err, "%s", listing->trouble ? listing->trouble : "template parsing error");
 }

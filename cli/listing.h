@@ -21,10 +21,13 @@ struct listing {
 	const struct listing_field *fields; /* the headers of all that rows may hold */
 	const char *table;                  /* the usual columns: "{{.ID}}\t{{.Names}}" */
 	const char *quiet;                  /* what -q shows of a row: "{{.ID}}" */
+	const char *raw, *raw_quiet; /* what "raw" stands for; NULL: it is a template like any */
+	const char *trouble;         /* docker's word for a template that fails; NULL: the usual */
+	const char *type;            /* what Go calls the type of a row; NULL: not known */
 };
 
 /* Prints the children of `rows` to stdout. `format`: NULL or "" or "table", "table TEMPLATE",
- * "json", or a template for each row. */
+ * "json", "raw", or a template for each row. */
 must_check bool listing_print(const struct listing *listing, const char *format, bool is_quiet,
 			      const struct json *rows, struct error *err);
 

@@ -93,6 +93,8 @@ static bool look_up(const struct runner *runner, const struct json *value,
 		const struct json *object = value;
 
 		value = member_of(object, field->name);
+		if (!value && gotype_json_name(field->name) && !gotype_is_map(object))
+			value = member_of(object, gotype_json_name(field->name));
 		/* Below an empty pointer docker looks again, at the JSON, and complains of that. */
 		if (!value &&
 		    (value = gotype_empty(runner->template->arena, object, field->name)) &&
@@ -102,6 +104,9 @@ static bool look_up(const struct runner *runner, const struct json *value,
 			*result = gotype_no_value(runner->template->arena);
 			return true;
 		}
+		if (!value && runner->template->type && object == runner->root)
+			return error_set(err, ERROR_INPUT, "can't evaluate field %s in type %s",
+					 field->name, runner->template->type);
 		if (!value)
 			return error_set(err, ERROR_INPUT, "map has no entry for key \"%s\"",
 					 field->name);
@@ -190,7 +195,23 @@ static bool run_function(const struct runner *runner, const struct operand *firs
 	if (count < first->function->least || count > first->function->most)
 		return error_set(err, ERROR_INPUT, "wrong number of args for %s: want %zu got %zu",
 				 first->function->name, first->function->least, count);
+	if (runner->template->is_header && first->function->keeps_headings) {
+		*result = args[0];
+		return true;
+	}
 	return first->function->call(runner->template->arena, args, count, result, err);
+}
+
+/* The last part of the label's name, in words. */
+static const struct json *label_heading(struct arena *arena, const char *key)
+{
+	const char *dot = strrchr(key, '.');
+	char *text = arena_strdup(arena, dot ? dot + 1 : key);
+
+	for (char *at = text; *at; at++)
+		if (*at == '-' || *at == '_')
+			*at = ' ';
+	return json_new(arena, NULL, NULL, JSON_TEXT, text);
 }
 
 /* {{.Label "k"}}: the one method that docker's lists have. Labels are "a=1,b=2". */
@@ -202,6 +223,10 @@ static bool run_label(const struct runner *runner, const struct json *dot, const
 	size_t length = strlen(key);
 	const struct json *all;
 
+	if (runner->template->is_header) {
+		*result = label_heading(arena, key);
+		return true;
+	}
 	if (!look_up(runner, dot, &labels, &all, err))
 		return false;
 	*result = json_new(arena, NULL, NULL, JSON_TEXT, "");

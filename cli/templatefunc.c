@@ -108,6 +108,18 @@ static bool index_once(struct arena *arena, const struct json *value, const stru
 		*result = found;
 		return true;
 	}
+	if (value->type == JSON_TEXT && by->type == JSON_NUMBER) {
+		int64_t at;
+
+		if (!json_as_int(by, &at, err))
+			return false;
+		if (at < 0 || at >= (int64_t)strlen(value->text))
+			return error_set(err, ERROR_INPUT,
+					 "error calling index: index out of range: %lld",
+					 (long long)at);
+		*result = new_number(arena, (unsigned char)value->text[at]);
+		return true;
+	}
 	if (value->type == JSON_NULL)
 		return error_set(err, ERROR_INPUT, "error calling index: index of untyped nil");
 	if (value->type == JSON_ARRAY)
@@ -502,33 +514,33 @@ static bool call_slice(struct arena *arena, const struct json *const *args, size
 const struct templatefunc *templatefunc_find(const char *name)
 {
 	static const struct templatefunc functions[] = {
-		{ "json", 1, 1, call_json, 0 },
-		{ "index", 1, ANY, call_index, 0 },
-		{ "len", 1, 1, call_len, 0 },
-		{ "join", 2, 2, call_join, 0 },
-		{ "split", 2, 2, call_split, 0 },
-		{ "lower", 1, 1, call_lower, 0 },
-		{ "upper", 1, 1, call_upper, 0 },
-		{ "title", 1, 1, call_title, 0 },
-		{ "truncate", 2, 2, call_truncate, 0 },
-		{ "pad", 3, 3, call_pad, 0 },
-		{ "slice", 1, 3, call_slice, 0 },
-		{ "html", 1, ANY, call_html, 0 },
-		{ "js", 1, ANY, call_js, 0 },
-		{ "urlquery", 1, ANY, call_urlquery, 0 },
-		{ "call", 1, ANY, call_call, 0 },
-		{ "print", 0, ANY, call_print, 0 },
-		{ "println", 0, ANY, call_println, 0 },
-		{ "printf", 1, ANY, templateprintf, 0 },
-		{ "eq", 2, ANY, call_eq, 0 },
-		{ "ne", 2, 2, call_ne, 0 },
-		{ "lt", 2, 2, call_lt, 0 },
-		{ "le", 2, 2, call_le, 0 },
-		{ "gt", 2, 2, call_gt, 0 },
-		{ "ge", 2, 2, call_ge, 0 },
-		{ "and", 1, ANY, call_last, TEMPLATEFUNC_ENDS_FALSE },
-		{ "or", 1, ANY, call_last, TEMPLATEFUNC_ENDS_TRUE },
-		{ "not", 1, 1, call_not, 0 },
+		{ "json", 1, 1, call_json, 0, true },
+		{ "index", 1, ANY, call_index, 0, false },
+		{ "len", 1, 1, call_len, 0, false },
+		{ "join", 2, 2, call_join, 0, true },
+		{ "split", 2, 2, call_split, 0, true },
+		{ "lower", 1, 1, call_lower, 0, true },
+		{ "upper", 1, 1, call_upper, 0, true },
+		{ "title", 1, 1, call_title, 0, true },
+		{ "truncate", 2, 2, call_truncate, 0, true },
+		{ "pad", 3, 3, call_pad, 0, false },
+		{ "slice", 1, 3, call_slice, 0, false },
+		{ "html", 1, ANY, call_html, 0, false },
+		{ "js", 1, ANY, call_js, 0, false },
+		{ "urlquery", 1, ANY, call_urlquery, 0, false },
+		{ "call", 1, ANY, call_call, 0, false },
+		{ "print", 0, ANY, call_print, 0, false },
+		{ "println", 0, ANY, call_println, 0, false },
+		{ "printf", 1, ANY, templateprintf, 0, false },
+		{ "eq", 2, ANY, call_eq, 0, false },
+		{ "ne", 2, 2, call_ne, 0, false },
+		{ "lt", 2, 2, call_lt, 0, false },
+		{ "le", 2, 2, call_le, 0, false },
+		{ "gt", 2, 2, call_gt, 0, false },
+		{ "ge", 2, 2, call_ge, 0, false },
+		{ "and", 1, ANY, call_last, TEMPLATEFUNC_ENDS_FALSE, false },
+		{ "or", 1, ANY, call_last, TEMPLATEFUNC_ENDS_TRUE, false },
+		{ "not", 1, 1, call_not, 0, false },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(functions); i++)

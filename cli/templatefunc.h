@@ -25,6 +25,7 @@ struct templatefunc {
 	bool (*call)(struct arena *arena, const struct json *const *args, size_t count,
 		     const struct json **result, struct error *err);
 	enum templatefunc_ends ends;
+	bool keeps_headings; /* in docker's tables: the first argument is the result */
 };
 
 /* NULL if there is none. */

@@ -100,6 +100,9 @@ static bool put_integer(struct printing *self, const struct directive *how,
 	case 'b':
 		put(self->out, how, binary(self->arena, number));
 		return true;
+	case 'U':
+		put(self->out, how, arena_printf(self->arena, "U+%04llX", number));
+		return true;
 	case 'c':
 	case 'q':
 		if (number <= 0 || number > 126)

@@ -670,3 +670,18 @@ def test_link_to_a_library_count(moor):
     names = {name.split(".")[0] for name in re.findall(r"\(NEEDED\).*\[(.*)\]", linked)}
     if "libasan" not in names:  # none at all where it is static
         assert names <= {"libyajl", "libc", "libm"}
+
+
+def test_names_and_headings_of_templates(moor, busybox):
+    """Fields go by Go's names, too; a table's heading is made of headings; "raw" is docker's; nothing found is a line."""
+    id = moor.docker("create", "--network", "none", "--name", "named", "--cpus", "0.5", "-l", "org.a-b=v", busybox).stdout.strip()
+    assert inspect(moor, "named", "{{.ID}} {{.HostConfig.NanoCPUs}} {{index .Name 1}}") == f"{id} 500000000 110"
+    table = moor.docker("ps", "-a", "--format", "table {{truncate .ID 2}}\\t{{lower .Names}}\\t{{.Label \"org.a-b\"}}").stdout
+    assert table == f"CONTAINER ID   NAMES     a b\n{id[:2]}             named     v\n"
+    assert moor.docker("ps", "-aq", "--no-trunc", "--format", "raw").stdout == f"container_id: {id}\n"
+    assert "(virtual " in moor.docker("ps", "-a", "--format", "{{.Size}}").stdout
+    missing = moor.docker("inspect", "-f", "{{.Id}}", "nosuch", code=1)
+    assert (missing.stdout, missing.stderr) == ("\n", "Error: No such object: nosuch\n")
+    wrong = moor.docker("ps", "-a", "--format", "{{.Nope}}", code=1).stderr
+    assert wrong.endswith("at <.Nope>: can't evaluate field Nope in type *formatter.ContainerContext\n")
+    assert json.loads(moor.docker("version", "-f", "{{json .Server}}").stdout)["Components"][0]["Name"] == "Engine"

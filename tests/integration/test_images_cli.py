@@ -156,7 +156,7 @@ def test_images_formats(moor, tiny):
     assert formatted(r"table {{.Tag}}\t{{.Repository}}") == "TAG       REPOSITORY\n2         tiny\n"
     assert json.loads(formatted("json"))["ID"] == tiny[7:19]
     failed = moor.docker("images", "--format", "{{.Nope}}", code=1)
-    assert failed.stderr.startswith("failed to execute template: ") and "Nope" in failed.stderr
+    assert failed.stderr.startswith("template parsing error: ") and "Nope" in failed.stderr
 
 
 def test_images_filters(moor, tiny, tmp_path):

@@ -18,6 +18,37 @@ WAIT = "until docker exec c1 true 2> /dev/null; do sleep 0.1; done; "
 SAME, SOME, ANY = "same", "some", "any"
 
 
+# What scripts write: by Go's names and by JSON's, printed as Go prints it.
+TEMPLATES = [
+    "{{.ID}}", "{{.HostConfig.NanoCPUs}} {{.HostConfig.CPUShares}}", "{{.Name | slice}}", "{{slice .Name 1}} {{slice .Name 1 3}}",
+    "{{.Name | printf \"%q %-20s|%v\"}}", "{{json .Config.Labels}}", "{{range $k, $v := .Config.Labels}}{{$k}}={{$v}};{{end}}",
+    "{{range $i, $v := .Config.Env}}{{$i}}:{{$v}} {{end}}", "{{with .State.Health}}x{{else}}none{{end}}",
+    "{{if .State.Paused}}p{{else if .State.Running}}r{{else}}n{{end}}", "{{len .Config.Env}} {{len .Name}} {{len .Config.Labels}}",
+    "{{eq .Name \"/c1\" \"/c2\"}} {{eq 1 2 3 1}}", "x {{- .Name -}} y",
+    "{{range .Config.Env}}{{if eq . \"A=1\"}}{{continue}}{{end}}{{.}}{{break}}{{end}}", "{{index .HostConfig.PortBindings \"80/tcp\" 0 \"HostPort\"}}",
+    "{{(index (index .HostConfig.PortBindings \"80/tcp\") 0).HostIp}}", "{{split .Name \"/\"}} {{join .Config.Env \",\"}}",
+    "{{title \"abc def\"}} {{upper .Name}} {{lower \"ABC\"}} {{pad .Name 2 3}}| {{truncate .Name 2}}", "{{println .Name .Path}}{{print .Name 1 2 \"x\"}}",
+    "{{html \"<a&b>\"}} {{urlquery \"a b&c\"}}", "{{range $p, $conf := .HostConfig.PortBindings}}{{$p}} -> {{(index $conf 0).HostPort}} {{end}}",
+    "{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.RestartPolicy.MaximumRetryCount}}", "{{.HostConfig.PortBindings}} {{.HostConfig.Binds}}",
+    "{{range .Mounts}}{{.Type}} {{.Name}} {{.Destination}} {{.RW}}{{end}}", "{{.Config.Cmd}} {{.Args}} {{.Config.Entrypoint}} {{.Config.Volumes}}",
+    "{{printf \"%d %05d %x %v %t\" 1 2 255 .RestartCount .State.Running}}", "{{printf \"%6.2f|%-8s|%+d|%c|%U\" 3.14159 \"a\" 5 65 65}}",
+    "{{.State.Pid | printf \"%T\"}} {{printf \"%T\" .Name}}", "{{$x := .Name}}{{$x}}{{$x = \"b\"}}{{$x}}", "{{/* c */}}{{\"a\" | printf \"%s-%s\" \"b\"}}",
+    "{{lt 1 2}} {{le 2 2}} {{gt \"b\" \"a\"}} {{ge 1.5 1.5}} {{ne 1 2}}", "{{or .Config.Domainname \"none\"}} {{and 1 0}}", "{{json .HostConfig.RestartPolicy}}",
+    "{{index .Config.Labels \"nope\"}}|{{.Config.Labels.nope}}|", "{{define \"T\"}}[{{.}}]{{end}}{{template \"T\" .Name}}", "{{block \"B\" .Path}}<{{.}}>{{end}}",
+    "{{index .Config.Env 0 0}}", "{{(.State).Running}} {{.State.Running | not}}", "{{split \"a,b\" \",\" | json}} {{len (split \"a,b\" \",\")}}",
+    "{{with .State}}{{with .Running}}{{.}}{{else}}no{{end}}{{end}}", "{{$.Name}} {{range .Args}}{{$.Path}}{{end}}", "{{.nope}}", "{{.State.nope}}",
+    "{{range 3}}x{{end}}", "{{len}}", "{{.Name.foo}}", "{{if .State.Running}}x", "{{index .Args 5}}", "{{lt \"a\" 1}}",
+]
+LISTS = [
+    "ps -a --format 'table {{.Image}}\\t{{.Names}}'", "ps -a --format 'table {{.Names}}\\t{{.Labels}}\\t{{.Label \"k\"}}\\t{{.Label \"com.example.a-b\"}}'",
+    "ps -a --format 'table {{lower .Names}} {{truncate .State 3}}'", "ps -a --format '{{.Names}} {{.Size}}'", "ps -a --format '{{.Nope}}'",
+    "ps -a --format raw", "ps -aq --format raw", "ps -a --format 'table {{range split .Names \",\"}}{{.}} {{end}}'", "network ls --format '{{.Nope}}'",
+    "images --format raw", "volume ls --format raw", "volume ls --format '{{.Name}} {{.Scope}} {{.Links}} {{.Size}}'", "volume ls --format '{{.Nope}}'",
+    "network ls --format raw -q", "inspect -f '{{.Id}}' nope", "version --format '{{.Client.APIVersion | len}} {{.Server.MinAPIVersion}}'",
+    "info --format '{{json .Swarm}}'",
+]
+
+
 def row(script, out=SAME, err=SAME):
     return pytest.param(script, out, err, id=re.sub(r"\W+", "-", script)[-60:].strip("-"))
 
@@ -129,6 +160,9 @@ ROWS = [
         "{{.StartPeriod}} {{.Retries}} {{json .}}{{else}}none{{end}} [{{.Config.StopSignal}}] {{.Config.StopTimeout}} "
         "{{.HostConfig.Init}} {{.HostConfig.Tmpfs}} {{.Config.Shell}} {{if .State.Health}}checked{{else}}unchecked{{end}}' c1 c2; "
         "docker inspect -f '{{.State.Health.Status}}' c2", err=SOME),
+    row(f"docker create --name c1 -l k=v -l x.y=1 -e A=1 -p 8080:80 -v v1:/d --restart on-failure:3 {I} sleep 60 > /dev/null; " +
+        "".join(f"docker inspect -f '{template}' c1; " for template in TEMPLATES)),
+    row(f"docker create --name c1 -l k=v -v v1:/d {I} true > /dev/null; " + "".join(f"docker {words}; " for words in LISTS)),
     # the language of templates
     row("docker create --name c1 -l k=v " + I + " sh -c 'echo hi' > /dev/null; docker inspect -f '{{define \"x\"}}[{{.}}]{{end}}"
         "{{template \"x\" .Name}} {{range .Config.Env}}{{if eq . \"A\"}}{{break}}{{end}}{{.}}{{end}} {{html \"<a>\"}} {{urlquery \"a b\"}} "
