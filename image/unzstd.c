@@ -85,7 +85,9 @@ static bool inflate_block(struct unzstd *unzstd, ZSTD_inBuffer *in, struct error
 		if (!take(unzstd, (int64_t)ZSTD_sizeof_DStream(unzstd->stream), err) ||
 		    !pump_made(unzstd->pump, out.pos, err))
 			return false;
-	} while (in->pos < in->size || out.pos == out.size);
+		/* At a frame's end nothing is left, however full the buffer is: another call would
+		 * begin the next frame. */
+	} while (in->pos < in->size || (out.pos == out.size && unzstd->pending > 0));
 	return true;
 }
 

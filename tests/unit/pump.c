@@ -94,6 +94,17 @@ static void test_good(void)
 	}
 }
 
+/* Its last block fills the buffer, and no checksum follows: one block of 128 KiB, all the same. */
+static void test_whole_block(void)
+{
+	autoclose int from = file_of(BYTES("\x28\xb5\x2f\xfd\x00\x58\x03\x00\x10x"));
+	struct pump pump = { .source = { .fd = from, .offset = -1, .size = 10 }, .to = -1 };
+	struct error err;
+
+	check_ok(pump_run(&pump, &err), &err, "zstd of a whole block");
+	check_int(pump.out, 128 << 10, "bytes out");
+}
+
 /* Cut anywhere, a blob is either refused, or shorter and so of another digest. */
 static void test_cut(void)
 {
@@ -275,6 +286,7 @@ static void test_ceiling(void)
 int main(void)
 {
 	test_good();
+	test_whole_block();
 	test_cut();
 	test_damaged();
 	test_size();
