@@ -17,6 +17,8 @@
 struct join {
 	int fd, diff;
 	const struct split_sink *sink;
+	const struct split_part *part;
+	int64_t at; /* in the archive */
 	ZSTD_DStream *zstd;
 	ZSTD_inBuffer in;
 	char raw[BLOCK];   /* compressed */
@@ -63,13 +65,25 @@ static bool take(struct join *join, void *to, size_t count, bool *is_end, struct
 	return true;
 }
 
+/* The archive's next bytes, of which only a part may be wanted. */
+static bool put(struct join *join, size_t count, struct error *err)
+{
+	const struct split_part *part = join->part;
+	int64_t at = join->at, end = at + (int64_t)count;
+	int64_t first = part->start > at ? part->start : at;
+	int64_t last = part->end < end ? part->end : end;
+
+	join->at = end;
+	return first >= last || join->sink->put(join->sink->context, join->block + (first - at),
+						(size_t)(last - first), err);
+}
+
 static bool put_raw(struct join *join, size_t length, struct error *err)
 {
 	while (length > 0) {
 		size_t step = length < sizeof(join->block) ? length : sizeof(join->block);
 
-		if (!take(join, join->block, step, NULL, err) ||
-		    !join->sink->put(join->sink->context, join->block, step, err))
+		if (!take(join, join->block, step, NULL, err) || !put(join, step, err))
 			return false;
 		length -= step;
 	}
@@ -79,7 +93,15 @@ static bool put_raw(struct join *join, size_t length, struct error *err)
 static bool put_content(struct join *join, int file, const char *path, uint64_t size,
 			struct error *err)
 {
-	while (size > 0) {
+	int64_t unwanted = join->part->start - join->at;
+
+	if (unwanted > 0) {
+		if (lseek(file, unwanted, SEEK_SET) < 0)
+			return error_sys(err, "read %s", path);
+		join->at += unwanted;
+		size -= (uint64_t)unwanted;
+	}
+	while (size > 0 && join->at < join->part->end) {
 		size_t step = size < sizeof(join->block) ? (size_t)size : sizeof(join->block);
 		ssize_t got = read(file, join->block, step);
 
@@ -89,7 +111,7 @@ static bool put_content(struct join *join, int file, const char *path, uint64_t 
 			return error_sys(err, "read %s", path);
 		if (got == 0)
 			return error_set(err, ERROR_CORRUPT, "%s is shorter than it was", path);
-		if (!join->sink->put(join->sink->context, join->block, (size_t)got, err))
+		if (!put(join, (size_t)got, err))
 			return false;
 		size -= (uint64_t)got;
 	}
@@ -107,6 +129,12 @@ static bool put_file(struct join *join, size_t length, struct error *err)
 	if (!take(join, &size, sizeof(size), NULL, err) || !take(join, path, length, NULL, err))
 		return false;
 	path[length] = '\0';
+	if (size > LIMIT_LAYER_FILE || join->at > LIMIT_LAYER_TAR)
+		return error_set(err, ERROR_CORRUPT, "a layer's headers: a file is too large");
+	if (join->at + (int64_t)size <= join->part->start) {
+		join->at += (int64_t)size;
+		return true;
+	}
 
 	autoclose int file = -1;
 
@@ -121,7 +149,7 @@ static bool put_file(struct join *join, size_t length, struct error *err)
 
 static bool put_all(struct join *join, struct error *err)
 {
-	for (bool is_end = false;;) {
+	for (bool is_end = false; join->at < join->part->end;) {
 		uint32_t length;
 		char kind;
 
@@ -134,15 +162,18 @@ static bool put_all(struct join *join, struct error *err)
 		if (!(kind == 'f' ? put_file(join, length, err) : put_raw(join, length, err)))
 			return false;
 	}
+	return true;
 }
 
-bool split_join(int fd, int diff, const struct split_sink *sink, struct error *err)
+bool split_join_part(int fd, int diff, const struct split_part *part, const struct split_sink *sink,
+		     struct error *err)
 {
 	autofree struct join *join = mem_alloc(sizeof(*join));
 
 	join->fd = fd;
 	join->diff = diff;
 	join->sink = sink;
+	join->part = part;
 	join->zstd = ZSTD_createDStream();
 	if (!join->zstd)
 		return error_set(err, ERROR_SYSTEM, "zstd cannot start");
@@ -151,4 +182,11 @@ bool split_join(int fd, int diff, const struct split_sink *sink, struct error *e
 
 	ZSTD_freeDStream(join->zstd);
 	return is_good;
+}
+
+bool split_join(int fd, int diff, const struct split_sink *sink, struct error *err)
+{
+	const struct split_part all = { 0, INT64_MAX };
+
+	return split_join_part(fd, diff, &all, sink, err);
 }

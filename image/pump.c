@@ -80,24 +80,34 @@ static bool read_block(struct pump *pump, void *to, size_t *count, struct error 
 	size_t spill = is_sized && pump->source.offset < 0 ? 1 : 0;
 	size_t want = left < block ? (size_t)left + spill : pump->block;
 
-	if (!fill(pump, to, want, count, err))
+	if (left >= 0 && !fill(pump, to, want, count, err))
 		return false;
-	if (is_sized && (int64_t)*count > left)
+	if (is_sized && (left < 0 || (int64_t)*count > left))
 		return error_set(err, ERROR_CORRUPT, "longer than the %lld bytes it should have",
 				 (long long)size);
 	if (is_sized && *count < want - spill)
 		return error_set(err, ERROR_CORRUPT, "unexpected EOF");
-	hash_add(&pump->in_hash, to, *count);
-	if (pump->copy && !file_write(*pump->copy, "the blob", to, *count, err))
-		return false;
-	pump->in += (int64_t)*count;
-	return true;
+	return !pump->copy || file_write(*pump->copy, "the blob", to, *count, err);
+}
+
+bool pump_get(struct pump *pump, unsigned char **bytes, size_t *count, struct error *err)
+{
+	*bytes = (unsigned char *)pump->buffer;
+	return read_block(pump, pump->buffer, count, err);
+}
+
+void pump_count(struct pump *pump, const void *bytes, size_t count)
+{
+	hash_add(&pump->in_hash, bytes, count);
+	pump->in += (int64_t)count;
 }
 
 bool pump_read(struct pump *pump, unsigned char **bytes, size_t *count, struct error *err)
 {
-	*bytes = (unsigned char *)pump->buffer;
-	return read_block(pump, pump->buffer, count, err);
+	if (!pump_get(pump, bytes, count, err))
+		return false;
+	pump_count(pump, *bytes, *count);
+	return true;
 }
 
 static bool cannot_pass_on(struct pump *pump, struct error *err)
@@ -164,9 +174,14 @@ bool pump_made(struct pump *pump, size_t count, struct error *err)
 	return is_good;
 }
 
+bool pump_is_due(const struct pump *pump)
+{
+	return pump->marks && pump->out - pump->marked >= PUMP_MARK;
+}
+
 void pump_note(struct pump *pump, enum compression compression, const void *decoder, size_t size)
 {
-	if (!pump->marks || size > PUMP_DECODER || pump->out - pump->marked < PUMP_MARK)
+	if (!pump_is_due(pump) || size > PUMP_DECODER)
 		return;
 
 	struct pump_mark *mark = &pump->marks->marks[pump->marks->next++ % PUMP_MARKS];
@@ -190,8 +205,10 @@ static bool pump_plain(struct pump *pump, struct error *err)
 
 	pump->block = PUMP_ROOM;
 	do {
-		if (!pump_room(pump, &room, err) || !read_block(pump, room, &count, err) ||
-		    !pump_made(pump, count, err))
+		if (!pump_room(pump, &room, err) || !read_block(pump, room, &count, err))
+			return false;
+		pump_count(pump, room, count);
+		if (!pump_made(pump, count, err))
 			return false;
 		pump_note(pump, COMPRESSION_NONE, NULL, 0);
 	} while (count > 0);

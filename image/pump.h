@@ -32,8 +32,9 @@ enum compression compression_sniff(const void *bytes, size_t count);
 
 /*
  * Where a pump stands, so that another can go on there after a reboot: all that was read has been
- * written. Taken every PUMP_MARK bytes where the decompressor can be looked into: gzip by ISA-L,
- * and none. zstd and zlib keep their state to themselves: such a layer begins anew.
+ * written. Taken every PUMP_MARK bytes where the decompressor's state is known: ISA-L shows it, of
+ * zstd it can be read off the stream (zstdstate.h), none has none. zlib keeps it to itself: such a
+ * layer begins anew.
  */
 #define PUMP_MARK    (4LL << 20)
 #define PUMP_DECODER (96 << 10) /* ISA-L's state has 87 KiB */
@@ -46,6 +47,10 @@ struct pump_mark {
 	uint32_t decoder_size; /* 0: a fresh one */
 	char decoder[PUMP_DECODER];
 };
+
+/* How many bytes of output in front of the mark the decompressor has to be given again, by
+ * pump.window. */
+int64_t pump_window(const struct pump_mark *mark);
 
 /* In memory that the pump and its reader share. The pump overwrites the oldest; it is never further
  * ahead of its reader than a ring and a block are long, so the two before it stand still. */
@@ -73,6 +78,7 @@ struct pump {
 	struct digest in_digest, out_digest;
 	struct pump_marks *marks;     /* NULL: nobody wants any */
 	const struct pump_mark *from; /* where to go on; NULL: at the beginning */
+	const int *window;            /* gives what pump_window asks for; NULL: nobody does */
 	int64_t skip;                 /* bytes of output to hash but not to pass on */
 	bool is_cut_off;              /* the reader of `to` went away: its own error says why */
 
@@ -92,13 +98,21 @@ must_check bool pump_run(struct pump *pump, struct error *err);
 must_check bool pump_read(struct pump *pump, unsigned char **bytes, size_t *count,
 			  struct error *err);
 
+/* pump_read in two parts, for who wants a mark in the middle of what was read: to get the bytes,
+ * and to count them, some at a time, but all before the next are got. */
+must_check bool pump_get(struct pump *pump, unsigned char **bytes, size_t *count,
+			 struct error *err);
+void pump_count(struct pump *pump, const void *bytes, size_t count);
+
 /* And where to put what they make of them: PUMP_ROOM bytes, the same until some were made. What is
  * made there is not copied on its way to the reader. */
 must_check bool pump_room(struct pump *pump, unsigned char **room, struct error *err);
 must_check bool pump_made(struct pump *pump, size_t count, struct error *err);
 #define PUMP_ROOM RING_BLOCK
 
-/* All that was read has been written: a good place for a mark, if it is time for one. */
+/* It is time for a mark. */
+bool pump_is_due(const struct pump *pump);
+/* All that was counted has been written: a good place for a mark, if it is time for one. */
 void pump_note(struct pump *pump, enum compression compression, const void *decoder, size_t size);
 
 /* The decompressors: the source to its end. gzip: every member. zstd: every frame. */

@@ -45,4 +45,12 @@ struct split_sink {
 /* The whole archive again. The caller checks the digest: files can have changed. */
 must_check bool split_join(int fd, int diff, const struct split_sink *sink, struct error *err);
 
+/* Its bytes from `start` up to `end`, or to its own. Files outside of them are not opened. */
+struct split_part {
+	int64_t start, end;
+};
+
+must_check bool split_join_part(int fd, int diff, const struct split_part *part,
+				const struct split_sink *sink, struct error *err);
+
 #endif

@@ -117,7 +117,7 @@ bool stage_new(const struct store *store, const struct layout_path *name, bool i
 
 	*made = (struct stage){ .store = store, .name = *name, .dir = -1, .diff = -1 };
 	made->notes = made->split = made->kept = -1;
-	made->pump.result = made->writer.result = made->flusher.result = -1;
+	made->pump.result = made->writer.result = made->flusher.result = made->joiner.result = -1;
 	if (lock_dir(made, is_patient, err)) {
 		*stage = made;
 		return true;
@@ -184,6 +184,7 @@ void stage_free(struct stage *stage)
 	worker_kill(&stage->writer);
 	worker_kill(&stage->pump);
 	worker_kill(&stage->flusher);
+	worker_kill(&stage->joiner);
 	if (stage->shared)
 		munmap(stage->shared, sizeof(*stage->shared));
 	free(stage->checkpoint);
@@ -236,10 +237,67 @@ static bool run_writer(void *context, struct worker_result *result, struct error
 	       layer_extract(&writing->files, &writing->dirs, &result->in, &result->out, err);
 }
 
+struct joining {
+	int split, diff, to;
+	struct split_part part;
+};
+
+static bool give(void *context, const void *bytes, size_t count, struct error *err)
+{
+	const struct joining *joining = context;
+
+	return file_write(joining->to, "what was unpacked", bytes, count, err);
+}
+
+/* Whatever goes wrong here, the pump gets too little or the wrong bytes, and says so. */
+static bool run_joiner(void *context, struct worker_result *result, struct error *err)
+{
+	struct joining *joining = context;
+	const struct split_sink sink = { give, joining };
+
+	(void)result;
+	return confine_to_layer(err) &&
+	       split_join_part(joining->split, joining->diff, &joining->part, &sink, err);
+}
+
+/* *window: where the pump gets it; -1: it needs none. The bytes are on the disk already: headers
+ * and files are put together again. */
+static bool start_joiner(struct stage *stage, int *window, struct error *err)
+{
+	const struct pump_mark *mark = stage->checkpoint ? &stage->checkpoint->mark : NULL;
+	int64_t bytes = mark ? pump_window(mark) : 0;
+	int ends[2];
+
+	*window = -1;
+	if (bytes == 0)
+		return true;
+
+	/* Of its own: the writer goes on at the file's end. */
+	autoclose int split = openat(stage->dir, LAYOUT_SPLIT, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (split < 0)
+		return error_sys(err, "open %s/%s", stage->name.text, LAYOUT_SPLIT);
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_sys(err, "make a pipe");
+
+	struct joining joining = { split, stage->diff, ends[1], { mark->out - bytes, mark->out } };
+	const int fds[] = { joining.split, joining.diff, joining.to };
+	struct worker_task task = { run_joiner, &joining, fds, COUNT_OF(fds) };
+	bool is_started = worker_start(&task, &stage->joiner, err);
+
+	mem_cleanup_close(&ends[1]);
+	*window = ends[0];
+	return is_started;
+}
+
 static bool start_pump(struct stage *stage, const struct pump_source *source, struct ring *ring,
 		       struct error *err)
 {
 	struct pump pump = { .source = *source, .to = -1, .ring = ring };
+	autoclose int window = -1;
+
+	if (!start_joiner(stage, &window, err))
+		return false;
 
 	if (stage->shared)
 		pump.marks = &stage->shared->marks;
@@ -248,13 +306,17 @@ static bool start_pump(struct stage *stage, const struct pump_source *source, st
 		pump.skip = stage->checkpoint->tar - pump.from->out;
 	}
 	const struct allowance *allowance = stage->store->allowance;
-	int fds[6] = { source->fd, ring->told[1], ring->back[0] };
+	int fds[7] = { source->fd, ring->told[1], ring->back[0] };
 	struct worker_task task = { run_pump, &pump, fds, 3 };
 
 	if (allowance) {
 		pump.allowance = allowance;
 		fds[task.fd_count++] = allowance->turn;
 		fds[task.fd_count++] = allowance->spare;
+	}
+	if (window >= 0) {
+		pump.window = &window;
+		fds[task.fd_count++] = window;
 	}
 	if (stage->kept >= 0) {
 		pump.copy = &stage->kept;

@@ -37,6 +37,7 @@ struct stage {
 	struct checkpoint_shared *shared;
 	bool is_kept;          /* cut off: what is there waits for the next run */
 	struct worker flusher; /* of a large layer: keeps the disk busy meanwhile */
+	struct worker joiner;  /* gives a pump that goes on what it has to be given again */
 
 	/* set by stage_finish */
 	struct digest blob_digest, diff_id;

@@ -14,7 +14,7 @@ import pytest
 import world
 from image_archives import Layout, Store, entry, link, list_tree, tar
 from test_image_crash import killed_at
-from test_image_resume import LAYER, SMALL, Server, check, expected, kill, quick, stamped, start  # noqa: F401
+from test_image_resume import LAYER, SMALL, Server, check, expected, kill, quick, stamped, start, zstd  # noqa: F401
 
 SHUTDOWN, WITHOUT_LOG = 0x8004587D, 2  # EXT4_IOC_SHUTDOWN, EXT4_GOING_FLAGS_NOLOGFLUSH
 STEPS = ["mkdirat", "rename,renameat", "renameat2", "fsync", "syncfs", "flock", "unlinkat"]
@@ -119,8 +119,9 @@ def are_idle(session):
     return states() == {"S"}
 
 
-def test_a_pull_goes_on_after_the_power_went(disk, expected):  # noqa: F811
-    layout = Layout(LAYER, SMALL, compress=quick)
+@pytest.mark.parametrize("compress", [quick, zstd], ids=["gzip", "zstd"])
+def test_a_pull_goes_on_after_the_power_went(disk, expected, compress):  # noqa: F811
+    layout = Layout(LAYER, SMALL, compress=compress)
     server, store = Server(layout), Store(os.path.join(disk.place, "root"))
     server.stop = len(layout.blobs[0]) // 2
     process = start(store, server.reference)

@@ -77,11 +77,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def layer():
-    """Names of all kinds around content that does not compress; some of it in directories without an entry."""
+    """Names of all kinds around content that hardly compresses; some of it in directories without an entry."""
     draw = random.Random(4)
+    before = b""
     entries = [entry("a", mode=0o710), entry("opaque"), entry("opaque/.wh..wh..opq", b"")]
     for i in range(48):
-        entries += [entry(f"a/f{i}", draw.randbytes(500_000), uid=i), link(f"a/l{i}", f"f{i}"),
+        content = draw.randbytes(400_000) + before[:100_000]  # which zstd's window reaches, and gzip's does not
+        before = content
+        entries += [entry(f"a/f{i}", content, uid=i), link(f"a/l{i}", f"f{i}"),
                     link(f"a/h{i}", f"a/f{i}", hard=True), entry(f"implied{i // 8}/deep{i}/x", b"x" * i),
                     entry(f"a/.wh.gone{i}", b""), entry(f"d{i}", mode=0o700 + i % 8), entry(f"d{i}/e", b"")]
     return tar(*entries)
@@ -93,6 +96,10 @@ SMALL = tar(entry("small", b"small"))
 
 def quick(data):
     return gzip.compress(data, 1)
+
+
+def zstd(data):
+    return subprocess.run(["zstd", "-q", "-c"], input=data, capture_output=True, check=True).stdout
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +149,8 @@ def check(store, layout, expected):
     store.save(os.path.join(store.root, "..", "saved.tar"), layout.id)  # every byte of the archive is known
 
 
-@pytest.mark.parametrize("compress, more", [(quick, ["--keep-blobs"]), (bytes, [])], ids=["gzip, kept", "plain"])
+@pytest.mark.parametrize("compress, more", [(quick, ["--keep-blobs"]), (zstd, ["--keep-blobs"]), (bytes, [])],
+                         ids=["gzip, kept", "zstd, kept", "plain"])
 def test_killed_and_gone_on(tmp_path, expected, compress, more):
     layout = Layout(LAYER, SMALL, compress=compress)
     server, store = Server(layout), Store(tmp_path / "root")
