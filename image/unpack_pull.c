@@ -315,10 +315,11 @@ static bool finish_layer(struct pull *pull, struct download *download, struct er
 				    "layer %zu: invalid diffID: expected %s, got %s",
 				    done.index + 1, diff_id->text, done.stage->diff_id.text);
 	if (!is_good) {
-		/* Perhaps what it went on from was not what it should have been: once more, whole.
-		 */
-		bool is_doubtful =
-			(done.stage->checkpoint || done.is_kept) && err->kind == ERROR_CORRUPT;
+		/* Perhaps what it went on from was not what it should have been, whatever that led
+		 * to: once more, whole. A full disk would only be full again. */
+		bool is_doubtful = (done.stage->checkpoint && err->kind != ERROR_NETWORK &&
+				    err->kind != ERROR_NO_SPACE) ||
+				   (done.is_kept && err->kind == ERROR_CORRUPT);
 
 		if (is_doubtful)
 			stage_drain(done.stage);

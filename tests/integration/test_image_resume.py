@@ -6,8 +6,10 @@ import gzip
 import http.server
 import os
 import random
+import struct
 import subprocess
 import threading
+import zlib
 
 import pytest
 import world
@@ -214,6 +216,48 @@ def test_what_lay_about_does_no_harm(tmp_path, expected):
     other.pull(server.reference)
     assert server.ranges[-1] == 0
     check(other, layout, expected)
+    server.hang_up.set()
+    server.shutdown()
+
+
+DECODER = 96 << 10  # what a checkpoint has room for at its end: the inflater's state
+
+
+def spoil_state(store, name):
+    """A checkpoint that looks sound and is not."""
+    path = store.path("staging", name, "resume")
+    with open(path, "rb") as file:
+        data = bytearray(file.read())
+    end = struct.unpack_from("I", data, 20)[0]
+    data[end - DECODER + 10:end] = b"\xff" * (DECODER - 10)
+    data[-4:] = struct.pack("I", zlib.crc32(data[:-4]))
+    with open(path, "r+b") as file:
+        file.write(data)
+
+
+def spoil_files(store, name):
+    """What is unpacked already is no more what it was."""
+    directory = store.path("staging", name, "diff", "a")
+    for file in os.listdir(directory):
+        if file.startswith("f"):
+            with open(os.path.join(directory, file), "r+b") as opened:
+                opened.write(b"other bytes")
+
+
+@pytest.mark.parametrize("compress, spoil", [(quick, spoil_state), (zstd, spoil_state), (zstd, spoil_files)],
+                         ids=["gzip", "zstd", "zstd, files"])
+def test_a_wrong_checkpoint_costs_the_layer_once_more(tmp_path, expected, compress, spoil):
+    layout = Layout(LAYER, SMALL, compress=compress)
+    server, store = Server(layout), Store(tmp_path / "root")
+    server.stop = len(layout.blobs[0]) // 2
+    process = start(store, server.reference)
+    world.wait_until(lambda: stamped(store), "a checkpoint", 30)
+    kill(process)
+    spoil(store, stamped(store))
+    server.stop = None
+    store.pull(server.reference)
+    assert len(server.ranges) == 3 and server.ranges[1] > 3_000_000 and server.ranges[2] == 0
+    check(store, layout, expected)
     server.hang_up.set()
     server.shutdown()
 
