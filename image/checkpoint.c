@@ -107,14 +107,26 @@ static bool write_new(int dir, const struct head *head, const struct dirs *dirs,
 	buf_init(&text, 2 * LIMIT_LAYER_DIRECTORIES);
 	if (fd < 0)
 		return error_sys(err, "create %s", FILE_NEW);
-	buf_add(&text, head, sizeof(*head));
 	print_dirs(dirs, &text);
 
-	uint32_t sum = crc32_add(0, text.data, text.length);
+	uint32_t sum = crc32_add(0, head, sizeof(*head));
 
+	if (text.length > 0)
+		sum = crc32_add(sum, text.data, text.length);
 	buf_add(&text, &sum, sizeof(sum));
 	return buf_check(&text, FILE_NEW, err) &&
+	       file_write(fd, FILE_NEW, head, sizeof(*head), err) &&
 	       file_write(fd, FILE_NEW, text.data, text.length, err);
+}
+
+/* Most decoders are small: room that they do not need is not written to, and costs no memory. */
+static void copy_mark(struct pump_mark *to, const struct pump_mark *from)
+{
+	uint32_t size = from->decoder_size; /* read once: the pump could change it */
+
+	if (size > PUMP_DECODER)
+		size = PUMP_DECODER;
+	memcpy(to, from, offsetof(struct pump_mark, decoder) + size);
 }
 
 bool checkpoint_take(struct checkpointing *state, int64_t tar, int64_t entries, int64_t bytes,
@@ -141,10 +153,11 @@ bool checkpoint_take(struct checkpointing *state, int64_t tar, int64_t entries, 
 	head->size = sizeof(*head);
 	head->dir_count = (uint32_t)dirs->count;
 	head->identity = identify(state->dir);
-	head->checkpoint = (struct checkpoint){
-		.blob = *state->blob, .tar = state->base + tar, .entries = entries, .bytes = bytes
-	};
-	head->checkpoint.mark = *mark;
+	head->checkpoint.blob = *state->blob;
+	head->checkpoint.tar = state->base + tar;
+	head->checkpoint.entries = entries;
+	head->checkpoint.bytes = bytes;
+	copy_mark(&head->checkpoint.mark, mark);
 	state->last = now.tv_sec;
 	state->is_own = true;
 	if (!split_cut(split, tar, &head->checkpoint.split, err) ||

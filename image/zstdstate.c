@@ -458,7 +458,8 @@ static bool see(struct zstdwalk *walk)
 
 void zstdwalk_init(struct zstdwalk *walk)
 {
-	memset(walk, 0, sizeof(*walk)); /* too large for a stack */
+	/* All but the bytes, whose pages cost memory only once a block needs them. */
+	memset(walk, 0, offsetof(struct zstdwalk, bytes));
 	walk->at = ZSTDWALK_FRAME;
 	begin_frame(walk);
 }
