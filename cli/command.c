@@ -55,12 +55,13 @@ static void print_help(const struct command *command)
 			print_option(opt, width);
 }
 
-static int refuse_options(const struct command *command, const struct error *err)
+static int refuse_options(const struct command *command, const struct cli *cli,
+			  const struct error *err)
 {
 	fprintf(stderr, "%s\n\n", err->text);
 	print_usage(command, stderr);
 	fprintf(stderr, "\nRun '%s --help' for more information\n", command->name);
-	return EXIT_USAGE;
+	return cli->usage_code ? cli->usage_code : EXIT_USAGE;
 }
 
 static int refuse_count(const struct command *command, const char *wants, size_t count)
@@ -130,7 +131,7 @@ int command_run(const struct command *command, const struct cli *cli, const char
 	int code = 0;
 
 	if (!opt_parse(&grammar, argv, values, &arguments, &wants_help, &err))
-		code = refuse_options(command, &err);
+		code = refuse_options(command, cli, &err);
 	else if (wants_help)
 		print_help(command);
 	else

@@ -22,6 +22,7 @@ struct cli {
 	const char *docker_config; /* docker's own: --config, DOCKER_CONFIG, ~/.docker; NULL without
 				      a home */
 	const char *const *argv;   /* all words: "docker" or "docker-compose" first */
+	int usage_code;            /* what mistakes in options give; 0: docker's 125 */
 };
 
 #define ARGUMENTS_ANY ((size_t)-1)
@@ -41,7 +42,8 @@ struct command {
 };
 
 /* Reads argv (what follows the verb) by the command's table and runs it; help, mistakes and wrong
- * counts of arguments are told with docker's words and exit codes (0, 125, 1). */
+ * counts of arguments are told with docker's words and exit codes (0, 125 or cli->usage_code, 1).
+ */
 int command_run(const struct command *command, const struct cli *cli, const char *const *argv);
 
 /* Tell a failure on stderr; the result is 1, the exit code. */

@@ -40,6 +40,14 @@ static bool load(const struct project_request *request, enum composer_scope scop
 	return project_load_name(project, request, err);
 }
 
+/* A file that could not be read, or what stood in it. */
+static int failure_of(enum error_kind kind)
+{
+	return kind == ERROR_INPUT || kind == ERROR_UNSUPPORTED || kind == ERROR_CORRUPT
+		       ? COMPOSE_EXIT_INVALID
+		       : COMPOSE_EXIT_MISSING;
+}
+
 bool composer_load(const struct composer *composer, enum composer_scope scope,
 		   const struct texts *services, struct project *project, struct error *err)
 {
@@ -51,6 +59,9 @@ bool composer_load(const struct composer *composer, enum composer_scope scope,
 		request.services = *services;
 
 	bool is_good = load(&request, scope, project, err);
+
+	if (!is_good && !composer->is_classic)
+		*composer->failure = failure_of(err->kind);
 
 	for (size_t i = 0; i < project->warnings.count; i++)
 		fprintf(stderr, "%s%s\n", composer_level(composer, "WARNING: "),
@@ -67,5 +78,5 @@ const char *composer_level(const struct composer *composer, const char *level)
 int composer_failed(const struct composer *composer, const struct error *err)
 {
 	fprintf(stderr, "%s%s\n", composer_level(composer, "ERROR: "), err->text);
-	return 1;
+	return *composer->failure;
 }

@@ -20,12 +20,19 @@ struct composer {
 	/* Called as docker-compose: what it prints is what 1.29 does, which scripts parse. Else
 	 * it is docker compose, version 2. What they do is the same. */
 	bool is_classic;
-	bool is_dry; /* --dry-run: what would be done is told, nothing is changed */
+	int *failure; /* what composer_failed gives: 1, or what 2 gives for files it cannot load */
+	bool is_dry;  /* --dry-run: what would be done is told, nothing is changed */
 };
 
 /* Whose behaviour this is; scripts ask. */
 #define COMPOSE_VERSION         "2.29.1"
 #define COMPOSE_VERSION_CLASSIC "1.29.2"
+
+/* Exit codes of 2; 1 has none of its own. */
+#define COMPOSE_EXIT_MISSING 14 /* a compose file that is not there, or cannot be opened */
+#define COMPOSE_EXIT_INVALID 15 /* one that makes no sense */
+#define COMPOSE_EXIT_USAGE   16 /* a verb or an option that there is not */
+
 const char *composer_version(const struct composer *composer);
 
 const struct composer *composer_of(const struct cli *cli);

@@ -219,7 +219,7 @@ static int run_verb(const struct composer *composer, const char *const *argv)
 		"unknown docker command: \"compose %s\"\n\nRun 'docker compose --help' for more "
 		"information\n",
 		argv[0]);
-	return 1;
+	return COMPOSE_EXIT_USAGE;
 }
 
 static int run_words(const struct composer *composer, const struct globals *globals,
@@ -310,6 +310,7 @@ int main(int argc, char **argv)
 	struct globals globals = { 0 };
 	struct error err;
 	bool wants_help;
+	int failure = 1;
 	int code = 1;
 
 	proc_settle();
@@ -320,6 +321,7 @@ int main(int argc, char **argv)
 		       &wants_help, &err)) {
 		fprintf(stderr, "%s\n\nRun 'docker compose --help' for more information\n",
 			err.text);
+		code = is_called_classic(argv[0]) ? 1 : COMPOSE_EXIT_USAGE;
 	} else if (wants_help) {
 		print_help(stdout);
 		code = 0;
@@ -328,6 +330,8 @@ int main(int argc, char **argv)
 
 		places_find(&arena, &composer.cli);
 		composer.cli.argv = own_words(&arena, argc, argv);
+		composer.cli.usage_code = composer.is_classic ? 1 : COMPOSE_EXIT_USAGE;
+		composer.failure = &failure;
 		code = run_words(&composer, &globals, words.items);
 	}
 	texts_done(&globals.files);

@@ -31,7 +31,7 @@ bool projectfile_content(const struct project *project, const char *section, con
 	if (*content || !variable)
 		return true;
 	*content = variables_get(&project->environment, variable);
-	return *content || error_set(err, ERROR_NOT_FOUND,
+	return *content || error_set(err, ERROR_INPUT,
 				     "environment variable \"%s\" required by %.*s \"%s\" is not "
 				     "set",
 				     variable, (int)strlen(section) - 1, section, name);

@@ -104,7 +104,7 @@ static bool read_env_files(struct project *project, const struct texts *files, s
 		if (dotenv_read(&project->given, &project->environment, &project->arena, path, err))
 			continue;
 		return err->kind == ERROR_NOT_FOUND
-			       ? error_set(err, ERROR_NOT_FOUND, "couldn't find env file: %s", path)
+			       ? error_set(err, ERROR_INPUT, "couldn't find env file: %s", path)
 			       : false;
 	}
 	return true;

@@ -279,5 +279,5 @@ bool reading_files(struct reading *reading, const struct texts *files, struct js
 		}
 	}
 	return *document ||
-	       error_set(err, ERROR_INPUT, "no configuration file provided: not found");
+	       error_set(err, ERROR_NOT_FOUND, "no configuration file provided: not found");
 }

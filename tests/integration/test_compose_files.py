@@ -88,7 +88,7 @@ def test_names_of_files(files):
     def image(**options):
         return files.config(**options)["services"]["a"]["image"]
 
-    assert "no configuration file provided" in files.run("config", code=1).stderr
+    assert "no configuration file provided" in files.run("config", code=14).stderr
     files.write("docker-compose.yml", service("four"))
     assert image() == "four"
     files.write("compose.yaml", service("one"))
@@ -104,14 +104,14 @@ def test_names_of_files(files):
     assert sorted(files.config("-f", "compose.yaml", "-f", "two.yml")["services"]) == ["a", "b"]
     assert sorted(files.config(env={"COMPOSE_FILE": "two.yml:compose.yaml"})["services"]) == ["a", "b"]
     assert files.run("-f", "-", "config", "--images", input=service("typed")).stdout == "typed\n"
-    assert "nowhere.yml: no such file or directory" in files.run("-f", "nowhere.yml", "config", code=1).stderr
+    assert "nowhere.yml: no such file or directory" in files.run("-f", "nowhere.yml", "config", code=14).stderr
 
 
 def test_name_of_project(files):
     files.write("compose.yaml", service("x"))
     assert files.config()["name"] == "myproj-x_1"
     for given in (("-p", "Foo.Bar"), ("-p", "-x"), ("-p", "...")):
-        assert files.run(*given, "config", code=1).stderr.strip() == (
+        assert files.run(*given, "config", code=15).stderr.strip() == (
             f'invalid project name "{given[1]}": must consist only of lowercase alphanumeric characters, hyphens, and '
             "underscores as well as start with a letter or number")
     assert files.config(env={"COMPOSE_PROJECT_NAME": "named"})["name"] == "named"
@@ -136,7 +136,7 @@ def test_variables(files):
     assert files.config(*path, env={"A": "env"})["services"]["a"]["image"] == "env-b-c-denv"
     done = files.run(*path, "--env-file", "other.env", "config")
     assert "image: other-b-c-" in done.stdout and 'The "D" variable is not set. Defaulting to a blank string.' in done.stderr
-    assert "couldn't find env file" in files.run(*path, "--env-file", "no.env", "config", code=1).stderr
+    assert "couldn't find env file" in files.run(*path, "--env-file", "no.env", "config", code=15).stderr
 
 
 def test_other_files(files):
@@ -154,9 +154,9 @@ def test_other_files(files):
     assert services["web"]["environment"] == {"FROM": "lib"} and services["web"]["tty"] is True
     assert services["part"]["volumes"][0]["source"] == files.directory + "/inc/p"
     files.write("inc/part.yaml", "services: {web: {image: clash}}\n")
-    assert "conflicts with imported resource" in files.run("config", code=1).stderr
+    assert "conflicts with imported resource" in files.run("config", code=15).stderr
     files.write("inc/part.yaml", "include: [part.yaml]\n")
-    assert "too many files extend or include each other" in files.run("config", code=1).stderr
+    assert "too many files extend or include each other" in files.run("config", code=15).stderr
 
 
 def test_reset_and_override(files):
@@ -197,7 +197,7 @@ def test_profiles(files):
 
     assert names() == ["a"] and names("--profile", "p") == ["a", "b", "c"]
     assert names(env={"COMPOSE_PROFILES": "x,p"}) == ["a", "b", "c"] and names("--profile", "*") == ["a", "b", "c"]
-    assert 'service "b" is required by "c" but is disabled' in files.run("--profile", "q", "config", code=1).stderr
+    assert 'service "b" is required by "c" but is disabled' in files.run("--profile", "q", "config", code=15).stderr
     assert files.run("--profile", "p", "config", "--profiles").stdout.split() == ["p", "q"]
 
 
@@ -288,17 +288,21 @@ MISTAKES = [
 
 
 def test_mistakes(files):
-    """One line, exit code 1, nothing on stdout."""
+    """One line, exit code 15 (14 for a file that is not there), nothing on stdout; 1 as docker-compose, which knows no other."""
     wrong = []
     for text, wanted in MISTAKES:
-        done = files.run("-f", "-", "config", input=text, code=1)
+        done = files.run("-f", "-", "config", input=text, code=14 if "no.env" in text else 15)
         lines = [line for line in done.stderr.splitlines() if "variable is not set" not in line]
         if wanted not in done.stderr or len(lines) != 1 or done.stdout:
             wrong.append((text, wanted, done.stderr, done.stdout))
     assert not wrong, "\n".join(map(str, wrong))
-    assert files.run("config", "--nonsense", code=125).stderr.startswith("unknown flag: --nonsense")
+    for words, code in ((["config", "--nonsense"], 16), (["--nonsense", "config"], 16), (["up", "-t", "x"], 16), (["-f", "no.yml", "ps"], 14),
+                        (["-f", "/", "ps"], 14), (["-f", "-", "ps"], 15), (["nosuch"], 16), (["exec"], 1)):
+        told = files.run(*words, input="a: [", code=code).stderr
+        assert told and files.run(*words, input="a: [", program="docker-compose", code=1).stderr, words
+    assert files.run("config", "--nonsense", code=16).stderr.startswith("unknown flag: --nonsense")
     assert "'build' is not supported" in files.run("build", code=1).stderr
-    assert "compose nosuch" in files.run("nosuch", code=1).stderr
+    assert "compose nosuch" in files.run("nosuch", code=16).stderr
 
 
 def test_version(files):
