@@ -291,7 +291,7 @@ def test_mistakes(files):
     """One line, exit code 15 (14 for a file that is not there), nothing on stdout; 1 as docker-compose, which knows no other."""
     wrong = []
     for text, wanted in MISTAKES:
-        done = files.run("-f", "-", "config", input=text, code=14 if "no.env" in text else 15)
+        done = files.run("-f", "-", "config", input=text, code=14 if "no.env" in text or "no.yml" in text else 15)
         lines = [line for line in done.stderr.splitlines() if "variable is not set" not in line]
         if wanted not in done.stderr or len(lines) != 1 or done.stdout:
             wrong.append((text, wanted, done.stderr, done.stdout))
