@@ -41,6 +41,10 @@
  * From outside nothing for 127.0.0.0/8 is translated: what is published there is for this machine
  * alone, whatever a neighbour sends. Masquerading is for who would else be answered directly by the
  * container (its neighbours on the bridge), or not at all (the host's loopback).
+ *
+ * In table ip6 it is "output" that leaves ::1 out: the kernel takes no answer for it from a bridge
+ * (there is no route_localnet), so that whoever came by it would wait in vain. The reserved socket,
+ * on which nobody listens, refuses them at once, and programs go on to 127.0.0.1.
  */
 
 #define RANDOM_TRIES 64
@@ -354,6 +358,7 @@ bool publish_reserve(const struct engine *engine, const struct container *contai
  */
 
 static const struct ipnet loopback = { { AF_INET, { 127 } }, 8 };
+static const struct ipnet loopback6 = { { AF_INET6, { [15] = 1 } }, 128 };
 
 /* How many ports from this one on are one range: each the same on both sides. */
 static size_t run_length(const struct published *ports, size_t count)
@@ -423,6 +428,8 @@ static void add_jumps(struct rules *rules, int family)
 	rules_end_rule(rules);
 	rules_add_chain(rules, "output", &own);
 	rules_begin_rule(rules, "output");
+	if (family == AF_INET6)
+		rules_match_net(rules, NFT_DESTINATION, &loopback6, false);
 	rules_match_local(rules);
 	rules_verdict(rules, NFT_JUMPS, "published");
 	rules_end_rule(rules);
