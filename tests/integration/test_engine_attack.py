@@ -292,7 +292,7 @@ def test_a_profile_is_settled_when_the_container_is_made(moor, busybox, tmp_path
     shown = json.loads(moor.docker("inspect", "-f", "{{json .HostConfig.SecurityOpt}}", "c").stdout)
     assert [json.loads(option.removeprefix("seccomp=")) for option in shown] == [profile]
     missing = moor.docker("run", "--rm", "--security-opt", "seccomp=p.json", busybox, "true", cwd=tmp_path, code=125).stderr
-    assert "opening seccomp profile (p.json) failed: no such file or directory" in missing
+    assert "opening seccomp profile (p.json) failed: open p.json: no such file or directory" in missing
     open_paths = moor.docker("run", "--rm", "--security-opt", "systempaths=unconfine", busybox, "true", code=125).stderr
     assert 'invalid --security-opt 2: "systempaths=unconfine"' in open_paths
 
@@ -432,7 +432,7 @@ def test_a_health_check_kills_nobody_else(moor, busybox):
 def test_a_cidfile_that_cannot_be_written_leaves_nothing(moor, load, run):
     load(Volumes={"/v": {}})
     assert "failed to create the container ID file" in \
-        run("true", "--cidfile", "/nonexistent/id", code=125).stderr
+        run("true", "--cidfile", "/nonexistent/id", code=127).stderr
     assert kept(moor) == []
 
 

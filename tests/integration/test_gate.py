@@ -274,12 +274,12 @@ def test_compose_of_a_member(gate, busybox):
     assert gate.moor.docker("ps", "--format", "{{.Names}}").stdout == "ours-a-1\n"
     assert gate.docker("compose", "exec", "a", "sh", "-c", "echo $GREETING").stdout == "hello\n"
     assert gate.docker("compose", "config", "-o", "out.yaml").stdout == "" and os.stat(os.path.join(gate.home, "out.yaml")).st_uid == UID
-    denied = gate.docker("compose", "-f", secret, "config", code=1).stderr
+    denied = gate.docker("compose", "-f", secret, "config", code=14).stderr
     assert "ermission denied" in denied and "TOKEN" not in denied
     write(f", env_file: {secret}")
-    denied = gate.docker("compose", "up", "-d", code=1).stderr
+    denied = gate.docker("compose", "up", "-d", code=14).stderr
     assert "ermission denied" in denied and "TOKEN" not in denied
-    denied = gate.docker("compose", "--env-file", secret, "config", code=1).stderr
+    denied = gate.docker("compose", "--env-file", secret, "config", code=14).stderr
     assert "ermission denied" in denied and "TOKEN" not in denied
     write()
     assert " Container ours-a-1  Removed\n" in gate.docker("compose", "down").stderr
