@@ -11,6 +11,7 @@
 #include "cli/networkrows.h"
 #include "engine/bridge.h"
 #include "engine/lease.h"
+#include "engine/names.h"
 
 /*
  * Networks: create, list, look at, remove.
@@ -330,6 +331,8 @@ static bool remove_network(const struct engine *engine, struct arena *arena,
 	if (is_done)
 		lease_forget(engine, network);
 	lease_close(&book);
+	if (is_done)
+		names_revive(engine); /* or takes away what the last resolver has left */
 	return is_done;
 }
 

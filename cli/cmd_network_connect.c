@@ -15,13 +15,15 @@
 
 struct connect_values {
 	struct texts aliases, links, link_local;
+	struct texts options; /* looked at, without effect */
 	const char *ip, *ip6, *priority;
 };
 
 static const struct opt connect_opts[] = {
 	{ "alias", 0, OPT_LIST, offsetof(struct connect_values, aliases), "strings",
 	  "Add network-scoped alias for the container", NULL },
-	{ "driver-opt", 0, OPT_IGNORED_TEXT, 0, "strings", NULL, NULL },
+	{ "driver-opt", 0, OPT_LIST, offsetof(struct connect_values, options), "strings",
+	  "driver options for the network", netopts_check_driver_option },
 	{ "gw-priority", 0, OPT_TEXT, offsetof(struct connect_values, priority), "int",
 	  "Highest gw-priority provides the default gateway. Accepts positive and negative values.",
 	  netopts_check_priority },

@@ -60,6 +60,25 @@ bool netopts_check_priority(const char *text, struct error *err)
 	return read_priority(text, &priority, err);
 }
 
+bool netopts_check_driver_option(const char *text, struct error *err)
+{
+	static const char *const unsupported[] = { "com.docker.network.endpoint.sysctls",
+						   "com.docker.network.endpoint.ifname" };
+	size_t length = strcspn(text, "=");
+
+	if (length == 0 || !text[length])
+		return error_set(err, ERROR_INPUT,
+				 "invalid key value pair format in driver options");
+	for (size_t i = 0; i < COUNT_OF(unsupported); i++) {
+		if (strlen(unsupported[i]) == length && strncmp(text, unsupported[i], length) == 0)
+			return error_set(err, ERROR_UNSUPPORTED,
+					 "driver-opt %s is not supported: use --sysctl of the "
+					 "container, or leave it out",
+					 unsupported[i]);
+	}
+	return true;
+}
+
 bool netopts_check_mac(const char *text, struct error *err)
 {
 	unsigned char mac[LINK_MAC_SIZE];
@@ -91,7 +110,9 @@ static bool set_field(struct arena *arena, const char *key, const char *value,
 	} else if (strcmp(key, "mac-address") == 0) {
 		network->mac = value;
 		return netopts_check_mac(value, err);
-	} else if (strcmp(key, "driver-opt") != 0) {
+	} else if (strcmp(key, "driver-opt") == 0) {
+		return netopts_check_driver_option(value, err);
+	} else {
 		return error_set(err, ERROR_INPUT, "invalid field key %s", key);
 	}
 	return true;

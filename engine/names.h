@@ -34,8 +34,9 @@ must_check bool names_register(const struct engine *engine, const struct contain
 must_check bool names_change(const struct engine *engine, const struct container *container,
 			     const struct endpoints *endpoints, struct error *err);
 
-/* Where the resolver has been killed, and containers that run need it: starts it again for them.
- * Costs a few system calls where nothing is to be done. In the host's namespaces. */
+/* Where the resolver has been killed, and containers that run need it: starts it again for them;
+ * where nobody needs it, removes its socket. Costs a few system calls where nothing is to be done.
+ * In the host's namespaces. */
 void names_revive(const struct engine *engine);
 
 #endif

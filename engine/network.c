@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,6 +30,7 @@
 #define DEFAULT_BRIDGE "mooring0"
 #define BRIDGE_NAME    "com.docker.network.bridge.name"
 #define DRIVER_MTU     "com.docker.network.driver.mtu"
+#define HOST_BINDING   "com.docker.network.bridge.host_binding_ipv4"
 #define MTU_MIN        68
 #define MTU_MAX        65535
 
@@ -126,7 +128,19 @@ bool network_option_is_on(const struct network *network, const char *key)
 {
 	const char *value = network_option(network, key);
 
-	return !value || (strcasecmp(value, "false") != 0 && strcmp(value, "0") != 0);
+	return !value || (strcasecmp(value, "false") != 0 && strcasecmp(value, "f") != 0 &&
+			  strcmp(value, "0") != 0);
+}
+
+struct ipaddr network_host_binding(const struct network *network)
+{
+	static const struct ipaddr everywhere = { .family = AF_INET }, all;
+	const char *value = network_option(network, HOST_BINDING);
+	struct ipaddr address;
+
+	if (!value || !ipaddr_parse(&address, value) || ipaddr_is_equal(&address, &everywhere))
+		return all;
+	return address;
 }
 
 int network_mtu(const struct network *network)
@@ -371,6 +385,69 @@ static bool check_name(const char *name, struct error *err)
 	return true;
 }
 
+/* Docker's words. */
+static bool refuse_value(const char *key, const char *value, const char *why, struct error *err)
+{
+	return error_set(err, ERROR_INPUT, "failed to parse %s value: %s (%s)", key, value, why);
+}
+
+/* As Go reads a bool. */
+static bool is_bool(const char *value)
+{
+	static const char *const words[] = { "1", "t", "T", "TRUE",  "true",  "True",
+					     "0", "f", "F", "FALSE", "false", "False" };
+
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		if (strcmp(value, words[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool check_bridge_options(const struct network *network, struct error *err)
+{
+	static const char *const switches[] = { "com.docker.network.bridge.enable_icc",
+						"com.docker.network.bridge.enable_ip_masquerade" };
+	const char *binding = network_option(network, HOST_BINDING);
+	struct ipaddr address;
+
+	for (size_t i = 0; i < COUNT_OF(switches); i++) {
+		const char *value = network_option(network, switches[i]);
+
+		if (value && !is_bool(value))
+			return refuse_value(switches[i], value, "invalid syntax", err);
+	}
+	return !binding || ipaddr_parse(&address, binding) ||
+	       refuse_value(HOST_BINDING, binding, "nil ip", err);
+}
+
+/* What docker's bridges can and ours cannot: passed over in silence, a network that was to be shut
+ * would be open. `only` is the value that asks for what we do anyway. */
+static bool refuse_others(const struct network *network, struct error *err)
+{
+	static const struct {
+		const char *key, *only;
+	} others[] = {
+		{ "com.docker.network.bridge.gateway_mode_ipv4", "nat" },
+		{ "com.docker.network.bridge.gateway_mode_ipv6", "nat" },
+		{ "com.docker.network.bridge.inhibit_ipv4", "false" },
+		{ "com.docker.network.bridge.trusted_host_interfaces", "" },
+		{ "com.docker.network.container_iface_prefix", "eth" },
+		{ "com.docker.network.host_ipv4", "" },
+		{ "com.docker.network.host_ipv6", "" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		const char *value = network_option(network, others[i].key);
+
+		if (value && *value && strcmp(value, others[i].only) != 0)
+			return error_set(err, ERROR_UNSUPPORTED,
+					 "%s=%s is not supported: leave it out", others[i].key,
+					 value);
+	}
+	return true;
+}
+
 static bool check_options(const struct network *network, struct error *err)
 {
 	const char *mtu = network_option(network, DRIVER_MTU);
@@ -387,8 +464,9 @@ static bool check_options(const struct network *network, struct error *err)
 	if (bridge && (!*bridge || strlen(bridge) >= IFNAMSIZ || strchr(bridge, '/') ||
 		       strcspn(bridge, " \t:") != strlen(bridge)))
 		return error_set(err, ERROR_INPUT, "%s: invalid name \"%s\"", BRIDGE_NAME, bridge);
-	if (strcmp(network->driver, "bridge") == 0 || strcmp(network->driver, "macvlan") == 0 ||
-	    strcmp(network->driver, "ipvlan") == 0)
+	if (strcmp(network->driver, "bridge") == 0)
+		return check_bridge_options(network, err) && refuse_others(network, err);
+	if (strcmp(network->driver, "macvlan") == 0 || strcmp(network->driver, "ipvlan") == 0)
 		return true;
 	if (strcmp(network->driver, "host") == 0 || strcmp(network->driver, "null") == 0)
 		return error_set(err, ERROR_DENIED,

@@ -83,6 +83,9 @@ void network_bridge(const struct engine *engine, const struct network *network,
 const char *network_option(const struct network *network, const char *key);
 /* An option that is true unless it says false. */
 bool network_option_is_on(const struct network *network, const char *key);
+/* com.docker.network.bridge.host_binding_ipv4: the host's address of ports that are published
+ * without one. Family 0: all of the host's. */
+struct ipaddr network_host_binding(const struct network *network);
 /* com.docker.network.driver.mtu; 0: none was asked for. */
 int network_mtu(const struct network *network);
 

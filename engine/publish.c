@@ -12,6 +12,7 @@
 
 #include "engine/find.h"
 #include "engine/netsysctl.h"
+#include "engine/network.h"
 #include "engine/rules.h"
 #include "engine/status.h"
 #include "engine/xtables.h"
@@ -58,6 +59,7 @@ struct reserving {
 	const struct container *container;
 	struct bag *bag;
 	struct endpoints *endpoints;
+	struct ipaddr binding; /* of ports without an address; family 0: all of the host's */
 };
 
 union any_address {
@@ -231,10 +233,11 @@ static bool reserve_both(const struct reserving *self, const struct port_spec *s
 			 uint16_t inside, uint16_t outside, struct error *err)
 {
 	static const struct ipaddr ipv4 = { .family = AF_INET }, ipv6 = { .family = AF_INET6 };
+	const struct ipaddr *named = spec->address.family ? &spec->address : &self->binding;
 	size_t before = self->endpoints->port_count;
 
-	if (spec->address.family)
-		return reserve(self, spec->protocol, &spec->address, inside, &outside, err);
+	if (named->family)
+		return reserve(self, spec->protocol, named, inside, &outside, err);
 	for (int i = 0; i < RANDOM_TRIES; i++) {
 		uint16_t port = outside;
 
@@ -330,16 +333,32 @@ bool publish_is_wanted(const struct container *container)
 	return container->publish.count || container->publishes_all;
 }
 
+/* That of the network by which the container is reached. */
+static bool find_binding(struct reserving *self, struct arena *arena, struct error *err)
+{
+	const struct endpoint *outward = endpoints_outward(self->endpoints);
+	struct network network;
+
+	if (!outward)
+		return true;
+	if (!network_find(self->engine, arena, outward->network, &network, err))
+		return false;
+	self->binding = network_host_binding(&network);
+	return true;
+}
+
 bool publish_reserve(const struct engine *engine, const struct container *container,
 		     struct arena *arena, struct bag *bag, struct endpoints *endpoints,
 		     struct error *err)
 {
-	const struct reserving self = {
+	struct reserving self = {
 		.engine = engine, .container = container, .bag = bag, .endpoints = endpoints
 	};
 
 	if (!publish_is_wanted(container))
 		return true;
+	if (!find_binding(&self, arena, err))
+		return false;
 	endpoints->ports = arena_array(arena, PUBLISHED_MAX, sizeof(*endpoints->ports));
 	for (size_t i = 0; i < container->publish.count; i++) {
 		struct port_spec spec;

@@ -203,6 +203,16 @@ def test_hostile_questions(moor, net):
 
 
 @pytest.mark.static
+def test_the_last_network_takes_all(moor, net):
+    start(moor, net, "a", "--network", "net")
+    path = os.path.join(moor.run_dir, "networks", "names.sock")
+    assert os.path.exists(path)
+    moor.docker("rm", "-f", "a")
+    wait_until(lambda: not resolvers(moor), "the resolver to end with the last container")
+    moor.docker("network", "rm", "net")
+    assert not os.path.exists(path)
+
+
 def test_the_resolver_has_nothing(moor, net):
     start(moor, net, "one", "--network", "net")
     resolver, = resolvers(moor)

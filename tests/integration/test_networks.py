@@ -99,6 +99,28 @@ def test_subnets_keep_clear_of_the_host_and_run_out(moor):
     assert number > 20
 
 
+def test_options_of_drivers(moor, busybox):
+    """What an option asks for is done or refused, never passed over; with docker's words where docker refuses too."""
+    bridge = "com.docker.network.bridge."
+    for option, words in ((f"{bridge}enable_icc=maybe", f"failed to parse {bridge}enable_icc value: maybe (invalid syntax)"),
+                          (f"{bridge}host_binding_ipv4=x", f"failed to parse {bridge}host_binding_ipv4 value: x (nil ip)"),
+                          (f"{bridge}gateway_mode_ipv4=isolated", "gateway_mode_ipv4=isolated is not supported"),
+                          ("com.docker.network.container_iface_prefix=lan", "container_iface_prefix=lan is not supported")):
+        assert words in moor.docker("network", "create", "-o", option, "refused", code=1).stderr
+    assert "refused" not in moor.docker("network", "ls").stdout
+    moor.docker("network", "create", "-o", f"{bridge}gateway_mode_ipv4=nat", "-o", f"{bridge}enable_icc=f", "apart")
+    start(moor, busybox, "one", "--network", "apart")
+    assert not can_ping(moor, busybox, "apart", address_of(moor, "one", "apart"))
+    sysctls = "com.docker.network.endpoint.sysctls=net.ipv4.conf.IFNAME.log_martians=1"
+    for words in (("run", "--rm", "--network", f"name=apart,driver-opt={sysctls}", busybox, "true"),
+                  ("network", "connect", "--driver-opt", sysctls, "bridge", "one")):
+        refused = moor.docker(*words, code=None)
+        assert refused.returncode in (1, 125) and "endpoint.sysctls is not supported" in refused.stderr
+    assert networks_of(moor, "one") == ["apart"]
+    assert "invalid key value pair" in moor.docker("network", "connect", "--driver-opt", "x", "bridge", "one", code=None).stderr
+    moor.docker("network", "connect", "--driver-opt", "foo=bar", "bridge", "one")
+
+
 def test_members(moor, busybox):
     moor.docker("network", "create", "--subnet", "10.92.0.0/29", "small")
     before = netpeer.links()

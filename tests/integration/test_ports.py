@@ -56,6 +56,15 @@ def test_from_everywhere(moor, busybox):
         assert wait_until(lambda: fetch("127.0.0.1", 18081, 1), "the server to listen again") == "served"
 
 
+def test_a_network_of_one_address(moor, busybox):
+    moor.docker("network", "create", "-o", "com.docker.network.bridge.host_binding_ipv4=127.0.0.1", "near")
+    moor.docker("run", "-d", "--init", "--name", "web", "--network", "near", "-p", "18092:80", "-p", "0.0.0.0:18093:80", busybox, *SERVE)
+    wait_until(lambda: fetch("127.0.0.1", 18092, 1) == "served", "the server to listen")
+    assert moor.docker("port", "web").stdout.splitlines() == ["80/tcp -> 127.0.0.1:18092", "80/tcp -> 0.0.0.0:18093"]
+    assert not [line for line in moor.docker("inspect", "web").stdout.splitlines() if '"::"' in line]
+    moor.docker("run", "--rm", "-p", "127.0.0.2:18092:80", busybox, "true")  # the other addresses stay free
+
+
 def test_for_this_machine_alone(moor, busybox):
     """-p 127.0.0.1:… is not for neighbours, even those who send packets for 127.0.0.1 here."""
     with netpeer.neighbour() as peer:
