@@ -122,7 +122,8 @@ static bool write_new(int dir, const struct head *head, const struct dirs *dirs,
 /* Most decoders are small: room that they do not need is not written to, and costs no memory. */
 static void copy_mark(struct pump_mark *to, const struct pump_mark *from)
 {
-	uint32_t size = from->decoder_size; /* read once: the pump could change it */
+	/* Read once: the pump could change it. */
+	uint32_t size = __atomic_load_n(&from->decoder_size, __ATOMIC_RELAXED);
 
 	if (size > PUMP_DECODER)
 		size = PUMP_DECODER;
