@@ -18,12 +18,17 @@
 /*
  * How this works. The files are read from the oldest to the newest, record by record, through one
  * buffer. --tail first counts all records, then skips what is too many: two readings, no index. To
- * follow, inotify tells of more; a rotation shows as the open file having lost its name.
+ * follow, inotify tells of more. Files are renamed under our hands: what comes after the open one
+ * is the file whose number is one less than the open one's own by now.
  */
 
-#define READ_STEP 65536
-#define FILES_MAX 1000
-#define CHECK_MS  2000 /* how often a followed container is looked at when nothing happens */
+#define READ_STEP    65536
+#define FILES_MAX    1000
+#define NAME_SIZE    (sizeof(CONTAINER_LOG) + 16)
+
+#define ATTEMPTS_MAX 100 /* to open a file in a moment without a rotation */
+
+#define CHECK_MS     2000 /* how often a followed container is looked at when nothing happens */
 
 struct reader {
 	const struct logfile_query *query;
@@ -118,33 +123,103 @@ static bool read_on(struct reader *reader, struct error *err)
 	return true;
 }
 
-static int open_file(const struct reader *reader, int number)
+static const char *name_file(char name[NAME_SIZE], int number)
 {
-	char name[sizeof(CONTAINER_LOG) + 16];
-
-	if (number)
-		snprintf(name, sizeof(name), CONTAINER_LOG ".%d", number);
-	else
-		snprintf(name, sizeof(name), CONTAINER_LOG);
-	return openat(reader->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (number == 0)
+		return CONTAINER_LOG;
+	snprintf(name, NAME_SIZE, CONTAINER_LOG ".%d", number);
+	return name;
 }
 
-/* All files, the oldest first; the newest one stays open. */
+static int open_file(const struct reader *reader, int number)
+{
+	char name[NAME_SIZE];
+
+	return openat(reader->dir, name_file(name, number), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static bool stat_file(const struct reader *reader, int number, struct stat *status)
+{
+	char name[NAME_SIZE];
+
+	return fstatat(reader->dir, name_file(name, number), status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* The number of the open file, -1 if it has none any more; and the oldest's, -1 if there is none.
+ * While the monitor renames them, from the oldest on, one number is missing. */
+static int find_own(const struct reader *reader, int *oldest)
+{
+	struct stat own = { 0 };
+	struct stat named;
+	int found = -1;
+
+	if (reader->file >= 0 && fstat(reader->file, &own) < 0)
+		return -1;
+	*oldest = -1;
+	for (int number = 0; number - *oldest <= 2 && number < FILES_MAX; number++) {
+		if (!stat_file(reader, number, &named))
+			continue;
+		*oldest = number;
+		if (reader->file >= 0 && named.st_ino == own.st_ino)
+			found = number;
+	}
+	return found;
+}
+
+static bool has_number(const struct reader *reader, int number)
+{
+	struct stat own;
+	struct stat named;
+
+	return fstat(reader->file, &own) == 0 && stat_file(reader, number, &named) &&
+	       named.st_ino == own.st_ino;
+}
+
+/* The file that was begun after the open one, or the oldest if none is open, or the open one is
+ * gone; -1: there is none (yet). */
+static int open_successor(const struct reader *reader)
+{
+	for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+		int oldest;
+		int own = find_own(reader, &oldest);
+		int number = own < 0 ? oldest : own - 1;
+		int next = number < 0 ? -1 : open_file(reader, number);
+
+		/* Nothing was renamed between the two looks: a file's successor moves after it. */
+		if (next < 0 || own < 0 || has_number(reader, own))
+			return next;
+		mem_cleanup_close(&next);
+	}
+	return -1;
+}
+
+/* Goes on to the next file, after the last words of the open one: nobody writes to it any more. */
+static bool go_on(struct reader *reader, bool *has_next, struct error *err)
+{
+	int next = open_successor(reader);
+
+	*has_next = next >= 0;
+	if (!*has_next)
+		return true;
+	if (reader->file >= 0 && !read_on(reader, err)) {
+		mem_cleanup_close(&next);
+		return false;
+	}
+	mem_cleanup_close(&reader->file);
+	buf_clear(&reader->pending);
+	reader->file = next;
+	return true;
+}
+
+/* From the open file, or else the oldest, to the end of the newest, which stays open. */
 static bool read_files(struct reader *reader, struct error *err)
 {
-	int oldest = 0;
-	struct stat status;
-	char name[sizeof(CONTAINER_LOG) + 16];
+	bool has_next = true;
 
-	do {
-		snprintf(name, sizeof(name), CONTAINER_LOG ".%d", ++oldest);
-	} while (oldest < FILES_MAX &&
-		 fstatat(reader->dir, name, &status, AT_SYMLINK_NOFOLLOW) == 0);
-	for (int number = oldest - 1; number >= 0 && !reader->is_over; number--) {
-		mem_cleanup_close(&reader->file);
-		buf_clear(&reader->pending);
-		reader->file = open_file(reader, number);
+	while (has_next && !reader->is_over) {
 		if (reader->file >= 0 && !read_on(reader, err))
+			return false;
+		if (!go_on(reader, &has_next, err))
 			return false;
 	}
 	return true;
@@ -155,6 +230,9 @@ static bool count_records(struct reader *reader, struct error *err)
 	reader->is_counting = true;
 	if (!read_files(reader, err))
 		return false;
+	mem_cleanup_close(&reader->file);
+	reader->file = -1;
+	buf_clear(&reader->pending);
 	reader->is_counting = false;
 	if (reader->seen > reader->query->tail)
 		reader->skip = reader->seen - reader->query->tail;
@@ -164,25 +242,21 @@ static bool count_records(struct reader *reader, struct error *err)
 
 /* Following. ---------------------------------------------------------------------------------- */
 
-static bool has_lost_its_name(const struct reader *reader)
+/* The log's only file begins anew when it is full. */
+static bool begin_anew(const struct reader *reader)
 {
-	struct stat own;
-	struct stat named;
+	struct stat status;
 
-	return fstatat(reader->dir, CONTAINER_LOG, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       (reader->file < 0 || (fstat(reader->file, &own) == 0 && own.st_ino != named.st_ino));
+	return fstat(reader->file, &status) < 0 ||
+	       status.st_size >= lseek(reader->file, 0, SEEK_CUR) ||
+	       lseek(reader->file, 0, SEEK_SET) == 0;
 }
 
 static bool catch_up(struct reader *reader, struct error *err)
 {
-	if (reader->file >= 0 && !read_on(reader, err))
-		return false;
-	if (!has_lost_its_name(reader))
-		return true;
-	mem_cleanup_close(&reader->file);
-	buf_clear(&reader->pending);
-	reader->file = open_file(reader, 0);
-	return reader->file < 0 || read_on(reader, err);
+	if (reader->file >= 0 && !begin_anew(reader))
+		return error_sys(err, "read the container's log");
+	return read_files(reader, err);
 }
 
 static int open_watch(const char *path)

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 
@@ -134,6 +135,37 @@ def test_syslog_that_is_not_there_yet(run, moor):
         assert listener.line().endswith("]: 1")
         moor.docker("rm", "-f", "c")
     wait_until(lambda: not loggers(moor), "the end of the logger")
+
+
+@pytest.mark.parametrize("files", [12, 1])
+def test_followed_over_many_rotations(run, moor, tmp_path, files):
+    """Who reads slowly finds the log rotated several times since the last look: no line is missed or doubled while its
+    file is there. Of a single file, which is emptied each time, the last lines are read, and what is written afterwards."""
+    os.mkfifo(tmp_path / "wanted")
+    run("-d", "--name", "c", "-v", f"{tmp_path}:/shared", *options_of("json-file", max_size="16k", max_file=files),
+        command=("sh", "-c", "exec 3<>/shared/wanted; while read from to <&3; do seq $from $to; done"))
+
+    def write(first, last):
+        with open(tmp_path / "wanted", "w", encoding="utf-8") as file:
+            file.write(f"{first} {last}\n")
+        wait_until(lambda: moor.docker("logs", "-n", "1", "c").stdout == f"{last}\n", f"line {last}")
+
+    write(1, 3)
+    with moor.start("docker", "logs", "-f", "c") as follower:
+        got = [follower.stdout.readline() for _ in range(3)]
+        os.kill(follower.pid, signal.SIGSTOP)
+        write(4, 900)  # about 80 bytes a record: more than four files
+        os.kill(follower.pid, signal.SIGCONT)
+        while got[-1] != "900\n":
+            got.append(follower.stdout.readline())
+        write(901, 902)
+        got += [follower.stdout.readline() for _ in range(2)]
+        moor.docker("rm", "-f", "c")
+        rest = follower.stdout.read()
+        follower.wait(30)
+    numbers = [int(line) for line in got]
+    assert rest == ""
+    assert numbers == (list(range(1, 903)) if files > 1 else [1, 2, 3, *range(numbers[3], 903)])
 
 
 @pytest.fixture
