@@ -19,7 +19,7 @@
  * fallen into wrong hands can send any bytes, as through a pipe, but change none that were looked
  * at.
  */
-#define RING_BLOCK  (128 << 10)
+#define RING_BLOCK  (64 << 10)
 #define RING_BLOCKS 4
 
 struct ring {

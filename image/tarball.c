@@ -176,13 +176,14 @@ static bool keep_document(struct tarball *tarball, struct tarball_member *member
 /* -- layers in passing --------------------------------------------------------------------------
  */
 
+/* Patiently: who looks for rubbish may have the lock of what was made just now for a moment. */
 static bool new_stage(struct tarball *tarball, struct stage **stage, struct error *err)
 {
 	struct layout_path name;
 
 	snprintf(name.text, sizeof(name.text), LAYOUT_STAGING "/load-%d-%u", (int)getpid(),
 		 tarball->stages++);
-	return stage_new(tarball->store, &name, false, stage, err);
+	return stage_new(tarball->store, &name, true, stage, err);
 }
 
 /* If the other side gives up, that is not our error: its own is asked for later. */

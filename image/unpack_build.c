@@ -92,7 +92,7 @@ static bool start_stage(struct build *build, int from, struct error *err)
 	struct layout_path name;
 
 	snprintf(name.text, sizeof(name.text), LAYOUT_STAGING "/build-%d", (int)getpid());
-	return stage_new(build->store, &name, false, &build->stage, err) &&
+	return stage_new(build->store, &name, true, &build->stage, err) &&
 	       stage_start(build->stage, &source, err);
 }
 
