@@ -38,11 +38,14 @@ void places_find(struct arena *arena, struct cli *cli)
 	const char *docker_config = getenv("DOCKER_CONFIG");
 	const char *home = getenv("HOME");
 
-	cli->root =
-		place(arena, "MOORING_ROOT", "/var/lib/mooring", "XDG_DATA_HOME", ".local/share");
-	cli->run = place(arena, "MOORING_RUN", "/run/mooring", "XDG_RUNTIME_DIR", ".cache");
-	cli->config = place(arena, "MOORING_CONFIG", "/etc/mooring", "XDG_CONFIG_HOME", ".config");
-	cli->docker_config = docker_config && *docker_config ? docker_config
-			     : home ? arena_printf(arena, "%s/.docker", home)
-				    : NULL;
+	*cli = (struct cli){
+		.root = place(arena, "MOORING_ROOT", "/var/lib/mooring", "XDG_DATA_HOME",
+			      ".local/share"),
+		.run = place(arena, "MOORING_RUN", "/run/mooring", "XDG_RUNTIME_DIR", ".cache"),
+		.config = place(arena, "MOORING_CONFIG", "/etc/mooring", "XDG_CONFIG_HOME",
+				".config"),
+		.docker_config = docker_config && *docker_config ? docker_config
+				 : home ? arena_printf(arena, "%s/.docker", home)
+					: NULL,
+	};
 }
