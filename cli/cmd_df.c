@@ -53,24 +53,66 @@ struct share {
 	int64_t bytes, reclaimable;
 };
 
+/* A layer of an image. */
+struct holding {
+	const struct digest *chain;
+	bool is_used; /* by a container, through that image */
+};
+
+/* Those of one layer beside each other, a used one first. */
+static int compare_holdings(const void *a, const void *b)
+{
+	const struct holding *one = a;
+	const struct holding *other = b;
+	int order = strcmp(one->chain->text, other->chain->text);
+
+	return order ? order : other->is_used - one->is_used;
+}
+
+/* Each layer once, however many images have it: what is on the disk, and what goes if all unused
+ * images go. */
+static bool add_layers(const struct engine *engine, struct holding *holdings, size_t count,
+		       struct share *share, struct error *err)
+{
+	qsort(holdings, count, sizeof(*holdings), compare_holdings);
+	for (size_t i = 0; i < count; i++) {
+		int64_t bytes;
+
+		if (i > 0 && strcmp(holdings[i].chain->text, holdings[i - 1].chain->text) == 0)
+			continue;
+		if (!store_layer_size(&engine->store, holdings[i].chain, &bytes, err))
+			return false;
+		share->bytes += bytes;
+		if (!holdings[i].is_used)
+			share->reclaimable += bytes;
+	}
+	return true;
+}
+
 static bool count_images(struct engine *engine, struct arena *arena, struct share *share,
 			 struct error *err)
 {
 	const struct store_usage usage = engine_usage(engine);
 	struct store_image *images;
+	size_t count = 0;
 
 	if (!store_list(&engine->store, arena, &images, &share->total, err))
 		return false;
+	for (size_t i = 0; i < share->total; i++)
+		count += images[i].layer_count;
+
+	struct holding *holdings = arena_array(arena, count + 1, sizeof(*holdings));
+	size_t used = 0;
+
 	for (size_t i = 0; i < share->total; i++) {
 		struct store_user user;
 		bool is_used = usage.find(usage.context, &images[i].id, &user);
 
 		share->active += is_used;
-		share->bytes += images[i].size;
-		if (!is_used)
-			share->reclaimable += images[i].size;
+		for (size_t k = 0; k < images[i].layer_count; k++)
+			holdings[used++] = (struct holding){ &images[i].chains[k], is_used };
 	}
-	return true;
+	return add_layers(engine, holdings, count, share, err);
 }
 
 static bool count_containers(struct engine *engine, struct arena *arena, struct share *share,

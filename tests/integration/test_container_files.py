@@ -157,6 +157,9 @@ def test_system_df_and_prune(moor, changed, busybox):
         for part in re.split(r"\n*(?:Images|Containers|Local Volumes) space usage:\n\n|\n\nBuild cache usage: 0B\n\n",
                              moor.docker("system", "df", "-v").stdout)[1:]]
     assert images[0] == ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "SHARED SIZE", "UNIQUE SIZE", "CONTAINERS"]
+    # What both have is on the disk once; what the used one has is not reclaimed.
+    count, size, rest = moor.docker("system", "df", "--format", "{{.TotalCount}} {{.Size}} {{.Reclaimable}}").stdout.splitlines()[0].split(" ", 2)
+    assert count == "2" and size[:4] == "1.98" and re.fullmatch(r"\d+B \(0%\)", rest)
     made, base = sorted(images[1:], key=lambda row: row[0] == "busybox")
     assert (made[0], made[5], made[7]) == ("made", base[4], "0") and re.fullmatch(r"\d+B", made[6])
     assert base[5:] == [base[4], "0B", "2"]
