@@ -34,6 +34,8 @@ struct zip {
 	int dir;
 	int64_t size;
 	int64_t written;
+	int64_t packed;  /* of the entries so far */
+	int directories; /* made so far */
 	struct error *err;
 };
 
@@ -102,7 +104,7 @@ static bool find_contents(const struct zip *zip, struct contents *contents)
 			continue;
 		contents->count = get16(end + 10);
 		contents->offset = get32(end + 16);
-		if (contents->count == 0xffff || contents->offset == 0xffffffffU)
+		if (contents->count == ZIPFILE_ENTRIES_MAX || contents->offset == 0xffffffffU)
 			return error_set(zip->err, ERROR_UNSUPPORTED,
 					 "ZIP archives of 4 GiB or 65535 files are not supported");
 		return true;
@@ -228,6 +230,11 @@ static bool copy_content(struct zip *zip, int file, const struct entry *entry)
 		return error_set(zip->err, ERROR_UNSUPPORTED,
 				 "compression method %u is not supported (deflate is)",
 				 entry->method);
+	/* Bytes that count for several entries would have a small archive keep us busy for hours.
+	 */
+	zip->packed += LOCAL_SIZE + entry->packed;
+	if (zip->packed > zip->size)
+		return broken(zip, "files share bytes");
 	if (!read_at(zip, entry->offset, local, sizeof(local)))
 		return false;
 	if (get32(local) != LOCAL_SIGNATURE)
@@ -244,11 +251,13 @@ static bool copy_content(struct zip *zip, int file, const struct entry *entry)
  */
 
 /* Opens (makes) the directory `name` below `dir`, which it closes. */
-static int enter(int dir, const char *name)
+static int enter(struct zip *zip, int dir, const char *name)
 {
 	int inner;
 
-	if (mkdirat(dir, name, 0755) < 0 && errno != EEXIST) {
+	if (mkdirat(dir, name, 0755) == 0) {
+		zip->directories++;
+	} else if (errno != EEXIST) {
 		close(dir);
 		return -1;
 	}
@@ -258,7 +267,7 @@ static int enter(int dir, const char *name)
 }
 
 /* Goes down to where the file belongs. *last is its name there; NULL for a directory. */
-static bool open_parent(const struct zip *zip, char *name, int *parent, const char **last)
+static bool open_parent(struct zip *zip, char *name, int *parent, const char **last)
 {
 	int dir = fcntl(zip->dir, F_DUPFD_CLOEXEC, 3), depth = 0;
 	char *rest = name;
@@ -275,10 +284,14 @@ static bool open_parent(const struct zip *zip, char *name, int *parent, const ch
 			*last = part;
 			break;
 		}
-		dir = enter(dir, part);
+		dir = enter(zip, dir, part);
 	}
 	*parent = dir;
-	return dir >= 0 || error_sys(zip->err, "make a directory");
+	if (dir < 0)
+		return error_sys(zip->err, "make a directory");
+	return zip->directories <= ZIPFILE_DIRECTORIES_MAX ||
+	       error_set(zip->err, ERROR_INPUT, "more than %d directories are in it",
+			 ZIPFILE_DIRECTORIES_MAX);
 }
 
 /* Before anything of it is opened. */

@@ -14,12 +14,15 @@
  * promised.
  */
 
-#define ZIPFILE_ENTRIES_MAX 65535
-#define ZIPFILE_DEPTH_MAX   32
-#define ZIPFILE_NAME_MAX    4096
-#define ZIPFILE_TOTAL_MAX   (INT64_C(8) * 1024 * 1024 * 1024) /* of all that is written */
+#define ZIPFILE_ENTRIES_MAX     65535 /* fewer than so many: the number stands for ZIP64 */
+#define ZIPFILE_DIRECTORIES_MAX 65535
+#define ZIPFILE_DEPTH_MAX       32
+#define ZIPFILE_NAME_MAX        4096
+#define ZIPFILE_TOTAL_MAX       (INT64_C(8) * 1024 * 1024 * 1024) /* of all that is written */
 
-/* Writes all files of the archive `fd` (a regular file) below `dir`. Directories are made as they
+/* Each byte of the archive is read for one file at most.
+ *
+ * Writes all files of the archive `fd` (a regular file) below `dir`. Directories are made as they
  * are needed; links are written as files that hold where they lead, and nothing is ever followed.
  * A name that leads out of the directory fails, and so does a disk that is full. */
 must_check bool zipfile_extract(int fd, int dir, struct error *err);

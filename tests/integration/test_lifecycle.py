@@ -10,6 +10,8 @@ import re
 import signal
 import socket
 import stat
+import struct
+import subprocess
 import tempfile
 import zipfile
 
@@ -595,6 +597,15 @@ def zip_of(*entries, method=zipfile.ZIP_DEFLATED):
     return data.getvalue()
 
 
+def sharing(content, count):
+    """An archive whose table of contents lists its one file as often as that."""
+    archive = zip_of(("a", content), method=zipfile.ZIP_STORED)
+    table = archive.index(b"PK\x01\x02")
+    entry, end = archive[table:-22], archive[-22:]
+    return (archive[:table] + entry * count + end[:8] + struct.pack("<HHI", count, count, count * len(entry))
+            + end[16:])
+
+
 ZIP = [{"URI": "s3://bucket/app.tar.zip", "Unarchive": "ZIP",
         "Permission": {"Read": "ALL", "Execute": "ALL"}}]
 
@@ -633,6 +644,7 @@ def test_unarchive_zip(device, method):
     (zip_of(("a", "x" * 5000))[:-30], "it has no table of contents"),
     (zip_of(("a", bytes(70000)), method=zipfile.ZIP_STORED).replace(bytes(10), b"1" * 10, 1),
      "entry a: not a good ZIP archive: a file is not what its checksum promises"),
+    (sharing("x" * 5000, 9), "entry a: not a good ZIP archive: files share bytes"),
     (b"PK\x03\x04 not a zip", "it is too short"),
     (zip_of(("a", "x"), method=zipfile.ZIP_BZIP2), "compression method 12 is not supported"),
 ], ids=lambda value: value if isinstance(value, str) else "zip")
@@ -645,6 +657,15 @@ def test_unarchive_bad_zip(device, content, reason):
     directory = os.path.join(device.root, "packages", "artifacts-unarchived", NAME, "1.0.0")
     assert os.listdir(directory) == []
     assert device.component("list").count("Component Name") == 0
+
+
+def test_unzip_counts_directories(tmp_path):
+    """In memory: a disk takes its time for so many."""
+    (tmp_path / "many.zip").write_bytes(zip_of(*((f"{i}/" + "d/" * 30, "") for i in range(2200)), method=zipfile.ZIP_STORED))
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
+        unzip = subprocess.run(["sh", "-c", 'exec 3<"$1" && exec "$0" <"$2"', os.path.join(world.BUILD, "lifecycle", "mooring-unzip"),
+                                directory, tmp_path / "many.zip"], capture_output=True, text=True, timeout=120)
+        assert unzip.returncode == 1 and unzip.stderr.endswith("more than 65535 directories are in it\n")
 
 
 # -- S3 --------------------------------------------------------------------------------------------
