@@ -202,7 +202,6 @@ def test_hostile_questions(moor, net):
     assert resolvers(moor) == before
 
 
-@pytest.mark.static
 def test_the_last_network_takes_all(moor, net):
     start(moor, net, "a", "--network", "net")
     path = os.path.join(moor.run_dir, "networks", "names.sock")
@@ -213,6 +212,7 @@ def test_the_last_network_takes_all(moor, net):
     assert not os.path.exists(path)
 
 
+@pytest.mark.static
 def test_the_resolver_has_nothing(moor, net):
     start(moor, net, "one", "--network", "net")
     resolver, = resolvers(moor)
