@@ -371,12 +371,12 @@ def test_callers_own_namespace_is_not_changed(bundle, kind, name):
 # -- kills -----------------------------------------------------------------------------------------------
 
 def members(bundle):
-    """Processes in groups of the container's name."""
+    """Processes in groups of the container's name, but for those that have ended and wait for the machine's init, which takes its time."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/cgroup") as file:
-                found += [pid] if "/" + bundle.id in file.read() else []
+                found += [pid] if "/" + bundle.id in file.read() and world.proc_stat(pid)[0] != "Z" else []
         except OSError:
             pass  # it has ended meanwhile
     return found
