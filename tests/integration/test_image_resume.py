@@ -151,15 +151,21 @@ def check(store, layout, expected):
     store.save(os.path.join(store.root, "..", "saved.tar"), layout.id)  # every byte of the archive is known
 
 
+def started(tmp_path, compress, *more):
+    """A pull of which half the layer comes, once it has a checkpoint: (layout, server, store, process)."""
+    layout = Layout(LAYER, SMALL, compress=compress)
+    server, store = Server(layout), Store(tmp_path / "root")
+    server.stop = len(layout.blobs[0]) // 2
+    process = start(store, server.reference, *more)
+    world.wait_until(lambda: stamped(store), "a checkpoint", 30)
+    return layout, server, store, process
+
+
 @pytest.mark.parametrize("compress, more", [(quick, ["--keep-blobs"]), (zstd, ["--keep-blobs"]), (bytes, [])],
                          ids=["gzip, kept", "zstd, kept", "plain"])
 def test_killed_and_gone_on(tmp_path, expected, compress, more):
-    layout = Layout(LAYER, SMALL, compress=compress)
-    server, store = Server(layout), Store(tmp_path / "root")
+    layout, server, store, process = started(tmp_path, compress, *more)
     size = len(layout.blobs[0])
-    server.stop = size // 2
-    process = start(store, server.reference, *more)
-    world.wait_until(lambda: stamped(store), "a checkpoint", 30)
     kill(process)
     assert server.ranges == [0] and store.names() == {}
     name = stamped(store)
@@ -177,11 +183,7 @@ def test_killed_and_gone_on(tmp_path, expected, compress, more):
 
 
 def test_cut_off_by_the_network(tmp_path, expected):
-    layout = Layout(LAYER, SMALL, compress=quick)
-    server, store = Server(layout), Store(tmp_path / "root")
-    server.stop = len(layout.blobs[0]) // 2
-    process = start(store, server.reference)
-    world.wait_until(lambda: stamped(store), "a checkpoint", 30)
+    layout, server, store, process = started(tmp_path, quick)
     server.hang_up.set()
     assert process.wait(60) == 1
     process.stderr.close()
@@ -196,11 +198,7 @@ def test_cut_off_by_the_network(tmp_path, expected):
 
 def test_what_lay_about_does_no_harm(tmp_path, expected):
     """Another blob's checkpoint, a broken one, files of nobody's: the layer is fetched anew, or ends as it should."""
-    layout = Layout(LAYER, SMALL, compress=quick)
-    server, store = Server(layout), Store(tmp_path / "root")
-    server.stop = len(layout.blobs[0]) // 2
-    process = start(store, server.reference)
-    world.wait_until(lambda: stamped(store), "a checkpoint", 30)
+    layout, server, store, process = started(tmp_path, quick)
     kill(process)
     server.stop = None
     subprocess.run(["cp", "-a", store.root, tmp_path / "copy"], check=True)
@@ -247,11 +245,7 @@ def spoil_files(store, name):
 @pytest.mark.parametrize("compress, spoil", [(quick, spoil_state), (zstd, spoil_state), (zstd, spoil_files)],
                          ids=["gzip", "zstd", "zstd, files"])
 def test_a_wrong_checkpoint_costs_the_layer_once_more(tmp_path, expected, compress, spoil):
-    layout = Layout(LAYER, SMALL, compress=compress)
-    server, store = Server(layout), Store(tmp_path / "root")
-    server.stop = len(layout.blobs[0]) // 2
-    process = start(store, server.reference)
-    world.wait_until(lambda: stamped(store), "a checkpoint", 30)
+    layout, server, store, process = started(tmp_path, compress)
     kill(process)
     spoil(store, stamped(store))
     server.stop = None
