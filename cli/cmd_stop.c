@@ -70,8 +70,7 @@ static bool restart_one(const struct each *each, const struct container *contain
 
 	if (!stop_one(each, container, err) || !claim_lock(each->engine, container->id, &lock, err))
 		return false;
-	mem_cleanup_close(&keep); /* from now on the lock does it; its next end is as usual */
-	keep = -1;
+	drop_fd(&keep); /* from now on the lock does it; its next end is as usual */
 	const struct running running = { .engine = each->engine,
 					 .container = container,
 					 .lock = &lock };

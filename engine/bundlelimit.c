@@ -284,13 +284,18 @@ bool limit_check_block_rate(const char *text, struct error *err)
 			 text);
 }
 
+static bool is_digits(const char *text)
+{
+	return *text && !text[strspn(text, "0123456789")];
+}
+
 bool limit_check_block_count(const char *text, struct error *err)
 {
 	const char *rate;
 
 	if (!find_block_value(text, &rate, err))
 		return false;
-	return (*rate && !rate[strspn(rate, "0123456789")]) ||
+	return is_digits(rate) ||
 	       error_set(err, ERROR_INPUT,
 			 "invalid rate for device: %s. The correct format is "
 			 "<device-path>:<number>. Number must be a positive integer",
@@ -303,9 +308,9 @@ bool limit_check_block_weight(const char *text, struct error *err)
 
 	if (!find_block_value(text, &digits, err))
 		return false;
-	bool is_number = *digits && !digits[strspn(digits, "0123456789")];
 	long weight = strtol(digits, NULL, 10);
-	return (is_number && (weight == 0 || (weight >= WEIGHT_LEAST && weight <= WEIGHT_MOST))) ||
+	return (is_digits(digits) &&
+		(weight == 0 || (weight >= WEIGHT_LEAST && weight <= WEIGHT_MOST))) ||
 	       error_set(err, ERROR_INPUT, "invalid weight for device: %s", text);
 }
 

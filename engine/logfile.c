@@ -230,8 +230,7 @@ static bool count_records(struct reader *reader, struct error *err)
 	reader->is_counting = true;
 	if (!read_files(reader, err))
 		return false;
-	mem_cleanup_close(&reader->file);
-	reader->file = -1;
+	drop_fd(&reader->file);
 	buf_clear(&reader->pending);
 	reader->is_counting = false;
 	if (reader->seen > reader->query->tail)

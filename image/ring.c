@@ -32,8 +32,8 @@ void ring_done(struct ring *ring)
 		return;
 	munmap(ring->memory, (size_t)RING_BLOCK * RING_BLOCKS);
 	for (int i = 0; i < 2; i++) {
-		mem_cleanup_close(&ring->told[i]);
-		mem_cleanup_close(&ring->back[i]);
+		drop_fd(&ring->told[i]);
+		drop_fd(&ring->back[i]);
 	}
 	ring->memory = NULL;
 }

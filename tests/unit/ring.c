@@ -44,9 +44,8 @@ static _Noreturn void write_all(struct ring *ring)
 
 static void close_writer(struct ring *ring)
 {
-	mem_cleanup_close(&ring->told[1]);
-	mem_cleanup_close(&ring->back[0]);
-	ring->told[1] = ring->back[0] = -1;
+	drop_fd(&ring->told[1]);
+	drop_fd(&ring->back[0]);
 }
 
 static void test_all_arrives(void)
@@ -85,9 +84,8 @@ static void test_reader_is_gone(void)
 		if (!ring_room(&ring) || !ring_send(&ring, 1))
 			break;
 	check(sent == RING_BLOCKS, "a ring takes its blocks without a reader");
-	mem_cleanup_close(&ring.told[0]);
-	mem_cleanup_close(&ring.back[1]);
-	ring.told[0] = ring.back[1] = -1;
+	drop_fd(&ring.told[0]);
+	drop_fd(&ring.back[1]);
 	errno = 0;
 	check(!ring_room(&ring) && errno == EPIPE, "whoever waits for room hears of it");
 	check(!ring_send(&ring, 1) && errno == EPIPE, "and whoever sends");
