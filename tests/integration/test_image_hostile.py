@@ -106,9 +106,25 @@ def test_symlink_loops(store):
 
 
 def test_symlinks_to_long_ways(store):
-    """Each of 39 links leads to a path of 1900 components behind the next one."""
-    chain = [link(f"l{i}", f"l{i + 1}/" + "/".join("a" * 1900)) for i in range(39)]
+    """Each of 39 links leads to a path of 127 components behind the next one."""
+    chain = [link(f"l{i}", f"l{i + 1}/" + "/".join("a" * 126)) for i in range(39)]
     refuse(store, docker_archive([tar(*chain, entry("l0/x", b"1"))]), "symlinks lead too deep")
+    refuse(store, docker_archive([tar(link("l", "a/" * 129))]), "more than 128 components")
+
+
+def test_names_through_symlinks_have_a_limit(store):
+    """A few bytes of the archive make the kernel walk thousands of components, again and again."""
+    deep = "a/" * 100
+    stacked = [item for i in range(5) for item in
+               (entry(f"s{i - 1}/{deep}x" if i else deep + "x", b"1"),
+                link(f"s{i}", f"s{i - 1}/{deep}" if i else deep))]
+    image = store.load(docker_archive([tar(*stacked)])).images[0]["id"]
+    with open(f"{store.diff(image)}/s3/{deep}/x", encoding="ascii") as file:
+        assert file.read() == "1"
+    again = [link("h", "s4/x", hard=True)] * 5200
+    refuse(store, docker_archive([tar(*stacked, *again)]), "too many names through symlinks")
+    made = [link(f"s4/{i}/x", "x") for i in range(2700)]  # and each is met again at the end
+    refuse(store, docker_archive([tar(*stacked, *made)]), "too many names through symlinks")
 
 
 @pytest.mark.parametrize("name", ["/.", ".", "./", "/"])
