@@ -434,7 +434,21 @@ bool access_may_follow(const struct access *access, const char *url, struct erro
 	       auth_check_realm(url, host_url(&arena, access->host, ""), err);
 }
 
-bool access_has_other_way(struct access *access)
+/* Who hangs up on plain http may have TLS; if it is not that either, the first failure is the one
+ * to tell. */
+static bool guess_tls(struct host *host, const struct http_response *response)
+{
+	bool may_change = host->is_http ? !host->has_switched : host->is_guess;
+
+	if (!host->is_loopback || host->is_known || !response->is_connected || !may_change)
+		return false;
+	host->is_guess = host->is_http;
+	host->is_http = !host->is_http;
+	host->has_switched = true;
+	return true;
+}
+
+bool access_has_other_way(struct access *access, const struct http_response *response)
 {
 	struct host *host = access->host;
 
@@ -442,6 +456,8 @@ bool access_has_other_way(struct access *access)
 		aws_pass(access->registry->aws, &access->aws_question);
 		return true;
 	}
+	if (guess_tls(host, response))
+		return true;
 	if (!host->is_listed || host->is_known || host->is_http || host->has_switched)
 		return false;
 	host->has_switched = true;
