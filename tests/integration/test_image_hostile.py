@@ -329,6 +329,20 @@ def test_many_documents(store):
     refuse(store, tar(*members), "JSON files are larger")
 
 
+def test_a_document_named_many_times(store):
+    """Each time it is read it needs memory, but never twice at once."""
+    index = "application/vnd.oci.image.index.v1+json"
+    here = {"os": "linux", "architecture": json.loads(world.Image([]).config)["architecture"]}
+    missing = {"mediaType": index, "digest": digest(b"missing"), "size": 7, "platform": here}
+    document = json.dumps({"schemaVersion": 2, "manifests": [missing], "x": [0] * 100000}).encode()
+    whole = json.dumps({"schemaVersion": 2, "manifests": [
+        {"mediaType": index, "digest": digest(document), "size": len(document)}] * 30}).encode()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    refuse(store, tar(entry("blobs/sha256/" + digest(document)[7:], document), entry("index.json", whole)),
+           "no image for this machine")
+    check_memory(before)
+
+
 def test_entries_that_claim_too_much(store):
     """A header may say anything about the size of what follows."""
     info, _ = entry("x", b"")
