@@ -41,6 +41,10 @@
 /* Decompressors: 32 MiB of window is what zstd -19 --long=25 needs. */
 #define LIMIT_ZSTD_WINDOW_LOG 25
 
+/* What one of them may have unasked: xz -9 has a dictionary of 64 MiB. "unpack-memory" in
+ * daemon.json is in its place. */
+#define LIMIT_DECODER_MEMORY (65LL << 20)
+
 /* What extraction leaves free on the disk: the smaller of the two. */
 #define RESERVE_BYTES   (64LL << 20)
 #define RESERVE_PERCENT 2

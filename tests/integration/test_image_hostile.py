@@ -10,6 +10,7 @@ import os
 import resource
 import subprocess
 import tarfile
+import zlib
 
 import pytest
 import world
@@ -214,6 +215,27 @@ def test_damaged_compression(store):
     packed = bytearray(gzip.compress(ARCHIVE))
     packed[-6] ^= 0xff  # its checksum
     refuse(store, bytes(packed), "gzip")
+
+
+def xz_with_dictionary(data, code):
+    """As packed with a dictionary of (2 | code & 1) << (code // 2 + 11) bytes."""
+    packed = bytearray(lzma.compress(data, preset=0))
+    header = 12  # of the first block, behind the stream's: its size / 4 - 1, flags, filter, size, code
+    assert packed[header + 2:header + 4] == b"\x21\x01"
+    packed[header + 4] = code
+    end = header + packed[header] * 4
+    packed[end:end + 4] = zlib.crc32(packed[header:end]).to_bytes(4, "little")
+    return bytes(packed)
+
+
+def test_an_xz_dictionary_of_1536_megabytes(store):
+    """It would be used as the layer gets longer, and freed only at its end."""
+    inner = docker_archive([xz_with_dictionary(tar(entry("x", b"1")), 37)])
+    outer = xz_with_dictionary(docker_archive([tar(entry("x", b"1"))]), 37)
+    for archive in (inner, outer):
+        refuse(store, archive, "an xz dictionary of 1536 MiB needs more memory than unpack-memory in daemon.json "
+               "allows by default: make that 1544m at least")
+    store.load(xz_with_dictionary(docker_archive([tar(entry("x", b"1"))]), 28))  # 64 MiB, as xz -9
 
 
 def test_not_an_archive(store):
