@@ -133,6 +133,42 @@ bool port_parse(const char *text, struct port_spec *spec, struct error *err)
 	return !host || set_host(host, container, spec, err);
 }
 
+/* One end of an exposed range, up to `end`; `why` in the words of Go's strconv. */
+static bool parse_end(const char *text, const char *end, uint16_t *port, const char **why)
+{
+	char *stop;
+	long number = 0;
+
+	*why = "invalid syntax";
+	if (text == end || strspn(text, "0123456789") != (size_t)(end - text))
+		return false;
+	*why = "value out of range";
+	if (!parse_number(text, &stop, &number) || number == 0)
+		return false;
+	*port = (uint16_t)number;
+	return true;
+}
+
+static bool parse_exposed_range(const char *text, struct port_range *range, struct error *err)
+{
+	const char *dash = strchr(text, '-');
+	const char *end = text + strlen(text);
+	const char *stop = dash ? dash : end;
+	const char *why;
+
+	if (!*text)
+		return error_set(err, ERROR_INPUT, "empty string specified for ports");
+	if (!parse_end(text, stop, &range->first, &why))
+		return error_set(err, ERROR_INPUT, "strconv.ParseUint: parsing \"%.*s\": %s",
+				 (int)(stop - text), text, why);
+	range->last = range->first;
+	if (dash && !parse_end(dash + 1, end, &range->last, &why))
+		return error_set(err, ERROR_INPUT, "strconv.ParseUint: parsing \"%s\": %s",
+				 dash + 1, why);
+	return range->first <= range->last ||
+	       error_set(err, ERROR_INPUT, "invalid range specified for port: %s", text);
+}
+
 bool port_parse_exposed(const char *text, struct port_spec *spec, struct error *err)
 {
 	autofree char *copy = mem_strdup(text);
@@ -140,13 +176,9 @@ bool port_parse_exposed(const char *text, struct port_spec *spec, struct error *
 	*spec = (struct port_spec){ .protocol = PORT_TCP };
 	if (strchr(text, ':'))
 		return error_set(err, ERROR_INPUT, "invalid port format for --expose: %s", text);
-	if (!take_protocol(copy, spec, err))
-		return false;
-	return (parse_range(copy, &spec->inside) && spec->inside.first > 0) ||
-	       error_set(err, ERROR_INPUT,
-			 "invalid range format for --expose: %s, error: strconv.ParseUint: parsing "
-			 "\"%s\": invalid syntax",
-			 text, copy);
+	return take_protocol(copy, spec, err) &&
+	       (parse_exposed_range(copy, &spec->inside, err) ||
+		error_in(err, "invalid range format for --expose: %s, error", text));
 }
 
 bool port_check(const char *text, struct error *err)

@@ -72,9 +72,47 @@ static void test_refused(void)
 	}
 }
 
+static void test_exposed(void)
+{
+	static const struct {
+		const char *text, *why; /* NULL: accepted */
+	} cases[] = {
+		{ "80", NULL },
+		{ "90-92/udp", NULL },
+		{ "65535", NULL },
+		{ "",
+		  "invalid range format for --expose: , error: empty string specified for ports" },
+		{ "abc",
+		  "--expose: abc, error: strconv.ParseUint: parsing \"abc\": invalid syntax" },
+		{ "65536", "parsing \"65536\": value out of range" },
+		{ "99999999999999999999", "parsing \"99999999999999999999\": value out of range" },
+		{ "80-99999",
+		  "--expose: 80-99999, error: strconv.ParseUint: parsing \"99999\": value out" },
+		{ "0", "value out of range" },
+		{ "80-", "parsing \"\": invalid syntax" },
+		{ "-1", "parsing \"\": invalid syntax" },
+		{ "80x", "parsing \"80x\": invalid syntax" },
+		{ "1-2-3", "parsing \"2-3\": invalid syntax" },
+		{ "90-80", "error: invalid range specified for port: 90-80" },
+		{ "80/foo", "invalid proto: foo" },
+		{ "1:2", "invalid port format for --expose: 1:2" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct port_spec spec;
+		struct error err = { 0 };
+
+		check(port_parse_exposed(cases[i].text, &spec, &err) == !cases[i].why, "\"%s\": %s",
+		      cases[i].text, err.text);
+		check(!cases[i].why || strstr(err.text, cases[i].why), "\"%s\" says %s", err.text,
+		      cases[i].why);
+	}
+}
+
 int main(void)
 {
 	test_accepted();
 	test_refused();
+	test_exposed();
 	return tap_done();
 }
