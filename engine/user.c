@@ -22,21 +22,41 @@ struct line {
 	size_t count;
 };
 
-/* A missing file is an empty one. */
-static bool read_table(int root, struct arena *arena, const char *path, char **text,
-		       struct error *err)
+/* One of the two files. A missing one is empty; one that cannot be read (a pipe, larger than we
+ * take) is too, and why stands here for whoever is looked for in it by name. */
+struct table {
+	char *text;
+	bool is_unreadable;
+	struct error why;
+};
+
+static void read_table(int root, struct arena *arena, const char *path, struct table *table)
 {
 	autoclose int fd = -1;
 	autobuf struct buf buf;
 
 	buf_init(&buf, FILE_MAX);
-	*text = arena_strdup(arena, "");
-	if (!path_open_regular(root, path, PATH_IN_ROOT, &fd, err))
-		return err->kind == ERROR_NOT_FOUND || error_in(err, "the image");
-	if (!file_read_fd(fd, path, &buf, err))
-		return error_in(err, "the image's %s", path);
-	*text = arena_strndup(arena, buf.data, buf.length);
-	return true;
+	*table = (struct table){ .text = arena_strdup(arena, "") };
+	if (!path_open_regular(root, path, PATH_IN_ROOT, &fd, &table->why)) {
+		table->is_unreadable = table->why.kind != ERROR_NOT_FOUND;
+		return;
+	}
+	if (!file_read_fd(fd, path, &buf, &table->why)) {
+		table->is_unreadable = true;
+		return;
+	}
+	table->text = arena_strndup(arena, buf.data, buf.length);
+}
+
+static bool no_match(const struct table *table, const char *what, const char *name,
+		     const char *file, struct error *err)
+{
+	if (table->is_unreadable) {
+		*err = table->why;
+		return error_in(err, "%s %s", what, name);
+	}
+	return error_set(err, ERROR_INPUT, "%s %s: no matching entries in %s file", what, name,
+			 file);
 }
 
 /* Takes the next line off the text, cut into its fields; false at the end. */
@@ -122,8 +142,10 @@ static void add_memberships(char *group, const char *name, struct user *user)
 	}
 }
 
-static bool find_group(char *group, const char *wanted, gid_t *gid, struct error *err)
+static bool find_group(const struct table *table, struct arena *arena, const char *wanted,
+		       gid_t *gid)
 {
+	char *group = arena_strdup(arena, table->text);
 	struct line line;
 	long id;
 
@@ -138,23 +160,20 @@ static bool find_group(char *group, const char *wanted, gid_t *gid, struct error
 		*gid = (gid_t)id;
 		return true;
 	}
-	return error_set(err, ERROR_INPUT,
-			 "unable to find group %s: no matching entries in group file", wanted);
+	return false;
 }
 
-static bool find_account(char *passwd, const char *wanted, struct user *user, const char **name,
-			 struct error *err)
+static bool find_account(const struct table *passwd, const char *wanted, struct user *user,
+			 const char **name, struct error *err)
 {
 	long uid;
 
-	if (find_passwd(passwd, wanted, user, name))
+	if (find_passwd(passwd->text, wanted, user, name))
 		return true;
 	if (is_number(wanted) && !parse_id(wanted, &uid))
 		return error_set(err, ERROR_INPUT, "uids and gids must be in range 0-%ld", ID_MAX);
 	if (!is_number(wanted) && strcmp(wanted, "root") != 0)
-		return error_set(err, ERROR_INPUT,
-				 "unable to find user %s: no matching entries in passwd file",
-				 wanted);
+		return no_match(passwd, "unable to find user", wanted, "passwd", err);
 	user->uid = is_number(wanted) ? (uid_t)uid : 0;
 	return true;
 }
@@ -165,31 +184,27 @@ bool user_find(int root, struct arena *arena, const char *text, const struct tex
 	char *account = arena_strdup(arena, *text ? text : "0");
 	char *group = strchr(account, ':');
 	const char *name = NULL;
-	char *passwd;
-	char *groups;
+	struct table passwd, groups;
 
 	*user = (struct user){ .home = "/" };
 	user->groups = arena_array(arena, GROUPS_MAX, sizeof(*user->groups));
 	if (group)
 		*group++ = '\0';
-	if (!read_table(root, arena, "/etc/passwd", &passwd, err) ||
-	    !read_table(root, arena, "/etc/group", &groups, err))
+	read_table(root, arena, "/etc/passwd", &passwd);
+	read_table(root, arena, "/etc/group", &groups);
+	if (!find_account(&passwd, *account ? account : "0", user, &name, err))
 		return false;
-	if (!find_account(passwd, *account ? account : "0", user, &name, err))
-		return false;
-	if (group && *group && !find_group(arena_strdup(arena, groups), group, &user->gid, err))
-		return false;
+	if (group && *group && !find_group(&groups, arena, group, &user->gid))
+		return no_match(&groups, "unable to find group", group, "group", err);
 	add_group(user, user->gid);
 	if (!(group && *group) && name)
-		add_memberships(arena_strdup(arena, groups), name, user);
+		add_memberships(arena_strdup(arena, groups.text), name, user);
 	for (size_t i = 0; i < more->count; i++) {
 		gid_t gid;
 
-		if (!find_group(arena_strdup(arena, groups), more->items[i], &gid, err))
-			return error_set(
-				err, ERROR_INPUT,
-				"Unable to find group %s: no matching entries in group file",
-				more->items[i]);
+		if (!find_group(&groups, arena, more->items[i], &gid))
+			return no_match(&groups, "Unable to find group", more->items[i], "group",
+					err);
 		add_group(user, gid);
 	}
 	return true;

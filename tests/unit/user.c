@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "tests/unit/tap.h"
@@ -101,6 +102,13 @@ static void test_groups(void)
 		    "Unable to find group nogrp", "an unknown group");
 }
 
+static bool make_huge(void)
+{
+	autoclose int file = openat(root, "etc/passwd", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	return file >= 0 && ftruncate(file, 1LL << 32) == 0;
+}
+
 /* The files are a stranger's: a link out, a FIFO, a directory. */
 static void test_hostile(void)
 {
@@ -116,7 +124,20 @@ static void test_hostile(void)
 	check(unlinkat(root, "etc/passwd", 0) == 0 && mkfifoat(root, "etc/passwd", 0644) == 0,
 	      "passwd is a FIFO");
 	check_error(user_find(root, &arena, "app", &none, &user, &err), &err, ERROR_INPUT,
-		    "is not a regular file", "it is refused, without waiting");
+		    "unable to find user app: /etc/passwd is not a regular file",
+		    "it is refused, without waiting");
+	check_ok(user_find(root, &arena, "1000", &none, &user, &err), &err, "a number is not");
+	check_int(user.uid, 1000, "its uid");
+	check(unlinkat(root, "etc/group", 0) == 0 && mkfifoat(root, "etc/group", 0644) == 0,
+	      "group is a FIFO");
+	check_error(user_find(root, &arena, "0:audio", &none, &user, &err), &err, ERROR_INPUT,
+		    "unable to find group audio: /etc/group is not a regular file", "by name");
+	check_ok(user_find(root, &arena, "0:29", &none, &user, &err), &err, "by number");
+	check_int(user.gid, 29, "its gid");
+	check(unlinkat(root, "etc/passwd", 0) == 0 && make_huge(), "passwd has no end");
+	check_error(user_find(root, &arena, "app", &none, &user, &err), &err, ERROR_INPUT,
+		    "unable to find user app: /etc/passwd is larger than", "by name");
+	check_ok(user_find(root, &arena, "1000:29", &none, &user, &err), &err, "by number");
 	check(unlinkat(root, "etc/passwd", 0) == 0, "passwd is missing");
 	check_ok(user_find(root, &arena, "1000", &none, &user, &err), &err,
 		 "a number needs no file");
