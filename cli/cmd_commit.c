@@ -5,10 +5,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/caller.h"
+#include "base/clock.h"
 #include "cli/human.h"
 #include "cli/imagechange.h"
 #include "cli/single.h"
@@ -52,18 +52,6 @@ static const struct opt import_opts[] = {
 	  "Set platform if server is multi-platform capable", NULL },
 	{ .name = NULL },
 };
-
-static const char *now_text(struct arena *arena)
-{
-	struct timespec now;
-	struct tm parts;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &parts);
-	return arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", parts.tm_year + 1900,
-			    parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
-			    parts.tm_sec, now.tv_nsec);
-}
 
 /* The canonical name, or NULL if none was given. */
 static bool read_name(struct arena *arena, const struct texts *arguments, const char **name,
@@ -148,7 +136,7 @@ static void take_options(const struct container *container, struct arena *arena,
 	config->stop_signal = *container->stop_signal ? container->stop_signal : NULL;
 	config->exposed_ports = container->exposed_ports.items;
 	config->exposed_port_count = container->exposed_ports.count;
-	config->created = now_text(arena);
+	config->created = clock_now_text(arena);
 	take_labels(&container->labels, arena, config);
 	take_volumes(container, arena, config);
 }
@@ -250,7 +238,7 @@ static bool import(const struct engine *engine, struct arena *arena, const struc
 {
 	struct platform platform;
 	struct image_config config = {
-		.created = now_text(arena), .user = "", .working_dir = "", .stop_timeout = -1
+		.created = clock_now_text(arena), .user = "", .working_dir = "", .stop_timeout = -1
 	};
 
 	platform_host(&platform);

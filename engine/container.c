@@ -379,8 +379,8 @@ void container_copy(const struct container *from, struct container *to)
 
 bool container_mark_started(int dir, struct error *err)
 {
-	autoclose int file =
-		openat(dir, CONTAINER_STARTED, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	autoclose int file = openat(dir, CONTAINER_STARTED,
+				    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	return file >= 0 || error_sys(err, "mark the container as started");
 }

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/path.h"
 #include "engine/bundlelimit.h"
 #include "engine/claim.h"
@@ -210,18 +210,6 @@ static bool check_platform(const struct create *create, const struct store_image
 
 /* Saving. ------------------------------------------------------------------------------------- */
 
-static const char *now_text(struct arena *arena)
-{
-	struct timespec now;
-	struct tm parts;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &parts);
-	return arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", parts.tm_year + 1900,
-			    parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
-			    parts.tm_sec, now.tv_nsec);
-}
-
 static const char *own_hostname(struct arena *arena, const struct container *container)
 {
 	struct utsname names;
@@ -337,7 +325,7 @@ bool create_container(struct engine *engine, struct arena *arena, struct create 
 	container->mounts = create->mounts->items;
 	container->mount_count = create->mounts->count;
 	name_volumes(container, arena);
-	container->created = now_text(arena);
+	container->created = clock_now_text(arena);
 	if (!claim_id(engine, arena, &container->id, &dir, err))
 		return false;
 	if (!*container->hostname)

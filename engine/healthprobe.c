@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/jsonout.h"
 #include "base/path.h"
@@ -50,18 +51,6 @@ static int64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static const char *now_text(struct arena *arena)
-{
-	struct timespec now;
-	struct tm parts;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &parts);
-	return arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", parts.tm_year + 1900,
-			    parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
-			    parts.tm_sec, now.tv_nsec);
 }
 
 /* The test. ----------------------------------------------------------------------------------- */
@@ -286,7 +275,7 @@ static bool make_directory(struct check *check, struct error *err)
 /* A container that is paused, or has just ended, is not asked. */
 static bool run_check(struct check *check, const char *id, int *code, struct error *err)
 {
-	struct health_result result = { .start = now_text(&check->arena) };
+	struct health_result result = { .start = clock_now_text(&check->arena) };
 
 	if (!make_directory(check, err) ||
 	    !container_read(check->engine, &check->arena, id, &check->container, err))
@@ -298,7 +287,7 @@ static bool run_check(struct check *check, const char *id, int *code, struct err
 		return false;
 	if (!run_test(check, code, err))
 		return false;
-	result.end = now_text(&check->arena);
+	result.end = clock_now_text(&check->arena);
 	result.code = *code;
 	result.output = arena_strdup(&check->arena, check->output.data ? check->output.data : "");
 	enum health_state before = check->health.state;

@@ -10,9 +10,9 @@
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/jsonout.h"
@@ -474,18 +474,6 @@ static bool check_options(const struct network *network, struct error *err)
 	return error_set(err, ERROR_NOT_FOUND, "plugin \"%s\" not found", network->driver);
 }
 
-static const char *now_text(struct arena *arena)
-{
-	struct timespec now;
-	struct tm parts;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &parts);
-	return arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", parts.tm_year + 1900,
-			    parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
-			    parts.tm_sec, now.tv_nsec);
-}
-
 bool network_create(const struct engine *engine, struct arena *arena, struct network *network,
 		    struct error *err)
 {
@@ -507,7 +495,7 @@ bool network_create(const struct engine *engine, struct arena *arena, struct net
 					 network->name);
 	}
 	network->id = ident_random(arena);
-	network->created = now_text(arena);
+	network->created = clock_now_text(arena);
 	if (!ipam_complete(network, others, count, err) || !save(dir, network, err))
 		return false;
 	happening_network(engine, network, "create", NULL);

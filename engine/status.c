@@ -6,9 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/proc.h"
@@ -191,6 +194,32 @@ static void settle_restart(const struct engine *engine, struct arena *arena, con
 		status->state = STATUS_EXITED;
 }
 
+/* Times of a run whose monitor left no record. It began when it was marked as started. Its end
+ * nobody saw: at the earliest when it wrote its log last, and if the machine was started since,
+ * docker would have found it then. */
+static void find_lost_times(const struct engine *engine, struct arena *arena, const char *id,
+			    struct status *status)
+{
+	struct timespec now, up;
+	struct stat begun, log;
+	char path[CONTAINER_ID_LENGTH + 32];
+
+	snprintf(path, sizeof(path), "%.64s/" CONTAINER_STARTED, id);
+	if (fstatat(engine->containers, path, &begun, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	status->started_at = clock_text(arena, &begun.st_mtim);
+	struct timespec end = begun.st_mtim;
+	snprintf(path, sizeof(path), "%.64s/" CONTAINER_LOG, id);
+	if (fstatat(engine->containers, path, &log, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    log.st_mtim.tv_sec > end.tv_sec)
+		end = log.st_mtim;
+	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(CLOCK_BOOTTIME, &up);
+	if (end.tv_sec < now.tv_sec - up.tv_sec)
+		end = (struct timespec){ .tv_sec = now.tv_sec - up.tv_sec };
+	status->finished_at = clock_text(arena, &end);
+}
+
 static void status_init(struct status *status)
 {
 	*status = (struct status){ .state = STATUS_CREATED,
@@ -235,6 +264,7 @@ void status_read(const struct engine *engine, struct arena *arena, const char *i
 		return;
 	status->state = STATUS_EXITED;
 	status->exit_code = STATUS_LOST_CODE;
+	find_lost_times(engine, arena, id, status);
 }
 
 bool status_is_running(const struct engine *engine, const char *id)

@@ -3,6 +3,7 @@
 they have started. And many commands at once."""
 
 import os
+import re
 import signal
 import subprocess
 
@@ -144,7 +145,10 @@ def test_state_after_a_kill(moor, busybox, victim):
         moor.docker("rm", "-f", "k")
         assert names(moor, "-a") == []
         return
-    assert moor.docker("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "k").stdout == "exited 137\n"
+    shown = moor.docker("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}} {{.State.StartedAt}} {{.State.FinishedAt}}", "k")
+    assert shown.stdout.startswith("exited 137 2") and " 0001" not in shown.stdout
+    assert re.fullmatch(r"Exited \(137\) (\d+ seconds?|Less than a second|About a minute) ago\n", moor.docker(
+        "ps", "-a", "--format", "{{.Status}}").stdout)
     moor.docker("start", "k")
     assert names(moor) == ["k"]
     moor.docker("exec", "k", "true")
