@@ -42,9 +42,11 @@ static const struct opt opts[] = {
 /* One side: `root` is the container's, or -1 for the caller's own files. */
 struct place {
 	int root;
-	const char *typed; /* the path, without the container */
-	int dir;           /* where it lies */
-	const char *name;  /* what it is called there; "." for the root */
+	const struct container *container; /* whose root it is */
+	const char *owner;                 /* the container as typed; NULL: the caller */
+	const char *typed;                 /* the path, without the container */
+	int dir;                           /* where it lies */
+	const char *name;                  /* what it is called there; "." for the root */
 	struct stat info;
 	bool is_there;
 };
@@ -132,8 +134,22 @@ static bool ends_in_dot(const char *path)
 
 /* Copying. ------------------------------------------------------------------------------------ */
 
+static bool wants_directory(const struct place *place)
+{
+	size_t length = strlen(place->typed);
+
+	return length > 0 && place->typed[length - 1] == '/';
+}
+
+static bool not_found(const struct place *place, const char *path, struct error *err)
+{
+	return error_set(err, ERROR_NOT_FOUND,
+			 "Error response from daemon: Could not find the file %s in container %s",
+			 path, place->owner);
+}
+
 static bool find_source(struct place *place, struct arena *arena, bool follows_links,
-			const char *container, struct error *err)
+			struct error *err)
 {
 	const char *path = without_slashes(arena, *place->typed ? place->typed : "/");
 	char why[HUMAN_MAX];
@@ -142,31 +158,26 @@ static bool find_source(struct place *place, struct arena *arena, bool follows_l
 		follow(place, arena, path);
 	else
 		look(place, arena, path);
+	if (place->is_there && S_ISREG(place->info.st_mode) && wants_directory(place))
+		return error_set(err, ERROR_INPUT, "lstat %s: not a directory", place->typed);
 	if (place->is_there)
 		return true;
-	if (container)
-		return error_set(err, ERROR_NOT_FOUND,
-				 "Error response from daemon: Could not find the file %s in "
-				 "container %s",
-				 place->typed, container);
+	if (place->owner)
+		return not_found(place, place->typed, err);
 	return error_set(err, ERROR_NOT_FOUND, "lstat %s: %s", place->typed,
 			 human_errno(errno ? errno : ENOENT, why));
 }
 
 /* By docker's rules: into a directory that is there, or under a new name. */
 static bool find_target(struct place *to, const struct place *from, struct arena *arena,
-			const char *container, struct error *err)
+			struct error *err)
 {
 	const char *path = without_slashes(arena, *to->typed ? to->typed : "/");
-	bool wants_directory = to->typed[0] && to->typed[strlen(to->typed) - 1] == '/';
 	bool is_directory = S_ISDIR(from->info.st_mode);
 
 	follow(to, arena, path);
 	if (to->dir < 0 && to->root >= 0)
-		return error_set(err, ERROR_NOT_FOUND,
-				 "Error response from daemon: Could not find the file %s in "
-				 "container %s",
-				 dirname(arena_strdup(arena, path)), container);
+		return not_found(to, dirname(arena_strdup(arena, path)), err);
 	if (to->dir < 0)
 		return error_set(err, ERROR_NOT_FOUND,
 				 "invalid output path: directory \"%s\" does not exist",
@@ -186,7 +197,7 @@ static bool find_target(struct place *to, const struct place *from, struct arena
 	}
 	if (to->is_there && is_directory)
 		return error_set(err, ERROR_INPUT, "cannot copy directory");
-	if (!to->is_there && wants_directory && !is_directory)
+	if (!to->is_there && wants_directory(to) && !is_directory)
 		return error_set(err, ERROR_NOT_FOUND, "no such directory");
 	return true;
 }
@@ -209,7 +220,14 @@ static bool copy(const struct values *values, const struct place *from, const st
 		wishes.gid = (gid_t)-1;
 		caller_leave();
 	}
-	return tree_copy(&wishes, err);
+	const char *refusal =
+		to->root < 0 ? NULL : tree_refusal(to->container, to->root, to->dir, to->name);
+	if (refusal)
+		return error_set(err, ERROR_INPUT, "Error response from daemon: %s", refusal);
+	return tree_copy(&wishes, err) ||
+	       (to->root >= 0 ? error_in(err, "Error response from daemon: copy to %s:%s",
+					 to->owner, to->typed)
+			      : error_in(err, "copy from %s:%s", from->owner, from->typed));
 }
 
 static bool copy_to_stdout(const struct place *from, struct error *err)
@@ -228,14 +246,15 @@ static bool copy_from_stdin(struct single *single, const struct values *values, 
 	struct tarimage image;
 	struct place from = { .root = 0, .dir = -1, .name = ".", .typed = "." };
 
+	follow(to, &single->arena, without_slashes(&single->arena, *to->typed ? to->typed : "/"));
+	if (!to->is_there || !S_ISDIR(to->info.st_mode))
+		return error_set(err, ERROR_INPUT, "destination \"%s:%s\" must be a directory",
+				 to->owner, to->typed);
 	if (!tarimage_open(&single->engine, STDIN_FILENO, &image, err))
 		return false;
 	from.dir = image.files;
 	from.info.st_mode = S_IFDIR;
-	bool is_done =
-		find_target(to, &from, &single->arena, single->container.name, err) &&
-		((to->is_there && S_ISDIR(to->info.st_mode)) ||
-		 error_set(err, ERROR_INPUT, "destination \"%s\" must be a directory", to->typed));
+	bool is_done = find_target(to, &from, &single->arena, err);
 	if (is_done) {
 		to->name = ".";
 		is_done = copy(values, &from, to, err);
@@ -260,22 +279,22 @@ static bool run_job(const struct cli *cli, const struct job *job, struct error *
 	bool is_done;
 
 	if (!single_open(cli, job->container, &single, err) ||
-	    !storesettings_read(cli->config, &single.engine.store, err) ||
+	    (strcmp(job->from, "-") == 0 &&
+	     !storesettings_read(cli->config, &single.engine.store, err)) ||
 	    !tree_open(&single.engine, &single.container, TREE_VOLUMES, &root, &lock, err))
 		return error_in(err, "Error response from daemon");
-	if (job->is_out)
-		from.root = root;
-	else
-		to.root = root;
+	struct place *inside = job->is_out ? &from : &to;
+	inside->root = root;
+	inside->container = &single.container;
+	inside->owner = job->container;
 	if (!job->is_out && strcmp(job->from, "-") == 0)
 		is_done = copy_from_stdin(&single, job->values, &to, err);
-	else if (!find_source(&from, &single.arena, job->values->follows_links,
-			      job->is_out ? job->container : NULL, err))
+	else if (!find_source(&from, &single.arena, job->values->follows_links, err))
 		is_done = false;
 	else if (job->is_out && strcmp(job->to, "-") == 0)
 		is_done = copy_to_stdout(&from, err);
 	else
-		is_done = find_target(&to, &from, &single.arena, job->container, err) &&
+		is_done = find_target(&to, &from, &single.arena, err) &&
 			  copy(job->values, &from, &to, err);
 	mem_cleanup_close(&from.dir);
 	mem_cleanup_close(&to.dir);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/path.h"
@@ -84,23 +85,48 @@ static int open_source(const struct engine *engine, const struct container_mount
 											   : -1;
 }
 
-/* What was never there, or has no place in the root, is not seen either. */
-static bool mount_one(const struct engine *engine, const struct container_mount *wanted, int root)
+/* What is mounted there. All it must not lose is said again: in a user namespace the kernel
+ * insists. */
+static bool make_readonly(int root, const char *target)
+{
+	autoclose int mounted = -1;
+	struct error ignored;
+	struct statvfs fs;
+
+	if (!path_open(root, target, PATH_IN_ROOT, O_PATH, 0, &mounted, &ignored) ||
+	    fstatvfs(mounted, &fs) < 0)
+		return false;
+	autofree char *path = mem_printf("/proc/self/fd/%d", mounted);
+	unsigned long flags = MS_BIND | MS_REMOUNT | MS_RDONLY;
+	flags |= fs.f_flag & ST_NOSUID ? MS_NOSUID : 0;
+	flags |= fs.f_flag & ST_NODEV ? MS_NODEV : 0;
+	flags |= fs.f_flag & ST_NOEXEC ? MS_NOEXEC : 0;
+	flags |= fs.f_flag & ST_NOATIME ? MS_NOATIME : 0;
+	flags |= fs.f_flag & ST_NODIRATIME ? MS_NODIRATIME : 0;
+	flags |= fs.f_flag & ST_RELATIME ? MS_RELATIME : 0;
+	return mount(NULL, path, NULL, flags, NULL) == 0;
+}
+
+/* What was never there, or has no place in the root, is not seen either, and is not counted. */
+static bool mount_one(const struct engine *engine, const struct container_mount *wanted, int root,
+		      size_t *count, struct error *err)
 {
 	autoclose int from = -1, place = -1;
 	struct error ignored;
 
 	if (wanted->kind == MOUNT_TMPFS ||
 	    !path_open(root, wanted->target, PATH_IN_ROOT, O_PATH, 0, &place, &ignored))
-		return false;
+		return true;
 	from = open_source(engine, wanted);
 	if (from < 0)
-		return false;
+		return true;
 	autofree char *source = mem_printf("/proc/self/fd/%d", from);
 	autofree char *target = mem_printf("/proc/self/fd/%d", place);
-	return mount(source, target, NULL, MS_BIND | MS_REC, NULL) == 0 &&
-	       (!wanted->is_readonly ||
-		mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) == 0);
+	if (mount(source, target, NULL, MS_BIND | MS_REC, NULL) < 0)
+		return true;
+	++*count;
+	return !wanted->is_readonly || make_readonly(root, wanted->target) ||
+	       error_sys(err, "make %s read-only", wanted->target);
 }
 
 static bool open_stopped(struct engine *engine, const struct container *container,
@@ -116,7 +142,8 @@ static bool open_stopped(struct engine *engine, const struct container *containe
 	if (!mount_root(engine, container, path, root, err))
 		return false;
 	for (size_t i = 0; view == TREE_VOLUMES && i < container->mount_count; i++)
-		mounted += mount_one(engine, &container->mounts[i], *root);
+		if (!mount_one(engine, &container->mounts[i], *root, &mounted, err))
+			return false;
 	if (!mounted)
 		return true;
 	/* A descriptor from before the mounts leads below them. */
@@ -138,4 +165,18 @@ bool tree_open(struct engine *engine, const struct container *container, enum tr
 		return open_running(engine, container, &status, view, root, err);
 	return claim_lock(engine, container->id, lock, err) &&
 	       open_stopped(engine, container, view, root, err);
+}
+
+const char *tree_refusal(const struct container *container, int root, int dir, const char *name)
+{
+	autoclose int file = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int place = file < 0 ? dir : file; /* a single file may be mounted */
+	struct stat top, info;
+	struct statvfs fs;
+
+	if (fstat(root, &top) < 0 || fstat(place, &info) < 0 || fstatvfs(place, &fs) < 0)
+		return NULL; /* writing will tell */
+	if (top.st_dev == info.st_dev)
+		return container->is_readonly ? "container rootfs is marked read-only" : NULL;
+	return fs.f_flag & ST_RDONLY ? "mounted volume is marked read-only" : NULL;
 }

@@ -29,6 +29,11 @@ enum tree_view {
 must_check bool tree_open(struct engine *engine, const struct container *container,
 			  enum tree_view view, int *root, int *lock, struct error *err);
 
+/* Why nothing may be written to `name` in the directory `dir` of the container, in docker's words;
+ * NULL: it may. A tmpfs of a container with a read-only root is writable, as to the container
+ * itself. */
+const char *tree_refusal(const struct container *container, int root, int dir, const char *name);
+
 /* Writes everything in the directory `from` as a tar archive to `to`; what is called PREFIX/x in it
  * is x here ("": no prefix). Sockets are left out, and what is mounted inside if `is_one_mount`. */
 struct tree_archive {

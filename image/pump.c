@@ -223,9 +223,8 @@ static bool run(struct pump *pump, enum compression compression, struct error *e
 	case COMPRESSION_ZSTD:
 		return pump_zstd(pump, err);
 	case COMPRESSION_XZ:
-		return pump_xz(pump, err);
 	case COMPRESSION_BZIP2:
-		return pump_bzip2(pump, err);
+		return pump_rare(pump, err);
 	case COMPRESSION_NONE:
 		break;
 	}

@@ -190,11 +190,11 @@ static bool asker_may_follow(void *self, const char *url, struct error *err)
 	return asker->access.question == ACCESS_FREE || access_may_follow(&asker->access, url, err);
 }
 
-static bool asker_has_other_way(void *self, const struct http_response *response)
+static bool asker_has_other_way(void *self)
 {
 	struct asker *asker = self;
 
-	if (access_has_other_way(&asker->access, response))
+	if (access_has_other_way(&asker->access))
 		return true;
 	if (asker->mirrors)
 		asker->access.host->is_down = true;

@@ -254,11 +254,10 @@ static bool object_learn(void *self, const struct http_response *response, const
 }
 
 /* Who does not answer has no credentials for us. */
-static bool object_has_other_way(void *self, const struct http_response *response)
+static bool object_has_other_way(void *self)
 {
 	struct object *object = self;
 
-	(void)response;
 	if (object->is_asking)
 		aws_pass(object->aws, &object->question);
 	return object->is_asking;

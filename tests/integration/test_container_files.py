@@ -59,6 +59,7 @@ def test_copy_out(moor, changed, tmp_path):
     assert "Could not find the file /nofile in container c" in cp("c:/nofile", "x", code=1).stderr
     assert "copying between containers is not supported" in cp("c:/x", "c:/y", code=1).stderr
     assert "must specify at least one container source" in cp("x", "y", code=1).stderr
+    assert "lstat /newf/: not a directory" in cp("c:/newf/", "x", code=1).stderr
     assert "does not exist" in cp("c:/newf", "no/dir", code=1).stderr
     assert "No such container: nope" in cp("nope:/x", "y", code=1).stderr
 
@@ -102,6 +103,35 @@ def test_copy_in(moor, busybox, tmp_path):
     assert "Could not find the file /nodir" in cp("in", "c:/nodir/x", code=1).stderr
     assert "cannot copy directory" in cp("tree", "c:/full/in", code=1).stderr
     assert "no such file or directory" in cp("nofile", "c:/", code=1).stderr
+
+
+def test_copy_into_a_readonly_container(moor, busybox, tmp_path):
+    """Its root, and what is mounted read-only, stay as they are, whether it runs or not; volumes and tmpfs take it."""
+    (tmp_path / "bound").mkdir()
+    (tmp_path / "one").write_text("old\n")
+    (tmp_path / "f").write_text("new\n")
+    moor.docker("run", "-d", "--name", "c", "--network", "none", "--read-only", "--tmpfs", "/t", "-v", "vol:/data", "-v",
+                f"{tmp_path}/bound:/b:ro", "-v", f"{tmp_path}/one:/data/one:ro", busybox, "sleep", "60")
+    root, volume = (f"Error response from daemon: {what} is marked read-only\n" for what in ("container rootfs", "mounted volume"))
+    refused = {"c:/x": root, "c:/etc": root, "c:/etc/passwd": root, "c:/b": volume, "c:/b/x": volume, "c:/data/one": volume}
+
+    def check():
+        for target, why in refused.items():
+            assert moor.docker("cp", "f", target, cwd=tmp_path, code=1).stderr == why, target
+        moor.docker("cp", "f", "c:/data/x", cwd=tmp_path)
+        assert os.listdir(tmp_path / "bound") == [] and (tmp_path / "one").read_text() == "old\n"
+        assert moor.docker("diff", "c").stdout.split() == ["A", "/b", "A", "/data", "A", "/t"]
+    check()
+    moor.docker("cp", "f", "c:/t", cwd=tmp_path)
+    assert moor.docker("exec", "c", "cat", "/t/f", "/data/x").stdout == "new\nnew\n"
+    failed = moor.docker("cp", "-", "c:/etc/passwd", text=False, input=b"", code=1)
+    assert failed.stderr == b'destination "c:/etc/passwd" must be a directory\n'
+    moor.docker("run", "-d", "--name", "full", "--network", "none", "--tmpfs", "/t:size=4k", busybox, "sleep", "60")
+    (tmp_path / "big").write_bytes(bytes(1 << 16))
+    assert moor.docker("cp", "big", "full:/t", cwd=tmp_path, code=1).stderr == (
+        "Error response from daemon: copy to full:/t: copy big: No space left on device\n")
+    moor.docker("stop", "-t", "0", "c")
+    check()
 
 
 def test_export_and_import(moor, changed, tmp_path):
