@@ -21,7 +21,8 @@ bool daemonjson_read(const char *config, struct arena *arena, const struct json 
 	buf_init(&text, DAEMON_JSON_MAX);
 	if (!file_read(AT_FDCWD, name, &text, err))
 		return err->kind == ERROR_NOT_FOUND || err->sys == ENOTDIR;
-	return json_parse(arena, name, text.data ? text.data : "", text.length, root, err);
+	return json_parse(arena, name, text.data ? text.data : "", text.length, root, err) &&
+	       ((*root)->type == JSON_OBJECT || json_expected(*root, "an object", err));
 }
 
 bool daemonjson_find(struct arena *arena, const struct json **root, struct error *err)

@@ -294,3 +294,20 @@ def test_confinement_of_dockerd(moor, busybox):
         assert f"daemon.json: {key} is not supported: take it out and " in refused
     write({"icc": True, "userns-remap": "", "no-new-privileges": False, "storage-driver": "overlay2"})
     moor.docker("run", "--rm", "--network", "none", busybox, "true")
+
+
+def test_settings_that_are_broken(moor, busybox):
+    """One line with the place, of every verb that goes by them; what runs is looked after as ever."""
+    moor.docker("run", "-d", "--name", "c", "--network", "none", busybox, "sleep", "60")
+    os.makedirs(moor.config, exist_ok=True)
+    name = os.path.join(moor.config, "daemon.json")
+    for text, why in [("{", "not valid JSON at line 1"), ("[]", "expected an object, found an array")]:
+        with open(name, "w", encoding="ascii") as file:
+            file.write(text)
+        for verb, code in [("run", 125), ("create", 1), ("pull", 1), ("info", 1)]:
+            refused = moor.docker(verb, *([] if verb == "info" else ["-q", busybox]), code=code).stderr
+            assert f"Error response from daemon: {name}: {why}" in refused, verb
+        for words in (["ps"], ["images"], ["logs", "c"], ["cp", "c:/etc/passwd", "-"], ["exec", "c", "true"],
+                      ["stop", "-t", "0", "c"], ["start", "c"]):
+            assert moor.docker(*words).stderr == ""
+    moor.docker("rm", "-f", "c")
