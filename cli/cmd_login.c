@@ -98,7 +98,7 @@ static bool gather(const struct cli *cli, const struct values *values, struct ar
 	if (!values->username && !values->password) {
 		if (!credentials_find(arena, cli->docker_config, server, login, &is_found, err))
 			return false;
-		if (is_found) {
+		if (is_found && (*login->username || login->identity_token)) {
 			printf("Authenticating with existing credentials... [Username: %s]\n",
 			       login->username);
 			return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/credentials.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/mman.h>
@@ -53,6 +54,20 @@ bool credentials_find(struct arena *arena, const char *docker_config, const char
 	return dockerconfig_login(arena, root, host, login, is_found, err);
 }
 
+/* Who cannot say who they are may still have what everybody may: as docker does, but not without a
+ * word, or a refusal could not be understood. False: there is no login. */
+static bool find_or_warn(struct arena *arena, const char *docker_config, const char *host,
+			 struct dockerconfig_login *login)
+{
+	struct error err;
+	bool is_found;
+
+	if (credentials_find(arena, docker_config, host, login, &is_found, &err))
+		return is_found;
+	fprintf(stderr, "WARNING: no credentials for %s: %s\n", host, err.text);
+	return false;
+}
+
 /* One gathering. */
 struct gathering {
 	const struct credentials_places *places;
@@ -96,10 +111,12 @@ static void write_login(struct jsonout *out, const char *host,
 	jsonout_text(out, "password", login->password);
 	if (login->identity_token)
 		jsonout_text(out, "identitytoken", login->identity_token);
+	if (login->registry_token)
+		jsonout_text(out, "registrytoken", login->registry_token);
 	jsonout_object_end(out);
 }
 
-static bool write_logins(struct gathering *gathering, struct error *err)
+static void write_logins(struct gathering *gathering)
 {
 	struct jsonout *out = &gathering->out;
 
@@ -108,16 +125,12 @@ static bool write_logins(struct gathering *gathering, struct error *err)
 		write_login(out, gathering->host, gathering->login);
 	for (size_t i = 0; i < gathering->mirror_count; i++) {
 		struct dockerconfig_login login;
-		bool is_found;
 
-		if (!credentials_find(&gathering->arena, gathering->places->docker_config,
-				      mirror_host(gathering, i), &login, &is_found, err))
-			return false;
-		if (is_found)
+		if (find_or_warn(&gathering->arena, gathering->places->docker_config,
+				 mirror_host(gathering, i), &login))
 			write_login(out, mirror_host(gathering, i), &login);
 	}
 	jsonout_object_end(out);
-	return true;
 }
 
 /* --- certificates --- */
@@ -345,8 +358,10 @@ static bool write_all(struct gathering *gathering, struct credentials *credentia
 {
 	const struct json *proxies;
 
-	return read_daemon_json(gathering, err) && write_logins(gathering, err) &&
-	       write_certs(gathering, err) && write_ca(gathering, err) &&
+	if (!read_daemon_json(gathering, err))
+		return false;
+	write_logins(gathering);
+	return write_certs(gathering, err) && write_ca(gathering, err) &&
 	       write_places(gathering, err) && write_thrift(gathering, err) &&
 	       json_object_or_null(gathering->daemon, "proxies", &proxies, err) &&
 	       gather_proxy(&gathering->out, proxies, err) &&
@@ -399,11 +414,9 @@ bool credentials_gather(const struct credentials_places *places, const char *hos
 {
 	autoarena struct arena arena = { 0 };
 	struct dockerconfig_login login;
-	bool is_found;
+	bool is_found = find_or_warn(&arena, places->docker_config, host, &login);
 
-	*credentials = (struct credentials){ .learnt_fd = -1 };
-	return credentials_find(&arena, places->docker_config, host, &login, &is_found, err) &&
-	       gather(&(struct gathering){ .places = places,
+	return gather(&(struct gathering){ .places = places,
 					   .host = host,
 					   .login = is_found ? &login : NULL },
 		      credentials, err);

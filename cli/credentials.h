@@ -34,7 +34,7 @@ struct credentials {
 };
 
 /* `host` is the domain of a reference. No other host's secrets are passed on, but those of its
- * mirrors. */
+ * mirrors. A login that cannot be had is warned of on stderr, and done without. */
 must_check bool credentials_gather(const struct credentials_places *places, const char *host,
 				   struct credentials *credentials, struct error *err);
 

@@ -101,6 +101,11 @@ static bool split_auth(struct arena *arena, const struct json *entry, const char
 	return true;
 }
 
+static const char *text_or_null(const char *text)
+{
+	return text && *text ? text : NULL;
+}
+
 bool dockerconfig_login(struct arena *arena, const struct json *root, const char *host,
 			struct dockerconfig_login *login, bool *is_found, struct error *err)
 {
@@ -119,11 +124,14 @@ bool dockerconfig_login(struct arena *arena, const struct json *root, const char
 	if (!json_text_or(entry, "auth", "", &auth, err) ||
 	    !json_text_or(entry, "username", "", &login->username, err) ||
 	    !json_text_or(entry, "password", "", &login->password, err) ||
-	    !json_text_or(entry, "identitytoken", NULL, &login->identity_token, err))
+	    !json_text_or(entry, "identitytoken", NULL, &login->identity_token, err) ||
+	    !json_text_or(entry, "registrytoken", NULL, &login->registry_token, err))
 		return false;
 	if (*auth && !split_auth(arena, entry, auth, login, err))
 		return false;
-	*is_found = *login->username || login->identity_token;
+	login->identity_token = text_or_null(login->identity_token);
+	login->registry_token = text_or_null(login->registry_token);
+	*is_found = *login->username || login->identity_token || login->registry_token;
 	return true;
 }
 

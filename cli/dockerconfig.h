@@ -18,6 +18,7 @@
 struct dockerconfig_login {
 	const char *username, *password;
 	const char *identity_token; /* NULL: none; then the password counts for nothing */
+	const char *registry_token; /* a token for the registry itself; NULL: none */
 };
 
 /* The document; an empty object if there is none. */

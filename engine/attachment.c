@@ -35,7 +35,6 @@ void attachment_init(struct attachment *attachment, const struct engine *engine,
 					   .container = container,
 					   .arena = arena,
 					   .host = { .fd = -1 },
-					   .usernet = USERNET_NONE,
 					   .hub = HUB_NONE,
 					   .names = -1,
 					   .bag = BAG_EMPTY,
@@ -48,7 +47,6 @@ void attachment_close(struct attachment *attachment)
 {
 	netlink_close(&attachment->host);
 	mem_cleanup_close(&attachment->names);
-	usernet_close(&attachment->usernet);
 	hub_close(&attachment->hub);
 	bag_close(&attachment->bag);
 }
@@ -242,9 +240,6 @@ bool attachment_lease(struct attachment *self, struct error *err)
 
 	if (!container->network_count || !usernet_is_needed())
 		return lease_all(self, err);
-	if (!hub_is_needed(container))
-		return usernet_begin(self->engine, container, self->arena, &self->endpoints,
-				     &self->usernet, &self->bag, err);
 
 	bool is_done = hub_enter(&self->hub, self->engine, container, self->arena, &self->endpoints,
 				 &self->bag, err) &&
@@ -373,10 +368,9 @@ bool attachment_plug(struct attachment *self, struct error *err)
 	if (!hostns_open(&netns, err) || !netlink_open(&inside, NETLINK_ROUTE, err))
 		return false;
 	link_put_up(&inside, LINK_LOOPBACK);
-	if (self->endpoints.count == 0 || self->usernet.helper)
-		is_done = netlink_send(&inside, "bring up lo", err) &&
-			  usernet_finish(&self->usernet, &self->endpoints, err);
-	for (size_t i = 0; is_done && !self->usernet.helper && i < self->endpoints.count; i++)
+	if (self->endpoints.count == 0)
+		is_done = netlink_send(&inside, "bring up lo", err);
+	for (size_t i = 0; is_done && i < self->endpoints.count; i++)
 		is_done = attachment_plug_one(self, i, &inside, netns, err);
 	netlink_close(&inside);
 	netlink_close(&self->host);
@@ -406,38 +400,42 @@ bool attachment_release_one(const struct engine *engine, const struct network *n
 	return is_done;
 }
 
-/* Nothing was leased, and the host's namespace is out of reach. */
-static bool has_usernet(const struct engine *engine, struct arena *arena,
-			const struct container *container)
-{
-	struct endpoints endpoints;
+struct release {
+	const struct engine *engine;
+	const struct container *container;
+};
 
-	return usernet_is_needed() || (endpoints_read(engine, arena, container->id, &endpoints) &&
-				       endpoints.count && usernet_is_endpoint(&endpoints.items[0]));
+static bool release_all(void *context, struct error *err)
+{
+	const struct release *release = context;
+	const struct container *container = release->container;
+	autoarena struct arena arena = { 0 };
+
+	for (size_t i = 0; i < container->network_count; i++) {
+		struct network network;
+
+		if (!network_find(release->engine, &arena, container->networks[i].name, &network,
+				  err)) {
+			if (err->kind != ERROR_NOT_FOUND)
+				return false;
+			continue;
+		}
+		if (!attachment_release_one(release->engine, &network, container->id, err))
+			return error_in(err, "network %s", network.name);
+	}
+	return true;
 }
 
 bool attachment_release(const struct engine *engine, const struct container *container,
 			struct error *err)
 {
-	autoarena struct arena arena = { 0 };
+	struct release release = { engine, container };
 
 	if (!container->network_count)
 		return true;
 	hub_unpublish(engine, container->id);
-	if (has_usernet(engine, &arena, container))
-		return true;
-	if (!hostns_return(err) || !publish_end(engine, container, err))
-		return false;
-	for (size_t i = 0; i < container->network_count; i++) {
-		struct network network;
-
-		if (!network_find(engine, &arena, container->networks[i].name, &network, err)) {
-			if (err->kind != ERROR_NOT_FOUND)
-				return false;
-			continue;
-		}
-		if (!attachment_release_one(engine, &network, container->id, err))
-			return error_in(err, "network %s", network.name);
-	}
-	return true;
+	if (usernet_is_needed())
+		return hub_call(engine, release_all, &release, err);
+	return hostns_return(err) && publish_end(engine, container, err) &&
+	       release_all(&release, err);
 }

@@ -13,7 +13,6 @@
 #include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/hub.h"
-#include "engine/usernet.h"
 
 /*
  * A container and its networks, from its start to its end.
@@ -31,10 +30,9 @@ struct attachment {
 	struct arena *arena;
 	struct netlink host; /* rtnetlink of the host's namespace */
 	struct endpoints endpoints;
-	struct plug *plugs;     /* one for each endpoint */
-	struct usernet usernet; /* without root: instead of bridges */
-	struct hub hub;         /* without root: where bridges are */
-	int names;              /* a connection to the resolver; -1: none is needed */
+	struct plug *plugs; /* one for each endpoint */
+	struct hub hub;     /* without root: where bridges are */
+	int names;          /* a connection to the resolver; -1: none is needed */
 	struct bag bag;
 	char *warning; /* ERROR_TEXT_MAX bytes */
 };

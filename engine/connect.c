@@ -21,6 +21,7 @@
 #include "engine/publish.h"
 #include "engine/share.h"
 #include "engine/status.h"
+#include "engine/usernet.h"
 
 /* What is done to a container's networks is done by one command at a time; the container's own
  * lock is its monitor's. */
@@ -37,15 +38,6 @@ static bool open_container(const struct engine *engine, const char *id, int *dir
 
 typedef bool action(struct attachment *self, size_t number, struct netlink *inside, int netns,
 		    struct error *err);
-
-/* Neither into a hub of its networks: there is no way back. */
-static bool check_reach(struct error *err)
-{
-	return !usernet_is_needed() ||
-	       error_set(err, ERROR_UNSUPPORTED,
-			 "without root the networks of a running container stay as they are: stop "
-			 "it before");
-}
 
 /* In the container's network namespace, with an rtnetlink socket there. */
 static bool act_inside(struct attachment *self, size_t number, action *act, struct error *err)
@@ -126,6 +118,16 @@ static bool carries_ports(const struct endpoints *endpoints, size_t number)
 	return endpoints->port_count && endpoints_outward(endpoints) == &endpoints->items[number];
 }
 
+/* The ports that lead here: in a hub others than the host's. */
+static bool find_published(const struct attachment *self, struct endpoints *inside,
+			   struct error *err)
+{
+	*inside = self->endpoints;
+	return !hub_has_been(self->engine) ||
+	       hub_find_published(self->engine, self->container, self->arena, &self->endpoints,
+				  inside, err);
+}
+
 /* What is published leads by the network that is now the way outward. Where there is none it leads
  * nowhere: the address that was left is about to be somebody else's. */
 static bool move_ports(struct attachment *self, struct error *err)
@@ -148,9 +150,10 @@ static bool move_ports(struct attachment *self, struct error *err)
 	if (!keeper_open_bag(self->engine, self->container->id, &bag, err))
 		return err->kind == ERROR_NOT_FOUND;
 
-	bool is_done =
-		publish_translate(self->engine, self->container, endpoints, &way, &bag, err) &&
-		flows_forget(endpoints, err);
+	struct endpoints inside;
+	bool is_done = find_published(self, &inside, err) &&
+		       publish_translate(self->engine, self->container, &inside, &way, &bag, err) &&
+		       flows_forget(&inside, err);
 
 	bag_close(&bag);
 	return is_done;
@@ -165,30 +168,38 @@ static bool record(struct attachment *self, int dir, struct error *err)
 
 /* A container that was in no network to the outside has published nothing yet. The ports are bound
  * for `fresh` before anything else is done, since that is what others may have taken. */
-static bool reserve_ports(struct attachment *self, struct bag *fresh, bool *is_fresh,
-			  struct error *err)
+static bool reserve_ports(struct attachment *self, const struct endpoints *chosen,
+			  struct bag *fresh, bool *is_fresh, struct error *err)
 {
 	struct endpoints *endpoints = &self->endpoints;
 
 	*is_fresh = !endpoints->port_count && publish_is_wanted(self->container) &&
 		    endpoints_outward(endpoints) == &endpoints->items[endpoints->count - 1];
+	if (*is_fresh && chosen) {
+		endpoints->ports = chosen->ports;
+		endpoints->port_count = chosen->port_count;
+		return true;
+	}
 	return !*is_fresh ||
 	       publish_reserve(self->engine, self->container, self->arena, fresh, endpoints, err);
 }
 
-/* From here on the container's monitor keeps them. */
-static bool publish_fresh(struct attachment *self, struct bag *fresh, struct error *err)
+/* From here on the container's monitor keeps them. `chosen`: in a hub. */
+static bool publish_fresh(struct attachment *self, const struct endpoints *chosen,
+			  struct bag *fresh, struct error *err)
 {
-	const struct endpoints *endpoints = &self->endpoints;
-	const struct endpoint *outward = endpoints_outward(endpoints);
-	const struct network *network = attachment_network(self, endpoints->count - 1);
+	const struct endpoint *outward = endpoints_outward(&self->endpoints);
+	const struct network *network = attachment_network(self, self->endpoints.count - 1);
+	struct endpoints inside = self->endpoints;
 	char bridge[IFNAMSIZ];
 	const struct publish_way way = { outward, bridge };
 	struct bag bag;
 
 	network_bridge(self->engine, network, bridge);
-	if (!publish_translate(self->engine, self->container, endpoints, &way, fresh, err) ||
-	    !flows_forget(endpoints, err) ||
+	if ((chosen && !hub_publish(self->engine, self->container, self->arena, &self->endpoints,
+				    &inside, fresh, err)) ||
+	    !publish_translate(self->engine, self->container, &inside, &way, fresh, err) ||
+	    !flows_forget(&inside, err) ||
 	    !keeper_open_bag(self->engine, self->container->id, &bag, err))
 		return false;
 	bag_seal(fresh);
@@ -206,8 +217,7 @@ static bool leave_now(struct attachment *self, size_t number, struct error *err)
 {
 	bool is_carrier = carries_ports(&self->endpoints, number);
 
-	return check_reach(err) && act_inside(self, number, unplug, err) &&
-	       (!is_carrier || move_ports(self, err));
+	return act_inside(self, number, unplug, err) && (!is_carrier || move_ports(self, err));
 }
 
 /* Of what could not be connected nothing is left. */
@@ -228,27 +238,62 @@ static bool give_up(struct attachment *self, size_t number)
 	return false;
 }
 
-static bool connect_now(struct attachment *self, const struct container_network *wanted, int dir,
-			struct error *err)
+struct joining {
+	struct attachment *self;
+	const struct container_network *wanted;
+	bool is_in_hub;          /* away from the host's ports: */
+	struct endpoints chosen; /* those that have been chosen before */
+	int dir;                 /* the container's */
+};
+
+static bool connect_now(void *context, struct error *err)
 {
+	const struct joining *joining = context;
+	const struct endpoints *chosen = joining->is_in_hub ? &joining->chosen : NULL;
+	struct attachment *self = joining->self;
 	struct bag fresh = BAG_EMPTY;
 	bool is_fresh;
 
 	load_endpoints(self);
-	if (!check_reach(err))
-		return false;
 
 	size_t number = self->endpoints.count;
 	bool is_done =
-		attachment_lease_one(self, wanted, err) &&
-		reserve_ports(self, &fresh, &is_fresh, err) &&
+		attachment_lease_one(self, joining->wanted, err) &&
+		reserve_ports(self, chosen, &fresh, &is_fresh, err) &&
 		act_inside(self, number, attachment_plug_one, err) &&
-		(is_fresh ? publish_fresh(self, &fresh, err)
+		(is_fresh ? publish_fresh(self, chosen, &fresh, err)
 			  : !carries_ports(&self->endpoints, number) || move_ports(self, err)) &&
-		record(self, dir, err);
+		record(self, joining->dir, err);
 
 	bag_close(&fresh);
 	return is_done || give_up(self, number);
+}
+
+/* Where networks are the user's own: by another process, as there is no way back from there. What
+ * it would warn of has been said at the start. */
+static bool act_in_hub(struct attachment *self, bool (*act)(void *context, struct error *err),
+		       void *context, struct error *err)
+{
+	if (!hub_is_there(self->engine))
+		return error_set(err, ERROR_SYSTEM,
+				 "container %.12s has no network any more: restart it",
+				 self->container->id);
+	return hub_call(self->engine, act, context, err);
+}
+
+static bool connect_running(struct joining *joining, struct error *err)
+{
+	struct attachment *self = joining->self;
+
+	if (!usernet_is_needed())
+		return connect_now(joining, err);
+	load_endpoints(self);
+	joining->is_in_hub = true;
+	if (!self->endpoints.port_count &&
+	    !usernet_choose_ports(self->engine, self->container, self->arena, &joining->chosen,
+				  err))
+		return false;
+	return act_in_hub(self, connect_now, joining, err);
 }
 
 static bool check_mode(const struct container *container, struct error *err)
@@ -316,6 +361,7 @@ bool connect_network(struct engine *engine, const struct container *container,
 	autoclose int dir = -1, lock = -1;
 	struct container_network wish = *wanted;
 	struct attachment self;
+	struct joining joining = { .self = &self, .wanted = wanted };
 	bool is_done = true;
 
 	if (!check_mode(container, err) || !open_container(engine, container->id, &dir, &lock, err))
@@ -326,12 +372,30 @@ bool connect_network(struct engine *engine, const struct container *container,
 				 container->name, wanted->name);
 	attachment_init(&self, engine, container, &arena, warning);
 	if (status_is_running(engine, container->id)) {
-		is_done = connect_now(&self, wanted, dir, err);
+		joining.dir = dir;
+		is_done = connect_running(&joining, err);
 		if (is_done)
 			tell(engine, wanted->name, container->id);
 	}
 	attachment_close(&self);
 	return is_done && change_container(engine, container->id, add_wish, &wish, err);
+}
+
+struct leaving {
+	struct attachment *self;
+	const struct network *network;
+	int dir; /* the container's */
+};
+
+static bool disconnect_now(void *context, struct error *err)
+{
+	const struct leaving *leaving = context;
+	struct attachment *self = leaving->self;
+	size_t number;
+
+	return !find_endpoint(&self->endpoints, leaving->network->id, &number) ||
+	       (leave_now(self, number, err) && record(self, leaving->dir, err) &&
+		attachment_release_one(self->engine, leaving->network, self->container->id, err));
 }
 
 bool connect_end(struct engine *engine, const struct container *container,
@@ -342,7 +406,6 @@ bool connect_end(struct engine *engine, const struct container *container,
 	autoclose int dir = -1, lock = -1;
 	struct attachment self;
 	bool is_done = true;
-	size_t number;
 
 	if (!open_container(engine, container->id, &dir, &lock, err))
 		return false;
@@ -352,10 +415,12 @@ bool connect_end(struct engine *engine, const struct container *container,
 				 network->name);
 	attachment_init(&self, engine, container, &arena, NULL);
 	load_endpoints(&self);
-	if (status_is_running(engine, container->id) &&
-	    find_endpoint(&self.endpoints, network->id, &number))
-		is_done = leave_now(&self, number, err) && record(&self, dir, err) &&
-			  attachment_release_one(engine, network, container->id, err);
+
+	struct leaving leaving = { &self, network, dir };
+
+	if (status_is_running(engine, container->id))
+		is_done = usernet_is_needed() ? act_in_hub(&self, disconnect_now, &leaving, err)
+					      : disconnect_now(&leaving, err);
 	if (is_done)
 		happening_network(engine, network, "disconnect", container->id);
 	attachment_close(&self);

@@ -213,6 +213,6 @@ bool hostfiles_write(const struct engine *engine, const struct container *contai
 	buf_init(&text, HOST_FILE_MAX);
 	return write_hosts(engine, container, dir, endpoints, err) &&
 	       write_hostname(container, dir, err) &&
-	       resolvconf_write(container, endpoints, &text, err) &&
+	       resolvconf_write(engine, container, endpoints, &text, err) &&
 	       save(dir, "resolv.conf", &text, err);
 }

@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
@@ -17,7 +19,8 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/proc.h"
-#include "engine/network.h"
+#include "engine/link.h"
+#include "engine/netsysctl.h"
 #include "engine/status.h"
 #include "engine/userns.h"
 
@@ -25,20 +28,11 @@
 #define LOCK       "lock"
 #define FIFO       "life"
 #define MEMBER     "slirp"  /* "PID START-TIME" */
-#define PORTS      "ports-" /* of a container: "N\n" for each that slirp4netns listens for */
+#define PORTS      "ports-" /* of a container: "N PORT\n" for each that slirp4netns listens for */
 #define DEVICE     "tap0"
 #define MEMBER_MAX 64
 #define PORTS_MAX  (64 << 10)
 #define PATIENCE   2 /* answers, see is_alive */
-
-bool hub_is_needed(const struct container *container)
-{
-	for (size_t i = 0; i < container->network_count; i++) {
-		if (strcmp(container->networks[i].name, NETWORK_BRIDGE) != 0)
-			return true;
-	}
-	return false;
-}
 
 static int open_dir(const struct engine *engine)
 {
@@ -218,7 +212,7 @@ bool hub_publish(const struct engine *engine, const struct container *container,
 		is_done = reserve(&endpoints->ports[i], &port->outside, bag, err) &&
 			  usernet_listen(api, &endpoints->ports[i], port->outside, &id, err);
 		if (is_done)
-			buf_printf(&text, "%d\n", id);
+			buf_printf(&text, "%d %u\n", id, port->outside);
 	}
 	/* Also of those that there are before a failure, for the end. */
 	struct error ignored;
@@ -227,6 +221,37 @@ bool hub_publish(const struct engine *engine, const struct container *container,
 	       file_replace(dir, file, text.data, text.length, 0600, FILE_VOLATILE,
 			    is_done ? err : &ignored) &&
 	       is_done;
+}
+
+bool hub_find_published(const struct engine *engine, const struct container *container,
+			struct arena *arena, const struct endpoints *endpoints,
+			struct endpoints *inside, struct error *err)
+{
+	autofree char *file = mem_printf(PORTS "%s", container->id);
+	autobuf struct buf text = { 0 };
+	autoclose int dir = open_dir(engine);
+
+	*inside = *endpoints;
+	if (!endpoints->port_count)
+		return true;
+	buf_init(&text, PORTS_MAX);
+	if (!file_read(dir, file, &text, err))
+		return error_in(err, "find what is published");
+	inside->ports = arena_array(arena, endpoints->port_count, sizeof(*inside->ports));
+
+	char *rest = text.data;
+
+	for (size_t i = 0; i < endpoints->port_count; i++) {
+		const char *line = strsep(&rest, "\n");
+		const char *port = line ? strchr(line, ' ') : NULL;
+
+		if (!port)
+			return error_set(err, ERROR_SYSTEM, "%s is too short", file);
+		inside->ports[i] = endpoints->ports[i];
+		inside->ports[i].address = (struct ipaddr){ .family = AF_INET };
+		inside->ports[i].outside = (uint16_t)strtoul(port, NULL, 10);
+	}
+	return true;
 }
 
 /* Making it. ---------------------------------------------------------------------------------- */
@@ -254,6 +279,32 @@ static bool make_fifo(struct hub *hub, int dir, int *reading, struct error *err)
 	return hub->life >= 0 || error_sys(err, "open the hub's FIFO");
 }
 
+/* In it: the way out for IPv6. What slirp4netns advertises is left alone: the addresses are known,
+ * and a router takes no advice. A kernel without IPv6 has no such way. */
+static bool set_up_ipv6(struct error *err)
+{
+	unsigned int device = if_nametoindex(DEVICE);
+	struct netlink netlink;
+	struct ipaddr gateway;
+	struct ipnet own;
+
+	if (!netsysctl_set("ipv6/conf/" DEVICE "/accept_ra", "0\n", err))
+		return err->kind == ERROR_NOT_FOUND;
+	if (!netlink_open(&netlink, NETLINK_ROUTE, err))
+		return false;
+	(void)ipnet_parse(&own, USERNET_ADDRESS6);
+	(void)ipaddr_parse(&gateway, USERNET_GATEWAY6);
+	link_put_address(&netlink, device, &own);
+	link_put_default_route(&netlink, device, &gateway);
+
+	/* It is switched off here: what needs it says so. */
+	bool is_done = netlink_send(&netlink, "set up IPv6", err) || err->sys == EACCES ||
+		       err->kind == ERROR_UNSUPPORTED;
+
+	netlink_close(&netlink);
+	return is_done;
+}
+
 /* This process is the first in it. */
 static bool make(struct hub *hub, int dir, const char *api, struct error *err)
 {
@@ -270,7 +321,8 @@ static bool make(struct hub *hub, int dir, const char *api, struct error *err)
 	bool is_done =
 		usernet_fork(program, &usernet, DEVICE, reading, hub->life, err) &&
 		(unshare(CLONE_NEWNET) == 0 || error_sys(err, "make a namespace for networks")) &&
-		usernet_start(&usernet, err) && note_helper(dir, usernet.helper, err);
+		usernet_start(&usernet, err) && set_up_ipv6(err) &&
+		note_helper(dir, usernet.helper, err);
 
 	usernet_close(&usernet);
 	return is_done;
@@ -317,6 +369,14 @@ static _Noreturn void act_inside(int space, int result, bool (*act)(void *, stru
 	if (setns(space, CLONE_NEWNET) < 0 || act(context, &err))
 		_exit(0);
 	_exit(write(result, &err, sizeof(err)) == (ssize_t)sizeof(err) ? 1 : 2);
+}
+
+bool hub_is_there(const struct engine *engine)
+{
+	autoclose int dir = open_dir(engine);
+	autoclose int space = dir < 0 ? -1 : open_space(dir);
+
+	return space >= 0;
 }
 
 bool hub_call(const struct engine *engine, bool (*act)(void *context, struct error *err),

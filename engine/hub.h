@@ -12,13 +12,13 @@
 #include "engine/usernet.h"
 
 /*
- * Networks of one's own for who may make no bridge on the host: one network namespace for all of a
- * store's, in which there are bridges, rules and links as there are on the host for root.
+ * Networks for who may make no bridge on the host: one network namespace for all of a store's, in
+ * which there are bridges, rules and links as there are on the host for root.
  *
  *	container eth0 ═══ veth ─ br-… ─ (nat) ─ tap0 10.0.2.100 ── slirp4netns ── sockets of the
  *	user
  *
- * It is there from the first container in such a network to the last, and so is its one
+ * It is there from the first container in a network to the last, and so is its one
  * slirp4netns: that reads from a FIFO (RUN/networks/hub/life) which the bag of each container keeps
  * open for writing, so it ends with the last of them, however that ends.
  */
@@ -34,8 +34,6 @@ struct hub {
 		.lock = -1, .space = -1, .life = -1                                                \
 	}
 
-/* Whether this container needs one, for who has only a user namespace. */
-bool hub_is_needed(const struct container *container);
 /* Whether this store has had one since its run directory was made: all names are asked there. */
 bool hub_has_been(const struct engine *engine);
 
@@ -49,11 +47,17 @@ must_check bool hub_enter(struct hub *hub, const struct engine *engine,
 must_check bool hub_publish(const struct engine *engine, const struct container *container,
 			    struct arena *arena, const struct endpoints *endpoints,
 			    struct endpoints *inside, struct bag *bag, struct error *err);
+/* The same for what a container that runs has published before. */
+must_check bool hub_find_published(const struct engine *engine, const struct container *container,
+				   struct arena *arena, const struct endpoints *endpoints,
+				   struct endpoints *inside, struct error *err);
 void hub_close(struct hub *hub);
 
 /* From any namespace, and also for a container that was in no hub. */
 void hub_unpublish(const struct engine *engine, const char *container);
 
+/* False, too, if all that kept it have been killed. */
+bool hub_is_there(const struct engine *engine);
 /* Does something in the hub, in a process of its own; nothing if there is no hub. */
 must_check bool hub_call(const struct engine *engine, bool (*act)(void *context, struct error *err),
 			 void *context, struct error *err);

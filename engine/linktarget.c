@@ -9,7 +9,6 @@
 #include "engine/find.h"
 #include "engine/port.h"
 #include "engine/status.h"
-#include "engine/usernet.h"
 
 /* Creation. ----------------------------------------------------------------------------------- */
 
@@ -180,8 +179,8 @@ static bool is_in_default(const struct container *container)
 }
 
 static bool find_address(const struct engine *engine, struct arena *arena,
-			 const struct container *container, const struct endpoint *own,
-			 struct link_target *target, struct error *err)
+			 const struct container *container, struct link_target *target,
+			 struct error *err)
 {
 	const struct container *other = &target->container;
 	struct endpoints theirs;
@@ -198,12 +197,6 @@ static bool find_address(const struct engine *engine, struct arena *arena,
 		return error_set(err, ERROR_INPUT,
 				 "Cannot link to a non running container: /%s AS /%s/%s",
 				 target->name, container->name, target->alias);
-	if (usernet_is_endpoint(own) || usernet_is_endpoint(endpoint))
-		return error_set(
-			err, ERROR_UNSUPPORTED,
-			"cannot link to /%s: without root the default network's members do "
-			"not reach each other: put both into a user-defined network",
-			target->name);
 	target->address = endpoint->addresses[NETWORK_IPV4].address;
 	return true;
 }
@@ -213,12 +206,10 @@ bool link_target_find(const struct engine *engine, struct arena *arena,
 		      const struct endpoints *endpoints, struct link_target *target,
 		      struct error *err)
 {
-	const struct endpoint *own = default_endpoint(endpoints);
-
-	if (!own)
+	if (!default_endpoint(endpoints))
 		return error_set(err, ERROR_NOT_FOUND, "not in the default network");
 	take_apart(engine, arena, link, target);
-	if (find_address(engine, arena, container, own, target, err))
+	if (find_address(engine, arena, container, target, err))
 		return true;
 	link_target_done(target);
 	return false;

@@ -203,13 +203,9 @@ static void add_facts(struct buf *text, const struct engine *engine,
 		      const struct container *container, const struct endpoints *endpoints)
 {
 	struct ipaddr servers[RESOLVCONF_SERVERS];
-	size_t count = 1;
+	size_t count = resolvconf_servers(engine, container, servers);
 	char address[IPADDR_TEXT_MAX];
 
-	/* In a hub the way to the host's own is slirp4netns'. */
-	if (container->dns.count || !hub_has_been(engine) ||
-	    !ipaddr_parse(&servers[0], USERNET_SERVER))
-		count = resolvconf_servers(container, servers);
 	if (endpoints_outward(endpoints))
 		buf_add_text(text, "ask\n");
 	for (size_t i = 0; i < count; i++)
@@ -328,8 +324,6 @@ static bool open_inside(const struct engine *engine, const char *container, int 
 {
 	autoclose int here = -1, network = -1;
 
-	if (usernet_is_needed()) /* there would be no way back */
-		return error_set(err, ERROR_DENIED, "the host's network is not ours");
 	if (!hostns_open(&here, err) || !share_open(engine, container, "net", &network, err))
 		return false;
 	if (setns(network, CLONE_NEWNET) < 0)
@@ -414,8 +408,24 @@ bool names_open(const struct engine *engine, const struct endpoints *endpoints, 
 	return true;
 }
 
+/* For hub_call. */
+struct late {
+	const struct engine *engine;
+	const struct container *container;
+	const struct endpoints *endpoints;
+};
+
+static bool act_register_members(void *context, struct error *err)
+{
+	const struct late *late = context;
+
+	return register_members(late->engine) ||
+	       error_set(err, ERROR_NOT_FOUND, "nobody needs names");
+}
+
 void names_revive(const struct engine *engine)
 {
+	struct late late = { .engine = engine };
 	autofree char *path = mem_printf("%s/networks", engine->run);
 	autoclose int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	autoclose int connection = -1, lock = -1;
@@ -423,8 +433,9 @@ void names_revive(const struct engine *engine)
 
 	/* No socket: none has run since nobody needed one. */
 	if (dir < 0 || faccessat(dir, SOCKET_NAME, F_OK, 0) < 0 ||
-	    connect_to(dir, &connection, &err) || err.sys != ECONNREFUSED || usernet_is_needed() ||
-	    register_members(engine))
+	    connect_to(dir, &connection, &err) || err.sys != ECONNREFUSED ||
+	    (usernet_is_needed() ? hub_call(engine, act_register_members, &late, &err)
+				 : register_members(engine)))
 		return;
 	/* Nobody needs it: that need not be found out again. */
 	if (file_lock(dir, LOCK_NAME, FILE_LOCK_EXCLUSIVE, &lock, &err) &&
@@ -432,9 +443,17 @@ void names_revive(const struct engine *engine)
 		unlinkat(dir, SOCKET_NAME, 0);
 }
 
+static bool act_register_late(void *context, struct error *err)
+{
+	const struct late *late = context;
+
+	return register_late(late->engine, late->container, late->endpoints, err);
+}
+
 bool names_change(const struct engine *engine, const struct container *container,
 		  const struct endpoints *endpoints, struct error *err)
 {
+	struct late late = { engine, container, endpoints };
 	autoclose int dir = -1, connection = -1;
 	autobuf struct buf text = { 0 };
 
@@ -449,5 +468,8 @@ bool names_change(const struct engine *engine, const struct container *container
 	    ask(connection, text.data, text.length, NULL, 0, err))
 		return true;
 	/* It does not run, or does not know the container. */
-	return !resolvconf_has_names(endpoints) || register_late(engine, container, endpoints, err);
+	if (!resolvconf_has_names(endpoints))
+		return true;
+	return usernet_is_needed() ? hub_call(engine, act_register_late, &late, err)
+				   : act_register_late(&late, err);
 }

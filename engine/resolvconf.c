@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "engine/hub.h"
 #include "engine/network.h"
-#include "engine/usernet.h"
 
 #define HOST_FILE       "/etc/resolv.conf"
 #define RESOLVED_FILE   "/run/systemd/resolve/resolv.conf"
@@ -80,19 +80,26 @@ static size_t copy_lines(const struct buf *host, const char *keyword, bool with_
 	return count;
 }
 
-static void add_servers(const struct container *container, const struct endpoints *endpoints,
-			const struct buf *host, bool is_same_network, struct buf *text)
+/* How the host's servers are reached. */
+enum reach {
+	REACH_ROUTED,
+	REACH_SAME,   /* in the host's own network */
+	REACH_USERNET /* by the one way out of a user's own networks (hub.h) */
+};
+
+static void add_servers(const struct container *container, const struct buf *host, enum reach reach,
+			struct buf *text)
 {
 	for (size_t i = 0; i < container->dns.count; i++)
 		buf_printf(text, "nameserver %s\n", container->dns.items[i]);
 	if (container->dns.count)
 		return;
-	if (endpoints->count && usernet_is_endpoint(&endpoints->items[0])) {
+	if (reach == REACH_USERNET) {
 		buf_add_text(text, "nameserver " USERNET_SERVER "\n");
 		return;
 	}
 	/* Docker's choice too, where the host has none that a container could reach. */
-	if (copy_lines(host, "nameserver", is_same_network, text) == 0 && !is_same_network)
+	if (copy_lines(host, "nameserver", reach == REACH_SAME, text) == 0 && reach != REACH_SAME)
 		buf_add_text(text, "nameserver 8.8.8.8\nnameserver 8.8.4.4\n");
 }
 
@@ -125,14 +132,16 @@ static void add_own_server(const struct container *container, struct buf *text)
 	buf_add_char(text, '\n');
 }
 
-bool resolvconf_write(const struct container *container, const struct endpoints *endpoints,
-		      struct buf *text, struct error *err)
+bool resolvconf_write(const struct engine *engine, const struct container *container,
+		      const struct endpoints *endpoints, struct buf *text, struct error *err)
 {
-	bool is_same_network = strcmp(container->network, NETWORK_HOST) == 0;
+	enum reach reach = strcmp(container->network, NETWORK_HOST) == 0 ? REACH_SAME
+			   : endpoints->count && hub_has_been(engine)    ? REACH_USERNET
+									 : REACH_ROUTED;
 	autobuf struct buf host;
 
 	buf_init(&host, RESOLV_FILE_MAX);
-	if (!read_host(is_same_network, &host, err))
+	if (!read_host(reach == REACH_SAME, &host, err))
 		return false;
 	if (container->dns_search.count)
 		add_joined(text, "search", &container->dns_search);
@@ -142,7 +151,7 @@ bool resolvconf_write(const struct container *container, const struct endpoints 
 		add_own_server(container, text);
 		return true;
 	}
-	add_servers(container, endpoints, &host, is_same_network, text);
+	add_servers(container, &host, reach, text);
 	if (container->dns_options.count)
 		add_joined(text, "options", &container->dns_options);
 	else
@@ -150,7 +159,7 @@ bool resolvconf_write(const struct container *container, const struct endpoints 
 	return true;
 }
 
-size_t resolvconf_servers(const struct container *container,
+size_t resolvconf_servers(const struct engine *engine, const struct container *container,
 			  struct ipaddr servers[RESOLVCONF_SERVERS])
 {
 	autobuf struct buf host = { 0 };
@@ -159,7 +168,7 @@ size_t resolvconf_servers(const struct container *container,
 
 	for (size_t i = 0; i < container->dns.count && count < RESOLVCONF_SERVERS; i++)
 		count += ipaddr_parse(&servers[count], container->dns.items[i]);
-	if (count)
+	if (count || (hub_has_been(engine) && ipaddr_parse(&servers[count++], USERNET_SERVER)))
 		return count;
 	buf_init(&host, RESOLV_FILE_MAX);
 	if (!read_host(false, &host, &ignored) || !host.length)

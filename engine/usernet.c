@@ -14,8 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/path.h"
-#include "engine/network.h"
+#include "engine/port.h"
 #include "engine/publish.h"
 #include "runtime/kernel.h"
 
@@ -27,9 +26,7 @@
 #define SPACE_FD    USERNET_SPACE_FD
 #define SPACE_PATH  "/proc/self/fd/5"
 #define ASK_SECONDS 10
-#define OWN_ADDRESS "10.0.2.100/24"
-#define OWN_GATEWAY "10.0.2.2"
-#define HOST_MAC    0x02
+#define TUN         "/dev/net/tun"
 
 bool usernet_is_needed(void)
 {
@@ -39,9 +36,15 @@ bool usernet_is_needed(void)
 	return network >= 0 && owner < 0 && errno == EPERM;
 }
 
-bool usernet_is_endpoint(const struct endpoint *endpoint)
+static bool check_device(struct error *err)
 {
-	return !endpoint->outside[0];
+	autoclose int device = open(TUN, O_RDWR | O_CLOEXEC);
+
+	if (device >= 0)
+		return true;
+	return error_sys(err, "a network without root needs " TUN
+			      " (the kernel's module tun, and leave to open it), or --network host "
+			      "or none: open it");
 }
 
 bool usernet_find_program(char path[USERNET_PROGRAM_MAX], struct error *err)
@@ -51,7 +54,7 @@ bool usernet_find_program(char path[USERNET_PROGRAM_MAX], struct error *err)
 	for (size_t i = 0; i < COUNT_OF(places); i++) {
 		snprintf(path, USERNET_PROGRAM_MAX, "%s/" PROGRAM, places[i]);
 		if (access(path, X_OK) == 0)
-			return true;
+			return check_device(err);
 	}
 	return error_set(err, ERROR_UNSUPPORTED,
 			 "a network without root needs the program " PROGRAM
@@ -83,25 +86,30 @@ static _Noreturn void be_helper(const char *program, const char *api, const char
 	dup2(kept_space, SPACE_FD);
 	if (kernel_close_range(SPACE_FD + 1, ~0U) < 0)
 		_exit(1);
-	execl(program, PROGRAM, "--configure", "--mtu=65520", "--disable-host-loopback",
-	      "--ready-fd=3", "--exit-fd=4", "--api-socket", api, "--netns-type=path", SPACE_PATH,
-	      device, (char *)NULL);
+	execl(program, PROGRAM, "--configure", "--enable-ipv6", "--mtu=65520",
+	      "--disable-host-loopback", "--ready-fd=3", "--exit-fd=4", "--api-socket", api,
+	      "--netns-type=path", SPACE_PATH, device, (char *)NULL);
 	_exit(1);
 }
 
-static void set_endpoint(const struct container *container, const struct network *network,
-			 struct endpoint *endpoint)
+static bool refuse_ipv6(const struct container *container, struct error *err)
 {
-	ident_derive(container->id, network->id, endpoint->id, IDENT_LENGTH);
-	endpoint->network = network->name;
-	endpoint->network_id = network->id;
-	snprintf(endpoint->inside, sizeof(endpoint->inside), "eth0");
-	(void)ipnet_parse(&endpoint->addresses[NETWORK_IPV4], OWN_ADDRESS);
-	(void)ipaddr_parse(&endpoint->gateways[NETWORK_IPV4], OWN_GATEWAY);
-	endpoint->mac[0] = HOST_MAC;
+	for (size_t i = 0; i < container->publish.count; i++) {
+		const char *text = container->publish.items[i];
+		struct port_spec spec;
+
+		if (!port_parse(text, &spec, err))
+			return false;
+		if (spec.address.family == AF_INET6)
+			return error_set(err, ERROR_UNSUPPORTED,
+					 "publish %s: without root it can be at an IPv4 address "
+					 "alone (" PROGRAM " listens at no other)",
+					 text);
+	}
+	return true;
 }
 
-/* The program listens for IPv4 alone. */
+/* Of ports of all addresses: the program listens for IPv4 alone. */
 static void drop_ipv6(struct endpoints *endpoints)
 {
 	size_t kept = 0;
@@ -118,7 +126,8 @@ bool usernet_choose_ports(const struct engine *engine, const struct container *c
 			  struct arena *arena, struct endpoints *endpoints, struct error *err)
 {
 	struct bag probe = BAG_EMPTY;
-	bool is_done = publish_reserve(engine, container, arena, &probe, endpoints, err);
+	bool is_done = refuse_ipv6(container, err) &&
+		       publish_reserve(engine, container, arena, &probe, endpoints, err);
 
 	bag_close(&probe);
 	drop_ipv6(endpoints);
@@ -146,43 +155,6 @@ bool usernet_fork(const char *program, struct usernet *usernet, const char *devi
 	return usernet->helper > 0 || error_sys(err, "fork");
 }
 
-static bool fork_helper(const char *program, struct usernet *usernet, struct bag *bag,
-			struct error *err)
-{
-	int life[2];
-
-	if (pipe2(life, O_CLOEXEC) < 0)
-		return error_sys(err, "make a pipe");
-
-	bool is_done = usernet_fork(program, usernet, "eth0", life[0], life[1], err);
-
-	close(life[0]);
-	if (is_done)
-		return bag_put(bag, life[1], err);
-	close(life[1]);
-	return false;
-}
-
-bool usernet_begin(const struct engine *engine, const struct container *container,
-		   struct arena *arena, struct endpoints *endpoints, struct usernet *usernet,
-		   struct bag *bag, struct error *err)
-{
-	const char *directory = arena_printf(arena, "%s/networks", engine->run);
-	struct network network;
-	char program[64];
-
-	if (!usernet_find_program(program, err) || !path_make_own_dirs(directory, 0700, err) ||
-	    !network_find(engine, arena, NETWORK_BRIDGE, &network, err))
-		return false;
-	set_endpoint(container, &network, &endpoints->items[0]);
-	endpoints->count = 1;
-	usernet->api = arena_printf(arena, "%s/slirp-%.12s.sock", directory, container->id);
-	if (unlink(usernet->api) < 0 && errno != ENOENT)
-		return error_sys(err, "remove %s", usernet->api);
-	return usernet_choose_ports(engine, container, arena, endpoints, err) &&
-	       fork_helper(program, usernet, bag, err);
-}
-
 /* Its one byte says that the container's link is up. */
 static bool await_ready(const struct usernet *usernet, struct error *err)
 {
@@ -191,9 +163,7 @@ static bool await_ready(const struct usernet *usernet, struct error *err)
 
 	if (poll(&wait, 1, START_MS) == 1 && read(usernet->ready, &byte, 1) == 1)
 		return true;
-	return error_set(err, ERROR_SYSTEM,
-			 PROGRAM " does not start (it needs /dev/net/tun): use --network host or "
-				 "none");
+	return error_set(err, ERROR_SYSTEM, PROGRAM " does not start: use --network host or none");
 }
 
 bool usernet_start(struct usernet *usernet, struct error *err)
@@ -241,23 +211,6 @@ bool usernet_listen(const char *api, const struct published *port, uint16_t gues
 
 	*id = found ? (int)strtol(found + strlen("\"id\":"), NULL, 10) : 0;
 	return true;
-}
-
-bool usernet_finish(struct usernet *usernet, const struct endpoints *endpoints, struct error *err)
-{
-	int unused; /* all end with the program */
-
-	if (!usernet->helper)
-		return true;
-	if (!usernet_start(usernet, err))
-		return error_in(err, "network");
-	for (size_t i = 0; i < endpoints->port_count; i++) {
-		const struct published *port = &endpoints->ports[i];
-
-		if (!usernet_listen(usernet->api, port, port->inside, &unused, err))
-			return false;
-	}
-	return unlink(usernet->api) == 0 || error_sys(err, "remove %s", usernet->api);
 }
 
 void usernet_close(struct usernet *usernet)

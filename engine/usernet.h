@@ -11,12 +11,9 @@
 #include "engine/engine.h"
 
 /*
- * A network for who may make no bridge on the host: slirp4netns, a program of the user's, carries
- * the container's packets as connections of its own, and listens on the host for published ports.
- *
- *	container eth0 10.0.2.100/24 ── tap ── slirp4netns ── sockets of the user
- *
- * It ends when the bag is closed.
+ * slirp4netns: a program of the user's that is the way out of a network namespace for who may make
+ * none on the host (hub.h). It carries packets as connections of its own, and listens on the host
+ * for published ports.
  */
 
 /* The host's network is somebody else's: we are root of a user namespace alone. */
@@ -35,24 +32,15 @@ struct usernet {
 		.go = -1, .ready = -1                                                              \
 	}
 
-/* In the host's namespace: finds the program, reserves the ports, and forks what will execute it
- * for the namespace that this process goes into next. */
-must_check bool usernet_begin(const struct engine *engine, const struct container *container,
-			      struct arena *arena, struct endpoints *endpoints,
-			      struct usernet *usernet, struct bag *bag, struct error *err);
-/* In the container's: starts it, and has it publish the ports. */
-must_check bool usernet_finish(struct usernet *usernet, const struct endpoints *endpoints,
-			       struct error *err);
 void usernet_close(struct usernet *usernet);
-
-/* The program, for who uses it in his own way (hub.h). -------------------------------------------
- */
 
 #define USERNET_PROGRAM_MAX 64
 #define USERNET_ANSWER_MAX  512
 
+/* Fails with a remedy where it is not installed, or cannot have the device that it needs. */
 must_check bool usernet_find_program(char path[USERNET_PROGRAM_MAX], struct error *err);
-/* Chooses host's ports, in its namespace: IPv4 alone, as the program can do no more. */
+/* Chooses host's ports, in its namespace: IPv4 alone, as the program can do no more; an IPv6
+ * address in words is refused. */
 must_check bool usernet_choose_ports(const struct engine *engine, const struct container *container,
 				     struct arena *arena, struct endpoints *endpoints,
 				     struct error *err);
@@ -71,9 +59,10 @@ must_check bool usernet_listen(const char *api, const struct published *port, ui
 /* The descriptor of the namespace that the program keeps. */
 #define USERNET_SPACE_FD 5
 
-/* What such a container asks for names. */
-#define USERNET_SERVER "10.0.2.3"
-/* True for the endpoint of one. */
-bool usernet_is_endpoint(const struct endpoint *endpoint);
+/* Its addresses: who asks there for names is answered by the host's servers; what it takes for its
+ * one guest, and the way out, where IPv6 is wanted (IPv4 it sets itself). */
+#define USERNET_SERVER   "10.0.2.3"
+#define USERNET_ADDRESS6 "fd00::100/64"
+#define USERNET_GATEWAY6 "fd00::2"
 
 #endif

@@ -67,18 +67,36 @@ void allowance_reset(const struct allowance *allowance)
 	set_value(allowance->spare, allowance->kib);
 }
 
+static int64_t kib_of(int64_t bytes)
+{
+	return (bytes + UNPACK_MEMORY_EACH) / KIB;
+}
+
+static int64_t most_kib(const struct allowance *allowance)
+{
+	return allowance->is_ceiling ? allowance->kib : kib_of(LIMIT_DECODER_MEMORY);
+}
+
+int64_t allowance_most(const struct allowance *allowance)
+{
+	int64_t most = most_kib(allowance) * KIB + KIB - 1 - UNPACK_MEMORY_EACH;
+
+	return most > 0 ? most : 0;
+}
+
 static bool check_ceiling(const struct allowance *allowance, const char *what, int64_t kib,
 			  struct error *err)
 {
-	int64_t wanted = (kib - allowance->kib) * KIB;
+	int64_t wanted = kib * KIB + UNPACK_MEMORY_BASE;
 
-	if (!allowance->is_ceiling || wanted <= 0)
+	if (kib <= most_kib(allowance))
 		return true;
-	wanted += allowance->kib * KIB + UNPACK_MEMORY_BASE;
-	return error_set(err, ERROR_UNSUPPORTED,
-			 "%s needs more memory than unpack-memory in daemon.json allows: make that "
-			 "%lldm at least",
-			 what, (long long)((wanted + (1 << 20) - 1) >> 20));
+	return error_set(
+		err, ERROR_UNSUPPORTED,
+		"%s needs more memory than unpack-memory in daemon.json allows%s: make that "
+		"%lldm at least",
+		what, allowance->is_ceiling ? "" : " by default",
+		(long long)((wanted + (1 << 20) - 1) >> 20));
 }
 
 /* With the turn. */
@@ -101,7 +119,7 @@ static bool take(const struct allowance *allowance, int64_t kib, int64_t *held, 
 bool allowance_take(const struct allowance *allowance, const char *what, int64_t bytes,
 		    int64_t *held, struct error *err)
 {
-	int64_t kib = (bytes + UNPACK_MEMORY_EACH) / KIB, turn = 0;
+	int64_t kib = kib_of(bytes), turn = 0;
 
 	if (!check_ceiling(allowance, what, kib, err))
 		return false;

@@ -28,9 +28,12 @@ void allowance_close(struct allowance *allowance);
 /* All of it is spare again: nobody is left who took any, however he ended. */
 void allowance_reset(const struct allowance *allowance);
 
+/* The bytes that one decompressor may have at most; with those of the ceiling, if there is none. */
+int64_t allowance_most(const struct allowance *allowance) must_check;
+
 /* Takes what a decompressor of `bytes` needs, and waits for it; *held is what to give back: the
- * caller's before, too (0: nothing). `what` is for the message. Fails with ERROR_UNSUPPORTED if
- * that is more than the ceiling allows. */
+ * caller's before, too (0: nothing). `what` is for the message. Fails with ERROR_UNSUPPORTED
+ * beyond allowance_most. */
 must_check bool allowance_take(const struct allowance *allowance, const char *what, int64_t bytes,
 			       int64_t *held, struct error *err);
 void allowance_give(const struct allowance *allowance, int64_t *held);

@@ -47,14 +47,12 @@ bool dirs_put(struct dirs *dirs, ino_t inode, const char *path, bool is_fresh, s
 	*dir = slot_of(dirs->slots, dirs->room, inode);
 	if ((*dir)->path && !is_fresh)
 		return true;
-	if ((*dir)->path) {
-		dirs->bytes -= strlen((*dir)->path);
+	if ((*dir)->path)
 		free((*dir)->path);
-	} else {
+	else
 		dirs->count++;
-		dirs->bytes += 2 * sizeof(**dir);
-	}
-	dirs->bytes += strlen(path);
+	/* Removed and made again counts twice: the work has its limit with the memory. */
+	dirs->bytes += 2 * sizeof(**dir) + strlen(path);
 	**dir = (struct dir){ .inode = inode, .path = mem_strdup(path) };
 	if (dirs->bytes > LIMIT_LAYER_DIRECTORIES)
 		return error_set(err, ERROR_INPUT, "too many directories (%zu)", dirs->count);

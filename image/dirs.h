@@ -27,7 +27,7 @@ struct dir {
 struct dirs {
 	struct dir *slots; /* open addressing; an empty slot has no path */
 	size_t room, count;
-	size_t bytes; /* of memory */
+	size_t bytes; /* of memory, with what is forgotten */
 };
 
 /* The directory just made, or met again; what is remembered of one that had this inode is forgotten

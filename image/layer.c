@@ -245,9 +245,10 @@ static bool make_hardlink(struct layer *layer, int parent, const char *base,
 
 	autoclose int dir = -1;
 
-	if (!path_open(layer->place.root, target.parent, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0,
-		       &dir, err) ||
-	    fstatat(dir, target.base, &info, AT_SYMLINK_NOFOLLOW) < 0)
+	if (!place_open(&layer->place, target.parent, O_PATH | O_DIRECTORY, &dir, err) &&
+	    err->sys == 0)
+		return false;
+	if (dir < 0 || fstatat(dir, target.base, &info, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_set(err, ERROR_INPUT,
 				 "hard link to %.200s, which is not in this layer", entry->link);
 	if (is_same_file(parent, base, &info))
@@ -262,6 +263,8 @@ static bool make_symlink(struct layer *layer, int parent, const char *base,
 {
 	if (entry->link[0] == '\0' || strlen(entry->link) > LIMIT_ENTRY_PATH)
 		return error_set(err, ERROR_INPUT, "a symlink's target is empty or too long");
+	if (!place_check_link(&layer->place, entry->link, err))
+		return false;
 	if (symlinkat(entry->link, parent, base) < 0)
 		return error_sys(err, "symlink");
 	return set_attributes_at(layer, parent, base, entry, err);
@@ -402,19 +405,16 @@ static bool put_all(struct layer *layer, struct error *err)
 /* -- the end ------------------------------------------------------------------------------------
  */
 
-/* False if the directory was removed or replaced later on. */
-static bool open_noted(struct layer *layer, const struct dir *dir, int *fd)
+/* Leaves *fd -1 if the directory was removed or replaced later on. */
+static bool open_noted(struct layer *layer, const struct dir *dir, int *fd, struct error *err)
 {
-	struct error ignored;
 	struct stat info;
 
-	if (!path_open(layer->place.root, dir->path, PATH_IN_ROOT, O_RDONLY | O_DIRECTORY, 0, fd,
-		       &ignored))
-		return false;
-	if (fstat(*fd, &info) == 0 && info.st_ino == dir->inode)
-		return true;
-	close(*fd);
-	return false;
+	if (!place_open(&layer->place, dir->path, O_RDONLY | O_DIRECTORY, fd, err))
+		return err->sys != 0;
+	if (fstat(*fd, &info) < 0 || info.st_ino != dir->inode)
+		drop_fd(fd);
+	return true;
 }
 
 static void add_note(struct buf *notes, char kind, const char *path)
@@ -426,12 +426,13 @@ static void add_note(struct buf *notes, char kind, const char *path)
 static bool finish_dir(struct layer *layer, const struct dir *dir, struct buf *notes,
 		       struct error *err)
 {
-	int opened;
+	autoclose int fd = -1;
 
-	if (!open_noted(layer, dir, &opened))
+	if (!open_noted(layer, dir, &fd, err))
+		return false;
+	if (fd < 0)
 		return true;
 
-	autoclose int fd = opened;
 	const struct timespec times[2] = { dir->mtime, dir->mtime };
 
 	if (dir->is_opaque) {

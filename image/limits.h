@@ -25,18 +25,25 @@
 #define LIMIT_LAYER_ENTRIES     2000000
 #define LIMIT_LAYER_TAR         (1LL << 40) /* uncompressed bytes, to the end of the padding */
 #define LIMIT_LAYER_FILE        (1LL << 40) /* one file, holes included */
-#define LIMIT_LAYER_DIRECTORIES (64 << 20)  /* bytes of memory for what is remembered of them */
+#define LIMIT_LAYER_DIRECTORIES (64 << 20)  /* bytes of memory for them, removed ones included */
 #define LIMIT_ENTRY_PATH        4096
 #define LIMIT_ENTRY_COMPONENT   255
-#define LIMIT_ENTRY_LINKS       40 /* symlinks on the way to an entry */
-#define LIMIT_ENTRY_XATTRS      64
-#define LIMIT_ENTRY_XATTR       65536
-#define LIMIT_ENTRY_ID          4294967294LL /* uid, gid */
-#define LIMIT_PACK_DEPTH        500          /* a descriptor each */
-#define LIMIT_PAX_HEADER        (8 << 20)    /* that we write */
+#define LIMIT_ENTRY_LINKS       40  /* symlinks on the way to an entry */
+#define LIMIT_LINK_COMPONENTS   128 /* of where a symlink leads */
+#define LIMIT_LAYER_LINK_STEPS                                                                     \
+	(1 << 19) /* names through symlinks, times the longest one's components */
+#define LIMIT_ENTRY_XATTRS 64
+#define LIMIT_ENTRY_XATTR  65536
+#define LIMIT_ENTRY_ID     4294967294LL /* uid, gid */
+#define LIMIT_PACK_DEPTH   500          /* a descriptor each */
+#define LIMIT_PAX_HEADER   (8 << 20)    /* that we write */
 
 /* Decompressors: 32 MiB of window is what zstd -19 --long=25 needs. */
 #define LIMIT_ZSTD_WINDOW_LOG 25
+
+/* What one of them may have unasked: xz -9 has a dictionary of 64 MiB. "unpack-memory" in
+ * daemon.json is in its place. */
+#define LIMIT_DECODER_MEMORY (65LL << 20)
 
 /* What extraction leaves free on the disk: the smaller of the two. */
 #define RESERVE_BYTES   (64LL << 20)

@@ -2,6 +2,7 @@
 #include "image/manifest.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "base/json.h"
@@ -29,6 +30,7 @@ static const struct {
 	{ "text/plain", MEDIA_UNKNOWN },
 	{ "application/json", MEDIA_UNKNOWN },
 	{ "application/octet-stream", MEDIA_UNKNOWN },
+	{ "binary/octet-stream", MEDIA_UNKNOWN }, /* S3's, of a registry that is a bucket */
 	{ OCI "manifest.v1+json", MEDIA_IMAGE },
 	{ DOCKER "distribution.manifest.v2+json", MEDIA_IMAGE },
 	{ OCI "index.v1+json", MEDIA_INDEX },
@@ -37,14 +39,14 @@ static const struct {
 	{ DOCKER "distribution.manifest.v1+prettyjws", MEDIA_SCHEMA1 },
 };
 
-/* Parameters ("; charset=utf-8") do not count. */
+/* Parameters ("; charset=utf-8") and the case of letters do not count. */
 static enum media media_of(const char *type)
 {
 	size_t length = type ? strcspn(type, "; ") : 0;
 
 	for (size_t i = 0; i < COUNT_OF(medias); i++)
 		if (strlen(medias[i].name) == length &&
-		    (length == 0 || strncmp(medias[i].name, type, length) == 0))
+		    (length == 0 || strncasecmp(medias[i].name, type, length) == 0))
 			return medias[i].media;
 	return MEDIA_OTHER;
 }
@@ -214,10 +216,23 @@ static bool parse_layers(struct arena *arena, const struct json *root, struct ma
 	return true;
 }
 
+/* The generic ones, and none at all, are what registries made of a pushed image's type for some
+ * years (distribution issue 1621): docker takes them for images to this day. */
 static bool is_config_type(const char *type)
 {
-	return strcmp(type, OCI "config.v1+json") == 0 ||
-	       strcmp(type, DOCKER "container.image.v1+json") == 0;
+	static const char *const known[] = {
+		OCI "config.v1+json",
+		DOCKER "container.image.v1+json",
+		"application/octet-stream",
+		"application/json",
+		"text/html",
+		"",
+	};
+
+	for (size_t i = 0; i < COUNT_OF(known); i++)
+		if (strcmp(type, known[i]) == 0)
+			return true;
+	return false;
 }
 
 static bool parse_image(struct arena *arena, const struct json *root, struct manifest *manifest,

@@ -14,6 +14,9 @@
 #include "base/mem.h"
 #include "base/path.h"
 
+#define USUAL_LINK                                                                                 \
+	16 /* components: no symlink is charged for less, and none that a resumed layer had */
+
 /* -- names --------------------------------------------------------------------------------------
  */
 
@@ -61,7 +64,9 @@ bool place_init(struct place *place, int root, struct dirs *dirs, struct error *
 {
 	struct dir *dir;
 
-	*place = (struct place){ .root = root, .parent = -1, .dirs = *dirs };
+	*place = (struct place){
+		.root = root, .longest_link = USUAL_LINK, .parent = -1, .dirs = *dirs
+	};
 	*dirs = (struct dirs){ 0 };
 	if (place->dirs.count > 0)
 		return true;
@@ -111,10 +116,39 @@ bool place_is_opaque(int dir)
 	       (fgetxattr(dir, "user.overlay.opaque", &value, 1) == 1 && value == 'y');
 }
 
+/* A name that goes through no symlink costs the kernel as many steps as the archive has components
+ * of it. One that does may cost LIMIT_ENTRY_LINKS times the longest symlink's, and the archive next
+ * to nothing: those are charged for. */
+bool place_open(struct place *place, const char *path, int flags, int *fd, struct error *err)
+{
+	if (path_open(place->root, path, PATH_NO_LINKS, flags, 0, fd, err))
+		return true;
+	if (err->sys != ELOOP && err->sys != EXDEV)
+		return false;
+	place->link_steps += place->longest_link;
+	if (place->link_steps > LIMIT_LAYER_LINK_STEPS)
+		return error_set(err, ERROR_INPUT, "too many names through symlinks");
+	return path_open(place->root, path, PATH_IN_ROOT, flags, 0, fd, err);
+}
+
+bool place_check_link(struct place *place, const char *target, struct error *err)
+{
+	int count = 0;
+
+	for (const char *at = target; *(at += strspn(at, "/")) != '\0'; at += strcspn(at, "/"))
+		count++;
+	if (count > LIMIT_LINK_COMPONENTS)
+		return error_set(err, ERROR_INPUT, "a symlink's target has more than %d components",
+				 LIMIT_LINK_COMPONENTS);
+	if (count > place->longest_link)
+		place->longest_link = count;
+	return true;
+}
+
 /* What one name may cost. */
 struct budget {
 	int links;
-	int steps; /* of recursion: 40 links, each to a path of 2000 components, would be 80000 */
+	int steps; /* of recursion: 40 links to 128 components each would be 5120 */
 };
 
 static bool ensure_dir(struct place *place, const char *path, struct budget *budget, int *fd,
@@ -182,7 +216,7 @@ static bool make_dir(struct place *place, int parent, const char *parent_path, c
 static bool ensure_dir(struct place *place, const char *path, struct budget *budget, int *fd,
 		       struct error *err)
 {
-	if (path_open(place->root, path, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0, fd, err))
+	if (place_open(place, path, O_PATH | O_DIRECTORY, fd, err))
 		return true;
 	if (err->sys != ENOENT && err->sys != ENOTDIR)
 		return false;

@@ -14,6 +14,8 @@
  */
 struct place {
 	int root;         /* the layer's root */
+	int longest_link; /* components of the longest symlink's target */
+	int link_steps;   /* what names through symlinks have cost so far, at most */
 	struct dirs dirs; /* every directory of the layer */
 
 	/* The directory of the last name: layers are sorted, so the next name is mostly there too.
@@ -34,6 +36,14 @@ must_check bool place_name_parse(struct place_name *name, const char *text, stru
 /* `dirs`: what an earlier run knew, taken over; empty for a new layer. */
 must_check bool place_init(struct place *place, int root, struct dirs *dirs, struct error *err);
 void place_done(struct place *place);
+
+/* Opens `path` below the root, through symlinks too. Beyond LIMIT_LAYER_LINK_STEPS err->sys is 0,
+ * otherwise errno. */
+must_check bool place_open(struct place *place, const char *path, int flags, int *fd,
+			   struct error *err);
+
+/* Of a symlink that is to be made: refuses what has more than LIMIT_LINK_COMPONENTS. */
+must_check bool place_check_link(struct place *place, const char *target, struct error *err);
 
 /* The directory that holds the name, made if it is missing. The descriptor (O_PATH) stays the
  * place's.

@@ -223,8 +223,9 @@ static bool run(struct pump *pump, enum compression compression, struct error *e
 	case COMPRESSION_ZSTD:
 		return pump_zstd(pump, err);
 	case COMPRESSION_XZ:
+		return pump_xz(pump, err);
 	case COMPRESSION_BZIP2:
-		return pump_rare(pump, err);
+		return pump_bzip2(pump, err);
 	case COMPRESSION_NONE:
 		break;
 	}

@@ -118,7 +118,8 @@ void pump_note(struct pump *pump, enum compression compression, const void *deco
 /* The decompressors: the source to its end. gzip: every member. zstd: every frame. */
 must_check bool pump_gzip(struct pump *pump, struct error *err);
 must_check bool pump_zstd(struct pump *pump, struct error *err);
-must_check bool pump_rare(struct pump *pump, struct error *err); /* xz, bzip2 */
+must_check bool pump_xz(struct pump *pump, struct error *err);
+must_check bool pump_bzip2(struct pump *pump, struct error *err);
 
 #define PUMP_BLOCK (256 << 10) /* ISA-L is fast only when it gets so much at once */
 

@@ -2,7 +2,9 @@
 /*
  * docker load: what the archive's documents say, and which member is which layer. manifest.json
  * (docker save, and everyone who imitates it) is preferred to index.json (an OCI layout): docker's
- * own archives have both, and their index may name images that are not there.
+ * own archives have both, and their index may name images that are not there. But containerd, and
+ * docker on top of it, describe in manifest.json the image for the writer's machine alone; ours may
+ * be in the index.
  */
 #include "image/unpack.h"
 
@@ -10,6 +12,8 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/json.h"
+#include "image/config.h"
 #include "image/manifest.h"
 #include "image/publish.h"
 #include "image/report.h"
@@ -336,6 +340,7 @@ static bool load_platform(struct load *load, const struct manifest *index, const
 static bool load_entry(struct load *load, const struct descriptor *entry, const char *name,
 		       int depth, struct error *err)
 {
+	autoarena struct arena arena = { 0 }; /* a document may be named a thousand times */
 	struct tarball_member *document;
 	struct manifest manifest;
 
@@ -346,12 +351,41 @@ static bool load_entry(struct load *load, const struct descriptor *entry, const 
 		return false;
 	if (!document)
 		return true; /* of another platform, and left out */
-	if (!manifest_parse(&load->arena, document->document, (size_t)document->size,
-			    entry->media_type, &manifest, err))
+	if (!manifest_parse(&arena, document->document, (size_t)document->size, entry->media_type,
+			    &manifest, err))
 		return error_in(err, "%s", entry->digest.text);
 	if (manifest.kind == MANIFEST_INDEX)
 		return load_platform(load, &manifest, name, depth, err);
 	return load_manifest(load, document, &manifest, name, err);
+}
+
+/* -1: not for this machine. */
+static int rank_of(const struct load *load, const struct descriptor *entry)
+{
+	return entry->has_platform ? platform_rank(&load->platform, &entry->platform) : -1;
+}
+
+static bool is_same_name(const char *one, const char *other)
+{
+	return one == other || (one && other && strcmp(one, other) == 0);
+}
+
+/* Some writers list the platforms of one image side by side, each with its name: then the one to
+ * run here has it, not the last. `is_there`: which entries' documents are in the archive. */
+static bool is_second_best(const struct load *load, const struct manifest *index, size_t place,
+			   const bool *is_there)
+{
+	const struct descriptor *entry = &index->entries[place];
+	int own = rank_of(load, entry);
+
+	for (size_t i = 0; entry->has_platform && i < index->entry_count; i++) {
+		int other = is_there[i] ? rank_of(load, &index->entries[i]) : -1;
+
+		if (other >= 0 && (own < 0 || other < own) &&
+		    is_same_name(index->entries[i].name, entry->name))
+			return true;
+	}
+	return false;
 }
 
 static bool load_layout(struct load *load, const struct tarball_member *document, struct error *err)
@@ -363,8 +397,14 @@ static bool load_layout(struct load *load, const struct tarball_member *document
 		return error_in(err, "index.json");
 	if (index.kind != MANIFEST_INDEX)
 		return error_set(err, ERROR_CORRUPT, "index.json is not an index");
+
+	bool *is_there = arena_array(&load->arena, index.entry_count + 1, sizeof(*is_there));
+
 	for (size_t i = 0; i < index.entry_count; i++)
-		if (!load_entry(load, &index.entries[i], index.entries[i].name, 0, err))
+		is_there[i] = find_blob(load, &index.entries[i].digest) != NULL;
+	for (size_t i = 0; i < index.entry_count; i++)
+		if (!is_second_best(load, &index, i, is_there) &&
+		    !load_entry(load, &index.entries[i], index.entries[i].name, 0, err))
 			return false;
 	return load->images > 0 ||
 	       error_set(err, ERROR_NOT_FOUND, "the archive holds no image for this machine");
@@ -392,6 +432,81 @@ static bool is_bare(const struct tarball_member *member)
 	       strstr(member->document, "\"schemaVersion\"");
 }
 
+/* A configuration that can be read, of an image for this machine; one that does not say for which
+ * is for all. */
+static bool is_ours(struct load *load, const struct tarball_member *config)
+{
+	autoarena struct arena arena = { 0 };
+	struct image_config own;
+	struct platform platform;
+	const struct json *root;
+	struct error ignored;
+
+	if (!config || !config->document ||
+	    !json_parse(&arena, config->name, config->document, (size_t)config->size, &root,
+			&ignored) ||
+	    !image_config_parse(&arena, root, &own, &ignored))
+		return false;
+	platform_set(&platform, own.os, own.architecture, own.variant);
+	return !own.os[0] || platform_rank(&load->platform, &platform) >= 0;
+}
+
+/* Does manifest.json describe images for this machine, of which all is there? */
+static bool is_saved_good(struct load *load, const struct tarball_member *saved)
+{
+	struct saved_image *images;
+	struct error ignored;
+	size_t count;
+
+	if (!manifest_parse_saved(&load->arena, saved->document, (size_t)saved->size, &images,
+				  &count, &ignored))
+		return true; /* its own error is the one to tell */
+	for (size_t i = 0; i < count; i++) {
+		if (!is_ours(load, tarball_find(&load->tarball, images[i].config)))
+			return false;
+		for (size_t j = 0; j < images[i].layer_count; j++)
+			if (!tarball_find(&load->tarball, images[i].layers[j]))
+				return false;
+	}
+	return true;
+}
+
+/* Does this entry of a layout lead to an image for this machine, of which all is there? */
+static bool is_entry_good(struct load *load, const struct descriptor *entry, int depth)
+{
+	const struct tarball_member *document = find_blob(load, &entry->digest);
+	autoarena struct arena arena = { 0 };
+	const struct descriptor *chosen;
+	struct manifest manifest;
+	struct error ignored;
+
+	if (!document || !document->document || depth > LIMIT_INDEX_DEPTH ||
+	    !manifest_parse(&arena, document->document, (size_t)document->size, entry->media_type,
+			    &manifest, &ignored))
+		return false;
+	if (manifest.kind == MANIFEST_INDEX)
+		return manifest_choose(&manifest, &load->platform, &chosen, &ignored) &&
+		       is_entry_good(load, chosen, depth + 1);
+	for (size_t i = 0; i < manifest.layer_count; i++)
+		if (!find_blob(load, &manifest.layers[i].digest))
+			return false;
+	return is_ours(load, find_blob(load, &manifest.config.digest));
+}
+
+static bool is_layout_good(struct load *load, const struct tarball_member *layout)
+{
+	struct manifest index;
+	struct error ignored;
+
+	if (!manifest_parse(&load->arena, layout->document, (size_t)layout->size, NULL, &index,
+			    &ignored))
+		return false;
+	for (size_t i = 0; i < index.entry_count; i++)
+		if (is_entry_good(load, &index.entries[i], 0))
+			return true;
+	return false;
+}
+
 static bool load_documents(struct load *load, struct error *err)
 {
 	const struct tarball_member *saved = tarball_find(&load->tarball, "manifest.json");
@@ -399,10 +514,12 @@ static bool load_documents(struct load *load, struct error *err)
 
 	if (saved && saved->document && is_bare(saved))
 		return load_bare(load, saved, err);
+	if (layout && layout->document &&
+	    (!saved || !saved->document ||
+	     (!is_saved_good(load, saved) && is_layout_good(load, layout))))
+		return load_layout(load, layout, err);
 	if (saved && saved->document)
 		return load_docker(load, saved, err);
-	if (layout && layout->document)
-		return load_layout(load, layout, err);
 	if (tarball_find(&load->tarball, "repositories"))
 		return error_set(err, ERROR_UNSUPPORTED,
 				 "the archive was made by docker before 1.10: save it again with a "

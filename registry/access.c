@@ -53,6 +53,14 @@ static bool is_own_host(const struct host *host, const char *url)
 	       strcmp(there.host, own.host) == 0;
 }
 
+/* The token that the user has for the registry already; NULL: none. */
+static const char *registry_token(const struct host *host)
+{
+	const struct auth_credentials *login = host_login(host);
+
+	return login ? login->registry_token : NULL;
+}
+
 static bool ask_token(struct access *access, struct arena *arena, struct http_request *request,
 		      struct error *err)
 {
@@ -126,7 +134,8 @@ bool access_ask(struct access *access, struct arena *arena, struct http_request 
 	} else if (wants_ecr(access))
 		ask_ecr(access, arena, request);
 	if (access->question == ACCESS_FREE && host->challenge.scheme == AUTH_BEARER &&
-	    !host_valid_token(host, access->scope) && !ask_token(access, arena, request, err))
+	    !registry_token(host) && !host_valid_token(host, access->scope) &&
+	    !ask_token(access, arena, request, err))
 		return false;
 	if (access->question == ACCESS_FREE)
 		return true;
@@ -142,9 +151,11 @@ void access_authorize(struct access *access, struct arena *arena, struct http_re
 	const struct auth_credentials *login = host_login(host);
 	const struct token *token = host_valid_token(host, access->scope);
 
-	if (token)
+	if (host->challenge.scheme == AUTH_BEARER && registry_token(host))
+		request->authorization = auth_bearer(arena, registry_token(host));
+	else if (token)
 		request->authorization = auth_bearer(arena, token->text);
-	else if (host->challenge.scheme == AUTH_BASIC && login)
+	else if (host->challenge.scheme == AUTH_BASIC && login && *login->username)
 		request->authorization = auth_basic(arena, login);
 	host_set_tls(host, request);
 	access->url = url_shown(&access->arena, request->url);
@@ -372,6 +383,8 @@ static bool can_renew(const struct access *access, const struct auth_challenge *
 	const struct token *token = host_token(host, access->scope);
 	bool is_stale = token && transfer_clock_ms() - token->obtained_ms > TOKEN_STALE_MS;
 
+	if (host->challenge.scheme == AUTH_BEARER && registry_token(host))
+		return false; /* there is no other */
 	if (challenge->scheme == AUTH_NONE && host->challenge.scheme != AUTH_BEARER)
 		return false; /* nothing to answer */
 	if (challenge->scheme == AUTH_BASIC &&
@@ -421,7 +434,21 @@ bool access_may_follow(const struct access *access, const char *url, struct erro
 	       auth_check_realm(url, host_url(&arena, access->host, ""), err);
 }
 
-bool access_has_other_way(struct access *access)
+/* Who hangs up on plain http may have TLS; if it is not that either, the first failure is the one
+ * to tell. */
+static bool guess_tls(struct host *host, const struct http_response *response)
+{
+	bool may_change = host->is_http ? !host->has_switched : host->is_guess;
+
+	if (!host->is_loopback || host->is_known || !response->is_connected || !may_change)
+		return false;
+	host->is_guess = host->is_http;
+	host->is_http = !host->is_http;
+	host->has_switched = true;
+	return true;
+}
+
+bool access_has_other_way(struct access *access, const struct http_response *response)
 {
 	struct host *host = access->host;
 
@@ -429,6 +456,8 @@ bool access_has_other_way(struct access *access)
 		aws_pass(access->registry->aws, &access->aws_question);
 		return true;
 	}
+	if (guess_tls(host, response))
+		return true;
 	if (!host->is_listed || host->is_known || host->is_http || host->has_switched)
 		return false;
 	host->has_switched = true;

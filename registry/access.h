@@ -67,7 +67,7 @@ must_check bool access_refused(struct access *access, const struct http_response
 			       const char *said, struct error *err);
 /* May one of those before be redirected there? */
 must_check bool access_may_follow(const struct access *access, const char *url, struct error *err);
-/* Nobody answered. True: ask again, in another way. */
-bool access_has_other_way(struct access *access);
+/* Nobody answered, or not in this protocol. True: ask again, in another way. */
+bool access_has_other_way(struct access *access, const struct http_response *response);
 
 #endif

@@ -28,11 +28,13 @@ struct auth_challenge {
 	const char *error;
 };
 
-/* A user's word to a registry. Either a name and password, or an identity token. */
+/* A user's word to a registry: a name and password, or an identity token that fetches tokens, or a
+ * token itself. */
 struct auth_credentials {
 	const char *username;
 	const char *password;
 	const char *identity_token; /* or NULL */
+	const char *registry_token; /* shown as it is where a token is wanted; or NULL */
 };
 
 struct auth_token {

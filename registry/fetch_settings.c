@@ -21,9 +21,14 @@ static bool read_login(const struct json *entry, struct fetch_login *login, stru
 	struct auth_credentials *credentials = &login->credentials;
 
 	login->host = entry->key;
-	return json_text_or(entry, "username", "", &credentials->username, err) &&
-	       json_text_or(entry, "password", "", &credentials->password, err) &&
-	       json_text_or(entry, "identitytoken", NULL, &credentials->identity_token, err);
+	if (!json_text_or(entry, "username", "", &credentials->username, err) ||
+	    !json_text_or(entry, "password", "", &credentials->password, err) ||
+	    !json_text_or(entry, "identitytoken", NULL, &credentials->identity_token, err) ||
+	    !json_text_or(entry, "registrytoken", NULL, &credentials->registry_token, err))
+		return false;
+	return !credentials->registry_token || auth_is_header_safe(credentials->registry_token) ||
+	       error_set(err, ERROR_INPUT,
+			 "the registrytoken for %s has characters that no token has", login->host);
 }
 
 static bool read_logins(struct arena *arena, const struct json *root,

@@ -33,6 +33,7 @@ struct host {
 	bool is_http;   /* what we speak with it */
 	bool is_known;  /* the ping was answered */
 	bool has_switched;
+	bool is_guess;                        /* that it has TLS: nobody said so */
 	bool is_down;                         /* a mirror that did not answer, or not well */
 	const struct auth_credentials *login; /* what the user keeps for it, or NULL */
 	bool is_login_refused;

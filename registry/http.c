@@ -488,6 +488,13 @@ static void note_peer(struct http_exchange *exchange)
 	response->is_private = address && url_is_private_address(address);
 }
 
+/* Somebody took the connection, whatever became of it. */
+static bool is_connection(CURLcode code)
+{
+	return code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST &&
+	       code != CURLE_COULDNT_RESOLVE_PROXY && code != CURLE_OPERATION_TIMEDOUT;
+}
+
 static void finish(struct http_exchange *exchange, CURLcode code)
 {
 	struct error problem;
@@ -496,6 +503,7 @@ static void finish(struct http_exchange *exchange, CURLcode code)
 	if (!is_whole)
 		describe(exchange, code == CURLE_OK ? CURLE_GOT_NOTHING : code, &problem);
 	note_peer(exchange);
+	exchange->response.is_connected = is_connection(code);
 	curl_multi_remove_handle(exchange->client->multi, exchange->easy);
 	exchange->events.on_end(exchange->context, &exchange->response, is_whole ? NULL : &problem);
 	exchange_free(exchange);

@@ -61,8 +61,9 @@ struct http_response {
 	int status;
 	struct buf headers; /* "Name: value\n" each */
 	/* From on_end on. */
-	const char *url; /* that answered */
-	bool is_private; /* at an address that is no public one; a proxy's, where there is one */
+	const char *url;   /* that answered */
+	bool is_private;   /* at an address that is no public one; a proxy's, where there is one */
+	bool is_connected; /* to whoever it was, and it did not just stay silent */
 };
 
 enum http_verdict {

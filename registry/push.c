@@ -298,7 +298,7 @@ static bool pusher_may_follow(void *self, const char *url, struct error *err)
 	       access_may_follow(&pusher->access, url, err);
 }
 
-static bool pusher_has_other_way(void *self)
+static bool pusher_has_other_way(void *self, const struct http_response *response)
 {
 	struct pusher *pusher = self;
 
@@ -306,7 +306,7 @@ static bool pusher_has_other_way(void *self)
 		pusher->stage = STAGE_RESUME;
 	else
 		begin_again(pusher);
-	return access_has_other_way(&pusher->access);
+	return access_has_other_way(&pusher->access, response);
 }
 
 static int64_t pusher_arrived(const void *self)

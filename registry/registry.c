@@ -190,11 +190,11 @@ static bool asker_may_follow(void *self, const char *url, struct error *err)
 	return asker->access.question == ACCESS_FREE || access_may_follow(&asker->access, url, err);
 }
 
-static bool asker_has_other_way(void *self)
+static bool asker_has_other_way(void *self, const struct http_response *response)
 {
 	struct asker *asker = self;
 
-	if (access_has_other_way(&asker->access))
+	if (access_has_other_way(&asker->access, response))
 		return true;
 	if (asker->mirrors)
 		asker->access.host->is_down = true;

@@ -254,10 +254,11 @@ static bool object_learn(void *self, const struct http_response *response, const
 }
 
 /* Who does not answer has no credentials for us. */
-static bool object_has_other_way(void *self)
+static bool object_has_other_way(void *self, const struct http_response *response)
 {
 	struct object *object = self;
 
+	(void)response;
 	if (object->is_asking)
 		aws_pass(object->aws, &object->question);
 	return object->is_asking;

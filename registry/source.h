@@ -37,7 +37,7 @@ struct source_ops {
 
 	/* Nobody answered, or not in this protocol. True: ask again at once, in another way. NULL:
 	 * no other way. */
-	bool (*has_other_way)(void *source);
+	bool (*has_other_way)(void *source, const struct http_response *response);
 
 	/* How many bytes of what is sent have arrived for certain. NULL: nothing is sent. */
 	int64_t (*arrived)(const void *source);

@@ -522,7 +522,8 @@ static void on_end(void *context, const struct http_response *response, const st
 	if (transfer->report.has_failed)
 		end(transfer);
 	else if (problem && !transfer->is_reply_cut) {
-		if (source->ops->has_other_way && source->ops->has_other_way(source->self))
+		if (source->ops->has_other_way &&
+		    source->ops->has_other_way(source->self, response))
 			ask(transfer);
 		else if (problem->kind == ERROR_NETWORK)
 			try_later(transfer, problem, -1, transfer->settings->back_off_ms);

@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 static void check(const struct dockerconfig_login *login)
 {
 	assert(login->username && login->password);
-	assert(*login->username || *login->password || login->identity_token);
+	assert(*login->username || *login->password || login->identity_token ||
+	       login->registry_token);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)

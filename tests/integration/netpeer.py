@@ -10,6 +10,7 @@ import subprocess
 import threading
 
 HOST, PEER = "10.213.77.1", "10.213.77.2"  # the two ends of the wire
+HOST6, PEER6 = "fd00:213:77::1", "fd00:213:77::2"
 FETCH = ("import socket,sys\n"
          "s=socket.create_connection((sys.argv[1],int(sys.argv[2])),float(sys.argv[3]))\n"
          "s.settimeout(float(sys.argv[3])); s.sendall(b'GET /index.html HTTP/1.0\\r\\n\\r\\n')\n"
@@ -144,3 +145,24 @@ def name_server(address):
         yield server
     finally:
         server.close()
+
+
+@contextlib.contextmanager
+def web6():
+    """A server of the machine's own at all its IPv6 addresses; gives its port. HOST6 is one of them, at the wire."""
+    ip("addr", "add", f"{HOST6}/64", "dev", "wire0", "nodad")
+
+    def serve(listener):
+        with contextlib.suppress(OSError):
+            while True:
+                client = listener.accept()[0]
+                with client:
+                    client.recv(4096)
+                    client.sendall(b"HTTP/1.0 200 OK\r\n\r\nhost\n")
+
+    with socket.create_server(("::", 0), family=socket.AF_INET6) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)

@@ -220,26 +220,95 @@ TUN = ("mkdir -p /dev/net; mknod $home/tun c 10 200 2>/dev/null; chmod 666 $home
        "test -e /dev/net/tun || : > /dev/net/tun; mount --bind $home/tun /dev/net/tun")
 
 
+WEB = ("sh", "-c", "busybox mkdir /w; echo served > /w/index.html; exec busybox httpd -f -p 80 -h /w")
+
+
+def get(rootless, container, url, patience=5):
+    """What a container that runs is served there."""
+    return rootless.docker("exec", container, "busybox", "timeout", patience, "busybox", "wget", "-qO-", url, code=None).stdout.strip()
+
+
 def test_network(rootless, busybox):
-    """Without root the network is slirp4netns': out, names of the host's, published ports; it ends with the container."""
+    """Without root the way out is slirp4netns: names of the host's, published ports; it ends with the last container."""
     rootless.user.more = TUN
-    web = ("sh", "-c", "busybox mkdir /w; echo served > /w/index.html; exec busybox httpd -f -p 80 -h /w")
-    rootless.docker("run", "-d", "--name", "web", "-p", "127.0.0.1:18201:80", "-p", "18202:81/udp", busybox, *web)
+    rootless.docker("run", "-d", "--name", "web", "-p", "127.0.0.1:18201:80", "-p", "18202:81/udp", busybox, *WEB)
     wait_until(lambda: netpeer.fetch("127.0.0.1", 18201, 1) == "served", "the port to lead to the container")
     assert rootless.docker("ps", "--format", "{{.Ports}}").stdout == "127.0.0.1:18201->80/tcp, 0.0.0.0:18202->81/udp\n"
-    assert inspect(rootless, "web", "{{.NetworkSettings.IPAddress}}") == "10.0.2.100"
+    assert inspect(rootless, "web", "{{.NetworkSettings.IPAddress}}") == "172.17.0.2"
     assert "nameserver 10.0.2.3" in rootless.docker("exec", "web", "cat", "/etc/resolv.conf").stdout
     taken = rootless.docker("run", "--rm", "-p", "127.0.0.1:18201:80", busybox, "true", code=125).stderr
     assert "Bind for 127.0.0.1:18201 failed: port is already allocated" in taken
-    linked = rootless.docker("run", "--rm", "--link", "web", busybox, "true", code=125).stderr
-    assert "without root the default network's members do not reach each other: put both into a user-defined network" in linked
+    linked = ("--link", "web:w", busybox, "busybox", "wget", "-qO-", "http://w/")
+    assert rootless.docker("run", "--rm", *linked).stdout == "served\n"
+    refused = rootless.docker("run", "--rm", "-p", "[::1]:18201:80", busybox, "true", code=125).stderr
+    assert "publish [::1]:18201:80: without root it can be at an IPv4 address alone" in refused
     with netpeer.neighbour():
         pinged = rootless.docker("run", "--rm", busybox, "busybox", "wget", "-qO-", f"http://{netpeer.HOST}:18202/", code=1)
         assert "refused" in pinged.stderr  # the host was reached
-    assert slirps(rootless)
+    assert len(slirps(rootless)) == 1
     rootless.docker("rm", "-f", "web")
     wait_until(lambda: not slirps(rootless), "slirp4netns to end")
     assert netpeer.fetch("127.0.0.1", 18201, 1) is None
+
+
+def test_no_tun(rootless, busybox):
+    """The device is there, and not for the user: said before anything is made."""
+    rootless.user.more = TUN.replace("666", "600")
+    refused = rootless.docker("run", "--rm", busybox, "true", code=125).stderr
+    assert "needs /dev/net/tun" in refused and refused.splitlines()[0].endswith("open it: Permission denied")
+    assert rootless.docker("ps", "-aq").stdout == "" and not slirps(rootless)
+    networks = os.path.join(rootless.run_dir, "networks")
+    assert [name for _, _, names in os.walk(networks) for name in names] == ["lock"]
+    assert rootless.docker("run", "--rm", *NO_NETWORK, busybox, "echo", "hi").stdout == "hi\n"
+
+
+def test_connect_and_disconnect(rootless, busybox):
+    """Of containers that run: names, addresses and ports go over, also of one that had no way out."""
+    rootless.user.more = TUN
+    rootless.docker("network", "create", "own")
+    rootless.docker("network", "create", "--internal", "within")
+    rootless.docker("run", "-d", "--name", "web", "-p", "127.0.0.1:18205:80", busybox, *WEB)
+    rootless.docker("run", "-d", "--name", "late", "--network", "within", "-p", "127.0.0.2:18205:80", busybox, *WEB)
+    rootless.docker("run", "-d", "--name", "ask", "--init", "--network", "own", busybox, "sleep", "60")
+    wait_until(lambda: netpeer.fetch("127.0.0.1", 18205, 1) == "served", "the port to lead to the container")
+    assert netpeer.fetch("127.0.0.2", 18205, 1) is None
+    rootless.docker("network", "connect", "--alias", "there", "own", "web")
+    rootless.docker("network", "connect", "own", "late")
+    assert [get(rootless, "ask", f"http://{name}/") for name in ("web", "there", "late")] == ["served"] * 3
+    assert netpeer.fetch("127.0.0.2", 18205) == "served"
+    assert rootless.docker("ps", "--filter", "name=late", "--format", "{{.Ports}}").stdout == "127.0.0.2:18205->80/tcp\n"
+    rootless.docker("network", "disconnect", "bridge", "web")  # its ports go the other way
+    assert netpeer.fetch("127.0.0.1", 18205) == "served" and get(rootless, "ask", "http://there/") == "served"
+    rootless.docker("network", "disconnect", "own", "late")
+    assert not netpeer.fetch("127.0.0.2", 18205, 1)
+    assert rootless.docker("exec", "late", "ls", "/sys/class/net").stdout.split() == ["eth0", "lo"]
+    again = rootless.docker("network", "connect", "own", "web", code=1).stderr
+    assert "endpoint with name web already exists in network own" in again
+    shown = inspect(rootless, "web", "{{range $name, $of := .NetworkSettings.Networks}}{{$name}} {{$of.IPAddress}};{{end}}")
+    assert shown.startswith("own 172.18.0.")
+    os.kill(resolver_of(rootless), signal.SIGKILL)
+    rootless.docker("ps")
+    assert get(rootless, "ask", "http://there/") == "served"
+    rootless.docker("rm", "-f", "web", "late", "ask")
+    wait_until(lambda: not slirps(rootless), "slirp4netns to end")
+
+
+def resolver_of(rootless):
+    return next(int(pid) for pid in os.listdir("/proc") if pid.isdigit() and os.path.exists(f"/proc/{pid}/cmdline")
+                and f"{rootless.programs}/engine/mooring-resolver" in open(f"/proc/{pid}/cmdline").read())
+
+
+def test_ipv6(rootless, busybox):
+    """Where it is asked for: among members, and out by slirp4netns, which does not lead to the machine's loopback."""
+    rootless.user.more = TUN
+    rootless.docker("network", "create", "--ipv6", "--subnet", "fd77:1::/64", "six")
+    rootless.docker("run", "-d", "--name", "web", "--network", "six", busybox, *WEB)
+    rootless.docker("run", "-d", "--name", "ask", "--init", "--network", "six", busybox, "sleep", "60")
+    address = inspect(rootless, "web", "{{.NetworkSettings.Networks.six.GlobalIPv6Address}}")
+    wait_until(lambda: get(rootless, "ask", f"http://[{address}]/") == "served", "the other to answer")
+    with netpeer.neighbour(), netpeer.web6() as server:
+        assert get(rootless, "ask", f"http://[{netpeer.HOST6}]:{server}/") == "host"
+        assert get(rootless, "ask", f"http://[fd00::2]:{server}/", 1) == ""
 
 
 def test_networks_of_ones_own(rootless, busybox):
@@ -263,8 +332,6 @@ def test_networks_of_ones_own(rootless, busybox):
         assert "refused" in rootless.docker("run", "--rm", "--network", "own", busybox, *out, code=1).stderr  # the host was reached
     taken = rootless.docker("run", "--rm", "--network", "other", "-p", "127.0.0.1:18203:80", busybox, "true", code=125).stderr
     assert "Bind for 127.0.0.1:18203 failed: port is already allocated" in taken
-    refused = rootless.docker("network", "connect", "other", "web", code=1).stderr
-    assert "without root the networks of a running container stay as they are" in refused
     # What a killed monitor leaves is in nobody's way.
     kill_monitor(rootless, "two")
     rootless.docker("start", "two")

@@ -714,6 +714,22 @@ def test_loopback_may_speak_tls(certificate):
             assert fetch.get(**manifest(tls))[0]["ok"]
 
 
+def test_loopback_may_hang_up_on_plain_http(certificate, tmp_path):
+    """Others close the connection. Who is neither is told of by what came first, and who knows the authority stays with TLS."""
+    with Server(pingable(lambda call: call.reply(200, MANIFEST)), certificate=certificate) as server, Fetch() as fetch:
+        reply, body = fetch.get(**manifest(server))
+        assert reply["ok"] and body == MANIFEST, reply
+    with Server(lambda call: call.hang_up()) as server:
+        with Fetch() as fetch:
+            kind, text = failure(fetch.get(**manifest(server))[0])
+            assert kind == "network" and f'Get "http://{server.host}/v2/": net/http: unexpected EOF' in text
+        before = len(server.calls)
+        with open(make_certificate(tmp_path) + ".crt", encoding="ascii") as other, \
+                Fetch(certs={server.host: {"ca": other.read()}}) as fetch:
+            assert "TLS handshake" in failure(fetch.get(**manifest(server))[0])[1]
+        assert len(server.calls) == before
+
+
 def test_listed_host_may_speak_plain_http():
     with Server(pingable(lambda call: call.reply(200, MANIFEST))) as server:
         name = server.host.replace("127.0.0.1", "registry.localhost")

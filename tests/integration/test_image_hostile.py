@@ -10,6 +10,7 @@ import os
 import resource
 import subprocess
 import tarfile
+import zlib
 
 import pytest
 import world
@@ -106,9 +107,25 @@ def test_symlink_loops(store):
 
 
 def test_symlinks_to_long_ways(store):
-    """Each of 39 links leads to a path of 1900 components behind the next one."""
-    chain = [link(f"l{i}", f"l{i + 1}/" + "/".join("a" * 1900)) for i in range(39)]
+    """Each of 39 links leads to a path of 127 components behind the next one."""
+    chain = [link(f"l{i}", f"l{i + 1}/" + "/".join("a" * 126)) for i in range(39)]
     refuse(store, docker_archive([tar(*chain, entry("l0/x", b"1"))]), "symlinks lead too deep")
+    refuse(store, docker_archive([tar(link("l", "a/" * 129))]), "more than 128 components")
+
+
+def test_names_through_symlinks_have_a_limit(store):
+    """A few bytes of the archive make the kernel walk thousands of components, again and again."""
+    deep = "a/" * 100
+    stacked = [item for i in range(5) for item in
+               (entry(f"s{i - 1}/{deep}x" if i else deep + "x", b"1"),
+                link(f"s{i}", f"s{i - 1}/{deep}" if i else deep))]
+    image = store.load(docker_archive([tar(*stacked)])).images[0]["id"]
+    with open(f"{store.diff(image)}/s3/{deep}/x", encoding="ascii") as file:
+        assert file.read() == "1"
+    again = [link("h", "s4/x", hard=True)] * 5200
+    refuse(store, docker_archive([tar(*stacked, *again)]), "too many names through symlinks")
+    made = [link(f"s4/{i}/x", "x") for i in range(2700)]  # and each is met again at the end
+    refuse(store, docker_archive([tar(*stacked, *made)]), "too many names through symlinks")
 
 
 @pytest.mark.parametrize("name", ["/.", ".", "./", "/"])
@@ -198,6 +215,27 @@ def test_damaged_compression(store):
     packed = bytearray(gzip.compress(ARCHIVE))
     packed[-6] ^= 0xff  # its checksum
     refuse(store, bytes(packed), "gzip")
+
+
+def xz_with_dictionary(data, code):
+    """As packed with a dictionary of (2 | code & 1) << (code // 2 + 11) bytes."""
+    packed = bytearray(lzma.compress(data, preset=0))
+    header = 12  # of the first block, behind the stream's: its size / 4 - 1, flags, filter, size, code
+    assert packed[header + 2:header + 4] == b"\x21\x01"
+    packed[header + 4] = code
+    end = header + packed[header] * 4
+    packed[end:end + 4] = zlib.crc32(packed[header:end]).to_bytes(4, "little")
+    return bytes(packed)
+
+
+def test_an_xz_dictionary_of_1536_megabytes(store):
+    """It would be used as the layer gets longer, and freed only at its end."""
+    inner = docker_archive([xz_with_dictionary(tar(entry("x", b"1")), 37)])
+    outer = xz_with_dictionary(docker_archive([tar(entry("x", b"1"))]), 37)
+    for archive in (inner, outer):
+        refuse(store, archive, "an xz dictionary of 1536 MiB needs more memory than unpack-memory in daemon.json "
+               "allows by default: make that 1544m at least")
+    store.load(xz_with_dictionary(docker_archive([tar(entry("x", b"1"))]), 28))  # 64 MiB, as xz -9
 
 
 def test_not_an_archive(store):
@@ -311,6 +349,20 @@ def test_a_gzip_bomb_as_a_document(store):
 def test_many_documents(store):
     members = [entry(f"{i}.json", b'{"a":"' + b"x" * (3 << 20) + b'"}') for i in range(6)]
     refuse(store, tar(*members), "JSON files are larger")
+
+
+def test_a_document_named_many_times(store):
+    """Each time it is read it needs memory, but never twice at once."""
+    index = "application/vnd.oci.image.index.v1+json"
+    here = {"os": "linux", "architecture": json.loads(world.Image([]).config)["architecture"]}
+    missing = {"mediaType": index, "digest": digest(b"missing"), "size": 7, "platform": here}
+    document = json.dumps({"schemaVersion": 2, "manifests": [missing], "x": [0] * 100000}).encode()
+    whole = json.dumps({"schemaVersion": 2, "manifests": [
+        {"mediaType": index, "digest": digest(document), "size": len(document)}] * 30}).encode()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    refuse(store, tar(entry("blobs/sha256/" + digest(document)[7:], document), entry("index.json", whole)),
+           "no image for this machine")
+    check_memory(before)
 
 
 def test_entries_that_claim_too_much(store):

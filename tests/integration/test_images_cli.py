@@ -525,6 +525,53 @@ def test_load_and_save_for_a_platform(moor, tiny, tmp_path):
     assert "does not provide the specified platform (linux/s390x)" in refused.stderr
 
 
+def layout_of(here, *named):
+    """The members of an OCI layout: (platform's architecture, layer, its name or None) each; and their documents by architecture."""
+    blobs, entries, documents = {}, [], {}
+
+    def add(media_type, data):
+        blobs["blobs/sha256/" + world.sha256(data)[7:]] = data
+        return {"mediaType": media_type, "digest": world.sha256(data), "size": len(data)}
+    for architecture, layer, name in named:
+        config = json.dumps({**json.loads(world.Image([layer]).config), "architecture": architecture}).encode()
+        manifest = json.dumps({"schemaVersion": 2, "config": add("application/vnd.oci.image.config.v1+json", config),
+                               "layers": [add(GZIP, gzip.compress(layer))]}).encode()
+        entries.append({**add(MANIFEST, manifest), "platform": {"os": "linux", "architecture": architecture},
+                        **({"annotations": {"io.containerd.image.name": name}} if name else {})})
+        documents[architecture] = (world.sha256(config)[7:], world.sha256(gzip.compress(layer))[7:])
+    return blobs, entries, documents, add
+
+
+@pytest.mark.parametrize("form", ["side-by-side", "saved-elsewhere", "saved-in-part"])
+def test_load_what_is_for_this_machine(moor, tmp_path, form):
+    """One image for several platforms: as entries side by side, or with containerd's manifest.json, which describes the image
+    for the writer's machine alone, or one whose layers are not there."""
+    here = json.loads(small_image().config)["architecture"]
+    layers = {here: world.tar_bytes([("here", b"1")]), "s390x": world.tar_bytes([("there", b"2")])}
+    name = "docker.io/library/multi:1"
+    blobs, entries, documents, add = layout_of(here, *((arch, layer, name if form == "side-by-side" else None)
+                                                       for arch, layer in layers.items()))
+    if form != "side-by-side":
+        whole = add(INDEX, json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).encode())
+        entries = [{**whole, "annotations": {"io.containerd.image.name": name}}]
+        config, layer = documents["s390x" if form == "saved-elsewhere" else here]
+        blobs["manifest.json"] = json.dumps([{
+            "Config": "blobs/sha256/" + config, "RepoTags": ["multi:1"],
+            "Layers": ["blobs/sha256/" + (layer if form == "saved-elsewhere" else "0" * 64)]}]).encode()
+    blobs["index.json"] = json.dumps({"schemaVersion": 2, "manifests": entries}).encode()
+    path = tmp_path / "multi.tar"
+    path.write_bytes(tar(*(entry(member, data) for member, data in blobs.items())))
+    for piped in (False, True):
+        with open(path, "rb") as file, subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE) as cat:
+            loaded = moor.docker("load", *(() if piped else ("-i", path)), input=None, stdin=cat.stdout)
+        assert loaded.stdout == "Loaded image: multi:1\n"
+        assert moor.docker("images", "-q", "--no-trunc", "multi:1").stdout == f"sha256:{documents[here][0]}\n"
+        moor.docker("rmi", "multi:1")
+    if form == "saved-elsewhere":
+        moor.docker("load", "--platform", "linux/s390x", "-i", path)
+        assert moor.docker("images", "-q", "--no-trunc", "multi:1").stdout == f"sha256:{documents['s390x'][0]}\n"
+
+
 def test_an_image_is_for_one_platform(moor, tiny, registry):
     here = "linux/" + json.loads(small_image().config)["architecture"]
     name = f"{registry.address}/one/platform:1"

@@ -9,12 +9,11 @@ import subprocess
 import pytest
 
 import netpeer
-from netpeer import fetch
+from netpeer import HOST6, PEER6, fetch
 from test_firewall import kept
 from test_ports import SERVE, fetch_inside, inspect
 from world import wait_until
 
-HOST6, PEER6 = "fd00:213:77::1", "fd00:213:77::2"  # the two ends of the wire
 
 
 @pytest.fixture(params=["nftables", "iptables"])

@@ -197,6 +197,48 @@ def test_identity_token_in_place_of_the_password(moor, tmp_path):
         assert "401 Unauthorized" in moor.docker("login", host, code=1).stderr
 
 
+def test_registry_token_is_shown_as_it_is(moor):
+    """A token in config.json: no token server is asked, and a refusal is final."""
+    refusing = []
+
+    def answer(call):
+        if call.header("Authorization") == "Bearer mine" and not refusing:
+            call.reply(200 if call.path == "/v2/" else 404)
+        else:
+            call.reply(401, WWW_Authenticate=f'Bearer realm="http://{call.header("Host")}/token",service="s"')
+    with Server(answer) as server:
+        os.makedirs(moor.env["DOCKER_CONFIG"])
+        with open(os.path.join(moor.env["DOCKER_CONFIG"], "config.json"), "w", encoding="ascii") as file:
+            json.dump({"auths": {server.host: {"registrytoken": "mine"}}}, file)
+        assert "manifest for " in moor.docker("pull", f"{server.host}/x:1", code=1).stderr
+        assert server.paths() == ["/v2/", "/v2/x/manifests/1"]
+        refusing.append(True)
+        assert "pull access denied" in moor.docker("pull", f"{server.host}/x:1", code=1).stderr
+        assert len(server.calls) == 4 and "/token" not in server.paths()
+
+
+def test_credentials_that_cannot_be_had(moor, tmp_path):
+    """A helper that is not there, one that fails, a file that is no JSON: said, and asked without, as docker does."""
+    os.makedirs(moor.env["DOCKER_CONFIG"])
+    os.makedirs(tmp_path / "bin")
+    with open(tmp_path / "bin" / "docker-credential-broken", "w", encoding="ascii") as file:
+        file.write("#!/bin/sh\necho locked; exit 1\n")
+    os.chmod(file.name, 0o755)
+    env = {"PATH": f"{tmp_path}/bin:{moor.env['PATH']}"}
+    with world.docker_registry(str(tmp_path)) as registry:
+        pushed_to(registry, "team/x")
+        for text, why in (('{"credsStore": "not-there"}', "execute docker-credential-not-there: No such file or directory"),
+                          ('{"credHelpers": {"%s": "broken"}}' % registry.address, "docker-credential-broken get: locked"),
+                          ("{", "config.json: "),
+                          ('{"auths": {"%s": {"auth": "AA"}}}' % registry.address, "auth: ")):
+            with open(os.path.join(moor.env["DOCKER_CONFIG"], "config.json"), "w", encoding="ascii") as file:
+                file.write(text)
+            told = moor.docker("pull", "-q", f"{registry.address}/team/x:1", env=env)
+            assert told.stdout == f"{registry.address}/team/x:1\n"
+            assert told.stderr.startswith(f"WARNING: no credentials for {registry.address}: ") and why in told.stderr
+            assert told.stderr.count("\n") == 1
+
+
 QUOTA = (b'{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your unauthenticated pull rate limit."}]}')
 
 

@@ -26,11 +26,14 @@ static void test_image(void)
 {
 	static const char text[] =
 		"{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[" LAYER "," LAYER "]}";
-	static const char *const types[] = {
-		NULL,         "",
-		IMAGE,        IMAGE "; charset=utf-8",
-		"text/plain", "application/vnd.docker.distribution.manifest.v2+json"
-	};
+	static const char *const types[] = { NULL,
+					     "",
+					     IMAGE,
+					     IMAGE "; charset=utf-8",
+					     "text/plain",
+					     "application/vnd.docker.distribution.manifest.v2+json",
+					     "APPLICATION/VND.OCI.IMAGE.MANIFEST.V1+JSON",
+					     "binary/octet-stream" };
 
 	for (size_t i = 0; i < COUNT_OF(types); i++) {
 		autoarena struct arena arena = { 0 };
@@ -44,6 +47,26 @@ static void test_image(void)
 		check_text(manifest.config.digest.text, D1, "its configuration");
 		check_int((long long)manifest.layer_count, 2, "its layers");
 		check_int(manifest.layers[1].size, 7, "a layer's size");
+	}
+}
+
+/* What registries of some years ago said of the configurations of images. */
+static void test_defaulted_configs(void)
+{
+	static const char *const types[] = { "application/octet-stream", "application/json",
+					     "text/html", "" };
+
+	for (size_t i = 0; i < COUNT_OF(types); i++) {
+		autoarena struct arena arena = { 0 };
+		const char *text = arena_printf(&arena,
+						"{\"config\":{\"mediaType\":\"%s\",\"digest\":\"" D1
+						"\",\"size\":9},\"layers\":[" LAYER "]}",
+						types[i]);
+		struct manifest manifest;
+		struct error err;
+
+		check_ok(parse(&arena, text, IMAGE, &manifest, &err), &err, "config as \"%s\"",
+			 types[i]);
 	}
 }
 
@@ -96,7 +119,9 @@ static void test_refused(void)
 		{ "{\"schemaVersion\":1,\"fsLayers\":[]}", NULL, "schema 1" },
 		{ "{}", "application/vnd.docker.distribution.manifest.v1+prettyjws", "schema 1" },
 		{ "{\"layers\":[]}", NULL, "no config" },
-		{ "{\"config\":{\"digest\":\"" D1 "\",\"size\":1}}", NULL, "artifact" },
+		{ "{\"config\":{\"mediaType\":\"application/"
+		  "vnd.oci.empty.v1+json\",\"digest\":\"" D1 "\",\"size\":1}}",
+		  NULL, "artifact" },
 		{ "{\"config\":{\"digest\":\"" D1 "\"}}", NULL, "config.size" },
 		{ "{\"config\":{\"digest\":\"" D1 "\",\"size\":-1}}", NULL, "negative size" },
 		{ "{\"config\":{\"digest\":\"sha256:..\",\"size\":1}}", NULL, "config" },
@@ -144,6 +169,7 @@ static void test_saved(void)
 int main(void)
 {
 	test_image();
+	test_defaulted_configs();
 	test_index();
 	test_refused();
 	test_saved();

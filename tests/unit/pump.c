@@ -253,7 +253,7 @@ static void test_allowance(void)
 	check(!pump_within("\x28\xb5\x2f\xfd\x04\x68\x9d", 7, &allowance, &err) &&
 		      is_all_spare(&allowance),
 	      "a broken one gives it back");
-	check(allowance_take(&allowance, "all", 1 << 30, &held, &err) && held == allowance.kib,
+	check(allowance_take(&allowance, "all", 64 << 20, &held, &err) && held == allowance.kib,
 	      "who wants more than there is has it alone");
 	allowance_reset(&allowance);
 	check(is_all_spare(&allowance), "who was killed is forgotten");
@@ -273,10 +273,19 @@ static void test_ceiling(void)
 	check_error(pump_within(WIDE, &allowance, &err), &err, ERROR_UNSUPPORTED, too_wide,
 		    "a wide window does not");
 	check_error(pump_within(cases[3].bytes, cases[3].length, &allowance, &err), &err,
-		    ERROR_UNSUPPORTED, "xz or bzip2", "nor does xz");
+		    ERROR_UNSUPPORTED,
+		    "an xz dictionary of 8 MiB needs more memory than unpack-memory in "
+		    "daemon.json allows: make that 16m at least",
+		    "nor does xz's usual dictionary");
 	allowance_close(&allowance);
 	check_ok(allowance_open(16 << 20, &allowance, &err), &err, "what the message asked for");
 	check(pump_within(WIDE, &allowance, &err), "a wide window fits");
+	allowance_close(&allowance);
+	check_ok(allowance_open(0, &allowance, &err), &err, "no ceiling");
+	fcntl(allowance.spare, F_SETFL, O_NONBLOCK);
+	check(pump_within(cases[3].bytes, cases[3].length, &allowance, &err) &&
+		      is_all_spare(&allowance),
+	      "xz has what it needs, and gives it back");
 	allowance_close(&allowance);
 	check_error(pump_within("\x28\xb5\x2f\xfd\x04\x88\x9d", 7, NULL, &err), &err,
 		    ERROR_UNSUPPORTED, "a window of 128 MiB; at most 32 are supported",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * xz and bzip2, which old archives use: libarchive unpacks them, in this process.
+ * bzip2, which old archives use: libarchive unpacks it, in this process.
  */
 #include <archive.h>
 #include <archive_entry.h>
@@ -9,8 +9,7 @@
 #include "base/mem.h"
 #include "image/pump.h"
 
-/* What xz -9 wants. Who packed it may have wanted less, but that is not known before. */
-#define MEMORY (65LL << 20)
+#define MEMORY (4LL << 20) /* of a decoder of the largest blocks */
 
 struct feed {
 	struct pump *pump;
@@ -76,32 +75,23 @@ static bool read_rest(struct pump *pump, struct error *err)
 	return true;
 }
 
-/* Alone with it where there is a ceiling; as ever where there is none. */
-static bool fits(const struct pump *pump, struct error *err)
-{
-	struct allowance ceiling = { .turn = -1 };
-	int64_t held = 0;
-
-	if (!pump->allowance)
-		return true;
-	ceiling.kib = pump->allowance->kib;
-	ceiling.is_ceiling = pump->allowance->is_ceiling;
-	return allowance_take(&ceiling, "what xz or bzip2 packed", MEMORY, &held, err);
-}
-
-bool pump_rare(struct pump *pump, struct error *err)
+bool pump_bzip2(struct pump *pump, struct error *err)
 {
 	struct feed feed = { .pump = pump, .err = err };
+	const struct allowance *allowance = pump->allowance;
 	struct archive *archive = archive_read_new();
+	int64_t held = 0;
 
 	if (!archive)
 		return error_set(err, ERROR_SYSTEM, "libarchive cannot start");
-	archive_read_support_filter_xz(archive);
 	archive_read_support_filter_bzip2(archive);
 	archive_read_support_format_raw(archive);
 
-	bool is_good = fits(pump, err) && unpack(&feed, archive) && read_rest(pump, err);
+	bool is_good = (!allowance || allowance_take(allowance, "bzip2", MEMORY, &held, err)) &&
+		       unpack(&feed, archive) && read_rest(pump, err);
 
+	if (allowance)
+		allowance_give(allowance, &held);
 	archive_read_free(archive);
 	return is_good;
 }
