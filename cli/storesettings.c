@@ -49,11 +49,15 @@ bool storesettings_read(const char *config, struct store *store, struct error *e
 	if (!daemonjson_read(config, &arena, &root, err) ||
 	    !read_size(root, "store-limit", &store->limit, err) ||
 	    !read_size(root, "unpack-memory", &store->memory, err) ||
+	    !json_int_or(root, "unpack-ratio", 0, &store->ratio, err) ||
 	    !json_bool_or(root, "keep-blobs", false, &store->is_keeping_blobs, err))
 		return false;
 	if (store->memory > 0 && store->memory < UNPACK_MEMORY_LEAST)
 		return json_wrong(json_get(root, "unpack-memory"), err,
 				  "less than the %lldm that every pull needs",
 				  UNPACK_MEMORY_LEAST >> 20);
+	if (json_get(root, "unpack-ratio") && (store->ratio < 1 || store->ratio > UNPACK_RATIO_MAX))
+		return json_wrong(json_get(root, "unpack-ratio"), err, "not from 1 to %d",
+				  UNPACK_RATIO_MAX);
 	return true;
 }

@@ -153,7 +153,7 @@ static bool listen(struct listener *listener, int from, struct error *err)
 
 static bool start(struct helper *helper, int report, struct proc *proc, struct error *err)
 {
-	autofree char *program = NULL, *limit = NULL, *memory = NULL;
+	autofree char *program = NULL, *limit = NULL, *memory = NULL, *ratio = NULL;
 	autotexts struct texts argv = { 0 };
 	struct proc_fd fds[6];
 	size_t count = 0;
@@ -173,6 +173,11 @@ static bool start(struct helper *helper, int report, struct proc *proc, struct e
 		memory = mem_printf("%lld", (long long)helper->store->memory);
 		texts_add(&argv, "--memory");
 		texts_add(&argv, memory);
+	}
+	if (helper->store->ratio > 0) {
+		ratio = mem_printf("%lld", (long long)helper->store->ratio);
+		texts_add(&argv, "--ratio");
+		texts_add(&argv, ratio);
 	}
 	if (helper->store->is_keeping_blobs)
 		texts_add(&argv, "--keep-blobs");

@@ -45,6 +45,13 @@
  * daemon.json is in its place. */
 #define LIMIT_DECODER_MEMORY (65LL << 20)
 
+/* A layer or archive may unpack to so many bytes, and beyond them to so many times what it has
+ * compressed: one of zeros is honest, as a file for swapping has them; gigabytes of them fill what
+ * is left of a device's flash. "unpack-ratio" in daemon.json is in its place. */
+#define LIMIT_UNPACK_FLOOR (1LL << 30)
+#define LIMIT_UNPACK_RATIO 200
+#define UNPACK_RATIO_MAX   1000000 /* what can be set: no limit */
+
 /* What extraction leaves free on the disk: the smaller of the two. */
 #define RESERVE_BYTES   (64LL << 20)
 #define RESERVE_PERCENT 2

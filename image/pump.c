@@ -151,13 +151,27 @@ static bool pass_on(struct pump *pump, size_t count, struct error *err)
 	return true;
 }
 
+static bool check_size(const struct pump *pump, struct error *err)
+{
+	int64_t ratio = pump->ratio > 0 ? pump->ratio : LIMIT_UNPACK_RATIO;
+
+	if (pump->out > LIMIT_LAYER_TAR)
+		return error_set(err, ERROR_INPUT, "unpacks to more than %lld bytes",
+				 LIMIT_LAYER_TAR);
+	if (pump->out > LIMIT_UNPACK_FLOOR && (pump->out - LIMIT_UNPACK_FLOOR) / ratio > pump->in)
+		return error_set(err, ERROR_INPUT,
+				 "unpacks to more than %lld GiB and %lld times what is compressed: "
+				 "unpack-ratio in daemon.json can allow more",
+				 LIMIT_UNPACK_FLOOR >> 30, (long long)ratio);
+	return true;
+}
+
 bool pump_made(struct pump *pump, size_t count, struct error *err)
 {
 	hash_add(&pump->out_hash, pump->room, count);
 	pump->out += (int64_t)count;
-	if (pump->out > LIMIT_LAYER_TAR)
-		return error_set(err, ERROR_INPUT, "unpacks to more than %lld bytes",
-				 LIMIT_LAYER_TAR);
+	if (!check_size(pump, err))
+		return false;
 	if (pump->skip > 0) {
 		size_t step = pump->skip < (int64_t)count ? (size_t)pump->skip : count;
 

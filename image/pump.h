@@ -74,6 +74,7 @@ struct pump {
 	bool is_plain;                     /* pass everything on as it is, whatever it looks like */
 	const int *copy;                   /* a file that gets what is read, too; NULL: none */
 	const struct allowance *allowance; /* of memory; NULL: takes what it needs */
+	int64_t ratio;                     /* 0: LIMIT_UNPACK_RATIO */
 	int64_t in, out;
 	struct digest in_digest, out_digest;
 	struct pump_marks *marks;     /* NULL: nobody wants any */

@@ -293,7 +293,9 @@ static bool start_joiner(struct stage *stage, int *window, struct error *err)
 static bool start_pump(struct stage *stage, const struct pump_source *source, struct ring *ring,
 		       struct error *err)
 {
-	struct pump pump = { .source = *source, .to = -1, .ring = ring };
+	struct pump pump = {
+		.source = *source, .to = -1, .ring = ring, .ratio = stage->store->ratio
+	};
 	autoclose int window = -1;
 
 	if (!start_joiner(stage, &window, err))

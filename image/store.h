@@ -35,6 +35,7 @@ struct store {
 	int64_t limit;  /* bytes that all layers together may have; 0: what the disk has */
 	int64_t memory; /* bytes that all processes of a pull or load may have together; 0: what
 			   the image takes */
+	int64_t ratio;  /* of what is unpacked to what was compressed; 0: LIMIT_UNPACK_RATIO */
 	bool is_keeping_blobs; /* a pull keeps compressed layers beside the unpacked ones */
 	const struct allowance *allowance; /* of this process' pumps (pump.h); NULL: none */
 };

@@ -334,6 +334,7 @@ static bool start_inflater(struct tarball *tarball, const char *head, size_t len
 		ceiling.kib = tarball->store->allowance->kib;
 		ceiling.is_ceiling = tarball->store->allowance->is_ceiling;
 		pump.allowance = &ceiling;
+		pump.ratio = tarball->store->ratio;
 	}
 
 	bool is_started = worker_start(&task, &tarball->inflater, err);

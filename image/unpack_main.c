@@ -32,7 +32,7 @@ struct arguments {
 	const char *parent;
 	const char *object;
 	bool is_upper, is_mirrored, is_keeping_blobs;
-	int64_t limit, memory;
+	int64_t limit, memory, ratio;
 	struct texts again, rest;
 };
 
@@ -63,6 +63,7 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 		{ "again", required_argument, NULL, 'a' },
 		{ "limit", required_argument, NULL, 'l' },
 		{ "memory", required_argument, NULL, 'y' },
+		{ "ratio", required_argument, NULL, 't' },
 		{ "keep-blobs", no_argument, NULL, 'k' },
 		{ "object", required_argument, NULL, 'o' },
 		{ 0 },
@@ -91,6 +92,8 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 			arguments->limit = strtoll(optarg, NULL, 10);
 		else if (option == 'y')
 			arguments->memory = strtoll(optarg, NULL, 10);
+		else if (option == 't')
+			arguments->ratio = strtoll(optarg, NULL, 10);
 		else if (option == 'k')
 			arguments->is_keeping_blobs = true;
 		else
@@ -212,6 +215,7 @@ int main(int argc, char **argv)
 	store.allowance = &allowance;
 	store.limit = arguments.limit;
 	store.memory = arguments.memory;
+	store.ratio = arguments.ratio;
 	store.is_keeping_blobs = arguments.is_keeping_blobs;
 	footprint_shrink();
 	if (is_good) {

@@ -4,6 +4,7 @@
 import base64
 import crypt
 import gzip
+import hashlib
 import json
 import lzma
 import os
@@ -604,6 +605,36 @@ def test_load_from_a_directory(moor, tiny, tmp_path):
     assert "invalid diffID" in moor.docker("load", "-i", str(unpacked), code=1).stderr
 
 
+# --- what takes more than it should ---
+
+def zstd_with_zeros(data, zeros):
+    """A zstd frame of `data` as it is, then blocks that say four bytes each: 128 KiB of zeros."""
+    assert len(data) < 1 << 17 and zeros % (1 << 17) == 0
+    blocks = (zeros >> 17) * ((1 << 17) << 3 | 1 << 1).to_bytes(3, "little").ljust(4, b"\0")
+    return b"\x28\xb5\x2f\xfd\x00\x58" + (len(data) << 3).to_bytes(3, "little") + data + blocks + b"\1\0\0"
+
+
+def test_a_layer_that_is_next_to_nothing_but_zeros(moor, tmp_path):
+    """A GiB of them may be honest; what compresses 1000 times beyond that is a bomb, or asked for."""
+    layer, zeros = world.tar_bytes([("x", b"1")]), (1 << 30) + (32 << 20)
+    digest = hashlib.sha256(layer)
+    for _ in range(zeros >> 20):
+        digest.update(bytes(1 << 20))
+    image = world.Image([zstd_with_zeros(layer, zeros)])
+    config = json.loads(image.config)
+    config["rootfs"]["diff_ids"] = ["sha256:" + digest.hexdigest()]
+    image.config = json.dumps(config).encode()
+    image.id = world.sha256(image.config)
+    archive = image.save(tmp_path / "bomb.tar", "bomb:1")
+    refused = moor.docker("load", "-i", archive, code=1).stderr
+    assert ("unpacks to more than 1 GiB and 200 times what is compressed: unpack-ratio in daemon.json can allow more"
+            in refused)
+    assert not os.listdir(os.path.join(moor.root, "layers"))
+    with open(os.path.join(moor.config, "daemon.json"), "w") as file:
+        json.dump({"unpack-ratio": 1100}, file)
+    moor.docker("load", "-i", archive)
+
+
 # --- what a disk does to images ---
 
 def damage(store, text):
@@ -703,7 +734,8 @@ def test_store_limit(moor, registry, tmp_path):
     assert len(os.listdir(os.path.join(moor.root, "layers"))) == 1
     assert os.listdir(os.path.join(moor.root, "staging")) == []
     for key, value, code in (("store-limit", 4_000_000, 0), ("store-limit", "much", 1), ("store-limit", [], 1),
-                             ("unpack-memory", "9m", 1), ("unpack-memory", "10m", 0), ("keep-blobs", "yes", 1)):
+                             ("unpack-memory", "9m", 1), ("unpack-memory", "10m", 0), ("unpack-ratio", 0, 1),
+                             ("unpack-ratio", "much", 1), ("unpack-ratio", 1100, 0), ("keep-blobs", "yes", 1)):
         with open(os.path.join(moor.config, "daemon.json"), "w") as file:
             json.dump({key: value}, file)
         loaded = moor.docker("load", "-i", archive, code=code)
