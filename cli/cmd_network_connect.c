@@ -6,6 +6,7 @@
 
 #include "cli/netopts.h"
 #include "engine/connect.h"
+#include "engine/endpointopt.h"
 #include "engine/find.h"
 #include "engine/linktarget.h"
 
@@ -23,7 +24,7 @@ static const struct opt connect_opts[] = {
 	{ "alias", 0, OPT_LIST, offsetof(struct connect_values, aliases), "strings",
 	  "Add network-scoped alias for the container", NULL },
 	{ "driver-opt", 0, OPT_LIST, offsetof(struct connect_values, options), "strings",
-	  "driver options for the network", netopts_check_driver_option },
+	  "driver options for the network", endpointopt_check },
 	{ "gw-priority", 0, OPT_TEXT, offsetof(struct connect_values, priority), "int",
 	  "Highest gw-priority provides the default gateway. Accepts positive and negative values.",
 	  netopts_check_priority },
@@ -102,6 +103,7 @@ static int run_connect(const struct cli *cli, const void *of, const struct texts
 			.aliases = values->aliases,
 			.link_local = values->link_local,
 			.links = values->links,
+			.driver_options = values->options,
 			.gw_priority = values->priority ? strtoll(values->priority, NULL, 10) : 0,
 		};
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv.h"
+#include "engine/endpointopt.h"
 #include "engine/link.h"
 #include "engine/network.h"
 #include "engine/port.h"
@@ -60,25 +62,6 @@ bool netopts_check_priority(const char *text, struct error *err)
 	return read_priority(text, &priority, err);
 }
 
-bool netopts_check_driver_option(const char *text, struct error *err)
-{
-	static const char *const unsupported[] = { "com.docker.network.endpoint.sysctls",
-						   "com.docker.network.endpoint.ifname" };
-	size_t length = strcspn(text, "=");
-
-	if (length == 0 || !text[length])
-		return error_set(err, ERROR_INPUT,
-				 "invalid key value pair format in driver options");
-	for (size_t i = 0; i < COUNT_OF(unsupported); i++) {
-		if (strlen(unsupported[i]) == length && strncmp(text, unsupported[i], length) == 0)
-			return error_set(err, ERROR_UNSUPPORTED,
-					 "driver-opt %s is not supported: use --sysctl of the "
-					 "container, or leave it out",
-					 unsupported[i]);
-	}
-	return true;
-}
-
 bool netopts_check_mac(const char *text, struct error *err)
 {
 	unsigned char mac[LINK_MAC_SIZE];
@@ -111,7 +94,8 @@ static bool set_field(struct arena *arena, const char *key, const char *value,
 		network->mac = value;
 		return netopts_check_mac(value, err);
 	} else if (strcmp(key, "driver-opt") == 0) {
-		return netopts_check_driver_option(value, err);
+		texts_add_in(&network->driver_options, arena, value);
+		return endpointopt_check(value, err);
 	} else {
 		return error_set(err, ERROR_INPUT, "invalid field key %s", key);
 	}
@@ -128,7 +112,7 @@ static bool parse(struct arena *arena, const char *text, struct container_networ
 	if (!strchr(text, '='))
 		return true;
 	network->name = NULL;
-	for (char *pair; (pair = strsep(&rest, ","));) {
+	for (char *pair; (pair = csv_next(&rest));) {
 		char *equals = strchr(pair, '=');
 
 		if (!equals)

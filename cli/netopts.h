@@ -31,11 +31,6 @@ bool netopts_check_network(const char *text, struct error *err);
 bool netopts_check_ip(const char *text, struct error *err);
 bool netopts_check_link_local(const char *text, struct error *err);
 bool netopts_check_priority(const char *text, struct error *err);
-/* A driver-opt of an endpoint: KEY=VALUE. Refuses those that would have an effect with docker and
- * have none here. */
-/* A driver-opt of an endpoint, KEY=VALUE: what would have an effect with docker, and has none here,
- * is refused. */
-bool netopts_check_driver_option(const char *text, struct error *err);
 bool netopts_check_mac(const char *text, struct error *err);
 
 #endif

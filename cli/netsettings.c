@@ -328,6 +328,24 @@ static void add_aliases(const struct jsonmaker *maker, const struct container *c
 		       arena_printf(maker->arena, "%.*s", CONTAINER_SHORT_ID, container->id));
 }
 
+static void add_driver_options(const struct jsonmaker *maker,
+			       const struct container_network *wanted)
+{
+	if (!wanted->driver_options.count) {
+		jsonmaker_text(maker, "DriverOpts", NULL);
+		return;
+	}
+	struct jsonmaker map = jsonmaker_nested(maker, "DriverOpts", JSON_OBJECT);
+
+	for (size_t i = 0; i < wanted->driver_options.count; i++) {
+		const char *pair = wanted->driver_options.items[i];
+		size_t length = strcspn(pair, "=");
+
+		jsonmaker_text(&map, arena_printf(maker->arena, "%.*s", (int)length, pair),
+			       pair + length + (pair[length] == '='));
+	}
+}
+
 static void add_network(const struct jsonmaker *networks, const struct engine *engine,
 			const struct container *container, const struct container_network *wanted,
 			const struct endpoints *endpoints)
@@ -346,7 +364,7 @@ static void add_network(const struct jsonmaker *networks, const struct engine *e
 			       ? network.id
 			       : "");
 	add_addresses(&own, endpoint);
-	jsonmaker_text(&own, "DriverOpts", NULL);
+	add_driver_options(&own, wanted);
 }
 
 void netsettings_add(const struct jsonmaker *object, const struct engine *engine,

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/csv.h"
 #include "compose/projectfile.h"
 #include "compose/tree.h"
 
@@ -11,21 +12,6 @@
 static const char *add_word(struct arena *arena, const char *words, const char *word)
 {
 	return word ? arena_printf(arena, "%s%s%s", words, *words ? "," : "", word) : words;
-}
-
-/* A field of --mount, quoted as CSV wants it. */
-static const char *add_field(struct arena *arena, const char *spec, const char *key,
-			     const char *value)
-{
-	const char *quoted = "";
-
-	if (!value)
-		return spec;
-	if (!strpbrk(value, ",\"\n"))
-		return arena_printf(arena, "%s,%s=%s", spec, key, value);
-	for (const char *c = value; *c; c++)
-		quoted = arena_printf(arena, "%s%s%c", quoted, *c == '"' ? "\"" : "", *c);
-	return arena_printf(arena, "%s,\"%s=%s\"", spec, key, quoted);
 }
 
 static const char *source_of(const struct project *project, const struct json *mount)
@@ -74,17 +60,17 @@ static void add_mount_option(struct arena *arena, const struct json *mount, cons
 	const struct json *tmpfs = json_get(mount, "tmpfs");
 	const char *spec = arena_printf(arena, "type=%s", tree_text(mount, "type"));
 
-	spec = add_field(arena, spec, "source", source);
-	spec = add_field(arena, spec, "target", tree_text(mount, "target"));
-	spec = add_field(arena, spec, "bind-propagation", tree_text(bind, "propagation"));
-	spec = add_field(arena, spec, "bind-recursive", tree_text(bind, "recursive"));
-	spec = add_field(arena, spec, "volume-subpath", tree_text(volume, "subpath"));
-	spec = add_field(arena, spec, "tmpfs-size", tree_text(tmpfs, "size"));
-	spec = add_field(arena, spec, "tmpfs-mode", tree_text(tmpfs, "mode"));
+	spec = csv_add(arena, spec, "source", source);
+	spec = csv_add(arena, spec, "target", tree_text(mount, "target"));
+	spec = csv_add(arena, spec, "bind-propagation", tree_text(bind, "propagation"));
+	spec = csv_add(arena, spec, "bind-recursive", tree_text(bind, "recursive"));
+	spec = csv_add(arena, spec, "volume-subpath", tree_text(volume, "subpath"));
+	spec = csv_add(arena, spec, "tmpfs-size", tree_text(tmpfs, "size"));
+	spec = csv_add(arena, spec, "tmpfs-mode", tree_text(tmpfs, "mode"));
 	if (tree_bool(volume, "nocopy"))
-		spec = add_field(arena, spec, "volume-nocopy", "true");
+		spec = csv_add(arena, spec, "volume-nocopy", "true");
 	if (tree_bool(mount, "read_only"))
-		spec = add_field(arena, spec, "readonly", "true");
+		spec = csv_add(arena, spec, "readonly", "true");
 	creation_add(arguments, "--mount", spec);
 }
 
@@ -108,8 +94,8 @@ static void add_carried(struct arena *arena, const char *carried, struct texts *
 	size_t length = strcspn(carried, ":");
 	const char *spec = arena_printf(arena, "type=volume,source=%.*s", (int)length, carried);
 
-	spec = add_field(arena, spec, "target", carried + length + 1);
-	creation_add(arguments, "--mount", add_field(arena, spec, "volume-anonymous", "true"));
+	spec = csv_add(arena, spec, "target", carried + length + 1);
+	creation_add(arguments, "--mount", csv_add(arena, spec, "volume-anonymous", "true"));
 }
 
 static void add_mounts(const struct creation *creation, struct texts *arguments)
@@ -171,10 +157,10 @@ static bool add_files(const struct creation *creation, const char *section, cons
 		if (*target != '/')
 			target = arena_printf(arena, "%s/%s", directory, target);
 
-		const char *spec = add_field(arena, "type=bind", "source", path);
+		const char *spec = csv_add(arena, "type=bind", "source", path);
 
-		spec = add_field(arena, spec, "target", target);
-		creation_add(arguments, "--mount", add_field(arena, spec, "readonly", "true"));
+		spec = csv_add(arena, spec, "target", target);
+		creation_add(arguments, "--mount", csv_add(arena, spec, "readonly", "true"));
 	}
 	return true;
 }

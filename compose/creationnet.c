@@ -4,15 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "compose/tree.h"
 
 /* Networks of a container: which, in which order, and under which names it is found there. */
-
-/* "NAME" or "NAME,alias=A,ip=…"; quoted as CSV where a value has a comma. */
-static const char *field(struct arena *arena, const char *spec, const char *key, const char *value)
-{
-	return value ? arena_printf(arena, "%s,%s=%s", spec, key, value) : spec;
-}
 
 static const char *add_aliases(const struct creation *creation, const struct json *entry,
 			       const char *spec)
@@ -22,9 +17,9 @@ static const char *add_aliases(const struct creation *creation, const struct jso
 
 	if (!creation->has_aliases)
 		return spec;
-	spec = field(arena, spec, "alias", creation->service->name);
+	spec = csv_add(arena, spec, "alias", creation->service->name);
 	for (const struct json *alias = aliases ? aliases->child : NULL; alias; alias = alias->next)
-		spec = field(arena, spec, "alias", alias->text);
+		spec = csv_add(arena, spec, "alias", alias->text);
 	return spec;
 }
 
@@ -37,17 +32,21 @@ static const char *network_spec(const struct creation *creation, const struct js
 					project_network(creation->project, entry->key)->name);
 
 	spec = add_aliases(creation, entry, spec);
-	spec = field(arena, spec, "ip", tree_text(entry, "ipv4_address"));
-	spec = field(arena, spec, "ip6", tree_text(entry, "ipv6_address"));
-	spec = field(arena, spec, "mac-address", tree_text(entry, "mac_address"));
+	spec = csv_add(arena, spec, "ip", tree_text(entry, "ipv4_address"));
+	spec = csv_add(arena, spec, "ip6", tree_text(entry, "ipv6_address"));
+	spec = csv_add(arena, spec, "mac-address", tree_text(entry, "mac_address"));
 	for (const struct json *ip = local ? local->child : NULL; ip; ip = ip->next)
-		spec = field(arena, spec, "link-local-ip", ip->text);
-	spec = field(arena, spec, "gw-priority", tree_text(entry, "gw_priority"));
+		spec = csv_add(arena, spec, "link-local-ip", ip->text);
+	spec = csv_add(arena, spec, "gw-priority", tree_text(entry, "gw_priority"));
+	if (tree_text(entry, "interface_name"))
+		spec = csv_add(arena, spec, "driver-opt",
+			       arena_printf(arena, "com.docker.network.endpoint.ifname=%s",
+					    tree_text(entry, "interface_name")));
 	for (const struct json *option = options ? options->child : NULL; option;
 	     option = option->next)
-		spec = field(arena, spec, "driver-opt",
-			     arena_printf(arena, "%s=%s", option->key,
-					  tree_scalar(option) ? tree_scalar(option) : ""));
+		spec = csv_add(arena, spec, "driver-opt",
+			       arena_printf(arena, "%s=%s", option->key,
+					    tree_scalar(option) ? tree_scalar(option) : ""));
 	return spec;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine/bridge.h"
+#include "engine/endpointopt.h"
 #include "engine/flows.h"
 #include "engine/hostns.h"
 #include "engine/lease.h"
@@ -26,6 +27,7 @@
 struct plug {
 	struct network network;
 	unsigned int device; /* the bridge, or the device that is shared */
+	const char *sysctls; /* of the link inside; NULL: none */
 };
 
 void attachment_init(struct attachment *attachment, const struct engine *engine,
@@ -137,17 +139,46 @@ static bool open_host(struct attachment *self, struct error *err)
 	return self->host.fd >= 0 || netlink_open(&self->host, NETLINK_ROUTE, err);
 }
 
-/* eth0, eth1, …: the first that is free. */
-static void name_inside(const struct endpoints *endpoints, struct endpoint *endpoint)
+static bool is_taken_by(const struct endpoints *endpoints, const char *name)
 {
-	bool is_taken = true;
-
-	for (size_t number = 0; is_taken; number++) {
-		is_taken = false;
-		snprintf(endpoint->inside, sizeof(endpoint->inside), "eth%zu", number);
-		for (size_t i = 0; i < endpoints->count; i++)
-			is_taken |= strcmp(endpoints->items[i].inside, endpoint->inside) == 0;
+	for (size_t i = 0; i < endpoints->count; i++) {
+		if (strcmp(endpoints->items[i].inside, name) == 0)
+			return true;
 	}
+	return false;
+}
+
+static bool is_asked_for(const struct container *container, const char *name)
+{
+	for (size_t i = 0; i < container->network_count; i++) {
+		const char *asked =
+			endpointopt_get(&container->networks[i].driver_options, ENDPOINTOPT_IFNAME);
+
+		if (asked && strcmp(asked, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* As it was asked for; else eth0, eth1, …: the first that is free. */
+static bool name_inside(const struct attachment *self, const struct container_network *wanted,
+			struct endpoint *endpoint, struct error *err)
+{
+	const char *asked = endpointopt_get(&wanted->driver_options, ENDPOINTOPT_IFNAME);
+	size_t number = 0;
+
+	if (asked) {
+		snprintf(endpoint->inside, sizeof(endpoint->inside), "%s", asked);
+		return !is_taken_by(&self->endpoints, asked) ||
+		       error_set(err, ERROR_INPUT,
+				 "network %s: the container has an interface %s already",
+				 wanted->name, asked);
+	}
+	do {
+		snprintf(endpoint->inside, sizeof(endpoint->inside), "eth%zu", number++);
+	} while (is_taken_by(&self->endpoints, endpoint->inside) ||
+		 is_asked_for(self->container, endpoint->inside));
+	return true;
 }
 
 bool attachment_lease_one(struct attachment *self, const struct container_network *wanted,
@@ -161,11 +192,11 @@ bool attachment_lease_one(struct attachment *self, const struct container_networ
 
 	if (number >= ENDPOINTS_MAX)
 		return error_set(err, ERROR_INPUT, "more than %d networks", ENDPOINTS_MAX);
-	name_inside(&self->endpoints, endpoint);
-	if (!open_host(self, err) ||
+	if (!name_inside(self, wanted, endpoint, err) || !open_host(self, err) ||
 	    !network_find(self->engine, self->arena, wanted->name, network, err))
 		return false;
 	name_links(self, network, endpoint);
+	plug->sysctls = endpointopt_get(&wanted->driver_options, ENDPOINTOPT_SYSCTLS);
 	endpoint->aliases = wanted->aliases;
 	endpoint->links = wanted->links;
 	endpoint->link_local = wanted->link_local;
@@ -323,14 +354,15 @@ static void put_link_local(struct netlink *inside, unsigned int link,
 	}
 }
 
-static bool set_up_inside(struct netlink *inside, const struct endpoint *endpoint, bool is_outward,
-			  struct error *err)
+static bool set_up_inside(struct netlink *inside, const struct endpoint *endpoint,
+			  const char *sysctls, bool is_outward, struct error *err)
 {
 	unsigned int link = if_nametoindex(endpoint->inside);
 
 	if (link == 0)
 		return error_sys(err, "find %s", endpoint->inside);
-	if (!silence_ipv6(endpoint, err))
+	if (!silence_ipv6(endpoint, err) ||
+	    !endpointopt_set_sysctls(sysctls, endpoint->inside, err))
 		return false;
 	for (size_t i = 0; i < NETWORK_FAMILIES; i++) {
 		if (endpoint->addresses[i].address.family)
@@ -355,7 +387,7 @@ bool attachment_plug_one(struct attachment *self, size_t number, struct netlink 
 	if (is_shared(&plug->network) ? !make_share(self, plug, endpoint, netns, err)
 				      : !make_pair(self, plug, endpoint, netns, err))
 		return error_in(err, "network %s", endpoint->network);
-	return set_up_inside(inside, endpoint, is_outward, err) ||
+	return set_up_inside(inside, endpoint, plug->sysctls, is_outward, err) ||
 	       error_in(err, "network %s", endpoint->network);
 }
 

@@ -183,6 +183,9 @@ static void write_networks(struct jsonout *out, const struct container *containe
 				      network->link_local.count);
 		if (network->gw_priority)
 			jsonout_int(out, "gw_priority", network->gw_priority);
+		if (network->driver_options.count)
+			jsonout_texts(out, "driver_options", network->driver_options.items,
+				      network->driver_options.count);
 		if (network->links.count)
 			jsonout_texts(out, "links", network->links.items, network->links.count);
 		jsonout_object_end(out);
@@ -272,6 +275,8 @@ static bool read_network(struct arena *arena, const struct json *item,
 			       err) &&
 	       json_text_array(arena, item, "link_local", &network->link_local.items,
 			       &network->link_local.count, err) &&
+	       json_text_array(arena, item, "driver_options", &network->driver_options.items,
+			       &network->driver_options.count, err) &&
 	       json_int_or(item, "gw_priority", 0, &network->gw_priority, err);
 }
 

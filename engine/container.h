@@ -79,6 +79,7 @@ struct container_network {
 	int64_t gw_priority;  /* of those that lead outward the highest has the default route */
 	struct texts aliases; /* live where the container's texts live */
 	struct texts links;   /* of a user network: "CONTAINER:ALIAS"; live there too */
+	struct texts driver_options; /* "KEY=VALUE": endpointopt.h; live there too */
 };
 
 struct container {

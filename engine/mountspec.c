@@ -4,29 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "base/size.h"
-
-/* Fields of CSV (RFC 4180): commas separate, but not within double quotes, where a doubled one
- * stands for one. */
-static char *next_field(char **rest)
-{
-	char *from = *rest, *to = *rest, *field = *rest;
-	bool is_quoted = false;
-
-	if (!from)
-		return NULL;
-	for (; *from && (is_quoted || *from != ','); from++) {
-		if (*from != '"')
-			*to++ = *from;
-		else if (is_quoted && from[1] == '"')
-			*to++ = *from++;
-		else
-			is_quoted = !is_quoted;
-	}
-	*rest = *from ? from + 1 : NULL;
-	*to = '\0';
-	return field;
-}
 
 static bool parse_flag(const char *key, const char *value, bool *flag, struct error *err)
 {
@@ -214,7 +193,7 @@ bool mountspec_parse(struct arena *arena, const char *text, struct mountspec *sp
 	char *rest = arena_strdup(arena, text);
 
 	*spec = (struct mountspec){ .type = "volume", .propagation = "" };
-	for (char *field; (field = next_field(&rest));) {
+	for (char *field; (field = csv_next(&rest));) {
 		char *key = arena_strdup(arena, field);
 		char *equals = strchr(key, '=');
 

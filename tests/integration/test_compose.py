@@ -449,19 +449,21 @@ def test_networks(project):
     """Services find each other by name and alias where they share a network; ports; what is not there."""
     server = ["sh", "-c", "echo here > /tmp/f; exec busybox httpd -f -p 80 -h /tmp"]
     client = "until wget -qO- http://%s/f; do sleep 0.1; done"
+    martians = "net.ipv4.conf.IFNAME.log_martians=1,net.ipv4.conf.IFNAME.forwarding=0"
     project.write(json.dumps({
         "services": {
             "a": {"image": "busybox:test", "command": server, "stop_signal": "SIGKILL", "ports": ["127.0.0.1:18733:80"],
                   "networks": {"front": {"aliases": ["www"]}, "default": {}}},
-            "b": {"image": "busybox:test", "networks": ["front"], "depends_on": ["a"],
-                  "command": ["sh", "-c", f"{client % 'www'}; {client % 'a'}"]},
+            "b": {"image": "busybox:test", "depends_on": ["a"],
+                  "networks": {"front": {"interface_name": "front0", "driver_opts": {"com.docker.network.endpoint.sysctls": martians}}},
+                  "command": ["sh", "-c", f"{client % 'www'}; {client % 'a'}; busybox grep -q 1 /proc/sys/net/ipv4/conf/front0/log_martians"]},
             "c": {"image": "busybox:test", "network_mode": "service:a", "depends_on": ["a"],
                   "command": ["sh", "-c", client % "127.0.0.1"]}},
         "networks": {"front": {"name": "named-front", "internal": True}}}))
     done = project("up", "-d")
     assert " Network proj_default  Created\n" in done.stderr and " Network named-front  Created\n" in done.stderr
     for name in ("b", "c"):
-        project.moor.docker("wait", f"proj-{name}-1")
+        assert project.moor.docker("wait", f"proj-{name}-1").stdout == "0\n"
     assert project("logs", "b", "c", "--no-log-prefix").stdout == "here\nhere\nhere\n"
     assert project("port", "a", "80").stdout == "127.0.0.1:18733\n"
     assert urllib.request.urlopen("http://127.0.0.1:18733/f", timeout=5).read() == b"here\n"

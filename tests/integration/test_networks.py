@@ -111,14 +111,46 @@ def test_options_of_drivers(moor, busybox):
     moor.docker("network", "create", "-o", f"{bridge}gateway_mode_ipv4=nat", "-o", f"{bridge}enable_icc=f", "apart")
     start(moor, busybox, "one", "--network", "apart")
     assert not can_ping(moor, busybox, "apart", address_of(moor, "one", "apart"))
-    sysctls = "com.docker.network.endpoint.sysctls=net.ipv4.conf.IFNAME.log_martians=1"
-    for words in (("run", "--rm", "--network", f"name=apart,driver-opt={sysctls}", busybox, "true"),
-                  ("network", "connect", "--driver-opt", sysctls, "bridge", "one")):
-        refused = moor.docker(*words, code=None)
-        assert refused.returncode in (1, 125) and "endpoint.sysctls is not supported" in refused.stderr
-    assert networks_of(moor, "one") == ["apart"]
     assert "invalid key value pair" in moor.docker("network", "connect", "--driver-opt", "x", "bridge", "one", code=None).stderr
     moor.docker("network", "connect", "--driver-opt", "foo=bar", "bridge", "one")
+
+
+ENDPOINT = "com.docker.network.endpoint."
+
+
+def setting_of(moor, name, key):
+    return inside(moor, name, "cat", f"/proc/sys/net/{key}").strip()
+
+
+def test_options_of_endpoints(moor, busybox):
+    """A link's name and settings: at the start, when it is connected, and after a restart; and nothing but its own."""
+    moor.docker("network", "create", "lan")
+    several = f'"driver-opt={ENDPOINT}sysctls=net.ipv4.conf.IFNAME.log_martians=1,net.ipv4.neigh.IFNAME.mcast_solicit=7"'
+    start(moor, busybox, "one", "--network", f"name=lan,driver-opt={ENDPOINT}ifname=eth0,{several}", "--network", "bridge")
+    settings = ("ipv4/conf/eth0/log_martians", "ipv4/neigh/eth0/mcast_solicit")
+    assert [setting_of(moor, "one", key) for key in settings] == ["1", "7"]
+    assert setting_of(moor, "one", "ipv4/conf/eth1/log_martians") == "0"
+    shown = json.loads(inspect(moor, "one", "{{json .NetworkSettings.Networks}}"))
+    assert shown["lan"]["DriverOpts"][f"{ENDPOINT}ifname"] == "eth0" and shown["bridge"]["DriverOpts"] is None
+    assert f"{shown['lan']['IPAddress']}/" in inside(moor, "one", "busybox", "ip", "addr", "show", "eth0")
+    moor.docker("network", "disconnect", "lan", "one")
+    connect = ("network", "connect", "--driver-opt", f"{ENDPOINT}ifname=lan0", "--driver-opt",
+               f"{ENDPOINT}sysctls=net.ipv4.conf.IFNAME.forwarding=0", "lan", "one")
+    moor.docker(*connect)
+    for _ in range(2):
+        assert setting_of(moor, "one", "ipv4/conf/lan0/forwarding") == "0"
+        assert "1 packets received" in inside(moor, "one", "busybox", "ping", "-c1", "-W2", "-I", "lan0", "172.18.0.1")
+        moor.docker("restart", "-t", "0", "one")
+    for words, why in (((f"{ENDPOINT}sysctls=net.ipv4.conf.all.forwarding=1",), "unrecognised network interface sysctl"),
+                       ((f"{ENDPOINT}ifname=a/b",), "invalid interface name"),
+                       ((f"{ENDPOINT}sysctls=net.ipv4.conf.IFNAME.nosuch=1",), "nosuch is not a sysctl of eth0"),
+                       ((f"{ENDPOINT}sysctls=net.ipv4.conf.IFNAME.forwarding=x",), "ipv4/conf/eth0/forwarding")):
+        refused = moor.docker("run", "--rm", "--network", f"name=lan,driver-opt={words[0]}", busybox, "true", code=125).stderr
+        assert why in refused
+    moor.docker("network", "disconnect", "lan", "one")
+    taken = moor.docker(*connect[:3], f"{ENDPOINT}ifname=eth0", *connect[4:], code=1).stderr
+    assert "network lan: the container has an interface eth0 already" in taken
+    assert networks_of(moor, "one") == ["bridge"] and len(leases(moor)) == 1
 
 
 def test_members(moor, busybox):
