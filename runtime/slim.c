@@ -9,6 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef __GLIBC__
+#include "base/heap.h"
+#endif
+
 /*
  * How this works. MADV_DONTNEED on pages of a file that were never written forgets them; touching
  * one brings it back. But the kernel brings back 64 KiB around it, as far as the mapping goes. So
@@ -76,8 +80,10 @@ int slim_poll(const struct slim *slim, struct pollfd *fds, nfds_t count, int64_t
 	/* A page below this frame may still be used by the calls made here. */
 	uintptr_t dead = ((uintptr_t)__builtin_frame_address(0) & ~(page - 1)) - page;
 
-#ifdef __GLIBC__ /* others give back by themselves */
+#ifdef __GLIBC__
 	malloc_trim(0);
+#else
+	heap_rest();
 #endif
 	madvise((void *)(dead - STACK_MAX), STACK_MAX, MADV_DONTNEED);
 	for (size_t i = 0; i < slim->count; i++)
