@@ -68,6 +68,8 @@ static void on_event(void *context, const struct image_event *event)
 		view->progress.count = 0; /* the next image's layers are other lines */
 	} else if (event->kind == IMAGE_LAYER && view->shows_layers) {
 		progress_layer(&view->progress, event);
+	} else if (event->kind == IMAGE_NOTICE) {
+		progress_notice(&view->progress, event);
 	}
 	fflush(stdout);
 }

@@ -45,6 +45,8 @@ static void on_event(void *context, const struct image_event *event)
 		return;
 	if (event->kind == IMAGE_LAYER)
 		progress_layer(&view->progress, event);
+	else if (event->kind == IMAGE_NOTICE)
+		progress_notice(&view->progress, event);
 	else if (event->kind == IMAGE_PUSHED)
 		printf("%s: digest: %s size: %" PRId64 "\n", view->tag, event->digest,
 		       event->total);

@@ -123,3 +123,11 @@ void progress_layer(struct progress *progress, const struct image_event *event)
 	else if (has_changed && (event->state == LAYER_DONE || progress->kind == PROGRESS_PUSH))
 		print_line(progress, layer);
 }
+
+/* A line that is never drawn again, but counts when those above it are. */
+void progress_notice(struct progress *progress, const struct image_event *event)
+{
+	fprintf(progress->is_terminal ? progress->out : stderr, "%s\n", event->text);
+	if (progress->is_terminal && progress->count < PROGRESS_LAYERS_MAX)
+		progress->layers[progress->count++] = (struct progress_layer){ .is_shown = true };
+}

@@ -39,6 +39,10 @@ struct progress {
 /* `event` is an IMAGE_LAYER. */
 void progress_layer(struct progress *progress, const struct image_event *event);
 
+/* `event` is an IMAGE_NOTICE: a line of its own, on stderr where that is not the terminal that is
+ * drawn on. */
+void progress_notice(struct progress *progress, const struct image_event *event);
+
 /* Shows the layers that were there already, if that has not been done: the image is a new one. */
 void progress_show_existing(struct progress *progress);
 

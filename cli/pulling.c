@@ -48,6 +48,9 @@ static void on_event(void *context, const struct image_event *event)
 		if (view->is_new)
 			progress_show_existing(&view->progress);
 		return;
+	case IMAGE_NOTICE:
+		progress_notice(&view->progress, event);
+		return;
 	case IMAGE_CHECKED: /* nobody asked */
 	case IMAGE_PUSHED:
 		return;
@@ -63,7 +66,12 @@ void pulling_tell_status(FILE *out, bool has_news, const char *name)
 
 static void tell_outcome(const struct view *view, bool is_one_of_many)
 {
-	autofree char *name = reference_familiar(view->reference);
+	struct reference asked = *view->reference;
+
+	if (!digest_is_empty(&asked.digest))
+		asked.tag[0] = '\0'; /* the digest decided */
+
+	autofree char *name = reference_familiar(&asked);
 
 	if (!digest_is_empty(&view->digest))
 		fprintf(view->progress.out, "Digest: %s\n", view->digest.text);

@@ -16,6 +16,7 @@ enum image_event_kind {
 	IMAGE_READY,    /* published: id, reference, replaced, is_new */
 	IMAGE_CHECKED,  /* id, chain, damage */
 	IMAGE_PUSHED,   /* the registry has this manifest: digest, total (its size) */
+	IMAGE_NOTICE,   /* text: a warning of the registry's, or why nothing happens for a while */
 };
 
 enum image_layer_state {
@@ -35,7 +36,8 @@ struct image_event {
 	const char *replaced;  /* "sha256:…" of the image that lost this name; NULL if none did */
 	const char *chain;     /* of a layer, "sha256:…"; NULL: it was the configuration */
 	const char *damage;    /* what is wrong with it; NULL: it is whole */
-	bool is_new;           /* false: this name meant this image already, with every layer */
+	const char *text;
+	bool is_new; /* false: this name meant this image already, with every layer */
 };
 
 struct image_watcher {

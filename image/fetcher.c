@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -14,9 +16,73 @@
 #include "base/mem.h"
 #include "base/passfd.h"
 #include "image/limits.h"
+#include "image/report.h"
+
+/* More different things no registry has to say in one pull. */
+#define WARNINGS_MAX  16
+#define NOTICED_MS    1000
+#define LIMIT_WAIT_MS (24LL * 60 * 60 * 1000)
 
 /* -- replies ------------------------------------------------------------------------------------
  */
+
+void fetcher_done(struct fetcher *fetcher)
+{
+	arena_done(&fetcher->arena);
+	fetcher->told = (struct texts){ 0 };
+}
+
+/* Every reply brings them again: each is passed on once. */
+static bool tell_warnings(struct fetcher *fetcher, const struct json *root, struct error *err)
+{
+	autofree char *copy = NULL;
+	const char *warnings;
+	char *rest;
+
+	if (!json_text_or(root, "warnings", "", &warnings, err))
+		return false;
+	rest = copy = mem_strdup(warnings);
+	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+		autofree char *text = mem_printf("The registry says: %s", line);
+
+		if (!*line || texts_has(&fetcher->told, text) ||
+		    fetcher->told.count == WARNINGS_MAX)
+			continue;
+		texts_add_in(&fetcher->told, &fetcher->arena, arena_strdup(&fetcher->arena, text));
+		report_notice(text);
+	}
+	return true;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Who waits for long should say for what: once, not each second as mooring-fetch does, and not for
+ * moments. */
+static bool tell_wait(struct fetcher *fetcher, const struct json *root, struct error *err)
+{
+	const char *why;
+	int64_t left_ms;
+
+	if (!json_text_or(root, "waiting", NULL, &why, err) ||
+	    !json_int_or(root, "wait_ms", 0, &left_ms, err))
+		return false;
+	if (!why || left_ms < NOTICED_MS || left_ms > LIMIT_WAIT_MS ||
+	    now_ms() + left_ms < fetcher->waits_until_ms + NOTICED_MS)
+		return true;
+
+	autofree char *text = mem_printf("%s: trying again in %lld seconds", why,
+					 (long long)(left_ms + 999) / 1000);
+
+	fetcher->waits_until_ms = now_ms() + left_ms;
+	report_notice(text);
+	return true;
+}
 
 static bool parse_failure(const struct json *root, struct fetch_reply *reply, struct error *err)
 {
@@ -46,8 +112,8 @@ static bool parse_success(const struct json *root, struct fetch_reply *reply, st
 	return digest[0] == '\0' || digest_parse(&reply->digest, digest, err);
 }
 
-static bool parse_reply(const char *packet, size_t length, struct fetch_reply *reply,
-			struct error *err)
+static bool parse_reply(struct fetcher *fetcher, const char *packet, size_t length,
+			struct fetch_reply *reply, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
 	const struct json *root;
@@ -58,8 +124,9 @@ static bool parse_reply(const char *packet, size_t length, struct fetch_reply *r
 	    !json_int(root, "id", &reply->id, err))
 		return false;
 	if (!json_get(root, "ok"))
-		return json_int_or(root, "progress", 0, &reply->bytes, err);
-	return json_bool_or(root, "ok", false, &is_ok, err) &&
+		return json_int_or(root, "progress", 0, &reply->bytes, err) &&
+		       tell_wait(fetcher, root, err);
+	return json_bool_or(root, "ok", false, &is_ok, err) && tell_warnings(fetcher, root, err) &&
 	       (is_ok ? parse_success(root, reply, err) : parse_failure(root, reply, err));
 }
 
@@ -75,7 +142,7 @@ bool fetcher_receive(struct fetcher *fetcher, struct fetch_reply *reply, struct 
 		return error_sys(err, "receive from mooring-fetch");
 	if (length == 0)
 		return error_set(err, ERROR_SYSTEM, "mooring-fetch ended unexpectedly");
-	return parse_reply(packet, (size_t)length, reply, err);
+	return parse_reply(fetcher, packet, (size_t)length, reply, err);
 }
 
 /* -- requests -----------------------------------------------------------------------------------
@@ -147,6 +214,18 @@ bool fetcher_request_object(struct fetcher *fetcher, const struct fetch_object *
 /* -- small things -------------------------------------------------------------------------------
  */
 
+static bool is_answer(const struct fetcher *fetcher, const struct fetch_reply *reply)
+{
+	return reply->id == fetcher->last_id && reply->state != FETCH_PROGRESS;
+}
+
+static bool take_answer(const struct fetch_reply *reply, struct error *err)
+{
+	if (reply->state == FETCH_FAILED)
+		*err = reply->err;
+	return reply->state == FETCH_DONE;
+}
+
 /* The final reply to the last request; `push` is told of what happens before, or NULL. */
 static bool wait_reply(struct fetcher *fetcher, const struct fetch_push *push,
 		       struct fetch_reply *reply, struct error *err)
@@ -156,18 +235,38 @@ static bool wait_reply(struct fetcher *fetcher, const struct fetch_push *push,
 			return false;
 		if (push && push->on_sent && reply->state == FETCH_PROGRESS)
 			push->on_sent(push->context, reply->bytes);
-	} while (reply->id != fetcher->last_id || reply->state == FETCH_PROGRESS);
-	if (reply->state == FETCH_FAILED)
-		*err = reply->err;
-	return reply->state == FETCH_DONE;
+	} while (!is_answer(fetcher, reply));
+	return take_answer(reply, err);
+}
+
+/* Until the body begins: what it waits for should be told meanwhile, not afterwards. */
+static bool wait_body(struct fetcher *fetcher, int from, struct fetch_reply *reply,
+		      struct error *err)
+{
+	struct pollfd polls[] = { { .fd = from, .events = POLLIN },
+				  { .fd = fetcher->socket, .events = POLLIN } };
+
+	while (!is_answer(fetcher, reply)) {
+		if (poll(polls, COUNT_OF(polls), -1) < 0 && errno != EINTR)
+			return error_sys(err, "wait");
+		if (polls[0].revents)
+			return true;
+		if (polls[1].revents && !fetcher_receive(fetcher, reply, err))
+			return false;
+	}
+	return true;
 }
 
 /* The body first, then the reply; an endless body ends at the buffer's limit. */
 static bool read_body(struct fetcher *fetcher, int from, struct buf *body,
 		      struct fetch_reply *reply, struct error *err)
 {
-	return file_read_fd(from, "the registry's answer", body, err) &&
-	       wait_reply(fetcher, NULL, reply, err);
+	*reply = (struct fetch_reply){ .state = FETCH_PROGRESS };
+	if (!wait_body(fetcher, from, reply, err) ||
+	    !file_read_fd(from, "the registry's answer", body, err))
+		return false;
+	return is_answer(fetcher, reply) ? take_answer(reply, err)
+					 : wait_reply(fetcher, NULL, reply, err);
 }
 
 /* Sends the request with the writing end of a pipe, and reads the other. */

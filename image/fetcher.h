@@ -9,6 +9,8 @@
 #include "base/buf.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/mem.h"
+#include "base/texts.h"
 
 /*
  * Our end of mooring-fetch's control socket (docs/architecture.md). Nothing it says is believed:
@@ -17,8 +19,13 @@
 struct fetcher {
 	int socket;
 	int64_t last_id;
-	bool is_from_origin; /* past all mirrors, from here on */
+	bool is_from_origin;    /* past all mirrors, from here on */
+	int64_t waits_until_ms; /* as was told last */
+	struct texts told;      /* warnings of the registry's, in the arena */
+	struct arena arena;
 };
+
+void fetcher_done(struct fetcher *fetcher);
 
 #define MEDIA_TYPE_MAX 255
 

@@ -74,6 +74,12 @@ static bool parse_checked(const struct json *root, struct image_event *event, st
 	       json_text_or(root, "damage", NULL, &event->damage, err);
 }
 
+static bool parse_notice(const struct json *root, struct image_event *event, struct error *err)
+{
+	event->kind = IMAGE_NOTICE;
+	return json_text(root, "text", &event->text, err);
+}
+
 static bool take_failure(struct listener *listener, const struct json *root, struct error *err)
 {
 	const char *kind, *text;
@@ -107,6 +113,8 @@ static bool take_line(struct listener *listener, const char *line, size_t length
 		is_good = parse_layer(root, &event, err);
 	else if (strcmp(name, "pushed") == 0)
 		is_good = parse_pushed(root, &event, err);
+	else if (strcmp(name, "notice") == 0)
+		is_good = parse_notice(root, &event, err);
 	else
 		is_good = parse_image(listener, root, &event, err);
 	if (is_good && listener->watcher)

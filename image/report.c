@@ -103,6 +103,15 @@ void report_checked(const struct digest *id, const struct digest *chain, const s
 	send(&line);
 }
 
+void report_notice(const char *text)
+{
+	struct line line;
+
+	begin(&line, "notice");
+	jsonout_text(&line.out, "text", text);
+	send(&line);
+}
+
 void report_failure(const struct error *err)
 {
 	struct line line;

@@ -25,6 +25,7 @@ void report_image(const struct digest *id, const char *reference, const struct d
 void report_checked(const struct digest *id, const struct digest *chain,
 		    const struct error *damage);
 void report_failure(const struct error *err);
+void report_notice(const char *text); /* for people */
 
 /* "waiting", "downloading", "exists", "done" */
 const char *report_state_word(enum image_layer_state state);

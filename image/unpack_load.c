@@ -551,6 +551,7 @@ bool unpack_load(const struct store *store, const struct unpack_load *what, stru
 	bool is_good = load_documents(&load, err);
 
 	tarball_close(&load.tarball);
+	fetcher_done(&load.remote.fetcher);
 	arena_done(&load.arena);
 	return is_good;
 }

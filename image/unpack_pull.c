@@ -523,8 +523,12 @@ bool unpack_pull(const struct store *store, const struct unpack_pull *what, stru
 {
 	struct fetcher fetcher = { .socket = what->fetch };
 
-	if (run(store, what, &fetcher, err))
-		return true;
-	fetcher.is_from_origin = true;
-	return what->is_mirrored && err->kind == ERROR_CORRUPT && run(store, what, &fetcher, err);
+	bool is_good = run(store, what, &fetcher, err);
+
+	if (!is_good && what->is_mirrored && err->kind == ERROR_CORRUPT) {
+		fetcher.is_from_origin = true;
+		is_good = run(store, what, &fetcher, err);
+	}
+	fetcher_done(&fetcher);
+	return is_good;
 }

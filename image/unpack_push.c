@@ -470,6 +470,7 @@ bool unpack_push(const struct store *store, int fetch, const char *name, struct 
 	held_close(&push.image);
 	buf_done(&push.original);
 	free(push.text);
+	fetcher_done(&push.fetcher);
 	arena_done(&push.arena);
 	return is_good;
 }

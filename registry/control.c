@@ -278,6 +278,8 @@ static bool send_success(int socket, int64_t id, const struct transfer_report *r
 		jsonout_int(&out, "whole", report->whole);
 	if (report->link[0])
 		jsonout_text(&out, "link", report->link);
+	if (report->warnings[0])
+		jsonout_text(&out, "warnings", report->warnings);
 	return send_packet(socket, &out);
 }
 

@@ -25,6 +25,8 @@
 #define LIMIT_CHALLENGES      16
 #define LIMIT_CHALLENGE_PARAM 16
 #define LIMIT_REDIRECTS       10
+#define LIMIT_WARNING         4096 /* one of them, and all of a reply */
+#define LIMIT_WARNINGS        8
 
 /* Patience. */
 #define LIMIT_RETRY_AFTER_S (15 * 60) /* whatever the server asks for, no longer than this */

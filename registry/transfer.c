@@ -14,6 +14,7 @@
 #include "registry/retry.h"
 #include "registry/sink.h"
 #include "registry/url.h"
+#include "registry/warnings.h"
 
 /*
  * How this works:
@@ -302,6 +303,7 @@ static void note_names(struct transfer *transfer, const struct http_response *re
 	report->media_type[strcspn(report->media_type, "; \t")] = '\0';
 	note(response, "Docker-Content-Digest", report->digest, sizeof(report->digest));
 	note(response, "Link", report->link, sizeof(report->link));
+	warnings_read(response, report->warnings, sizeof(report->warnings));
 	note(response, "ETag", transfer->etag, sizeof(transfer->etag));
 }
 

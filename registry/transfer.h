@@ -37,8 +37,9 @@ struct transfer_report {
 	int64_t total;    /* to be received; -1 as long as it is unknown */
 	int64_t whole;    /* bytes of all there is, whatever part was asked for; 0: unknown */
 	char media_type[256];
-	char digest[128];      /* Docker-Content-Digest as it came: not verified */
-	char link[LIMIT_LINK]; /* Link as it came; empty: none, or too long a one */
+	char digest[128];             /* Docker-Content-Digest as it came: not verified */
+	char link[LIMIT_LINK];        /* Link as it came; empty: none, or too long a one */
+	char warnings[LIMIT_WARNING]; /* what the server wants people to know, a line each */
 };
 
 struct transfer;

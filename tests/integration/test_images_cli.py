@@ -330,6 +330,8 @@ def test_pull_quietly_by_digest_and_default_tag(moor, pushed, registry):
     assert moor.docker("pull", "-q", f"{name}@{digest}").stdout == f"{name}@{digest}\n"
     assert moor.docker("images", "-q", "--no-trunc", f"{name}@{digest}").stdout == image_id + "\n"
     assert lines(moor.docker("images", name))[1].split()[:2] == [name, "<none>"]
+    told = lines(moor.docker("pull", f"{name}:any@{digest}"))  # the digest decides
+    assert told[-2:] == [f"Status: Image is up to date for {name}@{digest}", f"{name}:any@{digest}"]
     registry.push(small_image(), "team/y")
     told = lines(moor.docker("pull", f"{registry.address}/team/y"))
     assert told[:2] == ["Using default tag: latest", "latest: Pulling from team/y"]

@@ -8,6 +8,8 @@ import crypt
 import gzip
 import json
 import os
+import re
+import threading
 import urllib.error
 import urllib.request
 
@@ -17,6 +19,7 @@ import proxies
 import world
 from aws_server import AwsServer, EcrRegistry
 from fetch_peer import Fetch, Server, WITH_HOSTS, make_certificate
+from image_archives import Layout, digest
 from s3_server import S3Server
 from token_server import TokenServer
 
@@ -240,6 +243,35 @@ def test_credentials_that_cannot_be_had(moor, tmp_path):
 
 
 QUOTA = (b'{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your unauthenticated pull rate limit."}]}')
+
+
+def test_what_a_registry_has_to_say(moor, tmp_path):
+    """Its warnings once, whatever reply they come with, and why nothing happens for a while: to who looks at the pull."""
+    layout = Layout(world.tar_bytes([("etc/motd", b"hello")]))
+    blobs = {digest(blob): blob for blob in (layout.config, *layout.blobs)}
+    said = ['299 - "moves to \\"new\\" in May\x7f"', '299 - "goes"', '199 - "not this"', '299 - "no end']
+    busy, heard = [], threading.Event()
+
+    def answer(call):
+        last = call.path.rsplit("/", 1)[-1]
+        if "/x/" in call.path and not busy and call.command == "GET":
+            busy.append(call.path)
+            call.reply(503, Retry_After="3")
+        elif not heard.wait(30 if busy else 0) and busy:
+            call.reply(404)  # said too late
+        elif "/manifests/" in call.path:
+            call.reply(200, layout.manifest, Content_Type="application/vnd.oci.image.manifest.v1+json", Warning=said)
+        else:
+            call.reply(200, blobs.get(last, b"{}"), Warning=said)
+    with Server(answer) as server:
+        with moor.start("docker", "pull", f"{server.host}/x:1") as pull:
+            waiting = pull.stderr.readline()
+            assert re.search(r"503 Service Unavailable.*: trying again in [23] seconds$", waiting)
+            heard.set()
+            out, rest = pull.communicate(timeout=60)
+        assert rest == 'The registry says: moves to "new" in May?\nThe registry says: goes\n'
+        assert "registry says" not in out and pull.returncode == 0
+        assert moor.docker("pull", "-q", f"{server.host}/x:1").stderr == ""
 
 
 def test_docker_hub_quota(moor, tmp_path):
