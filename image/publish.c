@@ -239,8 +239,11 @@ bool draft_add_layer(struct draft *draft, size_t index, struct stage *stage, str
 		return error_sys(err, "keep a layer open");
 	draft->unpublished += stage->bytes;
 	draft->added += stage->bytes + (stage->kept >= 0 ? stage->blob_bytes : 0);
-	if (draft->added > draft->room)
-		return room_exceeded(draft->store, err);
+	return draft->added <= draft->room || room_exceeded(draft->store, err);
+}
+
+bool draft_settle(struct draft *draft, struct error *err)
+{
 	return draft->unpublished < UNPUBLISHED_BYTES || flush(draft, err);
 }
 

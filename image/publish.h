@@ -60,6 +60,10 @@ void draft_forget_layer(struct draft *draft, size_t index, const struct digest *
 must_check bool draft_add_layer(struct draft *draft, size_t index, struct stage *stage,
 				struct error *err);
 
+/* Publishes the layers that lie on published ones, once they are many bytes (UNPUBLISHED_BYTES).
+ * That waits for the disk: first start what can be unpacked meanwhile. */
+must_check bool draft_settle(struct draft *draft, struct error *err);
+
 struct publication {
 	const void *config; /* the configuration's bytes */
 	size_t config_length;

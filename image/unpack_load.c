@@ -103,7 +103,9 @@ static bool unpack_layers(struct load *load, const struct found *found, struct d
 			report_layer(&draft->layers[i].diff_id, LAYER_EXISTS, 0, 0);
 			continue;
 		}
-		is_good = tarball_unpack(&load->tarball, found->layers[i], &next.stage, err);
+		/* What was finished before goes to the disk while the next layer is unpacked. */
+		is_good = tarball_unpack(&load->tarball, found->layers[i], &next.stage, err) &&
+			  draft_settle(draft, err);
 		if (is_good && running.stage)
 			is_good = finish_layer(load, found, draft, &running, err);
 		stage_free(running.stage);

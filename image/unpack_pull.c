@@ -362,7 +362,8 @@ static bool finish_ready(struct pull *pull, const bool *is_written, struct error
 	return true;
 }
 
-/* Waits until something happens: an answer, or a layer that is written. */
+/* Waits until something happens: an answer, or a layer that is written. Those that were written
+ * before are published meanwhile. */
 static bool step(struct pull *pull, struct error *err)
 {
 	struct pollfd polls[1 + LAYERS_AT_ONCE];
@@ -370,6 +371,8 @@ static bool step(struct pull *pull, struct error *err)
 	size_t count = pull->running_count;
 	bool is_waiting = false; /* for an answer */
 
+	if (!draft_settle(&pull->draft, err))
+		return false;
 	for (size_t i = 0; i < count; i++) {
 		const struct download *download = &pull->running[i];
 
