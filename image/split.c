@@ -25,7 +25,8 @@ struct split {
 	int fd;
 	ZSTD_CCtx *zstd;
 	struct buf window;
-	int64_t window_start; /* where in the archive the window begins */
+	size_t done;          /* of it, from its beginning: kept, or content */
+	int64_t window_start; /* where in the archive the rest of it begins */
 	int64_t skip_end;     /* bytes in front of this are content: not kept */
 	bool is_lost; /* out of step: save will find the wrong digest, but unpacking goes on */
 	char out[64 << 10];
@@ -79,26 +80,37 @@ static bool put_record(struct split *split, char kind, uint32_t length, struct e
 	       compress(split, &length, sizeof(length), ZSTD_e_continue, err);
 }
 
-/* Keeps what is in the window, up to `end`. */
+static size_t waiting(const struct split *split)
+{
+	return split->window.length - split->done;
+}
+
+/* Nothing is moved for it: a block holds many small files. */
+static void pass(struct split *split, size_t count)
+{
+	split->done += count;
+	split->window_start += (int64_t)count;
+}
+
+/* Keeps what waits in the window, up to `end`. */
 static bool keep_until(struct split *split, int64_t end, struct error *err)
 {
 	size_t count = end > split->window_start ? (size_t)(end - split->window_start) : 0;
 
-	if (count > split->window.length)
-		count = split->window.length;
+	if (count > waiting(split))
+		count = waiting(split);
 	if (count == 0)
 		return true;
 	if (!put_record(split, 'r', (uint32_t)count, err) ||
-	    !compress(split, split->window.data, count, ZSTD_e_continue, err))
+	    !compress(split, split->window.data + split->done, count, ZSTD_e_continue, err))
 		return false;
-	buf_consume(&split->window, count);
-	split->window_start += (int64_t)count;
+	pass(split, count);
 	return true;
 }
 
 bool split_add(struct split *split, const void *bytes, size_t count, struct error *err)
 {
-	int64_t start = split->window_start + (int64_t)split->window.length;
+	int64_t start = split->window_start + (int64_t)waiting(split);
 	int64_t skipped = split->skip_end - start;
 
 	if (split->is_lost)
@@ -110,6 +122,8 @@ bool split_add(struct split *split, const void *bytes, size_t count, struct erro
 		bytes = (const char *)bytes + step;
 		count -= step;
 	}
+	buf_consume(&split->window, split->done);
+	split->done = 0;
 	buf_add(&split->window, bytes, count);
 	if (split->window.length > 2 * LOOK_AHEAD)
 		return keep_until(split,
@@ -131,10 +145,7 @@ bool split_file(struct split *split, int64_t start, int64_t size, const char *pa
 	if (split->is_lost)
 		return true;
 
-	size_t held = size < (int64_t)split->window.length ? (size_t)size : split->window.length;
-
-	buf_consume(&split->window, held);
-	split->window_start += (int64_t)held;
+	pass(split, size < (int64_t)waiting(split) ? (size_t)size : waiting(split));
 	split->skip_end = end;
 	return put_record(split, 'f', (uint32_t)length, err) &&
 	       compress(split, &content, sizeof(content), ZSTD_e_continue, err) &&
