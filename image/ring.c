@@ -90,7 +90,7 @@ bool ring_send(struct ring *ring, size_t count)
 	return put(ring->told[1], &length, sizeof(length));
 }
 
-ssize_t ring_read(struct ring *ring, void *to)
+ssize_t ring_take(struct ring *ring, const void **bytes)
 {
 	uint32_t count;
 	ssize_t got = get(ring->told[0], &count, sizeof(count));
@@ -101,10 +101,13 @@ ssize_t ring_read(struct ring *ring, void *to)
 		errno = EBADMSG; /* no writer of ours */
 		return -1;
 	}
-	memcpy(to, block_of_turn(ring), count);
+	*bytes = block_of_turn(ring);
+	return count;
+}
+
+bool ring_give(struct ring *ring)
+{
 	ring->next++;
 	/* A writer that has ended needs none back. */
-	if (!put(ring->back[1], "", 1) && errno != EPIPE)
-		return -1;
-	return count;
+	return put(ring->back[1], "", 1) || errno == EPIPE;
 }

@@ -13,11 +13,10 @@
  * page for every 4 KiB and lock itself around two copies of it. Two small pipes pass the turn:
  *
  *     writer   fills a block, tells its length through `told`
- *     reader   takes a copy, hands the block back through `back`
+ *     reader   takes it, hands it back through `back`
  *
- * The reader has a copy of its own before it looks at a single byte, so that a writer that has
- * fallen into wrong hands can send any bytes, as through a pipe, but change none that were looked
- * at.
+ * A writer that has fallen into wrong hands can change a block while it is read. So the reader
+ * makes a copy of what it looks at; what it only passes on, it passes on from here.
  */
 #define RING_BLOCK  (64 << 10)
 #define RING_BLOCKS 4
@@ -43,7 +42,9 @@ char *ring_room(struct ring *ring);
 must_check bool ring_send(struct ring *ring, size_t count);
 
 /* As read(2): at least one byte and at most RING_BLOCK, 0 when the writer is gone, -1 and errno.
- * `to` has room for RING_BLOCK bytes. */
-ssize_t ring_read(struct ring *ring, void *to);
+ * The bytes stay where they are until ring_give; each block is to be given back before the next. */
+ssize_t ring_take(struct ring *ring, const void **bytes);
+/* Hands back the block that was taken. Fails as write(2). */
+must_check bool ring_give(struct ring *ring);
 
 #endif

@@ -49,12 +49,35 @@ static ssize_t read_remote(struct untar *tar)
 	return (ssize_t)got;
 }
 
-static ssize_t read_some(struct untar *tar)
+/* Content goes into its file from where it lies. Everything else is copied before libarchive looks
+ * at it: see ring.h. */
+static ssize_t read_ring(struct untar *tar, const void **block)
+{
+	struct ring *ring = tar->input.ring;
+
+	if (tar->is_holding && !ring_give(ring))
+		return -1;
+	tar->is_holding = false;
+
+	ssize_t got = ring_take(ring, block);
+
+	if (got <= 0)
+		return got;
+	tar->is_holding = tar->read + got - tar->content <= tar->content_size;
+	if (tar->is_holding)
+		return got;
+	memcpy(tar->buffer, *block, (size_t)got);
+	*block = tar->buffer;
+	return ring_give(ring) ? got : -1;
+}
+
+static ssize_t read_some(struct untar *tar, const void **block)
 {
 	ssize_t got;
 
+	*block = tar->buffer;
 	if (tar->input.ring)
-		return ring_read(tar->input.ring, tar->buffer);
+		return read_ring(tar, block);
 	while ((got = read(tar->input.fd, tar->buffer, BLOCK)) < 0 && errno == EINTR)
 		;
 	return got;
@@ -77,18 +100,18 @@ static ssize_t on_read(struct archive *archive, void *context, const void **bloc
 		got = read_remote(tar);
 		return got == 0 ? fill_up(tar) : got;
 	}
-	got = read_some(tar);
+	got = read_some(tar, block);
 	if (got < 0) {
 		tar->read_error = errno;
 		archive_set_error(archive, errno, "read");
 		return -1;
 	}
-	if (tar->input.split &&
-	    !split_add(tar->input.split, tar->buffer, (size_t)got, &tar->failure))
+	if (tar->input.split && !split_add(tar->input.split, *block, (size_t)got, &tar->failure))
 		return give_up(tar, "split");
-	*block = tar->buffer;
-	if (got == 0)
+	if (got == 0) {
+		*block = tar->buffer;
 		return fill_up(tar);
+	}
 	tar->read += got;
 	return got;
 }
@@ -244,7 +267,11 @@ bool untar_next(struct untar *tar, struct entry *entry, bool *is_end, struct err
 	};
 	if (!entry->path)
 		return error_set(err, ERROR_CORRUPT, "an entry's name cannot be read");
-	return read_type(tar, entry, err) && check_end(tar, entry, err);
+	if (!read_type(tar, entry, err))
+		return false;
+	tar->content = entry->start;
+	tar->content_size = entry->type == ENTRY_FILE && !entry->is_sparse ? entry->size : 0;
+	return check_end(tar, entry, err);
 }
 
 bool untar_data(struct untar *tar, const void **bytes, size_t *count, int64_t *offset,

@@ -58,8 +58,11 @@ struct untar {
 	bool is_seekable;
 	int64_t file_size;
 	char *buffer;
-	int read_error; /* errno, if reading failed */
-	int64_t read;   /* bytes taken from fd so far, the prefix included */
+	int read_error;  /* errno, if reading failed */
+	int64_t read;    /* bytes taken from fd so far, the prefix included */
+	int64_t content; /* where the current file's begins, and how long it is */
+	int64_t content_size;
+	bool is_holding; /* a block of the ring */
 	bool is_filled_up;
 	int64_t entries;
 	bool has_failed; /* something of ours, not of the archive's: why */
