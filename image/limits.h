@@ -75,6 +75,9 @@
 
 #define LAYERS_AT_ONCE    2
 
+/* How far those who inflate and write stand back (nice(2)). */
+#define UNPACK_NICE 5
+
 /* What all processes of a pull or load may have together, without "unpack-memory" in daemon.json:
  * where an image needs more, only what has to be is more. Of it, what goes to other things than
  * decompressors; beside each of them, what its layer takes; the least that can be set: zstd's

@@ -202,9 +202,20 @@ void stage_free(struct stage *stage)
 /* -- the two processes --------------------------------------------------------------------------
  */
 
+/* These two keep every processor busy. What writes to the disk (threads of the kernel, the flusher)
+ * has little to do, but often: where it waits for its turn, the disk waits. Containers come first,
+ * too. */
+static void step_back(void)
+{
+	(void)!nice(UNPACK_NICE);
+}
+
 static bool run_pump(void *context, struct worker_result *result, struct error *err)
 {
 	struct pump *pump = context;
+
+	step_back();
+
 	bool is_good = confine_to_pipes(err) && pump_run(pump, err);
 
 	result->is_cut_off = pump->is_cut_off;
@@ -230,6 +241,7 @@ static bool run_writer(void *context, struct worker_result *result, struct error
 	while (poll(&first, 1, -1) < 0)
 		if (errno != EINTR)
 			return error_sys(err, "wait for the layer");
+	step_back();
 	umask(0); /* files are made with the mode that they should have */
 	result->in = writing->entries;
 	result->out = writing->bytes;
