@@ -4,10 +4,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +24,7 @@
 #include "engine/happening.h"
 #include "engine/ident.h"
 #include "engine/ipam.h"
+#include "engine/userns.h"
 
 #define NETWORKS       "networks"
 #define NETWORKS_LOCK  ".lock"
@@ -474,6 +479,47 @@ static bool check_options(const struct network *network, struct error *err)
 	return error_set(err, ERROR_NOT_FOUND, "plugin \"%s\" not found", network->driver);
 }
 
+/* The driver says so: also where /sys is another network namespace's. */
+static bool is_bridge(const char *name)
+{
+	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+	struct ifreq request = { .ifr_data = (char *)&info };
+	autoclose int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	return fd >= 0 && ioctl(fd, SIOCETHTOOL, &request) == 0 &&
+	       strcmp(info.driver, "bridge") == 0;
+}
+
+/* A bridge that is there already may be used, nothing else. Without root its place is another
+ * network namespace. */
+static bool check_interface(const struct network *network, struct error *err)
+{
+	const char *name = network_option(network, BRIDGE_NAME);
+
+	if (!name || strcmp(network->driver, "bridge") != 0 || userns_is_inside() ||
+	    if_nametoindex(name) == 0 || is_bridge(name))
+		return true;
+	return error_set(err, ERROR_INPUT, "existing interface %s is not a bridge", name);
+}
+
+/* Two networks of one bridge would be one network. In docker's words. */
+static bool check_bridge(const struct engine *engine, const struct network *network,
+			 const struct network *other, struct error *err)
+{
+	char bridge[IFNAMSIZ], taken[IFNAMSIZ];
+
+	if (strcmp(network->driver, "bridge") != 0 || strcmp(other->driver, "bridge") != 0)
+		return true;
+	network_bridge(engine, network, bridge);
+	network_bridge(engine, other, taken);
+	return strcmp(bridge, taken) != 0 ||
+	       error_set(err, ERROR_EXISTS,
+			 "cannot create network %s (%s): conflicts with network %s (%s): networks "
+			 "have same bridge name",
+			 network->id, bridge, other->id, taken);
+}
+
 bool network_create(const struct engine *engine, struct arena *arena, struct network *network,
 		    struct error *err)
 {
@@ -489,14 +535,17 @@ bool network_create(const struct engine *engine, struct arena *arena, struct net
 	if (count >= NETWORKS_MAX)
 		return error_set(err, ERROR_NO_SPACE, "there are %d networks: no more are made",
 				 NETWORKS_MAX);
+	network->id = ident_random(arena);
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(others[i].name, network->name) == 0)
 			return error_set(err, ERROR_EXISTS, "network with name %s already exists",
 					 network->name);
+		if (!check_bridge(engine, network, &others[i], err))
+			return false;
 	}
-	network->id = ident_random(arena);
 	network->created = clock_now_text(arena);
-	if (!ipam_complete(network, others, count, err) || !save(dir, network, err))
+	if (!check_interface(network, err) || !ipam_complete(network, others, count, err) ||
+	    !save(dir, network, err))
 		return false;
 	happening_network(engine, network, "create", NULL);
 	return true;

@@ -64,6 +64,11 @@ def test_definitions(moor):
     assert moor.docker(*names, "-f", "label=kind").stdout == "one\n"
     assert moor.docker(*names, "-f", "type=custom", "-f", "name=tw").stdout == "two\n"
     assert moor.docker("inspect", "-f", "{{.Driver}}", "two").stdout == "bridge\n"
+    shown = json.loads(moor.docker("network", "ls", "-f", "name=two", "--format", "json").stdout)
+    assert re.fullmatch(r"2\d{3}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? \+0000 UTC", shown["CreatedAt"])
+    assert moor.docker("network", "inspect", "-f", "{{.Created}} {{.ConfigFrom}}", "two").stdout == shown["CreatedAt"] + " {}\n"
+    bridge = "com.docker.network.bridge.name"
+    moor.docker("network", "create", "-o", f"{bridge}=brx", "three")
     for arguments, text in [(["one"], "network with name one already exists"),
                             (["--subnet", "10.91.7.0/24", "x1"], "Pool overlaps with other one"),
                             (["-d", "bogus", "x1"], 'plugin "bogus" not found'),
@@ -72,6 +77,8 @@ def test_definitions(moor):
                             (["--subnet", "10.1.0.0/16", "--gateway", "10.2.0.1", "x1"], "no matching subnet"),
                             (["--subnet", "10.1.2.3/16", "x1"], "it should be 10.1.0.0"),
                             (["-o", "com.docker.network.driver.mtu=x", "x1"], "mtu: invalid value"),
+                            (["-o", f"{bridge}=lo", "x1"], "existing interface lo is not a bridge"),
+                            (["-o", f"{bridge}=brx", "x1"], "networks have same bridge name"),
                             (["a b"], "invalid network name")]:
         assert text in moor.docker("network", "create", *arguments, code=1).stderr
     assert "invalid CIDR" in moor.docker("network", "create", "--subnet", "x", "x1", code=125).stderr
@@ -79,7 +86,7 @@ def test_definitions(moor):
     gone = moor.docker("network", "rm", "one", "bridge", code=1)
     assert "network one not found" in gone.stderr and gone.stderr.endswith("exit status 1\n")
     assert "bridge is a pre-defined network and cannot be removed" in gone.stderr
-    assert moor.docker("network", "prune", "-f").stdout == "Deleted Networks:\ntwo\n\n"
+    assert sorted(moor.docker("network", "prune", "-f").stdout.split()) == ["Deleted", "Networks:", "three", "two"]
     assert os.listdir(os.path.join(moor.root, "networks")) == [".lock"]
 
 
