@@ -224,9 +224,11 @@ static const struct opt list_opts[] = {
 static int run_ls(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	static const struct listing_field fields[] = {
-		{ "ID", "NETWORK ID" },        { "Name", "NAME" },     { "Driver", "DRIVER" },
-		{ "Scope", "SCOPE" },          { "IPv6", "IPV6" },     { "Internal", "INTERNAL" },
-		{ "CreatedAt", "CREATED AT" }, { "Labels", "LABELS" }, { .name = NULL }
+		{ "ID", "NETWORK ID" }, { "Name", "NAME" },
+		{ "Driver", "DRIVER" }, { "Scope", "SCOPE" },
+		{ "IPv6", "IPV6" },     { "Internal", "INTERNAL" },
+		{ "IPv4", "IPV4" },     { "CreatedAt", "CREATED AT" },
+		{ "Labels", "LABELS" }, { .name = NULL }
 	};
 	static const struct listing listing = {
 		.fields = fields,

@@ -94,7 +94,9 @@ static int run_ls(const struct cli *cli, const void *of, const struct texts *arg
 		{ "Driver", "DRIVER" }, { "Name", "VOLUME NAME" },
 		{ "Scope", "SCOPE" },   { "Mountpoint", "MOUNTPOINT" },
 		{ "Labels", "LABELS" }, { "Links", "LINKS" },
-		{ "Size", "SIZE" },     { .name = NULL }
+		{ "Size", "SIZE" },     { "Availability", "AVAILABILITY" },
+		{ "Group", "GROUP" },   { "Status", "STATUS" },
+		{ .name = NULL }
 	};
 	static const struct listing listing = { .fields = fields,
 						.table = "{{.Driver}}\t{{.Name}}",

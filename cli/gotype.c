@@ -128,24 +128,6 @@ enum json_type gotype_of_null(const struct json *value)
 	return is_among(maps, COUNT_OF(maps), value->key) ? JSON_OBJECT : JSON_NULL;
 }
 
-static bool has_key(const struct json *value, const char *key)
-{
-	return value && value->key && strcmp(value->key, key) == 0;
-}
-
-bool gotype_is_struct(const struct json *object)
-{
-	const struct json *parent = object->parent;
-
-	if (has_key(object, "RestartPolicy") || has_key(object, "LogConfig"))
-		return true;
-	if (has_key(parent, "ExposedPorts") || has_key(parent, "Volumes"))
-		return true;
-	/* {"80/tcp": [{"HostIp": …}]} */
-	return parent && parent->type == JSON_ARRAY &&
-	       (has_key(parent->parent, "Ports") || has_key(parent->parent, "PortBindings"));
-}
-
 bool gotype_is_map(const struct json *object)
 {
 	const struct json *parent = object->parent;

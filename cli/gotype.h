@@ -20,13 +20,11 @@ const struct json *gotype_empty(struct arena *arena, const struct json *object, 
  * and print as "[]" and "map[]"; JSON_NULL for all else. */
 enum json_type gotype_of_null(const struct json *value);
 
-/* Whether an object is a structure that Go prints as "{a b}". */
-bool gotype_is_struct(const struct json *object);
-
-/* Whether an object is a map in Go, in which a key that is missing is no mistake. */
 /* What the field that Go calls so is called in JSON, where that differs: "ID" is "Id". NULL: no
  * other. */
 const char *gotype_json_name(const char *field);
+
+/* Whether an object is a map in Go, in which a key that is missing is no mistake. */
 bool gotype_is_map(const struct json *object);
 /* The members of all maps in a tree by their keys, as Go writes them. */
 void gotype_sort_maps(struct json *value);

@@ -99,21 +99,37 @@ static void add_healthcheck(const struct jsonmaker *maker, const struct image_he
 		jsonmaker_number(&health, "Retries", check->retries);
 }
 
-static void add_config(const struct jsonmaker *maker, const struct image_config *config)
+static void add_no_streams(const struct jsonmaker *config)
 {
-	struct jsonmaker object = jsonmaker_nested(maker, "Config", JSON_OBJECT);
+	static const char *const names[] = { "AttachStdin", "AttachStdout", "AttachStderr",
+					     "Tty",         "OpenStdin",    "StdinOnce" };
 
-	jsonmaker_text(&object, "User", config->user);
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		jsonmaker_bool(config, names[i], false);
+}
+
+/* With what 20.10's images have of containers, which is empty. */
+static void add_config(const struct jsonmaker *maker, const char *key,
+		       const struct image_config *config)
+{
+	struct jsonmaker object = jsonmaker_nested(maker, key, JSON_OBJECT);
+
+	jsonmaker_text(&object, "Hostname", "");
+	jsonmaker_text(&object, "Domainname", "");
+	jsonmaker_text(&object, "User", config->user ? config->user : "");
 	jsonmaker_set(&object, "ExposedPorts", config->exposed_ports, config->exposed_port_count);
+	add_no_streams(&object);
 	jsonmaker_texts(&object, "Env", config->env, config->env_count, true);
 	jsonmaker_texts(&object, "Cmd", config->cmd, config->cmd_count, true);
 	add_healthcheck(&object, &config->healthcheck);
+	jsonmaker_text(&object, "Image", "");
 	if (config->volume_count)
 		jsonmaker_set(&object, "Volumes", config->volumes, config->volume_count);
 	else
 		jsonmaker_text(&object, "Volumes", NULL);
-	jsonmaker_text(&object, "WorkingDir", config->working_dir);
+	jsonmaker_text(&object, "WorkingDir", config->working_dir ? config->working_dir : "");
 	jsonmaker_texts(&object, "Entrypoint", config->entrypoint, config->entrypoint_count, true);
+	jsonmaker_text(&object, "OnBuild", NULL);
 	if (config->label_count) {
 		struct jsonmaker labels = jsonmaker_nested(&object, "Labels", JSON_OBJECT);
 
@@ -180,6 +196,7 @@ void inspection_add_image(struct arena *arena, struct json *objects, const struc
 			  const struct store_image *image)
 {
 	const struct image_config *config = &image->config;
+	const struct image_config none = { 0 };
 	struct jsonmaker object = { arena, json_new(arena, objects, NULL, JSON_OBJECT, NULL) };
 
 	jsonmaker_text(&object, "Id", image->id.text);
@@ -188,9 +205,11 @@ void inspection_add_image(struct arena *arena, struct json *objects, const struc
 	jsonmaker_text(&object, "Comment", "");
 	jsonmaker_text(&object, "Created",
 		       *config->created ? config->created : "0001-01-01T00:00:00Z");
-	jsonmaker_text(&object, "Author", "");
-	add_config(&object, config);
+	jsonmaker_text(&object, "Container", "");
+	add_config(&object, "ContainerConfig", &none);
 	jsonmaker_text(&object, "DockerVersion", "");
+	jsonmaker_text(&object, "Author", "");
+	add_config(&object, "Config", config);
 	jsonmaker_text(&object, "Architecture", config->architecture);
 	if (*config->variant)
 		jsonmaker_text(&object, "Variant", config->variant);
@@ -199,4 +218,6 @@ void inspection_add_image(struct arena *arena, struct json *objects, const struc
 	jsonmaker_number(&object, "VirtualSize", image->size);
 	add_graph_driver(&object, store, image);
 	add_layers(&object, image);
+	struct jsonmaker metadata = jsonmaker_nested(&object, "Metadata", JSON_OBJECT);
+	jsonmaker_text(&metadata, "LastTagTime", "0001-01-01T00:00:00Z");
 }

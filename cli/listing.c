@@ -86,6 +86,7 @@ bool listing_print(const struct listing *listing, const char *format, bool is_qu
 	if (!template_parse(&arena, template_unescape(&arena, text), &template, err))
 		return error_in(err, "template parsing error");
 	template.type = listing->type;
+	template.is_row = true;
 	bool is_done = is_table ? print_table(&template, headers_of(&arena, listing), rows, err)
 				: print_rows(&template, rows, err);
 	return is_done ||

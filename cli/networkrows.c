@@ -4,10 +4,13 @@
 #include <string.h>
 
 #include "cli/filter.h"
+#include "cli/gostruct.h"
 #include "cli/jsonmaker.h"
 #include "engine/container.h"
 #include "engine/endpoint.h"
 #include "engine/lease.h"
+
+#define CREATED_MAX 128 /* bytes of a time */
 
 /* Rows. --------------------------------------------------------------------------------------- */
 
@@ -86,15 +89,28 @@ static const char *joined(struct arena *arena, const struct texts *texts)
 	return line;
 }
 
+static const char *created(struct arena *arena, const struct network *network)
+{
+	autobuf struct buf text;
+
+	buf_init(&text, CREATED_MAX);
+	gostruct_print_time(&text, network->created);
+	return arena_strdup(arena, text.data ? text.data : "");
+}
+
 static void add_row(const struct jsonmaker *rows, const struct network *network, bool is_whole)
 {
 	struct jsonmaker row = jsonmaker_nested(rows, NULL, JSON_OBJECT);
 
-	jsonmaker_text(&row, "CreatedAt", network->created);
+	jsonmaker_text(&row, "CreatedAt", created(rows->arena, network));
 	jsonmaker_text(&row, "Driver", network->driver);
 	jsonmaker_text(&row, "ID",
 		       is_whole ? network->id
 				: arena_strndup(rows->arena, network->id, NETWORK_SHORT_ID));
+	jsonmaker_text(&row, "IPv4",
+		       strcmp(network->driver, "host") == 0 || strcmp(network->driver, "null") == 0
+			       ? "false"
+			       : "true");
 	jsonmaker_text(&row, "IPv6", network->has_ipv6 ? "true" : "false");
 	jsonmaker_text(&row, "Internal", network->is_internal ? "true" : "false");
 	jsonmaker_text(&row, "Labels", joined(rows->arena, &network->labels));

@@ -172,6 +172,21 @@ static bool decides(const struct templatefunc *function, const struct json *argu
 	       (function->ends == TEMPLATEFUNC_ENDS_TRUE && templatevalue_is_true(argument));
 }
 
+/* What Go's encoder does with a value that makes its own JSON, as a whole row does. */
+static const struct json *escape_html(struct arena *arena, const struct json *text)
+{
+	autobuf struct buf out;
+
+	buf_init(&out, TEMPLATEVALUE_MAX);
+	for (const char *at = text->text; *at; at++) {
+		if (strchr("<>&", *at))
+			buf_printf(&out, "\\u%04x", (unsigned int)*at);
+		else
+			buf_add_char(&out, *at);
+	}
+	return json_new(arena, NULL, NULL, JSON_TEXT, arena_strdup(arena, out.data));
+}
+
 static bool run_function(const struct runner *runner, const struct operand *first,
 			 const struct json *dot, const struct json *piped,
 			 const struct json **result, struct error *err)
@@ -199,7 +214,12 @@ static bool run_function(const struct runner *runner, const struct operand *firs
 		*result = args[0];
 		return true;
 	}
-	return first->function->call(runner->template->arena, args, count, result, err);
+	if (!first->function->call(runner->template->arena, args, count, result, err))
+		return false;
+	if (runner->template->is_row && args[0] == runner->root &&
+	    strcmp(first->function->name, "json") == 0)
+		*result = escape_html(runner->template->arena, *result);
+	return true;
 }
 
 /* The last part of the label's name, in words. */

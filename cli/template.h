@@ -24,6 +24,7 @@ struct template
 	const char *text;
 	bool is_untyped;       /* inspect: Go knows no types of what it fell back to */
 	bool is_header;        /* the data are headings: functions leave them as they are */
+	bool is_row;           /* docker's json of the whole of it writes "<" as "\\u003c" */
 	const char *type;      /* what Go calls the data's type; NULL: a map */
 	bool forgives_missing; /* a member that is not there is "<no value>", as in Go's maps */
 };

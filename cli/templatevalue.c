@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "cli/gostruct.h"
 #include "cli/gotype.h"
 
 #define FLOAT_TEXT_MAX 64
@@ -82,24 +83,23 @@ static int compare_keys(const void *a, const void *b)
 	return strcmp((*left)->key, (*right)->key);
 }
 
-/* Go prints maps in the order of their keys, structures in their own. */
+/* Go prints maps in the order of their keys. */
 static void print_object(struct buf *out, const struct json *object)
 {
-	bool is_struct = gotype_is_struct(object);
 	autofree const struct json **members = mem_array(object->count + 1, sizeof(*members));
 	size_t count = 0;
 
+	if (gostruct_print(out, object, templatevalue_print))
+		return;
 	for (const struct json *member = object->child; member; member = member->next)
 		members[count++] = member;
-	if (!is_struct)
-		qsort(members, count, sizeof(*members), compare_keys);
-	buf_add_text(out, is_struct ? "{" : "map[");
+	qsort(members, count, sizeof(*members), compare_keys);
+	buf_add_text(out, "map[");
 	for (size_t i = 0; i < count; i++) {
-		buf_printf(out, "%s%s%s", i ? " " : "", is_struct ? "" : members[i]->key,
-			   is_struct ? "" : ":");
+		buf_printf(out, "%s%s:", i ? " " : "", members[i]->key);
 		templatevalue_print(out, members[i]);
 	}
-	buf_add_char(out, is_struct ? '}' : ']');
+	buf_add_char(out, ']');
 }
 
 static void print_duration(struct buf *out, const struct json *value)
@@ -127,7 +127,10 @@ void templatevalue_print(struct buf *out, const struct json *value)
 			buf_add_text(out, value->text);
 		return;
 	case JSON_TEXT:
-		buf_add_text(out, value->text);
+		if (gostruct_is_time(value))
+			gostruct_print_time(out, value->text);
+		else
+			buf_add_text(out, value->text);
 		return;
 	case JSON_ARRAY:
 		buf_add_char(out, '[');

@@ -110,13 +110,16 @@ bool volumerows_make(const struct engine *engine, struct arena *arena, const str
 
 		if (!volume_read(engine, arena, names.items[i], &volume, err))
 			return false;
+		jsonmaker_text(&row, "Availability", "N/A"); /* of clusters */
 		jsonmaker_text(&row, "Driver", "local");
+		jsonmaker_text(&row, "Group", "N/A");
 		jsonmaker_text(&row, "Labels", joined(arena, &volume.labels));
 		jsonmaker_text(&row, "Links", "N/A"); /* as docker has it outside system df */
 		jsonmaker_text(&row, "Mountpoint", volume.path);
 		jsonmaker_text(&row, "Name", volume.name);
 		jsonmaker_text(&row, "Scope", "local");
 		jsonmaker_text(&row, "Size", "N/A");
+		jsonmaker_text(&row, "Status", "N/A");
 	}
 	*rows = list.parent;
 	return true;

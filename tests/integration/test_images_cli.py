@@ -204,6 +204,11 @@ def test_image_inspect(moor, tiny):
     assert len(described["RootFS"]["Layers"]) == 1
     assert moor.docker("image", "inspect", "-f", "{{.Id}} {{.Os}}", "tiny:2").stdout == \
         f"{tiny} linux\n"
+    assert described["Metadata"] == {"LastTagTime": "0001-01-01T00:00:00Z"} and described["Container"] == ""
+    assert described["ContainerConfig"]["Cmd"] is None and described["ContainerConfig"]["Labels"] is None
+    assert list(described["ContainerConfig"]) == list(described["Config"])  # no members are left out: all are there
+    assert json.loads(moor.docker("images", "--format", "{{json .Digest}}").stdout) == "<none>"
+    assert '"Digest":"\\u003cnone\\u003e"' in moor.docker("images", "--format", "json").stdout
     failed = moor.docker("image", "inspect", "nosuch", code=1)
     assert failed.stdout == "[]\n" and "No such image: nosuch:latest" in failed.stderr
 

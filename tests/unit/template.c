@@ -12,6 +12,13 @@ static const char data[] =
 	"\"Ports\":{\"80/tcp\":[{\"HostIp\":\"0.0.0.0\",\"HostPort\":\"8080\"}]},"
 	"\"Config\":{\"Healthcheck\":{\"Test\":[\"NONE\"],\"Interval\":90000000000,\"Timeout\":"
 	"300000000}},"
+	"\"Mounts\":[{\"Type\":\"volume\",\"Name\":\"v\",\"Source\":\"/s\",\"Destination\":\"/"
+	"d\",\"Mode\":\"z\","
+	"\"RW\":true}],\"HostConfig\":{\"Mounts\":[{\"Type\":\"tmpfs\",\"Target\":\"/t\"}]},"
+	"\"IPAM\":{\"Driver\":\"default\",\"Config\":[{\"Subnet\":\"10.0.0.0/"
+	"8\",\"Gateway\":\"10.0.0.1\"}]},"
+	"\"Created\":\"2026-01-02T03:04:05.670000000Z\","
+	"\"Metadata\":{\"LastTagTime\":\"2026-01-02T03:04:05Z\"},"
 	"\"Map\":{\"z\":1,\"a\":\"<&>\"}}";
 
 static const struct {
@@ -25,6 +32,16 @@ static const struct {
 	{ "{{.Env}}{{.Empty}}", "[A=1 B=x y][]" },
 	{ "{{.Map}}", "map[a:<&> z:1]" },
 	{ "{{.State.Health}}", "<nil>" },
+	/* Structures: in their own order, with what JSON leaves out. */
+	{ "{{.State}}", "{ true false false false false 0 3    <nil>}" },
+	{ "{{.Config.Healthcheck}}", "{[NONE] 1m30s 300ms 0s 0s 0}" },
+	{ "{{.Ports}}", "map[80/tcp:[{0.0.0.0 8080}]]" },
+	{ "{{.Mounts}}", "[{volume v /s /d  z true }]" },
+	{ "{{.HostConfig.Mounts}}", "[{tmpfs  /t false  <nil> <nil> <nil> <nil> <nil>}]" },
+	{ "{{.IPAM}}", "{default map[] [{10.0.0.0/8  10.0.0.1 map[]}]}" },
+	{ "{{.Created}}", "2026-01-02 03:04:05.67 +0000 UTC" },
+	{ "{{json .Created}}", "\"2026-01-02T03:04:05.670000000Z\"" },
+	{ "{{.Metadata}}", "{2026-01-02 03:04:05 +0000 UTC}" },
 	{ "{{with .Config.Healthcheck}}{{.Interval}} {{.Timeout}} {{.StartPeriod}} "
 	  "{{.Retries}}{{end}}",
 	  "1m30s 300ms 0s 0" },
