@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "engine/attachment.h"
 #include "engine/change.h"
+#include "engine/find.h"
 #include "engine/flows.h"
 #include "engine/happening.h"
 #include "engine/hostfiles.h"
@@ -425,4 +426,63 @@ bool connect_end(struct engine *engine, const struct container *container,
 		happening_network(engine, network, "disconnect", container->id);
 	attachment_close(&self);
 	return is_done && change_container(engine, container->id, drop_wish, name, err);
+}
+
+/* Links that lead on. ------------------------------------------------------------------------- */
+
+/* *address is where those in the default network find it. */
+static bool find_default_address(const struct engine *engine, struct arena *arena, const char *id,
+				 struct ipaddr *address)
+{
+	struct endpoints endpoints;
+
+	if (!endpoints_read(engine, arena, id, &endpoints))
+		return false;
+	for (size_t i = 0; i < endpoints.count; i++) {
+		*address = endpoints.items[i].addresses[NETWORK_IPV4].address;
+		if (strcmp(endpoints.items[i].network, NETWORK_BRIDGE) == 0)
+			return address->family != 0;
+	}
+	return false;
+}
+
+/* Links are "ID:NAME:ALIAS". */
+static bool move_links(const struct engine *engine, const struct container *linking,
+		       const struct container *moved, const struct ipaddr *address,
+		       struct error *err)
+{
+	autoclose int dir = -1, lock = -1;
+
+	for (size_t i = 0; i < linking->links.count; i++) {
+		const char *link = linking->links.items[i];
+
+		if (strncmp(link, moved->id, strlen(moved->id)) != 0)
+			continue;
+		if ((dir < 0 && (!status_is_running(engine, linking->id) ||
+				 !open_container(engine, linking->id, &dir, &lock, err))) ||
+		    !hostfiles_move(dir, strrchr(link, ':') + 1, address, err))
+			return dir < 0;
+	}
+	return true;
+}
+
+void connect_moved(const struct engine *engine, const struct container *moved)
+{
+	autoarena struct arena arena = { 0 };
+	autotexts struct texts ids = { 0 };
+	struct ipaddr address;
+	struct error err;
+
+	if (!find_default_address(engine, &arena, moved->id, &address) ||
+	    !find_all(engine, &arena, &ids, &err))
+		return;
+	for (size_t i = 0; i < ids.count; i++) {
+		struct container linking = { 0 };
+
+		if (container_read(engine, &arena, ids.items[i], &linking, &err) &&
+		    !move_links(engine, &linking, moved, &address, &err))
+			log_warning("tell container %.12s where %s is: %s", linking.id, moved->name,
+				    err.text);
+		container_done(&linking);
+	}
 }

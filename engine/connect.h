@@ -22,4 +22,8 @@ must_check bool connect_network(struct engine *engine, const struct container *c
 must_check bool connect_end(struct engine *engine, const struct container *container,
 			    const struct network *network, struct error *err);
 
+/* A container has been started again and may have another address: the hosts files of those that
+ * run and link to it (linktarget.h) say so from now on. What cannot be told is logged. */
+void connect_moved(const struct engine *engine, const struct container *container);
+
 #endif

@@ -14,6 +14,7 @@
 #define HOST_FILE_MAX 65536
 #define DOMAIN_MAX    254 /* bytes of a name, as docker counts them */
 #define HOST_GATEWAY  "host-gateway"
+#define HOSTS         "hosts"
 
 static bool is_address(const char *text)
 {
@@ -193,7 +194,43 @@ static bool write_hosts(const struct engine *engine, const struct container *con
 				add_own_line(container, ipaddr_text(own, address), &text);
 		}
 	}
-	return save(dir, "hosts", &text, err);
+	return save(dir, HOSTS, &text, err);
+}
+
+/* "ADDRESS<tab>NAME…" */
+static bool is_line_of(const char *line, const char *name)
+{
+	const char *tab = strchr(line, '\t');
+	size_t length = strlen(name);
+
+	return tab && strncmp(tab + 1, name, length) == 0 &&
+	       (!tab[1 + length] || isblank((unsigned char)tab[1 + length]));
+}
+
+bool hostfiles_move(int dir, const char *name, const struct ipaddr *address, struct error *err)
+{
+	char to[IPADDR_TEXT_MAX];
+	autobuf struct buf before, after;
+
+	buf_init(&before, HOST_FILE_MAX);
+	buf_init(&after, HOST_FILE_MAX);
+	ipaddr_text(address, to);
+	if (!file_read(dir, HOSTS, &before, err))
+		return false;
+
+	char *rest = before.data;
+
+	for (char *line; (line = strsep(&rest, "\n"));) {
+		bool is_last = !rest;
+
+		if (is_line_of(line, name))
+			buf_printf(&after, "%s%s", to, strchr(line, '\t'));
+		else
+			buf_add_text(&after, line);
+		if (!is_last)
+			buf_add_char(&after, '\n');
+	}
+	return save(dir, HOSTS, &after, err);
 }
 
 static bool write_hostname(const struct container *container, int dir, struct error *err)

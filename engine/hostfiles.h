@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/ipaddr.h"
 #include "engine/container.h"
 #include "engine/endpoint.h"
 
@@ -17,6 +18,11 @@
  * container that runs, it sees the change: the files stay the same ones. */
 must_check bool hostfiles_write(const struct engine *engine, const struct container *container,
 				int dir, const struct endpoints *endpoints, struct error *err);
+
+/* In the hosts file that a container sees: lines "ADDRESS<tab>NAME…" get another address. What else
+ * the container has written there stays. */
+must_check bool hostfiles_move(int dir, const char *name, const struct ipaddr *address,
+			       struct error *err);
 
 /* For --add-host, --dns, --dns-search: docker's words for what cannot be. */
 bool hostfiles_check_host(const char *text, struct error *err);

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/jsonout.h"
 #include "base/proc.h"
+#include "engine/connect.h"
 #include "engine/door.h"
 #include "engine/health.h"
 #include "engine/logging.h"
@@ -342,13 +343,17 @@ static bool connect_wires(const struct launch *launch, struct launched *launched
 }
 
 /* A new life: what the last one left is no longer true. */
-static bool begin_life(const struct container *container, int dir, struct error *err)
+static bool begin_life(const struct container *container, int dir, bool *is_first,
+		       struct error *err)
 {
 	static const char *const stale[] = { CONTAINER_EXIT, CONTAINER_FAILURE, CONTAINER_CONFIG,
 					     CONTAINER_NETWORK };
 
+	*is_first = true;
 	for (size_t i = 0; i < COUNT_OF(stale); i++) {
-		if (unlinkat(dir, stale[i], 0) < 0 && errno != ENOENT)
+		if (unlinkat(dir, stale[i], 0) == 0)
+			*is_first = false;
+		else if (errno != ENOENT)
 			return error_sys(err, "remove %s", stale[i]);
 	}
 	return policy_arm(container, dir, err) && container_mark_started(dir, err);
@@ -408,11 +413,13 @@ bool launch_container(const struct launch *launch, struct launched *launched,
 		.client = -1, .in = -1, .out = -1, .errors = -1, .door = -1, .logger = -1
 	};
 
+	bool is_first = true;
+
 	launched_init(launched);
 	*fault = LAUNCH_FAULT_OTHER;
 	if (!stale_remove(launch->engine, launch->container->id, err) ||
 	    !connect_wires(launch, launched, &wires, err) ||
-	    !begin_life(launch->container, launch->lock, err)) {
+	    !begin_life(launch->container, launch->lock, &is_first, err)) {
 		wires_close(&wires);
 		launched_close(launched);
 		return false;
@@ -425,6 +432,8 @@ bool launch_container(const struct launch *launch, struct launched *launched,
 	bool is_started = has_forked && await_start(launched, &last, err);
 	if (has_forked)
 		reap(child);
+	if (is_started && !is_first)
+		connect_moved(launch->engine, launch->container);
 	if (!is_started) {
 		if (last.event == LAUNCH_FAILED)
 			*fault = (enum launch_fault)last.code;

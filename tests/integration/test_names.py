@@ -140,6 +140,27 @@ def test_legacy_links(moor, net):
     assert "Cannot link to a non running container: /db AS /site/my-db" in moor.docker("start", "site", code=1).stderr
 
 
+def test_a_legacy_link_moves(moor, net):
+    """What a container that runs links to comes back with another address: told in its hosts file, beside what it wrote there."""
+    start(moor, net, "db", "-h", "db-host")
+    before = address_of(moor, "db", "bridge")
+    start(moor, net, "web", "--link", "db:store", "--link", "db", "--add-host", f"{before}.example:{before}")
+    moor.docker("exec", "web", "sh", "-c", f"echo '192.0.2.7 mine' >> /etc/hosts; echo '{before} storekeeper' >> /etc/hosts")
+    moor.docker("stop", "-t", "0", "db")
+    start(moor, net, "other")
+    assert address_of(moor, "other", "bridge") == before
+    moor.docker("start", "db")
+    after = address_of(moor, "db", "bridge")
+    lines = moor.docker("exec", "web", "cat", "/etc/hosts").stdout.splitlines()
+    assert f"{after}\tstore db-host db" in lines and f"{after}\tdb db-host" in lines
+    assert "192.0.2.7 mine" in lines and f"{before} storekeeper" in lines and f"{before}\t{before}.example" in lines
+    assert not any(line.startswith(before) for line in lines if line.endswith(" db"))
+    # A file that the container has made bigger than such files are is left alone.
+    moor.docker("exec", "web", "sh", "-c", "busybox yes 192.0.2.8 | busybox head -c 300000 > /etc/hosts")
+    moor.docker("restart", "-t", "0", "db")
+    assert moor.docker("exec", "web", "busybox", "wc", "-c", "/etc/hosts").stdout.split()[0] == "300000"
+
+
 def test_others_are_asked(moor, net):
     with netpeer.name_server(SERVER) as server:
         start(moor, net, "asker", "--network", "net", "--dns", SERVER)
