@@ -454,7 +454,7 @@ static bool publish(struct pull *pull, struct error *err)
 		.config_length = pull->config.length,
 		.manifest = pull->document.data,
 		.manifest_length = pull->document.length,
-		.index = pull->index.data,
+		.index = pull->index.length > 0 ? pull->index.data : NULL,
 		.index_length = pull->index.length,
 		.names = names,
 		.name_count = has_tag ? 2 : 1,

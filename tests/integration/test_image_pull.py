@@ -39,6 +39,7 @@ def test_an_image_of_several_layers(store, registry):
                              f"{registry.address}/several@{digest(layout.manifest)}": layout.id}
     assert store.record(layout.id)["config"]["Env"] == ["A=1"]
     assert store.record(layout.id)["manifest"] == digest(layout.manifest)
+    assert {f"sha256:{name}" for name in os.listdir(store.path("blobs/sha256"))} == {layout.id, digest(layout.manifest)}
     store.check()
     again = store.pull(reference)
     assert set(again.layers.values()) == {"exists"} and not again.images[0]["new"]
