@@ -36,6 +36,9 @@
 
 #define MESSAGE_MAX     8192
 #define DETACH_PATIENCE 1000 /* milliseconds */
+/* The exit code of a container that was not started, for other reasons than its program: docker's.
+ */
+#define CODE_NOT_STARTED 128
 
 /* The monitor's ends. */
 struct wires {
@@ -372,7 +375,7 @@ static void mark_failed(const struct launch *launch, enum launch_fault fault, co
 		return;
 	jsonout_init(&out, &text, false);
 	jsonout_object(&out, NULL);
-	jsonout_int(&out, "code", fault);
+	jsonout_int(&out, "code", fault == LAUNCH_FAULT_OTHER ? CODE_NOT_STARTED : (int)fault);
 	jsonout_text(&out, "text", why);
 	jsonout_object_end(&out);
 	jsonout_done(&out);

@@ -140,6 +140,29 @@ static bool has_port(const struct endpoints *endpoints, enum port_protocol proto
 	return false;
 }
 
+/* One that is being started binds its ports before it writes them down: what its options say. */
+static bool is_asking(const struct reserving *self, const char *id, enum port_protocol protocol,
+		      const struct ipaddr *address, uint16_t port)
+{
+	autoarena struct arena arena = { 0 };
+	struct container container;
+	struct port_spec spec;
+	struct error ignored;
+
+	if (!status_is_locked(self->engine, id) ||
+	    !container_read(self->engine, &arena, id, &container, &ignored))
+		return false;
+	for (size_t i = 0; i < container.publish.count; i++) {
+		if (!port_parse(container.publish.items[i], &spec, &ignored) ||
+		    spec.protocol != protocol || !spec.has_outside || port < spec.outside.first ||
+		    port > spec.outside.last)
+			continue;
+		if (!spec.address.family || spec.address.family == address->family)
+			return true;
+	}
+	return false;
+}
+
 /* Whether it is a container of this store that has the port. */
 static bool is_allocated(const struct reserving *self, enum port_protocol protocol,
 			 const struct ipaddr *address, uint16_t port)
@@ -154,10 +177,12 @@ static bool is_allocated(const struct reserving *self, enum port_protocol protoc
 	if (!find_all(self->engine, &arena, &ids, &ignored))
 		return false;
 	for (size_t i = 0; i < ids.count; i++) {
-		if (strcmp(ids.items[i], self->container->id) != 0 &&
-		    endpoints_read(self->engine, &arena, ids.items[i], &theirs) &&
-		    has_port(&theirs, protocol, address, port) &&
-		    status_is_running(self->engine, ids.items[i]))
+		if (strcmp(ids.items[i], self->container->id) == 0)
+			continue;
+		if ((endpoints_read(self->engine, &arena, ids.items[i], &theirs) &&
+		     has_port(&theirs, protocol, address, port) &&
+		     status_is_running(self->engine, ids.items[i])) ||
+		    is_asking(self, ids.items[i], protocol, address, port))
 			return true;
 	}
 	return false;
