@@ -18,6 +18,9 @@
 /* An ID for what a dry run would have made. */
 #define DOCKER_NOBODY "0000000000000000000000000000000000000000000000000000000000000000"
 
+/* In what it says when a published port is taken. */
+#define DOCKER_PORT_FAILURE "driver failed programming external connectivity"
+
 /* Its path; the caller frees it. */
 must_check bool docker_find(char **path, struct error *err);
 

@@ -63,20 +63,44 @@ bool session_docker(struct session *session, const struct texts *arguments, cons
 	return true;
 }
 
+static bool has_failed(const struct task *task)
+{
+	return task->state == TASK_FAILED && *task->err.text;
+}
+
+/* Of 1: each container that was begun, then the first failure of each service. */
+static void report_classic(struct session *session, const struct task *tasks, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (has_failed(&tasks[i]) && strstr(tasks[i].err.text, DOCKER_PORT_FAILURE))
+			telling_classic(&session->telling,
+					"Host is already in use by another container");
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (has_failed(&tasks[i]) && (tasks[i].is_told || !tasks[i].service))
+			telling_classic(&session->telling, "\nERROR: for %s  %s", tasks[i].name,
+					tasks[i].err.text);
+	}
+	for (size_t i = 0; i < count; i++) {
+		bool is_first = has_failed(&tasks[i]) && tasks[i].service;
+
+		for (size_t j = 0; j < i && is_first; j++)
+			is_first = !has_failed(&tasks[j]) || !tasks[j].service ||
+				   strcmp(tasks[j].service, tasks[i].service) != 0;
+		if (is_first)
+			telling_classic(&session->telling, "\nERROR: for %s  %s", tasks[i].service,
+					tasks[i].err.text);
+	}
+}
+
 int session_report(struct session *session, const struct task *tasks, size_t count, bool is_good)
 {
-	bool is_classic = session->composer->is_classic;
-
-	for (size_t i = 0; i < count; i++) {
-		const struct task *task = &tasks[i];
-
-		if (task->state != TASK_FAILED || !*task->err.text)
-			continue;
-		telling_pause(&session->telling);
-		if (is_classic)
-			fprintf(stderr, "\nERROR: for %s  %s\n", task->name, task->err.text);
-		else
-			fprintf(stderr, "Error response from daemon: %s\n", task->err.text);
+	telling_pause(&session->telling);
+	if (session->composer->is_classic)
+		report_classic(session, tasks, count);
+	for (size_t i = 0; i < count && !session->composer->is_classic; i++) {
+		if (has_failed(&tasks[i]))
+			fprintf(stderr, "Error response from daemon: %s\n", tasks[i].err.text);
 	}
 	return is_good ? 0 : 1;
 }
@@ -169,7 +193,12 @@ bool session_do(struct session *session, struct member **members, const struct s
 					? members[i]->service
 					: members[i]->container.name,
 			.classic = deed->classic,
-			.steps = { { .arguments = deed_arguments, .words = deed->words } },
+			.steps = { { .arguments = deed_arguments,
+				     .words = deed->words,
+				     .failure = deed->failure ? arena_printf(arena, "%s %s",
+									     deed->failure,
+									     members[i]->service)
+							      : NULL } },
 			.step_count = 1,
 			.is_patient = true,
 			.context = context,
@@ -187,6 +216,33 @@ bool session_do(struct session *session, struct member **members, const struct s
 	if (done)
 		*done = count;
 	return is_good;
+}
+
+void session_tell_clash(struct session *session, const char *service)
+{
+	telling_classic(&session->telling,
+			"The \"%s\" service specifies a port on the host. If multiple containers "
+			"for this service are created on a single host, the port will clash.",
+			service);
+}
+
+void session_tell_orphans(struct session *session, struct member **orphans)
+{
+	bool is_classic = session->composer->is_classic;
+	const char *names = "";
+
+	for (size_t i = 0; orphans[i]; i++)
+		names = arena_printf(&session->project.arena, "%s%s%s", names,
+				     !i           ? ""
+				     : is_classic ? ", "
+						  : " ",
+				     orphans[i]->container.name);
+	fprintf(stderr,
+		"%sFound orphan containers (%s%s%s) for this project. If you removed or renamed "
+		"this service in your compose file, you can run this command with the "
+		"--remove-orphans flag to clean it up.\n",
+		composer_level(session->composer, "WARNING: "), is_classic ? "" : "[", names,
+		is_classic ? "" : "]");
 }
 
 bool session_remove_orphans(struct session *session, struct member **orphans, struct error *err)

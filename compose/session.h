@@ -54,7 +54,8 @@ struct session_deed {
 	bool is_upwards; /* whom others need comes first (start); else last (stop) */
 	bool is_for_running, is_for_stopped; /* which of them; both: all */
 	bool is_unordered;                   /* all at once */
-	bool names_service;                  /* 1 tells of the service, not of the container */
+	const char *failure; /* of 1, before the service's name: "Cannot start service"; or NULL */
+	bool names_service;  /* 1 tells of the service, not of the container */
 };
 
 /* `members` is NULL-terminated. False if any failed, which is told then. *count (NULL: nobody asks)
@@ -62,6 +63,10 @@ struct session_deed {
 must_check bool session_do(struct session *session, struct member **members,
 			   const struct session_deed *deed, size_t *count);
 
+/* Warns, as 1 does, of a port of the host that the service's containers would share. */
+void session_tell_clash(struct session *session, const char *service);
+/* Warns of them on stderr. */
+void session_tell_orphans(struct session *session, struct member **orphans);
 /* Removes containers, running or not, of services that the files name no more (fleet_orphans). */
 must_check bool session_remove_orphans(struct session *session, struct member **orphans,
 				       struct error *err);

@@ -96,6 +96,8 @@ static void end_child(struct task *task)
 
 	if (is_good && proc_exit_code(status) != 0) {
 		docker_explain(errors, proc_exit_code(status), &task->err);
+		if (step->failure && control->runner->telling->is_classic)
+			error_in(&task->err, "%s", step->failure);
 		is_good = step->may_fail;
 	} else if (is_good && *errors) {
 		telling_pause(control->runner->telling);

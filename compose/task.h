@@ -35,6 +35,7 @@ struct task_step {
 	/* With what the command wrote. NULL: nobody cares. */
 	bool (*on_output)(struct task *task, const char *output, struct error *err);
 	const struct telling_words *words; /* of 2; NULL: nothing is told about it */
+	const char *failure; /* what 1 says before the reason: "Cannot start service a"; or NULL */
 	bool may_fail;
 };
 
@@ -49,6 +50,7 @@ struct task {
 	const char *kind;    /* of what the name is, in 2's lines; NULL: "Container" */
 	const char *name;    /* what lines call it: a container's name */
 	const char *classic; /* what 1 calls all of it: "Creating"; NULL: nothing */
+	const char *service; /* under whose name 1 tells of a failure once more; NULL: not */
 	struct task_step steps[TASK_STEPS_MAX];
 	size_t step_count;
 	struct task **after; /* not before these are done; in the runner's arena */

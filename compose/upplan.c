@@ -275,3 +275,26 @@ bool upplan_make(struct upplan *plan, struct project *project, struct fleet *fle
 	}
 	return true;
 }
+
+static bool has_host_port(const struct service *service)
+{
+	const struct json *ports = tree_find(service->tree, "ports");
+
+	for (const struct json *port = ports ? ports->child : NULL; port; port = port->next) {
+		const char *published = tree_text(port, "published");
+
+		if (published && *published && strcmp(published, "0") != 0)
+			return true;
+	}
+	return false;
+}
+
+bool upplan_has_clash(const struct upplan *plan, const struct service *service)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < plan->count; i++)
+		count += plan->instances[i].service == service &&
+			 plan->instances[i].action != INSTANCE_REMOVE;
+	return count > 1 && has_host_port(service);
+}

@@ -58,4 +58,7 @@ bool *upplan_wanted(struct project *project, const struct texts *services,
 must_check bool upplan_make(struct upplan *plan, struct project *project, struct fleet *fleet,
 			    const struct upplan_wishes *wishes, struct error *err);
 
+/* Whether the service is to have several containers and one port of the host. */
+bool upplan_has_clash(const struct upplan *plan, const struct service *service);
+
 #endif

@@ -285,9 +285,16 @@ static void add_step(struct task *task, const struct task_step *step)
 	task->steps[task->step_count++] = *step;
 }
 
+static const char *failure(const struct up *up, const struct task *task, const char *what)
+{
+	return arena_printf(arena_of(up), "Cannot %s service %s", what, task->service);
+}
+
 static void add_start(const struct up *up, struct task *task)
 {
-	const struct task_step step = { .arguments = start, .words = &telling_starting };
+	const struct task_step step = { .arguments = start,
+					.words = &telling_starting,
+					.failure = failure(up, task, "start") };
 
 	if (!up->wishes->is_unstarted)
 		add_step(task, &step);
@@ -295,7 +302,10 @@ static void add_start(const struct up *up, struct task *task)
 
 static void add_creation(const struct up *up, struct task *task, const struct telling_words *words)
 {
-	const struct task_step step = { .arguments = create, .on_output = created, .words = words };
+	const struct task_step step = { .arguments = create,
+					.on_output = created,
+					.words = words,
+					.failure = failure(up, task, "create container for") };
 
 	add_step(task, &step);
 	add_start(up, task);
@@ -365,7 +375,9 @@ static void fill_in(const struct up *up, struct task *task, struct instance *ins
 	struct up_task *own = arena_alloc(arena_of(up), sizeof(*own));
 
 	*own = (struct up_task){ up, instance, awaited_none(up) };
-	*task = (struct task){ .name = instance->name, .context = own };
+	*task = (struct task){ .name = instance->name,
+			       .service = instance->service->name,
+			       .context = own };
 	switch (instance->action) {
 	case INSTANCE_CREATE:
 		task->classic = "Creating";
@@ -432,25 +444,12 @@ static bool look_after_orphans(struct session *session, const struct uprun_wishe
 			       struct error *err)
 {
 	struct member **orphans = fleet_orphans(&session->fleet, &session->project);
-	bool is_classic = session->composer->is_classic;
-	const char *names = "";
 
 	if (!orphans[0] || (wishes->ignores_orphans && !wishes->removes_orphans))
 		return true;
 	if (wishes->removes_orphans)
 		return session_remove_orphans(session, orphans, err);
-	for (size_t i = 0; orphans[i]; i++)
-		names = arena_printf(&session->project.arena, "%s%s%s", names,
-				     !i           ? ""
-				     : is_classic ? ", "
-						  : " ",
-				     orphans[i]->container.name);
-	fprintf(stderr,
-		"%sFound orphan containers (%s%s%s) for this project. If you removed or renamed "
-		"this service in your compose file, you can run this command with the "
-		"--remove-orphans flag to clean it up.\n",
-		composer_level(session->composer, "WARNING: "), is_classic ? "" : "[", names,
-		is_classic ? "" : "]");
+	session_tell_orphans(session, orphans);
 	return true;
 }
 
@@ -472,11 +471,17 @@ static bool prepare(const struct up *up, struct error *err)
 	}
 	wishes.image_id = image_id;
 	wishes.context = session;
-	return provision_networks(session, images.is_wanted, err) &&
-	       provision_volumes(session, images.is_wanted, err) &&
-	       provision_images(session, &images, err) &&
-	       look_after_orphans(session, up->wishes, err) &&
-	       upplan_make(up->plan, &session->project, &session->fleet, &wishes, err);
+	if (!provision_networks(session, images.is_wanted, err) ||
+	    !provision_volumes(session, images.is_wanted, err) ||
+	    !provision_images(session, &images, err) ||
+	    !look_after_orphans(session, up->wishes, err) ||
+	    !upplan_make(up->plan, &session->project, &session->fleet, &wishes, err))
+		return false;
+	for (size_t i = 0; i < session->project.service_count; i++) {
+		if (upplan_has_clash(up->plan, &session->project.services[i]))
+			session_tell_clash(session, session->project.services[i].name);
+	}
+	return true;
 }
 
 /* With gates that are asked whenever a container that was looked at has changed. */

@@ -122,6 +122,7 @@ static int run_start(const struct cli *cli, const void *values, const struct tex
 			  .words = &telling_starting,
 			  .is_upwards = true,
 			  .is_for_stopped = true,
+			  .failure = "Cannot start service",
 			  .names_service = true },
 		.verb = "start",
 		.is_by_name = true,

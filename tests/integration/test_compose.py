@@ -121,6 +121,30 @@ def test_scale(project):
     project("up", "-d", "-t", "0")
     assert project.names() == ["proj-a-1"]
     assert "invalid --scale" in project("up", "-d", "--scale", "a=x", code=1).stderr
+    project.down()
+
+
+def test_scale_with_a_port_of_the_host(project):
+    """One gets it; the others' failure is told in each generation's words, and by its service once more in 1's."""
+    clash = ('The "a" service specifies a port on the host. If multiple containers for this service are created on a single '
+             "host, the port will clash.\n")
+    project.services(a={"command": SLEEPER, "network_mode": "bridge", "ports": ["18790:80"]})
+    assert clash not in project.classic("up", "-d").stderr
+    told = project.classic("up", "-d", "--scale", "a=2", code=1).stderr
+    reason = (r"  Cannot start service a: driver failed programming external connectivity on endpoint proj_a_2 \([0-9a-f]{64}\): "
+              r"Bind for 0\.0\.0\.0:18790 failed: port is already allocated\n")
+    assert re.fullmatch(re.escape(clash + "Creating proj_a_2 ... \nCreating proj_a_2 ... error\n"
+                                  "Host is already in use by another container\n") + r"\nERROR: for proj_a_2" + reason +
+                        r"\nERROR: for a" + reason + re.escape("Encountered errors while bringing up the project.\n"), told), told
+    assert project.inspect("proj_a_2", "{{.State.Status}} {{.State.ExitCode}}") == "created 128"
+    told = project.classic("start", code=1).stderr
+    assert re.search(r"\nERROR: for a" + reason + r"\Z", told), told
+    told = project("up", "-d", "--scale", "a=2", code=1).stderr
+    assert clash not in told and "Error response from daemon: driver failed programming external connectivity" in told
+    # Started at once, none has written down yet which ports are its own.
+    project.down()
+    told = project("up", "-d", "--scale", "a=4", code=1).stderr
+    assert told.count("Bind for 0.0.0.0:18790 failed: port is already allocated") == 3 and "address already in use" not in told
 
 
 def test_orphans(project):
