@@ -74,12 +74,28 @@ static bool mount_volumes(struct preparation *self, struct error *err)
 	return !has_any || hostns_open_mounts(&self->prepared->host_mounts, err);
 }
 
+/* Programs that talk to docker's daemon are given its socket: they would wonder at a directory. */
+static void warn_of_socket(struct preparation *self, const char *source)
+{
+	const char *slash = strrchr(source, '/');
+
+	if (slash && strcmp(slash + 1, "docker.sock") == 0 && !self->prepared->warning[0])
+		snprintf(self->prepared->warning, sizeof(self->prepared->warning),
+			 "%s: there is no daemon here and no socket of it: the container gets an "
+			 "empty directory",
+			 source);
+}
+
 /* A missing source of -v becomes a directory, as with docker. */
-static bool make_bind_source(const struct container_mount *mount, struct error *err)
+static bool make_bind_source(struct preparation *self, const struct container_mount *mount,
+			     struct error *err)
 {
 	struct stat status;
+	bool is_there = stat(mount->source, &status) == 0;
 
-	if (stat(mount->source, &status) == 0)
+	if (!is_there || S_ISDIR(status.st_mode))
+		warn_of_socket(self, mount->source);
+	if (is_there)
 		return true;
 	if (errno != ENOENT)
 		return error_sys(err, "bind mount %s", mount->source);
@@ -105,7 +121,7 @@ static bool copy_shared(struct preparation *self, struct error *err)
 		self->copies[i] = -1;
 		if (mount->kind != MOUNT_BIND)
 			continue;
-		if (!make_bind_source(mount, err) || !propagation_check(mount, err) ||
+		if (!make_bind_source(self, mount, err) || !propagation_check(mount, err) ||
 		    (propagation_is_shared(mount) &&
 		     !propagation_copy(mount, &self->copies[i], err)))
 			return false;

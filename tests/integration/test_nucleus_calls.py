@@ -33,6 +33,27 @@ def test_classic_nucleus(moor, busybox):
     assert moor.docker("rmi", "component:latest").stdout == "Untagged: component:latest\n"
 
 
+def test_classic_nucleus_and_a_registry(moor, busybox, registry):
+    """Its whole life of an image: asked for, pulled, asked for again, removed; by tag and by digest, as recipes write it."""
+    name = f"{registry.address}/life/x"
+    moor.docker("tag", busybox, f"{name}:1")
+    moor.docker("push", "-q", f"{name}:1")
+    digest = moor.docker("inspect", "-f", "{{index .RepoDigests 0}}", f"{name}:1").stdout.strip()
+    moor.docker("rmi", f"{name}:1")
+    for wanted in (f"{name}:1", digest):
+        assert moor.docker("images", "-q", wanted).stdout == "", wanted
+        moor.docker("pull", wanted)
+        assert re.fullmatch(r"[0-9a-f]{12}\n", moor.docker("images", "-q", wanted).stdout), wanted
+        assert moor.docker("pull", "-q", wanted).stdout == wanted + "\n"
+        removed = moor.docker("rmi", wanted).stdout.splitlines()
+        assert removed[0] == f"Untagged: {wanted}", removed
+        again = moor.docker("rmi", wanted, code=1)
+        assert (again.stdout, again.stderr) == ("", f"Error response from daemon: No such image: {wanted}\n")
+    for wanted in ("busybox:test", "docker.io/busybox:test", "docker.io/library/busybox:test",
+                   "index.docker.io/library/busybox:test"):
+        assert moor.docker("images", "-q", wanted).stdout.strip(), wanted
+
+
 def test_lite_nucleus(moor, busybox):
     """It reads stdout and stderr of `image ls -q` from one pipe: nothing at all means that it is not there."""
     absent = moor.docker("image", "ls", "-q", "nosuch:1")
@@ -76,6 +97,30 @@ def test_run_step_is_ended(moor, busybox, ending):
         stream.close()
     wait_until(lambda: names(moor, "-a") == [], "the container to be gone", 20)
     moor.docker("run", "--rm", "--name", "component", "--network", "none", busybox, "true")
+
+
+def test_component_that_asks_for_the_daemon(moor, busybox, tmp_path):
+    """There is no socket: it is told so, and the rest of the container works."""
+    socket = str(tmp_path / "docker.sock")
+    for _ in range(2):  # the second time the directory is there
+        done = moor.docker("run", "--rm", "--network", "none", "-v", f"{socket}:/var/run/docker.sock", busybox, "ls",
+                           "/var/run/docker.sock")
+        assert done.stdout == "" and done.stderr == (
+            f"WARNING: {socket}: there is no daemon here and no socket of it: the container gets an empty directory\n")
+
+
+def test_ended_by_several_at_once(moor, busybox):
+    """A Shutdown script, the nucleus and somebody at the keyboard: each hears that it is over, none waits for ever."""
+    docker = os.path.join(moor.names, "docker")
+    moor.docker("run", "-d", "--name", "component", "--network", "none", "--stop-timeout", "60", busybox, "sleep", "60")
+    stops = [moor.start(docker, "stop", "component", stdin=subprocess.DEVNULL) for _ in range(2)]
+    waiting = moor.start(docker, "wait", "component", stdin=subprocess.DEVNULL)
+    moor.docker("rm", "-f", "component")
+    for process in stops:
+        stdout, stderr = process.communicate(timeout=20)
+        assert (process.returncode, stdout, stderr) in [
+            (0, "component\n", ""), (1, "", "Error response from daemon: No such container: component\n")]
+    assert waiting.communicate(timeout=20)[0] in ("137\n", "") and names(moor, "-a") == []
 
 
 def descendants(pid):
