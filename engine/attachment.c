@@ -127,7 +127,9 @@ static void name_links(const struct attachment *self, const struct network *netw
 		       struct endpoint *endpoint)
 {
 	ident_derive(self->container->id, network->id, endpoint->id, IDENT_LENGTH);
-	snprintf(endpoint->outside, sizeof(endpoint->outside), "veth%.7s", endpoint->id);
+	endpoint->outside[0] = '\0';
+	if (!is_shared(network))
+		snprintf(endpoint->outside, sizeof(endpoint->outside), "veth%.7s", endpoint->id);
 	endpoint->network = network->name;
 	endpoint->network_id = network->id;
 	endpoint->is_internal = network->is_internal;
@@ -250,7 +252,7 @@ static bool lease_all(struct attachment *self, struct error *err)
 			return false;
 	}
 
-	const struct endpoint *outward = endpoints_outward(&self->endpoints);
+	const struct endpoint *outward = endpoints_publishing(&self->endpoints);
 	char bridge[IFNAMSIZ];
 	const struct publish_way way = { outward, bridge };
 

@@ -140,8 +140,14 @@ static bool make(const struct network *network, const char *bridge, struct netli
 			link_put_address(host, *index, &own);
 	}
 	link_put_up(host, *index);
-	return netlink_send(host, "set up the network's bridge", err) &&
-	       turn_on_forwarding(network, err);
+	if (!netlink_send(host, "set up the network's bridge", err))
+		return network->has_ipv6 && err->kind == ERROR_UNSUPPORTED
+			       ? error_set(err, ERROR_UNSUPPORTED,
+					   "network %s: the kernel has no IPv6 (CONFIG_IPV6): "
+					   "create it without --ipv6",
+					   network->name)
+			       : false;
+	return turn_on_forwarding(network, err);
 }
 
 static bool is_ours(const struct lease_book *book)

@@ -134,7 +134,7 @@ static bool find_published(const struct attachment *self, struct endpoints *insi
 static bool move_ports(struct attachment *self, struct error *err)
 {
 	struct endpoints *endpoints = &self->endpoints;
-	const struct endpoint *outward = endpoints_outward(endpoints);
+	const struct endpoint *outward = endpoints_publishing(endpoints);
 	struct network network;
 	char bridge[IFNAMSIZ] = "";
 	const struct publish_way way = { outward, bridge };
@@ -175,7 +175,7 @@ static bool reserve_ports(struct attachment *self, const struct endpoints *chose
 	struct endpoints *endpoints = &self->endpoints;
 
 	*is_fresh = !endpoints->port_count && publish_is_wanted(self->container) &&
-		    endpoints_outward(endpoints) == &endpoints->items[endpoints->count - 1];
+		    endpoints_publishing(endpoints) == &endpoints->items[endpoints->count - 1];
 	if (*is_fresh && chosen) {
 		endpoints->ports = chosen->ports;
 		endpoints->port_count = chosen->port_count;

@@ -204,12 +204,19 @@ const struct endpoint *endpoints_outward(const struct endpoints *endpoints)
 	return best;
 }
 
+const struct endpoint *endpoints_publishing(const struct endpoints *endpoints)
+{
+	const struct endpoint *outward = endpoints_outward(endpoints);
+
+	return outward && outward->outside[0] ? outward : NULL;
+}
+
 bool endpoints_read_open(const struct engine *engine, struct arena *arena, const char *container,
 			 struct endpoints *endpoints)
 {
 	bool is_read = endpoints_read(engine, arena, container, endpoints);
 
-	if (!endpoints_outward(endpoints))
+	if (!endpoints_publishing(endpoints))
 		endpoints->port_count = 0;
 	return is_read;
 }

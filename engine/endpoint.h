@@ -29,7 +29,8 @@
 struct endpoint {
 	const char *network, *network_id;
 	char id[IDENT_LENGTH + 1];
-	char inside[IFNAMSIZ], outside[IFNAMSIZ]; /* its link's names: eth0, veth… */
+	char inside[IFNAMSIZ];
+	char outside[IFNAMSIZ]; /* its link's names: eth0, veth…; "": a share of a device */
 	unsigned char mac[LINK_MAC_SIZE];
 	struct ipnet addresses[NETWORK_FAMILIES]; /* family 0: none */
 	struct ipaddr gateways[NETWORK_FAMILIES];
@@ -69,5 +70,9 @@ must_check bool endpoints_write(const struct endpoints *endpoints, int dir, stru
  * published through it. Of those that lead outward it is the one of the highest priority, of equals
  * the first by its network's name. NULL: none. */
 const struct endpoint *endpoints_outward(const struct endpoints *endpoints);
+
+/* The same, if ports can be published by it: not by a share of one of the host's devices, whose
+ * packets the host does not see. */
+const struct endpoint *endpoints_publishing(const struct endpoints *endpoints);
 
 #endif

@@ -9,11 +9,22 @@ import json
 import os
 import select
 import socket
+import struct
 import threading
 
+LOAD, EQUALS, RESULT = 0x20, 0x15, 0x06  # steps of a filter
+RET_ERRNO, RET_NOTIFY, RET_ALLOW = 0x00050000, 0x7fc00000, 0x7fff0000
 RECV, SEND = 0xc0502100, 0xc0182101
 CONTINUE = 1
 MKDIR = {"x86_64": [83, 258], "aarch64": [34]}.get(os.uname().machine, [39, 323])
+
+
+def filter_program(*steps):
+    """A struct sock_fprog of (code, operand, steps to skip if true, if false)."""
+    text = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", code, *skip, operand) for code, operand, *skip in steps))
+    program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(steps), ctypes.addressof(text)))
+    program.text = text  # lives as long
+    return program
 
 
 class Notification(ctypes.Structure):

@@ -10,11 +10,11 @@ import os
 import platform
 import re
 import signal
-import struct
 import subprocess
 
 import pytest
 
+import agent
 import netpeer
 from netpeer import HOST, fetch
 from test_networks import monitor_of
@@ -27,14 +27,9 @@ SOCKET = {"x86_64": 41, "aarch64": 198}.get(platform.machine(), 281)
 
 def without_nftables():
     """No socket of NETLINK_NETFILTER from here on, as on a kernel without it: a seccomp filter."""
-    def step(code, operand, if_true=0, if_false=0):
-        return struct.pack("HBBI", code, if_true, if_false, operand)
-
-    load, equals, result = 0x20, 0x15, 0x06
-    steps = [step(load, 0), step(equals, SOCKET, 0, 3), step(load, 32), step(equals, NETFILTER, 0, 1),
-             step(result, 0x00050000 | errno.EPROTONOSUPPORT), step(result, 0x7fff0000)]
-    text = ctypes.create_string_buffer(b"".join(steps))
-    program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(steps), ctypes.addressof(text)))
+    program = agent.filter_program(
+        (agent.LOAD, 0, 0, 0), (agent.EQUALS, SOCKET, 0, 3), (agent.LOAD, 32, 0, 0), (agent.EQUALS, NETFILTER, 0, 1),
+        (agent.RESULT, agent.RET_ERRNO | errno.EPROTONOSUPPORT, 0, 0), (agent.RESULT, agent.RET_ALLOW, 0, 0))
     set_seccomp, mode_filter = 22, 2
     if ctypes.CDLL(None, use_errno=True).prctl(set_seccomp, mode_filter, program, 0, 0):
         raise OSError(ctypes.get_errno(), "no filter")

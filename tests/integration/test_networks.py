@@ -374,9 +374,13 @@ def test_macvlan(moor, busybox):
     with netpeer.neighbour() as peer:
         moor.docker("network", "create", "-d", "macvlan", "--subnet", "10.213.77.0/24", "--gateway", netpeer.PEER, "-o",
                     "parent=wire0", "lan")
-        start(moor, busybox, "m", "--network", "lan", "--ip", "10.213.77.50")
+        start(moor, busybox, "m", "--network", "lan", "--ip", "10.213.77.50", "-p", "18078:80")
+        assert moor.docker("port", "m").stdout == ""  # there is nothing to publish it by yet
         assert "1 packets received" in inside(moor, "m", "busybox", "ping", "-c1", "-W2", netpeer.PEER)
         assert peer.run("/bin/busybox", "ping", "-c1", "-W2", "10.213.77.50", check=False).returncode == 0
+        moor.docker("network", "disconnect", "lan", "m")
+        moor.docker("network", "connect", "bridge", "m")
+        assert moor.docker("port", "m").stdout.splitlines() == ["80/tcp -> 0.0.0.0:18078", "80/tcp -> [::]:18078"]
         moor.docker("network", "create", "-d", "macvlan", "--subnet", "10.3.0.0/24", "orphan")
         refused = moor.docker("run", "--rm", "--network", "orphan", busybox, "true", code=125).stderr
         assert "create it with -o parent=DEVICE" in refused
