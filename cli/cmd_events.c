@@ -239,8 +239,9 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	(void)arguments;
 	clock_gettime(CLOCK_REALTIME, &now);
 	query.since = (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
-	if (!filter_names(&values->filters, names, &err) ||
-	    !moment_parse_ns(values->since, "since", &query.since, &err) ||
+	if (!filter_names(&values->filters, names, &err))
+		return command_failed(&err);
+	if (!moment_parse_ns(values->since, "since", &query.since, &err) ||
 	    !moment_parse_ns(values->until, "until", &query.until, &err))
 		return command_failed_plainly(&err);
 	if (is_json)

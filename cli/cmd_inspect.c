@@ -44,33 +44,70 @@ static bool add_container(struct engine *engine, struct arena *arena, struct jso
 	return is_found;
 }
 
-static bool add_any(struct engine *engine, struct arena *arena, struct json *objects,
-		    const struct values *values, const char *name)
+static bool add_image(struct engine *engine, struct arena *arena, struct json *objects,
+		      const char *name, struct error *err)
 {
 	struct store_image image;
-	struct network network;
-	struct volume volume;
-	struct error ignored; /* one message says it for all kinds */
+	bool is_found = store_find(&engine->store, arena, name, &image, err);
 
-	if (is_type_wanted(values, "container") &&
-	    add_container(engine, arena, objects, values, name, &ignored))
-		return true;
-	if (is_type_wanted(values, "image") &&
-	    store_find(&engine->store, arena, name, &image, &ignored)) {
+	if (is_found)
 		inspection_add_image(arena, objects, &engine->store, &image);
-		return true;
-	}
-	if (is_type_wanted(values, "network") &&
-	    network_find(engine, arena, name, &network, &ignored)) {
+	return is_found;
+}
+
+static bool add_network(struct engine *engine, struct arena *arena, struct json *objects,
+			const char *name, struct error *err)
+{
+	struct network network;
+	bool is_found = network_find(engine, arena, name, &network, err);
+
+	if (is_found)
 		networkrows_inspect(engine, arena, objects, &network);
-		return true;
-	}
-	if (is_type_wanted(values, "volume") &&
-	    volume_read(engine, arena, name, &volume, &ignored)) {
+	return is_found;
+}
+
+static bool add_volume(struct engine *engine, struct arena *arena, struct json *objects,
+		       const char *name, struct error *err)
+{
+	struct volume volume;
+	bool is_found = volume_read(engine, arena, name, &volume, err);
+
+	if (is_found)
 		volumerows_inspect(arena, objects, &volume);
+	return is_found;
+}
+
+/* Whatever has the name, in docker's order; with --type the one kind's own error tells why not. */
+static bool add_any(struct engine *engine, struct arena *arena, struct json *objects,
+		    const struct values *values, const char *name, struct error *err)
+{
+	if (is_type_wanted(values, "container") &&
+	    add_container(engine, arena, objects, values, name, err))
 		return true;
-	}
-	return false;
+	if (is_type_wanted(values, "image") && add_image(engine, arena, objects, name, err))
+		return true;
+	if (is_type_wanted(values, "network") && add_network(engine, arena, objects, name, err))
+		return true;
+	return is_type_wanted(values, "volume") && add_volume(engine, arena, objects, name, err);
+}
+
+static bool check_type(const struct values *values, struct error *err)
+{
+	static const char *const known[] = { "container", "image", "network", "volume" };
+
+	for (size_t i = 0; i < COUNT_OF(known); i++)
+		if (is_type_wanted(values, known[i]))
+			return true;
+	return error_set(err, ERROR_INPUT, "\"%s\" is not a valid value for --type", values->type);
+}
+
+/* One message says it for all kinds. */
+static int tell_missing(const struct values *values, const char *name, const struct error *err)
+{
+	if (values->type && *values->type)
+		return command_failed(err);
+	fprintf(stderr, "Error: No such object: %s\n", name);
+	return 1;
 }
 
 static int finish(const struct values *values, struct json *objects, int code)
@@ -88,13 +125,13 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	struct error err;
 	int code = 0;
 
+	if (!check_type(values, &err))
+		return command_failed_plainly(&err);
 	if (!engine_open(cli->root, cli->run, &engine, &err))
 		return command_failed(&err);
 	for (size_t i = 0; i < arguments->count; i++) {
-		if (!add_any(&engine, &arena, objects, values, arguments->items[i])) {
-			fprintf(stderr, "Error: No such object: %s\n", arguments->items[i]);
-			code = 1;
-		}
+		if (!add_any(&engine, &arena, objects, values, arguments->items[i], &err))
+			code = tell_missing(values, arguments->items[i], &err);
 	}
 	return finish(values, objects, code);
 }

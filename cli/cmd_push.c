@@ -64,6 +64,14 @@ static bool check_platform(const struct engine *engine, const char *name, const 
 	       store_check_platform(&image, name, platform, err);
 }
 
+static bool is_nowhere(const struct reference *reference, struct error *err)
+{
+	autofree char *familiar = reference_familiar_name(reference);
+
+	return error_set(err, ERROR_NOT_FOUND, "An image does not exist locally with the tag: %s",
+			 familiar);
+}
+
 static bool push(const struct cli *cli, const struct engine *engine,
 		 const struct reference *reference, const struct values *values, struct error *err)
 {
@@ -98,6 +106,19 @@ static bool push(const struct cli *cli, const struct engine *engine,
 	return is_pushed;
 }
 
+static bool push_one(const struct cli *cli, const struct engine *engine,
+		     const struct reference *reference, const struct values *values,
+		     struct error *err)
+{
+	autofree char *name = reference_text(reference);
+	autoarena struct arena arena = { 0 };
+	struct store_image image;
+
+	if (store_find(&engine->store, &arena, name, &image, err))
+		return push(cli, engine, reference, values, err);
+	return err->kind == ERROR_NOT_FOUND ? is_nowhere(reference, err) : false;
+}
+
 /* A name of the repository, whichever tag it has. */
 static bool is_of(const char *text, const struct reference *repository, struct reference *name)
 {
@@ -128,11 +149,7 @@ static bool push_all(const struct cli *cli, const struct engine *engine,
 				return false;
 			pushed++;
 		}
-	autofree char *familiar = reference_familiar_name(repository);
-
-	return pushed > 0 ||
-	       error_set(err, ERROR_NOT_FOUND, "An image does not exist locally with the tag: %s",
-			 familiar);
+	return pushed > 0 || is_nowhere(repository, err);
 }
 
 /* Refuses early what cannot be pushed; says what was left to us. */
@@ -162,18 +179,19 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	if (!read_name(values, arguments->items[0], &reference, &err))
 		return command_failed_plainly(&err);
 	autofree char *name = reference_name(&reference);
+	autofree char *whole = reference_text(&reference);
 
 	if (!values->is_quiet)
 		printf("The push refers to repository [%s]\n", name);
 	fflush(stdout);
 	bool is_pushed = engine_open(cli->root, cli->run, &engine, &err) &&
 			 (values->is_all ? push_all(cli, &engine, &reference, values, &err)
-					 : push(cli, &engine, &reference, values, &err));
+					 : push_one(cli, &engine, &reference, values, &err));
 
 	if (!is_pushed)
 		return command_failed(&err);
 	if (values->is_quiet)
-		printf("%s\n", values->is_all ? name : arguments->items[0]);
+		printf("%s\n", values->is_all ? name : whole);
 	return 0;
 }
 

@@ -78,6 +78,62 @@ static bool check_statuses(struct maker *maker, struct error *err)
 	return true;
 }
 
+static bool check_health(const char *value, struct error *err)
+{
+	bool is_known = false;
+
+	for (int state = HEALTH_NONE; state <= HEALTH_UNHEALTHY; state++)
+		is_known |= strcmp(health_name((enum health_state)state), value) == 0;
+	return is_known ||
+	       error_set(err, ERROR_INPUT, "Unrecognised filter value for health: %s", value);
+}
+
+static bool check_exited(const char *value, struct error *err)
+{
+	const char *digits = *value == '-' || *value == '+' ? value + 1 : value;
+
+	return (*digits && strlen(digits) < 10 && strspn(digits, "0123456789") == strlen(digits)) ||
+	       error_set(err, ERROR_INPUT, "strconv.Atoi: parsing \"%s\": invalid syntax", value);
+}
+
+static bool check_publish(const char *value, struct error *err)
+{
+	struct port_spec spec;
+
+	return port_parse_exposed(value, &spec, err) ||
+	       error_in(err, "error while looking up for publish %s", value);
+}
+
+static bool check_expose(const char *value, struct error *err)
+{
+	struct port_spec spec;
+
+	return port_parse_exposed(value, &spec, err) ||
+	       error_in(err, "error while looking up for expose %s", value);
+}
+
+/* Of those filters whose values are not just texts. */
+static bool check_values(const struct maker *maker, struct error *err)
+{
+	static const struct {
+		const char *name;
+		bool (*check)(const char *value, struct error *err);
+	} checks[] = { { "health", check_health },
+		       { "exited", check_exited },
+		       { "publish", check_publish },
+		       { "expose", check_expose } };
+
+	for (size_t i = 0; i < COUNT_OF(checks); i++) {
+		size_t at = 0;
+		const char *value;
+
+		while ((value = filter_next(maker->options->filters, checks[i].name, &at)))
+			if (!checks[i].check(value, err))
+				return false;
+	}
+	return true;
+}
+
 static bool read_filters(struct maker *maker, struct error *err)
 {
 	static const char *const names[] = { "id",       "name",   "label",  "status",  "exited",
@@ -86,7 +142,7 @@ static bool read_filters(struct maker *maker, struct error *err)
 
 	maker->is_all = maker->options->is_all || maker->options->last > 0;
 	return filter_names(maker->options->filters, names, err) && check_statuses(maker, err) &&
-	       find_row(maker, "before", &maker->before, err) &&
+	       check_values(maker, err) && find_row(maker, "before", &maker->before, err) &&
 	       find_row(maker, "since", &maker->since, err);
 }
 
@@ -138,17 +194,18 @@ static bool is_in_network(const struct container *container, const char *value)
 	return strcmp(container->network, value) == 0;
 }
 
-/* `publish=80`, `publish=80/udp`: a port of the container's that has one of the host's. */
-static bool is_publishing(const struct container *container, const char *value)
+/* `80`, `80/udp`, `80-90/tcp`: is one of these among the container's ports? `parse` reads those. */
+static bool has_port(const struct texts *ports, const char *value,
+		     bool (*parse)(const char *text, struct port_spec *spec, struct error *err))
 {
 	struct port_spec wanted, spec;
-	struct error ignored; /* what cannot be read matches nothing */
+	struct error ignored;
 
 	if (!port_parse_exposed(value, &wanted, &ignored))
 		return false;
-	for (size_t i = 0; i < container->publish.count; i++) {
-		if (port_parse(container->publish.items[i], &spec, &ignored) &&
-		    spec.protocol == wanted.protocol && spec.inside.first <= wanted.inside.last &&
+	for (size_t i = 0; i < ports->count; i++) {
+		if (parse(ports->items[i], &spec, &ignored) && spec.protocol == wanted.protocol &&
+		    spec.inside.first <= wanted.inside.last &&
 		    wanted.inside.first <= spec.inside.last)
 			return true;
 	}
@@ -176,8 +233,8 @@ static bool is_value_match(const struct containerrow *row, const char *name, con
 	if (strcmp(name, "health") == 0)
 		return strcmp(health_name(row->health), value) == 0;
 	if (strcmp(name, "expose") == 0)
-		return texts_has(&container->exposed_ports, value);
-	return is_publishing(container, value);
+		return has_port(&container->exposed_ports, value, port_parse_exposed);
+	return has_port(&container->publish, value, port_parse); /* the container's side of them */
 }
 
 /* Values of one key: any may match. */

@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "engine/find.h"
 #include "engine/mountspec.h"
+#include "engine/volume.h"
 
 static bool has_mount_at(const struct mounts *mounts, const char *target)
 {
@@ -68,12 +69,8 @@ static bool set_source(struct arena *arena, const char *text, struct container_m
 		mount->source = clean(arena, arena_printf(arena, "%s/%s", here, text));
 		return true;
 	}
-	if (!find_is_name(text))
-		return error_set(err, ERROR_INPUT,
-				 "create %s: \"%s\" includes invalid characters for a local volume "
-				 "name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you "
-				 "intended to pass a host directory, use absolute path",
-				 text, text);
+	if (!volume_check_name(text, err))
+		return false;
 	mount->kind = MOUNT_VOLUME;
 	mount->source = text;
 	return true;

@@ -685,3 +685,30 @@ def test_names_and_headings_of_templates(moor, busybox):
     wrong = moor.docker("ps", "-a", "--format", "{{.Nope}}", code=1).stderr
     assert wrong.endswith("at <.Nope>: can't evaluate field Nope in type *formatter.ContainerContext\n")
     assert json.loads(moor.docker("version", "-f", "{{json .Server}}").stdout)["Components"][0]["Name"] == "Engine"
+
+
+def test_filters_that_are_numbers_and_words(moor, busybox):
+    """Ports by number, range and protocol, of the container's side; values that mean nothing are refused, not matched."""
+    moor.docker("create", "--name", "ported", "--expose", "99", "--expose", "53/udp", "-p", "18080:80", busybox)
+    moor.docker("create", "--name", "other", busybox)
+    for wanted, found in {"expose=99": True, "expose=90-100/tcp": True, "expose=99/udp": False, "expose=53/udp": True,
+                          "expose=80": True, "publish=80": True, "publish=18080": False, "publish=99": False,
+                          "health=none": True, "exited=0": False}.items():
+        names = moor.docker("ps", "-a", "--format", "{{.Names}}", "-f", wanted, "-f", "name=ported").stdout
+        assert names == ("ported\n" if found else ""), wanted
+    for wrong, text in {"exited=x": 'strconv.Atoi: parsing "x": invalid syntax', "health=well": "Unrecognised filter value for health: well",
+                        "publish=x": "error while looking up for publish x: ", "expose=1-": "error while looking up for expose 1-: "}.items():
+        told = moor.docker("ps", "-f", wrong, code=1)
+        assert told.stderr.startswith("Error response from daemon: " + text) and not told.stdout
+    assert moor.docker("events", "--until", "0s", "-f", "x=1", code=1).stderr == "Error response from daemon: invalid filter 'x'\n"
+
+
+def test_inspect_of_one_kind(moor, busybox):
+    for kind, text in {"container": "No such container: nosuch", "image": "No such image: nosuch:latest",
+                       "network": "network nosuch not found", "volume": "get nosuch: no such volume"}.items():
+        missing = moor.docker("inspect", "--type", kind, "nosuch", code=1)
+        assert (missing.stdout, missing.stderr) == ("[]\n", f"Error response from daemon: {text}\n")
+    moor.docker("create", "--name", "nosuch", busybox)
+    assert inspect(moor, "nosuch", "{{.Name}}") == "/nosuch"
+    moor.docker("inspect", "--type", "image", "nosuch", code=1)
+    assert moor.docker("inspect", "--type", "bogus", "nosuch", code=1).stderr == '"bogus" is not a valid value for --type\n'

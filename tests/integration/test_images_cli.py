@@ -594,7 +594,7 @@ def test_an_image_is_for_one_platform(moor, tiny, registry):
     moor.docker("push", "--platform", here, name)
     assert moor.docker("rmi", "--platform", here, name).stdout.startswith(f"Untagged: {name}\n")
     moor.docker("tag", "--platform", here, "tiny:2", name, code=125)
-    assert "No such image" in moor.docker("push", "--platform", here, name, code=1).stderr
+    assert "An image does not exist locally" in moor.docker("push", "--platform", here, name, code=1).stderr
 
 
 def test_load_from_a_directory(moor, tiny, tmp_path):

@@ -125,7 +125,7 @@ def test_all_tags_and_quiet(moor, loaded, registry):
 
 
 @pytest.mark.parametrize("arguments, text", [
-    (["-a", "x:1"], "tag can't be used with --all-tags/-a"), (["nothing:1"], "o such image: nothing:1"),
+    (["-a", "x:1"], "tag can't be used with --all-tags/-a"), (["nothing:1"], "An image does not exist locally with the tag: nothing\n"),
     (["x@sha256:" + "0" * 64], "cannot push a digest reference"), (["Bad"], "must be lowercase")])
 def test_push_that_cannot_be(moor, arguments, text):
     assert text in moor.docker("push", *arguments, code=1).stderr

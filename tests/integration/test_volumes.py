@@ -45,6 +45,7 @@ def test_volume_verbs(moor, run):
                             (["-o", "foo=1", "vv"], 'invalid option: "foo"'),
                             (["-o", "type=tmpfs", "vv"], 'missing required option: "device"')]:
         assert text in moor.docker("volume", "create", *arguments, code=1).stderr
+    assert "volume name is too short" in run("--rm", "-v", "v:/x", code=125).stderr
     pruned = moor.docker("volume", "prune", "-f").stdout
     assert pruned.startswith(f"Deleted Volumes:\n{anonymous}\n\nTotal reclaimed space: ")
     assert "vol\n" in moor.docker("volume", "prune", "-f", "-a").stdout and names(moor) == ["used"]
