@@ -214,8 +214,10 @@ static int code_of(const char *text)
 	return LAUNCH_FAULT_OTHER;
 }
 
-static int report(const struct error *err, int code)
+static int report(const struct job *job, const struct error *err, int code)
 {
+	if (job->values->is_one_off)
+		return command_failed(err);
 	running_report("run", err);
 	return code == EXIT_OURS ? code_of(err->text) : code;
 }
@@ -223,6 +225,8 @@ static int report(const struct error *err, int code)
 /* Nothing was created. */
 static int refuse(const struct job *job, const char *verb, const struct error *err)
 {
+	if (job->values->is_one_off)
+		return job->is_clients ? command_failed_plainly(err) : command_failed(err);
 	if (job->is_clients)
 		running_refuse(verb, err);
 	else
@@ -240,7 +244,7 @@ static int run_detached(struct job *job, const struct running *running)
 	if (is_started)
 		return 0;
 	remove_if_asked(job);
-	return report(&err, code);
+	return report(job, &err, code);
 }
 
 static int run_attached(struct job *job, const struct running *running)
@@ -256,7 +260,7 @@ static int run_attached(struct job *job, const struct running *running)
 	}
 	if (code != 0) { /* it was never started */
 		remove_if_asked(job);
-		return report(&err, code);
+		return report(job, &err, code);
 	}
 	fprintf(stderr, "%s\n", err.text);
 	return 1;

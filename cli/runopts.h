@@ -20,6 +20,7 @@ struct runopts {
 	const char *config;         /* no option: the directory of daemon.json */
 
 	bool is_detached;        /* run only */
+	bool is_one_off;         /* run only; ours: compose's words and exit code of a failure */
 	bool is_without_proxy;   /* --sig-proxy=false; run only */
 	const char *detach_keys; /* run only */
 	bool is_quiet;

@@ -244,6 +244,7 @@ static bool check_volume_driver(const char *text, struct error *err)
 const struct opt runopts_create[] = { OPTIONS_OF_BOTH };
 
 const struct opt runopts_run[] = {
+	{ "one-off", 0, OPT_BOOL, AT(is_one_off), NULL, NULL, NULL },
 	{ "detach", 'd', OPT_BOOL, AT(is_detached), NULL, "Run container in background and print container ID", NULL },
 	{ "detach-keys", 0, OPT_TEXT, AT(detach_keys), "string", "Override the key sequence for detaching a container", running_check_keys },
 	{ "sig-proxy", 0, OPT_UNLESS, AT(is_without_proxy), NULL, "Proxy received signals to the process (default true)", NULL },

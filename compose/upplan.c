@@ -216,7 +216,9 @@ static bool plan_service(const struct maker *maker, const struct service *servic
 			highest = member->number;
 		/* In the order of numbers: those beyond the scale are the highest. */
 		(void)add(maker, service, member->number,
-			  have < scale ? action_for(maker, service, member) : INSTANCE_REMOVE,
+			  have < scale || maker->wishes->keeps_surplus
+				  ? action_for(maker, service, member)
+				  : INSTANCE_REMOVE,
 			  member);
 		have++;
 	}

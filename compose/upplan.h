@@ -38,6 +38,7 @@ struct upplan_wishes {
 	bool is_without_dependencies;
 	bool is_forced;     /* --force-recreate */
 	bool is_unforced;   /* --no-recreate */
+	bool keeps_surplus; /* containers beyond the scale stay */
 	bool forces_others; /* --always-recreate-deps: who needs a new one becomes new */
 	/* The ID of the image that the service is to run; NULL if it is not here (yet). */
 	const char *(*image_id)(void *context, const struct service *service);

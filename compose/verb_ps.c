@@ -28,7 +28,8 @@ static const struct opt opts[] = {
 	{ "all", 'a', OPT_BOOL, offsetof(struct values, is_all), NULL,
 	  "Show all stopped containers (including those created by the run command)", NULL },
 	{ "filter", 0, OPT_LIST, offsetof(struct values, filters), "string",
-	  "Filter services by a property (supported filters: status)", NULL },
+	  "Filter services by a property (supported filters: status, with docker-compose source)",
+	  NULL },
 	{ "format", 0, OPT_TEXT, offsetof(struct values, format), "string",
 	  "Format output: 'table', 'table TEMPLATE', 'json' or 'TEMPLATE'", NULL },
 	{ "no-trunc", 0, OPT_BOOL, offsetof(struct values, is_whole), NULL, "Don't truncate output",
@@ -100,20 +101,55 @@ static const struct json *row_of(const struct json *rows, const struct member *m
 	return NULL;
 }
 
+/* "KEY=VALUE": the value; NULL: of another key. */
+static const char *value_of(const char *filter, const char *key)
+{
+	size_t length = strlen(key);
+
+	return strncmp(filter, key, length) == 0 && filter[length] == '=' ? filter + length + 1
+									  : NULL;
+}
+
+/* 1 says "stopped" of all that do not run. */
+static bool is_in_state(const struct member *member, const char *state)
+{
+	return strcmp(state, status_name(member->status.state)) == 0 ||
+	       (strcmp(state, "stopped") == 0 && !fleet_is_up(member));
+}
+
 static bool has_status(const struct values *values, const struct member *member)
 {
-	const char *state = status_name(member->status.state);
 	bool is_filtered = values->statuses.count > 0;
 
-	if (texts_has(&values->statuses, state))
+	if (texts_has(&values->statuses, status_name(member->status.state)))
 		return true;
 	for (size_t i = 0; i < values->filters.count; i++) {
-		is_filtered = true;
-		if (strncmp(values->filters.items[i], "status=", 7) == 0 &&
-		    strcmp(values->filters.items[i] + 7, state) == 0)
+		const char *state = value_of(values->filters.items[i], "status");
+
+		is_filtered |= state != NULL;
+		if (state && is_in_state(member, state))
 			return true;
 	}
 	return !is_filtered;
+}
+
+static bool check_filters(const struct values *values, bool is_classic, struct error *err)
+{
+	for (size_t i = 0; i < values->filters.count; i++) {
+		const char *filter = values->filters.items[i];
+		const char *source = is_classic ? value_of(filter, "source") : NULL;
+
+		if (!strchr(filter, '='))
+			return error_set(err, ERROR_INPUT,
+					 "arguments to --filter should be in form KEY=VAL");
+		if (source && strcmp(source, "image") != 0 && strcmp(source, "build") != 0)
+			return error_set(err, ERROR_INPUT, "invalid value for source filter: %s",
+					 source);
+		if (!source && !value_of(filter, "status"))
+			return error_set(err, ERROR_INPUT, "unknown filter %.*s",
+					 (int)strcspn(filter, "="), filter);
+	}
+	return true;
 }
 
 static bool is_shown(const struct session *session, const struct values *values,
@@ -291,6 +327,25 @@ static void print_ids(const struct session *session, struct member **members,
 	}
 }
 
+/* Of 1: what a service is made from, and whether a container of it is in that state. */
+static bool is_service_shown(const struct service *service, struct member **members,
+			     const struct values *values)
+{
+	bool is_shown = true;
+
+	for (size_t i = 0; i < values->filters.count && is_shown; i++) {
+		const char *source = value_of(values->filters.items[i], "source");
+		const char *state = value_of(values->filters.items[i], "status");
+
+		is_shown = source && tree_find(service->tree, source) != NULL;
+		for (struct member **member = members; state && *member && !is_shown; member++)
+			is_shown = !(*member)->is_oneoff &&
+				   strcmp((*member)->service, service->name) == 0 &&
+				   is_in_state(*member, state);
+	}
+	return is_shown;
+}
+
 /* 1 names those of the files, 2 those that run. */
 static void print_services(const struct session *session, struct member **members,
 			   const struct values *values)
@@ -299,9 +354,13 @@ static void print_services(const struct session *session, struct member **member
 	const struct project *project = &session->project;
 
 	for (size_t i = 0; session->composer->is_classic && i < project->service_count; i++) {
+		if (!is_service_shown(&project->services[i], members, values))
+			continue;
 		puts(project->services[i].name);
 		texts_add(&told, project->services[i].name);
 	}
+	if (session->composer->is_classic && values->filters.count)
+		return;
 	for (; *members; members++) {
 		if (!is_shown(session, values, *members) || texts_has(&told, (*members)->service))
 			continue;
@@ -359,7 +418,8 @@ static int run(const struct cli *cli, const void *values, const struct texts *ar
 	autosession struct session session = SESSION_EMPTY;
 	struct error err;
 
-	if (!session_open(&session, cli, COMPOSER_LOOSE, arguments, &err) ||
+	if (!check_filters(values, composer_of(cli)->is_classic, &err) ||
+	    !session_open(&session, cli, COMPOSER_LOOSE, arguments, &err) ||
 	    !print(&session, values, arguments, &err))
 		return composer_failed(composer_of(cli), &err);
 	return 0;

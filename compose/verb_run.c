@@ -10,6 +10,7 @@
 #include "compose/creation.h"
 #include "compose/docker.h"
 #include "compose/uprun.h"
+#include "engine/port.h"
 
 /* `run`: one more container of a service for one command, in the foreground. We become docker. */
 
@@ -42,7 +43,7 @@ static const struct opt opts[] = {
 	{ "no-TTY", 'T', OPT_BOOL, AT(is_without_terminal), NULL,
 	  "Disable pseudo-TTY allocation (default: auto-detected)", NULL },
 	{ "publish", 'p', OPT_LIST, AT(publish), "stringArray",
-	  "Publish a container's port(s) to the host", NULL },
+	  "Publish a container's port(s) to the host", port_check },
 	{ "pull", 0, OPT_TEXT, AT(pull), "string",
 	  "Pull image before running (\"always\"|\"missing\"|\"never\")", NULL },
 	{ "quiet-pull", 0, OPT_BOOL, AT(is_quiet), NULL,
@@ -70,11 +71,13 @@ static bool start_dependencies(struct session *session, const struct values *val
 			       const struct service *service, int *code)
 {
 	autotexts struct texts names = { 0 };
-	struct uprun_wishes wishes = { .plan = { .services = &names, .is_unforced = true },
-				       .stop_seconds = -1,
-				       .is_quiet = values->is_quiet,
-				       .removes_orphans = values->removes_orphans,
-				       .ignores_orphans = true };
+	struct uprun_wishes wishes = {
+		.plan = { .services = &names, .is_unforced = true, .keeps_surplus = true },
+		.stop_seconds = -1,
+		.is_quiet = values->is_quiet,
+		.removes_orphans = values->removes_orphans,
+		.ignores_orphans = true
+	};
 	struct upplan plan;
 
 	for (size_t i = 0; i < service->dependency_count; i++)
@@ -138,6 +141,7 @@ static void add_extra(const struct session *session, const struct values *values
 		texts_add(extra, "--detach");
 	else if (!values->is_without_stdin)
 		texts_add(extra, "--interactive");
+	texts_add(extra, "--one-off");
 	texts_add(extra, wants_terminal(session, values) ? "--tty" : "--tty=false");
 	add_list(extra, "--env", &values->env);
 	add_list(extra, "--label", &values->labels);

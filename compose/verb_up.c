@@ -162,7 +162,7 @@ static void on_end(void *context, const char *service, int code, bool is_restart
 	if (is_restarting || foreground->is_aborted || !aborts(foreground, code))
 		return;
 	foreground->is_aborted = true;
-	if (!from && !foreground->session->composer->is_classic)
+	if (!from)
 		foreground->code = code;
 }
 
@@ -409,6 +409,18 @@ static bool check(const struct values *values, struct error *err)
 	return true;
 }
 
+/* To 1, anonymous volumes that are to be new are a reason for new containers. */
+static bool renew_of_classic(const struct values *values, bool is_classic,
+			     struct uprun_wishes *wishes, struct error *err)
+{
+	if (!is_classic || !values->renews_volumes)
+		return true;
+	wishes->plan.is_forced = true;
+	return !values->is_unforced ||
+	       error_set(err, ERROR_INPUT,
+			 "--no-recreate and --renew-anon-volumes cannot be combined.");
+}
+
 static bool check_exit_code_from(struct session *session, const struct values *values,
 				 struct error *err)
 {
@@ -452,7 +464,9 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	};
 	struct error err;
 
-	if (!check(values, &err) || !provision_read_pull(values->pull, &wishes.pull, &err) ||
+	if (!check(values, &err) ||
+	    !renew_of_classic(values, composer_of(cli)->is_classic, &wishes, &err) ||
+	    !provision_read_pull(values->pull, &wishes.pull, &err) ||
 	    !session_open(&session, cli, COMPOSER_ACTIVE, arguments, &err))
 		return composer_failed(composer_of(cli), &err);
 	if (!check_exit_code_from(&session, values, &err)) {

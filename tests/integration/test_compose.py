@@ -77,7 +77,7 @@ def test_killed_command_leaves_containers(project):
 
 def test_ends_together(project):
     project.services(job={"command": "sh -c 'exit 7'"}, other={"command": SLEEPER})
-    done = project.classic("up", "--abort-on-container-exit")
+    done = project.classic("up", "--abort-on-container-exit", code=7)
     assert "Aborting on container exit...\n" in done.stdout and project.ids() == []
     project("up", "--abort-on-container-exit", code=7)
     project.classic("up", "--exit-code-from", "job", code=7)
@@ -214,6 +214,13 @@ def test_ps(project):
     row = json.loads(project("ps", "-a", "--format", "json", "b").stdout)
     assert (row["Name"], row["Service"], row["State"], row["ExitCode"], row["Project"]) == ("bee", "b", "exited", 3, "proj")
     assert project("ps", "--services", "--status", "exited").stdout == "b\n"
+    assert project("ps", "--services", "--filter", "status=running").stdout == "a\n"
+    services = ("ps", "--services")
+    for filters, shown in ([], "a\nb\n"), (["status=stopped"], "b\n"), (["status=running", "source=image"], "a\n"), (["source=build"], ""):
+        assert project.classic(*services, *[word for filter in filters for word in ("--filter", filter)]).stdout == shown
+    for wrong, told in ("x", "arguments to --filter should be in form KEY=VAL"), ("x=1", "unknown filter x"):
+        assert project(*services, "--filter", wrong, code=None).stderr == told + "\n"
+    assert "invalid value for source filter: x" in project.classic(*services, "--filter", "source=x", code=1).stderr
 
 
 def test_logs(project):
@@ -322,6 +329,16 @@ def test_run(project):
     name = project.classic("run", "-d", "--name", "named", "a", "sleep 60").stdout
     assert name == "named\n"
     assert "No such service: zz" in project.classic("run", "zz", code=1).stderr
+    # What cannot be started is told as by `up`, and is no program's exit code.
+    for caller in project, project.classic:
+        failed = caller("run", "--rm", "--no-deps", "-T", "--entrypoint", "nosuch", "a", code=1).stderr
+        assert failed.endswith('Error response from daemon: unable to start container process: exec: "nosuch": executable '
+                               "file not found in $PATH\n") and "docker run" not in failed
+        assert "docker compose run" in caller("run", "-p", "80:x", "a", code=None).stderr
+    # More of what it needs than the files say: all stay.
+    project("up", "-d", "--scale", "b=2", "b")
+    project("run", "--rm", "-T", "a", "true")
+    assert [name for name in project.names() if "-b-" in name] == ["proj-b-1", "proj-b-2"]
     project("down", "-t", "0")
     assert project.names() == []
 

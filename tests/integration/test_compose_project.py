@@ -128,6 +128,13 @@ def test_anonymous_volume_is_carried(project):
     project.services(a={"command": ["sh", "-c", "echo $$V >> /anon/f; cat /anon/f"], "volumes": ["/anon"], "environment": {"V": "2"}})
     assert project("up", "--no-log-prefix").stdout.splitlines()[1:3] == ["1", "2"]
     assert project.moor.docker("volume", "ls", "-q").stdout == name
+    # -V alone is a reason for a new container to 1, not to 2.
+    id = project.inspect("proj-a-1", "{{.Id}}")
+    project("up", "-V")
+    assert (project.inspect("proj-a-1", "{{.Id}}"), project.moor.docker("volume", "ls", "-q").stdout) == (id, name)
+    project.classic("up", "-V")
+    assert project.moor.docker("volume", "ls", "-q").stdout != name
+    assert "cannot be combined" in project.classic("up", "-V", "--no-recreate", code=1).stderr
     project("down", "-v")
     assert project.moor.docker("volume", "ls", "-q").stdout == ""
     assert "volume-anonymous" in project.moor.docker("run", "--mount", "type=bind,src=/tmp,dst=/x,volume-anonymous=x",
