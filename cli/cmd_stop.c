@@ -43,7 +43,7 @@ static bool read_signal(const char *text, int usual, int *number, struct error *
 	*number = usual;
 	if (!text || !*text)
 		return true;
-	return signame_parse(text, number, err) ||
+	return (signame_parse(text, number, err) && *number != 0) ||
 	       error_set(err, ERROR_INPUT, "Invalid signal: %s", text);
 }
 

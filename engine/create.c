@@ -28,7 +28,8 @@ static bool check_stop(const struct container *container, struct error *err)
 {
 	int number;
 
-	if (*container->stop_signal && !signame_parse(container->stop_signal, &number, err))
+	if (*container->stop_signal &&
+	    (!signame_parse(container->stop_signal, &number, err) || number == 0))
 		return error_set(err, ERROR_INPUT, "Invalid signal: %s", container->stop_signal);
 	if (container->stop_timeout < -1 || container->stop_timeout > STOP_SECONDS_MAX)
 		return error_set(err, ERROR_INPUT,

@@ -292,6 +292,19 @@ static bool find_sources(struct preparation *self, struct error *err)
 	return true;
 }
 
+/* What programs look for in a docker container: a file by which many tell that they are in one, and
+ * the mounts where they were kept of old. What the image has there stays. */
+static bool make_marks(int root, int etc, struct error *err)
+{
+	autoclose int mark = openat(root, ".dockerenv",
+				    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0755);
+
+	if (mark < 0 && errno != EEXIST)
+		return error_sys(err, "make /.dockerenv");
+	return symlinkat("/proc/mounts", etc, "mtab") == 0 || errno == EEXIST ||
+	       error_sys(err, "make /etc/mtab");
+}
+
 /* As with docker: where the image has a link in the place of one of our files (often into /run,
  * where nothing is yet), the link goes, and the runtime makes a file to mount on. */
 static bool clear_places(const struct preparation *self, struct error *err)
@@ -300,14 +313,15 @@ static bool clear_places(const struct preparation *self, struct error *err)
 	autoclose int etc = -1;
 	struct stat status;
 
-	if (!path_open(self->root, "/etc", PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0, &etc, err))
-		return true; /* not there, or no directory: the runtime says what is wrong */
+	if (!path_open(self->root, "/etc", PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0, &etc, err) &&
+	    !path_make_dirs(self->root, "/etc", 0755, &etc, err))
+		return true; /* no directory: the runtime says what is wrong */
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
 		if (fstatat(etc, names[i], &status, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    S_ISLNK(status.st_mode) && unlinkat(etc, names[i], 0) < 0)
 			return error_sys(err, "remove the image's link /etc/%s", names[i]);
 	}
-	return true;
+	return make_marks(self->root, etc, err);
 }
 
 static bool write_host_files(const struct preparation *self, struct error *err)

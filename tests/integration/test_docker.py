@@ -89,7 +89,7 @@ def test_exit_code(run, moor, command, code, text):
     (["-m", "1m"], "Minimum memory limit allowed is 6MB"),
     (["-u", "nouser"], "unable to find user nouser: no matching entries in passwd file"),
     (["--cap-add", "bogus"], "invalid CapAdd: unknown capability: \"CAP_BOGUS\""),
-    (["--stop-signal", "BOGUS"], "Invalid signal: BOGUS"),
+    (["--stop-signal", "BOGUS"], "Invalid signal: BOGUS"), (["--stop-signal", "0"], "Invalid signal: 0"),
     (["--ulimit", "bogus=1"], "invalid ulimit type: bogus"),
     (["--env-file", "/nofile"], "open /nofile: no such file or directory"),
     (["--restart", "on-failure:x"], "maximum retry count must be an integer"),
@@ -421,6 +421,7 @@ def test_stop_signals_first(run, moor):
 
 def test_kill_wait_start(run, moor):
     run("-d", "--name", "k", command=["sleep", "60"])
+    assert moor.docker("kill", "-s", "0", "k", code=1).stderr == "Error response from daemon: Invalid signal: 0\n"
     assert moor.docker("kill", "k").stdout == "k\n"
     assert moor.docker("wait", "k").stdout == "137\n"
     assert "is not running" in moor.docker("kill", "k", code=1).stderr
@@ -712,3 +713,20 @@ def test_inspect_of_one_kind(moor, busybox):
     assert inspect(moor, "nosuch", "{{.Name}}") == "/nosuch"
     moor.docker("inspect", "--type", "image", "nosuch", code=1)
     assert moor.docker("inspect", "--type", "bogus", "nosuch", code=1).stderr == '"bogus" is not a valid value for --type\n'
+
+
+def test_marks_of_a_container(moor, busybox, tmp_path):
+    """What programs know docker by; no change of the container's, and not in the place of what the image has."""
+    look = "stat -c '%F %a %s' /.dockerenv; cat /etc/mtab | head -c 4"
+    moor.docker("run", "--name", "marked", "--network", "none", busybox, "sh", "-c", look)
+    moor.docker("start", "-a", "marked")
+    assert moor.docker("logs", "marked").stdout == "regular empty file 755 0\nover" * 2
+    assert "dockerenv" not in moor.docker("diff", "marked").stdout and "mtab" not in moor.docker("diff", "marked").stdout
+    assert b".dockerenv" in moor.docker("export", "marked", text=False, input=b"").stdout
+    own = world.Image([world.busybox_layer(), world.tar_bytes([(".dockerenv", ("link", "/own")), ("etc/mtab", b"mine"), ("own", b"")])])
+    moor.docker("load", "-i", own.save(tmp_path / "own.tar", "own:1"))
+    told = moor.docker("run", "--rm", "--network", "none", "own:1", "sh", "-c", "stat -c %F /.dockerenv; cat /etc/mtab; stat -c %s /own")
+    assert told.stdout == "symbolic link\nmine0\n"
+    bare = world.Image([world.tar_bytes([("bin/" + name, data) for name, data in [("busybox", open(world.BUSYBOX, "rb").read())]])])
+    moor.docker("load", "-i", bare.save(tmp_path / "bare.tar", "bare:1"))
+    assert moor.docker("run", "--rm", "--network", "none", "bare:1", "/bin/busybox", "readlink", "/etc/mtab").stdout == "/proc/mounts\n"

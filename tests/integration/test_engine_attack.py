@@ -201,7 +201,7 @@ def test_cve_2021_41091_strangers_cannot_use_what_a_volume_holds(moor, busybox):
 # -- numbers and words of the image ----------------------------------------------------------------
 
 @pytest.mark.parametrize("config,text", [
-    ({"StopSignal": "BOGUS"}, "Invalid signal: BOGUS"),
+    ({"StopSignal": "BOGUS"}, "Invalid signal: BOGUS"), ({"StopSignal": "0"}, "Invalid signal: 0"),
     ({"StopTimeout": 1 << 62}, "invalid stop timeout"),
     ({"Volumes": {f"/v{i}": {} for i in range(2000)}}, "more than 1024 mounts"),
 ])
