@@ -20,6 +20,11 @@
  *			type filter hook prerouting priority raw;
  *			iifname "BRIDGE" ip daddr 127.0.0.0/8 drop
  *		}
+ *		chain input {
+ *			type filter hook input priority filter;
+ *			iifname "BRIDGE" ip6 saddr fe80::/10 accept
+ *			iifname "BRIDGE" ip saddr != SUBNET drop
+ *		}
  *		chain forward {
  *			type filter hook forward priority filter;
  *			iifname "BRIDGE" ip saddr != SUBNET oifname != "BRIDGE" drop
@@ -55,6 +60,29 @@ static void add_raw(struct rules *rules, const struct firewall *firewall)
 	rules_begin_rule(rules, "raw");
 	rules_match_link(rules, NFT_INPUT, firewall->bridge, true);
 	rules_match_net(rules, NFT_DESTINATION, &loopback, true);
+	rules_verdict(rules, NFT_DROPS, NULL);
+	rules_end_rule(rules);
+}
+
+/* Nobody speaks to the host as a member of another network, or as a neighbour of the host's: what
+ * is allowed to those would be allowed to a container that may forge packets (NET_RAW). The links'
+ * own addresses of IPv6 are how it finds the host at all; they are accepted by this chain alone. */
+static void add_input(struct rules *rules, const struct firewall *firewall)
+{
+	static const struct nft_hook hook = { "filter", NF_INET_LOCAL_IN, NF_IP_PRI_FILTER };
+	static const struct ipnet link_local = { { AF_INET6, { 0xfe, 0x80 } }, 10 };
+
+	rules_add_chain(rules, "input", &hook);
+	if (firewall->subnet.address.family == AF_INET6) {
+		rules_begin_rule(rules, "input");
+		rules_match_link(rules, NFT_INPUT, firewall->bridge, true);
+		rules_match_net(rules, NFT_SOURCE, &link_local, true);
+		rules_verdict(rules, NFT_ACCEPTS, NULL);
+		rules_end_rule(rules);
+	}
+	rules_begin_rule(rules, "input");
+	rules_match_link(rules, NFT_INPUT, firewall->bridge, true);
+	rules_match_net(rules, NFT_SOURCE, &firewall->subnet, false);
 	rules_verdict(rules, NFT_DROPS, NULL);
 	rules_end_rule(rules);
 }
@@ -134,6 +162,7 @@ static bool write_rules(struct rules *rules, const void *context, struct error *
 
 	(void)err;
 	add_raw(rules, firewall);
+	add_input(rules, firewall);
 	add_forward(rules, firewall);
 	add_masquerade(rules, firewall);
 	return true;

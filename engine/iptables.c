@@ -36,9 +36,8 @@ static void add_chain_name(struct iptables *iptables, const char *name)
 void iptables_add_chain(struct iptables *iptables, const char *name, const struct nft_hook *hook)
 {
 	static const char *const hooks[] = {
-		[NF_INET_PRE_ROUTING] = "PREROUTING",
-		[NF_INET_FORWARD] = "FORWARD",
-		[NF_INET_LOCAL_OUT] = "OUTPUT",
+		[NF_INET_PRE_ROUTING] = "PREROUTING",   [NF_INET_LOCAL_IN] = "INPUT",
+		[NF_INET_FORWARD] = "FORWARD",          [NF_INET_LOCAL_OUT] = "OUTPUT",
 		[NF_INET_POST_ROUTING] = "POSTROUTING",
 	};
 
