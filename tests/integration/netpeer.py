@@ -87,7 +87,8 @@ def links():
 
 
 class NameServer:
-    """A name server of somebody else's, on UDP and TCP: answers A questions with 192.0.2.1, and remembers them."""
+    """A name server of somebody else's, on UDP and TCP: answers A questions with 192.0.2.1, and remembers them. A name
+    that begins with "big" has 60 addresses, more than it says by UDP."""
 
     def __init__(self, address):
         self.questions = []
@@ -106,7 +107,7 @@ class NameServer:
                 server.shutdown(socket.SHUT_RDWR)
             server.close()
 
-    def _answer(self, query):
+    def _answer(self, query, is_tcp=False):
         at, labels = 12, []
         query += bytes(16)  # nonsense is read like a question that ends
         while query[at]:
@@ -118,6 +119,11 @@ class NameServer:
             return query[:2] + b"\x81\x83\0\1\0\0\0\0\0\0" + question
         record = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1"
         count = 1 if question[-4:-2] == b"\0\1" else 0
+        if count and name.startswith("big"):
+            if not is_tcp:
+                return query[:2] + b"\x83\x80\0\1\0\0\0\0\0\0" + question
+            many = b"".join(record[:-1] + bytes([number]) for number in range(60))
+            return query[:2] + b"\x81\x80\0\1\0\x3c\0\0\0\0" + question + many
         return query[:2] + b"\x81\x80\0\1" + struct.pack(">H", count) + b"\0\0\0\0" + question + record * count
 
     def _serve_udp(self):
@@ -134,7 +140,7 @@ class NameServer:
                 client = self.tcp.accept()[0]
                 with client:
                     size = struct.unpack(">H", client.recv(2, socket.MSG_WAITALL))[0]
-                    answer = self._answer(client.recv(size, socket.MSG_WAITALL))
+                    answer = self._answer(client.recv(size, socket.MSG_WAITALL), True)
                     client.sendall(struct.pack(">H", len(answer)) + answer)
 
 

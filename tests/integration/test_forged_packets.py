@@ -157,5 +157,36 @@ def test_apart_within(moor, busybox):
         assert heard.communicate(timeout=20)[0].split() == ["end-4", "end-6"]
 
 
-def one_can_ping(member, address):
-    return subprocess.run([*member.enter, "/bin/busybox", "ping", "-c1", "-W2", address], capture_output=True).returncode == 0
+def test_internal(moor, busybox):
+    """Nothing of an internal network's leaves it, whatever a member makes of its routes and packets; and nothing comes in."""
+    moor.docker("network", "create", "--internal", "--ipv6", "--subnet", "fd00:211:3::/64", "in")
+    moor.docker("network", "create", "--ipv6", "--subnet", "fd00:211:4::/64", "out")
+    start(moor, busybox, "i", "--network", "in", "-p", f"18343:{PORT}/udp")
+    start(moor, busybox, "o", "--network", "out")
+    within, without = Member(moor, "i", "in"), Member(moor, "o", "out")
+    network, network6 = within.address.rsplit(".", 1)[0], within.address6.rsplit("::", 1)[0]
+    with netpeer.neighbour() as peer, hearing(*without.enter) as other, hearing("nsenter", "-t", str(peer.pid), "-n") as outside, \
+            hearing(*within.enter) as inside:
+        netpeer.ip("addr", "add", f"{HOST6}/64", "dev", "wire0", "nodad")
+        peer.run("ip", "addr", "add", f"{PEER6}/64", "dev", "wire1", "nodad")
+        peer.run("ip", "route", "add", "default", "via", HOST6)
+        for gateway in (f"{network}.1", f"{network6}::1"):  # the bridge: the container is not told of it
+            assert netpeer.ip("addr", "show", "to", gateway).stdout
+            subprocess.run([*within.enter, "ip", "route", "add", "default", "via", gateway], check=True)
+        targets, targets6 = (without.address, PEER), (without.address6, PEER6)
+        within.run(FORGE, PORT, *[f"{source} {target} out" for source in (within.address, HOST, without.gateway) for target in targets],
+                   *[f"{source} {target} out" for source in (within.address6, HOST6, without.gateway6) for target in targets6])
+        assert not one_can_ping(within, PEER, 1)
+        for start_of in (without.run, lambda *words: peer.run("/usr/bin/python3", "-c", *words)):
+            start_of(FORGE, PORT, *[f"{source} {within.address} in" for source in (without.address, PEER)],
+                     *[f"{source} {within.address6} in" for source in (without.address6, PEER6)])
+            start_of(FORGE, 18343, f"{PEER} {HOST} in", f"{PEER6} {HOST6} in")
+        # The host itself reaches each of them.
+        for target, source, target6, source6 in ((within.address, HOST, within.address6, HOST6), (without.address, HOST, without.address6, HOST6),
+                                                 (PEER, HOST, PEER6, HOST6)):
+            subprocess.run(["/usr/bin/python3", "-c", FORGE, str(PORT), f"{source} {target} end-4", f"{source6} {target6} end-6"], check=True)
+        assert [process.communicate(timeout=20)[0].split() for process in (other, outside, inside)] == [["end-4", "end-6"]] * 3
+
+
+def one_can_ping(member, address, patience=2):
+    return subprocess.run([*member.enter, "/bin/busybox", "ping", "-c1", f"-W{patience}", address], capture_output=True).returncode == 0

@@ -186,6 +186,55 @@ def test_others_are_asked(moor, net):
         assert "secret.leak.test" not in server.questions
 
 
+def resolved(moor, container, name, family="AF_INET"):
+    """What the C library makes of the container's resolv.conf and network: addresses, in order; or its error's name."""
+    pid, identity = moor.docker("inspect", "-f", "{{.State.Pid}} {{.Id}}", container).stdout.split()
+    script = ("import socket,sys\n"
+              f"try: print(*[a[4][0] for a in socket.getaddrinfo('{name}', 1, socket.{family}, socket.SOCK_STREAM)])\n"
+              "except socket.gaierror as e: print('error', e.errno)")
+    conf = os.path.join(moor.root, "containers", identity, "resolv.conf")
+    switch = os.path.join(moor.directory, "nsswitch.conf")
+    with open(switch, "w") as file:
+        file.write("hosts: dns\n")
+    enter = ("mount --bind $1 /etc/resolv.conf && if [ -e /etc/nsswitch.conf ]; then mount --bind $2 /etc/nsswitch.conf; fi && "
+             'exec /usr/bin/python3 -c "$3"')
+    done = subprocess.run(["nsenter", "-t", pid, "-n", "unshare", "-m", "sh", "-c", enter, "sh", conf, switch, script],
+                          capture_output=True, text=True, timeout=30, check=True)
+    return done.stdout.split()
+
+
+def test_families(moor, net):
+    """IPv6 addresses where there are some; where there are none the name is there all the same, and nobody else is asked for it."""
+    moor.docker("network", "create", "--ipv6", "--subnet", "fd00:212:1::/64", "six")
+    nothing, no_name = f"error {-5}".split(), f"error {-2}".split()  # EAI_NODATA, EAI_NONAME
+    with netpeer.name_server(SERVER) as server:
+        start(moor, net, "both", "--network", "six", "--network-alias", "alias6")
+        start(moor, net, "asker", "--network", "six", "--network", "net", "--dns", SERVER)
+        start(moor, net, "four", "--network", "net")
+        address6 = moor.docker("inspect", "-f", "{{.NetworkSettings.Networks.six.GlobalIPv6Address}}", "both").stdout.strip()
+        assert resolved(moor, "asker", "both", "AF_INET6") == resolved(moor, "asker", "alias6", "AF_INET6") == [address6]
+        assert resolved(moor, "asker", "both") == [address_of(moor, "both", "six")]
+        assert look_up(moor, "asker", address6) == ["both.six"]
+        assert resolved(moor, "asker", "four", "AF_INET6") == nothing and resolved(moor, "asker", "nosuch.test", "AF_INET6") == no_name
+        assert resolved(moor, "asker", "nosuch.test") == no_name
+        assert "nosuch.test" in server.questions and not {"four", "both", "alias6"} & set(server.questions)
+
+
+def test_big_answers(moor, net):
+    """More addresses than go into a datagram: asked for again by TCP, by those who care, ours as well as others'."""
+    networks = ["net", "net1", "net2", "net3"]
+    for network in networks[1:]:
+        moor.docker("network", "create", network)
+    everywhere = [word for network in networks for word in ("--network", f"name={network},alias=many")]
+    for number in range(8):
+        start(moor, net, f"one{number}", *everywhere)
+    with netpeer.name_server(SERVER) as server:
+        start(moor, net, "asker", "--dns", SERVER, *[word for network in networks for word in ("--network", network)])
+        addresses = resolved(moor, "asker", "many")
+        assert sorted(addresses) == sorted(address_of(moor, f"one{number}", network) for number in range(8) for network in networks)
+        assert resolved(moor, "asker", "big.test").count("192.0.2.59") == 1 and server.questions.count("big.test") == 2
+
+
 def test_a_name_server_in_a_container(moor, net):
     """Port 53 of all addresses is free for it, as with docker."""
     start(moor, net, "dns", "--network", "net", command=("busybox", "nc", "-l", "-p", "53"))
