@@ -48,6 +48,18 @@ static int failure_of(enum error_kind kind)
 		       : COMPOSE_EXIT_MISSING;
 }
 
+bool composer_no_files(const struct composer *composer, struct error *err)
+{
+	if (composer->is_classic)
+		return error_set(
+			err, ERROR_NOT_FOUND,
+			"Can't find a suitable configuration file in this directory or any "
+			"parent. Are you in the right directory? Supported filenames: "
+			"docker-compose.yml, docker-compose.yaml, compose.yml, compose.yaml");
+	*composer->failure = COMPOSE_EXIT_MISSING;
+	return error_set(err, ERROR_NOT_FOUND, "no configuration file provided: not found");
+}
+
 bool composer_load(const struct composer *composer, enum composer_scope scope,
 		   const struct texts *services, struct project *project, struct error *err)
 {
@@ -62,6 +74,8 @@ bool composer_load(const struct composer *composer, enum composer_scope scope,
 
 	if (!is_good && !composer->is_classic)
 		*composer->failure = failure_of(err->kind);
+	if (!is_good && err->kind == ERROR_NOT_FOUND && !project->files.count)
+		return composer_no_files(composer, err);
 
 	for (size_t i = 0; i < project->warnings.count; i++)
 		fprintf(stderr, "%s%s\n", composer_level(composer, "WARNING: "),

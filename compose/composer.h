@@ -49,6 +49,9 @@ must_check bool composer_load(const struct composer *composer, enum composer_sco
 			      const struct texts *services, struct project *project,
 			      struct error *err);
 
+/* Says that there are no files, in each generation's words. */
+bool composer_no_files(const struct composer *composer, struct error *err);
+
 /* What 1 puts before a message where people look on; "" else. */
 const char *composer_level(const struct composer *composer, const char *level);
 

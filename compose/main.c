@@ -100,9 +100,7 @@ static const struct {
 	bool has_no_dry_run;
 } verbs[] = {
 	{ "attach", &verb_attach, .has_no_dry_run = true },
-	{ "build", NULL,
-	  "build images on another machine and bring them here with 'docker save' and 'docker "
-	  "load', or through a registry" },
+	{ "build", &verb_build },
 	{ "commit", &verb_commit, .has_no_dry_run = true },
 	{ "config", &verb_config },
 	{ "convert", &verb_config },
@@ -121,7 +119,7 @@ static const struct {
 	{ "ps", &verb_ps },
 	{ "publish", NULL, "copy the compose files" },
 	{ "pull", &verb_pull },
-	{ "push", NULL, "push each image with 'docker push'" },
+	{ "push", &verb_push },
 	{ "restart", &verb_restart },
 	{ "rm", &verb_rm },
 	{ "run", &verb_run, .has_no_dry_run = true },

@@ -226,6 +226,8 @@ bool projectplace_name(struct project *project, const struct project_request *re
 			"alphanumeric characters, hyphens, and underscores as well as start with "
 			"a letter or number",
 			name);
+	if (!*project->name && !project->is_named && !project->files.count)
+		return error_set(err, ERROR_NOT_FOUND, "no configuration file provided: not found");
 	return *project->name ||
 	       error_set(
 		       err, ERROR_INPUT,

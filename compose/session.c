@@ -7,6 +7,18 @@
 
 #include "compose/docker.h"
 
+/* A directory without files, after which nothing is called: somebody is in the wrong place. */
+static bool is_nowhere(const struct session *session)
+{
+	if (session->project.tree || session->project.is_named)
+		return false;
+	for (size_t i = 0; i < session->fleet.count; i++) {
+		if (!session->fleet.members[i].is_stranger)
+			return false;
+	}
+	return true;
+}
+
 bool session_open(struct session *session, const struct cli *cli, enum composer_scope scope,
 		  const struct texts *services, struct error *err)
 {
@@ -22,7 +34,7 @@ bool session_open(struct session *session, const struct cli *cli, enum composer_
 	    !fleet_read(&session->fleet, composer, &session->project, err))
 		return false;
 	session->runner.docker = session->docker;
-	return true;
+	return !is_nowhere(session) || composer_no_files(composer, err);
 }
 
 void session_done(struct session *session)

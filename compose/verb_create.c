@@ -94,6 +94,10 @@ static int run_scale(const struct cli *cli, const void *of, const struct texts *
 		.ignores_orphans = true,
 	};
 
+	if (composer_of(cli)->is_classic)
+		fputs("The scale command is deprecated. Use the up command with the --scale flag "
+		      "instead.\n",
+		      stderr);
 	for (size_t i = 0; i < arguments->count; i++)
 		texts_add(&services, arena_strndup(&arena, arguments->items[i],
 						   strcspn(arguments->items[i], "=")));

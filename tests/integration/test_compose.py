@@ -246,6 +246,19 @@ def test_build_without_image(project):
     assert project.names() == ["proj-a-1"]
 
 
+def test_build_and_push(project):
+    """Refused, naming the service; scripts that run them where there is nothing to build go on."""
+    project.write("services: {a: {build: ., image: x}, b: {image: x}}\n")
+    for verb, remedy in ("build", "docker load"), ("push", "docker push"):
+        for caller in project, project.classic:
+            refused = caller(verb, code=1).stderr
+            assert refused.startswith(f"service \"a\": '{verb}' is not supported by this runtime: ") and remedy in refused
+            assert refused.count("\n") == 1
+        assert project(verb, "b").stdout == project.classic(verb, "b").stdout == ""
+    assert project.classic("build", "--pull", "b").stderr == "b uses an image, skipping\n"
+    assert project("build", "--no-cache", "b").stderr == "No services to build\n"
+
+
 def test_left_out(project):
     """What this runtime does not do and a container can do without is told, once."""
     project.services(a={"command": "true", "expose": ["80002", 80], "isolation": "hyperv", "deploy": {

@@ -301,7 +301,10 @@ def test_mistakes(files):
         told = files.run(*words, input="a: [", code=code).stderr
         assert told and files.run(*words, input="a: [", program="docker-compose", code=1).stderr, words
     assert files.run("config", "--nonsense", code=16).stderr.startswith("unknown flag: --nonsense")
-    assert "'build' is not supported" in files.run("build", code=1).stderr
+    for verb in "build", "ps", "down":  # nothing is called after this directory
+        assert files.run(verb, code=14).stderr == "no configuration file provided: not found\n"
+        assert files.run(verb, program="docker-compose", code=1).stderr.startswith(
+            "Can't find a suitable configuration file in this directory or any parent. Are you in the right directory? ")
     assert "compose nosuch" in files.run("nosuch", code=16).stderr
 
 
