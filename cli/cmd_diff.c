@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/caller.h"
+#include "cli/shown.h"
 #include "cli/single.h"
 #include "engine/tree.h"
 
@@ -34,8 +35,10 @@ static int run_diff(const struct cli *cli, const void *values, const struct text
 	if (!single_open(cli, arguments->items[0], &single, &err) ||
 	    !tree_diff(&single.engine, &single.container, &single.arena, &changes, &err))
 		return command_failed(&err);
-	for (size_t i = 0; i < changes.count; i++)
-		puts(changes.items[i]);
+	for (size_t i = 0; i < changes.count; i++) {
+		shown_put(changes.items[i]);
+		putchar('\n');
+	}
 	return 0;
 }
 

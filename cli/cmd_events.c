@@ -9,6 +9,7 @@
 #include "cli/filter.h"
 #include "cli/jsonmaker.h"
 #include "cli/moment.h"
+#include "cli/shown.h"
 #include "cli/template.h"
 #include "engine/happening.h"
 
@@ -153,9 +154,15 @@ static void print_line(const struct happening *event)
 		printf("Z");
 	else
 		printf("%.3s:%s", zone, zone + 3);
-	printf(" %s %s %s", event->type, event->action, event->id);
-	for (size_t i = 0; items[i]; i++)
-		printf("%s%s=%s", i ? ", " : " (", items[i]->key, items[i]->text);
+	printf(" %s ", event->type);
+	shown_put(event->action); /* of exec, with the command */
+	printf(" %s", event->id);
+	for (size_t i = 0; items[i]; i++) {
+		printf("%s", i ? ", " : " (");
+		shown_put(items[i]->key);
+		putchar('=');
+		shown_put(items[i]->text);
+	}
 	printf("%s\n", items[0] ? ")" : "");
 }
 
@@ -197,8 +204,9 @@ static bool print_template(struct printer *printer, const struct happening *even
 
 	buf_init(&line, LINE_MAX_BYTES);
 	template.arena = &arena; /* what each run needs is freed after it */
-	if (!template_run(&template, make_message(&arena, event, printer->is_json), &line,
-			  &printer->err)) {
+	const struct json *message = make_message(&arena, event, printer->is_json);
+
+	if (!template_run(&template, shown_row(&arena, message), &line, &printer->err)) {
 		printer->has_failed = true;
 		return false;
 	}

@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/gotype.h"
 #include "cli/jsonmaker.h"
+#include "cli/shown.h"
 #include "cli/template.h"
 #include "registry/reference.h"
 
@@ -32,7 +33,7 @@ static bool print_whole(const struct json *objects, bool is_indented, struct err
 	jsonout_done(&out);
 	if (!buf_check(&text, "the description", err))
 		return false;
-	fwrite(text.data, 1, text.length, stdout);
+	shown_put_lines(text.data);
 	if (!is_indented)
 		printf("\n");
 	return true;
@@ -46,7 +47,7 @@ static bool print_each(const struct template *template, const struct json *objec
 	buf_init(&text, INSPECTION_MAX);
 	for (const struct json *object = objects->child; object; object = object->next) {
 		buf_clear(&text);
-		if (!template_run(template, object, &text, err)) {
+		if (!template_run(template, shown_json(template->arena, object), &text, err)) {
 			printf("\n");
 			return error_in(err, "template parsing error");
 		}

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "cli/shown.h"
 #include "cli/table.h"
 #include "cli/template.h"
 
@@ -25,7 +26,7 @@ static bool make_row(const struct template *template, const struct json *row, st
 		     struct error *err)
 {
 	buf_clear(line);
-	if (!template_run(template, row, line, err))
+	if (!template_run(template, shown_row(template->arena, row), line, err))
 		return false;
 	buf_add_char(line, '\n');
 	return buf_check(line, "a row", err);

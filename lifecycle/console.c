@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "lifecycle/visible.h"
+#include "base/visible.h"
 
 static void put_visible(FILE *file, const char *text)
 {

@@ -18,7 +18,7 @@
 #include "base/jsonout.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "lifecycle/visible.h"
+#include "base/visible.h"
 
 #define LINE_MAX_LENGTH (SCRIPT_LINE_MAX * VISIBLE_GROWTH + 2048)
 

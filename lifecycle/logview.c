@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/visible.h"
 #include "lifecycle/inquiry.h"
 #include "lifecycle/logline.h"
 #include "lifecycle/logmerge.h"
-#include "lifecycle/visible.h"
 
 #define LOOK_EACH_US 250000
 

@@ -9,9 +9,9 @@
 
 #include "base/base64.h"
 #include "base/jsonout.h"
+#include "base/visible.h"
 #include "lifecycle/ipcclient.h"
 #include "lifecycle/nucleus.h"
-#include "lifecycle/visible.h"
 
 #define REQUEST_MAX  (1024 * 1024)
 #define LOOK_EACH_US 100000

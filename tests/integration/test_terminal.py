@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Terminals: run -t, exec -t, attach, detach keys, sizes; and who hears which signal."""
 
+import json
 import os
 import signal
 import subprocess
 
 import pytest
 
+import world
 from screen import Screen
 from world import wait_until
 
@@ -149,3 +151,33 @@ def test_signals_that_are_not_passed_on(moor, busybox):
     assert client.wait(10) == 137
     client.stdout.close()
     client.stderr.close()
+
+
+# -- what images and containers have chosen ------------------------------------------------------------
+
+EVIL, SEEN = "\x1b[2Jgone\nFORGED\x9b2J", "\\x1b[2Jgone\\x0aFORGED\ufffd2J"
+
+
+def test_an_image_does_not_steer_the_terminal(moor, screen, tmp_path):
+    """Programs get what there is, byte for byte; who looks at it sees what is there."""
+    image = world.Image(Labels={"evil": EVIL}, Cmd=["touch", "/\x1b[2Jfile"])
+    config = json.loads(image.config)
+    config["history"][0].update(created_by=EVIL, comment=EVIL)
+    image.config = json.dumps(config).encode()
+    image.id = world.sha256(image.config)
+    moor.docker("load", "-i", image.save(tmp_path / "evil.tar", "evil:1"))
+    moor.docker("run", "--network", "none", "--name", "c", "evil:1")
+    for command, raw, seen in (
+            (["history", "--no-trunc", "evil:1"], EVIL.split("\n")[0], SEEN),
+            (["history", "--format", "{{.Comment}}", "evil:1"], EVIL, SEEN),
+            (["diff", "c"], "A /\x1b[2Jfile", "A /\\x1b[2Jfile"),
+            (["ps", "-a", "--format", "\x1b[1m{{.Labels}}"], f"\x1b[1mevil={EVIL}", f"\x1b[1mevil={SEEN}"),
+            (["inspect", "-f", '{{index .Config.Labels "evil"}}', "c"], EVIL, SEEN.replace("\\x0a", "\r\n")),
+            (["inspect", "c"], '"evil": "\\u001B[2Jgone\\nFORGED\x9b2J"', '"evil": "\\u001B[2Jgone\\nFORGED\ufffd2J"'),
+            (["events", "--since", "1", "--until", "0s"], f"evil={EVIL}", f"evil={SEEN}"),
+            (["events", "--since", "1", "--until", "0s", "--format", "{{.Actor.Attributes.evil}}"], EVIL, SEEN)):
+        assert raw in moor.docker(*command).stdout, command
+        with screen(*command) as terminal:
+            assert terminal.wait() == 0, command
+            shown = terminal.seen.decode()
+            assert seen in shown and "\x1b[2J" not in shown and "\x9b" not in shown, command

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIFECYCLE_VISIBLE_H
-#define LIFECYCLE_VISIBLE_H
+#ifndef BASE_VISIBLE_H
+#define BASE_VISIBLE_H
 
 #include <stdio.h>
 
 #include "base/buf.h"
 
 /*
- * What a component has written, where people look at it. A terminal obeys escape sequences, whoever
- * they come from: a line of a log could clear the screen, set the title or pretend to be another.
+ * What a component has written, or an image says, where people look at it. A terminal obeys escape
+ * sequences, whoever they come from: a line of a log could clear the screen, set the title or
+ * pretend to be another.
  */
 
 #define VISIBLE_GROWTH 4 /* at most so many bytes for one */
@@ -18,7 +19,10 @@
  * escapes remains JSON. */
 void visible_add(struct buf *buf, const char *text);
 
-/* The same, and a newline, to a file. Ends with what fits into VISIBLE_LINE_MAX. */
+/* The same without colours: nobody has any there, and they could hide what stands beside. */
+void visible_add_plain(struct buf *buf, const char *text);
+
+/* As visible_add, and a newline, to a file. Ends with what fits into VISIBLE_LINE_MAX. */
 #define VISIBLE_LINE_MAX (1024 * 1024)
 
 void visible_put(FILE *file, const char *text);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lifecycle/visible.h"
+#include "base/visible.h"
 
 #include <string.h>
 
@@ -56,6 +56,22 @@ static size_t add_special(struct buf *buf, const char *text, size_t left)
 	else
 		buf_add_text(buf, REPLACEMENT);
 	return length ? length : 1;
+}
+
+void visible_add_plain(struct buf *buf, const char *text)
+{
+	size_t left = strlen(text);
+
+	while (left > 0) {
+		size_t step = plain_length(text);
+
+		if (step > 0)
+			buf_add(buf, text, step);
+		else
+			step = add_special(buf, text, left);
+		text += step;
+		left -= step;
+	}
 }
 
 void visible_add(struct buf *buf, const char *text)
