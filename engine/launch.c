@@ -21,6 +21,7 @@
 #include "engine/door.h"
 #include "engine/health.h"
 #include "engine/logging.h"
+#include "engine/netspace.h"
 #include "engine/policy.h"
 #include "engine/prepare.h"
 #include "engine/stale.h"
@@ -28,10 +29,11 @@
 #include "runtime/self.h"
 
 /*
- * How this works. We fork. The child makes its namespaces, mounts and writes what the monitor
- * needs, and executes it with the descriptors in `struct wires`. Until then it speaks for the
- * monitor on the same socket, so that we hear of every failure in one way. The monitor forks
- * itself away from us; our child is over as soon as it has.
+ * How this works. We fork. While we make the network namespace, the child makes that of mounts,
+ * mounts and writes what the monitor needs; then it takes ours, and executes the monitor with the
+ * descriptors in `struct wires`. Until then it speaks for the monitor on the same socket, so that
+ * we hear of every failure in one way. The monitor forks itself away from us; our child is over as
+ * soon as it has.
  */
 
 #define MESSAGE_MAX     8192
@@ -279,17 +281,20 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static _Noreturn void be_monitor(const struct launch *launch, struct wires *wires)
+static _Noreturn void be_monitor(const struct launch *launch, struct launched *parents,
+				 struct wires *wires)
 {
 	autoarena struct arena arena = { 0 };
 	autotexts struct texts argv = { 0 };
 	struct prepared prepared;
 	struct error err;
 
+	launched_close(parents); /* or we would not notice that the parent is gone */
 	reset_signals();
 	umask(022);
 	if (logging_forward(launch->container, launch->lock, &wires->logger, &err) &&
-	    prepare_bundle(launch->engine, launch->container, launch->lock, &prepared, &err)) {
+	    prepare_bundle(launch->engine, launch->container, launch->lock, wires->client,
+			   &prepared, &err)) {
 		if (*prepared.warning)
 			tell(wires->client, "warning", prepared.warning);
 		if (monitor_argv(launch, wires, &prepared, &arena, &argv, &err)) {
@@ -429,9 +434,11 @@ bool launch_container(const struct launch *launch, struct launched *launched,
 	}
 	pid_t child = fork();
 	if (child == 0)
-		be_monitor(launch, &wires);
+		be_monitor(launch, launched, &wires);
 	bool has_forked = child > 0 || error_sys(err, "fork");
 	wires_close(&wires);
+	if (has_forked && netspace_is_own(launch->container))
+		netspace_send(launched->client);
 	bool is_started = has_forked && await_start(launched, &last, err);
 	if (has_forked)
 		reap(child);

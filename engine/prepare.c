@@ -20,6 +20,7 @@
 #include "engine/hostns.h"
 #include "engine/joint.h"
 #include "engine/linktarget.h"
+#include "engine/netspace.h"
 #include "engine/netsysctl.h"
 #include "engine/propagation.h"
 #include "engine/share.h"
@@ -36,6 +37,7 @@ struct preparation {
 	const struct container *container;
 	struct arena *arena;
 	int dir;          /* the container's directory */
+	int parent;       /* the socket to the command */
 	int root;         /* its root file system */
 	const char *path; /* of the directory */
 	struct attachment attachment;
@@ -132,9 +134,7 @@ static bool copy_shared(struct preparation *self, struct error *err)
 /* By its end: mounts made from now on are seen by nobody else; those of the host still arrive. */
 static bool enter_namespaces(struct preparation *self, struct error *err)
 {
-	bool is_new = self->has_own_network && self->shared_network < 0;
-
-	if (unshare(CLONE_NEWNS | (is_new ? CLONE_NEWNET : 0)) < 0)
+	if (unshare(CLONE_NEWNS) < 0)
 		return error_sys(err, "make namespaces for the container (are you root?)");
 	if (self->shared_network >= 0 && setns(self->shared_network, CLONE_NEWNET) < 0)
 		return error_sys(err, "join the other container's network");
@@ -159,9 +159,9 @@ static bool refuse_network_sysctls(const struct texts *sysctls, struct error *er
 /* The container inherits the namespace in which we, and then the monitor, are. */
 static bool set_up_network(struct preparation *self, struct error *err)
 {
-	if (!self->has_own_network || self->shared_network >= 0)
+	if (!netspace_is_own(self->container))
 		return refuse_network_sysctls(&self->container->sysctls, err);
-	return attachment_plug(&self->attachment, err) &&
+	return netspace_enter(self->parent, err) && attachment_plug(&self->attachment, err) &&
 	       netsysctl_apply(&self->container->sysctls, err);
 }
 
@@ -394,7 +394,7 @@ static void tell(const struct preparation *self)
 	}
 }
 
-bool prepare_bundle(struct engine *engine, const struct container *container, int dir,
+bool prepare_bundle(struct engine *engine, const struct container *container, int dir, int parent,
 		    struct prepared *prepared, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
@@ -402,6 +402,7 @@ bool prepare_bundle(struct engine *engine, const struct container *container, in
 				    .container = container,
 				    .arena = &arena,
 				    .dir = dir,
+				    .parent = parent,
 				    .root = -1,
 				    .prepared = prepared,
 				    .shared_network = -1 };
@@ -410,10 +411,10 @@ bool prepare_bundle(struct engine *engine, const struct container *container, in
 	attachment_init(&self.attachment, engine, container, &arena, prepared->warning);
 	self.path = arena_printf(&arena, "%s/containers/%s", engine->root, container->id);
 	bool is_done = lease_networks(&self, err) && mount_volumes(&self, err) &&
-		       enter_namespaces(&self, err) && set_up_network(&self, err) &&
-		       mount_root(&self, err) && make_workdir(&self, err) &&
-		       clear_places(&self, err) && find_sources(&self, err) &&
-		       write_host_files(&self, err) && write_config(&self, err);
+		       enter_namespaces(&self, err) && mount_root(&self, err) &&
+		       make_workdir(&self, err) && clear_places(&self, err) &&
+		       find_sources(&self, err) && write_host_files(&self, err) &&
+		       write_config(&self, err) && set_up_network(&self, err);
 	mem_cleanup_close(&self.root);
 	mem_cleanup_close(&self.shared_network);
 	texts_done(&self.link_env);

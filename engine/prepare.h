@@ -21,10 +21,11 @@ struct prepared {
  * mount namespace of its own with the root file system mounted in it, a network namespace, the
  * files of /etc, and config.json. Whatever is made here goes away with the process.
  *
- * `dir` is the container's directory.
+ * `dir` is the container's directory. Over the socket `parent` comes the network namespace of a
+ * container that has its own: see netspace.h.
  */
 must_check bool prepare_bundle(struct engine *engine, const struct container *container, int dir,
-			       struct prepared *prepared, struct error *err);
+			       int parent, struct prepared *prepared, struct error *err);
 
 /* Gives back what outlives the process: the container's address. */
 must_check bool prepare_undo(const struct engine *engine, const struct container *container,

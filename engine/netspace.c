@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/netspace.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/passfd.h"
+#include "engine/hostns.h"
+#include "engine/network.h"
+
+bool netspace_is_own(const struct container *container)
+{
+	const char *network = container->network;
+
+	return strcmp(network, NETWORK_HOST) != 0 &&
+	       strncmp(network, NETWORK_CONTAINER, strlen(NETWORK_CONTAINER)) != 0;
+}
+
+/* -1: the other side is to do it. Whoever could not go back, as in a user namespace which the
+ * host's network does not belong to, stays. */
+static int make(void)
+{
+	autoclose int own = -1;
+	struct error err;
+	int made = -1;
+
+	if (!hostns_open(&own, &err) || setns(own, CLONE_NEWNET) < 0 || unshare(CLONE_NEWNET) < 0)
+		return -1;
+	if (!hostns_open(&made, &err))
+		made = -1;
+	if (setns(own, CLONE_NEWNET) < 0) {
+		perror("mooring: go back to the host's network");
+		_exit(125);
+	}
+	return made;
+}
+
+void netspace_send(int socket)
+{
+	autoclose int made = make();
+
+	/* One that has ended meanwhile has said why. */
+	passfd_send(socket, "n", 1, &made, made >= 0 ? 1 : 0, 0);
+}
+
+static ssize_t receive(int socket, int *fd)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .room = { 0 } };
+	char letter;
+	struct iovec part = { .iov_base = &letter, .iov_len = sizeof(letter) };
+	struct msghdr message = { .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	const struct cmsghdr *header;
+	ssize_t got;
+
+	do {
+		got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+	} while (got < 0 && errno == EINTR);
+	header = got < 0 ? NULL : CMSG_FIRSTHDR(&message);
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+	    header->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(fd, CMSG_DATA(header), sizeof(int));
+	return got;
+}
+
+bool netspace_enter(int socket, struct error *err)
+{
+	autoclose int made = -1;
+	ssize_t got = receive(socket, &made);
+
+	if (got <= 0)
+		return got < 0 ? error_sys(err, "wait for the container's network namespace")
+			       : error_set(err, ERROR_SYSTEM, "the command is gone");
+	return (made < 0 ? unshare(CLONE_NEWNET) : setns(made, CLONE_NEWNET)) == 0 ||
+	       error_sys(err, "make a network namespace for the container");
+}
