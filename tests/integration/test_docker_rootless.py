@@ -15,6 +15,7 @@ import netpeer
 import ordinary
 import world
 from ordinary import FIRST, UID
+from test_networks import leases
 from world import wait_until
 
 PROGRAMS = ["cli/mooring", "runtime/mooring-runc", "image/mooring-unpack", "registry/mooring-fetch", "engine/mooring-init",
@@ -282,6 +283,11 @@ def test_connect_and_disconnect(rootless, busybox):
     rootless.docker("network", "disconnect", "own", "late")
     assert not netpeer.fetch("127.0.0.2", 18205, 1)
     assert rootless.docker("exec", "late", "ls", "/sys/class/net").stdout.split() == ["eth0", "lo"]
+    held = leases(rootless)
+    rootless.docker("run", "--network", "own", busybox, "nosuch", code=127)
+    refused = rootless.docker("run", "--rm", "--network", "own", "--network", "name=within,driver-opt=com.docker.network.endpoint."
+                              "sysctls=net.ipv4.conf.IFNAME.nosuch=1", busybox, "true", code=125).stderr
+    assert "nosuch is not a sysctl of eth1" in refused and len(held) == 3 and leases(rootless) == held
     again = rootless.docker("network", "connect", "own", "web", code=1).stderr
     assert "endpoint with name web already exists in network own" in again
     shown = inspect(rootless, "web", "{{range $name, $of := .NetworkSettings.Networks}}{{$name}} {{$of.IPAddress}};{{end}}")
@@ -289,7 +295,7 @@ def test_connect_and_disconnect(rootless, busybox):
     os.kill(resolver_of(rootless), signal.SIGKILL)
     rootless.docker("ps")
     assert get(rootless, "ask", "http://there/") == "served"
-    rootless.docker("rm", "-f", "web", "late", "ask")
+    rootless.docker("rm", "-f", *rootless.docker("ps", "-aq").stdout.split())
     wait_until(lambda: not slirps(rootless), "slirp4netns to end")
 
 
