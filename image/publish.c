@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -37,19 +38,32 @@ static void chain_layers(struct draft *draft)
 	}
 }
 
+/* Before gigabytes of it are fetched. One that does not say which is Linux's, as of old. */
+static bool check_os(const struct image_config *config, struct error *err)
+{
+	return !config->os[0] || strcasecmp(config->os, "linux") == 0 ||
+	       error_set(err, ERROR_UNSUPPORTED,
+			 "image operating system \"%.40s\" cannot be used on this platform: "
+			 "operating system is not supported",
+			 config->os);
+}
+
 static bool read_config(struct draft *draft, const void *config, size_t length, struct error *err)
 {
 	const struct json *root;
 	struct digest *diff_ids;
+	size_t count;
 
 	if (length > LIMIT_IMAGE_JSON)
 		return error_set(err, ERROR_INPUT, "image configuration is larger than %d bytes",
 				 LIMIT_IMAGE_JSON);
 	if (!json_parse(&draft->arena, "image configuration", config, length, &root, err) ||
 	    !image_config_parse(&draft->arena, root, &draft->config, err) ||
-	    !image_config_diff_ids(&draft->arena, root, &diff_ids, &draft->layer_count, err))
+	    !check_os(&draft->config, err) ||
+	    !image_config_diff_ids(&draft->arena, root, &diff_ids, &count, err))
 		return false;
-	for (size_t i = 0; i < draft->layer_count; i++)
+	draft->layer_count = count; /* and not before its descriptors are empty */
+	for (size_t i = 0; i < count; i++)
 		draft->layers[i] = (struct draft_layer){
 			.diff_id = diff_ids[i], .dir = -1, .diff = -1, .kept = -1
 		};

@@ -374,6 +374,23 @@ def test_a_manifest_with_another_digest(store, liar):
     refuse(store, liar, "manifest verification failed")
 
 
+def test_an_image_of_another_system(store, liar):
+    """Refused before a layer of it is fetched; so by load."""
+    config = json.dumps({**json.loads(liar.layout.config), "os": "windows"}).encode()
+    liar.blobs[digest(config)] = config
+    liar.manifest = json.dumps({**json.loads(liar.layout.manifest), "config": Layout.descriptor(
+        "application/vnd.oci.image.config.v1+json", config)}).encode()
+    text = 'image operating system "windows" cannot be used on this platform: operating system is not supported'
+    assert refuse(store, liar, text)["kind"] == "unsupported"
+    assert not [path for path in liar.asked if digest(liar.layout.blobs[0]) in path]
+    liar.layout.config = config
+    liar.layout.manifest = liar.manifest
+    layout = dict(liar.layout.files())
+    layout["index.json"] = json.dumps({"schemaVersion": 2, "manifests": [Layout.descriptor(MANIFEST, liar.manifest)]}).encode()
+    assert text in store.load(tar(*(entry(name, data) for name, data in layout.items())), code=1).failure["text"]
+    assert store.contents() == []
+
+
 def test_manifests_that_are_none(store, liar):
     manifest = json.loads(liar.layout.manifest)
     layer = manifest["layers"][0]
