@@ -32,7 +32,7 @@
 struct chunk {
 	size_t size; /* of what follows, bytes */
 	uint64_t seal;
-};
+} __attribute__((aligned(16)));
 
 /* What a free chunk holds. */
 struct link {
@@ -50,7 +50,7 @@ _Static_assert(sizeof(struct chunk) == 16, "memory is aligned by the size of wha
 struct area {
 	struct area *older;
 	char *end; /* of its chunks; of the newest one: see heap.next */
-};
+} __attribute__((aligned(sizeof(struct chunk))));
 
 static struct {
 	uint64_t secret; /* 0: not begun */
