@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,7 +82,7 @@ static uint64_t available_capabilities(void)
 	if (!file_read(AT_FDCWD, "/proc/self/status", &text, &ignored))
 		return bounding;
 	const char *line = strstr(text.data, "CapBnd:");
-	if (line && sscanf(line, "CapBnd: %lx", &bounding) != 1)
+	if (line && sscanf(line, "CapBnd: %" SCNx64, &bounding) != 1)
 		return ALL_CAPABILITIES;
 	return bounding & ALL_CAPABILITIES;
 }

@@ -27,6 +27,8 @@
 #define NATIVE_ARCH AUDIT_ARCH_AARCH64
 #elif defined(__arm__)
 #define NATIVE_ARCH AUDIT_ARCH_ARM
+#elif defined(__i386__)
+#define NATIVE_ARCH AUDIT_ARCH_I386
 #elif defined(__riscv)
 #define NATIVE_ARCH AUDIT_ARCH_RISCV64
 #endif

@@ -80,6 +80,12 @@ static bool keep_capabilities(uint64_t kept, struct error *err)
 #define SYS_pidfd_getfd 438
 #endif
 
+#ifdef SYS_mmap2
+#define SYS_MMAP SYS_mmap2
+#else
+#define SYS_MMAP SYS_mmap
+#endif
+
 /* What leads out of a store that is "/", or to other processes. kill remains: workers need it. */
 static const int denied[] = {
 	SYS_mount,
@@ -140,8 +146,11 @@ static const int denied[] = {
 /* All that decompressing needs; pread64 reads a layer out of an archive. */
 static const int allowed[] = {
 	SYS_read,         SYS_write,  SYS_pread64, SYS_exit,   SYS_exit_group,
-	SYS_brk,          SYS_munmap, SYS_mmap,    SYS_mremap, SYS_madvise,
+	SYS_brk,          SYS_munmap, SYS_MMAP,    SYS_mremap, SYS_madvise,
 	SYS_rt_sigreturn, SYS_futex,  SYS_close,   SYS_getpid, SYS_getrandom,
+#ifdef SYS_futex_time64
+	SYS_futex_time64,
+#endif
 #ifdef __SANITIZE_ADDRESS__
 	SYS_sigaltstack, /* asked for before every call that does not return; refused, it asks for
 			    ever */
@@ -204,12 +213,6 @@ static void add_bits(struct program *program, int number, int argument, uint32_t
 	add_return(program, REFUSE);
 	add_load(program, offsetof(struct seccomp_data, nr));
 }
-
-#ifdef __NR_mmap2
-#define SYS_MMAP __NR_mmap2
-#else
-#define SYS_MMAP SYS_mmap
-#endif
 
 #define CLONE_NEW_ANY                                                                              \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \

@@ -13,7 +13,7 @@ static bool has_selinux(void)
 {
 	struct statfs fs;
 
-	return statfs("/sys/fs/selinux", &fs) == 0 && fs.f_type == SELINUX_MAGIC;
+	return statfs("/sys/fs/selinux", &fs) == 0 && (unsigned long)fs.f_type == SELINUX_MAGIC;
 }
 
 static bool has_apparmor(void)

@@ -352,7 +352,7 @@ static bool read_record(struct spool *spool, const struct record *record)
 	return open_segment(spool, record->segment) &&
 	       pread(spool->opened, bytes, header.topic_length, at) == header.topic_length &&
 	       pread(spool->opened, bytes + header.topic_length + 1, header.length,
-		     at + header.topic_length) == header.length &&
+		     at + header.topic_length) == (ssize_t)header.length &&
 	       record_sum(&header, bytes, bytes + header.topic_length + 1) == header.sum;
 }
 
