@@ -21,20 +21,41 @@ static const struct json *find(const struct project *project, const char *sectio
 	return tree_find(json_get(project->tree, section), name);
 }
 
-bool projectfile_content(const struct project *project, const char *section, const char *name,
-			 const char **content, struct error *err)
+const char *projectfile_content(const struct project *project, const char *section,
+				const char *name)
 {
 	const struct json *item = find(project, section, name);
+	const char *content = tree_text(item, "content");
 	const char *variable = tree_text(item, "environment");
 
-	*content = tree_text(item, "content");
-	if (*content || !variable)
-		return true;
-	*content = variables_get(&project->environment, variable);
-	return *content || error_set(err, ERROR_INPUT,
-				     "environment variable \"%s\" required by %.*s \"%s\" is not "
-				     "set",
-				     variable, (int)strlen(section) - 1, section, name);
+	return content || !variable ? content : variables_get(&project->environment, variable);
+}
+
+static bool check(const struct project *project, const char *section, const char *name,
+		  struct error *err)
+{
+	const char *variable = tree_text(find(project, section, name), "environment");
+
+	return !variable || projectfile_content(project, section, name) ||
+	       error_set(err, ERROR_INPUT,
+			 "environment variable \"%s\" required by %.*s \"%s\" is not set", variable,
+			 (int)strlen(section) - 1, section, name);
+}
+
+bool projectfile_check(const struct project *project, const struct service *service,
+		       struct error *err)
+{
+	static const char *const sections[] = { "secrets", "configs" };
+
+	for (size_t i = 0; i < COUNT_OF(sections); i++) {
+		const struct json *list = tree_find(service->tree, sections[i]);
+
+		for (const struct json *use = list ? list->child : NULL; use; use = use->next) {
+			if (!check(project, sections[i], tree_text(use, "source"), err))
+				return false;
+		}
+	}
+	return true;
 }
 
 /* "1000", nothing else: there are no names of users here. */
@@ -111,8 +132,9 @@ bool projectfile_path(struct project *project, const struct service *service, co
 		return access(*path, F_OK) == 0 ||
 		       error_set(err, ERROR_NOT_FOUND, "%.*s \"%s\": no such file: %s",
 				 (int)strlen(section) - 1, section, name, *path);
-	if (!projectfile_content(project, section, name, &content, err))
+	if (!check(project, section, name, err))
 		return false;
+	content = projectfile_content(project, section, name);
 	if (!content)
 		return error_set(err, ERROR_UNSUPPORTED,
 				 "unsupported external %.*s %s: there is no swarm here",

@@ -314,21 +314,17 @@ static void drop_unhashed(struct json *tree)
 }
 
 /* A secret's or config's text, where it is none of a file. */
-static bool add_contents(struct project *project, struct json *tree, const char *section,
-			 struct error *err)
+static void add_contents(struct project *project, struct json *tree, const char *section)
 {
 	struct json *list = tree_find(tree, section);
 
 	for (struct json *item = list ? list->child : NULL; item; item = item->next) {
-		const char *content;
+		const char *content =
+			projectfile_content(project, section, tree_text(item, "source"));
 
-		if (!projectfile_content(project, section, tree_text(item, "source"), &content,
-					 err))
-			return false;
 		if (content)
 			(void)tree_put_text(&project->arena, item, "content", content);
 	}
-	return true;
 }
 
 bool projectservice_hash(struct project *project, struct service *service, struct error *err)
@@ -339,9 +335,8 @@ bool projectservice_hash(struct project *project, struct service *service, struc
 
 	buf_init(&text, HASH_TEXT_MAX);
 	drop_unhashed(tree);
-	if (!add_contents(project, tree, "secrets", err) ||
-	    !add_contents(project, tree, "configs", err))
-		return false;
+	add_contents(project, tree, "secrets");
+	add_contents(project, tree, "configs");
 	sort_all(tree);
 	jsonout_init(&out, &text, false);
 	jsonout_json(&out, NULL, tree);

@@ -112,7 +112,9 @@ int session_report(struct session *session, const struct task *tasks, size_t cou
 		report_classic(session, tasks, count);
 	for (size_t i = 0; i < count && !session->composer->is_classic; i++) {
 		if (has_failed(&tasks[i]))
-			fprintf(stderr, "Error response from daemon: %s\n", tasks[i].err.text);
+			fprintf(stderr, "%s%s\n",
+				tasks[i].is_dockers ? "Error response from daemon: " : "",
+				tasks[i].err.text);
 	}
 	return is_good ? 0 : 1;
 }

@@ -95,6 +95,7 @@ static void end_child(struct task *task)
 	bool is_good = proc_wait(&run->child.proc, &status, &task->err);
 
 	if (is_good && proc_exit_code(status) != 0) {
+		task->is_dockers = true;
 		docker_explain(errors, proc_exit_code(status), &task->err);
 		if (step->failure && control->runner->telling->is_classic)
 			error_in(&task->err, "%s", step->failure);

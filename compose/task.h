@@ -61,7 +61,8 @@ struct task {
 	/* The runner's own, but to be looked at in the end. */
 	enum task_state state;
 	size_t step;
-	bool is_told; /* that it begins, in 1's words */
+	bool is_told;    /* that it begins, in 1's words */
+	bool is_dockers; /* the failure: a command of it failed, not a gate */
 	struct error err;
 	struct task_run *run;
 };

@@ -6,6 +6,7 @@
 #include <sys/inotify.h>
 
 #include "compose/creation.h"
+#include "compose/projectfile.h"
 #include "engine/find.h"
 
 /*
@@ -199,7 +200,6 @@ static void watch(const struct session *session, const struct instance *instance
 {
 	autofree char *path =
 		mem_printf("%s/containers/%s", session->fleet.engine.root, instance->id);
-
 	autofree char *health = mem_printf("%s/health", session->fleet.engine.run);
 	const unsigned int events = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF;
 
@@ -466,8 +466,11 @@ static bool prepare(const struct up *up, struct error *err)
 	};
 
 	for (size_t i = 0; i < session->project.service_count; i++) {
-		if (images.is_wanted[i])
-			creation_warn(&session->project, &session->project.services[i]);
+		if (!images.is_wanted[i])
+			continue;
+		if (!projectfile_check(&session->project, &session->project.services[i], err))
+			return false;
+		creation_warn(&session->project, &session->project.services[i]);
 	}
 	wishes.image_id = image_id;
 	wishes.context = session;

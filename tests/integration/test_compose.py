@@ -477,7 +477,7 @@ def test_health(project):
     assert "proj-db-1  Healthy" in project("up", "--wait", "db").stderr
     assert "container proj-ill-1 is unhealthy" in project("up", "--wait", "ill", code=1).stderr
     told = project("up", "-d", "needy", code=1).stderr
-    assert "dependency failed to start: container proj-ill-1 is unhealthy" in told and " Container proj-ill-1  Error\n" in told
+    assert told.endswith("\ndependency failed to start: container proj-ill-1 is unhealthy\n") and " Container proj-ill-1  Error\n" in told
     assert project.names("-f", "name=needy") == []
     project("up", "-d", "loose")
     assert project.names("-f", "name=loose") == ["proj-loose-1"]

@@ -115,6 +115,15 @@ def test_owners_of_secrets(project):
     done = project("up", "--no-log-prefix", env={"TOKEN": "hush "})
     assert done.stdout.splitlines()[1:-1] == ["1000 7 400", "0 0 444", "hush said"], done.stderr
     assert done.stderr.count("configs `uid`, `gid` and `mode` are not supported, they will be ignored\n") == 1
+    # Where the variable is not set nothing is changed; and who only looks, or ends it all, needs it not.
+    id = project.inspect("proj-a-1", "{{.Id}}")
+    for words in ("up", "-d"), ("run", "--rm", "-T", "a"), ("create",):
+        for caller in project, project.classic:
+            assert 'environment variable "TOKEN" required by secret "s" is not set\n' in caller(*words, code=1).stderr
+    assert project.names() == ["proj-a-1"] and project.inspect("proj-a-1", "{{.Id}}") == id
+    for words in ("ps", "-a"), ("logs",), ("config", "-q"), ("stop",), ("rm", "-f"), ("down",):
+        project(*words)
+    assert project.names() == []
     text = open(os.path.join(project.directory, "docker-compose.yml")).read()
     project.write(text.replace('uid: "1000"', "uid: me"))
     assert 'uid: "me" of "s" must be a number' in project("up", code=1, env={"TOKEN": "x"}).stderr
