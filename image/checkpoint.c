@@ -128,6 +128,7 @@ static void copy_mark(struct pump_mark *to, const struct pump_mark *from)
 	if (size > PUMP_DECODER)
 		size = PUMP_DECODER;
 	memcpy(to, from, offsetof(struct pump_mark, decoder) + size);
+	to->decoder_size = size;
 }
 
 bool checkpoint_take(struct checkpointing *state, int64_t tar, int64_t entries, int64_t bytes,

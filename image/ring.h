@@ -16,7 +16,10 @@
  *     reader   takes it, hands it back through `back`
  *
  * A writer that has fallen into wrong hands can change a block while it is read. So the reader
- * makes a copy of what it looks at; what it only passes on, it passes on from here.
+ * makes a copy of what it looks at; what it only passes on, it passes on from here. A writer that
+ * says nothing is waited for, as it may wait itself for a slow network or a user's pipe: whoever
+ * started both may end them, and who feeds the writer knows when that takes too long (mooring-fetch
+ * has its low-speed timeout).
  */
 #define RING_BLOCK  (64 << 10)
 #define RING_BLOCKS 4

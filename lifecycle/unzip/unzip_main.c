@@ -20,6 +20,7 @@
 int main(void)
 {
 	const struct rlimit memory = { MEMORY_MAX, MEMORY_MAX }, none = { 0, 0 };
+	const struct rlimit seconds = { ZIPFILE_SECONDS_MAX, ZIPFILE_SECONDS_MAX };
 	struct error err;
 
 	log_set_program("mooring-unzip");
@@ -33,6 +34,7 @@ int main(void)
 	(void)memory;
 #endif
 	setrlimit(RLIMIT_CORE, &none);
+	setrlimit(RLIMIT_CPU, &seconds);
 	if (fcntl(DIRECTORY, F_GETFD) < 0) {
 		fputs("usage: mooring-unzip 0<ARCHIVE 3<DIRECTORY (mooring-nucleus starts it)\n",
 		      stderr);

@@ -18,6 +18,7 @@
 #define ZIPFILE_DIRECTORIES_MAX 65535
 #define ZIPFILE_DEPTH_MAX       32
 #define ZIPFILE_NAME_MAX        4096
+#define ZIPFILE_SECONDS_MAX     900 /* of the processor's time: mooring-unzip is ended then */
 #define ZIPFILE_TOTAL_MAX       (INT64_C(8) * 1024 * 1024 * 1024) /* of all that is written */
 
 /* Each byte of the archive is read for one file at most.

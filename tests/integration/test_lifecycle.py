@@ -668,6 +668,21 @@ def test_unzip_counts_directories(tmp_path):
         assert unzip.returncode == 1 and unzip.stderr.endswith("more than 65535 directories are in it\n")
 
 
+def test_unzip_has_a_limit_of_time(tmp_path):
+    """Looked at while it cannot get rid of what it has to say."""
+    reader, writer = os.pipe()
+    os.write(writer, b" " * 65536)
+    (tmp_path / "bad.zip").write_bytes(b"none")
+    with subprocess.Popen(["sh", "-c", 'exec 3<"$1" && exec "$0" <"$2"', os.path.join(world.BUILD, "lifecycle", "mooring-unzip"),
+                           tmp_path, tmp_path / "bad.zip"], stderr=writer) as unzip:
+        os.close(writer)
+        limit = re.compile(r"^Max cpu time +900 +900 +seconds", re.M)
+        world.wait_until(lambda: limit.search(open(f"/proc/{unzip.pid}/limits").read()), "a limit of the processor's time")
+        with open(reader, "rb") as words:
+            assert b"zip" in words.read().lower()
+    assert unzip.returncode == 1
+
+
 # -- S3 --------------------------------------------------------------------------------------------
 
 
