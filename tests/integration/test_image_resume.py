@@ -8,8 +8,10 @@ import os
 import random
 import struct
 import subprocess
+import tempfile
 import threading
 import zlib
+from pathlib import Path
 
 import pytest
 import world
@@ -104,6 +106,16 @@ def zstd(data):
     return subprocess.run(["zstd", "-q", "-c"], input=data, capture_output=True, check=True).stdout
 
 
+def zstd_by_go(data):
+    """By the encoder that podman, buildkit and containerd have: what registries hold is mostly its."""
+    with tempfile.TemporaryDirectory() as place:
+        archive = world.Image([data]).save(f"{place}/in.tar", "t:1")
+        subprocess.run(["skopeo", "copy", "-q", "--insecure-policy", "--dest-compress-format", "zstd",
+                        f"docker-archive:{archive}", f"oci:{place}/out:t"], check=True)
+        blobs = [Path(place, "out/blobs/sha256", name).read_bytes() for name in os.listdir(f"{place}/out/blobs/sha256")]
+    return next(blob for blob in blobs if blob.startswith(b"\x28\xb5\x2f\xfd"))
+
+
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory):
     """The trees of a pull that nothing disturbed."""
@@ -182,8 +194,9 @@ def test_killed_and_gone_on(tmp_path, expected, compress, more):
     server.shutdown()
 
 
-def test_cut_off_by_the_network(tmp_path, expected):
-    layout, server, store, process = started(tmp_path, quick)
+@pytest.mark.parametrize("compress", [quick, zstd, zstd_by_go])
+def test_cut_off_by_the_network(tmp_path, expected, compress):
+    layout, server, store, process = started(tmp_path, compress)
     server.hang_up.set()
     assert process.wait(60) == 1
     process.stderr.close()
