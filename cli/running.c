@@ -65,6 +65,13 @@ bool running_check_keys(const char *text, struct error *err)
 	return detachkeys_parse(text, &keys, err);
 }
 
+static void begin_removal(void *context)
+{
+	const struct running *running = context;
+
+	control_begin_removal(running->engine, running->container);
+}
+
 static bool attach(const struct running *running, struct launched *launched, int signals,
 		   enum attach_end *end, int *code, struct error *err)
 {
@@ -77,6 +84,13 @@ static bool attach(const struct running *running, struct launched *launched, int
 				 .signals = signals,
 				 .on_signal = running->on_signal,
 				 .has_tty = has_tty };
+	struct running self = *running;
+
+	/* Whoever comes later is not who removes it. */
+	if (running->lock && *running->lock >= 0) {
+		attach.on_ended = begin_removal;
+		attach.context = &self;
+	}
 	bool is_done =
 		(!has_tty || !running->wants_stdin || detachkeys_parse(keys, &attach.keys, err)) &&
 		attach_run(&attach, end, code, err);

@@ -218,6 +218,8 @@ static void handle_signals(struct attached *self)
 static void handle_monitor(struct attached *self)
 {
 	launch_receive(self->attach->launched->client, &self->last);
+	if (self->last.event == LAUNCH_ENDED && self->attach->on_ended)
+		self->attach->on_ended(self->attach->context);
 	self->is_over = self->last.event == LAUNCH_EXITED || self->last.event == LAUNCH_LOST;
 	/* The container reads no more; nothing keeps us from ending. */
 	if (self->is_over)

@@ -25,6 +25,10 @@ struct attach {
 	 * mode meanwhile, and the size goes with ours. */
 	bool has_tty;
 	struct detachkeys keys; /* by which the user leaves; none: empty */
+	/* Called once when the container's processes are gone, before all of their output has
+	 * come: nothing that takes long. NULL: none. */
+	void (*on_ended)(void *context);
+	void *context;
 };
 
 enum attach_end {

@@ -316,6 +316,20 @@ static bool remove_dead(const struct engine *engine, const char *dead, struct er
 	return path_remove_tree(engine->containers, dead, err);
 }
 
+void claim_drop_bundle(const struct engine *engine, const char *id)
+{
+	static const char *const names[] = { "work", CONTAINER_CONFIG, "hosts", "hostname",
+					     "resolv.conf" };
+	char path[CONTAINER_ID_LENGTH + 32];
+	struct error ignored; /* it goes with the rest */
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		snprintf(path, sizeof(path), "%.64s/%s", id, names[i]);
+		if (!path_remove_tree(engine->containers, path, &ignored))
+			return;
+	}
+}
+
 bool claim_release(struct engine *engine, const char *id, const char *name, struct error *err)
 {
 	char dead[sizeof(DEAD_PREFIX) + CONTAINER_ID_LENGTH];

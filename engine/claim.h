@@ -64,6 +64,9 @@ int claim_keep(const struct engine *engine, const char *id);
 /* Hold the container's lock. */
 bool claim_is_kept(const struct engine *engine, const char *id);
 
+/* What only its processes needed: the bundle's files, the kernel's part of the writable layer. Hold
+ * the container's lock. */
+void claim_drop_bundle(const struct engine *engine, const char *id);
 /* The container is no more, and its name is free. Hold its lock. `name` NULL: not known. */
 must_check bool claim_release(struct engine *engine, const char *id, const char *name,
 			      struct error *err);

@@ -432,6 +432,12 @@ static void unmount_root(const struct engine *engine, const char *id, struct are
 	umount2(arena_printf(arena, "%s/containers/%s/rootfs", engine->root, id), MNT_DETACH);
 }
 
+void control_begin_removal(const struct engine *engine, const struct container *container)
+{
+	if (container->is_removed_on_exit && !claim_is_kept(engine, container->id))
+		claim_drop_bundle(engine, container->id);
+}
+
 bool control_remove_ended(struct engine *engine, const struct container *container, int lock,
 			  struct error *err)
 {

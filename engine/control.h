@@ -62,6 +62,11 @@ struct removal {
 must_check bool control_remove(struct engine *engine, const struct container *container,
 			       const struct removal *removal, struct error *err);
 
+/* With its lock held, as soon as the processes of a container with --rm are gone, while its monitor
+ * still cleans up: what can be told beforehand to be little and of no use to anybody. The rest is
+ * control_remove_ended's. */
+void control_begin_removal(const struct engine *engine, const struct container *container);
+
 /* At the end of a container, or when it could not be started, with its lock held: one with --rm is
  * removed, unless somebody is about to start it again; what another had is given back. */
 must_check bool control_remove_ended(struct engine *engine, const struct container *container,

@@ -114,6 +114,7 @@ static bool parse_message(const char *text, size_t length, struct launch_message
 		enum launch_event event;
 	} events[] = { { "started", LAUNCH_STARTED },
 		       { "failed", LAUNCH_FAILED },
+		       { "ended", LAUNCH_ENDED },
 		       { "exited", LAUNCH_EXITED },
 		       { "warning", LAUNCH_WARNED } };
 	autoarena struct arena arena = { 0 };

@@ -49,6 +49,7 @@ must_check bool launch_container(const struct launch *launch, struct launched *l
 enum launch_event {
 	LAUNCH_STARTED,
 	LAUNCH_FAILED,
+	LAUNCH_ENDED, /* its processes are gone; the monitor cleans up, and LAUNCH_EXITED follows */
 	LAUNCH_EXITED,
 	LAUNCH_WARNED,
 	LAUNCH_LOST, /* the monitor is gone without a word */

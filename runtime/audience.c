@@ -163,6 +163,15 @@ bool audience_tell(const struct audience *audience, int client, const char *text
 	return send(audience->clients[client], text, length, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 }
 
+void audience_tell_ended(const struct audience *audience)
+{
+	static const char text[] = "{\"event\":\"ended\"}";
+
+	/* One that is gone is noticed when it is told of the exit. */
+	if (audience_has(audience, AUDIENCE_FIRST))
+		(void)!audience_tell(audience, AUDIENCE_FIRST, text, sizeof(text) - 1);
+}
+
 void audience_dismiss(struct audience *audience, int client)
 {
 	mem_cleanup_close(&audience->clients[client]);

@@ -57,6 +57,8 @@ enum audience_word audience_receive(const struct audience *audience, int client,
 				    struct audience_message *message);
 /* False: it cannot be told, which means that it is gone. */
 bool audience_tell(const struct audience *audience, int client, const char *text, size_t length);
+/* Tells the first client, who may be going to remove the container, that it can begin. */
+void audience_tell_ended(const struct audience *audience);
 void audience_dismiss(struct audience *audience, int client);
 void audience_close(struct audience *audience);
 

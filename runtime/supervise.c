@@ -291,6 +291,7 @@ static void on_exit_of_init(struct supervisor *self)
 
 	if (!container_wait(container, &end->status, &end->trouble))
 		end->status = 255 << 8;
+	audience_tell_ended(&self->audience);
 	clock_gettime(CLOCK_REALTIME, &end->finished);
 	end->is_oom_killed = container_is_oom_killed(container);
 	announce_end(self->options->journal, self->options->id, end);

@@ -78,6 +78,7 @@ class Monitor:
 
     def start(self, *options, stdin=None, expect="started"):
         """Attaches socket, stdout and stderr, and waits for the first message."""
+        self.has_ended = False
         self.client, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.stdout, out = os.pipe()
         self.stderr, err = os.pipe()
@@ -100,7 +101,12 @@ class Monitor:
         self.client.settimeout(seconds)
         packet = self.client.recv(4096)
         assert packet, "the monitor hung up"
-        return json.loads(packet)
+        message = json.loads(packet)
+        if message != {"event": "ended"}:
+            return message
+        assert not self.has_ended, "once"
+        self.has_ended = True
+        return self.receive(seconds)
 
     def send(self, **message):
         self.client.send(json.dumps(message).encode())
@@ -121,7 +127,7 @@ class Monitor:
 
     def exit_code(self):
         message = self.receive()
-        assert message["event"] == "exited", message
+        assert message["event"] == "exited" and self.has_ended, message
         return message["code"]
 
     def close(self):
