@@ -12,6 +12,7 @@
 #include "cli/human.h"
 #include "cli/jsonmaker.h"
 #include "cli/listing.h"
+#include "cli/moment.h"
 #include "cli/volumerows.h"
 #include "engine/find.h"
 #include "engine/status.h"
@@ -290,6 +291,22 @@ static bool run_prune_of(const char *kind, const struct prune_values *values, bo
 	return status == 0 || error_set(err, ERROR_SYSTEM, "%s prune failed", kind);
 }
 
+/* Before anything is removed: what one of the commands would refuse later. */
+static bool check_filters(const struct prune_values *values, struct error *err)
+{
+	static const char *const names[] = { "label", FILTER_NO_LABEL, "until", NULL };
+	size_t at = 0;
+	const char *until = filter_next(&values->filters, "until", &at);
+	int64_t seconds;
+	long nanoseconds;
+
+	if (until && values->with_volumes)
+		return error_set(err, ERROR_INPUT,
+				 "ERROR: The \"until\" filter is not supported with \"--volumes\"");
+	return filter_names(&values->filters, names, err) &&
+	       (!until || moment_parse(until, "until", &seconds, &nanoseconds, err));
+}
+
 static bool ask(const struct prune_values *values)
 {
 	autofree char *warning = mem_printf(
@@ -313,6 +330,8 @@ static int run_prune(const struct cli *cli, const void *of, const struct texts *
 	struct error err;
 
 	(void)arguments;
+	if (!check_filters(values, &err))
+		return command_failed_plainly(&err);
 	if (!values->is_forced && !ask(values))
 		return 0;
 	setenv("MOORING_ROOT", cli->root, 1);

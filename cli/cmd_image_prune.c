@@ -26,23 +26,16 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
-/* True if the image has every label that was asked for. */
 static bool is_wanted(void *context, const struct store_image *image)
 {
-	const struct texts *filters = context;
-	const char *filter;
-	size_t at = 0;
+	autoarena struct arena arena = { 0 };
+	struct texts labels = { 0 };
 
-	while ((filter = filter_next(filters, "label", &at))) {
-		bool has_it = false;
-
-		for (size_t i = 0; i < image->config.label_count; i++)
-			has_it = has_it || filter_is_label(filter, image->config.labels[i].key,
-							   image->config.labels[i].value);
-		if (!has_it)
-			return false;
-	}
-	return true;
+	for (size_t i = 0; i < image->config.label_count; i++)
+		texts_add_in(&labels, &arena,
+			     arena_printf(&arena, "%s=%s", image->config.labels[i].key,
+					  image->config.labels[i].value));
+	return filter_are_labels(context, &labels);
 }
 
 static void tell(const struct store_removal *removal)
@@ -81,7 +74,7 @@ static bool read_until(const struct texts *filters, int64_t *until, struct error
 
 static bool prune(const struct cli *cli, const struct values *values, struct error *err)
 {
-	static const char *const names[] = { "label", "until", NULL };
+	static const char *const names[] = { "label", FILTER_NO_LABEL, "until", NULL };
 	struct texts filters = values->filters;
 	struct prune what = { .is_all = values->is_all,
 			      .is_wanted = is_wanted,

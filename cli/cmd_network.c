@@ -8,10 +8,12 @@
 #include "cli/filter.h"
 #include "cli/inspection.h"
 #include "cli/listing.h"
+#include "cli/moment.h"
 #include "cli/networkrows.h"
 #include "engine/bridge.h"
 #include "engine/lease.h"
 #include "engine/names.h"
+#include "image/config.h"
 
 /*
  * Networks: create, list, look at, remove.
@@ -239,6 +241,8 @@ static int run_ls(const struct cli *cli, const void *of, const struct texts *arg
 		.raw_quiet = "network_id: {{.ID}}",
 		.type = "*network.networkContext"
 	};
+	static const char *const known[] = { "name", "id",       "driver", "scope",
+					     "type", "dangling", "label",  NULL };
 	const struct list_values *values = of;
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
@@ -247,6 +251,7 @@ static int run_ls(const struct cli *cli, const void *of, const struct texts *arg
 
 	(void)arguments;
 	if (!engine_open(cli->root, cli->run, &engine, &err) ||
+	    !filter_names(&values->filters, known, &err) ||
 	    !networkrows_make(&engine, &arena, &values->filters, values->is_whole, &rows, &err))
 		return command_failed(&err);
 	return listing_print(&listing, values->format, values->is_quiet, rows, &err)
@@ -376,20 +381,43 @@ static const struct opt prune_opts[] = {
 	{ .name = NULL },
 };
 
+/* *until is 0 where nothing says when. */
+static bool read_until(const struct texts *filters, int64_t *until, struct error *err)
+{
+	size_t at = 0;
+	const char *text = filter_next(filters, "until", &at);
+	long nanoseconds;
+
+	*until = 0;
+	return !text || moment_parse(text, "until", until, &nanoseconds, err);
+}
+
+static bool is_older(const struct network *network, int64_t until)
+{
+	int64_t seconds;
+	long nanoseconds;
+
+	return !until ||
+	       (image_time_parse(network->created, &seconds, &nanoseconds) && seconds < until);
+}
+
 static int prune(const struct engine *engine, struct arena *arena, const struct texts *filters)
 {
+	static const char *const known[] = { "label", FILTER_NO_LABEL, "until", NULL };
 	const struct json *rows;
 	struct error err;
 	size_t removed = 0;
+	int64_t until;
 
-	if (!networkrows_make(engine, arena, filters, true, &rows, &err))
+	if (!filter_names(filters, known, &err) || !read_until(filters, &until, &err) ||
+	    !networkrows_make(engine, arena, filters, true, &rows, &err))
 		return command_failed(&err);
 	for (const struct json *row = rows->child; row; row = row->next) {
 		struct network network;
 
 		/* What is in use, or has gone by itself, stays out of the list. */
 		if (!network_find(engine, arena, json_get(row, "Name")->text, &network, &err) ||
-		    !remove_network(engine, arena, &network, &err))
+		    !is_older(&network, until) || !remove_network(engine, arena, &network, &err))
 			continue;
 		if (removed++ == 0)
 			puts("Deleted Networks:");

@@ -112,28 +112,6 @@ static const struct opt prune_opts[] = {
 	{ .name = NULL },
 };
 
-static bool has_labels(const struct pruning *pruning, const struct container *container)
-{
-	const char *filter;
-	size_t at = 0;
-
-	while ((filter = filter_next(pruning->filters, "label", &at))) {
-		bool has_it = false;
-
-		for (size_t i = 0; i < container->labels.count; i++) {
-			const char *pair = container->labels.items[i];
-			size_t length = strcspn(pair, "=");
-			const char *key = arena_strndup(pruning->arena, pair, length);
-
-			has_it |=
-				filter_is_label(filter, key, pair[length] ? pair + length + 1 : "");
-		}
-		if (!has_it)
-			return false;
-	}
-	return true;
-}
-
 static bool is_old_enough(const struct pruning *pruning, const struct container *container)
 {
 	int64_t seconds;
@@ -153,7 +131,8 @@ static bool prune_one(struct pruning *pruning, const char *id, struct error *err
 	if (!container_read(engine, pruning->arena, id, &container, err))
 		return err->kind == ERROR_NOT_FOUND;
 	if (!status_is_running(engine, id) && !status_is_locked(engine, id) &&
-	    has_labels(pruning, &container) && is_old_enough(pruning, &container)) {
+	    filter_are_labels(pruning->filters, &container.labels) &&
+	    is_old_enough(pruning, &container)) {
 		int64_t bytes = tree_size(
 			arena_printf(pruning->arena, "%s/containers/%s/upper", engine->root, id));
 
@@ -178,7 +157,7 @@ static bool read_until(struct pruning *pruning, struct error *err)
 
 static int run_prune(const struct cli *cli, const void *of, const struct texts *arguments)
 {
-	static const char *const names[] = { "label", "until", NULL };
+	static const char *const names[] = { "label", FILTER_NO_LABEL, "until", NULL };
 	const struct prune_values *values = of;
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };

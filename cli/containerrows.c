@@ -253,29 +253,6 @@ static bool is_any_match(const struct maker *maker, const struct containerrow *r
 	return false;
 }
 
-/* Labels: all must match. */
-static bool has_labels(const struct maker *maker, const struct container *container)
-{
-	size_t at = 0;
-	const char *value;
-
-	while ((value = filter_next(maker->options->filters, "label", &at))) {
-		bool is_found = false;
-
-		for (size_t i = 0; i < container->labels.count && !is_found; i++) {
-			const char *pair = container->labels.items[i];
-			size_t length = strcspn(pair, "=");
-			const char *key = arena_strndup(maker->arena, pair, length);
-
-			is_found =
-				filter_is_label(value, key, pair[length] ? pair + length + 1 : "");
-		}
-		if (!is_found)
-			return false;
-	}
-	return true;
-}
-
 static bool is_wanted(const struct maker *maker, const struct containerrow *row)
 {
 	static const char *const names[] = { "id",     "name",    "status",  "exited", "ancestor",
@@ -292,7 +269,7 @@ static bool is_wanted(const struct maker *maker, const struct containerrow *row)
 		if (!is_any_match(maker, row, names[i]))
 			return false;
 	}
-	return has_labels(maker, row->container);
+	return filter_are_labels(maker->options->filters, &row->container->labels);
 }
 
 /* Cells. -------------------------------------------------------------------------------------- */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/mem.h"
+
 bool filter_check(const char *text, struct error *err)
 {
 	if (strchr(text, '='))
@@ -49,4 +51,33 @@ bool filter_is_label(const char *filter, const char *key, const char *value)
 
 	return strlen(key) == length && strncmp(filter, key, length) == 0 &&
 	       (!filter[length] || strcmp(filter + length + 1, value) == 0);
+}
+
+static bool has_label(const struct texts *labels, const char *filter)
+{
+	for (size_t i = 0; i < labels->count; i++) {
+		autofree char *key = mem_strdup(labels->items[i]);
+		char *equals = strchr(key, '=');
+
+		if (equals)
+			*equals = '\0';
+		if (filter_is_label(filter, key, equals ? equals + 1 : ""))
+			return true;
+	}
+	return false;
+}
+
+bool filter_are_labels(const struct texts *filters, const struct texts *labels)
+{
+	const char *filter;
+	size_t at = 0;
+
+	while ((filter = filter_next(filters, "label", &at)))
+		if (!has_label(labels, filter))
+			return false;
+	at = 0;
+	while ((filter = filter_next(filters, FILTER_NO_LABEL, &at)))
+		if (has_label(labels, filter))
+			return false;
+	return true;
 }

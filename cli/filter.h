@@ -25,4 +25,9 @@ const char *filter_next(const struct texts *filters, const char *name, size_t *a
 /* True if a label "key=value" is what `label=KEY` or `label=KEY=VALUE` asks for. */
 bool filter_is_label(const char *filter, const char *key, const char *value);
 
+#define FILTER_NO_LABEL "label!" /* label!=KEY, label!=KEY=VALUE: of those that prune */
+
+/* Are these labels, "KEY=VALUE" each, all that `label=` asks for, and none of `label!=`? */
+bool filter_are_labels(const struct texts *filters, const struct texts *labels);
+
 #endif

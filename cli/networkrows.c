@@ -14,24 +14,6 @@
 
 /* Rows. --------------------------------------------------------------------------------------- */
 
-static bool has_label(const struct network *network, const char *filter)
-{
-	for (size_t i = 0; i < network->labels.count; i++) {
-		const char *pair = network->labels.items[i];
-		autofree char *key = mem_strdup(pair);
-		const char *value = "";
-		char *equals = strchr(key, '=');
-
-		if (equals) {
-			*equals = '\0';
-			value = equals + 1;
-		}
-		if (filter_is_label(filter, key, value))
-			return true;
-	}
-	return false;
-}
-
 static bool is_used(const struct engine *engine, const struct network *network)
 {
 	autoarena struct arena arena = { 0 };
@@ -54,29 +36,25 @@ static bool is_match(const struct engine *engine, const struct network *network,
 		return strcmp(value, "local") == 0;
 	if (strcmp(key, "type") == 0)
 		return strcmp(value, network->is_predefined ? "builtin" : "custom") == 0;
-	if (strcmp(key, "dangling") == 0)
-		return (!network->is_predefined && !is_used(engine, network)) ==
-		       (strcmp(value, "true") == 0 || strcmp(value, "1") == 0);
-	return has_label(network, value);
+	return (!network->is_predefined && !is_used(engine, network)) ==
+	       (strcmp(value, "true") == 0 || strcmp(value, "1") == 0); /* dangling */
 }
 
 /* Of one key any value may match, of label all must. */
 static bool is_wanted(const struct engine *engine, const struct network *network,
 		      const struct texts *filters)
 {
-	static const char *const keys[] = { "name", "id",       "driver", "scope",
-					    "type", "dangling", "label" };
+	static const char *const keys[] = { "name", "id", "driver", "scope", "type", "dangling" };
 
 	for (size_t i = 0; i < COUNT_OF(keys); i++) {
-		bool is_label = strcmp(keys[i], "label") == 0;
 		size_t at = 0, asked = 0, matched = 0;
 
 		for (const char *value; (value = filter_next(filters, keys[i], &at)); asked++)
 			matched += is_match(engine, network, keys[i], value);
-		if (is_label ? matched < asked : asked && !matched)
+		if (asked && !matched)
 			return false;
 	}
-	return true;
+	return filter_are_labels(filters, &network->labels);
 }
 
 static const char *joined(struct arena *arena, const struct texts *texts)
@@ -121,14 +99,11 @@ static void add_row(const struct jsonmaker *rows, const struct network *network,
 bool networkrows_make(const struct engine *engine, struct arena *arena, const struct texts *filters,
 		      bool is_whole, const struct json **rows, struct error *err)
 {
-	static const char *const known[] = { "name", "id",       "driver", "scope",
-					     "type", "dangling", "label",  NULL };
 	struct jsonmaker list = { arena, json_new(arena, NULL, NULL, JSON_ARRAY, NULL) };
 	struct network *networks;
 	size_t count;
 
-	if (!filter_names(filters, known, err) ||
-	    !network_list(engine, arena, &networks, &count, err))
+	if (!network_list(engine, arena, &networks, &count, err))
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		if (is_wanted(engine, &networks[i], filters))

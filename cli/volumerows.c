@@ -13,20 +13,6 @@
 
 /* Filters. ------------------------------------------------------------------------------------ */
 
-static bool has_label(const struct volume *volume, const char *filter)
-{
-	for (size_t i = 0; i < volume->labels.count; i++) {
-		autofree char *key = mem_strdup(volume->labels.items[i]);
-		char *equals = strchr(key, '=');
-
-		if (equals)
-			*equals = '\0';
-		if (filter_is_label(filter, key, equals ? equals + 1 : ""))
-			return true;
-	}
-	return false;
-}
-
 static bool is_match(const struct engine *engine, struct arena *arena, const struct volume *volume,
 		     const char *key, const char *value)
 {
@@ -34,28 +20,25 @@ static bool is_match(const struct engine *engine, struct arena *arena, const str
 		return strstr(volume->name, value) != NULL;
 	if (strcmp(key, "driver") == 0)
 		return strcmp(value, "local") == 0;
-	if (strcmp(key, "dangling") == 0)
-		return !volume_user(engine, arena, volume->name, NULL, false) ==
-		       (strcmp(value, "true") == 0 || strcmp(value, "1") == 0);
-	return has_label(volume, value);
+	return !volume_user(engine, arena, volume->name, NULL, false) ==
+	       (strcmp(value, "true") == 0 || strcmp(value, "1") == 0); /* dangling */
 }
 
 /* Of one key any value may match, of label all must. */
 static bool is_wanted(const struct engine *engine, struct arena *arena, const struct volume *volume,
 		      const struct texts *filters)
 {
-	static const char *const keys[] = { "name", "driver", "dangling", "label" };
+	static const char *const keys[] = { "name", "driver", "dangling" };
 
 	for (size_t i = 0; i < COUNT_OF(keys); i++) {
-		bool is_label = strcmp(keys[i], "label") == 0;
 		size_t at = 0, asked = 0, matched = 0;
 
 		for (const char *value; (value = filter_next(filters, keys[i], &at)); asked++)
 			matched += is_match(engine, arena, volume, keys[i], value);
-		if (is_label ? matched < asked : asked && !matched)
+		if (asked && !matched)
 			return false;
 	}
-	return true;
+	return filter_are_labels(filters, &volume->labels);
 }
 
 static int compare(const void *a, const void *b)
@@ -66,7 +49,8 @@ static int compare(const void *a, const void *b)
 bool volumerows_find(const struct engine *engine, struct arena *arena, const struct texts *filters,
 		     struct texts *names, struct error *err)
 {
-	static const char *const known[] = { "name", "driver", "dangling", "label", "all", NULL };
+	static const char *const known[] = { "name",          "driver", "dangling", "label",
+					     FILTER_NO_LABEL, "all",    NULL };
 	autotexts struct texts all = { 0 };
 	struct error ignored; /* one that has gone, or cannot be read, is in no list */
 

@@ -730,3 +730,30 @@ def test_marks_of_a_container(moor, busybox, tmp_path):
     bare = world.Image([world.tar_bytes([("bin/" + name, data) for name, data in [("busybox", open(world.BUSYBOX, "rb").read())]])])
     moor.docker("load", "-i", bare.save(tmp_path / "bare.tar", "bare:1"))
     assert moor.docker("run", "--rm", "--network", "none", "bare:1", "/bin/busybox", "readlink", "/etc/mtab").stdout == "/proc/mounts\n"
+
+
+def test_prune_by_label_and_age(moor, busybox, tmp_path):
+    """What has a label is kept, what is younger, too; a filter that one of the kinds has not is refused before anything goes."""
+    for name, label in ("old", []), ("kept", ["--label", "keep=yes"]):
+        moor.docker("create", "--network", "none", "--name", name, *label, busybox)
+        moor.docker("network", "create", *label, f"{name}-net")
+        moor.docker("volume", "create", *label, f"{name}-volume")
+        moor.docker("load", "-i", world.Image([], Labels={"keep": "yes"} if label else {"other": "1"}).save(tmp_path / "i.tar", f"{name}:1"))
+
+    def left():
+        return [moor.docker(*words.split()).stdout.split() for words in (
+            "ps -a --format {{.Names}}", "network ls -f type=custom --format {{.Name}}", "volume ls -q", "images --format {{.Repository}} *:1")]
+    everything = left()
+    assert [len(kind) for kind in everything] == [2, 2, 2, 2]
+    for arguments, text in [(["--filter", "bogus=1"], "invalid filter 'bogus'"), (["--filter", "until=bogus"], "invalid value for \"until\""),
+                            (["--volumes", "--filter", "until=1h"], 'The "until" filter is not supported with "--volumes"')]:
+        assert text in moor.docker("system", "prune", "-f", *arguments, code=1).stderr
+    assert moor.docker("system", "prune", "-af", "--filter", "until=24h", "--filter", "label!=keep").returncode == 0
+    assert left()[:3] == everything[:3] and left()[3] == ["kept"]  # images of tests are years old
+    moor.docker("network", "ls", "-f", "until=1h", code=1)
+    assert moor.docker("container", "prune", "-f", "--filter", "label!=keep=yes").stdout.count("\n") == 4
+    assert moor.docker("network", "prune", "-f", "--filter", "label!=keep", "--filter", "until=2100-01-01").stdout == "Deleted Networks:\nold-net\n\n"
+    assert "old-volume" in moor.docker("volume", "prune", "-af", "--filter", "label!=keep=yes").stdout
+    assert left() == [["kept"], ["kept-net"], ["kept-volume"], ["kept"]]
+    moor.docker("system", "prune", "-f", "--filter", "until=2100-01-01", "--filter", "label=keep")
+    assert left()[:2] == [[], []]
