@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/buf.h"
@@ -13,6 +14,7 @@
 #include "base/mem.h"
 
 #define INFO_FILE "layer.json"
+#define DEAD      "dead-"
 #define INFO_MAX  4096
 
 static struct layout_path make_path(const char *before, const struct digest *digest,
@@ -41,7 +43,12 @@ struct layout_path layout_staged(const struct digest *chain)
 
 struct layout_path layout_dead(const struct digest *chain)
 {
-	return make_path(LAYOUT_STAGING "/dead-", chain, "");
+	return make_path(LAYOUT_STAGING "/" DEAD, chain, "");
+}
+
+bool layout_is_dead(const char *name)
+{
+	return strncmp(name, DEAD, sizeof(DEAD) - 1) == 0;
 }
 
 struct layout_path layout_blob(const struct digest *digest)

@@ -28,6 +28,7 @@ struct layout_path layout_layer(const struct digest *chain);  /* layers/HEX */
 struct layout_path layout_diff(const struct digest *chain);   /* layers/HEX/diff */
 struct layout_path layout_staged(const struct digest *chain); /* staging/layer-HEX */
 struct layout_path layout_dead(const struct digest *chain);   /* staging/dead-HEX */
+bool layout_is_dead(const char *name);                        /* is NAME of staging/NAME one? */
 struct layout_path layout_blob(const struct digest *digest);  /* blobs/sha256/HEX */
 
 /* Makes the directories that are missing. */

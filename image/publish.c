@@ -215,6 +215,7 @@ static bool name_layers(struct draft *draft, size_t first, size_t end, struct er
 		if (!name_layer(draft, layer, err))
 			return false;
 		stage_free(take_pointer(&layer->stage));
+		checkpoint_forget(layer->dir); /* nobody makes one any more */
 	}
 	return file_sync_dir(draft->store->root, LAYOUT_LAYERS, err);
 }

@@ -213,7 +213,7 @@ static bool visit_staged(struct walk *walk, const char *entry, struct error *err
 		return errno == ENOENT ? true : error_sys(err, "open %s", entry);
 	if (flock(dir, LOCK_EX | LOCK_NB) < 0 || !is_still(walk->dir, entry, dir))
 		return true;
-	if (!walk->is_thorough && is_recent(dir, LAYOUT_RESUME))
+	if (!walk->is_thorough && !layout_is_dead(entry) && is_recent(dir, LAYOUT_RESUME))
 		return true;
 	return path_remove_tree(walk->dir, entry, err);
 }

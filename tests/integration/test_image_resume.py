@@ -160,6 +160,7 @@ def check(store, layout, expected):
     store.check()
     assert [list_tree(store.diff(layout.id, index)) for index in range(2)] == expected
     assert os.listdir(store.path("staging")) == []
+    assert not any("resume" in os.listdir(store.path("layers", name)) for name in os.listdir(store.path("layers")))
     store.save(os.path.join(store.root, "..", "saved.tar"), layout.id)  # every byte of the archive is known
 
 
@@ -267,6 +268,17 @@ def test_a_wrong_checkpoint_costs_the_layer_once_more(tmp_path, expected, compre
     check(store, layout, expected)
     server.hang_up.set()
     server.shutdown()
+
+
+def test_removed_is_removed(tmp_path):
+    """A layer that still has its checkpoint, as stores of earlier versions do, is none that a pull was cut off from."""
+    store, layout = Store(tmp_path / "root"), Layout(SMALL, compress=quick)
+    store.load(layout.tar())
+    with open(os.path.join(store.diff(layout.id), "..", "resume"), "w"):
+        pass
+    subprocess.run([os.path.join(world.BUILD, "cli", "bin", "docker"), "rmi", layout.id], check=True, capture_output=True,
+                   env={**os.environ, "MOORING_ROOT": store.root, "MOORING_RUN": str(tmp_path / "run")})
+    assert os.listdir(store.path("staging")) == os.listdir(store.path("layers")) == []
 
 
 def test_a_finished_layer_is_not_fetched_again(tmp_path):
