@@ -58,29 +58,13 @@ static size_t add_special(struct buf *buf, const char *text, size_t left)
 	return length ? length : 1;
 }
 
-void visible_add_plain(struct buf *buf, const char *text)
-{
-	size_t left = strlen(text);
-
-	while (left > 0) {
-		size_t step = plain_length(text);
-
-		if (step > 0)
-			buf_add(buf, text, step);
-		else
-			step = add_special(buf, text, left);
-		text += step;
-		left -= step;
-	}
-}
-
-void visible_add(struct buf *buf, const char *text)
+static void add(struct buf *buf, const char *text, bool keeps_colours)
 {
 	size_t left = strlen(text);
 	bool is_coloured = false;
 
 	while (left > 0) {
-		size_t colour = colour_length(text);
+		size_t colour = keeps_colours ? colour_length(text) : 0;
 		size_t step = colour ? colour : plain_length(text);
 
 		if (colour)
@@ -94,6 +78,16 @@ void visible_add(struct buf *buf, const char *text)
 	}
 	if (is_coloured)
 		buf_add_text(buf, COLOUR_END);
+}
+
+void visible_add(struct buf *buf, const char *text)
+{
+	add(buf, text, true);
+}
+
+void visible_add_plain(struct buf *buf, const char *text)
+{
+	add(buf, text, false);
 }
 
 void visible_put(FILE *file, const char *text)
