@@ -2,6 +2,7 @@
 #include "cli/imageverbs.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "cli/asking.h"
@@ -72,9 +73,22 @@ static bool read_until(const struct texts *filters, int64_t *until, struct error
 	return true;
 }
 
+/* dangling=false is another way to say --all. */
+static bool read_dangling(const struct texts *filters, bool *is_all, struct error *err)
+{
+	size_t at = 0;
+	const char *value = filter_next(filters, "dangling", &at);
+
+	if (!value)
+		return true;
+	*is_all = strcmp(value, "false") == 0 || strcmp(value, "0") == 0;
+	return *is_all || strcmp(value, "true") == 0 || strcmp(value, "1") == 0 ||
+	       error_set(err, ERROR_INPUT, "invalid filter 'dangling=%s'", value);
+}
+
 static bool prune(const struct cli *cli, const struct values *values, struct error *err)
 {
-	static const char *const names[] = { "label", FILTER_NO_LABEL, "until", NULL };
+	static const char *const names[] = { "label", FILTER_NO_LABEL, "until", "dangling", NULL };
 	struct texts filters = values->filters;
 	struct prune what = { .is_all = values->is_all,
 			      .is_wanted = is_wanted,
@@ -84,6 +98,7 @@ static bool prune(const struct cli *cli, const struct values *values, struct err
 	struct store_removal removal = { 0 };
 
 	if (!filter_names(&values->filters, names, err) ||
+	    !read_dangling(&values->filters, &what.is_all, err) ||
 	    !read_until(&values->filters, &what.until, err) ||
 	    !engine_open(cli->root, cli->run, &engine, err))
 		return false;

@@ -751,9 +751,13 @@ def test_prune_by_label_and_age(moor, busybox, tmp_path):
     assert moor.docker("system", "prune", "-af", "--filter", "until=24h", "--filter", "label!=keep").returncode == 0
     assert left()[:3] == everything[:3] and left()[3] == ["kept"]  # images of tests are years old
     moor.docker("network", "ls", "-f", "until=1h", code=1)
+    moor.docker("image", "prune", "-f", "--filter", "dangling=true")
+    assert left()[3] == ["kept"]
+    assert "'dangling=x'" in moor.docker("image", "prune", "-f", "--filter", "dangling=x", code=1).stderr
     assert moor.docker("container", "prune", "-f", "--filter", "label!=keep=yes").stdout.count("\n") == 4
     assert moor.docker("network", "prune", "-f", "--filter", "label!=keep", "--filter", "until=2100-01-01").stdout == "Deleted Networks:\nold-net\n\n"
     assert "old-volume" in moor.docker("volume", "prune", "-af", "--filter", "label!=keep=yes").stdout
     assert left() == [["kept"], ["kept-net"], ["kept-volume"], ["kept"]]
     moor.docker("system", "prune", "-f", "--filter", "until=2100-01-01", "--filter", "label=keep")
     assert left()[:2] == [[], []]
+    assert "untagged: kept:1" in moor.docker("image", "prune", "-f", "--filter", "dangling=false").stdout and left()[3] == []
