@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "base/mem.h"
 #include "registry/httpfailure.h"
 #include "registry/limit.h"
+#include "registry/proxy.h"
 #include "registry/url.h"
 
 /* What one recv may bring: a wake-up for each 16 KiB is more work than the bytes are. */
@@ -42,6 +44,8 @@ struct http_exchange {
 	char *form;
 	char verb[16]; /* "Get", as Go's messages begin */
 	long stall_seconds, total_seconds;
+	const char *proxy; /* the client's; NULL: none, though no_proxy may have exceptions */
+	struct proxy_dialed dialed;
 	struct feed *body;
 	struct error broken; /* if is_broken: why the body could not be had */
 	bool is_broken;
@@ -279,6 +283,17 @@ static int on_connected(void *pointer, char *peer, char *own, int peer_port, int
 	return CURL_PREREQFUNC_ABORT;
 }
 
+/* A socket as curl makes it; that it is made says whom curl tries to reach: the server or a proxy.
+ */
+static curl_socket_t on_dial(void *pointer, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct http_exchange *exchange = pointer;
+
+	(void)purpose;
+	proxy_note_dialed(&exchange->dialed, address);
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 /* An option that this libcurl does not know would be a fault of the build, not of the input. */
 #define SET(option, value)                                                                         \
 	do {                                                                                       \
@@ -357,6 +372,8 @@ static void set_transport(struct http_exchange *exchange, const struct http_requ
 	/* "" also forbids the environment's. */
 	SET(CURLOPT_PROXY, has_proxy ? proxy : "");
 	SET(CURLOPT_NOPROXY, client->no_proxy);
+	SET(CURLOPT_OPENSOCKETFUNCTION, on_dial);
+	SET(CURLOPT_OPENSOCKETDATA, exchange);
 	if (request->is_public_only && (!proxy || request->is_direct)) {
 		SET(CURLOPT_PREREQFUNCTION, on_connected);
 		SET(CURLOPT_PREREQDATA, exchange);
@@ -364,6 +381,7 @@ static void set_transport(struct http_exchange *exchange, const struct http_requ
 	SET(CURLOPT_SHARE, client->share);
 	if (is_https)
 		set_tls(easy, settings->ca, request);
+	exchange->proxy = has_proxy ? proxy : NULL;
 	if (has_proxy)
 		lend_blob(easy, CURLOPT_PROXY_CAINFO_BLOB, settings->ca);
 }
@@ -464,6 +482,8 @@ static void describe(struct http_exchange *exchange, CURLcode code, struct error
 					     .code = code,
 					     .verb = exchange->verb,
 					     .said = exchange->message,
+					     .proxy = exchange->proxy,
+					     .dialed = &exchange->dialed,
 					     .stall_seconds = exchange->stall_seconds,
 					     .total_seconds = exchange->total_seconds };
 

@@ -5,15 +5,19 @@
 #include <curl/curl.h>
 
 #include "base/error.h"
+#include "registry/proxy.h"
 
 /*
  * Why an exchange failed, in the words of Go's net/http: scripts and AWS's nucleus look for them.
+ * What happens on the way to a proxy begins with "proxyconnect tcp: ", as there.
  */
 struct httpfailure {
 	CURL *easy;
 	CURLcode code;
-	const char *verb; /* "Get" */
-	const char *said; /* by curl; may be empty */
+	const char *verb;  /* "Get" */
+	const char *said;  /* by curl; may be empty */
+	const char *proxy; /* its URL, which no message shows; NULL: none was to be used */
+	const struct proxy_dialed *dialed;
 	long stall_seconds, total_seconds;
 };
 

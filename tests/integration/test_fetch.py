@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 import random
+import socket
 import subprocess
 import tempfile
 import threading
@@ -767,6 +768,58 @@ def test_http_proxy():
     assert reply["ok"] and body == MANIFEST
     assert server.paths() == ["registry.test:81", "http://registry.test:81/v2/",
                               "http://registry.test:81/v2/team/x/manifests/1"]
+
+
+ELSEWHERE = "192.0.2.1:5000"  # nobody dials it: the proxy is asked, or nobody
+
+
+@pytest.mark.parametrize("proxy", ["http://us@r:p:w/d@127.0.0.1:PORT", "http://us:12/w@127.0.0.1:PORT",
+                                   "http://us:p#w@127.0.0.1:PORT", "http://us:p w@127.0.0.1:PORT",
+                                   "ftp://us:pw@127.0.0.1:PORT"])
+def test_proxy_whose_url_cannot_be_read_is_not_shown(proxy):
+    proxy = proxy.replace("PORT", str(world.free_port()))
+    with Fetch(proxy={"http": proxy, "https": proxy}, insecure=[ELSEWHERE]) as fetch:
+        kind, text = failure(fetch.get(**manifest(ELSEWHERE))[0])
+    assert kind == "input" and text.startswith(f'Get "http://{ELSEWHERE}/v2/": proxyconnect tcp: the proxy\'s URL '), text
+    assert ("must begin with" if proxy.startswith("ftp") else "must be %-encoded") in text
+    assert "127.0.0.1" not in text and "us:" not in text
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "socks5", "socks5h"])
+@pytest.mark.parametrize("insecure", [[ELSEWHERE], []])
+def test_proxy_that_is_down_is_named(scheme, insecure):
+    address = f"127.0.0.1:{world.free_port()}"
+    proxy = f"{scheme}://us:p%40w@{address}"
+    with Fetch(proxy={"http": proxy, "https": proxy}, insecure=insecure, patience={"attempts": 1}) as fetch:
+        kind, text = failure(fetch.get(**manifest(ELSEWHERE))[0])
+    assert kind == "network"
+    assert text.endswith(f'{ELSEWHERE}/v2/": proxyconnect tcp: dial tcp {address}: connect: connection refused'), text
+
+
+def test_proxy_that_is_another_thing_is_named():
+    """Without TLS where its URL says https; without a name; one that never answers. Behind it, and where no
+    proxy is used, the server is blamed."""
+    def text_of(proxy, host=ELSEWHERE, **more):
+        with Fetch(proxy={"http": proxy, "https": proxy, **more}, insecure=[ELSEWHERE],
+                   patience={"attempts": 1, "connect_seconds": 1}) as fetch:
+            kind, text = failure(fetch.get(**manifest(host))[0])
+        assert kind == "network"
+        return text.partition('/v2/": ')[2]
+    with Server(lambda call: call.reply(200)) as plain:
+        for host in (ELSEWHERE, "192.0.2.1:443"):
+            text = text_of(f"https://{plain.host}", host)
+            assert text.startswith("proxyconnect tcp: net/http: TLS handshake failed: "), text
+        through = text_of(f"http://{plain.host}", "192.0.2.1:443")
+        assert through.startswith("net/http: TLS handshake failed: "), "the server's, not the proxy's"
+    assert text_of("http://proxy.invalid:3128") == "proxyconnect tcp: dial tcp: lookup proxy.invalid: no such host"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        assert text_of(f"http://{address}", "192.0.2.1:443") == \
+            f"proxyconnect tcp: dial tcp {address}: i/o timeout"
+        text = text_of(f"https://{address}")
+        assert text.startswith("proxyconnect tcp: ") and address in text and "i/o timeout" in text, text
+    down = f"127.0.0.1:{world.free_port()}"
+    assert text_of("http://192.0.2.1:3128", down) == f"dial tcp {down}: connect: connection refused"
 
 
 # --- the program itself ---

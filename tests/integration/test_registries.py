@@ -413,6 +413,13 @@ def test_proxy_of_the_environment_and_its_exceptions(moor, tmp_path):
             with_hosts(moor, {"registry.test": "127.0.0.1"}, "pull", "-q", f"{name}/team/x:1",
                        env={**env, "NO_PROXY": "x.test, .test"})
             assert proxy.log() == ""
+            moor.docker("rmi", f"{name}/team/x:1")
+        broken = "http://us@r:p:w/d@127.0.0.1:3128"
+        with_env = moor.docker("pull", f"{name}/team/x:1", env={"HTTP_PROXY": broken}, code=1)
+        daemon_json(moor, **{"insecure-registries": [name], "proxies": {"http-proxy": broken}})
+        for failed in (with_env, moor.docker("pull", f"{name}/team/x:1", code=1)):
+            assert "must be %-encoded" in failed.stderr
+            assert "127.0.0.1" not in failed.stderr and "p:w" not in failed.stdout + failed.stderr
 
 
 # --- ECR ---
