@@ -12,6 +12,7 @@
 #include "cli/inspection.h"
 #include "cli/jsonmaker.h"
 #include "cli/logdefault.h"
+#include "cli/registryinfo.h"
 #include "engine/bridge.h"
 #include "engine/control.h"
 #include "engine/daemonjson.h"
@@ -118,6 +119,7 @@ struct facts {
 	const char *log_driver; /* of containers that name none */
 	const char *os;         /* "Debian GNU/Linux 12 (bookworm)" */
 	int cgroup_version;
+	struct registryinfo registries;
 };
 
 #define CGROUP2_MAGIC 0x63677270
@@ -149,6 +151,7 @@ static bool gather(const struct cli *cli, struct engine *engine, struct arena *a
 	if (!daemonjson_read(cli->config, arena, &daemon, err) ||
 	    !daemonjson_check(cli->config, daemon, err) ||
 	    !logdefault_read(daemon, arena, &facts->log_driver, &options, err) ||
+	    !registryinfo_read(daemon, arena, &facts->registries, err) ||
 	    !find_all(engine, arena, &ids, err) ||
 	    !store_list(&engine->store, arena, &images, &facts->images, err))
 		return false;
@@ -296,6 +299,7 @@ static void add_info(const struct jsonmaker *info, const struct facts *facts,
 	jsonmaker_text(&swarm, "Error", "");
 	jsonmaker_text(&swarm, "RemoteManagers", NULL);
 	add_abilities(info);
+	registryinfo_add(&facts->registries, info);
 }
 
 static void print_info(const struct facts *facts, const struct engine *engine)
@@ -315,6 +319,7 @@ static void print_info(const struct facts *facts, const struct engine *engine)
 	       " CPUs: %ld\n Total Memory: %.2fGiB\n Name: %s\n Docker Root Dir: %s\n",
 	       facts->names.release, facts->os, facts->names.machine, sysconf(_SC_NPROCESSORS_ONLN),
 	       (double)total_memory(facts) / (1 << 30), facts->names.nodename, engine->root);
+	registryinfo_print(&facts->registries);
 }
 
 static int run_info(const struct cli *cli, const void *of, const struct texts *arguments)

@@ -183,28 +183,38 @@ bool gather_certs(struct jsonout *out, struct arena *arena, const char *const *d
 
 /* --- proxies --- */
 
+/* The environment's word, else the file's. */
+static bool find_proxy(const char *big, const char *small, const struct json *fallback,
+		       const char *member, const char **value, struct error *err)
+{
+	*value = gather_variable(big);
+	if (!*value)
+		*value = gather_variable(small);
+	return *value || json_text_or(fallback, member, NULL, value, err);
+}
+
+bool gather_proxies(const struct json *fallback, struct gather_proxies *proxies, struct error *err)
+{
+	return find_proxy("HTTP_PROXY", "http_proxy", fallback, "http-proxy", &proxies->http,
+			  err) &&
+	       find_proxy("HTTPS_PROXY", "https_proxy", fallback, "https-proxy", &proxies->https,
+			  err) &&
+	       find_proxy("NO_PROXY", "no_proxy", fallback, "no-proxy", &proxies->no_proxy, err);
+}
+
 bool gather_proxy(struct jsonout *out, const struct json *fallback, struct error *err)
 {
-	static const struct {
-		const char *key, *big, *small, *member;
-	} proxies[] = {
-		{ "http", "HTTP_PROXY", "http_proxy", "http-proxy" },
-		{ "https", "HTTPS_PROXY", "https_proxy", "https-proxy" },
-		{ "no_proxy", "NO_PROXY", "no_proxy", "no-proxy" },
-	};
-	bool is_ok = true;
+	struct gather_proxies proxies;
 
+	if (!gather_proxies(fallback, &proxies, err))
+		return false;
 	jsonout_object(out, "proxy");
-	for (size_t i = 0; is_ok && i < COUNT_OF(proxies); i++) {
-		const char *value = gather_variable(proxies[i].big);
-
-		if (!value)
-			value = gather_variable(proxies[i].small);
-		if (!value)
-			is_ok = json_text_or(fallback, proxies[i].member, NULL, &value, err);
-		if (is_ok && value)
-			jsonout_text(out, proxies[i].key, value);
-	}
+	if (proxies.http)
+		jsonout_text(out, "http", proxies.http);
+	if (proxies.https)
+		jsonout_text(out, "https", proxies.https);
+	if (proxies.no_proxy)
+		jsonout_text(out, "no_proxy", proxies.no_proxy);
 	jsonout_object_end(out);
-	return is_ok;
+	return true;
 }

@@ -71,7 +71,14 @@ must_check bool gather_certs(struct jsonout *out, struct arena *arena,
 			     const char *const *directories, const char *host, struct error *err);
 
 /* HTTP_PROXY, HTTPS_PROXY and NO_PROXY, also in small letters; what the environment leaves out is
- * as `fallback` has it (members "http-proxy", "https-proxy", "no-proxy"; or NULL). */
+ * as `fallback` has it (members "http-proxy", "https-proxy", "no-proxy"; or NULL). NULL: none. */
+struct gather_proxies {
+	const char *http, *https, *no_proxy; /* the environment's, or the tree's */
+};
+must_check bool gather_proxies(const struct json *fallback, struct gather_proxies *proxies,
+			       struct error *err);
+
+/* The same, as a member "proxy". */
 must_check bool gather_proxy(struct jsonout *out, const struct json *fallback, struct error *err);
 
 /* The environment's value; NULL if it is unset or empty. */

@@ -317,6 +317,7 @@ def test_mirrors_of_docker_hub(moor, tmp_path):
             with_hosts(moor, HUB, "pull", "-q", "tiny:1", env=env)
             assert not server.calls
         daemon_json(moor, **{"registry-mirrors": ["http://user:pass@h/"]})
+        assert "  http://xxxxx:xxxxx@h/\n" in moor.docker("info").stdout
         assert "mirror of docker.io" in moor.docker("pull", "tiny:2", code=1).stderr
 
 
@@ -420,6 +421,32 @@ def test_proxy_of_the_environment_and_its_exceptions(moor, tmp_path):
         for failed in (with_env, moor.docker("pull", f"{name}/team/x:1", code=1)):
             assert "must be %-encoded" in failed.stderr
             assert "127.0.0.1" not in failed.stderr and "p:w" not in failed.stdout + failed.stderr
+
+
+def test_info_tells_how_registries_are_reached(moor):
+    daemon_json(moor, **{"insecure-registries": ["reg.lan:5000", "10.0.0.0/8"], "registry-mirrors": ["https://mirror.lan"],
+                         "proxies": {"https-proxy": "https://file:9", "no-proxy": "a.lan,.b"}})
+    env = {"HTTP_PROXY": "http://us@r:p:w/d@10.9.9.1:3128", "HTTPS_PROXY": "", "https_proxy": "", "NO_PROXY": "", "no_proxy": ""}
+    told = moor.docker("info", env=env).stdout
+    assert told.endswith(""" HTTP Proxy: http://xxxxx:xxxxx@10.9.9.1:3128
+ HTTPS Proxy: https://file:9
+ No Proxy: a.lan,.b
+ Insecure Registries:
+  reg.lan:5000
+  10.0.0.0/8
+  ::1/128
+  127.0.0.0/8
+ Registry Mirrors:
+  https://mirror.lan/
+""")
+    object = json.loads(moor.docker("info", "--format", "json", env=env).stdout)
+    assert [object[key] for key in ("HttpProxy", "HttpsProxy", "NoProxy")] == [
+        "http://xxxxx:xxxxx@10.9.9.1:3128", "https://file:9", "a.lan,.b"]
+    mirrors = ["https://mirror.lan/"]
+    assert object["RegistryConfig"] == {
+        "InsecureRegistryCIDRs": ["10.0.0.0/8", "::1/128", "127.0.0.0/8"], "Mirrors": mirrors, "IndexConfigs": {
+            "docker.io": {"Mirrors": mirrors, "Name": "docker.io", "Official": True, "Secure": True},
+            "reg.lan:5000": {"Mirrors": [], "Name": "reg.lan:5000", "Official": False, "Secure": False}}}
 
 
 # --- ECR ---
