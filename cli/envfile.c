@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/caller.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include "cli/human.h"
 
 #define ENV_FILE_MAX    (4 << 20)
@@ -50,6 +51,21 @@ static bool read_line(struct texts *pairs, char *line, const char *path, bool pa
 	return true;
 }
 
+/* Go's words, in which bytes are numbers: "[88 61 255]". */
+static bool check_utf8(const char *line, size_t number, const char *path, struct error *err)
+{
+	autobuf struct buf bytes;
+
+	if (utf8_valid_length(line, strlen(line)) == strlen(line))
+		return true;
+	buf_init(&bytes, sizeof(err->text));
+	for (const char *at = line; *at; at++)
+		buf_printf(&bytes, "%s%d", at == line ? "" : " ", (unsigned char)*at);
+	return error_set(err, ERROR_INPUT,
+			 "invalid env file (%s): invalid utf8 bytes at line %zu: [%.*s]", path,
+			 number, (int)bytes.length, bytes.data);
+}
+
 bool envfile_read(struct texts *pairs, struct arena *arena, const char *path, bool passes_through,
 		  struct error *err)
 {
@@ -65,13 +81,16 @@ bool envfile_read(struct texts *pairs, struct arena *arena, const char *path, bo
 		return error_set(err, ERROR_INPUT, "invalid env file (%s): it holds a NUL byte",
 				 path);
 	char *rest = arena_strdup(arena, text.length ? text.data : "");
-	if (strncmp(rest, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
-		rest += strlen(BYTE_ORDER_MARK);
+	size_t number = 0;
 	for (char *line; (line = strsep(&rest, "\n"));) {
 		size_t length = strlen(line);
 
 		if (length && line[length - 1] == '\r')
 			line[length - 1] = '\0';
+		if (!check_utf8(line, ++number, path, err))
+			return false;
+		if (number == 1 && strncmp(line, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+			line += strlen(BYTE_ORDER_MARK);
 		if (!read_line(pairs, line, path, passes_through, arena, err))
 			return false;
 	}

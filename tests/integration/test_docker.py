@@ -173,6 +173,11 @@ def test_environment(run, tmp_path):
     assert sorted(done.stdout.splitlines()) == sorted([
         "PATH=/bin", "HOSTNAME=h1", "LEAD=lead", "Q=\"q\"", "OVER=e", "PASS=p", "A=1", "PASS2=p2",
         "HOME=/"])
+    (tmp_path / "e").write_bytes(b"\xef\xbb\xbfOK=\xc3\xa4\r\nX=a\377b\r\n")
+    refused = run("--rm", "--env-file", str(tmp_path / "e"), code=125)
+    assert f"invalid env file ({tmp_path}/e): invalid utf8 bytes at line 2: [88 61 97 255 98]\n" in refused.stderr
+    (tmp_path / "e").write_bytes(b"\xef\xbb\xbfOK=\xc3\xa4\r\n")
+    assert "OK=ä\n" in run("--rm", "--env-file", str(tmp_path / "e"), command=["env"]).stdout
 
 
 @pytest.mark.parametrize("user,expected", [
