@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/spare.h"
 #include "engine/change.h"
 
 #define FILE_MAX 64 /* bytes of CONTAINER_RESTART */
@@ -77,10 +78,11 @@ static bool has_policy(const struct container *container)
 }
 
 /* What the monitor reads must be what `boot` reads after a power cut: a stop that has been told to
- * the user lasts. */
+ * the user lasts. Whoever filled the disk can be stopped: an armed policy has a file, whose space
+ * is used again. */
 static bool write_word(int dir, const char *text, enum file_lasting lasting, struct error *err)
 {
-	return file_replace(dir, CONTAINER_RESTART, text, strlen(text), 0600, lasting, err) ||
+	return spare_replace(dir, CONTAINER_RESTART, text, strlen(text), 0600, lasting, err) ||
 	       error_in(err, "write the restart policy");
 }
 
@@ -123,7 +125,7 @@ static bool is_stopped_by_user(const struct engine *engine, const char *id)
 	buf_init(&text, FILE_MAX);
 	snprintf(path, sizeof(path), "%.64s/" CONTAINER_RESTART, id);
 	return file_read(engine->containers, path, &text, &ignored) &&
-	       strcmp(text.data, by_user) == 0;
+	       strncmp(text.data, by_user, strlen(by_user)) == 0;
 }
 
 static void set_policy(struct container *container, void *context)

@@ -6,9 +6,10 @@
 
 #include "base/jsonout.h"
 #include "base/proc.h"
+#include "base/spare.h"
 #include "runtime/jsonlog.h"
 
-#define RECORD_MAX 4096 /* bytes of exit.json */
+#define RECORD_MAX SPARE_SIZE /* bytes of exit.json */
 
 static void add_time(struct jsonout *out, const char *key, struct timespec time)
 {
@@ -37,6 +38,14 @@ static void add_members(struct jsonout *out, const struct exit_record *record)
 		jsonout_text(out, "trouble", record->trouble.text);
 }
 
+void exitrecord_keep_space(const char *path)
+{
+	struct error ignored; /* the disk is full already: a record may still find room later */
+
+	if (!spare_keep(AT_FDCWD, path, &ignored))
+		return;
+}
+
 bool exitrecord_write(const struct exit_record *record, const char *path, enum file_lasting lasting,
 		      struct error *err)
 {
@@ -50,5 +59,5 @@ bool exitrecord_write(const struct exit_record *record, const char *path, enum f
 	jsonout_object_end(&out);
 	jsonout_done(&out);
 	buf_add_char(&text, '\n');
-	return file_replace(AT_FDCWD, path, text.data, text.length, 0644, lasting, err);
+	return spare_replace(AT_FDCWD, path, text.data, text.length, 0644, lasting, err);
 }

@@ -19,7 +19,11 @@ struct exit_record {
 	struct error trouble;       /* of the clean-up or of another start; text "": none */
 };
 
-/* Replaces the file. */
+/* Before the container may fill the disk: the space of its record, if there is any (base/spare.h).
+ */
+void exitrecord_keep_space(const char *path);
+
+/* Replaces the file; on a full disk too, if space was kept or there is one to be overwritten. */
 must_check bool exitrecord_write(const struct exit_record *record, const char *path,
 				 enum file_lasting lasting, struct error *err);
 

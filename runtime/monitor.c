@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/texts.h"
 #include "runtime/detach.h"
+#include "runtime/exitrecord.h"
 #include "runtime/jsonlog.h"
 #include "runtime/signame.h"
 #include "runtime/supervise.h"
@@ -334,6 +335,7 @@ static bool run(struct command *command, int *code, struct error *err)
 	if (!detach_stdio(err))
 		return false;
 	prctl(PR_SET_NAME, "mooring-monitor", 0, 0, 0);
+	exitrecord_keep_space(options->exit_file);
 	*code = supervise(options) ? 0 : execute(command);
 	return true;
 }

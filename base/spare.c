@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/spare.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+static char *spare_of(const char *name)
+{
+	return mem_printf("%s.spare", name);
+}
+
+/* Allocated, not written: no byte goes to the flash for it. Where the file system has no such call
+ * it is written after all. */
+static bool allocate(int fd, const char *name, struct error *err)
+{
+	static const char zeros[SPARE_SIZE];
+
+	if (fallocate(fd, 0, 0, SPARE_SIZE) == 0)
+		return true;
+	if (errno != EOPNOTSUPP && errno != ENOSYS)
+		return error_sys(err, "allocate %s", name);
+	return file_write(fd, name, zeros, sizeof(zeros), err);
+}
+
+bool spare_keep(int dir, const char *name, struct error *err)
+{
+	autofree char *spare = spare_of(name);
+	autoclose int fd =
+		openat(dir, spare, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0 && errno == EEXIST)
+		return true;
+	if (fd < 0)
+		return error_sys(err, "create %s", spare);
+	if (allocate(fd, spare, err))
+		return true;
+	unlinkat(dir, spare, 0); /* one without space would pass for one that has it */
+	return false;
+}
+
+/* By one write, so that no reader sees half of each; all that stood there is overwritten. */
+static bool overwrite(int fd, const char *name, const void *bytes, size_t count, struct error *err)
+{
+	char text[SPARE_SIZE];
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return error_sys(err, "stat %s", name);
+	if (status.st_size > SPARE_SIZE || count > SPARE_SIZE)
+		return error_set(err, ERROR_NO_SPACE, "write %s: %s", name, error_words(ENOSPC));
+	size_t length = (size_t)status.st_size > count ? (size_t)status.st_size : count;
+	memset(text, '\n', length);
+	memcpy(text, bytes, count);
+	ssize_t written = pwrite(fd, text, length, 0);
+	return written == (ssize_t)length ||
+	       (written < 0 ? error_sys(err, "write %s", name)
+			    : error_set(err, ERROR_NO_SPACE, "write %s: cut short", name));
+}
+
+static bool make_last(int fd, const char *name, enum file_lasting lasting, struct error *err)
+{
+	return lasting == FILE_VOLATILE || fsync(fd) == 0 || error_sys(err, "fsync %s", name);
+}
+
+/* The spare in the place of the file. The second fsync is for the rename, which goes to the disk
+ * with the file that it moved. */
+static bool use_spare(int dir, const char *spare, const char *name, const void *bytes, size_t count,
+		      mode_t mode, enum file_lasting lasting, struct error *err)
+{
+	autoclose int fd = openat(dir, spare, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return error_sys(err, "open %s", spare);
+	if (!overwrite(fd, name, bytes, count, err))
+		return false;
+	if (ftruncate(fd, (off_t)count) < 0 || fchmod(fd, mode) < 0)
+		return error_sys(err, "finish %s", spare);
+	if (!make_last(fd, name, lasting, err))
+		return false;
+	if (renameat(dir, spare, dir, name) < 0)
+		return error_sys(err, "rename to %s", name);
+	return make_last(fd, name, lasting, err);
+}
+
+static bool use_old(int dir, const char *name, const void *bytes, size_t count,
+		    enum file_lasting lasting, struct error *err)
+{
+	autoclose int fd = openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return error_sys(err, "open %s", name);
+	return overwrite(fd, name, bytes, count, err) && make_last(fd, name, lasting, err);
+}
+
+bool spare_replace(int dir, const char *name, const void *bytes, size_t count, mode_t mode,
+		   enum file_lasting lasting, struct error *err)
+{
+	autofree char *spare = spare_of(name);
+	struct error second; /* the first failure is the cause */
+
+	if (file_replace(dir, name, bytes, count, mode, lasting, err))
+		return true;
+	return err->kind == ERROR_NO_SPACE &&
+	       (use_spare(dir, spare, name, bytes, count, mode, lasting, &second) ||
+		use_old(dir, name, bytes, count, lasting, &second));
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_SPARE_H
+#define BASE_SPARE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/file.h"
+
+/*
+ * Small files that have to be written although the disk is full: how a container ended, that it is
+ * not to be started again. Who has filled the disk could else be neither seen to end nor stopped.
+ */
+
+#define SPARE_SIZE 4096 /* bytes that a spare keeps; no file written here is larger */
+
+/* Keeps the space of the next `name`, in "NAME.spare" beside it. One that is there already does. On
+ * a disk that is full already there is none: then it fails, and nothing is left. */
+must_check bool spare_keep(int dir, const char *name, struct error *err);
+
+/* As file_replace. If there is no space for that, the spare is filled and renamed over the file; if
+ * there is none either, the file that is there is overwritten by one write, and the rest of what it
+ * was with ends of lines: readers of such files have to take these. */
+must_check bool spare_replace(int dir, const char *name, const void *bytes, size_t count,
+			      mode_t mode, enum file_lasting lasting, struct error *err);
+
+#endif

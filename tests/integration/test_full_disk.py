@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A container has filled the disk of MOORING_ROOT: it is seen to end, stopped, killed, removed."""
+
+import json
+import os
+
+import pytest
+
+import world
+
+SIZE = "24M"
+FILL = "cat /dev/zero > /x 2> /tmp/why; cat /dev/zero > /y 2> /tmp/why2; "
+
+
+@pytest.fixture(params=["tmpfs", "ext4"])
+def disk(request, tmp_path_factory):
+    with world.mounted(str(tmp_path_factory.mktemp("full") / "disk"), request.param, SIZE) as directory:
+        yield directory
+
+
+@pytest.fixture
+def full(moor, busybox_tar, disk):
+    """A store on a small disk, with an image."""
+    moor.root = moor.env["MOORING_ROOT"] = os.path.join(disk, "root")
+    moor.docker("load", "-i", busybox_tar)
+    yield moor
+    moor.clean_up()
+
+
+def start(moor, name, *options, network="none"):
+    """One that runs on with the disk full."""
+    container = moor.docker("run", "-d", "--name", name, "--network", network, *options, "busybox:test", "sh", "-c",
+                            FILL + "echo full > /dev/shm/full; while :; do sleep 1; done").stdout.strip()
+    world.wait_until(lambda: moor.docker("exec", name, "cat", "/dev/shm/full", code=None).stdout == "full\n", "a full disk")
+    with pytest.raises(OSError, match="No space left"):
+        with open(os.path.join(moor.root, "probe"), "wb") as probe:
+            probe.write(bytes(1 << 16))
+    os.unlink(os.path.join(moor.root, "probe"))
+    return container
+
+
+def state(moor, name):
+    return json.loads(moor.docker("inspect", name).stdout)[0]["State"]
+
+
+def test_stop_and_remove(full):
+    for policy in ("unless-stopped", "always", "on-failure", "no"):
+        container = start(full, "z", "--restart", policy, "--stop-timeout", "0")
+        full.docker("stop", "z")
+        assert (state(full, "z")["Status"], state(full, "z")["ExitCode"]) == ("exited", 137)
+        if policy != "no":  # what `boot` reads
+            with open(os.path.join(full.root, "containers", container, "restart")) as file:
+                assert file.read().split() == ["no", "user"]
+        full.docker("rm", "z")
+        start(full, "z", "--restart", policy)
+        full.docker("kill", "z")
+        world.wait_until(lambda: state(full, "z")["Status"] == "exited", "its end")
+        full.docker("rm", "z")
+        start(full, "z", "--restart", policy, "-p", "127.0.0.1::80", "-v", "data:/data", network="bridge")
+        full.docker("rm", "-f", "z")
+    assert full.docker("ps", "-aq").stdout == ""
+
+
+def test_stopped_by_hand_stays_so_at_boot(full):
+    start(full, "z", "--restart", "unless-stopped", "--stop-timeout", "0")
+    full.docker("stop", "z")
+    full.mooring("boot")
+    assert state(full, "z")["Status"] == "exited"
+
+
+def test_exit_code(full):
+    """Of one that fills the disk and ends: its client gets it, and so does who asks later."""
+    run = ("run", "--name", "f", "--network", "none")
+    full.docker(*run, "busybox:test", "sh", "-c", FILL + "exit 7", code=7)
+    assert (state(full, "f")["Status"], state(full, "f")["ExitCode"]) == ("exited", 7)
+    assert full.docker("wait", "f").stdout == "7\n"
+    full.docker("start", "-a", "f", code=7)  # on the disk that is full already
+    assert state(full, "f")["ExitCode"] == 7
+    full.docker("rm", "f")
+    full.docker(*run, "-d", "--restart", "on-failure:2", "busybox:test", "sh", "-c", FILL + "exit 9")
+    world.wait_until(lambda: state(full, "f")["Status"] == "exited", "its last end")
+    assert (state(full, "f")["ExitCode"], json.loads(full.docker("inspect", "f").stdout)[0]["RestartCount"]) == (9, 2)
+    full.docker("rm", "f")
+    full.docker(*run, "-d", "--restart", "always", "busybox:test", "sh", "-c", FILL + "exit 9")
+    world.wait_until(lambda: state(full, "f")["Status"] == "restarting", "the pause before a restart")
+    full.docker("stop", "-t", "0", "f")
+    assert state(full, "f")["Status"] == "exited" and state(full, "f")["ExitCode"] in (9, 137)  # it may run again by now
+    full.docker("rm", "f")
