@@ -37,6 +37,14 @@ void tarout_close(struct tarout *tar)
 /* -- bytes --------------------------------------------------------------------------------------
  */
 
+/* Of EPIPE, so that it can be told from a failure of our own: the reader may know why. */
+static bool lost_reader(struct error *err)
+{
+	error_set(err, ERROR_SYSTEM, "write the archive: nobody reads it any more");
+	err->sys = EPIPE;
+	return false;
+}
+
 static bool flush(struct tarout *tar, struct error *err)
 {
 	for (size_t done = 0; done < tar->length;) {
@@ -45,8 +53,7 @@ static bool flush(struct tarout *tar, struct error *err)
 		if (written < 0 && errno == EINTR)
 			continue;
 		if (written < 0 && errno == EPIPE)
-			return error_set(err, ERROR_SYSTEM,
-					 "write the archive: nobody reads it any more");
+			return lost_reader(err);
 		if (written < 0)
 			return error_sys(err, "write the archive");
 		done += (size_t)written;

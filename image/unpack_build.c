@@ -6,6 +6,7 @@
  */
 #include "image/unpack.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,7 +72,8 @@ static bool start_packer(struct build *build, int *from, struct error *err)
 	return is_started;
 }
 
-/* The packer's failure is why the archive ended early. */
+/* The packer's failure is why the archive ended early, unless it is that nobody reads on: then the
+ * reader failed first, and knows why. */
 static bool finish_packer(struct build *build, bool is_good, struct error *err)
 {
 	struct worker_result result;
@@ -81,7 +83,7 @@ static bool finish_packer(struct build *build, bool is_good, struct error *err)
 		return is_good;
 	if (!worker_finish(&build->packer, &result, &own))
 		return *err = own, false;
-	if (!result.is_good && (is_good || result.err.kind != ERROR_SYSTEM || !result.err.sys))
+	if (!result.is_good && (is_good || result.err.sys != EPIPE))
 		return *err = result.err, false;
 	return is_good;
 }

@@ -86,3 +86,12 @@ def test_exit_code(full):
     full.docker("stop", "-t", "0", "f")
     assert state(full, "f")["Status"] == "exited" and state(full, "f")["ExitCode"] in (9, 137)  # it may run again by now
     full.docker("rm", "f")
+
+
+def test_commit_says_why(full):
+    """The one who reads the archive of the changes finds no room for them, half-way."""
+    full.docker("run", "--name", "c", "--network", "none", "busybox:test", "busybox", "dd", "if=/dev/urandom", "of=/x",
+                "bs=1M", "count=14")
+    refused = full.docker("commit", "c", "new", code=1).stderr
+    assert "no space left on device" in refused and refused.count("\n") == 1
+    assert full.docker("images", "-q").stdout.count("\n") == 1
