@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lifecycle/mqtt/mqttsettings.h"
 
+#include <ctype.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -127,7 +129,28 @@ static void set_login(struct mqtt_settings *settings, struct arena *arena, const
 	settings->proxy_login = arena_strdup(arena, encoded);
 }
 
-/* http://[user:password@]host[:port][/] */
+/* In place: "%40" becomes "@"; a '%' without two digits stays. */
+static char *decode(char *text)
+{
+	char *end = text;
+
+	for (const char *from = text; *from; from++) {
+		char digits[3] = { 0 };
+
+		if (*from == '%' && isxdigit((unsigned char)from[1]) &&
+		    isxdigit((unsigned char)from[2])) {
+			memcpy(digits, from + 1, 2);
+			*end++ = (char)strtoul(digits, NULL, 16);
+			from += 2;
+		} else {
+			*end++ = *from;
+		}
+	}
+	*end = '\0';
+	return text;
+}
+
+/* http://[user:password@]host[:port][/]; no message shows it. */
 static bool read_url(struct mqtt_settings *settings, struct arena *arena, const char *url,
 		     struct error *err)
 {
@@ -136,14 +159,14 @@ static bool read_url(struct mqtt_settings *settings, struct arena *arena, const 
 
 	if (strncasecmp(url, scheme, sizeof(scheme) - 1) != 0)
 		return error_set(err, ERROR_UNSUPPORTED,
-				 "the proxy for MQTT must be http://HOST:PORT, not %s", url);
+				 "the proxy for MQTT must be http://HOST:PORT");
 
 	const char *authority = arena_strndup(arena, start, strcspn(start, "/"));
 
 	at = strrchr(authority, '@');
 	if (at)
 		set_login(settings, arena,
-			  arena_strndup(arena, authority, (size_t)(at - authority)));
+			  decode(arena_strndup(arena, authority, (size_t)(at - authority))));
 	host = at ? at + 1 : authority;
 	port = strrchr(host, ':');
 	if (port && strchr(port, ']'))
@@ -152,7 +175,7 @@ static bool read_url(struct mqtt_settings *settings, struct arena *arena, const 
 	settings->proxy_host =
 		arena_strndup(arena, host, port ? (size_t)(port - host) : strlen(host));
 	if (!*settings->proxy_host || !*settings->proxy_port)
-		return error_set(err, ERROR_INPUT, "the proxy's address %s names no host", url);
+		return error_set(err, ERROR_INPUT, "the URL of the proxy for MQTT names no host");
 	return true;
 }
 

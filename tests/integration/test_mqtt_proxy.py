@@ -195,9 +195,9 @@ def test_wrong_certificates(broker, device, certificates):
 def test_proxy(broker, device):
     """Through an HTTP proxy that asks for a login, and not without it."""
     broker.start()
-    proxy = greengrass.HttpProxy()
+    proxy = greengrass.HttpProxy("user:p@ss/100%")
     try:
-        nucleus = device(proxy_url=f"http://user:password@127.0.0.1:{proxy.port}")
+        nucleus = device(proxy_url=f"http://user:p%40ss%2f100%@127.0.0.1:{proxy.port}")
         client = nucleus.client(A)
         with broker.subscriber("up/#") as lines:
             publish(client, "up/x", "through")
@@ -211,6 +211,22 @@ def test_proxy(broker, device):
         client.close()
     finally:
         proxy.close()
+
+
+def test_proxy_whose_url_is_refused_is_not_shown(device, capfd):
+    said = ""
+
+    def has_said(words):
+        nonlocal said
+        said += "".join(capfd.readouterr())
+        return words in said
+    for url, words in [("https://user:secret@127.0.0.1:1", "must be http://HOST:PORT"),
+                       ("http://user:secret@:1", "names no host")]:
+        client = device(proxy_url=url).client(A)
+        publish(client, "up/x", "never")
+        world.wait_until(lambda words=words: has_said(words), words)
+        client.close()
+    assert "secret" not in said
 
 
 def test_refused_subscription_and_port_443(device, certificates):
