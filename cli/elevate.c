@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/elevate.h"
 
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -9,7 +10,9 @@
 #include "engine/gate.h"
 #include "engine/userns.h"
 
-#define EXIT_NOT_ALLOWED 126 /* docker run, where the user may not */
+#define EXIT_NOT_ALLOWED 126   /* docker run, where the user may not */
+#define EXIT_NO_DAEMON   125   /* docker run, where nobody listens */
+#define GROUPS_MAX       65536 /* Linux: NGROUPS_MAX */
 
 /* AWS's nucleus tells this by its first words, and explains the docker group then. */
 static int refuse(bool is_run, enum gate_outcome outcome)
@@ -28,6 +31,44 @@ static int refuse(bool is_run, enum gate_outcome outcome)
 			  "/etc/subgid, "
 			  "which rootless containers need");
 	return is_run ? EXIT_NOT_ALLOWED : 1;
+}
+
+static bool is_member(const char *name)
+{
+	const struct group *group = getgrnam(name);
+	autofree gid_t *groups = mem_alloc(GROUPS_MAX * sizeof(*groups));
+	int count = getgroups(GROUPS_MAX, groups);
+	bool is_in = group && getegid() == group->gr_gid;
+
+	for (int i = 0; group && i < count; i++)
+		is_in = is_in || groups[i] == group->gr_gid;
+	return is_in;
+}
+
+/* A member means root's containers. An empty store that nobody asked for would look as if they were
+ * lost; who has one, or names one, goes on with it. */
+static bool misses_gate(const struct cli *cli)
+{
+	const char *root = getenv("MOORING_ROOT");
+
+	return !(root && *root) && access(cli->root, F_OK) != 0 && is_member("docker");
+}
+
+static int tell_gate_is_missing(const struct cli *cli, bool is_run)
+{
+	fprintf(stderr,
+		"%sCannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the "
+		"docker "
+		"daemon running? You are in the group docker, which mooring-gate serves, and it "
+		"does "
+		"not run (systemctl enable --now mooring-gate.socket)",
+		is_run ? "docker: " : "");
+	if (userns_is_granted())
+		fprintf(stderr,
+			"; for rootless containers in a store of your own, set MOORING_ROOT=%s",
+			cli->root);
+	fprintf(stderr, "\n");
+	return is_run ? EXIT_NO_DAEMON : 1;
 }
 
 static int fail(bool is_run, const struct error *err)
@@ -73,6 +114,10 @@ bool elevate(const struct cli *cli, bool is_run, int *code)
 	}
 	if (outcome == GATE_CALLED)
 		return false;
+	if (outcome == GATE_ABSENT && misses_gate(cli)) {
+		*code = tell_gate_is_missing(cli, is_run);
+		return false;
+	}
 	if (!userns_is_granted()) {
 		*code = refuse(is_run, outcome);
 		return false;

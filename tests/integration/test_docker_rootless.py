@@ -88,6 +88,16 @@ def test_a_life(rootless, busybox):
     assert rootless.docker("ps", "-aq").stdout == "" and os.listdir(os.path.join(rootless.store, "containers")) == []
 
 
+def test_a_member_of_docker_without_a_gate_gets_no_empty_store(rootless):
+    """It would look as if root's containers were lost. Who names a store, and then has one, goes on with it."""
+    rootless.user.more = 'echo "docker:x:$uid:" > /etc/group'
+    refused = rootless.docker("ps", code=1).stderr
+    assert refused.startswith("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.") and refused.count("\n") == 1
+    assert f"set MOORING_ROOT={rootless.store}" in refused and not os.path.exists(rootless.store)
+    assert rootless.docker("images", "-q", env={"MOORING_ROOT": rootless.store}).stdout == ""
+    assert rootless.docker("images", "-q").stdout == "" and os.path.exists(rootless.store)
+
+
 def namespace_of(rootless, name):
     return os.readlink(f"/proc/{inspect(rootless, name, '{{.State.Pid}}')}/ns/user")
 

@@ -176,8 +176,16 @@ def test_nobody_else_passes(gate, busybox):
 
 
 def test_no_gate(gate):
-    refused = gate.docker("ps", code=1, env={"MOORING_GATE": gate.directory + "/nosuch"})
+    """Whoever is in the group is told so in docker's words; nobody else waits for a gate."""
+    nowhere = {"MOORING_GATE": gate.directory + "/nosuch"}
+    refused = gate.docker("ps", code=1, groups=[], env=nowhere)
     assert DENIED in refused.stderr and "mooring-gate" in refused.stderr
+    for arguments, code, prefix in [(["ps"], 1, ""), (["run", "--rm", "x"], 125, "docker: ")]:
+        refused = gate.docker(*arguments, code=code, env=nowhere)
+        assert refused.stdout == "" and refused.stderr.count("\n") == 1
+        assert refused.stderr.startswith(f"{prefix}Cannot connect to the Docker daemon at unix:///var/run/docker.sock. "
+                                         "Is the docker daemon running?")
+        assert "enable --now mooring-gate.socket" in refused.stderr
 
 
 def test_signals_pass(gate, busybox):
