@@ -6,12 +6,15 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -217,21 +220,70 @@ bool path_open(int root, const char *name, enum path_rule rule, int flags, mode_
 }
 
 /* Found without being opened, and then opened by a way to it that nobody can change. */
-bool path_open_regular(int root, const char *name, enum path_rule rule, int *fd, struct error *err)
+/* The file itself, not yet opened. */
+static bool find_regular(int root, const char *name, enum path_rule rule, int *found,
+			 struct error *err)
 {
-	char way[sizeof("/proc/self/fd/") + 12];
-	autoclose int found = -1;
 	struct stat status;
 
-	if (!path_open(root, name, rule, O_PATH, 0, &found, err))
+	if (!path_open(root, name, rule, O_PATH, 0, found, err))
 		return false;
-	if (fstat(found, &status) < 0)
+	if (fstat(*found, &status) < 0)
 		return error_sys(err, "look at %s", name);
-	if (!S_ISREG(status.st_mode))
-		return error_set(err, ERROR_INPUT, "%s is not a regular file", name);
+	return S_ISREG(status.st_mode) ||
+	       error_set(err, ERROR_INPUT, "%s is not a regular file", name);
+}
+
+static bool open_found(int found, const char *name, int *fd, struct error *err)
+{
+	char way[sizeof("/proc/self/fd/") + 12];
+
 	snprintf(way, sizeof(way), "/proc/self/fd/%d", found);
 	*fd = open(way, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	return *fd >= 0 || error_sys(err, "open %s", name);
+}
+
+bool path_open_regular(int root, const char *name, enum path_rule rule, int *fd, struct error *err)
+{
+	autoclose int found = -1;
+
+	return find_regular(root, name, rule, &found, err) && open_found(found, name, fd, err);
+}
+
+/* Those without a name are not in <linux/magic.h>. */
+static bool is_made_by_kernel(const struct statfs *fs)
+{
+	static const uint32_t magics[] = {
+		PROC_SUPER_MAGIC,    SYSFS_MAGIC,          DEBUGFS_MAGIC,
+		TRACEFS_MAGIC,       SECURITYFS_MAGIC,     CGROUP_SUPER_MAGIC,
+		CGROUP2_SUPER_MAGIC, RDTGROUP_SUPER_MAGIC, PSTOREFS_MAGIC,
+		BPF_FS_MAGIC,        EFIVARFS_MAGIC,       SELINUX_MAGIC,
+		SMACK_MAGIC,         NSFS_MAGIC,           BINFMTFS_MAGIC,
+		0x62656570, /* configfs */
+		0x65735543, /* /sys/fs/fuse/connections */
+		0x5a3c69f0, /* apparmorfs */
+	};
+
+	for (size_t i = 0; i < COUNT_OF(magics); i++) {
+		if ((uint32_t)fs->f_type == magics[i])
+			return true;
+	}
+	return false;
+}
+
+bool path_open_stored(int root, const char *name, enum path_rule rule, int *fd, struct error *err)
+{
+	autoclose int found = -1;
+	struct statfs fs;
+
+	if (!find_regular(root, name, rule, &found, err))
+		return false;
+	if (fstatfs(found, &fs) < 0)
+		return error_sys(err, "look at %s", name);
+	if (is_made_by_kernel(&fs))
+		return error_set(err, ERROR_DENIED, "%s is no stored file: the kernel makes it up",
+				 name);
+	return open_found(found, name, fd, err);
 }
 
 /* -- making directories -------------------------------------------------------------------------

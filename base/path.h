@@ -30,6 +30,13 @@ must_check bool path_open(int root, const char *name, enum path_rule rule, int f
 must_check bool path_open_regular(int root, const char *name, enum path_rule rule, int *fd,
 				  struct error *err);
 
+/* The same where that stranger is a container with a procfs of its own: what the kernel makes up as
+ * it is read (procfs, sysfs, …) is refused with ERROR_DENIED before it is opened. Such a file
+ * answers to the rights of who reads it, ours, and reading may change it: /proc/kmsg is the host's
+ * log, and empties. */
+must_check bool path_open_stored(int root, const char *name, enum path_rule rule, int *fd,
+				 struct error *err);
+
 /* Makes `name` and its missing parents below `root` (PATH_IN_ROOT) and opens it
  * (O_PATH|O_DIRECTORY). An existing directory keeps its mode. */
 must_check bool path_make_dirs(int root, const char *name, mode_t mode, int *fd, struct error *err);

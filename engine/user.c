@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -34,13 +35,18 @@ static void read_table(int root, struct arena *arena, const char *path, struct t
 {
 	autoclose int fd = -1;
 	autobuf struct buf buf;
+	struct stat status;
 
 	buf_init(&buf, FILE_MAX);
 	*table = (struct table){ .text = arena_strdup(arena, "") };
-	if (!path_open_regular(root, path, PATH_IN_ROOT, &fd, &table->why)) {
+	if (!path_open_stored(root, path, PATH_IN_ROOT, &fd, &table->why)) {
 		table->is_unreadable = table->why.kind != ERROR_NOT_FOUND;
 		return;
 	}
+	/* What says that it is empty is not tried: a file the kernel makes up says so, on whatever
+	 * file system it is. */
+	if (fstat(fd, &status) == 0 && status.st_size == 0)
+		return;
 	if (!file_read_fd(fd, path, &buf, &table->why)) {
 		table->is_unreadable = true;
 		return;

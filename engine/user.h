@@ -12,8 +12,8 @@
 
 /*
  * "user[:group]" by the image's own /etc/passwd and /etc/group: files of a stranger, so they are
- * opened below the root, must be regular, and are read up to a limit. One that cannot be read keeps
- * nobody out who comes by number, or as root.
+ * opened below the root, must be regular and none of the kernel's, and are read up to a limit. One
+ * that cannot be read keeps nobody out who comes by number, or as root.
  */
 struct user {
 	uid_t uid;

@@ -109,6 +109,27 @@ def test_passwd_of_a_gigabyte(load, run):
     assert run("echo hi").stdout == "hi\n"
 
 
+def test_accounts_that_lead_into_procfs(moor, load):
+    """A container's /proc is read with the host's rights, were it read: /proc/kmsg is the host's log, and empties. The
+    name of its first program stands for that: it makes a fine line of both tables. A mounted table is one."""
+    load()
+    table = os.path.join(moor.directory, "passwd")
+    pathlib.Path(table).write_text("good:x:5:6::/:/bin/sh\n")
+    for name, *options in (("links",), ("mounted", "-v", f"{table}:/etc/passwd:ro")):
+        moor.docker("run", "-d", "--name", name, "--network", "none", *options, "evil:1", "sh", "-c",
+                    "printf evil:x:7:7::/ >/proc/self/comm; ln -sf /proc/1/comm /etc/group;"
+                    "ln -sf /proc/1/comm /etc/passwd; echo ready; while :; do sleep 1000; done")
+        wait_until(lambda: "ready" in moor.docker("logs", name).stdout, "the links")
+    assert moor.docker("exec", "links", "cat", "/etc/group").stdout.strip() == "evil:x:7:7::/"
+    for user, file in (("evil", "user evil: /etc/passwd"), ("5:evil", "group evil: /etc/group")):
+        refused = moor.docker("exec", "-u", user, "links", "true", code=None)
+        assert refused.returncode and f"unable to find {file} is no stored file" in refused.stderr
+    for user in ("5", "root", "0:6"):
+        moor.docker("exec", "-u", user, "links", "true")
+    assert moor.docker("exec", "mounted", "cat", "/etc/passwd").stdout == "good:x:5:6::/:/bin/sh\n"
+    assert moor.docker("exec", "-u", "good", "mounted", "id", "-u").stdout == "5\n"
+
+
 @pytest.mark.parametrize("user", ["4294967296", "2147483648", "-1", "0:4294967297", "../../root",
                                   "18446744073709551616"])
 def test_users_out_of_range(load, run, user):
