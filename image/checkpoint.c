@@ -19,7 +19,7 @@
 
 #define FILE_NAME LAYOUT_RESUME
 #define FILE_NEW  LAYOUT_RESUME ".new"
-#define MAGIC     "mooring resume 2"
+#define MAGIC     "mooring resume 3"
 
 /* Directories are known by inode number: a copy of the store has others, and must not be taken for
  * the store. */
@@ -131,7 +131,22 @@ static void copy_mark(struct pump_mark *to, const struct pump_mark *from)
 	to->decoder_size = size;
 }
 
-bool checkpoint_take(struct checkpointing *state, int64_t tar, int64_t entries, int64_t bytes,
+static void fill_head(struct head *head, const struct checkpointing *state,
+		      const struct checkpoint_place *place, const struct dirs *dirs)
+{
+	memcpy(head->magic, MAGIC, sizeof(MAGIC));
+	head->size = sizeof(*head);
+	head->dir_count = (uint32_t)dirs->count;
+	head->identity = identify(state->dir);
+	head->checkpoint.blob = *state->blob;
+	head->checkpoint.tar = state->base + place->tar;
+	head->checkpoint.entries = place->entries;
+	head->checkpoint.bytes = place->bytes;
+	if (place->file)
+		head->checkpoint.file = *place->file;
+}
+
+bool checkpoint_take(struct checkpointing *state, const struct checkpoint_place *place,
 		     struct split *split, const struct dirs *dirs, struct error *err)
 {
 	struct timespec now;
@@ -144,25 +159,18 @@ bool checkpoint_take(struct checkpointing *state, int64_t tar, int64_t entries, 
 	if (now.tv_sec - state->last < CHECKPOINT_SECONDS)
 		return true;
 
-	const struct pump_mark *mark = find_mark(state->shared, state->base + tar);
+	const struct pump_mark *mark = find_mark(state->shared, state->base + place->tar);
 
 	if (!mark) /* asked for after every entry of a layer that can have none: be quick */
 		return true;
 
 	autofree struct head *head = mem_alloc(sizeof(*head));
 
-	memcpy(head->magic, MAGIC, sizeof(MAGIC));
-	head->size = sizeof(*head);
-	head->dir_count = (uint32_t)dirs->count;
-	head->identity = identify(state->dir);
-	head->checkpoint.blob = *state->blob;
-	head->checkpoint.tar = state->base + tar;
-	head->checkpoint.entries = entries;
-	head->checkpoint.bytes = bytes;
+	fill_head(head, state, place, dirs);
 	copy_mark(&head->checkpoint.mark, mark);
 	state->last = now.tv_sec;
 	state->is_own = true;
-	if (!split_cut(split, tar, &head->checkpoint.split, err) ||
+	if (!split_cut(split, place->tar, &head->checkpoint.split, err) ||
 	    !write_new(state->dir, head, dirs, err))
 		return false;
 	__atomic_store_n(&state->shared->is_pending, 1, __ATOMIC_RELEASE);
@@ -187,8 +195,20 @@ void checkpoint_settle(int dir, struct checkpoint_shared *shared)
 	__atomic_store_n(&shared->is_pending, 0, __ATOMIC_RELEASE);
 }
 
+int64_t checkpoint_base(const struct checkpoint *checkpoint)
+{
+	return checkpoint->tar - checkpoint->file.done - checkpoint->file.header_length;
+}
+
 /* -- reading ------------------------------------------------------------------------------------
  */
+
+static bool is_sound_file(const struct checkpoint_file *file, int64_t tar)
+{
+	return file->header_length <= CHECKPOINT_HEADER && file->header_length % 512 == 0 &&
+	       file->done >= 0 && (file->header_length > 0 || file->done == 0) &&
+	       file->done <= tar && file->header_length <= tar - file->done;
+}
 
 static bool is_sound(const struct head *head, const struct digest *blob)
 {
@@ -200,7 +220,8 @@ static bool is_sound(const struct head *head, const struct digest *blob)
 	       digest_is_equal(&checkpoint->blob, blob) && mark->in > 0 && mark->out > 0 &&
 	       mark->out <= checkpoint->tar && mark->compression <= COMPRESSION_ZSTD &&
 	       mark->decoder_size <= PUMP_DECODER && checkpoint->split >= 0 &&
-	       checkpoint->entries >= 0 && checkpoint->bytes >= 0;
+	       checkpoint->entries >= 0 && checkpoint->bytes >= 0 &&
+	       is_sound_file(&checkpoint->file, checkpoint->tar);
 }
 
 /* Takes the sum off. */

@@ -146,6 +146,33 @@ static bool write_at(int fd, const char *bytes, size_t count, int64_t offset, st
 	return true;
 }
 
+/* A full pipe says the same: the flusher has work. */
+static void tell_flusher(struct layer *layer, int64_t bytes)
+{
+	layer->unflushed += bytes;
+	if (layer->flush < 0 || layer->unflushed < FLUSH_BYTES)
+		return;
+	layer->unflushed = 0;
+	(void)!write(layer->flush, "f", 1);
+}
+
+/* Of the content of `entry` so much is written, up to `end`. */
+static bool note_written(struct layer *layer, const struct entry *entry, size_t count, int64_t end,
+			 struct error *err)
+{
+	const struct checkpoint_place place = { .tar = entry->start + end,
+						.entries = layer->tar->entries - 1,
+						.bytes = layer->bytes,
+						.file = &layer->file };
+
+	tell_flusher(layer, (int64_t)count);
+	if (layer->file.header_length == 0)
+		return true;
+	layer->file.done = end;
+	return checkpoint_take(&layer->checkpointing, &place, layer->tar->input.split,
+			       &layer->place.dirs, err);
+}
+
 static bool write_data(struct layer *layer, int fd, const struct entry *entry, struct error *err)
 {
 	const void *bytes;
@@ -159,19 +186,36 @@ static bool write_data(struct layer *layer, int fd, const struct entry *entry, s
 			break;
 		if (offset < 0 || offset > entry->size || (int64_t)count > entry->size - offset)
 			return error_set(err, ERROR_CORRUPT, "data beyond the file's size");
-		if (!check_space(layer, fd, count, err) || !write_at(fd, bytes, count, offset, err))
-			return false;
 		end = offset + (int64_t)count;
+		if (end <= layer->done)
+			continue;
+		if (!check_space(layer, fd, count, err) ||
+		    !write_at(fd, bytes, count, offset, err) ||
+		    !note_written(layer, entry, count, end, err))
+			return false;
 	} while (count > 0);
+	/* The last record may lack its padding, but nothing of the content. */
+	if (!entry->is_sparse && end < entry->size)
+		return error_set(err, ERROR_CORRUPT, "unexpected EOF");
 	if (end < entry->size && ftruncate(fd, entry->size) < 0) /* it ends with a hole */
 		return error_sys(err, "write");
-	/* The last record may lack its padding, but nothing of the content. */
-	if (!entry->is_sparse && entry->size > layer->tar->read - entry->start)
-		return error_set(err, ERROR_CORRUPT, "unexpected EOF");
 	layer->bytes += entry->size;
 	return layer->bytes <= layer->room ||
 	       error_set(err, ERROR_NO_SPACE,
 			 "no space left on device: the layer exceeds the store's limit");
+}
+
+/* The file that an earlier run had begun. */
+static bool open_begun(int parent, const char *base, int64_t done, int *fd, struct error *err)
+{
+	autoclose int opened = openat(parent, base, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat info;
+
+	if (opened < 0 || fstat(opened, &info) < 0 || !S_ISREG(info.st_mode) ||
+	    info.st_nlink != 1 || info.st_size < done)
+		return error_set(err, ERROR_CORRUPT, "what was begun is not there");
+	*fd = take_fd(&opened);
+	return true;
 }
 
 static bool make_file(struct layer *layer, int parent, const char *base, const struct entry *entry,
@@ -182,10 +226,13 @@ static bool make_file(struct layer *layer, int parent, const char *base, const s
 	if (entry->size < 0 || entry->size > LIMIT_LAYER_FILE)
 		return error_set(err, ERROR_INPUT, "a file of %lld bytes", (long long)entry->size);
 
-	autoclose int fd =
-		openat(parent, base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		       entry->mode & 0777);
+	autoclose int fd = -1;
 
+	if (layer->done == 0)
+		fd = openat(parent, base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			    entry->mode & 0777);
+	else if (!open_begun(parent, base, layer->done, &fd, err))
+		return false;
 	if (fd < 0)
 		return error_sys(err, "create");
 	if (!write_data(layer, fd, entry, err) ||
@@ -340,6 +387,24 @@ static bool describe_root(struct layer *layer, const struct entry *entry, struct
 	return true;
 }
 
+/* The content is not kept; of a large file the headers are, to go on inside of it. */
+static bool begin_content(struct layer *layer, const struct entry *entry, const char *name,
+			  struct error *err)
+{
+	struct split *split = layer->tar->input.split;
+	struct checkpoint_file *file = &layer->file;
+
+	if (layer->done > 0) {
+		split_go_on(split, entry->start + layer->done, entry->start + entry->size);
+		return layer->done <= entry->size ||
+		       error_set(err, ERROR_CORRUPT, "what was begun is another file");
+	}
+	if (entry->size >= CHECKPOINT_FILE && layer->checkpointing.dir >= 0 && layer->at >= 0 &&
+	    split_copy(split, layer->at, entry->start, file->header, sizeof(file->header)))
+		file->header_length = (uint32_t)(entry->start - layer->at);
+	return split_file(split, entry->start, entry->size, name, err);
+}
+
 static bool put_entry(struct layer *layer, const struct entry *entry, struct error *err)
 {
 	struct place_name name;
@@ -352,8 +417,7 @@ static bool put_entry(struct layer *layer, const struct entry *entry, struct err
 	if (whiteout_is_leftover(name.text))
 		return true;
 	if (entry->type == ENTRY_FILE && !entry->is_sparse && entry->size > 0 &&
-	    !whiteout_is_name(name.base) &&
-	    !split_file(layer->tar->input.split, entry->start, entry->size, name.text, err))
+	    !whiteout_is_name(name.base) && !begin_content(layer, entry, name.text, err))
 		return false;
 	if (!place_parent(&layer->place, &name, &parent, err))
 		return false;
@@ -362,26 +426,22 @@ static bool put_entry(struct layer *layer, const struct entry *entry, struct err
 	return make_entry(layer, parent, &name, entry, err);
 }
 
-/* A full pipe says the same: the flusher has work. */
-static void tell_flusher(struct layer *layer, const struct entry *entry)
-{
-	layer->unflushed += FLUSH_ENTRY + (entry->type == ENTRY_FILE ? entry->size : 0);
-	if (layer->flush < 0 || layer->unflushed < FLUSH_BYTES)
-		return;
-	layer->unflushed = 0;
-	(void)!write(layer->flush, "f", 1);
-}
-
-/* Where the entry ends in the archive: what follows can be read without what came before. A sparse
+/* Where the entry ends in the archive, what follows can be read without what came before. A sparse
  * file's content has another length there. */
-static bool take_checkpoint(struct layer *layer, const struct entry *entry, struct error *err)
+static bool end_entry(struct layer *layer, const struct entry *entry, struct error *err)
 {
 	int64_t size = entry->type == ENTRY_FILE ? entry->size : 0;
-	int64_t end = entry->start + (size + 511) / 512 * 512;
+	const struct checkpoint_place place = { .tar = entry->start + (size + 511) / 512 * 512,
+						.entries = layer->tar->entries,
+						.bytes = layer->bytes };
 
+	layer->file = (struct checkpoint_file){ 0 };
+	layer->done = 0;
+	layer->at = entry->is_sparse ? -1 : place.tar;
+	tell_flusher(layer, FLUSH_ENTRY);
 	return entry->is_sparse ||
-	       checkpoint_take(&layer->checkpointing, end, layer->tar->entries, layer->bytes,
-			       layer->tar->input.split, &layer->place.dirs, err);
+	       checkpoint_take(&layer->checkpointing, &place, layer->tar->input.split,
+			       &layer->place.dirs, err);
 }
 
 static bool put_all(struct layer *layer, struct error *err)
@@ -396,8 +456,7 @@ static bool put_all(struct layer *layer, struct error *err)
 			return true;
 		if (!put_entry(layer, &entry, err))
 			return error_in(err, "%.200s", entry.path);
-		tell_flusher(layer, &entry);
-		if (!take_checkpoint(layer, &entry, err))
+		if (!end_entry(layer, &entry, err))
 			return false;
 	}
 }
@@ -460,6 +519,17 @@ static bool finish(struct layer *layer, int to, struct error *err)
 	       file_write(to, "notes of a layer", notes.data, notes.length, err);
 }
 
+/* A file that was begun is begun once more: by its headers, and without what is there. */
+static void go_on(struct layer *layer, const struct checkpoint *checkpoint,
+		  struct untar_input *input)
+{
+	layer->file = checkpoint->file;
+	layer->done = checkpoint->file.done;
+	input->prefix = checkpoint->file.header;
+	input->prefix_length = checkpoint->file.header_length;
+	input->gap = checkpoint->file.done;
+}
+
 bool layer_extract(const struct layer_files *files, struct dirs *dirs, int64_t *entries,
 		   int64_t *bytes, struct error *err)
 {
@@ -470,6 +540,10 @@ bool layer_extract(const struct layer_files *files, struct dirs *dirs, int64_t *
 			       .bytes = *bytes,
 			       .checkpointing = files->checkpointing };
 	struct untar_input input = { .fd = files->from, .ring = files->ring };
+
+	if (files->checkpoint)
+		go_on(&layer, files->checkpoint, &input);
+
 	bool is_good = split_new(files->split, &input.split, err) &&
 		       place_init(&layer.place, files->diff, dirs, err);
 

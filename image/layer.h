@@ -25,7 +25,10 @@ struct layer {
 	int64_t room;      /* bytes it may have; fewer if the disk has less */
 	int64_t unchecked; /* bytes since the disk's free space was looked at */
 	struct checkpointing checkpointing;
-	int64_t unflushed; /* bytes since the flusher was told */
+	int64_t at;                  /* where the next entry begins; -1: not known */
+	struct checkpoint_file file; /* that is being written; no header: a small one */
+	int64_t done;                /* bytes of its content that an earlier run wrote */
+	int64_t unflushed;           /* bytes since the flusher was told */
 	int flush;
 };
 
@@ -37,6 +40,7 @@ struct layer_files {
 	int split;         /* a file, for what is not in the directory: see split.h */
 	int64_t room;      /* bytes the files may have together; layer_extract fails beyond */
 	struct checkpointing checkpointing;
+	const struct checkpoint *checkpoint; /* of an earlier run; NULL: none */
 	int flush; /* a pipe that does not block, told by a byte that much was written; -1: nobody
 		    */
 };

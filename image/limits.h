@@ -70,6 +70,10 @@
 #define CHECKPOINT_SECONDS 4
 #define CHECKPOINT_DAYS    7
 
+/* Inside of a file, too, from this size on and where its headers in the archive are no longer. */
+#define CHECKPOINT_FILE   (8LL << 20)
+#define CHECKPOINT_HEADER 4096
+
 /* Layers are made to last together, but no more than this stays at the mercy of a power cut. */
 #define UNPUBLISHED_BYTES (32LL << 20)
 

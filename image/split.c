@@ -152,6 +152,22 @@ bool split_file(struct split *split, int64_t start, int64_t size, const char *pa
 	       compress(split, path, length, ZSTD_e_continue, err);
 }
 
+bool split_copy(const struct split *split, int64_t from, int64_t to, void *bytes, size_t room)
+{
+	int64_t start = split->window_start, end = start + (int64_t)waiting(split);
+
+	if (split->is_lost || from < start || to > end || from > to || to - from > (int64_t)room)
+		return false;
+	memcpy(bytes, split->window.data + split->done + (from - start), (size_t)(to - from));
+	return true;
+}
+
+void split_go_on(struct split *split, int64_t at, int64_t end)
+{
+	split->window_start = at;
+	split->skip_end = end;
+}
+
 /* A frame of its own, so that what follows can be cut off again. */
 bool split_cut(struct split *split, int64_t end, int64_t *size, struct error *err)
 {

@@ -31,6 +31,11 @@ must_check bool split_add(struct split *split, const void *bytes, size_t count, 
  * or soon after. */
 must_check bool split_file(struct split *split, int64_t start, int64_t size, const char *path,
 			   struct error *err);
+/* Copies bytes that were added and are no file's content, as far as nothing in front of them waits
+ * any more. False: they are not here, or more than `room`. */
+bool split_copy(const struct split *split, int64_t from, int64_t to, void *bytes, size_t room);
+/* Of a new one: the archive's next byte is the one at `at`, and content up to `end`. */
+void split_go_on(struct split *split, int64_t at, int64_t end);
 /* Everything in front of `end` is in the file from here on, whatever comes after. *size is the
  * file's. */
 must_check bool split_cut(struct split *split, int64_t end, int64_t *size, struct error *err);

@@ -411,7 +411,8 @@ static bool start_writer(struct stage *stage, struct ring *ring, int told, struc
 	if (stage->checkpoint) {
 		writing.entries = stage->checkpoint->entries;
 		writing.bytes = stage->checkpoint->bytes;
-		writing.files.checkpointing.base = stage->checkpoint->tar;
+		writing.files.checkpoint = stage->checkpoint;
+		writing.files.checkpointing.base = checkpoint_base(stage->checkpoint);
 	}
 	return worker_start(&task, &stage->writer, err);
 }

@@ -83,6 +83,17 @@ static ssize_t read_some(struct untar *tar, const void **block)
 	return got;
 }
 
+static ssize_t pass_gap(struct untar *tar, const void **block)
+{
+	size_t step = tar->input.gap < BLOCK ? (size_t)tar->input.gap : BLOCK;
+
+	memset(tar->buffer, 0, step);
+	*block = tar->buffer;
+	tar->input.gap -= (int64_t)step;
+	tar->read += (int64_t)step;
+	return (ssize_t)step;
+}
+
 static ssize_t on_read(struct archive *archive, void *context, const void **block)
 {
 	struct untar *tar = context;
@@ -95,6 +106,8 @@ static ssize_t on_read(struct archive *archive, void *context, const void **bloc
 		tar->read += got;
 		return got;
 	}
+	if (tar->input.gap > 0)
+		return pass_gap(tar, block);
 	if (tar->input.remote) {
 		*block = tar->buffer;
 		got = read_remote(tar);
@@ -270,7 +283,8 @@ bool untar_next(struct untar *tar, struct entry *entry, bool *is_end, struct err
 	if (!read_type(tar, entry, err))
 		return false;
 	tar->content = entry->start;
-	tar->content_size = entry->type == ENTRY_FILE && !entry->is_sparse ? entry->size : 0;
+	tar->content_size = 0;
+	tar->stored_size = entry->type == ENTRY_FILE && !entry->is_sparse ? entry->size : 0;
 	return check_end(tar, entry, err);
 }
 
@@ -278,6 +292,9 @@ bool untar_data(struct untar *tar, const void **bytes, size_t *count, int64_t *o
 		struct error *err)
 {
 	la_int64_t where = 0;
+
+	tar->content_size = tar->stored_size;
+
 	int status = archive_read_data_block(tar->archive, bytes, count, &where);
 
 	*offset = where;

@@ -48,6 +48,7 @@ struct untar_input {
 	struct ring *ring;     /* the same */
 	const void *prefix;    /* what was read from fd already */
 	size_t prefix_length;
+	int64_t gap;         /* bytes behind the prefix of which nothing but their number counts */
 	struct split *split; /* is given every byte; NULL: nobody */
 };
 
@@ -58,11 +59,12 @@ struct untar {
 	bool is_seekable;
 	int64_t file_size;
 	char *buffer;
-	int read_error;  /* errno, if reading failed */
-	int64_t read;    /* bytes taken from fd so far, the prefix included */
-	int64_t content; /* where the current file's begins, and how long it is */
-	int64_t content_size;
-	bool is_holding; /* a block of the ring */
+	int read_error;       /* errno, if reading failed */
+	int64_t read;         /* bytes taken from fd so far, the prefix included */
+	int64_t content;      /* where the current file's begins, and how long it is */
+	int64_t content_size; /* 0 until it is asked for */
+	int64_t stored_size;  /* what it is then, unless the archive lies: see untar_data */
+	bool is_holding;      /* a block of the ring */
 	bool is_filled_up;
 	int64_t entries;
 	bool has_failed; /* something of ours, not of the archive's: why */
@@ -78,8 +80,8 @@ void untar_close(struct untar *tar);
 must_check bool untar_next(struct untar *tar, struct entry *entry, bool *is_end, struct error *err);
 
 /* The next piece of the current file's data and where in the file it belongs; *count is 0 at its
- * end.
- */
+ * end. Where a file without holes ends before its size, the archive lies about that, and libarchive
+ * must not be asked for anything more: what follows could still be changed by who sent it. */
 must_check bool untar_data(struct untar *tar, const void **bytes, size_t *count, int64_t *offset,
 			   struct error *err);
 

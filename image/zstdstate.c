@@ -278,6 +278,10 @@ static bool read_count(struct span *block, unsigned int *count)
 	return skip(block, 3);
 }
 
+/* So few are always followed: after them may come nothing but blocks without any, as of a file that
+ * does not compress. */
+#define FEW_SEQUENCES 512
+
 /* Section 3.1.1.3.2. */
 static bool walk_sequences(struct zstdwalk *walk, struct span *block)
 {
@@ -295,7 +299,7 @@ static bool walk_sequences(struct zstdwalk *walk, struct span *block)
 	for (int code = 0; code < ZSTDSTATE_CODES; code++)
 		if (!note_table(walk, code, modes >> (6 - 2 * code) & 3, block))
 			return false;
-	if (walk->is_wanted)
+	if (walk->is_wanted || count <= FEW_SEQUENCES)
 		return follow(walk, block->bytes, block->count, count);
 	memset(walk->state.repeats, 0, sizeof(walk->state.repeats));
 	return true;

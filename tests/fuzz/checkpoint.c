@@ -40,6 +40,8 @@ static void note_dirs(int dir, struct dirs *dirs)
 	noted->has_mtime = true;
 }
 
+static const struct checkpoint_file begun = { .done = 100, .header_length = 512 };
+
 /* Has one written as a pull does. */
 static void write_checkpoint(int dir, const struct digest *blob, struct checkpoint_shared *shared,
 			     const struct dirs *dirs)
@@ -47,12 +49,15 @@ static void write_checkpoint(int dir, const struct digest *blob, struct checkpoi
 	int file = openat(dir, LAYOUT_SPLIT, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	int told = memfd_create("told", MFD_CLOEXEC);
 	struct checkpointing state = { .dir = dir, .flush = told, .shared = shared, .blob = blob };
+	const struct checkpoint_place place = {
+		.tar = 1024, .entries = 2, .bytes = 3, .file = &begun
+	};
 	struct split *split = NULL;
 	struct error err;
 
 	shared->marks.marks[0] = (struct pump_mark){ .in = 100, .out = 512 };
 	if (file < 0 || told < 0 || !split_new(file, &split, &err) ||
-	    !checkpoint_take(&state, 1024, 2, 3, split, dirs, &err))
+	    !checkpoint_take(&state, &place, split, dirs, &err))
 		abort();
 	split_free(split);
 	close(told);
@@ -103,6 +108,7 @@ static void read_back(int dir, const struct digest *blob, bool is_whole)
 	assert(is_read || !is_whole);
 	if (is_read) {
 		assert(checkpoint->mark.out <= checkpoint->tar);
+		assert(checkpoint_base(checkpoint) >= 0);
 		assert(checkpoint->mark.decoder_size <= PUMP_DECODER);
 		assert(digest_is_equal(&checkpoint->blob, blob));
 		assert(checkpoint_restore(diff, &dirs, &err));

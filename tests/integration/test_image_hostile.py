@@ -192,6 +192,17 @@ def test_too_many_attributes(store):
 ARCHIVE = docker_archive([tar(entry("x", os.urandom(100000)), entry("y", b"y"))])
 
 
+@pytest.mark.parametrize("size", ["20000", "90000000"])
+def test_a_file_of_another_size_than_its_content(store, size):
+    """Whoever believes it would take the headers that follow for content."""
+    lie = entry("f", b"A" * 1000, pax_headers={"SCHILY.realsize": size})
+    after = [entry(f"g{i}", b"g" * 5000) for i in range(100)]
+    refuse(store, docker_archive([tar(lie, *after)]), "unexpected EOF")
+    hidden = entry(".wh.f", b"A" * 1000, pax_headers={"SCHILY.realsize": size})
+    image = store.load(docker_archive([tar(hidden, *after)])).images[0]["id"]
+    assert sorted(os.listdir(store.diff(image))) == sorted(["f", *(f"g{i}" for i in range(100))])
+
+
 @pytest.mark.parametrize("length", [0, 1, 100, 511, 512, 700, 50000, 100900])
 @pytest.mark.parametrize("source", ["pipe", "file"])
 def test_truncated(store, tmp_path, length, source):

@@ -94,7 +94,17 @@ def layer():
     return tar(*entries)
 
 
+def layer_of_a_large_file():
+    """Most of it is one file, with everything that is set when all of it is there."""
+    content = random.Random(5).randbytes(16_000_000)
+    return tar(entry("a", mode=0o710), entry("a/before", b"before"),
+               entry("a/model", content, uid=7, mode=0o4755, mtime=1.5,
+                     pax_headers={"SCHILY.xattr.user.kind": "large", "path": "a/" + "long" * 20 + "model"}),
+               entry("d0/after", b"after"))
+
+
 LAYER = layer()
+LARGE = layer_of_a_large_file()
 SMALL = tar(entry("small", b"small"))
 
 
@@ -206,6 +216,27 @@ def test_cut_off_by_the_network(tmp_path, expected, compress):
     before = len(server.ranges)
     store.pull(server.reference)
     assert server.ranges[before] > 3_000_000
+    check(store, layout, expected)
+    server.shutdown()
+
+
+@pytest.mark.parametrize("compress", [quick, zstd, bytes], ids=["gzip", "zstd", "plain"])
+def test_inside_of_a_file(tmp_path, compress):
+    """Twice: what goes on can be cut off, too."""
+    layout = Layout(LARGE, SMALL, compress=compress)
+    server, store, undisturbed = Server(layout), Store(tmp_path / "root"), Store(tmp_path / "undisturbed")
+    undisturbed.load(layout.tar())
+    expected = [list_tree(undisturbed.diff(layout.id, index)) for index in range(2)]
+    for part, runs in ((0.5, 1), (0.8, 2)):
+        server.stop = int(len(layout.blobs[0]) * part)
+        process = start(store, server.reference)
+        world.wait_until(lambda: stamped(store) and len(server.ranges) == runs, "a checkpoint", 30)
+        kill(process)
+        server.hang_up.set()
+        server.hang_up = threading.Event()
+    server.stop = None
+    store.pull(server.reference)
+    assert server.ranges[0] == 0 and 3_000_000 < server.ranges[1] <= server.ranges[2]
     check(store, layout, expected)
     server.shutdown()
 
