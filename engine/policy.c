@@ -113,7 +113,11 @@ bool policy_cancel(const struct engine *engine, const char *id, enum policy_caus
 
 	if (dir < 0 || !has_file(dir))
 		return true;
-	return write_word(dir, cause == POLICY_USER ? by_user : by_shutdown, FILE_DURABLE, err);
+	if (write_word(dir, cause == POLICY_USER ? by_user : by_shutdown, FILE_DURABLE, err))
+		return true;
+	/* A file system that writes nothing in place has no space for that either. Without a file
+	 * there is no policy: it stops at least, though `boot` does not learn that somebody did. */
+	return err->kind == ERROR_NO_SPACE && unlinkat(dir, CONTAINER_RESTART, 0) == 0;
 }
 
 static bool is_stopped_by_user(const struct engine *engine, const char *id)

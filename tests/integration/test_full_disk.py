@@ -68,6 +68,14 @@ def test_stopped_by_hand_stays_so_at_boot(full):
     assert state(full, "z")["Status"] == "exited"
 
 
+def test_nothing_can_be_overwritten(moor, busybox):
+    """As on file systems that write every byte to a new place: it is stopped all the same."""
+    moor.docker("run", "-d", "--name", "z", "--network", "none", "--restart", "always", busybox, "sleep", "1000")
+    moor.run("strace", "-qq", "-o", "/dev/null", "-e", "inject=fsync,pwrite64:error=ENOSPC", os.path.join(moor.names, "docker"),
+             "stop", "-t", "0", "z")
+    assert state(moor, "z")["Status"] == "exited"
+
+
 def test_exit_code(full):
     """Of one that fills the disk and ends: its client gets it, and so does who asks later."""
     run = ("run", "--name", "f", "--network", "none")
