@@ -139,14 +139,31 @@ static bool tell(struct loop *loop, struct loop_watch *watch, struct error *err)
 	return true;
 }
 
+static bool open_epoll(struct loop *loop, struct error *err)
+{
+	if (loop->is_open)
+		return true;
+	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (loop->epoll < 0)
+		return error_sys(err, "epoll_create1");
+	loop->is_open = true;
+	return true;
+}
+
+bool loop_try_watch(struct loop *loop, struct loop_watch *watch, struct error *err)
+{
+	loop_watch(loop, watch);
+	link_drop(&watch->changed);
+	if (open_epoll(loop, err) && tell(loop, watch, err))
+		return true;
+	loop_unwatch(loop, watch);
+	return false;
+}
+
 static bool tell_changes(struct loop *loop, struct error *err)
 {
-	if (!loop->is_open) {
-		loop->epoll = epoll_create1(EPOLL_CLOEXEC);
-		if (loop->epoll < 0)
-			return error_sys(err, "epoll_create1");
-		loop->is_open = true;
-	}
+	if (!open_epoll(loop, err))
+		return false;
 	while (loop->changed) {
 		struct loop_link *link = loop->changed;
 

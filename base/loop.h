@@ -69,6 +69,9 @@ int64_t loop_now(void);
 
 /* `watch` has fd, on_ready and context set, and must not be watched already. */
 void loop_watch(struct loop *loop, struct loop_watch *watch);
+/* The same, but the kernel is told at once: for a descriptor that others gave, which perhaps cannot
+ * be waited for. If it fails it is not watched, and the loop goes on. */
+must_check bool loop_try_watch(struct loop *loop, struct loop_watch *watch, struct error *err);
 /* What it waits for from now on; 0 is nothing but the end of the other side. */
 void loop_want(struct loop *loop, struct loop_watch *watch, enum loop_wants wants);
 /* Not watched: nothing happens. To be called before the descriptor is closed. */

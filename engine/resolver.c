@@ -277,6 +277,7 @@ static void on_connect(struct loop_watch *watch)
 	const int room = STREAM_SEND_ROOM;
 	int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct stream *stream;
+	struct error ignored;
 
 	if (fd < 0)
 		return;
@@ -291,8 +292,9 @@ static void on_connect(struct loop_watch *watch)
 	stream->timer = (struct loop_timer){ .on_expiry = on_silence, .context = stream };
 	member->streams = stream;
 	member->stream_count++;
-	loop_watch(&member->resolver->loop, &stream->watch);
 	loop_arm(&member->resolver->loop, &stream->timer, STREAM_MS);
+	if (!loop_try_watch(&member->resolver->loop, &stream->watch, &ignored))
+		stream_close(stream);
 }
 
 /* The whole. ---------------------------------------------------------------------------------- */

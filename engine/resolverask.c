@@ -192,6 +192,7 @@ static bool try_server(struct asking *asking, const struct ipaddr *server)
 	struct loop *loop = &asking->member->resolver->loop;
 	int type = asking->stream ? SOCK_STREAM : SOCK_DGRAM;
 	int fd = socket(server->family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct error ignored;
 	uint16_t id;
 
 	if (fd < 0 || getrandom(&id, sizeof(id), 0) != sizeof(id) || !connect_to(fd, server)) {
@@ -205,7 +206,8 @@ static bool try_server(struct asking *asking, const struct ipaddr *server)
 	asking->watch = (struct loop_watch){
 		.fd = fd, .on_ready = on_ready, .on_writable = on_writable, .context = asking
 	};
-	loop_watch(loop, &asking->watch);
+	if (!loop_try_watch(loop, &asking->watch, &ignored))
+		return false;
 	if (asking->stream)
 		loop_want(loop, &asking->watch, LOOP_READ | LOOP_WRITE);
 	loop_arm(loop, &asking->timer, PATIENCE_MS);

@@ -50,6 +50,7 @@ static const int allowed[] = {
 	SYS_connect,
 	SYS_accept4,
 	SYS_setsockopt,
+	SYS_getsockopt,
 	SYS_sendto,
 	SYS_sendmsg,
 	SYS_recvfrom,

@@ -89,27 +89,55 @@ static void on_end_of_life(struct loop_watch *watch)
 	member_close(watch->context);
 }
 
+/* What comes in their place could not be waited for, or would be ready for ever. */
+static bool is_for_questions(int fd, int wanted_type)
+{
+	int family = 0, type = 0, is_listening = 0;
+	socklen_t size = sizeof(int);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 && family == AF_INET &&
+	       getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == wanted_type &&
+	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size) == 0 &&
+	       is_listening == (wanted_type == SOCK_STREAM);
+}
+
+/* All, or none. */
+static bool watch_sockets(struct member *member, const int sockets[SOCKETS], struct error *err)
+{
+	struct loop *loop = &member->resolver->loop;
+	struct loop_watch *const watches[SOCKETS] = { &member->udp, &member->tcp, &member->life };
+	void (*const callbacks[SOCKETS])(struct loop_watch * watch) = { member->on_datagram,
+									member->on_connect,
+									on_end_of_life };
+
+	for (size_t i = 0; i < SOCKETS; i++) {
+		if (sockets[i] < 0)
+			continue;
+		*watches[i] = (struct loop_watch){ .fd = sockets[i],
+						   .on_ready = callbacks[i],
+						   .context = member };
+		if (loop_try_watch(loop, watches[i], err))
+			continue;
+		for (size_t k = 0; k <= i; k++) { /* who gave them still has to close them */
+			loop_unwatch(loop, watches[k]);
+			watches[k]->fd = -1;
+		}
+		return false;
+	}
+	return true;
+}
+
 static bool register_member(struct member *member, struct resolver_facts *facts,
 			    const int sockets[SOCKETS], struct error *err)
 {
-	struct resolver *resolver = member->resolver;
-
 	if (member->udp.fd >= 0 || sockets[0] < 0 || sockets[1] < 0)
 		return error_set(err, ERROR_INPUT, "a container has two sockets, once");
+	if (!is_for_questions(sockets[0], SOCK_DGRAM) || !is_for_questions(sockets[1], SOCK_STREAM))
+		return error_set(err, ERROR_INPUT,
+				 "a container has a UDP socket and a TCP socket that listens");
+	if (!watch_sockets(member, sockets, err))
+		return false;
 	set_facts(member, facts);
-	member->udp = (struct loop_watch){ .fd = sockets[0],
-					   .on_ready = member->on_datagram,
-					   .context = member };
-	member->tcp = (struct loop_watch){ .fd = sockets[1],
-					   .on_ready = member->on_connect,
-					   .context = member };
-	member->life = (struct loop_watch){ .fd = sockets[2],
-					    .on_ready = on_end_of_life,
-					    .context = member };
-	loop_watch(&resolver->loop, &member->udp);
-	loop_watch(&resolver->loop, &member->tcp);
-	if (member->life.fd >= 0)
-		loop_watch(&resolver->loop, &member->life);
 	return true;
 }
 
@@ -198,6 +226,7 @@ void member_open(struct resolver *resolver, int connection,
 		 void (*on_connect)(struct loop_watch *watch))
 {
 	struct member *member = mem_alloc(sizeof(*member));
+	struct error ignored;
 
 	*member = (struct member){ .next = resolver->members,
 				   .resolver = resolver,
@@ -210,5 +239,6 @@ void member_open(struct resolver *resolver, int connection,
 		(struct loop_watch){ .fd = connection, .on_ready = on_control, .context = member };
 	resolver->members = member;
 	resolver->member_count++;
-	loop_watch(&resolver->loop, &member->control);
+	if (!loop_try_watch(&resolver->loop, &member->control, &ignored))
+		member_close(member);
 }

@@ -272,6 +272,42 @@ def test_hostile_questions(moor, net):
     assert resolvers(moor) == before
 
 
+def some_descriptor(kind):
+    if kind in ("/dev/zero", "/etc/hostname", "/"):
+        return os.open(kind, os.O_RDONLY)
+    family = socket.AF_UNIX if kind == "unix" else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_DGRAM if kind in ("udp", "unix") else socket.SOCK_STREAM)
+    if kind == "listening":
+        opened.bind(("127.0.0.1", 0))
+        opened.listen()
+    return opened.detach()
+
+
+@pytest.mark.parametrize("kinds", ["/dev/zero listening", "/etc/hostname listening", "udp /dev/zero", "udp /", "udp tcp",
+                                   "unix listening", "udp unix", "listening udp", "udp listening /etc/hostname",
+                                   "udp listening /dev/zero", "udp", ""])
+def test_a_registration_of_no_sockets(moor, net, kinds):
+    """Who reaches the resolver's socket may take part, and no more: it goes on, for all others."""
+    start(moor, net, "a", "--network", "net")
+    before = resolvers(moor)
+
+    def registered(kinds):
+        given = [some_descriptor(kind) for kind in kinds.split()]
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+            connection.settimeout(20)
+            connection.connect(os.path.join(moor.run_dir, "networks", "names.sock"))
+            try:
+                socket.send_fds(connection, [b"register " + b"b" * 64], given)
+            finally:
+                for fd in given:
+                    os.close(fd)
+            return connection.recv(600)
+    assert registered(kinds) not in (b"ok", b"")
+    assert registered("udp listening") == b"ok"
+    assert look_up(moor, "a", "a")
+    assert resolvers(moor) == before
+
+
 def test_the_last_network_takes_all(moor, net):
     start(moor, net, "a", "--network", "net")
     path = os.path.join(moor.run_dir, "networks", "names.sock")

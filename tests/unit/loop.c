@@ -303,6 +303,10 @@ static void test_bad_descriptor(void)
 	check_error(loop_step(&loop, &err), &err, ERROR_DENIED, "watch descriptor",
 		    "a regular file cannot be waited for");
 	loop_unwatch(&loop, &watch);
+	check_error(loop_try_watch(&loop, &watch, &err), &err, ERROR_DENIED, "watch descriptor",
+		    "nor is it, if that is asked at once");
+	check_error(loop_step(&loop, &err), &err, ERROR_NOT_FOUND, "nothing left",
+		    "and the loop goes on without it");
 	close(fd);
 	loop_done(&loop);
 }
