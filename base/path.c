@@ -251,7 +251,7 @@ bool path_open_regular(int root, const char *name, enum path_rule rule, int *fd,
 }
 
 /* Those without a name are not in <linux/magic.h>. */
-static bool is_made_by_kernel(const struct statfs *fs)
+bool path_is_made_by_kernel(int fd)
 {
 	static const uint32_t magics[] = {
 		PROC_SUPER_MAGIC,    SYSFS_MAGIC,          DEBUGFS_MAGIC,
@@ -264,8 +264,12 @@ static bool is_made_by_kernel(const struct statfs *fs)
 		0x5a3c69f0, /* apparmorfs */
 	};
 
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return false;
 	for (size_t i = 0; i < COUNT_OF(magics); i++) {
-		if ((uint32_t)fs->f_type == magics[i])
+		if ((uint32_t)fs.f_type == magics[i])
 			return true;
 	}
 	return false;
@@ -274,13 +278,10 @@ static bool is_made_by_kernel(const struct statfs *fs)
 bool path_open_stored(int root, const char *name, enum path_rule rule, int *fd, struct error *err)
 {
 	autoclose int found = -1;
-	struct statfs fs;
 
 	if (!find_regular(root, name, rule, &found, err))
 		return false;
-	if (fstatfs(found, &fs) < 0)
-		return error_sys(err, "look at %s", name);
-	if (is_made_by_kernel(&fs))
+	if (path_is_made_by_kernel(found))
 		return error_set(err, ERROR_DENIED, "%s is no stored file: the kernel makes it up",
 				 name);
 	return open_found(found, name, fd, err);

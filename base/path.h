@@ -37,6 +37,9 @@ must_check bool path_open_regular(int root, const char *name, enum path_rule rul
 must_check bool path_open_stored(int root, const char *name, enum path_rule rule, int *fd,
 				 struct error *err);
 
+/* True if the file or directory lies on a file system that the kernel makes up, as above. */
+bool path_is_made_by_kernel(int fd);
+
 /* Makes `name` and its missing parents below `root` (PATH_IN_ROOT) and opens it
  * (O_PATH|O_DIRECTORY). An existing directory keeps its mode. */
 must_check bool path_make_dirs(int root, const char *name, mode_t mode, int *fd, struct error *err);

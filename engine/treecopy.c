@@ -107,7 +107,9 @@ static bool copy_file(const struct tree_copy *copy, struct side from, struct sid
 	struct stat info;
 
 	go_to(copy->is_from_callers);
-	bool is_open = path_open_regular(from.dir, from.name, PATH_NO_LINKS, &source, err);
+	bool is_open = copy->is_from_callers
+			       ? path_open_regular(from.dir, from.name, PATH_NO_LINKS, &source, err)
+			       : path_open_stored(from.dir, from.name, PATH_NO_LINKS, &source, err);
 	come_from(copy->is_from_callers);
 	if (!is_open)
 		return false;
@@ -138,9 +140,13 @@ static bool copy_symlink(const struct tree_copy *copy, struct side from, struct 
 	return is_made;
 }
 
+/* A container's procfs and sysfs are empty directories, as with docker: see path_open_stored. */
 static bool copy_entries(const struct tree_copy *copy, int from, int to, int depth,
 			 struct error *err)
 {
+	if (!copy->is_from_callers && path_is_made_by_kernel(from))
+		return true;
+
 	int duplicate = fcntl(from, F_DUPFD_CLOEXEC, 3);
 	autodir DIR *list = duplicate < 0 ? NULL : fdopendir(duplicate);
 

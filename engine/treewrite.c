@@ -100,7 +100,7 @@ static bool put_file(struct writer *writer, int dir, const char *name, struct ta
 		return tarout_put(&writer->tar, entry, err);
 	}
 	autoclose int file = -1;
-	if (!path_open_regular(dir, name, PATH_NO_LINKS, &file, err))
+	if (!path_open_stored(dir, name, PATH_NO_LINKS, &file, err))
 		return err->kind == ERROR_NOT_FOUND || error_in(err, "%s", entry->path);
 	read_xattrs(file, &extra);
 	entry->type = TAROUT_FILE;
@@ -171,6 +171,9 @@ static bool put_one(struct writer *writer, int dir, const char *name, const char
 static bool put_directory(struct writer *writer, int dir, const char *path, int depth,
 			  struct error *err)
 {
+	if (path_is_made_by_kernel(dir)) /* a container's /proc is empty: see path_open_stored */
+		return true;
+
 	int copy = fcntl(dir, F_DUPFD_CLOEXEC, 3);
 	autodir DIR *list = copy < 0 ? NULL : fdopendir(copy);
 

@@ -408,6 +408,18 @@ def test_copy_out_opens_no_device(shared, slow_cp, tmp_path):
     assert copied <= {4, "device", b"file"}
 
 
+def test_copy_out_leads_into_no_procfs(moor, shared, tmp_path):
+    """What lies there would be read with the host's rights, which the container's programs do not have."""
+    for name in ("1", "sys/kernel/random"):
+        (shared / os.path.basename(name)).symlink_to("/proc/" + name)
+    for target in (tmp_path / "out", "-"):
+        assert "comm is no stored file" in moor.docker("cp", "c:/vol/1/comm", target, code=1).stderr
+    (tmp_path / "all").mkdir()
+    moor.docker("cp", "c:/vol/random/.", tmp_path / "all")
+    assert os.listdir(tmp_path / "all") == []
+    assert "boot_id" not in moor.docker("cp", "c:/vol/random/.", "-").stdout
+
+
 def take_number(pid):
     """A process with that number, or None if somebody else has it."""
     with open("/proc/sys/kernel/ns_last_pid", "w") as file:
