@@ -54,7 +54,6 @@ static const struct verb verbs[] = {
 	{ NULL, "checkpoint", NULL },
 	{ NULL, "compose", NULL },
 	{ NULL, "config", NULL },
-	{ NULL, "context", NULL },
 	{ NULL, "manifest", NULL },
 	{ NULL, "node", NULL },
 	{ NULL, "plugin", NULL },
@@ -133,15 +132,27 @@ static const struct verb verbs[] = {
 	{ "system", "prune", &cmd_system_prune },
 
 	{ "builder", "build", NULL },
-	{ "builder", "prune", NULL },
+	{ "builder", "prune", &cmd_builder_prune },
+
+	{ "context", "inspect", &cmd_context_inspect },
+	{ "context", "list", &cmd_context_ls },
+	{ "context", "ls", &cmd_context_ls },
+	{ "context", "show", &cmd_context_show },
+	{ "context", "use", &cmd_context_use },
+	{ "context", "create", NULL },
+	{ "context", "export", NULL },
+	{ "context", "import", NULL },
+	{ "context", "rm", NULL },
+	{ "context", "update", NULL },
 };
 
 static const struct {
 	const char *name, *summary;
 } groups[] = {
-	{ "builder", "Manage builds" }, { "container", "Manage containers" },
-	{ "image", "Manage images" },   { "network", "Manage networks" },
-	{ "system", "Manage Docker" },  { "volume", "Manage volumes" },
+	{ "builder", "Manage builds" },   { "container", "Manage containers" },
+	{ "context", "Manage contexts" }, { "image", "Manage images" },
+	{ "network", "Manage networks" }, { "system", "Manage Docker" },
+	{ "volume", "Manage volumes" },
 };
 
 static bool is_in(const struct verb *verb, const char *group)

@@ -500,6 +500,15 @@ def test_unknown_and_unsupported_verbs(moor):
     build = moor.docker("build", ".", code=1)
     assert "docker: 'build' is not supported by this runtime" in build.stderr
     assert moor.docker("run", "--help").stdout.startswith("Usage:  docker run [OPTIONS] IMAGE [COMMAND] [ARG...]\n")
+    # What scripts ask beforehand: there is one context, and nothing was built.
+    assert moor.docker("context", "show").stdout == moor.docker("context", "use", "default").stdout == "default\n"
+    assert moor.docker("context", "ls", "-q").stdout == "default\n"
+    header, row = moor.docker("context", "ls").stdout.splitlines()
+    assert header.startswith("NAME        DESCRIPTION") and row.startswith("default *   Current")
+    endpoint = moor.docker("context", "inspect", "-f", "{{.Endpoints.docker.Host}}").stdout
+    assert endpoint == "unix:///var/run/docker.sock\n"
+    assert 'context "other": context not found' in moor.docker("context", "use", "other", code=1).stderr
+    assert moor.docker("builder", "prune", "-af").stdout == "Total reclaimed space: 0B\n"
     alone = moor.docker()
     assert alone.stdout == "" and "Usage:  docker" in alone.stderr
     assert re.fullmatch(r"Docker version \d.+, build .+\n", moor.docker("-v").stdout)
