@@ -160,6 +160,7 @@ const struct command cmd_context_inspect = {
 
 struct prune_values {
 	bool is_forced;
+	int64_t keep; /* bytes of a cache that there is none of */
 };
 
 static const struct opt prune_opts[] = {
@@ -167,7 +168,8 @@ static const struct opt prune_opts[] = {
 	{ "filter", 0, OPT_IGNORED_TEXT, 0, "filter", "Provide filter values", NULL },
 	{ "force", 'f', OPT_BOOL, offsetof(struct prune_values, is_forced), NULL,
 	  "Do not prompt for confirmation", NULL },
-	{ "keep-storage", 0, OPT_IGNORED_TEXT, 0, "bytes", "Disk space to keep", NULL },
+	{ "keep-storage", 0, OPT_SIZE, offsetof(struct prune_values, keep), "bytes",
+	  "Disk space to keep", NULL },
 	{ .name = NULL },
 };
 
