@@ -28,12 +28,16 @@
 
 #define ATTEMPTS_MAX 100 /* to open a file in a moment without a rotation */
 
+#define HEAD         64 /* bytes that tell a file from the one it was: a time is in them */
+
 #define CHECK_MS     2000 /* how often a followed container is looked at when nothing happens */
 
 struct reader {
 	const struct logfile_query *query;
 	int dir; /* the container's directory */
 	int file;
+	char head[HEAD]; /* what the open file began with when it was last looked at */
+	size_t head_length;
 	struct buf pending; /* read, not yet a whole line */
 	int64_t skip;       /* records that --tail leaves out */
 	int64_t seen;
@@ -102,6 +106,20 @@ static void take_lines(struct reader *reader)
 
 /* Files. -------------------------------------------------------------------------------------- */
 
+/* False if the open file does not begin as it did: it was emptied, however long it is by now. */
+static bool note_head(struct reader *reader)
+{
+	char now[HEAD];
+	ssize_t got = pread(reader->file, now, sizeof(now), 0);
+	size_t length = got > 0 ? (size_t)got : 0;
+	bool is_same = length >= reader->head_length &&
+		       memcmp(now, reader->head, reader->head_length) == 0;
+
+	memcpy(reader->head, now, length);
+	reader->head_length = length;
+	return is_same;
+}
+
 /* To the end of what is there now. */
 static bool read_on(struct reader *reader, struct error *err)
 {
@@ -117,6 +135,8 @@ static bool read_on(struct reader *reader, struct error *err)
 			return error_sys(err, "read the container's log");
 		if (got == 0)
 			return true;
+		if (reader->head_length == 0)
+			(void)note_head(reader);
 		buf_commit(&reader->pending, (size_t)got);
 		take_lines(reader);
 	}
@@ -208,6 +228,7 @@ static bool go_on(struct reader *reader, bool *has_next, struct error *err)
 	mem_cleanup_close(&reader->file);
 	buf_clear(&reader->pending);
 	reader->file = next;
+	reader->head_length = 0;
 	return true;
 }
 
@@ -242,13 +263,12 @@ static bool count_records(struct reader *reader, struct error *err)
 /* Following. ---------------------------------------------------------------------------------- */
 
 /* The log's only file begins anew when it is full. */
-static bool begin_anew(const struct reader *reader)
+static bool begin_anew(struct reader *reader)
 {
-	struct stat status;
-
-	return fstat(reader->file, &status) < 0 ||
-	       status.st_size >= lseek(reader->file, 0, SEEK_CUR) ||
-	       lseek(reader->file, 0, SEEK_SET) == 0;
+	if (note_head(reader))
+		return true;
+	buf_clear(&reader->pending);
+	return lseek(reader->file, 0, SEEK_SET) == 0;
 }
 
 static bool catch_up(struct reader *reader, struct error *err)

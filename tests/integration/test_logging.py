@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -137,6 +138,17 @@ def test_syslog_that_is_not_there_yet(run, moor):
     wait_until(lambda: not loggers(moor), "the end of the logger")
 
 
+@contextlib.contextmanager
+def bounded(process):
+    """Who waits for lines that do not come hears of the end instead."""
+    watchdog = threading.Timer(60, process.kill)
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+
+
 @pytest.mark.parametrize("files", [12, 1])
 def test_followed_over_many_rotations(run, moor, tmp_path, files):
     """Who reads slowly finds the log rotated several times since the last look: no line is missed or doubled while its
@@ -156,8 +168,10 @@ def test_followed_over_many_rotations(run, moor, tmp_path, files):
         os.kill(follower.pid, signal.SIGSTOP)
         write(4, 900)  # about 80 bytes a record: more than four files
         os.kill(follower.pid, signal.SIGCONT)
-        while got[-1] != "900\n":
-            got.append(follower.stdout.readline())
+        with bounded(follower):
+            while got[-1] not in ("900\n", ""):
+                got.append(follower.stdout.readline())
+        assert got[-1], "the follower missed the last line"
         write(901, 902)
         got += [follower.stdout.readline() for _ in range(2)]
         moor.docker("rm", "-f", "c")
@@ -166,6 +180,31 @@ def test_followed_over_many_rotations(run, moor, tmp_path, files):
     numbers = [int(line) for line in got]
     assert rest == ""
     assert numbers == (list(range(1, 903)) if files > 1 else [1, 2, 3, *range(numbers[3], 903)])
+
+
+def test_followed_over_a_file_of_the_same_size(run, moor, tmp_path):
+    """The only file was emptied, and is as long again as it was at the last look: what tells is what it begins with."""
+    os.mkfifo(tmp_path / "end")
+    run("-d", "--name", "c", "-v", f"{tmp_path}:/shared", *options_of("json-file", max_size="16k", max_file=1),
+        command=("sh", "-c", "seq 1 3; read from </shared/end"))
+    wait_until(lambda: moor.docker("logs", "-n", "1", "c").stdout == "3\n", "line 3")
+    path = moor.docker("inspect", "-f", "{{.LogPath}}", "c").stdout.strip()
+    with moor.start("docker", "logs", "-f", "c") as follower:
+        got = [follower.stdout.readline() for _ in range(3)]
+        os.kill(follower.pid, signal.SIGSTOP)
+        with open(path, "r+", encoding="utf-8") as file:
+            records = [json.loads(line) for line in file]
+            file.seek(0)
+            file.truncate()
+            for record in records:
+                record["log"] = f"{int(record['log']) + 6}\n"
+                file.write(json.dumps(record, separators=(",", ":")) + "\n")
+        os.kill(follower.pid, signal.SIGCONT)
+        with bounded(follower):
+            got += [follower.stdout.readline() for _ in range(3)]
+        moor.docker("rm", "-f", "c")
+        follower.wait(30)
+    assert [int(line) for line in got] == [1, 2, 3, 7, 8, 9]
 
 
 @pytest.fixture
