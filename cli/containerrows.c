@@ -269,7 +269,8 @@ static bool is_wanted(const struct maker *maker, const struct containerrow *row)
 		if (!is_any_match(maker, row, names[i]))
 			return false;
 	}
-	return filter_are_labels(maker->options->filters, &row->container->labels);
+	return maker->options->filters->count == 0 || /* its labels may not have been read */
+	       filter_are_labels(maker->options->filters, &row->container->labels);
 }
 
 /* Cells. -------------------------------------------------------------------------------------- */
