@@ -36,7 +36,10 @@ class Disk:
         subprocess.run(["mount", "-o", "loop,commit=300", self.image, self.place], check=True)
 
     def unmount(self):
+        """Until nobody has it: processes that were killed and have not gone yet have it in mount namespaces of theirs."""
         subprocess.run(["umount", self.place], check=True)
+        world.wait_until(lambda: not subprocess.run(["losetup", "-j", self.image], check=True, capture_output=True).stdout,
+                         "the disk's last user to go")
 
     def lose_power(self):
         place = os.open(self.place, os.O_RDONLY | os.O_DIRECTORY)
