@@ -52,18 +52,22 @@ static bool read_line(struct texts *pairs, char *line, const char *path, bool pa
 }
 
 /* Go's words, in which bytes are numbers: "[88 61 255]". */
-static bool check_utf8(const char *line, size_t number, const char *path, struct error *err)
+static bool refuse_line(const char *line, size_t number, const char *path, struct error *err)
 {
 	autobuf struct buf bytes;
 
-	if (utf8_valid_length(line, strlen(line)) == strlen(line))
-		return true;
 	buf_init(&bytes, sizeof(err->text));
 	for (const char *at = line; *at; at++)
 		buf_printf(&bytes, "%s%d", at == line ? "" : " ", (unsigned char)*at);
 	return error_set(err, ERROR_INPUT,
 			 "invalid env file (%s): invalid utf8 bytes at line %zu: [%.*s]", path,
 			 number, (int)bytes.length, bytes.data);
+}
+
+static bool check_utf8(const char *line, size_t number, const char *path, struct error *err)
+{
+	return utf8_valid_length(line, strlen(line)) == strlen(line) ||
+	       refuse_line(line, number, path, err);
 }
 
 bool envfile_read(struct texts *pairs, struct arena *arena, const char *path, bool passes_through,
