@@ -435,8 +435,8 @@ static bool end_entry(struct layer *layer, const struct entry *entry, struct err
 						.entries = layer->tar->entries,
 						.bytes = layer->bytes };
 
-	layer->file = (struct checkpoint_file){ 0 };
-	layer->done = 0;
+	layer->file.header_length = 0; /* which says that there is nothing behind it */
+	layer->file.done = layer->done = 0;
 	layer->at = entry->is_sparse ? -1 : place.tar;
 	tell_flusher(layer, FLUSH_ENTRY);
 	return entry->is_sparse ||
