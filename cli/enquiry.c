@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/passfd.h"
 
 #define PACKET_MAX  (64 << 10)
 #define PATIENCE_MS (180 * 1000) /* mooring-fetch has its own, shorter time limits */
@@ -53,23 +54,8 @@ static bool start(const struct credentials *credentials, int control, struct pro
 
 static bool send_request(int control, const char *packet, int to, struct error *err)
 {
-	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr aligned;
-	} rights = { { 0 } };
-	autofree char *copy = mem_strdup(packet); /* an iovec's bytes are nobody's constants */
-	struct iovec bytes = { copy, strlen(copy) };
-	struct msghdr message = { .msg_iov = &bytes,
-				  .msg_iovlen = 1,
-				  .msg_control = rights.bytes,
-				  .msg_controllen = sizeof(rights.bytes) };
-	struct cmsghdr *part = CMSG_FIRSTHDR(&message);
-
-	part->cmsg_level = SOL_SOCKET;
-	part->cmsg_type = SCM_RIGHTS;
-	part->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(part), &to, sizeof(to));
-	return sendmsg(control, &message, MSG_NOSIGNAL) >= 0 || error_sys(err, "ask mooring-fetch");
+	return passfd_send(control, packet, strlen(packet), &to, 1, 0) >= 0 ||
+	       error_sys(err, "ask mooring-fetch");
 }
 
 /* The next packet; progress is of no interest. */

@@ -7,28 +7,9 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/passfd.h"
 
 #define QUEUE_BYTES (16 << 20) /* of kernel memory that the queue may take */
-
-/* One byte, 0, and with it a descriptor. */
-struct letter {
-	char byte;
-	struct iovec data;
-	struct msghdr message;
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control; /* clang wants what holds a flexible array to be the last */
-};
-
-static void letter_init(struct letter *letter)
-{
-	*letter = (struct letter){ .data = { .iov_base = &letter->byte, .iov_len = 1 },
-				   .message = { .msg_iov = &letter->data,
-						.msg_iovlen = 1,
-						.msg_control = &letter->control,
-						.msg_controllen = sizeof(letter->control.room) } };
-}
 
 static bool make(struct bag *bag, struct error *err)
 {
@@ -45,22 +26,17 @@ static bool make(struct bag *bag, struct error *err)
 	       error_sys(err, "prepare a socket");
 }
 
+/* A letter is one byte, 0, and with it a descriptor. */
 bool bag_put(struct bag *bag, int fd, struct error *err)
 {
 	autoclose int owned = fd;
-	struct letter letter;
 
 	if (bag->fd < 0 && !make(bag, err))
 		return false;
 	if (bag->count >= BAG_MAX)
 		return error_set(err, ERROR_INPUT, "more than %d descriptors for one container",
 				 BAG_MAX);
-	letter_init(&letter);
-	letter.control.header.cmsg_level = SOL_SOCKET;
-	letter.control.header.cmsg_type = SCM_RIGHTS;
-	letter.control.header.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&letter.control.header), &owned, sizeof(int));
-	if (sendmsg(bag->in, &letter.message, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
+	if (passfd_send(bag->in, "", 1, &owned, 1, MSG_DONTWAIT) != 1)
 		return error_sys(err, "keep a descriptor for the container");
 	bag->count++;
 	return true;
@@ -94,19 +70,18 @@ bool bag_is_sealed(const struct bag *bag)
 	return bag->fd >= 0 && bag->in < 0;
 }
 
-/* The next one, which stays in the bag; -1 after the last. */
+/* The next letter's descriptor; it stays in the bag, too. -1 after the last. */
 static int peek(int bag)
 {
-	struct letter letter;
+	char byte = 1;
+	size_t count = 1;
 	int fd;
 
-	letter_init(&letter);
-	if (recvmsg(bag, &letter.message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1 ||
-	    letter.message.msg_controllen < CMSG_LEN(sizeof(int)) ||
-	    letter.control.header.cmsg_type != SCM_RIGHTS || letter.byte != 0)
-		return -1;
-	memcpy(&fd, CMSG_DATA(&letter.control.header), sizeof(fd));
-	return fd;
+	passfd_receive(bag, &byte, 1, &fd, &count, MSG_PEEK | MSG_DONTWAIT);
+	if (count == 1 && byte == 0)
+		return fd;
+	mem_cleanup_close(&fd);
+	return -1;
 }
 
 bool bag_is_one(int fd)

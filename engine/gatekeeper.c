@@ -20,6 +20,7 @@
 #include "base/buf.h"
 #include "base/caller.h"
 #include "base/mem.h"
+#include "base/passfd.h"
 #include "base/proc.h"
 
 #define PATIENCE_SECONDS 10 /* for the whole request */
@@ -68,34 +69,14 @@ static bool may_pass(const struct person *person, gid_t group)
 
 /* What is wanted. ----------------------------------------------------------------------------- */
 
-/* Exactly as many descriptors as a request has; what else came is closed. */
-static bool take_fds(struct msghdr *message, int fds[GATE_FDS])
-{
-	struct cmsghdr *header = CMSG_FIRSTHDR(message);
-	size_t count = 0;
-
-	if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
-		return false;
-	count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-	memcpy(fds, CMSG_DATA(header), (count < GATE_FDS ? count : GATE_FDS) * sizeof(int));
-	return count == GATE_FDS && !(message->msg_flags & (MSG_CTRUNC | MSG_TRUNC));
-}
-
+/* Exactly as many bytes and descriptors as a request has. */
 static bool receive(struct visit *visit)
 {
-	union {
-		char space[CMSG_SPACE(GATE_FDS * sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct iovec part = { .iov_base = &visit->request, .iov_len = sizeof(visit->request) };
-	struct msghdr message = { .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = control.space,
-				  .msg_controllen = sizeof(control.space) };
+	size_t count = GATE_FDS;
 
-	return recvmsg(visit->connection, &message, MSG_CMSG_CLOEXEC) ==
-		       (ssize_t)sizeof(visit->request) &&
-	       take_fds(&message, visit->fds) && visit->request.version == GATE_VERSION &&
+	return passfd_receive(visit->connection, &visit->request, sizeof(visit->request),
+			      visit->fds, &count, MSG_TRUNC) == (ssize_t)sizeof(visit->request) &&
+	       count == GATE_FDS && visit->request.version == GATE_VERSION &&
 	       visit->request.arguments >= 1 && visit->request.arguments <= GATE_COUNT_MAX &&
 	       visit->request.variables <= GATE_COUNT_MAX;
 }

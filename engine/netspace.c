@@ -48,35 +48,12 @@ void netspace_send(int socket)
 	passfd_send(socket, "n", 1, &made, made >= 0 ? 1 : 0, 0);
 }
 
-static ssize_t receive(int socket, int *fd)
-{
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { .room = { 0 } };
-	char letter;
-	struct iovec part = { .iov_base = &letter, .iov_len = sizeof(letter) };
-	struct msghdr message = { .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
-	const struct cmsghdr *header;
-	ssize_t got;
-
-	do {
-		got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-	} while (got < 0 && errno == EINTR);
-	header = got < 0 ? NULL : CMSG_FIRSTHDR(&message);
-	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-	    header->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(fd, CMSG_DATA(header), sizeof(int));
-	return got;
-}
-
 bool netspace_enter(int socket, struct error *err)
 {
 	autoclose int made = -1;
-	ssize_t got = receive(socket, &made);
+	char letter;
+	size_t count = 1;
+	ssize_t got = passfd_receive(socket, &letter, sizeof(letter), &made, &count, 0);
 
 	if (got <= 0)
 		return got < 0 ? error_sys(err, "wait for the container's network namespace")

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/passfd.h"
 #include "engine/resolverask.h"
 
 #define SOCKETS 3 /* that come with a registration: UDP, TCP; perhaps a pidfd */
@@ -170,41 +171,20 @@ static bool obey(struct member *member, char *text, const int sockets[SOCKETS], 
 	return is_done;
 }
 
-/* One packet and its sockets; the length, or what recvmsg says. */
-static ssize_t receive(int fd, char *text, size_t room, int sockets[SOCKETS])
-{
-	struct iovec data = { .iov_base = text, .iov_len = room };
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(SOCKETS * sizeof(int))];
-	} control = { .room = { 0 } };
-	struct msghdr message = { .msg_iov = &data,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control.room) };
-	ssize_t got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	const struct cmsghdr *header = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-
-	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
-		memcpy(sockets, CMSG_DATA(header),
-		       header->cmsg_len - CMSG_LEN(0) < SOCKETS * sizeof(int)
-			       ? header->cmsg_len - CMSG_LEN(0)
-			       : SOCKETS * sizeof(int));
-	return got;
-}
-
 static void on_control(struct loop_watch *watch)
 {
 	struct member *member = watch->context;
 	autofree char *text = mem_alloc(RESOLVER_PACKET_MAX + 1);
-	int sockets[SOCKETS] = { -1, -1, -1 };
-	ssize_t got = receive(watch->fd, text, RESOLVER_PACKET_MAX, sockets);
+	int sockets[SOCKETS];
+	size_t count = SOCKETS;
+	ssize_t got =
+		passfd_receive(watch->fd, text, RESOLVER_PACKET_MAX, sockets, &count, MSG_DONTWAIT);
 	const char *reply = "ok";
 	bool is_taken = false;
 	struct error err;
 
 	if (got <= 0) {
-		bool is_gone = got == 0 || (errno != EAGAIN && errno != EINTR);
+		bool is_gone = got == 0 || errno != EAGAIN;
 
 		if (is_gone && member->life.fd >= 0)
 			close_watch(member->resolver, &member->control);

@@ -9,37 +9,10 @@
 
 #include "base/json.h"
 #include "base/jsonout.h"
+#include "base/mem.h"
+#include "base/passfd.h"
 #include "registry/auth.h"
 #include "registry/limit.h"
-
-#define FDS_MAX 4 /* one or two are right; the others are closed */
-
-/* Takes the descriptors out of a message: keeps the first two, closes the rest. */
-static struct call_fds take_descriptors(struct msghdr *message, int *count)
-{
-	struct call_fds fds = { -1, -1 };
-
-	*count = 0;
-	for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part;
-	     part = CMSG_NXTHDR(message, part)) {
-		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
-			continue;
-		size_t came = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		for (size_t i = 0; i < came; i++, (*count)++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(fd));
-			if (*count == 0)
-				fds.reply = fd;
-			else if (*count == 1)
-				fds.body = fd;
-			else
-				close(fd);
-		}
-	}
-	return fds;
-}
 
 static bool read_reference(const struct json *root, struct control_request *request,
 			   struct error *err)
@@ -188,15 +161,15 @@ static bool read_request(struct arena *arena, const char *packet, size_t length,
 		"manifest, blob, tags, s3, login, http, look, push-blob or push-manifest", err);
 }
 
-static bool check_descriptors(const struct control_request *request, int count, bool is_cut,
+static bool check_descriptors(const struct control_request *request, size_t count,
 			      struct error *err)
 {
 	bool has_body = (request->op == CONTROL_HTTP && request->call.body_size >= 0) ||
 			request->op == CONTROL_PUSH_BLOB || request->op == CONTROL_PUSH_MANIFEST;
 
-	if (count == (has_body ? 2 : 1) && !is_cut)
+	if (count == (has_body ? 2 : 1))
 		return true;
-	return error_set(err, ERROR_INPUT, "request %lld: expected %s, got %d",
+	return error_set(err, ERROR_INPUT, "request %lld: expected %s, got %zu",
 			 (long long)request->id,
 			 has_body ? "two descriptors, for the reply's body and the request's"
 				  : "one descriptor for the body",
@@ -208,30 +181,26 @@ enum control_result control_receive(int socket, struct arena *arena,
 {
 	char packet[LIMIT_PACKET]; /* not from the heap: this is asked at every turn, mostly in vain
 				    */
-	char control[CMSG_SPACE(FDS_MAX * sizeof(int))];
-	struct iovec bytes = { packet, LIMIT_PACKET };
-	struct msghdr message = { .msg_iov = &bytes,
-				  .msg_iovlen = 1,
-				  .msg_control = control,
-				  .msg_controllen = sizeof(control) };
-	ssize_t length = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	int count;
+	int fds[2];
+	size_t count = COUNT_OF(fds);
+	ssize_t length =
+		passfd_receive(socket, packet, LIMIT_PACKET, fds, &count, MSG_DONTWAIT | MSG_TRUNC);
 
 	*request =
 		(struct control_request){ .id = -1, .size = -1, .length = -1, .fds = { -1, -1 } };
 	if (length < 0)
-		return errno == EAGAIN || errno == EINTR ? CONTROL_NOTHING : CONTROL_CLOSED;
-	request->fds = take_descriptors(&message, &count);
+		return errno == EAGAIN ? CONTROL_NOTHING : CONTROL_CLOSED;
+	request->fds = (struct call_fds){ .reply = fds[0], .body = fds[1] };
 	if (length == 0)
 		return CONTROL_CLOSED;
-	if (message.msg_flags & MSG_TRUNC) {
+	if (length > LIMIT_PACKET) {
 		error_set(err, ERROR_INPUT, "request: larger than %d bytes", LIMIT_PACKET);
 		return CONTROL_WRONG;
 	}
 	bool is_ok = read_request(arena, packet, (size_t)length, request, err);
 
 	explicit_bzero(packet, (size_t)length); /* keys: one copy is enough */
-	if (!is_ok || !check_descriptors(request, count, message.msg_flags & MSG_CTRUNC, err))
+	if (!is_ok || !check_descriptors(request, count, err))
 		return CONTROL_WRONG;
 	return CONTROL_REQUEST;
 }

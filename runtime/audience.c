@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/passfd.h"
 
 #define PACKET_MAX 512 /* bytes of a message from a client */
 #define FDS_MAX    3   /* that come with it */
@@ -56,29 +57,6 @@ void audience_admit(struct audience *audience)
 }
 
 /* Messages. ------------------------------------------------------------------------------- */
-
-/* A client can send as many descriptors as it likes: what is not used is closed. */
-static size_t take_fds(struct msghdr *header, int fds[FDS_MAX])
-{
-	size_t count = 0;
-
-	for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
-		size_t sent = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < sent; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(fd));
-			if (count < FDS_MAX)
-				fds[count++] = fd;
-			else
-				close(fd);
-		}
-	}
-	return count;
-}
 
 /* Hands the descriptors to the streams that the message names, in its order. */
 static void sort_fds(const struct json *names, int fds[FDS_MAX], size_t count,
@@ -132,27 +110,18 @@ static bool parse(const char *text, size_t length, int fds[FDS_MAX], size_t coun
 enum audience_word audience_receive(const struct audience *audience, int client,
 				    struct audience_message *message)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int) * FDS_MAX)];
-	} control;
 	char text[PACKET_MAX];
-	struct iovec part = { text, sizeof(text) };
-	struct msghdr header = { .msg_iov = &part,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control) };
-	int fds[FDS_MAX] = { -1, -1, -1 };
-	ssize_t length =
-		recvmsg(audience->clients[client], &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	int fds[FDS_MAX];
+	size_t count = FDS_MAX;
+	ssize_t length = passfd_receive(audience->clients[client], text, sizeof(text), fds, &count,
+					MSG_DONTWAIT);
 
 	*message = (struct audience_message){ .in = -1, .out = -1, .errors = -1 };
-	if (length == 0 || (length < 0 && errno != EAGAIN && errno != EINTR))
+	if (length == 0 || (length < 0 && errno != EAGAIN))
 		return AUDIENCE_GONE;
 	if (length < 0)
 		return AUDIENCE_NOTHING;
-	size_t count = take_fds(&header, fds);
-	bool is_good = parse(text, (size_t)length, fds, count, message);
+	bool is_good = parse(text, (size_t)length, fds, count < FDS_MAX ? count : FDS_MAX, message);
 	for (size_t i = 0; i < FDS_MAX; i++)
 		mem_cleanup_close(&fds[i]);
 	return is_good ? AUDIENCE_MESSAGE : AUDIENCE_NOTHING;

@@ -8,6 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/mem.h"
+#include "base/passfd.h"
+
 /* What goes over the wire: without the error where there is none. */
 #define SHORT_SIZE offsetof(struct sync_message, error)
 
@@ -25,20 +28,7 @@ static size_t size_of(const struct sync_message *message)
 
 bool sync_send(int end, const struct sync_message *message, struct error *err)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(message->fds))];
-	} control = { .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
-	struct iovec part = { .iov_base = (void *)(uintptr_t)message, .iov_len = size_of(message) };
-	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1 };
-
-	if (message->fd_count > 0) {
-		control.header.cmsg_len = CMSG_LEN(message->fd_count * sizeof(int));
-		memcpy(CMSG_DATA(&control.header), message->fds, message->fd_count * sizeof(int));
-		packet.msg_control = &control;
-		packet.msg_controllen = CMSG_SPACE(message->fd_count * sizeof(int));
-	}
-	if (sendmsg(end, &packet, MSG_NOSIGNAL) < 0)
+	if (passfd_send(end, message, size_of(message), message->fds, message->fd_count, 0) < 0)
 		return error_sys(err, "send a message between runtime and init");
 	return true;
 }
@@ -67,35 +57,26 @@ bool sync_await(int end, enum sync_step step, struct error *err)
 
 bool sync_receive(int end, struct sync_message *message, struct error *err)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(message->fds))];
-	} control;
-	struct iovec part = { .iov_base = message, .iov_len = sizeof(*message) };
-	struct msghdr packet = { .msg_iov = &part,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control) };
+	int fds[SYNC_FDS_MAX];
+	size_t fd_count;
 	ssize_t got;
 
 	/* A peer that ends with a message of ours unread resets the connection. That is told once,
 	 * and before what the peer had still sent, which is what we want to know. */
 	do {
-		got = recvmsg(end, &packet, MSG_CMSG_CLOEXEC);
-	} while (got < 0 && (errno == EINTR || errno == ECONNRESET));
+		fd_count = COUNT_OF(fds);
+		got = passfd_receive(end, message, sizeof(*message), fds, &fd_count, MSG_TRUNC);
+	} while (got < 0 && errno == ECONNRESET);
 	if (got == 0) {
 		message->step = SYNC_CLOSED;
 		return true;
 	}
 	if (got < 0)
 		return error_sys(err, "receive a message between runtime and init");
-	if ((size_t)got < SHORT_SIZE || packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+	message->fd_count = fd_count < COUNT_OF(fds) ? fd_count : COUNT_OF(fds);
+	memcpy(message->fds, fds, message->fd_count * sizeof(int));
+	if ((size_t)got < SHORT_SIZE || (size_t)got > sizeof(*message) || fd_count > COUNT_OF(fds))
 		return error_set(err, ERROR_CORRUPT, "cut message between runtime and init");
-	message->fd_count = 0;
-	if (packet.msg_controllen >= CMSG_LEN(sizeof(int))) {
-		message->fd_count = (control.header.cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(message->fds, CMSG_DATA(&control.header), message->fd_count * sizeof(int));
-	}
 	return true;
 }
 

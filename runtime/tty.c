@@ -14,6 +14,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/passfd.h"
 #include "base/path.h"
 #include "runtime/mountpart.h"
 
@@ -141,46 +142,26 @@ bool tty_open_way(const char *path, int *theirs, int *ours, struct error *err)
 	return true;
 }
 
-union one_fd {
-	struct cmsghdr header;
-	char space[CMSG_SPACE(sizeof(int))];
-};
-
 bool tty_send(int socket, int fd, const char *name, struct error *err)
 {
-	union one_fd control = { .header = { .cmsg_level = SOL_SOCKET,
-					     .cmsg_type = SCM_RIGHTS,
-					     .cmsg_len = CMSG_LEN(sizeof(int)) } };
-	struct iovec part = { .iov_base = (void *)(uintptr_t)name, .iov_len = strlen(name) };
-	struct msghdr packet = { .msg_iov = &part,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control) };
-
-	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-	ssize_t sent = sendmsg(socket, &packet, MSG_NOSIGNAL);
+	size_t length = strlen(name);
+	ssize_t sent = passfd_send(socket, name, length, &fd, 1, 0);
 
 	if (sent < 0)
 		return error_sys(err, "send a descriptor");
-	if ((size_t)sent < part.iov_len)
+	if ((size_t)sent < length)
 		return error_set(err, ERROR_NETWORK, "the peer did not read in time");
 	return true;
 }
 
 bool tty_receive(int socket, int *master, struct error *err)
 {
-	union one_fd control;
 	char name[256];
-	struct iovec part = { .iov_base = name, .iov_len = sizeof(name) };
-	struct msghdr packet = { .msg_iov = &part,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control) };
+	size_t count = 1;
 
-	if (recvmsg(socket, &packet, MSG_CMSG_CLOEXEC) < 0)
+	if (passfd_receive(socket, name, sizeof(name), master, &count, 0) < 0)
 		return error_sys(err, "receive the terminal");
-	if (packet.msg_controllen < CMSG_LEN(sizeof(int)))
+	if (count == 0)
 		return error_set(err, ERROR_CORRUPT, "no terminal came");
-	memcpy(master, CMSG_DATA(&control.header), sizeof(*master));
 	return true;
 }

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "base/passfd.h"
 
 static bool send_packet(const struct link *link, const struct buf *text, struct error *err)
 {
@@ -28,27 +29,6 @@ static bool report(const struct link *link, const char *event, struct error *err
 
 /* -- answers ------------------------------------------------------------------------------------
  */
-
-static ssize_t receive(int socket, char *packet, int *fd)
-{
-	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct iovec part = { .iov_base = packet, .iov_len = LINK_PACKET_MAX };
-	struct msghdr message = { .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = control.bytes,
-				  .msg_controllen = sizeof(control.bytes) };
-	ssize_t size = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	struct cmsghdr *header = size < 0 ? NULL : CMSG_FIRSTHDR(&message);
-
-	*fd = -1;
-	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-	    header->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(fd, CMSG_DATA(header), sizeof(int));
-	return size;
-}
 
 static struct link_call *take_call(struct link *link, int64_t id)
 {
@@ -113,11 +93,13 @@ static void on_packet(struct loop_watch *watch)
 	struct link *link = watch->context;
 	autofree char *packet = mem_alloc(LINK_PACKET_MAX);
 	autoclose int fd = -1;
-	ssize_t size = receive(watch->fd, packet, &fd);
+	size_t count = 1;
+	ssize_t size =
+		passfd_receive(watch->fd, packet, LINK_PACKET_MAX, &fd, &count, MSG_DONTWAIT);
 
 	if (size > 0)
 		read_packet(link, packet, (size_t)size, &fd);
-	else if (size == 0 || (errno != EAGAIN && errno != EINTR))
+	else if (size == 0 || errno != EAGAIN)
 		link->is_over = true;
 }
 
