@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/yaml.h"
+#include "base/word.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -85,23 +86,15 @@ static bool is_number(const char *text)
 	return *next == '\0';
 }
 
-static bool is_one_of(const char *text, const char *const *words)
-{
-	for (; *words; words++)
-		if (strcmp(text, *words) == 0)
-			return true;
-	return false;
-}
-
 static const char *const null_words[] = { "", "~", "null", "Null", "NULL", NULL };
 static const char *const true_words[] = { "true", "True", "TRUE", NULL };
 static const char *const false_words[] = { "false", "False", "FALSE", NULL };
 
 static enum json_type plain_type(const char *text)
 {
-	if (is_one_of(text, null_words))
+	if (word_is_in(text, null_words))
 		return JSON_NULL;
-	if (is_one_of(text, true_words) || is_one_of(text, false_words))
+	if (word_is_in(text, true_words) || word_is_in(text, false_words))
 		return JSON_BOOL;
 	return is_number(text) ? JSON_NUMBER : JSON_TEXT;
 }
@@ -336,7 +329,7 @@ static bool on_scalar(struct reader *reader, const yaml_event_t *event)
 
 	if (!node)
 		return false;
-	node->boolean = is_one_of(text, true_words);
+	node->boolean = word_is_in(text, true_words);
 	if (type == JSON_TEXT || type == JSON_NUMBER)
 		node->text = text;
 	return note_tag(reader, event->data.scalar.tag, event->data.scalar.anchor, node) &&

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/word.h"
 #include "cli/containerrow.h"
 #include "cli/filter.h"
 #include "cli/goquote.h"
@@ -92,7 +93,7 @@ static bool check_exited(const char *value, struct error *err)
 {
 	const char *digits = *value == '-' || *value == '+' ? value + 1 : value;
 
-	return (*digits && strlen(digits) < 10 && strspn(digits, "0123456789") == strlen(digits)) ||
+	return (word_is_digits(digits) && strlen(digits) < 10) ||
 	       error_set(err, ERROR_INPUT, "strconv.Atoi: parsing \"%s\": invalid syntax", value);
 }
 

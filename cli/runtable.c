@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/word.h"
 #include "cli/envfile.h"
 #include "cli/running.h"
 #include "engine/bundle.h"
@@ -101,7 +102,7 @@ static bool check_gpus(const char *text, struct error *err)
 		if (equals && strncmp(field, "count=", strlen("count=")) != 0)
 			return error_set(err, ERROR_INPUT, "unexpected key '%.*s' in '%s'",
 					 (int)(equals - field), field, field);
-		if (strcmp(count, "all") != 0 && (!*count || count[strspn(count, "0123456789")]))
+		if (strcmp(count, "all") != 0 && !word_is_digits(count))
 			return error_set(err, ERROR_INPUT,
 					 "invalid count (%s): value must be either \"all\" or an "
 					 "integer: invalid syntax",

@@ -3,16 +3,8 @@
 
 #include <string.h>
 
+#include "base/word.h"
 #include "compose/tree.h"
-
-static bool is_one_of(const char *text, const char *const *words)
-{
-	for (; *words; words++) {
-		if (strcmp(text, *words) == 0)
-			return true;
-	}
-	return false;
-}
 
 /* What an element of a list is about: the later one about the same thing replaces the earlier. */
 static const char *target_of(struct arena *arena, const struct json *item)
@@ -76,7 +68,7 @@ static bool is_replaced(const struct json *base, const struct json *over)
 	static const char *const wholes[] = { "command", "entrypoint", "test", NULL };
 	const char *driver = tree_text(base, "driver"), *other = tree_text(over, "driver");
 
-	if (base->type != over->type || (base->key && is_one_of(base->key, wholes)))
+	if (base->type != over->type || (base->key && word_is_in(base->key, wholes)))
 		return true;
 	/* The options of one logging driver mean nothing to another. */
 	return base->key && strcmp(base->key, "logging") == 0 && driver && other &&
@@ -92,7 +84,7 @@ static void merge_values(struct arena *arena, struct json *base, struct json *ov
 		tree_become(base, over);
 		return;
 	}
-	if (base->type == JSON_ARRAY && base->key && is_one_of(base->key, by_target)) {
+	if (base->type == JSON_ARRAY && base->key && word_is_in(base->key, by_target)) {
 		merge_targets(arena, base, over);
 	} else if (base->type == JSON_ARRAY) {
 		merge_lists(arena, base, over);

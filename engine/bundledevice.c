@@ -11,6 +11,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/word.h"
+
 #define DEPTH_MAX 8 /* directories within each other below /dev */
 
 /* "SOURCE[:TARGET[:MODE]]"; "SOURCE:rwm" is a mode too. */
@@ -189,7 +191,7 @@ static bool parse_rule_number(const char *text, int64_t *number)
 		return true;
 	}
 	*number = strtoll(text, NULL, 10);
-	return *text && text[strspn(text, "0123456789")] == '\0' && strlen(text) < 10;
+	return word_is_digits(text) && strlen(text) < 10;
 }
 
 static bool parse_rule(const char *text, struct rule *rule, struct error *err)

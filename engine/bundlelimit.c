@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/size.h"
+#include "base/word.h"
 #include "engine/bundle.h"
 #include "engine/userns.h"
 
@@ -284,18 +285,13 @@ bool limit_check_block_rate(const char *text, struct error *err)
 			 text);
 }
 
-static bool is_digits(const char *text)
-{
-	return *text && !text[strspn(text, "0123456789")];
-}
-
 bool limit_check_block_count(const char *text, struct error *err)
 {
 	const char *rate;
 
 	if (!find_block_value(text, &rate, err))
 		return false;
-	return is_digits(rate) ||
+	return word_is_digits(rate) ||
 	       error_set(err, ERROR_INPUT,
 			 "invalid rate for device: %s. The correct format is "
 			 "<device-path>:<number>. Number must be a positive integer",
@@ -309,7 +305,7 @@ bool limit_check_block_weight(const char *text, struct error *err)
 	if (!find_block_value(text, &digits, err))
 		return false;
 	long weight = strtol(digits, NULL, 10);
-	return (is_digits(digits) &&
+	return (word_is_digits(digits) &&
 		(weight == 0 || (weight >= WEIGHT_LEAST && weight <= WEIGHT_MOST))) ||
 	       error_set(err, ERROR_INPUT, "invalid weight for device: %s", text);
 }

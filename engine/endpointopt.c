@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/word.h"
 #include "engine/netsysctl.h"
 
 #define PARTS     5 /* net.X.Y.IFNAME.KEY */
@@ -19,26 +20,15 @@ struct setting {
 	char value[VALUE_MAX];
 };
 
-static bool is_one_of(const char *word, const char *const *words, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(word, words[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* The command line of docker makes small letters of IFNAME. */
 static bool is_of_a_link(const struct setting *setting)
 {
-	static const char *const families[] = { "ipv4", "ipv6", "mpls" };
-	static const char *const kinds[] = { "conf", "neigh" };
-	static const char *const places[] = { "IFNAME", "ifname" };
+	static const char *const families[] = { "ipv4", "ipv6", "mpls", NULL };
+	static const char *const kinds[] = { "conf", "neigh", NULL };
+	static const char *const places[] = { "IFNAME", "ifname", NULL };
 
-	return strcmp(setting->parts[0], "net") == 0 &&
-	       is_one_of(setting->parts[1], families, COUNT_OF(families)) &&
-	       is_one_of(setting->parts[2], kinds, COUNT_OF(kinds)) &&
-	       is_one_of(setting->parts[3], places, COUNT_OF(places));
+	return strcmp(setting->parts[0], "net") == 0 && word_is_in(setting->parts[1], families) &&
+	       word_is_in(setting->parts[2], kinds) && word_is_in(setting->parts[3], places);
 }
 
 static bool is_key(const char *text)
@@ -100,7 +90,7 @@ static bool check_sysctls(const char *rest, struct error *err)
 /* The kernel's rules for names of links, and those that mean something else. */
 static bool check_name(const char *name, struct error *err)
 {
-	static const char *const others[] = { ".", "..", "lo", "all", "default" };
+	static const char *const others[] = { ".", "..", "lo", "all", "default", NULL };
 
 	if (!*name || strlen(name) >= IFNAMSIZ)
 		return error_set(err, ERROR_INPUT,
@@ -113,7 +103,7 @@ static bool check_name(const char *name, struct error *err)
 					 "'%%'",
 					 name);
 	}
-	return !is_one_of(name, others, COUNT_OF(others)) ||
+	return !word_is_in(name, others) ||
 	       error_set(err, ERROR_INPUT, "invalid interface name \"%s\": it is taken", name);
 }
 

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/path.h"
+#include "base/word.h"
 
 #define FILE_MAX   (4 << 20) /* bytes of /etc/passwd and /etc/group */
 #define ID_MAX     2147483647L
@@ -88,16 +89,11 @@ static bool parse_id(const char *text, long *id)
 	return *end == '\0' && *id >= 0 && *id <= ID_MAX;
 }
 
-static bool is_number(const char *text)
-{
-	return text[0] && text[strspn(text, "0123456789")] == '\0';
-}
-
 /* The first line of /etc/passwd for this name, or this number. */
 static bool find_passwd(char *passwd, const char *wanted, struct user *user, const char **name)
 {
 	struct line line;
-	bool by_number = is_number(wanted);
+	bool by_number = word_is_digits(wanted);
 	long wanted_id = by_number ? strtol(wanted, NULL, 10) : -1;
 	long uid;
 	long gid;
@@ -162,7 +158,7 @@ static bool find_group(const struct table *table, struct arena *arena, const cha
 			return true;
 		}
 	}
-	if (is_number(wanted) && parse_id(wanted, &id)) {
+	if (word_is_digits(wanted) && parse_id(wanted, &id)) {
 		*gid = (gid_t)id;
 		return true;
 	}
@@ -172,15 +168,16 @@ static bool find_group(const struct table *table, struct arena *arena, const cha
 static bool find_account(const struct table *passwd, const char *wanted, struct user *user,
 			 const char **name, struct error *err)
 {
-	long uid;
+	bool is_number = word_is_digits(wanted);
+	long uid = 0;
 
 	if (find_passwd(passwd->text, wanted, user, name))
 		return true;
-	if (is_number(wanted) && !parse_id(wanted, &uid))
+	if (is_number && !parse_id(wanted, &uid))
 		return error_set(err, ERROR_INPUT, "uids and gids must be in range 0-%ld", ID_MAX);
-	if (!is_number(wanted) && strcmp(wanted, "root") != 0)
+	if (!is_number && strcmp(wanted, "root") != 0)
 		return no_match(passwd, "unable to find user", wanted, "passwd", err);
-	user->uid = is_number(wanted) ? (uid_t)uid : 0;
+	user->uid = (uid_t)uid;
 	return true;
 }
 

@@ -3,18 +3,13 @@
 
 #include <string.h>
 
-static bool is_listed(const char *const *list, const char *word)
-{
-	for (; *list; list++)
-		if (strcmp(*list, word) == 0)
-			return true;
-	return false;
-}
+#include "base/word.h"
 
 static bool has_selectors(const struct selection *selection, const struct json *object)
 {
 	for (const struct json *member = object->child; member; member = member->next)
-		if (strcmp(member->key, "all") == 0 || is_listed(selection->selectors, member->key))
+		if (strcmp(member->key, "all") == 0 ||
+		    word_is_in(member->key, selection->selectors))
 			return true;
 	return false;
 }

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "base/word.h"
 #include "registry/limit.h"
 
 bool retry_is_worth(int status)
@@ -19,7 +20,7 @@ int retry_after_seconds(const char *field, int64_t now)
 {
 	int64_t seconds;
 
-	if (field[0] != '\0' && strspn(field, "0123456789") == strlen(field)) {
+	if (word_is_digits(field)) {
 		seconds = strlen(field) > 9 ? LIMIT_RETRY_AFTER_S : atoll(field);
 	} else {
 		time_t date = curl_getdate(field, NULL);

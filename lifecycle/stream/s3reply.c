@@ -4,13 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_one_of(const char *code, const char *const *codes, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(code, codes[i]) == 0)
-			return true;
-	return false;
-}
+#include "base/word.h"
 
 /* No markup is expected inside, and no entity is of use to us: what we look for are codes, ids and
  * a sentence for people. */
@@ -59,11 +53,12 @@ static void find_region(struct s3_reply *reply, const struct fetch_reply *from)
 
 void s3_reply_read(struct s3_reply *reply, const struct fetch_reply *from)
 {
-	static const char *const again[] = { "RequestTimeout", "RequestTimeTooSkewed",
-					     "SlowDown",       "OperationAborted",
-					     "ExpiredToken",   "InternalError" };
+	static const char *const again[] = {
+		"RequestTimeout", "RequestTimeTooSkewed", "SlowDown", "OperationAborted",
+		"ExpiredToken",   "InternalError",        NULL
+	};
 	static const char *const elsewhere[] = { "PermanentRedirect", "TemporaryRedirect",
-						 "AuthorizationHeaderMalformed" };
+						 "AuthorizationHeaderMalformed", NULL };
 	char code[64] = "";
 	int status = from->status;
 
@@ -80,11 +75,10 @@ void s3_reply_read(struct s3_reply *reply, const struct fetch_reply *from)
 	say_why(reply, status, code, &from->body);
 	reply->are_keys_bad = strcmp(code, "ExpiredToken") == 0;
 	if (status == 429 || status == 408 || status >= 500 || status < 300 ||
-	    is_one_of(code, again, COUNT_OF(again)))
+	    word_is_in(code, again))
 		return;
 	find_region(reply, from);
-	if ((status == 301 || status == 307 || is_one_of(code, elsewhere, COUNT_OF(elsewhere))) &&
-	    reply->region[0])
+	if ((status == 301 || status == 307 || word_is_in(code, elsewhere)) && reply->region[0])
 		reply->verdict = S3_IS_ELSEWHERE;
 	else
 		reply->verdict = strcmp(code, "NoSuchUpload") == 0 ? S3_IS_LOST : S3_IS_REFUSED;

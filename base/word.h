@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_WORD_H
+#define BASE_WORD_H
+
+#include <stdbool.h>
+
+/*
+ * What a word is.
+ */
+
+/* One of the words of a NULL-terminated list? */
+bool word_is_in(const char *word, const char *const *list);
+/* Decimal digits, at least one, and nothing else? How many there may be is the caller's. */
+bool word_is_digits(const char *word);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/word.h"
+
+#include <stddef.h>
+
+#include "tests/unit/tap.h"
+
+int main(void)
+{
+	static const char *const list[] = { "up", "down", "", NULL }, *const none[] = { NULL };
+	static const char *const numbers[] = { "0", "007", "12345678901234567890123", NULL };
+	static const char *const others[] = { "", "-1", "+1", " 1", "1 ", "1.0", "0x1", "a", NULL };
+
+	check(word_is_in("up", list) && word_is_in("down", list) && word_is_in("", list),
+	      "first, last and the empty word are found");
+	check(!word_is_in("u", list) && !word_is_in("upper", list) && !word_is_in("UP", list),
+	      "the whole word counts, as it is written");
+	check(!word_is_in("up", none), "nothing is in an empty list");
+	for (const char *const *word = numbers; *word; word++)
+		check(word_is_digits(*word), "\"%s\" is digits", *word);
+	for (const char *const *word = others; *word; word++)
+		check(!word_is_digits(*word), "\"%s\" is not", *word);
+	return tap_done();
+}
