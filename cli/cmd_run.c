@@ -153,6 +153,20 @@ static void tell_missing(const char *image)
 	fprintf(stderr, "Unable to find image '%s' locally\n", familiar);
 }
 
+/* Docker's client takes it for a mistake: there it is the container's own loopback. */
+static void warn_about_dns(const struct texts *servers)
+{
+	for (size_t i = 0; i < servers->count; i++) {
+		const char *server = servers->items[i];
+
+		if (strncmp(server, "127.", 4) == 0 || strcmp(server, "::1") == 0)
+			fprintf(stderr,
+				"WARNING: Localhost DNS setting (--dns=%s) may fail in "
+				"containers.\n",
+				server);
+	}
+}
+
 /* Creates the container, fetching its image as --pull says. */
 static bool create(struct job *job, struct error *err)
 {
@@ -161,6 +175,7 @@ static bool create(struct job *job, struct error *err)
 	if (!check_cidfile(values->cidfile, err) ||
 	    !engine_open(job->cli->root, job->cli->run, &job->engine, err))
 		return false;
+	warn_about_dns(&values->container.dns);
 	if (wants_pull(values, "always") && !pull(job, err))
 		return false;
 	if (create_once(job, err))
@@ -249,14 +264,20 @@ static int run_detached(struct job *job, const struct running *running)
 
 static int run_attached(struct job *job, const struct running *running)
 {
+	/* -a stdin: it goes on when it has all of that, and is known by its ID. */
+	bool is_left_alone = !running->wants_stdout && !running->wants_stderr;
 	enum attach_end end;
 	struct error err;
 	int code = EXIT_OURS;
 
+	if (is_left_alone) {
+		puts(job->container.id);
+		fflush(stdout);
+	}
 	if (running_attached(running, &end, &code, &err)) {
 		if (end == ATTACH_EXITED)
 			remove_if_asked(job);
-		return code;
+		return is_left_alone ? 0 : code;
 	}
 	if (code != 0) { /* it was never started */
 		remove_if_asked(job);

@@ -104,6 +104,15 @@ static bool check_ipc(const struct container *container, struct error *err)
 	       error_set(err, ERROR_INPUT, "Invalid IPC mode: %s", container->ipc_mode);
 }
 
+static bool check_uts(const struct container *container, struct error *err)
+{
+	const char *what = *container->hostname ? "hostname" : "domainname";
+
+	return strcmp(container->uts_mode, "host") != 0 ||
+	       (!*container->hostname && !*container->domainname) ||
+	       error_set(err, ERROR_INPUT, "conflicting options: %s and the UTS mode", what);
+}
+
 /* Those that need a service of somebody else's are replaced, so that recipes which name one run. */
 static bool read_logging(const struct runopts *values, struct arena *arena,
 			 struct container *container, struct error *err)
@@ -328,6 +337,7 @@ bool runopts_complete(const struct runopts *values, struct arena *arena,
 		      struct container *container, struct mounts *mounts, struct error *err)
 {
 	return check_platform(values, err) && policy_check(container->restart, err) &&
-	       check_ipc(container, err) && netopts_read(&values->net, arena, container, err) &&
+	       check_ipc(container, err) && check_uts(container, err) &&
+	       netopts_read(&values->net, arena, container, err) &&
 	       read_logging(values, arena, container, err) && read_mounts(values, mounts, err);
 }

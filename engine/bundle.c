@@ -427,8 +427,8 @@ bool bundle_write(const struct bundle *bundle, struct arena *arena, struct buf *
 		}
 		jsonout_array(&out, "mounts");
 		write_default_mounts(&out, bundle, arena);
-		write_host_files(&out, bundle, arena);
 		write_user_mounts(&out, bundle, arena);
+		write_host_files(&out, bundle, arena); /* a volume at /etc hides none of them */
 		is_done = write_init_mount(&out, bundle, err);
 	}
 	if (is_done) {

@@ -111,14 +111,15 @@ static bool is_skipped(const char *name)
 	return false;
 }
 
-/* Calls `each` for every device node in the directory and below it. */
-static void walk(struct jsonout *out, struct arena *arena, const struct request *request, int depth,
+/* Calls `each` for every device node in the directory and below it. False: there is none. */
+static bool walk(struct jsonout *out, struct arena *arena, const struct request *request, int depth,
 		 node_writer *each)
 {
 	autodir DIR *dir = opendir(request->source);
+	bool has_any = false;
 
 	if (!dir || depth > DEPTH_MAX)
-		return;
+		return false;
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		struct stat status;
 		struct request child = *request;
@@ -129,11 +130,14 @@ static void walk(struct jsonout *out, struct arena *arena, const struct request 
 		child.target = arena_printf(arena, "%s/%s", request->target, entry->d_name);
 		if (fstatat(dirfd(dir), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
-		if (S_ISDIR(status.st_mode))
-			walk(out, arena, &child, depth + 1, each);
-		else if (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode))
+		if (S_ISDIR(status.st_mode)) {
+			has_any |= walk(out, arena, &child, depth + 1, each);
+		} else if (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode)) {
 			each(out, child.target, child.access, &status);
+			has_any = true;
+		}
 	}
+	return has_any;
 }
 
 static bool each_request(struct jsonout *out, const struct container *container,
@@ -150,11 +154,9 @@ static bool each_request(struct jsonout *out, const struct container *container,
 					 "error gathering device information while adding custom "
 					 "device \"%s\": no such file or directory",
 					 request.source);
-		if (S_ISDIR(status.st_mode))
-			walk(out, arena, &request, 0, each);
-		else if (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode))
+		if (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode))
 			each(out, request.target, request.access, &status);
-		else
+		else if (!S_ISDIR(status.st_mode) || !walk(out, arena, &request, 0, each))
 			return error_set(err, ERROR_INPUT,
 					 "error gathering device information while adding custom "
 					 "device \"%s\": not a device node",

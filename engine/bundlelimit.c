@@ -411,6 +411,8 @@ static bool check_set(const char *wanted, const char *file, const char *key, con
 			return error_set(err, ERROR_INPUT,
 					 "Invalid value %s for cpuset %s: invalid format: %s",
 					 wanted, key, wanted);
+	}
+	for (const char *rest = wanted; *rest && read_range(&rest, &first, &last);) {
 		if (!covers(available.data, first, last))
 			return error_set(err, ERROR_INPUT,
 					 "Requested %s are not available - requested %s, "

@@ -230,6 +230,8 @@ static bool share_network(struct engine *engine, struct arena *arena, struct con
 
 	if (strncmp(container->network, NETWORK_CONTAINER, prefix) != 0)
 		return true;
+	if (strcmp(container->network + prefix, container->name) == 0)
+		return error_set(err, ERROR_INPUT, "cannot join own network");
 	if (!find_one(engine, container->network + prefix, id, err) ||
 	    !container_read(engine, arena, id, &other, err))
 		return false;
@@ -263,11 +265,12 @@ static void name_volumes(struct container *container, struct arena *arena)
 	}
 }
 
-/* --volumes-from: what the other has, unless something of our own is in the same place. */
+/* --volumes-from: what the others have; of two at one place that of the later one. */
 static bool inherit_mounts(struct engine *engine, struct arena *arena, struct create *create,
 			   struct error *err)
 {
 	const struct texts *from = &create->container->volumes_from;
+	size_t own = create->mounts->count;
 
 	for (size_t i = 0; i < from->count; i++) {
 		char *name = arena_strdup(arena, from->items[i]);
@@ -280,7 +283,7 @@ static bool inherit_mounts(struct engine *engine, struct arena *arena, struct cr
 		if (!find_one(engine, name, id, err) ||
 		    !container_read(engine, arena, id, &other, err))
 			return false;
-		bool is_done = mounts_inherit(create->mounts, &other,
+		bool is_done = mounts_inherit(create->mounts, own, &other,
 					      mode && strcmp(mode, "ro") == 0, err);
 		container_done(&other);
 		if (!is_done)

@@ -12,18 +12,18 @@
 #include "engine/mountspec.h"
 #include "engine/volume.h"
 
-static bool has_mount_at(const struct mounts *mounts, const char *target)
+static struct container_mount *mount_at(const struct mounts *mounts, const char *target)
 {
 	for (size_t i = 0; i < mounts->count; i++) {
 		if (strcmp(mounts->items[i].target, target) == 0)
-			return true;
+			return &mounts->items[i];
 	}
-	return false;
+	return NULL;
 }
 
 static bool add(struct mounts *mounts, const struct container_mount *mount, struct error *err)
 {
-	if (has_mount_at(mounts, mount->target))
+	if (mount_at(mounts, mount->target))
 		return error_set(err, ERROR_INPUT, "Duplicate mount point: %s", mount->target);
 	if (mounts->count >= MOUNTS_MAX)
 		return error_set(err, ERROR_INPUT, "more than %d mounts", MOUNTS_MAX);
@@ -76,6 +76,26 @@ static bool set_source(struct arena *arena, const char *text, struct container_m
 	return true;
 }
 
+/* Volumes have no propagation; binds, nothing to copy. */
+static bool check_mode(const struct container_mount *mount, const char *mode, struct error *err)
+{
+	static const char *const propagations[] = { "private", "rprivate", "shared",
+						    "rshared", "slave",    "rslave" };
+
+	if (mount->kind == MOUNT_BIND)
+		return strcmp(mode, "nocopy") != 0 ||
+		       error_set(err, ERROR_INPUT,
+				 "invalid mount config for type \"bind\": field VolumeOptions must "
+				 "not be specified");
+	for (size_t i = 0; i < COUNT_OF(propagations); i++) {
+		if (strcmp(mode, propagations[i]) == 0)
+			return error_set(err, ERROR_INPUT,
+					 "invalid mount config for type \"volume\": field "
+					 "BindOptions must not be specified");
+	}
+	return true;
+}
+
 static bool set_mode(struct container_mount *mount, const char *mode)
 {
 	static const char *const known[] = {
@@ -107,6 +127,8 @@ static bool set_modes(struct arena *arena, const char *text, struct container_mo
 	for (char *mode; (mode = strsep(&rest, ","));) {
 		if (!set_mode(mount, mode))
 			return error_set(err, ERROR_INPUT, "invalid mode: %s", text);
+		if (!check_mode(mount, mode, err))
+			return false;
 	}
 	return true;
 }
@@ -220,20 +242,30 @@ bool mounts_add_declared(struct mounts *mounts, const char *target, struct error
 
 	if (!set_target(mounts->arena, target, &mount, err))
 		return error_in(err, "the image's volume %s", target);
-	return has_mount_at(mounts, mount.target) || add(mounts, &mount, err);
+	return mount_at(mounts, mount.target) || add(mounts, &mount, err);
 }
 
-bool mounts_inherit(struct mounts *mounts, const struct container *other, bool is_readonly,
-		    struct error *err)
+static bool gives_way(const struct mounts *mounts, size_t own, const struct container_mount *mount)
+{
+	bool is_own = (size_t)(mount - mounts->items) < own;
+
+	return !is_own || (mount->is_anonymous && !mount->is_long);
+}
+
+bool mounts_inherit(struct mounts *mounts, size_t own, const struct container *other,
+		    bool is_readonly, struct error *err)
 {
 	for (size_t i = 0; i < other->mount_count; i++) {
 		struct container_mount mount = other->mounts[i];
+		struct container_mount *taken = mount_at(mounts, mount.target);
 
-		if (mount.kind == MOUNT_TMPFS || has_mount_at(mounts, mount.target))
+		if (mount.kind == MOUNT_TMPFS || (taken && !gives_way(mounts, own, taken)))
 			continue;
 		mount.is_readonly |= is_readonly;
 		mount.is_anonymous = false; /* it is the other one's, and goes with that */
-		if (!add(mounts, &mount, err))
+		if (taken)
+			*taken = mount;
+		else if (!add(mounts, &mount, err))
 			return false;
 	}
 	return true;

@@ -30,8 +30,9 @@ must_check bool mounts_add_mount(struct mounts *mounts, const char *text, struct
 must_check bool mounts_add_tmpfs(struct mounts *mounts, const char *text, struct error *err);
 /* A volume the image declares, unless something is mounted there already. */
 must_check bool mounts_add_declared(struct mounts *mounts, const char *target, struct error *err);
-/* The binds and volumes of another container, but for places that are taken. */
-must_check bool mounts_inherit(struct mounts *mounts, const struct container *other,
+/* The binds and volumes of another container. Of the first `own` mounts, which the command line
+ * has, only volumes without a source (-v /data) give way; what came from another container does. */
+must_check bool mounts_inherit(struct mounts *mounts, size_t own, const struct container *other,
 			       bool is_readonly, struct error *err);
 /* Parents before children. */
 void mounts_sort(struct mounts *mounts);

@@ -194,12 +194,19 @@ static bool mount_root(struct preparation *self, struct error *err)
 static bool make_workdir(const struct preparation *self, struct error *err)
 {
 	const char *workdir = self->container->workdir;
+	struct error ignored;
+	struct stat status;
 	autoclose int fd = -1;
+	autoclose int file = -1;
 
 	if (!*workdir || strcmp(workdir, "/") == 0)
 		return true;
-	return path_make_dirs(self->root, workdir, 0755, &fd, err) ||
-	       error_in(err, "working directory %s", workdir);
+	if (path_make_dirs(self->root, workdir, 0755, &fd, err))
+		return true;
+	if (path_open(self->root, workdir, PATH_IN_ROOT, O_PATH, 0, &file, &ignored) &&
+	    fstat(file, &status) == 0 && !S_ISDIR(status.st_mode))
+		return error_set(err, ERROR_INPUT, "Cannot mkdir: %s is not a directory", workdir);
+	return error_in(err, "working directory %s", workdir);
 }
 
 static bool mount_descriptor(int fd, const char *target)

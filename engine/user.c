@@ -168,7 +168,7 @@ static bool find_group(const struct table *table, struct arena *arena, const cha
 static bool find_account(const struct table *passwd, const char *wanted, struct user *user,
 			 const char **name, struct error *err)
 {
-	bool is_number = word_is_digits(wanted);
+	bool is_number = word_is_digits(wanted + (*wanted == '-'));
 	long uid = 0;
 
 	if (find_passwd(passwd->text, wanted, user, name))

@@ -146,6 +146,18 @@ def test_stdin_only_with_i(run):
     assert run("--rm", "-i", command=["cat"], input="hello").stdout == "hello"
 
 
+def test_stdin_alone(moor, run, busybox):
+    """It has all of its input, and goes on without us; its ID is all that we hear of it."""
+    data = os.urandom(3 << 20)
+    id = moor.docker("run", "-i", "-a", "stdin", *NO_NETWORK, busybox, "sh", "-c", "wc -c; exit 3", input=data,
+                     text=False).stdout.decode()
+    assert re.fullmatch("[0-9a-f]{64}\n", id)
+    assert moor.docker("wait", id.strip()).stdout == "3\n"
+    assert moor.docker("logs", id.strip()).stdout == f"{len(data)}\n"
+    gone = run("-i", "--rm", "-a", "stdin", command=["cat"], input="x").stdout.strip()
+    wait_until(lambda: gone[:12] not in container_ids(moor, "-a"), "--rm to have removed it")
+
+
 def test_stdin_that_stays_open_is_no_reason_to_stay(moor, busybox):
     process = moor.start(os.path.join(moor.names, "docker"), "run", "--rm", "-i", *NO_NETWORK, busybox, "true")
     assert process.wait(10) == 0

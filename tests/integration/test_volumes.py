@@ -67,6 +67,32 @@ def test_anonymous_volumes_go_with_their_container(moor, run):
     assert "invalid mode for --volumes-from" in run("--volumes-from", "two:x", code=125).stderr
 
 
+def test_whose_volume_it_is(moor, run):
+    """Of another container's volume and an own one at the same place; of two other containers'."""
+    def shown(*options):
+        return run("--rm", *options, command=sh("cat /data/f; :")).stdout
+
+    for name in ("one", "two"):
+        run("--name", name, "-v", "/data", command=sh(f"echo {name} > /data/f"))
+    from_one = ("--volumes-from", "one")
+    assert shown(*from_one, "-v", "/data") == "one\n" and shown(*from_one, "--volumes-from", "two") == "two\n"
+    for own in (("-v", "named:/data"), ("--mount", "dst=/data"), ("--tmpfs", "/data")):
+        assert shown(*from_one, *own) == ""
+
+
+def test_volume_over_our_files(moor, run, tmp_path):
+    """A volume at /etc hides none of the files that we keep there; the user's own do."""
+    see = sh("cat /etc/hostname /etc/resolv.conf; grep own /etc/hosts")
+    options = ("--rm", "-h", "box", "--dns", "127.0.0.1", "--add-host", "own:1.2.3.4")
+    for volume in ("/etc", f"{tmp_path}:/etc"):
+        done = run(*options, "-v", volume, command=see)
+        assert done.stdout == "box\nnameserver 127.0.0.1\n1.2.3.4\town\n"
+        assert done.stderr == "WARNING: Localhost DNS setting (--dns=127.0.0.1) may fail in containers.\n"
+    (tmp_path / "mine").write_text("mine\n")
+    done = run(*options, "-v", f"{tmp_path}:/etc", "-v", f"{tmp_path}/mine:/etc/hostname", command=see)
+    assert done.stdout.startswith("mine\nnameserver")
+
+
 def test_what_the_image_has_is_copied_once(moor, run, tmp_path):
     layer = tar_bytes([("data", None), ("data/from-image", b"image\n")])
     moor.docker("load", "-i", Image([busybox_layer(), layer]).save(tmp_path / "i.tar", "data:1"))

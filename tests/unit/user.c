@@ -73,6 +73,7 @@ static void test_refused(void)
 		  "unable to find group nogroup: no matching entries in group file" },
 		{ "2147483648", "uids and gids must be in range 0-2147483647" },
 		{ "4294967296", "uids and gids must be in range" },
+		{ "-1", "uids and gids must be in range 0-2147483647" },
 		{ "huge", "unable to find user huge" },
 		{ "0:4294967296", "unable to find group" },
 	};
