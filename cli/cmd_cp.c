@@ -47,6 +47,7 @@ struct place {
 	const char *typed;                 /* the path, without the container */
 	int dir;                           /* where it lies */
 	const char *name;                  /* what it is called there; "." for the root */
+	const char *as;                    /* the source: what its copy is called */
 	struct stat info;
 	bool is_there;
 };
@@ -72,8 +73,11 @@ static int open_directory(const struct place *place, const char *path)
 
 	if (place->root < 0)
 		return caller_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	if (!path_open(place->root, path, PATH_IN_ROOT, O_RDONLY | O_DIRECTORY, 0, &dir, &ignored))
+	if (!path_open(place->root, path, PATH_IN_ROOT, O_RDONLY | O_DIRECTORY, 0, &dir,
+		       &ignored)) {
+		errno = ignored.sys;
 		return -1;
+	}
 	return dir;
 }
 
@@ -134,11 +138,11 @@ static bool ends_in_dot(const char *path)
 
 /* Copying. ------------------------------------------------------------------------------------ */
 
-static bool wants_directory(const struct place *place)
+static bool ends_in_slash(const char *path)
 {
-	size_t length = strlen(place->typed);
+	size_t length = strlen(path);
 
-	return length > 0 && place->typed[length - 1] == '/';
+	return length > 0 && path[length - 1] == '/';
 }
 
 static bool not_found(const struct place *place, const char *path, struct error *err)
@@ -148,40 +152,100 @@ static bool not_found(const struct place *place, const char *path, struct error 
 			 path, place->owner);
 }
 
+/* As docker's messages name the caller's files: "PWD/PATH". */
+static const char *absolute(struct arena *arena, const char *path)
+{
+	autofree char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
+	autofree char *whole = mem_printf("%s/%s", here ? here : "", path);
+	autofree char *clean = path_clean(whole);
+
+	return arena_printf(arena, "%s%s", clean,
+			    ends_in_slash(path) && strcmp(clean, "/") != 0 ? "/" : "");
+}
+
+/* A link is what is copied, unless it is asked to be followed: by -L, or by a slash at its end.
+ * What it leads to keeps the link's name. */
 static bool find_source(struct place *place, struct arena *arena, bool follows_links,
 			struct error *err)
 {
-	const char *path = without_slashes(arena, *place->typed ? place->typed : "/");
+	const char *path = without_slashes(arena, place->typed);
 	char why[HUMAN_MAX];
 
-	if (follows_links)
+	look(place, arena, path);
+	place->as = place->name;
+	if (follows_links || ends_in_slash(place->typed))
 		follow(place, arena, path);
-	else
-		look(place, arena, path);
-	if (place->is_there && S_ISREG(place->info.st_mode) && wants_directory(place))
-		return error_set(err, ERROR_INPUT, "lstat %s: not a directory", place->typed);
+	if (place->is_there && S_ISREG(place->info.st_mode) && ends_in_slash(place->typed))
+		return error_set(err, ERROR_INPUT, "lstat %s: not a directory",
+				 place->owner ? place->typed : absolute(arena, place->typed));
 	if (place->is_there)
 		return true;
 	if (place->owner)
 		return not_found(place, place->typed, err);
-	return error_set(err, ERROR_NOT_FOUND, "lstat %s: %s", place->typed,
+	return error_set(err, ERROR_NOT_FOUND, "lstat %s: %s", absolute(arena, path),
 			 human_errno(errno ? errno : ENOENT, why));
+}
+
+/* Nothing has the directory in which the target would lie. */
+static bool no_parent(const struct place *to, const char *path, struct arena *arena,
+		      struct error *err)
+{
+	const char *parent = dirname(arena_strdup(arena, path));
+	bool is_file = errno == ENOTDIR;
+
+	if (to->owner && is_file)
+		return error_set(err, ERROR_INPUT,
+				 "Error response from daemon: extraction point is not a directory");
+	if (to->owner)
+		return not_found(to, parent, err);
+	if (is_file)
+		return error_set(err, ERROR_INPUT, "stat %s: not a directory",
+				 absolute(arena, to->typed));
+	return error_set(err, ERROR_NOT_FOUND,
+			 "invalid output path: directory \"%s\" does not exist",
+			 absolute(arena, parent));
+}
+
+/* Something that is no directory is where a copy is to be: only a file may take its place. */
+static bool check_file_target(const struct place *to, bool is_directory, struct arena *arena,
+			      struct error *err)
+{
+	bool is_device = S_ISCHR(to->info.st_mode) || S_ISBLK(to->info.st_mode);
+
+	if (is_device && to->owner)
+		return error_set(err, ERROR_INPUT,
+				 "destination \"%s:%s\" must be a directory or a regular file: got "
+				 "a device",
+				 to->owner, to->typed);
+	if (is_device)
+		return error_set(err, ERROR_INPUT,
+				 "invalid output path: \"%s\" must be a directory or a regular "
+				 "file: got a device",
+				 absolute(arena, to->typed));
+	if (ends_in_slash(to->typed) && !to->owner)
+		return error_set(err, ERROR_INPUT, "stat %s: not a directory",
+				 absolute(arena, to->typed));
+	if (ends_in_slash(to->typed) && is_directory)
+		return error_set(err, ERROR_INPUT,
+				 "Error response from daemon: cannot overwrite non-directory "
+				 "\"%s\" with a directory",
+				 without_slashes(arena, to->typed));
+	if (ends_in_slash(to->typed))
+		return error_set(err, ERROR_NOT_FOUND, "no such directory");
+	return !is_directory || error_set(err, ERROR_INPUT, "cannot copy directory");
 }
 
 /* By docker's rules: into a directory that is there, or under a new name. */
 static bool find_target(struct place *to, const struct place *from, struct arena *arena,
 			struct error *err)
 {
-	const char *path = without_slashes(arena, *to->typed ? to->typed : "/");
+	const char *path = without_slashes(arena, to->typed);
 	bool is_directory = S_ISDIR(from->info.st_mode);
 
+	errno = 0;
 	follow(to, arena, path);
-	if (to->dir < 0 && to->root >= 0)
-		return not_found(to, dirname(arena_strdup(arena, path)), err);
 	if (to->dir < 0)
-		return error_set(err, ERROR_NOT_FOUND,
-				 "invalid output path: directory \"%s\" does not exist",
-				 dirname(arena_strdup(arena, path)));
+		return no_parent(to, path, arena, err);
 	if (to->is_there && S_ISDIR(to->info.st_mode)) {
 		int below =
 			openat(to->dir, to->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -190,14 +254,12 @@ static bool find_target(struct place *to, const struct place *from, struct arena
 			return error_sys(err, "open %s", path);
 		mem_cleanup_close(&to->dir);
 		to->dir = below;
-		to->name = is_directory && ends_in_dot(from->typed) ? "."
-			   : strcmp(from->name, ".") == 0           ? "."
-								    : from->name;
+		to->name = is_directory && ends_in_dot(from->typed) ? "." : from->as;
 		return true;
 	}
-	if (to->is_there && is_directory)
-		return error_set(err, ERROR_INPUT, "cannot copy directory");
-	if (!to->is_there && wants_directory(to) && !is_directory)
+	if (to->is_there)
+		return check_file_target(to, is_directory, arena, err);
+	if (ends_in_slash(to->typed) && !is_directory)
 		return error_set(err, ERROR_NOT_FOUND, "no such directory");
 	return true;
 }
@@ -230,11 +292,14 @@ static bool copy(const struct values *values, const struct place *from, const st
 			      : error_in(err, "copy from %s:%s", from->owner, from->typed));
 }
 
+/* Names in the archive are those of the files, but where a slash stands for what a link leads to.
+ */
 static bool copy_to_stdout(const struct place *from, struct error *err)
 {
 	const struct tree_archive archive = { .from = from->dir,
 					      .to = STDOUT_FILENO,
-					      .prefix = from->name };
+					      .prefix = ends_in_slash(from->typed) ? from->as
+										   : from->name };
 
 	return tree_write_one(&archive, from->name, err);
 }
@@ -244,9 +309,9 @@ static bool copy_from_stdin(struct single *single, const struct values *values, 
 			    struct error *err)
 {
 	struct tarimage image;
-	struct place from = { .root = 0, .dir = -1, .name = ".", .typed = "." };
+	struct place from = { .root = 0, .dir = -1, .name = ".", .as = ".", .typed = "." };
 
-	follow(to, &single->arena, without_slashes(&single->arena, *to->typed ? to->typed : "/"));
+	follow(to, &single->arena, without_slashes(&single->arena, to->typed));
 	if (!to->is_there || !S_ISDIR(to->info.st_mode))
 		return error_set(err, ERROR_INPUT, "destination \"%s:%s\" must be a directory",
 				 to->owner, to->typed);
@@ -309,6 +374,13 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	const char *target = container_of(&arena, arguments->items[1], &job.to);
 	struct error err;
 
+	for (size_t i = 0; i < 2; i++) {
+		if (*arguments->items[i])
+			continue;
+		error_set(&err, ERROR_INPUT, "%s can not be empty",
+			  i == 0 ? "source" : "destination");
+		return command_failed_plainly(&err);
+	}
 	job.container = source ? source : target;
 	job.is_out = source != NULL;
 	if (source && target) {
@@ -317,6 +389,14 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	}
 	if (!job.container) {
 		error_set(&err, ERROR_INPUT, "must specify at least one container source");
+		return command_failed_plainly(&err);
+	}
+	if (!*(job.is_out ? job.from : job.to)) {
+		error_set(
+			&err, ERROR_INPUT, "%s",
+			job.is_out
+				? "Error response from daemon: bad parameter: path cannot be empty"
+				: "no such directory");
 		return command_failed_plainly(&err);
 	}
 	if (!run_job(cli, &job, &err))

@@ -107,18 +107,60 @@ static bool make_readonly(int root, const char *target)
 	return mount(NULL, path, NULL, flags, NULL) == 0;
 }
 
-/* What was never there, or has no place in the root, is not seen either, and is not counted. */
+/* What it is mounted on, made as its start would make it where the container was never started. */
+static bool open_place(int root, const char *target, int source, int *place, struct error *err)
+{
+	struct stat info;
+
+	if (path_open(root, target, PATH_IN_ROOT, O_PATH, 0, place, err))
+		return true;
+	if (fstat(source, &info) < 0)
+		return error_sys(err, "look at what is mounted on %s", target);
+	if (S_ISDIR(info.st_mode))
+		return path_make_dirs(root, target, 0755, place, err);
+
+	autofree char *parent = mem_strdup(target);
+	autoclose int above = -1;
+	char *slash = strrchr(parent, '/');
+	if (slash)
+		*slash = '\0';
+	return path_make_dirs(root, slash && *parent ? parent : ".", 0755, &above, err) &&
+	       path_open(root, target, PATH_IN_ROOT, O_WRONLY | O_CREAT, 0644, place, err);
+}
+
+/* An empty volume gets what the image has there, as at the container's start; but not one on which
+ * something is mounted then. */
+static bool fill_volume(const struct engine *engine, const struct container_mount *wanted, int root,
+			struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	struct volume volume = { 0 };
+	bool is_empty = false;
+	struct error ignored; /* one that is missing is made */
+	const char *path;
+
+	if (wanted->kind != MOUNT_VOLUME || !wanted->is_copied_up ||
+	    (wanted->subpath && *wanted->subpath))
+		return true;
+	if (volume_read(engine, &arena, wanted->source, &volume, &ignored) && volume.options.count)
+		return true;
+	return volume_use(engine, &arena, wanted->source, &path, &is_empty, err) &&
+	       (!is_empty || volume_copy_up(root, wanted->target, path, err));
+}
+
+/* What is not there any more is not seen either, and is not counted. */
 static bool mount_one(const struct engine *engine, const struct container_mount *wanted, int root,
 		      size_t *count, struct error *err)
 {
 	autoclose int from = -1, place = -1;
 	struct error ignored;
 
-	if (wanted->kind == MOUNT_TMPFS ||
-	    !path_open(root, wanted->target, PATH_IN_ROOT, O_PATH, 0, &place, &ignored))
+	if (wanted->kind == MOUNT_TMPFS)
 		return true;
+	if (!fill_volume(engine, wanted, root, err))
+		return false;
 	from = open_source(engine, wanted);
-	if (from < 0)
+	if (from < 0 || !open_place(root, wanted->target, from, &place, &ignored))
 		return true;
 	autofree char *source = mem_printf("/proc/self/fd/%d", from);
 	autofree char *target = mem_printf("/proc/self/fd/%d", place);

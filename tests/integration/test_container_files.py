@@ -105,6 +105,78 @@ def test_copy_in(moor, busybox, tmp_path):
     assert "no such file or directory" in cp("nofile", "c:/", code=1).stderr
 
 
+def test_copy_places(moor, busybox, tmp_path):
+    """Which name a copy gets, by links, slashes and dots of both sides, and what is refused; as docker has it."""
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "f").write_text("f\n")
+    (tmp_path / "plain").write_text("plain\n")
+    os.symlink("d", tmp_path / "dl")
+    os.symlink("d/f", tmp_path / "fl")
+    os.symlink("later", tmp_path / "broken")
+    moor.docker("create", "--name", "c", "--network", "none", busybox)
+
+    def cp(*arguments, **options):
+        return moor.docker("cp", *arguments, cwd=tmp_path, **options)
+
+    def names(path, *options):
+        return [name for name in sorted(files(cp(*options, path, "-", text=False, input=b"").stdout)) if "f" in name or "d" in name]
+    for source in ("d", "plain", "dl", "fl"):
+        cp(source, "c:/")
+    for options, source, shown in [
+            ((), "c:/d", ["d", "d/f"]), ((), "c:/d/", ["d", "d/f"]), ((), "c:/dl", ["dl"]), ((), "c:/dl/", ["dl", "dl/f"]),
+            ((), "c:/dl/.", ["./f"]), (("-L",), "c:/dl", ["d", "d/f"]), (("-L",), "c:/fl", ["f"])]:
+        assert names(source, *options) == shown, (options, source)
+    for number, (options, source, made) in enumerate([
+            (("-L",), "fl", ["fl"]), (("-L",), "dl", ["dl", "dl/f"]), ((), "dl/", ["dl", "dl/f"]), (("-L",), "dl/.", ["f"])]):
+        place = f"out{number}"
+        (tmp_path / place).mkdir()
+        cp(*options, "c:/" + source, place)
+        cp(place, "c:/tmp")  # an empty directory to copy into, there too
+        there = tmp_path / place
+        assert sorted(str(path.relative_to(there)) for path in there.rglob("*")) == made, source
+        cp(*options, source, f"c:/tmp/{place}")
+        got = names(f"c:/tmp/{place}/.")
+        assert got == sorted("./" + name for name in made), source
+    cp("c:/plain", "broken")  # the link stays, and what it leads to is made
+    assert os.readlink(tmp_path / "broken") == "later" and (tmp_path / "later").read_text() == "plain\n"
+    here = str(tmp_path)
+    device = 'must be a directory or a regular file: got a device'
+    for source, target, why in [
+            ("", "c:/", "source can not be empty"), ("c:/", "", "destination can not be empty"), ("plain", "c:", "no such directory"),
+            ("c:", "x", "Error response from daemon: bad parameter: path cannot be empty"),
+            ("nofile", "c:/", f"lstat {here}/nofile: no such file or directory"), ("plain/", "c:/", f"lstat {here}/plain/: not a directory"),
+            ("plain", "c:/etc/passwd/", "no such directory"), ("plain", "c:/none/", "no such directory"),
+            ("d", "c:/etc/passwd/", 'Error response from daemon: cannot overwrite non-directory "/etc/passwd" with a directory'),
+            ("plain", "c:/etc/passwd/x", "Error response from daemon: extraction point is not a directory"),
+            ("d/.", "c:/etc/passwd", "cannot copy directory"), ("c:/d/.", "plain", "cannot copy directory"),
+            ("c:/plain", "plain/", f"stat {here}/plain/: not a directory"), ("c:/d", "plain/", f"stat {here}/plain/: not a directory"),
+            ("c:/d", "plain/x", f"stat {here}/plain/x: not a directory"), ("c:/plain", "none/", "no such directory"),
+            ("c:/d", "none/x", f'invalid output path: directory "{here}/none" does not exist'),
+            ("c:/plain", "/dev/null", f'invalid output path: "/dev/null" {device}')]:
+        assert cp(source, target, code=1).stderr == why + "\n", (source, target)
+    assert names("c:/d/.") == ["./f"] and (tmp_path / "plain").read_text() == "plain\n"
+
+
+def test_copy_before_the_first_start(moor, busybox, tmp_path):
+    """What is mounted in a container counts before it has ever run, and its volumes have what the image has there."""
+    (tmp_path / "bound").mkdir()
+    (tmp_path / "one").write_text("one\n")
+    moor.docker("create", "--name", "c", "--network", "none", "--read-only", "-v", "vol:/etc", "-v", "/anonymous", "-v",
+                f"{tmp_path}/bound:/new/b", "-v", f"{tmp_path}/bound:/ro:ro", "-v", f"{tmp_path}/one:/new/one", busybox, "cat",
+                "/etc/passwd", "/anonymous/x")
+    moor.docker("cp", "c:/etc/group", tmp_path)
+    assert (tmp_path / "group").read_text() == "root:x:0:\nuser:x:1000:\n"
+    for target in ("c:/anonymous/x", "c:/new/b", "c:/etc/passwd"):
+        moor.docker("cp", tmp_path / "one", target)
+    assert (tmp_path / "bound" / "one").read_text() == "one\n"
+    moor.docker("cp", "c:/new/one", tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "one\n"
+    for target in ("c:/ro", "c:/ro/x"):
+        assert moor.docker("cp", tmp_path / "one", target, code=1).stderr == (
+            "Error response from daemon: mounted volume is marked read-only\n")
+    assert moor.docker("start", "-a", "c").stdout == "one\none\n"
+
+
 def test_copy_into_a_readonly_container(moor, busybox, tmp_path):
     """Its root, and what is mounted read-only, stay as they are, whether it runs or not; volumes and tmpfs take it."""
     (tmp_path / "bound").mkdir()
