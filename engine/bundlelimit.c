@@ -444,7 +444,7 @@ bool limit_check(const struct container *container, struct error *err)
 	if (container->nano_cpus && (container->cpu_quota || container->cpu_period))
 		return error_set(err, ERROR_INPUT,
 				 "Conflicting options: Nano CPUs and CPU %s cannot both be set.",
-				 container->cpu_quota ? "Quota" : "Period");
+				 container->cpu_period ? "Period" : "Quota");
 	return check_numbers(container, err) && check_memory(container, err) &&
 	       check_block(container, err) && check_sets(container, err);
 }

@@ -11,55 +11,11 @@
 
 #include "base/caller.h"
 #include "base/file.h"
+#include "engine/customprofile.h"
 #include "engine/profile.h"
+#include "runtime/caps.h"
 
-#define PROFILE_MAX (4 << 20) /* bytes of a seccomp profile */
-
-#define CAP_LAST    CAP_CHECKPOINT_RESTORE
-
-static const char *const capability_names[CAP_LAST + 1] = {
-	[CAP_CHOWN] = "CAP_CHOWN",
-	[CAP_DAC_OVERRIDE] = "CAP_DAC_OVERRIDE",
-	[CAP_DAC_READ_SEARCH] = "CAP_DAC_READ_SEARCH",
-	[CAP_FOWNER] = "CAP_FOWNER",
-	[CAP_FSETID] = "CAP_FSETID",
-	[CAP_KILL] = "CAP_KILL",
-	[CAP_SETGID] = "CAP_SETGID",
-	[CAP_SETUID] = "CAP_SETUID",
-	[CAP_SETPCAP] = "CAP_SETPCAP",
-	[CAP_LINUX_IMMUTABLE] = "CAP_LINUX_IMMUTABLE",
-	[CAP_NET_BIND_SERVICE] = "CAP_NET_BIND_SERVICE",
-	[CAP_NET_BROADCAST] = "CAP_NET_BROADCAST",
-	[CAP_NET_ADMIN] = "CAP_NET_ADMIN",
-	[CAP_NET_RAW] = "CAP_NET_RAW",
-	[CAP_IPC_LOCK] = "CAP_IPC_LOCK",
-	[CAP_IPC_OWNER] = "CAP_IPC_OWNER",
-	[CAP_SYS_MODULE] = "CAP_SYS_MODULE",
-	[CAP_SYS_RAWIO] = "CAP_SYS_RAWIO",
-	[CAP_SYS_CHROOT] = "CAP_SYS_CHROOT",
-	[CAP_SYS_PTRACE] = "CAP_SYS_PTRACE",
-	[CAP_SYS_PACCT] = "CAP_SYS_PACCT",
-	[CAP_SYS_ADMIN] = "CAP_SYS_ADMIN",
-	[CAP_SYS_BOOT] = "CAP_SYS_BOOT",
-	[CAP_SYS_NICE] = "CAP_SYS_NICE",
-	[CAP_SYS_RESOURCE] = "CAP_SYS_RESOURCE",
-	[CAP_SYS_TIME] = "CAP_SYS_TIME",
-	[CAP_SYS_TTY_CONFIG] = "CAP_SYS_TTY_CONFIG",
-	[CAP_MKNOD] = "CAP_MKNOD",
-	[CAP_LEASE] = "CAP_LEASE",
-	[CAP_AUDIT_WRITE] = "CAP_AUDIT_WRITE",
-	[CAP_AUDIT_CONTROL] = "CAP_AUDIT_CONTROL",
-	[CAP_SETFCAP] = "CAP_SETFCAP",
-	[CAP_MAC_OVERRIDE] = "CAP_MAC_OVERRIDE",
-	[CAP_MAC_ADMIN] = "CAP_MAC_ADMIN",
-	[CAP_SYSLOG] = "CAP_SYSLOG",
-	[CAP_WAKE_ALARM] = "CAP_WAKE_ALARM",
-	[CAP_BLOCK_SUSPEND] = "CAP_BLOCK_SUSPEND",
-	[CAP_AUDIT_READ] = "CAP_AUDIT_READ",
-	[CAP_PERFMON] = "CAP_PERFMON",
-	[CAP_BPF] = "CAP_BPF",
-	[CAP_CHECKPOINT_RESTORE] = "CAP_CHECKPOINT_RESTORE",
-};
+#define PROFILE_MAX     (4 << 20) /* bytes of a seccomp profile */
 
 #define BIT(capability) (1ULL << (capability))
 
@@ -69,7 +25,7 @@ static const uint64_t default_capabilities =
 	BIT(CAP_SETPCAP) | BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_SYS_CHROOT) | BIT(CAP_KILL) |
 	BIT(CAP_AUDIT_WRITE);
 
-#define ALL_CAPABILITIES (BIT(CAP_LAST + 1) - 1)
+#define ALL_CAPABILITIES (BIT(CAP_CHECKPOINT_RESTORE + 1) - 1) /* that this program knows */
 
 /* The capabilities this kernel knows, and of those the ones we have ourselves to give. */
 static uint64_t available_capabilities(void)
@@ -96,8 +52,8 @@ static bool find_capability(const char *text, uint64_t *bits)
 		*bits = available_capabilities();
 		return true;
 	}
-	for (size_t i = 0; i <= CAP_LAST; i++) {
-		if (strcasecmp(capability_names[i] + 4, bare) == 0) {
+	for (size_t i = 0; caps_name(i); i++) {
+		if (strcasecmp(caps_name(i) + 4, bare) == 0) {
 			*bits = BIT(i);
 			return true;
 		}
@@ -238,6 +194,20 @@ static bool read_security(struct arena *arena, const char *option, struct confin
 	return true;
 }
 
+/* What of the user's profile holds for these capabilities, on this machine. */
+static bool fit_profile(struct arena *arena, struct confinement *confinement, struct error *err)
+{
+	const struct json *profile = confinement->seccomp;
+
+	if (!profile || confinement->is_seccomp_off)
+		return true;
+	if (!customprofile_read(arena, profile, confinement->capabilities, &confinement->seccomp,
+				err))
+		return false;
+	confinement->is_seccomp_off = !confinement->seccomp;
+	return true;
+}
+
 bool confine_read(struct arena *arena, const struct container *container,
 		  struct confinement *confinement, struct error *err)
 {
@@ -247,15 +217,16 @@ bool confine_read(struct arena *arena, const struct container *container,
 		if (!read_security(arena, container->security.items[i], confinement, err))
 			return false;
 	}
-	return read_capabilities(container, &confinement->capabilities, err);
+	return read_capabilities(container, &confinement->capabilities, err) &&
+	       fit_profile(arena, confinement, err);
 }
 
 static void write_set(struct jsonout *out, const char *key, uint64_t bits)
 {
 	jsonout_array(out, key);
-	for (size_t i = 0; i <= CAP_LAST; i++) {
+	for (size_t i = 0; caps_name(i); i++) {
 		if (bits & BIT(i))
-			jsonout_text(out, NULL, capability_names[i]);
+			jsonout_text(out, NULL, caps_name(i));
 	}
 	jsonout_array_end(out);
 }

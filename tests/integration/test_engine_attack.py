@@ -320,6 +320,25 @@ def test_a_profile_is_settled_when_the_container_is_made(moor, busybox, tmp_path
     assert 'invalid --security-opt 2: "systempaths=unconfine"' in open_paths
 
 
+def test_a_profile_in_dockers_format(moor, busybox, tmp_path):
+    """Rules that hold for some capabilities only, and for one call; what means two things is refused."""
+    def run(rule, *options, code=0, **more):
+        profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"action": "SCMP_ACT_ERRNO", **rule}], **more}
+        (tmp_path / "p.json").write_text(json.dumps(profile))
+        return moor.docker("run", "--rm", "--network", "none", "--security-opt", f"seccomp={tmp_path}/p.json", *options,
+                           busybox, "mkdir", "/new", code=code).stderr
+
+    calls = {"names": ["mkdir", "mkdirat"]}
+    without = {**calls, "excludes": {"caps": ["CAP_NET_ADMIN"]}}
+    assert "not permitted" in run(without, code=1) and run(without, "--cap-add", "NET_ADMIN") == ""
+    with_it = {**calls, "includes": {"caps": ["CAP_NET_ADMIN"]}}
+    assert "not permitted" in run(with_it, "--cap-add", "NET_ADMIN", code=1) and run(with_it) == ""
+    assert "not permitted" in run({"name": "mkdir" if os.uname().machine == "x86_64" else "mkdirat"}, code=1)
+    assert "use either 'name' or 'names'" in run({**calls, "name": "x"}, code=125)
+    both = {"architectures": ["SCMP_ARCH_X86"], "archMap": [{"architecture": "SCMP_ARCH_X86"}]}
+    assert "use either 'architectures' or 'archMap'" in run(calls, code=125, **both)
+
+
 def test_privileged_is_what_docker_makes_of_it(load, run):
     load()
     script = "grep -E 'CapEff|Seccomp:' /proc/self/status; mount -t tmpfs t /tmp && echo mounted"
