@@ -125,9 +125,10 @@ static struct json *append(struct parse *parse, enum json_type type)
 		return NULL;
 	}
 
+	bool is_item = parse->parent && parse->parent->type == JSON_ARRAY;
 	struct json *value = json_new(parse->arena, parse->parent, NULL, type, NULL);
 
-	value->key = parse->parent ? parse->key : parse->name;
+	value->key = is_item ? NULL : parse->parent ? parse->key : parse->name;
 	if (!parse->root)
 		parse->root = value;
 	return value;

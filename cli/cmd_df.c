@@ -22,7 +22,8 @@
  * system df and system prune: what everything takes, and the removal of all that nobody uses.
  */
 
-#define OUTPUT_MAX (16 << 20) /* bytes that one prune may print */
+#define OUTPUT_MAX  (16 << 20) /* bytes that one prune may print */
+#define WARNING_MAX (1 << 20)
 
 /* df. ----------------------------------------------------------------------------------------- */
 
@@ -295,43 +296,69 @@ static bool run_prune_of(const char *kind, const struct prune_values *values, bo
 static bool check_filters(const struct prune_values *values, struct error *err)
 {
 	static const char *const names[] = { "label", FILTER_NO_LABEL, "until", NULL };
-	size_t at = 0;
-	const char *until = filter_next(&values->filters, "until", &at);
-	int64_t seconds;
-	long nanoseconds;
+	int64_t until;
 
-	if (until && values->with_volumes)
-		return error_set(err, ERROR_INPUT,
-				 "ERROR: The \"until\" filter is not supported with \"--volumes\"");
 	return filter_names(&values->filters, names, err) &&
-	       (!until || moment_parse(until, "until", &seconds, &nanoseconds, err));
+	       filter_until(&values->filters, &until, err);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* What is said of the filters: each once, in their order; nothing where there are none. */
+static void add_filters(struct buf *warning, const struct texts *filters)
+{
+	autotexts struct texts sorted = { 0 };
+
+	texts_add_all(&sorted, (const char *const *)filters->items, filters->count);
+	if (sorted.count == 0)
+		return;
+	qsort(sorted.items, sorted.count, sizeof(*sorted.items), compare_texts);
+	buf_add_text(warning, "\n  Items to be pruned will be filtered with:\n");
+	for (size_t i = 0; i < sorted.count; i++)
+		if (i == 0 || strcmp(sorted.items[i], sorted.items[i - 1]) != 0)
+			buf_printf(warning, "  - %s\n", sorted.items[i]);
 }
 
 static bool ask(const struct prune_values *values)
 {
-	autofree char *warning = mem_printf(
-		"WARNING! This will remove:\n"
-		"  - all stopped containers\n"
-		"  - all networks not used by at least one container\n"
-		"%s  - all %s\n"
-		"  - all dangling build cache\n",
-		values->with_volumes ? "  - all volumes not used by at least one container\n" : "",
-		values->is_all ? "images without at least one container associated to them"
-			       : "dangling images");
+	autobuf struct buf warning;
 
-	return asking_yes(warning);
+	buf_init(&warning, WARNING_MAX);
+	buf_printf(&warning,
+		   "WARNING! This will remove:\n"
+		   "  - all stopped containers\n"
+		   "  - all networks not used by at least one container\n"
+		   "%s  - all %s\n"
+		   "  - all %s\n",
+		   values->with_volumes
+			   ? "  - all anonymous volumes not used by at least one container\n"
+			   : "",
+		   values->is_all ? "images without at least one container associated to them"
+				  : "dangling images",
+		   values->is_all ? "build cache" : "dangling build cache");
+	add_filters(&warning, &values->filters);
+	return asking_yes(warning.data);
 }
 
 static int run_prune(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	const struct prune_values *values = of;
 	int64_t bytes = 0;
+	size_t at = 0;
 	char size[HUMAN_MAX];
 	struct error err;
 
 	(void)arguments;
 	if (!check_filters(values, &err))
+		return command_failed(&err);
+	if (values->with_volumes && filter_next(&values->filters, "until", &at)) {
+		error_set(&err, ERROR_INPUT,
+			  "ERROR: The \"until\" filter is not supported with \"--volumes\"");
 		return command_failed_plainly(&err);
+	}
 	if (!values->is_forced && !ask(values))
 		return 0;
 	setenv("MOORING_ROOT", cli->root, 1);

@@ -54,25 +54,6 @@ static void tell(const struct store_removal *removal)
 	printf("Total reclaimed space: %s\n", human_size(removal->bytes, 4, size));
 }
 
-/* The earliest of all until=…; 0 where there is none. */
-static bool read_until(const struct texts *filters, int64_t *until, struct error *err)
-{
-	const char *text;
-	size_t at = 0;
-
-	*until = 0;
-	while ((text = filter_next(filters, "until", &at))) {
-		int64_t seconds;
-		long nanoseconds;
-
-		if (!moment_parse(text, "until", &seconds, &nanoseconds, err))
-			return false;
-		if (!*until || seconds < *until)
-			*until = seconds;
-	}
-	return true;
-}
-
 /* dangling=false is another way to say --all. */
 static bool read_dangling(const struct texts *filters, bool *is_all, struct error *err)
 {
@@ -99,7 +80,7 @@ static bool prune(const struct cli *cli, const struct values *values, struct err
 
 	if (!filter_names(&values->filters, names, err) ||
 	    !read_dangling(&values->filters, &what.is_all, err) ||
-	    !read_until(&values->filters, &what.until, err) ||
+	    !filter_until(&values->filters, &what.until, err) ||
 	    !engine_open(cli->root, cli->run, &engine, err))
 		return false;
 	const struct store_usage usage = engine_usage(&engine);

@@ -381,17 +381,6 @@ static const struct opt prune_opts[] = {
 	{ .name = NULL },
 };
 
-/* *until is 0 where nothing says when. */
-static bool read_until(const struct texts *filters, int64_t *until, struct error *err)
-{
-	size_t at = 0;
-	const char *text = filter_next(filters, "until", &at);
-	long nanoseconds;
-
-	*until = 0;
-	return !text || moment_parse(text, "until", until, &nanoseconds, err);
-}
-
 static bool is_older(const struct network *network, int64_t until)
 {
 	int64_t seconds;
@@ -409,7 +398,7 @@ static int prune(const struct engine *engine, struct arena *arena, const struct 
 	size_t removed = 0;
 	int64_t until;
 
-	if (!filter_names(filters, known, &err) || !read_until(filters, &until, &err) ||
+	if (!filter_names(filters, known, &err) || !filter_until(filters, &until, &err) ||
 	    !networkrows_make(engine, arena, filters, true, &rows, &err))
 		return command_failed(&err);
 	for (const struct json *row = rows->child; row; row = row->next) {

@@ -146,15 +146,6 @@ static bool prune_one(struct pruning *pruning, const char *id, struct error *err
 	return is_done;
 }
 
-static bool read_until(struct pruning *pruning, struct error *err)
-{
-	long nanoseconds;
-	size_t at = 0;
-	const char *text = filter_next(pruning->filters, "until", &at);
-
-	return !text || moment_parse(text, "until", &pruning->until, &nanoseconds, err);
-}
-
 static int run_prune(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	static const char *const names[] = { "label", FILTER_NO_LABEL, "until", NULL };
@@ -169,7 +160,8 @@ static int run_prune(const struct cli *cli, const void *of, const struct texts *
 	struct error err;
 
 	(void)arguments;
-	if (!filter_names(&values->filters, names, &err) || !read_until(&pruning, &err))
+	if (!filter_names(&values->filters, names, &err) ||
+	    !filter_until(&values->filters, &pruning.until, &err))
 		return command_failed(&err);
 	if (!values->is_forced && !asking_yes("WARNING! This will remove all stopped containers."))
 		return 0;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cli/moment.h"
 
 bool filter_check(const char *text, struct error *err)
 {
@@ -43,6 +44,20 @@ const char *filter_next(const struct texts *filters, const char *name, size_t *a
 			return filter + strlen(name) + 1;
 	}
 	return NULL;
+}
+
+bool filter_until(const struct texts *filters, int64_t *until, struct error *err)
+{
+	size_t at = 0;
+	const char *text = filter_next(filters, "until", &at);
+	const char *other;
+	long nanoseconds;
+
+	*until = 0;
+	while ((other = filter_next(filters, "until", &at)))
+		if (strcmp(other, text) != 0)
+			return error_set(err, ERROR_INPUT, "more than one until filter specified");
+	return !text || moment_parse(text, "until", until, &nanoseconds, err);
 }
 
 bool filter_is_label(const char *filter, const char *key, const char *value)

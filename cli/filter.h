@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "base/texts.h"
@@ -21,6 +22,10 @@ must_check bool filter_names(const struct texts *filters, const char *const *nam
 
 /* The value of the next filter with this name from *at on; NULL at the end. Begin with *at = 0. */
 const char *filter_next(const struct texts *filters, const char *name, size_t *at);
+
+/* until=MOMENT, in seconds since 1970; 0 where there is none. Two that differ are refused, as
+ * docker's prunes do. */
+must_check bool filter_until(const struct texts *filters, int64_t *until, struct error *err);
 
 /* True if a label "key=value" is what `label=KEY` or `label=KEY=VALUE` asks for. */
 bool filter_is_label(const char *filter, const char *key, const char *value);

@@ -10,11 +10,14 @@ static const struct {
 } empties[] = { { '!', "false" }, { '#', "0" },  { '=', "0s" },
 		{ '*', "<nil>" }, { '[', "[]" }, { '{', "map[]" } };
 
-#define MARKS "!#=*[{"
+#define MARKS   "!#=*[{"
+#define ENDS    " ()" /* of a name with its mark */
+#define POINTER '&'   /* what begins the fields of one that is held by a pointer */
 
 /*
- * Client 28's structures. `key` is the object's, or that of the list or map whose item it is
- * (`is_item`); `above` is the key of what holds that: NULL: anything, "": the whole.
+ * Client 28's structures, those that it embeds in parentheses. `key` is the object's, or that of
+ * the list or map whose item it is (`is_item`); `above` is the key of what holds that: NULL:
+ * anything, "": the whole.
  */
 static const struct {
 	const char *key, *above;
@@ -22,19 +25,37 @@ static const struct {
 	const char *fields;
 } structures[] = {
 	{ "State", "", false,
-	  "Status Running! Paused! Restarting! OOMKilled! Dead! Pid# ExitCode# Error StartedAt "
+	  "&Status Running! Paused! Restarting! OOMKilled! Dead! Pid# ExitCode# Error StartedAt "
 	  "FinishedAt Health*" },
-	{ "Health", "State", false, "Status FailingStreak# Log[" },
-	{ "Log", "Health", true, "Start End ExitCode# Output" },
+	{ "Health", "State", false, "&Status FailingStreak# Log[" },
+	{ "Log", "Health", true, "&Start End ExitCode# Output" },
 	{ "Config", "", false,
-	  "Hostname Domainname User AttachStdin! AttachStdout! AttachStderr! ExposedPorts{ Tty! "
+	  "&Hostname Domainname User AttachStdin! AttachStdout! AttachStderr! ExposedPorts{ Tty! "
 	  "OpenStdin! StdinOnce! Env[ Cmd[ Healthcheck* ArgsEscaped! Image Volumes{ WorkingDir "
 	  "Entrypoint[ NetworkDisabled! MacAddress OnBuild[ Labels{ StopSignal StopTimeout* "
 	  "Shell[" },
 	{ "Healthcheck", NULL, false,
-	  "Test[ Interval= Timeout= StartPeriod= StartInterval= Retries#" },
+	  "&Test[ Interval= Timeout= StartPeriod= StartInterval= Retries#" },
 	{ "ExposedPorts", NULL, true, "" },
 	{ "Volumes", NULL, true, "" },
+	{ "HostConfig", "", false,
+	  "&Binds[ ContainerIDFile LogConfig NetworkMode PortBindings{ RestartPolicy AutoRemove! "
+	  "VolumeDriver VolumesFrom[ ConsoleSize[ Annotations{ CapAdd[ CapDrop[ CgroupnsMode Dns[ "
+	  "DnsOptions[ DnsSearch[ ExtraHosts[ GroupAdd[ IpcMode Cgroup Links[ OomScoreAdj# PidMode "
+	  "Privileged! PublishAllPorts! ReadonlyRootfs! SecurityOpt[ StorageOpt{ Tmpfs{ UTSMode "
+	  "UsernsMode ShmSize# Sysctls{ Runtime Isolation "
+	  "(CpuShares# Memory# NanoCpus# CgroupParent BlkioWeight# BlkioWeightDevice[ "
+	  "BlkioDeviceReadBps[ BlkioDeviceWriteBps[ BlkioDeviceReadIOps[ BlkioDeviceWriteIOps[ "
+	  "CpuPeriod# CpuQuota# CpuRealtimePeriod# CpuRealtimeRuntime# CpusetCpus CpusetMems "
+	  "Devices[ DeviceCgroupRules[ DeviceRequests[ KernelMemory# KernelMemoryTCP# "
+	  "MemoryReservation# MemorySwap# MemorySwappiness* OomKillDisable* PidsLimit* Ulimits[ "
+	  "CpuCount# CpuPercent# IOMaximumIOps# IOMaximumBandwidth#) "
+	  "Mounts[ MaskedPaths[ ReadonlyPaths[ Init*" },
+	{ "NetworkSettings", "", false,
+	  "&(Bridge SandboxID SandboxKey Ports{ HairpinMode! LinkLocalIPv6Address "
+	  "LinkLocalIPv6PrefixLen# SecondaryIPAddresses[ SecondaryIPv6Addresses[) "
+	  "(EndpointID Gateway GlobalIPv6Address GlobalIPv6PrefixLen# IPAddress IPPrefixLen# "
+	  "IPv6Gateway MacAddress) Networks{" },
 	{ "RestartPolicy", NULL, false, "Name MaximumRetryCount#" },
 	{ "LogConfig", NULL, false, "Type Config{" },
 	{ "Mounts", "", true, "Type Name Source Destination Driver Mode RW! Propagation" },
@@ -42,8 +63,9 @@ static const struct {
 	  "Type Source Target ReadOnly! Consistency BindOptions* VolumeOptions* ImageOptions* "
 	  "TmpfsOptions* ClusterOptions*" },
 	{ "Devices", "HostConfig", true, "PathOnHost PathInContainer CgroupPermissions" },
+	{ "DeviceRequests", "HostConfig", true, "Driver Count# DeviceIDs[ Capabilities[ Options{" },
 	{ "Networks", "NetworkSettings", true,
-	  "IPAMConfig* Links[ Aliases[ MacAddress DriverOpts{ GwPriority# NetworkID EndpointID "
+	  "&IPAMConfig* Links[ Aliases[ MacAddress DriverOpts{ GwPriority# NetworkID EndpointID "
 	  "Gateway IPAddress IPPrefixLen# IPv6Gateway GlobalIPv6Address GlobalIPv6PrefixLen# "
 	  "DNSNames[" },
 	{ "GraphDriver", "", false, "Data{ Name" },
@@ -53,6 +75,39 @@ static const struct {
 	{ "Config", "IPAM", true, "Subnet IPRange Gateway AuxiliaryAddresses{" },
 	{ "ConfigFrom", "", false, "Network" },
 	{ "Containers", "", true, "Name EndpointID MacAddress IPv4Address IPv6Address" },
+};
+
+/* Whole documents: of a container, an image, a network, a volume. They have the member `sign`. */
+static const struct {
+	const char *sign, *fields;
+} wholes[] = {
+	{ "HostConfig",
+	  "(Id Created Path Args[ State Image ResolvConfPath HostnamePath HostsPath LogPath Name "
+	  "RestartCount# Driver Platform MountLabel ProcessLabel AppArmorProfile ExecIDs[ "
+	  "HostConfig "
+	  "GraphDriver SizeRw* SizeRootFs*) Mounts[ Config NetworkSettings "
+	  "ImageManifestDescriptor*" },
+	{ "RootFS", "Id RepoTags[ RepoDigests[ Parent Comment Created DockerVersion Author Config "
+		    "Architecture "
+		    "Variant Os OsVersion Size# VirtualSize# GraphDriver RootFS Metadata "
+		    "Descriptor* Manifests[" },
+	{ "IPAM",
+	  "Name Id Created Scope Driver EnableIPv6! IPAM Internal! Attachable! Ingress! ConfigFrom "
+	  "ConfigOnly! Containers{ Options{ Labels{ Peers[ Services{" },
+	{ "Mountpoint", "ClusterVolume* CreatedAt Driver Labels{ Mountpoint Name Options{ Scope "
+			"Status{ UsageData*" },
+};
+
+/* Items that have a String method: "nofile=10:20", "/dev/sda:100". */
+static const struct {
+	const char *key, *first, *between, *second, *third;
+} written[] = {
+	{ "Ulimits", "Name", "=", "Soft", "Hard" },
+	{ "BlkioWeightDevice", "Path", ":", "Weight", NULL },
+	{ "BlkioDeviceReadBps", "Path", ":", "Rate", NULL },
+	{ "BlkioDeviceWriteBps", "Path", ":", "Rate", NULL },
+	{ "BlkioDeviceReadIOps", "Path", ":", "Rate", NULL },
+	{ "BlkioDeviceWriteIOps", "Path", ":", "Rate", NULL },
 };
 
 /* A document, or an item of the list of all that were asked for. */
@@ -84,15 +139,6 @@ static bool is_binding(const struct json *object)
 	       (is_called(list->parent, "Ports") || is_called(list->parent, "PortBindings"));
 }
 
-static const char *fields_of(const struct json *object)
-{
-	for (size_t i = 0; i < COUNT_OF(structures); i++) {
-		if (is_structure(object, i))
-			return structures[i].fields;
-	}
-	return is_binding(object) ? "HostIp HostPort" : NULL;
-}
-
 static const struct json *find(const struct json *object, const char *name, size_t length)
 {
 	for (const struct json *member = object->child; member; member = member->next) {
@@ -100,6 +146,19 @@ static const struct json *find(const struct json *object, const char *name, size
 			return member;
 	}
 	return NULL;
+}
+
+static const char *fields_of(const struct json *object)
+{
+	for (size_t i = 0; i < COUNT_OF(structures); i++) {
+		if (is_structure(object, i))
+			return structures[i].fields;
+	}
+	for (size_t i = 0; is_whole(object) && i < COUNT_OF(wholes); i++) {
+		if (find(object, wholes[i].sign, strlen(wholes[i].sign)))
+			return wholes[i].fields;
+	}
+	return is_binding(object) ? "HostIp HostPort" : NULL;
 }
 
 static void print_empty(struct buf *out, char mark)
@@ -110,28 +169,62 @@ static void print_empty(struct buf *out, char mark)
 	}
 }
 
+static void print_member(struct buf *out, const struct json *object, const char *name)
+{
+	const struct json *member = name ? find(object, name, strlen(name)) : NULL;
+
+	if (member && member->text)
+		buf_add_text(out, member->text);
+}
+
+/* False, and nothing appended, if it has no String method. */
+static bool print_written(struct buf *out, const struct json *object)
+{
+	for (size_t i = 0; i < COUNT_OF(written); i++) {
+		if (!is_called(object->parent, written[i].key) || object->key)
+			continue;
+		print_member(out, object, written[i].first);
+		buf_add_text(out, written[i].between);
+		print_member(out, object, written[i].second);
+		if (written[i].third)
+			buf_add_char(out, ':');
+		print_member(out, object, written[i].third);
+		return true;
+	}
+	return false;
+}
+
 bool gostruct_print(struct buf *out, const struct json *object,
 		    void (*print)(struct buf *out, const struct json *value))
 {
 	const char *field = fields_of(object);
 
 	if (!field)
-		return false;
+		return print_written(out, object);
 	buf_add_char(out, '{');
+	if (*field == POINTER)
+		field++;
 	while (*field) {
-		size_t length = strcspn(field, " " MARKS);
-		const struct json *member = find(object, field, length);
+		size_t length = strcspn(field, ENDS MARKS);
+		const struct json *member = length ? find(object, field, length) : NULL;
 
 		if (member && member->type != JSON_NULL)
 			print(out, member);
 		else
 			print_empty(out, field[length]);
-		field += strcspn(field, " ");
-		if (*field == ' ')
-			buf_add_char(out, *field++);
+		field += strcspn(field, ENDS);
+		for (; *field && strchr(ENDS, *field); field++)
+			buf_add_char(out, *field == '(' ? '{' : *field == ')' ? '}' : ' ');
 	}
 	buf_add_char(out, '}');
 	return true;
+}
+
+bool gostruct_is_pointer(const struct json *value)
+{
+	const char *fields = value->type == JSON_OBJECT ? fields_of(value) : NULL;
+
+	return fields && *fields == POINTER;
 }
 
 bool gostruct_is_time(const struct json *value)

@@ -16,6 +16,10 @@
 bool gostruct_print(struct buf *out, const struct json *object,
 		    void (*print)(struct buf *out, const struct json *value));
 
+/* Whether docker's client holds the object by a pointer: as an argument of print, println or
+ * printf's %v it is "&{…}". */
+bool gostruct_is_pointer(const struct json *value);
+
 /* Whether a text is a time.Time: it prints as "2006-01-02 15:04:05.999 +0000 UTC". */
 bool gostruct_is_time(const struct json *value);
 /* Appends one of RFC 3339, in UTC, so; any other text as it is. */

@@ -255,7 +255,7 @@ static const char *sprint(struct arena *arena, const struct json *const *args, s
 	for (size_t i = 0; i < count; i++) {
 		if (i && args[i]->type != JSON_TEXT && args[i - 1]->type != JSON_TEXT)
 			buf_add_char(&out, ' ');
-		templatevalue_print(&out, args[i]);
+		templatevalue_print_argument(&out, args[i]);
 	}
 	return arena_strdup(arena, out.data ? out.data : "");
 }
@@ -278,7 +278,7 @@ static bool call_println(struct arena *arena, const struct json *const *args, si
 	for (size_t i = 0; i < count; i++) {
 		if (i)
 			buf_add_char(&out, ' ');
-		templatevalue_print(&out, args[i]);
+		templatevalue_print_argument(&out, args[i]);
 	}
 	buf_add_char(&out, '\n');
 	*result = new_text(arena, out.data);

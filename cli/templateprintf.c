@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "cli/goquote.h"
+#include "cli/gostruct.h"
 #include "cli/templatevalue.h"
 
 #define WIDTH_MAX 1000 /* also of a precision */
@@ -184,7 +185,9 @@ static void put_value(struct printing *self, const struct directive *how, const 
 		number.has_flag['#'] = false;
 		put_value(self, &number, value);
 	} else if (how->verb == 'v') {
-		put(self->out, how, templatevalue_text(self->arena, value));
+		put(self->out, how,
+		    arena_printf(self->arena, "%s%s", gostruct_is_pointer(value) ? "&" : "",
+				 templatevalue_text(self->arena, value)));
 	} else if (value->type == JSON_ARRAY) {
 		buf_add_char(self->out, '[');
 		for (const struct json *item = value->child; item; item = item->next) {

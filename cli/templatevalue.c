@@ -146,6 +146,13 @@ void templatevalue_print(struct buf *out, const struct json *value)
 	}
 }
 
+void templatevalue_print_argument(struct buf *out, const struct json *value)
+{
+	if (gostruct_is_pointer(value))
+		buf_add_char(out, '&');
+	templatevalue_print(out, value);
+}
+
 char *templatevalue_text(struct arena *arena, const struct json *value)
 {
 	autobuf struct buf out;

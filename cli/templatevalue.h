@@ -24,6 +24,9 @@ const char *templatevalue_type(const struct json *value);
 
 /* As Go prints it: text as it is, "[a b]", "map[k:v]", "<nil>". */
 void templatevalue_print(struct buf *out, const struct json *value);
+/* The same of an argument of print, println and printf's %v, where what is behind a pointer is
+ * "&{…}". */
+void templatevalue_print_argument(struct buf *out, const struct json *value);
 char *templatevalue_text(struct arena *arena, const struct json *value) must_check;
 
 #endif

@@ -774,6 +774,14 @@ def test_prune_by_label_and_age(moor, busybox, tmp_path):
     for arguments, text in [(["--filter", "bogus=1"], "invalid filter 'bogus'"), (["--filter", "until=bogus"], "invalid value for \"until\""),
                             (["--volumes", "--filter", "until=1h"], 'The "until" filter is not supported with "--volumes"')]:
         assert text in moor.docker("system", "prune", "-f", *arguments, code=1).stderr
+    for kind in ("system", "container", "image", "network"):
+        twice = moor.docker(kind, "prune", "-f", "--filter", "until=2h", "--filter", "until=1h", code=1)
+        assert (twice.stdout, twice.stderr) == ("", "Error response from daemon: more than one until filter specified\n")
+        asked = moor.docker(kind, "prune", "--filter", "until=2h", "--filter", "until=2h", "--filter", "label=z", "--filter", "label!=a", input="n\n")
+        assert "[y/N]" in asked.stdout and ("\n\n  Items to be pruned will be filtered with:\n  - label!=a\n  - label=z\n  - until=2h\n\n"
+                                            "Are you sure" in asked.stdout) == (kind == "system")
+    asked = moor.docker("system", "prune", "-a", "--volumes", input="n\n").stdout
+    assert "all anonymous volumes not used" in asked and "all build cache\n\nAre" in asked
     assert moor.docker("system", "prune", "-af", "--filter", "until=24h", "--filter", "label!=keep").returncode == 0
     assert left()[:3] == everything[:3] and left()[3] == ["kept"]  # images of tests are years old
     moor.docker("network", "ls", "-f", "until=1h", code=1)

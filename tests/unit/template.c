@@ -14,7 +14,16 @@ static const char data[] =
 	"300000000}},"
 	"\"Mounts\":[{\"Type\":\"volume\",\"Name\":\"v\",\"Source\":\"/s\",\"Destination\":\"/"
 	"d\",\"Mode\":\"z\","
-	"\"RW\":true}],\"HostConfig\":{\"Mounts\":[{\"Type\":\"tmpfs\",\"Target\":\"/t\"}]},"
+	"\"RW\":true}],\"HostConfig\":{\"Mounts\":[{\"Type\":\"tmpfs\",\"Target\":\"/t\"}],"
+	"\"CpuShares\":5,\"BlkioWeightDevice\":[{\"Path\":\"/dev/sda\",\"Weight\":7}],"
+	"\"BlkioDeviceReadBps\":[{\"Path\":\"/dev/sda\",\"Rate\":8}],"
+	"\"Devices\":[{\"PathOnHost\":\"/a\",\"PathInContainer\":\"/"
+	"b\",\"CgroupPermissions\":\"rwm\"}],"
+	"\"DeviceRequests\":[{\"Driver\":\"nvidia\",\"Count\":-1,\"DeviceIDs\":null,"
+	"\"Capabilities\":[[\"gpu\"]],"
+	"\"Options\":{}}],\"Ulimits\":[{\"Name\":\"nofile\",\"Hard\":20,\"Soft\":10}]},"
+	"\"NetworkSettings\":{\"SandboxID\":\"s\",\"IPAddress\":\"172.17.0.2\",\"IPPrefixLen\":16,"
+	"\"Networks\":{\"bridge\":{\"IPAddress\":\"172.17.0.2\"}}},"
 	"\"IPAM\":{\"Driver\":\"default\",\"Config\":[{\"Subnet\":\"10.0.0.0/"
 	"8\",\"Gateway\":\"10.0.0.1\"}]},"
 	"\"Created\":\"2026-01-02T03:04:05.670000000Z\","
@@ -39,6 +48,21 @@ static const struct {
 	{ "{{.Mounts}}", "[{volume v /s /d  z true }]" },
 	{ "{{.HostConfig.Mounts}}", "[{tmpfs  /t false  <nil> <nil> <nil> <nil> <nil>}]" },
 	{ "{{.IPAM}}", "{default map[] [{10.0.0.0/8  10.0.0.1 map[]}]}" },
+	{ "{{println .State}}{{printf \"%v\" .State.Health}}{{print .IPAM}}",
+	  "&{ true false false false false 0 3    <nil>}\n<nil>{default map[] [{10.0.0.0/8  "
+	  "10.0.0.1 map[]}]}" },
+	{ "{{.HostConfig}}", "{[]    map[]  false  [] [] map[] [] []  [] [] [] [] []   [] 0  false "
+			     "false false [] map[] map[]   0 "
+			     "map[]   {5 0 0  0 [/dev/sda:7] [/dev/sda:8] [] [] [] 0 0 0 0   [{/a "
+			     "/b rwm}] [] [{nvidia -1 [] [[gpu]] "
+			     "map[]}] 0 0 0 0 <nil> <nil> <nil> [nofile=10:20] 0 0 0 0} [{tmpfs  "
+			     "/t false  <nil> <nil> <nil> "
+			     "<nil> <nil>}] [] [] <nil>}" },
+	{ "{{.NetworkSettings}}",
+	  "{{ s  map[] false  0 [] []} {   0 172.17.0.2 16  } map[bridge:{<nil> [] []  map[] 0   "
+	  " 172.17.0.2 0   0 []}]}" },
+	{ "{{with .NetworkSettings.Networks.bridge}}{{println .}}{{end}}",
+	  "&{<nil> [] []  map[] 0    172.17.0.2 0   0 []}\n" },
 	{ "{{.Created}}", "2026-01-02 03:04:05.67 +0000 UTC" },
 	{ "{{json .Created}}", "\"2026-01-02T03:04:05.670000000Z\"" },
 	{ "{{.Metadata}}", "{2026-01-02 03:04:05 +0000 UTC}" },
