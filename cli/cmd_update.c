@@ -111,6 +111,12 @@ static void add_number(struct texts *words, struct arena *arena, const char *opt
 	texts_add(words, arena_printf(arena, "%lld", (long long)value));
 }
 
+/* Of limits that are not set in the options. */
+static int64_t or_unlimited(int64_t limit)
+{
+	return limit ? limit : -1;
+}
+
 static bool change_groups(const struct each *each, const struct values *values,
 			  const struct container *now, struct error *err)
 {
@@ -120,8 +126,8 @@ static bool change_groups(const struct each *each, const struct values *values,
 	bool has_memory = values->memory.is_set || values->memory_swap.is_set;
 
 	texts_add(&words, "update");
-	add_number(&words, arena, "--memory", has_memory, now->memory);
-	add_number(&words, arena, "--memory-swap", has_memory, swap);
+	add_number(&words, arena, "--memory", has_memory, or_unlimited(now->memory));
+	add_number(&words, arena, "--memory-swap", has_memory, or_unlimited(swap));
 	add_number(&words, arena, "--memory-reservation", values->memory_reservation.is_set,
 		   now->memory_reservation);
 	add_number(&words, arena, "--cpu-share", values->cpu_shares.is_set, now->cpu_shares);
@@ -129,7 +135,7 @@ static bool change_groups(const struct each *each, const struct values *values,
 	add_number(&words, arena, "--cpu-quota", values->cpu_quota.is_set, now->cpu_quota);
 	add_number(&words, arena, "--cpu-period", values->cpus.is_set, LIMIT_CPU_PERIOD);
 	add_number(&words, arena, "--cpu-quota", values->cpus.is_set,
-		   now->nano_cpus * LIMIT_CPU_PERIOD / 1000000000);
+		   or_unlimited(now->nano_cpus * LIMIT_CPU_PERIOD / 1000000000));
 	add_number(&words, arena, "--pids-limit", values->pids_limit.is_set,
 		   now->pids_limit > 0 ? now->pids_limit : -1);
 	add_number(&words, arena, "--blkio-weight", values->blkio_weight.is_set, now->blkio_weight);
@@ -150,15 +156,23 @@ static bool change_limits(const struct each *each, const struct values *values,
 {
 	struct container now;
 	struct status status;
+	struct error other;
 
 	container_copy(container, &now);
 	alter(&now, (void *)(uintptr_t)values);
 	status_read(each->engine, each->arena, container->id, &status);
+	bool has_groups = status_has_process(&status);
 	bool is_done = check_swap(values, container, err) && limit_check(&now, err) &&
-		       (!status_has_process(&status) || change_groups(each, values, &now, err)) &&
-		       change_container(each->engine, container->id, alter,
-					(void *)(uintptr_t)values, err);
+		       (!has_groups || change_groups(each, values, &now, err));
+
 	container_done(&now);
+	if (!is_done)
+		return false;
+	is_done = change_container(each->engine, container->id, alter, (void *)(uintptr_t)values,
+				   err);
+	/* Limits that are not written down (the disk is full) do not hold either. */
+	if (!is_done && has_groups && !change_groups(each, values, container, &other))
+		return error_in(err, "%s; and", other.text);
 	return is_done;
 }
 

@@ -61,6 +61,27 @@ def test_stop_and_remove(full):
     assert full.docker("ps", "-aq").stdout == ""
 
 
+def test_update_is_whole_or_not_at_all(full):
+    """What cannot be written down does not hold either: neither limits nor the policy; and it can be stopped."""
+    def now():
+        limits = full.docker("exec", "z", "sh", "-c", "cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/memory/memory.limit_in_bytes "
+                             "/sys/fs/cgroup/pids.max /sys/fs/cgroup/memory.max 2>/dev/null || true").stdout
+        with open(os.path.join(full.root, "containers", container, "restart")) as file:
+            return limits, file.read(), full.docker("inspect", "-f", "{{.HostConfig}}", "z").stdout
+    container = start(full, "z", "--restart", "always", "--stop-timeout", "0")
+    before = now()
+    with open(os.path.join(full.root, "rest"), "wb", buffering=0) as rest:  # of what is left for root, or for small files
+        with pytest.raises(OSError, match="No space left"):
+            while True:
+                rest.write(bytes(512))
+    for change in (["--restart", "no"], ["--pids-limit", "77"], ["--memory", "64m", "--restart", "unless-stopped"]):
+        failed = full.docker("update", *change, "z", code=1)
+        assert "No space left on device" in failed.stderr and failed.stderr.count("\n") == 1 and failed.stdout == ""
+        assert now() == before
+    full.docker("stop", "z")
+    full.docker("rm", "z")
+
+
 def test_stopped_by_hand_stays_so_at_boot(full):
     start(full, "z", "--restart", "unless-stopped", "--stop-timeout", "0")
     full.docker("stop", "z")
