@@ -2,8 +2,10 @@
 #include "cli/elevate.h"
 
 #include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -14,13 +16,16 @@
 #define EXIT_NO_DAEMON   125   /* docker run, where nobody listens */
 #define GROUPS_MAX       65536 /* Linux: NGROUPS_MAX */
 
-/* AWS's nucleus tells this by its first words, and explains the docker group then. */
+#define GROUP            "docker"
+
+/* AWS's nucleus tells it by these words, and explains the docker group then. */
+#define DENIED                                                                                     \
+	"Got permission denied while trying to connect to the Docker daemon socket at "            \
+	"unix:///var/run/docker.sock"
+
 static int refuse(bool is_run, enum gate_outcome outcome)
 {
-	fprintf(stderr,
-		"%sGot permission denied while trying to connect to the Docker daemon socket at "
-		"unix:///var/run/docker.sock: %s\n",
-		is_run ? "docker: " : "",
+	fprintf(stderr, "%s" DENIED ": %s\n", is_run ? "docker: " : "",
 		outcome == GATE_CLOSED
 			? "you are not in the group docker (usermod -aG docker USER, then log in "
 			  "again), nor in /etc/subuid and /etc/subgid, which rootless containers "
@@ -45,13 +50,34 @@ static bool is_member(const char *name)
 	return is_in;
 }
 
+/* Made a member after this session began, which has not the group therefore. */
+static bool is_member_later(const char *name)
+{
+	const struct group *group = getgrnam(name);
+	const struct passwd *user = getpwuid(getuid());
+
+	for (char **member = group && user ? group->gr_mem : NULL; member && *member; member++)
+		if (strcmp(*member, user->pw_name) == 0)
+			return !is_member(name);
+	return false;
+}
+
 /* A member means root's containers. An empty store that nobody asked for would look as if they were
  * lost; who has one, or names one, goes on with it. */
-static bool misses_gate(const struct cli *cli)
+static bool means_root(const struct cli *cli)
 {
 	const char *root = getenv("MOORING_ROOT");
 
-	return !(root && *root) && access(cli->root, F_OK) != 0 && is_member("docker");
+	return !(root && *root) && access(cli->root, F_OK) != 0;
+}
+
+static void tell_of_own_store(const struct cli *cli)
+{
+	if (userns_is_granted())
+		fprintf(stderr,
+			"; for rootless containers in a store of your own, set MOORING_ROOT=%s",
+			cli->root);
+	fprintf(stderr, "\n");
 }
 
 static int tell_gate_is_missing(const struct cli *cli, bool is_run)
@@ -63,12 +89,18 @@ static int tell_gate_is_missing(const struct cli *cli, bool is_run)
 		"does "
 		"not run (systemctl enable --now mooring-gate.socket)",
 		is_run ? "docker: " : "");
-	if (userns_is_granted())
-		fprintf(stderr,
-			"; for rootless containers in a store of your own, set MOORING_ROOT=%s",
-			cli->root);
-	fprintf(stderr, "\n");
+	tell_of_own_store(cli);
 	return is_run ? EXIT_NO_DAEMON : 1;
+}
+
+static int tell_session_is_older(const struct cli *cli, bool is_run)
+{
+	fprintf(stderr,
+		"%s" DENIED ": you were added to the group docker after this session had begun: "
+		"log in again, or run 'newgrp docker'",
+		is_run ? "docker: " : "");
+	tell_of_own_store(cli);
+	return is_run ? EXIT_NOT_ALLOWED : 1;
 }
 
 static int fail(bool is_run, const struct error *err)
@@ -114,7 +146,12 @@ bool elevate(const struct cli *cli, bool is_run, int *code)
 	}
 	if (outcome == GATE_CALLED)
 		return false;
-	if (outcome == GATE_ABSENT && misses_gate(cli)) {
+	if (means_root(cli) && outcome == GATE_CLOSED && is_member_later(GROUP)) {
+		*code = tell_session_is_older(cli, is_run);
+		return false;
+	}
+	if (means_root(cli) && outcome == GATE_ABSENT &&
+	    (is_member(GROUP) || is_member_later(GROUP))) {
 		*code = tell_gate_is_missing(cli, is_run);
 		return false;
 	}

@@ -188,6 +188,33 @@ def test_no_gate(gate):
         assert "enable --now mooring-gate.socket" in refused.stderr
 
 
+def test_made_a_member_after_the_login(gate, busybox):
+    """usermod -aG docker, and the session goes on without the group: it is told so, instead of an empty rootless store."""
+    for name, line in ("passwd", f"late:x:{UID}:{UID}::{gate.home}:/bin/sh"), ("group", f"{GROUP}:x:{gate.group}:other,late"), (
+            "subuid", "late:7000000:70000"), ("subgid", "late:7000000:70000"):
+        with open(os.path.join(gate.directory, name), "w") as file:
+            file.write(f"root:x:0:0:root:/root:/bin/sh\n{line}\n" if name == "passwd" else line + "\n")
+
+    def late(files, *arguments, code, **env):
+        script = "".join(f"mount --bind {gate.directory}/{name} /etc/{name}; " for name in files.split())
+        options = gate.options(env=env)
+        done = subprocess.run(["unshare", "--mount", "--propagation", "private", "sh", "-ec", script + (
+            f"exec setpriv --reuid {UID} --regid {UID} --clear-groups -- \"$@\""), "sh", gate.docker_program, *arguments],
+            text=True, capture_output=True, timeout=60, input="", env=options["env"], cwd=gate.home)
+        assert done.returncode == code, (done.stdout, done.stderr)
+        return done
+    for files, more in ("passwd group", ""), ("passwd group subuid subgid", "set MOORING_ROOT="):
+        for arguments, code, prefix in (["ps"], 1, ""), (["run", "--rm", busybox, "true"], 126, "docker: "):
+            told = late(files, *arguments, code=code)
+            assert told.stdout == "" and told.stderr.startswith(prefix + DENIED) and told.stderr.count("\n") == 1
+            assert "log in again, or run 'newgrp docker'" in told.stderr and more in told.stderr
+        nowhere = late(files, "ps", code=1, MOORING_GATE=gate.directory + "/nosuch")
+        assert "enable --now mooring-gate.socket" in nowhere.stderr
+    assert late("passwd", "-v", code=0).stdout.startswith("Docker version")
+    assert "usermod -aG docker" in late("passwd", "ps", code=1).stderr  # the real group, in which late is not
+    assert not os.listdir(gate.home)
+
+
 def test_signals_pass(gate, busybox):
     script = "trap 'echo caught; exit 5' TERM; echo up; while :; do sleep 0.05; done"
     client = gate.start("run", "--rm", "--name", "sig", "--network", "none", busybox, "sh", "-c", script)
