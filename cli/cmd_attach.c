@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cli/dockerconfig.h"
 #include "cli/running.h"
 #include "cli/single.h"
 #include "engine/status.h"
@@ -66,7 +67,8 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 		.wants_stderr = true,
 		.on_signal = has_tty || values->is_without_proxy ? ATTACH_SIGNALS_DETACH
 								 : ATTACH_SIGNALS_PASS,
-		.detach_keys = values->detach_keys,
+		.detach_keys = dockerconfig_choice(&single.arena, cli->docker_config, "detachKeys",
+						   values->detach_keys),
 	};
 	if (!running_join(&running, &end, &code, &err))
 		return command_failed_plainly(&err);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/dockerconfig.h"
 #include "cli/envfile.h"
 #include "cli/running.h"
 #include "cli/single.h"
@@ -140,7 +141,10 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 		.env = env,
 		.user = values->user && *values->user ? values->user : NULL,
 		.workdir = values->workdir && *values->workdir ? values->workdir : NULL,
-		.detach_keys = values->detach_keys,
+		.detach_keys = !values->has_tty
+				       ? NULL
+				       : dockerconfig_choice(&arena, cli->docker_config,
+							     "detachKeys", values->detach_keys),
 		.is_privileged = values->is_privileged,
 		.has_tty = values->has_tty,
 		.is_interactive = values->is_interactive && !values->is_detached,

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "cli/dockerconfig.h"
 #include "cli/filter.h"
 #include "cli/imagerows.h"
 #include "cli/listing.h"
@@ -69,12 +70,15 @@ static bool list(const struct cli *cli, const struct values *values, const char 
 					 .type = "*formatter.imageContext" };
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
+	const char *format = values->format;
 	const struct json *rows;
 
+	if (!values->is_quiet)
+		format = dockerconfig_choice(&arena, cli->docker_config, "imagesFormat", format);
 	if (!engine_open(cli->root, cli->run, &engine, err) ||
 	    !imagerows_make(&options, &engine.store, &arena, &rows, err))
 		return error_in(err, "Error response from daemon");
-	return listing_print(&listing, values->format, values->is_quiet, rows, err);
+	return listing_print(&listing, format, values->is_quiet, rows, err);
 }
 
 static int run(const struct cli *cli, const void *values, const struct texts *arguments)

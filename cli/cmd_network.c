@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/asking.h"
+#include "cli/dockerconfig.h"
 #include "cli/filter.h"
 #include "cli/inspection.h"
 #include "cli/listing.h"
@@ -246,15 +247,18 @@ static int run_ls(const struct cli *cli, const void *of, const struct texts *arg
 	const struct list_values *values = of;
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
+	const char *format = values->format;
 	const struct json *rows;
 	struct error err;
 
 	(void)arguments;
+	if (!values->is_quiet)
+		format = dockerconfig_choice(&arena, cli->docker_config, "networksFormat", format);
 	if (!engine_open(cli->root, cli->run, &engine, &err) ||
 	    !filter_names(&values->filters, known, &err) ||
 	    !networkrows_make(&engine, &arena, &values->filters, values->is_whole, &rows, &err))
 		return command_failed(&err);
-	return listing_print(&listing, values->format, values->is_quiet, rows, &err)
+	return listing_print(&listing, format, values->is_quiet, rows, &err)
 		       ? 0
 		       : command_failed_plainly(&err);
 }

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "cli/containerrows.h"
+#include "cli/dockerconfig.h"
 #include "cli/filter.h"
 #include "cli/listing.h"
 
@@ -83,9 +84,9 @@ static const struct listing sized = {
 };
 
 /* NULL where somebody's own says what is printed. */
-static const char *usual_template(const struct values *values)
+static const char *usual_template(const struct values *values, const char *format)
 {
-	if (values->format && *values->format)
+	if (format && *format)
 		return NULL;
 	if (values->is_quiet)
 		return listing.quiet;
@@ -93,23 +94,27 @@ static const char *usual_template(const struct values *values)
 }
 
 /* Measured where a template of one's own names it, too. */
-static bool wants_size(const struct values *values)
+static bool wants_size(const struct values *values, const char *format)
 {
-	return values->has_size || (values->format && strstr(values->format, ".Size"));
+	return values->has_size || (format && strstr(format, ".Size"));
 }
 
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	const struct values *values = of;
+	autoarena struct arena arena = { 0 };
+	const char *format = values->format;
+
+	if (!values->is_quiet)
+		format = dockerconfig_choice(&arena, cli->docker_config, "psFormat", format);
 	const struct containerrows options = { .is_all = values->is_all,
 					       .is_whole = values->is_whole,
-					       .has_sizes = wants_size(values),
+					       .has_sizes = wants_size(values, format),
 					       .last = values->is_latest ? 1 : values->last.value,
 					       .filters = &values->filters,
 					       .now = time(NULL),
-					       .template = usual_template(values) };
+					       .template = usual_template(values, format) };
 	autoengine struct engine engine = ENGINE_EMPTY;
-	autoarena struct arena arena = { 0 };
 	const struct json *rows;
 	struct error err;
 
@@ -118,8 +123,8 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 		return command_failed(&err);
 	if (!containerrows_make(&options, &engine, &arena, &rows, &err))
 		return command_failed(&err);
-	return listing_print(values->has_size ? &sized : &listing, values->format, values->is_quiet,
-			     rows, &err)
+	return listing_print(values->has_size ? &sized : &listing, format, values->is_quiet, rows,
+			     &err)
 		       ? 0
 		       : command_failed_plainly(&err);
 }

@@ -10,6 +10,7 @@
 
 #include "base/caller.h"
 #include "base/file.h"
+#include "cli/dockerconfig.h"
 #include "cli/human.h"
 #include "cli/pulling.h"
 #include "cli/running.h"
@@ -301,6 +302,10 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	if (!create(&job, &err)) {
 		code = refuse(&job, "run", &err);
 	} else {
+		const char *keys = !job.container.has_tty
+					   ? NULL
+					   : dockerconfig_choice(&job.arena, cli->docker_config,
+								 "detachKeys", values->detach_keys);
 		const struct running running = {
 			.engine = &job.engine,
 			.container = &job.container,
@@ -310,7 +315,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 			.wants_stderr = runopts_attaches(values, RUNOPTS_STDERR),
 			.on_signal = values->is_without_proxy ? ATTACH_SIGNALS_DROP
 							      : ATTACH_SIGNALS_PASS,
-			.detach_keys = values->detach_keys,
+			.detach_keys = keys,
 		};
 
 		warn_about_ports(values);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "cli/dockerconfig.h"
 #include "cli/each.h"
 #include "cli/running.h"
 #include "engine/claim.h"
@@ -58,7 +59,7 @@ static bool start_one(const struct each *each, const struct container *container
 	return running_detached(&running, &code, err);
 }
 
-static bool start_attached(struct engine *engine, const struct values *values,
+static bool start_attached(struct engine *engine, const struct values *values, const char *keys,
 			   const struct container *container, int *code, struct error *err)
 {
 	autoclose int lock = -1;
@@ -72,7 +73,7 @@ static bool start_attached(struct engine *engine, const struct values *values,
 		.wants_stderr = true,
 		/* With a terminal the keys make the signals. */
 		.on_signal = container->has_tty ? ATTACH_SIGNALS_DETACH : ATTACH_SIGNALS_PASS,
-		.detach_keys = values->detach_keys,
+		.detach_keys = keys,
 	};
 
 	*code = 1;
@@ -98,11 +99,13 @@ static int run_attached(const struct cli *cli, const struct values *values, cons
 	struct container container = { 0 };
 	struct error err;
 	int code = 1;
+	const char *keys =
+		dockerconfig_choice(&arena, cli->docker_config, "detachKeys", values->detach_keys);
 
 	if (!engine_open(cli->root, cli->run, &engine, &err) ||
 	    !find_one(&engine, argument, id, &err) ||
 	    !container_read(&engine, &arena, id, &container, &err) ||
-	    !start_attached(&engine, values, &container, &code, &err))
+	    !start_attached(&engine, values, keys, &container, &code, &err))
 		command_failed(&err);
 	container_done(&container);
 	return code;

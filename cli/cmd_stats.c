@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/dockerconfig.h"
 #include "cli/human.h"
 #include "cli/jsonmaker.h"
 #include "cli/listing.h"
@@ -66,6 +67,7 @@ struct show {
 	struct engine engine;
 	struct arena arena;
 	const struct values *values;
+	const char *format;
 	struct subject *subjects;
 	size_t count;
 };
@@ -77,6 +79,8 @@ static double cpu_percent(const struct subject *subject)
 	double used = (double)(subject->now.cpu_ns - subject->before.cpu_ns);
 	double passed = (double)(subject->now.taken_ns - subject->before.taken_ns);
 
+	if (!subject->before.taken_ns) /* it is new here */
+		return 0;
 	return subject->now.cpu_ns > subject->before.cpu_ns && passed > 0 ? used / passed * 100 : 0;
 }
 
@@ -166,6 +170,28 @@ static bool take_all(struct show *show, struct error *err)
 	return true;
 }
 
+/* Who is new appears, who has ended goes; the others are compared with what they were before. */
+static bool take_again(struct show *show, struct error *err)
+{
+	struct show fresh = *show;
+
+	fresh.arena = (struct arena){ 0 };
+	fresh.count = 0;
+	if (!take_all(&fresh, err)) {
+		arena_done(&fresh.arena);
+		return false;
+	}
+	for (size_t i = 0; i < fresh.count; i++) {
+		for (size_t j = 0; j < show->count; j++) {
+			if (strcmp(fresh.subjects[i].id, show->subjects[j].id) == 0)
+				fresh.subjects[i].now = show->subjects[j].now;
+		}
+	}
+	arena_done(&show->arena);
+	*show = fresh;
+	return true;
+}
+
 /* Looking. ------------------------------------------------------------------------------------ */
 
 static void look(struct show *show)
@@ -187,7 +213,7 @@ static bool print(const struct show *show, bool is_screen, struct error *err)
 		add_cells(show, &rows, &show->subjects[i], &arena);
 	if (is_screen)
 		fputs(CLEAR_SCREEN, stdout);
-	if (!listing_print(&listing, show->values->format, false, rows.parent, err))
+	if (!listing_print(&listing, show->format, false, rows.parent, err))
 		return false;
 	if (fflush(stdout) != 0)
 		return error_sys(err, "write /dev/stdout");
@@ -197,25 +223,33 @@ static bool print(const struct show *show, bool is_screen, struct error *err)
 static bool watch(struct show *show, const struct texts *arguments, struct error *err)
 {
 	const struct timespec pause = { .tv_sec = SAMPLE_SECONDS };
-	bool is_screen = !show->values->is_once && isatty(STDOUT_FILENO) && !show->values->format;
+	bool is_screen = !show->values->is_once && isatty(STDOUT_FILENO) && !show->format;
+	bool is_changing = !arguments->count && !show->values->is_once;
 
 	if (!(arguments->count ? take_named(show, arguments, err) : take_all(show, err)))
 		return false;
 	look(show);
 	for (;;) {
-		if (show->count)
+		if (show->count || is_changing)
 			nanosleep(&pause, NULL);
+		if (is_changing && !take_again(show, err))
+			return false;
 		look(show);
 		if (!print(show, is_screen, err))
 			return false;
-		if (show->values->is_once || !show->count)
+		if (show->values->is_once)
 			return true;
 	}
 }
 
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)
 {
-	struct show show = { .engine = ENGINE_EMPTY, .values = of };
+	const struct values *values = of;
+	autoarena struct arena arena = { 0 };
+	struct show show = { .engine = ENGINE_EMPTY,
+			     .values = values,
+			     .format = dockerconfig_choice(&arena, cli->docker_config,
+							   "statsFormat", values->format) };
 	struct error err;
 	bool is_done = engine_open(cli->root, cli->run, &show.engine, &err) &&
 		       watch(&show, arguments, &err);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/asking.h"
+#include "cli/dockerconfig.h"
 #include "cli/filter.h"
 #include "cli/human.h"
 #include "cli/inspection.h"
@@ -107,14 +108,17 @@ static int run_ls(const struct cli *cli, const void *of, const struct texts *arg
 	const struct list_values *values = of;
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
+	const char *format = values->format;
 	const struct json *rows;
 	struct error err;
 
 	(void)arguments;
+	if (!values->is_quiet)
+		format = dockerconfig_choice(&arena, cli->docker_config, "volumesFormat", format);
 	if (!engine_open(cli->root, cli->run, &engine, &err) ||
 	    !volumerows_make(&engine, &arena, &values->filters, &rows, &err))
 		return command_failed(&err);
-	return listing_print(&listing, values->format, values->is_quiet, rows, &err)
+	return listing_print(&listing, format, values->is_quiet, rows, &err)
 		       ? 0
 		       : command_failed_plainly(&err);
 }

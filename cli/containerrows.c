@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/containerrows.h"
 
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/word.h"
+#include "cli/containerfilter.h"
 #include "cli/containerrow.h"
 #include "cli/filter.h"
 #include "cli/goquote.h"
@@ -19,7 +18,6 @@
 #include "engine/find.h"
 #include "engine/health.h"
 #include "engine/names.h"
-#include "engine/port.h"
 #include "engine/status.h"
 #include "engine/tree.h"
 
@@ -57,185 +55,21 @@ static bool find_row(struct maker *maker, const char *filter, const struct conta
 	return true;
 }
 
-static bool check_statuses(struct maker *maker, struct error *err)
-{
-	static const char *const known[] = { "created", "restarting", "running", "removing",
-					     "paused",  "exited",     "dead" };
-	size_t at = 0;
-	const char *value;
-
-	while ((value = filter_next(maker->options->filters, "status", &at))) {
-		bool is_known = false;
-
-		for (size_t i = 0; i < COUNT_OF(known); i++)
-			is_known |= strcmp(known[i], value) == 0;
-		if (!is_known)
-			return error_set(err, ERROR_INPUT, "Invalid filter 'status=%s'", value);
-		maker->is_all = true;
-	}
-	at = 0;
-	if (filter_next(maker->options->filters, "exited", &at))
-		maker->is_all = true;
-	return true;
-}
-
-static bool check_health(const char *value, struct error *err)
-{
-	bool is_known = false;
-
-	for (int state = HEALTH_NONE; state <= HEALTH_UNHEALTHY; state++)
-		is_known |= strcmp(health_name((enum health_state)state), value) == 0;
-	return is_known ||
-	       error_set(err, ERROR_INPUT, "Unrecognised filter value for health: %s", value);
-}
-
-static bool check_exited(const char *value, struct error *err)
-{
-	const char *digits = *value == '-' || *value == '+' ? value + 1 : value;
-
-	return (word_is_digits(digits) && strlen(digits) < 10) ||
-	       error_set(err, ERROR_INPUT, "strconv.Atoi: parsing \"%s\": invalid syntax", value);
-}
-
-static bool check_publish(const char *value, struct error *err)
-{
-	struct port_spec spec;
-
-	return port_parse_exposed(value, &spec, err) ||
-	       error_in(err, "error while looking up for publish %s", value);
-}
-
-static bool check_expose(const char *value, struct error *err)
-{
-	struct port_spec spec;
-
-	return port_parse_exposed(value, &spec, err) ||
-	       error_in(err, "error while looking up for expose %s", value);
-}
-
-/* Of those filters whose values are not just texts. */
-static bool check_values(const struct maker *maker, struct error *err)
-{
-	static const struct {
-		const char *name;
-		bool (*check)(const char *value, struct error *err);
-	} checks[] = { { "health", check_health },
-		       { "exited", check_exited },
-		       { "publish", check_publish },
-		       { "expose", check_expose } };
-
-	for (size_t i = 0; i < COUNT_OF(checks); i++) {
-		size_t at = 0;
-		const char *value;
-
-		while ((value = filter_next(maker->options->filters, checks[i].name, &at)))
-			if (!checks[i].check(value, err))
-				return false;
-	}
-	return true;
-}
-
 static bool read_filters(struct maker *maker, struct error *err)
 {
 	static const char *const names[] = { "id",       "name",   "label",  "status",  "exited",
 					     "ancestor", "before", "since",  "volume",  "network",
 					     "publish",  "expose", "health", "is-task", NULL };
 
-	maker->is_all = maker->options->is_all || maker->options->last > 0;
-	return filter_names(maker->options->filters, names, err) && check_statuses(maker, err) &&
-	       check_values(maker, err) && find_row(maker, "before", &maker->before, err) &&
+	size_t status = 0, exited = 0;
+
+	maker->is_all = maker->options->is_all || maker->options->last > 0 ||
+			filter_next(maker->options->filters, "status", &status) ||
+			filter_next(maker->options->filters, "exited", &exited);
+	return filter_names(maker->options->filters, names, err) &&
+	       containerfilter_check(maker->options->filters, err) &&
+	       find_row(maker, "before", &maker->before, err) &&
 	       find_row(maker, "since", &maker->since, err);
-}
-
-/* Docker matches names with and without their slash, by a regular expression. */
-static bool is_name_match(const char *pattern, const char *name)
-{
-	char slashed[256];
-	regex_t regex;
-
-	snprintf(slashed, sizeof(slashed), "/%s", name);
-	if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
-		return false;
-	bool is_match =
-		regexec(&regex, name, 0, NULL, 0) == 0 || regexec(&regex, slashed, 0, NULL, 0) == 0;
-	regfree(&regex);
-	return is_match;
-}
-
-static bool uses_volume(const struct container *container, const char *value)
-{
-	for (size_t i = 0; i < container->mount_count; i++) {
-		const struct container_mount *mount = &container->mounts[i];
-
-		if (strcmp(mount->target, value) == 0 ||
-		    (mount->source && strcmp(mount->source, value) == 0))
-			return true;
-	}
-	return false;
-}
-
-static bool is_image(const struct container *container, const char *value)
-{
-	const char *hex = strchr(container->image_id, ':');
-	const char *wanted = strncmp(value, "sha256:", 7) == 0 ? value + 7 : value;
-
-	return strcmp(container->image, value) == 0 ||
-	       (hex && strlen(wanted) >= CONTAINER_SHORT_ID &&
-		strncmp(hex + 1, wanted, strlen(wanted)) == 0) ||
-	       (strncmp(container->image, value, strlen(value)) == 0 &&
-		strcmp(container->image + strlen(value), ":latest") == 0);
-}
-
-static bool is_in_network(const struct container *container, const char *value)
-{
-	for (size_t i = 0; i < container->network_count; i++) {
-		if (strcmp(container->networks[i].name, value) == 0)
-			return true;
-	}
-	return strcmp(container->network, value) == 0;
-}
-
-/* `80`, `80/udp`, `80-90/tcp`: is one of these among the container's ports? `parse` reads those. */
-static bool has_port(const struct texts *ports, const char *value,
-		     bool (*parse)(const char *text, struct port_spec *spec, struct error *err))
-{
-	struct port_spec wanted, spec;
-	struct error ignored;
-
-	if (!port_parse_exposed(value, &wanted, &ignored))
-		return false;
-	for (size_t i = 0; i < ports->count; i++) {
-		if (parse(ports->items[i], &spec, &ignored) && spec.protocol == wanted.protocol &&
-		    spec.inside.first <= wanted.inside.last &&
-		    wanted.inside.first <= spec.inside.last)
-			return true;
-	}
-	return false;
-}
-
-static bool is_value_match(const struct containerrow *row, const char *name, const char *value)
-{
-	const struct container *container = row->container;
-
-	if (strcmp(name, "id") == 0)
-		return strncmp(container->id, value, strlen(value)) == 0;
-	if (strcmp(name, "name") == 0)
-		return is_name_match(value, container->name);
-	if (strcmp(name, "status") == 0)
-		return strcmp(status_name(row->status.state), value) == 0;
-	if (strcmp(name, "exited") == 0)
-		return row->status.state == STATUS_EXITED && row->status.exit_code == atoi(value);
-	if (strcmp(name, "ancestor") == 0)
-		return is_image(container, value);
-	if (strcmp(name, "volume") == 0)
-		return uses_volume(container, value);
-	if (strcmp(name, "network") == 0)
-		return is_in_network(container, value);
-	if (strcmp(name, "health") == 0)
-		return strcmp(health_name(row->health), value) == 0;
-	if (strcmp(name, "expose") == 0)
-		return has_port(&container->exposed_ports, value, port_parse_exposed);
-	return has_port(&container->publish, value, port_parse); /* the container's side of them */
 }
 
 /* Values of one key: any may match. */
@@ -248,7 +82,7 @@ static bool is_any_match(const struct maker *maker, const struct containerrow *r
 	if (!value)
 		return true;
 	for (; value; value = filter_next(maker->options->filters, name, &at)) {
-		if (is_value_match(row, name, value))
+		if (containerfilter_is_match(maker->engine, row, name, value))
 			return true;
 	}
 	return false;
@@ -256,8 +90,9 @@ static bool is_any_match(const struct maker *maker, const struct containerrow *r
 
 static bool is_wanted(const struct maker *maker, const struct containerrow *row)
 {
-	static const char *const names[] = { "id",     "name",    "status",  "exited", "ancestor",
-					     "volume", "network", "publish", "expose", "health" };
+	static const char *const names[] = { "id",       "name",   "status",  "exited",
+					     "ancestor", "volume", "network", "publish",
+					     "expose",   "health", "is-task" };
 
 	if (!maker->is_all && !status_has_process(&row->status) &&
 	    row->status.state != STATUS_RESTARTING)
@@ -364,6 +199,8 @@ static const char *find_image_cell(const struct maker *maker, const struct conta
 	if (store_find(&maker->engine->store, &arena, row->image, &image, &ignored) &&
 	    strcmp(image.id.text, row->image_id) == 0)
 		return row->image;
+	if (maker->options->is_whole)
+		return row->image_id;
 	return hex ? arena_printf(maker->arena, "%.*s", CONTAINER_SHORT_ID, hex + 1) : row->image;
 }
 
@@ -449,10 +286,37 @@ static const char *labels_cell(struct maker *maker, const struct containerrow *r
 	return row->labels;
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* A link is a name, too: NAME,OTHER/ALIAS. */
+static void add_link_names(struct maker *maker, const char *id, struct texts *names)
+{
+	for (size_t i = 0; i < maker->read.count; i++) {
+		const struct container *other = maker->read.items[i].container;
+
+		for (size_t j = 0; other && j < other->links.count; j++) {
+			const char *link = other->links.items[j]; /* "ID:NAME:ALIAS" */
+
+			if (strncmp(link, id, CONTAINER_ID_LENGTH) == 0)
+				texts_add(names, arena_printf(maker->arena, "%s/%s", other->name,
+							      strrchr(link, ':') + 1));
+		}
+	}
+}
+
 static const char *name_cell(struct maker *maker, const struct containerrow *row)
 {
-	(void)maker;
-	return row->name;
+	autotexts struct texts names = { 0 };
+
+	if (!maker->options->is_whole)
+		return row->name;
+	texts_add(&names, row->name);
+	add_link_names(maker, row->id, &names);
+	qsort(names.items, names.count, sizeof(*names.items), by_text);
+	return texts_join(&names, maker->arena, ",");
 }
 
 static const char *networks_cell(struct maker *maker, const struct containerrow *row)
@@ -516,19 +380,28 @@ static void add_row(struct maker *maker, const struct jsonmaker *rows,
 	}
 }
 
+/* Filters look at everything, and so do the names that links give. */
+static bool is_brief(const struct containerrows *options)
+{
+	const char *template = options->template;
+
+	return options->filters->count == 0 &&
+	       (!options->is_whole || (template && !strstr(template, "Names")));
+}
+
 /* What looks like rubbish is swept, which may show that it is a container after all. */
 static bool read_rows(struct maker *maker, struct error *err)
 {
-	bool is_brief = maker->options->filters->count == 0; /* they look at everything */
+	bool has_memory = is_brief(maker->options);
 
 	names_revive(maker->engine);
-	if (!containerrow_read_all(maker->engine, maker->arena, is_brief, &maker->read, err))
+	if (!containerrow_read_all(maker->engine, maker->arena, has_memory, &maker->read, err))
 		return false;
 	if (!maker->read.has_rubbish && !claim_has_rubbish(maker->engine))
 		return true;
 	claim_sweep(maker->engine);
 	containerrow_done(&maker->read);
-	return containerrow_read_all(maker->engine, maker->arena, is_brief, &maker->read, err);
+	return containerrow_read_all(maker->engine, maker->arena, has_memory, &maker->read, err);
 }
 
 bool containerrows_make(const struct containerrows *options, struct engine *engine,

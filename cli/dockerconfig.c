@@ -37,6 +37,21 @@ bool dockerconfig_read(struct arena *arena, const char *directory, const struct 
 	return (*root)->type == JSON_OBJECT || json_expected(*root, "an object", err);
 }
 
+const char *dockerconfig_choice(struct arena *arena, const char *directory, const char *key,
+				const char *given)
+{
+	const struct json *root;
+	const char *text = NULL;
+	struct error err;
+
+	if (given && *given)
+		return given;
+	if (!dockerconfig_read(arena, directory, &root, &err) ||
+	    !json_text_or(root, key, NULL, &text, &err))
+		fprintf(stderr, "WARNING: Error loading config file: %s\n", err.text);
+	return text && *text ? text : NULL;
+}
+
 /* The host part of "https://HOST:PORT/v1/". */
 static const char *host_of(struct arena *arena, const char *server)
 {

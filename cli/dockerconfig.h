@@ -9,8 +9,8 @@
 #include "base/mem.h"
 
 /*
- * Docker's config.json, as far as it is about registries: what `docker login` writes and pulls
- * read. `directory` is where it lives; NULL (no home) reads as empty.
+ * Docker's config.json: what `docker login` writes and pulls read, and how its user wants lists to
+ * look. `directory` is where it lives; NULL (no home) reads as empty.
  */
 
 #define DOCKERCONFIG_HUB "https://index.docker.io/v1/" /* the Hub's key */
@@ -24,6 +24,11 @@ struct dockerconfig_login {
 /* The document; an empty object if there is none. */
 must_check bool dockerconfig_read(struct arena *arena, const char *directory,
 				  const struct json **root, struct error *err);
+
+/* A text of the user's own choice: "psFormat", "detachKeys"; NULL: none. `given`, if it is one, is
+ * what the command line says, and counts instead. A file that cannot be read is warned about. */
+const char *dockerconfig_choice(struct arena *arena, const char *directory, const char *key,
+				const char *given) must_check;
 
 /* What `auths` of a config.json-like document says about a registry's host[:port]; *is_found tells
  * whether it says anything. */

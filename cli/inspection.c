@@ -11,6 +11,7 @@
 #include "cli/jsonmaker.h"
 #include "cli/shown.h"
 #include "cli/template.h"
+#include "image/limits.h"
 #include "registry/reference.h"
 
 #define INSPECTION_MAX (64 << 20)
@@ -193,23 +194,50 @@ static void add_layers(const struct jsonmaker *maker, const struct store_image *
 		jsonmaker_text(&layers, NULL, image->diff_ids[i].text);
 }
 
+/* What people said of an image: of its history the last line counts. */
+struct words {
+	const char *comment, *author;
+};
+
+static void read_words(struct arena *arena, const struct store *store,
+		       const struct store_image *image, struct words *words)
+{
+	autobuf struct buf text;
+	const struct json *root, *history;
+	struct error ignored; /* a damaged one is found out by what needs it */
+
+	buf_init(&text, LIMIT_IMAGE_JSON);
+	if (!store_read_blob(store, &image->id, &text, &ignored) ||
+	    !json_parse(arena, "image configuration", text.data ? text.data : "", text.length,
+			&root, &ignored) ||
+	    !json_text_or(root, "author", "", &words->author, &ignored) ||
+	    !json_text_or(root, "comment", "", &words->comment, &ignored) ||
+	    !json_array_or_null(root, "history", &history, &ignored))
+		return;
+	if (history && history->last && !*words->comment &&
+	    !json_text_or(history->last, "comment", "", &words->comment, &ignored))
+		words->comment = "";
+}
+
 void inspection_add_image(struct arena *arena, struct json *objects, const struct store *store,
 			  const struct store_image *image)
 {
 	const struct image_config *config = &image->config;
 	const struct image_config none = { 0 };
+	struct words words = { "", "" };
 	struct jsonmaker object = { arena, json_new(arena, objects, NULL, JSON_OBJECT, NULL) };
 
+	read_words(arena, store, image, &words);
 	jsonmaker_text(&object, "Id", image->id.text);
 	add_names(&object, image);
 	jsonmaker_text(&object, "Parent", "");
-	jsonmaker_text(&object, "Comment", "");
+	jsonmaker_text(&object, "Comment", words.comment);
 	jsonmaker_text(&object, "Created",
 		       *config->created ? config->created : "0001-01-01T00:00:00Z");
 	jsonmaker_text(&object, "Container", "");
 	add_config(&object, "ContainerConfig", &none);
 	jsonmaker_text(&object, "DockerVersion", "");
-	jsonmaker_text(&object, "Author", "");
+	jsonmaker_text(&object, "Author", words.author);
 	add_config(&object, "Config", config);
 	jsonmaker_text(&object, "Architecture", config->architecture);
 	if (*config->variant)

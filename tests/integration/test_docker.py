@@ -730,6 +730,56 @@ def test_filters_that_are_numbers_and_words(moor, busybox):
     assert moor.docker("events", "--until", "0s", "-f", "x=1", code=1).stderr == "Error response from daemon: invalid filter 'x'\n"
 
 
+def test_filters_by_family_and_network(moor, busybox):
+    """Images that were made from another; networks by name, ID and its beginning; whose names links are."""
+    def shown(*options):
+        return moor.docker("ps", "-a", "--format", "{{.Names}}", *options).stdout.split()
+
+    def identity(*what):
+        return moor.docker(*what, "-f", "{{.Id}}").stdout.strip().removeprefix("sha256:")
+
+    image = busybox
+    for generation in ("one", "two"):
+        moor.docker("run", "--name", generation, "--network", "none", image, "touch", f"/{generation}")
+        image = f"{generation}:1"
+        moor.docker("commit", "-m", f"as {generation}", "-a", "somebody", generation, image)
+    moor.docker("create", "--name", "three", image)
+    for ancestor, found in ((busybox, ["three", "two", "one"]), ("one:1", ["three", "two"]), ("two", []), ("two:1", ["three"]),
+                            (identity("image", "inspect", "one:1")[:12], ["three", "two"]), ("nosuch", [])):
+        assert shown("-f", f"ancestor={ancestor}") == found, ancestor
+    assert moor.docker("inspect", "-f", "{{.Comment}} {{.Author}}", "two:1").stdout == "as two somebody\n"
+    bridge = identity("network", "inspect", "bridge")
+    for network, found in (("bridge", ["three"]), (bridge, ["three"]), (bridge[:12], ["three"]), ("none", ["two", "one"]), ("nosuch", [])):
+        assert shown("-f", f"network={network}") == found, network
+    assert shown("-f", "is-task=false", "-l") == ["three"] and shown("-f", "is-task=true") == []
+    for wrong, text in (("is-task=x", "invalid filter 'is-task=[x]'"), ("status=x", "invalid filter 'status=x'")):
+        assert text in moor.docker("ps", "-f", wrong, code=1).stderr
+    moor.docker("create", "--name", "a", "--link", "three:pal", busybox)
+    assert shown("--no-trunc", "-n", "2") == ["a", "a/pal,three"] and shown("-n", "2") == ["a", "three"]
+    moor.docker("tag", busybox, image)
+    assert moor.docker("ps", "-a", "-f", "name=three", "--format", "{{.Image}}", "--no-trunc").stdout.startswith("sha256:")
+
+
+def test_formats_of_the_users_own(moor, busybox):
+    """Those of docker's config.json count where the command line says nothing."""
+    directory = moor.env["DOCKER_CONFIG"]
+    os.makedirs(directory, exist_ok=True)
+    names = {"psFormat": "{{.Names}} p", "imagesFormat": "{{.Tag}} i", "volumesFormat": "{{.Name}} v", "networksFormat": "{{.Name}} n",
+             "statsFormat": "{{.Name}} s"}
+    with open(os.path.join(directory, "config.json"), "w") as config:
+        json.dump(names, config)
+    id = moor.docker("create", "--name", "c", "-v", "vol:/v", busybox).stdout
+    for verb, line in ((["ps", "-a"], "c p"), (["images"], f"{busybox.split(':')[1]} i"), (["volume", "ls"], "vol v"),
+                       (["network", "ls"], "bridge n"), (["stats", "-a", "--no-stream"], "c s")):
+        assert line in moor.docker(*verb).stdout.splitlines(), verb
+    assert moor.docker("ps", "-aq").stdout == id[:12] + "\n" and moor.docker("volume", "ls", "-q").stdout == "vol\n"
+    assert moor.docker("ps", "-a", "--format", "{{.State}}").stdout == "created\n"
+    with open(os.path.join(directory, "config.json"), "w") as config:
+        config.write("{")
+    broken = moor.docker("ps", "-a")
+    assert "c\n" in broken.stdout and broken.stderr.startswith("WARNING: Error loading config file: ")
+
+
 def test_inspect_of_one_kind(moor, busybox):
     for kind, text in {"container": "No such container: nosuch", "image": "No such image: nosuch:latest",
                        "network": "network nosuch not found", "volume": "get nosuch: no such volume"}.items():

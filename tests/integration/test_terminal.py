@@ -47,6 +47,16 @@ def test_a_shell_at_a_terminal(moor, busybox, screen):
         first.type(KEYS)
         assert first.wait() == 0 and first.is_as_before()
     running(moor, "sh")
+    os.makedirs(moor.env["DOCKER_CONFIG"], exist_ok=True)
+    with open(os.path.join(moor.env["DOCKER_CONFIG"], "config.json"), "w") as config:
+        config.write('{"detachKeys": "ctrl-a,a"}')
+    for leave, code in ((["attach", "sh"], 1), (["exec", "-it", "sh", "sh"], 0)):
+        with screen(*leave) as other:
+            other.type("echo he''re\n")
+            other.wait_for("here\r\n")
+            other.type("\x01a")
+            assert other.wait() == code
+    running(moor, "sh")
     with screen("attach", "--detach-keys", "ctrl-x,y", "sh", rows=11, columns=22) as second, \
             screen("attach", "sh", rows=12, columns=34) as third:
         second.type("echo thi''s; stty size\n")

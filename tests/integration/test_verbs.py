@@ -208,7 +208,12 @@ def test_top_and_stats(moor, container):
                                           "BLOCK I/O", "PIDS"]
     assert re.fullmatch(r"[0-9a-f]{12} +t +\d+\.\d\d% +[\d.]+[KM]iB / 64MiB +\d+\.\d\d% +0B / 0B +.* 2", row)
     assert moor.docker("stats", "--no-stream", "--format", "{{.Name}} {{.PIDs}}", "t").stdout == "t 2\n"
-    moor.docker("stop", "-t", "0", "t")
+    with moor.start(os.path.join(moor.names, "docker"), "stats", "--format", "{{.Name}}") as watch:
+        assert watch.stdout.readline() == "t\n"
+        container("u")  # whoever comes later is shown, too
+        assert any(watch.stdout.readline() == "u\n" for _ in range(60))
+        watch.kill()
+    moor.docker("stop", "-t", "0", "t", "u")
     assert "is not running" in moor.docker("top", "t", code=1).stderr
     assert len(moor.docker("stats", "--no-stream").stdout.splitlines()) == 1
     assert "No such container" in moor.docker("stats", "--no-stream", "nope", code=1).stderr
