@@ -57,14 +57,12 @@ static void tell(const struct store_removal *removal)
 /* dangling=false is another way to say --all. */
 static bool read_dangling(const struct texts *filters, bool *is_all, struct error *err)
 {
-	size_t at = 0;
-	const char *value = filter_next(filters, "dangling", &at);
+	bool is_dangling = !*is_all;
 
-	if (!value)
-		return true;
-	*is_all = strcmp(value, "false") == 0 || strcmp(value, "0") == 0;
-	return *is_all || strcmp(value, "true") == 0 || strcmp(value, "1") == 0 ||
-	       error_set(err, ERROR_INPUT, "invalid filter 'dangling=%s'", value);
+	if (!filter_truth(filters, "dangling", &is_dangling, err))
+		return false;
+	*is_all = !is_dangling;
+	return true;
 }
 
 static bool prune(const struct cli *cli, const struct values *values, struct error *err)

@@ -24,6 +24,7 @@
 
 struct create_values {
 	const char *driver;
+	const char *ipam, *scope; /* looked at, without effect */
 	struct texts subnets, gateways, ranges, reserved, options, labels;
 	bool is_internal, has_ipv6, is_attachable;
 };
@@ -57,6 +58,19 @@ static bool check_reserved(const char *text, struct error *err)
 	return check_pair(text, err) && check_address(strchr(text, '=') + 1, err);
 }
 
+static bool check_ipam(const char *text, struct error *err)
+{
+	return !*text || strcmp(text, "default") == 0 ||
+	       error_set(err, ERROR_NOT_FOUND, "plugin \"%s\" not found", text);
+}
+
+static bool check_scope(const char *text, struct error *err)
+{
+	return !*text || strcmp(text, "local") == 0 ||
+	       error_set(err, ERROR_UNSUPPORTED,
+			 "cannot create a %s scoped network when swarm is not active", text);
+}
+
 static const struct opt create_opts[] = {
 	{ "attachable", 0, OPT_BOOL, offsetof(struct create_values, is_attachable), NULL,
 	  "Enable manual container attachment", NULL },
@@ -70,7 +84,11 @@ static const struct opt create_opts[] = {
 	  "Restrict external access to the network", NULL },
 	{ "ip-range", 0, OPT_LIST, offsetof(struct create_values, ranges), "strings",
 	  "Allocate container ip from a sub-range", check_subnet },
-	{ "ipam-driver", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "config-from", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL },
+	{ "config-only", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
+	{ "ingress", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
+	{ "ipam-driver", 0, OPT_TEXT, offsetof(struct create_values, ipam), "string",
+	  "IP Address Management Driver (default \"default\")", check_ipam },
 	{ "ipam-opt", 0, OPT_IGNORED_TEXT, 0, "map", NULL, NULL },
 	{ "ipv4", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
 	{ "ipv6", 0, OPT_BOOL, offsetof(struct create_values, has_ipv6), NULL,
@@ -79,7 +97,8 @@ static const struct opt create_opts[] = {
 	  "Set metadata on a network", NULL },
 	{ "opt", 'o', OPT_LIST, offsetof(struct create_values, options), "map",
 	  "Set driver specific options", check_pair },
-	{ "scope", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "scope", 0, OPT_TEXT, offsetof(struct create_values, scope), "string", NULL,
+	  check_scope },
 	{ "subnet", 0, OPT_LIST, offsetof(struct create_values, subnets), "strings",
 	  "Subnet in CIDR format that represents a network segment", check_subnet },
 	{ .name = NULL },
@@ -360,11 +379,10 @@ static int run_rm(const struct cli *cli, const void *of, const struct texts *arg
 	for (size_t i = 0; i < arguments->count; i++) {
 		struct network network;
 
-		if (network_find(&engine, &arena, arguments->items[i], &network, &err)
-			    ? remove_network(&engine, &arena, &network, &err)
-			    : values->is_forced && err.kind == ERROR_NOT_FOUND)
+		bool is_found = network_find(&engine, &arena, arguments->items[i], &network, &err);
+		if (is_found && remove_network(&engine, &arena, &network, &err))
 			puts(arguments->items[i]);
-		else
+		else if (is_found || !values->is_forced || err.kind != ERROR_NOT_FOUND)
 			code = command_failed(&err);
 	}
 	if (code)

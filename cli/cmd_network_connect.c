@@ -31,7 +31,7 @@ static const struct opt connect_opts[] = {
 	{ "ip", 0, OPT_TEXT, offsetof(struct connect_values, ip), "string",
 	  "IPv4 address (e.g., \"172.30.100.104\")", netopts_check_ip },
 	{ "ip6", 0, OPT_TEXT, offsetof(struct connect_values, ip6), "string",
-	  "IPv6 address (e.g., \"2001:db8::33\")", netopts_check_ip },
+	  "IPv6 address (e.g., \"2001:db8::33\")", netopts_check_ip6 },
 	{ "link", 0, OPT_LIST, offsetof(struct connect_values, links), "list",
 	  "Add link to another container", link_target_check },
 	{ "link-local-ip", 0, OPT_LIST, offsetof(struct connect_values, link_local), "strings",
@@ -54,36 +54,44 @@ static void target_done(struct target *target)
 }
 
 /* The two arguments: NETWORK CONTAINER. */
-static bool open_target(const struct cli *cli, const struct texts *arguments, struct target *target,
-			struct error *err)
+static bool open_container(const struct cli *cli, const struct texts *arguments,
+			   struct target *target, struct error *err)
 {
 	char id[CONTAINER_ID_LENGTH + 1];
 
 	*target = (struct target){ .engine = ENGINE_EMPTY };
 	return engine_open(cli->root, cli->run, &target->engine, err) &&
 	       find_one(&target->engine, arguments->items[1], id, err) &&
-	       container_read(&target->engine, &target->arena, id, &target->container, err) &&
-	       network_find(&target->engine, &target->arena, arguments->items[0], &target->network,
+	       container_read(&target->engine, &target->arena, id, &target->container, err);
+}
+
+static bool open_network(const struct texts *arguments, struct target *target, struct error *err)
+{
+	return network_find(&target->engine, &target->arena, arguments->items[0], &target->network,
 			    err);
 }
 
 static bool check_wish(const struct network *network, const struct container_network *wanted,
 		       struct error *err)
 {
-	if (network_is_mode(network->name))
-		return error_set(err, ERROR_INPUT,
-				 "container cannot be connected to network endpoints: %s",
-				 network->name);
 	if (!network->is_predefined)
 		return true;
 	if (*wanted->ip || *wanted->ip6)
 		return error_set(
 			err, ERROR_INPUT,
 			"user specified IP address is supported on user defined networks only");
-	return !wanted->aliases.count ||
+	if (wanted->aliases.count)
+		return error_set(err, ERROR_INPUT,
+				 "network-scoped alias is supported only for containers in user "
+				 "defined networks");
+	if (strcmp(network->name, NETWORK_HOST) == 0)
+		return error_set(err, ERROR_INPUT,
+				 "cannot connect container to host network - container must be "
+				 "created in host network mode");
+	return strcmp(network->name, NETWORK_NONE) != 0 ||
 	       error_set(err, ERROR_INPUT,
-			 "network-scoped alias is supported only for containers in user defined "
-			 "networks");
+			 "container cannot be connected to multiple networks with one of the "
+			 "networks in private (none) mode");
 }
 
 static int run_connect(const struct cli *cli, const void *of, const struct texts *arguments)
@@ -92,7 +100,8 @@ static int run_connect(const struct cli *cli, const void *of, const struct texts
 	struct target target;
 	char warning[ERROR_TEXT_MAX] = "";
 	struct error err;
-	bool is_done = open_target(cli, arguments, &target, &err);
+	bool is_done = open_container(cli, arguments, &target, &err) &&
+		       open_network(arguments, &target, &err);
 
 	if (is_done) {
 		const struct container_network wanted = {
@@ -115,6 +124,15 @@ static int run_connect(const struct cli *cli, const void *of, const struct texts
 	return is_done ? 0 : command_failed(&err);
 }
 
+static bool check_end(const struct target *target, struct error *err)
+{
+	return strcmp(target->network.name, NETWORK_HOST) != 0 ||
+	       strcmp(target->container.network, NETWORK_HOST) != 0 ||
+	       error_set(err, ERROR_INPUT,
+			 "cannot disconnect container from host network - container was created in "
+			 "host network mode");
+}
+
 static const struct opt disconnect_opts[] = {
 	{ "force", 'f', OPT_IGNORED_BOOL, 0, NULL,
 	  "Force the container to disconnect from a network", NULL },
@@ -125,10 +143,16 @@ static int run_disconnect(const struct cli *cli, const void *values, const struc
 {
 	struct target target;
 	struct error err;
-	bool is_done = open_target(cli, arguments, &target, &err) &&
-		       connect_end(&target.engine, &target.container, &target.network, &err);
+	bool is_done = open_container(cli, arguments, &target, &err);
 
 	(void)values;
+	if (is_done && open_network(arguments, &target, &err))
+		is_done = check_end(&target, &err) &&
+			  connect_end(&target.engine, &target.container, &target.network, &err);
+	else if (is_done)
+		is_done = err.kind == ERROR_NOT_FOUND &&
+			  connect_forget(&target.engine, &target.container, arguments->items[0],
+					 &err);
 	target_done(&target);
 	return is_done ? 0 : command_failed(&err);
 }

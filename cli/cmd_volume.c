@@ -56,10 +56,10 @@ static int run_create(const struct cli *cli, const void *of, const struct texts 
 	struct error err;
 
 	volume.is_anonymous = volume.name != name && !volume.options.count && !volume.labels.count;
-	if (arguments->count && values->name && strcmp(values->name, name) != 0) {
+	if (arguments->count && values->name) {
 		error_set(&err, ERROR_INPUT,
-			  "conflicting options: either specify --name or provide positional "
-			  "arg, not both");
+			  "conflicting options: cannot specify a volume-name through both --name "
+			  "and as a positional arg");
 		return command_failed_plainly(&err);
 	}
 	if (!check_driver(values->driver ? values->driver : "", &err) ||

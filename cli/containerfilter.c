@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/containerfilter.h"
 
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,15 +94,9 @@ bool containerfilter_check(const struct texts *filters, struct error *err)
 static bool is_name_match(const char *pattern, const char *name)
 {
 	char slashed[256];
-	regex_t regex;
 
 	snprintf(slashed, sizeof(slashed), "/%s", name);
-	if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
-		return false;
-	bool is_match =
-		regexec(&regex, name, 0, NULL, 0) == 0 || regexec(&regex, slashed, 0, NULL, 0) == 0;
-	regfree(&regex);
-	return is_match;
+	return filter_is_found(pattern, name) || filter_is_found(pattern, slashed);
 }
 
 static bool uses_volume(const struct container *container, const char *value)

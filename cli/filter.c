@@ -1,36 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/filter.h"
 
+#include <ctype.h>
+#include <regex.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "cli/moment.h"
 
+#define SPACES " \t\n\v\f\r"
+
 bool filter_check(const char *text, struct error *err)
 {
-	if (strchr(text, '='))
-		return true;
-	return error_set(err, ERROR_INPUT, "invalid filter '%s' (expected name=value)", text);
+	return !*text || strchr(text, '=') ||
+	       error_set(err, ERROR_INPUT, "bad format of filter (expected name=value)");
 }
 
-static bool is_named(const char *filter, const char *name)
+/* Where the value begins; NULL: it has another name. */
+static const char *value_of(const char *filter, const char *name)
 {
 	size_t length = strlen(name);
 
-	return strncmp(filter, name, length) == 0 && filter[length] == '=';
+	filter += strspn(filter, SPACES);
+	if (strncasecmp(filter, name, length) != 0)
+		return NULL;
+	filter += length;
+	filter += strspn(filter, SPACES);
+	return *filter == '=' ? filter + 1 + strspn(filter + 1, SPACES) : NULL;
 }
 
 bool filter_names(const struct texts *filters, const char *const *names, struct error *err)
 {
 	for (size_t i = 0; i < filters->count; i++) {
 		const char *filter = filters->items[i];
-		bool is_known = false;
+		bool is_known = !*filter;
 
 		for (size_t j = 0; names[j]; j++)
-			is_known = is_known || is_named(filter, names[j]);
-		if (!is_known)
-			return error_set(err, ERROR_INPUT, "invalid filter '%.*s'",
-					 (int)strcspn(filter, "="), filter);
+			is_known = is_known || value_of(filter, names[j]);
+		if (is_known)
+			continue;
+		autofree char *name = mem_strdup(filter + strspn(filter, SPACES));
+		name[strcspn(name, "=" SPACES)] = '\0';
+		for (char *letter = name; *letter; letter++)
+			*letter = (char)tolower((unsigned char)*letter);
+		return error_set(err, ERROR_INPUT, "invalid filter '%s'", name);
 	}
 	return true;
 }
@@ -38,10 +52,10 @@ bool filter_names(const struct texts *filters, const char *const *names, struct 
 const char *filter_next(const struct texts *filters, const char *name, size_t *at)
 {
 	while (*at < filters->count) {
-		const char *filter = filters->items[(*at)++];
+		const char *value = value_of(filters->items[(*at)++], name);
 
-		if (is_named(filter, name))
-			return filter + strlen(name) + 1;
+		if (value)
+			return value;
 	}
 	return NULL;
 }
@@ -58,6 +72,29 @@ bool filter_until(const struct texts *filters, int64_t *until, struct error *err
 		if (strcmp(other, text) != 0)
 			return error_set(err, ERROR_INPUT, "more than one until filter specified");
 	return !text || moment_parse(text, "until", until, &nanoseconds, err);
+}
+
+bool filter_truth(const struct texts *filters, const char *name, bool *value, struct error *err)
+{
+	size_t at = 0;
+
+	for (const char *text; (text = filter_next(filters, name, &at));) {
+		*value = strcmp(text, "true") == 0 || strcmp(text, "1") == 0;
+		if (!*value && strcmp(text, "false") != 0 && strcmp(text, "0") != 0)
+			return error_set(err, ERROR_INPUT, "invalid filter '%s=[%s]'", name, text);
+	}
+	return true;
+}
+
+bool filter_is_found(const char *pattern, const char *text)
+{
+	regex_t regex;
+
+	if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+		return false;
+	bool is_found = regexec(&regex, text, 0, NULL, 0) == 0;
+	regfree(&regex);
+	return is_found;
 }
 
 bool filter_is_label(const char *filter, const char *key, const char *value)

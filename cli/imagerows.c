@@ -32,19 +32,17 @@ struct maker {
 
 static bool read_dangling(struct maker *maker, struct error *err)
 {
+	const struct texts *filters = maker->options->filters;
+	bool is_dangling = false;
 	size_t at = 0;
-	const char *value;
 
-	while ((value = filter_next(maker->options->filters, "dangling", &at))) {
-		bool is_dangling;
-
-		if (!opt_parse_bool(value, &is_dangling, err))
-			return error_set(err, ERROR_INPUT, "invalid filter 'dangling=%s'", value);
-		maker->wants_dangling = maker->wants_dangling || is_dangling;
-		maker->wants_named = maker->wants_named || !is_dangling;
-	}
-	if (!maker->wants_dangling && !maker->wants_named)
-		maker->wants_dangling = maker->wants_named = true;
+	maker->wants_dangling = maker->wants_named = true;
+	if (!filter_next(filters, "dangling", &at))
+		return true;
+	if (!filter_truth(filters, "dangling", &is_dangling, err))
+		return false;
+	maker->wants_dangling = is_dangling;
+	maker->wants_named = !is_dangling;
 	return true;
 }
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/jsonmaker.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 void jsonmaker_text(const struct jsonmaker *maker, const char *key, const char *text)
 {
 	(void)json_new(maker->arena, maker->parent, key, text ? JSON_TEXT : JSON_NULL, text);
@@ -46,4 +49,24 @@ void jsonmaker_set(const struct jsonmaker *maker, const char *key, const char *c
 
 	for (size_t i = 0; i < count; i++)
 		(void)jsonmaker_nested(&set, texts[i], JSON_OBJECT);
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void jsonmaker_labels(const struct jsonmaker *maker, const char *key, const struct texts *labels)
+{
+	const char **pairs = arena_array(maker->arena, labels->count + 1, sizeof(*pairs));
+	const char *line = "";
+
+	for (size_t i = 0; i < labels->count; i++)
+		pairs[i] = strchr(labels->items[i], '=')
+				   ? labels->items[i]
+				   : arena_printf(maker->arena, "%s=", labels->items[i]);
+	qsort(pairs, labels->count, sizeof(*pairs), compare);
+	for (size_t i = 0; i < labels->count; i++)
+		line = arena_printf(maker->arena, "%s%s%s", line, i ? "," : "", pairs[i]);
+	jsonmaker_text(maker, key, line);
 }

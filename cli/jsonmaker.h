@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/texts.h"
 
 /*
  * Builds a JSON tree member by member. `key` is NULL in an array.
@@ -28,6 +29,8 @@ struct jsonmaker jsonmaker_nested(const struct jsonmaker *maker, const char *key
 /* A list; an empty one is null where docker has it so. */
 void jsonmaker_texts(const struct jsonmaker *maker, const char *key, const char *const *texts,
 		     size_t count, bool is_null_if_empty);
+/* Labels, "KEY=VALUE" or "KEY", in one line as lists show them: sorted, each with its '='. */
+void jsonmaker_labels(const struct jsonmaker *maker, const char *key, const struct texts *labels);
 /* {"80/tcp": {}}; left out if there is none. */
 void jsonmaker_set(const struct jsonmaker *maker, const char *key, const char *const *texts,
 		   size_t count);

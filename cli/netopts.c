@@ -20,8 +20,19 @@ bool netopts_check_ip(const char *text, struct error *err)
 {
 	struct ipaddr address;
 
-	return !*text || ipaddr_parse(&address, text) ||
-	       error_set(err, ERROR_INPUT, "invalid IP address: %s", text);
+	return !*text || (ipaddr_parse(&address, text) && address.family == AF_INET) ||
+	       error_set(err, ERROR_INPUT, "invalid IPv4 address: %s", text);
+}
+
+bool netopts_check_ip6(const char *text, struct error *err)
+{
+	static const struct ipnet mapped = { { AF_INET6, { [10] = 0xff, [11] = 0xff } }, 96 };
+	struct ipaddr address;
+
+	return !*text ||
+	       (ipaddr_parse(&address, text) && address.family == AF_INET6 &&
+		!ipnet_has(&mapped, &address)) ||
+	       error_set(err, ERROR_INPUT, "invalid IPv6 address: %s", text);
 }
 
 static bool is_link_local(const struct ipaddr *address)
@@ -89,7 +100,7 @@ static bool set_field(struct arena *arena, const char *key, const char *value,
 		return netopts_check_ip(value, err);
 	} else if (strcmp(key, "ip6") == 0) {
 		network->ip6 = value;
-		return netopts_check_ip(value, err);
+		return netopts_check_ip6(value, err);
 	} else if (strcmp(key, "mac-address") == 0) {
 		network->mac = value;
 		return netopts_check_mac(value, err);

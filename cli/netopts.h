@@ -29,6 +29,7 @@ must_check bool netopts_read(const struct netopts *values, struct arena *arena,
 /* For the command line. */
 bool netopts_check_network(const char *text, struct error *err);
 bool netopts_check_ip(const char *text, struct error *err);
+bool netopts_check_ip6(const char *text, struct error *err);
 bool netopts_check_link_local(const char *text, struct error *err);
 bool netopts_check_priority(const char *text, struct error *err);
 bool netopts_check_mac(const char *text, struct error *err);

@@ -27,9 +27,9 @@ static bool is_match(const struct engine *engine, const struct network *network,
 		     const char *value)
 {
 	if (strcmp(key, "name") == 0)
-		return strstr(network->name, value) != NULL;
+		return filter_is_found(value, network->name);
 	if (strcmp(key, "id") == 0)
-		return strncmp(network->id, value, strlen(value)) == 0;
+		return filter_is_found(value, network->id);
 	if (strcmp(key, "driver") == 0)
 		return strcmp(network->driver, value) == 0;
 	if (strcmp(key, "scope") == 0)
@@ -57,14 +57,15 @@ static bool is_wanted(const struct engine *engine, const struct network *network
 	return filter_are_labels(filters, &network->labels);
 }
 
-static const char *joined(struct arena *arena, const struct texts *texts)
+static bool check_types(const struct texts *filters, struct error *err)
 {
-	const char *line = "";
+	size_t at = 0;
 
-	for (size_t i = 0; i < texts->count; i++)
-		line = *line ? arena_printf(arena, "%s,%s", line, texts->items[i])
-			     : texts->items[i];
-	return line;
+	for (const char *value; (value = filter_next(filters, "type", &at));) {
+		if (strcmp(value, "builtin") != 0 && strcmp(value, "custom") != 0)
+			return error_set(err, ERROR_INPUT, "invalid filter: 'type'='%s'", value);
+	}
+	return true;
 }
 
 static const char *created(struct arena *arena, const struct network *network)
@@ -91,7 +92,7 @@ static void add_row(const struct jsonmaker *rows, const struct network *network,
 			       : "true");
 	jsonmaker_text(&row, "IPv6", network->has_ipv6 ? "true" : "false");
 	jsonmaker_text(&row, "Internal", network->is_internal ? "true" : "false");
-	jsonmaker_text(&row, "Labels", joined(rows->arena, &network->labels));
+	jsonmaker_labels(&row, "Labels", &network->labels);
 	jsonmaker_text(&row, "Name", network->name);
 	jsonmaker_text(&row, "Scope", "local");
 }
@@ -101,9 +102,11 @@ bool networkrows_make(const struct engine *engine, struct arena *arena, const st
 {
 	struct jsonmaker list = { arena, json_new(arena, NULL, NULL, JSON_ARRAY, NULL) };
 	struct network *networks;
+	bool is_dangling = false;
 	size_t count;
 
-	if (!network_list(engine, arena, &networks, &count, err))
+	if (!check_types(filters, err) || !filter_truth(filters, "dangling", &is_dangling, err) ||
+	    !network_list(engine, arena, &networks, &count, err))
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		if (is_wanted(engine, &networks[i], filters))
@@ -122,6 +125,26 @@ static const char *net_text(struct arena *arena, const struct ipnet *net)
 	return net->address.family
 		       ? arena_printf(arena, "%s/%d", ipaddr_text(&net->address, text), net->prefix)
 		       : "";
+}
+
+/* {"NAME": "ADDRESS"}: what --aux-address keeps of this subnet. */
+static void add_reserved(const struct jsonmaker *item, const struct network *network,
+			 const struct ipnet *subnet)
+{
+	struct jsonmaker map = { .parent = NULL };
+
+	for (size_t i = 0; i < network->reserved.count; i++) {
+		const char *pair = network->reserved.items[i];
+		const char *equals = strchr(pair, '=');
+		struct ipaddr address;
+
+		if (!equals || !ipaddr_parse(&address, equals + 1) || !ipnet_has(subnet, &address))
+			continue;
+		if (!map.parent)
+			map = jsonmaker_nested(item, "AuxiliaryAddresses", JSON_OBJECT);
+		jsonmaker_text(&map, arena_strndup(item->arena, pair, (size_t)(equals - pair)),
+			       equals + 1);
+	}
 }
 
 static void add_ipam(const struct jsonmaker *object, const struct network *network)
@@ -145,6 +168,7 @@ static void add_ipam(const struct jsonmaker *object, const struct network *netwo
 		if (pool->range.address.family)
 			jsonmaker_text(&item, "IPRange", net_text(object->arena, &pool->range));
 		jsonmaker_text(&item, "Gateway", ipaddr_text(&pool->gateway, text));
+		add_reserved(&item, network, &pool->subnet);
 	}
 }
 
@@ -197,14 +221,16 @@ void networkrows_inspect(const struct engine *engine, struct arena *arena, struc
 {
 	struct jsonmaker object = { arena, json_new(arena, objects, NULL, JSON_OBJECT, NULL) };
 	autotexts struct texts ids = { 0 };
+	struct network shown = *network;
 
+	network_foresee(engine, &shown);
 	jsonmaker_text(&object, "Name", network->name);
 	jsonmaker_text(&object, "Id", network->id);
 	jsonmaker_text(&object, "Created", network->created);
 	jsonmaker_text(&object, "Scope", "local");
 	jsonmaker_text(&object, "Driver", network->driver);
 	jsonmaker_bool(&object, "EnableIPv6", network->has_ipv6);
-	add_ipam(&object, network);
+	add_ipam(&object, &shown);
 	jsonmaker_bool(&object, "Internal", network->is_internal);
 	jsonmaker_bool(&object, "Attachable", network->is_attachable);
 	jsonmaker_bool(&object, "Ingress", false);

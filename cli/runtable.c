@@ -187,7 +187,7 @@ static bool check_volume_driver(const char *text, struct error *err)
 	{ "io-maxbandwidth", 0, OPT_MISSING_TEXT, 0, "bytes", NULL, check_size }, \
 	{ "io-maxiops", 0, OPT_MISSING_TEXT, 0, "uint", NULL, check_count }, \
 	{ "ip", 0, OPT_TEXT, AT(net.ip), "string", "IPv4 address (e.g., 172.30.100.104)", netopts_check_ip }, \
-	{ "ip6", 0, OPT_TEXT, AT(net.ip6), "string", "IPv6 address (e.g., 2001:db8::33)", netopts_check_ip }, \
+	{ "ip6", 0, OPT_TEXT, AT(net.ip6), "string", "IPv6 address (e.g., 2001:db8::33)", netopts_check_ip6 }, \
 	{ "ipc", 0, OPT_TEXT, OF(ipc_mode), "string", "IPC mode to use", NULL }, \
 	{ "isolation", 0, OPT_TEXT, AT(isolation), "string", NULL, NULL }, \
 	{ "kernel-memory", 0, OPT_SIZE, AT(kernel_memory), "bytes", NULL, NULL }, \

@@ -17,7 +17,7 @@ static bool is_match(const struct engine *engine, struct arena *arena, const str
 		     const char *key, const char *value)
 {
 	if (strcmp(key, "name") == 0)
-		return strstr(volume->name, value) != NULL;
+		return filter_is_found(value, volume->name);
 	if (strcmp(key, "driver") == 0)
 		return strcmp(value, "local") == 0;
 	return !volume_user(engine, arena, volume->name, NULL, false) ==
@@ -53,8 +53,11 @@ bool volumerows_find(const struct engine *engine, struct arena *arena, const str
 					     FILTER_NO_LABEL, "all",    NULL };
 	autotexts struct texts all = { 0 };
 	struct error ignored; /* one that has gone, or cannot be read, is in no list */
+	bool is_dangling = false;
 
-	if (!filter_names(filters, known, err) || !volume_list(engine, arena, &all, err))
+	if (!filter_names(filters, known, err) ||
+	    !filter_truth(filters, "dangling", &is_dangling, err) ||
+	    !volume_list(engine, arena, &all, err))
 		return false;
 	for (size_t i = 0; i < all.count; i++) {
 		struct volume volume;
@@ -69,16 +72,6 @@ bool volumerows_find(const struct engine *engine, struct arena *arena, const str
 }
 
 /* Rows. --------------------------------------------------------------------------------------- */
-
-static const char *joined(struct arena *arena, const struct texts *texts)
-{
-	const char *line = "";
-
-	for (size_t i = 0; i < texts->count; i++)
-		line = *line ? arena_printf(arena, "%s,%s", line, texts->items[i])
-			     : texts->items[i];
-	return line;
-}
 
 bool volumerows_make(const struct engine *engine, struct arena *arena, const struct texts *filters,
 		     const struct json **rows, struct error *err)
@@ -97,7 +90,7 @@ bool volumerows_make(const struct engine *engine, struct arena *arena, const str
 		jsonmaker_text(&row, "Availability", "N/A"); /* of clusters */
 		jsonmaker_text(&row, "Driver", "local");
 		jsonmaker_text(&row, "Group", "N/A");
-		jsonmaker_text(&row, "Labels", joined(arena, &volume.labels));
+		jsonmaker_labels(&row, "Labels", &volume.labels);
 		jsonmaker_text(&row, "Links", "N/A"); /* as docker has it outside system df */
 		jsonmaker_text(&row, "Mountpoint", volume.path);
 		jsonmaker_text(&row, "Name", volume.name);

@@ -428,6 +428,15 @@ bool connect_end(struct engine *engine, const struct container *container,
 	return is_done && change_container(engine, container->id, drop_wish, name, err);
 }
 
+bool connect_forget(struct engine *engine, const struct container *container, const char *network,
+		    struct error *err)
+{
+	autofree char *name = mem_strdup(network);
+
+	return is_wanted(container, network) && !status_is_running(engine, container->id) &&
+	       change_container(engine, container->id, drop_wish, name, err);
+}
+
 /* Links that lead on. ------------------------------------------------------------------------- */
 
 /* *address is where those in the default network find it. */

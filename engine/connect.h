@@ -22,6 +22,11 @@ must_check bool connect_network(struct engine *engine, const struct container *c
 must_check bool connect_end(struct engine *engine, const struct container *container,
 			    const struct network *network, struct error *err);
 
+/* A network that is gone: the container, which does not run, is not asked to be in it any more.
+ * Leaves *err as it is if it was not. */
+must_check bool connect_forget(struct engine *engine, const struct container *container,
+			       const char *network, struct error *err);
+
 /* A container has been started again and may have another address: the hosts files of those that
  * run and link to it (linktarget.h) say so from now on. What cannot be told is logged. */
 void connect_moved(const struct engine *engine, const struct container *container);

@@ -96,24 +96,49 @@ static bool check_mode(const struct container_mount *mount, const char *mode, st
 	return true;
 }
 
-static bool set_mode(struct container_mount *mount, const char *mode)
+/* One of each kind at most. */
+enum mode_kind {
+	MODE_WRITE,
+	MODE_LABEL,
+	MODE_PROPAGATION,
+	MODE_COPY,
+	MODE_CONSISTENCY
+};
+
+static bool set_mode(struct container_mount *mount, const char *mode, unsigned *kinds)
 {
-	static const char *const known[] = {
-		"rw",    "z",      "Z",      "private",    "rprivate",  "shared",  "rshared",
-		"slave", "rslave", "cached", "consistent", "delegated", "default",
+	static const struct {
+		const char *name;
+		enum mode_kind kind;
+	} known[] = {
+		{ "rw", MODE_WRITE },
+		{ "ro", MODE_WRITE },
+		{ "z", MODE_LABEL },
+		{ "Z", MODE_LABEL },
+		{ "private", MODE_PROPAGATION },
+		{ "rprivate", MODE_PROPAGATION },
+		{ "shared", MODE_PROPAGATION },
+		{ "rshared", MODE_PROPAGATION },
+		{ "slave", MODE_PROPAGATION },
+		{ "rslave", MODE_PROPAGATION },
+		{ "nocopy", MODE_COPY },
+		{ "cached", MODE_CONSISTENCY },
+		{ "consistent", MODE_CONSISTENCY },
+		{ "delegated", MODE_CONSISTENCY },
+		{ "default", MODE_CONSISTENCY },
 	};
 
-	if (strcmp(mode, "ro") == 0) {
-		mount->is_readonly = true;
-		return true;
-	}
-	if (strcmp(mode, "nocopy") == 0) {
-		mount->is_copied_up = false;
-		return true;
-	}
 	for (size_t i = 0; i < COUNT_OF(known); i++) {
-		if (strcmp(mode, known[i]) == 0)
-			return true;
+		unsigned kind = 1u << known[i].kind;
+
+		if (strcmp(mode, known[i].name) != 0)
+			continue;
+		if (*kinds & kind)
+			return false;
+		*kinds |= kind;
+		mount->is_readonly = mount->is_readonly || strcmp(mode, "ro") == 0;
+		mount->is_copied_up = mount->is_copied_up && known[i].kind != MODE_COPY;
+		return true;
 	}
 	return false;
 }
@@ -122,13 +147,24 @@ static bool set_modes(struct arena *arena, const char *text, struct container_mo
 		      struct error *err)
 {
 	char *rest = arena_strdup(arena, text);
+	unsigned kinds = 0;
 
 	mount->options = text;
 	for (char *mode; (mode = strsep(&rest, ","));) {
-		if (!set_mode(mount, mode))
+		if (!set_mode(mount, mode, &kinds))
 			return error_set(err, ERROR_INPUT, "invalid mode: %s", text);
+	}
+	return true;
+}
+
+static bool check_modes(struct arena *arena, const char *text, const char *modes,
+			const struct container_mount *mount, struct error *err)
+{
+	char *rest = arena_strdup(arena, modes);
+
+	for (char *mode; (mode = strsep(&rest, ","));) {
 		if (!check_mode(mount, mode, err))
-			return false;
+			return error_in(err, "invalid volume specification: '%s'", text);
 	}
 	return true;
 }
@@ -147,7 +183,9 @@ bool mounts_check_volume(const char *text, struct error *err)
 {
 	size_t length = strlen(text);
 
-	return (length && text[0] != ':' && text[length - 1] != ':' && !strstr(text, "::")) ||
+	if (!length)
+		return error_set(err, ERROR_INPUT, "invalid empty volume spec");
+	return (text[0] != ':' && text[length - 1] != ':' && !strstr(text, "::")) ||
 	       error_set(err, ERROR_INPUT, "invalid spec: %s: empty section between colons", text);
 }
 
@@ -175,6 +213,7 @@ bool mounts_add_volume(struct mounts *mounts, const char *text, struct error *er
 				 part[1], &mount, err) &&
 	       set_source(mounts->arena, part[0], &mount, err) &&
 	       (!part[2] || set_modes(mounts->arena, part[2], &mount, err)) &&
+	       (!part[2] || check_modes(mounts->arena, text, part[2], &mount, err)) &&
 	       add(mounts, &mount, err);
 }
 

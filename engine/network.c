@@ -87,10 +87,22 @@ static void set_predefined(const struct engine *engine, struct arena *arena, siz
 	};
 	if (number != 0)
 		return;
-	network->options.count = COUNT_OF(options);
-	network->options.items = arena_array(arena, COUNT_OF(options), sizeof(char *));
+	char name[IFNAMSIZ];
+	network_bridge(engine, network, name);
+	network->options.count = COUNT_OF(options) + 1;
+	network->options.items = arena_array(arena, COUNT_OF(options) + 1, sizeof(char *));
 	memcpy(network->options.items, options, sizeof(options));
+	network->options.items[COUNT_OF(options)] = arena_printf(arena, "%s=%s", BRIDGE_NAME, name);
 	ipam_find_default(engine, network);
+}
+
+void network_foresee(const struct engine *engine, struct network *network)
+{
+	struct error ignored;
+
+	if (network->is_predefined && strcmp(network->name, NETWORK_BRIDGE) == 0 &&
+	    !network->pools[NETWORK_IPV4].subnet.address.family)
+		(void)!ipam_choose_default(engine, network, &ignored);
 }
 
 const char *network_key(const struct network *network)
@@ -332,6 +344,20 @@ bool network_list(const struct engine *engine, struct arena *arena, struct netwo
 	return true;
 }
 
+/* Docker takes any; ours are those of files, and stay in one column and on one line. */
+static bool is_name(const char *name)
+{
+	size_t length = strlen(name);
+
+	for (size_t i = 0; i < length; i++) {
+		unsigned char byte = (unsigned char)name[i];
+
+		if (byte <= ' ' || byte == 127 || byte == '/')
+			return false;
+	}
+	return length > 0 && length + strlen(SUFFIX) <= NAME_MAX && name[0] != '.';
+}
+
 /* The usual case, by name, costs one open. */
 static bool find_by_name(const struct engine *engine, struct arena *arena, const char *text,
 			 struct network *network, struct error *err)
@@ -344,7 +370,7 @@ static bool find_by_name(const struct engine *engine, struct arena *arena, const
 			return true;
 		}
 	}
-	if (!find_is_name(text))
+	if (!is_name(text))
 		return error_set(err, ERROR_NOT_FOUND, "network %s not found", text);
 	return read_file(engine->store.root, arena, file, network, err);
 }
@@ -376,11 +402,11 @@ bool network_find(const struct engine *engine, struct arena *arena, const char *
 
 static bool check_name(const char *name, struct error *err)
 {
-	if (strncmp(name, NETWORK_CONTAINER, strlen(NETWORK_CONTAINER)) == 0 || !find_is_name(name))
+	if (!is_name(name) || strncmp(name, NETWORK_CONTAINER, strlen(NETWORK_CONTAINER)) == 0)
 		return error_set(err, ERROR_INPUT,
-				 "invalid network name: \"%s\" includes invalid characters, only "
-				 "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed",
-				 name);
+				 "invalid network name: \"%s\": no spaces, slashes or control "
+				 "characters, no dot at its beginning, at most %d bytes",
+				 name, NAME_MAX - (int)strlen(SUFFIX));
 	for (size_t i = 0; i < COUNT_OF(predefined); i++) {
 		if (strcmp(name, predefined[i].name) == 0 || strcmp(name, "default") == 0)
 			return error_set(err, ERROR_DENIED,

@@ -71,6 +71,10 @@ must_check bool network_create(const struct engine *engine, struct arena *arena,
 must_check bool network_remove(const struct engine *engine, const struct network *network,
 			       struct error *err);
 
+/* The default network gets its subnet with its first member. Before that: the one that it would get
+ * now, if there is one. */
+void network_foresee(const struct engine *engine, struct network *network);
+
 /* Not a network of its own: host, none, container:… */
 bool network_is_mode(const char *name);
 

@@ -56,13 +56,21 @@ def test_definitions(moor):
     assert re.fullmatch("[0-9a-f]{64}", long_id)
     told = json.loads(moor.docker("network", "inspect", long_id[:7]).stdout)[0]
     assert (told["Name"], told["Id"], told["Driver"], told["Scope"]) == ("one", long_id, "bridge", "local")
-    assert told["IPAM"]["Config"] == [{"Subnet": "10.91.0.0/16", "IPRange": "10.91.5.0/24", "Gateway": "10.91.0.9"}]
+    assert told["IPAM"]["Config"] == [{"Subnet": "10.91.0.0/16", "IPRange": "10.91.5.0/24", "Gateway": "10.91.0.9",
+                                       "AuxiliaryAddresses": {"router": "10.91.5.1"}}]
     assert told["Internal"] is True and told["Labels"] == {"kind": "test"} and told["Containers"] == {}
     moor.docker("network", "create", "two")
     names = ("network", "ls", "--format", "{{.Name}}")
     assert moor.docker(*names).stdout.split() == ["bridge", "host", "none", "one", "two"]
     assert moor.docker(*names, "-f", "label=kind").stdout == "one\n"
     assert moor.docker(*names, "-f", "type=custom", "-f", "name=tw").stdout == "two\n"
+    for filters, shown in [(["name=^.?o"], "host\nnone\none\n"), (["NAME = one"], "none\none\n"), ([""], None),
+                           (["type=builtin", "type=custom"], None), (["id=" + long_id[:5]], "one\n")]:
+        said = moor.docker(*names, *[part for text in filters for part in ("-f", text)]).stdout
+        assert said == (shown or "bridge\nhost\nnone\none\ntwo\n"), filters
+    for text, why in [("type=bogus", "invalid filter: 'type'='bogus'"), ("dangling=maybe", "invalid filter 'dangling=[maybe]'"),
+                      ("Bogus=1", "invalid filter 'bogus'")]:
+        assert why in moor.docker("network", "ls", "-f", text, code=1).stderr
     assert moor.docker("inspect", "-f", "{{.Driver}}", "two").stdout == "bridge\n"
     shown = json.loads(moor.docker("network", "ls", "-f", "name=two", "--format", "json").stdout)
     assert re.fullmatch(r"2\d{3}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? \+0000 UTC", shown["CreatedAt"])
@@ -79,11 +87,24 @@ def test_definitions(moor):
                             (["-o", "com.docker.network.driver.mtu=x", "x1"], "mtu: invalid value"),
                             (["-o", f"{bridge}=lo", "x1"], "existing interface lo is not a bridge"),
                             (["-o", f"{bridge}=brx", "x1"], "networks have same bridge name"),
-                            (["a b"], "invalid network name")]:
+                            (["a b"], "invalid network name"), (["a/b"], "invalid network name"), ([".a"], "invalid network name"),
+                            (["container:x"], "invalid network name"), ([""], "invalid network name")]:
         assert text in moor.docker("network", "create", *arguments, code=1).stderr
+    for arguments, text in [(["--ipam-driver", "bogus"], 'plugin "bogus" not found'),
+                            (["--scope", "swarm"], "cannot create a swarm scoped network when swarm is not active"),
+                            (["--config-only"], "--config-only is not supported")]:
+        assert text in moor.docker("network", "create", *arguments, "x1", code=125).stderr
+    moor.docker("network", "create", "--subnet", "10.93.0.0/16", "--aux-address", "printer=10.93.0.9", "kiwl$%^@#")
+    assert json.loads(moor.docker("network", "inspect", "-f", "{{json .IPAM.Config}}", "kiwl$%^@#").stdout) == [
+        {"Subnet": "10.93.0.0/16", "Gateway": "10.93.0.1", "AuxiliaryAddresses": {"printer": "10.93.0.9"}}]
+    moor.docker("network", "rm", "kiwl$%^@#")
+    # The default network shows what it will have, before anybody is in it.
+    assert moor.docker("network", "inspect", "-f", "{{len .IPAM.Config}} {{len (index .Options \"" + bridge + "\")}}",
+                       "bridge").stdout == "1 12\n"
     assert "invalid CIDR" in moor.docker("network", "create", "--subnet", "x", "x1", code=125).stderr
     assert moor.docker("network", "rm", "one").stdout == "one\n"
     gone = moor.docker("network", "rm", "one", "bridge", code=1)
+    assert moor.docker("network", "rm", "-f", "one").stdout == ""
     assert "network one not found" in gone.stderr and gone.stderr.endswith("exit status 1\n")
     assert "bridge is a pre-defined network and cannot be removed" in gone.stderr
     assert sorted(moor.docker("network", "prune", "-f").stdout.split()) == ["Deleted", "Networks:", "three", "two"]
@@ -175,7 +196,7 @@ def test_members(moor, busybox):
     refused = moor.docker("network", "rm", "small", code=1).stderr
     assert "error while removing network: network small id" in refused and "has active endpoints" in refused
     for options, text in [(["--ip", "10.92.0.6"], "Address already in use"), (["--ip", "10.99.0.1"], "does not belong"),
-                          (["--ip", "x"], "invalid IP address: x"), (["--mac-address", "x"], "not a valid mac address")]:
+                          (["--ip", "x"], "invalid IPv4 address: x"), (["--mac-address", "x"], "not a valid mac address")]:
         assert text in moor.docker("run", "--rm", "--network", "small", *options, busybox, "true", code=125).stderr
     for number in range(3):  # 3, 4, 5 are left
         start(moor, busybox, f"more{number}", "--network", "small")
@@ -259,7 +280,20 @@ def test_connect_and_disconnect(moor, busybox):
     assert networks_of(moor, "c") == ["bridge", "zz"]
     assert "is not connected" in moor.docker("network", "disconnect", "aa", "c", code=1).stderr
     moor.docker("create", "--name", "none", "--network", "none", busybox, "true")
-    assert "private (none) mode" in moor.docker("network", "connect", "aa", "none", code=1).stderr
+    moor.docker("create", "--name", "host", "--network", "host", busybox, "true")
+    scoped = "network-scoped alias is supported only for containers in user defined networks"
+    for arguments, text in [(["connect", "aa", "none"], "private (none) mode"), (["connect", "none", "c"], "private (none) mode"),
+                            (["connect", "host", "c"], "cannot connect container to host network"),
+                            (["disconnect", "host", "host"], "cannot disconnect container from host network"),
+                            (["connect", "--alias", "a", "host", "none"], scoped), (["connect", "--alias", "a", "bridge", "none"], scoped),
+                            (["disconnect", "gone", "c"], "network gone not found")]:
+        assert text in moor.docker("network", *arguments, code=1).stderr, arguments
+    moor.docker("stop", "-t", "0", "c")
+    moor.docker("network", "disconnect", "bridge", "c")
+    moor.docker("stop", "-t", "0", "d")
+    moor.docker("network", "rm", "zz")
+    moor.docker("network", "disconnect", "-f", "zz", "c")  # of a network that is gone
+    assert networks_of(moor, "c") == []
 
 
 def test_gateway_priority_and_link_local(moor, busybox):

@@ -38,6 +38,13 @@ def test_volume_verbs(moor, run):
     run("-d", "--name", "user", "-v", "used:/data", command=("sleep", "600"))
     assert names(moor) == sorted(["used", "vol", anonymous])
     assert names(moor, "-f", "label=kind=test") == ["vol"] and names(moor, "-f", "dangling=false") == ["used"]
+    assert names(moor, "-f", "name=^u|l$") == ["used", "vol"] and names(moor, "-f", " Name =se", "-f", "") == ["used"]
+    for text, why in [("dangling=maybe", "invalid filter 'dangling=[maybe]'"), ("FOO=1", "invalid filter 'foo'")]:
+        assert why in moor.docker("volume", "ls", "-f", text, code=1).stderr
+    moor.docker("volume", "create", "--label", "b", "--label", "a=1", "tagged")
+    assert moor.docker("volume", "ls", "-f", "label=b", "--format", "{{.Name}} {{.Labels}}").stdout == "tagged a=1,b=\n"
+    moor.docker("volume", "rm", "tagged")
+    assert "both --name and as a positional arg" in moor.docker("volume", "create", "--name", "vv", "vv", code=1).stderr
     assert "volume is in use - [" in moor.docker("volume", "rm", "used", code=1).stderr
     assert "get none: no such volume" in moor.docker("volume", "rm", "none", code=1).stderr
     for arguments, text in [(["x"], "volume name is too short"), (["a/b"], "includes invalid characters"),
@@ -217,3 +224,14 @@ def test_propagation_back(moor, run, tmp_path):
 ])
 def test_refused_mounts(run, spec, why):
     assert why in run("--rm", "--mount", spec, code=125).stderr
+
+
+def test_refused_modes(moor, busybox):
+    """Of each kind of mode one at most, and none that the kind of mount has no use for."""
+    mixed = "invalid volume specification: '{}': invalid mount config for type"
+    for spec, why in [("/tmp:/x:ro,rw", "invalid mode: ro,rw"), ("vv:/x:ro,ro", "invalid mode: ro,ro"), ("vv:/x:z,Z", "invalid mode: z,Z"),
+                      ("/tmp:/x:ro,rshared,rslave", "invalid mode: ro,rshared,rslave"), ("vv:/x:,ro", "invalid mode: ,ro"),
+                      ("/tmp:/x:nocopy", mixed), ("vv:/x:shared", mixed), ("vv:/x:ro,rprivate", mixed), ("", "invalid empty volume spec")]:
+        assert why.format(spec) in moor.docker("create", "-v", spec, busybox, code=None).stderr, spec
+    for spec in ("/tmp:/x:slave,Z,ro", "vv:/x:nocopy,z,rw,cached"):
+        moor.docker("create", "-v", spec, busybox)
