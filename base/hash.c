@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* EVP hides the state of a hash, and a pull that goes on after a reboot needs it. */
+/*
+ * SHA-256 by OpenSSL's plain functions: EVP hides the state of a hash, and a pull that goes on
+ * after a reboot needs it. Nor do these need the rest of libcrypto, which is ready only after it
+ * has taken 700 KiB.
+ */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/hash.h"
 
 #include <assert.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +75,10 @@ void hash_done(struct hash *hash)
 
 void hash_sha256(const void *bytes, size_t count, unsigned char out[HASH_SIZE])
 {
-	int done = EVP_Digest(bytes, count, out, NULL, EVP_sha256(), NULL);
+	SHA256_CTX context;
+
+	int done = SHA256_Init(&context) && SHA256_Update(&context, bytes, count) &&
+		   SHA256_Final(out, &context);
 	assert(done == 1);
 }
 
@@ -85,13 +90,35 @@ void hash_digest(const void *bytes, size_t count, struct digest *digest)
 	digest_from_bytes(hashed, digest);
 }
 
+/* The hash of the key, masked, and of what follows it. */
+static void hash_keyed(const unsigned char key[SHA256_CBLOCK], unsigned char mask,
+		       const void *bytes, size_t count, unsigned char out[HASH_SIZE])
+{
+	unsigned char masked[SHA256_CBLOCK];
+	SHA256_CTX context;
+
+	for (size_t i = 0; i < sizeof(masked); i++)
+		masked[i] = key[i] ^ mask;
+
+	int done = SHA256_Init(&context) && SHA256_Update(&context, masked, sizeof(masked)) &&
+		   SHA256_Update(&context, bytes, count) && SHA256_Final(out, &context);
+	assert(done == 1);
+	explicit_bzero(masked, sizeof(masked));
+}
+
+/* RFC 2104. */
 void hash_hmac(const void *key, size_t key_length, const void *bytes, size_t count,
 	       unsigned char out[HASH_SIZE])
 {
-	unsigned int length = HASH_SIZE;
-	const unsigned char *done =
-		HMAC(EVP_sha256(), key, (int)key_length, bytes, count, out, &length);
-	assert(done && length == HASH_SIZE);
+	unsigned char block[SHA256_CBLOCK] = { 0 }, inner[HASH_SIZE];
+
+	if (key_length > sizeof(block))
+		hash_sha256(key, key_length, block);
+	else if (key_length > 0)
+		memcpy(block, key, key_length);
+	hash_keyed(block, 0x36, bytes, count, inner);
+	hash_keyed(block, 0x5c, inner, sizeof(inner), out);
+	explicit_bzero(block, sizeof(block));
 }
 
 void hash_hex(const unsigned char *bytes, size_t count, char *hex)

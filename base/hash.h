@@ -7,8 +7,9 @@
 #include "base/digest.h"
 
 /*
- * SHA-256 and HMAC-SHA-256 by OpenSSL. A library of its own (basehash): programs that do not
- * hash do not load OpenSSL.
+ * SHA-256 by OpenSSL, and HMAC-SHA-256. A library of its own (basehash): programs that do not
+ * hash do not load OpenSSL; those that do nothing else with it have its SHA-256 linked in
+ * (basehash_alone).
  */
 
 #define HASH_SIZE 32
