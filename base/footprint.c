@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/heap.h"
+
 /* Code in which addresses were written when it was loaded: that is in no file. */
 static bool has_relocated_code(const ElfW(Dyn) * entry)
 {
@@ -44,8 +46,10 @@ static int forget(struct dl_phdr_info *object, size_t size, void *context)
 
 void footprint_shrink(void)
 {
-#ifdef __GLIBC__ /* musl keeps next to nothing */
+#ifdef __GLIBC__
 	malloc_trim(0);
+#else
+	heap_rest();
 #endif
 	dl_iterate_phdr(forget, NULL);
 }

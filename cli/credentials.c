@@ -166,6 +166,8 @@ static bool write_ca(struct gathering *gathering, struct error *err)
 	const char *variable = gather_variable("SSL_CERT_FILE");
 	const char *path, *text = NULL, *more = "";
 
+	if (variable && gather_is_systems_bundle(variable))
+		variable = NULL;
 	if (!json_text_or(gathering->daemon, "ca-certificates", NULL, &path, err) ||
 	    (path && !gather_file(&gathering->arena, path, &text, err)) ||
 	    (variable && !gather_callers_file(&gathering->arena, variable, &more, err)))

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/caller.h"
@@ -49,6 +50,14 @@ bool gather_callers_file(struct arena *arena, const char *path, const char **tex
 		return false;
 	copy_text(arena, &content, text);
 	return true;
+}
+
+bool gather_is_systems_bundle(const char *path)
+{
+	struct stat given, known;
+
+	return stat(path, &given) == 0 && stat(SYSTEM_BUNDLE, &known) == 0 &&
+	       given.st_dev == known.st_dev && given.st_ino == known.st_ino;
 }
 
 /* --- certs.d --- */

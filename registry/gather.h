@@ -62,6 +62,10 @@ must_check bool gather_region(struct arena *arena, const char **region, struct e
 /* AWS_ENDPOINT_URL_SERVICE ("S3", "ECR"), or AWS_ENDPOINT_URL; NULL: AWS' own. */
 const char *gather_endpoint(struct arena *arena, const char *service) must_check;
 
+/* Is this the file of all the system's authorities, which libcurl knows anyway? As it is a quarter
+ * of a megabyte, nobody needs to be told. */
+bool gather_is_systems_bundle(const char *path);
+
 /*
  * Certificates for one registry, as a member named `host`, out of the first of `directories`
  * (NULL-terminated) that has a subdirectory of that name: every *.crt is an authority, NAME.cert

@@ -11,10 +11,12 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/footprint.h"
 #include "base/mem.h"
 #include "registry/httpfailure.h"
 #include "registry/limit.h"
 #include "registry/proxy.h"
+#include "registry/tls.h"
 #include "registry/url.h"
 
 /* What one recv may bring: a wake-up for each 16 KiB is more work than the bytes are. */
@@ -29,11 +31,14 @@ struct http_client {
 	CURLM *multi;
 	CURLSH *share; /* TLS sessions; connections and DNS are shared by the multi handle itself */
 	struct http_settings settings;
+	struct tls_trust trust;
 	char *no_proxy;
 	struct http_exchange *running;
 	bool has_heard;
-	int64_t budget;  /* bytes that may be taken now, where there is a limit; may be negative */
-	int64_t paid_ms; /* up to when it was filled */
+	bool has_dialed;  /* since the last time that what this needed was given back */
+	bool has_arrived; /* and somebody has answered */
+	int64_t budget;   /* bytes that may be taken now, where there is a limit; may be negative */
+	int64_t paid_ms;  /* up to when it was filled */
 };
 
 struct http_exchange {
@@ -46,6 +51,7 @@ struct http_exchange {
 	long stall_seconds, total_seconds;
 	const char *proxy; /* the client's; NULL: none, though no_proxy may have exceptions */
 	struct proxy_dialed dialed;
+	bool is_narrow; /* see tls.h */
 	struct feed *body;
 	struct error broken; /* if is_broken: why the body could not be had */
 	bool is_broken;
@@ -67,6 +73,7 @@ bool http_client_new(const struct http_settings *settings, struct http_client **
 	struct http_client *made = mem_alloc(sizeof(*made));
 
 	made->settings = *settings;
+	tls_trust_init(&made->trust, settings->ca);
 	made->no_proxy = mem_printf("%s%s%s", ALWAYS_DIRECT, settings->no_proxy ? "," : "",
 				    settings->no_proxy ? settings->no_proxy : "");
 	made->multi = curl_multi_init();
@@ -113,6 +120,7 @@ void http_client_free(struct http_client *client)
 		curl_multi_cleanup(client->multi);
 	if (client->share)
 		curl_share_cleanup(client->share);
+	tls_trust_done(&client->trust);
 	free(client->no_proxy);
 	free(client);
 	curl_global_cleanup();
@@ -158,6 +166,7 @@ static size_t on_header(char *line, size_t one, size_t count, void *pointer)
 		return one * count;
 	exchange->has_head = true;
 	exchange->client->has_heard = true;
+	exchange->client->has_arrived = true;
 	return exchange->events.on_head(exchange->context, response) ? one * count : 0;
 }
 
@@ -290,6 +299,7 @@ static curl_socket_t on_dial(void *pointer, curlsocktype purpose, struct curl_so
 	struct http_exchange *exchange = pointer;
 
 	(void)purpose;
+	exchange->client->has_dialed = true;
 	proxy_note_dialed(&exchange->dialed, address);
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
@@ -300,51 +310,6 @@ static curl_socket_t on_dial(void *pointer, curlsocktype purpose, struct curl_so
 		CURLcode code = curl_easy_setopt(easy, option, value);                             \
 		assert(code == CURLE_OK);                                                          \
 	} while (0)
-
-static void set_blob(CURL *easy, CURLoption option, const char *text, unsigned int flags)
-{
-	struct curl_blob blob = { .len = text ? strlen(text) : 0, .flags = flags };
-
-	if (!text)
-		return;
-	memcpy(&blob.data, &text, sizeof(text)); /* curl's interface has no const */
-	SET(option, &blob);
-}
-
-/* What is there longer than any exchange: authorities can be many, and a copy 200 KB. */
-static void lend_blob(CURL *easy, CURLoption option, const char *text)
-{
-	set_blob(easy, option, text, CURL_BLOB_NOCOPY);
-}
-
-/* The system's authorities are a directory here, and count beside a blob unless we say otherwise.
- */
-static void set_ca(CURL *easy, const char *common, const struct http_tls *tls)
-{
-	autofree char *both = NULL;
-
-	if (tls->ca && common && !tls->is_ca_alone) {
-		both = mem_printf("%s\n%s", tls->ca, common);
-		set_blob(easy, CURLOPT_CAINFO_BLOB, both, CURL_BLOB_COPY);
-		return;
-	}
-	set_blob(easy, CURLOPT_CAINFO_BLOB, tls->ca, CURL_BLOB_COPY);
-	if (!tls->ca)
-		lend_blob(easy, CURLOPT_CAINFO_BLOB, common);
-	if (tls->ca && tls->is_ca_alone)
-		SET(CURLOPT_CAPATH, NULL);
-}
-
-static void set_tls(CURL *easy, const char *common_ca, const struct http_request *request)
-{
-	const struct http_tls *tls = &request->tls;
-
-	SET(CURLOPT_SSL_VERIFYPEER, request->is_unverified ? 0L : 1L);
-	SET(CURLOPT_SSL_VERIFYHOST, request->is_unverified ? 0L : 2L);
-	set_ca(easy, common_ca, tls);
-	set_blob(easy, CURLOPT_SSLCERT_BLOB, tls->certificate, CURL_BLOB_COPY);
-	set_blob(easy, CURLOPT_SSLKEY_BLOB, tls->key, CURL_BLOB_COPY);
-}
 
 static void set_transport(struct http_exchange *exchange, const struct http_request *request)
 {
@@ -380,10 +345,10 @@ static void set_transport(struct http_exchange *exchange, const struct http_requ
 	}
 	SET(CURLOPT_SHARE, client->share);
 	if (is_https)
-		set_tls(easy, settings->ca, request);
+		exchange->is_narrow = tls_set_server(easy, &client->trust, request);
 	exchange->proxy = has_proxy ? proxy : NULL;
 	if (has_proxy)
-		lend_blob(easy, CURLOPT_PROXY_CAINFO_BLOB, settings->ca);
+		exchange->is_narrow |= tls_set_proxy(easy, &client->trust);
 }
 
 static void add_header(struct http_exchange *exchange, const char *header)
@@ -529,6 +494,33 @@ static void finish(struct http_exchange *exchange, CURLcode code)
 	exchange_free(exchange);
 }
 
+/* Nothing was sent so far but the beginning of TLS. */
+static bool is_tried_again(struct http_exchange *exchange, CURLcode code)
+{
+	struct http_client *client = exchange->client;
+
+	if (code != CURLE_PEER_FAILED_VERIFICATION || !exchange->is_narrow)
+		return false;
+	exchange->is_narrow = false;
+	curl_multi_remove_handle(client->multi, exchange->easy);
+	tls_widen(exchange->easy, &client->trust);
+	exchange->dialed = (struct proxy_dialed){ 0 };
+	CURLMcode added = curl_multi_add_handle(client->multi, exchange->easy);
+	assert(added == CURLM_OK);
+	return true;
+}
+
+/* A connection is made: neither the code of that nor what the authorities were looked for in is
+ * needed any more, and a transfer may take hours. */
+static void shrink(struct http_client *client)
+{
+	if (client->has_dialed && client->has_arrived) {
+		client->has_dialed = false;
+		footprint_shrink();
+	}
+	client->has_arrived = false;
+}
+
 static void finish_all(struct http_client *client)
 {
 	int left;
@@ -540,7 +532,8 @@ static void finish_all(struct http_client *client)
 			continue;
 		CURLcode code = message->data.result;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &exchange);
-		finish(exchange, code);
+		if (!is_tried_again(exchange, code))
+			finish(exchange, code);
 	}
 }
 
@@ -565,6 +558,7 @@ bool http_turn(struct http_client *client, const struct pollfd *others, size_t c
 	if (code != CURLM_OK)
 		return error_set(err, ERROR_SYSTEM, "libcurl: %s", curl_multi_strerror(code));
 	finish_all(client);
+	shrink(client);
 	return true;
 }
 

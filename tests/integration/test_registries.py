@@ -9,6 +9,8 @@ import gzip
 import json
 import os
 import re
+import shutil
+import subprocess
 import threading
 import urllib.error
 import urllib.request
@@ -32,12 +34,13 @@ def pushed_to(registry, name, text=b"hello"):
     return registry.push(world.Image([world.tar_bytes([("etc/motd", text)])]), name, "1", gzip.compress, LAYER_TYPE)
 
 
-def with_hosts(moor, hosts, *argv, **options):
-    """moor.docker with names of its own."""
+def with_hosts(moor, hosts, *argv, authorities=None, **options):
+    """moor.docker with names of its own, and another directory as the system's authorities."""
     path = os.path.join(moor.directory, "hosts")
     with open(path, "w", encoding="ascii") as file:
         file.writelines(f"{address} {name}\n" for name, address in hosts.items())
-    return moor.run("unshare", "--mount", "sh", "-c", WITH_HOSTS.replace('"$1"', '"$@"'), path,
+    others = f"mount --bind '{authorities}' /etc/ssl/certs && " if authorities else ""
+    return moor.run("unshare", "--mount", "sh", "-c", others + WITH_HOSTS.replace('"$1"', '"$@"'), path,
                     os.path.join(moor.names, "docker"), *argv, **options)
 
 
@@ -322,6 +325,27 @@ def test_mirrors_of_docker_hub(moor, tmp_path):
 
 
 # --- TLS ---
+
+def test_authorities_of_the_system(moor, tmp_path):
+    """Looked up in a directory, by the hash of a name; whom it does not know, the file of all of them may. That this
+    file is given once more by its name changes nothing."""
+    os.makedirs(tmp_path / "other")
+    other = make_certificate(tmp_path / "other", "other")
+    with hub(tmp_path) as (_, _, env):
+        own = env["SSL_CERT_FILE"]
+        name = subprocess.run(["openssl", "x509", "-hash", "-noout", "-in", own + ".crt"], check=True,
+                              capture_output=True, text=True).stdout.strip()
+        cases = {"directory": (name, own, other), "file": (name, other, own), "file-only": (None, other, own), "neither": (name, other, other)}
+        for case, (listed, in_directory, in_file) in cases.items():
+            os.makedirs(tmp_path / case)
+            shutil.copy(in_file + ".crt", tmp_path / case / "ca-certificates.crt")
+            if listed:
+                shutil.copy(in_directory + ".crt", tmp_path / case / (listed + ".0"))
+            done = with_hosts(moor, HUB, "pull", "-q", "tiny:1", authorities=tmp_path / case, code=1 if case == "neither" else 0,
+                              env={"SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt"})
+            assert case != "neither" or "tls: failed to verify certificate: x509" in done.stderr
+            moor.docker("rmi", "tiny:1", code=None)
+
 
 def test_private_authority_and_client_certificate(moor, tmp_path):
     os.makedirs(tmp_path / "client")
