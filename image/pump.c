@@ -229,11 +229,28 @@ static bool pump_plain(struct pump *pump, struct error *err)
 	return true;
 }
 
+/* Those that need so little that they never wait for each other; but for one that needs much. */
+static bool run_small(struct pump *pump, int64_t bytes,
+		      bool (*decompress)(struct pump *, struct error *), struct error *err)
+{
+	const struct allowance *allowance = pump->allowance;
+	int64_t held = 0;
+
+	if (!allowance)
+		return decompress(pump, err);
+
+	bool is_good =
+		allowance_take(allowance, "a layer", bytes, &held, err) && decompress(pump, err);
+
+	allowance_give(allowance, &held);
+	return is_good;
+}
+
 static bool run(struct pump *pump, enum compression compression, struct error *err)
 {
 	switch (compression) {
 	case COMPRESSION_GZIP:
-		return pump_gzip(pump, err);
+		return run_small(pump, UNPACK_MEMORY_GZIP, pump_gzip, err);
 	case COMPRESSION_ZSTD:
 		return pump_zstd(pump, err);
 	case COMPRESSION_XZ:
@@ -243,7 +260,7 @@ static bool run(struct pump *pump, enum compression compression, struct error *e
 	case COMPRESSION_NONE:
 		break;
 	}
-	return pump_plain(pump, err);
+	return run_small(pump, UNPACK_MEMORY_PLAIN, pump_plain, err);
 }
 
 /* Takes enough from the source to sniff; it becomes the prefix. */

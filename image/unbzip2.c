@@ -90,8 +90,8 @@ bool pump_bzip2(struct pump *pump, struct error *err)
 	bool is_good = (!allowance || allowance_take(allowance, "bzip2", MEMORY, &held, err)) &&
 		       unpack(&feed, archive) && read_rest(pump, err);
 
+	archive_read_free(archive);
 	if (allowance)
 		allowance_give(allowance, &held);
-	archive_read_free(archive);
 	return is_good;
 }

@@ -296,9 +296,9 @@ bool pump_zstd(struct pump *pump, struct error *err)
 
 	bool is_good = (!is_inside || go_on(unzstd, err)) && inflate_all(unzstd, err);
 
-	if (pump->allowance)
-		allowance_give(pump->allowance, &unzstd->held);
 	drop_dictionary(unzstd);
 	ZSTD_freeDStream(unzstd->stream);
+	if (pump->allowance) /* now that it is free: another may be waiting */
+		allowance_give(pump->allowance, &unzstd->held);
 	return is_good;
 }

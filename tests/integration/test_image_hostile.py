@@ -245,7 +245,7 @@ def test_an_xz_dictionary_of_1536_megabytes(store):
     outer = xz_with_dictionary(docker_archive([tar(entry("x", b"1"))]), 37)
     for archive in (inner, outer):
         refuse(store, archive, "an xz dictionary of 1536 MiB needs more memory than unpack-memory in daemon.json "
-               "allows by default: make that 1544m at least")
+               "allows by default: make that 1543m at least")
     store.load(xz_with_dictionary(docker_archive([tar(entry("x", b"1"))]), 28))  # 64 MiB, as xz -9
 
 

@@ -164,6 +164,9 @@ class Liar:
             return self.manifest, self.type
         return self.blobs.get(last, b"") if "/blobs/" in path else b"{}", "application/octet-stream"
 
+    def send(self, file, body):
+        file.write(body)
+
 
 @contextlib.contextmanager
 def lying(liar, address="127.0.0.1:0"):
@@ -186,7 +189,7 @@ def lying(liar, address="127.0.0.1:0"):
                 self.close_connection = True
                 return
             with contextlib.suppress(OSError):
-                self.wfile.write(body)
+                liar.send(self.wfile, body)
 
         do_HEAD = do_GET
 
@@ -204,6 +207,56 @@ def lying(liar, address="127.0.0.1:0"):
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class Holding(Liar):
+    """Keeps the end of some blobs back until it is told to go on."""
+
+    def __init__(self, layout, held):
+        super().__init__(layout)
+        self.held, self.go_on = held, threading.Event()
+
+    def send(self, file, body):
+        if body in self.held:
+            file.write(body[:-100])
+            assert self.go_on.wait(60)
+            body = body[-100:]
+        file.write(body)
+
+
+def memory_of(process):
+    """Bytes that a process and all it has started have together, what several share counted once; and the largest's."""
+    found, sizes = [process.pid], [0]
+    for pid in found:
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+                sizes += [int(line.split()[1]) << 10 for line in file if line.startswith("Pss:")]
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+                found += map(int, file.read().split())
+    return sum(sizes), max(sizes)
+
+
+def files_of(mib):
+    """A layer that compression does not make smaller: of a window, all is used."""
+    return tar(*(entry(f"f{i}", os.urandom(1 << 20)) for i in range(mib)))
+
+
+@pytest.mark.static  # a sanitizer takes more for itself
+@pytest.mark.parametrize("other", [wide(23), lambda data: gzip.compress(data, 1)], ids=["wide", "gzip"])
+def test_memory_of_all_processes(moor, other):
+    """While the widest window that is usual, 8 MiB, is in use, and another layer waits or is unpacked beside it."""
+    window, kinds = 8 << 20, iter([wide(23), other])
+    layout = Layout(files_of(10), files_of(10), compress=lambda layer: next(kinds)(layer))
+    holding = Holding(layout, [blob for blob in layout.blobs if blob.startswith(b"\x28\xb5\x2f\xfd")])
+    with lying(holding) as address:
+        process = moor.start("docker", "pull", "-q", f"{address}/wide:1")
+        try:
+            world.wait_until(lambda: memory_of(process)[1] > window or process.poll() is not None, "a window that is full")
+            used = max(memory_of(process)[0] for _ in range(10))
+        finally:
+            holding.go_on.set()
+        assert process.communicate(timeout=60) == (f"{address}/wide:1\n", "") and process.returncode == 0
+    assert window < used < 16 << 20, f"{used >> 10} KiB"
 
 
 def index_of(*layouts):

@@ -275,7 +275,7 @@ static void test_ceiling(void)
 	check_error(pump_within(cases[3].bytes, cases[3].length, &allowance, &err), &err,
 		    ERROR_UNSUPPORTED,
 		    "an xz dictionary of 8 MiB needs more memory than unpack-memory in "
-		    "daemon.json allows: make that 16m at least",
+		    "daemon.json allows: make that 15m at least",
 		    "nor does xz's usual dictionary");
 	allowance_close(&allowance);
 	check_ok(allowance_open(16 << 20, &allowance, &err), &err, "what the message asked for");
