@@ -365,6 +365,53 @@ bool path_make_dirs(int root, const char *name, mode_t mode, int *fd, struct err
 	return true;
 }
 
+/* `path` with the component at `place`, a link with this text, replaced. NULL: it became too long.
+ */
+static char *put_target(const char *path, const char *place, size_t length, const char *target)
+{
+	const char *rest = place + length;
+	char *whole = target[0] == '/'
+			      ? mem_printf("%s%s", target, rest)
+			      : mem_printf("%.*s%s%s", (int)(place - path), path, target, rest);
+
+	if (strlen(whole) < PATH_MAX)
+		return whole;
+	free(whole);
+	return NULL;
+}
+
+char *path_past_links(int root, const char *name, struct error *err)
+{
+	autofree char *path = mem_strdup(name);
+
+	for (int links = 0; path && links <= LINKS_MAX; links++) {
+		char component[NAME_MAX + 1], target[PATH_MAX];
+		autoclose int dir = -1;
+		const char *missing;
+
+		if (!open_existing(root, path, &dir, &missing, err))
+			return error_in(err, "%s", name), NULL;
+		missing += strspn(missing, "/");
+
+		size_t length = strcspn(missing, "/");
+
+		snprintf(component, sizeof(component), "%.*s", (int)length, missing);
+
+		ssize_t got = readlinkat(dir, component, target, sizeof(target) - 1);
+
+		if (got < 0) /* nothing of that name, or no link */
+			return take_text(&path);
+		target[got] = '\0';
+
+		char *onward = put_target(path, missing, length, target);
+
+		free(path);
+		path = onward;
+	}
+	error_set(err, ERROR_INPUT, "%s: its links are too many, or too long", name);
+	return NULL;
+}
+
 bool path_make_own_dirs(const char *name, mode_t mode, struct error *err)
 {
 	if (mkdir(name, mode) == 0 || errno == EEXIST) /* nearly always: all of it is there */

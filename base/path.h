@@ -44,6 +44,10 @@ bool path_is_made_by_kernel(int fd);
  * (O_PATH|O_DIRECTORY). An existing directory keeps its mode. */
 must_check bool path_make_dirs(int root, const char *name, mode_t mode, int *fd, struct error *err);
 
+/* `name` without the links in it that lead nowhere yet: what they name is to be made, below `root`
+ * like everything. The caller frees it; NULL on failure. */
+char *path_past_links(int root, const char *name, struct error *err) must_check;
+
 /* The same for a trusted path of our own, absolute or relative to the working directory. */
 must_check bool path_make_own_dirs(const char *name, mode_t mode, struct error *err);
 

@@ -122,18 +122,25 @@ static bool open_plain_directory(struct mount_job *job, struct error *err)
 	       path_open(root, name, PATH_NO_LINKS, O_PATH | O_DIRECTORY, 0, &job->target, err);
 }
 
+/* Where a link leads nowhere yet, what it names is made: images have /etc/resolv.conf and the like
+ * as links into /run. */
 static bool open_file(struct mount_job *job, struct error *err)
 {
-	autofree char *path = mem_strdup(job->destination);
-	char *base = strrchr(path, '/');
+	int root = job->rootfs->root;
 	autoclose int dir = -1;
 
-	if (path_open(job->rootfs->root, path, PATH_IN_ROOT, O_PATH, 0, &job->target, err))
+	if (path_open(root, job->destination, PATH_IN_ROOT, O_PATH, 0, &job->target, err))
 		return true;
 	if (err->kind != ERROR_NOT_FOUND)
 		return false;
+
+	autofree char *path = path_past_links(root, job->destination, err);
+	char *base = path ? strrchr(path, '/') : NULL;
+
+	if (!base)
+		return false;
 	*base++ = '\0';
-	if (!path_make_dirs(job->rootfs->root, path, 0755, &dir, err))
+	if (!path_make_dirs(root, path, 0755, &dir, err))
 		return false;
 	job->target = openat(dir, base, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (job->target < 0)
@@ -149,7 +156,10 @@ static bool open_directory(struct mount_job *job, struct error *err)
 		      err))
 		return true;
 	job->is_made = err->sys == ENOENT;
-	return path_make_dirs(root, job->destination, 0755, &job->target, err);
+
+	autofree char *path = path_past_links(root, job->destination, err);
+
+	return path && path_make_dirs(root, path, 0755, &job->target, err);
 }
 
 static bool needs_plain_directory(const struct spec_mount *wanted)

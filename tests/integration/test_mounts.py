@@ -107,6 +107,19 @@ def test_source_is_what_was_mounted_before(bundle, source):
     assert bundle.sh("cat /first/file /second/file /third/file") == "content" * 3
 
 
+def test_links_to_what_is_not_there_yet(bundle, source):
+    """As images have them in place of /etc/resolv.conf: what they name is made, below the root."""
+    outside = os.path.join(bundle.path, "outside")
+    for link, target in (("etc/file", "../run/deep/file"), ("jump", outside), ("etc/dir", "/jump/dir"), ("loop", "loop")):
+        os.symlink(target, os.path.join(bundle.rootfs, link))
+    add_mount(bundle, "/etc/file", "bind", source=os.path.join(source, "file"))
+    add_mount(bundle, "/etc/dir", "bind", source=source)
+    assert bundle.sh(f"cat /etc/file /run/deep/file /etc/dir/file {outside}/dir/file") == "content" * 4
+    assert not os.path.exists(outside) and os.path.isdir(bundle.rootfs + outside)
+    add_mount(bundle, "/loop/x", "bind", source=source)
+    assert "symbolic links" in bundle.runc("run", code=1).stderr
+
+
 # -- options -------------------------------------------------------------------------------------------------
 
 def test_options_of_binds(bundle):

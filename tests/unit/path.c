@@ -275,11 +275,46 @@ static void test_make_dirs(const char *how)
 	      "%s: clean up", how);
 }
 
+static void test_past_links(const char *how)
+{
+	static const struct {
+		const char *name;
+		const char *wanted; /* NULL: refused */
+	} cases[] = {
+		{ "/dangling", "/nowhere" },
+		{ "/dangling/x/y", "/nowhere/x/y" },
+		{ "/to-etc/passwd", "/../../../../../etc/passwd" },
+		{ "/a/aside", "/a/b/../new/file" },
+		{ "/relative/new", "/relative/new" },
+		{ "/plain/new", "/plain/new" },
+		{ "/loop", NULL },
+		{ "/endless", NULL },
+		{ "/a/b/file/x", NULL },
+		{ "/dangling/../x", NULL },
+	};
+	struct error err;
+
+	put_link(root, "a/aside", "b/../new/file");
+	put_link(root, "endless", "endless/x");
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		autofree char *path = path_past_links(root, cases[i].name, &err);
+
+		if (!cases[i].wanted)
+			check(!path, "%s: past the links of \"%s\" is nothing", how, cases[i].name);
+		else if (check_ok(path != NULL, &err, "%s: past the links of \"%s\"", how,
+				  cases[i].name))
+			check_text(path, cases[i].wanted, "%s: \"%s\"", how, cases[i].name);
+	}
+	check(unlinkat(root, "a/aside", 0) == 0 && unlinkat(root, "endless", 0) == 0,
+	      "%s: clean up", how);
+}
+
 static void test_all_opens(const char *how)
 {
 	test_open(how);
 	test_magic_links(how);
 	test_make_dirs(how);
+	test_past_links(how);
 	test_race(how);
 }
 
