@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/proc.h"
+#include "runtime/caps.h"
 #include "runtime/cgroupsystemd.h"
 #include "runtime/hook.h"
 #include "runtime/hostmount.h"
@@ -273,6 +274,23 @@ static bool take_name(struct container *self, const struct container_options *op
 	       (!options->service.notify || service_make_dir(self->dir.dir, err));
 }
 
+/* What the config asks for and nobody will get. */
+static void warn_of_capabilities(const struct spec_process *process)
+{
+	const struct spec_capabilities *sets = &process->capabilities;
+	uint64_t lost = sets->ambient & ~(sets->permitted & sets->inheritable);
+
+	if (process->unknown_capabilities)
+		record_warning("ignoring unknown or unavailable capabilities: [%s]",
+			       process->unknown_capabilities);
+	for (size_t i = 0; caps_name(i); i++)
+		if (lost >> i & 1)
+			record_warning(
+				"can't raise ambient capability %s: it is not both permitted "
+				"and inheritable",
+				caps_name(i));
+}
+
 static bool prepare(struct container *self, const struct container_options *options,
 		    struct error *err)
 {
@@ -285,6 +303,7 @@ static bool prepare(struct container *self, const struct container_options *opti
 	    !rdt_find(&self->arena, NULL, self->spec.rdt, options->id, &self->state.rdt, err) ||
 	    !find_cgroups(self, options, err) || !prepare_plan(self, options, err))
 		return false;
+	warn_of_capabilities(&self->spec.process);
 	state_now(now);
 	add_service(self, options);
 	self->rootless = options->rootless;

@@ -309,7 +309,10 @@ _Noreturn void init_run(struct init_plan *plan)
 	/* Or we would not notice that the parent is gone, and its lock would live on in us. */
 	for (size_t i = 0; i < COUNT_OF(plan->parents_fds); i++)
 		close(plan->parents_fds[i]);
-	if (!set_up(plan, &message.fault, &message.error))
+	if (!set_up(plan, &message.fault, &message.error)) {
+		if (message.fault == CONTAINER_FAULT_OTHER)
+			error_in(&message.error, "error during container init");
 		(void)!sync_report(plan->sync, &message, &ignored);
+	}
 	_exit(1);
 }

@@ -10,6 +10,7 @@
 #include "runtime/finish.h"
 #include "runtime/kernel.h"
 #include "runtime/label.h"
+#include "runtime/record.h"
 #include "runtime/schedule.h"
 #include "runtime/spawn.h"
 #include "runtime/sync.h"
@@ -33,6 +34,9 @@ bool join_cgroups(struct join_plan *plan, struct error *err)
 	int doors[CGROUP_PLACES_MAX];
 	size_t count;
 
+	if (process->affinity_initial.words)
+		record_step("nsexec-0[%d]: affinity: 0x%lx", (int)getpid(),
+			    process->affinity_initial.words[0]);
 	if (!schedule_affinity(&process->affinity_initial, err))
 		return false;
 	if (!plan->is_in_cgroup &&

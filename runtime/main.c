@@ -83,8 +83,9 @@ static bool read_choices(const struct choices *choices, struct globals *globals,
 		return error_set(err, ERROR_UNSUPPORTED,
 				 "--cgroup-manager: expected cgroupfs or systemd, found %s",
 				 manager);
-	if (flag_is_set(choices->debug))
-		record_steps(globals->is_log_json, globals->log);
+	record_begin(&(struct record_way){ .log = globals->log,
+					   .is_json = globals->is_log_json,
+					   .has_steps = flag_is_set(choices->debug) });
 	if (!rootless_parse(choices->rootless, &globals->rootless, err))
 		return false;
 	globals->is_root_chosen = choices->root != NULL;
@@ -128,6 +129,8 @@ static int run_verb(const struct globals *globals, int argc, char **argv)
 	status = verb->function(globals, argc, argv, &err);
 	if (status >= 0)
 		return status;
+	if (status == VERB_MISUSED)
+		return failure_report(globals, &err, 1);
 	if (verb->prefix)
 		error_in(&err, "%s", verb->prefix);
 	return failure_report(globals, &err, verb->failure ? verb->failure : 1);

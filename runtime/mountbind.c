@@ -89,7 +89,8 @@ struct change {
 
 /*
  * As mount --bind -o has it: options given are all there are, and without any the source's remain.
- * Times of access are a matter of their own: kept, unless one of their options is given.
+ * Times of access are a matter of their own: kept, unless one of their options is set. Taking one
+ * away ("atime", "norelatime") changes nothing, as mount(2) has it.
  */
 static struct change all_options(const struct spec_mount *wanted)
 {
@@ -99,10 +100,8 @@ static struct change all_options(const struct spec_mount *wanted)
 
 	if ((wanted->flags | wanted->cleared) & (ours | atimes))
 		change.clear = kernel_attributes(ours);
-	if (wanted->flags & atimes || wanted->cleared & (atimes & ~(unsigned long)MS_NODIRATIME))
-		change.clear |= MOUNT_ATTR__ATIME;
-	if ((wanted->flags & atimes) || wanted->cleared & MS_NODIRATIME)
-		change.clear |= MOUNT_ATTR_NODIRATIME;
+	if (wanted->flags & atimes)
+		change.clear |= MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME;
 	change.clear &= ~change.set | MOUNT_ATTR__ATIME;
 	return change;
 }
@@ -113,10 +112,19 @@ static struct change explicit_options(const struct spec_mount *wanted)
 {
 	const unsigned long atimes = MS_NOATIME | MS_RELATIME | MS_STRICTATIME;
 	struct change change = { .set = kernel_attributes(wanted->flags),
-				 .clear = kernel_attributes(wanted->cleared) };
+				 .clear = kernel_attributes(wanted->cleared & ~atimes) };
 
-	if ((wanted->flags | wanted->cleared) & atimes)
+	if (wanted->flags & atimes)
 		change.clear |= MOUNT_ATTR__ATIME;
+	return change;
+}
+
+/* Of all of them, not following links is never locked. */
+static struct change unlocked_options(const struct spec_mount *wanted)
+{
+	struct change change = explicit_options(wanted);
+
+	change.clear |= MOUNT_ATTR_NOSYMFOLLOW & ~change.set;
 	return change;
 }
 
@@ -128,7 +136,7 @@ static int attach_with_options(const struct mount_job *job, int tree)
 		return 0;
 	if (errno != EPERM)
 		return -1;
-	change = explicit_options(job->wanted);
+	change = unlocked_options(job->wanted);
 	return kernel_attach_as(tree, job->target, change.set, change.clear);
 }
 

@@ -2,6 +2,7 @@
 #include "runtime/record.h"
 
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -57,29 +58,49 @@ int record_open(const char *path)
 	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_SYNC | O_CLOEXEC, 0644);
 }
 
-static struct {
-	bool is_on, is_json;
-	const char *log;
-} steps;
+static struct record_way way;
+static bool has_begun;
 
-void record_steps(bool is_json, const char *log)
+void record_begin(const struct record_way *chosen)
 {
-	steps.is_on = true;
-	steps.is_json = is_json;
-	steps.log = log;
+	way = *chosen;
+	has_begun = true;
 }
 
-void record_step(const char *text)
+static void tell(const char *level, const char *text)
 {
 	autobuf struct buf record = { 0 };
-	autoclose int log = -1;
+	autoclose int log = way.log ? record_open(way.log) : -1;
 	struct error ignored;
 
-	if (!steps.is_on)
-		return;
-	log = steps.log ? record_open(steps.log) : -1;
 	buf_init(&record, RECORD_MAX);
-	record_add(&record, steps.is_json, "debug", text);
+	record_add(&record, way.is_json, level, text);
 	(void)!file_write(log >= 0 ? log : STDERR_FILENO, "log", record.data, record.length,
 			  &ignored);
+}
+
+void record_warning(const char *format, ...)
+{
+	char text[ERROR_TEXT_MAX];
+	va_list arguments;
+
+	if (!has_begun)
+		return;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	tell("warning", text);
+}
+
+void record_step(const char *format, ...)
+{
+	char text[ERROR_TEXT_MAX];
+	va_list arguments;
+
+	if (!way.has_steps)
+		return;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	tell("debug", text);
 }

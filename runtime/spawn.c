@@ -107,6 +107,7 @@ bool spawn_take_filter(struct init_plan *plan, struct error *err)
 		return true;
 	if (!seccomp_compile(plan->spec->seccomp, &plan->filter, err))
 		return false;
+	record_step("seccomp filter flags: %u", plan->filter.flags);
 	plan->is_watched_by_user = plan->filter.has_notify && geteuid() != 0;
 	return true;
 }
@@ -283,11 +284,12 @@ static bool run_early_hooks(const struct init_plan *plan, const struct spawned *
 				    .status = CONTAINER_CREATING,
 				    .pid = spawned->pid };
 
-	if (!hook_run(&plan->spec->hooks[HOOK_PRESTART], &place, plan->state, err))
-		return false;
+	bool is_run = hook_run(&plan->spec->hooks[HOOK_PRESTART], &place, plan->state, err);
+
 	place.kind = HOOK_CREATE_RUNTIME;
-	return hook_run(&plan->spec->hooks[HOOK_CREATE_RUNTIME], &place, plan->state, err) &&
-	       sync_send(spawned->sync, &message, err);
+	if (!is_run || !hook_run(&plan->spec->hooks[HOOK_CREATE_RUNTIME], &place, plan->state, err))
+		return error_in(err, "error during container init");
+	return sync_send(spawned->sync, &message, err);
 }
 
 static bool set_limits(const struct init_plan *plan, const struct spawned *spawned,

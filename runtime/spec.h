@@ -63,6 +63,7 @@ struct spec_process {
 	const char *cwd; /* absolute */
 	struct spec_user user;
 	struct spec_capabilities capabilities;
+	const char *unknown_capabilities; /* names of such, with blanks between; NULL: none */
 	struct spec_rlimit *rlimits;
 	size_t rlimit_count;
 	int64_t oom_score_adj;                             /* or SPEC_UNSET */

@@ -29,7 +29,7 @@ static const struct named *find(const struct named *names, size_t count, const c
 }
 
 /* Names of bits, put together. */
-static bool read_flags(struct spec_reader *reader, const struct json *object,
+static bool read_flags(struct spec_reader *reader, const struct json *object, const char *what,
 		       const struct named *names, size_t count, uint32_t *flags)
 {
 	const struct json *list;
@@ -45,7 +45,8 @@ static bool read_flags(struct spec_reader *reader, const struct json *object,
 		const struct named *known = find(names, count, name);
 
 		if (!known)
-			return json_wrong(item, reader->err, "unknown flag \"%.40s\"", name);
+			return json_wrong(item, reader->err, "invalid %s flag \"%.40s\"", what,
+					  name);
 		*flags |= known->value;
 	}
 	return true;
@@ -85,7 +86,7 @@ static bool parse_range(const char **text, unsigned long most, unsigned long *fi
 
 /* "0-3,7"; empty elements count for nothing. A list without any number is as good as none. */
 static bool read_bits(struct spec_reader *reader, const struct json *object, const char *key,
-		      size_t limit, struct spec_bits *bits)
+		      const char *what, size_t limit, struct spec_bits *bits)
 {
 	const char *text, *next;
 	unsigned long first, last;
@@ -97,9 +98,9 @@ static bool read_bits(struct spec_reader *reader, const struct json *object, con
 		next += strspn(next, " ,");
 		if (!parse_range(&next, limit - 1, &first, &last))
 			return json_wrong(json_get(object, key), reader->err,
-					  "\"%.40s\" is no list like \"0-3,7\" of numbers below "
-					  "%zu",
-					  text, limit);
+					  "invalid %s list \"%.40s\": numbers below %zu are "
+					  "wanted, like \"0-3,7\"",
+					  what, text, limit);
 		if (!bits->words) {
 			bits->size = limit / 8;
 			bits->words = arena_alloc(reader->arena, bits->size);
@@ -195,7 +196,8 @@ static bool read_scheduler(struct spec_reader *reader, const struct json *proces
 	if (!read_policy(reader, object, &into->policy) ||
 	    !spec_number(reader, object, "nice", -20, 19, &nice) ||
 	    !spec_number(reader, object, "priority", 0, 99, &priority) ||
-	    !read_flags(reader, object, scheduler_flags, COUNT_OF(scheduler_flags), &flags) ||
+	    !read_flags(reader, object, "scheduler", scheduler_flags, COUNT_OF(scheduler_flags),
+			&flags) ||
 	    !spec_unsigned(reader, object, "runtime", &into->runtime) ||
 	    !spec_unsigned(reader, object, "deadline", &into->deadline) ||
 	    !spec_unsigned(reader, object, "period", &into->period))
@@ -244,8 +246,8 @@ bool spec_read_turns(struct spec_reader *reader, const struct json *process)
 
 	return read_scheduler(reader, process) && read_io_priority(reader, process) &&
 	       json_object_or_null(process, "execCPUAffinity", &affinity, reader->err) &&
-	       read_bits(reader, affinity, "initial", CPUS_MAX, &into->affinity_initial) &&
-	       read_bits(reader, affinity, "final", CPUS_MAX, &into->affinity_final);
+	       read_bits(reader, affinity, "initial", "CPU", CPUS_MAX, &into->affinity_initial) &&
+	       read_bits(reader, affinity, "final", "CPU", CPUS_MAX, &into->affinity_final);
 }
 
 /* -- memory ---------------------------------------------------------------------------------- */
@@ -313,23 +315,24 @@ bool spec_read_memory_policy(struct spec_reader *reader, const struct json *linu
 
 	if (!json_object_or_null(linux_section, "memoryPolicy", &object, reader->err))
 		return false;
-	if (!object)
+	if (!object || !object->child) /* an empty one asks for nothing */
 		return true;
 	into = arena_alloc(reader->arena, sizeof(*into));
-	if (!json_text(object, "mode", &name, reader->err) ||
-	    !read_bits(reader, object, "nodes", NODES_MAX, &into->nodes) ||
-	    !read_flags(reader, object, mode_flags, COUNT_OF(mode_flags), &flags))
+	if (!json_text_or(object, "mode", "", &name, reader->err) ||
+	    !read_bits(reader, object, "nodes", "memory policy node", NODES_MAX, &into->nodes) ||
+	    !read_flags(reader, object, "memory policy", mode_flags, COUNT_OF(mode_flags), &flags))
 		return false;
 
 	const struct named *mode = find(mode_names, COUNT_OF(mode_names), name);
 
 	if (!mode)
-		return json_wrong(json_get(object, "mode"), reader->err,
+		return json_wrong(name[0] ? json_get(object, "mode") : object, reader->err,
 				  "invalid memory policy mode \"%.40s\"", name);
 	if (flags & MPOL_F_STATIC_NODES && flags & MPOL_F_RELATIVE_NODES)
 		return json_wrong(
 			json_get(object, "flags"), reader->err,
-			"MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES exclude each other");
+			"MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES exclude each other: "
+			"set_mempolicy: invalid argument");
 	into->mode = (int)(mode->value | flags);
 	reader->spec->memory_policy = into;
 	return check_nodes(reader, object, mode->value, &into->nodes);

@@ -61,6 +61,29 @@ static bool read_user(struct spec_reader *reader, const struct json *process)
 }
 
 /* Names this program does not know are left out: the specification asks for no more. */
+#define UNKNOWN_MAX 256 /* of them are enough to find the mistake */
+
+static bool is_word_of(const char *text, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *at = text; (at = strstr(at, word)) != NULL; at++)
+		if ((at == text || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
+			return true;
+	return false;
+}
+
+/* Those of a newer kernel's, or a slip of the pen: told later, no reason to fail. */
+static void note_unknown(struct spec_reader *reader, const char *name)
+{
+	const char **all = &reader->spec->process.unknown_capabilities;
+
+	if (!*all)
+		*all = arena_printf(reader->arena, "%.80s", name);
+	else if (strlen(*all) < UNKNOWN_MAX && name[0] && !is_word_of(*all, name))
+		*all = arena_printf(reader->arena, "%s %.80s", *all, name);
+}
+
 static bool read_capability_set(struct spec_reader *reader, const struct json *sets,
 				const char *key, uint64_t *set)
 {
@@ -73,6 +96,8 @@ static bool read_capability_set(struct spec_reader *reader, const struct json *s
 		if (!json_as_text(item, &name, reader->err))
 			return false;
 		*set |= caps_bit(name);
+		if (caps_bit(name) == 0)
+			note_unknown(reader, name);
 	}
 	return true;
 }

@@ -36,7 +36,7 @@ int verb_kill(const struct globals *globals, int argc, char **argv, struct error
 	int next, signal;
 
 	if (!verb_parse(flags, argc, argv, &next, err))
-		return -1;
+		return VERB_MISUSED;
 
 	const char *name = argc - next == 2 ? argv[next + 1] : "TERM";
 

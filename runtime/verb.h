@@ -19,7 +19,10 @@ struct globals {
 	bool is_systemd;     /* --systemd-cgroup */
 };
 
-/* One verb: argv[0] is its name. Returns the exit status, or -1 with err filled. */
+#define VERB_MISUSED (-2)
+
+/* One verb: argv[0] is its name. Returns the exit status, or with err filled: VERB_MISUSED where
+ * verb_parse fails, -1 otherwise. */
 typedef int verb_function(const struct globals *globals, int argc, char **argv, struct error *err);
 
 verb_function verb_create, verb_run, verb_start, verb_state, verb_kill, verb_delete, verb_list,

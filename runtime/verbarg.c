@@ -76,7 +76,7 @@ bool verb_take_id(const struct flag *flags, int argc, char **argv, const char **
 {
 	int next;
 
-	*status = -1;
+	*status = VERB_MISUSED;
 	if (!verb_parse(flags, argc, argv, &next, err))
 		return false;
 	*id = argv[next];
@@ -99,7 +99,8 @@ bool verb_take_preserved(const char *text, unsigned int before, unsigned int *co
 	for (unsigned int fd = 3; fd < 3 + before + *count; fd++)
 		if (fcntl((int)fd, F_GETFD) < 0)
 			return error_set(err, ERROR_INPUT,
-					 "please check that preserved-fd %u (of %u) is present", fd,
-					 before + *count);
+					 "please check that preserved-fd %u (of %u) is present: "
+					 "descriptor %u is not open",
+					 fd - 3, before + *count, fd);
 	return true;
 }

@@ -43,8 +43,9 @@ static bool take_dockers(struct command *command, const char *is_deaf, const cha
 	return command->is_deaf || detachkeys_parse(keys ? keys : "", &command->keys, err);
 }
 
-static bool parse(const struct globals *globals, int argc, char **argv, struct command *command,
-		  struct error *err)
+/* 0, or what the verb returns. */
+static int parse(const struct globals *globals, int argc, char **argv, struct command *command,
+		 struct error *err)
 {
 	struct exec_options *options = &command->options;
 	struct exec_changes *changes = &options->changes;
@@ -81,7 +82,7 @@ static bool parse(const struct globals *globals, int argc, char **argv, struct c
 	int next;
 
 	if (!verb_parse(flags, argc, argv, &next, err))
-		return false;
+		return VERB_MISUSED;
 	options->state_root = globals->root;
 	options->id = argv[next];
 	changes->args = (const char **)(void *)(argv + next + 1);
@@ -90,8 +91,8 @@ static bool parse(const struct globals *globals, int argc, char **argv, struct c
 	options->ignores_pause = flag_is_set(paused);
 	options->is_screen_ours = !options->is_detached && !flag_is_set(docker);
 	if (flag_is_set(docker) && !take_dockers(command, deaf, keys, err))
-		return false;
-	return verb_take_preserved(preserve, 0, &options->preserve_fds, err);
+		return -1;
+	return verb_take_preserved(preserve, 0, &options->preserve_fds, err) ? 0 : -1;
 }
 
 /* *has_ended: it was not left to go on by itself. */
@@ -157,8 +158,10 @@ static int execute(const struct command *command, struct error *err)
 int verb_exec(const struct globals *globals, int argc, char **argv, struct error *err)
 {
 	struct command command = { .options = { 0 } };
-	int status = parse(globals, argc, argv, &command, err) ? execute(&command, err) : -1;
+	int status = parse(globals, argc, argv, &command, err);
 
+	if (status == 0)
+		status = execute(&command, err);
 	done(&command.options);
 	return status;
 }

@@ -121,7 +121,7 @@ int verb_features(const struct globals *globals, int argc, char **argv, struct e
 
 	(void)globals;
 	if (!verb_parse(flags, argc, argv, &next, err))
-		return -1;
+		return VERB_MISUSED;
 	buf_init(&text, OUTPUT_MAX);
 	jsonout_init(&out, &text, true);
 	write_features(&out);

@@ -94,8 +94,9 @@ static bool add_all(const struct globals *globals, struct listing *list, struct 
 	struct dirent **entries;
 	int count = scandir(globals->root, &entries, is_container, by_name);
 
-	if (count < 0)
-		return errno == ENOENT ? true : error_sys(err, "read %s", globals->root);
+	if (count < 0) /* the standard place is made with the first container */
+		return (errno == ENOENT && !globals->is_root_chosen) ||
+		       error_sys(err, "read %s", globals->root);
 	for (int i = 0; i < count; i++) {
 		add_container(globals, entries[i]->d_name, list);
 		free(entries[i]);
@@ -175,7 +176,7 @@ int verb_list(const struct globals *globals, int argc, char **argv, struct error
 	bool is_good;
 
 	if (!verb_parse(flags, argc, argv, &next, err))
-		return -1;
+		return VERB_MISUSED;
 	buf_init(&list.json, VERB_OUTPUT_MAX);
 	jsonout_init(&list.out, &list.json, false);
 	jsonout_array(&list.out, NULL);

@@ -168,7 +168,7 @@ int verb_ps(const struct globals *globals, int argc, char **argv, struct error *
 	int next;
 
 	if (!verb_parse(flags, argc, argv, &next, err))
-		return -1;
+		return VERB_MISUSED;
 
 	bool is_json = strcmp(format, "json") == 0;
 

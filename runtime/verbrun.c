@@ -21,8 +21,9 @@ struct making {
 	bool is_detached, is_kept, is_without_subreaper;
 };
 
-static bool parse(const struct globals *globals, int argc, char **argv, struct making *making,
-		  struct error *err)
+/* 0, or what the verb returns. */
+static int parse(const struct globals *globals, int argc, char **argv, struct making *making,
+		 struct error *err)
 {
 	struct container_options *options = &making->options;
 	const char *preserve = NULL, *no_pivot = NULL, *no_keyring = NULL, *detach = NULL;
@@ -53,7 +54,7 @@ static bool parse(const struct globals *globals, int argc, char **argv, struct m
 	options->rootless = globals->rootless;
 	options->is_systemd = globals->is_systemd;
 	if (!verb_parse(flags, argc, argv, &next, err))
-		return false;
+		return VERB_MISUSED;
 	if (!options->bundle || !options->bundle[0])
 		options->bundle = ".";
 	options->id = argv[next];
@@ -63,17 +64,20 @@ static bool parse(const struct globals *globals, int argc, char **argv, struct m
 	options->is_without_pivot = flag_is_set(no_pivot);
 	options->is_without_keyring = flag_is_set(no_keyring);
 	return service_read(&options->service, err) &&
-	       verb_take_preserved(preserve, options->service.listen_count, &options->preserve_fds,
-				   err);
+			       verb_take_preserved(preserve, options->service.listen_count,
+						   &options->preserve_fds, err)
+		       ? 0
+		       : -1;
 }
 
 int verb_create(const struct globals *globals, int argc, char **argv, struct error *err)
 {
 	enum container_fault fault;
 	struct making making = { 0 };
+	int status = parse(globals, argc, argv, &making, err);
 
-	if (!parse(globals, argc, argv, &making, err))
-		return -1;
+	if (status < 0)
+		return status;
 	return container_create(&making.options, &fault, err) ? 0 : -1;
 }
 
@@ -132,9 +136,10 @@ int verb_run(const struct globals *globals, int argc, char **argv, struct error 
 	struct making making = { 0 };
 	struct container *container;
 	enum container_fault fault;
+	int status = parse(globals, argc, argv, &making, err);
 
-	if (!parse(globals, argc, argv, &making, err))
-		return -1;
+	if (status < 0)
+		return status;
 	if (!making.is_detached && !prepare_foreground(&making, err))
 		return -1;
 	if (!container_launch(&making.options, &container, &fault, err))

@@ -141,7 +141,7 @@ int verb_spec(const struct globals *globals, int argc, char **argv, struct error
 
 	(void)globals;
 	if (!verb_parse(flags, argc, argv, &next, err))
-		return -1;
+		return VERB_MISUSED;
 	dir = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return error_sys(err, "open bundle %s", bundle) - 1;

@@ -80,6 +80,10 @@ def test_help(moor):
     (["--log", "/nosuch/log", "list"], 1, "open log /nosuch/log: no such file or directory"),
     (["--cgroup-manager", "none", "list"], 1, "expected cgroupfs or systemd, found none"),
     (["state"], 1, "mooring-runc: \\\"state\\\" requires exactly 1 argument(s)"),
+    (["run"], 1, " msg=\"mooring-runc: \\\"run\\\" requires exactly 1 argument(s)"),
+    (["exec"], 1, " msg=\"mooring-runc: \\\"exec\\\" requires a minimum of 1 argument(s)"),
+    (["exec", "--nosuch", "a"], 1, " msg=\"flag provided but not defined: -nosuch"),
+    (["--root", "/nosuch", "list"], 1, "read /nosuch: no such file or directory"),
     (["state", "a", "b"], 1, "requires exactly 1 argument(s)"),
     (["state", "a", "--nosuch"], 1, "requires exactly 1 argument(s)"),
     (["list", "a"], 1, "requires exactly 0 argument(s)"),
@@ -145,6 +149,7 @@ def test_flags_among_the_operands(bundle):
 def test_log(bundle, tmp_path):
     """Nothing on success; on failure one record, and the text alone on standard error."""
     log = tmp_path / "log"
+    os.makedirs(os.path.join(bundle.moor.run_dir, "runc"))
     previous = os.umask(0)
     try:
         bundle.moor.runc("--log", log, "--log-format", "json", "list")
@@ -169,7 +174,8 @@ def test_log(bundle, tmp_path):
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_debug(bundle, tmp_path, form):
     """The steps on a container's way, in runc's words; to the log, or to standard error."""
-    bundle.config["process"]["args"] = ["sleep", "1000"]
+    bundle.config["process"].update(args=["sleep", "1000"], execCPUAffinity={"initial": "0"})
+    bundle.config["linux"]["seccomp"] = bundles.SECCOMP
     bundle.write()
     level = {"text": "level=debug", "json": '"level":"debug"'}[form]
     log = tmp_path / "log"
@@ -180,12 +186,14 @@ def test_debug(bundle, tmp_path, form):
     assert (tmp_path / "error").read_text() == ""
     told = bundle.moor.runc(*before, "exec", bundle.id, "true").stderr
     bundle.moor.runc("delete", "--force", bundle.id)
-    for text, last in ((log.read_text(), "init: closing the pipe to signal completion"),
-                       (told, "setns_init: about to exec")):
+    steps = ["seccomp filter flags: 4", "nsexec container setup", "child process in init()"]
+    for text, more in ((log.read_text(), ["init: closing the pipe to signal completion"]),
+                       (told, [": affinity: 0x1", "setns_init: about to exec"])):
         lines = text.splitlines()
         assert all(level in line for line in lines)
-        for line, words in zip(lines, ["nsexec container setup", "child process in init()", last], strict=True):
-            assert words in line
+        for words in steps + more:
+            assert [line for line in lines if words in line], words
+        assert len(lines) == len(steps + more)
 
 
 def test_called_runc(moor, tmp_path):
@@ -203,6 +211,7 @@ def test_called_runc(moor, tmp_path):
 
 def test_state_and_list(bundle):
     moor = bundle.moor
+    os.makedirs(os.path.join(moor.run_dir, "runc"))
     assert moor.runc("list").stdout == ("ID          PID         STATUS      BUNDLE      CREATED     "
                                         "OWNER\n")
     assert moor.runc("list", "--format", "json").stdout == "null\n"
@@ -262,7 +271,7 @@ def test_preserved_descriptors(bundle):
     # Not even the log's descriptor makes up for one that is missing.
     log = os.path.join(bundle.moor.directory, "log")
     result = with_fds(bundle, 1, "true", "--preserve-fds", "2", before=["--log", log])
-    assert result.returncode == 1 and "preserved-fd 4 (of 2)" in result.stderr
+    assert result.returncode == 1 and "preserved-fd 1 (of 2) is present: descriptor 4 " in result.stderr
     assert bundle.traces() == []
 
 
@@ -271,7 +280,7 @@ def test_socket_activation(bundle):
     assert result.stdout.split() == ["0", "1", "2", "3", "4", "5", "6", "LISTEN_FDNAMES=a:b",
                                      "LISTEN_FDS=2", "LISTEN_PID=1", "hello"]
     result = with_fds(bundle, 1, "true", LISTEN_FDS="2")
-    assert result.returncode == 1 and "preserved-fd 4" in result.stderr
+    assert result.returncode == 1 and "preserved-fd 1 " in result.stderr
     assert "LISTEN_FDS: expected a number" in with_fds(bundle, 1, "true", LISTEN_FDS="2x").stderr
 
 

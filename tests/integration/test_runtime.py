@@ -97,6 +97,18 @@ def test_ambient_capabilities(bundle):
     assert sets == ["0000000000000400"] * 5
 
 
+def test_capabilities_that_nobody_gets(bundle):
+    """Told, and no reason to fail: an ambient one that cannot be, names of another kernel's."""
+    caps = bundle.config["process"]["capabilities"]
+    caps.update(inheritable=["CAP_KILL"], ambient=["CAP_KILL", "CAP_CHOWN"], bounding=caps["bounding"] + ["CAP_X", "X"])
+    bundle.config["process"]["args"] = ["grep", "CapAmb", "/proc/self/status"]
+    result = bundle.runc("run")
+    assert result.stdout == "CapAmb:\t0000000000000020\n"
+    unknown, ambient = result.stderr.splitlines()
+    assert 'level=warning msg="ignoring unknown or unavailable capabilities: [CAP_X X]"' in unknown
+    assert 'level=warning msg="can\'t raise ambient capability CAP_CHOWN: ' in ambient
+
+
 def test_file_systems(bundle):
     bundle.config["root"]["readonly"] = True
     out = bundle.sh("cat /proc/mounts; hostname; ls /dev; cat /proc/keys /proc/timer_list | wc -c;"
