@@ -149,7 +149,7 @@ static bool is_user_network(const char *name)
 	return strcmp(name, NETWORK_BRIDGE) != 0 && !network_is_mode(name);
 }
 
-/* --ip, --network-alias, --link-local-ip, --mac-address and --link are the first network's. */
+/* --ip, --network-alias, --link-local-ip and --mac-address are the first network's. */
 static bool add_scalars(const struct netopts *values, struct arena *arena,
 			struct container_network *first, struct error *err)
 {
@@ -159,8 +159,6 @@ static bool add_scalars(const struct netopts *values, struct arena *arena,
 		first->ip6 = values->ip6;
 	if (values->mac && *values->mac)
 		first->mac = values->mac;
-	if (is_user_network(first->name))
-		first->links = values->links;
 	for (size_t i = 0; i < values->aliases.count; i++) {
 		if (!set_field(arena, "alias", values->aliases.items[i], first, err))
 			return false;
@@ -231,6 +229,10 @@ static bool read_networks(const struct netopts *values, struct arena *arena,
 	container->network = networks[0].name;
 	if (!add_scalars(values, arena, &networks[0], err))
 		return false;
+	for (size_t i = 0; i < (values->links_all ? count : 1); i++) {
+		if (is_user_network(networks[i].name))
+			networks[i].links = values->links;
+	}
 	qsort(networks, count, sizeof(*networks), compare);
 	for (size_t i = 0; i < count; i++) {
 		if (!check_one(&networks[i], err))

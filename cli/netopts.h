@@ -19,6 +19,7 @@ struct netopts {
 	const char *ip, *ip6, *mac;
 	struct texts link_local;
 	bool publishes_all;
+	bool links_all; /* the links are all networks', and not the first one's: compose's */
 };
 
 /* Fills in container->network, networks, publish, links and exposed_ports; docker's words for

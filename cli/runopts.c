@@ -323,6 +323,8 @@ bool runopts_read(const struct runopts *values, const struct texts *arguments, s
 	texts_add_all(&container->command, arguments->items + 1, arguments->count - 1);
 	if (values->entrypoint && *values->entrypoint)
 		texts_add(&container->entrypoint, values->entrypoint);
+	texts_add_all(&container->entrypoint, values->entrypoint_words.items,
+		      values->entrypoint_words.count);
 	container->is_attached = !values->is_detached;
 	read_numbers(values, container);
 	read_screen(container);

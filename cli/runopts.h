@@ -25,7 +25,8 @@ struct runopts {
 	const char *detach_keys; /* run only */
 	bool is_quiet;
 	struct texts attach;
-	const char *entrypoint; /* NULL: not given */
+	const char *entrypoint;        /* NULL: not given */
+	struct texts entrypoint_words; /* that follow it: compose has lists */
 	struct texts env, env_files, label_files;
 	struct texts volumes, mounts, tmpfs;
 	struct netopts net;

@@ -169,6 +169,7 @@ static bool check_volume_driver(const char *text, struct error *err)
 	{ "dns-search", 0, OPT_LIST, OF(dns_search), "list", "Set custom DNS search domains", hostfiles_check_domain }, \
 	{ "domainname", 0, OPT_TEXT, OF(domainname), "string", "Container NIS domain name", NULL }, \
 	{ "entrypoint", 0, OPT_TEXT, AT(entrypoint), "string", "Overwrite the default ENTRYPOINT of the image", NULL }, \
+	{ "entrypoint-word", 0, OPT_LIST, AT(entrypoint_words), "list", NULL, NULL }, \
 	{ "env", 'e', OPT_LIST, AT(env), "list", "Set environment variables", envfile_check }, \
 	{ "env-file", 0, OPT_LIST, AT(env_files), "list", "Read in a file of environment variables", NULL }, \
 	{ "expose", 0, OPT_LIST, OF(exposed_ports), "list", "Expose a port or a range of ports", port_check_exposed }, \
@@ -194,6 +195,7 @@ static bool check_volume_driver(const char *text, struct error *err)
 	{ "label", 'l', OPT_LIST, OF(labels), "list", "Set meta data on a container", check_label }, \
 	{ "label-file", 0, OPT_LIST, AT(label_files), "list", "Read in a line delimited file of labels", NULL }, \
 	{ "link", 0, OPT_LIST, AT(net.links), "list", "Add link to another container", link_target_check }, \
+	{ "link-all", 0, OPT_BOOL, AT(net.links_all), NULL, NULL, NULL }, \
 	{ "link-local-ip", 0, OPT_LIST, AT(net.link_local), "list", "Container IPv4/IPv6 link-local addresses", netopts_check_link_local }, \
 	{ "log-driver", 0, OPT_TEXT, OF(log_driver), "string", "Logging driver for the container", NULL }, \
 	{ "log-opt", 0, OPT_LIST, AT(log_opts), "list", "Log driver options", NULL }, \
@@ -242,7 +244,10 @@ static bool check_volume_driver(const char *text, struct error *err)
 	{ "workdir", 'w', OPT_TEXT, OF(workdir), "string", "Working directory inside the container", NULL }, \
 	{ .name = NULL }
 
-const struct opt runopts_create[] = { OPTIONS_OF_BOTH };
+const struct opt runopts_create[] = {
+	{ "unattached", 0, OPT_BOOL, AT(is_detached), NULL, NULL, NULL },
+	OPTIONS_OF_BOTH
+};
 
 const struct opt runopts_run[] = {
 	{ "one-off", 0, OPT_BOOL, AT(is_one_off), NULL, NULL, NULL },

@@ -7,7 +7,10 @@
 
 #include "base/duration.h"
 #include "compose/fleet.h"
+#include "compose/shellwords.h"
 #include "compose/tree.h"
+#include "engine/find.h"
+#include "engine/status.h"
 
 #define PORT_MAX 65535
 
@@ -116,6 +119,43 @@ static void add_simple(const struct creation *creation, struct texts *arguments,
 	}
 }
 
+/* -- other containers ---------------------------------------------------------------------------
+ */
+
+const char *creation_container(const struct creation *creation, const char *name)
+{
+	char id[CONTAINER_ID_LENGTH + 1];
+	struct error ignored; /* docker says what is not there */
+
+	if (!creation->engine || !find_one(creation->engine, name, id, &ignored))
+		return name;
+	return arena_strdup(&creation->project->arena, id);
+}
+
+const char *creation_peer(const struct creation *creation, const struct service *service,
+			  int number)
+{
+	return creation_container(creation,
+				  project_container_name(&creation->project->arena,
+							 creation->project, service, number));
+}
+
+bool creation_has_peer(const struct creation *creation, const struct service *service, int number)
+{
+	struct arena *arena = &creation->project->arena;
+	const char *name = project_container_name(arena, creation->project, service, number);
+	char id[CONTAINER_ID_LENGTH + 1];
+	struct status status = { 0 };
+	struct error ignored;
+
+	if (!creation->engine)
+		return number == 1;
+	if (!find_one(creation->engine, name, id, &ignored))
+		return false;
+	status_read(creation->engine, arena, id, &status);
+	return status.state != STATUS_EXITED;
+}
+
 /* -- pid, ipc: a container of a service ---------------------------------------------------------
  */
 
@@ -130,9 +170,11 @@ static void add_mode(const struct creation *creation, struct texts *arguments, c
 	if (!mode)
 		return;
 	if (other)
-		mode = arena_printf(
-			&creation->project->arena, "container:%s",
-			project_container_name(&creation->project->arena, project, other, 1));
+		mode = arena_printf(&creation->project->arena, "container:%s",
+				    creation_peer(creation, other, 1));
+	else if (strncmp(mode, "container:", 10) == 0)
+		mode = arena_printf(&creation->project->arena, "container:%s",
+				    creation_container(creation, mode + 10));
 	creation_add(arguments, option, mode);
 }
 
@@ -276,21 +318,24 @@ static void add_labels(const struct creation *creation, struct texts *arguments)
  */
 
 /* Docker's option takes one word; the others stand before the command's. */
-static void add_entrypoint(const struct creation *creation, struct texts *arguments,
-			   struct texts *words)
+static bool add_entrypoint(const struct creation *creation, struct texts *arguments,
+			   struct error *err)
 {
-	const struct json *entrypoint = json_get(creation->service->tree, "entrypoint");
-	const struct json *first = entrypoint ? entrypoint->child : NULL;
+	const struct json *own = json_get(creation->service->tree, "entrypoint");
+	autotexts struct texts words = { 0 };
 
-	if (creation->entrypoint) {
-		creation_add(arguments, "--entrypoint", creation->entrypoint);
-		return;
-	}
-	if (!entrypoint)
-		return;
-	creation_add(arguments, "--entrypoint", first ? first->text : "");
-	for (const struct json *word = first ? first->next : NULL; word; word = word->next)
-		texts_add(words, word->text);
+	if (!creation->entrypoint && !own)
+		return true;
+	if (creation->entrypoint &&
+	    !shellwords_split(&creation->project->arena, creation->entrypoint, &words, err))
+		return error_in(err, "--entrypoint");
+	for (const struct json *word = !creation->entrypoint ? own->child : NULL; word;
+	     word = word->next)
+		texts_add(&words, word->text);
+	creation_add(arguments, "--entrypoint", words.count ? words.items[0] : "");
+	for (size_t i = 1; i < words.count; i++)
+		creation_add(arguments, "--entrypoint-word", words.items[i]);
+	return true;
 }
 
 static void add_command(const struct creation *creation, struct texts *words)
@@ -326,7 +371,8 @@ bool creation_arguments(const struct creation *creation, struct texts *arguments
 	if (!creation_mounts(creation, arguments, err))
 		return false;
 	add_labels(creation, arguments);
-	add_entrypoint(creation, arguments, &words);
+	if (!add_entrypoint(creation, arguments, err))
+		return false;
 	if (creation->extra)
 		texts_add_all(arguments, creation->extra->items, creation->extra->count);
 	add_command(creation, &words);

@@ -15,6 +15,7 @@
 struct creation {
 	struct project *project; /* texts live in its arena */
 	const struct service *service;
+	const struct engine *engine; /* where other containers are; NULL: they are named unseen */
 	const char *name;
 	const char *version; /* of compose: a label */
 	int number;
@@ -43,6 +44,14 @@ void creation_warn(const struct project *project, const struct service *service)
 
 /* "--OPTION", "VALUE" */
 void creation_add(struct texts *arguments, const char *option, const char *value);
+/* A container of another service, as it is called for docker: its ID, or its name where it is not
+ * there (yet). */
+const char *creation_peer(const struct creation *creation, const struct service *service,
+			  int number);
+/* The same of any container. */
+const char *creation_container(const struct creation *creation, const char *name);
+/* There, and not one that has ended. Without an engine: so it is. */
+bool creation_has_peer(const struct creation *creation, const struct service *service, int number);
 void creation_networks(const struct creation *creation, struct texts *arguments);
 must_check bool creation_mounts(const struct creation *creation, struct texts *arguments,
 				struct error *err);

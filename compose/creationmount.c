@@ -131,10 +131,12 @@ static void add_volumes_from(const struct creation *creation, struct texts *argu
 		const char *name = arena_strndup(arena, text, length);
 
 		if (!is_container)
-			name = project_container_name(arena, project, project_find(project, name),
-						      1);
-		creation_add(arguments, "--volumes-from",
-			     arena_printf(arena, "%s%s", name, text + length));
+			name = creation_peer(creation, project_find(project, name), 1);
+		else
+			name = creation_container(creation, name);
+		creation_add(
+			arguments, "--volumes-from",
+			arena_printf(arena, "%s%s", name, text[length] ? text + length : ":rw"));
 	}
 }
 

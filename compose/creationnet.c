@@ -82,11 +82,38 @@ static void add_networks(const struct creation *creation, struct texts *argument
 		creation_add(arguments, "--network", network_spec(creation, entries[i]));
 }
 
-/* "SERVICE[:ALIAS]", "CONTAINER[:ALIAS]": an alias is a name in this container's eyes only. */
-static void add_links(const struct creation *creation, struct texts *arguments, const char *key,
-		      bool has_names)
+static void add_link(const struct creation *creation, struct texts *arguments, const char *peer,
+		     const char *alias)
+{
+	creation_add(arguments, "--link",
+		     arena_printf(&creation->project->arena, "%s:%s", peer, alias));
+}
+
+/* All containers of the service that are there, each by the alias and by its own names. */
+static void add_service_links(const struct creation *creation, struct texts *arguments,
+			      const struct service *service, const char *alias)
 {
 	const struct project *project = creation->project;
+	struct arena *arena = &creation->project->arena;
+	const char *separator = project->separator;
+
+	for (int number = 1; number <= service->scale; number++) {
+		if (!creation_has_peer(creation, service, number))
+			continue;
+
+		const char *name = project_container_name(arena, project, service, number);
+		const char *nick = arena_printf(arena, "%s%s%d", service->name, separator, number);
+
+		add_link(creation, arguments, name, alias);
+		add_link(creation, arguments, name, nick);
+		add_link(creation, arguments, name,
+			 arena_printf(arena, "%s%s%s", project->name, separator, nick));
+	}
+}
+
+/* "SERVICE[:ALIAS]", "CONTAINER[:ALIAS]": an alias is a name in this container's eyes only. */
+static void add_links(const struct creation *creation, struct texts *arguments, const char *key)
+{
 	const struct json *links = json_get(creation->service->tree, key);
 	struct arena *arena = &creation->project->arena;
 
@@ -95,13 +122,12 @@ static void add_links(const struct creation *creation, struct texts *arguments, 
 		const char *name = arena_strndup(arena, link->text, length);
 		const char *alias = link->text[length] ? link->text + length + 1 : name;
 		const struct service *other =
-			strcmp(key, "links") == 0 ? project_find(project, name) : NULL;
+			strcmp(key, "links") == 0 ? project_find(creation->project, name) : NULL;
 
-		if (other && has_names && strcmp(alias, name) == 0)
-			continue; /* a service is known by its name already */
 		if (other)
-			name = project_container_name(arena, project, other, 1);
-		creation_add(arguments, "--link", arena_printf(arena, "%s:%s", name, alias));
+			add_service_links(creation, arguments, other, alias);
+		else
+			add_link(creation, arguments, name, alias);
 	}
 }
 
@@ -112,18 +138,18 @@ void creation_networks(const struct creation *creation, struct texts *arguments)
 
 	if (!mode) {
 		add_networks(creation, arguments);
-		add_links(creation, arguments, "links", true);
-		add_links(creation, arguments, "external_links", true);
+		texts_add(arguments, "--link-all");
+		add_links(creation, arguments, "links");
+		add_links(creation, arguments, "external_links");
 		return;
 	}
 	if (strncmp(mode, "service:", 8) == 0)
 		mode = arena_printf(
 			arena, "container:%s",
-			project_container_name(arena, creation->project,
-					       project_find(creation->project, mode + 8), 1));
+			creation_peer(creation, project_find(creation->project, mode + 8), 1));
 	creation_add(arguments, "--network", mode);
 	if (strcmp(mode, "bridge") == 0) {
-		add_links(creation, arguments, "links", false);
-		add_links(creation, arguments, "external_links", false);
+		add_links(creation, arguments, "links");
+		add_links(creation, arguments, "external_links");
 	}
 }

@@ -18,13 +18,13 @@ struct globals {
 	struct texts files, profiles, env_files;
 	const char *name, *directory, *ansi, *progress;
 	struct opt_number parallel;
-	bool is_compatible, is_plain, is_dry, wants_version;
+	bool is_compatible, is_plain, is_dry, wants_version, wants_resources;
 };
 
 #define AT(member) offsetof(struct globals, member)
 
 static const struct opt opts[] = {
-	{ "all-resources", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
+	{ "all-resources", 0, OPT_BOOL, AT(wants_resources), NULL, NULL, NULL },
 	{ "ansi", 0, OPT_TEXT, AT(ansi), "string", NULL, NULL },
 	{ "compatibility", 0, OPT_BOOL, AT(is_compatible), NULL, NULL, NULL },
 	{ "config", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
@@ -142,6 +142,8 @@ static void print_help(FILE *out)
 	      "Define and run multi-container applications\n"
 	      "\n"
 	      "Options:\n"
+	      "      --all-resources              Include all resources, even those not used by "
+	      "services\n"
 	      "      --ansi string                Control when to print ANSI control characters\n"
 	      "                                   (\"never\"|\"always\"|\"auto\")\n"
 	      "      --compatibility              Container names with '_', as docker-compose 1 "
@@ -272,7 +274,8 @@ static struct composer composer_from(const struct globals *globals, bool is_clas
 			     .name = globals->name,
 			     .directory = globals->directory,
 			     .is_compatible = globals->is_compatible || is_classic,
-			     .mends_name = is_classic },
+			     .is_classic = is_classic,
+			     .wants_resources = globals->wants_resources },
 		.ansi = globals->is_plain ? "never"
 			: globals->ansi   ? globals->ansi
 					  : setting("COMPOSE_ANSI", "auto"),

@@ -33,7 +33,11 @@ static bool build(const struct normal *normal, struct json *value, struct error 
 		tree_reset(value, JSON_OBJECT, NULL);
 		(void)tree_put_text(normal->arena, value, "context", normal_path(normal, context));
 	}
-	return normal_object(normal, value, err);
+	if (!normal_object(normal, value, err))
+		return false;
+	if (!tree_find(value, "dockerfile") && !tree_find(value, "dockerfile_inline"))
+		(void)tree_put_text(normal->arena, value, "dockerfile", "Dockerfile");
+	return true;
 }
 
 /* -- depends_on, networks: a list of names or a mapping -----------------------------------------

@@ -128,11 +128,18 @@ static bool is_enabled(const struct project *project, const struct project_reque
 	return false;
 }
 
+static bool has_resources(const struct project *project)
+{
+	return tree_find(project->tree, "networks") || tree_find(project->tree, "volumes");
+}
+
 static bool read_services(struct project *project, const struct project_request *request,
 			  struct error *err)
 {
 	struct json *tree = tree_find(project->tree, "services");
 
+	if (request->is_classic && has_resources(project) && (!tree || !tree->child))
+		return true;
 	if (!tree || !tree->child)
 		return error_set(err, ERROR_INPUT,
 				 "no service selected: there are no services in "
@@ -195,6 +202,48 @@ static bool refuse_cycles(struct project *project, struct error *err)
 /* -- all of it ----------------------------------------------------------------------------------
  */
 
+static bool is_in_use(const struct project *project, const char *network)
+{
+	for (size_t i = 0; i < project->service_count; i++) {
+		if (tree_find(json_get(project->services[i].tree, "networks"), network))
+			return true;
+	}
+	return strcmp(network, "default") == 0;
+}
+
+static void want(struct resource *resources, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		/* The default network is there for those who have no other. */
+		if (resources[i].is_used || strcmp(resources[i].key, "default") != 0)
+			resources[i].is_used = resources[i].is_wanted = true;
+	}
+}
+
+/* 1 makes volumes all the same, and tells of networks. */
+static void settle_unused(struct project *project, const struct project_request *request)
+{
+	const char *unused = "";
+
+	if (request->is_classic || request->wants_resources)
+		want(project->volumes, project->volume_count);
+	if (request->wants_resources)
+		want(project->networks, project->network_count);
+	for (size_t i = 0; request->is_classic && i < project->network_count; i++) {
+		const char *key = project->networks[i].key;
+
+		if (!is_in_use(project, key))
+			unused = arena_printf(&project->arena, "%s%s%s", unused,
+					      *unused ? ", " : "", key);
+	}
+	if (*unused)
+		texts_add(&project->warnings,
+			  arena_printf(&project->arena,
+				       "Some networks were defined but are not used by any "
+				       "service: %s",
+				       unused));
+}
+
 bool project_check(struct project *project, const struct project_request *request,
 		   struct error *err)
 {
@@ -214,6 +263,7 @@ bool project_check(struct project *project, const struct project_request *reques
 		    !projectservice_hash(project, service, err))
 			return false;
 	}
+	settle_unused(project, request);
 	return refuse_cycles(project, err);
 }
 
@@ -244,7 +294,8 @@ static bool read_files(struct project *project, const struct project_request *re
 				   .directory = project->directory,
 				   .environment =
 					   request->keeps_variables ? NULL : &project->environment,
-				   .unset = &unset };
+				   .unset = &unset,
+				   .takes_format1 = request->is_classic };
 	bool is_good = reading_files(&reading, &project->files, &project->tree, err);
 
 	warn_of_unset(project, &unset);

@@ -53,7 +53,8 @@ struct resource {
 	const char *key;  /* in the file */
 	const char *name; /* in docker: PROJECT_KEY, or what the file says */
 	bool is_external;
-	bool is_used; /* by an enabled service */
+	bool is_used;   /* by an enabled service */
+	bool is_wanted; /* made even if no service that is brought up uses it */
 	const struct json *tree;
 };
 
@@ -89,7 +90,10 @@ struct project_request {
 	const char *name;      /* -p */
 	const char *store;     /* see struct project */
 	bool is_compatible;    /* names with '_' */
-	bool mends_name;       /* 1: what a name may not hold is left out; 2 refuses it */
+	/* 1: what a name may not hold is left out, the first format is read, and all volumes are
+	 * made; 2 refuses the former, and makes those that are used. */
+	bool is_classic;
+	bool wants_resources;  /* --all-resources: those that nobody uses, too */
 	bool wants_everything; /* all profiles: for what ends and lists */
 	bool keeps_variables;  /* only the tree is read, and ${…} in it is left as it is */
 };

@@ -219,7 +219,7 @@ bool projectplace_name(struct project *project, const struct project_request *re
 	if (!project->is_named)
 		name = strrchr(project->directory, '/') + 1;
 	project->name = project_normal_name(&project->arena, name);
-	if (project->is_named && !request->mends_name && strcmp(project->name, name) != 0)
+	if (project->is_named && !request->is_classic && strcmp(project->name, name) != 0)
 		return error_set(
 			err, ERROR_INPUT,
 			"invalid project name \"%s\": must consist only of lowercase "

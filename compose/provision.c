@@ -14,6 +14,8 @@ static bool is_network_used(const struct session *session, const bool *is_wanted
 {
 	const struct project *project = &session->project;
 
+	if (network->is_wanted)
+		return true;
 	for (size_t i = 0; i < project->service_count; i++) {
 		if (is_wanted[i] &&
 		    tree_find(json_get(project->services[i].tree, "networks"), network->key))
@@ -27,6 +29,8 @@ static bool is_volume_used(const struct session *session, const bool *is_wanted,
 {
 	const struct project *project = &session->project;
 
+	if (volume->is_wanted)
+		return true;
 	for (size_t i = 0; i < project->service_count; i++) {
 		const struct json *mounts =
 			is_wanted[i] ? json_get(project->services[i].tree, "volumes") : NULL;

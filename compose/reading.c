@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/yaml.h"
 #include "compose/alteration.h"
+#include "compose/format1.h"
 #include "compose/merge.h"
 #include "compose/normal.h"
 #include "compose/substitute.h"
@@ -201,10 +202,24 @@ static bool include_files(const struct source *source, struct json *document, st
 /* -- one file -----------------------------------------------------------------------------------
  */
 
+static bool take_format1(struct reading *reading, struct json *document, struct error *err)
+{
+	if (!reading->takes_format1 || !format1_is(document))
+		return true;
+	reading->has_format1 = true;
+	return format1_convert(reading->arena, document, err);
+}
+
+static void settle_format1(const struct reading *reading, struct json *document)
+{
+	if (reading->has_format1)
+		format1_settle(reading->arena, document);
+}
+
 static bool parse(struct source *source, const char *name, const char *text, size_t length,
 		  struct json **document, struct error *err)
 {
-	const struct reading *reading = source->reading;
+	struct reading *reading = source->reading;
 	const struct substitute substitute = { .arena = reading->arena,
 					       .variables = reading->environment,
 					       .unset = reading->unset };
@@ -218,7 +233,7 @@ static bool parse(struct source *source, const char *name, const char *text, siz
 	*document = tree_copy(reading->arena, NULL, name, root);
 	alteration_of_own(source->alterations, *document);
 	return (!reading->environment || substitute_tree(&substitute, *document, err)) &&
-	       normal_document(&normal, *document, err) &&
+	       take_format1(reading, *document, err) && normal_document(&normal, *document, err) &&
 	       extend_services(source, *document, err) && include_files(source, *document, err);
 }
 
@@ -255,7 +270,10 @@ bool reading_text(struct reading *reading, const char *name, const char *text, s
 {
 	struct source source = { .reading = reading, .directory = reading->directory };
 
-	return parse(&source, name, text, length, document, err);
+	if (!parse(&source, name, text, length, document, err))
+		return false;
+	settle_format1(reading, *document);
+	return true;
 }
 
 bool reading_files(struct reading *reading, const struct texts *files, struct json **document,
@@ -278,6 +296,8 @@ bool reading_files(struct reading *reading, const struct texts *files, struct js
 			*document = next;
 		}
 	}
+	if (*document)
+		settle_format1(reading, *document);
 	return *document ||
 	       error_set(err, ERROR_NOT_FOUND, "no configuration file provided: not found");
 }

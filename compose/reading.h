@@ -22,6 +22,8 @@ struct reading {
 	const char *directory;               /* the project's: relative paths start here */
 	const struct variables *environment; /* for ${…}; NULL: they are left as they are */
 	struct texts *unset;                 /* variables that had no value */
+	bool takes_format1;                  /* else it is refused, as 2 does */
+	bool has_format1;                    /* found so far */
 	size_t file_count;                   /* read so far */
 };
 

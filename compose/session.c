@@ -119,6 +119,16 @@ int session_report(struct session *session, const struct task *tasks, size_t cou
 	return is_good ? 0 : 1;
 }
 
+int session_report_up(struct session *session, const struct task *tasks, size_t count, bool is_good)
+{
+	int code = session_report(session, tasks, count, is_good);
+
+	if (!is_good && !session->runner.is_interrupted && session->composer->is_classic)
+		fprintf(stderr, "%sEncountered errors while bringing up the project.\n",
+			composer_level(session->composer, "ERROR: "));
+	return code;
+}
+
 /* -- the same to many ---------------------------------------------------------------------------
  */
 

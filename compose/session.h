@@ -43,6 +43,9 @@ must_check bool session_docker(struct session *session, const struct texts *argu
 
 /* Tells on stderr what became of tasks that failed; the exit code. */
 int session_report(struct session *session, const struct task *tasks, size_t count, bool is_good);
+/* The same of services that were brought up, of which 1 says one thing more. */
+int session_report_up(struct session *session, const struct task *tasks, size_t count,
+		      bool is_good);
 
 /* -- the same to many containers -------------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
 
 #include "compose/creation.h"
 #include "compose/projectfile.h"
+#include "compose/upgate.h"
 #include "engine/find.h"
 
 /*
@@ -108,6 +109,7 @@ static bool create(struct task *task, struct texts *arguments, struct error *err
 		.service = instance->service,
 		.name = instance->name,
 		.number = instance->number,
+		.engine = &own->up->session->fleet.engine,
 		.version = composer_version(own->up->session->composer),
 		.has_ports = true,
 		.has_aliases = true,
@@ -116,6 +118,8 @@ static bool create(struct task *task, struct texts *arguments, struct error *err
 
 	add_words(arguments, "create", "--pull");
 	texts_add(arguments, "never");
+	if (own->up->session->composer->is_classic)
+		texts_add(arguments, "--unattached");
 	return creation_arguments(&creation, arguments, err);
 }
 
@@ -143,87 +147,6 @@ static bool start(struct task *task, struct texts *arguments, struct error *err)
 
 /* -- gates --------------------------------------------------------------------------------------
  */
-
-static enum task_gate wait_for_health(const struct session *session,
-				      const struct instance *instance, const struct status *status,
-				      struct error *err)
-{
-	bool is_classic = session->composer->is_classic;
-	const char *who = is_classic ? instance->id : instance->name;
-	int length = is_classic ? CONTAINER_SHORT_ID : (int)strlen(who);
-	const char *head = is_classic ? "Container \"" : "dependency failed to start: container ";
-	const char *tail = is_classic ? "\"" : "";
-
-	if (status->state == STATUS_EXITED) {
-		error_set(err, ERROR_SYSTEM,
-			  is_classic ? "%s%.*s%s exited with code %d." : "%s%.*s%s exited (%d)",
-			  head, length, who, tail, status->exit_code);
-		return TASK_GATE_HOPELESS;
-	}
-	if (status->state == STATUS_RESTARTING)
-		return TASK_GATE_CLOSED;
-	switch (fleet_health(&session->fleet, instance->id)) {
-	case FLEET_HEALTHY:
-		return TASK_GATE_OPEN;
-	case FLEET_UNCHECKED:
-		error_set(err, ERROR_INPUT, "%s%.*s%s has no healthcheck configured", head, length,
-			  who, tail);
-		return TASK_GATE_HOPELESS;
-	case FLEET_UNHEALTHY:
-		error_set(err, ERROR_SYSTEM, "%s%.*s%s is unhealthy%s", head, length, who, tail,
-			  is_classic ? "." : "");
-		return TASK_GATE_HOPELESS;
-	default:
-		return TASK_GATE_CLOSED;
-	}
-}
-
-static enum task_gate wait_for_end(const struct session *session, const struct instance *instance,
-				   const struct status *status, struct error *err)
-{
-	if (status->state != STATUS_EXITED)
-		return TASK_GATE_CLOSED;
-	if (status->exit_code == 0)
-		return TASK_GATE_OPEN;
-	if (session->composer->is_classic)
-		error_set(err, ERROR_SYSTEM, "Container \"%.*s\" exited with code %d.",
-			  CONTAINER_SHORT_ID, instance->id, status->exit_code);
-	else
-		error_set(err, ERROR_SYSTEM, "service \"%s\" didn't complete successfully: exit %d",
-			  instance->service->name, status->exit_code);
-	return TASK_GATE_HOPELESS;
-}
-
-/* The runner is woken by what changes in the container's directory, and where checks of health are
- * recorded. */
-static void watch(const struct session *session, const struct instance *instance)
-{
-	autofree char *path =
-		mem_printf("%s/containers/%s", session->fleet.engine.root, instance->id);
-	autofree char *health = mem_printf("%s/health", session->fleet.engine.run);
-	const unsigned int events = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF;
-
-	if (session->runner.wake < 0)
-		return;
-	(void)inotify_add_watch(session->runner.wake, path, events);
-	(void)inotify_add_watch(session->runner.wake, health, events);
-}
-
-enum task_gate uprun_gate(struct session *session, const struct instance *instance,
-			  enum condition condition, struct error *err)
-{
-	autoarena struct arena arena = { 0 };
-	struct status status = { 0 };
-	enum task_gate gate;
-
-	if (condition == CONDITION_STARTED || !instance->id)
-		return TASK_GATE_OPEN;
-	watch(session, instance); /* before looking: no change is missed */
-	status_read(&session->fleet.engine, &arena, instance->id, &status);
-	gate = condition == CONDITION_HEALTHY ? wait_for_health(session, instance, &status, err)
-					      : wait_for_end(session, instance, &status, err);
-	return gate;
-}
 
 /* Once for each that waits, as 2 has it. */
 static void tell_awaited(const struct up_task *own, size_t index, const struct dependency *needed,
@@ -266,7 +189,7 @@ static enum task_gate dependencies(struct task *task, struct error *err)
 			if (other->service != &project->services[needed->service] ||
 			    other->action == INSTANCE_REMOVE)
 				continue;
-			gate = uprun_gate(own->up->session, other, needed->condition, err);
+			gate = upgate(own->up->session, other, needed->condition, err);
 			if (other->id)
 				tell_awaited(own, j, needed, gate);
 			if (gate == TASK_GATE_HOPELESS && needed->is_required)
@@ -519,10 +442,7 @@ bool uprun(struct session *session, const struct uprun_wishes *wishes, struct up
 
 	bool is_good = run_watched(session, up.tasks, plan->count);
 
-	*code = session_report(session, up.tasks, plan->count, is_good);
-	if (!is_good && !session->runner.is_interrupted && session->composer->is_classic)
-		fprintf(stderr, "%sEncountered errors while bringing up the project.\n",
-			composer_level(session->composer, "ERROR: "));
+	*code = session_report_up(session, up.tasks, plan->count, is_good);
 	return is_good;
 }
 
@@ -542,26 +462,30 @@ static struct task waiting_task(const struct up *up, struct instance *instance,
 			      .context = own };
 }
 
-/* Healthy where there is a check, else running. */
+/* Whether others wait for its end. */
+static bool is_job(const struct project *project, const struct service *service)
+{
+	for (size_t i = 0; i < project->service_count; i++) {
+		const struct service *other = &project->services[i];
+
+		for (size_t j = 0; j < other->dependency_count; j++) {
+			if (other->dependencies[j].condition == CONDITION_COMPLETED &&
+			    &project->services[other->dependencies[j].service] == service)
+				return true;
+		}
+	}
+	return false;
+}
+
 static enum task_gate settled(struct task *task, struct error *err)
 {
 	const struct up_task *own = task->context;
 	struct session *session = own->up->session;
-	autoarena struct arena arena = { 0 };
-	struct status status = { 0 };
-	enum fleet_health health = fleet_health(&session->fleet, own->instance->id);
+	const struct instance *instance = own->instance;
 
-	if (health != FLEET_UNCHECKED)
-		return uprun_gate(session, own->instance, CONDITION_HEALTHY, err);
-	watch(session, own->instance);
-	status_read(&session->fleet.engine, &arena, own->instance->id, &status);
-	if (status.state == STATUS_RUNNING)
-		return TASK_GATE_OPEN;
-	if (status.state != STATUS_EXITED)
-		return TASK_GATE_CLOSED;
-	error_set(err, ERROR_SYSTEM, "container %s exited (%d)", own->instance->name,
-		  status.exit_code);
-	return TASK_GATE_HOPELESS;
+	return is_job(&session->project, instance->service)
+		       ? upgate(session, instance, CONDITION_COMPLETED, err)
+		       : upgate_settled(session, instance, err);
 }
 
 bool uprun_wait(struct session *session, struct upplan *plan, int64_t seconds, int *code)
@@ -595,6 +519,6 @@ bool uprun_await(struct session *session, const struct service *service, struct 
 	struct task task = waiting_task(&up, &instance, dependencies);
 	bool is_good = run_watched(session, &task, 1);
 
-	*code = session_report(session, &task, 1, is_good);
+	*code = session_report_up(session, &task, 1, is_good);
 	return is_good;
 }

@@ -33,16 +33,13 @@ struct uprun_wishes {
 must_check bool uprun(struct session *session, const struct uprun_wishes *wishes,
 		      struct upplan *plan, int *code);
 
-/* Waits until all containers of the plan run and are healthy (or have ended well). */
+/* Waits until all containers of the plan run and are healthy, or have ended well where others wait
+ * for that. */
 must_check bool uprun_wait(struct session *session, struct upplan *plan, int64_t seconds,
 			   int *code);
 
 /* Waits until all that the service needs is as it wants it. */
 must_check bool uprun_await(struct session *session, const struct service *service,
 			    struct upplan *plan, int *code);
-
-/* Looked at now: whether a container that others wait for is as they want it. */
-enum task_gate uprun_gate(struct session *session, const struct instance *instance,
-			  enum condition condition, struct error *err);
 
 #endif

@@ -123,7 +123,13 @@ static void make_number(struct json *value, const char *path)
 /* A service as it is printed. Its hash goes by the texts, so only here. */
 static void finish_service(struct json *service)
 {
+	struct json *networks = tree_find(service, "networks");
+
 	tree_sort(service);
+	for (struct json *item = networks ? networks->child : NULL; item; item = item->next) {
+		if (item->type == JSON_OBJECT && !item->child)
+			tree_reset(item, JSON_NULL, NULL);
+	}
 	for (size_t i = 0; i < COUNT_OF(numbers); i++)
 		make_number(service, numbers[i]);
 }

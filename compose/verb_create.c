@@ -71,12 +71,17 @@ static int run_create(const struct cli *cli, const void *of, const struct texts 
 	};
 	struct error err;
 
-	if (!provision_read_pull(values->pull, &wishes.pull, &err))
-		return composer_failed(composer_of(cli), &err);
 	if (composer_of(cli)->is_classic)
 		fputs("The create command is deprecated. Use the up command with the --no-start "
 		      "flag instead.\n",
 		      stderr);
+	if (values->is_forced && values->is_unforced) {
+		error_set(&err, ERROR_INPUT,
+			  "--force-recreate and --no-recreate cannot be combined.");
+		return composer_failed(composer_of(cli), &err);
+	}
+	if (!provision_read_pull(values->pull, &wishes.pull, &err))
+		return composer_failed(composer_of(cli), &err);
 	return make(cli, arguments, &wishes);
 }
 

@@ -132,7 +132,11 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 
 	if (values->images && strcmp(values->images, "all") != 0 &&
 	    strcmp(values->images, "local") != 0) {
-		error_set(&err, ERROR_INPUT, "invalid value for --rmi: \"%s\"", values->images);
+		if (composer_of(cli)->is_classic)
+			error_set(&err, ERROR_INPUT, "--rmi flag must be one of: all, local");
+		else
+			error_set(&err, ERROR_INPUT, "invalid value for --rmi: \"%s\"",
+				  values->images);
 		return composer_failed(composer_of(cli), &err);
 	}
 	if (!session_open(&session, cli, COMPOSER_LOOSE, arguments, &err) ||

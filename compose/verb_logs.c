@@ -40,7 +40,8 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
-static bool read_query(const struct values *values, struct logfile_query *query, struct error *err)
+static bool read_query(const struct values *values, bool is_classic, struct logfile_query *query,
+		       struct error *err)
 {
 	char *end = NULL;
 
@@ -48,9 +49,11 @@ static bool read_query(const struct values *values, struct logfile_query *query,
 	if (values->tail && strcmp(values->tail, "all") != 0) {
 		query->tail = strtoll(values->tail, &end, 10);
 		if (*end || end == values->tail || query->tail < 0)
-			return error_set(err, ERROR_INPUT,
-					 "tail value for the log should be a number or \"all\": %s",
-					 values->tail);
+			return error_set(err, ERROR_INPUT, "%s%s",
+					 is_classic ? "tail flag must be all or a number"
+						    : "tail value for the log should be a "
+						      "number or \"all\": ",
+					 is_classic ? "" : values->tail);
 	}
 	if (values->since &&
 	    !moment_parse(values->since, "since", &query->since_seconds, &query->since_ns, err))
@@ -107,7 +110,9 @@ static int show(struct session *session, const struct values *values, const stru
 		.has_prefix = !values->is_without_prefix,
 		.has_times = values->has_times,
 	};
-	if (read_query(values, &viewer.query, err) && viewer_open(&viewer, session, err) &&
+	viewer.tells_ends = values->is_followed;
+	if (read_query(values, composer->is_classic, &viewer.query, err) &&
+	    viewer_open(&viewer, session, err) &&
 	    add_members(&viewer, session, values, services, err)) {
 		viewer_settle(&viewer, composer->is_classic);
 		code = !viewer_look(&viewer, err) ? 1 : 0;

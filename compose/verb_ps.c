@@ -156,9 +156,10 @@ static bool is_shown(const struct session *session, const struct values *values,
 		     const struct member *member)
 {
 	bool is_filtered = values->statuses.count || values->filters.count;
+	/* 1 hides only what `run` left. */
+	bool may_hide = member->is_oneoff || !session->composer->is_classic;
 
-	if (!session->composer->is_classic && !values->is_all && !is_filtered &&
-	    !fleet_is_up(member))
+	if (may_hide && !values->is_all && !is_filtered && !fleet_is_up(member))
 		return false;
 	return has_status(values, member);
 }

@@ -166,6 +166,7 @@ static bool make_arguments(struct session *session, const struct values *values,
 		.name = values->name ? values->name
 				     : one_off_name(session, service, &session->project.arena),
 		.number = 1,
+		.engine = &session->fleet.engine,
 		.version = composer_version(session->composer),
 		.is_oneoff = true,
 		.has_ports = values->has_ports,

@@ -35,6 +35,7 @@ struct manner {
 	const char *verb;    /* docker's */
 	bool has_dependents; /* also those that are restarted with what they depend on */
 	bool is_by_name;     /* 1 goes by services, and not by age */
+	bool tells_missing;  /* 1 tells of each service that has no container */
 	const char *missing; /* 1 fails if there is no container to do it to; NULL: it does not */
 };
 
@@ -73,6 +74,23 @@ static void add_dependents(const struct project *project, struct texts *services
 	}
 }
 
+static void tell_missing(struct session *session, const struct texts *services, const char *classic)
+{
+	const struct project *project = &session->project;
+
+	for (size_t i = 0; i < project->service_count; i++) {
+		const char *name = project->services[i].name;
+		bool is_meant = services->count ? texts_has(services, name)
+						: project->services[i].is_enabled;
+		const struct texts one = { .items = &name, .count = 1 };
+		const struct fleet_choice choice = { .services = &one };
+
+		if (is_meant && !fleet_choose(&session->fleet, project, &choice)[0])
+			telling_classic(&session->telling, "%s %s ... \n%s %s ... failed", classic,
+					name, classic, name);
+	}
+}
+
 static int run(const struct cli *cli, const struct manner *manner, const struct values *values,
 	       const struct texts *services)
 {
@@ -94,6 +112,8 @@ static int run(const struct cli *cli, const struct manner *manner, const struct 
 
 	struct member **members = fleet_choose(&session.fleet, &session.project, &choice);
 
+	if (manner->tells_missing)
+		tell_missing(&session, &all, deed.classic);
 	if (!members[0] && manner->missing && composer_of(cli)->is_classic) {
 		error_set(&err, ERROR_NOT_FOUND, "No containers to %s", manner->missing);
 		return composer_failed(composer_of(cli), &err);
@@ -126,6 +146,7 @@ static int run_start(const struct cli *cli, const void *values, const struct tex
 			  .names_service = true },
 		.verb = "start",
 		.is_by_name = true,
+		.tells_missing = true,
 		.missing = "start",
 	};
 	(void)values;

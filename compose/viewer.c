@@ -178,13 +178,17 @@ static void tell_end(struct viewer_source *source, const struct status *status)
 	mem_cleanup_free(&source->ended);
 	source->ended = mem_strdup(status->finished_at);
 	console_flush(&source->voice, source->time);
-	if (!viewer->on_end)
+	/* Of ends before our time 1 tells as well; of what never ran there is none. */
+	if (!viewer->on_end &&
+	    (!viewer->tells_ends ||
+	     !(source->has_run || (viewer->console.is_classic && status->state != STATUS_CREATED))))
 		return;
 	/* One that was removed was killed before. */
 	int code = status->state == STATUS_CREATED ? STATUS_LOST_CODE : status->exit_code;
 
 	console_tell_end(&source->voice, code, is_restarting);
-	viewer->on_end(viewer->context, source->service, code, is_restarting);
+	if (viewer->on_end)
+		viewer->on_end(viewer->context, source->service, code, is_restarting);
 }
 
 static void set_over(struct viewer_source *source, bool is_over)

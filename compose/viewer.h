@@ -19,6 +19,7 @@ struct viewer {
 	const struct session *session;
 	struct console console;
 	struct logfile_query query; /* tail, since, until of each */
+	bool tells_ends;            /* also where nobody asks for them: */
 	/* Told of each end, after its last line. NULL: nobody asks. */
 	void (*on_end)(void *context, const char *service, int code, bool is_restarting);
 	void *context;

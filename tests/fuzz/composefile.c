@@ -44,6 +44,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	struct reading reading = { .arena = &project.arena,
 				   .directory = project.directory,
 				   .environment = &environment,
+				   .takes_format1 = true,
 				   .file_count = READING_FILES_MAX };
 	struct error err;
 

@@ -292,7 +292,8 @@ def test_one_that_cannot_start(project):
 
 def test_stop_start_restart_kill_rm(project):
     project.services(a={"command": SLEEPER}, b={"command": SLEEPER, "depends_on": ["a"]})
-    assert project.classic("start", code=1).stderr == "No containers to start\n"
+    assert project.classic("start", code=1).stderr.splitlines() == [
+        "Starting a ... ", "Starting a ... failed", "Starting b ... ", "Starting b ... failed", "No containers to start"]
     project.classic("up", "-d")
     first = project.inspect("proj_a_1", "{{.Id}} {{.State.StartedAt}}")
     done = project.classic("stop")

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What docker-compose 1 has of its own: the first format of files, and answers that its callers wait for."""
+
+import json
+
+import pytest
+
+from composing import SLEEPER, Project, foreground, lines
+from world import wait_until
+
+
+@pytest.fixture
+def project(moor, busybox, tmp_path):
+    project = Project(moor, tmp_path / "proj")
+    yield project
+    project.down()
+
+
+def links_of(project, name, network=None):
+    path = f'index .NetworkSettings.Networks "{network}"' if network else ".HostConfig"
+    links = json.loads(project.inspect(name, "{{json (%s).Links}}" % path) or "null") or []
+    return sorted(link.replace(f"/{name}/", "").lstrip("/") for link in links)
+
+
+def test_first_format(project):
+    """No `services`: they are the document. In the default bridge, with links; names may be containers' or services'."""
+    project.write("""
+        db: {image: "busybox:test", command: [sleep, "60"], volumes: ["data:/d"], log_driver: json-file, log_opt: {max-size: 10m}}
+        web: {image: "busybox:test", command: [sleep, "60"], links: ["db:store"], volumes_from: [db, outside]}
+        lone: {image: "busybox:test", links: [db]}
+        side: {image: "busybox:test", command: [sleep, "60"], net: "container:web", extends: {file: base.yml, service: base}}
+        """)
+    project.write("base: {image: other, net: host, environment: [A=1]}", "base.yml")
+    project.write("side: {environment: {B: 2}}", "docker-compose.override.yml")
+    project.moor.docker("create", "--name", "outside", "-v", "/o", "busybox:test")
+    project.classic("up", "-d")
+    assert project.moor.docker("network", "ls", "-q", "--filter", "name=proj").stdout == ""
+    assert links_of(project, "proj_web_1") == ["proj_db_1:db_1", "proj_db_1:proj_db_1", "proj_db_1:store"]
+    assert project.inspect("proj_side_1", "{{.HostConfig.NetworkMode}} {{.Config.Env}}").startswith(
+        "container:" + project.inspect("proj_web_1", "{{.Id}} [A=1 B=2"))
+    assert project.inspect("proj_db_1", '{{.HostConfig.LogConfig.Type}} {{index .HostConfig.LogConfig.Config "max-size"}}') == "json-file 10m"
+    assert project.inspect("proj_web_1", "{{range .Mounts}}{{.Destination}} {{end}}") in ("/d /o ", "/o /d ")
+    assert "data" in project.moor.docker("volume", "ls", "-q").stdout.split()
+    project.classic("down", "-t", "0")
+    project.classic("up", "-d", "--no-deps", "lone")  # what is not there is no link
+    assert links_of(project, "proj_lone_1") == []
+    assert "additional properties" in project("config", code=15).stderr
+    project.write("web: oops", "docker-compose.yml")
+    assert "services 'web' must be a mapping not a string" in project.classic("config", "-q", code=1).stderr
+
+
+def test_links_and_namespaces(project):
+    """Each container of a service, by three names and in all networks; what is shared is told by ID."""
+    project.write(json.dumps({
+        "version": "2", "networks": {"front": {}, "back": {}},
+        "services": {"db": {"image": "busybox:test", "command": SLEEPER, "networks": ["back"], "scale": 2, "ipc": "shareable"},
+                     "app": {"image": "busybox:test", "command": SLEEPER, "networks": ["front", "back"], "links": ["db:store"],
+                             "pid": "service:db", "ipc": "service:db", "volumes_from": ["db:ro"]}}}))
+    project.classic("up", "-d")
+    for network in "proj_front", "proj_back":
+        assert links_of(project, "proj_app_1", network) == [f"proj_db_{number}:{alias}" for number in (1, 2) for alias in (
+            f"db_{number}", f"proj_db_{number}", "store")]
+    db = project.inspect("proj_db_1", "{{.Id}}")
+    assert project.inspect("proj_app_1", "{{with .HostConfig}}{{.PidMode}} {{.IpcMode}} {{.VolumesFrom}}{{end}}") == (
+        f"container:{db} container:{db} [{db}:ro]")
+    assert project.inspect("proj_app_1", "{{with .Config}}{{.AttachStdin}}{{.AttachStdout}}{{.AttachStderr}}{{end}}") == "falsefalsefalse"
+
+
+def test_what_nobody_uses(project):
+    """Volumes are made all the same; of networks it tells. Without services nothing is wrong."""
+    project.write(json.dumps({"version": "2", "volumes": {"data": {}}, "networks": {"idle": {}, "spare": {}},
+                              "services": {"a": {"image": "busybox:test", "network_mode": "none"}}}))
+    told = project.classic("up", "--no-start").stderr
+    assert "Some networks were defined but are not used by any service: idle, spare\n" in told
+    assert 'Creating volume "proj_data" with default driver\n' in told
+    assert project.classic("config", "--volumes").stdout == "data\n" and project("config", "--volumes").stdout == ""
+    assert "Removing volume proj_data\n" in project.classic("down", "--volumes").stderr
+    project("--all-resources", "up", "--no-start")
+    assert project.moor.docker("network", "ls", "--format", "{{.Name}}", "--filter", "name=proj").stdout.split() == ["proj_idle", "proj_spare"]
+    project("--all-resources", "down", "-v")
+    assert "proj" not in project.moor.docker("volume", "ls").stdout + project.moor.docker("network", "ls").stdout
+    project.write("version: '2'\nnetworks: {foo: {}}\n")
+    assert project.classic("up", "-d").stderr == "Some networks were defined but are not used by any service: foo\n"
+    assert "no service selected" in project("up", "-d", code=15).stderr
+
+
+def test_one_off_containers_in_ps(project):
+    """Those that ended are seen with --all only."""
+    project.services(a={"command": SLEEPER})
+    project.classic("run", "a", "true")
+    running = project.classic("run", "-d", "a").stdout.strip()
+    project("create")
+    assert len(project.classic("ps", "-q").stdout.split()) == 2 and running in project.classic("ps").stdout
+    assert len(project.classic("ps", "-q", "--all").stdout.split()) == 3
+    assert "proj-a-run" not in project("ps").stdout
+    project.moor.docker("kill", running)
+
+
+def test_entrypoint_is_cut_into_words(project):
+    project.services(a={"command": ["never"], "entrypoint": ["echo", "own words"]})
+    for words, output, entrypoint, command in (
+            ([], "own words never", ["echo", "own words"], ["never"]),
+            (["--entrypoint", "echo one 'two  three'"], "one two  three", ["echo", "one", "two  three"], None),
+            (["--entrypoint=\"\""], "typed", None, ["echo", "typed"])):
+        done = project.classic("run", *words, "a", *(command if command and not entrypoint else []))
+        assert done.stdout == output + "\n"
+        name = project.moor.docker("ps", "-lq").stdout.strip()
+        assert json.loads(project.inspect(name, "{{json .Config}}"))["Entrypoint"] == entrypoint
+        assert json.loads(project.inspect(name, "{{json .Config.Cmd}}")) == command
+    assert "--entrypoint" in project("run", "--entrypoint", "echo 'open", "a", code=1).stderr
+
+
+def test_followed_logs_tell_ends(project):
+    project.services(done={"command": "sh -c 'echo said; exit 3'"}, long={"command": SLEEPER})
+    with foreground(project, running=1, classic=True):
+        wait_until(lambda: "Exit" in project.classic("ps", "done").stdout, "one to end")
+    told = project.classic("logs", "-f", "done").stdout
+    assert lines(told) == ["Attaching to proj_done_1", "done_1  | said", "proj_done_1 exited with code 3"]
+    assert lines(project("logs", "-f", "done").stdout) == ["done-1  | said"]  # it ended before
+    assert lines(project.classic("logs", "done").stdout)[1:] == ["done_1  | said"]
+    follower = project.start("logs", "-f", "long")
+    wait_until(lambda: follower.stdout.readline(), "the first line")
+    project("stop", "long")
+    assert follower.communicate(timeout=20)[0] == "long-1 exited with code 0\n"
+
+
+def test_words_of_options(project):
+    project.services(a={"command": SLEEPER}, b={"command": SLEEPER})
+    project.classic("up", "-d", "a")
+    assert project.classic("down", "--rmi", "bogus", code=1).stderr == "--rmi flag must be one of: all, local\n"
+    assert project.classic("logs", "--tail", "x", code=1).stderr == "tail flag must be all or a number\n"
+    assert project.classic("start").stderr.splitlines() == ["Starting b ... ", "Starting b ... failed"]
+    for program in project, project.classic:
+        assert "cannot be combined" in program("create", "--force-recreate", "--no-recreate", code=1).stderr
+
+
+def test_unhealthy_dependency_of_run(project):
+    project.services(db={"command": SLEEPER, "healthcheck": {"test": "exit 1", "interval": "100ms", "retries": 1}},
+                     web={"command": "true", "depends_on": {"db": {"condition": "service_healthy"}}})
+    told = project.classic("run", "web", code=1).stderr.splitlines()
+    assert told[-2].startswith("ERROR: for web  Container ") and told[-2].endswith(" is unhealthy.")
+    assert told[-1] == "Encountered errors while bringing up the project."
