@@ -300,7 +300,8 @@ static bool find_sources(struct preparation *self, struct error *err)
 }
 
 /* What programs look for in a docker container: a file by which many tell that they are in one, and
- * the mounts where they were kept of old. What the image has there stays. */
+ * the mounts where they were kept of old. What the image has there stays. Mostly both are there:
+ * see image/footing.h. */
 static bool make_marks(int root, int etc, struct error *err)
 {
 	autoclose int mark = openat(root, ".dockerenv",

@@ -15,6 +15,7 @@
 #define LAYOUT_LAYERS  "layers"
 #define LAYOUT_BLOBS   "blobs/sha256"
 #define LAYOUT_STAGING "staging"
+#define LAYOUT_FOOTING "footing"   /* below all layers: see footing.h */
 #define LAYOUT_SPLIT   "split.zst" /* in a layer's directory: see split.h */
 #define LAYOUT_RESUME  "resume"    /* in a staged one: see checkpoint.h */
 #define LAYOUT_KEPT    "blob"      /* in a layer's directory: its blob as it came, if it is kept */

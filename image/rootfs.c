@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "image/footing.h"
 #include "image/layout.h"
 #include "image/limits.h"
 
@@ -69,20 +70,23 @@ static bool mount_by_name(const struct rootfs *rootfs, bool *is_too_long, struct
 	buf_init(&options, OPTIONS_MAX);
 	buf_add_text(&options, "lowerdir=");
 	for (size_t i = rootfs->layer_count; i-- > 0;)
-		buf_printf(&options, "%s/diff%s", digest_hex(&rootfs->chains[i]), i > 0 ? ":" : "");
+		buf_printf(&options, "%s/diff:", digest_hex(&rootfs->chains[i]));
+	buf_add_text(&options, "../" LAYOUT_FOOTING);
 	add_rest(&options, rootfs);
 	*is_too_long = options.is_cut;
 	return options.is_cut || mount_overlay(rootfs, options.data, err);
 }
 
-static bool mount_open_layers(const struct rootfs *rootfs, const int *layers, struct error *err)
+static bool mount_open_layers(const struct rootfs *rootfs, const int *layers, int footing,
+			      struct error *err)
 {
 	autobuf struct buf options;
 
 	buf_init(&options, OPTIONS_MAX);
 	buf_add_text(&options, "lowerdir=");
 	for (size_t i = rootfs->layer_count; i-- > 0;)
-		buf_printf(&options, "%d%s", layers[i], i > 0 ? ":" : "");
+		buf_printf(&options, "%d:", layers[i]);
+	buf_printf(&options, "%d", footing);
 	add_rest(&options, rootfs);
 	if (chdir("/proc/self/fd") < 0)
 		return error_sys(err, "open /proc/self/fd");
@@ -92,9 +96,11 @@ static bool mount_open_layers(const struct rootfs *rootfs, const int *layers, st
 
 static bool mount_by_descriptor(int parent, const struct rootfs *rootfs, struct error *err)
 {
+	autoclose int footing =
+		openat(parent, "../" LAYOUT_FOOTING, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int layers[LIMIT_LAYERS];
 	size_t opened = 0;
-	bool is_good = true;
+	bool is_good = footing >= 0 || error_sys(err, "open " LAYOUT_FOOTING);
 
 	for (; is_good && opened < rootfs->layer_count; opened++) {
 		char name[DIGEST_HEX_LENGTH + sizeof("/diff")];
@@ -104,7 +110,7 @@ static bool mount_by_descriptor(int parent, const struct rootfs *rootfs, struct 
 		if (layers[opened] < 0)
 			is_good = error_sys(err, "open layer %s", name);
 	}
-	is_good = is_good && mount_open_layers(rootfs, layers, err);
+	is_good = is_good && mount_open_layers(rootfs, layers, footing, err);
 	while (opened > 0)
 		mem_cleanup_close(&layers[--opened]);
 	return is_good;
@@ -125,6 +131,14 @@ static bool mount_layers(const struct store *store, const struct rootfs *rootfs,
 	if (!mount_by_name(rootfs, &is_too_long, err))
 		return false;
 	return !is_too_long || mount_by_descriptor(layers, rootfs, err);
+}
+
+/* It is there but for the first time; or a layer is missing. */
+static bool mount_on_footing(const struct store *store, const struct rootfs *rootfs,
+			     struct error *err)
+{
+	return mount_layers(store, rootfs, err) ||
+	       (err->sys == ENOENT && footing_make(store, err) && mount_layers(store, rootfs, err));
 }
 
 /* The kernel leaves this mark so that what may not have reached the disk is not mounted again. Ours
@@ -152,7 +166,7 @@ bool rootfs_mount(const struct store *store, const struct rootfs *rootfs, struct
 	autoclose int before = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (rootfs->is_volatile)
 		forget_volatile(rootfs);
-	bool is_mounted = mount_layers(store, rootfs, err);
+	bool is_mounted = mount_on_footing(store, rootfs, err);
 
 	if (!is_mounted && err->sys == EINVAL && rootfs->is_volatile) { /* before Linux 5.10 */
 		struct rootfs lasting = *rootfs;

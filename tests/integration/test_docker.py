@@ -806,6 +806,11 @@ def test_marks_of_a_container(moor, busybox, tmp_path):
     bare = world.Image([world.tar_bytes([("bin/" + name, data) for name, data in [("busybox", open(world.BUSYBOX, "rb").read())]])])
     moor.docker("load", "-i", bare.save(tmp_path / "bare.tar", "bare:1"))
     assert moor.docker("run", "--rm", "--network", "none", "bare:1", "/bin/busybox", "readlink", "/etc/mtab").stdout == "/proc/mounts\n"
+    moor.docker("run", "--name", "spoilt", "--network", "none", busybox, "sh", "-c", f"{look}; echo >/.dockerenv; rm /etc/mtab; chmod 700 /etc")
+    moor.docker("start", "-a", "spoilt")
+    assert moor.docker("logs", "spoilt").stdout == "regular empty file 755 0\noverregular file 755 1\nover"
+    fresh = moor.docker("run", "--rm", "--network", "none", busybox, "sh", "-c", f"{look}; stat -c %a /etc").stdout
+    assert fresh == "regular empty file 755 0\nover755\n" # what one makes of it is its own affair
 
 
 def test_prune_by_label_and_age(moor, busybox, tmp_path):

@@ -110,6 +110,42 @@ static void test_mount(int number, int layers, bool is_volatile)
 	check(umount2(target, MNT_DETACH) == 0, "unmount");
 }
 
+/* What is in ROOT/footing, and what a layer makes of it. */
+static void test_footing(void)
+{
+	struct rootfs rootfs = { .chains = chains, .layer_count = 1 };
+	struct layout_path layer = layout_diff(&chains[0]);
+	autoclose int diff = openat(store.root, layer.text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autobuf struct buf text;
+	char link[32] = "";
+	struct stat info;
+	struct error err;
+
+	buf_init(&text, 100);
+	make_places(98);
+	rootfs.upper = upper;
+	rootfs.work = work;
+	rootfs.target = target;
+	check(mkdirat(diff, "etc", 0700) == 0, "a layer with a directory of its own");
+	put(diff, "etc/hosts", "image");
+	check(mknodat(diff, "sys", S_IFCHR, 0) == 0, "that has removed another");
+	if (!check_ok(rootfs_mount(&store, &rootfs, &err), &err, "mount it"))
+		return;
+
+	autoclose int root = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	check(fstatat(root, ".dockerenv", &info, 0) == 0 && info.st_size == 0, "the mark");
+	check(readlinkat(root, "etc/mtab", link, sizeof(link) - 1) > 0, "a link");
+	check_text(link, "/proc/mounts", "to the mounts");
+	check_ok(file_read(root, "etc/hosts", &text, &err), &err, "read the layer's file");
+	check_text(text.data, "image", "a layer's file hides ours");
+	check(fstatat(root, "etc", &info, 0) == 0 && (info.st_mode & 07777) == 0700,
+	      "a layer's directory counts");
+	check(faccessat(root, "proc", F_OK, 0) == 0, "a directory to mount on");
+	check(faccessat(root, "sys", F_OK, 0) < 0, "what a layer has removed is not there");
+	check(umount2(target, MNT_DETACH) == 0, "unmount");
+}
+
 static void test_refused(void)
 {
 	struct digest missing = chains[0];
@@ -147,6 +183,7 @@ int main(void)
 	test_mount(4, 60, false);
 	test_mount(5, LIMIT_LAYERS, false);
 	test_mount(6, LIMIT_LAYERS, true);
+	test_footing();
 	test_refused();
 	store_close(&store);
 	free(upper);
