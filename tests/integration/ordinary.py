@@ -115,5 +115,5 @@ def user():
         yield user
         for name in os.listdir(user.root) if os.path.isdir(user.root) else []:
             user.runc("delete", "--force", name)
-        assert user.left() == []
+        world.wait_until(lambda: not user.left(), "what ends has cleaned up")
         world.wait_until(lambda: not leftovers.processes_naming(home), "no process is left")
