@@ -216,6 +216,7 @@ static const struct place {
 	{ "mooring-init", "libexec/mooring/mooring-init", "engine/mooring-init" },
 	{ "mooring-resolver", "libexec/mooring/mooring-resolver", "engine/mooring-resolver" },
 	{ "mooring-logger", "libexec/mooring/mooring-logger", "engine/mooring-logger" },
+	{ "mooring-logpress", "libexec/mooring/mooring-logpress", "engine/mooring-logpress" },
 	{ "mooring-nucleus", "libexec/mooring/mooring-nucleus", "lifecycle/mooring-nucleus" },
 	{ "mooring-streams", "libexec/mooring/mooring-streams",
 	  "lifecycle/stream/mooring-streams" },

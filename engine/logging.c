@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/jsonout.h"
+#include "base/proc.h"
 #include "base/size.h"
 #include "engine/logaddress.h"
 
@@ -13,6 +14,7 @@
  * small flash does not forgive; see docs/compat.md. */
 #define LOG_MAX_SIZE   (10 << 20)
 #define LOG_MAX_FILES  3
+#define LOCAL_FILES    5    /* docker's, of the driver local, where only max-size is given */
 #define ATTRIBUTES_MAX 8192 /* bytes in each record; the monitor takes no more */
 
 enum {
@@ -188,6 +190,46 @@ static bool read_option(struct container *container, const char *text, struct er
 	return refuse(name, container->log_driver, err);
 }
 
+/* How many files there may be; 0: one, without end. */
+static int64_t count_files(const struct container *container)
+{
+	if (container->log_max_size < 0)
+		return 0;
+	if (container->log_max_files > 0)
+		return container->log_max_files;
+	if (container->log_max_size == 0)
+		return LOG_MAX_FILES;
+	return bit_of(container->log_driver) == LOCAL ? LOCAL_FILES : 1;
+}
+
+static bool is_true(const char *value)
+{
+	return strchr("1tT", value[0]) != NULL;
+}
+
+/* Rotated files are packed: "local" does it unless it is told not to. */
+static bool is_packed(const struct container *container)
+{
+	const char *wish = logging_option(container, "compress");
+	unsigned int driver = bit_of(container->log_driver);
+
+	return (driver & FILES) && (wish ? is_true(wish) : driver == LOCAL) &&
+	       count_files(container) > 1;
+}
+
+static bool check_packing(const struct container *container, struct error *err)
+{
+	const char *wish = logging_option(container, "compress");
+
+	if (!wish || !is_true(wish) || count_files(container) > 1)
+		return true;
+	return error_set(err, ERROR_INPUT,
+			 bit_of(container->log_driver) == LOCAL
+				 ? "compression cannot be enabled when max file count is 1"
+				 : "compress cannot be true when max-file is less than 2 or "
+				   "max-size is not set");
+}
+
 bool logging_check(struct container *container, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
@@ -205,7 +247,7 @@ bool logging_check(struct container *container, struct error *err)
 		if (!read_option(container, container->log_options.items[i], err))
 			return false;
 	}
-	return logging_tag(container, "", &arena, &tag, err) &&
+	return check_packing(container, err) && logging_tag(container, "", &arena, &tag, err) &&
 	       logging_attributes(container, &arena, &attributes, err);
 }
 
@@ -226,8 +268,7 @@ bool logging_is_readable(const struct container *container)
 {
 	const char *disabled = logging_option(container, "cache-disabled");
 
-	return strcmp(container->log_driver, "none") != 0 &&
-	       !(disabled && strchr("1tT", disabled[0]));
+	return strcmp(container->log_driver, "none") != 0 && !(disabled && is_true(disabled));
 }
 
 /* What the monitor is told. ------------------------------------------------------------------- */
@@ -276,11 +317,21 @@ static bool add_attributes(const struct container *container, struct arena *aren
 	return true;
 }
 
+static bool add_packing(struct arena *arena, struct texts *argv, struct error *err)
+{
+	autofree char *program = NULL;
+
+	if (!proc_helper("mooring-logpress", &program, err))
+		return false;
+	texts_add(argv, "--log-press");
+	texts_add(argv, arena_strdup(arena, program));
+	return true;
+}
+
 bool logging_monitor_argv(const struct container *container, const char *path, struct arena *arena,
 			  struct texts *argv, struct error *err)
 {
 	const bool is_default = container->log_max_size == 0;
-	int64_t files = container->log_max_files > 0 ? container->log_max_files : 1;
 
 	if (strcmp(container->log_driver, "none") == 0)
 		return true;
@@ -291,13 +342,11 @@ bool logging_monitor_argv(const struct container *container, const char *path, s
 		return false;
 	if (container->log_max_size < 0)
 		return true;
-	if (is_default && container->log_max_files == 0)
-		files = LOG_MAX_FILES;
 	texts_add(argv, "--log-max-size");
 	texts_add(argv,
 		  arena_printf(arena, "%lld",
 			       (long long)(is_default ? LOG_MAX_SIZE : container->log_max_size)));
 	texts_add(argv, "--log-max-files");
-	texts_add(argv, arena_printf(arena, "%lld", (long long)files));
-	return true;
+	texts_add(argv, arena_printf(arena, "%lld", (long long)count_files(container)));
+	return !is_packed(container) || add_packing(arena, argv, err);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -23,7 +24,7 @@
 #define RECORD_MAX   (6 * JSONLOG_LINE + 128 + JSONLOG_ATTRS_MAX)
 #define RECORDS_SIZE (128 << 10)
 #define MEMORY_SIZE  (RECORDS_SIZE + JSONLOG_STREAMS * JSONLOG_LINE)
-#define NAME_SIZE    300 /* NAME_MAX and ".2147483647" */
+#define NAME_SIZE    300 /* NAME_MAX and ".2147483647.gz" */
 
 _Static_assert(RECORD_MAX <= RECORDS_SIZE, "a record must fit");
 
@@ -31,7 +32,7 @@ static const char *const stream_names[] = { "stdout", "stderr" };
 
 void jsonlog_init(struct jsonlog *log)
 {
-	*log = (struct jsonlog){ .dir = -1, .fd = -1 };
+	*log = (struct jsonlog){ .dir = -1, .fd = -1, .pressing.pidfd = -1 };
 }
 
 static bool open_files(struct jsonlog *log, const char *path, struct error *err)
@@ -80,6 +81,7 @@ bool jsonlog_open(struct jsonlog *log, const char *path, int64_t max_size, int m
 
 void jsonlog_close(struct jsonlog *log)
 {
+	jsonlog_settle(log);
 	mem_cleanup_close(&log->fd);
 	mem_cleanup_close(&log->dir);
 	if (log->memory)
@@ -145,15 +147,73 @@ static void name_file(const struct jsonlog *log, int number, char name[NAME_SIZE
 		snprintf(name, NAME_SIZE, "%s.%d", log->name, number);
 }
 
+/* The program has made nothing that is not whole, but for one file that it had just begun. */
+void jsonlog_settle(struct jsonlog *log)
+{
+	struct error ignored;
+	int status = -1;
+	char fresh[NAME_SIZE];
+
+	if (log->pressing.pid == 0)
+		return;
+	kill(log->pressing.pid, SIGKILL); /* ours to reap, so the number is nobody else's */
+	if (!proc_wait(&log->pressing, &status, &ignored))
+		mem_cleanup_close(&log->pressing.pidfd);
+	log->pressing = (struct proc){ .pidfd = -1 };
+	snprintf(fresh, sizeof(fresh), "%s.gz.new", log->name);
+	if (status != 0)
+		unlinkat(log->dir, fresh, 0);
+}
+
+/* What cannot be packed stays as it is. */
+static void press(struct jsonlog *log)
+{
+	char files[16];
+	const char *const argv[] = { log->press, log->name, files, NULL };
+	const struct proc_fd fd = { log->dir, 3 };
+	const struct proc_options options = { .argv = argv,
+					      .directory = "/",
+					      .fds = &fd,
+					      .fd_count = 1,
+					      .is_session_leader = true,
+					      .parent_death_signal = SIGKILL };
+	struct error ignored;
+
+	snprintf(files, sizeof(files), "%d", log->max_files);
+	if (!proc_spawn(&options, &log->pressing, &ignored))
+		log->pressing = (struct proc){ .pidfd = -1 };
+}
+
+/* NAME.2.gz becomes NAME.3.gz. A log may have both forms of a file, if a power cut came between. */
+static void move_packed(struct jsonlog *log, int number)
+{
+	char from[NAME_SIZE], to[NAME_SIZE];
+
+	name_file(log, number - 1, from);
+	name_file(log, number, to);
+	strcat(from, ".gz");
+	strcat(to, ".gz");
+	if (number == log->max_files - 1)
+		unlinkat(log->dir, to, 0);
+	if (number > 1)
+		renameat(log->dir, from, log->dir, to);
+}
+
 /* NAME.1 becomes NAME.2 and so on, the oldest goes, NAME becomes NAME.1 and begins anew. */
 static void rotate(struct jsonlog *log)
 {
 	char from[NAME_SIZE], to[NAME_SIZE];
 	int newest = -1;
 
+	jsonlog_settle(log);
 	for (int i = log->max_files - 1; i > 0; i--) {
 		name_file(log, i, to);
 		name_file(log, i - 1, from);
+		if (log->press) {
+			if (i == log->max_files - 1)
+				unlinkat(log->dir, to, 0);
+			move_packed(log, i);
+		}
 		if (renameat(log->dir, from, log->dir, to) != 0 && errno != ENOENT)
 			break;
 	}
@@ -163,6 +223,8 @@ static void rotate(struct jsonlog *log)
 	if (newest >= 0) {
 		close(log->fd);
 		log->fd = newest;
+		if (log->press)
+			press(log);
 	} else if (ftruncate(log->fd, 0) != 0) {
 		return; /* a single file, or one that cannot be moved, is emptied; never too big */
 	}
@@ -389,4 +451,5 @@ void jsonlog_end(struct jsonlog *log, enum jsonlog_stream stream, struct timespe
 		write_part(log, stream, log->lines[stream].length, now);
 	log->lines[stream].is_continued = false;
 	flush(log);
+	jsonlog_settle(log);
 }

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "base/proc.h"
 
 /*
  * Container output as Docker's json-file records, one a line:
@@ -45,8 +46,11 @@ struct jsonlog {
 			      limit */
 	int64_t max_size;  /* 0: no rotation */
 	int max_files;     /* in all, at least 1 */
-	int64_t size;      /* of the newest file */
-	uint64_t dropped;  /* records that could not be written */
+	const char *press; /* a program that packs older files: NAME.1.gz; NULL: none. It is told
+			      NAME and max_files, and finds the directory as descriptor 3 */
+	struct proc pressing; /* pid 0: it does not run; pidfd for who waits for its end */
+	int64_t size;         /* of the newest file */
+	uint64_t dropped;     /* records that could not be written */
 	struct jsonlog_line lines[JSONLOG_STREAMS];
 	char *records;         /* encoded, not yet written */
 	size_t pending;        /* bytes in `records` */
@@ -65,10 +69,14 @@ must_check bool jsonlog_open(struct jsonlog *log, const char *path, int64_t max_
  */
 void jsonlog_add(struct jsonlog *log, enum jsonlog_stream stream, const char *bytes, size_t count,
 		 struct timespec now);
-/* The stream has ended: an unfinished line becomes a record, without "\n". */
+/* The stream has ended: an unfinished line becomes a record, without "\n"; and see jsonlog_settle.
+ */
 void jsonlog_end(struct jsonlog *log, enum jsonlog_stream stream, struct timespec now);
 /* Gives back the memory that only a burst of output needed. */
 void jsonlog_rest(struct jsonlog *log);
+/* No older file is being packed on return: a program that still runs is killed, and does it after
+ * the next rotation. */
+void jsonlog_settle(struct jsonlog *log);
 void jsonlog_close(struct jsonlog *log);
 
 /* RFC 3339 in UTC as Go prints it: nanoseconds without trailing zeros. Returns the length. */

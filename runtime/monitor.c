@@ -44,6 +44,7 @@ enum option {
 	OPTION_LOG_ATTRS,
 	OPTION_LOG_MAX_SIZE,
 	OPTION_LOG_MAX_FILES,
+	OPTION_LOG_PRESS,
 	OPTION_CLIENT_FD,
 	OPTION_ATTACH_FD,
 	OPTION_STDIN_FD,
@@ -72,6 +73,7 @@ static const struct option_name {
 	[OPTION_LOG_ATTRS] = { "--log-attrs", 0 },
 	[OPTION_LOG_MAX_SIZE] = { "--log-max-size", INT64_MAX },
 	[OPTION_LOG_MAX_FILES] = { "--log-max-files", LOG_FILES_MAX },
+	[OPTION_LOG_PRESS] = { "--log-press", 0 },
 	[OPTION_CLIENT_FD] = { "--client-fd", FD_MAX },
 	[OPTION_ATTACH_FD] = { "--attach-fd", FD_MAX },
 	[OPTION_STDIN_FD] = { "--stdin-fd", FD_MAX },
@@ -186,6 +188,9 @@ static bool set_option(struct arena *arena, struct command *command, enum option
 		return strlen(value) <= JSONLOG_ATTRS_MAX ||
 		       error_set(err, ERROR_INPUT, "--log-attrs: more than %d bytes",
 				 JSONLOG_ATTRS_MAX);
+	case OPTION_LOG_PRESS:
+		options->log_press = absolute(arena, value);
+		return true;
 	case OPTION_RESTART_FILE:
 		options->restart_file = absolute(arena, value);
 		return true;

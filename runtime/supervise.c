@@ -26,9 +26,8 @@
 /*
  * How this works. One thread, one poll. A run ends when the container's init has exited, was reaped
  * and recorded, and all output has reached those who listen; then the container may be started
- * again, with the log but without the client. Every signal is blocked, so none
- * interrupts or kills: those that concern us arrive through a signalfd, and a closed pipe or a
- * full disk is an error code and no SIGPIPE or SIGXFSZ.
+ * again, with the log but without the client. Every signal is blocked, so none interrupts or kills:
+ * those that concern us arrive through a signalfd, and a closed pipe or a full disk is an error.
  *
  * Stopping has three causes and one way: the client vanished, the machine shuts down, or somebody
  * asks the monitor to end. The stop signal, then after the time allowed SIGKILL.
@@ -41,6 +40,7 @@ enum {
 	SLOT_SIGNALS,
 	SLOT_INIT,
 	SLOT_PROBE,
+	SLOT_PRESS,
 	SLOT_OUT,
 	SLOT_ERR,
 	SLOT_KEYS,
@@ -104,12 +104,9 @@ static void begin_stop(struct supervisor *self)
 	signal_init(self, self->options->stop_seconds ? self->options->stop_signal : SIGKILL);
 }
 
-/*
- * It was killed. One that came later was only looking; but if it is the first one, nobody wants the
- * container any more. If it was asked to end first, then so was the
- * container, and whoever killed the client has waited as long as they mean to: a supervisor may
- * start the next one right now.
- */
+/* It was killed. One that came later was only looking; but if it is the first one, nobody wants the
+ * container any more. If it was asked to end first, then so was the container, and whoever killed
+ * the client has waited as long as they mean to: a supervisor may start the next one right now. */
 static void lose_client(struct supervisor *self, int client)
 {
 	forget_client(self, client);
@@ -321,6 +318,7 @@ static void fill_slots(const struct supervisor *self, struct pollfd slots[SLOTS]
 	slots[SLOT_SIGNALS] = (struct pollfd){ self->signals, POLLIN, 0 };
 	slots[SLOT_INIT] = (struct pollfd){ init, POLLIN, 0 };
 	slots[SLOT_PROBE] = (struct pollfd){ self->probe.proc.pidfd, POLLIN, 0 };
+	slots[SLOT_PRESS] = (struct pollfd){ self->log.pressing.pidfd, POLLIN, 0 };
 	for (int i = 0; i < JSONLOG_STREAMS; i++) {
 		slots[SLOT_OUT + i] = (struct pollfd){ 0 };
 		slots[SLOT_OUT + i].fd = relay_poll(&self->relays[i], &slots[SLOT_OUT + i].events);
@@ -370,6 +368,8 @@ static void run(struct supervisor *self)
 			on_signal(self);
 		if (slots[SLOT_PROBE].revents)
 			probe_finish(&self->probe, now_ms());
+		if (slots[SLOT_PRESS].revents)
+			jsonlog_settle(&self->log);
 		if (slots[SLOT_INIT].revents)
 			on_exit_of_init(self);
 	}
@@ -472,6 +472,7 @@ static bool begin(struct supervisor *self, enum container_fault *fault, struct e
 					       options->log_max_files, err))
 		return false;
 	self->log.attrs = options->log_attrs;
+	self->log.press = options->log_press;
 	return start(self, fault, err);
 }
 

@@ -21,6 +21,7 @@ struct supervise_options {
 	const char *log_attrs;    /* see jsonlog.h; NULL: none */
 	int64_t log_max_size;     /* 0: never rotated */
 	int log_max_files;
+	const char *log_press;    /* see jsonlog.h; NULL: rotated files stay as they are */
 	int client, in, out, err; /* descriptors, -1: none; taken over */
 	int door;  /* a listening socket for clients that come later; -1: none; taken over */
 	int guard; /* kept open until the container has ended for good; -1: none; taken over */

@@ -2,6 +2,7 @@
 """Log drivers: what is passed on, what docker logs shows of it, and which options there are."""
 
 import contextlib
+import gzip
 import json
 import os
 import re
@@ -12,7 +13,8 @@ import threading
 
 import pytest
 
-from world import free_port, wait_until
+import world
+from world import free_port, parent, wait_until
 
 NO_NETWORK = ("--network", "none")
 STAMP = r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
@@ -149,12 +151,12 @@ def bounded(process):
         watchdog.cancel()
 
 
-@pytest.mark.parametrize("files", [12, 1])
-def test_followed_over_many_rotations(run, moor, tmp_path, files):
+@pytest.mark.parametrize("files, more", [(12, {}), (1, {}), (12, {"compress": "true"})], ids=["12", "1", "12-packed"])
+def test_followed_over_many_rotations(run, moor, tmp_path, files, more):
     """Who reads slowly finds the log rotated several times since the last look: no line is missed or doubled while its
     file is there. Of a single file, which is emptied each time, the last lines are read, and what is written afterwards."""
     os.mkfifo(tmp_path / "wanted")
-    run("-d", "--name", "c", "-v", f"{tmp_path}:/shared", *options_of("json-file", max_size="16k", max_file=files),
+    run("-d", "--name", "c", "-v", f"{tmp_path}:/shared", *options_of("json-file", max_size="16k", max_file=files, **more),
         command=("sh", "-c", "exec 3<>/shared/wanted; while read from to <&3; do seq $from $to; done"))
 
     def write(first, last):
@@ -180,6 +182,96 @@ def test_followed_over_many_rotations(run, moor, tmp_path, files):
     numbers = [int(line) for line in got]
     assert rest == ""
     assert numbers == (list(range(1, 903)) if files > 1 else [1, 2, 3, *range(numbers[3], 903)])
+
+
+def log_files(moor, name):
+    """By name; one that is not whole yet is none."""
+    path = moor.docker("inspect", "-f", "{{.LogPath}}", name).stdout.strip() or os.path.join(
+        moor.root, "containers", moor.docker("inspect", "-f", "{{.Id}}", name).stdout.strip(), "container.log")
+    found = {}
+    for file in os.listdir(os.path.dirname(path)):
+        if file.startswith("container.log"):
+            found[file] = os.path.join(os.path.dirname(path), file)
+    return found
+
+
+def pss_kib(pid):
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+
+
+def test_packed_logs(run, moor, tmp_path):
+    """compress: rotated files are packed one after the other, as docker names them, and read like the others."""
+    os.mkfifo(tmp_path / "wanted")
+    run("-d", "--name", "c", "-v", f"{tmp_path}:/shared", *options_of("json-file", max_size="16k", max_file=4, compress="true"),
+        command=("sh", "-c", "exec 3<>/shared/wanted; while read from to <&3; do seq $from $to; done"))
+    written = 0
+    moment = None
+    for packed in ([], ["1"], ["1", "2"], ["1", "2", "3"], ["1", "2", "3"]):
+        with open(tmp_path / "wanted", "w", encoding="utf-8") as file:
+            file.write(f"{written + 1} {written + 200}\n")  # 16 kB and some
+        written += 200
+        wait_until(lambda: moor.docker("logs", "-n", "1", "c").stdout == f"{written}\n", "the last line")
+        wanted = ["container.log", *[f"container.log.{number}.gz" for number in packed]]
+        wait_until(lambda: sorted(log_files(moor, "c")) == wanted, f"{wanted}")
+        if written == 600:
+            moment = moor.docker("logs", "-t", "-n", "1", "c").stdout.split()[0]
+    numbers = []
+    for name, path in sorted(log_files(moor, "c").items(), reverse=True):
+        with (gzip.open if name.endswith(".gz") else open)(path, "rt", encoding="utf-8") as file:
+            numbers += [int(json.loads(line)["log"]) for line in file]
+        assert os.stat(path).st_mode & 0o777 == 0o640
+    assert numbers == list(range(numbers[0], 1001)) and numbers[0] > 1 and len(numbers) > 600
+    text = [f"{number}\n" for number in numbers]
+    assert moor.docker("logs", "c").stdout == "".join(text)
+    assert moor.docker("logs", "-n", "500", "c").stdout == "".join(text[-500:])
+    since = moor.docker("logs", "--since", moment, "c").stdout.splitlines()  # what was read together has one time
+    assert since == [str(number) for number in range(int(since[0]), 1001)] and 400 < int(since[0]) <= 600
+    assert moor.docker("logs", "--until", moment, "c").stdout.endswith("599\n600\n")
+    # Who takes only the beginning; both forms of one file, as a power cut may leave them; one that is damaged.
+    assert moor.run("sh", "-c", "docker logs c | { read line; echo $line; }").stdout == text[0]
+    files = log_files(moor, "c")
+    with gzip.open(files["container.log.2.gz"], "rb") as file, open(files["container.log.2.gz"][:-3], "wb") as plain:
+        plain.write(file.read())
+    assert moor.docker("logs", "c").stdout == "".join(text)
+    os.unlink(plain.name)
+    os.truncate(files["container.log.3.gz"], os.path.getsize(files["container.log.3.gz"]) // 2)
+    assert moor.docker("logs", "c").stdout.endswith("".join(text[-500:]))
+    monitor = parent(int(moor.docker("inspect", "-f", "{{.State.Pid}}", "c").stdout))
+    with open(f"/proc/{monitor}/task/{monitor}/children") as children:
+        assert len(children.read().split()) == 1, "the container's init"
+    if "sanitize" not in world.BUILD:
+        wait_until(lambda: pss_kib(monitor) < 150, "the monitor to be small")
+    moor.docker("rm", "-f", "c")
+
+
+def test_packing_that_is_outrun(run, moor):
+    """Who writes faster than they are packed has files as they are: none is lost, none is there twice."""
+    run("--name", "c", *options_of("local", max_size="64k"), command=("busybox", "seq", "1", "60000"))
+    numbers = [int(line) for line in moor.docker("logs", "c").stdout.split()]
+    assert numbers == list(range(numbers[0], 60001))
+    files = log_files(moor, "c")
+    assert sorted({name.removesuffix(".gz") for name in files}) == ["container.log", *[f"container.log.{i}" for i in range(1, 5)]]
+    assert len(files) == 5 and not any(name.endswith(".new") for name in files)
+    moor.docker("start", "-a", "c")  # packs what was left, or what replaces it
+    assert moor.docker("logs", "-n", "1", "c").stdout == "60000\n" and len(log_files(moor, "c")) == 5
+    moor.docker("rm", "c")
+
+
+def test_who_packs_may_only_read_and_write(tmp_path):
+    program = os.path.join(world.BUILD, "engine", "mooring-logpress")
+    with subprocess.Popen([program, "--expand"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as expand:
+        expand.stdin.write(gzip.compress(b"x" * 1000)[:20])
+        expand.stdin.flush()
+        with open(f"/proc/{expand.pid}/status") as status:
+            seen = status.read
+            if "sanitize" not in world.BUILD:
+                wait_until(lambda: status.seek(0) == 0 and "Seccomp:\t1\n" in seen(), "the strict filter")
+        expand.stdin.close()
+        assert expand.wait(20) == 1
+    for data, code in (gzip.compress(os.urandom(100000)), 0), (b"", 1), (b"nonsense" * 100, 1), (gzip.compress(b"x" * 10**6), 0):
+        done = subprocess.run([program, "--expand"], input=data, capture_output=True, timeout=20)
+        assert done.returncode == code and (code or done.stdout == gzip.decompress(data))
 
 
 def test_followed_over_a_file_of_the_same_size(run, moor, tmp_path):
@@ -301,6 +393,10 @@ REFUSED = [
     ("json-file", {"mode": "fast"}, "logger: logging mode not supported: fast"),
     ("json-file", {"max_buffer_size": "1m"}, "max-buffer-size option is only supported with 'mode=non-blocking'"),
     ("json-file", {"compress": "maybe"}, 'strconv.ParseBool: parsing "maybe": invalid syntax'),
+    ("json-file", {"compress": "true", "max_file": "1"}, "compress cannot be true when max-file is less than 2 or max-size is not set"),
+    ("json-file", {"compress": "1", "max_size": "-1", "max_file": "3"}, "compress cannot be true when max-file is less than 2 or"),
+    ("json-file", {"compress": "true", "max_size": "10m"}, "compress cannot be true when max-file is less than 2 or max-size is"),
+    ("local", {"compress": "true", "max_file": "1"}, "compression cannot be enabled when max file count is 1"),
     ("json-file", {"tag": "{{.Nope}}"}, "{{.Nope}} is not understood"),
     ("json-file", {"labels_regex": "("}, '"(" is no regular expression'),
     ("syslog", {"syslog_address": "here"}, "syslog-address should be in form proto://address, got here"),
