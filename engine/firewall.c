@@ -16,6 +16,7 @@
  * In nft's language:
  *
  *	table ip mooring-BRIDGE {
+ *		chain vXX { }				what rules these are: see rules.c
  *		chain raw {
  *			type filter hook prerouting priority raw;
  *			iifname "BRIDGE" ip daddr 127.0.0.0/8 drop
@@ -181,7 +182,7 @@ bool firewall_set_up(const struct firewall *firewall, struct error *err)
 	};
 
 	table_name(name, firewall->bridge);
-	return rules_are_there(set.engine, name, set.family) || rules_apply(&set, err);
+	return rules_are_there(&set) || rules_apply(&set, err);
 }
 
 bool firewall_pass_others(const struct firewall *firewall, struct error *err)

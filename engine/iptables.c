@@ -239,6 +239,13 @@ bool iptables_has(const char *saved, const char *name)
 	return false;
 }
 
+bool iptables_has_chain(const char *saved, const char *name, const char *chain)
+{
+	autofree char *wanted = mem_printf("\n:%s-%.*s ", name, SHORT_LENGTH, chain);
+
+	return strstr(saved, wanted) != NULL;
+}
+
 bool iptables_forwards_nothing(const char *saved)
 {
 	const char *at = strstr(saved, "*filter\n"), *line;

@@ -62,6 +62,8 @@ void iptables_script(const struct iptables *iptables, struct buf *script);
 void iptables_undo_script(const char *saved, const char *name, struct buf *script);
 /* Whether anything of the set is in it. */
 bool iptables_has(const char *saved, const char *name);
+/* Whether one of its chains is. */
+bool iptables_has_chain(const char *saved, const char *name, const char *chain);
 /* Whether the table `filter` in it forwards nothing that is not named: by its policy, or by a rule
  * for everything. */
 bool iptables_forwards_nothing(const char *saved);

@@ -6,6 +6,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,7 +16,11 @@
 #include "engine/daemonjson.h"
 #include "engine/xtables.h"
 
-#define SETTING "firewall-backend"
+#define SETTING      "firewall-backend"
+
+#define EDITION_SIZE 4
+#define FNV_START    2166136261U
+#define FNV_PRIME    16777619U
 
 #ifndef NFT_TABLE_F_OWNER
 #define NFT_TABLE_F_OWNER 2 /* linux/netfilter/nf_tables.h of 5.12 */
@@ -48,6 +53,46 @@ static bool choose(enum backend *backend, struct error *err)
 	return true;
 }
 
+/* Editions. ----------------------------------------------------------------------------------- */
+
+/* A set that stays has an empty chain whose name is made from its rules: so one of an older
+ * program, which had other rules, is known from outside. Of four thousand changes one goes
+ * unnoticed. */
+static bool edition_of(const struct rules_set *set, char edition[EDITION_SIZE], struct error *err)
+{
+	static const char letters[] =
+		"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	const unsigned int base = sizeof(letters) - 1;
+	struct rules rules = { .is_text = true };
+	uint32_t number = FNV_START;
+
+	iptables_begin(&rules.iptables, set->family, set->name);
+	bool is_done = set->write(&rules, set->context, err);
+	const struct buf *const texts[] = { &rules.iptables.mangle, &rules.iptables.nat };
+
+	for (size_t i = 0; i < COUNT_OF(texts); i++)
+		for (size_t at = 0; at < texts[i]->length; at++)
+			number = (number ^ (unsigned char)texts[i]->data[at]) * FNV_PRIME;
+	iptables_done(&rules.iptables);
+	/* A name that nft's language takes, and no other chain has; three letters count for
+	 * iptables. */
+	snprintf(edition, EDITION_SIZE, "v%c%c", letters[number / base % base],
+		 letters[number % base]);
+	return is_done;
+}
+
+static bool add_edition(struct rules *rules, const struct rules_set *set, struct error *err)
+{
+	char edition[EDITION_SIZE];
+
+	if (set->bag)
+		return true;
+	if (!edition_of(set, edition, err))
+		return false;
+	rules_add_chain(rules, edition, NULL);
+	return true;
+}
+
 /* nf_tables. ---------------------------------------------------------------------------------- */
 
 /* One transaction. A set that may be there begins by making and deleting its table, so that what
@@ -63,7 +108,8 @@ static bool write_nft(const struct rules_set *set, struct netlink *netlink, stru
 		nft_remove_table(&rules.nft);
 		nft_add_table(&rules.nft, flags);
 	}
-	return set->write(&rules, set->context, err) && nft_commit(&rules.nft, set->what, err);
+	return add_edition(&rules, set, err) && set->write(&rules, set->context, err) &&
+	       nft_commit(&rules.nft, set->what, err);
 }
 
 struct replacing {
@@ -123,7 +169,8 @@ static bool apply_nft(const struct rules_set *set, struct error *err)
 	return is_done;
 }
 
-static bool is_nft_there(const char *name, int family)
+/* `chain` NULL: any will do. */
+static bool is_nft_there(const char *name, int family, const char *chain)
 {
 	struct nfgenmsg header = { .nfgen_family = nft_protocol_family(family),
 				   .version = NFNETLINK_V0 };
@@ -132,9 +179,12 @@ static bool is_nft_there(const char *name, int family)
 
 	if (!nft_open(&netlink, &ignored))
 		return false;
-	netlink_begin(&netlink, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, NLM_F_ACK, &header,
-		      sizeof(header));
-	netlink_put_text(&netlink, NFTA_TABLE_NAME, name);
+	netlink_begin(&netlink,
+		      NFNL_SUBSYS_NFTABLES << 8 | (chain ? NFT_MSG_GETCHAIN : NFT_MSG_GETTABLE),
+		      NLM_F_ACK, &header, sizeof(header));
+	netlink_put_text(&netlink, chain ? NFTA_CHAIN_TABLE : NFTA_TABLE_NAME, name);
+	if (chain)
+		netlink_put_text(&netlink, NFTA_CHAIN_NAME, chain);
 
 	bool is_there = netlink_send(&netlink, "look for a table", &ignored);
 
@@ -147,7 +197,7 @@ static bool remove_nft(const char *name, int family, struct error *err)
 	struct netlink netlink;
 	struct nft nft;
 
-	if (!is_nft_there(name, family))
+	if (!is_nft_there(name, family, NULL))
 		return true;
 	if (!nft_open(&netlink, err))
 		return false;
@@ -168,7 +218,7 @@ static bool apply_xtables(const struct rules_set *set, struct error *err)
 
 	iptables_begin(&rules.iptables, set->family, set->name);
 
-	bool is_done = set->write(&rules, set->context, err) &&
+	bool is_done = add_edition(&rules, set, err) && set->write(&rules, set->context, err) &&
 		       xtables_apply(set->engine, &rules.iptables,
 				     set->container ? set->container : "", err);
 
@@ -199,15 +249,17 @@ bool rules_apply(const struct rules_set *set, struct error *err)
 			 nft.text, xtables.text);
 }
 
-bool rules_are_there(const struct engine *engine, const char *name, int family)
+bool rules_are_there(const struct rules_set *set)
 {
 	enum backend backend;
+	char edition[EDITION_SIZE];
 	struct error ignored; /* told when they are put in */
 
-	if (!choose(&backend, &ignored))
+	if (!choose(&backend, &ignored) || !edition_of(set, edition, &ignored))
 		return false;
-	return (backend != BACKEND_IPTABLES && is_nft_there(name, family)) ||
-	       (backend != BACKEND_NFTABLES && xtables_has(engine, family, name));
+	return (backend != BACKEND_IPTABLES && is_nft_there(set->name, set->family, edition)) ||
+	       (backend != BACKEND_NFTABLES &&
+		xtables_has(set->engine, set->family, set->name, edition));
 }
 
 bool rules_remove(const struct engine *engine, const char *name, struct error *err)

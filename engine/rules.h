@@ -42,9 +42,9 @@ struct rules_set {
 /* Puts the set in, anew if it was there. Fails with ERROR_UNSUPPORTED where the kernel has neither
  * back end, and names what it lacks. */
 must_check bool rules_apply(const struct rules_set *set, struct error *err);
-/* Whether it is there, in the back end that is to be used: a firewall that is loaded anew may have
- * flushed it. */
-bool rules_are_there(const struct engine *engine, const char *name, int family);
+/* Whether one that stays is there, in the back end that is to be used, with the rules that it would
+ * have now: a firewall that is loaded anew may have flushed it, or it is an older program's. */
+bool rules_are_there(const struct rules_set *set);
 /* Takes out a set that stayed, in both families and back ends; none is success. */
 must_check bool rules_remove(const struct engine *engine, const char *name, struct error *err);
 

@@ -243,7 +243,7 @@ bool xtables_apply(const struct engine *engine, const struct iptables *set, cons
 		put_in(&records, KIND_LEGACY, set, &script, container, &legacy));
 }
 
-bool xtables_has(const struct engine *engine, int family, const char *name)
+bool xtables_has(const struct engine *engine, int family, const char *name, const char *chain)
 {
 	autorecords struct records records = { -1, -1 };
 	autobuf struct buf saved = { 0 };
@@ -253,7 +253,7 @@ bool xtables_has(const struct engine *engine, int family, const char *name)
 	return open_records(engine, false, &records, &ignored) &&
 	       read_record(&records, name, &record) &&
 	       save(record.kind, family, &saved, &ignored) && saved.data &&
-	       iptables_has(saved.data, name);
+	       iptables_has(saved.data, name) && iptables_has_chain(saved.data, name, chain);
 }
 
 static bool remove_set(const struct records *records, const char *name, struct error *err)

@@ -20,8 +20,8 @@
  * Fails with ERROR_UNSUPPORTED where there is no program, or the kernel has none of it. */
 must_check bool xtables_apply(const struct engine *engine, const struct iptables *set,
 			      const char *container, struct error *err);
-/* Whether it is there: others may have flushed it. */
-bool xtables_has(const struct engine *engine, int family, const char *name);
+/* Whether it is there, and its chain: others may have flushed it. */
+bool xtables_has(const struct engine *engine, int family, const char *name, const char *chain);
 /* Takes it out, in both families; one that is not there is success. */
 must_check bool xtables_remove(const struct engine *engine, const char *name, struct error *err);
 /* Takes out the sets of containers that nobody supervises any more, kill -9 included. Costs one

@@ -79,6 +79,45 @@ def moor_iptables(request, moor):
         yield moor
 
 
+@pytest.mark.parametrize("backend", ["nftables", "iptables"])
+def test_rules_of_an_older_program(moor, busybox, backend):
+    """What a network's rules lack since they were put in (an upgrade, with its members running) is there from the next
+    start of a member on; what they have already stays untouched."""
+    with open(os.path.join(moor.config, "daemon.json"), "w") as settings:
+        json.dump({"firewall-backend": backend}, settings)
+
+    def now():
+        if backend == "nftables":
+            return netpeer.nft("--handle", "list", "table", "ip", name)
+        return "".join(line + "\n" for line in rules("iptables").splitlines() if name in line)
+
+    def start(member):
+        moor.docker("run", "-d", "--network", "one", "--init", "--name", member, busybox, "sleep", "60")
+
+    with kept("iptables"):
+        name = "mooring-br-" + moor.docker("network", "create", "one").stdout[:12]
+        start("first")
+        before = now()
+        edition = re.search(r"chain (v\w\w) {" if backend == "nftables" else rf":{name}-(v\w\w) ", before)[1]
+        start("second")
+        assert now() == before
+        if backend == "nftables":
+            for chain in ("input", edition):
+                netpeer.nft("flush", "chain", "ip", name, chain)
+                netpeer.nft("delete", "chain", "ip", name, chain)
+        else:
+            for words in (["-t", "mangle", "-D", "INPUT", "-m", "comment", "--comment", name, "-j", f"{name}-inp"],
+                          ["-t", "mangle", "-F", f"{name}-inp"], ["-t", "mangle", "-X", f"{name}-inp"],
+                          ["-t", "nat", "-X", f"{name}-{edition}"]):
+                subprocess.run(["iptables", *words], check=True)
+        assert "inp" not in now()
+        start("third")
+        assert re.sub(r"# handle \d+", "", now()) == re.sub(r"# handle \d+", "", before)
+        moor.docker("rm", "-f", "first", "second", "third")
+        moor.docker("network", "rm", "one")
+        assert name not in (" ".join(netpeer.nft_tables()) if backend == "nftables" else rules("iptables"))
+
+
 def test_all_that_networks_need(moor_iptables, busybox):
     moor = moor_iptables
     subprocess.run([moor.program, "-A", "INPUT", "-p", "tcp", "--dport", "4242", "-j", "DROP"], check=True)
