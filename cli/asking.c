@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/asking.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <termios.h>
 #include <unistd.h>
@@ -20,14 +21,27 @@ static bool read_line(struct buf *line)
 	return line->length > 0;
 }
 
+static void leave(int number)
+{
+	(void)number;
+	_exit(write(STDOUT_FILENO, "\n", 1) == 1 ? 0 : 1);
+}
+
 bool asking_yes(const char *warning)
 {
 	autobuf struct buf line;
 
 	buf_init(&line, 256);
+	/* Who interrupts has said no; whoever runs this has to be told so. */
+	signal(SIGINT, leave);
+	signal(SIGTERM, leave);
 	printf("%s\nAre you sure you want to continue? [y/N] ", warning);
 	fflush(stdout);
-	if (!read_line(&line))
+	bool has_line = read_line(&line);
+
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	if (!has_line)
 		return false;
 	return line.length == 1 && (line.data[0] == 'y' || line.data[0] == 'Y');
 }

@@ -23,7 +23,7 @@ static bool print_one(const struct endpoints *endpoints, const char *asked, cons
 	bool is_found = false;
 
 	if (!port_parse_exposed(asked, &spec, err))
-		return error_set(err, ERROR_INPUT, "Error: invalid port: %s", asked);
+		return error_set(err, ERROR_INPUT, "Error: invalid port (%s)", asked);
 	for (size_t i = 0; i < endpoints->port_count; i++) {
 		const struct published *port = &endpoints->ports[i];
 

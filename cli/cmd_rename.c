@@ -13,6 +13,10 @@ static int run(const struct cli *cli, const void *values, const struct texts *ar
 	struct error err;
 
 	(void)values;
+	if (!*arguments->items[1]) {
+		error_set(&err, ERROR_INPUT, "new name cannot be blank");
+		return command_failed_plainly(&err);
+	}
 	if (!engine_open(cli->root, cli->run, &engine, &err) ||
 	    !find_one(&engine, arguments->items[0], id, &err) ||
 	    !change_name(&engine, id, arguments->items[1], &err)) {

@@ -127,6 +127,7 @@ static bool create_once(struct job *job, struct error *err)
 	job->is_clients = true;
 	if (!runopts_read(&values, job->arguments, &job->arena, &job->container, err))
 		return false;
+	dockerconfig_add_proxies(&job->arena, job->cli->docker_config, &job->container.env);
 	job->is_clients = false;
 	if (!runopts_complete(&values, &job->arena, &job->container, &mounts, err) ||
 	    !create_check(&create, err) ||
@@ -177,6 +178,10 @@ static bool create(struct job *job, struct error *err)
 	    !engine_open(job->cli->root, job->cli->run, &job->engine, err))
 		return false;
 	warn_about_dns(&values->container.dns);
+	if (values->container.has_no_oom_kill && !values->memory.value)
+		fputs("WARNING: Disabling the OOM killer on containers without setting a "
+		      "'-m/--memory' limit may be dangerous.\n",
+		      stderr);
 	if (wants_pull(values, "always") && !pull(job, err))
 		return false;
 	if (create_once(job, err))
@@ -265,20 +270,19 @@ static int run_detached(struct job *job, const struct running *running)
 
 static int run_attached(struct job *job, const struct running *running)
 {
-	/* -a stdin: it goes on when it has all of that, and is known by its ID. */
-	bool is_left_alone = !running->wants_stdout && !running->wants_stderr;
 	enum attach_end end;
 	struct error err;
 	int code = EXIT_OURS;
 
-	if (is_left_alone) {
+	if (!running->wants_stdout &&
+	    !running->wants_stderr) { /* -a stdin: nothing else is shown */
 		puts(job->container.id);
 		fflush(stdout);
 	}
 	if (running_attached(running, &end, &code, &err)) {
 		if (end == ATTACH_EXITED)
 			remove_if_asked(job);
-		return is_left_alone ? 0 : code;
+		return code;
 	}
 	if (code != 0) { /* it was never started */
 		remove_if_asked(job);

@@ -37,6 +37,17 @@ static bool end_pause(struct engine *engine, const struct container *container, 
 	return control_stop(engine, container, &stopping, err);
 }
 
+static bool check_paused(const struct engine *engine, const struct container *container,
+			 struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	struct status status;
+
+	status_read(engine, &arena, container->id, &status);
+	return status.state != STATUS_PAUSED ||
+	       error_set(err, ERROR_INPUT, "cannot start a paused container, try unpause instead");
+}
+
 static bool start_one(const struct each *each, const struct container *container, struct error *err)
 {
 	autoclose int lock = -1;
@@ -44,7 +55,8 @@ static bool start_one(const struct each *each, const struct container *container
 
 	struct status status;
 
-	if (!control_await_start(each->engine, container->id, err))
+	if (!control_await_start(each->engine, container->id, err) ||
+	    !check_paused(each->engine, container, err))
 		return false;
 	status_read(each->engine, each->arena, container->id, &status);
 	if (status_has_process(&status))
@@ -77,7 +89,8 @@ static bool start_attached(struct engine *engine, const struct values *values, c
 	};
 
 	*code = 1;
-	if (!control_await_start(engine, container->id, err))
+	if (!control_await_start(engine, container->id, err) ||
+	    !check_paused(engine, container, err))
 		return false;
 	if (status_is_running(engine, container->id))
 		return running_join(&running, &end, code, err);

@@ -89,6 +89,26 @@ static bool changes_limits(const struct values *values)
 	       values->cpuset_mems;
 }
 
+/* Each of the two ways to say how much of the processors blocks the other. */
+static bool check_cpus(const struct values *values, const struct container *container,
+		       struct error *err)
+{
+	const char *taken = container->cpu_period ? "Period" : "Quota";
+	const char *wanted = values->cpu_period.value > 0 ? "Period" : "Quota";
+
+	if (values->cpus.value > 0 && (container->cpu_period || container->cpu_quota))
+		return error_set(err, ERROR_INPUT,
+				 "Conflicting options: Nano CPUs cannot be updated as CPU %s has "
+				 "already been set",
+				 taken);
+	if (container->nano_cpus && (values->cpu_period.value > 0 || values->cpu_quota.value > 0))
+		return error_set(err, ERROR_INPUT,
+				 "Conflicting options: CPU %s cannot be updated as NanoCPUs has "
+				 "already been set",
+				 wanted);
+	return true;
+}
+
 static bool check_swap(const struct values *values, const struct container *container,
 		       struct error *err)
 {
@@ -162,7 +182,8 @@ static bool change_limits(const struct each *each, const struct values *values,
 	alter(&now, (void *)(uintptr_t)values);
 	status_read(each->engine, each->arena, container->id, &status);
 	bool has_groups = status_has_process(&status);
-	bool is_done = check_swap(values, container, err) && limit_check(&now, err) &&
+	bool is_done = check_swap(values, container, err) && check_cpus(values, container, err) &&
+		       limit_check(&now, err) &&
 		       (!has_groups || change_groups(each, values, &now, err));
 
 	container_done(&now);

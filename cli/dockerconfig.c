@@ -52,6 +52,60 @@ const char *dockerconfig_choice(struct arena *arena, const char *directory, cons
 	return text && *text ? text : NULL;
 }
 
+static void add_variable(struct arena *arena, struct texts *env, const char *name,
+			 const char *value)
+{
+	size_t length = strlen(name);
+
+	for (size_t i = 0; i < env->count; i++)
+		if (strncmp(env->items[i], name, length) == 0 && strchr("=", env->items[i][length]))
+			return;
+	texts_add(env, arena_printf(arena, "%s=%s", name, value));
+}
+
+/* Of the daemon that is talked to, if it has some of its own, else those of all. */
+static bool read_proxies(struct arena *arena, const char *directory, const struct json **proxies,
+			 struct error *err)
+{
+	const char *host = getenv("DOCKER_HOST");
+	const struct json *root, *all;
+
+	*proxies = NULL;
+	if (!dockerconfig_read(arena, directory, &root, err) ||
+	    !json_object_or_null(root, "proxies", &all, err) ||
+	    !json_object_or_null(all, host && *host ? host : "unix:///var/run/docker.sock", proxies,
+				 err))
+		return false;
+	return *proxies || json_object_or_null(all, "default", proxies, err);
+}
+
+void dockerconfig_add_proxies(struct arena *arena, const char *directory, struct texts *env)
+{
+	static const struct {
+		const char *key, *upper, *lower;
+	} names[] = {
+		{ "httpProxy", "HTTP_PROXY", "http_proxy" },
+		{ "httpsProxy", "HTTPS_PROXY", "https_proxy" },
+		{ "noProxy", "NO_PROXY", "no_proxy" },
+		{ "ftpProxy", "FTP_PROXY", "ftp_proxy" },
+		{ "allProxy", "ALL_PROXY", "all_proxy" },
+	};
+	const struct json *proxies;
+	const char *value;
+	struct error err;
+	bool is_read = read_proxies(arena, directory, &proxies, &err);
+
+	for (size_t i = 0; is_read && i < COUNT_OF(names); i++) {
+		is_read = json_text_or(proxies, names[i].key, "", &value, &err);
+		if (!is_read || !*value)
+			continue;
+		add_variable(arena, env, names[i].upper, value);
+		add_variable(arena, env, names[i].lower, value);
+	}
+	if (!is_read)
+		fprintf(stderr, "WARNING: Error loading config file: %s\n", err.text);
+}
+
 /* The host part of "https://HOST:PORT/v1/". */
 static const char *host_of(struct arena *arena, const char *server)
 {

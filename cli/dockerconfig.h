@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/texts.h"
 
 /*
  * Docker's config.json: what `docker login` writes and pulls read, and how its user wants lists to
@@ -29,6 +30,10 @@ must_check bool dockerconfig_read(struct arena *arena, const char *directory,
  * what the command line says, and counts instead. A file that cannot be read is warned about. */
 const char *dockerconfig_choice(struct arena *arena, const char *directory, const char *key,
 				const char *given) must_check;
+
+/* The `proxies` of its user for containers: HTTP_PROXY, http_proxy and their like, but for those
+ * that `env` ("KEY=VALUE", or "KEY" for none) has already. Texts live in `arena`. */
+void dockerconfig_add_proxies(struct arena *arena, const char *directory, struct texts *env);
 
 /* What `auths` of a config.json-like document says about a registry's host[:port]; *is_found tells
  * whether it says anything. */

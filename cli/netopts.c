@@ -149,10 +149,38 @@ static bool is_user_network(const char *name)
 	return strcmp(name, NETWORK_BRIDGE) != 0 && !network_is_mode(name);
 }
 
+/* What --network says of it, no option of its own may say. */
+static bool check_twice(const struct netopts *values, const struct container_network *first,
+			struct error *err)
+{
+	const struct {
+		bool is_twice;
+		const char *option, *field;
+	} pairs[] = {
+		{ values->aliases.count && first->aliases.count, "network-alias", "alias" },
+		{ values->ip && *values->ip && *first->ip, "ip", "IPv4 address" },
+		{ values->ip6 && *values->ip6 && *first->ip6, "ip6", "IPv6 address" },
+		{ values->mac && *values->mac && *first->mac, "mac-address", "MAC address" },
+		{ values->link_local.count && first->link_local.count, "link-local-ip",
+		  "link-local IP addresses" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+		if (pairs[i].is_twice)
+			return error_set(err, ERROR_INPUT,
+					 "conflicting options: cannot specify both --%s and "
+					 "per-network %s",
+					 pairs[i].option, pairs[i].field);
+	}
+	return true;
+}
+
 /* --ip, --network-alias, --link-local-ip and --mac-address are the first network's. */
 static bool add_scalars(const struct netopts *values, struct arena *arena,
 			struct container_network *first, struct error *err)
 {
+	if (!check_twice(values, first, err))
+		return false;
 	if (values->ip && *values->ip)
 		first->ip = values->ip;
 	if (values->ip6 && *values->ip6)
@@ -281,12 +309,17 @@ static bool check_conflicts(const struct netopts *values, const struct container
 {
 	const char *mode = container->network;
 
+	if (strcmp(mode, "container") == 0)
+		mode = NETWORK_CONTAINER;
 	if (strncmp(mode, NETWORK_CONTAINER, strlen(NETWORK_CONTAINER)) == 0) {
 		if (!mode[strlen(NETWORK_CONTAINER)])
 			return error_set(err, ERROR_INPUT,
 					 "invalid container format container:<name|id>");
 		return check_shared(values, container, err);
 	}
+	if (strcmp(mode, NETWORK_HOST) == 0 && values->mac && *values->mac)
+		return error_set(err, ERROR_INPUT,
+				 "conflicting options: mac-address and the network mode");
 	return !network_is_mode(mode) || !values->links.count ||
 	       error_set(err, ERROR_INPUT, "links are only supported for user-defined networks");
 }

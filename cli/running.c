@@ -83,8 +83,6 @@ static bool attach(const struct running *running, struct launched *launched, int
 				 .errors = running->wants_stderr && !has_tty ? STDERR_FILENO : -1,
 				 .signals = signals,
 				 .on_signal = running->on_signal,
-				 .ends_with_input =
-					 !running->wants_stdout && !running->wants_stderr,
 				 .has_tty = has_tty };
 	struct running self = *running;
 

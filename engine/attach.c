@@ -231,11 +231,6 @@ static bool has_output(const struct attached *self)
 	return *self->streams[STREAM_OUT].to >= 0 || *self->streams[STREAM_ERRORS].to >= 0;
 }
 
-static bool is_all_delivered(const struct attached *self)
-{
-	return self->attach->ends_with_input && *self->streams[STREAM_IN].to < 0;
-}
-
 static bool is_output_broken(const struct attached *self, const char **name)
 {
 	*name = self->streams[STREAM_OUT].is_broken ? "/dev/stdout" : "/dev/stderr";
@@ -264,7 +259,6 @@ static void set_up(struct attached *self, const struct attach *attach)
 		end_if_drained(&self->streams[i]);
 	if (launched->in >= 0)
 		fcntl(launched->in, F_SETFL, O_WRONLY | O_NONBLOCK);
-	self->is_leaving = is_all_delivered(self);
 }
 
 static void step(struct attached *self)
@@ -283,7 +277,6 @@ static void step(struct attached *self)
 			move(&self->streams[i], waits[i].events == POLLOUT);
 	}
 	self->is_leaving |= self->streams[STREAM_IN].was_left;
-	self->is_leaving |= is_all_delivered(self);
 	if (waits[STREAMS].revents)
 		handle_monitor(self);
 	if (waits[STREAMS + 1].revents)

@@ -24,7 +24,6 @@ struct attach {
 	/* The container has a terminal, and ours is its screen: `in`, if that is one, is in raw
 	 * mode meanwhile, and the size goes with ours. */
 	bool has_tty;
-	bool ends_with_input;   /* nothing else is connected: we go away when it is delivered */
 	struct detachkeys keys; /* by which the user leaves; none: empty */
 	/* Called once when the container's processes are gone, before all of their output has
 	 * come: nothing that takes long. NULL: none. */

@@ -363,6 +363,10 @@ static bool add_volume(struct mounts *mounts, const struct mountspec *spec,
 	mount->subpath = spec->subpath ? spec->subpath : "";
 	mount->volume_options = spec->options;
 	mount->volume_labels = spec->labels;
+	if (mount->subpath[0] == '/')
+		return error_set(err, ERROR_INPUT,
+				 "invalid mount config for type \"volume\": subpath must be a "
+				 "relative path within the volume");
 	if (!mount->is_anonymous && !find_is_name(spec->source))
 		return error_set(
 			err, ERROR_INPUT,

@@ -39,8 +39,6 @@ bool policy_check_form(const char *policy, struct error *err)
 	static const char format[] = "invalid restart policy format: ";
 	const char *colon = strchr(policy, ':');
 
-	if (colon && strchr(colon + 1, ':'))
-		return error_set(err, ERROR_INPUT, "%smore than one ':' in '%s'", format, policy);
 	if (colon && !is_integer(colon + 1))
 		return error_set(err, ERROR_INPUT, "%smaximum retry count must be an integer",
 				 format);

@@ -67,7 +67,7 @@ DAEMON = {
     "workdir": ("x", "the working directory 'x' is invalid, it needs to be an absolute path"),
 }
 # Any text will do for now; what is found out at the start is seen elsewhere. All that can be wrong is that there is none.
-ANY = {"cgroup-parent", "dns-opt", "dns-option", "domainname", "entrypoint", "group-add", "health-cmd", "health-test",
+ANY = {"cgroup-parent", "dns-opt", "dns-option", "domainname", "entrypoint", "entrypoint-word", "group-add", "health-cmd", "health-test",
        "hostname", "user"}
 # More than one thing can be wrong with a value.
 MORE = [
@@ -94,6 +94,12 @@ MORE = [
     (["--uts", "host", "-h", "x"], 125, "conflicting options: hostname and the UTS mode"),
     (["--uts", "host", "--domainname", "x"], 125, "conflicting options: domainname and the UTS mode"),
     (["--network", "container:own", "--name", "own"], 125, "cannot join own network"),
+    (["--network", "container"], 125, "invalid container format container:<name|id>"),
+    (["--network", "host", "--mac-address", "02:00:00:00:00:01"], 125, "conflicting options: mac-address and the network mode"),
+    (["--network", "name=n,alias=a", "--network-alias", "b"], 125, "cannot specify both --network-alias and per-network alias"),
+    (["--network", "name=n,ip=1.2.3.4", "--ip", "1.2.3.5"], 125, "cannot specify both --ip and per-network IPv4 address"),
+    (["--mount", "src=vol,dst=/x,volume-subpath=/abs"], 125, "subpath must be a relative path within the volume"),
+    (["--restart", "always:2:3"], 125, "invalid restart policy format: maximum retry count must be an integer"),
     (["--user", "-1"], 125, "uids and gids must be in range 0-2147483647"),
     (["--workdir", "/bin/sh"], 125, "Cannot mkdir: /bin/sh is not a directory"),
     (["--device", "/etc"], 125, "custom device \"/etc\": not a device node"),

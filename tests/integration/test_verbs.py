@@ -75,6 +75,8 @@ def test_pause(moor, container):
                        "{{json .Plugins.Log}} {{json .Runtimes.runc}}").stdout == (
         '0 1 0 true ["journald","json-file","local","none","syslog"] {"path":"mooring-runc"}\n')
     assert "already paused" in moor.docker("pause", "p", code=1).stderr
+    for how in ([], ["-a"]):
+        assert "cannot start a paused container, try unpause instead" in moor.docker("start", *how, "p", code=1).stderr
     assert "is paused, unpause the container before exec" in moor.docker("exec", "p", "true", code=1).stderr
     assert moor.docker("unpause", "p").stdout == "p\n"
     assert "is not paused" in moor.docker("unpause", "p", code=1).stderr
@@ -238,6 +240,20 @@ def test_update(moor, container):
     moor.docker("stop", "-t", "0", "u")
     moor.docker("update", "--pids-limit", "17", "u")  # one that does not run is changed for its next life
     assert inspect(moor, "u", "{{.HostConfig.PidsLimit}}") == "17"
+
+
+def test_update_of_processors(moor, container):
+    """Each of the two ways to say how much of them stands against the other."""
+    container("n", "--cpus", "0.5")
+    container("q", "--cpu-quota", "50000")
+    for name, option, words in (("n", "--cpu-quota", "CPU Quota cannot be updated as NanoCPUs has already been set"),
+                                ("n", "--cpu-period", "CPU Period cannot be updated as NanoCPUs has already been set"),
+                                ("q", "--cpus", "Nano CPUs cannot be updated as CPU Quota has already been set")):
+        value = "1" if option == "--cpus" else "80000"
+        assert f"Conflicting options: {words}" in moor.docker("update", option, value, name, code=1).stderr
+    moor.docker("update", "--cpus", "0.8", "n")
+    assert inspect(moor, "n", "{{.HostConfig.NanoCpus}} {{.HostConfig.CpuQuota}}") == "800000000 0"
+    moor.docker("rm", "-f", "n", "q")
 
 
 def test_events(moor, busybox, container):
