@@ -188,7 +188,7 @@ static void add_health_test(struct texts *arguments, const struct json *test)
 		creation_add(arguments, "--health-test", word->text);
 }
 
-static void add_health(const struct creation *creation, struct texts *arguments)
+static bool add_health(const struct creation *creation, struct texts *arguments, struct error *err)
 {
 	static const char *const options[][2] = { { "interval", "--health-interval" },
 						  { "timeout", "--health-timeout" },
@@ -199,11 +199,15 @@ static void add_health(const struct creation *creation, struct texts *arguments)
 	const struct json *test = json_get(health, "test");
 
 	if (!health)
-		return;
+		return true;
 	if (tree_bool(health, "disable") || (test && strcmp(test->child->text, "NONE") == 0)) {
 		texts_add(arguments, "--no-healthcheck");
-		return;
+		return true;
 	}
+	if (json_get(health, "start_interval") && !json_get(health, "start_period"))
+		return error_set(err, ERROR_INPUT,
+				 "healthcheck.start_interval requires healthcheck.start_period to "
+				 "be set");
 	if (test)
 		add_health_test(arguments, test);
 	for (size_t i = 0; i < COUNT_OF(options); i++) {
@@ -212,6 +216,7 @@ static void add_health(const struct creation *creation, struct texts *arguments)
 		if (value)
 			creation_add(arguments, options[i][1], value);
 	}
+	return true;
 }
 
 static void add_logging(const struct creation *creation, struct texts *arguments)
@@ -293,6 +298,28 @@ static void add_exposed(const struct creation *creation, struct texts *arguments
 /* -- labels -------------------------------------------------------------------------------------
  */
 
+/* "NAME:service_started:false,…": for commands that have no files. */
+static const char *dependencies_text(const struct creation *creation)
+{
+	static const char *const conditions[] = {
+		[CONDITION_STARTED] = "service_started",
+		[CONDITION_HEALTHY] = "service_healthy",
+		[CONDITION_COMPLETED] = "service_completed_successfully",
+	};
+	const struct service *service = creation->service;
+	const char *text = "";
+
+	for (size_t i = 0; i < service->dependency_count; i++) {
+		const struct dependency *needed = &service->dependencies[i];
+
+		text = arena_printf(
+			&creation->project->arena, "%s%s%s:%s:%s", text, *text ? "," : "",
+			creation->project->services[needed->service].name,
+			conditions[needed->condition], needed->restarts ? "true" : "false");
+	}
+	return text;
+}
+
 static void add_labels(const struct creation *creation, struct texts *arguments)
 {
 	const struct project *project = creation->project;
@@ -306,6 +333,7 @@ static void add_labels(const struct creation *creation, struct texts *arguments)
 		{ LABEL_ONEOFF, creation->is_oneoff ? "True" : "False" },
 		{ LABEL_HASH, creation->service->hash },
 		{ LABEL_DIRECTORY, project->directory },
+		{ LABEL_DEPENDENCIES, dependencies_text(creation) },
 		{ LABEL_FILES, texts_join(&project->files, arena, ",") },
 		{ LABEL_VERSION, creation->version },
 	};
@@ -361,7 +389,8 @@ bool creation_arguments(const struct creation *creation, struct texts *arguments
 		add_simple(creation, arguments, i);
 	add_mode(creation, arguments, "pid", "--pid");
 	add_mode(creation, arguments, "ipc", "--ipc");
-	add_health(creation, arguments);
+	if (!add_health(creation, arguments, err))
+		return false;
 	add_logging(creation, arguments);
 	add_restart(creation, arguments);
 	add_ports(creation, arguments);

@@ -170,15 +170,55 @@ bool dotenv_parse(struct variables *variables, const struct variables *known, st
 	return true;
 }
 
+static bool read_file(const char *path, struct buf *text, struct error *err)
+{
+	buf_init(text, DOTENV_FILE_MAX);
+	if (!caller_read(path, text, err))
+		return false;
+	return !text->length || !memchr(text->data, '\0', text->length) ||
+	       error_set(err, ERROR_INPUT, "%s: it holds a NUL byte", path);
+}
+
 bool dotenv_read(struct variables *variables, const struct variables *known, struct arena *arena,
 		 const char *path, struct error *err)
 {
 	autobuf struct buf text;
 
-	buf_init(&text, DOTENV_FILE_MAX);
-	if (!caller_read(path, &text, err))
+	return read_file(path, &text, err) &&
+	       dotenv_parse(variables, known, arena, path, text.length ? text.data : "", err);
+}
+
+static bool read_raw_line(struct reader *reader, char *line)
+{
+	char *name = line + strspn(line, " \t"), *equals = strchr(name, '=');
+	const char *value = equals ? equals + 1 : NULL;
+
+	if (!*name || *name == '#')
+		return true;
+	if (equals == name)
+		return refuse(reader, "a variable has no name");
+	if (equals)
+		*equals = '\0';
+	else
+		value = variables_get(reader->known, name);
+	return !value || set(reader, name, value);
+}
+
+bool dotenv_read_raw(struct variables *variables, const struct variables *known,
+		     struct arena *arena, const char *path, struct error *err)
+{
+	autobuf struct buf text;
+
+	if (!read_file(path, &text, err))
 		return false;
-	if (text.length && memchr(text.data, '\0', text.length))
-		return error_set(err, ERROR_INPUT, "%s: it holds a NUL byte", path);
-	return dotenv_parse(variables, known, arena, path, text.length ? text.data : "", err);
+
+	struct reader reader = { variables, known, arena, path, "", 1, err };
+	char *rest = arena_strdup(arena, text.length ? text.data : "");
+
+	for (char *line; (line = strsep(&rest, "\n")); reader.line++) {
+		line[strcspn(line, "\r")] = '\0';
+		if (!read_raw_line(&reader, line))
+			return false;
+	}
+	return true;
 }

@@ -28,4 +28,8 @@ must_check bool dotenv_parse(struct variables *variables, const struct variables
 must_check bool dotenv_read(struct variables *variables, const struct variables *known,
 			    struct arena *arena, const char *path, struct error *err);
 
+/* As `docker run --env-file`: a line each, and nothing in a value has a meaning. */
+must_check bool dotenv_read_raw(struct variables *variables, const struct variables *known,
+				struct arena *arena, const char *path, struct error *err);
+
 #endif

@@ -127,7 +127,16 @@ bool fleet_is_up(const struct member *member)
 	return member->status.state != STATUS_CREATED && member->status.state != STATUS_EXITED;
 }
 
-struct member **fleet_orphans(struct fleet *fleet, const struct project *project)
+static bool is_orphan(const struct project *project, const struct member *member, bool has_oneoff)
+{
+	if (member->is_stranger || !project->tree)
+		return false;
+	if (member->is_oneoff)
+		return has_oneoff && member->status.state == STATUS_EXITED;
+	return !project_find(project, member->service);
+}
+
+struct member **fleet_orphans(struct fleet *fleet, const struct project *project, bool has_oneoff)
 {
 	struct member **orphans = arena_array(&fleet->arena, fleet->count + 1, sizeof(*orphans));
 	size_t count = 0;
@@ -135,8 +144,7 @@ struct member **fleet_orphans(struct fleet *fleet, const struct project *project
 	for (size_t i = 0; i < fleet->count; i++) {
 		struct member *member = &fleet->members[i];
 
-		if (!member->is_stranger && !member->is_oneoff && project->tree &&
-		    !project_find(project, member->service))
+		if (is_orphan(project, member, has_oneoff))
 			orphans[count++] = member;
 	}
 	return orphans;

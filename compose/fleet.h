@@ -20,16 +20,17 @@
  * or from one that is gone: two components whose files lie in folders of the same name do not touch
  * each other's containers.
  */
-#define LABEL_PROJECT   "com.docker.compose.project"
-#define LABEL_SERVICE   "com.docker.compose.service"
-#define LABEL_NUMBER    "com.docker.compose.container-number"
-#define LABEL_ONEOFF    "com.docker.compose.oneoff"
-#define LABEL_HASH      "com.docker.compose.config-hash"
-#define LABEL_DIRECTORY "com.docker.compose.project.working_dir"
-#define LABEL_FILES     "com.docker.compose.project.config_files"
-#define LABEL_VERSION   "com.docker.compose.version"
-#define LABEL_NETWORK   "com.docker.compose.network"
-#define LABEL_VOLUME    "com.docker.compose.volume"
+#define LABEL_PROJECT      "com.docker.compose.project"
+#define LABEL_SERVICE      "com.docker.compose.service"
+#define LABEL_NUMBER       "com.docker.compose.container-number"
+#define LABEL_ONEOFF       "com.docker.compose.oneoff"
+#define LABEL_HASH         "com.docker.compose.config-hash"
+#define LABEL_DIRECTORY    "com.docker.compose.project.working_dir"
+#define LABEL_DEPENDENCIES "com.docker.compose.depends_on"
+#define LABEL_FILES        "com.docker.compose.project.config_files"
+#define LABEL_VERSION      "com.docker.compose.version"
+#define LABEL_NETWORK      "com.docker.compose.network"
+#define LABEL_VOLUME       "com.docker.compose.volume"
 
 struct member {
 	struct container container;
@@ -81,8 +82,9 @@ enum fleet_health {
 };
 enum fleet_health fleet_health(const struct fleet *fleet, const char *id);
 
-/* Ours, of services that are not in the files, and no one-off ones. NULL-terminated, as below. */
-struct member **fleet_orphans(struct fleet *fleet, const struct project *project);
+/* Ours, of services that are not in the files; of one-off ones those that have ended, if they are
+ * asked for. NULL-terminated, as below. */
+struct member **fleet_orphans(struct fleet *fleet, const struct project *project, bool has_oneoff);
 
 /* In service order: what a verb for `services` (empty: all of the project's) is about. One-off
  * containers only if asked for. The array lives in the fleet's arena, NULL-terminated. */

@@ -199,6 +199,26 @@ static bool refuse_cycles(struct project *project, struct error *err)
 	return true;
 }
 
+static bool refuse_same_names(const struct project *project, struct error *err)
+{
+	for (size_t i = 0; i < project->service_count; i++) {
+		const struct service *service = &project->services[i];
+
+		for (size_t j = 0; j < i && service->container_name && service->is_enabled; j++) {
+			const struct service *other = &project->services[j];
+
+			if (other->is_enabled && other->container_name &&
+			    strcmp(other->container_name, service->container_name) == 0)
+				return error_set(err, ERROR_INPUT,
+						 "\"services.%s\": container name \"%s\" is "
+						 "already in use by \"services.%s\"",
+						 service->name, service->container_name,
+						 other->name);
+		}
+	}
+	return true;
+}
+
 /* -- all of it ----------------------------------------------------------------------------------
  */
 
@@ -264,7 +284,7 @@ bool project_check(struct project *project, const struct project_request *reques
 			return false;
 	}
 	settle_unused(project, request);
-	return refuse_cycles(project, err);
+	return refuse_same_names(project, err) && refuse_cycles(project, err);
 }
 
 static void warn_of_unset(struct project *project, const struct texts *unset)
@@ -279,9 +299,8 @@ static void warn_of_unset(struct project *project, const struct texts *unset)
 
 static void set_separator(struct project *project, const struct project_request *request)
 {
-	const char *wish = variables_get(&project->environment, "COMPOSE_COMPATIBILITY");
 	bool is_compatible = request->is_compatible ||
-			     (wish && (strcmp(wish, "1") == 0 || strcmp(wish, "true") == 0));
+			     variables_is_true(&project->environment, "COMPOSE_COMPATIBILITY");
 
 	project->separator = is_compatible ? "_" : "-";
 }

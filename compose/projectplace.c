@@ -47,21 +47,27 @@ static void find_in(struct project *project, const char *directory, const char *
 	}
 }
 
-static void warn_of_many(struct project *project, const struct texts *found)
+static const char *names_of(struct project *project, const struct texts *found)
 {
 	const char *list = strrchr(found->items[0], '/') + 1;
 
 	for (size_t i = 1; i < found->count; i++)
 		list = arena_printf(&project->arena, "%s, %s", list,
 				    strrchr(found->items[i], '/') + 1);
+	return list;
+}
+
+static void warn_of_many(struct project *project, const char *kind, const struct texts *found)
+{
 	texts_add(&project->warnings,
-		  arena_printf(&project->arena,
-			       "Found multiple config files with supported names: %s", list));
+		  arena_printf(&project->arena, "Found multiple %s files with supported names: %s",
+			       kind, names_of(project, found)));
 	texts_add(&project->warnings, arena_printf(&project->arena, "Using %s", found->items[0]));
 }
 
 /* Here, or in the nearest directory above that has one; with what overrides it. */
-static void search(struct project *project, const char *directory)
+static bool search(struct project *project, const char *directory, bool is_classic,
+		   struct error *err)
 {
 	autotexts struct texts found = { 0 }, over = { 0 };
 
@@ -72,13 +78,21 @@ static void search(struct project *project, const char *directory)
 		directory = parent_of(&project->arena, directory);
 	}
 	if (!found.count)
-		return;
+		return true;
 	if (found.count > 1)
-		warn_of_many(project, &found);
+		warn_of_many(project, "config", &found);
 	texts_add(&project->files, found.items[0]);
 	find_in(project, directory, overrides, &over);
+	if (over.count > 1 && is_classic)
+		return error_set(err, ERROR_INPUT,
+				 "Multiple override files found: %s. You may only use a single "
+				 "override file.",
+				 names_of(project, &over));
+	if (over.count > 1)
+		warn_of_many(project, "override", &over);
 	if (over.count)
 		texts_add(&project->files, over.items[0]);
+	return true;
 }
 
 /* -- from the environment -----------------------------------------------------------------------
@@ -110,6 +124,14 @@ static bool read_env_files(struct project *project, const struct texts *files, s
 	return true;
 }
 
+static void add_usual(struct project *project, const char *directory, struct texts *files)
+{
+	const char *path = absolute(&project->arena, directory, ".env");
+
+	if (access(path, F_OK) == 0)
+		texts_add(files, path);
+}
+
 /* --env-file, COMPOSE_ENV_FILES, or .env beside the compose file. */
 static bool read_environment(struct project *project, const struct project_request *request,
 			     const char *here, const char *directory, struct error *err)
@@ -122,12 +144,11 @@ static bool read_environment(struct project *project, const struct project_reque
 		texts_add(&files, absolute(&project->arena, here, request->env_files.items[i]));
 	if (!files.count && listed)
 		add_listed(project, here, listed, ",", &files);
-	if (!files.count) {
-		const char *usual = absolute(&project->arena, directory, ".env");
-
-		if (access(usual, F_OK) < 0)
-			return true;
-		texts_add(&files, usual);
+	if (!files.count && !variables_is_true(&project->environment, "COMPOSE_DISABLE_ENV_FILE")) {
+		add_usual(project, directory, &files);
+		/* The files were found further up: what is here counts more. */
+		if (!request->files.count && !request->directory && strcmp(directory, here) != 0)
+			add_usual(project, here, &files);
 	}
 	return read_env_files(project, &files, err);
 }
@@ -159,7 +180,7 @@ static bool choose_files(struct project *project, const struct project_request *
 		add_listed(project, here, listed, separator && *separator ? separator : ":",
 			   &project->files);
 	else
-		search(project, start);
+		return search(project, start, request->is_classic, err);
 	return true;
 }
 

@@ -66,9 +66,14 @@ static bool read_env_file(struct project *project, const struct service *service
 			  const struct json *file, struct variables *variables, struct error *err)
 {
 	const struct json *required = json_get(file, "required");
-	const char *path = tree_text(file, "path");
+	const char *path = tree_text(file, "path"), *format = tree_text(file, "format");
 
-	if (dotenv_read(variables, &project->environment, &project->arena, path, err))
+	if (format && strcmp(format, "raw") != 0)
+		return error_set(err, ERROR_INPUT,
+				 "service \"%s\": unsupported env_file format \"%s\"",
+				 service->name, format);
+	if (format ? dotenv_read_raw(variables, &project->environment, &project->arena, path, err)
+		   : dotenv_read(variables, &project->environment, &project->arena, path, err))
 		return true;
 	if (err->kind != ERROR_NOT_FOUND)
 		return false;

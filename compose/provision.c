@@ -294,7 +294,7 @@ static bool remove_resource(struct session *session, const char *kind, const cha
 
 /* Without files only labels say what the project made. */
 static bool remove_labelled(struct session *session, const char *kind, const char *shown,
-			    struct error *err)
+			    size_t *removed, struct error *err)
 {
 	struct arena *arena = &session->project.arena;
 	autotexts struct texts arguments = { 0 };
@@ -316,17 +316,20 @@ static bool remove_labelled(struct session *session, const char *kind, const cha
 
 		if (*name && !remove_resource(session, kind, shown, &resource, err))
 			return false;
+		*removed += *name != '\0';
 	}
 	return true;
 }
 
-bool provision_remove_networks(struct session *session, struct error *err)
+bool provision_remove_networks(struct session *session, size_t *removed, struct error *err)
 {
+	*removed = 0;
 	if (!session->project.tree)
-		return remove_labelled(session, "network", "Network", err);
+		return remove_labelled(session, "network", "Network", removed, err);
 	for (size_t i = 0; i < session->project.network_count; i++) {
 		const struct resource *network = &session->project.networks[i];
 
+		*removed += network->is_used && !network->is_external;
 		if (network->is_used &&
 		    !remove_resource(session, "network", "Network", network, err))
 			return false;
@@ -336,8 +339,10 @@ bool provision_remove_networks(struct session *session, struct error *err)
 
 bool provision_remove_volumes(struct session *session, struct error *err)
 {
+	size_t removed = 0;
+
 	if (!session->project.tree)
-		return remove_labelled(session, "volume", "Volume", err);
+		return remove_labelled(session, "volume", "Volume", &removed, err);
 	for (size_t i = 0; i < session->project.volume_count; i++) {
 		if (!remove_resource(session, "volume", "Volume", &session->project.volumes[i],
 				     err))

@@ -52,8 +52,10 @@ must_check bool provision_volumes(struct session *session, const bool *is_wanted
 				  struct error *err);
 
 /* All of the project's, found by their labels where there are no files: what is not there, is
- * somebody else's or in use stays, and is told. */
-must_check bool provision_remove_networks(struct session *session, struct error *err);
+ * somebody else's or in use stays, and is told. *removed: how many
+ * were found so, or are the files'. */
+must_check bool provision_remove_networks(struct session *session, size_t *removed,
+					  struct error *err);
 must_check bool provision_remove_volumes(struct session *session, struct error *err);
 
 #endif

@@ -148,12 +148,43 @@ static bool deed_arguments(struct task *task, struct texts *arguments, struct er
 	return true;
 }
 
-static bool needs(const struct project *project, const char *name, const char *other)
+/* By the label of a container: "NAME:CONDITION:RESTART,…". */
+static bool label_names(const char *label, const char *other, bool *restarts)
 {
+	size_t length = strlen(other);
+
+	for (const char *next = label; *next;) {
+		size_t end = strcspn(next, ",");
+
+		if (strncmp(next, other, length) == 0 && next[length] == ':') {
+			*restarts = end > 5 && strncmp(next + end - 5, ":true", 5) == 0;
+			return true;
+		}
+		next += end + (next[end] == ',');
+	}
+	return false;
+}
+
+bool session_needs(const struct session *session, const char *name, const char *other,
+		   bool *restarts)
+{
+	const struct project *project = &session->project;
 	const struct service *service = project->tree ? project_find(project, name) : NULL;
 
+	*restarts = false;
 	for (size_t i = 0; service && i < service->dependency_count; i++) {
-		if (strcmp(project->services[service->dependencies[i].service].name, other) == 0)
+		const struct dependency *needed = &service->dependencies[i];
+
+		*restarts = needed->restarts;
+		if (strcmp(project->services[needed->service].name, other) == 0)
+			return true;
+	}
+	for (size_t i = 0; !project->tree && i < session->fleet.count; i++) {
+		const struct member *member = &session->fleet.members[i];
+
+		if (strcmp(member->service, name) == 0 &&
+		    label_names(fleet_label(&member->container, LABEL_DEPENDENCIES), other,
+				restarts))
 			return true;
 	}
 	return false;
@@ -167,7 +198,7 @@ static bool is_meant(const struct session_deed *deed, const struct member *membe
 /* Tasks are few: each is compared with each other. */
 static void order(struct session *session, struct task *tasks, size_t count, bool is_upwards)
 {
-	const struct project *project = &session->project;
+	bool ignored;
 
 	for (size_t i = 0; i < count; i++) {
 		const struct deed_context *own = tasks[i].context;
@@ -177,8 +208,8 @@ static void order(struct session *session, struct task *tasks, size_t count, boo
 			const struct deed_context *other = tasks[j].context;
 			const char *first = own->member->service, *second = other->member->service;
 
-			if (is_upwards ? needs(project, first, second)
-				       : needs(project, second, first))
+			if (is_upwards ? session_needs(session, first, second, &ignored)
+				       : session_needs(session, second, first, &ignored))
 				tasks[i].after[tasks[i].after_count++] = &tasks[j];
 		}
 	}

@@ -47,6 +47,11 @@ int session_report(struct session *session, const struct task *tasks, size_t cou
 int session_report_up(struct session *session, const struct task *tasks, size_t count,
 		      bool is_good);
 
+/* Whether one service needs another, as the files say, or the containers' labels where there are
+ * none; and whether it is restarted with it. */
+bool session_needs(const struct session *session, const char *name, const char *other,
+		   bool *restarts);
+
 /* -- the same to many containers -------------------------------------------------------------- */
 
 /* One verb of docker to each container, those that need others first or last. */

@@ -165,8 +165,12 @@ static void tell_awaited(const struct up_task *own, size_t index, const struct d
 	*told = AWAITED_WAITING;
 	if (gate == TASK_GATE_CLOSED)
 		return;
-	if (gate == TASK_GATE_HOPELESS)
-		end = is_good ? "Skipped" : "Error";
+	if (gate == TASK_GATE_HOPELESS && is_good)
+		end = arena_printf(arena_of(own->up),
+				   "Skipped: optional dependency \"%s\" failed to start",
+				   own->up->plan->instances[index].service->name);
+	else if (gate == TASK_GATE_HOPELESS)
+		end = "Error";
 	telling_state(telling, "Container", name, end, is_good ? TELLING_DONE : TELLING_FAILED);
 	*told = AWAITED_OVER;
 }
@@ -366,7 +370,8 @@ static const char *image_id(void *context, const struct service *service)
 static bool look_after_orphans(struct session *session, const struct uprun_wishes *wishes,
 			       struct error *err)
 {
-	struct member **orphans = fleet_orphans(&session->fleet, &session->project);
+	struct member **orphans =
+		fleet_orphans(&session->fleet, &session->project, !session->composer->is_classic);
 
 	if (!orphans[0] || (wishes->ignores_orphans && !wishes->removes_orphans))
 		return true;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 static struct variable *find(const struct variables *variables, const char *name)
@@ -47,6 +48,18 @@ const char *variables_get(const struct variables *variables, const char *name)
 			return found->value;
 	}
 	return NULL;
+}
+
+bool variables_is_true(const struct variables *variables, const char *name)
+{
+	static const char *const words[] = { "1", "t", "true", "y", "yes" };
+	const char *value = variables_get(variables, name);
+
+	for (size_t i = 0; value && i < COUNT_OF(words); i++) {
+		if (strcasecmp(value, words[i]) == 0)
+			return true;
+	}
+	return false;
 }
 
 void variables_add_process(struct variables *variables, struct arena *arena)

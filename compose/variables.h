@@ -29,6 +29,8 @@ struct variables {
 bool variables_set(struct variables *variables, const char *name, const char *value);
 /* NULL if it is not set, here or further on. */
 const char *variables_get(const struct variables *variables, const char *name);
+/* "1", "t", "true", "y", "yes", in any case of letters. */
+bool variables_is_true(const struct variables *variables, const char *name);
 /* What this process was given. */
 void variables_add_process(struct variables *variables, struct arena *arena);
 void variables_done(struct variables *variables);

@@ -107,14 +107,20 @@ static bool take_down(struct session *session, const struct values *values,
 							    !session->project.tree };
 	struct member **members = fleet_choose(&session->fleet, &session->project, &choice);
 	struct member **orphans = takes_orphans && is_classic
-					  ? fleet_orphans(&session->fleet, &session->project)
+					  ? fleet_orphans(&session->fleet, &session->project, false)
 					  : none;
 
 	if (!stop_and_remove(session, values, members, orphans))
 		return error_set(err, ERROR_SYSTEM, "not all containers could be removed");
 	if (!services->count) {
-		if (!provision_remove_networks(session, err))
+		size_t removed = 0;
+
+		if (!provision_remove_networks(session, &removed, err))
 			return false;
+		if (!is_classic && !members[0] && !removed && !values->with_volumes)
+			fprintf(stderr,
+				"Warning: No resource found to remove for project \"%s\".\n",
+				session->project.name);
 		projectfile_remove(&session->project);
 	}
 	if (values->with_volumes && !services->count && !provision_remove_volumes(session, err))

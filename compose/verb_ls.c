@@ -103,8 +103,8 @@ static void add(struct rows *rows, const struct values *values, const char *id)
 /* "running(2)", "exited(1), running(1)" */
 static const char *status_of(struct arena *arena, const struct row *row)
 {
-	static const enum status_state order[] = { STATUS_CREATED, STATUS_EXITED, STATUS_RESTARTING,
-						   STATUS_RUNNING };
+	static const enum status_state order[] = { STATUS_CREATED, STATUS_EXITED, STATUS_PAUSED,
+						   STATUS_RESTARTING, STATUS_RUNNING };
 	const char *text = "";
 
 	for (size_t i = 0; i < COUNT_OF(order); i++) {
@@ -132,7 +132,7 @@ static bool print(struct rows *rows, const struct values *values, struct error *
 		const struct row *row = &rows->items[i];
 
 		if (!values->is_all && !row->counts[STATUS_RUNNING] &&
-		    !row->counts[STATUS_RESTARTING])
+		    !row->counts[STATUS_PAUSED] && !row->counts[STATUS_RESTARTING])
 			continue;
 
 		struct jsonmaker item = jsonmaker_nested(&list, NULL, JSON_OBJECT);

@@ -110,9 +110,11 @@ static const char *value_of(const char *filter, const char *key)
 									  : NULL;
 }
 
-/* 1 says "stopped" of all that do not run. */
-static bool is_in_state(const struct member *member, const char *state)
+/* 1 says "stopped" of all that do not run, and "running" of what is paused, too. */
+static bool is_in_state(const struct member *member, const char *state, bool is_classic)
 {
+	if (is_classic && strcmp(state, "running") == 0)
+		return fleet_is_up(member);
 	return strcmp(state, status_name(member->status.state)) == 0 ||
 	       (strcmp(state, "stopped") == 0 && !fleet_is_up(member));
 }
@@ -127,7 +129,7 @@ static bool has_status(const struct values *values, const struct member *member)
 		const char *state = value_of(values->filters.items[i], "status");
 
 		is_filtered |= state != NULL;
-		if (state && is_in_state(member, state))
+		if (state && is_in_state(member, state, false))
 			return true;
 	}
 	return !is_filtered;
@@ -342,7 +344,7 @@ static bool is_service_shown(const struct service *service, struct member **memb
 		for (struct member **member = members; state && *member && !is_shown; member++)
 			is_shown = !(*member)->is_oneoff &&
 				   strcmp((*member)->service, service->name) == 0 &&
-				   is_in_state(*member, state);
+				   is_in_state(*member, state, true);
 	}
 	return is_shown;
 }

@@ -48,14 +48,54 @@ static const struct opt images_opts[] = {
 /* -- pull ---------------------------------------------------------------------------------------
  */
 
-static bool is_due(struct session *session, const struct values *values,
-		   const struct service *service)
+static bool is_latest(const struct service *service)
 {
-	if (service->is_build_only ||
-	    (values->is_ignoring_buildable && json_get(service->tree, "build")))
-		return false;
-	return !values->policy || strcmp(values->policy, "missing") != 0 ||
-	       !provision_image_id(session, service);
+	const char *tag = strrchr(service->image, ':');
+
+	return !tag || strchr(tag, '/') || strcmp(tag, ":latest") == 0;
+}
+
+/* Why it is not pulled; NULL: it is. 1 knows no policies of services. */
+static const char *reason(struct session *session, const struct values *values,
+			  const struct service *service)
+{
+	const char *policy = values->policy ? values->policy
+			     : session->composer->is_classic
+				     ? NULL
+				     : tree_text(service->tree, "pull_policy");
+
+	if (service->is_build_only)
+		return "Skipped - No image to be pulled";
+	if (policy && (strcmp(policy, "never") == 0 || strcmp(policy, "build") == 0))
+		return "Skipped";
+	if (policy && (strcmp(policy, "missing") == 0 || strcmp(policy, "if_not_present") == 0) &&
+	    provision_image_id(session, service) && (values->policy || !is_latest(service)))
+		return "Skipped - Image is already present locally";
+	if (values->is_ignoring_buildable && json_get(service->tree, "build"))
+		return "Skipped - Image can be built";
+	return NULL;
+}
+
+/* The service whose image it has, too, is told. */
+static void add_due(struct session *session, const struct values *values,
+		    const struct service **due, size_t *count, const struct service *service)
+{
+	const char *why = reason(session, values, service);
+	size_t before = *count;
+
+	if (!why) {
+		provision_add_pull(due, count, service);
+		if (*count > before)
+			return;
+		for (size_t i = 0; i < *count; i++) {
+			if (strcmp(due[i]->image, service->image) == 0)
+				why = arena_printf(&session->fleet.arena,
+						   "Skipped - Image is already being pulled by %s",
+						   due[i]->name);
+		}
+	}
+	if (why && !values->is_quiet)
+		telling_state(&session->telling, "", service->name, why, TELLING_DONE);
 }
 
 static void tell_failure(const struct session *session, const struct service *service,
@@ -79,8 +119,8 @@ static int pull_all(struct session *session, const struct values *values,
 	size_t count = 0;
 
 	for (size_t i = 0; i < project->service_count; i++) {
-		if (is_wanted[i] && is_due(session, values, &project->services[i]))
-			provision_add_pull(due, &count, &project->services[i]);
+		if (is_wanted[i])
+			add_due(session, values, due, &count, &project->services[i]);
 	}
 
 	struct error *errors = arena_array(arena, count + 1, sizeof(*errors));
@@ -229,8 +269,11 @@ static int run_images(const struct cli *cli, const void *of, const struct texts 
 		print_ids(members, is_classic);
 		return 0;
 	}
-	for (; *members; members++)
-		add_image(&session, &rows, *members);
+	for (; *members; members++) {
+		/* As in `ps` of 1. */
+		if (!is_classic || !(*members)->is_oneoff || fleet_is_up(*members))
+			add_image(&session, &rows, *members);
+	}
 	if (is_classic && !values->format)
 		print_classic(rows.parent);
 	else if (!listing_print(&listing, values->format, false, rows.parent, &err))

@@ -76,7 +76,8 @@ static bool start_dependencies(struct session *session, const struct values *val
 		.stop_seconds = -1,
 		.is_quiet = values->is_quiet,
 		.removes_orphans = values->removes_orphans,
-		.ignores_orphans = true
+		.ignores_orphans = variables_is_true(&session->project.environment,
+						     "COMPOSE_IGNORE_ORPHANS")
 	};
 	struct upplan plan;
 
@@ -132,6 +133,23 @@ static bool wants_terminal(const struct session *session, const struct values *v
 	       isatty(STDIN_FILENO);
 }
 
+/* "KEY" alone has the value that the project knows, from .env too. */
+static void add_environment(const struct session *session, const struct texts *values,
+			    struct texts *extra)
+{
+	struct arena *arena = (struct arena *)(uintptr_t)&session->project.arena;
+
+	for (size_t i = 0; i < values->count; i++) {
+		const char *text = values->items[i];
+		const char *value = strchr(text, '=')
+					    ? NULL
+					    : variables_get(&session->project.environment, text);
+
+		creation_add(extra, "--env",
+			     value ? arena_printf(arena, "%s=%s", text, value) : text);
+	}
+}
+
 static void add_extra(const struct session *session, const struct values *values,
 		      struct texts *extra)
 {
@@ -143,7 +161,7 @@ static void add_extra(const struct session *session, const struct values *values
 		texts_add(extra, "--interactive");
 	texts_add(extra, "--one-off");
 	texts_add(extra, wants_terminal(session, values) ? "--tty" : "--tty=false");
-	add_list(extra, "--env", &values->env);
+	add_environment(session, &values->env, extra);
 	add_list(extra, "--label", &values->labels);
 	add_list(extra, "--publish", &values->publish);
 	add_list(extra, "--volume", &values->volumes);

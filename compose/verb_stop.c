@@ -33,6 +33,7 @@ static const struct opt kill_opts[] = {
 struct manner {
 	struct session_deed deed;
 	const char *verb;    /* docker's */
+	bool has_needed;     /* also what they need, in 2 */
 	bool has_dependents; /* also those that are restarted with what they depend on */
 	bool is_by_name;     /* 1 goes by services, and not by age */
 	bool tells_missing;  /* 1 tells of each service that has no container */
@@ -55,21 +56,21 @@ static void add_words(struct session *session, const struct manner *manner,
 	*words = NULL;
 }
 
-/* Adds those that `depends_on: {…: {restart: true}}` ties to the ones that are named. */
-static void add_dependents(const struct project *project, struct texts *services)
+/* Adds what the named ones need, or those that `depends_on: {…: {restart: true}}` ties to them. */
+static void add_related(const struct session *session, bool is_needed, struct texts *services)
 {
 	for (size_t i = 0; i < services->count; i++) { /* it grows, by each service once */
-		for (size_t j = 0; j < project->service_count; j++) {
-			const struct service *service = &project->services[j];
+		for (size_t j = 0; j < session->fleet.count; j++) {
+			const char *own = services->items[i],
+				   *name = session->fleet.members[j].service;
+			bool restarts;
+			bool is_related =
+				is_needed
+					? session_needs(session, own, name, &restarts)
+					: session_needs(session, name, own, &restarts) && restarts;
 
-			for (size_t k = 0; k < service->dependency_count; k++) {
-				const struct dependency *needed = &service->dependencies[k];
-				const char *name = project->services[needed->service].name;
-
-				if (needed->restarts && !texts_has(services, service->name) &&
-				    strcmp(name, services->items[i]) == 0)
-					texts_add(services, service->name);
-			}
+			if (is_related && !texts_has(services, name))
+				texts_add(services, name);
 		}
 	}
 }
@@ -108,7 +109,9 @@ static int run(const struct cli *cli, const struct manner *manner, const struct 
 		return composer_failed(composer_of(cli), &err);
 	texts_add_all(&all, services->items, services->count);
 	if (manner->has_dependents && !values->is_without_dependencies)
-		add_dependents(&session.project, &all);
+		add_related(&session, false, &all);
+	if (manner->has_needed && !composer_of(cli)->is_classic)
+		add_related(&session, true, &all);
 
 	struct member **members = fleet_choose(&session.fleet, &session.project, &choice);
 
@@ -145,6 +148,7 @@ static int run_start(const struct cli *cli, const void *values, const struct tex
 			  .failure = "Cannot start service",
 			  .names_service = true },
 		.verb = "start",
+		.has_needed = true,
 		.is_by_name = true,
 		.tells_missing = true,
 		.missing = "start",

@@ -166,7 +166,7 @@ static void on_end(void *context, const char *service, int code, bool is_restart
 		foreground->code = code;
 }
 
-/* Of those that the plan is about, whatever they do now. */
+/* Of those that were named, or all that the plan is about, whatever they do now. */
 static struct member **members_of(struct foreground *foreground, struct error *err)
 {
 	struct session *session = foreground->session;
@@ -181,9 +181,12 @@ static struct member **members_of(struct foreground *foreground, struct error *e
 			      sizeof(struct member *));
 	for (size_t i = 0; i < foreground->plan.count; i++) {
 		const struct instance *instance = &foreground->plan.instances[i];
-		struct member *member =
-			fleet_find(&session->fleet, instance->service->name, instance->number);
+		const char *name = instance->service->name;
+		struct member *member = fleet_find(&session->fleet, name, instance->number);
 
+		/* What was only needed stays, for it may have been there before. */
+		if (foreground->services->count && !texts_has(foreground->services, name))
+			continue;
 		if (member && instance->action != INSTANCE_REMOVE)
 			members[count++] = member;
 	}
@@ -438,13 +441,6 @@ static bool check_exit_code_from(struct session *session, const struct values *v
 			 from);
 }
 
-static bool is_true(const struct project *project, const char *variable)
-{
-	const char *value = variables_get(&project->environment, variable);
-
-	return value && (strcmp(value, "1") == 0 || strcmp(value, "true") == 0);
-}
-
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	const struct values *values = of;
@@ -474,8 +470,18 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 		return composer_of(cli)->is_classic ? 2 : 1;
 	}
 	wishes.removes_orphans =
-		values->removes_orphans || is_true(&session.project, "COMPOSE_REMOVE_ORPHANS");
-	wishes.ignores_orphans = is_true(&session.project, "COMPOSE_IGNORE_ORPHANS");
+		values->removes_orphans ||
+		variables_is_true(&session.project.environment, "COMPOSE_REMOVE_ORPHANS");
+	wishes.ignores_orphans =
+		variables_is_true(&session.project.environment, "COMPOSE_IGNORE_ORPHANS");
+	if (values->removes_orphans && wishes.ignores_orphans) {
+		error_set(
+			&err, ERROR_INPUT, "%s",
+			session.composer->is_classic
+				? "COMPOSE_IGNORE_ORPHANS and --remove-orphans cannot be combined."
+				: "cannot combine COMPOSE_IGNORE_ORPHANS and --remove-orphans");
+		return composer_failed(composer_of(cli), &err);
+	}
 	if (session.composer->is_dry)
 		return run_dry(&session, &wishes, values);
 	if (values->is_detached || values->waits || values->is_unstarted)

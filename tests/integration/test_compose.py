@@ -395,7 +395,8 @@ def test_pull(project, registry, moor):
         registry.push(world.Image(), "compose/app", image[-1])
     project.services(a={"image": images[0]}, b={"image": images[1]}, c={"image": images[2]}, d={"image": images[0]})
     told = project("pull").stderr
-    assert sorted(told.splitlines()) == [f" {name} {word} " for name in "abc" for word in ("Pulled", "Pulling")]
+    assert sorted(told.splitlines()) == [*(f" {name} {word} " for name in "abc" for word in ("Pulled", "Pulling")),
+                                         " d Skipped - Image is already being pulled by a "]
     assert told.index("c Pulling") < told.index("Pulled")  # all at once
     moor.docker("rmi", *images)
     assert f"Pulling b ({images[1]})..." in project.classic("up", "--no-start").stderr

@@ -110,6 +110,17 @@ def test_entrypoint_is_cut_into_words(project):
     assert "--entrypoint" in project("run", "--entrypoint", "echo 'open", "a", code=1).stderr
 
 
+def test_variables_of_run(project):
+    """"-e NAME" is what the project knows, from its files too."""
+    project.services(a={"command": ["sh", "-c", "echo $IN_FILE $IN_SHELL ${NOWHERE-unset}"]})
+    project.write("IN_FILE=file\nIN_SHELL=file\n", ".env")
+    words = ["run", "--rm", *(word for name in ("IN_FILE", "IN_SHELL", "NOWHERE") for word in ("-e", name)), "a"]
+    for program in project, project.classic:
+        assert program(*words, env={"IN_SHELL": "shell"}).stdout == "file shell unset\n"
+    project.services(a={"healthcheck": {"test": "true", "start_interval": "1s"}})
+    assert "start_interval requires healthcheck.start_period to be set" in project("create", code=1).stderr
+
+
 def test_followed_logs_tell_ends(project):
     project.services(done={"command": "sh -c 'echo said; exit 3'"}, long={"command": SLEEPER})
     with foreground(project, running=1, classic=True):
@@ -129,6 +140,10 @@ def test_words_of_options(project):
     project.classic("up", "-d", "a")
     assert project.classic("down", "--rmi", "bogus", code=1).stderr == "--rmi flag must be one of: all, local\n"
     assert project.classic("logs", "--tail", "x", code=1).stderr == "tail flag must be all or a number\n"
+    project.classic("pause")
+    for state, names in ("running", "a\n"), ("paused", "a\n"), ("stopped", ""):
+        assert project.classic("ps", "--services", "--filter", "status=" + state).stdout == names
+    project.classic("unpause")
     assert project.classic("start").stderr.splitlines() == ["Starting b ... ", "Starting b ... failed"]
     for program in project, project.classic:
         assert "cannot be combined" in program("create", "--force-recreate", "--no-recreate", code=1).stderr

@@ -97,6 +97,10 @@ def test_names_of_files(files):
     os.unlink(os.path.join(files.directory, "docker-compose.yml"))
     files.write("compose.override.yaml", service("over"))
     assert image() == "over"
+    files.write("docker-compose.override.yml", service("too many"))
+    assert "Found multiple override files with supported names: compose.override.yaml, docker-compose.override.yml" in files.run("config").stderr
+    assert "Multiple override files found: " in files.run("config", program="docker-compose", code=1).stderr
+    os.unlink(os.path.join(files.directory, "docker-compose.override.yml"))
     files.write("deep/er/x", "")
     assert image(cwd=os.path.join(files.directory, "deep", "er")) == "over"
     assert files.config("-f", "compose.yaml")["services"]["a"]["image"] == "one"
@@ -137,6 +141,23 @@ def test_variables(files):
     done = files.run(*path, "--env-file", "other.env", "config")
     assert "image: other-b-c-" in done.stdout and 'The "D" variable is not set. Defaulting to a blank string.' in done.stderr
     assert "couldn't find env file" in files.run(*path, "--env-file", "no.env", "config", code=15).stderr
+
+
+def test_files_of_variables(files):
+    """Beside the compose file and, when that lies further up, here; in docker's grammar if they are called raw."""
+    files.write("compose.yaml", service("$A-$B-$C"))
+    files.write(".env", "A=up\nB=up\n")
+    files.write("sub/.env", "B=here\nC=here\n")
+    below = os.path.join(files.directory, "sub")
+    assert files.config(cwd=below)["services"]["a"]["image"] == "up-here-here"
+    assert files.config("-f", "../compose.yaml", cwd=below)["services"]["a"]["image"] == "up-up-"
+    assert files.config(cwd=below, env={"COMPOSE_DISABLE_ENV_FILE": "1"})["services"]["a"]["image"] == "--"
+    files.write("raw.env", "K='{\"a\": \"$A\"}' # so\n")
+    for form, value in ((", format: raw", "'{\"a\": \"$$A\"}' # so"), ("", '{"a": "$$A"}')):
+        files.write("compose.yaml", "services: {a: {image: x, env_file: [{path: raw.env%s}]}}\n" % form)
+        assert files.config()["services"]["a"]["environment"]["K"] == value
+    files.write("compose.yaml", "services: {a: {image: x, env_file: [{path: raw.env, format: odd}]}}\n")
+    assert 'unsupported env_file format "odd"' in files.run("config", code=15).stderr
 
 
 def test_other_files(files):
@@ -269,6 +290,8 @@ MISTAKES = [
     ("services: {a: {image: x, stop_grace_period: 10}}", "invalid duration"),
     ("services: {a: {image: x, scale: -1}}", "cannot be scaled to -1"),
     ("services: {a: {image: x, scale: 2, container_name: c}}", "there is one container_name: c"),
+    ("services: {a: {image: x, container_name: c}, b: {image: x, container_name: c}}",
+     '"services.b": container name "c" is already in use by "services.a"'),
     ("services: {a: {image: x, healthcheck: {test: [curl]}}}", "must start either by \"CMD\""),
     ("services: {a: {image: x, ulimits: {nofile: {soft: 1}}}}", "needs 'soft' and 'hard'"),
     ("services: {a: {image: x, provider: {type: y}}}", "not supported by this runtime"),

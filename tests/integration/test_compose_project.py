@@ -6,12 +6,13 @@ import json
 import os
 import re
 import select
+import signal
 import tarfile
 
 import pytest
 
 import world
-from composing import SLEEPER, Project
+from composing import SLEEPER, Project, foreground
 from screen import Screen
 from world import wait_until
 
@@ -40,6 +41,76 @@ def test_down_without_files(project, tmp_path):
     project.moor.docker("compose", "-p", "other", "down", "-v", cwd=elsewhere)
     assert project.moor.docker("network", "ls", "--format", "{{.Name}}").stdout.split() == ["bridge", "host", "none"]
     assert project.moor.docker("compose", "-p", "other", "down", "-v", cwd=elsewhere).stderr == ""
+    assert project.moor.docker("compose", "-p", "other", "down", cwd=elsewhere).stderr == (
+        'Warning: No resource found to remove for project "other".\n')
+
+
+def test_order_without_files(project, tmp_path):
+    """What needs what is told by labels where there are only containers."""
+    project.services(bar={"command": SLEEPER}, foo={"command": SLEEPER, "depends_on": ["bar"]},
+                     tied={"command": SLEEPER, "depends_on": {"bar": {"condition": "service_started", "restart": True}}})
+    project("-p", "named", "up", "-d")
+    assert project.inspect("named-tied-1", '{{index .Config.Labels "com.docker.compose.depends_on"}}') == "bar:service_started:true"
+
+    def told(*words):
+        stderr = project.moor.docker("compose", "-p", "named", *words, cwd=tmp_path).stderr
+        return [re.sub(r"^ Container named-(.*)-1 ", r"\1", line) for line in stderr.splitlines()]
+
+    assert told("stop", "-t", "0")[-2:] == ["bar Stopping", "bar Stopped"]
+    assert told("start", "foo") == ["bar Starting", "bar Started", "foo Starting", "foo Started"]
+    assert told("restart", "-t", "0", "bar") == ["bar Restarting", "bar Started", "tied Restarting", "tied Started"]
+    told("pause", "foo")
+    assert re.search(r"^named +paused\(1\), running\(2\) ", project("ls").stdout, re.M)
+    told("down", "-t", "0")
+
+
+def test_what_is_named_is_stopped(project):
+    """At Ctrl-C: what was only needed may have been there before."""
+    project.services(dep={"command": SLEEPER}, app={"command": SLEEPER, "depends_on": ["dep"]})
+    with foreground(project, "app", running=2) as process:
+        wait_until(lambda: process.stdout.readline().endswith(" up\n"), "the program to set its trap")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and "proj-app-1  Stopped" in err and "proj-dep-1  Stop" not in err
+    assert project("ps", "--format", "{{.Name}}").stdout == "proj-dep-1\n"
+
+
+def test_one_offs_become_orphans(project):
+    project.services(job={"command": "true", "profiles": ["jobs"]}, long={"command": SLEEPER})
+    project("run", "job")
+    name, = project.names()
+    assert f"Found orphan containers ([{name}]) for this project" in project("up", "-d").stderr
+    assert "Found orphan" not in project.classic("up", "-d").stderr
+    assert "Found orphan" not in project("up", "-d", env={"COMPOSE_IGNORE_ORPHANS": "True"}).stderr
+    assert "COMPOSE_IGNORE_ORPHANS and --remove-orphans" in project(
+        "up", "-d", "--remove-orphans", env={"COMPOSE_IGNORE_ORPHANS": "True"}, code=1).stderr
+    assert project("up", "-d", env={"COMPOSE_REMOVE_ORPHANS": "true"}).stderr.count(name) == 2
+    assert name not in project.names()
+
+
+def test_waits_for_jobs(project):
+    """A good end is what is wanted of one whose end others wait for."""
+    def write(job):
+        project.services(job={"command": job}, long={"command": SLEEPER, "depends_on": {"job": {"condition": "service_completed_successfully"}}},
+                         maybe={"command": SLEEPER, "depends_on": {"sick": {"condition": "service_healthy", "required": False}}},
+                         sick={"command": SLEEPER, "healthcheck": {"test": "false", "interval": "100ms", "retries": 1}})
+
+    write("true")
+    assert " Container proj-long-1  Healthy\n" in project("up", "--wait", "long").stderr
+    assert ' Container proj-sick-1  Skipped: optional dependency "sick" failed to start\n' in project("up", "-d", "maybe").stderr
+    write("false")
+    assert 'didn\'t complete successfully: exit 1' in project("up", "--wait", "long", code=1).stderr
+
+
+def test_what_is_not_pulled(project):
+    project.write(json.dumps({"services": {
+        "a": {"image": "localhost:1/x:1"}, "b": {"image": "localhost:1/x:1"}, "c": {"image": "busybox:test", "pull_policy": "missing"},
+        "d": {"build": "."}, "e": {"image": "localhost:1/y", "pull_policy": "never"}, "f": {"image": "localhost:1/z", "build": "."}}}))
+    told = project("pull", "--ignore-pull-failures", "--ignore-buildable").stderr.splitlines()
+    assert [line.strip() for line in told if "Skipped" in line] == [
+        "b Skipped - Image is already being pulled by a", "c Skipped - Image is already present locally",
+        "d Skipped - No image to be pulled", "e Skipped", "f Skipped - Image can be built"]
+    assert sum("connection refused" in line for line in told) == 1
 
 
 def test_restarts_with_what_it_needs(project):
