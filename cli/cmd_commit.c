@@ -64,6 +64,9 @@ static bool read_name(struct arena *arena, const struct texts *arguments, const 
 		return true;
 	if (!reference_parse(&reference, arguments->items[1], err))
 		return false;
+	if (!digest_is_empty(&reference.digest))
+		return error_set(err, ERROR_INPUT,
+				 "refusing to create a tag with a digest reference");
 	autofree char *text = reference_text(&reference);
 	*name = arena_strdup(arena, text);
 	return true;
@@ -137,6 +140,8 @@ static void take_options(const struct container *container, struct arena *arena,
 	config->exposed_ports = container->exposed_ports.items;
 	config->exposed_port_count = container->exposed_ports.count;
 	config->created = clock_now_text(arena);
+	config->on_build = NULL; /* they were done, or will be, on the image itself */
+	config->on_build_count = 0;
 	take_labels(&container->labels, arena, config);
 	take_volumes(container, arena, config);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/caller.h"
+#include "cli/outputpath.h"
 #include "cli/shown.h"
 #include "cli/single.h"
 #include "engine/tree.h"
@@ -42,12 +43,17 @@ static int run_diff(const struct cli *cli, const void *values, const struct text
 	return 0;
 }
 
-static bool open_output(const char *path, int *out, struct error *err)
+static bool check_output(const char *path, struct error *err)
 {
 	if (!path && isatty(STDOUT_FILENO))
 		return error_set(err, ERROR_INPUT,
 				 "cowardly refusing to save to a terminal. Use the -o flag or "
 				 "redirect");
+	return !path || outputpath_check(path, err) || error_in(err, "failed to export container");
+}
+
+static bool open_output(const char *path, int *out, struct error *err)
+{
 	*out = path ? caller_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
 		    : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	return *out >= 0 ||
@@ -63,11 +69,13 @@ static int run_export(const struct cli *cli, const void *of, const struct texts 
 	autoclose int root = -1;
 	struct error err;
 
-	if (!open_output(values->output, &out, &err))
+	if (!check_output(values->output, &err))
 		return command_failed_plainly(&err);
 	if (!single_open(cli, arguments->items[0], &single, &err) ||
 	    !tree_open(&single.engine, &single.container, TREE_ROOT, &root, &lock, &err))
 		return command_failed(&err);
+	if (!open_output(values->output, &out, &err)) /* what was there stays until now */
+		return command_failed_plainly(&err);
 	const struct tree_archive archive = {
 		.from = root, .to = out, .prefix = "", .is_one_mount = true
 	};

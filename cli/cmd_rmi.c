@@ -2,6 +2,7 @@
 #include "cli/imageverbs.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "engine/engine.h"
@@ -55,6 +56,10 @@ static int remove_one(struct engine *engine, const char *name, const struct valu
 	struct error err;
 	int code = 0;
 
+	if (!name[strspn(name, " \t\n")]) {
+		error_set(&err, ERROR_INPUT, "image name cannot be blank");
+		return command_failed(&err);
+	}
 	if (store_find(&engine->store, &arena, name, &image, &err) &&
 	    check_platforms(&image, name, &values->platforms, &err) &&
 	    store_remove(&engine->store, &arena, name, is_forced, &usage, &removal, &err)) {

@@ -11,6 +11,7 @@
 #include "base/caller.h"
 #include "base/mem.h"
 #include "cli/human.h"
+#include "cli/outputpath.h"
 #include "engine/engine.h"
 #include "image/archive.h"
 
@@ -34,7 +35,7 @@ static bool refuse_path(const char *path, struct error *err)
 			 human_errno(errno, why));
 }
 
-/* A pipe or a device is written as it is; a regular file appears whole or not at all. */
+/* A pipe is written as it is; a regular file appears whole or not at all. */
 static bool is_stream(const char *path)
 {
 	struct stat status;
@@ -108,6 +109,8 @@ static bool save(const struct cli *cli, const struct values *values, const struc
 		return error_set(err, ERROR_INPUT,
 				 "cowardly refusing to save to a terminal. Use the -o flag or "
 				 "redirect");
+	if (values->output && !outputpath_check(values->output, err))
+		return error_in(err, "failed to save image");
 	if (!engine_open(cli->root, cli->run, &engine, err))
 		return error_in(err, "Error response from daemon");
 	if (!values->output)

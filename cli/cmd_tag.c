@@ -16,7 +16,11 @@ static bool read_target(const char *text, struct reference *target, struct error
 	if (!digest_is_empty(&target->digest))
 		return error_set(err, ERROR_INPUT,
 				 "refusing to create a tag with a digest reference");
+	return true;
+}
 
+static bool check_ambiguity(const struct reference *target, struct error *err)
+{
 	autofree char *familiar = reference_familiar(target);
 
 	return strncmp(familiar, "sha256:", 7) != 0 ||
@@ -33,7 +37,7 @@ static bool tag(const struct cli *cli, const char *source, const struct referenc
 
 	if (!engine_open(cli->root, cli->run, &engine, err) ||
 	    !store_find(&engine.store, &arena, source, &image, err) ||
-	    !store_tag(&engine.store, &image.id, target, err))
+	    !check_ambiguity(target, err) || !store_tag(&engine.store, &image.id, target, err))
 		return false;
 
 	autofree char *familiar = reference_familiar(target);

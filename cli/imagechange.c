@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/imagechange.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/json.h"
 #include "base/path.h"
+#include "cli/opt.h"
+#include "engine/port.h"
+
+#define EXPOSED_MAX 4096 /* ports of one line */
 
 /* A growing vector in the arena; what the configuration had comes first. */
 struct list {
@@ -168,18 +173,27 @@ static bool change_label(struct arena *arena, const char *text, struct image_con
 	return true;
 }
 
+/* "80", "80/udp", "80-82": a port each. */
 static bool change_expose(struct arena *arena, const char *text, struct image_config *config,
 			  struct error *err)
 {
 	struct list words = read_words(arena, text);
 	struct list list =
-		begin(arena, config->exposed_ports, config->exposed_port_count, words.count);
+		begin(arena, config->exposed_ports, config->exposed_port_count, EXPOSED_MAX);
 
-	(void)err;
-	for (size_t i = 0; i < words.count; i++)
-		list.items[list.count++] = strchr(words.items[i], '/')
-						   ? words.items[i]
-						   : arena_printf(arena, "%s/tcp", words.items[i]);
+	for (size_t i = 0; i < words.count; i++) {
+		struct port_spec spec;
+
+		if (!port_parse_exposed(words.items[i], &spec, err))
+			return false;
+		for (unsigned port = spec.inside.first; port <= spec.inside.last; port++) {
+			if (list.count >= config->exposed_port_count + EXPOSED_MAX)
+				return error_set(err, ERROR_INPUT, "EXPOSE of more than %d ports",
+						 EXPOSED_MAX);
+			list.items[list.count++] = arena_printf(arena, "%u/%s", port,
+								port_protocol_name(spec.protocol));
+		}
+	}
 	config->exposed_ports = list.items;
 	config->exposed_port_count = list.count;
 	return true;
@@ -235,15 +249,105 @@ static bool change_stop_signal(struct arena *arena, const char *text, struct ima
 	return true;
 }
 
+/* What a build on top does later; FROM, MAINTAINER and ONBUILD make no sense there. */
+static bool change_on_build(struct arena *arena, const char *text, struct image_config *config,
+			    struct error *err)
+{
+	static const char *const refused[] = { "FROM", "MAINTAINER" };
+	struct list list = begin(arena, config->on_build, config->on_build_count, 1);
+	size_t length = strcspn(text, " \t");
+
+	if (length == strlen("ONBUILD") && strncasecmp(text, "ONBUILD", length) == 0)
+		return error_set(err, ERROR_INPUT,
+				 "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
+	for (size_t i = 0; i < COUNT_OF(refused); i++) {
+		if (strlen(refused[i]) == length && strncasecmp(text, refused[i], length) == 0)
+			return error_set(err, ERROR_INPUT, "%s isn't allowed as an ONBUILD trigger",
+					 refused[i]);
+	}
+	list.items[list.count++] = arena_strdup(arena, text);
+	config->on_build = list.items;
+	config->on_build_count = list.count;
+	return true;
+}
+
+/* "--interval=5s", … before a HEALTHCHECK's command. */
+static bool read_health_flag(const char *flag, struct image_healthcheck *check, struct error *err)
+{
+	const struct {
+		const char *name;
+		int64_t *nanoseconds;
+	} spans[] = { { "--interval=", &check->interval },
+		      { "--timeout=", &check->timeout },
+		      { "--start-period=", &check->start_period },
+		      { "--start-interval=", &check->start_interval } };
+	static const char retries[] = "--retries=";
+	char *end;
+
+	for (size_t i = 0; i < COUNT_OF(spans); i++) {
+		size_t length = strlen(spans[i].name);
+
+		if (strncmp(flag, spans[i].name, length) == 0)
+			return opt_parse_span(flag + length, spans[i].nanoseconds, err) ||
+			       error_in(err, "HEALTHCHECK %s", flag);
+	}
+	if (strncmp(flag, retries, strlen(retries)) != 0)
+		return error_set(err, ERROR_INPUT, "Unknown flag: %.*s",
+				 (int)strcspn(flag + 2, "="), flag + 2);
+	check->retries = strtol(flag + strlen(retries), &end, 10);
+	return (flag[strlen(retries)] && !*end && check->retries >= 0) ||
+	       error_set(err, ERROR_INPUT, "--retries must be at least 0 (not %s)",
+			 flag + strlen(retries));
+}
+
+/* NONE; or flags and CMD, with a list or a line for the shell. */
+static bool change_healthcheck(struct arena *arena, const char *text, struct image_config *config,
+			       struct error *err)
+{
+	struct image_healthcheck check = { 0 };
+	struct list argv, list = begin(arena, NULL, 0, 2);
+
+	for (; strncmp(text, "--", 2) == 0; text += strspn(text, " \t")) {
+		size_t length = strcspn(text, " \t");
+
+		if (!read_health_flag(arena_strndup(arena, text, length), &check, err))
+			return false;
+		text += length;
+	}
+	size_t length = strcspn(text, " \t");
+	const char *rest = text + length + strspn(text + length, " \t");
+	if (length == 4 && strncasecmp(text, "NONE", length) == 0 && !*rest) {
+		list.items[list.count++] = "NONE";
+	} else if (length != 3 || strncasecmp(text, "CMD", length) != 0) {
+		return error_set(err, ERROR_INPUT, "Unknown type \"%.*s\" in HEALTHCHECK (try CMD)",
+				 (int)length, text);
+	} else if (!*rest) {
+		return error_set(err, ERROR_INPUT, "Missing command after HEALTHCHECK CMD");
+	} else if (read_array(arena, rest, &argv)) {
+		list = begin(arena, NULL, 0, argv.count + 1);
+		list.items[list.count++] = "CMD";
+		for (size_t i = 0; i < argv.count; i++)
+			list.items[list.count++] = argv.items[i];
+	} else {
+		list.items[list.count++] = "CMD-SHELL";
+		list.items[list.count++] = arena_strdup(arena, rest);
+	}
+	check.test = list.items;
+	check.test_count = list.count;
+	config->healthcheck = check;
+	return true;
+}
+
 static const struct instruction {
 	const char *name;
 	bool (*change)(struct arena *arena, const char *text, struct image_config *config,
 		       struct error *err);
 } instructions[] = {
-	{ "CMD", change_command },     { "ENTRYPOINT", change_entrypoint },
-	{ "ENV", change_env },         { "EXPOSE", change_expose },
-	{ "LABEL", change_label },     { "STOPSIGNAL", change_stop_signal },
-	{ "USER", change_user },       { "VOLUME", change_volume },
+	{ "CMD", change_command },      { "ENTRYPOINT", change_entrypoint },
+	{ "ENV", change_env },          { "EXPOSE", change_expose },
+	{ "LABEL", change_label },      { "STOPSIGNAL", change_stop_signal },
+	{ "ONBUILD", change_on_build }, { "HEALTHCHECK", change_healthcheck },
+	{ "USER", change_user },        { "VOLUME", change_volume },
 	{ "WORKDIR", change_workdir },
 };
 
@@ -269,6 +373,8 @@ bool imagechange_check(const char *line, struct error *err)
 	const char *rest = line;
 	const struct instruction *found = find_instruction(&rest);
 
+	if (!found && !*rest)
+		return error_set(err, ERROR_INPUT, "file with no instructions");
 	if (!found)
 		return error_set(err, ERROR_INPUT, "%.*s is not a valid change command",
 				 (int)strcspn(rest, " \t"), rest);

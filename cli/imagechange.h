@@ -15,8 +15,8 @@
 
 /* For the `check` of the option: a line that names an instruction that can be applied. */
 bool imagechange_check(const char *line, struct error *err);
-/* CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME, WORKDIR. What is new lives in
- * `arena`. */
+/* CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR.
+ * What is new lives in `arena`. */
 must_check bool imagechange_apply(const struct texts *lines, struct arena *arena,
 				  struct image_config *config, struct error *err);
 

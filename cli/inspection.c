@@ -131,7 +131,7 @@ static void add_config(const struct jsonmaker *maker, const char *key,
 		jsonmaker_text(&object, "Volumes", NULL);
 	jsonmaker_text(&object, "WorkingDir", config->working_dir ? config->working_dir : "");
 	jsonmaker_texts(&object, "Entrypoint", config->entrypoint, config->entrypoint_count, true);
-	jsonmaker_text(&object, "OnBuild", NULL);
+	jsonmaker_texts(&object, "OnBuild", config->on_build, config->on_build_count, true);
 	if (config->label_count) {
 		struct jsonmaker labels = jsonmaker_nested(&object, "Labels", JSON_OBJECT);
 

@@ -135,6 +135,8 @@ bool image_config_parse(struct arena *arena, const struct json *root, struct ima
 			&config->exposed_port_count, err) &&
 	       read_set(arena, object, "Volumes", &config->volumes, &config->volume_count, err) &&
 	       read_labels(arena, object, config, err) &&
+	       read_texts(arena, object, "OnBuild", &config->on_build, &config->on_build_count,
+			  err) &&
 	       read_healthcheck(arena, object, &config->healthcheck, err);
 }
 
@@ -214,6 +216,8 @@ void image_config_write(struct jsonout *out, const struct image_config *config)
 	for (size_t i = 0; i < config->label_count; i++)
 		jsonout_text(out, config->labels[i].key, config->labels[i].value);
 	jsonout_object_end(out);
+	if (config->on_build_count > 0)
+		jsonout_texts(out, "OnBuild", config->on_build, config->on_build_count);
 	if (config->healthcheck.test_count > 0)
 		write_healthcheck(out, &config->healthcheck);
 	jsonout_object_end(out);

@@ -50,6 +50,8 @@ struct image_config {
 	size_t volume_count;
 	const struct image_label *labels;
 	size_t label_count;
+	const char *const *on_build; /* instructions for builds on top of it */
+	size_t on_build_count;
 	struct image_healthcheck healthcheck;
 };
 

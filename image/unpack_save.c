@@ -327,6 +327,74 @@ static bool put_docker_manifest(struct save *save, struct error *err)
 	       put_member(save, "manifest.json", &text, err);
 }
 
+/* "redis:7" as people write it, in two; false for what is no name. */
+static bool split_name(const char *name, char **repository, const char **tag)
+{
+	struct reference reference;
+	struct error ignored;
+
+	if (!reference_parse(&reference, name, &ignored))
+		return false;
+	*repository = reference_familiar(&reference);
+	char *colon = strrchr(*repository, ':');
+	*colon = '\0';
+	*tag = colon + 1;
+	return true;
+}
+
+/* "redis": {"7": its uppermost layer, …}: of all images that are saved. */
+static void print_repository(struct jsonout *out, const struct save *save, const char *wanted)
+{
+	jsonout_object(out, wanted);
+	for (size_t i = 0; i < save->count; i++) {
+		const struct saved *saved = &save->images[i];
+		const struct store_image *image = &saved->held.image;
+		const struct digest *top =
+			image->layer_count ? &image->diff_ids[image->layer_count - 1] : &image->id;
+
+		for (size_t k = 0; k < saved->names.count; k++) {
+			autofree char *repository = NULL;
+			const char *tag;
+
+			if (split_name(saved->names.items[k], &repository, &tag) &&
+			    strcmp(repository, wanted) == 0)
+				jsonout_text(out, tag, digest_hex(top));
+		}
+	}
+	jsonout_object_end(out);
+}
+
+/* For readers older than manifest.json, and for who looks which names are in the archive. */
+static bool put_repositories(struct save *save, struct error *err)
+{
+	autotexts struct texts seen = { 0 };
+	autobuf struct buf text;
+	struct jsonout out;
+
+	buf_init(&text, LIMIT_IMAGE_JSON);
+	jsonout_init(&out, &text, false);
+	jsonout_object(&out, NULL);
+	for (size_t i = 0; i < save->count; i++) {
+		const struct texts *names = &save->images[i].names;
+
+		for (size_t k = 0; k < names->count; k++) {
+			autofree char *repository = NULL;
+			const char *tag;
+
+			if (!split_name(names->items[k], &repository, &tag) ||
+			    texts_has(&seen, repository))
+				continue;
+			const char *kept = arena_strdup(&save->arena, repository);
+			texts_add(&seen, kept);
+			print_repository(&out, save, kept);
+		}
+	}
+	jsonout_object_end(&out);
+	jsonout_done(&out);
+	return seen.count == 0 || (buf_check(&text, "repositories", err) &&
+				   put_member(save, "repositories", &text, err));
+}
+
 static bool put_layout_mark(struct save *save, struct error *err)
 {
 	autobuf struct buf text;
@@ -357,7 +425,8 @@ static bool put_all(struct save *save, struct error *err)
 		if (!put_image(save, &save->images[i], err))
 			return false;
 	return put_index(save, err) && put_docker_manifest(save, err) &&
-	       put_layout_mark(save, err) && tarout_end(&save->tar, err);
+	       put_repositories(save, err) && put_layout_mark(save, err) &&
+	       tarout_end(&save->tar, err);
 }
 
 /* Every name is looked up before the first byte is written. The store itself is locked only here:

@@ -245,6 +245,36 @@ def test_commit(moor, changed, busybox, tmp_path):
     assert moor.docker("inspect", "-f", "{{.State.Status}}", "r").stdout == "running\n"
     moor.docker("rm", "-f", "r")
     assert "No such container: nope" in moor.docker("commit", "nope", code=1).stderr
+    assert "refusing to create a tag with a digest reference" in moor.docker("commit", "c", "a@sha256:" + "f" * 64, code=1).stderr
+
+
+def test_changes_of_a_commit(moor, busybox):
+    """Every instruction that docker takes, as it takes it, and what it refuses."""
+    moor.docker("create", "--name", "c", "--label", "some=label", busybox)
+
+    def commit(*changes, code=0):
+        return moor.docker("commit", *[part for change in changes for part in ("-c", change)], "c", "made:1", code=code)
+    commit("EXPOSE 8080 80-81/udp", "ENV DEBUG true", "ENV test 1", "LABEL foo bar", 'CMD ["/bin/sh"]', "WORKDIR /opt",
+           'ENTRYPOINT ["/bin/sh"]', "USER testuser", "VOLUME /var/lib/docker", "onbuild /usr/bin/build --dir /app", "ONBUILD RUN x",
+           'HEALTHCHECK --interval=5s --timeout=1m --start-period=2s --retries=3 CMD ["a", "b"]', "STOPSIGNAL SIGUSR1")
+    config = json.loads(moor.docker("image", "inspect", "-f", "{{json .Config}}", "made:1").stdout)
+    expected = {"ExposedPorts": {"8080/tcp": {}, "80/udp": {}, "81/udp": {}}, "Labels": {"foo": "bar", "some": "label"}, "Cmd": ["/bin/sh"],
+                "WorkingDir": "/opt", "Entrypoint": ["/bin/sh"], "User": "testuser", "Volumes": {"/var/lib/docker": {}},
+                "OnBuild": ["/usr/bin/build --dir /app", "RUN x"], "StopSignal": "SIGUSR1",
+                "Healthcheck": {"Test": ["CMD", "a", "b"], "Interval": 5 * 10**9, "Timeout": 60 * 10**9, "StartPeriod": 2 * 10**9, "Retries": 3}}
+    assert {key: config[key] for key in expected} == expected and {"DEBUG=true", "test=1"} < set(config["Env"])
+    commit("HEALTHCHECK CMD test -e /x", "LABEL some=label2")
+    config = json.loads(moor.docker("image", "inspect", "-f", "{{json .Config}}", "made:1").stdout)
+    assert config["Healthcheck"] == {"Test": ["CMD-SHELL", "test -e /x"]} and config["OnBuild"] is None
+    assert config["Labels"] == {"some": "label2"} and moor.docker("inspect", "-f", "{{.Config.Labels}}", "c").stdout == "map[some:label]\n"
+    moor.docker("run", "--name", "on", "--network", "none", "made:1", "true")
+    assert moor.docker("inspect", "-f", "{{.Config.Healthcheck.Test}}", "on").stdout == "[CMD-SHELL test -e /x]\n"
+    for change, why in [("FROM x", "FROM is not a valid change command"), (" ", "file with no instructions"), ("EXPOSE foo", "foo"),
+                        ("ENV", "requires at least one argument"), ("ONBUILD FROM x", "FROM isn't allowed as an ONBUILD trigger"),
+                        ("ONBUILD onbuild x", "Chaining ONBUILD via"), ("HEALTHCHECK x", "Unknown type \"x\" in HEALTHCHECK (try CMD)"),
+                        ("HEALTHCHECK CMD", "Missing command after HEALTHCHECK CMD"), ("HEALTHCHECK --foo=1 CMD x", "Unknown flag: foo"),
+                        ("HEALTHCHECK --interval=x CMD x", "invalid duration"), ("HEALTHCHECK --retries=-1 CMD x", "--retries must be")]:
+        assert why in commit(change, code=None).stderr, change
 
 
 def test_system_df_and_prune(moor, changed, busybox):

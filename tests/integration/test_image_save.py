@@ -42,6 +42,8 @@ def test_every_layer_is_what_it_was(store, tmp_path):
     manifest = json.loads(found["manifest.json"])
     assert [image["RepoTags"] for image in manifest] == [["one:1"], ["two:1"]]
     assert len(json.loads(found["index.json"])["manifests"]) == 2
+    tops = [image["Layers"][-1].split("/")[-1] for image in manifest]
+    assert json.loads(found["repositories"]) == {"one": {"1": tops[0]}, "two": {"1": tops[1]}}
 
 
 @pytest.mark.parametrize("names, expected", [
@@ -51,6 +53,8 @@ def test_names(store, tmp_path, names, expected):
     store.save(tmp_path / "saved.tar", *names)
     manifest = json.loads(members(tmp_path / "saved.tar")["manifest.json"])
     assert [image["RepoTags"] for image in manifest] == [expected]
+    assert [list(tags) for tags in json.loads(members(tmp_path / "saved.tar")["repositories"]).values()] == [
+        [name.split(":")[1] for name in expected]]
 
 
 def test_by_id_it_has_no_name(store, tmp_path):
@@ -58,6 +62,7 @@ def test_by_id_it_has_no_name(store, tmp_path):
     store.save(tmp_path / "saved.tar", image[7:19])
     found = members(tmp_path / "saved.tar")
     assert json.loads(found["manifest.json"])[0]["RepoTags"] is None
+    assert "repositories" not in found
     other = Store(tmp_path / "other")
     assert other.load(tmp_path / "saved.tar").images == [
         {"event": "image", "id": image, "new": True}]

@@ -126,9 +126,14 @@ def test_save_that_fails_leaves_no_file(moor, tiny, tmp_path):
     failed = moor.docker("save", "-o", place / "out.tar", "nosuch", code=1)
     assert failed.stderr == "Error response from daemon: No such image: nosuch:latest\n"
     assert os.listdir(place) == []
-    failed = moor.docker("save", "-o", tmp_path / "no" / "out.tar", "tiny:2", code=1)
-    assert failed.stderr.startswith("invalid output path: ")
-    assert "no such file or directory" in failed.stderr
+    (place / "old").write_text("old\n")
+    for path, why in [(place / "no" / "out.tar", f"invalid output path: stat {place}/no: no such file or directory"),
+                      (place / "old" / "x", f"invalid output path: stat {place}/old: not a directory"),
+                      (place, "cannot write to a directory"), ("/dev/null", "cannot write to a character device file")]:
+        assert moor.docker("save", "-o", path, "nosuch", code=1).stderr == f"failed to save image: {why}\n"
+        assert moor.docker("export", "-o", path, "nosuch", code=1).stderr == f"failed to export container: {why}\n"
+    moor.docker("export", "-o", place / "old", "nosuch", code=1)
+    assert (place / "old").read_text() == "old\n"
 
 
 # --- images ---
@@ -222,6 +227,7 @@ def test_tag_and_untag(moor, tiny):
     assert moor.docker("rmi", "foo").stdout == "Untagged: foo:latest\n"
     assert moor.docker("images", "-q", "tiny:2").stdout
     assert "No such image: nosuch" in moor.docker("tag", "nosuch", "x:1", code=1).stderr
+    assert "Error response from daemon: refusing to create an ambiguous tag" in moor.docker("tag", "tiny:2", "sha256:x", code=1).stderr
     failed = moor.docker("tag", "tiny:2", "BAD", code=1)
     assert failed.stderr.startswith('Error parsing reference: "BAD" is not a valid repository/tag')
     moor.docker("tag", "tiny:2", f"x@{tiny}", code=1)
@@ -240,6 +246,8 @@ def test_rmi_of_what_is_not_there(moor, tiny):
                              "Error response from daemon: No such image: nosuch2:latest\n")
     assert lines(failed)[0] == "Untagged: tiny:2"
     assert "No such image" in moor.docker("rmi", "-f", "nosuch").stderr
+    for blank in ("", " "):
+        assert moor.docker("rmi", blank, code=1).stderr == "Error response from daemon: image name cannot be blank\n"
 
 
 def test_rmi_by_id_needs_force_for_two_repositories(moor, tiny):
