@@ -2,6 +2,7 @@
 #include "engine/create.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -242,6 +243,40 @@ static bool share_network(struct engine *engine, struct arena *arena, struct con
 	return true;
 }
 
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct container_network *)a)->name,
+		      ((const struct container_network *)b)->name);
+}
+
+/* A network may be called by its ID; from now on it is by its name. One that is not there is found
+ * out at the start. */
+static bool name_networks(const struct engine *engine, struct arena *arena,
+			  struct container *container, struct error *err)
+{
+	struct network network;
+	struct error ignored;
+
+	if (strcmp(container->network, NETWORK_BRIDGE) == 0 && container->network_count < 2)
+		return true;
+	for (size_t i = 0; i < container->network_count; i++) {
+		if (network_find(engine, arena, container->networks[i].name, &network, &ignored))
+			container->networks[i].name = network.name;
+	}
+	if (container->network_count &&
+	    network_find(engine, arena, container->network, &network, &ignored))
+		container->network = network.name;
+	qsort(container->networks, container->network_count, sizeof(*container->networks), by_name);
+	for (size_t i = 1; i < container->network_count; i++) {
+		const char *name = container->networks[i].name;
+
+		if (strcmp(container->networks[i - 1].name, name) == 0)
+			return error_set(err, ERROR_INPUT,
+					 "network \"%s\" is specified multiple times", name);
+	}
+	return true;
+}
+
 static bool make_directories(int dir, struct error *err)
 {
 	static const char *const names[] = { "rootfs", "upper", "work" };
@@ -323,6 +358,7 @@ bool create_container(struct engine *engine, struct arena *arena, struct create 
 	    !inherit_mounts(engine, arena, create, err) ||
 	    !merge_image(create, &image, arena, err) ||
 	    !share_network(engine, arena, container, err) ||
+	    !name_networks(engine, arena, container, err) ||
 	    !link_target_resolve(engine, arena, container, err))
 		return false;
 	mounts_sort(create->mounts);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/file.h"
 #include "base/jsonout.h"
 #include "base/path.h"
@@ -27,13 +28,14 @@
  * makes of the container's health.
  */
 
-#define NS_PER_MS       1000000LL
-#define NS_PER_S        1000000000LL
-#define DEFAULT_TIMEOUT (30 * NS_PER_S)
-#define DEFAULT_RETRIES 3
-#define RECORD_MAX      (1 << 20)
-#define TIMED_OUT       (-1) /* in place of an exit code, as docker has it */
-#define PID_FILE        "probe.pid"
+#define NS_PER_MS         1000000LL
+#define NS_PER_S          1000000000LL
+#define DEFAULT_TIMEOUT   (30 * NS_PER_S)
+#define TIMEOUT_WORDS_MAX 128
+#define DEFAULT_RETRIES   3
+#define RECORD_MAX        (1 << 20)
+#define TIMED_OUT         (-1) /* in place of an exit code, as docker has it */
+#define PID_FILE          "probe.pid"
 
 struct check {
 	struct engine *engine;
@@ -160,6 +162,18 @@ static bool spawn_test(struct check *check, const struct texts *argv, int *from,
 	return true;
 }
 
+/* Before what the test has said. */
+static void tell_timeout(struct check *check, int64_t timeout)
+{
+	char span[DURATION_TEXT_MAX];
+	autofree char *said = mem_strdup(check->output.data ? check->output.data : "");
+
+	buf_clear(&check->output);
+	buf_printf(&check->output, "Health check exceeded timeout (%s)%s%.*s",
+		   duration_text(timeout, span), *said ? ": " : "",
+		   HEALTH_OUTPUT_MAX - TIMEOUT_WORDS_MAX, said);
+}
+
 static bool run_test(struct check *check, int *code, struct error *err)
 {
 	int64_t timeout = check->container.health_timeout;
@@ -188,11 +202,8 @@ static bool run_test(struct check *check, int *code, struct error *err)
 	if (!proc_wait(&proc, &status, err))
 		return false;
 	*code = is_in_time ? proc_exit_code(status) : TIMED_OUT;
-	if (!is_in_time) {
-		buf_clear(&check->output);
-		buf_printf(&check->output, "Health check exceeded timeout (%gs)",
-			   (double)timeout / NS_PER_S);
-	}
+	if (!is_in_time)
+		tell_timeout(check, timeout);
 	return true;
 }
 

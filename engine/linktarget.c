@@ -22,7 +22,7 @@ bool link_target_check(const char *text, struct error *err)
 	       error_set(err, ERROR_INPUT, "bad format for links: %s", text);
 }
 
-/* "NAME" is its own alias; of "/NAME:/OTHER/ALIAS" the last part is. */
+/* "NAME" is its own alias; of "/NAME:/OTHER/ALIAS" and of "NAME:/ALIAS" the last part is. */
 static void split(struct arena *arena, const char *link, const char **name, const char **alias)
 {
 	char *word = arena_strdup(arena, link);
@@ -33,7 +33,7 @@ static void split(struct arena *arena, const char *link, const char **name, cons
 		return;
 	*colon = '\0';
 	*alias = colon + 1;
-	if (*word == '/' && strrchr(*alias, '/'))
+	if ((*word == '/' || **alias == '/') && strrchr(*alias, '/'))
 		*alias = strrchr(*alias, '/') + 1;
 }
 

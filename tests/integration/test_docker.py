@@ -773,6 +773,22 @@ def test_proxies_of_the_users_own(moor, run):
     assert warned.startswith("WARNING: Disabling the OOM killer on containers without setting a '-m/--memory' limit may be dangerous.\n")
 
 
+def test_network_by_its_id(moor, busybox):
+    """It is known by its name from then on, and is the same as that."""
+    id = moor.docker("network", "create", "net").stdout.strip()
+    for number, called in enumerate((id, id[:10], "net")):
+        moor.docker("run", "-d", "--name", f"c{number}", "--network", called, "--mac-address", "02:42:08:26:a9:55", busybox, "sleep", "60")
+        shown = json.loads(moor.docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", f"c{number}").stdout)
+        assert list(shown) == ["net"] and shown["net"]["MacAddress"] == "02:42:08:26:a9:55" and shown["net"]["IPAddress"]
+        assert moor.docker("inspect", "-f", "{{.HostConfig.NetworkMode}}", f"c{number}").stdout == "net\n"
+        moor.docker("rm", "-f", f"c{number}")
+    twice = moor.docker("create", "--network", "net", "--network", id, busybox, code=1).stderr
+    assert 'network "net" is specified multiple times' in twice
+    moor.docker("create", "--name", "db", busybox)
+    moor.docker("create", "--name", "app", "--link", "db:/mysql", busybox)
+    assert moor.docker("inspect", "-f", "{{.HostConfig.Links}}", "app").stdout == "[/db:/app/mysql]\n"
+
+
 def test_formats_of_the_users_own(moor, busybox):
     """Those of docker's config.json count where the command line says nothing."""
     directory = moor.env["DOCKER_CONFIG"]

@@ -126,6 +126,7 @@ def test_every_option_of_run_and_create(moor, busybox):
     seen = 0
     for option, is_bool in table("OPTIONS_OF_BOTH"):
         verbs = ["run"] if option in ("detach", "detach-keys", "one-off", "sig-proxy") else ["run", "create"]
+        verbs = ["create"] if option == "unattached" else verbs
         for verb in verbs:
             wrong = [verb, "--network", "none"]
             flag = rf'for "(-., )?--{option}" flag: '
