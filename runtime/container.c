@@ -223,6 +223,7 @@ static bool prepare_plan(struct container *self, const struct container_options 
 	plan->rootfs.is_user_namespaced = spec->namespaces[NAMESPACE_USER].is_wanted;
 	plan->runs_early_hooks =
 		spec->hooks[HOOK_PRESTART].count > 0 || spec->hooks[HOOK_CREATE_RUNTIME].count > 0;
+	plan->lets_user_in = geteuid() != 0;
 	plan->lacks_limits = plan->rootfs.is_user_namespaced && spec->process.rlimit_count > 0;
 	if (!spawn_take_filter(plan, err))
 		return false;

@@ -245,6 +245,16 @@ static bool lock_in(const struct finish *finish, struct error *err)
 	return caps_apply(wanted, finish->capabilities, err);
 }
 
+/* Only the machine's root may join a process that is not dumpable; an ordinary user's own exec
+ * could not. By now nothing of the host's is open but the two FIFOs, our program is not his to
+ * write (or a copy: self.c), and in a pid namespace of its own nobody else is there to look. */
+static bool let_user_in(const struct init_plan *plan, struct error *err)
+{
+	if (!plan->lets_user_in || !plan->state->has_pid_namespace)
+		return true;
+	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0 || error_sys(err, "become dumpable");
+}
+
 /* `create` ends here; the creator goes away and a later `start` lets us go on. */
 static bool wait_for_start(const struct init_plan *plan, struct error *err)
 {
@@ -252,8 +262,9 @@ static bool wait_for_start(const struct init_plan *plan, struct error *err)
 	char byte;
 	ssize_t got;
 
-	if (!sync_report(plan->sync, &message, err))
+	if (!let_user_in(plan, err) || !sync_report(plan->sync, &message, err))
 		return false;
+	close(plan->sync);
 	do {
 		got = read(plan->start_fifo, &byte, 1);
 	} while (got < 0 && errno == EINTR);

@@ -37,7 +37,8 @@
  *   finish     user, capabilities, filter; wait for start; execve (finish.c)
  *
  * The process is not dumpable from its first moment until execve, so that nobody in a shared pid
- * namespace can look into it or reach our program through /proc/PID/exe.
+ * namespace can look into it or reach our program through /proc/PID/exe (an ordinary user's,
+ * waiting for its start: see finish.c).
  */
 
 /* -- come in --------------------------------------------------------------------------------- */

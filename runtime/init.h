@@ -29,6 +29,7 @@ struct init_plan {
 	bool runs_early_hooks; /* SYNC_HOOKS and SYNC_HOOKED take place */
 	bool lacks_limits;     /* SYNC_LIMITS and SYNC_LIMITED take place */
 	bool is_without_keyring;
+	bool lets_user_in;       /* its owner, an ordinary user, may exec before the start */
 	bool is_watched_by_user; /* it takes the filter's listener as an ordinary user: see finish.c
 				  */
 };

@@ -101,8 +101,8 @@ bool rootless_may_skip_cgroups(const struct spec *spec, enum container_rootless 
 		return false;
 	if (spec->cgroups_path || asks_for_limits(&spec->resources))
 		return error_in(err,
-				"rootless needs no limits + no cgrouppath when no permission is "
-				"granted for cgroups");
+				"unable to apply cgroup configuration: rootless needs no limits + "
+				"no cgrouppath when no permission is granted for cgroups");
 	return true;
 }
 

@@ -132,7 +132,7 @@ def test_needs_user_namespace(user):
 
 
 @pytest.mark.parametrize("change_config, before, text", [
-    (lambda linux: linux["resources"].update(memory={"limit": 1 << 26}), [], "rootless needs no limits"),
+    (lambda linux: linux["resources"].update(memory={"limit": 1 << 26}), [], "unable to apply cgroup configuration: rootless needs no limits"),
     (lambda linux: linux["resources"].update(pids={"limit": 10}), ["--rootless", "true"], "rootless needs no"),
     (lambda linux: linux.update(cgroupsPath="/some/group"), [], "no cgrouppath"),
     (lambda linux: None, ["--rootless=false"], "make cgroup"),
@@ -154,6 +154,10 @@ def test_without_cgroups(user):
 def test_life(user):
     pid = user.create("sleep", "1000")
     assert user.state()["status"] == "created"
+    user.runc("exec", user.bundle.id, "true")  # its owner may look into it from now on, but nothing leads out:
+    opened = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+    directory = os.path.join(user.root, user.bundle.id)
+    assert opened == {"/dev/null", f"{directory}/exec.fifo", f"{directory}/exec.result"}
     user.runc("start", user.bundle.id)
     wait_until(lambda: user.state()["status"] == "running", "running")
     assert os.stat(f"/proc/{pid}").st_uid == UID
