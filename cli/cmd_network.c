@@ -26,7 +26,7 @@ struct create_values {
 	const char *driver;
 	const char *ipam, *scope; /* looked at, without effect */
 	struct texts subnets, gateways, ranges, reserved, options, labels;
-	bool is_internal, has_ipv6, is_attachable;
+	bool is_internal, has_ipv6, is_without_ipv4, is_attachable;
 };
 
 static bool check_subnet(const char *text, struct error *err)
@@ -90,7 +90,8 @@ static const struct opt create_opts[] = {
 	{ "ipam-driver", 0, OPT_TEXT, offsetof(struct create_values, ipam), "string",
 	  "IP Address Management Driver (default \"default\")", check_ipam },
 	{ "ipam-opt", 0, OPT_IGNORED_TEXT, 0, "map", NULL, NULL },
-	{ "ipv4", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
+	{ "ipv4", 0, OPT_UNLESS, offsetof(struct create_values, is_without_ipv4), NULL, NULL,
+	  NULL },
 	{ "ipv6", 0, OPT_BOOL, offsetof(struct create_values, has_ipv6), NULL,
 	  "Enable IPv6 networking", NULL },
 	{ "label", 0, OPT_LIST, offsetof(struct create_values, labels), "list",
@@ -214,6 +215,11 @@ static int run_create(const struct cli *cli, const void *of, const struct texts 
 	};
 	struct error err;
 
+	if (values->is_without_ipv4) {
+		error_set(&err, ERROR_UNSUPPORTED,
+			  "--ipv4=false is not supported: every network has IPv4 addresses");
+		return command_failed_plainly(&err);
+	}
 	if (!read_pools(values, &network, &err))
 		return command_failed_plainly(&err);
 	if (!engine_open(cli->root, cli->run, &engine, &err) ||

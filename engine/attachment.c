@@ -93,7 +93,8 @@ static bool lease_addresses(struct attachment *self, const struct lease_book *bo
 
 		if (!read_wish(wanted, i, &address, err))
 			return false;
-		if (!pool->subnet.address.family)
+		if (!pool->subnet.address.family ||
+		    (i == NETWORK_IPV6 && netsysctl_is_without_ipv6(&self->container->sysctls)))
 			continue;
 		if (address.family && !pool->is_given)
 			return error_set(err, ERROR_INPUT,

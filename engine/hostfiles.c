@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "engine/linktarget.h"
+#include "engine/netsysctl.h"
 #include "engine/resolvconf.h"
 
 #define HOST_FILE_MAX 65536
@@ -177,12 +178,13 @@ static bool write_hosts(const struct engine *engine, const struct container *con
 		if (!file_read(AT_FDCWD, "/etc/hosts", &text, err) && err->kind != ERROR_NOT_FOUND)
 			return error_in(err, "copy /etc/hosts");
 	} else {
-		buf_add_text(&text, "127.0.0.1\tlocalhost\n"
-				    "::1\tlocalhost ip6-localhost ip6-loopback\n"
-				    "fe00::0\tip6-localnet\n"
-				    "ff00::0\tip6-mcastprefix\n"
-				    "ff02::1\tip6-allnodes\n"
-				    "ff02::2\tip6-allrouters\n");
+		buf_add_text(&text, "127.0.0.1\tlocalhost\n");
+		if (!netsysctl_is_without_ipv6(&container->sysctls))
+			buf_add_text(&text, "::1\tlocalhost ip6-localhost ip6-loopback\n"
+					    "fe00::0\tip6-localnet\n"
+					    "ff00::0\tip6-mcastprefix\n"
+					    "ff02::1\tip6-allnodes\n"
+					    "ff02::2\tip6-allrouters\n");
 	}
 	add_extra_hosts(container, endpoints, &text);
 	add_links(engine, container, endpoints, &text);

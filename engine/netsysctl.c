@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -39,6 +40,17 @@ static bool write_pair(const char *pair, struct error *err)
 	size_t length = strcspn(pair, "=");
 
 	return write_one(pair, length, pair[length] ? pair + length + 1 : "", err);
+}
+
+bool netsysctl_is_without_ipv6(const struct texts *pairs)
+{
+	static const char key[] = "net.ipv6.conf.all.disable_ipv6=";
+	bool is_without = false;
+
+	for (size_t i = 0; i < pairs->count; i++)
+		if (strncmp(pairs->items[i], key, sizeof(key) - 1) == 0)
+			is_without = atoi(pairs->items[i] + sizeof(key) - 1) != 0;
+	return is_without;
 }
 
 bool netsysctl_apply(const struct texts *pairs, struct error *err)

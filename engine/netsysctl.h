@@ -15,6 +15,9 @@
 /* True for those that belong to the network namespace. */
 bool netsysctl_is_one(const char *pair);
 
+/* Do they turn IPv6 off, for all links? */
+bool netsysctl_is_without_ipv6(const struct texts *pairs);
+
 /* In the container's new network namespace: docker's two defaults, then those among `pairs`. */
 must_check bool netsysctl_apply(const struct texts *pairs, struct error *err);
 

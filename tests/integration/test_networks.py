@@ -94,6 +94,7 @@ def test_definitions(moor):
                             (["--scope", "swarm"], "cannot create a swarm scoped network when swarm is not active"),
                             (["--config-only"], "--config-only is not supported")]:
         assert text in moor.docker("network", "create", *arguments, "x1", code=125).stderr
+    assert "--ipv4=false is not supported" in moor.docker("network", "create", "--ipv4=false", "--ipv6", "x1", code=1).stderr
     moor.docker("network", "create", "--subnet", "10.93.0.0/16", "--aux-address", "printer=10.93.0.9", "kiwl$%^@#")
     assert json.loads(moor.docker("network", "inspect", "-f", "{{json .IPAM.Config}}", "kiwl$%^@#").stdout) == [
         {"Subnet": "10.93.0.0/16", "Gateway": "10.93.0.1", "AuxiliaryAddresses": {"printer": "10.93.0.9"}}]
@@ -355,6 +356,29 @@ def test_ipv6_and_mtu(moor, busybox):
     assert "1 packets received" in pinged
     start(moor, busybox, "four")
     assert "inet6" not in inside(moor, "four", "busybox", "ip", "addr", "show", "eth0")
+    # A member that is without IPv6 has no address, no name, and no lease of it; also where it comes later.
+    start(moor, busybox, "without", "--network", "six", "--sysctl", "net.ipv6.conf.all.disable_ipv6=1")
+    moor.docker("network", "create", "--ipv6", "other")
+    moor.docker("network", "connect", "other", "without")
+    assert "inet6" not in inside(moor, "without", "busybox", "ip", "addr")
+    assert inspect(moor, "without", "{{range .NetworkSettings.Networks}}[{{.GlobalIPv6Address}}]{{end}}") == "[][]"
+    assert re.fullmatch(r"127.0.0.1\tlocalhost\n([\d.]+\t[0-9a-f]{12}\n)+", inside(moor, "without", "cat", "/etc/hosts"))
+    asked = moor.docker("exec", "s", "busybox", "ping", "-6", "-c1", "-W3", "without", code=1)
+    assert "bad address" in asked.stderr
+    assert "1 packets received" in inside(moor, "s", "busybox", "ping", "-4", "-c1", "-W3", "without")
+
+
+def test_link_local_subnets(moor, busybox):
+    """Addresses from fe80::/10 are given, found by name, and reached, as docker's bridges have it."""
+    for number, subnet in enumerate(("fe80::/64", "fe80:1234::/64")):
+        name = f"local{number}"
+        moor.docker("network", "create", "--ipv6", "--subnet", subnet, *(["--internal"] if number else []), name)
+        start(moor, busybox, f"m{number}", "--network", name)
+        address = inspect(moor, f"m{number}", f"{{{{.NetworkSettings.Networks.{name}.GlobalIPv6Address}}}}")
+        assert address == subnet.replace("/64", "2")
+        for target in (f"m{number}", f"{address}%eth0"):
+            assert "1 packets received" in moor.docker("run", "--rm", "--init", "--network", name, busybox, "busybox", "ping", "-6",
+                                                       "-c1", "-W3", target).stdout
 
 
 def test_a_container_is_no_router(moor, busybox):
