@@ -121,14 +121,39 @@ static void drop_ipv6(struct endpoints *endpoints)
 	endpoints->port_count = kept;
 }
 
+void usernet_expect(const struct engine *engine, const struct container_network *wanted,
+		    struct arena *arena, struct endpoints *endpoints)
+{
+	struct network network;
+	struct error ignored; /* told when it is joined */
+
+	if (endpoints->count == ENDPOINTS_MAX ||
+	    !network_find(engine, arena, wanted->name, &network, &ignored))
+		return;
+	if (!endpoints->items)
+		endpoints->items = arena_array(arena, ENDPOINTS_MAX, sizeof(*endpoints->items));
+	endpoints->items[endpoints->count++] = (struct endpoint){
+		.network = network.name,
+		.is_internal = network.is_internal,
+		.gw_priority = wanted->gw_priority,
+	};
+}
+
 /* Reserved for the moment, for docker's words about what is in use: the program listens itself. */
 bool usernet_choose_ports(const struct engine *engine, const struct container *container,
 			  struct arena *arena, struct endpoints *endpoints, struct error *err)
 {
 	struct bag probe = BAG_EMPTY;
-	bool is_done = refuse_ipv6(container, err) &&
-		       publish_reserve(engine, container, arena, &probe, endpoints, err);
+	size_t count = endpoints->count;
 
+	for (size_t i = 0; i < container->network_count; i++)
+		usernet_expect(engine, &container->networks[i], arena, endpoints);
+	bool is_outward = endpoints_outward(endpoints) != NULL; /* else it is published later */
+	bool is_done =
+		refuse_ipv6(container, err) &&
+		(!is_outward || publish_reserve(engine, container, arena, &probe, endpoints, err));
+
+	endpoints->count = count;
 	bag_close(&probe);
 	drop_ipv6(endpoints);
 	return is_done;

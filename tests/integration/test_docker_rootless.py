@@ -348,6 +348,18 @@ def test_networks_of_ones_own(rootless, busybox):
         assert "refused" in rootless.docker("run", "--rm", "--network", "own", busybox, *out, code=1).stderr  # the host was reached
     taken = rootless.docker("run", "--rm", "--network", "other", "-p", "127.0.0.1:18203:80", busybox, "true", code=125).stderr
     assert "Bind for 127.0.0.1:18203 failed: port is already allocated" in taken
+    # A network that publishes at one address of the host's, where -p names none.
+    rootless.docker("network", "create", "-o", "com.docker.network.bridge.host_binding_ipv4=127.0.0.3", "near")
+    rootless.docker("run", "-d", "--init", "--name", "near", "--network", "near", "-p", "18203:80", busybox, *web, "near")
+    assert rootless.docker("port", "near").stdout == "80/tcp -> 127.0.0.3:18203\n"
+    wait_until(lambda: netpeer.fetch("127.0.0.3", 18203, 1) == "near", "the port at the network's address")
+    assert netpeer.fetch("127.0.0.4", 18203, 1) is None
+    rootless.docker("rm", "-f", "near")
+    rootless.docker("network", "create", "--internal", "shut")
+    rootless.docker("run", "-d", "--init", "--name", "near", "--network", "shut", "-p", "18203:80", busybox, *web, "near")
+    rootless.docker("network", "connect", "near", "near")
+    assert rootless.docker("port", "near").stdout == "80/tcp -> 127.0.0.3:18203\n"
+    rootless.docker("rm", "-f", "near")
     # What a killed monitor leaves is in nobody's way.
     kill_monitor(rootless, "two")
     rootless.docker("start", "two")
