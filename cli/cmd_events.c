@@ -231,6 +231,18 @@ static bool print_event(void *context, const struct happening *event)
 
 /* -------------------------------------------------------------------------------------------- */
 
+static bool check_span(const struct values *values, const struct happening_query *query,
+		       struct error *err)
+{
+	return !values->since || !*values->since || !values->until || !*values->until ||
+	       query->since <= query->until ||
+	       error_set(err, ERROR_INPUT,
+			 "`since` time (%lld.%09lld) cannot be after `until` time (%lld.%09lld)",
+			 (long long)(query->since / NS_PER_S), (long long)(query->since % NS_PER_S),
+			 (long long)(query->until / NS_PER_S),
+			 (long long)(query->until % NS_PER_S));
+}
+
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	const struct values *values = of;
@@ -252,6 +264,8 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	if (!moment_parse_ns(values->since, "since", &query.since, &err) ||
 	    !moment_parse_ns(values->until, "until", &query.until, &err))
 		return command_failed_plainly(&err);
+	if (!check_span(values, &query, &err))
+		return command_failed(&err);
 	if (is_json)
 		format = "{{json .}}";
 	if (*format && !template_parse(&arena, template_unescape(&arena, format), &template, &err))

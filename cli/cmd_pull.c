@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "cli/pulling.h"
@@ -88,6 +89,9 @@ static bool read_name(const struct values *values, const char *name, struct refe
 {
 	if (!reference_parse_bare(reference, name, err))
 		return false;
+	if (strcmp(name, "scratch") == 0)
+		return error_set(err, ERROR_INPUT,
+				 "Error response from daemon: 'scratch' is a reserved name");
 	bool is_bare = !reference->tag[0] && digest_is_empty(&reference->digest);
 
 	if (values->is_all && !is_bare)

@@ -13,6 +13,7 @@
 #include "cli/human.h"
 #include "cli/outputpath.h"
 #include "engine/engine.h"
+#include "engine/happening.h"
 #include "image/archive.h"
 
 struct values {
@@ -100,6 +101,30 @@ static bool save_to_file(const struct engine *engine, const struct texts *names,
 	return false;
 }
 
+/* What was saved is told of once it is: an image that has gone meanwhile is not. */
+static void tell(const struct engine *engine, const struct texts *names)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		autoarena struct arena arena = { 0 };
+		struct store_image image;
+		struct error ignored;
+
+		if (store_find(&engine->store, &arena, names->items[i], &image, &ignored))
+			happening_image(engine, "save", image.id.text, image.id.text);
+	}
+}
+
+static bool save_somewhere(const struct engine *engine, const struct texts *names,
+			   const struct values *values, struct error *err)
+{
+	if (!values->output)
+		return image_save(&engine->store, names, values->platform, STDOUT_FILENO, err) ||
+		       error_in(err, "Error response from daemon");
+	if (is_stream(values->output))
+		return save_to_stream(engine, names, values, err);
+	return save_to_file(engine, names, values, err);
+}
+
 static bool save(const struct cli *cli, const struct values *values, const struct texts *names,
 		 struct error *err)
 {
@@ -113,12 +138,10 @@ static bool save(const struct cli *cli, const struct values *values, const struc
 		return error_in(err, "failed to save image");
 	if (!engine_open(cli->root, cli->run, &engine, err))
 		return error_in(err, "Error response from daemon");
-	if (!values->output)
-		return image_save(&engine.store, names, values->platform, STDOUT_FILENO, err) ||
-		       error_in(err, "Error response from daemon");
-	if (is_stream(values->output))
-		return save_to_stream(&engine, names, values, err);
-	return save_to_file(&engine, names, values, err);
+	if (!save_somewhere(&engine, names, values, err))
+		return false;
+	tell(&engine, names);
+	return true;
 }
 
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)

@@ -270,6 +270,19 @@ static void note_tie(struct reader *reader, const struct happening *happening)
 	}
 }
 
+/* Of an unmount docker says less than of the mount. */
+static const struct json *ended_attributes(struct reader *reader, const struct tie *tie)
+{
+	struct arena *arena = &reader->arena;
+
+	if (strcmp(tie->type, TYPE_NETWORK) == 0)
+		return tie->attributes;
+	struct json *object = json_new(arena, NULL, NULL, JSON_OBJECT, NULL);
+	(void)json_new(arena, object, "container", JSON_TEXT, tie->container);
+	(void)json_new(arena, object, "driver", JSON_TEXT, "local");
+	return object;
+}
+
 /* The container has ended, or its policy has started it again: so for what it holds. */
 static void turn_ties(struct reader *reader, const struct happening *container, bool is_end)
 {
@@ -277,14 +290,16 @@ static void turn_ties(struct reader *reader, const struct happening *container, 
 		const bool is_network = strcmp(tie->type, TYPE_NETWORK) == 0;
 		const char *begun = is_network ? "connect" : ACTION_MOUNT;
 		const char *ended = is_network ? "disconnect" : "unmount";
-		const struct happening happening = { .time = container->time,
-						     .type = tie->type,
-						     .action = is_end ? ended : begun,
-						     .id = tie->id,
-						     .attributes = tie->attributes };
+		struct happening happening = { .time = container->time,
+					       .type = tie->type,
+					       .action = is_end ? ended : begun,
+					       .id = tie->id,
+					       .attributes = tie->attributes };
 
 		if (strcmp(tie->container, container->id) != 0 || tie->is_loose == is_end)
 			continue;
+		if (is_end)
+			happening.attributes = ended_attributes(reader, tie);
 		tie->is_loose = is_end;
 		deliver(reader, &happening);
 	}

@@ -61,7 +61,7 @@ static const char *address_in(const char *text)
 {
 	const char *mark = strpbrk(text, "=:");
 
-	return mark && mark > text && mark[1] ? mark + 1 : NULL;
+	return mark && mark > text ? mark + 1 : NULL;
 }
 
 static const char *without_brackets(const char *address, char *bare, size_t size)

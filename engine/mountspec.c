@@ -172,19 +172,29 @@ static bool check(const struct mountspec *spec, struct error *err)
 		return error_set(err, ERROR_INPUT, "target is required");
 	if (!check_kinds(spec, err))
 		return false;
-	if (spec->recursion == MOUNTSPEC_READONLY && !spec->is_readonly)
+	bool is_writable = spec->recursion == MOUNTSPEC_WRITABLE;
+	if ((is_writable || spec->recursion == MOUNTSPEC_READONLY) && !spec->is_readonly)
 		return error_set(err, ERROR_INPUT,
-				 "option bind-recursive=readonly requires readonly to be specified "
-				 "in conjunction");
+				 "option 'bind-recursive=%s' requires 'readonly' to be specified "
+				 "in conjunction",
+				 is_writable ? "writable" : "readonly");
 	if (spec->recursion == MOUNTSPEC_READONLY && strcmp(spec->propagation, "rprivate") != 0)
 		return error_set(
 			err, ERROR_INPUT,
-			"option bind-recursive=readonly requires bind-propagation=rprivate "
+			"option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' "
 			"to be specified in conjunction");
 	return !spec->driver || !*spec->driver || strcmp(spec->driver, "local") == 0 ||
 	       error_set(err, ERROR_NOT_FOUND,
 			 "error looking up volume plugin %s: plugin \"%s\" not found", spec->driver,
 			 spec->driver);
+}
+
+static void lower(char *text)
+{
+	for (char *c = text; *c; c++) {
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c + 'a' - 'A');
+	}
 }
 
 bool mountspec_parse(struct arena *arena, const char *text, struct mountspec *spec,
@@ -199,10 +209,9 @@ bool mountspec_parse(struct arena *arena, const char *text, struct mountspec *sp
 
 		if (equals)
 			*equals = '\0';
-		for (char *c = key; *c; c++) {
-			if (*c >= 'A' && *c <= 'Z')
-				*c = (char)(*c + 'a' - 'A');
-		}
+		lower(key);
+		if (equals && strcmp(key, "type") == 0)
+			lower(equals + 1);
 		if (!set_field(arena, spec, key, equals ? equals + 1 : NULL, field, err))
 			return false;
 	}

@@ -62,12 +62,14 @@ bool policy_check(const char *policy, struct error *err)
 	    strcmp(name, "no") == 0)
 		return retries == 0 ||
 		       error_set(err, ERROR_INPUT,
-				 "maximum retry count cannot be used with restart policy '%s'",
+				 "invalid restart policy: maximum retry count cannot be used "
+				 "with restart policy '%s'",
 				 name);
 	if (strcmp(name, "on-failure") != 0)
 		return error_set(err, ERROR_INPUT, "invalid restart policy '%s'", name);
 	return retries >= 0 ||
-	       error_set(err, ERROR_INPUT, "maximum retry count cannot be negative");
+	       error_set(err, ERROR_INPUT,
+			 "invalid restart policy: maximum retry count cannot be negative");
 }
 
 static bool has_policy(const struct container *container)

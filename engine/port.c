@@ -71,7 +71,7 @@ static bool take_protocol(char *text, struct port_spec *spec, struct error *err)
 	if (!slash)
 		return true;
 	*slash = '\0';
-	return port_protocol_parse(slash + 1, &spec->protocol) ||
+	return !slash[1] || port_protocol_parse(slash + 1, &spec->protocol) ||
 	       error_set(err, ERROR_INPUT, "invalid proto: %s", slash + 1);
 }
 

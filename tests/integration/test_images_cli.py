@@ -404,6 +404,7 @@ def test_download_settings(moor, pushed, download, text):
 
 def test_pull_of_a_bad_name(moor):
     failed = moor.docker("pull", "BAD", code=1)
+    assert moor.docker("pull", "scratch", code=1).stderr == "Error response from daemon: 'scratch' is a reserved name\n"
     assert "invalid reference format" in failed.stderr and not failed.stdout
 
 

@@ -289,6 +289,8 @@ def test_events(moor, busybox, container):
     assert sorted(actions[-2:]) == ["destroy", "stop"]  # --rm: by two processes
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(Z|[+-]\d\d:\d\d) container die [0-9a-f]{64} "
                         r"\(exitCode=3, image=busybox:test, k=v, name=e\)", past("-f", "event=die")[0])
+    turned = moor.docker("events", "--since", "1h", "--until", "2h", code=1).stderr
+    assert re.fullmatch(r"Error response from daemon: `since` time \([\d.]+\) cannot be after `until` time \([\d.]+\)\n", turned)
     event = json.loads(past("-f", "event=die", "--format", "json")[0])
     assert event["Type"] == "container" and event["Actor"]["Attributes"]["exitCode"] == "3"
     assert event["time"] == event["timeNano"] // 10 ** 9 >= int(start)
@@ -327,6 +329,9 @@ def test_events_of_other_things(moor, busybox):
                      shown("-f", "type=network", "-f", "event=connect")[0])
     assert re.search(r"volume mount v1 \(container=[0-9a-f]{64}, destination=/d, driver=local, propagation=, "
                      r"read/write=true\)$", shown("-f", "volume=v1", "-f", "event=mount")[0])
+    assert re.search(r"volume unmount v1 \(container=[0-9a-f]{64}, driver=local\)$", shown("-f", "event=unmount")[0])
+    moor.docker("save", "-o", "/dev/stdout", busybox, text=False, input=b"")
+    assert shown("-f", "event=save", "--format", "{{.Action}} {{.ID}}") == [f"save {image}"]
 
 
 def test_events_are_bounded(moor, busybox, container):

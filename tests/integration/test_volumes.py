@@ -218,7 +218,9 @@ def test_propagation_back(moor, run, tmp_path):
     ("type=bind,src=/tmp,dst=/x,volume-nocopy", "cannot mix 'volume-*' options with mount type 'bind'"),
     ("dst=/x,bind-propagation=rslave", "cannot mix 'bind-*' options with mount type 'volume'"),
     ("type=bind,src=/tmp,dst=/x,bind-propagation=bogus", "invalid value for bind-propagation: bogus"),
-    ("type=bind,src=/tmp,dst=/x,bind-recursive=readonly", "requires readonly to be specified"),
+    ("type=bind,src=/tmp,dst=/x,bind-recursive=readonly", "option 'bind-recursive=readonly' requires 'readonly' to be"),
+    ("type=bind,src=/tmp,dst=/x,bind-recursive=writable", "option 'bind-recursive=writable' requires 'readonly' to be"),
+    ("type=bind,src=/tmp,dst=/x,bind-recursive=readonly,ro", "requires 'bind-propagation=rprivate' to be"),
     ("type=bind,src=/nofile,dst=/x", "bind source path does not exist: /nofile"),
     ("dst=/x,volume-driver=bogus", 'plugin "bogus" not found'), ("dst=/x,ro=maybe", "invalid value for ro: maybe"),
 ])
@@ -233,5 +235,6 @@ def test_refused_modes(moor, busybox):
                       ("/tmp:/x:ro,rshared,rslave", "invalid mode: ro,rshared,rslave"), ("vv:/x:,ro", "invalid mode: ,ro"),
                       ("/tmp:/x:nocopy", mixed), ("vv:/x:shared", mixed), ("vv:/x:ro,rprivate", mixed), ("", "invalid empty volume spec")]:
         assert why.format(spec) in moor.docker("create", "-v", spec, busybox, code=None).stderr, spec
+    moor.docker("create", "--mount", "type=TMPFS,dst=/x", "-p", "80/", busybox)
     for spec in ("/tmp:/x:slave,Z,ro", "vv:/x:nocopy,z,rw,cached"):
         moor.docker("create", "-v", spec, busybox)
