@@ -22,8 +22,9 @@
 /* -- opening below a root -----------------------------------------------------------------------
  */
 
-#define LINKS_MAX 40 /* as the kernel's own limit */
-#define RACES_MAX 16 /* openat2 says EAGAIN when a rename happened meanwhile */
+#define LINKS_MAX 40    /* as the kernel's own limit */
+#define STEPS_MAX 65536 /* directories that a walk opens: links and ".." can ask for millions */
+#define RACES_MAX 16    /* openat2 says EAGAIN when a rename happened meanwhile */
 
 static int sys_openat2(int dir, const char *name, int flags, mode_t mode,
 		       unsigned long long resolve)
@@ -64,6 +65,7 @@ struct walk {
 	enum path_rule rule;
 	int dir;
 	int links;
+	int steps;
 	char done[PATH_MAX];
 	char todo[PATH_MAX];
 };
@@ -72,6 +74,13 @@ static int fail_with(int number)
 {
 	errno = number;
 	return -1;
+}
+
+static int open_step(struct walk *walk, int dir, const char *name)
+{
+	if (++walk->steps > STEPS_MAX)
+		return fail_with(ELOOP);
+	return openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
 /* Stands at `done` again, step by step from the root. */
@@ -85,7 +94,7 @@ static int rewalk(struct walk *walk)
 	for (char *step; dir >= 0 && (step = strsep(&rest, "/")) != NULL;) {
 		if (*step == '\0')
 			continue;
-		int next = openat(dir, step, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		int next = open_step(walk, dir, step);
 		mem_cleanup_close(&dir);
 		dir = next;
 	}
@@ -132,7 +141,7 @@ static int step_link(struct walk *walk, const char *name)
 
 static int step_down(struct walk *walk, const char *name)
 {
-	int next = openat(walk->dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int next = open_step(walk, walk->dir, name);
 	size_t length = strlen(walk->done);
 
 	if (next < 0)
@@ -441,6 +450,7 @@ bool path_make_own_dirs(const char *name, mode_t mode, struct error *err)
 struct removal {
 	int top; /* directories too deep to descend into are moved here, and met again */
 	unsigned int moved;
+	int64_t *bytes; /* NULL: not counted */
 };
 
 static bool empty_dir(struct removal *removal, int dir, int depth, struct error *err);
@@ -491,10 +501,28 @@ static bool remove_dir(struct removal *removal, int dir, const char *name, int d
 	return true;
 }
 
+/* That are free once the name is gone, if nobody has the file open. */
+static int64_t bytes_of(int dir, const char *name)
+{
+	struct stat info;
+
+	return fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
+			       info.st_nlink == 1
+		       ? info.st_size
+		       : 0;
+}
+
 static bool remove_entry(struct removal *removal, int dir, const char *name, int depth,
 			 struct error *err)
 {
-	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+	int64_t bytes = removal->bytes ? bytes_of(dir, name) : 0;
+
+	if (unlinkat(dir, name, 0) == 0) {
+		if (removal->bytes)
+			*removal->bytes += bytes;
+		return true;
+	}
+	if (errno == ENOENT)
 		return true;
 	if (errno == EISDIR || errno == EPERM)
 		return remove_dir(removal, dir, name, depth, err);
@@ -527,9 +555,20 @@ static bool empty_dir(struct removal *removal, int dir, int depth, struct error 
 
 bool path_remove_tree(int dir, const char *name, struct error *err)
 {
-	struct removal removal = { .top = -1 };
+	return path_remove_counted(dir, name, NULL, err);
+}
 
-	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT || errno == ENOTDIR)
+bool path_remove_counted(int dir, const char *name, int64_t *bytes, struct error *err)
+{
+	struct removal removal = { .top = -1, .bytes = bytes };
+	int64_t alone = bytes ? bytes_of(dir, name) : 0;
+
+	if (unlinkat(dir, name, 0) == 0) {
+		if (bytes)
+			*bytes += alone;
+		return true;
+	}
+	if (errno == ENOENT || errno == ENOTDIR)
 		return true;
 	if (errno != EISDIR && errno != EPERM)
 		return error_sys(err, "remove %s", name);
@@ -544,32 +583,4 @@ bool path_remove_tree(int dir, const char *name, struct error *err)
 	if (unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		return error_sys(err, "remove %s", name);
 	return true;
-}
-
-bool path_is_component(const char *name)
-{
-	return name[0] != '\0' && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
-	       !strchr(name, '/');
-}
-
-char *path_clean(const char *path)
-{
-	autofree char *copy = mem_strdup(path);
-	char *cleaned = mem_alloc(strlen(path) + 2), *end = cleaned, *rest = copy;
-
-	for (char *step; (step = strsep(&rest, "/")) != NULL;) {
-		if (*step == '\0' || strcmp(step, ".") == 0)
-			continue;
-		if (strcmp(step, "..") != 0) {
-			end += sprintf(end, "/%s", step);
-			continue;
-		}
-		while (end > cleaned && *--end != '/')
-			;
-		*end = '\0';
-	}
-	if (end == cleaned)
-		*end++ = '/';
-	*end = '\0'; /* behind it may be what ".." took back */
-	return cleaned;
 }

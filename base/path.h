@@ -54,6 +54,8 @@ must_check bool path_make_own_dirs(const char *name, mode_t mode, struct error *
 /* Removes a file or a whole tree without following a symlink or crossing into another mount;
  * missing is success. Depth is unlimited, memory is not proportional to it. */
 must_check bool path_remove_tree(int dir, const char *name, struct error *err);
+/* Adds to *bytes the sizes of the regular files that are gone, each once, whatever its names. */
+must_check bool path_remove_counted(int dir, const char *name, int64_t *bytes, struct error *err);
 
 /* `path` as an absolute path without ".", ".." and doubled slashes, by its text alone:
  * "/a/../b/./c" gives "/b/c", and nothing climbs above "/". The caller frees it. */

@@ -414,9 +414,13 @@ static bool put_entry(struct layer *layer, const struct entry *entry, struct err
 		return false;
 	if (name.text[0] == '\0')
 		return describe_root(layer, entry, err);
-	if (whiteout_is_leftover(name.text))
+
+	/* Needed until the end, and kept with the headers, as nobody finds it here later. */
+	bool is_shared = entry->type == ENTRY_FILE && whiteout_is_shared(name.text);
+
+	if (!is_shared && whiteout_is_leftover(name.text))
 		return true;
-	if (entry->type == ENTRY_FILE && !entry->is_sparse && entry->size > 0 &&
+	if (entry->type == ENTRY_FILE && !entry->is_sparse && entry->size > 0 && !is_shared &&
 	    !whiteout_is_name(name.base) && !begin_content(layer, entry, name.text, err))
 		return false;
 	if (!place_parent(&layer->place, &name, &parent, err))
@@ -512,6 +516,8 @@ static bool finish(struct layer *layer, int to, struct error *err)
 	const struct dirs *dirs = &layer->place.dirs;
 
 	buf_init(&notes, 2 * LIMIT_LAYER_DIRECTORIES);
+	if (!path_remove_tree(layer->place.root, WHITEOUT_SHARED, err))
+		return false;
 	for (size_t i = 0; i < dirs->room; i++)
 		if (dirs->slots[i].path && !finish_dir(layer, &dirs->slots[i], &notes, err))
 			return false;

@@ -56,5 +56,5 @@ bool prune_rubbish(const struct store *store, bool is_thorough, int64_t *bytes, 
 		return false;
 	mem_cleanup_close(&lock);
 	lock = -1;
-	return sweep_staging(store, is_thorough, err);
+	return sweep_staging(store, is_thorough, bytes, err);
 }

@@ -197,7 +197,8 @@ bool store_remove(const struct store *store, struct arena *arena, const char *na
 		return false;
 	mem_cleanup_close(&lock);
 	lock = -1;
-	return sweep_staging(store, false, err); /* deleting takes its time: nobody waits for it */
+	return sweep_staging(store, false, NULL,
+			     err); /* deleting takes its time: nobody waits for it */
 }
 
 void store_removal_done(struct store_removal *removal)

@@ -215,12 +215,14 @@ static bool visit_staged(struct walk *walk, const char *entry, struct error *err
 		return true;
 	if (!walk->is_thorough && !layout_is_dead(entry) && is_recent(dir, LAYOUT_RESUME))
 		return true;
-	return path_remove_tree(walk->dir, entry, err);
+	if (layout_is_dead(entry)) /* counted when it became that */
+		return path_remove_tree(walk->dir, entry, err);
+	return path_remove_counted(walk->dir, entry, walk->bytes, err);
 }
 
-bool sweep_staging(const struct store *store, bool is_thorough, struct error *err)
+bool sweep_staging(const struct store *store, bool is_thorough, int64_t *bytes, struct error *err)
 {
-	struct walk walk = { .store = store, .is_thorough = is_thorough };
+	struct walk walk = { .store = store, .bytes = bytes, .is_thorough = is_thorough };
 
 	return walk_dir(&walk, LAYOUT_STAGING, visit_staged, err);
 }

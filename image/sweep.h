@@ -44,7 +44,9 @@ must_check bool sweep_all(const struct store *store, const struct reach *reach, 
 			  int64_t *bytes, struct error *err);
 
 /* Deletes everything in staging/ that nobody holds a lock on; unless `is_thorough` without layers
- * where a pull can go on, for some days (CHECKPOINT_DAYS). Needs no lock. */
-must_check bool sweep_staging(const struct store *store, bool is_thorough, struct error *err);
+ * where a pull can go on, for some days (CHECKPOINT_DAYS). Needs no lock. Adds to *bytes, if it is
+ * not NULL, the sizes of files, but for those of layers that sweep_layer has counted. */
+must_check bool sweep_staging(const struct store *store, bool is_thorough, int64_t *bytes,
+			      struct error *err);
 
 #endif

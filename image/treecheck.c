@@ -131,8 +131,10 @@ static bool check_hard_link(const struct treecheck *check, const struct stat *in
 	struct stat other;
 	autoclose int parent = -1;
 
-	return (place_name_parse(&name, target, err) &&
-		path_open(check->diff, name.parent, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0, &parent,
+	if (!place_name_parse(&name, target, err))
+		return false;
+	return whiteout_is_shared(name.text) || /* which is gone */
+	       (path_open(check->diff, name.parent, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0, &parent,
 			  err) &&
 		fstatat(parent, name.base, &other, AT_SYMLINK_NOFOLLOW) == 0 &&
 		other.st_ino == info->st_ino) ||

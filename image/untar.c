@@ -253,6 +253,13 @@ static bool check_end(const struct untar *tar, const struct entry *entry, struct
 	return error_set(err, ERROR_CORRUPT, "unexpected EOF");
 }
 
+static bool is_malformed(const struct untar *tar)
+{
+	const char *text = archive_error_string(tar->archive);
+
+	return text && strstr(text, "malformed");
+}
+
 bool untar_next(struct untar *tar, struct entry *entry, bool *is_end, struct error *err)
 {
 	int status = archive_read_next_header(tar->archive, &tar->current);
@@ -260,8 +267,9 @@ bool untar_next(struct untar *tar, struct entry *entry, bool *is_end, struct err
 	*is_end = status == ARCHIVE_EOF;
 	if (*is_end)
 		return true;
-	/* A warning is about character sets: the name's bytes are there all the same. */
-	if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
+	/* A warning is about character sets: the name's bytes are there all the same. Or about what
+	 * was left out, as it was no attribute. */
+	if (status != ARCHIVE_OK && (status != ARCHIVE_WARN || is_malformed(tar)))
 		return failed(tar, err);
 	if (++tar->entries > LIMIT_LAYER_ENTRIES)
 		return error_set(err, ERROR_INPUT, "more than %d entries", LIMIT_LAYER_ENTRIES);

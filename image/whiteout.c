@@ -33,6 +33,11 @@ bool whiteout_is_leftover(const char *path)
 	return false;
 }
 
+bool whiteout_is_shared(const char *path)
+{
+	return begins_with(path, WHITEOUT_SHARED "/");
+}
+
 /* The directory itself becomes opaque. */
 static bool mark_opaque(struct place *place, int dir, const char *path, struct error *err)
 {

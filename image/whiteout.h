@@ -20,6 +20,12 @@ bool whiteout_is_name(const char *base);
 /* AUFS's own files, which old layers carry: to be skipped. */
 bool whiteout_is_leftover(const char *path);
 
+/* Among them, at the top: files that have several names, each of which is a hard link to one here.
+ */
+#define WHITEOUT_SHARED ".wh..wh.plnk"
+
+bool whiteout_is_shared(const char *path);
+
 /* Acts on a whiteout in `parent`. What the same layer has under that name wins over it. */
 must_check bool whiteout_put(struct place *place, int parent, const struct place_name *name,
 			     struct error *err);

@@ -60,6 +60,14 @@ def test_dot_dot_in_a_hard_link(store):
            '".." in a name')
 
 
+@pytest.mark.parametrize("record", [b"99 path=x\n", b"9 path=xx", b"0 path=x\n", b"path=x\n"])
+def test_pax_records_that_are_none(store, record):
+    """As Go's reader, and so docker, has it."""
+    info, _ = entry("PaxHeaders/x", record, type=tarfile.XHDTYPE)
+    extended = info.tobuf(tarfile.USTAR_FORMAT) + record.ljust(512, b"\0")
+    refuse(store, docker_archive([extended + tar(entry("x", b"x"))]), "archive/tar: invalid tar header")
+
+
 def test_hard_link_out(store, tmp_path):
     """CVE-2014-6407: a hard link to a file of the host by its absolute name."""
     refuse(store, docker_archive([tar(link("x", str(tmp_path / "secret"), hard=True))]),

@@ -119,6 +119,21 @@ def test_whiteouts_become_overlay_marks(store):
     assert "gone" in os.listdir(store.diff(image, 2))
 
 
+def test_what_aufs_kept_for_itself(store, tmp_path):
+    """Is not there; the names of a file that has several are hard links to one of its files. All of it is saved."""
+    layer = tar(entry(".wh..wh.aufs", b""), entry(".wh..wh.orph"), entry(".wh..wh.orph/lost", b"l"), entry(".wh..wh.plnk"),
+                entry(".wh..wh.plnk/12.34", b"shared", mode=0o600, uid=3), entry(".wh..wh.plnk/56.78", b"nobody's"), entry("x"),
+                link("x/one", ".wh..wh.plnk/12.34", hard=True), link("two", "/.wh..wh.plnk/12.34", hard=True))
+    image = store.load(docker_archive([layer])).images[0]["id"]
+    tree = list_tree(store.diff(image))
+    assert sorted(tree) == [".", "two", "x", "x/one"]
+    assert tree["two"]["links"] == ["two", "x/one"] and tree["two"]["owner"] == [3, 0] and tree["two"]["mode"] == "0o100600"
+    store.save(tmp_path / "saved", image)
+    assert Store(tmp_path / "other").load(tmp_path / "saved").images[0]["id"] == image
+    refuse = store.load(docker_archive([tar(link("x", ".wh..wh.plnk/9", hard=True))]), code=1).failure["text"]
+    assert "hard link to .wh..wh.plnk/9, which is not in this layer" in refuse
+
+
 def test_whiteout_after_the_entry_and_before(store, tmp_path):
     below = tar(entry("a"), entry("a/x", b"1"), entry("b"), entry("b/x", b"1"), entry("c", b"1"))
     above = tar(entry("a"), entry("a/new", b"2"), entry(".wh.a", b""),

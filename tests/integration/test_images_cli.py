@@ -272,6 +272,13 @@ def test_image_prune(moor, tiny, tmp_path):
     kept = moor.docker("image", "prune", "-a", "-f", "--filter", "until=2023-12-31")
     assert kept.stdout == "Total reclaimed space: 0B\n"
     assert "bogus" in moor.docker("image", "prune", "-f", "--filter", "until=bogus", code=1).stderr
+    unfinished = os.path.join(moor.root, "staging", "load-1", "diff")
+    os.makedirs(unfinished)
+    for name in "ab":
+        with open(os.path.join(unfinished, name), "wb") as file:
+            file.write(bytes(2500))
+    assert moor.docker("image", "prune", "-f").stdout == "Total reclaimed space: 5kB\n"
+    assert os.listdir(os.path.join(moor.root, "staging")) == []
     assert f"deleted: {tiny}" in lines(moor.docker("image", "prune", "-a", "--filter", "until=1h",
                                                    input="y\n"))
 

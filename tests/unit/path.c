@@ -318,6 +318,40 @@ static void test_all_opens(const char *how)
 	test_race(how);
 }
 
+/* Down into a deep directory, and up and down again: as many steps as there are levels each time.
+ * The kernel looks at its parents and needs few; a walk that begins anew gives up. */
+static void test_long_way(const char *how, bool is_refused)
+{
+	enum {
+		LEVELS = 500,
+		TURNS = 400
+	};
+	autoclose int top = -1, fd = -1;
+	char name[2 * LEVELS + 5 * TURNS + 1], *end = name;
+	struct error err;
+
+	if (!check_ok(path_make_dirs(root, "deep", 0755, &top, &err), &err, "%s: prepare", how))
+		return;
+	for (int i = 0; i < LEVELS; i++) {
+		mkdirat(top, "d", 0755);
+		int next = openat(top, "d", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		close(top);
+		top = next;
+		end = stpcpy(end, "d/");
+	}
+	for (int i = 0; i < TURNS; i++)
+		end = stpcpy(end, "../d/");
+
+	autoclose int below = openat(root, "deep", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	bool is_open = path_open(below, name, PATH_IN_ROOT, O_PATH, 0, &fd, &err);
+
+	if (is_refused)
+		check(!is_open && err.sys == ELOOP, "%s: a way of 200,000 steps is refused", how);
+	else
+		check_ok(is_open, &err, "%s: a way of 200,000 steps", how);
+	check_ok(path_remove_tree(root, "deep", &err), &err, "%s: remove it", how);
+}
+
 /* From here on openat2 fails as on a kernel that does not have it. */
 static bool forget_openat2(void)
 {
@@ -356,6 +390,21 @@ static void test_remove_tree(void)
 	char name[64];
 
 	check_ok(path_remove_tree(root, "not-there", &err), &err, "removing nothing succeeds");
+
+	int64_t bytes = 1000;
+
+	mkdirat(root, "counted", 0755);
+	mkdirat(root, "counted/in", 0755);
+	put(root, "counted/in/file", "12345");
+	if (linkat(root, "counted/in/file", root, "counted/other", 0) < 0 ||
+	    linkat(root, "counted/in/file", root, "kept", 0) < 0)
+		check(false, "prepare links");
+	put(root, "counted/single", "123");
+	put_link(root, "counted/link", "single");
+	check_ok(path_remove_counted(root, "counted", &bytes, &err), &err, "remove and count");
+	check_int(bytes, 1003, "what is still named elsewhere is not gone");
+	check_ok(path_remove_counted(root, "kept", &bytes, &err), &err, "remove one file");
+	check_int(bytes, 1008, "its last name counts");
 
 	mkdirat(root, "tree", 0755);
 	put(root, "tree/file", "x");
@@ -446,7 +495,10 @@ int main(void)
 	test_own_dirs();
 	test_remove_tree();
 	test_all_opens("openat2");
-	if (check(forget_openat2(), "forget openat2"))
+	test_long_way("openat2", false);
+	if (check(forget_openat2(), "forget openat2")) {
 		test_all_opens("walk");
+		test_long_way("walk", true);
+	}
 	return tap_done();
 }
