@@ -53,6 +53,20 @@ static bool find_again(int dir, const char *name, const struct stat *seen, int *
 	return true;
 }
 
+/* After a call that found the name taken: makes room for another try. */
+static bool has_made_room(int to, const char *name)
+{
+	return errno == EEXIST && unlinkat(to, name, 0) == 0;
+}
+
+static int create_file(int to, const char *name)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+	int fd = openat(to, name, flags, 0600);
+
+	return fd < 0 && has_made_room(to, name) ? openat(to, name, flags, 0600) : fd;
+}
+
 static bool copy_bytes(int from, const char *name, int to_dir, const struct stat *status,
 		       struct error *err)
 {
@@ -62,7 +76,7 @@ static bool copy_bytes(int from, const char *name, int to_dir, const struct stat
 	if (!path_open_regular(from, name, PATH_NO_LINKS, &in, err))
 		return false;
 
-	autoclose int out = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	autoclose int out = create_file(to_dir, name);
 
 	if (out < 0)
 		return error_sys(err, "copy %s", name);
@@ -84,7 +98,16 @@ static bool copy_link(int from, const char *name, int to, struct error *err)
 	if (length < 0)
 		return error_sys(err, "copy link %s", name);
 	target[length] = '\0';
-	return symlinkat(target, to, name) == 0 || error_sys(err, "copy link %s", name);
+	return symlinkat(target, to, name) == 0 ||
+	       (has_made_room(to, name) && symlinkat(target, to, name) == 0) ||
+	       error_sys(err, "copy link %s", name);
+}
+
+static bool copy_fifo(const char *name, int to, struct error *err)
+{
+	return mkfifoat(to, name, 0600) == 0 ||
+	       (has_made_room(to, name) && mkfifoat(to, name, 0600) == 0) ||
+	       error_sys(err, "copy %s", name);
 }
 
 /* Somebody may put a symlink where we have just written: so the mode goes to what was opened, never
@@ -115,7 +138,7 @@ static bool copy_subdir(int from, const char *name, int to, int depth, struct er
 {
 	autoclose int in = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (in < 0 || mkdirat(to, name, 0700) < 0)
+	if (in < 0 || (mkdirat(to, name, 0700) < 0 && errno != EEXIST))
 		return error_sys(err, "copy directory %s", name);
 	autoclose int out = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (out < 0)
@@ -137,7 +160,7 @@ static bool copy_entry(int from, const char *name, int to, int depth, struct err
 	else if (S_ISLNK(status.st_mode))
 		is_done = copy_link(from, name, to, err);
 	else if (S_ISFIFO(status.st_mode))
-		is_done = mkfifoat(to, name, 0600) == 0 || error_sys(err, "copy %s", name);
+		is_done = copy_fifo(name, to, err);
 	else
 		return true;
 	return is_done && copy_owner(to, name, &status, err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 
 #define READ_FIRST 1024
 #define READ_STEP  16384
+#define BESIDE     ".tmp-" /* in the name of a file that is to replace another */
 
 /* What to ask for first: all of a file that says how large it is, and a byte more, which tells that
  * it is not larger. Those of /proc say nothing. */
@@ -111,7 +113,7 @@ static int open_beside(int dir, const char *name, mode_t mode, char **beside)
 		char *candidate;
 
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		candidate = mem_printf("%s.tmp-%d-%lx", name, (int)getpid(),
+		candidate = mem_printf("%s" BESIDE "%d-%lx", name, (int)getpid(),
 				       (unsigned long)now.tv_nsec + (unsigned long)attempt);
 
 		int fd = openat(dir, candidate,
@@ -167,6 +169,19 @@ bool file_replace(int dir, const char *name, const void *bytes, size_t count, mo
 		return true;
 	unlinkat(dir, beside, 0); /* after a rename it is no longer there: harmless */
 	return false;
+}
+
+void file_sweep(int dir)
+{
+	int own = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autodir DIR *entries = own < 0 ? NULL : fdopendir(own);
+
+	if (!entries)
+		mem_cleanup_close(&own);
+	for (struct dirent *entry; entries && (entry = readdir(entries));) {
+		if (strstr(entry->d_name, BESIDE))
+			unlinkat(dir, entry->d_name, 0);
+	}
 }
 
 bool file_lock(int dir, const char *name, enum file_lock_mode mode, int *fd, struct error *err)

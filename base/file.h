@@ -33,6 +33,10 @@ enum file_lasting {
 must_check bool file_replace(int dir, const char *name, const void *bytes, size_t count,
 			     mode_t mode, enum file_lasting lasting, struct error *err);
 
+/* Removes what crashes left beside files in the directory. For who holds the lock of all that write
+ * there with file_replace; best effort. */
+void file_sweep(int dir);
+
 /* fsync of a directory: makes renames and unlinks in it last. */
 must_check bool file_sync_dir(int dir, const char *name, struct error *err);
 

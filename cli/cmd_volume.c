@@ -177,7 +177,7 @@ static bool remove_one(struct engine *engine, struct arena *arena, const char *n
 	if (user)
 		return error_set(err, ERROR_EXISTS, "remove %s: volume is in use - [%s]", name,
 				 user);
-	return volume_remove(engine, name, err);
+	return volume_remove(engine, name, FILE_DURABLE, err);
 }
 
 static int run_rm(const struct cli *cli, const void *of, const struct texts *arguments)

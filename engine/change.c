@@ -109,12 +109,13 @@ bool change_name(struct engine *engine, const char *id, const char *name, struct
 	/* Both names are its own for a moment; a crash then leaves one that claim_name knows. */
 	if (!claim_name(engine, name, id, err))
 		return false;
-	if (!change_locked(engine, id, set_name, (void *)(uintptr_t)name, err)) {
+	if (!claim_sync_names(engine, err) ||
+	    !change_locked(engine, id, set_name, (void *)(uintptr_t)name, err)) {
 		if (!claim_drop_name(engine, name, id, &ignored))
 			return false;
 		return false;
 	}
-	if (!claim_drop_name(engine, old, id, err))
+	if (!claim_drop_name(engine, old, id, err) || !claim_sync_names(engine, err))
 		return false;
 	tell_of_rename(engine, &arena, id, old);
 	return tell_names(engine, id, err);

@@ -124,7 +124,7 @@ static void sweep_one(struct engine *engine, const char *id)
 		name = container.name;
 		is_done = volume_remove_anonymous(engine, &container, &ignored);
 	}
-	if (is_done && !claim_release(engine, id, name, &ignored))
+	if (is_done && !claim_release(engine, id, name, FILE_VOLATILE, &ignored))
 		name = NULL;
 	container_done(&container);
 }
@@ -181,7 +181,9 @@ bool claim_name(struct engine *engine, const char *name, const char *id, struct 
 		if (errno != EEXIST)
 			return error_sys(err, "take the name %s", name);
 		if (!holder_of(engine, name, holder))
-			continue; /* gone this moment */
+			continue;            /* gone this moment */
+		if (strcmp(holder, id) == 0) /* a rename was killed there, and goes on */
+			return true;
 		sweep_one(engine, holder);
 		bool is_free = faccessat(engine->containers, holder, F_OK, 0) != 0 ||
 			       is_left_behind(engine, name, holder);
@@ -193,6 +195,11 @@ bool claim_name(struct engine *engine, const char *name, const char *id, struct 
 		"Conflict. The container name \"/%s\" is already in use by container \"%s\". "
 		"You have to remove (or rename) that container to be able to reuse that name.",
 		name, holder);
+}
+
+bool claim_sync_names(const struct engine *engine, struct error *err)
+{
+	return file_sync_dir(engine->names, ".", err);
 }
 
 bool claim_any_name(struct engine *engine, struct arena *arena, const char *id, const char **name,
@@ -330,20 +337,24 @@ void claim_drop_bundle(const struct engine *engine, const char *id)
 	}
 }
 
-bool claim_release(struct engine *engine, const char *id, const char *name, struct error *err)
+bool claim_release(struct engine *engine, const char *id, const char *name,
+		   enum file_lasting lasting, struct error *err)
 {
 	char dead[sizeof(DEAD_PREFIX) + CONTAINER_ID_LENGTH];
 
 	snprintf(dead, sizeof(dead), DEAD_PREFIX "%.64s", id);
 	if (renameat(engine->containers, id, engine->containers, dead) < 0 && errno != ENOENT)
 		return error_sys(err, "remove container %.12s", id);
+	if (lasting == FILE_DURABLE && !file_sync_dir(engine->containers, ".", err))
+		return false;
 	if (name && *name && !claim_drop_name(engine, name, id, err))
 		return false;
 	return remove_dead(engine, dead, err) || error_in(err, "remove container %.12s", id);
 }
 
-/* Names of containers that are no more: whoever wanted such a name took it anyway. */
-static void sweep_names(struct engine *engine)
+/* Names of containers that are no more: whoever wanted such a name took it anyway. `all`: and those
+ * that containers had before they were renamed, for which each has to be read. */
+static void sweep_names(struct engine *engine, bool all)
 {
 	int fd = openat(engine->names, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	autodir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -356,7 +367,8 @@ static void sweep_names(struct engine *engine)
 	}
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		if (holder_of(engine, entry->d_name, holder) &&
-		    faccessat(engine->containers, holder, F_OK, 0) != 0 &&
+		    (faccessat(engine->containers, holder, F_OK, 0) != 0 ||
+		     (all && is_left_behind(engine, entry->d_name, holder))) &&
 		    !claim_drop_name(engine, entry->d_name, holder, &ignored))
 			break;
 	}
@@ -380,12 +392,18 @@ static size_t count_entries(int at, bool *has_dead)
 	return count;
 }
 
+static bool has_more_names(const struct engine *engine, bool *has_dead)
+{
+	size_t containers = count_entries(engine->containers, has_dead);
+
+	return count_entries(engine->names, has_dead) > containers;
+}
+
 bool claim_has_rubbish(const struct engine *engine)
 {
 	bool has_dead = false;
-	size_t containers = count_entries(engine->containers, &has_dead);
 
-	return count_entries(engine->names, &has_dead) > containers || has_dead;
+	return has_more_names(engine, &has_dead) || has_dead;
 }
 
 void claim_sweep(struct engine *engine)
@@ -393,6 +411,7 @@ void claim_sweep(struct engine *engine)
 	int fd = openat(engine->containers, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	autodir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct error ignored; /* what cannot be removed stays rubbish */
+	bool has_dead;
 
 	if (!dir) {
 		mem_cleanup_close(&fd);
@@ -408,5 +427,5 @@ void claim_sweep(struct engine *engine)
 			 !path_remove_tree(engine->containers, entry->d_name, &ignored))
 			continue;
 	}
-	sweep_names(engine);
+	sweep_names(engine, has_more_names(engine, &has_dead));
 }

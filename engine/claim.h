@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "engine/container.h"
 #include "engine/engine.h"
@@ -20,6 +21,9 @@
  *     claim_release rename containers/ID → .dead-ID          rubbish: its name; a link to nothing
  *                   unlink names/NAME, remove the tree
  */
+
+/* Makes what was claimed, or given up, outlast a power cut. */
+must_check bool claim_sync_names(const struct engine *engine, struct error *err);
 
 /* A fresh random ID (in `arena`), its directory made and locked: *lock. */
 must_check bool claim_id(const struct engine *engine, struct arena *arena, const char **id,
@@ -67,9 +71,10 @@ bool claim_is_kept(const struct engine *engine, const char *id);
 /* What only its processes needed: the bundle's files, the kernel's part of the writable layer. Hold
  * the container's lock. */
 void claim_drop_bundle(const struct engine *engine, const char *id);
-/* The container is no more, and its name is free. Hold its lock. `name` NULL: not known. */
+/* The container is no more, and its name is free. Hold its lock. `name` NULL: not known. Durable:
+ * it does not come back after a power cut. */
 must_check bool claim_release(struct engine *engine, const char *id, const char *name,
-			      struct error *err);
+			      enum file_lasting lasting, struct error *err);
 
 /* Removes what crashes left. Cheap where there is nothing; never waits. */
 void claim_sweep(struct engine *engine);

@@ -211,7 +211,8 @@ bool container_write(const struct container *container, int dir, struct error *e
 	write_networks(&out, container);
 	jsonout_object_end(&out);
 	jsonout_done(&out);
-	/* A container that goes away with its process need not survive a power cut. */
+	/* A container that goes away with its process need not survive a power cut: all that is
+	 * left of it then may be the name of an empty file. */
 	return buf_check(&text, CONTAINER_OPTIONS, err) &&
 	       file_replace(dir, CONTAINER_OPTIONS, text.data, text.length, 0600,
 			    container->is_removed_on_exit ? FILE_VOLATILE : FILE_DURABLE, err);
@@ -337,6 +338,9 @@ bool container_read(const struct engine *engine, struct arena *arena, const char
 		return err->kind == ERROR_NOT_FOUND
 			       ? error_set(err, ERROR_NOT_FOUND, "No such container: %s", id)
 			       : false;
+	/* Renamed, but the power went before its bytes were on the disk: see container_write. */
+	if (text.length == 0 || text.data[0] == '\0')
+		return error_set(err, ERROR_NOT_FOUND, "No such container: %s", id);
 	if (!json_parse(arena, "options.json", text.data, text.length, &root, err))
 		return error_in(err, "container %.12s", id);
 	for (size_t i = 0; i < COUNT_OF(fields); i++) {
@@ -382,8 +386,10 @@ void container_copy(const struct container *from, struct container *to)
 	}
 }
 
-bool container_mark_started(int dir, struct error *err)
+bool container_mark_started(int dir, bool *is_new, struct error *err)
 {
+	*is_new = faccessat(dir, CONTAINER_STARTED, F_OK, 0) != 0;
+
 	autoclose int file = openat(dir, CONTAINER_STARTED,
 				    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 

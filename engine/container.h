@@ -170,8 +170,9 @@ must_check bool container_read(const struct engine *engine, struct arena *arena,
 			       struct container *container, struct error *err);
 must_check bool container_write(const struct container *container, int dir, struct error *err);
 
-/* Makes CONTAINER_STARTED in the container's directory, or gives it the time of now. */
-must_check bool container_mark_started(int dir, struct error *err);
+/* Makes CONTAINER_STARTED in the container's directory, or gives it the time of now. *is_new: it
+ * was not there; it lasts once the directory was synced. */
+must_check bool container_mark_started(int dir, bool *is_new, struct error *err);
 void container_done(struct container *container); /* frees the lists */
 /* Lists of its own; texts are shared, and those that are NULL become "". */
 void container_copy(const struct container *from, struct container *to);

@@ -419,7 +419,8 @@ bool control_remove(struct engine *engine, const struct container *container,
 	health_forget(engine, id);
 	if (!stale_remove(engine, id, err) || !prepare_undo(engine, container, err) ||
 	    (removal->with_volumes && !volume_remove_anonymous(engine, container, err)) ||
-	    !claim_release(engine, id, container->name, err))
+	    !claim_release(engine, id, container->name,
+			   container->is_removed_on_exit ? FILE_VOLATILE : FILE_DURABLE, err))
 		return false;
 	happening_container(engine, container, "destroy", NULL);
 	return true;

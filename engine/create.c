@@ -331,14 +331,16 @@ static bool save(struct engine *engine, struct arena *arena, const struct create
 		 struct error *err)
 {
 	struct container *container = create->container;
-	bool is_marked = create->is_started_next && container->is_removed_on_exit;
+	bool is_new;
 
 	if (*container->name ? !claim_name(engine, container->name, container->id, err)
 			     : !claim_any_name(engine, arena, container->id, &container->name, err))
 		return false;
-	/* Marked before options.json makes it a container: from then on others judge it. */
+	/* Marked before options.json makes it a container: from then on others judge it, and after
+	 * a power cut it has been started. No container outlasts that without its name. */
 	return make_directories(dir, err) && volume_create_all(engine, container, err) &&
-	       (!is_marked || container_mark_started(dir, err)) &&
+	       (!create->is_started_next || container_mark_started(dir, &is_new, err)) &&
+	       (container->is_removed_on_exit || claim_sync_names(engine, err)) &&
 	       container_write(container, dir, err);
 }
 
@@ -371,7 +373,7 @@ bool create_container(struct engine *engine, struct arena *arena, struct create 
 	if (!*container->hostname)
 		container->hostname = own_hostname(arena, container);
 	if (!save(engine, arena, create, dir, err)) {
-		if (!claim_release(engine, container->id, container->name, &ignored))
+		if (!claim_release(engine, container->id, container->name, FILE_VOLATILE, &ignored))
 			container->id = NULL;
 		return false;
 	}

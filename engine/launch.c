@@ -358,6 +358,8 @@ static bool begin_life(const struct container *container, int dir, bool *is_firs
 	static const char *const stale[] = { CONTAINER_EXIT, CONTAINER_FAILURE, CONTAINER_CONFIG,
 					     CONTAINER_NETWORK };
 
+	bool is_new;
+
 	*is_first = true;
 	for (size_t i = 0; i < COUNT_OF(stale); i++) {
 		if (unlinkat(dir, stale[i], 0) == 0)
@@ -365,7 +367,9 @@ static bool begin_life(const struct container *container, int dir, bool *is_firs
 		else if (errno != ENOENT)
 			return error_sys(err, "remove %s", stale[i]);
 	}
-	return policy_arm(container, dir, err) && container_mark_started(dir, err);
+	/* `boot` starts what has been started. Who was told so is not to lose it to a power cut. */
+	return policy_arm(container, dir, err) && container_mark_started(dir, &is_new, err) &&
+	       (!is_new || container->is_removed_on_exit || file_sync_dir(dir, ".", err));
 }
 
 /* Best effort: the failure itself is what the user has to hear of. */

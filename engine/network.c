@@ -561,6 +561,7 @@ bool network_create(const struct engine *engine, struct arena *arena, struct net
 	if (count >= NETWORKS_MAX)
 		return error_set(err, ERROR_NO_SPACE, "there are %d networks: no more are made",
 				 NETWORKS_MAX);
+	file_sweep(dir);
 	network->id = ident_random(arena);
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(others[i].name, network->name) == 0)

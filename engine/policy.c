@@ -86,16 +86,6 @@ static bool write_word(int dir, const char *text, enum file_lasting lasting, str
 	       error_in(err, "write the restart policy");
 }
 
-bool policy_arm(const struct container *container, int dir, struct error *err)
-{
-	char text[FILE_MAX];
-
-	if (!has_policy(container))
-		return true;
-	snprintf(text, sizeof(text), "%s\n", container->restart);
-	return write_word(dir, text, FILE_VOLATILE, err);
-}
-
 static int open_directory(const struct engine *engine, const char *id)
 {
 	return openat(engine->containers, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -120,16 +110,36 @@ bool policy_cancel(const struct engine *engine, const char *id, enum policy_caus
 	return err->kind == ERROR_NO_SPACE && unlinkat(dir, CONTAINER_RESTART, 0) == 0;
 }
 
-static bool is_stopped_by_user(const struct engine *engine, const char *id)
+static bool says_stopped_by_user(int at, const char *path)
 {
-	char path[CONTAINER_ID_LENGTH + 32];
 	autobuf struct buf text;
 	struct error ignored; /* no file: no policy, nobody cancelled it */
 
 	buf_init(&text, FILE_MAX);
-	snprintf(path, sizeof(path), "%.64s/" CONTAINER_RESTART, id);
-	return file_read(engine->containers, path, &text, &ignored) &&
+	return file_read(at, path, &text, &ignored) && text.length >= strlen(by_user) &&
 	       strncmp(text.data, by_user, strlen(by_user)) == 0;
+}
+
+static bool is_stopped_by_user(const struct engine *engine, const char *id)
+{
+	char path[CONTAINER_ID_LENGTH + 32];
+
+	snprintf(path, sizeof(path), "%.64s/" CONTAINER_RESTART, id);
+	return says_stopped_by_user(engine->containers, path);
+}
+
+/* `boot` needs no word of a policy, only that of who stopped it: so only over that one a new word
+ * has to last. */
+bool policy_arm(const struct container *container, int dir, struct error *err)
+{
+	char text[FILE_MAX];
+
+	if (!has_policy(container))
+		return true;
+	snprintf(text, sizeof(text), "%s\n", container->restart);
+	return write_word(
+		dir, text,
+		says_stopped_by_user(dir, CONTAINER_RESTART) ? FILE_DURABLE : FILE_VOLATILE, err);
 }
 
 static void set_policy(struct container *container, void *context)

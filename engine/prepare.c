@@ -284,7 +284,10 @@ static bool find_source(const struct preparation *self, size_t number, const cha
 		return use_subpath(self, number, source, err);
 	if (!is_empty || !mount->is_copied_up)
 		return true;
-	return volume_copy_up(self->root, mount->target, *source, err);
+	bool goes_too = mount->is_anonymous && self->container->is_removed_on_exit;
+
+	return volume_copy_up(self->root, mount->target, *source,
+			      goes_too ? FILE_VOLATILE : FILE_DURABLE, err);
 }
 
 static bool find_sources(struct preparation *self, struct error *err)

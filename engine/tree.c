@@ -145,7 +145,7 @@ static bool fill_volume(const struct engine *engine, const struct container_moun
 	if (volume_read(engine, &arena, wanted->source, &volume, &ignored) && volume.options.count)
 		return true;
 	return volume_use(engine, &arena, wanted->source, &path, &is_empty, err) &&
-	       (!is_empty || volume_copy_up(root, wanted->target, path, err));
+	       (!is_empty || volume_copy_up(root, wanted->target, path, FILE_DURABLE, err));
 }
 
 /* What is not there any more is not seen either, and is not counted. */

@@ -19,11 +19,12 @@
 #include "engine/happening.h"
 #include "engine/ident.h"
 #include "engine/status.h"
+#include "engine/volumedir.h"
 #include "engine/volumemount.h"
 
-#define VOLUMES        "volumes"
-#define DATA           "_data"
-#define DEFINITION     "volume.json"
+#define VOLUMES        VOLUMEDIR_ALL
+#define DATA           VOLUMEDIR_DATA
+#define DEFINITION     VOLUMEDIR_DEFINITION
 #define DEFINITION_MAX (1 << 20)
 
 bool volume_check_name(const char *name, struct error *err)
@@ -48,21 +49,15 @@ static const char *path_of(const struct engine *engine, struct arena *arena, con
 	return arena_printf(arena, "%s/" VOLUMES "/%s/" DATA, engine->root, name);
 }
 
+static bool is_volume_name(const char *text)
+{
+	return path_is_component(text) && text[0] != '.';
+}
+
 static bool open_volumes(const struct engine *engine, int *dir, struct error *err)
 {
 	*dir = openat(engine->store.root, VOLUMES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return *dir >= 0 || errno == ENOENT || error_sys(err, "open the volumes");
-}
-
-/* Nobody else gets in: what a container leaves there may be set-user-ID root (CVE-2021-41091). The
- * directory of all may be of a time when it was open. */
-static bool make_directory(const struct engine *engine, const char *path, const char *name,
-			   struct error *err)
-{
-	if (!path_make_own_dirs(path, 0700, err))
-		return error_in(err, "make volume %s", name);
-	return (fchmodat(engine->store.root, VOLUMES, 0700, 0) == 0 && chmod(path, 0755) == 0) ||
-	       error_sys(err, "make volume %s", name);
 }
 
 static const char *time_text(struct arena *arena, time_t seconds)
@@ -75,41 +70,39 @@ static const char *time_text(struct arena *arena, time_t seconds)
 	return arena_strdup(arena, text);
 }
 
-static bool save(const struct engine *engine, const struct volume *volume, struct error *err)
+static void write_definition(const struct volume *volume, struct buf *text)
 {
 	autoarena struct arena arena = { 0 };
-	autofree char *file = mem_printf(VOLUMES "/%s/" DEFINITION, volume->name);
-	autobuf struct buf text;
 	struct jsonout out;
 
-	buf_init(&text, DEFINITION_MAX);
-	jsonout_init(&out, &text, false);
+	jsonout_init(&out, text, false);
 	jsonout_object(&out, NULL);
 	jsonout_text(&out, "created", time_text(&arena, time(NULL)));
 	jsonout_texts(&out, "options", volume->options.items, volume->options.count);
 	jsonout_texts(&out, "labels", volume->labels.items, volume->labels.count);
 	jsonout_object_end(&out);
 	jsonout_done(&out);
-	return buf_check(&text, DEFINITION, err) &&
-	       file_replace(engine->store.root, file, text.data, text.length, 0600, FILE_DURABLE,
-			    err);
 }
 
 bool volume_create(const struct engine *engine, const struct volume *volume, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
-	const char *path = path_of(engine, &arena, volume->name);
+	autobuf struct buf text;
+	bool is_new;
 
+	buf_init(&text, DEFINITION_MAX);
 	if (!volume_check_options(&volume->options, err))
 		return error_in(err, "create %s", volume->name);
-	if (access(path, F_OK) == 0)
+	if (access(path_of(engine, &arena, volume->name), F_OK) == 0)
 		return true;
-	if (!make_directory(engine, path, volume->name, err))
+	write_definition(volume, &text);
+	/* Without a definition it is one that nobody named: see read_definition. */
+	if (!buf_check(&text, DEFINITION, err) ||
+	    !volumedir_make(engine->store.root, volume->name, volume->is_anonymous ? NULL : &text,
+			    &is_new, err))
 		return false;
-	/* Without a definition it is one that nobody named: see volume_read. */
-	if (!volume->is_anonymous && !save(engine, volume, err))
-		return false;
-	happening_volume(engine, volume->name, "create");
+	if (is_new)
+		happening_volume(engine, volume->name, "create");
 	return true;
 }
 
@@ -139,7 +132,7 @@ bool volume_read(const struct engine *engine, struct arena *arena, const char *n
 	struct stat status;
 
 	*volume = (struct volume){ .name = name, .path = path_of(engine, arena, name) };
-	if (!path_is_component(name) || stat(volume->path, &status) < 0)
+	if (!is_volume_name(name) || stat(volume->path, &status) < 0)
 		return error_set(err, ERROR_NOT_FOUND, "get %s: no such volume", name);
 	volume->created = time_text(arena, status.st_mtime);
 	return read_definition(engine, arena, volume, err) || error_in(err, "volume %s", name);
@@ -156,24 +149,27 @@ bool volume_list(const struct engine *engine, struct arena *arena, struct texts 
 		return true;
 	autodir DIR *dir = fdopendir(take_fd(&fd));
 	for (struct dirent *entry; dir && (entry = readdir(dir));) {
-		if (path_is_component(entry->d_name))
+		if (volumedir_is_dead(entry->d_name))
+			volumedir_bury(dirfd(dir), entry->d_name);
+		else if (entry->d_name[0] != '.') /* is ours: no volume's name begins so */
 			texts_add(names, arena_strdup(arena, entry->d_name));
 	}
 	return true;
 }
 
-bool volume_remove(const struct engine *engine, const char *name, struct error *err)
+bool volume_remove(const struct engine *engine, const char *name, enum file_lasting lasting,
+		   struct error *err)
 {
 	autoarena struct arena arena = { 0 };
 	autoclose int dir = -1;
 
 	if (!open_volumes(engine, &dir, err))
 		return false;
-	if (dir < 0 || !path_is_component(name) || faccessat(dir, name, F_OK, 0) != 0)
+	if (dir < 0 || !is_volume_name(name) || faccessat(dir, name, F_OK, 0) != 0)
 		return error_set(err, ERROR_NOT_FOUND, "get %s: no such volume", name);
 	/* What is mounted there is not the volume's to lose. */
 	if (!volume_unmount(path_of(engine, &arena, name), err) ||
-	    !path_remove_tree(dir, name, err))
+	    !volumedir_remove(engine->store.root, name, lasting, err))
 		return false;
 	happening_volume(engine, name, "destroy");
 	return true;
@@ -221,14 +217,27 @@ bool volume_use(const struct engine *engine, struct arena *arena, const char *na
 	*path = path_of(engine, arena, name);
 	autoclose int dir = open(*path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0) {
+		bool is_new;
+
 		*is_empty = true;
-		return make_directory(engine, *path, name, err);
+		return volumedir_make(engine->store.root, name, NULL, &is_new, err);
 	}
-	*is_empty = is_empty_dir(dir);
+	*is_empty = is_empty_dir(dir) || volumedir_is_half_copied(dir);
 	return true;
 }
 
-bool volume_copy_up(int root, const char *target, const char *path, struct error *err)
+static bool copy_all(int from, int to, const char *target, enum file_lasting lasting,
+		     struct error *err)
+{
+	if (is_empty_dir(from))
+		return true;
+	return (volumedir_begin_copy(to, err) && copy_tree(from, to, err) &&
+		volumedir_end_copy(to, lasting, err)) ||
+	       error_in(err, "copy %s into its volume", target);
+}
+
+bool volume_copy_up(int root, const char *target, const char *path, enum file_lasting lasting,
+		    struct error *err)
 {
 	autoclose int from = -1;
 	struct stat status;
@@ -238,11 +247,10 @@ bool volume_copy_up(int root, const char *target, const char *path, struct error
 	autoclose int to = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (to < 0 || fstat(from, &status) < 0)
 		return error_sys(err, "copy into volume %s", path);
-	if (!copy_tree(from, to, err))
-		return error_in(err, "copy %s into its volume", target);
+	/* Owner and mode come before the mark goes: without it nobody comes back. */
 	if (fchown(to, status.st_uid, status.st_gid) < 0 || fchmod(to, status.st_mode & 07777) < 0)
 		return error_sys(err, "set the owner of volume %s", path);
-	return true;
+	return copy_all(from, to, target, lasting, err);
 }
 
 const char *volume_anonymous_name(struct arena *arena)
@@ -286,6 +294,8 @@ const char *volume_user(const struct engine *engine, struct arena *arena, const 
 bool volume_remove_anonymous(const struct engine *engine, const struct container *container,
 			     struct error *err)
 {
+	enum file_lasting lasting = container->is_removed_on_exit ? FILE_VOLATILE : FILE_DURABLE;
+
 	for (size_t i = 0; i < container->mount_count; i++) {
 		const struct container_mount *mount = &container->mounts[i];
 		autoarena struct arena arena = { 0 };
@@ -293,7 +303,8 @@ bool volume_remove_anonymous(const struct engine *engine, const struct container
 		if (mount->kind != MOUNT_VOLUME || !mount->is_anonymous ||
 		    volume_user(engine, &arena, mount->source, container->id, false))
 			continue;
-		if (!volume_remove(engine, mount->source, err) && err->kind != ERROR_NOT_FOUND)
+		if (!volume_remove(engine, mount->source, lasting, err) &&
+		    err->kind != ERROR_NOT_FOUND)
 			return false;
 	}
 	return true;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/texts.h"
 #include "engine/container.h"
@@ -43,18 +44,21 @@ must_check bool volume_read(const struct engine *engine, struct arena *arena, co
 must_check bool volume_list(const struct engine *engine, struct arena *arena, struct texts *names,
 			    struct error *err);
 /* Whoever uses it. */
-must_check bool volume_remove(const struct engine *engine, const char *name, struct error *err);
+must_check bool volume_remove(const struct engine *engine, const char *name,
+			      enum file_lasting lasting, struct error *err);
 
 /* The volumes of a new container that are missing. */
 must_check bool volume_create_all(const struct engine *engine, const struct container *container,
 				  struct error *err);
 /* Makes the volume if it is missing. *path (in `arena`) is its data directory; *is_empty tells that
- * it is empty, so that the image's files may be copied in. */
+ * it is empty, or that a copy was cut short, so that the image's files may be copied in. */
 must_check bool volume_use(const struct engine *engine, struct arena *arena, const char *name,
 			   const char **path, bool *is_empty, struct error *err);
 /* Copies what the image has at `target` (below `root`), with owner and mode, into the volume's
- * empty directory. Nothing there is success. */
-must_check bool volume_copy_up(int root, const char *target, const char *path, struct error *err);
+ * directory. Nothing there is success. Cut short by whatever, it is done again by who uses the
+ * volume next (engine/volumedir.h). */
+must_check bool volume_copy_up(int root, const char *target, const char *path,
+			       enum file_lasting lasting, struct error *err);
 
 /* In the host's mount namespace: mounts what the options of the container's volumes ask for.
  * *has_any tells that something is mounted. */

@@ -30,10 +30,17 @@ def run(moor, image, name, policy, *command):
                 *(command or ("sleep", "600")))
 
 
-def lose_power(moor):
-    """What is left after the lights went out: the disk. Monitors, processes and /run are gone, and nobody took notes."""
+def running(moor):
+    """The processes of all that runs, by their containers."""
     ids = moor.docker("ps", "-q", "--no-trunc").stdout.split()
-    pids = moor.docker("inspect", "-f", "{{.State.Pid}}", *ids).stdout.split()
+    pids = moor.docker("inspect", "-f", "{{.State.Pid}}", *ids).stdout.split() if ids else []
+    return dict(zip(ids, pids))
+
+
+def lose_power(moor, lost=None):
+    """What is left after the lights went out: the disk. Monitors, processes and /run are gone, and nobody took notes."""
+    lost = running(moor) if lost is None else lost
+    pids = lost.values()
     for pid in pids:
         os.kill(world.parent(pid), signal.SIGKILL)
     for pid in pids:
@@ -41,7 +48,7 @@ def lose_power(moor):
             os.kill(int(pid), signal.SIGKILL)
         wait_until(lambda pid=pid: not os.path.exists(f"/proc/{pid}"), "the process to be gone")
     shutil.rmtree(moor.run_dir)
-    for container in ids:  # control groups are no more on the disk than /run is
+    for container in lost:  # control groups are no more on the disk than /run is
         for group in glob.glob(f"{leftovers.CGROUPS}/*/docker/{container}") + glob.glob(f"{leftovers.CGROUPS}/docker/{container}"):
             os.rmdir(group)
 

@@ -41,10 +41,12 @@ class Disk:
         world.wait_until(lambda: not subprocess.run(["losetup", "-j", self.image], check=True, capture_output=True).stdout,
                          "the disk's last user to go")
 
-    def lose_power(self):
+    def lose_power(self, end_all=lambda: None):
+        """`end_all` ends those who have the disk open: the power has gone for them, too."""
         place = os.open(self.place, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.ioctl(place, SHUTDOWN, struct.pack("=I", WITHOUT_LOG))
         os.close(place)
+        end_all()
         self.unmount()
         self.mount()
 

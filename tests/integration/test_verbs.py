@@ -402,7 +402,7 @@ def test_namespaces_in_common(moor, busybox, container):
 
 # Where a start is held up by strace, and the file that says it has come near: before its monitor is executed, before the
 # runtime has made a process, before whoever started it hears of it.
-MOMENTS = {"monitor": ("execve:when=2+", "started"), "process": ("clone3:when=1+", "config.json"),
+MOMENTS = {"monitor": ("execve:when=2+", "options.json"), "process": ("clone3:when=1+", "config.json"),
            "word": ("sendto:when=1", "config.json")}
 
 

@@ -227,6 +227,22 @@ static void test_write_to_closed_pipe(void)
 	close(ends[1]);
 }
 
+static bool is_there(const char *name)
+{
+	return faccessat(dir, name, F_OK, 0) == 0;
+}
+
+static void test_sweep(void)
+{
+	struct error err;
+
+	check_ok(file_replace(dir, "kept.json", "1", 1, 0644, FILE_VOLATILE, &err), &err, "make");
+	check_ok(file_replace(dir, "kept.json.tmp-1-a", "1", 1, 0644, FILE_VOLATILE, &err), &err,
+		 "what a crash leaves");
+	file_sweep(dir);
+	check(is_there("kept.json") && !is_there("kept.json.tmp-1-a"), "only that is swept");
+}
+
 int main(void)
 {
 	dir = open(tap_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -237,6 +253,7 @@ int main(void)
 	test_replace_fails();
 	test_replace_is_atomic();
 	test_lock();
+	test_sweep();
 	test_write_to_closed_pipe();
 	return tap_done();
 }

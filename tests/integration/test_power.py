@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Containers, volumes and networks after the power went, and after kill -9 at every step: what a command said was done is
+there in full, and what it had not yet said is there or not, never half. (Images: test_image_power.py, test_image_crash.py.)"""
+
+import json
+import os
+
+import pytest
+
+import test_boot
+import world
+from test_image_crash import killed_at
+from test_image_power import Disk
+
+
+@pytest.fixture
+def disk(tmp_path):
+    made = Disk(tmp_path)
+    yield made
+    made.unmount()
+
+
+class Machine(world.Mooring):
+    """Its store is on the disk, its /run is not."""
+
+    def __init__(self, directory, disk):
+        super().__init__(directory)
+        self.disk, self.root = disk, os.path.join(disk.place, "root")
+        self.env["MOORING_ROOT"] = self.root
+
+    def lose_power(self):
+        lost = test_boot.running(self)
+        os.makedirs(self.run_dir, exist_ok=True)
+        self.disk.lose_power(lambda: test_boot.lose_power(self, lost))
+
+    def listed(self, kind):
+        return self.docker(kind, "ls", "-q" if kind == "volume" else "--format={{.Name}}").stdout.split()
+
+    def inspect(self, template, name):
+        return self.docker("inspect", "-f", template, name).stdout.strip()
+
+
+@pytest.fixture
+def machine(tmp_path, disk, busybox_tar):
+    machine = Machine(tmp_path, disk)
+    machine.docker("load", "-i", busybox_tar)
+    yield machine
+    machine.clean_up()
+
+
+def run(machine, name, *options):
+    machine.docker("run", "-d", "--network", "none", "--stop-signal", "KILL", "--name", name, *options, "busybox:test",
+                   "sleep", "600")
+
+
+def test_what_was_said_to_be_done_is(machine):
+    def after(*command):
+        machine.docker(*command)
+        machine.lose_power()
+
+    after("create", "--name", "made", "--label", "a=b", "busybox:test", "true")
+    assert machine.inspect("{{.State.Status}} {{.Config.Labels.a}}", "made") == "created b"
+    after("rename", "made", "renamed")
+    assert machine.inspect("{{.Name}}", "renamed") == "/renamed"
+    machine.docker("inspect", "made", code=1)
+    after("rm", "renamed")
+    machine.docker("inspect", "renamed", code=1)
+
+    run(machine, "always", "--restart", "always", "-v", "data:/data")
+    machine.lose_power()
+    machine.mooring("boot")
+    assert machine.inspect("{{.State.Status}}", "always") == "running"
+    after("rm", "-f", "always")
+    machine.docker("inspect", "always", code=1)
+
+    run(machine, "once")
+    machine.docker("create", "--name", "started", "--network", "none", "--restart", "unless-stopped", "busybox:test", "sleep", "600")
+    after("start", "started")
+    machine.mooring("boot")
+    assert [machine.inspect("{{.State.Status}}", name) for name in ("once", "started")] == ["exited", "running"]
+    after("stop", "-t", "0", "started")
+    machine.mooring("boot")
+    assert machine.inspect("{{.State.Status}}", "started") == "exited"
+    after("start", "started")
+    machine.mooring("boot")
+    assert machine.inspect("{{.State.Status}}", "started") == "running"
+
+    after("volume", "create", "--label", "a=b", "labelled")
+    assert machine.docker("volume", "inspect", "-f", "{{.Labels.a}}", "labelled").stdout == "b\n"
+    after("volume", "rm", "labelled")
+    assert machine.listed("volume") == ["data"]
+    after("network", "create", "net")
+    assert "net" in machine.listed("network")
+    after("network", "rm", "net")
+    assert "net" not in machine.listed("network")
+
+
+def test_what_goes_away_with_its_process_has_gone(machine):
+    """Nothing of a --rm container is synced, but others' syncs bring its names to the disk, and its files with nothing in them."""
+    before = os.listdir(os.path.join(machine.root, "containers"))
+    run(machine, "gone", "--rm")
+    machine.docker("network", "create", "net")
+    machine.lose_power()
+    left = os.listdir(os.path.join(machine.root, "containers"))
+    assert len(left) == 1 and os.path.getsize(os.path.join(machine.root, "containers", left[0], "options.json")) == 0
+    listed = machine.docker("ps", "-aq")
+    assert (listed.stdout, listed.stderr, machine.mooring("boot").stderr) == ("", "", "")
+    machine.docker("run", "--rm", "--network", "none", "--name", "gone", "busybox:test", "true")
+    assert os.listdir(os.path.join(machine.root, "containers")) == before
+    machine.docker("rmi", "busybox:test")
+
+
+# -- kill -9 -------------------------------------------------------------------------------------
+
+STEPS = ["mkdirat", "fchmodat", "rename,renameat", "symlinkat,symlink", "unlinkat", "fsync"]
+
+
+def sweep(moor, command, check, prepare=lambda: None):
+    """Kills the command before each of its steps; then `check` looks, and the command does what is left to do."""
+    killed = 0
+    for call in STEPS:
+        for number in range(1, 60):
+            prepare()
+            code = moor.run(*killed_at(call, number), os.path.join(moor.names, "docker"), *command, code=None).returncode
+            check(code == 0)
+            if code == 0:
+                break
+            killed += 1
+    return killed
+
+
+def test_a_volume_is_made_in_one_step(moor):
+    def check(is_done):
+        assert moor.docker("volume", "ls", "-q").stdout.split() in ([["all"]] if is_done else [[], ["all"]])
+        moor.docker("volume", "create", "--label", "a=b", "all")
+        made = json.loads(moor.docker("volume", "inspect", "all").stdout)[0]
+        assert made["Labels"] == {"a": "b"} and os.stat(made["Mountpoint"]).st_mode == 0o40755
+        moor.docker("volume", "rm", "all")
+        assert os.listdir(os.path.join(moor.root, "volumes")) == [".lock"]
+
+    assert sweep(moor, ["volume", "create", "--label", "a=b", "all"], check) > 5
+
+
+def test_a_volume_is_removed_in_one_step(moor):
+    data = os.path.join(moor.root, "volumes", "all", "_data")
+
+    def prepare():
+        if not os.path.exists(data):
+            moor.docker("volume", "create", "all")
+            for name in "abc":
+                open(os.path.join(data, name), "w").close()
+
+    def check(is_done):
+        if moor.docker("volume", "ls", "-q").stdout == "":
+            assert os.listdir(os.path.join(moor.root, "volumes")) == [".lock"]
+        else:
+            assert not is_done and sorted(os.listdir(data)) == ["a", "b", "c"]
+
+    assert sweep(moor, ["volume", "rm", "all"], check, prepare) > 5
+
+
+def test_a_copy_into_a_volume_is_done_again(moor, tmp_path):
+    """Somebody else's file is there by then: it stays."""
+    files = {f"data/{name}": name.encode() * 5000 for name in "abcd"}
+    layer = world.tar_bytes([("data", None), *files.items(), ("data/link", ("link", "a"))])
+    moor.docker("load", "-i", world.Image([world.busybox_layer(), layer]).save(tmp_path / "image.tar", "data:1"))
+    command = ["run", "--rm", "--network", "none", "-v", "vol:/data", "data:1", "true"]
+    cut = moor.run("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=sendfile", "-e", "inject=sendfile:signal=KILL:when=3",
+                   os.path.join(moor.names, "docker"), *command, code=None)
+    data = os.path.join(moor.root, "volumes", "vol", "_data")
+    assert cut.returncode and 0 < len(os.listdir(data)) < 5
+    with open(os.path.join(data, "other"), "w") as file:
+        file.write("kept")
+    moor.docker(*command)
+    assert sorted(os.listdir(data)) == ["a", "b", "c", "d", "link", "other"]
+    assert all(open(os.path.join(data, name), "rb").read() == name.encode() * 5000 for name in "abcd")
+    os.unlink(os.path.join(data, "a"))
+    moor.docker(*command)
+    assert not os.path.exists(os.path.join(data, "a"))  # once is enough
+
+
+def test_a_rename_goes_on(moor, busybox):
+    moor.docker("create", "--name", "old", busybox, "true")
+
+    def check(is_done):
+        listed = moor.docker("ps", "-a", "--format", "{{.Names}}").stdout.strip()
+        assert listed in (["new"] if is_done else ["old", "new"])
+        if listed == "old":
+            moor.docker("rename", "old", "new")
+        moor.docker("inspect", "new")
+        moor.docker("inspect", "old", code=1)
+        moor.docker("rename", "new", "old")
+
+    assert sweep(moor, ["rename", "old", "new"], check) > 5
