@@ -12,7 +12,8 @@
 #include "engine/resolverask.h"
 #include "engine/resolvermember.h"
 
-#define TTL               600 /* seconds, as docker's */
+#define TTL               600  /* seconds, as docker's */
+#define EMPTY_CALLS_MAX   1000 /* a datagram with a wrong checksum makes one */
 #define DATAGRAMS_AT_ONCE 16
 #define STREAM_SEND_ROOM                                                                           \
 	(128 << 10)        /* for the longest answer there is, so that it fits at once             \
@@ -197,8 +198,12 @@ static void on_datagram(struct loop_watch *watch)
 		ssize_t got = recvfrom(watch->fd, message, RESOLVER_DATAGRAM_MAX, MSG_DONTWAIT,
 				       (struct sockaddr *)&question.from, &size);
 
+		/* One that was shut down is always ready, and never has anything. */
+		if (got < 0 && i == 0 && ++member->empty_calls == EMPTY_CALLS_MAX)
+			member_deafen(member, watch);
 		if (got < 0)
 			return;
+		member->empty_calls = 0;
 		question.length = (size_t)got;
 		resolver_take(&question);
 	}
@@ -279,6 +284,9 @@ static void on_connect(struct loop_watch *watch)
 	struct stream *stream;
 	struct error ignored;
 
+	/* It listens no more. musl tries accept then, which our filter refuses. */
+	if (fd < 0 && (errno == EINVAL || errno == EPERM))
+		member_deafen(member, watch);
 	if (fd < 0)
 		return;
 	if (member->stream_count >= STREAMS_MAX ||

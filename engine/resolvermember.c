@@ -56,6 +56,11 @@ static void close_watch(struct resolver *resolver, struct loop_watch *watch)
 	watch->fd = -1;
 }
 
+void member_deafen(struct member *member, struct loop_watch *watch)
+{
+	close_watch(member->resolver, watch);
+}
+
 static void member_close(struct member *member)
 {
 	struct resolver *resolver = member->resolver;

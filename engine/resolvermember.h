@@ -19,6 +19,7 @@ struct member {
 	struct resolver *resolver;
 	struct loop_watch control; /* the connection; its end is the container's */
 	struct loop_watch udp, tcp;
+	int empty_calls;        /* in a row: it was ready, and there was nothing */
 	struct loop_watch life; /* a pidfd whose end is the container's instead; fd -1: none */
 	struct resolver_facts facts;
 	struct stream *streams;
@@ -65,6 +66,10 @@ void question_answer(const struct question *question, const unsigned char *answe
 void member_open(struct resolver *resolver, int connection,
 		 void (*on_datagram)(struct loop_watch *watch),
 		 void (*on_connect)(struct loop_watch *watch));
+
+/* Hears that one (udp or tcp) no more. A socket that was shut down, by the container's own
+ * administrator or by who else has it, would be ready for ever. */
+void member_deafen(struct member *member, struct loop_watch *watch);
 
 void stream_close(struct stream *stream);
 

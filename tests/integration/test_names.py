@@ -308,6 +308,31 @@ def test_a_registration_of_no_sockets(moor, net, kinds):
     assert resolvers(moor) == before
 
 
+def test_a_registered_socket_is_shut_down(moor, net):
+    """By who gave it, or by a container that may end sockets of its own: it would be ready for ever, and is let go."""
+    start(moor, net, "a", "--network", "net")
+    resolver, = resolvers(moor)
+    connections = []
+
+    def held():
+        return len(os.listdir(f"/proc/{resolver}/fd"))
+    with contextlib.ExitStack() as stack:
+        for end in ("udp", "tcp", "both"):
+            before = held()
+            given = [stack.enter_context(socket.socket(fileno=some_descriptor(kind))) for kind in ("udp", "listening")]
+            connections.append(stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)))
+            connections[-1].settimeout(20)
+            connections[-1].connect(os.path.join(moor.run_dir, "networks", "names.sock"))
+            socket.send_fds(connections[-1], [b"register " + end.encode().ljust(64, b"c")], [one.fileno() for one in given])
+            assert connections[-1].recv(600) == b"ok" and held() == before + 3
+            given[0].connect(("127.0.0.1", 9))  # what is not connected cannot be shut down
+            for one in given if end == "both" else given[:1] if end == "udp" else given[1:]:
+                one.shutdown(socket.SHUT_RDWR)
+            wait_until(lambda: held() == before + (1 if end == "both" else 2), "the resolver to let go of it")
+            assert look_up(moor, "a", "a")
+    assert resolvers(moor) == [resolver]
+
+
 def test_the_last_network_takes_all(moor, net):
     start(moor, net, "a", "--network", "net")
     path = os.path.join(moor.run_dir, "networks", "names.sock")
