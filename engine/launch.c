@@ -26,14 +26,15 @@
 #include "engine/prepare.h"
 #include "engine/stale.h"
 #include "engine/status.h"
+#include "runtime/detach.h"
 #include "runtime/self.h"
 
 /*
- * How this works. We fork. While we make the network namespace, the child makes that of mounts,
- * mounts and writes what the monitor needs; then it takes ours, and executes the monitor with the
+ * How this works. We fork a child away from us: from the beginning it is nobody's descendant, as
+ * the monitor has to be. While we make the network namespace, the child makes that of mounts,
+ * mounts and writes what the monitor needs; then it takes ours, and becomes the monitor with the
  * descriptors in `struct wires`. Until then it speaks for the monitor on the same socket, so that
- * we hear of every failure in one way. The monitor forks itself away from us; our child is over as
- * soon as it has.
+ * we hear of every failure in one way.
  */
 
 #define MESSAGE_MAX     8192
@@ -234,6 +235,8 @@ static bool monitor_argv(const struct launch *launch, const struct wires *wires,
 		"--root",
 		arena_printf(arena, "%s/runc", launch->engine->run),
 		"monitor",
+		"--detached",
+		"1",
 		"--bundle",
 		path,
 		"--exit-file",
@@ -411,11 +414,30 @@ static bool await_start(struct launched *launched, struct launch_message *messag
 	return error_set(err, ERROR_SYSTEM, "the container's monitor ended unexpectedly");
 }
 
-/* The program that we started is over once the monitor has forked itself away from it. */
-static void reap(pid_t child)
+/* In between is a process that is only there to be the child's parent and to end. It shares our
+ * memory, and we stand still meanwhile: a copy of it would cost as much as the child itself. */
+static bool fork_monitor(const struct launch *launch, struct launched *launched,
+			 struct wires *wires, struct error *err)
 {
-	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+	pid_t between = vfork();
+
+	if (between < 0)
+		return error_sys(err, "fork");
+	if (between == 0) {
+		pid_t child;
+		bool has_forked = detach_fork(&child, err);
+
+		if (has_forked && child == 0)
+			be_monitor(launch, launched, wires);
+		_exit(has_forked ? 0 : LAUNCH_FAULT_OTHER);
+	}
+
+	int status;
+
+	while (waitpid(between, &status, 0) < 0 && errno == EINTR)
 		continue;
+	return WIFEXITED(status) ? status == 0
+				 : error_set(err, ERROR_SYSTEM, "forking the monitor was killed");
 }
 
 bool launch_container(const struct launch *launch, struct launched *launched,
@@ -437,16 +459,11 @@ bool launch_container(const struct launch *launch, struct launched *launched,
 		launched_close(launched);
 		return false;
 	}
-	pid_t child = fork();
-	if (child == 0)
-		be_monitor(launch, launched, &wires);
-	bool has_forked = child > 0 || error_sys(err, "fork");
+	bool has_forked = fork_monitor(launch, launched, &wires, err);
 	wires_close(&wires);
 	if (has_forked && netspace_is_own(launch->container))
 		netspace_send(launched->client);
 	bool is_started = has_forked && await_start(launched, &last, err);
-	if (has_forked)
-		reap(child);
 	if (is_started && !is_first)
 		connect_moved(launch->engine, launch->container);
 	if (!is_started) {

@@ -138,7 +138,7 @@ int main(int argc, char **argv)
 	if (child > 0)
 		_exit(0);
 	prctl(PR_SET_NAME, "mooring-logger", 0, 0, 0);
-	if (!detach_stdio(&err) || !confine(&err))
+	if (!detach_settle(&err) || !confine(&err))
 		_exit(1);
 	run(self);
 	/* At once: a sanitizer's search for leaks at the end needs what we have given up. */

@@ -29,7 +29,7 @@ int main(void)
 	if (child > 0)
 		_exit(0);
 	prctl(PR_SET_NAME, "mooring-resolve", 0, 0, 0);
-	if (!detach_stdio(&err) || !resolver_confine(&err) ||
+	if (!detach_settle(&err) || !resolver_confine(&err) ||
 	    !resolver_run(resolver, listener, &err))
 		_exit(1); /* who is connected sees that we are gone */
 	/* At once: what runs at a program's end, a sanitizer's search for leaks, may do nothing

@@ -133,15 +133,17 @@ bool detach_fork(pid_t *pid, struct error *err)
 		*pid = fork();
 	if (*pid < 0)
 		return error_sys(err, "fork");
-	if (*pid == 0 && (setsid() < 0 || chdir("/") < 0))
+	if (*pid == 0 && setsid() < 0)
 		return error_sys(err, "leave the caller's session");
 	return true;
 }
 
-bool detach_stdio(struct error *err)
+bool detach_settle(struct error *err)
 {
 	autoclose int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+	if (chdir("/") < 0)
+		return error_sys(err, "go to /");
 	if (null < 0)
 		return error_sys(err, "open /dev/null");
 	for (int fd = 0; fd <= 2; fd++)

@@ -19,11 +19,10 @@
 must_check bool detach_keep_fds(int *const *fds, size_t count, struct error *err);
 
 /* Forks; as fork(2). The child is nobody's descendant once its parent has ended: it has a session
- * and the working directory / of its own, and is in the top group of every cgroup hierarchy that
- * lets it in. */
+ * of its own, and is in the top group of every cgroup hierarchy that lets it in. */
 must_check bool detach_fork(pid_t *pid, struct error *err);
 
-/* /dev/null becomes stdin, stdout and stderr. */
-must_check bool detach_stdio(struct error *err);
+/* /dev/null becomes stdin, stdout and stderr, and / the working directory. */
+must_check bool detach_settle(struct error *err);
 
 #endif

@@ -35,10 +35,12 @@ struct command {
 	struct texts exit_command;
 	struct texts probe_command;
 	int holds[HOLDS_MAX]; /* only kept open: a lock lasts as long as the monitor; -1: none */
+	bool is_detached;     /* by the caller */
 };
 
 enum option {
 	OPTION_BUNDLE,
+	OPTION_DETACHED,
 	OPTION_EXIT_FILE,
 	OPTION_LOG_FILE,
 	OPTION_LOG_ATTRS,
@@ -68,6 +70,7 @@ static const struct option_name {
 	long long max; /* of a number; 0: a text */
 } option_names[] = {
 	[OPTION_BUNDLE] = { "--bundle", 0 },
+	[OPTION_DETACHED] = { "--detached", 1 },
 	[OPTION_EXIT_FILE] = { "--exit-file", 0 },
 	[OPTION_LOG_FILE] = { "--log-file", 0 },
 	[OPTION_LOG_ATTRS] = { "--log-attrs", 0 },
@@ -212,6 +215,10 @@ static bool set_option(struct arena *arena, struct command *command, enum option
 			return false;
 		if (option == OPTION_HOLD_FD)
 			return add_hold(command, (int)number, err);
+		if (option == OPTION_DETACHED) {
+			command->is_detached = number != 0;
+			return true;
+		}
 		set_number(options, option, number);
 		return true;
 	}
@@ -258,6 +265,8 @@ static bool parse(struct arena *arena, const char *root, char **argv, struct com
 	options->id = *at;
 	if (!options->bundle || !options->exit_file)
 		return error_set(err, ERROR_INPUT, "--bundle and --exit-file are needed");
+	if (command->is_detached && options->client < 0)
+		return error_set(err, ERROR_INPUT, "--detached needs --client-fd");
 	return true;
 }
 
@@ -316,7 +325,7 @@ static bool run(struct command *command, int *code, struct error *err)
 			      &command->holds[0], &command->holds[1], &command->holds[2],
 			      &command->holds[3] };
 	autoclose int own_client = -1;
-	pid_t child;
+	pid_t child = 0;
 
 	if (!detach_keep_fds(kept, COUNT_OF(kept), err))
 		return false;
@@ -328,7 +337,7 @@ static bool run(struct command *command, int *code, struct error *err)
 		own_client = ends[0];
 		options->client = ends[1];
 	}
-	if (!detach_fork(&child, err))
+	if (!command->is_detached && !detach_fork(&child, err))
 		return false;
 	if (child > 0) {
 		close(options->client);
@@ -337,7 +346,7 @@ static bool run(struct command *command, int *code, struct error *err)
 	}
 	mem_cleanup_close(&own_client);
 	own_client = -1;
-	if (!detach_stdio(err))
+	if (!detach_settle(err))
 		return false;
 	prctl(PR_SET_NAME, "mooring-monitor", 0, 0, 0);
 	exitrecord_keep_space(options->exit_file);

@@ -372,6 +372,8 @@ BAD = [
     (["--client-fd", "x"], "--client-fd: \"x\" is no number"),
     (["--client-fd", "-1"], "is no number"),
     (["--client-fd", "999"], "descriptor 999: Bad file descriptor"),
+    (["--detached", "1"], "--detached needs --client-fd"),
+    (["--detached", "2"], "--detached: \"2\" is no number from 0 to 1"),
     (["--stop-signal", "SIGNOPE"], "unknown signal \"SIGNOPE\""),
     (["--stop-timeout", "99999999999"], "is no number"),
     (["--log-max-size"], "needs a value"),
