@@ -93,12 +93,6 @@ bool idmap_check(const struct spec *spec, struct error *err)
 
 	if (uids.count == 0)
 		return true;
-	if (!is_mapped(&uids, 0) || !is_mapped(&gids, 0))
-		return error_set(
-			err, ERROR_INPUT,
-			"config.json: %s: container id 0 must be mapped: its root sets the "
-			"container up",
-			is_mapped(&uids, 0) ? gids.name : uids.name);
 	if (!check_id(&uids, user->uid, "process.user.uid", err) ||
 	    !check_id(&gids, user->gid, "process.user.gid", err))
 		return false;
@@ -109,6 +103,19 @@ bool idmap_check(const struct spec *spec, struct error *err)
 		if (!check_mount(&spec->mounts[i], &uids, "uid=", err) ||
 		    !check_mount(&spec->mounts[i], &gids, "gid=", err))
 			return false;
+	return true;
+}
+
+bool idmap_become_somebody(const struct spec_user *user, struct error *err)
+{
+	/* No map, no number: EINVAL. From outside the namespace nobody is its root, so that
+	 * capabilities are not lost with it. */
+	if (setresgid(0, 0, 0) < 0 &&
+	    (errno != EINVAL || setresgid(user->gid, user->gid, user->gid) < 0))
+		return error_sys(err, "become group %u of the user namespace", user->gid);
+	if (setresuid(0, 0, 0) < 0 &&
+	    (errno != EINVAL || setresuid(user->uid, user->uid, user->uid) < 0))
+		return error_sys(err, "become user %u of the user namespace", user->uid);
 	return true;
 }
 

@@ -15,6 +15,10 @@ must_check bool idmap_check(const struct spec *spec, struct error *err);
 /* True if the caller can map its own group only by giving up setgroups(2) for the namespace. */
 bool idmap_denies_groups(const struct spec *spec);
 
+/* In a user namespace a process is nobody until it becomes somebody there: its root, or where that
+ * is not mapped `user`, the program's. All capabilities in it stay. */
+must_check bool idmap_become_somebody(const struct spec_user *user, struct error *err);
+
 /* Writes both maps of process `pid`, our child in a new user namespace: by ourselves where the
  * kernel lets us, else with the help of shadow's newuidmap and newgidmap. `proc` is a procfs. */
 must_check bool idmap_write(const struct spec *spec, int proc, pid_t pid, struct error *err);

@@ -19,6 +19,7 @@
 #include "base/path.h"
 #include "runtime/finish.h"
 #include "runtime/hook.h"
+#include "runtime/idmap.h"
 #include "runtime/kernel.h"
 #include "runtime/label.h"
 #include "runtime/netdevice.h"
@@ -125,9 +126,7 @@ static bool enter_user_namespace(struct init_plan *plan, struct error *err)
 		return false;
 	if (!rootfs_open(&plan->rootfs, err))
 		return false;
-	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
-		return error_sys(err, "become root of the user namespace");
-	return true;
+	return idmap_become_somebody(&plan->spec->process.user, err);
 }
 
 static bool write_time_offset(const struct init_plan *plan, const struct spec_pair *offset,

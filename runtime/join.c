@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runtime/finish.h"
+#include "runtime/idmap.h"
 #include "runtime/kernel.h"
 #include "runtime/label.h"
 #include "runtime/record.h"
@@ -85,7 +86,7 @@ int join_some(struct join_plan *plan, int namespaces)
 	return result < 0 && errno == EINVAL ? join_by_file(plan, namespaces) : result;
 }
 
-/* In a user namespace we are nobody until we are its root. */
+/* In a user namespace we are nobody at first. */
 bool join_namespaces(struct join_plan *plan, struct error *err)
 {
 	if (join_some(plan, plan->namespaces) < 0)
@@ -93,8 +94,8 @@ bool join_namespaces(struct join_plan *plan, struct error *err)
 	plan->is_joined = true;
 	if (!(plan->namespaces & CLONE_NEWUSER))
 		return true;
-	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
-		return error_sys(err, "become root of the container's user namespace");
+	if (!idmap_become_somebody(&plan->init.spec->process.user, err))
+		return false;
 	/* fs.suid_dumpable says what a change of user makes of it. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return error_sys(err, "become non-dumpable");

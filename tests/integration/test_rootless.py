@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+import attack
 import bundle as bundles
 import ordinary
 from ordinary import COUNT, FIRST, UID
@@ -91,7 +92,7 @@ def change(config, path, value):
     (["mounts", 2, "options"], ["newinstance", f"gid={COUNT + 1}"], f"cannot specify gid={COUNT + 1} mount option"),
     (["mounts", 1, "options"], ["mode=755", f"uid={COUNT + 9},size=1k"], f"cannot specify uid={COUNT + 9} mount"),
     (["linux", "uidMappings"], [], "no uid/gid mappings found"),
-    (["linux", "uidMappings", 0, "containerID"], COUNT + 1, "container id 0 must be mapped"),
+    (["linux", "uidMappings", 0, "containerID"], COUNT + 1, "process.user.uid: 0 is not mapped"),
     (["linux", "uidMappings", 0, "size"], 2, "uidMappings[1]: overlaps with mapping 0"),
     (["linux", "gidMappings", 0, "size"], -1, "gidMappings[0]: ids out of range"),
     (["linux", "gidMappings", 0, "hostID"], 2**32, "gidMappings[0]: ids out of range"),
@@ -121,6 +122,29 @@ def test_full_map(moor, bundle):
     bundle.config["linux"].update({"uidMappings": maps, "gidMappings": maps[:1]})
     out = bundle.sh("wc -l < /proc/self/uid_map; head -n 341 /proc/self/uid_map").split()
     assert out == ["340"] + [str(n) for i in range(340) for n in (2 * i, 2 * i, 1)]
+
+
+NO_ROOT = "id -u; id -g; cat /proc/self/uid_map; grep CapEff /proc/self/status; mkdir /tmp/x; stat -c %u /tmp/x"
+
+
+def test_no_root_inside(user):
+    """The only id is the program's user's: init sets the container up as him."""
+    user.map_ids((1000, UID, 1))
+    user.bundle.config["process"].update(user={"uid": 1000, "gid": 1000}, capabilities={})
+    out = user.sh(NO_ROOT)
+    assert out.split() == ["1000", "1000", "1000", str(UID), "1", "CapEff:", "0" * 16, "1000"]
+
+
+def test_no_root_inside_made_by_root(moor, bundle):
+    attack.with_user_namespace(bundle)
+    for key in ("uidMappings", "gidMappings"):
+        bundle.config["linux"][key] = [{"containerID": 1000, "hostID": 100000, "size": 1}]
+    bundle.config["process"].update(user={"uid": 1000, "gid": 1000}, capabilities={})
+    bundle.config["process"]["args"] = ["sleep", "1000"]
+    bundle.runc("run", "--detach", **bundles.QUIET)
+    out = moor.runc("exec", bundle.id, "sh", "-c", NO_ROOT).stdout
+    assert out.split() == ["1000", "1000", "1000", "100000", "1", "CapEff:", "0" * 16, "1000"]
+    moor.runc("delete", "--force", bundle.id)
 
 
 # -- what an ordinary user cannot have ---------------------------------------------------------------
