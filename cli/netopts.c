@@ -14,7 +14,6 @@
 #include "engine/port.h"
 
 #define NETWORKS_MAX 64
-#define EXPOSED_MAX  4096
 
 bool netopts_check_ip(const char *text, struct error *err)
 {
@@ -326,42 +325,50 @@ static bool check_conflicts(const struct netopts *values, const struct container
 
 /* Ports. -------------------------------------------------------------------------------------- */
 
-static bool expose(struct arena *arena, const struct port_spec *spec, struct container *container,
-		   struct error *err)
+/* A bit for each port there is: a range may be all of them. */
+struct seen {
+	uint64_t ports[PORT_PROTOCOLS][PORT_MAX / 64 + 1];
+};
+
+static void expose(struct arena *arena, const struct port_spec *spec, struct seen *seen,
+		   struct texts *exposed)
 {
 	for (unsigned int port = spec->inside.first; port <= spec->inside.last; port++) {
-		const char *text =
-			arena_printf(arena, "%u/%s", port, port_protocol_name(spec->protocol));
+		uint64_t *word = &seen->ports[spec->protocol][port / 64];
+		uint64_t bit = 1ULL << port % 64;
 
-		if (container->exposed_ports.count >= EXPOSED_MAX)
-			return error_set(err, ERROR_INPUT, "more than %d ports", EXPOSED_MAX);
-		if (!texts_has(&container->exposed_ports, text))
-			texts_add(&container->exposed_ports, text);
+		if (!(*word & bit))
+			texts_add(exposed, arena_printf(arena, "%u/%s", port,
+							port_protocol_name(spec->protocol)));
+		*word |= bit;
 	}
-	return true;
 }
 
 /* What is published is exposed too. */
 static bool read_ports(const struct netopts *values, struct arena *arena,
 		       struct container *container, struct error *err)
 {
-	struct texts asked = container->exposed_ports;
+	autotexts struct texts asked = container->exposed_ports;
+	struct texts *exposed = &container->exposed_ports;
+	struct seen seen = { 0 };
 	struct port_spec spec;
-	bool is_done = true;
 
-	container->exposed_ports = (struct texts){ 0 };
-	for (size_t i = 0; is_done && i < asked.count; i++)
-		is_done = port_parse_exposed(asked.items[i], &spec, err) &&
-			  expose(arena, &spec, container, err);
-	for (size_t i = 0; is_done && i < values->publish.count; i++)
-		is_done = port_parse(values->publish.items[i], &spec, err) &&
-			  expose(arena, &spec, container, err);
-	texts_done(&asked);
+	*exposed = (struct texts){ 0 };
+	for (size_t i = 0; i < asked.count; i++) {
+		if (!port_parse_exposed(asked.items[i], &spec, err))
+			return false;
+		expose(arena, &spec, &seen, exposed);
+	}
+	for (size_t i = 0; i < values->publish.count; i++) {
+		if (!port_parse(values->publish.items[i], &spec, err))
+			return false;
+		expose(arena, &spec, &seen, exposed);
+	}
 	texts_add_all(&container->publish, values->publish.items, values->publish.count);
 	if (!is_user_network(container->network))
 		texts_add_all(&container->links, values->links.items, values->links.count);
 	container->publishes_all = values->publishes_all;
-	return is_done;
+	return true;
 }
 
 bool netopts_read(const struct netopts *values, struct arena *arena, struct container *container,

@@ -72,16 +72,29 @@ static void add_ports(const struct jsonmaker *settings, const struct container *
 	}
 }
 
+/* True if the first `count` values of -p name the port too. */
+static bool is_named(const struct port_spec *specs, size_t count, enum port_protocol protocol,
+		     unsigned int port)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (specs[i].protocol == protocol && port >= specs[i].inside.first &&
+		    port <= specs[i].inside.last)
+			return true;
+	}
+	return false;
+}
+
 /* One port of -p; all that name the same port of the container's are one list. */
 static void add_wish(const struct jsonmaker *bindings, const struct port_spec *spec,
-		     unsigned int offset)
+		     unsigned int offset, bool has_list)
 {
 	const char *key = port_key(bindings->arena, spec->inside.first + offset, spec->protocol);
 	struct jsonmaker list = { .arena = bindings->arena, .parent = NULL };
 	char text[IPADDR_TEXT_MAX];
 	const char *outside = "";
 
-	for (struct json *member = bindings->parent->child; member; member = member->next) {
+	for (struct json *member = has_list ? bindings->parent->child : NULL; member;
+	     member = member->next) {
 		if (strcmp(member->key, key) == 0)
 			list.parent = member;
 	}
@@ -111,15 +124,20 @@ void netsettings_add_wishes(const struct jsonmaker *host, const struct engine *e
 			    const struct container *container)
 {
 	struct jsonmaker bindings = jsonmaker_nested(host, "PortBindings", JSON_OBJECT);
-	struct port_spec spec;
+	struct port_spec *specs =
+		arena_array(host->arena, container->publish.count + 1, sizeof(*specs));
+	size_t count = 0;
 	struct error ignored; /* checked when the container was created */
 
 	for (size_t i = 0; i < container->publish.count; i++) {
-		if (!port_parse(container->publish.items[i], &spec, &ignored))
+		struct port_spec *spec = &specs[count];
+
+		if (!port_parse(container->publish.items[i], spec, &ignored))
 			continue;
-		for (unsigned int j = 0; j <= (unsigned int)(spec.inside.last - spec.inside.first);
-		     j++)
-			add_wish(&bindings, &spec, j);
+		for (unsigned int port = spec->inside.first; port <= spec->inside.last; port++)
+			add_wish(&bindings, spec, port - spec->inside.first,
+				 is_named(specs, count, spec->protocol, port));
+		count++;
 	}
 	jsonmaker_bool(host, "PublishAllPorts", container->publishes_all);
 	add_links(host, engine, container);

@@ -8,8 +8,6 @@
 
 #include "base/mem.h"
 
-#define PORT_MAX 65535
-
 static const struct {
 	const char *name;
 	int number;

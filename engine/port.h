@@ -25,6 +25,8 @@ enum port_protocol {
 	PORT_UDP,
 	PORT_SCTP,
 };
+#define PORT_PROTOCOLS (PORT_SCTP + 1)
+#define PORT_MAX       65535
 
 struct port_spec {
 	enum port_protocol protocol;

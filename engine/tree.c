@@ -171,6 +171,16 @@ static bool mount_one(const struct engine *engine, const struct container_mount 
 	       error_sys(err, "make %s read-only", wanted->target);
 }
 
+/* As at its start: docker has it from the creation on. */
+static void make_workdir(const struct container *container, int root)
+{
+	autoclose int fd = -1;
+	struct error ignored; /* the start will say what is wrong */
+
+	if (*container->workdir && !path_make_dirs(root, container->workdir, 0755, &fd, &ignored))
+		return;
+}
+
 static bool open_stopped(struct engine *engine, const struct container *container,
 			 enum tree_view view, int *root, struct error *err)
 {
@@ -183,6 +193,8 @@ static bool open_stopped(struct engine *engine, const struct container *containe
 		return error_sys(err, "make mounts private");
 	if (!mount_root(engine, container, path, root, err))
 		return false;
+	if (view == TREE_VOLUMES)
+		make_workdir(container, *root);
 	for (size_t i = 0; view == TREE_VOLUMES && i < container->mount_count; i++)
 		if (!mount_one(engine, &container->mounts[i], *root, &mounted, err))
 			return false;

@@ -175,6 +175,9 @@ def test_copy_before_the_first_start(moor, busybox, tmp_path):
         assert moor.docker("cp", tmp_path / "one", target, code=1).stderr == (
             "Error response from daemon: mounted volume is marked read-only\n")
     assert moor.docker("start", "-a", "c").stdout == "one\none\n"
+    moor.docker("create", "--name", "w", "--network", "none", "-w", "/made/for/it", busybox)
+    moor.docker("cp", "w:/made/for/it", tmp_path)  # as is its working directory
+    assert (tmp_path / "it").is_dir()
 
 
 def test_copy_into_a_readonly_container(moor, busybox, tmp_path):

@@ -715,6 +715,8 @@ def test_names_and_headings_of_templates(moor, busybox):
 
 def test_filters_that_are_numbers_and_words(moor, busybox):
     """Ports by number, range and protocol, of the container's side; values that mean nothing are refused, not matched."""
+    moor.docker("create", "--name", "all", "-p", "1-65535:1-65535", busybox)
+    assert moor.docker("inspect", "-f", "{{len .HostConfig.PortBindings}} {{len .Config.ExposedPorts}}", "all").stdout == "65535 65535\n"
     moor.docker("create", "--name", "ported", "--expose", "99", "--expose", "53/udp", "-p", "18080:80", busybox)
     moor.docker("create", "--name", "other", busybox)
     for wanted, found in {"expose=99": True, "expose=90-100/tcp": True, "expose=99/udp": False, "expose=53/udp": True,

@@ -52,6 +52,10 @@ def test_from_everywhere(moor, busybox):
         assert fetch("127.0.0.1", 18081, 1) is None and moor.docker("port", "web").stdout == ""
         assert inspect(moor, "web", "{{json .NetworkSettings.Ports}}") == "{}"
         assert '"80/tcp":[{"HostIp":"","HostPort":"18081"}]' in inspect(moor, "web", "{{json .HostConfig.PortBindings}}")
+        moor.docker("create", "--name", "lists", "-p", "80:90", "-p", "127.0.0.1:81:90", "-p", "82-83:89-90", busybox)
+        assert inspect(moor, "lists", "{{json .HostConfig.PortBindings}}").strip() == (
+            '{"89/tcp":[{"HostIp":"","HostPort":"82"}],"90/tcp":[{"HostIp":"","HostPort":"80"},'
+            '{"HostIp":"127.0.0.1","HostPort":"81"},{"HostIp":"","HostPort":"83"}]}')
         moor.docker("start", "web")
         assert wait_until(lambda: fetch("127.0.0.1", 18081, 1), "the server to listen again") == "served"
 
