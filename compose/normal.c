@@ -18,6 +18,12 @@ bool normal_is_open(const struct normal *normal, const struct json *value)
 	return normal->keeps_variables && value->type == JSON_TEXT && strchr(value->text, '$');
 }
 
+bool normal_string(const struct normal *normal, struct json *value, struct error *err)
+{
+	(void)normal;
+	return value->type == JSON_TEXT || json_wrong(value, err, "must be a string");
+}
+
 bool normal_text(const struct normal *normal, struct json *value, struct error *err)
 {
 	(void)normal;
@@ -88,23 +94,39 @@ bool normal_object(const struct normal *normal, struct json *value, struct error
 	return value->type == JSON_OBJECT || json_wrong(value, err, "must be a mapping");
 }
 
-/* A text, or a list of texts: becomes a list. */
+static bool list_of(const struct normal *normal, struct json *value,
+		    bool (*normalise)(const struct normal *, struct json *, struct error *),
+		    struct error *err)
+{
+	if (value->type != JSON_ARRAY)
+		return json_wrong(value, err, "must be a list");
+	for (struct json *item = value->child; item; item = item->next) {
+		if (!normalise(normal, item, err))
+			return false;
+	}
+	return true;
+}
+
+bool normal_strings(const struct normal *normal, struct json *value, struct error *err)
+{
+	return list_of(normal, value, normal_string, err);
+}
+
+bool normal_texts(const struct normal *normal, struct json *value, struct error *err)
+{
+	return list_of(normal, value, normal_text, err);
+}
+
 bool normal_list(const struct normal *normal, struct json *value, struct error *err)
 {
-	if (tree_scalar(value)) {
-		const char *text = tree_scalar(value);
+	if (value->type == JSON_TEXT) {
+		const char *text = value->text;
 
 		tree_reset(value, JSON_ARRAY, NULL);
 		(void)tree_add_text(normal->arena, value, text);
 		return true;
 	}
-	if (value->type != JSON_ARRAY)
-		return json_wrong(value, err, "must be a list");
-	for (struct json *item = value->child; item; item = item->next) {
-		if (!normal_text(normal, item, err))
-			return false;
-	}
-	return true;
+	return normal_strings(normal, value, err);
 }
 
 static bool map_from_list(const struct normal *normal, struct json *value, struct error *err)
@@ -217,20 +239,40 @@ static bool external(const struct normal *normal, struct json *value, struct err
 	return normal_members(normal, value, keys, err);
 }
 
-/* `external: {name: N}` is the old way to say `external: true` and `name: N`. */
-static void settle_external(const struct normal *normal, struct json *resource)
+/* `external: {name: N}` is the old way to say `external: true` and `name: N`. Nothing else is said
+ * of what others make. */
+static bool settle_external(const struct normal *normal, struct json *resource, struct error *err)
 {
 	struct json *value = tree_find(resource, "external");
 
-	if (!value || value->type != JSON_OBJECT)
-		return;
+	if (value && value->type == JSON_OBJECT) {
+		const char *name = tree_text(value, "name");
 
-	const char *name = tree_text(value, "name");
+		tree_reset(value, JSON_BOOL, NULL);
+		value->boolean = true;
+		if (name && !tree_find(resource, "name"))
+			(void)tree_put_text(normal->arena, resource, "name", name);
+	}
+	for (const struct json *member = resource->child; tree_bool(resource, "external") && member;
+	     member = member->next) {
+		if (strcmp(member->key, "external") != 0 && strcmp(member->key, "name") != 0 &&
+		    strncmp(member->key, "x-", 2) != 0)
+			return json_wrong(resource, err,
+					  "conflicting parameters \"external\" and \"%.100s\" "
+					  "specified",
+					  member->key);
+	}
+	return true;
+}
 
-	tree_reset(value, JSON_BOOL, NULL);
-	value->boolean = true;
-	if (name && !tree_find(resource, "name"))
-		(void)tree_put_text(normal->arena, resource, "name", name);
+static bool ipam(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = { { "config", NULL },
+						  { "driver", normal_string },
+						  { "options", normal_map },
+						  { NULL, NULL } };
+
+	return normal_members(normal, value, keys, err);
 }
 
 static const struct normal_key network_keys[] = {
@@ -241,7 +283,7 @@ static const struct normal_key network_keys[] = {
 	{ "enable_ipv6", normal_bool },
 	{ "external", external },
 	{ "internal", normal_bool },
-	{ "ipam", normal_object },
+	{ "ipam", ipam },
 	{ "labels", normal_map },
 	{ "name", normal_text },
 	{ NULL, NULL },
@@ -288,9 +330,8 @@ static bool resources(const struct normal *normal, struct json *section,
 			return refuse_name(section, item->key, err);
 		if (item->type == JSON_NULL)
 			tree_reset(item, JSON_OBJECT, NULL);
-		if (!normal_members(normal, item, keys, err))
+		if (!normal_members(normal, item, keys, err) || !settle_external(normal, item, err))
 			return false;
-		settle_external(normal, item);
 	}
 	return true;
 }
@@ -326,9 +367,9 @@ static bool services(const struct normal *normal, struct json *value, struct err
 bool normal_document(const struct normal *normal, struct json *document, struct error *err)
 {
 	static const struct normal_key keys[] = {
-		{ "version", normal_text }, { "name", normal_text }, { "services", services },
-		{ "networks", networks },   { "volumes", volumes },  { "secrets", files },
-		{ "configs", files },       { "include", NULL },     { NULL, NULL },
+		{ "version", normal_string }, { "name", normal_string }, { "services", services },
+		{ "networks", networks },     { "volumes", volumes },    { "secrets", files },
+		{ "configs", files },         { "include", NULL },       { NULL, NULL },
 	};
 
 	if (document->type == JSON_NULL)

@@ -41,10 +41,15 @@ must_check bool normal_service(const struct normal *normal, struct json *service
 
 must_check bool normal_members(const struct normal *normal, struct json *object,
 			       const struct normal_key *keys, struct error *err);
+/* A string; of a text also a number. */
+bool normal_string(const struct normal *normal, struct json *value, struct error *err);
 bool normal_text(const struct normal *normal, struct json *value, struct error *err);
 bool normal_bool(const struct normal *normal, struct json *value, struct error *err);
 bool normal_number(const struct normal *normal, struct json *value, struct error *err);
+/* Strings; normal_list: one of them may stand alone, and becomes a list. */
 bool normal_list(const struct normal *normal, struct json *value, struct error *err);
+bool normal_strings(const struct normal *normal, struct json *value, struct error *err);
+bool normal_texts(const struct normal *normal, struct json *value, struct error *err);
 bool normal_map(const struct normal *normal, struct json *value, struct error *err);
 bool normal_object(const struct normal *normal, struct json *value, struct error *err);
 bool normal_duration(const struct normal *normal, struct json *value, struct error *err);

@@ -14,8 +14,8 @@ static bool command(const struct normal *normal, struct json *value, struct erro
 	struct error reason;
 
 	if (value->type == JSON_ARRAY)
-		return normal_list(normal, value, err);
-	if (value->type != JSON_TEXT && value->type != JSON_NUMBER)
+		return normal_strings(normal, value, err);
+	if (value->type != JSON_TEXT)
 		return json_wrong(value, err, "must be a string or a list");
 	if (!shellwords_split(normal->arena, value->text, &words, &reason))
 		return json_wrong(value, err, "%s", reason.text);
@@ -27,13 +27,42 @@ static bool command(const struct normal *normal, struct json *value, struct erro
 
 static bool build(const struct normal *normal, struct json *value, struct error *err)
 {
+	/* There is no builder: what stands there is only printed. */
+	static const struct normal_key keys[] = {
+		{ "additional_contexts", NULL },
+		{ "args", normal_map },
+		{ "cache_from", NULL },
+		{ "cache_to", NULL },
+		{ "context", normal_string },
+		{ "dockerfile", normal_string },
+		{ "dockerfile_inline", normal_string },
+		{ "entitlements", NULL },
+		{ "extra_hosts", NULL },
+		{ "isolation", normal_string },
+		{ "labels", normal_map },
+		{ "network", normal_string },
+		{ "no_cache", NULL },
+		{ "no_cache_filter", NULL },
+		{ "platforms", NULL },
+		{ "privileged", NULL },
+		{ "provenance", NULL },
+		{ "pull", NULL },
+		{ "sbom", NULL },
+		{ "secrets", NULL },
+		{ "shm_size", NULL },
+		{ "ssh", NULL },
+		{ "tags", NULL },
+		{ "target", normal_string },
+		{ "ulimits", NULL },
+		{ NULL, NULL },
+	};
 	const char *context = tree_scalar(value);
 
 	if (context) {
 		tree_reset(value, JSON_OBJECT, NULL);
 		(void)tree_put_text(normal->arena, value, "context", normal_path(normal, context));
 	}
-	if (!normal_object(normal, value, err))
+	if (!normal_members(normal, value, keys, err))
 		return false;
 	if (!tree_find(value, "dockerfile") && !tree_find(value, "dockerfile_inline"))
 		(void)tree_put_text(normal->arena, value, "dockerfile", "Dockerfile");
@@ -97,11 +126,11 @@ static bool depends_on(const struct normal *normal, struct json *value, struct e
 static bool networks(const struct normal *normal, struct json *value, struct error *err)
 {
 	static const struct normal_key keys[] = {
-		{ "aliases", normal_list },        { "driver_opts", normal_map },
-		{ "gw_priority", normal_number },  { "interface_name", normal_text },
-		{ "ipv4_address", normal_text },   { "ipv6_address", normal_text },
-		{ "link_local_ips", normal_list }, { "mac_address", normal_text },
-		{ "priority", normal_number },     { NULL, NULL },
+		{ "aliases", normal_strings },        { "driver_opts", normal_map },
+		{ "gw_priority", normal_number },     { "interface_name", normal_text },
+		{ "ipv4_address", normal_text },      { "ipv6_address", normal_text },
+		{ "link_local_ips", normal_strings }, { "mac_address", normal_text },
+		{ "priority", normal_number },        { NULL, NULL },
 	};
 
 	if (!names_to_mapping(normal, value, err))
@@ -318,19 +347,65 @@ static bool restart_policy(const struct normal *normal, struct json *value, stru
 	return normal_members(normal, value, keys, err);
 }
 
+/* Of swarm's settings only the keys are looked at. */
+static bool placement(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = { { "constraints", NULL },
+						  { "max_replicas_per_node", NULL },
+						  { "preferences", NULL },
+						  { NULL, NULL } };
+
+	return normal_members(normal, value, keys, err);
+}
+
+static bool rollout(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = {
+		{ "delay", normal_duration },
+		{ "failure_action", normal_string },
+		{ "max_failure_ratio", normal_number },
+		{ "monitor", normal_duration },
+		{ "order", normal_string },
+		{ "parallelism", normal_number },
+		{ NULL, NULL },
+	};
+
+	return normal_members(normal, value, keys, err);
+}
+
+static bool blkio(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = {
+		{ "device_read_bps", NULL },
+		{ "device_read_iops", NULL },
+		{ "device_write_bps", NULL },
+		{ "device_write_iops", NULL },
+		{ "weight", normal_number },
+		{ "weight_device", NULL },
+		{ NULL, NULL },
+	};
+
+	return normal_members(normal, value, keys, err);
+}
+
+static bool credential(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = { { "config", normal_string },
+						  { "file", normal_string },
+						  { "registry", normal_string },
+						  { NULL, NULL } };
+
+	return normal_members(normal, value, keys, err);
+}
+
 static bool deploy(const struct normal *normal, struct json *value, struct error *err)
 {
 	static const struct normal_key keys[] = {
-		{ "mode", normal_text },
-		{ "replicas", normal_number },
-		{ "labels", normal_map },
-		{ "resources", resources },
-		{ "update_config", NULL },
-		{ "rollback_config", NULL },
-		{ "placement", NULL },
-		{ "restart_policy", restart_policy },
-		{ "endpoint_mode", normal_text },
-		{ NULL, NULL },
+		{ "mode", normal_text },          { "replicas", normal_number },
+		{ "labels", normal_map },         { "resources", resources },
+		{ "update_config", rollout },     { "rollback_config", rollout },
+		{ "placement", placement },       { "restart_policy", restart_policy },
+		{ "endpoint_mode", normal_text }, { NULL, NULL },
 	};
 
 	return normal_members(normal, value, keys, err);
@@ -347,22 +422,22 @@ static bool restart(const struct normal *normal, struct json *value, struct erro
 {
 	if (value->type == JSON_BOOL && !value->boolean)
 		tree_reset(value, JSON_TEXT, "no");
-	return normal_text(normal, value, err);
+	return normal_string(normal, value, err);
 }
 
 /* One long list, in the order of the alphabet. */
 static const struct normal_key keys[] = {
 	{ "annotations", normal_map },
 	{ "attach", normal_bool },
-	{ "blkio_config", normal_object },
+	{ "blkio_config", blkio },
 	{ "build", build },
-	{ "cap_add", normal_list },
-	{ "cap_drop", normal_list },
-	{ "cgroup", normal_text },
-	{ "cgroup_parent", normal_text },
+	{ "cap_add", normal_strings },
+	{ "cap_drop", normal_strings },
+	{ "cgroup", normal_string },
+	{ "cgroup_parent", normal_string },
 	{ "command", command },
 	{ "configs", files },
-	{ "container_name", normal_text },
+	{ "container_name", normal_string },
 	{ "cpu_count", normal_number },
 	{ "cpu_percent", normal_number },
 	{ "cpu_period", normal_text },
@@ -371,77 +446,77 @@ static const struct normal_key keys[] = {
 	{ "cpu_rt_runtime", normal_text },
 	{ "cpu_shares", normal_number },
 	{ "cpus", normal_number },
-	{ "cpuset", normal_text },
-	{ "credential_spec", NULL },
+	{ "cpuset", normal_string },
+	{ "credential_spec", credential },
 	{ "depends_on", depends_on },
 	{ "deploy", deploy },
 	{ "develop", NULL },
-	{ "device_cgroup_rules", normal_list },
-	{ "devices", normal_list },
+	{ "device_cgroup_rules", normal_strings },
+	{ "devices", normal_strings },
 	{ "dns", normal_list },
-	{ "dns_opt", normal_list },
+	{ "dns_opt", normal_strings },
 	{ "dns_search", normal_list },
-	{ "domainname", normal_text },
+	{ "domainname", normal_string },
 	{ "entrypoint", command },
 	{ "env_file", env_file },
 	{ "environment", normal_map },
-	{ "expose", normal_list },
+	{ "expose", normal_texts },
 	{ "extends", extends },
-	{ "external_links", normal_list },
+	{ "external_links", normal_strings },
 	{ "extra_hosts", extra_hosts },
 	{ "gpus", NULL },
-	{ "group_add", normal_list },
+	{ "group_add", normal_texts },
 	{ "healthcheck", healthcheck },
-	{ "hostname", normal_text },
-	{ "image", normal_text },
+	{ "hostname", normal_string },
+	{ "image", normal_string },
 	{ "init", normal_bool },
-	{ "ipc", normal_text },
-	{ "isolation", normal_text },
+	{ "ipc", normal_string },
+	{ "isolation", normal_string },
 	{ "label_file", label_file },
 	{ "labels", normal_map },
-	{ "links", normal_list },
+	{ "links", normal_strings },
 	{ "logging", logging },
-	{ "mac_address", normal_text },
+	{ "mac_address", normal_string },
 	{ "mem_limit", normal_size },
 	{ "mem_reservation", normal_size },
 	{ "mem_swappiness", normal_number },
 	{ "memswap_limit", normal_size },
 	{ "models", not_supported },
-	{ "network_mode", normal_text },
+	{ "network_mode", normal_string },
 	{ "networks", networks },
 	{ "oom_kill_disable", normal_bool },
 	{ "oom_score_adj", normal_number },
-	{ "pid", normal_text },
+	{ "pid", normal_string },
 	{ "pids_limit", normal_number },
-	{ "platform", normal_text },
+	{ "platform", normal_string },
 	{ "ports", normal_ports },
 	{ "post_start", NULL },
 	{ "pre_stop", NULL },
 	{ "privileged", normal_bool },
-	{ "profiles", normal_list },
+	{ "profiles", normal_strings },
 	{ "provider", not_supported },
-	{ "pull_policy", normal_text },
+	{ "pull_policy", normal_string },
 	{ "read_only", normal_bool },
 	{ "restart", restart },
-	{ "runtime", normal_text },
+	{ "runtime", normal_string },
 	{ "scale", normal_number },
 	{ "secrets", files },
-	{ "security_opt", normal_list },
+	{ "security_opt", normal_strings },
 	{ "shm_size", normal_size },
 	{ "stdin_open", normal_bool },
 	{ "stop_grace_period", normal_duration },
-	{ "stop_signal", normal_text },
+	{ "stop_signal", normal_string },
 	{ "storage_opt", normal_map },
 	{ "sysctls", normal_map },
 	{ "tmpfs", normal_list },
 	{ "tty", normal_bool },
 	{ "ulimits", ulimits },
-	{ "user", normal_text },
-	{ "userns_mode", normal_text },
-	{ "uts", normal_text },
+	{ "user", normal_string },
+	{ "userns_mode", normal_string },
+	{ "uts", normal_string },
 	{ "volumes", normal_mounts },
-	{ "volumes_from", normal_list },
-	{ "working_dir", normal_text },
+	{ "volumes_from", normal_strings },
+	{ "working_dir", normal_string },
 	{ NULL, NULL },
 };
 
