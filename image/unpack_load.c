@@ -41,6 +41,7 @@ struct load {
 	struct platform platform;
 	bool is_chosen; /* the platform: an image of another one is refused */
 	size_t images;
+	struct error nothing; /* why there were none */
 };
 
 /* -- one image ----------------------------------------------------------------------------------
@@ -339,6 +340,15 @@ static bool load_platform(struct load *load, const struct manifest *index, const
 	       load_entry(load, chosen, name, depth + 1, err);
 }
 
+/* What is no image may lie beside one: signatures and attestations, which have no name. */
+static bool pass_over(struct load *load, const char *name, int depth, const struct error *err)
+{
+	if (depth > 0 || usable_name(name) || err->kind != ERROR_UNSUPPORTED)
+		return false;
+	load->nothing = *err;
+	return true;
+}
+
 static bool load_entry(struct load *load, const struct descriptor *entry, const char *name,
 		       int depth, struct error *err)
 {
@@ -354,8 +364,10 @@ static bool load_entry(struct load *load, const struct descriptor *entry, const 
 	if (!document)
 		return true; /* of another platform, and left out */
 	if (!manifest_parse(&arena, document->document, (size_t)document->size, entry->media_type,
-			    &manifest, err))
-		return error_in(err, "%s", entry->digest.text);
+			    &manifest, err)) {
+		error_in(err, "%s", entry->digest.text);
+		return pass_over(load, name, depth, err);
+	}
 	if (manifest.kind == MANIFEST_INDEX)
 		return load_platform(load, &manifest, name, depth, err);
 	return load_manifest(load, document, &manifest, name, err);
@@ -404,12 +416,13 @@ static bool load_layout(struct load *load, const struct tarball_member *document
 
 	for (size_t i = 0; i < index.entry_count; i++)
 		is_there[i] = find_blob(load, &index.entries[i].digest) != NULL;
+	error_set(&load->nothing, ERROR_NOT_FOUND, "the archive holds no image for this machine");
 	for (size_t i = 0; i < index.entry_count; i++)
 		if (!is_second_best(load, &index, i, is_there) &&
 		    !load_entry(load, &index.entries[i], index.entries[i].name, 0, err))
 			return false;
-	return load->images > 0 ||
-	       error_set(err, ERROR_NOT_FOUND, "the archive holds no image for this machine");
+	*err = load->nothing;
+	return load->images > 0;
 }
 
 /* -- the archive --------------------------------------------------------------------------------

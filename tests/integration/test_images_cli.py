@@ -596,6 +596,29 @@ def test_load_what_is_for_this_machine(moor, tmp_path, form):
         assert moor.docker("images", "-q", "--no-trunc", "multi:1").stdout == f"sha256:{documents['s390x'][0]}\n"
 
 
+def test_load_passes_over_what_is_no_image(moor, tmp_path):
+    """A signature and an attestation beside the image, each with a manifest of its own; alone they say why they cannot be loaded."""
+    here = json.loads(small_image().config)["architecture"]
+    blobs, entries, documents, add = layout_of(here, (here, world.tar_bytes([("here", b"1")]), "docker.io/library/signed:1"))
+    signature = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "application/x", "subject": entries[0],
+                            "config": add("application/vnd.oci.empty.v1+json", b"{}"), "layers": [add("application/x", b"s")]}).encode()
+    attestation = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": add("application/vnd.oci.image.config.v1+json", b"{}"),
+                              "layers": [add("application/vnd.in-toto+json", b"{}")]}).encode()
+    others = [{**add(MANIFEST, signature), "annotations": {"org.opencontainers.image.ref.name": "sig"}},
+              {**add(MANIFEST, attestation), "platform": {"os": "unknown", "architecture": "unknown"}}]
+    path = tmp_path / "signed.tar"
+
+    def load(listed, code=0):
+        index = json.dumps({"schemaVersion": 2, "manifests": listed}).encode()
+        path.write_bytes(tar(*(entry(member, data) for member, data in {**blobs, "index.json": index}.items())))
+        return moor.docker("load", "-i", path, code=code)
+
+    for listed in ([*others, *entries], [*entries, *others]):
+        assert load(listed).stdout == "Loaded image: signed:1\n"
+        assert moor.docker("images", "-aq", "--no-trunc").stdout == f"sha256:{documents[here][0]}\n"
+    assert "this is an artifact" in load(others[:1], code=1).stderr
+
+
 def test_an_image_is_for_one_platform(moor, tiny, registry):
     here = "linux/" + json.loads(small_image().config)["architecture"]
     name = f"{registry.address}/one/platform:1"
