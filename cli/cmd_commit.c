@@ -72,17 +72,12 @@ static bool read_name(struct arena *arena, const struct texts *arguments, const 
 	return true;
 }
 
-/* `action` is what docker events calls it; NULL: it says something else. */
-static bool build(const struct engine *engine, const struct image_build *wishes, const char *action,
+static bool build(const struct engine *engine, const struct image_build *wishes, struct digest *id,
 		  struct error *err)
 {
-	struct digest id;
-
-	if (!image_build(&engine->store, wishes, &id, err))
+	if (!image_build(&engine->store, wishes, id, err))
 		return false;
-	printf("%s\n", id.text);
-	if (action)
-		happening_image(engine, action, id.text, id.text);
+	printf("%s\n", id->text);
 	return true;
 }
 
@@ -155,7 +150,7 @@ static const char *command_line(const struct container *container, struct arena 
 }
 
 static bool commit_still(struct single *single, const struct values *values, const char *name,
-			 struct error *err)
+			 struct digest *id, struct error *err)
 {
 	const struct container *container = &single->container;
 	struct arena *arena = &single->arena;
@@ -182,7 +177,24 @@ static bool commit_still(struct single *single, const struct values *values, con
 					    .comment = values->message,
 					    .created_by = command_line(container, arena),
 					    .name = name };
-	return build(&single->engine, &wishes, NULL, err);
+	return build(&single->engine, &wishes, id, err);
+}
+
+static void tell_commit(const struct single *single, const struct values *values, const char *name,
+			const struct digest *id)
+{
+	autofree char *comment = mem_printf("comment=%s", values->message ? values->message : "");
+	autofree char *image = mem_printf("imageID=%s", id->text);
+	autofree char *familiar = NULL;
+	struct reference reference;
+	struct error ignored;
+
+	if (name && reference_parse(&reference, name, &ignored))
+		familiar = reference_familiar(&reference);
+	autofree char *named = mem_printf("imageRef=%s", familiar ? familiar : "");
+	const char *const extra[] = { comment, image, named, NULL };
+
+	happening_container(&single->engine, &single->container, "commit", extra);
 }
 
 /* Paused meanwhile, so that no file changes while it is read. */
@@ -196,13 +208,14 @@ static bool commit(struct single *single, const struct values *values, const cha
 	bool is_paused = status.state == STATUS_RUNNING && !values->is_running_on;
 	if (is_paused && !control_pause(&single->engine, &single->container, err))
 		return false;
-	bool is_done = commit_still(single, values, name, err);
+	struct digest id;
+	bool is_done = commit_still(single, values, name, &id, err);
 	if (is_paused && !control_unpause(&single->engine, &single->container, &other)) {
 		*err = other;
 		return false;
 	}
 	if (is_done)
-		happening_container(&single->engine, &single->container, "commit", NULL);
+		tell_commit(single, values, name, &id);
 	return is_done;
 }
 
@@ -261,7 +274,11 @@ static bool import(const struct engine *engine, struct arena *arena, const struc
 							       ? values->message
 							       : "Imported from -",
 					    .name = name };
-	return build(engine, &wishes, "import", err);
+	struct digest id;
+	if (!build(engine, &wishes, &id, err))
+		return false;
+	happening_image(engine, "import", id.text, id.text);
+	return true;
 }
 
 static int run_import(const struct cli *cli, const void *values, const struct texts *arguments)

@@ -15,6 +15,7 @@
 #include "cli/single.h"
 #include "cli/storesettings.h"
 #include "cli/tarimage.h"
+#include "engine/happening.h"
 #include "engine/tree.h"
 
 /*
@@ -363,6 +364,9 @@ static bool run_job(const struct cli *cli, const struct job *job, struct error *
 			  copy(job->values, &from, &to, err);
 	mem_cleanup_close(&from.dir);
 	mem_cleanup_close(&to.dir);
+	if (is_done)
+		happening_container(&single.engine, &single.container,
+				    job->is_out ? "archive-path" : "extract-to-dir", NULL);
 	return is_done;
 }
 

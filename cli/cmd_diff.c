@@ -10,6 +10,7 @@
 #include "cli/outputpath.h"
 #include "cli/shown.h"
 #include "cli/single.h"
+#include "engine/happening.h"
 #include "engine/tree.h"
 
 /*
@@ -79,7 +80,10 @@ static int run_export(const struct cli *cli, const void *of, const struct texts 
 	const struct tree_archive archive = {
 		.from = root, .to = out, .prefix = "", .is_one_mount = true
 	};
-	return tree_write(&archive, &err) ? 0 : command_failed_plainly(&err);
+	if (!tree_write(&archive, &err))
+		return command_failed_plainly(&err);
+	happening_container(&single.engine, &single.container, "export", NULL);
+	return 0;
 }
 
 const struct command cmd_diff = {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <time.h>
 
 #include "cli/filter.h"
@@ -243,6 +244,24 @@ static bool check_span(const struct values *values, const struct happening_query
 			 (long long)(query->until % NS_PER_S));
 }
 
+/* A format that makes no sense is told before any event is waited for. */
+static bool read_format(struct arena *arena, const char *format, struct template *template,
+			struct error *err)
+{
+	const struct happening nothing = { .type = "",
+					   .action = "",
+					   .id = "",
+					   .attributes =
+						   json_new(arena, NULL, NULL, JSON_OBJECT, NULL) };
+	autobuf struct buf line;
+
+	buf_init(&line, LINE_MAX_BYTES);
+	if (!template_parse(arena, template_unescape(arena, format), template, err))
+		return false;
+	template->type = "*events.Message";
+	return template_run(template, make_message(arena, &nothing, false), &line, err);
+}
+
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	const struct values *values = of;
@@ -268,9 +287,11 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 		return command_failed(&err);
 	if (is_json)
 		format = "{{json .}}";
-	if (*format && !template_parse(&arena, template_unescape(&arena, format), &template, &err))
-		return command_failed_plainly(&err);
-	template.forgives_missing = true;
+	if (*format && !read_format(&arena, format, &template, &err)) {
+		error_in(&err, "Error parsing format");
+		command_failed_plainly(&err);
+		return EX_USAGE;
+	}
 	printer.template = *format ? &template : NULL;
 	if (!engine_open(cli->root, cli->run, &engine, &err) ||
 	    !happening_read(&engine, &query, &err))

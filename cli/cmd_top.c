@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/proc.h"
 #include "cli/single.h"
+#include "engine/happening.h"
 #include "engine/oci.h"
 #include "engine/status.h"
 
@@ -167,6 +168,7 @@ static int run(const struct cli *cli, const void *values, const struct texts *ar
 	if (!single_open(cli, arguments->items[0], &single, &err) ||
 	    !show(&single, arguments, &err))
 		return command_failed(&err);
+	happening_container(&single.engine, &single.container, "top", NULL);
 	return 0;
 }
 

@@ -101,8 +101,9 @@ static const char *const slices[] = {
 	"VolumesFrom",
 };
 static const char *const maps[] = {
-	"Annotations", "Containers",   "Data",  "DriverOpts", "ExposedPorts", "Labels", "Networks",
-	"Options",     "PortBindings", "Ports", "StorageOpt", "Sysctls",      "Tmpfs",  "Volumes",
+	"Annotations",  "Attributes", "Containers", "Data",    "DriverOpts",
+	"ExposedPorts", "Labels",     "Networks",   "Options", "PortBindings",
+	"Ports",        "StorageOpt", "Sysctls",    "Tmpfs",   "Volumes",
 };
 
 static bool is_among(const char *const *names, size_t count, const char *key)

@@ -178,6 +178,13 @@ def test_copy_before_the_first_start(moor, busybox, tmp_path):
     moor.docker("create", "--name", "w", "--network", "none", "-w", "/made/for/it", busybox)
     moor.docker("cp", "w:/made/for/it", tmp_path)  # as is its working directory
     assert (tmp_path / "it").is_dir()
+    moor.docker("export", "-o", tmp_path / "all.tar", "c")
+    moor.docker("commit", "-m", "why", "c", "made:1")
+    told = moor.docker("events", "--since", "1h", "--until", "0s", "-f", "container=c", "--format",
+                       "{{.Action}} {{.Actor.Attributes.imageRef}} {{.Actor.Attributes.comment}}").stdout.splitlines()
+    nothing = "<no value> <no value>"
+    assert told[:3] == [f"create {nothing}", f"archive-path {nothing}", f"extract-to-dir {nothing}"]
+    assert told[-2:] == [f"export {nothing}", "commit made:1 why"]
 
 
 def test_copy_into_a_readonly_container(moor, busybox, tmp_path):

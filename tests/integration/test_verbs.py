@@ -291,6 +291,9 @@ def test_events(moor, busybox, container):
                         r"\(exitCode=3, image=busybox:test, k=v, name=e\)", past("-f", "event=die")[0])
     turned = moor.docker("events", "--since", "1h", "--until", "2h", code=1).stderr
     assert re.fullmatch(r"Error response from daemon: `since` time \([\d.]+\) cannot be after `until` time \([\d.]+\)\n", turned)
+    for format, why in [("{{badFuncString .}}", 'template: :1: function "badFuncString" not defined'),
+                        ("{{.badField}}", 'template: :1:2: executing "" at <.badField>: can\'t evaluate field badField in type *events.Message')]:
+        assert moor.docker("events", "--format", format, code=64).stderr == f"Error parsing format: {why}\n"
     event = json.loads(past("-f", "event=die", "--format", "json")[0])
     assert event["Type"] == "container" and event["Actor"]["Attributes"]["exitCode"] == "3"
     assert event["time"] == event["timeNano"] // 10 ** 9 >= int(start)
