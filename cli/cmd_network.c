@@ -53,6 +53,11 @@ static bool check_pair(const char *text, struct error *err)
 	       error_set(err, ERROR_INPUT, "invalid argument: %s is not KEY=VALUE", text);
 }
 
+static bool check_option(const char *text, struct error *err)
+{
+	return (*text && *text != '=') || error_set(err, ERROR_INPUT, "an option needs a name");
+}
+
 static bool check_reserved(const char *text, struct error *err)
 {
 	return check_pair(text, err) && check_address(strchr(text, '=') + 1, err);
@@ -97,7 +102,7 @@ static const struct opt create_opts[] = {
 	{ "label", 0, OPT_LIST, offsetof(struct create_values, labels), "list",
 	  "Set metadata on a network", NULL },
 	{ "opt", 'o', OPT_LIST, offsetof(struct create_values, options), "map",
-	  "Set driver specific options", check_pair },
+	  "Set driver specific options", check_option },
 	{ "scope", 0, OPT_TEXT, offsetof(struct create_values, scope), "string", NULL,
 	  check_scope },
 	{ "subnet", 0, OPT_LIST, offsetof(struct create_values, subnets), "strings",

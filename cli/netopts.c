@@ -140,6 +140,8 @@ bool netopts_check_network(const char *text, struct error *err)
 	autoarena struct arena arena = { 0 };
 	struct container_network network;
 
+	if (!*text)
+		return error_set(err, ERROR_INPUT, "no name set for network");
 	return parse(&arena, text, &network, err);
 }
 

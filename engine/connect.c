@@ -347,6 +347,15 @@ static void drop_wish(struct container *container, void *context)
 	container->network_count = kept;
 }
 
+static void replace_wish(struct container *container, void *context)
+{
+	const struct container_network *wanted = context;
+
+	for (size_t i = 0; i < container->network_count; i++)
+		if (strcmp(container->networks[i].name, wanted->name) == 0)
+			container->networks[i] = *wanted;
+}
+
 static void tell(const struct engine *engine, const char *name, const char *container)
 {
 	autoarena struct arena arena = { 0 };
@@ -369,12 +378,17 @@ bool connect_network(struct engine *engine, const struct container *container,
 
 	if (!check_mode(container, err) || !open_container(engine, container->id, &dir, &lock, err))
 		return false;
+	bool is_running = status_is_running(engine, container->id);
+
+	/* Of one that does not run the last word counts. */
+	if (is_wanted(container, wanted->name) && !is_running)
+		return change_container(engine, container->id, replace_wish, &wish, err);
 	if (is_wanted(container, wanted->name))
 		return error_set(err, ERROR_EXISTS,
 				 "endpoint with name %s already exists in network %s",
 				 container->name, wanted->name);
 	attachment_init(&self, engine, container, &arena, warning);
-	if (status_is_running(engine, container->id)) {
+	if (is_running) {
 		joining.dir = dir;
 		is_done = connect_running(&joining, err);
 		if (is_done)

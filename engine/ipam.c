@@ -224,6 +224,40 @@ static void set_gateway(struct network_pool *pool)
 	ipaddr_add(&pool->gateway, 1);
 }
 
+/* The subnet's own address, or (IPv4) everybody's: nobody has them, but where there are but two. */
+static bool is_end(const struct ipnet *subnet, const struct ipaddr *address)
+{
+	const struct ipaddr first = ipnet_first(subnet), last = ipnet_last(subnet);
+
+	return subnet->prefix < ipaddr_bits(address) - 1 &&
+	       (ipaddr_is_equal(address, &first) ||
+		(address->family == AF_INET && ipaddr_is_equal(address, &last)));
+}
+
+/* The pair that keeps the address for something else; NULL: none does. */
+static const char *reserved_as(const struct network *network, const struct ipaddr *address)
+{
+	for (size_t i = 0; i < network->reserved.count; i++) {
+		const char *equals = strchr(network->reserved.items[i], '=');
+		struct ipaddr reserved;
+
+		if (equals && ipaddr_parse(&reserved, equals + 1) &&
+		    ipaddr_is_equal(&reserved, address))
+			return network->reserved.items[i];
+	}
+	return NULL;
+}
+
+static bool refuse_reserved_gateway(const char *pair, struct error *err)
+{
+	int length = (int)strcspn(pair, "=");
+
+	return error_set(
+		err, ERROR_INPUT,
+		"failed to allocate secondary ip address (%.*s:%s): Address already in use", length,
+		pair, pair + length + 1);
+}
+
 static bool check_given(struct network_pool *pool, const struct network *others, size_t count,
 			struct error *err)
 {
@@ -245,6 +279,10 @@ static bool check_given(struct network_pool *pool, const struct network *others,
 				 "Pool overlaps with other one on this address space");
 	if (pool->gateway.family && !ipnet_has(&pool->subnet, &pool->gateway))
 		return error_set(err, ERROR_INPUT, "no matching subnet for gateway %s",
+				 ipaddr_text(&pool->gateway, text));
+	if (pool->gateway.family && is_end(&pool->subnet, &pool->gateway))
+		return error_set(err, ERROR_INPUT,
+				 "failed to allocate gateway (%s): Address already in use",
 				 ipaddr_text(&pool->gateway, text));
 	if (pool->range.address.family && (!ipnet_has(&pool->subnet, &pool->range.address) ||
 					   pool->range.prefix < pool->subnet.prefix))
@@ -278,6 +316,10 @@ bool ipam_complete(struct network *network, const struct network *others, size_t
 						    &search, &pool->subnet, err))
 			return false;
 		set_gateway(pool);
+		const char *reserved = reserved_as(network, &pool->gateway);
+
+		if (reserved)
+			return refuse_reserved_gateway(reserved, err);
 	}
 	return true;
 }
@@ -367,28 +409,11 @@ bool ipam_choose_default(const struct engine *engine, struct network *network, s
 	return true;
 }
 
-static bool is_reserved(const struct network *network, const struct ipaddr *address)
-{
-	for (size_t i = 0; i < network->reserved.count; i++) {
-		const char *equals = strchr(network->reserved.items[i], '=');
-		struct ipaddr reserved;
-
-		if (equals && ipaddr_parse(&reserved, equals + 1) &&
-		    ipaddr_is_equal(&reserved, address))
-			return true;
-	}
-	return false;
-}
-
 bool ipam_is_usable(const struct network *network, enum network_family family,
 		    const struct ipaddr *address)
 {
 	const struct network_pool *pool = &network->pools[family];
-	const struct ipaddr first = ipnet_first(&pool->subnet), last = ipnet_last(&pool->subnet);
-	bool has_ends = pool->subnet.prefix < ipaddr_bits(address) - 1;
 
 	return ipnet_has(&pool->subnet, address) && !ipaddr_is_equal(address, &pool->gateway) &&
-	       !(has_ends && ipaddr_is_equal(address, &first)) &&
-	       !(has_ends && family == NETWORK_IPV4 && ipaddr_is_equal(address, &last)) &&
-	       !is_reserved(network, address);
+	       !is_end(&pool->subnet, address) && !reserved_as(network, address);
 }

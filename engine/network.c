@@ -135,8 +135,8 @@ const char *network_option(const struct network *network, const char *key)
 	for (size_t i = 0; i < network->options.count; i++) {
 		const char *pair = network->options.items[i];
 
-		if (strncmp(pair, key, length) == 0 && pair[length] == '=')
-			return pair + length + 1;
+		if (strncmp(pair, key, length) == 0 && (pair[length] == '=' || !pair[length]))
+			return pair + length + (pair[length] == '=');
 	}
 	return NULL;
 }

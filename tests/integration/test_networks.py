@@ -49,7 +49,7 @@ def leases(moor):
     return [name for _, _, names in os.walk(top) for name in names if re.match(r"[0-9a-f]+[.:]", name)]
 
 
-def test_definitions(moor):
+def test_definitions(moor, busybox):
     long_id = moor.docker("network", "create", "--subnet", "10.91.0.0/16", "--gateway", "10.91.0.9", "--ip-range",
                           "10.91.5.0/24", "--aux-address", "router=10.91.5.1", "--label", "kind=test", "-o",
                           "com.docker.network.driver.mtu=1400", "--internal", "one").stdout.strip()
@@ -88,12 +88,31 @@ def test_definitions(moor):
                             (["-o", f"{bridge}=lo", "x1"], "existing interface lo is not a bridge"),
                             (["-o", f"{bridge}=brx", "x1"], "networks have same bridge name"),
                             (["a b"], "invalid network name"), (["a/b"], "invalid network name"), ([".a"], "invalid network name"),
-                            (["container:x"], "invalid network name"), ([""], "invalid network name")]:
+                            (["container:x"], "invalid network name"), ([""], "invalid network name"),
+                            (["--subnet", "10.93.0.0/24", "--gateway", "10.93.0.0", "x1"],
+                             "failed to allocate gateway (10.93.0.0): Address already in use"),
+                            (["--subnet", "10.93.0.0/24", "--gateway", "10.93.0.255", "x1"],
+                             "failed to allocate gateway (10.93.0.255): Address already in use"),
+                            (["--ipv6", "--subnet", "fd00:93::/64", "--gateway", "fd00:93::", "x1"], "failed to allocate gateway"),
+                            (["--subnet", "10.93.0.0/24", "--aux-address", "a=10.93.0.1", "x1"],
+                             "failed to allocate secondary ip address (a:10.93.0.1): Address already in use"),
+                            (["-o", "com.docker.network.bridge.enable_icc", "x1"], "enable_icc value:  (invalid syntax)")]:
         assert text in moor.docker("network", "create", *arguments, code=1).stderr
     for arguments, text in [(["--ipam-driver", "bogus"], 'plugin "bogus" not found'),
                             (["--scope", "swarm"], "cannot create a swarm scoped network when swarm is not active"),
                             (["--config-only"], "--config-only is not supported")]:
         assert text in moor.docker("network", "create", *arguments, "x1", code=125).stderr
+    moor.docker("network", "create", "-o", "mine", "-o", "other=", "x1")
+    assert json.loads(moor.docker("network", "inspect", "-f", "{{json .Options}}", "x1").stdout) == {"mine": "", "other": ""}
+    moor.docker("create", "--name", "idle", busybox)
+    for alias in "one", "two":  # of one that does not run the last word counts
+        moor.docker("network", "connect", "--alias", alias, "x1", "idle")
+    assert "two" in inspect(moor, "idle", "{{.NetworkSettings.Networks.x1.Aliases}}")
+    moor.docker("network", "disconnect", "x1", "idle")
+    assert "not connected to" in moor.docker("network", "disconnect", "x1", "idle", code=1).stderr
+    moor.docker("rm", "idle")
+    moor.docker("network", "rm", "x1")
+    assert "no name set for network" in moor.docker("run", "--rm", "--network", "", busybox, "true", code=125).stderr
     assert "--ipv4=false is not supported" in moor.docker("network", "create", "--ipv4=false", "--ipv6", "x1", code=1).stderr
     moor.docker("network", "create", "--subnet", "10.93.0.0/16", "--aux-address", "printer=10.93.0.9", "kiwl$%^@#")
     assert json.loads(moor.docker("network", "inspect", "-f", "{{json .IPAM.Config}}", "kiwl$%^@#").stdout) == [
