@@ -20,6 +20,8 @@
  * Networks: create, list, look at, remove.
  */
 
+#define NET_TEXT_MAX (IPADDR_TEXT_MAX + 4) /* with "/128" */
+
 /* create. ------------------------------------------------------------------------------------- */
 
 struct create_values {
@@ -29,6 +31,34 @@ struct create_values {
 	bool is_internal, has_ipv6, is_without_ipv4, is_attachable;
 };
 
+/* Every one of "A,B,C": that is how docker reads these options, each of which may also be given
+ * again. */
+static bool check_each(const char *text, bool (*check)(const char *text, struct error *err),
+		       struct error *err)
+{
+	autofree char *copy = mem_strdup(text);
+	char *rest = copy;
+
+	for (char *one; (one = strsep(&rest, ","));) {
+		if (!check(one, err))
+			return false;
+	}
+	return true;
+}
+
+static struct texts each_of(struct arena *arena, const struct texts *list)
+{
+	struct texts all = { 0 };
+
+	for (size_t i = 0; i < list->count; i++) {
+		char *rest = arena_strdup(arena, list->items[i]);
+
+		for (char *one; (one = strsep(&rest, ","));)
+			texts_add_in(&all, arena, one);
+	}
+	return all;
+}
+
 static bool check_subnet(const char *text, struct error *err)
 {
 	struct ipnet net;
@@ -37,12 +67,41 @@ static bool check_subnet(const char *text, struct error *err)
 	       error_set(err, ERROR_INPUT, "invalid CIDR address: %s", text);
 }
 
+static bool check_subnets(const char *text, struct error *err)
+{
+	return check_each(text, check_subnet, err);
+}
+
 static bool check_address(const char *text, struct error *err)
 {
 	struct ipaddr address;
 
 	return ipaddr_parse(&address, text) ||
 	       error_set(err, ERROR_INPUT, "invalid IP address: %s", text);
+}
+
+/* With the subnet's prefix or without. */
+static bool parse_gateway(const char *text, struct ipaddr *gateway)
+{
+	struct ipnet net;
+
+	if (!ipnet_parse(&net, text))
+		return ipaddr_parse(gateway, text);
+	autofree char *bare = mem_strdup(text);
+	bare[strcspn(bare, "/")] = '\0';
+	return ipaddr_parse(gateway, bare);
+}
+
+static bool check_gateway(const char *text, struct error *err)
+{
+	struct ipaddr address;
+
+	return parse_gateway(text, &address) || check_address(text, err);
+}
+
+static bool check_gateways(const char *text, struct error *err)
+{
+	return check_each(text, check_gateway, err);
 }
 
 static bool check_pair(const char *text, struct error *err)
@@ -84,11 +143,11 @@ static const struct opt create_opts[] = {
 	{ "driver", 'd', OPT_TEXT, offsetof(struct create_values, driver), "string",
 	  "Driver to manage the Network (default \"bridge\")", NULL },
 	{ "gateway", 0, OPT_LIST, offsetof(struct create_values, gateways), "strings",
-	  "IPv4 or IPv6 Gateway for the master subnet", check_address },
+	  "IPv4 or IPv6 Gateway for the master subnet", check_gateways },
 	{ "internal", 0, OPT_BOOL, offsetof(struct create_values, is_internal), NULL,
 	  "Restrict external access to the network", NULL },
 	{ "ip-range", 0, OPT_LIST, offsetof(struct create_values, ranges), "strings",
-	  "Allocate container ip from a sub-range", check_subnet },
+	  "Allocate container ip from a sub-range", check_subnets },
 	{ "config-from", 0, OPT_MISSING_TEXT, 0, "string", NULL, NULL },
 	{ "config-only", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
 	{ "ingress", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
@@ -106,13 +165,21 @@ static const struct opt create_opts[] = {
 	{ "scope", 0, OPT_TEXT, offsetof(struct create_values, scope), "string", NULL,
 	  check_scope },
 	{ "subnet", 0, OPT_LIST, offsetof(struct create_values, subnets), "strings",
-	  "Subnet in CIDR format that represents a network segment", check_subnet },
+	  "Subnet in CIDR format that represents a network segment", check_subnets },
 	{ .name = NULL },
 };
 
 static enum network_family family_of(const struct ipaddr *address)
 {
 	return address->family == AF_INET6 ? NETWORK_IPV6 : NETWORK_IPV4;
+}
+
+static const char *net_text(const struct ipnet *net, char text[NET_TEXT_MAX])
+{
+	char address[IPADDR_TEXT_MAX];
+
+	snprintf(text, NET_TEXT_MAX, "%s/%d", ipaddr_text(&net->address, address), net->prefix);
+	return text;
 }
 
 static bool add_subnets(const struct create_values *values, struct network *network,
@@ -140,6 +207,7 @@ static bool add_ranges(const struct create_values *values, struct network *netwo
 {
 	for (size_t i = 0; i < values->ranges.count; i++) {
 		const char *text = values->ranges.items[i];
+		char first[NET_TEXT_MAX], subnet[NET_TEXT_MAX];
 		struct network_pool *pool;
 		struct ipnet net;
 
@@ -150,8 +218,10 @@ static bool add_ranges(const struct create_values *values, struct network *netwo
 			return error_set(err, ERROR_INPUT, "no matching subnet for range %s", text);
 		if (pool->range.address.family)
 			return error_set(err, ERROR_INPUT,
-					 "cannot configure multiple ranges (%s) on the same subnet",
-					 text);
+					 "cannot configure multiple ranges (%s, %s) on the same "
+					 "subnet (%s)",
+					 text, net_text(&pool->range, first),
+					 net_text(&pool->subnet, subnet));
 		pool->range = net;
 	}
 	return true;
@@ -162,19 +232,22 @@ static bool add_gateways(const struct create_values *values, struct network *net
 {
 	for (size_t i = 0; i < values->gateways.count; i++) {
 		const char *text = values->gateways.items[i];
+		char first[IPADDR_TEXT_MAX], subnet[NET_TEXT_MAX];
 		struct network_pool *pool;
 		struct ipaddr address;
 
-		if (!ipaddr_parse(&address, text))
+		if (!parse_gateway(text, &address))
 			return check_address(text, err);
 		pool = &network->pools[family_of(&address)];
 		if (!pool->is_given || !ipnet_has(&pool->subnet, &address))
 			return error_set(err, ERROR_INPUT, "no matching subnet for gateway %s",
 					 text);
 		if (pool->gateway.family)
-			return error_set(
-				err, ERROR_INPUT,
-				"cannot configure multiple gateways (%s) on the same subnet", text);
+			return error_set(err, ERROR_INPUT,
+					 "cannot configure multiple gateways (%s, %s) for the same "
+					 "subnet (%s)",
+					 text, ipaddr_text(&pool->gateway, first),
+					 net_text(&pool->subnet, subnet));
 		pool->gateway = address;
 	}
 	return true;
@@ -205,27 +278,31 @@ static bool read_pools(const struct create_values *values, struct network *netwo
 
 static int run_create(const struct cli *cli, const void *of, const struct texts *arguments)
 {
-	const struct create_values *values = of;
+	const struct create_values *given = of;
+	struct create_values split = *given;
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
 	struct network network = {
 		.name = arguments->items[0],
-		.driver = values->driver && *values->driver ? values->driver : "bridge",
-		.reserved = values->reserved,
-		.options = values->options,
-		.labels = values->labels,
-		.is_internal = values->is_internal,
-		.has_ipv6 = values->has_ipv6,
-		.is_attachable = values->is_attachable,
+		.driver = given->driver && *given->driver ? given->driver : "bridge",
+		.reserved = given->reserved,
+		.options = given->options,
+		.labels = given->labels,
+		.is_internal = given->is_internal,
+		.has_ipv6 = given->has_ipv6,
+		.is_attachable = given->is_attachable,
 	};
 	struct error err;
 
-	if (values->is_without_ipv4) {
+	if (given->is_without_ipv4) {
 		error_set(&err, ERROR_UNSUPPORTED,
 			  "--ipv4=false is not supported: every network has IPv4 addresses");
 		return command_failed_plainly(&err);
 	}
-	if (!read_pools(values, &network, &err))
+	split.subnets = each_of(&arena, &given->subnets);
+	split.ranges = each_of(&arena, &given->ranges);
+	split.gateways = each_of(&arena, &given->gateways);
+	if (!read_pools(&split, &network, &err))
 		return command_failed_plainly(&err);
 	if (!engine_open(cli->root, cli->run, &engine, &err) ||
 	    !network_create(&engine, &arena, &network, &err))

@@ -118,6 +118,16 @@ def test_definitions(moor, busybox):
     assert json.loads(moor.docker("network", "inspect", "-f", "{{json .IPAM.Config}}", "kiwl$%^@#").stdout) == [
         {"Subnet": "10.93.0.0/16", "Gateway": "10.93.0.1", "AuxiliaryAddresses": {"printer": "10.93.0.9"}}]
     moor.docker("network", "rm", "kiwl$%^@#")
+    for arguments, text in [(["--ip-range", "10.94.1.0/24,10.94.2.0/24"],
+                             "cannot configure multiple ranges (10.94.2.0/24, 10.94.1.0/24) on the same subnet (10.94.0.0/16)"),
+                            (["--gateway", "10.94.0.1", "--gateway", "10.94.0.2"],
+                             "cannot configure multiple gateways (10.94.0.2, 10.94.0.1) for the same subnet (10.94.0.0/16)")]:
+        assert text in moor.docker("network", "create", "--subnet", "10.94.0.0/16", *arguments, "x1", code=1).stderr
+    assert "overlapping" in moor.docker("network", "create", "--subnet", "10.94.0.0/16,10.94.1.0/24", "x1", code=1).stderr
+    moor.docker("network", "create", "--ipv6", "--subnet", "10.94.0.0/16,fd00:94::/64", "--gateway", "10.94.0.7/16", "both")
+    assert json.loads(moor.docker("network", "inspect", "-f", "{{json .IPAM.Config}}", "both").stdout) == [
+        {"Subnet": "10.94.0.0/16", "Gateway": "10.94.0.7"}, {"Subnet": "fd00:94::/64", "Gateway": "fd00:94::1"}]
+    moor.docker("network", "rm", "both")
     # The default network shows what it will have, before anybody is in it.
     assert moor.docker("network", "inspect", "-f", "{{len .IPAM.Config}} {{len (index .Options \"" + bridge + "\")}}",
                        "bridge").stdout == "1 12\n"
