@@ -445,9 +445,8 @@ static void warn_of_owners(const struct project *project, const struct service *
 
 void creation_warn(const struct project *project, const struct service *service)
 {
-	static const char *const keys[] = { "credential_spec", "develop",    "gpus",
-					    "isolation",       "post_start", "pre_stop",
-					    "storage_opt",     NULL };
+	static const char *const keys[] = { "credential_spec", "develop",     "gpus",
+					    "isolation",       "storage_opt", NULL };
 	static const char *const deployed[] = { "endpoint_mode",   "labels",        "placement",
 						"rollback_config", "update_config", NULL };
 	static const char *const reserved[] = { "devices", NULL };

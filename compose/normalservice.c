@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "compose/hook.h"
 #include "compose/shellwords.h"
 #include "compose/tree.h"
 
@@ -411,6 +412,29 @@ static bool deploy(const struct normal *normal, struct json *value, struct error
 	return normal_members(normal, value, keys, err);
 }
 
+/* post_start, pre_stop */
+static bool hooks(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = {
+		{ "command", command },           { "environment", normal_map },
+		{ "privileged", normal_bool },    { "user", normal_string },
+		{ "working_dir", normal_string }, { NULL, NULL },
+	};
+
+	if (value->type != JSON_ARRAY || value->count > HOOKS_MAX)
+		return json_wrong(value, err, "must be a list of at most %d hooks", HOOKS_MAX);
+	for (struct json *item = value->child; item; item = item->next) {
+		const struct json *words;
+
+		if (!normal_members(normal, item, keys, err))
+			return false;
+		words = json_get(item, "command");
+		if (!words || (words->type == JSON_ARRAY && !words->child))
+			return json_wrong(item, err, "missing property 'command'");
+	}
+	return true;
+}
+
 static bool not_supported(const struct normal *normal, struct json *value, struct error *err)
 {
 	(void)normal;
@@ -490,8 +514,8 @@ static const struct normal_key keys[] = {
 	{ "pids_limit", normal_number },
 	{ "platform", normal_string },
 	{ "ports", normal_ports },
-	{ "post_start", NULL },
-	{ "pre_stop", NULL },
+	{ "post_start", hooks },
+	{ "pre_stop", hooks },
 	{ "privileged", normal_bool },
 	{ "profiles", normal_strings },
 	{ "provider", not_supported },

@@ -6,6 +6,7 @@
 
 #include "base/jsonout.h"
 #include "compose/dotenv.h"
+#include "compose/hook.h"
 #include "compose/projectfile.h"
 #include "compose/tree.h"
 
@@ -17,6 +18,13 @@ static bool wrong(struct error *err, const struct service *service, const char *
 {
 	return error_set(err, ERROR_INPUT, "service \"%s\" %s%s: invalid compose project",
 			 service->name, text, name);
+}
+
+static size_t count_of(const struct json *tree, const char *key)
+{
+	const struct json *value = json_get(tree, key);
+
+	return value ? value->count : 0;
 }
 
 /* -- by itself ----------------------------------------------------------------------------------
@@ -56,6 +64,8 @@ bool projectservice_read(struct project *project, struct service *service, struc
 	if (json_get(tree, "network_mode") && json_get(tree, "networks"))
 		return wrong(err, service,
 			     "declares mutually exclusive `network_mode` and `networks`", "");
+	if (count_of(tree, "post_start") > HOOKS_MAX || count_of(tree, "pre_stop") > HOOKS_MAX)
+		return wrong(err, service, "has too many hooks", "");
 	return read_scale(service, err);
 }
 
@@ -178,13 +188,6 @@ static bool add_list(struct project *project, struct service *service, const cha
 			return false;
 	}
 	return true;
-}
-
-static size_t count_of(const struct json *tree, const char *key)
-{
-	const struct json *value = json_get(tree, key);
-
-	return value ? value->count : 0;
 }
 
 bool projectservice_dependencies(struct project *project, struct service *service,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "compose/docker.h"
+#include "compose/hook.h"
 
 /* A directory without files, after which nothing is called: somebody is in the wrong place. */
 static bool is_nowhere(const struct session *session)
@@ -135,6 +136,7 @@ int session_report_up(struct session *session, const struct task *tasks, size_t 
 struct deed_context {
 	const struct session_deed *deed;
 	const struct member *member;
+	const char *id;
 };
 
 static bool deed_arguments(struct task *task, struct texts *arguments, struct error *err)
@@ -226,6 +228,30 @@ static void tell_begins(struct session *session, struct task *tasks, size_t coun
 	}
 }
 
+/* Its step, between what the service wants done before and after it. */
+static void add_steps(struct session *session, struct task *task)
+{
+	const struct deed_context *context = task->context;
+	const struct session_deed *deed = context->deed;
+	const struct project *project = &session->project;
+	const struct member *member = context->member;
+	const struct service *service =
+		project->tree && !member->is_oneoff ? project_find(project, member->service) : NULL;
+	struct arena *arena = &session->fleet.arena;
+
+	if (deed->words == &telling_stopping)
+		hook_add(arena, task, service, "pre_stop", &context->id);
+	task->steps[task->step_count++] = (struct task_step){
+		.arguments = deed_arguments,
+		.words = deed->words,
+		.failure = deed->failure
+				   ? arena_printf(arena, "%s %s", deed->failure, member->service)
+				   : NULL,
+	};
+	if (deed->words == &telling_starting)
+		hook_add(arena, task, service, "post_start", &context->id);
+}
+
 bool session_do(struct session *session, struct member **members, const struct session_deed *deed,
 		size_t *done)
 {
@@ -242,22 +268,16 @@ bool session_do(struct session *session, struct member **members, const struct s
 
 		if (!is_meant(deed, members[i]))
 			continue;
-		*context = (struct deed_context){ deed, members[i] };
+		*context = (struct deed_context){ deed, members[i], members[i]->container.id };
 		tasks[count++] = (struct task){
 			.name = deed->names_service && session->composer->is_classic
 					? members[i]->service
 					: members[i]->container.name,
 			.classic = deed->classic,
-			.steps = { { .arguments = deed_arguments,
-				     .words = deed->words,
-				     .failure = deed->failure ? arena_printf(arena, "%s %s",
-									     deed->failure,
-									     members[i]->service)
-							      : NULL } },
-			.step_count = 1,
 			.is_patient = true,
 			.context = context,
 		};
+		add_steps(session, &tasks[count - 1]);
 	}
 	tell_begins(session, tasks, count);
 	if (!deed->is_unordered)

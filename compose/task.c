@@ -95,8 +95,11 @@ static void end_child(struct task *task)
 	bool is_good = proc_wait(&run->child.proc, &status, &task->err);
 
 	if (is_good && proc_exit_code(status) != 0) {
-		task->is_dockers = true;
+		task->is_dockers = !step->culprit;
 		docker_explain(errors, proc_exit_code(status), &task->err);
+		if (step->culprit)
+			error_set(&task->err, ERROR_SYSTEM, "%s exited with status %d",
+				  step->culprit, proc_exit_code(status));
 		if (step->failure && control->runner->telling->is_classic)
 			error_in(&task->err, "%s", step->failure);
 		is_good = step->may_fail;

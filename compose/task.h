@@ -15,7 +15,7 @@
  * Things to be done to containers, each a few docker commands one after the other; what does not
  * depend on one another is done at the same time. One process, which waits for all of them.
  */
-#define TASK_STEPS_MAX    8
+#define TASK_STEPS_MAX    16
 #define TASK_PARALLEL_MAX 16 /* docker commands at a time, unless --parallel says otherwise */
 
 struct task;
@@ -36,6 +36,9 @@ struct task_step {
 	bool (*on_output)(struct task *task, const char *output, struct error *err);
 	const struct telling_words *words; /* of 2; NULL: nothing is told about it */
 	const char *failure; /* what 1 says before the reason: "Cannot start service a"; or NULL */
+	/* "SERVICE hook": that is what failed, whatever docker says. NULL: docker's reason. */
+	const char *culprit;
+	const void *context; /* of `arguments`, where several steps share it */
 	bool may_fail;
 };
 

@@ -6,6 +6,7 @@
 #include <sys/inotify.h>
 
 #include "compose/creation.h"
+#include "compose/hook.h"
 #include "compose/projectfile.h"
 #include "compose/upgate.h"
 #include "engine/find.h"
@@ -219,12 +220,15 @@ static const char *failure(const struct up *up, const struct task *task, const c
 
 static void add_start(const struct up *up, struct task *task)
 {
+	const struct up_task *own = task->context;
 	const struct task_step step = { .arguments = start,
 					.words = &telling_starting,
 					.failure = failure(up, task, "start") };
 
-	if (!up->wishes->is_unstarted)
-		add_step(task, &step);
+	if (up->wishes->is_unstarted)
+		return;
+	add_step(task, &step);
+	hook_add(arena_of(up), task, own->instance->service, "post_start", &own->instance->id);
 }
 
 static void add_creation(const struct up *up, struct task *task, const struct telling_words *words)

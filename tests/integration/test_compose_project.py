@@ -334,3 +334,34 @@ def test_links_in_the_default_network(project):
     address = project.inspect("proj-db-1", "{{.NetworkSettings.IPAddress}}")
     assert f"STORE_PORT_5432_TCP=tcp://{address}:5432\n" in told and "DB_NAME=/proj-web-1/db\n" in told
     assert re.search(rf"{address}\tstore [0-9a-f]{{12}} proj-db-1\n", told)
+
+
+def test_hooks(project):
+    """Commands in a container once it has started, and before it is stopped; one that fails is what failed."""
+    def write(post=(), pre=()):
+        project.services(a={"command": SLEEPER, "volumes": ["./d:/d"], "post_start": list(post), "pre_stop": list(pre)})
+
+    path = os.path.join(project.directory, "d")
+    write([{"command": "sh -c 'echo $$WORD $$(id -u) $$PWD >>/d/first'", "user": "7", "environment": {"WORD": "w"}, "working_dir": "/d"},
+           {"command": ["touch", "/d/second"]}], [{"command": "touch /d/stopped"}])
+    os.makedirs(path)
+    os.chmod(path, 0o777)
+    project("up", "-d")
+    with open(os.path.join(path, "first")) as file:
+        assert file.read() == "w 7 /d\n"
+    assert sorted(os.listdir(path)) == ["first", "second"]
+    project("stop")
+    assert "stopped" in os.listdir(path)
+    os.unlink(os.path.join(path, "first"))
+    project("start")
+    assert os.path.exists(os.path.join(path, "first"))
+    write(pre=[{"command": "nosuchprogram"}])
+    project("up", "-d", "-t", "0")
+    assert "a hook exited with status 127\n" in project("down", "-t", "0", code=1).stderr
+    assert len(project.ids()) == 1  # it was not stopped
+    write(post=[{"command": "sh -c 'exit 3'"}])
+    assert project("up", "-d", "-t", "0", code=1).stderr.endswith("a hook exited with status 3\n")
+    write(post=[{"command": "true"}] * 9)
+    assert "at most 8 hooks" in project("config", code=15).stderr
+    write(post=[{"user": "7"}])
+    assert "missing property 'command'" in project("config", code=15).stderr
