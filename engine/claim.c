@@ -411,7 +411,7 @@ void claim_sweep(struct engine *engine)
 	int fd = openat(engine->containers, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	autodir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct error ignored; /* what cannot be removed stays rubbish */
-	bool has_dead;
+	bool has_dead = false;
 
 	if (!dir) {
 		mem_cleanup_close(&fd);

@@ -149,7 +149,7 @@ bool volume_list(const struct engine *engine, struct arena *arena, struct texts 
 		return true;
 	autodir DIR *dir = fdopendir(take_fd(&fd));
 	for (struct dirent *entry; dir && (entry = readdir(dir));) {
-		if (volumedir_is_dead(entry->d_name))
+		if (volumedir_is_rubbish(dirfd(dir), entry->d_name))
 			volumedir_bury(dirfd(dir), entry->d_name);
 		else if (entry->d_name[0] != '.') /* is ours: no volume's name begins so */
 			texts_add(names, arena_strdup(arena, entry->d_name));

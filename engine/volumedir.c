@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "engine/find.h"
 
 #define LOCK        ".lock"
 #define NEW         ".new"
@@ -107,9 +108,10 @@ bool volumedir_remove(int root, const char *name, enum file_lasting lasting, str
 	       error_in(err, "remove volume %s", name);
 }
 
-bool volumedir_is_dead(const char *entry)
+bool volumedir_is_rubbish(int volumes, const char *entry)
 {
-	return strncmp(entry, DEAD_PREFIX, strlen(DEAD_PREFIX)) == 0;
+	return strncmp(entry, DEAD_PREFIX, strlen(DEAD_PREFIX)) == 0 ||
+	       (find_is_id(entry) && !has_data(volumes, entry));
 }
 
 void volumedir_bury(int volumes, const char *entry)

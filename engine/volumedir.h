@@ -32,8 +32,10 @@ must_check bool volumedir_make(int root, const char *name, const struct buf *def
 must_check bool volumedir_remove(int root, const char *name, enum file_lasting lasting,
 				 struct error *err);
 
-/* Goes on with a removal that was killed: `entry` is a name in `volumes`, the directory of all. */
-bool volumedir_is_dead(const char *entry);
+/* `entry` is a name in `volumes`, the directory of all. Rubbish: what is left of a removal that was
+ * killed, or of one without a name that the power cut before its data was there. To bury it goes on
+ * with the removal, unless somebody else does. */
+bool volumedir_is_rubbish(int volumes, const char *entry);
 void volumedir_bury(int volumes, const char *entry);
 
 /* Whether copying the image's files was begun and not ended: then it has to be done again, over

@@ -159,6 +159,12 @@ def test_a_volume_is_removed_in_one_step(moor):
     assert sweep(moor, ["volume", "rm", "all"], check, prepare) > 5
 
 
+def test_a_volume_without_data_is_none(moor):
+    """As file systems leave one of which nothing was synced, neither name nor data."""
+    os.makedirs(os.path.join(moor.root, "volumes", 64 * "a"))
+    assert moor.docker("volume", "ls", "-q").stdout == "" and os.listdir(os.path.join(moor.root, "volumes")) == []
+
+
 def test_a_copy_into_a_volume_is_done_again(moor, tmp_path):
     """Somebody else's file is there by then: it stays."""
     files = {f"data/{name}": name.encode() * 5000 for name in "abcd"}
