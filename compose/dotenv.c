@@ -128,6 +128,22 @@ static bool set(struct reader *reader, const char *name, const char *value)
 	       refuse(reader, "too many variables");
 }
 
+/* Letters of any language, digits, and "_.-[]". */
+static bool check_name(const struct reader *reader, const char *name)
+{
+	for (const char *next = name; *next; next++) {
+		unsigned char c = (unsigned char)*next;
+
+		if (c < 0x80 && !isalnum(c) && !strchr("_.-[]", c))
+			return refuse(reader,
+				      arena_printf(reader->arena,
+						   "unexpected character \"%c\" in variable name "
+						   "\"%.100s\"",
+						   c, name));
+	}
+	return true;
+}
+
 static bool read_assignment(struct reader *reader)
 {
 	size_t length = strcspn(reader->next, "=:# \t\r\n");
@@ -138,6 +154,8 @@ static bool read_assignment(struct reader *reader)
 	skip_blanks(reader);
 	if (length == 0)
 		return refuse(reader, "a variable has no name");
+	if (!check_name(reader, name))
+		return false;
 	if (*reader->next == '=' || *reader->next == ':') {
 		reader->next++;
 		return read_value(reader, &value) && set(reader, name, value);

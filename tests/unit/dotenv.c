@@ -47,6 +47,7 @@ static const struct {
 	{ "X=\"a\" b", "line 1: there is text behind the closing quote" },
 	{ "\n=1", "line 2: a variable has no name" },
 	{ "two words", "expected NAME=VALUE" },
+	{ "a$b=1", "line 1: unexpected character \"$\" in variable name \"a$b\"" },
 	{ "X=${A", "invalid interpolation format" },
 	{ "X=${B:?gone}", "gone" },
 };
