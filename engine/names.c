@@ -211,8 +211,9 @@ static void add_facts(struct buf *text, const struct engine *engine,
 	for (size_t i = 0; i < count; i++)
 		buf_printf(text, "server %s\n", ipaddr_text(&servers[i], address));
 	for (size_t i = 0; i < endpoints->count; i++) {
-		if (endpoints->items[i].has_names)
-			add_place(text, container, &endpoints->items[i]);
+		if (!endpoints->items[i].has_names)
+			continue;
+		add_place(text, container, &endpoints->items[i]);
 		add_links(text, engine, &endpoints->items[i]);
 	}
 }

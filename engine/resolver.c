@@ -24,14 +24,15 @@
 
 /* Who shares a network with `member`. --------------------------------------------------------- */
 
-static bool is_in(const struct member *member, const char *network)
+/* Its place in the network; NULL: it is not there. */
+static const struct resolver_place *place_in(const struct member *member, const char *network)
 {
 	for (const struct resolver_place *place = member->facts.places; place;
 	     place = place->next) {
 		if (strcmp(place->network, network) == 0)
-			return true;
+			return place;
 	}
-	return false;
+	return NULL;
 }
 
 /* "web", or "web.NETWORK". */
@@ -49,9 +50,10 @@ static bool has_name(const struct resolver_place *place, const char *text)
 	return false;
 }
 
-static bool is_linked(const struct member *member, const char *text, const char *id)
+/* What is linked in one network is not in another, though both are in that too. */
+static bool is_linked(const struct resolver_place *place, const char *text, const char *id)
 {
-	for (const struct resolver_name *link = member->facts.links; link; link = link->next) {
+	for (const struct resolver_name *link = place->links; link; link = link->next) {
 		if (strcmp(link->text, text) == 0 && strcmp(link->target, id) == 0)
 			return true;
 	}
@@ -75,12 +77,12 @@ static bool find_name(const struct member *member, const char *text, int family)
 
 	resolver->found_count = 0;
 	for (const struct member *other = resolver->members; other; other = other->next) {
-		bool is_target = is_linked(member, text, other->facts.id);
-
 		for (const struct resolver_place *place = other->facts.places; place;
 		     place = place->next) {
-			if (!is_in(member, place->network) ||
-			    (!is_target && !has_name(place, text)))
+			const struct resolver_place *own = place_in(member, place->network);
+
+			if (!own ||
+			    (!is_linked(own, text, other->facts.id) && !has_name(place, text)))
 				continue;
 			is_known = true;
 			add_addresses(resolver, place, family);
@@ -111,7 +113,7 @@ static bool find_address(const struct member *member, const struct ipaddr *addre
 			for (size_t i = 0; i < place->count; i++) {
 				if (!place->names ||
 				    !ipaddr_is_equal(&place->addresses[i], address) ||
-				    !is_in(member, place->network))
+				    !place_in(member, place->network))
 					continue;
 				/* The first that was told is the last of the list. */
 				const struct resolver_name *own = place->names;

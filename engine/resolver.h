@@ -32,7 +32,7 @@
  *	  server ADDRESS         whom
  *	  place NETWORK-ID NAME [ADDRESS]…   a network it is in
  *	  name NAME              what it is called there
- *	  link ALIAS ID          what it calls another one
+ *	  link ALIAS ID          what it calls another one there
  */
 
 #define RESOLVER_PACKET_MAX  65536
@@ -52,7 +52,7 @@ struct resolver_place {
 	const char *network, *name; /* the network's ID and name */
 	struct ipaddr addresses[2];
 	size_t count;
-	struct resolver_name *names;
+	struct resolver_name *names, *links;
 };
 
 /* What a packet says of a container. Lives in `arena`. */
@@ -60,7 +60,6 @@ struct resolver_facts {
 	struct arena arena;
 	char id[IDENT_LENGTH + 1];
 	struct resolver_place *places;
-	struct resolver_name *links;
 	struct ipaddr servers[RESOLVER_SERVERS_MAX];
 	size_t server_count;
 	bool may_ask;

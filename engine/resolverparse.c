@@ -90,10 +90,11 @@ static bool read_line(struct resolver_facts *facts, char *line, size_t *names, s
 		return ++*places <= RESOLVER_PLACES_MAX && add_place(facts, rest);
 	if (++*names > RESOLVER_NAMES_MAX)
 		return false;
+	if (!facts->places)
+		return false;
 	if (strcmp(word, "link") == 0)
-		return add_name(facts, &facts->links, rest, true);
-	return strcmp(word, "name") == 0 && facts->places &&
-	       add_name(facts, &facts->places->names, rest, false);
+		return add_name(facts, &facts->places->links, rest, true);
+	return strcmp(word, "name") == 0 && add_name(facts, &facts->places->names, rest, false);
 }
 
 static bool read_head(char *line, enum resolver_request *request, struct resolver_facts *facts)

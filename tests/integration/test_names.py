@@ -97,6 +97,10 @@ def test_only_in_common_networks(moor, net):
     moor.docker("network", "connect", "--link", "away:pal", "far", "linking")
     assert look_up(moor, "linking", "pal") == [address_of(moor, "away", "far")]
     assert look_up(moor, "linking", "friend") == [address_of(moor, "near", "net")]
+    moor.docker("network", "connect", "far", "near")  # a link holds in its network alone
+    assert look_up(moor, "linking", "friend") == [address_of(moor, "near", "net")]
+    moor.docker("network", "disconnect", "net", "near")
+    assert look_up(moor, "linking", "friend") is None and look_up(moor, "linking", "near") == [address_of(moor, "near", "far")]
     assert look_up(moor, "near", "friend") is None
 
 
