@@ -63,7 +63,7 @@ static void add_related(const struct session *session, bool is_needed, struct te
 		for (size_t j = 0; j < session->fleet.count; j++) {
 			const char *own = services->items[i],
 				   *name = session->fleet.members[j].service;
-			bool restarts;
+			bool restarts = false;
 			bool is_related =
 				is_needed
 					? session_needs(session, own, name, &restarts)
