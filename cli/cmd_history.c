@@ -182,7 +182,8 @@ static bool show(const struct cli *cli, const struct values *values, const char 
 {
 	static const struct listing listing = { .fields = fields,
 						.table = COLUMNS,
-						.quiet = "{{.ID}}" };
+						.quiet = "{{.ID}}",
+						.type = "*image.historyContext" };
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
 	struct store_image image;

@@ -99,8 +99,12 @@ static bool gather(const struct cli *cli, const struct values *values, struct ar
 		if (!credentials_find(arena, cli->docker_config, server, login, &is_found, err))
 			return false;
 		if (is_found && (*login->username || login->identity_token)) {
-			printf("Authenticating with existing credentials... [Username: %s]\n",
-			       login->username);
+			printf("Authenticating with existing credentials...");
+			if (*login->username)
+				printf(" [Username: %s]", login->username);
+			printf("\nTo login with a different account, run 'docker logout' followed "
+			       "by "
+			       "'docker login'\n\n");
 			return true;
 		}
 	}

@@ -446,6 +446,7 @@ def test_login_pull_logout(moor, guarded):
     assert "not found" in missing.stderr or "manifest unknown" in missing.stderr
     again = moor.docker("login", guarded)
     assert again.stdout == ("Authenticating with existing credentials... [Username: user]\n"
+                            "To login with a different account, run 'docker logout' followed by 'docker login'\n\n"
                             "Login Succeeded\n")
     out = moor.docker("logout", guarded)
     assert (out.stdout, out.stderr) == (f"Removing login credentials for {guarded}\n", "")

@@ -197,7 +197,8 @@ def test_identity_token_in_place_of_the_password(moor, tmp_path):
         moor.docker("pull", "-q", f"{host}/team/x:1")
         assert tokens.asked[-1] == ("me", ["repository:team/x:pull"]) and realm.calls[-1].command == "POST"
         again = moor.docker("login", host)
-        assert again.stdout == "Authenticating with existing credentials... [Username: me]\nLogin Succeeded\n"
+        assert again.stdout == ("Authenticating with existing credentials... [Username: me]\nTo login with a different account, run "
+                                "'docker logout' followed by 'docker login'\n\nLogin Succeeded\n")
         assert config_of(moor)["auths"][host]["identitytoken"] == "long/lived+1="
         tokens.identities["me"] = "revoked"
         assert "401 Unauthorized" in moor.docker("login", host, code=1).stderr
