@@ -206,6 +206,11 @@ static const struct normal_key *find_key(const struct normal_key *keys, const ch
 	return NULL;
 }
 
+bool normal_knows(const struct normal_key *keys, const char *name)
+{
+	return strncmp(name, "x-", 2) == 0 || find_key(keys, name);
+}
+
 bool normal_members(const struct normal *normal, struct json *object, const struct normal_key *keys,
 		    struct error *err)
 {

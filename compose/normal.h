@@ -22,6 +22,7 @@ struct normal {
 	const char *home;      /* what ~ stands for */
 	/* Variables have not got their values: a text with one in it is left as it is. */
 	bool keeps_variables;
+	bool is_classic; /* mistakes are told in 1's words */
 };
 
 /* What a mapping may hold. */
@@ -39,6 +40,8 @@ must_check bool normal_service(const struct normal *normal, struct json *service
 
 /* -- for the files that are part of this one ------------------------------------------------- */
 
+/* A key of the table's, or one of the user's own ("x-"). */
+bool normal_knows(const struct normal_key *keys, const char *name);
 must_check bool normal_members(const struct normal *normal, struct json *object,
 			       const struct normal_key *keys, struct error *err);
 /* A string; of a text also a number. */

@@ -544,9 +544,22 @@ static const struct normal_key keys[] = {
 	{ NULL, NULL },
 };
 
+static bool refuse_option(const struct json *service, const char *key, struct error *err)
+{
+	return error_set(err, ERROR_INPUT,
+			 "The Compose file '%.200s' is invalid because: Unsupported config option "
+			 "for services.%.100s: '%.100s'",
+			 service->parent->parent->key, service->key, key);
+}
+
 bool normal_service(const struct normal *normal, struct json *service, struct error *err)
 {
 	if (service->type != JSON_OBJECT)
 		return json_wrong(service, err, "must be a mapping");
+	for (const struct json *member = service->child; normal->is_classic && member;
+	     member = member->next) {
+		if (!normal_knows(keys, member->key))
+			return refuse_option(service, member->key, err);
+	}
 	return normal_members(normal, service, keys, err);
 }

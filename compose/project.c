@@ -267,6 +267,7 @@ static void settle_unused(struct project *project, const struct project_request 
 bool project_check(struct project *project, const struct project_request *request,
 		   struct error *err)
 {
+	project->is_classic = request->is_classic;
 	if (!read_services(project, request, err) ||
 	    !read_resources(project, "networks", "default", &project->networks,
 			    &project->network_count) ||

@@ -63,6 +63,7 @@ struct project {
 	const char *name;
 	const char *directory; /* absolute */
 	const char *store;     /* MOORING_ROOT: where projectfile.h writes */
+	bool is_classic;       /* mistakes are told in 1's words */
 	bool is_named;         /* by the user, and not after its directory */
 	const char *separator; /* between the parts of a container's name: "-", or "_" */
 	struct texts files;    /* absolute */

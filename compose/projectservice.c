@@ -55,6 +55,12 @@ bool projectservice_read(struct project *project, struct service *service, struc
 	service->container_name = tree_text(tree, "container_name");
 	service->is_build_only = !service->image;
 	service->is_silent = attach && !tree_bool(tree, "attach");
+	if (!service->image && !json_get(tree, "build") && project->is_classic)
+		return error_set(err, ERROR_INPUT,
+				 "The Compose file is invalid because: Service %s has neither an "
+				 "image nor a build context specified. At least one must be "
+				 "provided.",
+				 service->name);
 	if (!service->image && !json_get(tree, "build"))
 		return wrong(err, service, "has neither an image nor a build context specified",
 			     "");
@@ -89,6 +95,8 @@ static bool read_env_file(struct project *project, const struct service *service
 		return false;
 	if (required && !required->boolean)
 		return true;
+	if (project->is_classic)
+		return error_set(err, ERROR_NOT_FOUND, "Couldn't find env file: %s", path);
 	return error_set(err, ERROR_NOT_FOUND, "service \"%s\": env file %s not found",
 			 service->name, path);
 }
@@ -138,8 +146,18 @@ static bool add_dependency(struct project *project, struct service *service, con
 
 	if (!other && !is_required)
 		return true;
+	if (!other && project->is_classic)
+		return error_set(err, ERROR_INPUT,
+				 "Service '%s' depends on service '%s' which is undefined.",
+				 service->name, name);
 	if (!other)
 		return wrong(err, service, "depends on undefined service ", name);
+	if (!other->is_enabled && is_required && project->is_classic)
+		return error_set(err, ERROR_INPUT,
+				 "Service \"%s\" was pulled in as a dependency of service \"%s\" "
+				 "but is not enabled by the active profiles. You may fix this by "
+				 "adding a common profile to \"%s\" and \"%s\".",
+				 name, service->name, name, service->name);
 	if (!other->is_enabled && is_required)
 		return error_set(err, ERROR_INPUT,
 				 "service \"%s\" is required by \"%s\" but is disabled. Can be "
@@ -226,6 +244,10 @@ static bool use_networks(struct project *project, struct service *service, struc
 	for (const struct json *item = networks->child; item; item = item->next) {
 		struct resource *network = project_network(project, item->key);
 
+		if (!network && project->is_classic)
+			return error_set(err, ERROR_INPUT,
+					 "Service \"%s\" uses an undefined network \"%s\"",
+					 service->name, item->key);
 		if (!network)
 			return wrong(err, service, "refers to undefined network ", item->key);
 		network->is_used = true;
@@ -245,6 +267,12 @@ static bool use_volumes(struct project *project, struct service *service, struct
 
 		struct resource *volume = project_volume(project, source);
 
+		if (!volume && project->is_classic)
+			return error_set(err, ERROR_INPUT,
+					 "Named volume \"%s:%s:%s\" is used in service \"%s\" but "
+					 "no declaration was found in the volumes section.",
+					 source, tree_text(item, "target"),
+					 tree_bool(item, "read_only") ? "ro" : "rw", service->name);
 		if (!volume)
 			return wrong(err, service, "refers to undefined volume ", source);
 		volume->is_used = true;

@@ -33,7 +33,8 @@ static struct normal normal_for(const struct source *source)
 	return (struct normal){ .arena = source->reading->arena,
 				.directory = source->directory,
 				.home = getenv("HOME"),
-				.keeps_variables = !source->reading->environment };
+				.keeps_variables = !source->reading->environment,
+				.is_classic = source->reading->takes_format1 };
 }
 
 static const char *directory_of(struct arena *arena, const char *path)

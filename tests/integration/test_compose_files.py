@@ -338,6 +338,25 @@ def test_mistakes(files):
     assert "compose nosuch" in files.run("nosuch", code=16).stderr
 
 
+CLASSIC_WORDS = [
+    ("{a: {image: x, net: y}}", "Unsupported config option for services.a: 'net'"),
+    ("{a: {command: x}}", "Service a has neither an image nor a build context specified. At least one must be provided."),
+    ("{a: {image: x, networks: [zz]}}", 'Service "a" uses an undefined network "zz"'),
+    ("{a: {image: x, volumes: ['zz:/x:ro']}}", 'Named volume "zz:/x:ro" is used in service "a" but no declaration was found'),
+    ("{a: {image: x, depends_on: [zz]}}", "Service 'a' depends on service 'zz' which is undefined."),
+    ("{a: {image: x, depends_on: [b]}, b: {image: x, profiles: [p]}}",
+     'Service "b" was pulled in as a dependency of service "a" but is not enabled by the active profiles.'),
+    ("{a: {image: x, env_file: no.env}}", "Couldn't find env file: "),
+]
+
+
+def test_words_of_classic(files):
+    """What scripts that call docker-compose look for."""
+    for services, wanted in CLASSIC_WORDS:
+        done = files.run("-f", "-", "config", input=f"version: '2'\nservices: {services}\n", program="docker-compose", code=1)
+        assert wanted in done.stderr and done.stderr.count("\n") == 1 and not done.stdout, services
+
+
 def test_version(files):
     assert files.run("version").stdout == "Docker Compose version v2.29.1\n"
     assert files.run("version", "--short", program="docker-compose").stdout == "1.29.2\n"
