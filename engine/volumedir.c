@@ -43,7 +43,7 @@ static bool make_data(int volumes, const char *name, struct error *err)
 
 	if ((mkdirat(volumes, name, 0700) < 0 && errno != EEXIST) ||
 	    mkdirat(volumes, data, 0700) < 0 || fchmodat(volumes, data, 0755, 0) < 0)
-		return error_sys(err, "make volume %s", name);
+		return error_sys(err, "make its directories");
 	return true;
 }
 
@@ -55,7 +55,7 @@ static bool make_new(int volumes, const char *name, const struct buf *definition
 					definition->length, 0600, FILE_DURABLE, err))
 		return false;
 	if (renameat(volumes, NEW, volumes, name) < 0)
-		return error_sys(err, "make volume %s", name);
+		return error_sys(err, "give it its name");
 	return !definition || file_sync_dir(volumes, ".", err);
 }
 
@@ -70,9 +70,10 @@ bool volumedir_make(int root, const char *name, const struct buf *definition, bo
 	if (!*is_new)
 		return true;
 	/* Somebody removed its data by hand: what it is, is still there. */
-	if (faccessat(volumes, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return make_data(volumes, name, err);
-	return make_new(volumes, name, definition, err);
+	bool is_left = faccessat(volumes, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return (is_left ? make_data(volumes, name, err)
+			: make_new(volumes, name, definition, err)) ||
+	       error_in(err, "make volume %s", name);
 }
 
 /* Removing. ----------------------------------------------------------------------------------- */
@@ -90,11 +91,11 @@ static bool kill_volume(int root, const char *name, enum file_lasting lasting, i
 	if (*dead < 0 && errno == ENOENT)
 		return error_set(err, ERROR_NOT_FOUND, "get %s: no such volume", name);
 	if (*dead < 0 || flock(*dead, LOCK_EX) < 0)
-		return error_sys(err, "open volume %s", name);
+		return error_sys(err, "open it");
 	if (!path_remove_tree(*volumes, grave, err)) /* one of that name, killed before */
 		return false;
 	if (renameat(*volumes, name, *volumes, grave) < 0)
-		return error_sys(err, "remove volume %s", name);
+		return error_sys(err, "take its name");
 	return lasting == FILE_VOLATILE || file_sync_dir(*volumes, ".", err);
 }
 
@@ -105,7 +106,7 @@ bool volumedir_remove(int root, const char *name, enum file_lasting lasting, str
 
 	return (kill_volume(root, name, lasting, &volumes, &dead, err) &&
 		path_remove_tree(volumes, grave, err)) ||
-	       error_in(err, "remove volume %s", name);
+	       (err->kind != ERROR_NOT_FOUND && error_in(err, "remove volume %s", name));
 }
 
 bool volumedir_is_rubbish(int volumes, const char *entry)

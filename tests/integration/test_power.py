@@ -2,6 +2,7 @@
 """Containers, volumes and networks after the power went, and after kill -9 at every step: what a command said was done is
 there in full, and what it had not yet said is there or not, never half. (Images: test_image_power.py, test_image_crash.py.)"""
 
+import contextlib
 import json
 import os
 
@@ -157,6 +158,20 @@ def test_a_volume_is_removed_in_one_step(moor):
             assert not is_done and sorted(os.listdir(data)) == ["a", "b", "c"]
 
     assert sweep(moor, ["volume", "rm", "all"], check, prepare) > 5
+
+
+def test_a_full_disk_leaves_no_half_volume(small_disk):
+    moor = world.Mooring(small_disk)
+    moor.docker("volume", "create", "first")
+    with open(os.path.join(small_disk, "fill"), "wb", 0) as file, contextlib.suppress(OSError):
+        while file.write(4096 * b"x"):
+            pass
+    assert "make volume second: " in moor.docker("volume", "create", "--label", "a=b", "second", code=1).stderr
+    assert moor.docker("volume", "ls", "-q").stdout == "first\n"
+    moor.docker("volume", "rm", "first")
+    os.unlink(os.path.join(small_disk, "fill"))
+    moor.docker("volume", "create", "second")
+    assert sorted(os.listdir(os.path.join(moor.root, "volumes"))) == [".lock", "second"]
 
 
 def test_a_volume_without_data_is_none(moor):
