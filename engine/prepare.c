@@ -201,7 +201,10 @@ static bool make_workdir(const struct preparation *self, struct error *err)
 
 	if (!*workdir || strcmp(workdir, "/") == 0)
 		return true;
-	if (path_make_dirs(self->root, workdir, 0755, &fd, err))
+
+	autofree char *path = path_past_links(self->root, workdir, err);
+
+	if (path && path_make_dirs(self->root, path, 0755, &fd, err))
 		return true;
 	if (path_open(self->root, workdir, PATH_IN_ROOT, O_PATH, 0, &file, &ignored) &&
 	    fstat(file, &status) == 0 && !S_ISDIR(status.st_mode))

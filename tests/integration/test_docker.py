@@ -203,6 +203,18 @@ def test_workdir_hostname_and_name(run):
     assert done.stdout == "/made/here\nbox\nbox\n"
 
 
+def test_links_of_the_image_to_what_is_not_there(run, moor, tmp_path):
+    """What they name is made: as the working directory, to mount on."""
+    (tmp_path / "file").write_text("content")
+    run("--name", "linker", command=["/bin/busybox", "ln", "-s", "/not/yet", "/jump"])
+    moor.docker("commit", "linker", "linked")
+    done = moor.docker("run", "--rm", "-w", "/jump/work", "-v", f"{tmp_path}/file:/jump/file", "linked",
+                       "sh", "-c", "pwd -P; cat /not/yet/file")
+    assert done.stdout == "/not/yet/work\ncontent"
+    moor.docker("rm", "linker")
+    moor.docker("rmi", "linked")
+
+
 def test_binds(run, tmp_path):
     shared = tmp_path / "shared"
     run("--rm", "-v", f"{shared}/new:/x", command=["touch", "/x/made"])
