@@ -119,6 +119,21 @@ static void take_volumes(const struct container *container, struct arena *arena,
 	config->volume_count = count;
 }
 
+static void take_healthcheck(const struct container *container, struct image_config *config)
+{
+	if (!container->health_test.count)
+		return;
+	config->healthcheck = (struct image_healthcheck){
+		.test = container->health_test.items,
+		.test_count = container->health_test.count,
+		.interval = container->health_interval,
+		.timeout = container->health_timeout,
+		.start_period = container->health_start_period,
+		.start_interval = container->health_start_interval,
+		.retries = container->health_retries,
+	};
+}
+
 /* What the container was made with is what containers of the new image get. */
 static void take_options(const struct container *container, struct arena *arena,
 			 struct image_config *config)
@@ -137,6 +152,7 @@ static void take_options(const struct container *container, struct arena *arena,
 	config->created = clock_now_text(arena);
 	config->on_build = NULL; /* they were done, or will be, on the image itself */
 	config->on_build_count = 0;
+	take_healthcheck(container, config);
 	take_labels(&container->labels, arena, config);
 	take_volumes(container, arena, config);
 }

@@ -15,6 +15,7 @@
 #include "registry/reference.h"
 
 struct request {
+	const char *typed; /* the name, as messages repeat it */
 	const struct store *store;
 	struct arena *arena;
 	bool is_forced;
@@ -114,18 +115,11 @@ static bool may_remove_id(const struct request *request, struct error *err)
 
 static bool may_remove_last_name(const struct request *request, struct error *err)
 {
-	struct reference reference;
-	autofree char *familiar = NULL;
-
-	if (!request->is_used || request->is_forced)
-		return true;
-	if (!reference_parse_bare(&reference, request->match.name, err))
-		return false;
-	familiar = reference_familiar(&reference);
-	return error_set(err, ERROR_EXISTS,
+	return !request->is_used || request->is_forced ||
+	       error_set(err, ERROR_EXISTS,
 			 "conflict: unable to remove repository reference \"%s\" (must force) - "
 			 "container %s is using its referenced image %.12s",
-			 familiar, request->user.container, digest_hex(&request->image.id));
+			 request->typed, request->user.container, digest_hex(&request->image.id));
 }
 
 /* -- doing it -----------------------------------------------------------------------------------
@@ -184,7 +178,9 @@ static bool remove_locked(struct request *request, struct store_removal *removal
 bool store_remove(const struct store *store, struct arena *arena, const char *name, bool is_forced,
 		  const struct store_usage *usage, struct store_removal *removal, struct error *err)
 {
-	struct request request = { .store = store, .arena = arena, .is_forced = is_forced };
+	struct request request = {
+		.store = store, .arena = arena, .typed = name, .is_forced = is_forced
+	};
 	autoclose int lock = -1;
 
 	if (!store_lock(store, true, &lock, err) ||

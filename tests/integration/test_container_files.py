@@ -279,6 +279,13 @@ def test_changes_of_a_commit(moor, busybox):
     assert config["Labels"] == {"some": "label2"} and moor.docker("inspect", "-f", "{{.Config.Labels}}", "c").stdout == "map[some:label]\n"
     moor.docker("run", "--name", "on", "--network", "none", "made:1", "true")
     assert moor.docker("inspect", "-f", "{{.Config.Healthcheck.Test}}", "on").stdout == "[CMD-SHELL test -e /x]\n"
+    moor.docker("create", "--name", "probed", "--health-cmd", "x", "--health-interval", "3s", busybox)
+    moor.docker("commit", "probed", "made:2")  # what the container was asked for is its image's
+    assert json.loads(moor.docker("image", "inspect", "-f", "{{json .Config.Healthcheck}}", "made:2").stdout) == {
+        "Test": ["CMD-SHELL", "x"], "Interval": 3 * 10**9}
+    moor.docker("commit", "probed", "plain")
+    moor.docker("create", "--name", "using", "plain")
+    assert 'unable to remove repository reference "plain" (must force)' in moor.docker("rmi", "plain", code=1).stderr
     for change, why in [("FROM x", "FROM is not a valid change command"), (" ", "file with no instructions"), ("EXPOSE foo", "foo"),
                         ("ENV", "requires at least one argument"), ("ONBUILD FROM x", "FROM isn't allowed as an ONBUILD trigger"),
                         ("ONBUILD onbuild x", "Chaining ONBUILD via"), ("HEALTHCHECK x", "Unknown type \"x\" in HEALTHCHECK (try CMD)"),
