@@ -258,6 +258,12 @@ static void keep_challenge(struct host *host, const struct http_response *respon
 	host->is_private = response->is_private;
 }
 
+/* A server of files that has what an image is made of, and nothing at "/v2/", will do. */
+static bool is_nobody(int status)
+{
+	return status == 403 || status == 404 || status == 405;
+}
+
 static bool learn_ping(struct access *access, const struct http_response *response,
 		       const char *said, struct error *err)
 {
@@ -268,11 +274,13 @@ static bool learn_ping(struct access *access, const struct http_response *respon
 		host->is_http = false;
 		return true;
 	}
-	if (response->status == 404)
+	if (is_nobody(response->status) && !access->is_login)
+		host->is_doubtful = true;
+	else if (response->status == 404)
 		return error_set(err, ERROR_NOT_FOUND,
 				 "%s is not an image registry (Get \"%s\": HTTP 404)", host->domain,
 				 access->url);
-	if (response->status != 200 && response->status != 401)
+	else if (response->status != 200 && response->status != 401)
 		return refusal_unexpected(access->url, response->status, said, err);
 	host->is_known = true;
 	if (response->status == 401 && is_own_answer(host, response))

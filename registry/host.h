@@ -29,9 +29,10 @@ struct host {
 	struct host *next;
 	char *domain; /* as in references */
 	bool is_loopback;
-	bool is_listed; /* by the user, as insecure */
-	bool is_http;   /* what we speak with it */
-	bool is_known;  /* the ping was answered */
+	bool is_listed;   /* by the user, as insecure */
+	bool is_http;     /* what we speak with it */
+	bool is_known;    /* the ping was answered */
+	bool is_doubtful; /* but not as a registry would */
 	bool has_switched;
 	bool is_guess;                        /* that it has TLS: nobody said so */
 	bool is_down;                         /* a mirror that did not answer, or not well */

@@ -132,6 +132,10 @@ static bool not_found(const struct asker *asker, const char *said, const char *b
 	if (!asker->accept)
 		return error_set(err, ERROR_NOT_FOUND, "%s of %s not found: %s", asker->noun, name,
 				 said);
+	if (asker->access.host->is_doubtful && !refusal_has_code(body, length, "MANIFEST_UNKNOWN"))
+		return error_set(err, ERROR_NOT_FOUND,
+				 "%s is not an image registry (Get \"%s\": HTTP 404)",
+				 asker->access.host->domain, asker->access.url);
 	return error_set(err, ERROR_NOT_FOUND, "manifest for %s not found: %s", whole, said);
 }
 

@@ -164,6 +164,9 @@ class Liar:
             return self.manifest, self.type
         return self.blobs.get(last, b"") if "/blobs/" in path else b"{}", "application/octet-stream"
 
+    def status(self, path):
+        return 200
+
     def send(self, file, body):
         file.write(body)
 
@@ -176,7 +179,7 @@ def lying(liar, address="127.0.0.1:0"):
         def do_GET(self):
             liar.command = self.command
             body, media_type = liar.answer(self.path)
-            self.send_response(200)
+            self.send_response(liar.status(self.path))
             self.send_header("Content-Type", media_type)
             self.send_header("Content-Length", str(len(body)))
             if liar.header and "/manifests/" in self.path and not self.path.endswith(digest(liar.manifest)):
@@ -302,6 +305,27 @@ def test_nothing_changed(store):
             assert honest.requests == requests
             assert again.images[0]["id"] == layout.id and not again.images[0]["new"]
             assert set(again.layers.values()) == {"exists"} and store.contents() == before
+
+
+@pytest.mark.parametrize("status", [403, 404, 405])
+def test_a_server_of_files(store, status):
+    """That has the image, and nothing at "/v2/"; one that has neither is said to be no registry."""
+    layout = Layout(*LAYERS)
+
+    class Files(Honest):
+        def answer(self, path):
+            if path == "/v2/" or "/none/" in path:
+                return b"not here", "text/plain"
+            return super().answer(path)
+
+        def status(self, path):
+            return status if path == "/v2/" else 404 if "/none/" in path else 200
+
+    with lying(Files(layout)) as address:
+        assert store.pull(f"{address}/same:1").images[0]["id"] == layout.id
+        failure = store.pull(f"{address}/none/same:1", code=1).failure
+    assert failure["kind"] == "not-found", failure
+    assert f'{address} is not an image registry (Get "http://{address}/v2/none/same/manifests/1": HTTP 404)' in failure["text"]
 
 
 @pytest.mark.parametrize("header", ["said", "missing"])
