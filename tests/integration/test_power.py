@@ -96,6 +96,32 @@ def test_what_was_said_to_be_done_is(machine):
     assert "net" not in machine.listed("network")
 
 
+PROJECT = """
+services:
+  a: {image: "busybox:test", command: sleep 600, network_mode: none, restart: always, stop_signal: KILL, volumes: ["data:/data"]}
+  b: {image: "busybox:test", command: "true", network_mode: none, depends_on: [a]}
+volumes:
+  data: {labels: {c: d}}
+"""
+
+
+def test_a_project_that_was_said_to_be_up_is(machine, tmp_path):
+    (tmp_path / "compose.yaml").write_text(PROJECT)
+
+    def compose(*arguments):
+        return machine.docker("compose", "-p", "p", "-f", tmp_path / "compose.yaml", *arguments)
+
+    compose("up", "-d")
+    machine.lose_power()
+    machine.mooring("boot")
+    assert [machine.inspect("{{.State.Status}}", name) for name in ("p-a-1", "p-b-1")] == ["running", "exited"]
+    assert machine.docker("volume", "inspect", "-f", "{{.Labels.c}}", "p_data").stdout == "d\n"
+    compose("up", "-d")
+    compose("down", "-v")
+    machine.lose_power()
+    assert (machine.docker("ps", "-aq").stdout, machine.listed("volume")) == ("", [])
+
+
 def test_what_goes_away_with_its_process_has_gone(machine):
     """Nothing of a --rm container is synced, but others' syncs bring its names to the disk, and its files with nothing in them."""
     before = os.listdir(os.path.join(machine.root, "containers"))
