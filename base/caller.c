@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <stdlib.h>
 #include <sys/fsuid.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -57,6 +58,10 @@ bool caller_user(struct proc_user *user, gid_t *groups)
 	return true;
 }
 
+/* The signal that the kernel sends when the gate's process ends: it forgets it whenever the IDs
+ * change. As they, it is the process's own. */
+static int death_signal;
+
 /* The user last, and first on the way back: only root may change the others. A file system user
  * other than root has none of root's rights over files. */
 void caller_enter(void)
@@ -67,6 +72,7 @@ void caller_enter(void)
 
 	if (!caller_user(&user, groups))
 		return;
+	prctl(PR_GET_PDEATHSIG, &death_signal, 0, 0, 0);
 	if (setgroups(user.group_count, groups) < 0)
 		give_up("cannot take the caller's groups");
 	setfsgid(user.gid);
@@ -85,6 +91,7 @@ void caller_leave(void)
 		setfsgid(getegid());
 		if (setgroups(0, NULL) < 0)
 			give_up("cannot lay down the caller's groups");
+		prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0);
 	}
 	errno = saved;
 }
