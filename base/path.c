@@ -483,6 +483,9 @@ static bool remove_dir(struct removal *removal, int dir, const char *name, int d
 {
 	if (unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return true;
+	if (errno == ENOTDIR) /* it has become a file meanwhile */
+		return unlinkat(dir, name, 0) == 0 || errno == ENOENT ||
+		       error_sys(err, "remove %s", name);
 	if (errno != ENOTEMPTY && errno != EEXIST && errno != EACCES)
 		return error_sys(err, "remove %s", name);
 	if (depth >= REMOVE_DEPTH_MAX)
@@ -529,6 +532,14 @@ static bool remove_entry(struct removal *removal, int dir, const char *name, int
 	return error_sys(err, "remove %s", name);
 }
 
+/* The attempt to remove a directory as a file is saved where the listing tells. */
+static bool remove_listed(struct removal *removal, int dir, const struct dirent *entry, int depth,
+			  struct error *err)
+{
+	return entry->d_type == DT_DIR ? remove_dir(removal, dir, entry->d_name, depth, err)
+				       : remove_entry(removal, dir, entry->d_name, depth, err);
+}
+
 static bool empty_dir(struct removal *removal, int dir, int depth, struct error *err)
 {
 	autodir DIR *entries = fdopendir(fcntl(dir, F_DUPFD_CLOEXEC, 3));
@@ -544,7 +555,7 @@ static bool empty_dir(struct removal *removal, int dir, int depth, struct error 
 		for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
 			if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 				continue;
-			if (!remove_entry(removal, dir, entry->d_name, depth, err))
+			if (!remove_listed(removal, dir, entry, depth, err))
 				return false;
 		}
 		if (!is_first)

@@ -400,7 +400,8 @@ bool attachment_plug(struct attachment *self, struct error *err)
 	struct netlink inside;
 	bool is_done = true;
 
-	if (!hostns_open(&netns, err) || !netlink_open(&inside, NETLINK_ROUTE, err))
+	if ((self->endpoints.count > 0 && !hostns_open(&netns, err)) ||
+	    !netlink_open(&inside, NETLINK_ROUTE, err))
 		return false;
 	link_put_up(&inside, LINK_LOOPBACK);
 	if (self->endpoints.count == 0)

@@ -37,13 +37,15 @@ static bool is_usable_id(const char *id)
 
 static void random_hex(char *hex, size_t digits)
 {
+	static const char letters[] = "0123456789abcdef";
 	unsigned char bytes[CONTAINER_ID_LENGTH / 2];
 
+	hex[digits] = '\0';
 	do {
 		if (getrandom(bytes, digits / 2, 0) != (ssize_t)digits / 2)
 			memset(bytes, 0, sizeof(bytes)); /* cannot happen for so few bytes */
-		for (size_t i = 0; i < digits / 2; i++)
-			snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+		for (size_t i = 0; i < digits; i++)
+			hex[i] = letters[bytes[i / 2] >> (i % 2 ? 0 : 4) & 0xf];
 	} while (!is_usable_id(hex));
 }
 

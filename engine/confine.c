@@ -2,15 +2,13 @@
 #include "engine/confine.h"
 
 #include <ctype.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/prctl.h>
 
 #include "base/caller.h"
-#include "base/file.h"
 #include "engine/customprofile.h"
 #include "engine/profile.h"
 #include "runtime/caps.h"
@@ -25,22 +23,16 @@ static const uint64_t default_capabilities =
 	BIT(CAP_SETPCAP) | BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_SYS_CHROOT) | BIT(CAP_KILL) |
 	BIT(CAP_AUDIT_WRITE);
 
-#define ALL_CAPABILITIES (BIT(CAP_CHECKPOINT_RESTORE + 1) - 1) /* that this program knows */
-
 /* The capabilities this kernel knows, and of those the ones we have ourselves to give. */
 static uint64_t available_capabilities(void)
 {
-	autobuf struct buf text;
-	struct error ignored;
-	uint64_t bounding = ALL_CAPABILITIES;
+	uint64_t bounding = 0;
 
-	buf_init(&text, 16384);
-	if (!file_read(AT_FDCWD, "/proc/self/status", &text, &ignored))
-		return bounding;
-	const char *line = strstr(text.data, "CapBnd:");
-	if (line && sscanf(line, "CapBnd: %" SCNx64, &bounding) != 1)
-		return ALL_CAPABILITIES;
-	return bounding & ALL_CAPABILITIES;
+	for (unsigned long i = 0; i <= CAP_CHECKPOINT_RESTORE; i++) {
+		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1)
+			bounding |= BIT(i);
+	}
+	return bounding;
 }
 
 /* "net_admin", "CAP_NET_ADMIN", "ALL": the bits; false if there is no such name. */

@@ -20,6 +20,7 @@
 #include "engine/connect.h"
 #include "engine/door.h"
 #include "engine/health.h"
+#include "engine/hostns.h"
 #include "engine/logging.h"
 #include "engine/netspace.h"
 #include "engine/policy.h"
@@ -47,7 +48,8 @@
 struct wires {
 	int client, in, out, errors;
 	int door;
-	int logger; /* ends it by being closed; made by the child */
+	int host_network; /* of a container that has its own; else -1 */
+	int logger;       /* ends it by being closed; made by the child */
 };
 
 void launched_init(struct launched *launched)
@@ -71,6 +73,7 @@ static void wires_close(struct wires *wires)
 	mem_cleanup_close(&wires->out);
 	mem_cleanup_close(&wires->errors);
 	mem_cleanup_close(&wires->door);
+	mem_cleanup_close(&wires->host_network);
 }
 
 /* Messages. ----------------------------------------------------------------------------------- */
@@ -293,6 +296,8 @@ static _Noreturn void be_monitor(const struct launch *launch, struct launched *p
 	struct prepared prepared;
 	struct error err;
 
+	prepared_init(&prepared);
+	prepared.host_network = wires->host_network;
 	launched_close(parents); /* or we would not notice that the parent is gone */
 	reset_signals();
 	umask(022);
@@ -444,25 +449,31 @@ bool launch_container(const struct launch *launch, struct launched *launched,
 		      enum launch_fault *fault, struct error *err)
 {
 	struct launch_message last = { .event = LAUNCH_FAILED, .code = LAUNCH_FAULT_OTHER };
-	struct wires wires = {
-		.client = -1, .in = -1, .out = -1, .errors = -1, .door = -1, .logger = -1
-	};
-
+	struct wires wires = { .client = -1,
+			       .in = -1,
+			       .out = -1,
+			       .errors = -1,
+			       .door = -1,
+			       .host_network = -1,
+			       .logger = -1 };
+	bool has_own_network = netspace_is_own(launch->container);
 	bool is_first = true;
 
 	launched_init(launched);
 	*fault = LAUNCH_FAULT_OTHER;
 	if (!stale_remove(launch->engine, launch->container->id, err) ||
 	    !connect_wires(launch, launched, &wires, err) ||
+	    (has_own_network && !hostns_open(&wires.host_network, err)) ||
 	    !begin_life(launch->container, launch->lock, &is_first, err)) {
 		wires_close(&wires);
 		launched_close(launched);
 		return false;
 	}
 	bool has_forked = fork_monitor(launch, launched, &wires, err);
+	autoclose int host_network = take_fd(&wires.host_network);
 	wires_close(&wires);
-	if (has_forked && netspace_is_own(launch->container))
-		netspace_send(launched->client);
+	if (has_forked && has_own_network)
+		netspace_send(launched->client, host_network);
 	bool is_started = has_forked && await_start(launched, &last, err);
 	if (is_started && !is_first)
 		connect_moved(launch->engine, launch->container);

@@ -23,26 +23,25 @@ bool netspace_is_own(const struct container *container)
 
 /* -1: the other side is to do it. Whoever could not go back, as in a user namespace which the
  * host's network does not belong to, stays. */
-static int make(void)
+static int make(int host)
 {
-	autoclose int own = -1;
 	struct error err;
 	int made = -1;
 
-	if (!hostns_open(&own, &err) || setns(own, CLONE_NEWNET) < 0 || unshare(CLONE_NEWNET) < 0)
+	if (setns(host, CLONE_NEWNET) < 0 || unshare(CLONE_NEWNET) < 0)
 		return -1;
 	if (!hostns_open(&made, &err))
 		made = -1;
-	if (setns(own, CLONE_NEWNET) < 0) {
+	if (setns(host, CLONE_NEWNET) < 0) {
 		perror("mooring: go back to the host's network");
 		_exit(125);
 	}
 	return made;
 }
 
-void netspace_send(int socket)
+void netspace_send(int socket, int host)
 {
-	autoclose int made = make();
+	autoclose int made = make(host);
 
 	/* One that has ended meanwhile has said why. */
 	passfd_send(socket, "n", 1, &made, made >= 0 ? 1 : 0, 0);

@@ -17,7 +17,7 @@ bool netspace_is_own(const struct container *container) must_check;
 
 /* Makes one and sends it, staying in the caller's own. Who is not allowed to come back from another
  * sends word that there is none. Ends the process if it is lost in the new one. */
-void netspace_send(int socket);
+void netspace_send(int socket, int host);
 
 /* Waits for it and enters it, or a new one if there is none. Fails if the sender is gone. */
 must_check bool netspace_enter(int socket, struct error *err);

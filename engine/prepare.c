@@ -62,7 +62,8 @@ static bool lease_networks(struct preparation *self, struct error *err)
 	return attachment_lease(&self->attachment, err) &&
 	       link_target_env(self->engine, self->arena, self->container,
 			       &self->attachment.endpoints, &self->link_env, err) &&
-	       (!self->has_own_network || hostns_open(&self->prepared->host_network, err));
+	       (!self->has_own_network || self->prepared->host_network >= 0 ||
+		hostns_open(&self->prepared->host_network, err));
 }
 
 /* In the host's mount namespace still: what the options of volumes ask for is there for all
@@ -408,6 +409,11 @@ static void tell(const struct preparation *self)
 	}
 }
 
+void prepared_init(struct prepared *prepared)
+{
+	*prepared = (struct prepared){ .host_network = -1, .host_mounts = -1, .guard = -1 };
+}
+
 bool prepare_bundle(struct engine *engine, const struct container *container, int dir, int parent,
 		    struct prepared *prepared, struct error *err)
 {
@@ -421,7 +427,6 @@ bool prepare_bundle(struct engine *engine, const struct container *container, in
 				    .prepared = prepared,
 				    .shared_network = -1 };
 
-	*prepared = (struct prepared){ .host_network = -1, .host_mounts = -1, .guard = -1 };
 	attachment_init(&self.attachment, engine, container, &arena, prepared->warning);
 	self.path = arena_printf(&arena, "%s/containers/%s", engine->root, container->id);
 	bool is_done = lease_networks(&self, err) && mount_volumes(&self, err) &&

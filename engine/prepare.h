@@ -22,8 +22,11 @@ struct prepared {
  * files of /etc, and config.json. Whatever is made here goes away with the process.
  *
  * `dir` is the container's directory. Over the socket `parent` comes the network namespace of a
- * container that has its own: see netspace.h.
+ * container that has its own: see netspace.h. `prepared` is as prepared_init leaves it, or knows
+ * the host's network already.
  */
+void prepared_init(struct prepared *prepared);
+
 must_check bool prepare_bundle(struct engine *engine, const struct container *container, int dir,
 			       int parent, struct prepared *prepared, struct error *err);
 

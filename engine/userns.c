@@ -60,6 +60,13 @@ static size_t find_ranges(enum idhelper_kind kind, uint32_t own,
 	return count;
 }
 
+/* Asked several times by each command; only userns_enter changes it. */
+static enum {
+	PLACE_UNKNOWN,
+	PLACE_INSIDE,
+	PLACE_OUTSIDE
+} place;
+
 bool userns_is_granted(void)
 {
 	struct idhelper_range ranges[RANGES_MAX + 1];
@@ -257,6 +264,7 @@ bool userns_enter(const char *run, struct error *err)
 		try_members(text.data, &living, &has_joined);
 	else if (err->kind != ERROR_NOT_FOUND)
 		return false;
+	place = PLACE_UNKNOWN;
 	return (has_joined || try_monitors(run) || make(err)) && become_root(err) &&
 	       note_member(dir, &living, err);
 }
@@ -275,7 +283,7 @@ bool userns_lacks_groups(void)
 }
 
 /* The machine's own maps every id to itself, in one line. */
-bool userns_is_inside(void)
+static bool is_inside_any(void)
 {
 	autoclose int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
 	unsigned long inside, outside, count;
@@ -287,4 +295,11 @@ bool userns_is_inside(void)
 	text[got] = '\0';
 	return sscanf(text, "%lu %lu %lu", &inside, &outside, &count) != 3 || inside != 0 ||
 	       outside != 0 || count != UINT32_MAX;
+}
+
+bool userns_is_inside(void)
+{
+	if (place == PLACE_UNKNOWN)
+		place = is_inside_any() ? PLACE_INSIDE : PLACE_OUTSIDE;
+	return place == PLACE_INSIDE;
 }
