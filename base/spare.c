@@ -21,7 +21,7 @@ static bool allocate(int fd, const char *name, struct error *err)
 {
 	static const char zeros[SPARE_SIZE];
 
-	if (fallocate(fd, 0, 0, SPARE_SIZE) == 0)
+	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, SPARE_SIZE) == 0)
 		return true;
 	if (errno != EOPNOTSUPP && errno != ENOSYS)
 		return error_sys(err, "allocate %s", name);
@@ -77,9 +77,10 @@ static bool use_spare(int dir, const char *spare, const char *name, const void *
 
 	if (fd < 0)
 		return error_sys(err, "open %s", spare);
+	bool was_written = lseek(fd, 0, SEEK_END) != 0; /* to allocate it */
 	if (!overwrite(fd, name, bytes, count, err))
 		return false;
-	if (ftruncate(fd, (off_t)count) < 0 || fchmod(fd, mode) < 0)
+	if ((was_written && ftruncate(fd, (off_t)count) < 0) || fchmod(fd, mode) < 0)
 		return error_sys(err, "finish %s", spare);
 	if (!make_last(fd, name, lasting, err))
 		return false;
@@ -109,4 +110,14 @@ bool spare_replace(int dir, const char *name, const void *bytes, size_t count, m
 	return err->kind == ERROR_NO_SPACE &&
 	       (use_spare(dir, spare, name, bytes, count, mode, lasting, &second) ||
 		use_old(dir, name, bytes, count, lasting, &second));
+}
+
+bool spare_become(int dir, const char *name, const void *bytes, size_t count, mode_t mode,
+		  enum file_lasting lasting, struct error *err)
+{
+	autofree char *spare = spare_of(name);
+	struct error ignored;
+
+	return use_spare(dir, spare, name, bytes, count, mode, lasting, &ignored) ||
+	       spare_replace(dir, name, bytes, count, mode, lasting, err);
 }

@@ -25,4 +25,9 @@ must_check bool spare_keep(int dir, const char *name, struct error *err);
 must_check bool spare_replace(int dir, const char *name, const void *bytes, size_t count,
 			      mode_t mode, enum file_lasting lasting, struct error *err);
 
+/* The same for the first `name` there is: the spare, if there is one, is made it at once. That
+ * costs less than a new file beside it. */
+must_check bool spare_become(int dir, const char *name, const void *bytes, size_t count,
+			     mode_t mode, enum file_lasting lasting, struct error *err);
+
 #endif

@@ -375,6 +375,10 @@ static bool begin_life(const struct container *container, int dir, bool *is_firs
 		else if (errno != ENOENT)
 			return error_sys(err, "remove %s", stale[i]);
 	}
+	/* Who made it for this one life has just marked it. */
+	if (*is_first && container->is_removed_on_exit &&
+	    faccessat(dir, CONTAINER_STARTED, F_OK, 0) == 0)
+		return true;
 	/* `boot` starts what has been started. Who was told so is not to lose it to a power cut. */
 	return policy_arm(container, dir, err) && container_mark_started(dir, &is_new, err) &&
 	       (!is_new || container->is_removed_on_exit || file_sync_dir(dir, ".", err));

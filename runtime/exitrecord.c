@@ -59,5 +59,6 @@ bool exitrecord_write(const struct exit_record *record, const char *path, enum f
 	jsonout_object_end(&out);
 	jsonout_done(&out);
 	buf_add_char(&text, '\n');
-	return spare_replace(AT_FDCWD, path, text.data, text.length, 0644, lasting, err);
+	return (lasting == FILE_VOLATILE ? spare_become : spare_replace)(
+		AT_FDCWD, path, text.data, text.length, 0644, lasting, err);
 }
