@@ -213,6 +213,12 @@ static void tell_commit(const struct single *single, const struct values *values
 	happening_container(&single->engine, &single->container, "commit", extra);
 }
 
+/* It ended while it was to be paused, or while it was: then nothing changes its files either. */
+static bool has_ended(struct single *single)
+{
+	return !status_is_running(&single->engine, single->container.id);
+}
+
 /* Paused meanwhile, so that no file changes while it is read. */
 static bool commit(struct single *single, const struct values *values, const char *name,
 		   struct error *err)
@@ -222,11 +228,15 @@ static bool commit(struct single *single, const struct values *values, const cha
 
 	status_read(&single->engine, &single->arena, single->container.id, &status);
 	bool is_paused = status.state == STATUS_RUNNING && !values->is_running_on;
-	if (is_paused && !control_pause(&single->engine, &single->container, err))
-		return false;
+	if (is_paused && !control_pause(&single->engine, &single->container, err)) {
+		if (!has_ended(single))
+			return false;
+		is_paused = false;
+	}
 	struct digest id;
 	bool is_done = commit_still(single, values, name, &id, err);
-	if (is_paused && !control_unpause(&single->engine, &single->container, &other)) {
+	if (is_paused && !control_unpause(&single->engine, &single->container, &other) &&
+	    !has_ended(single)) {
 		*err = other;
 		return false;
 	}

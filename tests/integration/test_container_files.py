@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A container's files from outside: cp, diff, export, import, commit."""
 
+import contextlib
 import io
 import json
 import os
@@ -233,6 +234,31 @@ def test_export_and_import(moor, changed, tmp_path):
     assert "no such file" in moor.docker("import", "nofile", code=1).stderr
     assert "not a valid change command" in moor.docker("import", "-c", "RUN x", "-", code=125).stderr
     assert "invalid reference format" in moor.docker("import", "-", "BAD NAME", code=1).stderr
+
+
+def test_commit_of_one_that_ends_meanwhile(moor, busybox):
+    """Between the look whether it runs and the pause, which is held up here."""
+    moor.docker("run", "-d", "--network", "none", "--name", "r", "--stop-signal", "KILL", busybox, "sleep", "60")
+    made = moor.start("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=execve", "-e", "inject=execve:delay_enter=1500000:when=1",
+                      "-e", "signal=none", os.path.join(moor.names, "docker"), "commit", "r", "made:1")
+    try:
+        wait_until(lambda: len(processes_of("commit", "r", "made:1")) > 1, "the pause to be near")
+        moor.docker("kill", "r")
+    finally:
+        _, stderr = made.communicate(timeout=30)
+    assert (made.returncode, stderr) == (0, "")
+    assert moor.docker("image", "inspect", "-f", "{{.RepoTags}}", "made:1").stdout == "[made:1]\n"
+
+
+def processes_of(*arguments):
+    """The processes with these last arguments, but strace."""
+    found, wanted = [], b"\0".join(argument.encode() for argument in arguments) + b"\0"
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
+            line = file.read()
+            if line.endswith(wanted) and not line.startswith(b"strace"):
+                found.append(pid)
+    return found
 
 
 def test_commit(moor, changed, busybox, tmp_path):
