@@ -228,15 +228,18 @@ class Holding(Liar):
 
 
 def memory_of(process):
-    """Bytes that a process and all it has started have together, what several share counted once; and the largest's."""
-    found, sizes = [process.pid], [0]
+    """Bytes that a process and all it has started have together, what several share counted once; those of them that come
+    from no file, and so are the same on every machine; and the largest's."""
+    found, sizes, own = [process.pid], [0], 0
     for pid in found:
         with contextlib.suppress(OSError):
             with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-                sizes += [int(line.split()[1]) << 10 for line in file if line.startswith("Pss:")]
+                kinds = {line.split()[0]: int(line.split()[1]) << 10 for line in file if line.startswith("Pss")}
+            sizes.append(kinds["Pss:"])
+            own += kinds["Pss_Anon:"] + kinds["Pss_Shmem:"]
             with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
                 found += map(int, file.read().split())
-    return sum(sizes), max(sizes)
+    return sum(sizes), own, max(sizes)
 
 
 def files_of(mib):
@@ -254,12 +257,13 @@ def test_memory_of_all_processes(moor, other):
     with lying(holding) as address:
         process = moor.start("docker", "pull", "-q", f"{address}/wide:1")
         try:
-            world.wait_until(lambda: memory_of(process)[1] > window or process.poll() is not None, "a window that is full")
-            used = max(memory_of(process)[0] for _ in range(10))
+            world.wait_until(lambda: memory_of(process)[2] > window or process.poll() is not None, "a window that is full")
+            used, own, _ = map(max, zip(*(memory_of(process) for _ in range(10))))
         finally:
             holding.go_on.set()
         assert process.communicate(timeout=60) == (f"{address}/wide:1\n", "") and process.returncode == 0
-    assert window < used < 16 << 20, f"{used >> 10} KiB"
+    # Programs and libraries are shared with whoever runs beside them: 16 MiB where a few do.
+    assert window < own < 13 << 20 and used < 18 << 20, f"{own >> 10} of {used >> 10} KiB"
 
 
 def index_of(*layouts):
