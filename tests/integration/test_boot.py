@@ -34,7 +34,7 @@ def running(moor):
     """The processes of all that runs, by their containers."""
     ids = moor.docker("ps", "-q", "--no-trunc").stdout.split()
     pids = moor.docker("inspect", "-f", "{{.State.Pid}}", *ids).stdout.split() if ids else []
-    return dict(zip(ids, pids))
+    return {container: pid for container, pid in zip(ids, pids) if pid != "0"}  # 0: it has ended just now
 
 
 def lose_power(moor, lost=None):

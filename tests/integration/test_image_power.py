@@ -37,7 +37,7 @@ class Disk:
 
     def unmount(self):
         """Until nobody has it: processes that were killed and have not gone yet have it in mount namespaces of theirs."""
-        subprocess.run(["umount", self.place], check=True)
+        world.wait_until(lambda: subprocess.run(["umount", self.place], capture_output=True).returncode == 0, "the disk to be free")
         world.wait_until(lambda: not subprocess.run(["losetup", "-j", self.image], check=True, capture_output=True).stdout,
                          "the disk's last user to go")
 

@@ -112,11 +112,13 @@ def test_a_project_that_was_said_to_be_up_is(machine, tmp_path):
         return machine.docker("compose", "-p", "p", "-f", tmp_path / "compose.yaml", *arguments)
 
     compose("up", "-d")
+    machine.docker("wait", "p-b-1")
     machine.lose_power()
     machine.mooring("boot")
     assert [machine.inspect("{{.State.Status}}", name) for name in ("p-a-1", "p-b-1")] == ["running", "exited"]
     assert machine.docker("volume", "inspect", "-f", "{{.Labels.c}}", "p_data").stdout == "d\n"
     compose("up", "-d")
+    machine.docker("wait", "p-b-1")
     compose("down", "-v")
     machine.lose_power()
     assert (machine.docker("ps", "-aq").stdout, machine.listed("volume")) == ("", [])
