@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
@@ -61,6 +62,7 @@ bool caller_user(struct proc_user *user, gid_t *groups)
 /* The signal that the kernel sends when the gate's process ends: it forgets it whenever the IDs
  * change. As they, it is the process's own. */
 static int death_signal;
+static pid_t parent;
 
 /* The user last, and first on the way back: only root may change the others. A file system user
  * other than root has none of root's rights over files. */
@@ -73,6 +75,7 @@ void caller_enter(void)
 	if (!caller_user(&user, groups))
 		return;
 	prctl(PR_GET_PDEATHSIG, &death_signal, 0, 0, 0);
+	parent = getppid();
 	if (setgroups(user.group_count, groups) < 0)
 		give_up("cannot take the caller's groups");
 	setfsgid(user.gid);
@@ -92,6 +95,8 @@ void caller_leave(void)
 		if (setgroups(0, NULL) < 0)
 			give_up("cannot lay down the caller's groups");
 		prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0);
+		if (death_signal != 0 && getppid() != parent) /* it ended meanwhile */
+			raise(death_signal);
 	}
 	errno = saved;
 }
