@@ -262,13 +262,16 @@ bool control_kill(struct engine *engine, const struct container *container, int 
 {
 	const char *id = container->id;
 	bool is_end = signal == stop_signal_of(container) || !is_notice(signal);
+	/* Between two runs it has no process, and with its policy cancelled gets none: then it is
+	 * ended as it was to be. */
+	bool was_running = status_is_running(engine, id);
 
 	autoclose int process = -1;
 	if (is_looked_after(engine, id) &&
 	    !(is_end ? take_process(engine, id, POLICY_USER, &process, err)
 		     : find_process(engine, id, &process, err)))
 		return false;
-	if (process < 0 && !status_is_running(engine, id))
+	if (process < 0 && !was_running && !status_is_running(engine, id))
 		return error_set(err, ERROR_NOT_FOUND, "Container %s is not running", id);
 	if (process >= 0)
 		tell_of_signal(engine, container, signal);

@@ -86,6 +86,17 @@ def test_stopped_for_good(run, moor, state, verb):
     assert (runs(moor), state()) == (done, "exited")
 
 
+@pytest.mark.parametrize("verb", [("kill",), ("kill", "-s", "TERM")])
+def test_stopped_between_two_runs(run, moor, state, verb):
+    """There is no process to be signalled: its next run is given up, and that is success."""
+    run("always", command=FAILS)
+    wait_until(lambda: state() == "restarting" and int(state("{{.RestartCount}}")) >= 4, "a long pause")
+    moor.docker(*verb, "c")
+    wait_until(lambda: state() == "exited", "the end, if it is running again by now")
+    refused = moor.docker("kill", "c", code=1)
+    assert "is not running" in refused.stderr
+
+
 def test_a_dead_process_is_replaced(run, pid):
     run("unless-stopped")
     first = pid()
