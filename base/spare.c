@@ -17,44 +17,50 @@ static char *spare_of(const char *name)
 
 /* Allocated, not written: no byte goes to the flash for it. Where the file system has no such call
  * it is written after all. */
-static bool allocate(int fd, const char *name, struct error *err)
+static bool allocate(int fd, const char *name, size_t size, struct error *err)
 {
 	static const char zeros[SPARE_SIZE];
 
-	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, SPARE_SIZE) == 0)
+	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) == 0)
 		return true;
 	if (errno != EOPNOTSUPP && errno != ENOSYS)
 		return error_sys(err, "allocate %s", name);
-	return file_write(fd, name, zeros, sizeof(zeros), err);
+	for (size_t done = 0; done < size; done += sizeof(zeros))
+		if (!file_write(fd, name, zeros, sizeof(zeros), err))
+			return false;
+	return true;
 }
 
-bool spare_keep(int dir, const char *name, struct error *err)
+bool spare_keep(int dir, const char *name, size_t size, struct error *err)
 {
 	autofree char *spare = spare_of(name);
+	size_t whole = size < SPARE_SIZE ? SPARE_SIZE : size;
 	autoclose int fd =
 		openat(dir, spare, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-	if (fd < 0 && errno == EEXIST)
-		return true;
-	if (fd < 0)
+	if (fd >= 0) {
+		if (allocate(fd, spare, whole, err))
+			return true;
+		unlinkat(dir, spare, 0); /* one without space would pass for one that has it */
+		return false;
+	}
+	if (errno != EEXIST)
 		return error_sys(err, "create %s", spare);
-	if (allocate(fd, spare, err))
+	if (whole == SPARE_SIZE)
 		return true;
-	unlinkat(dir, spare, 0); /* one without space would pass for one that has it */
-	return false;
+	fd = openat(dir, spare, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	return fd >= 0 ? allocate(fd, spare, whole, err) : error_sys(err, "open %s", spare);
 }
 
 /* By one write, so that no reader sees half of each; all that stood there is overwritten. */
 static bool overwrite(int fd, const char *name, const void *bytes, size_t count, struct error *err)
 {
-	char text[SPARE_SIZE];
 	struct stat status;
 
 	if (fstat(fd, &status) < 0)
 		return error_sys(err, "stat %s", name);
-	if (status.st_size > SPARE_SIZE || count > SPARE_SIZE)
-		return error_set(err, ERROR_NO_SPACE, "write %s: %s", name, error_words(ENOSPC));
 	size_t length = (size_t)status.st_size > count ? (size_t)status.st_size : count;
+	autofree char *text = mem_alloc(length + 1);
 	memset(text, '\n', length);
 	memcpy(text, bytes, count);
 	ssize_t written = pwrite(fd, text, length, 0);
@@ -93,9 +99,12 @@ static bool use_old(int dir, const char *name, const void *bytes, size_t count,
 		    enum file_lasting lasting, struct error *err)
 {
 	autoclose int fd = openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat status;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &status) < 0)
 		return error_sys(err, "open %s", name);
+	if (status.st_size > SPARE_SIZE || count > SPARE_SIZE) /* a cut would leave half of each */
+		return error_set(err, ERROR_NO_SPACE, "write %s: %s", name, error_words(ENOSPC));
 	return overwrite(fd, name, bytes, count, err) && make_last(fd, name, lasting, err);
 }
 

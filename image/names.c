@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/jsonout.h"
+#include "base/spare.h"
 #include "image/limits.h"
 
 #define NAMES_FILE "images/names.json"
@@ -54,23 +55,51 @@ static int compare(const void *a, const void *b)
 	return strcmp(left->text, right->text);
 }
 
-bool names_write(const struct store *store, const struct names *names, struct error *err)
+static bool make_text(const struct names *names, struct buf *text, struct error *err)
 {
-	autobuf struct buf text;
 	struct jsonout out;
 
 	if (names->count > 0)
 		qsort(names->items, names->count, sizeof(*names->items), compare);
-	buf_init(&text, LIMIT_STORE_JSON);
-	jsonout_init(&out, &text, true);
+	buf_init(text, LIMIT_STORE_JSON);
+	jsonout_init(&out, text, true);
 	jsonout_object(&out, NULL);
 	for (size_t i = 0; i < names->count; i++)
 		jsonout_text(&out, names->items[i].text, names->items[i].id.text);
 	jsonout_object_end(&out);
 	jsonout_done(&out);
-	return buf_check(&text, NAMES_FILE, err) &&
-	       file_replace(store->root, NAMES_FILE, text.data, text.length, 0600, FILE_DURABLE,
-			    err);
+	return buf_check(text, NAMES_FILE, err);
+}
+
+/* For the next removal. */
+static void keep_space(const struct store *store, const struct buf *text)
+{
+	struct error ignored; /* on a disk that is full already there may be none */
+
+	if (!spare_keep(store->root, NAMES_FILE, text->length, &ignored))
+		return;
+}
+
+bool names_write(const struct store *store, const struct names *names, struct error *err)
+{
+	autobuf struct buf text;
+
+	if (!make_text(names, &text, err) ||
+	    !file_replace(store->root, NAMES_FILE, text.data, text.length, 0600, FILE_DURABLE, err))
+		return false;
+	keep_space(store, &text);
+	return true;
+}
+
+bool names_write_fewer(const struct store *store, const struct names *names, struct error *err)
+{
+	autobuf struct buf text;
+
+	if (!make_text(names, &text, err) || !spare_replace(store->root, NAMES_FILE, text.data,
+							    text.length, 0600, FILE_DURABLE, err))
+		return false;
+	keep_space(store, &text);
+	return true;
 }
 
 const struct name *names_find(const struct names *names, const char *text)

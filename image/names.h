@@ -30,6 +30,10 @@ must_check bool names_read(const struct store *store, struct arena *arena, struc
 /* Durable once it returns. Hold the store's lock from before the read. */
 must_check bool names_write(const struct store *store, const struct names *names,
 			    struct error *err);
+/* The same after nothing but removals: on a full disk too, in space that was kept for it
+ * (base/spare.h). Images are removed to free the disk. */
+must_check bool names_write_fewer(const struct store *store, const struct names *names,
+				  struct error *err);
 
 /* NULL if there is no such name. */
 const struct name *names_find(const struct names *names, const char *text);

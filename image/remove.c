@@ -170,7 +170,7 @@ static bool remove_locked(struct request *request, struct store_removal *removal
 		if (left == 0 && !may_remove_last_name(request, err))
 			return false;
 	}
-	if (removal->untagged.count > 0 && !names_write(request->store, &request->names, err))
+	if (removal->untagged.count > 0 && !names_write_fewer(request->store, &request->names, err))
 		return false;
 	return left > 0 || request->is_used || delete_image(request, removal, err);
 }

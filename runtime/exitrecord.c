@@ -42,7 +42,7 @@ void exitrecord_keep_space(const char *path)
 {
 	struct error ignored; /* the disk is full already: a record may still find room later */
 
-	if (!spare_keep(AT_FDCWD, path, &ignored))
+	if (!spare_keep(AT_FDCWD, path, SPARE_SIZE, &ignored))
 		return;
 }
 

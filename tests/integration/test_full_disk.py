@@ -124,3 +124,27 @@ def test_commit_says_why(full):
     refused = full.docker("commit", "c", "new", code=1).stderr
     assert "no space left on device" in refused and refused.count("\n") == 1
     assert full.docker("images", "-q").stdout.count("\n") == 1
+
+
+def test_images_are_removed(full):
+    """It is how such a disk is freed: names go, then images, however many names there are."""
+    def fill():
+        with open(os.path.join(full.root, "rest"), "wb", buffering=0) as rest:
+            for size in (1 << 20, 512):
+                with pytest.raises(OSError, match="No space left"):
+                    while True:
+                        rest.write(bytes(size))
+    names = [f"registry.example.com/some/where/on/the/gateway/component-{i}:1" for i in range(40)]
+    for name in names:
+        full.docker("tag", "busybox:test", name)
+    assert os.path.getsize(os.path.join(full.root, "images", "names.json")) > 4096
+    fill()
+    assert "o space left" in full.docker("tag", "busybox:test", "another:1", code=1).stderr
+    for name in (names[0], names[1]):  # nothing is freed in between
+        assert full.docker("rmi", name).stdout == f"Untagged: {name}\n"
+        fill()
+    full.docker("rmi", *names[2:])
+    fill()
+    assert "Deleted: sha256:" in full.docker("image", "prune", "-a", "-f").stdout.replace("deleted", "Deleted")
+    assert full.docker("images", "-aq").stdout == "" and os.listdir(os.path.join(full.root, "layers")) == []
+    os.unlink(os.path.join(full.root, "rest"))
