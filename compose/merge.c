@@ -68,7 +68,10 @@ static bool is_replaced(const struct json *base, const struct json *over)
 	static const char *const wholes[] = { "command", "entrypoint", "test", NULL };
 	const char *driver = tree_text(base, "driver"), *other = tree_text(over, "driver");
 
-	if (base->type != over->type || (base->key && word_is_in(base->key, wholes)))
+	if (base->type != over->type)
+		return true;
+	/* Lists by then; a mapping is a service, or something else, that has that name. */
+	if (base->type == JSON_ARRAY && base->key && word_is_in(base->key, wholes))
 		return true;
 	/* The options of one logging driver mean nothing to another. */
 	return base->key && strcmp(base->key, "logging") == 0 && driver && other &&
