@@ -244,22 +244,36 @@ static bool external(const struct normal *normal, struct json *value, struct err
 	return normal_members(normal, value, keys, err);
 }
 
-/* `external: {name: N}` is the old way to say `external: true` and `name: N`. Nothing else is said
- * of what others make. */
-static bool settle_external(const struct normal *normal, struct json *resource, struct error *err)
+/* `external: {name: N}` is the old way to say `external: true` and `name: N`. */
+static bool settle_old_external(const struct normal *normal, struct json *resource,
+				struct error *err)
 {
 	struct json *value = tree_find(resource, "external");
 
-	if (value && value->type == JSON_OBJECT) {
-		const char *name = tree_text(value, "name");
+	if (!value || value->type != JSON_OBJECT)
+		return true;
 
-		tree_reset(value, JSON_BOOL, NULL);
-		value->boolean = true;
-		if (name && !tree_find(resource, "name"))
-			(void)tree_put_text(normal->arena, resource, "name", name);
-	}
-	for (const struct json *member = resource->child; tree_bool(resource, "external") && member;
-	     member = member->next) {
+	const char *name = tree_text(value, "name"), *other = tree_text(resource, "name");
+
+	if (name && other && strcmp(name, other) != 0)
+		return json_wrong(resource, err, "name and external.name conflict; only use name");
+	tree_reset(value, JSON_BOOL, NULL);
+	value->boolean = true;
+	if (name && !other)
+		(void)tree_put_text(normal->arena, resource, "name", name);
+	return true;
+}
+
+/* Nothing else is said of what others make: of volumes; of the rest, 1 refuses it, and for 2 it
+ * means nothing. */
+static bool settle_external(const struct normal *normal, struct json *resource, bool is_volume,
+			    struct error *err)
+{
+	if (!settle_old_external(normal, resource, err))
+		return false;
+	if (!tree_bool(resource, "external") || !(is_volume || normal->is_classic))
+		return true;
+	for (const struct json *member = resource->child; member; member = member->next) {
 		if (strcmp(member->key, "external") != 0 && strcmp(member->key, "name") != 0 &&
 		    strncmp(member->key, "x-", 2) != 0)
 			return json_wrong(resource, err,
@@ -268,6 +282,18 @@ static bool settle_external(const struct normal *normal, struct json *resource, 
 					  member->key);
 	}
 	return true;
+}
+
+/* A volume that is a directory of the host's: it is found as other paths are. */
+static void settle_device(const struct normal *normal, const struct json *volume)
+{
+	const struct json *options = tree_find(volume, "driver_opts");
+	struct json *device = options ? tree_find(options, "device") : NULL;
+	const char *driver = tree_text(volume, "driver"), *how = tree_text(options, "o");
+
+	if (device && device->text && driver && strcmp(driver, "local") == 0 && how &&
+	    strcmp(how, "bind") == 0)
+		device->text = normal_path(normal, device->text);
 }
 
 static bool ipam(const struct normal *normal, struct json *value, struct error *err)
@@ -335,8 +361,11 @@ static bool resources(const struct normal *normal, struct json *section,
 			return refuse_name(section, item->key, err);
 		if (item->type == JSON_NULL)
 			tree_reset(item, JSON_OBJECT, NULL);
-		if (!normal_members(normal, item, keys, err) || !settle_external(normal, item, err))
+		if (!normal_members(normal, item, keys, err) ||
+		    !settle_external(normal, item, keys == volume_keys, err))
 			return false;
+		if (keys == volume_keys)
+			settle_device(normal, item);
 	}
 	return true;
 }
@@ -377,8 +406,6 @@ bool normal_document(const struct normal *normal, struct json *document, struct 
 		{ "configs", files },         { "include", NULL },       { NULL, NULL },
 	};
 
-	if (document->type == JSON_NULL)
-		return json_wrong(document, err, "empty compose file");
 	if (document->type != JSON_OBJECT)
 		return json_wrong(document, err, "Top-level object must be a mapping");
 	return normal_members(normal, document, keys, err);

@@ -59,6 +59,7 @@ bool normal_duration(const struct normal *normal, struct json *value, struct err
 bool normal_size(const struct normal *normal, struct json *value, struct error *err);
 bool normal_ports(const struct normal *normal, struct json *value, struct error *err);
 bool normal_mounts(const struct normal *normal, struct json *value, struct error *err);
+bool normal_devices(const struct normal *normal, struct json *value, struct error *err);
 /* Whether it is a text that must be left alone: see keeps_variables. */
 bool normal_is_open(const struct normal *normal, const struct json *value);
 /* Absolute, without "." and "..". */

@@ -19,20 +19,6 @@ static struct json *nested(const struct normal *normal, struct json *mount, cons
 	return found ? found : tree_put(normal->arena, mount, key, JSON_OBJECT, NULL);
 }
 
-/* One of the words behind the second colon. */
-static void apply_mode(const struct normal *normal, struct json *mount, const char *mode)
-{
-	if (strcmp(mode, "ro") == 0)
-		(void)tree_put_bool(normal->arena, mount, "read_only", true);
-	else if (strcmp(mode, "z") == 0 || strcmp(mode, "Z") == 0)
-		(void)tree_put_text(normal->arena, nested(normal, mount, "bind"), "selinux", mode);
-	else if (strcmp(mode, "nocopy") == 0)
-		(void)tree_put_bool(normal->arena, nested(normal, mount, "volume"), "nocopy", true);
-	else if (strstr(mode, "private") || strstr(mode, "shared") || strstr(mode, "slave"))
-		(void)tree_put_text(normal->arena, nested(normal, mount, "bind"), "propagation",
-				    mode);
-}
-
 static bool is_mode(const char *mode)
 {
 	static const char *const modes[] = { "rw",      "ro",       "z",         "Z",
@@ -47,11 +33,27 @@ static bool is_mode(const char *mode)
 	return false;
 }
 
+/* One of the words behind the second colon. */
+static void apply_mode(const struct normal *normal, struct json *mount, const char *mode)
+{
+	if (strcmp(mode, "ro") == 0)
+		(void)tree_put_bool(normal->arena, mount, "read_only", true);
+	else if (strcmp(mode, "z") == 0 || strcmp(mode, "Z") == 0)
+		(void)tree_put_text(normal->arena, nested(normal, mount, "bind"), "selinux", mode);
+	else if (strcmp(mode, "nocopy") == 0)
+		(void)tree_put_bool(normal->arena, nested(normal, mount, "volume"), "nocopy", true);
+	else if (is_mode(mode) &&
+		 (strstr(mode, "private") || strstr(mode, "shared") || strstr(mode, "slave")))
+		(void)tree_put_text(normal->arena, nested(normal, mount, "bind"), "propagation",
+				    mode);
+}
+
 static bool apply_modes(const struct normal *normal, struct json *mount, char *modes,
 			const struct json *value, struct error *err)
 {
 	for (char *mode; (mode = strsep(&modes, ","));) {
-		if (!is_mode(mode))
+		/* 2 passes over what it does not know; with 1 the engine refused it. */
+		if (normal->is_classic && !is_mode(mode))
 			return json_wrong(value, err, "invalid mode: %.100s", mode);
 		apply_mode(normal, mount, mode);
 	}
@@ -170,6 +172,41 @@ bool normal_mounts(const struct normal *normal, struct json *value, struct error
 			continue;
 		if (!(item->type == JSON_TEXT ? read_short(normal, item, err)
 					      : read_long(normal, item, err)))
+			return false;
+	}
+	return true;
+}
+
+/* {source: S, target: T, permissions: P} becomes "S:T:P", which is what a device is elsewhere. */
+static bool device(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = { { "source", normal_text },
+						  { "target", normal_text },
+						  { "permissions", normal_text },
+						  { NULL, NULL } };
+
+	if (value->type != JSON_OBJECT)
+		return normal_text(normal, value, err);
+	if (!normal_members(normal, value, keys, err))
+		return false;
+
+	const char *source = tree_text(value, "source"), *target = tree_text(value, "target");
+	const char *permissions = tree_text(value, "permissions");
+
+	if (!source)
+		return json_wrong(value, err, "missing property 'source'");
+	tree_reset(value, JSON_TEXT,
+		   arena_printf(normal->arena, "%s:%s%s%s", source, target ? target : source,
+				permissions ? ":" : "", permissions ? permissions : ""));
+	return true;
+}
+
+bool normal_devices(const struct normal *normal, struct json *value, struct error *err)
+{
+	if (value->type != JSON_ARRAY)
+		return json_wrong(value, err, "must be a list");
+	for (struct json *item = value->child; item; item = item->next) {
+		if (!device(normal, item, err))
 			return false;
 	}
 	return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compose/normal.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "compose/hook.h"
@@ -171,6 +172,23 @@ static bool long_elements(const struct normal *normal, struct json *value, const
 	return true;
 }
 
+/* "NAME = VALUE" would be a variable that no program asks for. */
+static bool environment(const struct normal *normal, struct json *value, struct error *err)
+{
+	if (!normal_map(normal, value, err))
+		return false;
+	for (const struct json *item = value->child; item; item = item->next) {
+		size_t length = strlen(item->key);
+
+		if (length && isspace((unsigned char)item->key[length - 1]))
+			return json_wrong(value, err,
+					  "environment variable %.100s is declared with a trailing "
+					  "space",
+					  item->key);
+	}
+	return true;
+}
+
 static bool path(const struct normal *normal, struct json *value, struct error *err)
 {
 	if (!normal_text(normal, value, err))
@@ -198,12 +216,22 @@ static bool label_file(const struct normal *normal, struct json *value, struct e
 	return true;
 }
 
+/* Octal, also as YAML 1.2 writes it: 0o440. */
+static bool mode(const struct normal *normal, struct json *value, struct error *err)
+{
+	const char *text = tree_scalar(value);
+
+	if (text && strncmp(text, "0o", 2) == 0)
+		tree_reset(value, JSON_TEXT, arena_printf(normal->arena, "0%s", text + 2));
+	return normal_number(normal, value, err);
+}
+
 /* secrets, configs */
 static bool files(const struct normal *normal, struct json *value, struct error *err)
 {
 	static const struct normal_key keys[] = {
 		{ "source", normal_text }, { "target", normal_text }, { "uid", normal_text },
-		{ "gid", normal_text },    { "mode", normal_number }, { NULL, NULL }
+		{ "gid", normal_text },    { "mode", mode },          { NULL, NULL }
 	};
 
 	return long_elements(normal, value, "source", keys, err);
@@ -476,14 +504,14 @@ static const struct normal_key keys[] = {
 	{ "deploy", deploy },
 	{ "develop", NULL },
 	{ "device_cgroup_rules", normal_strings },
-	{ "devices", normal_strings },
+	{ "devices", normal_devices },
 	{ "dns", normal_list },
 	{ "dns_opt", normal_strings },
 	{ "dns_search", normal_list },
 	{ "domainname", normal_string },
 	{ "entrypoint", command },
 	{ "env_file", env_file },
-	{ "environment", normal_map },
+	{ "environment", environment },
 	{ "expose", normal_texts },
 	{ "extends", extends },
 	{ "external_links", normal_strings },

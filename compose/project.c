@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/buf.h"
 #include "compose/projectplace.h"
 #include "compose/projectservice.h"
 #include "compose/reading.h"
@@ -169,31 +170,58 @@ enum visit {
 	VISIT_DONE
 };
 
-static bool visit(struct project *project, size_t index, unsigned char *visits, struct error *err)
+/* The services on the way to where we are, first to last. */
+struct trail {
+	unsigned char *visits; /* enum visit, of each service */
+	size_t *steps;
+	size_t count;
+};
+
+static bool tell_cycle(const struct project *project, const struct trail *trail, size_t again,
+		       struct error *err)
+{
+	const char *const name = project->services[again].name;
+	autobuf struct buf text;
+	size_t i = 0;
+
+	buf_init(&text, ERROR_TEXT_MAX);
+	while (trail->steps[i] != again)
+		i++;
+	for (; i < trail->count; i++)
+		buf_printf(&text, "%s -> ", project->services[trail->steps[i]].name);
+	return error_set(err, ERROR_INPUT, "dependency cycle detected: %s%s",
+			 text.length ? text.data : "", name);
+}
+
+static bool visit(const struct project *project, size_t index, struct trail *trail,
+		  struct error *err)
 {
 	const struct service *service = &project->services[index];
 
-	visits[index] = VISIT_OPEN;
+	trail->visits[index] = VISIT_OPEN;
+	trail->steps[trail->count++] = index;
 	for (size_t i = 0; i < service->dependency_count; i++) {
 		size_t next = service->dependencies[i].service;
 
-		if (visits[next] == VISIT_OPEN)
-			return error_set(err, ERROR_INPUT, "dependency cycle detected: %s -> %s",
-					 service->name, project->services[next].name);
-		if (visits[next] == VISIT_NEW && !visit(project, next, visits, err))
+		if (trail->visits[next] == VISIT_OPEN)
+			return tell_cycle(project, trail, next, err);
+		if (trail->visits[next] == VISIT_NEW && !visit(project, next, trail, err))
 			return false;
 	}
-	visits[index] = VISIT_DONE;
+	trail->visits[index] = VISIT_DONE;
+	trail->count--;
 	return true;
 }
 
 /* As deep as there are services at most. */
 static bool refuse_cycles(struct project *project, struct error *err)
 {
-	unsigned char *visits = arena_alloc(&project->arena, project->service_count);
+	size_t count = project->service_count;
+	struct trail trail = { .visits = arena_alloc(&project->arena, count + 1),
+			       .steps = arena_array(&project->arena, count + 1, sizeof(size_t)) };
 
-	for (size_t i = 0; i < project->service_count; i++) {
-		if (visits[i] == VISIT_NEW && !visit(project, i, visits, err))
+	for (size_t i = 0; i < count; i++) {
+		if (trail.visits[i] == VISIT_NEW && !visit(project, i, &trail, err))
 			return false;
 	}
 	return true;
@@ -307,13 +335,14 @@ static void set_separator(struct project *project, const struct project_request 
 }
 
 static bool read_files(struct project *project, const struct project_request *request,
-		       struct error *err)
+		       struct variable *name, struct error *err)
 {
 	autotexts struct texts unset = { 0 };
 	struct reading reading = { .arena = &project->arena,
 				   .directory = project->directory,
 				   .environment =
 					   request->keeps_variables ? NULL : &project->environment,
+				   .name = name,
 				   .unset = &unset,
 				   .takes_format1 = request->is_classic };
 	bool is_good = reading_files(&reading, &project->files, &project->tree, err);
@@ -322,7 +351,8 @@ static bool read_files(struct project *project, const struct project_request *re
 	return is_good;
 }
 
-/* ${COMPOSE_PROJECT_NAME} in the files is the name as far as it is known before they are read. */
+/* ${COMPOSE_PROJECT_NAME} in the files is the name that was given, or theirs, or the directory's.
+ */
 static bool read_named_files(struct project *project, const struct project_request *request,
 			     struct error *err)
 {
@@ -331,7 +361,8 @@ static bool read_named_files(struct project *project, const struct project_reque
 	const struct variables own = { .items = &name, .count = has_name ? 1 : 0 };
 
 	project->given.next = &own;
-	bool is_good = read_files(project, request, err);
+	bool is_good =
+		read_files(project, request, has_name && !project->is_named ? &name : NULL, err);
 	project->given.next = NULL;
 	return is_good;
 }

@@ -124,7 +124,11 @@ def test_name_of_project(files):
     files.write(".env", "")
     files.write("compose.yaml", "name: own\nservices: {a: {image: '${COMPOSE_PROJECT_NAME}'}}\n")
     assert files.config()["name"] == "own"
+    assert files.config()["services"]["a"]["image"] == "own"
     assert files.config("-p", "flag")["services"]["a"]["image"] == "flag"
+    files.write("later.yaml", "name: later-${X}\n")
+    assert files.config("-f", "compose.yaml", "-f", "later.yaml", env={"X": "1"})["services"]["a"]["image"] == "later-1"
+    assert files.config(env={"COMPOSE_PROJECT_NAME": "named"})["services"]["a"]["image"] == "named"
     files.write("1.0.0/compose.yaml", service("x"))
     assert files.config("-f", "1.0.0/compose.yaml")["name"] == "100"
     assert files.config("-p", "Foo.Bar", "-f", "1.0.0/compose.yaml", program="docker-compose")["name"] == "foobar"  # 1 mends it
@@ -178,6 +182,87 @@ def test_other_files(files):
     assert "conflicts with imported resource" in files.run("config", code=15).stderr
     files.write("inc/part.yaml", "include: [part.yaml]\n")
     assert "too many files extend or include each other" in files.run("config", code=15).stderr
+
+
+def test_variables_of_included_files(files):
+    """`env_file` of include, or .env beside the files, says what the environment does not; further files are laid over the first."""
+    files.write("compose.yaml", """
+        include:
+          - {path: [inc/part.yaml, inc/over.yaml], env_file: given.env}
+          - other/part.yaml
+        services: {own: {image: "own:${TAG-unset}", environment: [TAG]}}
+        """)
+    files.write("given.env", "TAG=given\n")
+    files.write("inc/part.yaml", "services: {part: {image: 'part:${TAG}', environment: [TAG, GIVEN]}}\n")
+    files.write("inc/over.yaml", "services: {part: {command: 'echo ${TAG}'}}\n")
+    files.write("other/part.yaml", "services: {other: {image: 'other:${TAG}'}}\n")
+    files.write("other/.env", "TAG=beside\n")
+    services = files.config(env={"GIVEN": "given"})["services"]
+    assert [services[name]["image"] for name in ("own", "part", "other")] == ["own:unset", "part:given", "other:beside"]
+    assert services["part"]["environment"] == {"TAG": "given", "GIVEN": "given"} and services["part"]["command"] == ["echo", "given"]
+    assert not services["own"].get("environment")
+    services = files.config(env={"TAG": "environment"})["services"]
+    assert {services[name]["image"].split(":")[1] for name in services} == {"environment"}
+    os.unlink(os.path.join(files.directory, "given.env"))
+    assert "given.env" in files.run("config", code=14).stderr
+
+
+def test_documents(files):
+    """Further documents of a file are laid over the first, as further files are; what is empty adds nothing."""
+    files.write("compose.yaml", """\
+        # first
+        ---
+        services: {test: {image: one, ports: ["80:80"], labels: {text: "a --- b"}}}
+        ---
+        services: {test: {image: two, ports: !reset []}}
+        ---
+        """)
+    files.write("nothing.yaml", "# nothing yet\n")
+    for names in (("-f", "compose.yaml"), ("-f", "compose.yaml", "-f", "nothing.yaml")):
+        test = files.config(*names)["services"]["test"]
+        assert test["image"] == "two" and not test.get("ports") and test["labels"] == {"text": "a --- b"}
+    files.write("compose.yaml", "a: 1\n---\n\nservices: [\n")
+    assert "additional properties 'a' not allowed" in files.run("config", code=15).stderr
+    files.write("compose.yaml", "services: {}\n---\n\nservices: [\n")
+    assert "compose.yaml: line 5: " in files.run("config", code=15).stderr
+    files.write("compose.yaml", "services: {a: {image: x}}\n" + "---\n" * 64)
+    assert "too many files" in files.run("config", code=15).stderr
+
+
+def test_services_are_merged_whatever_their_name_is(files):
+    """`test`, `command` and `entrypoint` are also keys whose lists are replaced as a whole."""
+    for name in ("test", "command", "entrypoint"):
+        files.write("1.yml", f"services: {{{name}: {{image: x, command: [a, b], healthcheck: {{test: [CMD, a]}}}}}}\n")
+        files.write("2.yml", f"services: {{{name}: {{tty: true, command: [c], healthcheck: {{test: [CMD, c]}}}}}}\n")
+        service = files.config("-f", "1.yml", "-f", "2.yml")["services"][name]
+        assert (service["image"], service["tty"], service["command"], service["healthcheck"]["test"]) == ("x", True, ["c"], ["CMD", "c"])
+
+
+def test_old_and_long_ways_to_say_it(files):
+    files.write("compose.yaml", """
+        services:
+          a:
+            image: x
+            devices: [{source: /dev/null, target: /dev/nothing, permissions: r}, {source: /dev/zero}, /dev/full]
+            secrets: [{source: s, mode: 0o440}]
+            volumes: ["./b:/b:ro,odd"]
+            networks: [n]
+        secrets: {s: {file: ./s}}
+        networks: {n: {external: true, driver: bridge}}
+        volumes: {v: {driver: local, driver_opts: {type: none, o: bind, device: ./v}}, w: {driver: local, driver_opts: {device: ./w}}}
+        """)
+    config = files.config()
+    a = config["services"]["a"]
+    assert a["devices"] == ["/dev/null:/dev/nothing:r", "/dev/zero:/dev/zero", "/dev/full"]
+    assert a["secrets"][0]["mode"] == "0440" and a["volumes"][0]["read_only"] is True
+    files.write("compose.yaml", "services: {a: {image: x, volumes: [v:/v, w:/w]}}\nvolumes: {v: {driver: local, driver_opts: {type: none, o: bind, "
+                                "device: ./v}}, w: {driver: local, driver_opts: {device: ./w}}}\n")
+    volumes = files.config()["volumes"]
+    assert [volumes[name]["driver_opts"]["device"] for name in "vw"] == [files.directory + "/v", "./w"]
+    files.write("compose.yaml", "services: {a: {image: x, volumes: ['/a:/b:odd']}}\n")
+    assert "invalid mode: odd" in files.run("config", program="docker-compose", code=1).stderr
+    files.write("compose.yaml", "services: {a: {image: x}}\nnetworks: {n: {external: true, driver: bridge}}\n")
+    assert 'networks.n: conflicting parameters "external"' in files.run("config", program="docker-compose", code=1).stderr
 
 
 def test_reset_and_override(files):
@@ -273,11 +358,14 @@ MISTAKES = [
     ("services: {a: {image: x, command: \"echo 'open\"}}", "services.a.command: invalid command line string"),
     ("services: {a: {image: x, depends_on: [zz]}}", "depends on undefined service zz"),
     ("services: {a: {image: x, depends_on: {b: {condition: hot}}}, b: {image: x}}", "value must be one of 'service_started'"),
-    ("services: {a: {image: x, depends_on: [b]}, b: {image: x, links: [a]}}", "dependency cycle detected: "),
+    ("services: {a: {image: x, depends_on: [b]}, b: {image: x, links: [a]}}", "dependency cycle detected: a -> b -> a"),
+    ("services: {z: {image: x, depends_on: [b]}, a: {image: x, depends_on: [z]}, b: {image: x, depends_on: [z]}}", "detected: z -> b -> z"),
+    ("services: {a: {image: x, environment: ['DEBUG = true']}}", "environment variable DEBUG  is declared with a trailing space"),
+    ("services: {a: {image: x, devices: [{target: /dev/null}]}}", "missing property 'source'"),
+    ("services: {a: {image: x}}\nnetworks: {n: {name: a, external: {name: b}}}", "networks.n: name and external.name conflict; only use name"),
     ("services: {a: {image: x, networks: [zz]}}", "refers to undefined network zz"),
     ("services: {a: {image: x, network_mode: host, networks: [n]}}\nnetworks: {n: }", "mutually exclusive"),
     ("services: {a: {image: x, volumes: ['zz:/x']}}", "refers to undefined volume zz"),
-    ("services: {a: {image: x, volumes: ['/a:/b:odd']}}", "invalid mode: odd"),
     ("services: {a: {image: x, volumes: [':/b']}}", "empty section between colons"),
     ("services: {a: {image: x, volumes: [{type: bind, target: /x}]}}", "a bind mount needs a 'source'"),
     ("services: {a: {image: x, secrets: [zz]}}", "refers to undefined secret zz"),
