@@ -48,6 +48,9 @@ static const struct listing_field df_fields[] = {
 static const struct listing df_listing = {
 	.fields = df_fields,
 	.table = "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
+	.raw = "type: {{.Type}}\ntotal: {{.TotalCount}}\nactive: {{.Active}}\nsize: {{.Size}}\n"
+	       "reclaimable: {{.Reclaimable}}\n",
+	.raw_quiet = "",
 };
 
 struct share {

@@ -40,7 +40,7 @@ static const struct listing_field fields[] = {
 	{ .name = NULL },
 };
 
-#define COLUMNS "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}"
+#define COLUMNS(created) "{{.ID}}\t{{." created "}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}"
 
 /* As in images: an image has no id but its newest line's. */
 #define NO_ID          "<missing>"
@@ -61,7 +61,9 @@ static void add(const struct maker *maker, struct json *row, const char *field, 
 	(void)json_new(maker->arena, row, field, JSON_TEXT, text);
 }
 
-static void add_times(const struct maker *maker, struct json *row, const char *created)
+/* The command stands between the two, as docker has it: by the alphabet. */
+static void add_made(const struct maker *maker, struct json *row, const char *created,
+		     const char *command)
 {
 	char age[HUMAN_MAX], text[64] = "";
 	int64_t seconds;
@@ -70,6 +72,7 @@ static void add_times(const struct maker *maker, struct json *row, const char *c
 
 	if (!image_time_parse(created, &seconds, &nanoseconds)) {
 		add(maker, row, "CreatedAt", "");
+		add(maker, row, "CreatedBy", command);
 		add(maker, row, "CreatedSince", maker->values->is_raw ? "" : "N/A");
 		return;
 	}
@@ -78,6 +81,7 @@ static void add_times(const struct maker *maker, struct json *row, const char *c
 	if (gmtime_r(&moment, &parts))
 		(void)!strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
 	add(maker, row, "CreatedAt", text);
+	add(maker, row, "CreatedBy", command);
 	human_duration(maker->now - seconds, age);
 	add(maker, row, "CreatedSince",
 	    maker->values->is_raw ? text : arena_printf(maker->arena, "%s ago", age));
@@ -135,8 +139,7 @@ static bool add_row(const struct maker *maker, const struct json *line, bool is_
 	    !json_text_or(line, "comment", "", &comment, err))
 		return false;
 	add(maker, row, "Comment", comment);
-	add_times(maker, row, created);
-	add(maker, row, "CreatedBy", short_command(maker, created_by));
+	add_made(maker, row, created, short_command(maker, created_by));
 	add_id(maker, row, is_newest);
 	add_size(maker, row, bytes);
 	return true;
@@ -180,10 +183,11 @@ static bool read_history(struct maker *maker, struct error *err)
 static bool show(const struct cli *cli, const struct values *values, const char *name,
 		 struct error *err)
 {
-	static const struct listing listing = { .fields = fields,
-						.table = COLUMNS,
-						.quiet = "{{.ID}}",
-						.type = "*image.historyContext" };
+	const struct listing listing = { .fields = fields,
+					 .table = values->is_raw ? COLUMNS("CreatedAt")
+								 : COLUMNS("CreatedSince"),
+					 .quiet = "{{.ID}}",
+					 .type = "*image.historyContext" };
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
 	struct store_image image;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/imageverbs.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "base/mem.h"
@@ -48,9 +49,23 @@ static const struct listing_field fields[] = {
 	{ .name = NULL },
 };
 
-#define COLUMNS "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
+#define RAW_NAME  "repository: {{.Repository}}\ntag: {{.Tag}}\n"
+#define RAW_REST  "image_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n"
+#define DIGEST    "{{.Digest}}"
+#define IN_COLUMN "\t" DIGEST
+
+#define COLUMNS   "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
 #define COLUMNS_WITH_DIGESTS                                                                       \
 	"{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
+
+/* A table of one's own gets the digests as its last column, if it has none. */
+static const char *add_digests(struct arena *arena, const char *format)
+{
+	if (!format || strncmp(format, "table", 5) != 0 || !format[5 + strspn(format + 5, " ")] ||
+	    strstr(format, DIGEST))
+		return format;
+	return arena_printf(arena, "%s" IN_COLUMN, format);
+}
 
 static bool list(const struct cli *cli, const struct values *values, const char *pattern,
 		 struct error *err)
@@ -63,9 +78,9 @@ static bool list(const struct cli *cli, const struct values *values, const char 
 					 .table = values->has_digests ? COLUMNS_WITH_DIGESTS
 								      : COLUMNS,
 					 .quiet = "{{.ID}}",
-					 .raw = "repository: {{.Repository}}\ntag: {{.Tag}}\n"
-						"image_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\n"
-						"virtual_size: {{.Size}}\n",
+					 .raw = values->has_digests ? RAW_NAME "digest: " DIGEST
+									       "\n" RAW_REST
+								    : RAW_NAME RAW_REST,
 					 .raw_quiet = "image_id: {{.ID}}",
 					 .type = "*formatter.imageContext" };
 	autoengine struct engine engine = ENGINE_EMPTY;
@@ -75,6 +90,8 @@ static bool list(const struct cli *cli, const struct values *values, const char 
 
 	if (!values->is_quiet)
 		format = dockerconfig_choice(&arena, cli->docker_config, "imagesFormat", format);
+	if (values->has_digests)
+		format = add_digests(&arena, format);
 	if (!engine_open(cli->root, cli->run, &engine, err) ||
 	    !imagerows_make(&options, &engine.store, &arena, &rows, err))
 		return error_in(err, "Error response from daemon");

@@ -51,7 +51,7 @@ static int run(const struct cli *cli, const void *values, const struct texts *ar
 		return command_failed(&err);
 	if (status_is_running(&engine, id))
 		endpoints_read_open(&engine, &arena, id, &endpoints);
-	if (arguments->count > 1)
+	if (arguments->count > 1 && *arguments->items[1])
 		return print_one(&endpoints, arguments->items[1], arguments->items[0], &err)
 			       ? 0
 			       : command_failed_plainly(&err);

@@ -12,6 +12,7 @@
 #include "cli/human.h"
 
 #define ENV_FILE_MAX    (4 << 20)
+#define LINE_MAX_BYTES  65535 /* what Go's scanner of lines takes by itself */
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 bool envfile_check(const char *text, struct error *err)
@@ -89,6 +90,10 @@ bool envfile_read(struct texts *pairs, struct arena *arena, const char *path, bo
 	for (char *line; (line = strsep(&rest, "\n"));) {
 		size_t length = strlen(line);
 
+		if (length > LINE_MAX_BYTES)
+			return error_set(err, ERROR_INPUT,
+					 "invalid env file (%s): bufio.Scanner: token too long",
+					 path);
 		if (length && line[length - 1] == '\r')
 			line[length - 1] = '\0';
 		if (!check_utf8(line, ++number, path, err))

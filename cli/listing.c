@@ -11,6 +11,7 @@
 #include "cli/template.h"
 
 #define ROW_MAX (1 << 20)
+#define USUAL   "template parsing error"
 
 /* The header line is the template run over the headers. */
 static const struct json *headers_of(struct arena *arena, const struct listing *listing)
@@ -85,11 +86,10 @@ bool listing_print(const struct listing *listing, const char *format, bool is_qu
 	if (strcmp(text, "raw") == 0 && listing->raw)
 		text = is_quiet ? listing->raw_quiet : listing->raw;
 	if (!template_parse(&arena, template_unescape(&arena, text), &template, err))
-		return error_in(err, "template parsing error");
+		return error_in(err, "%s", listing->unreadable ? listing->unreadable : USUAL);
 	template.type = listing->type;
 	template.is_row = true;
 	bool is_done = is_table ? print_table(&template, headers_of(&arena, listing), rows, err)
 				: print_rows(&template, rows, err);
-	return is_done ||
-	       error_in(err, "%s", listing->trouble ? listing->trouble : "template parsing error");
+	return is_done || error_in(err, "%s", listing->trouble ? listing->trouble : USUAL);
 }

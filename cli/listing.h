@@ -22,8 +22,10 @@ struct listing {
 	const char *table;                  /* the usual columns: "{{.ID}}\t{{.Names}}" */
 	const char *quiet;                  /* what -q shows of a row: "{{.ID}}" */
 	const char *raw, *raw_quiet; /* what "raw" stands for; NULL: it is a template like any */
-	const char *trouble;         /* docker's word for a template that fails; NULL: the usual */
-	const char *type;            /* what Go calls the type of a row; NULL: not known */
+	/* Docker's words for a template that cannot be read, and for one that fails; NULL: the
+	 * usual. */
+	const char *unreadable, *trouble;
+	const char *type; /* what Go calls the type of a row; NULL: not known */
 };
 
 /* Prints the children of `rows` to stdout. `format`: NULL or "" or "table", "table TEMPLATE",

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -23,7 +24,7 @@
 
 struct globals {
 	bool wants_version;
-	const char *config;
+	const char *config, *log_level;
 };
 
 static const struct opt global_opts[] = {
@@ -31,7 +32,7 @@ static const struct opt global_opts[] = {
 	{ "context", 'c', OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
 	{ "debug", 'D', OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
 	{ "host", 'H', OPT_IGNORED_TEXT, 0, "list", NULL, NULL },
-	{ "log-level", 'l', OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "log-level", 'l', OPT_TEXT, offsetof(struct globals, log_level), "string", NULL, NULL },
 	{ "tls", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
 	{ "tlscacert", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
 	{ "tlscert", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
@@ -147,6 +148,19 @@ static int run_words(const struct cli *cli, const char *const *argv)
 	return run_verb(cli, NULL, argv);
 }
 
+/* Nothing is logged by level here; a word that docker knows is taken all the same. */
+static bool check_log_level(const char *level)
+{
+	static const char *const known[] = { "",        "panic", "fatal", "error", "warn",
+					     "warning", "info",  "debug", "trace" };
+
+	for (size_t i = 0; level && i < COUNT_OF(known); i++) {
+		if (strcasecmp(level, known[i]) == 0)
+			return true;
+	}
+	return !level;
+}
+
 static int docker(struct cli *cli, const char *const *argv)
 {
 	static const struct opt_grammar grammar = { .opts = global_opts,
@@ -173,6 +187,10 @@ static int docker(struct cli *cli, const char *const *argv)
 	if (globals.wants_version) {
 		printf("Docker version %s, build mooring-%s\n", DOCKER_VERSION, MOORING_VERSION);
 		return 0;
+	}
+	if (!check_log_level(globals.log_level)) {
+		fprintf(stderr, "unable to parse logging level: %s\n", globals.log_level);
+		return 1;
 	}
 	return run_words(cli, words.items);
 }

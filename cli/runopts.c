@@ -12,6 +12,7 @@
 #include "engine/attach.h"
 #include "engine/bundle.h"
 #include "engine/daemonjson.h"
+#include "engine/hostfiles.h"
 #include "engine/logging.h"
 #include "engine/policy.h"
 #include "engine/userns.h"
@@ -328,6 +329,8 @@ bool runopts_read(const struct runopts *values, const struct texts *arguments, s
 	container->is_attached = !values->is_detached;
 	read_numbers(values, container);
 	read_screen(container);
+	for (size_t i = 0; i < container->dns.count; i++)
+		container->dns.items[i] = hostfiles_address(arena, container->dns.items[i]);
 	warn_about_limits(container);
 	return check_swappiness(container, err) && check_lists(values, err) &&
 	       read_pairs(values, arena, container, err) && read_namespaces(container, err) &&

@@ -124,12 +124,16 @@ static bool read_file(struct arena *arena, const char *path, const struct json *
 bool confine_take_profiles(struct arena *arena, struct container *container, struct error *err)
 {
 	for (size_t i = 0; i < container->security.count; i++) {
-		const char *path = value_of(container->security.items[i], "seccomp");
+		const char *option = container->security.items[i];
+		const char *path = value_of(option, "seccomp");
 		const struct json *profile;
 		autobuf struct buf text;
 		struct jsonout out;
 
 		buf_init(&text, PROFILE_MAX);
+		if (!strpbrk(option, "=:") && strcmp(option, "no-new-privileges") != 0)
+			return error_set(err, ERROR_INPUT, "Invalid --security-opt: \"%s\"",
+					 option);
 		if (!path || is_word(path) || path[0] == '{')
 			continue;
 		if (!read_file(arena, path, &profile, err))

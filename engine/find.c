@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/linktarget.h"
+
 bool find_is_name(const char *text)
 {
 	if (!isalnum((unsigned char)text[0]))
@@ -30,7 +32,7 @@ bool find_is_id(const char *text)
 	return strlen(text) == CONTAINER_ID_LENGTH && is_hex(text);
 }
 
-static bool is_there(const struct engine *engine, const char *id)
+bool find_is_there(const struct engine *engine, const char *id)
 {
 	char path[CONTAINER_ID_LENGTH + sizeof("/" CONTAINER_OPTIONS)];
 
@@ -47,7 +49,7 @@ static bool find_by_name(const struct engine *engine, const char *name,
 	if (length != CONTAINER_ID_LENGTH)
 		return false;
 	id[length] = '\0';
-	return find_is_id(id) && is_there(engine, id);
+	return find_is_id(id) && find_is_there(engine, id);
 }
 
 bool find_all(const struct engine *engine, struct arena *arena, struct texts *ids,
@@ -74,17 +76,19 @@ bool find_one(const struct engine *engine, const char *text, char id[CONTAINER_I
 	autotexts struct texts ids = { 0 };
 	size_t found = 0;
 
-	if (find_is_id(text) && is_there(engine, text)) {
+	if (find_is_id(text) && find_is_there(engine, text)) {
 		memcpy(id, text, CONTAINER_ID_LENGTH + 1);
 		return true;
 	}
 	if (find_by_name(engine, text[0] == '/' ? text + 1 : text, id))
 		return true;
+	if (link_target_named(engine, text, id))
+		return true;
 	if (is_hex(text) && !find_all(engine, &arena, &ids, err))
 		return false;
 	for (size_t i = 0; i < ids.count; i++) {
 		if (strncmp(ids.items[i], text, strlen(text)) == 0 &&
-		    is_there(engine, ids.items[i])) {
+		    find_is_there(engine, ids.items[i])) {
 			memcpy(id, ids.items[i], CONTAINER_ID_LENGTH + 1);
 			found++;
 		}

@@ -14,8 +14,9 @@
  * From what a user types to a container. No locks: what is found may be gone the next moment.
  */
 
-/* A full ID, a name (a leading '/' is allowed), or the unique beginning of an ID. Fails with
- * ERROR_NOT_FOUND "No such container: X", or ERROR_INPUT if several IDs begin so. */
+/* A full ID, a name (a leading '/' is allowed; NAME/ALIAS is the one a link leads to), or the
+ * unique beginning of an ID. Fails with ERROR_NOT_FOUND "No such container: X", or ERROR_INPUT if
+ * several IDs begin so. */
 must_check bool find_one(const struct engine *engine, const char *text,
 			 char id[CONTAINER_ID_LENGTH + 1], struct error *err);
 
@@ -28,5 +29,7 @@ must_check bool find_all(const struct engine *engine, struct arena *arena, struc
 bool find_is_name(const char *text);
 /* 64 lower-case hex digits. */
 bool find_is_id(const char *text);
+/* Whether the container with this id is there. */
+bool find_is_there(const struct engine *engine, const char *id);
 
 #endif

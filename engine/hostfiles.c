@@ -16,6 +16,7 @@
 #define DOMAIN_MAX    254 /* bytes of a name, as docker counts them */
 #define HOST_GATEWAY  "host-gateway"
 #define HOSTS         "hosts"
+#define BLANKS        " \t\n\v\f\r"
 
 static bool is_address(const char *text)
 {
@@ -24,9 +25,21 @@ static bool is_address(const char *text)
 	return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
 }
 
+const char *hostfiles_address(struct arena *arena, const char *text)
+{
+	const char *start = text + strspn(text, BLANKS);
+	size_t length = strlen(start);
+
+	while (length && strchr(BLANKS, start[length - 1]))
+		length--;
+	return arena_strndup(arena, start, length);
+}
+
 bool hostfiles_check_address(const char *text, struct error *err)
 {
-	return is_address(text) ||
+	autoarena struct arena arena = { 0 };
+
+	return is_address(hostfiles_address(&arena, text)) ||
 	       error_set(err, ERROR_INPUT, "IP address is not correctly formatted: %s", text);
 }
 

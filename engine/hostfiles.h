@@ -27,6 +27,9 @@ must_check bool hostfiles_move(int dir, const char *name, const struct ipaddr *a
 /* For --add-host, --dns, --dns-search: docker's words for what cannot be. */
 bool hostfiles_check_host(const char *text, struct error *err);
 bool hostfiles_check_address(const char *text, struct error *err);
+
+/* An address that was checked, without the blanks around it; in `arena`. */
+const char *hostfiles_address(struct arena *arena, const char *text);
 bool hostfiles_check_domain(const char *text, struct error *err);
 
 #endif

@@ -150,6 +150,34 @@ static void take_apart(const struct engine *engine, struct arena *arena, const c
 	target->name = target->is_there ? target->container.name : name + 1;
 }
 
+bool link_target_named(const struct engine *engine, const char *text,
+		       char id[CONTAINER_ID_LENGTH + 1])
+{
+	autoarena struct arena arena = { 0 };
+	char *name = arena_strdup(&arena, text + (*text == '/'));
+	char *alias = strchr(name, '/');
+	struct container linking;
+	struct error ignored;
+	bool is_found = false;
+
+	if (!alias)
+		return false;
+	*alias++ = '\0';
+	if (strchr(alias, '/') || !find_one(engine, name, id, &ignored) ||
+	    !container_read(engine, &arena, id, &linking, &ignored))
+		return false;
+	for (size_t i = 0; i < linking.links.count && !is_found; i++) {
+		const char *link = linking.links.items[i];
+
+		is_found = strcmp(linking.name, name) == 0 &&
+			   strcmp(strrchr(link, ':') + 1, alias) == 0;
+		if (is_found)
+			snprintf(id, CONTAINER_ID_LENGTH + 1, "%s", link);
+	}
+	container_done(&linking);
+	return is_found && find_is_there(engine, id);
+}
+
 const char *link_target_text(const struct engine *engine, struct arena *arena,
 			     const struct container *container, const char *link)
 {

@@ -47,6 +47,11 @@ void link_target_done(struct link_target *target);
  * words where there is none. */
 must_check bool link_target_remove(struct engine *engine, const char *text, struct error *err);
 
+/* "NAME/ALIAS" is a name of the one that the link leads to. False: there is no such link, or the
+ * other one is gone. */
+bool link_target_named(const struct engine *engine, const char *text,
+		       char id[CONTAINER_ID_LENGTH + 1]);
+
 /* "/OTHER:/NAME/ALIAS", as inspect shows it; in `arena`. */
 const char *link_target_text(const struct engine *engine, struct arena *arena,
 			     const struct container *container, const char *link);

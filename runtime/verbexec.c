@@ -11,6 +11,8 @@
 #include "runtime/foreground.h"
 #include "runtime/verb.h"
 
+#define EXEC_FAILED "OCI runtime exec failed: exec failed: %s: unknown" /* docker's words */
+
 /*
  * exec: everything behind the id is the program's, dash or not.
  *
@@ -123,8 +125,10 @@ static bool await(const struct command *command, const struct executed *executed
 }
 
 /* Docker's client knows whether the program could not be found, could not be executed, or was not
- * even tried. */
-static int tell_docker(enum container_fault fault, const struct error *err)
+ * even tried. Its daemon tells on the stream of the program's output by then, in a terminal's form,
+ * unless nobody has that stream. */
+static int tell_docker(const struct command *command, enum container_fault fault,
+		       const struct error *err)
 {
 	bool is_program = strstr(err->text, "unable to start container process") != NULL;
 
@@ -132,7 +136,12 @@ static int tell_docker(enum container_fault fault, const struct error *err)
 		fprintf(stderr, "Error response from daemon: %s\n", err->text);
 		return 1;
 	}
-	fprintf(stderr, "OCI runtime exec failed: exec failed: %s: unknown\n", err->text);
+	if (command->options.is_detached) {
+		fprintf(stderr, "Error response from daemon: " EXEC_FAILED "\n", err->text);
+		return 1;
+	}
+	printf(EXEC_FAILED "\r\n", err->text);
+	fflush(stdout);
 	return fault == CONTAINER_FAULT_NOT_FOUND ? 127 : 126;
 }
 
@@ -146,7 +155,7 @@ static int execute(const struct command *command, struct error *err)
 	if (!command->options.is_detached)
 		foreground_prepare();
 	if (!exec_start(&command->options, &executed, &fault, err))
-		return command->is_for_docker ? tell_docker(fault, err) : -1;
+		return command->is_for_docker ? tell_docker(command, fault, err) : -1;
 	if (!await(command, &executed, &status, &has_ended, err))
 		return -1;
 	if (command->exec_id && has_ended)

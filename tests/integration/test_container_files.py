@@ -326,6 +326,8 @@ def test_system_df_and_prune(moor, changed, busybox):
     assert table[0].split() == ["TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"] and len(table) == 5
     shown = moor.docker("system", "df", "--format", "{{.Type}}|{{.TotalCount}}|{{.Active}}|{{.Reclaimable}}").stdout.splitlines()
     assert shown[0].startswith("Images|1|1|") and shown[1].startswith("Containers|2|1|5B") and shown[2].startswith("Local Volumes|1|1|")
+    raw = moor.docker("system", "df", "--format", "raw").stdout.split("\n\n")
+    assert len(raw) == 5 and raw[1].startswith("type: Containers\ntotal: 2\nactive: 1\nsize: 5B\nreclaimable: 5B")
     moor.docker("commit", "c", "made:1")
     images, containers, volumes, builds = [
         [re.split("   +", line.rstrip()) for line in part.splitlines()]

@@ -189,6 +189,11 @@ def test_environment(run, tmp_path):
     assert f"invalid env file ({tmp_path}/e): invalid utf8 bytes at line 2: [88 61 97 255 98]\n" in refused.stderr
     (tmp_path / "e").write_bytes(b"\xef\xbb\xbfOK=\xc3\xa4\r\n")
     assert "OK=ä\n" in run("--rm", "--env-file", str(tmp_path / "e"), command=["env"]).stdout
+    (tmp_path / "e").write_text("A=1\nB=" + "b" * 65533)
+    assert run("--rm", "--env-file", str(tmp_path / "e"), command=["sh", "-c", "echo ${#B}"]).stdout == "65533\n"
+    (tmp_path / "e").write_text("A=1\nB=" + "b" * 65534)
+    refused = run("--rm", "--env-file", str(tmp_path / "e"), code=125)
+    assert refused.stderr.startswith(f"docker: invalid env file ({tmp_path}/e): bufio.Scanner: token too long\n")
 
 
 @pytest.mark.parametrize("user,expected", [
@@ -536,6 +541,9 @@ def test_unknown_and_unsupported_verbs(moor):
     assert alone.stdout == "" and "Usage:  docker" in alone.stderr
     assert re.fullmatch(r"Docker version \d.+, build .+\n", moor.docker("-v").stdout)
     assert "unknown flag: --bogus" in moor.docker("--bogus", "ps", code=125).stderr
+    refused = moor.docker("--log-level", "bogus", "ps", code=1)
+    assert (refused.stdout, refused.stderr) == ("", "unable to parse logging level: bogus\n")
+    assert moor.docker("-l", "WARNING", "ps", "-q").stdout == moor.docker("-l", "", "ps", "-q").stdout == ""
     assert "at least 1 argument" in moor.docker("run", code=1).stderr
     front = moor.mooring("--help").stdout
     assert "mooring deploy" in front and "mooring run" in front
@@ -718,6 +726,8 @@ def test_names_and_headings_of_templates(moor, busybox):
     assert table == f"CONTAINER ID   NAMES     a b\n{id[:2]}             named     v\n"
     assert moor.docker("ps", "-aq", "--no-trunc", "--format", "raw").stdout == f"container_id: {id}\n"
     assert "(virtual " in moor.docker("ps", "-a", "--format", "{{.Size}}").stdout
+    unreadable = moor.docker("ps", "-a", "--format", "{{.Names", code=1).stderr
+    assert unreadable == "failed to parse template: template: :1: unclosed action\n"
     missing = moor.docker("inspect", "-f", "{{.Id}}", "nosuch", code=1)
     assert (missing.stdout, missing.stderr) == ("\n", "Error: No such object: nosuch\n")
     wrong = moor.docker("ps", "-a", "--format", "{{.Nope}}", code=1).stderr
@@ -798,9 +808,22 @@ def test_network_by_its_id(moor, busybox):
         moor.docker("rm", "-f", f"c{number}")
     twice = moor.docker("create", "--network", "net", "--network", id, busybox, code=1).stderr
     assert 'network "net" is specified multiple times' in twice
-    moor.docker("create", "--name", "db", busybox)
+
+
+def test_names_that_links_give(moor, busybox):
+    """NAME/ALIAS is a name of the container that the link leads to, until it or the link goes."""
+    moor.docker("create", "--name", "db", "--dns", " 1.1.1.1\t", busybox)
+    assert moor.docker("inspect", "-f", "{{json .HostConfig.Dns}}", "db").stdout == '["1.1.1.1"]\n'
+    assert moor.docker("port", "db", "").stdout == ""
     moor.docker("create", "--name", "app", "--link", "db:/mysql", busybox)
     assert moor.docker("inspect", "-f", "{{.HostConfig.Links}}", "app").stdout == "[/db:/app/mysql]\n"
+    for name in ("app/mysql", "/app/mysql"):
+        assert moor.docker("inspect", "-f", "{{.Name}}", name).stdout == "/db\n"
+    for name in ("app/db", "app/mysql/", "app/", "db/mysql", "app/mysql/mysql"):
+        assert moor.docker("inspect", name, code=1).stderr == f"Error: No such object: {name}\n"
+    assert moor.docker("rm", "app/mysql").stdout == "app/mysql\n"
+    assert moor.docker("ps", "-a", "--format", "{{.Names}}").stdout == "app\n"
+    assert "No such object" in moor.docker("inspect", "app/mysql", code=1).stderr
 
 
 def test_formats_of_the_users_own(moor, busybox):

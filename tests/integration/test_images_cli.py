@@ -161,6 +161,10 @@ def test_images_formats(moor, tiny):
     assert formatted("{{.Repository}}:{{.Tag}}") == "tiny:2\n"
     assert formatted(r"table {{.Tag}}\t{{.Repository}}") == "TAG       REPOSITORY\n2         tiny\n"
     assert json.loads(formatted("json"))["ID"] == tiny[7:19]
+    for form, shown in (("table {{.Tag}}", "TAG       DIGEST\n2         <none>\n"), ("{{.Tag}}", "2\n"),
+                        ("table {{.Digest}}", "DIGEST\n<none>\n")):
+        assert moor.docker("images", "--digests", "--format", form, "tiny").stdout == shown
+    assert "\ntag: 2\ndigest: <none>\nimage_id: " in moor.docker("images", "--digests", "--format", "raw", "tiny").stdout
     failed = moor.docker("images", "--format", "{{.Nope}}", code=1)
     assert failed.stderr.startswith("template parsing error: ") and "Nope" in failed.stderr
 
@@ -534,7 +538,10 @@ def test_history(moor, tmp_path):
     raw = moor.docker("history", "--human=false", "--format", "{{.CreatedSince}} {{.Size}} {{.CreatedBy}}", "told:1")
     assert lines(raw)[0] == "2024-01-03T04:05:06Z 0 RUN b" and lines(raw)[2].startswith("2024-01-01T00:00:00Z 1500 ADD é")
     row = json.loads(lines(moor.docker("history", "--format", "json", "told:1"))[0])
-    assert sorted(row) == ["Comment", "CreatedAt", "CreatedBy", "CreatedSince", "ID", "Size"]
+    assert list(row) == ["Comment", "CreatedAt", "CreatedBy", "CreatedSince", "ID", "Size"]
+    exact = lines(moor.docker("history", "-H=false", "told:1"))
+    assert exact[0].split() == ["IMAGE", "CREATED", "AT", "CREATED", "BY", "SIZE", "COMMENT"]
+    assert re.fullmatch(image.id[7:19] + r"   2024-01-03T04:05:06Z   RUN b +0 +last", exact[1])
     missing = moor.docker("history", "nothing", code=1)
     assert (missing.stdout, missing.stderr) == ("", "Error response from daemon: No such image: nothing:latest\n")
 

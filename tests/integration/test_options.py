@@ -103,6 +103,7 @@ MORE = [
     (["--user", "-1"], 125, "uids and gids must be in range 0-2147483647"),
     (["--workdir", "/bin/sh"], 125, "Cannot mkdir: /bin/sh is not a directory"),
     (["--device", "/etc"], 125, "custom device \"/etc\": not a device node"),
+    (["--security-opt", "label"], 125, "Invalid --security-opt: \"label\""),
     (["--device", "/dev/nosuch"], 127, "error gathering device information while adding custom device \"/dev/nosuch\""),
 ]
 

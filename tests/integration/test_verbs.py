@@ -45,8 +45,10 @@ def test_exec(moor, container):
     for command, code, text in [(["nosuch"], 127, "executable file not found in $PATH"),
                                 (["/etc/passwd"], 126, "permission denied"), (["/etc"], 126, "")]:
         failed = moor.docker("exec", "x", *command, code=code)
-        assert failed.stderr.startswith("OCI runtime exec failed: exec failed: unable to start container process: ")
-        assert text in failed.stderr
+        assert failed.stdout.startswith("OCI runtime exec failed: exec failed: unable to start container process: ")
+        assert text in failed.stdout and failed.stderr == ""
+    failed = moor.docker("exec", "-d", "x", "nosuch", code=1).stderr
+    assert failed.startswith("Error response from daemon: OCI runtime exec failed: exec failed: ")
     assert "unable to find user nouser" in moor.docker("exec", "-u", "nouser", "x", "true", code=1).stderr
     assert "needs to be an absolute path" in moor.docker("exec", "-w", "rel", "x", "true", code=1).stderr
     assert "requires at least 2 arguments" in moor.docker("exec", "x", code=1).stderr
