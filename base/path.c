@@ -584,6 +584,9 @@ bool path_remove_counted(int dir, const char *name, int64_t *bytes, struct error
 	if (errno != EISDIR && errno != EPERM)
 		return error_sys(err, "remove %s", name);
 
+	if (unlinkat(dir, name, AT_REMOVEDIR) == 0) /* often there is nothing in it */
+		return true;
+
 	/* The name itself is ours and may be a path; what is below it is not. */
 	autoclose int top = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 

@@ -354,28 +354,6 @@ bool claim_release(struct engine *engine, const char *id, const char *name,
 	return remove_dead(engine, dead, err) || error_in(err, "remove container %.12s", id);
 }
 
-/* Names of containers that are no more: whoever wanted such a name took it anyway. `all`: and those
- * that containers had before they were renamed, for which each has to be read. */
-static void sweep_names(struct engine *engine, bool all)
-{
-	int fd = openat(engine->names, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	char holder[CONTAINER_ID_LENGTH + 1];
-	struct error ignored; /* it stays for the next sweep */
-
-	if (!dir) {
-		mem_cleanup_close(&fd);
-		return;
-	}
-	for (struct dirent *entry; (entry = readdir(dir));) {
-		if (holder_of(engine, entry->d_name, holder) &&
-		    (faccessat(engine->containers, holder, F_OK, 0) != 0 ||
-		     (all && is_left_behind(engine, entry->d_name, holder))) &&
-		    !claim_drop_name(engine, entry->d_name, holder, &ignored))
-			break;
-	}
-}
-
 /* How many entries there are, but for those that begin with a dot; *has_dead: with DEAD_PREFIX. */
 static size_t count_entries(int at, bool *has_dead)
 {
@@ -408,12 +386,41 @@ bool claim_has_rubbish(const struct engine *engine)
 	return has_more_names(engine, &has_dead) || has_dead;
 }
 
+/* Drops names of containers that are no more (`renamed`: that have another name by now, for which
+ * each has to be read) and returns how many stay. Whoever wanted such a name took it anyway. */
+static size_t sweep_names(struct engine *engine, bool renamed)
+{
+	int fd = openat(engine->names, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autodir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	char holder[CONTAINER_ID_LENGTH + 1];
+	struct error ignored; /* it stays for the next sweep */
+	size_t count = 0;
+
+	if (!dir) {
+		mem_cleanup_close(&fd);
+		return 0;
+	}
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		const char *name = entry->d_name;
+
+		if (name[0] == '.' || !holder_of(engine, name, holder))
+			continue;
+		bool is_dead = renamed ? is_left_behind(engine, name, holder)
+				       : faccessat(engine->containers, holder, F_OK, 0) != 0;
+		if (!is_dead)
+			count++;
+		else if (!claim_drop_name(engine, name, holder, &ignored))
+			break;
+	}
+	return count;
+}
+
 void claim_sweep(struct engine *engine)
 {
 	int fd = openat(engine->containers, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	autodir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct error ignored; /* what cannot be removed stays rubbish */
-	bool has_dead = false;
+	size_t containers = 0;
 
 	if (!dir) {
 		mem_cleanup_close(&fd);
@@ -422,12 +429,14 @@ void claim_sweep(struct engine *engine)
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		autoclose int lock = -1;
 
-		if (find_is_id(entry->d_name))
+		if (find_is_id(entry->d_name)) {
 			sweep_one(engine, entry->d_name);
-		else if (strncmp(entry->d_name, DEAD_PREFIX, strlen(DEAD_PREFIX)) == 0 &&
-			 try_lock(engine, entry->d_name, &lock) &&
-			 !path_remove_tree(engine->containers, entry->d_name, &ignored))
+			containers += faccessat(engine->containers, entry->d_name, F_OK, 0) == 0;
+		} else if (strncmp(entry->d_name, DEAD_PREFIX, strlen(DEAD_PREFIX)) == 0 &&
+			   try_lock(engine, entry->d_name, &lock) &&
+			   !path_remove_tree(engine->containers, entry->d_name, &ignored))
 			continue;
 	}
-	sweep_names(engine, has_more_names(engine, &has_dead));
+	if (sweep_names(engine, false) > containers)
+		sweep_names(engine, true);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/endpoint.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -66,6 +68,9 @@ bool endpoints_write(const struct endpoints *endpoints, int dir, struct error *e
 	struct jsonout out;
 
 	buf_init(&text, RECORD_MAX);
+	if (!endpoints->count && !endpoints->port_count)
+		return unlinkat(dir, CONTAINER_NETWORK, 0) == 0 || errno == ENOENT ||
+		       error_sys(err, "remove %s", CONTAINER_NETWORK);
 	jsonout_init(&out, &text, false);
 	jsonout_object(&out, NULL);
 	jsonout_array(&out, "endpoints");

@@ -55,15 +55,15 @@ struct endpoints {
 	size_t port_count;
 };
 
-/* False if there is no (readable) record. Without its monitor a container has no ports any more.
- * Texts live in `arena`. */
+/* False if there is no (readable) record: then it has been given nothing. Without its monitor a
+ * container has no ports any more. Texts live in `arena`. */
 bool endpoints_read(const struct engine *engine, struct arena *arena, const char *container,
 		    struct endpoints *endpoints);
 /* The same without ports that lead nowhere, though they are still reserved: every network that
  * could carry them has been left. */
 bool endpoints_read_open(const struct engine *engine, struct arena *arena, const char *container,
 			 struct endpoints *endpoints);
-/* `dir` is the container's directory. */
+/* `dir` is the container's directory. What has nothing has no record. */
 must_check bool endpoints_write(const struct endpoints *endpoints, int dir, struct error *err);
 
 /* The endpoint by which the world is reached: its gateway is the default route, and ports are
