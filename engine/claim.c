@@ -325,6 +325,20 @@ static bool remove_dead(const struct engine *engine, const char *dead, struct er
 	return path_remove_tree(engine->containers, dead, err);
 }
 
+/* What the kernel leaves of a volatile overlay is known, and need not be listed. */
+static void drop_overlay_mark(const struct engine *engine, const char *id)
+{
+	static const char *const names[] = { "work/incompat/volatile/dirty",
+					     "work/incompat/volatile", "work/incompat", "work" };
+	char path[CONTAINER_ID_LENGTH + 48];
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		snprintf(path, sizeof(path), "%.64s/work/%s", id, names[i]);
+		if (unlinkat(engine->containers, path, i == 0 ? 0 : AT_REMOVEDIR) < 0)
+			return; /* a lasting one, or a kernel that leaves more */
+	}
+}
+
 void claim_drop_bundle(const struct engine *engine, const char *id)
 {
 	static const char *const names[] = { "work", CONTAINER_CONFIG, "hosts", "hostname",
@@ -332,6 +346,7 @@ void claim_drop_bundle(const struct engine *engine, const char *id)
 	char path[CONTAINER_ID_LENGTH + 32];
 	struct error ignored; /* it goes with the rest */
 
+	drop_overlay_mark(engine, id);
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
 		snprintf(path, sizeof(path), "%.64s/%s", id, names[i]);
 		if (!path_remove_tree(engine->containers, path, &ignored))
