@@ -183,7 +183,8 @@ def test_component_user_and_the_group_docker(open_gate, moor, busybox, tmp_path)
     home = open_gate.home
     wrap = etc(tmp_path, passwd=f"ggc_user:x:{test_gate.UID}:{test_gate.UID}::{home}:/bin/sh\n",
                group=f"docker:x:{open_gate.group}:ggc_user\n")
-    device = Resident(os.path.join(open_gate.directory, "device"), moor.env, config={"setenv": {"MOORING_GATE": open_gate.socket}})
+    env = {name: value for name, value in moor.env.items() if name != "DOCKER_CONFIG"}  # of root alone
+    device = Resident(os.path.join(open_gate.directory, "device"), env, config={"setenv": {"MOORING_GATE": open_gate.socket}})
     device.recipe({"run": f"id -un; docker run --rm --init --name member --network none {busybox} sleep 1000"})
     device.recipe({"startup": "id -un; ! docker ps"}, name="B")
     with device.start(wrap=wrap):
