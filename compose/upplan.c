@@ -61,6 +61,10 @@ static bool scale_of(const struct maker *maker, const struct service *service, i
 		if (strncmp(text, service->name, length) != 0 || text[length] != '=')
 			continue;
 		*scale = strtoll(text + length + 1, &end, 10);
+		if (maker->project->is_classic && (!text[length + 1] || *end))
+			return error_set(err, ERROR_INPUT,
+					 "Number of containers for service \"%s\" is not a number",
+					 service->name);
 		if (!text[length + 1] || *end || *scale < 0 || *scale > PROJECT_SCALE_MAX)
 			return error_set(err, ERROR_INPUT, "invalid --scale option \"%s\"", text);
 	}
@@ -79,6 +83,9 @@ static bool check_scales(const struct maker *maker, struct error *err)
 		size_t length = strcspn(scales->items[i], "=");
 		autofree char *name = mem_printf("%.*s", (int)length, scales->items[i]);
 
+		if (maker->project->is_classic && !scales->items[i][length])
+			return error_set(err, ERROR_INPUT,
+					 "Arguments to scale should be in the form service=num");
 		if (!scales->items[i][length])
 			return error_set(err, ERROR_INPUT,
 					 "invalid --scale option \"%s\": expected SERVICE=NUM",

@@ -16,17 +16,20 @@
 
 struct values {
 	bool is_quiet, wants_services, wants_volumes, wants_images, wants_networks, wants_profiles;
-	bool keeps_variables;
+	bool keeps_variables, wants_environment;
 	const char *format, *hash, *output;
 };
 
 static const struct opt opts[] = {
+	{ "environment", 0, OPT_BOOL, offsetof(struct values, wants_environment), NULL,
+	  "Print environment used for interpolation.", NULL },
 	{ "format", 0, OPT_TEXT, offsetof(struct values, format), "string",
 	  "Format the output. Values: [yaml | json]", NULL },
 	{ "hash", 0, OPT_TEXT, offsetof(struct values, hash), "string",
 	  "Print the service config hash, one per line", NULL },
 	{ "images", 0, OPT_BOOL, offsetof(struct values, wants_images), NULL,
 	  "Print the image names, one per line", NULL },
+	{ "lock-image-digests", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
 	{ "networks", 0, OPT_BOOL, offsetof(struct values, wants_networks), NULL,
 	  "Print the network names, one per line", NULL },
 	{ "no-consistency", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
@@ -43,6 +46,7 @@ static const struct opt opts[] = {
 	{ "resolve-image-digests", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
 	{ "services", 0, OPT_BOOL, offsetof(struct values, wants_services), NULL,
 	  "Print the service names, one per line", NULL },
+	{ "variables", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
 	{ "volumes", 0, OPT_BOOL, offsetof(struct values, wants_volumes), NULL,
 	  "Print the volume names, one per line", NULL },
 	{ .name = NULL },
@@ -317,6 +321,28 @@ static void print_profiles(const struct project *project)
 		puts(seen.items[i]);
 }
 
+/* What ${…} in the files may be: the process' environment, and .env behind it. */
+static void print_environment(struct project *project)
+{
+	autotexts struct texts lines = { 0 };
+
+	for (const struct variables *list = &project->environment; list; list = list->next) {
+		for (size_t i = 0; i < list->count; i++) {
+			const char *name = list->items[i].name;
+			const char *value = list->items[i].value;
+
+			if (strcmp(name, "COMPOSE_PROJECT_NAME") != 0 &&
+			    variables_get(&project->environment, name) == value)
+				texts_add(&lines,
+					  arena_printf(&project->arena, "%s=%s", name, value));
+		}
+	}
+	texts_add(&lines, arena_printf(&project->arena, "COMPOSE_PROJECT_NAME=%s", project->name));
+	qsort(lines.items, lines.count, sizeof(*lines.items), by_text);
+	for (size_t i = 0; i < lines.count; i++)
+		puts(lines.items[i]);
+}
+
 static bool print(struct project *project, const struct values *values, const struct texts *named,
 		  struct error *err)
 {
@@ -328,6 +354,8 @@ static bool print(struct project *project, const struct values *values, const st
 		print_keys(project->networks, project->network_count);
 	else if (values->wants_profiles)
 		print_profiles(project);
+	else if (values->wants_environment)
+		print_environment(project);
 	else if (values->hash)
 		return print_hashes(project, values->hash, err);
 	else if (!values->is_quiet)

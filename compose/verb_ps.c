@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "cli/containerrows.h"
+#include "cli/dockerconfig.h"
 #include "cli/jsonmaker.h"
 #include "cli/listing.h"
 #include "compose/grid.h"
@@ -304,7 +305,8 @@ static void add_row(struct session *session, const struct jsonmaker *rows,
 }
 
 static bool print_modern(struct session *session, struct member **members,
-			 const struct values *values, const struct json *rows, struct error *err)
+			 const struct values *values, const char *format, const struct json *rows,
+			 struct error *err)
 {
 	struct jsonmaker list = { &session->fleet.arena,
 				  json_new(&session->fleet.arena, NULL, NULL, JSON_ARRAY, NULL) };
@@ -315,7 +317,7 @@ static bool print_modern(struct session *session, struct member **members,
 		if (row && is_shown(session, values, *members))
 			add_row(session, &list, *members, row);
 	}
-	return listing_print(&listing, values->format, false, list.parent, err);
+	return listing_print(&listing, format, false, list.parent, err);
 }
 
 /* -- the verb -----------------------------------------------------------------------------------
@@ -396,6 +398,7 @@ static bool print(struct session *session, const struct values *values,
 							   values->is_all,
 					     .has_orphans = true };
 	struct member **members = fleet_choose(&session->fleet, &session->project, &choice);
+	const char *format = values->format;
 	const struct json *rows;
 
 	sort_by_name(members);
@@ -407,13 +410,18 @@ static bool print(struct session *session, const struct values *values,
 		print_services(session, members, values);
 		return true;
 	}
-	if (!read_rows(session, &rows, values->is_whole || values->format, err))
+	/* What the user has chosen for `docker ps` holds here, too; 1 does not know it. */
+	if (!session->composer->is_classic)
+		format = dockerconfig_choice(&session->fleet.arena,
+					     session->composer->cli.docker_config, "psFormat",
+					     format);
+	if (!read_rows(session, &rows, values->is_whole || format, err))
 		return false;
-	if (session->composer->is_classic && !values->format) {
+	if (session->composer->is_classic && !format) {
 		print_classic(session, members, values, rows);
 		return true;
 	}
-	return print_modern(session, members, values, rows, err);
+	return print_modern(session, members, values, format, rows, err);
 }
 
 static int run(const struct cli *cli, const void *values, const struct texts *arguments)

@@ -121,6 +121,9 @@ def test_scale(project):
     project("up", "-d", "-t", "0")
     assert project.names() == ["proj-a-1"]
     assert "invalid --scale" in project("up", "-d", "--scale", "a=x", code=1).stderr
+    for words in (["scale"], ["up", "-d", "--scale"]):
+        assert 'Number of containers for service "a" is not a number' in project.classic(*words, "a=x", code=1).stderr
+        assert "Arguments to scale should be in the form service=num" in project.classic(*words, "a", code=1).stderr
     project.down()
 
 
@@ -213,6 +216,10 @@ def test_ps(project):
     assert project("ps", "-aq").stdout.split() == project.ids("-a", "-f", "name=bee") + project.ids()
     row = json.loads(project("ps", "-a", "--format", "json", "b").stdout)
     assert (row["Name"], row["Service"], row["State"], row["ExitCode"], row["Project"]) == ("bee", "b", "exited", 3, "proj")
+    chosen = {"env": {"DOCKER_CONFIG": os.path.dirname(project.write('{"psFormat": "{{.Name}} of mine"}', "own/config.json"))}}
+    assert project("ps", **chosen).stdout == "proj-a-1 of mine\n" and project("ps", "-q", **chosen).stdout == project("ps", "-q").stdout
+    assert project("ps", "--format", "{{.Service}}", **chosen).stdout == "a\n"
+    assert project.classic("ps", **chosen).stdout.startswith("  ")
     assert project("ps", "--services", "--status", "exited").stdout == "b\n"
     assert project("ps", "--services", "--filter", "status=running").stdout == "a\n"
     services = ("ps", "--services")

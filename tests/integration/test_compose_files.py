@@ -184,6 +184,17 @@ def test_other_files(files):
     assert "too many files extend or include each other" in files.run("config", code=15).stderr
 
 
+def test_environment(files):
+    """What ${...} in the files may be: the process' environment counts more than .env."""
+    files.write("compose.yaml", service("x"))
+    files.write(".env", "T=dotted\nX=dotted\nCOMPOSE_PROJECT_NAME=named\n")
+    lines = files.run("config", "--environment", env={"X": "given"}).stdout.splitlines()
+    assert {"T=dotted", "X=given", "COMPOSE_PROJECT_NAME=named", "HOME=/home/me"} <= set(lines)
+    assert lines == sorted(lines) and len({line.split("=")[0] for line in lines}) == len(lines)
+    for option in ("--variables", "--resolve-image-digests", "--lock-image-digests"):
+        assert option + " is not supported yet" in files.run("config", option, code=16).stderr
+
+
 def test_variables_of_included_files(files):
     """`env_file` of include, or .env beside the files, says what the environment does not; further files are laid over the first."""
     files.write("compose.yaml", """
