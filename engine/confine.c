@@ -195,13 +195,9 @@ static bool fit_profile(struct arena *arena, struct confinement *confinement, st
 {
 	const struct json *profile = confinement->seccomp;
 
-	if (!profile || confinement->is_seccomp_off)
-		return true;
-	if (!customprofile_read(arena, profile, confinement->capabilities, &confinement->seccomp,
-				err))
-		return false;
-	confinement->is_seccomp_off = !confinement->seccomp;
-	return true;
+	return !profile || confinement->is_seccomp_off ||
+	       customprofile_read(arena, profile, confinement->capabilities, &confinement->seccomp,
+				  err);
 }
 
 bool confine_read(struct arena *arena, const struct container *container,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/customprofile.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -24,20 +25,124 @@ static const char short_native[] = "arm";
 #error "name this architecture for seccomp"
 #endif
 
+/* Docker reads a profile with Go's encoding/json, which finds a field by its name in letters of any
+ * case, at every level. A key that we overlooked would be a rule that does not hold. */
+static const char *const keys[] = {
+	"defaultAction",
+	"defaultErrnoRet",
+	"architectures",
+	"archMap",
+	"flags",
+	"listenerPath",
+	"syscalls",
+	"listenerMetadata",
+	"name",
+	"names",
+	"action",
+	"errnoRet",
+	"args",
+	"index",
+	"value",
+	"valueTwo",
+	"op",
+	"includes",
+	"excludes",
+	"arches",
+	"caps",
+	"minKernel",
+	"architecture",
+	"subArchitectures",
+};
+
+_Static_assert(COUNT_OF(keys) <= 32, "a key has a bit");
+
 struct circumstances {
 	uint64_t capabilities;
 	int kernel[2]; /* major and minor number */
 };
 
+/* -- keys ------------------------------------------------------------------------------------ */
+
+/* The letter that begins `*text`, which goes past it. To Go the long s and the sign of the kelvin
+ * are ASCII letters of another case. */
+static int next_letter(const char **text)
+{
+	static const char long_s[] = "\xc5\xbf";
+	static const char kelvin[] = "\xe2\x84\xaa";
+
+	if (strncmp(*text, long_s, strlen(long_s)) == 0) {
+		*text += strlen(long_s);
+		return 's';
+	}
+	if (strncmp(*text, kelvin, strlen(kelvin)) == 0) {
+		*text += strlen(kelvin);
+		return 'k';
+	}
+	return tolower((unsigned char)*(*text)++);
+}
+
+static bool is_same_key(const char *known, const char *given)
+{
+	int letter;
+
+	do {
+		letter = tolower((unsigned char)*known++);
+		if (letter != next_letter(&given))
+			return false;
+	} while (letter);
+	return true;
+}
+
+/* Where in `keys`; COUNT_OF(keys) if it is another, which has no effect. */
+static size_t find_key(const char *given)
+{
+	size_t i = 0;
+
+	while (i < COUNT_OF(keys) && !is_same_key(keys[i], given))
+		i++;
+	return i;
+}
+
+/* A copy with the keys spelt as above. Recursion is bounded by the tree's depth. Go's parser would
+ * merge the values of a key that is there in two spellings. */
+static bool spell(struct arena *arena, struct json *parent, const char *key,
+		  const struct json *value, struct json **copy, struct error *err)
+{
+	struct json *ignored;
+	uint32_t seen = 0;
+
+	*copy = json_new(arena, parent, key, value->type, value->text);
+	(*copy)->boolean = value->boolean;
+	for (const struct json *child = value->child; child; child = child->next) {
+		const char *spelt = NULL;
+
+		if (value->type == JSON_OBJECT) {
+			size_t i = find_key(child->key);
+
+			if (i == COUNT_OF(keys))
+				continue;
+			if (seen & 1U << i)
+				return json_wrong(child, err, "'%s' is there twice", keys[i]);
+			seen |= 1U << i;
+			spelt = keys[i];
+		}
+		if (!spell(arena, *copy, spelt, child, &ignored, err))
+			return false;
+	}
+	return true;
+}
+
+/* -- rules ----------------------------------------------------------------------------------- */
+
 /* Members that mean the same in both formats. */
 static void copy_members(struct arena *arena, struct json *to, const struct json *from,
-			 const char *const *keys)
+			 const char *const *members)
 {
-	for (; *keys; keys++) {
-		const struct json *member = json_get(from, *keys);
+	for (; *members; members++) {
+		const struct json *member = json_get(from, *members);
 
 		if (member)
-			json_copy(arena, to, *keys, member);
+			json_copy(arena, to, *members, member);
 	}
 }
 
@@ -56,7 +161,8 @@ static bool compare_kernel(const struct circumstances *now, const char *least, b
 {
 	int major, minor, end = 0;
 
-	if (sscanf(least, "%d.%d%n", &major, &minor, &end) != 2 || least[end])
+	if (strspn(least, "0123456789.") != strlen(least) ||
+	    sscanf(least, "%d.%d%n", &major, &minor, &end) != 2 || least[end])
 		return error_set(err, ERROR_INPUT, "invalid kernel version: \"%s\"", least);
 	*is_newer = now->kernel[0] > major || (now->kernel[0] == major && now->kernel[1] >= minor);
 	return true;
@@ -114,13 +220,16 @@ static bool add_rule(struct arena *arena, const struct circumstances *now, const
 	static const char *const same[] = { "names", "action", "errnoRet", "args", NULL };
 	struct finding includes, excludes;
 	const struct json *names;
-	const char *name;
+	const char *name, *action;
 
 	if (rule->type != JSON_OBJECT)
 		return json_expected(rule, "an object", err);
 	if (!json_text_or(rule, "name", "", &name, err) ||
-	    !json_array_or_null(rule, "names", &names, err))
+	    !json_array_or_null(rule, "names", &names, err) ||
+	    !json_text(rule, "action", &action, err))
 		return false;
+	if (!*name && (!names || !names->count))
+		return json_wrong(rule, err, "names no system call");
 	if (*name && names && names->count)
 		return error_set(err, ERROR_INPUT,
 				 "'name' and 'names' were specified in the seccomp profile, "
@@ -185,28 +294,33 @@ static bool add_architectures(struct arena *arena, const struct json *profile, s
 	return true;
 }
 
-bool customprofile_read(struct arena *arena, const struct json *profile, uint64_t capabilities,
+bool customprofile_read(struct arena *arena, const struct json *given, uint64_t capabilities,
 			const struct json **seccomp, struct error *err)
 {
 	static const char *const same[] = { "defaultAction", "defaultErrnoRet",  "flags",
 					    "listenerPath",  "listenerMetadata", NULL };
 	struct circumstances now = { .capabilities = capabilities };
 	struct utsname names;
+	struct json *profile;
 	const char *action;
 
-	*seccomp = NULL;
-	if (profile->type != JSON_OBJECT)
-		return json_expected(profile, "an object", err);
+	if (given->type != JSON_OBJECT)
+		return json_expected(given, "an object", err);
+	if (!spell(arena, NULL, given->key, given, &profile, err))
+		return false;
+	if (!json_text_or(profile, "defaultAction", "", &action, err))
+		return false;
+	if (!*action)
+		return json_wrong(profile, err,
+				  "no defaultAction; seccomp=unconfined runs without a filter");
 	if (uname(&names) < 0 ||
 	    sscanf(names.release, "%d.%d", &now.kernel[0], &now.kernel[1]) != 2)
 		return error_set(err, ERROR_SYSTEM, "find out which kernel this is");
 	struct json *result = json_new(arena, NULL, "seccomp profile", JSON_OBJECT, NULL);
 	copy_members(arena, result, profile, same);
-	if (!json_text_or(profile, "defaultAction", "", &action, err) ||
-	    !add_architectures(arena, profile, result, err) ||
+	if (!add_architectures(arena, profile, result, err) ||
 	    !add_rules(arena, &now, profile, result, err))
 		return false;
-	if (*action || json_get(profile, "syscalls"))
-		*seccomp = result;
+	*seccomp = result;
 	return true;
 }

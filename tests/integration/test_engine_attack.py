@@ -334,8 +334,9 @@ def test_a_profile_is_settled_when_the_container_is_made(moor, busybox, tmp_path
 
 def test_a_profile_in_dockers_format(moor, busybox, tmp_path):
     """Rules that hold for some capabilities only, and for one call; what means two things is refused."""
-    def run(rule, *options, code=0, **more):
+    def run(rule, *options, code=0, only=None, **more):
         profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"action": "SCMP_ACT_ERRNO", **rule}], **more}
+        profile = profile if only is None else {key: profile[key] for key in only}
         (tmp_path / "p.json").write_text(json.dumps(profile))
         return moor.docker("run", "--rm", "--network", "none", "--security-opt", f"seccomp={tmp_path}/p.json", *options,
                            busybox, "mkdir", "/new", code=code).stderr
@@ -349,6 +350,9 @@ def test_a_profile_in_dockers_format(moor, busybox, tmp_path):
     assert "use either 'name' or 'names'" in run({**calls, "name": "x"}, code=125)
     both = {"architectures": ["SCMP_ARCH_X86"], "archMap": [{"architecture": "SCMP_ARCH_X86"}]}
     assert "use either 'architectures' or 'archMap'" in run(calls, code=125, **both)
+    go = {"Action": "SCMP_ACT_ERRNO", "Names": calls["names"]}  # keys of any case, as Go takes them
+    assert "not permitted" in run({}, code=1, DEFAULTACTION="SCMP_ACT_ALLOW", Syscalls=[go], only=["Syscalls", "DEFAULTACTION"])
+    assert "no defaultAction" in run({}, code=125, only=[])
 
 
 def test_privileged_is_what_docker_makes_of_it(load, run):

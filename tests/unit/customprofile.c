@@ -31,9 +31,26 @@
 static const struct {
 	const char *profile, *wanted;
 } cases[] = {
-	{ "{}", NULL },
-	{ "{'comment': 'nothing', 'syscalls': null}", NULL },
 	{ KEPT, KEPT },
+	{ "{'defaultAction': 'SCMP_ACT_ERRNO', 'comment': 'nothing', 'syscalls': null}", NOTHING },
+	/* Keys as Go takes them: any case, the long s and the kelvin's sign. */
+	{ "{'DEFAULTACTION': 'SCMP_ACT_ERRNO', '\xc5\xbfY\xc5\xbf"
+	  "calls': [{'Names': ['mount'], "
+	  "'aCTION': 'SCMP_ACT_ALLOW', 'Args': [{'Index': 0, 'VALUE': 8, 'valuetwo': 9, "
+	  "'Op': 'SCMP_CMP_EQ'}], 'ErrnoRet': 38}]}",
+	  RULES(RULE(", 'args': [{'index': 0, 'value': 8, 'valueTwo': 9, 'op': 'SCMP_CMP_EQ'}], "
+		     "'errnoRet': 38")) },
+	{ RULES("{'NAME': 'mount', 'action': 'SCMP_ACT_ALLOW'}"), KEPT },
+	{ RULES(CAPS("Includes", "CAP_SYSLOG")), NOTHING },
+	{ RULES(RULE(", 'EXCLUDES': {'Caps': ['CAP_CHOWN']}")), NOTHING },
+	{ RULES(RULE(", 'includes': {'ARCHES': ['s390x']}")), NOTHING },
+	{ RULES(RULE(", 'includes': {'min\xe2\x84\xaa"
+		     "ernel': '999.0'}")),
+	  NOTHING },
+	{ "{'DefaultAction': 'SCMP_ACT_KILL', 'DefaultErrnoRet': 1, 'Flags': [], 'ArchMap': "
+	  "[{'Architecture': '" NATIVE "', 'SubArchitectures': ['SCMP_ARCH_MIPS']}]}",
+	  "{'defaultAction': 'SCMP_ACT_KILL', 'defaultErrnoRet': 1, 'flags': [], "
+	  "'architectures': ['" NATIVE "', 'SCMP_ARCH_MIPS'], 'syscalls': []}" },
 	{ RULES("{'name': 'mount', 'names': null, 'action': 'SCMP_ACT_ALLOW', 'comment': 'x'}"),
 	  KEPT },
 	{ RULES(RULE(", 'args': [{'index': 0, 'value': 8, 'op': 'SCMP_CMP_EQ'}], 'errnoRet': 38")),
@@ -75,6 +92,17 @@ static const struct {
 	{ RULES(RULE(", 'includes': []")),
 	  "profile: syscalls[0].includes: expected an object, found an array" },
 	{ RULES("1"), "profile: syscalls[0]: expected an object, found a number" },
+	{ "{}", "profile: no defaultAction; seccomp=unconfined runs without a filter" },
+	{ "{'default': 'SCMP_ACT_ERRNO', 'syscalls': [" RULE("") "]}",
+	  "profile: no defaultAction" },
+	{ RULES("{'call': 'mount', 'action': 'SCMP_ACT_ALLOW'}"),
+	  "profile: syscalls[0]: names no system call" },
+	{ RULES("{'names': ['mount'], 'do': 'SCMP_ACT_ALLOW'}"),
+	  "profile: syscalls[0].action: missing" },
+	{ "{'defaultAction': 'SCMP_ACT_ALLOW', 'syscalls': [], 'Syscalls': [" RULE("") "]}",
+	  "profile: Syscalls: 'syscalls' is there twice" },
+	{ RULES(RULE(", 'includes': {'minKernel': '-4.-8'}")),
+	  "invalid kernel version: \"-4.-8\"" },
 	{ "[]", "profile: expected an object, found an array" },
 };
 
@@ -101,10 +129,8 @@ int main(void)
 
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		const struct json *profile = parse(&arena, cases[i].profile);
-		const struct json *wanted = NULL;
+		const struct json *wanted = parse(&arena, cases[i].wanted);
 
-		if (cases[i].wanted)
-			wanted = parse(&arena, cases[i].wanted);
 		check_ok(customprofile_read(&arena, profile, held, &got, &err), &err, "is read");
 		check(json_is_equal(got, wanted), "case %zu is as the OCI has it", i);
 	}
