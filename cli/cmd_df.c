@@ -196,15 +196,12 @@ static int run_df(const struct cli *cli, const void *of, const struct texts *arg
 	struct error err;
 
 	(void)arguments;
-	if (values->is_verbose && values->format && *values->format) {
-		error_set(&err, ERROR_INPUT,
-			  "the verbose and the format options conflict: use one of them");
-		return command_failed_plainly(&err);
-	}
 	if (!engine_open(cli->root, cli->run, &engine, &err))
 		return command_failed(&err);
 	if (values->is_verbose)
-		return dfverbose_print(&engine, &arena, &err) ? 0 : command_failed(&err);
+		return dfverbose_print(&engine, &arena, values->format, &err)
+			       ? 0
+			       : command_failed_plainly(&err);
 	if (!count_images(&engine, &arena, &images, &err) ||
 	    !count_containers(&engine, &arena, &containers, &err) ||
 	    !count_volumes(&engine, &arena, &volumes, &err))

@@ -109,6 +109,7 @@ static int run_ls(const struct cli *cli, const void *of, const struct texts *arg
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
 	const char *format = values->format;
+	const struct volumerows options = { .filters = &values->filters };
 	const struct json *rows;
 	struct error err;
 
@@ -116,7 +117,7 @@ static int run_ls(const struct cli *cli, const void *of, const struct texts *arg
 	if (!values->is_quiet)
 		format = dockerconfig_choice(&arena, cli->docker_config, "volumesFormat", format);
 	if (!engine_open(cli->root, cli->run, &engine, &err) ||
-	    !volumerows_make(&engine, &arena, &values->filters, &rows, &err))
+	    !volumerows_make(&engine, &arena, &options, &rows, &err))
 		return command_failed(&err);
 	return listing_print(&listing, format, values->is_quiet, rows, &err)
 		       ? 0

@@ -6,9 +6,7 @@
 #include <time.h>
 
 #include "cli/containerrows.h"
-#include "cli/human.h"
 #include "cli/imagerows.h"
-#include "cli/jsonmaker.h"
 #include "cli/listing.h"
 #include "cli/volumerows.h"
 #include "engine/find.h"
@@ -87,74 +85,80 @@ static bool gather(const struct engine *engine, struct arena *arena, struct text
 	return true;
 }
 
-static bool show_images(struct engine *engine, struct arena *arena, const struct texts *users,
-			struct error *err)
+struct sheets {
+	const struct json *images, *containers, *volumes, *builds;
+};
+
+static bool make(struct engine *engine, struct arena *arena, bool is_table, struct sheets *sheets,
+		 struct error *err)
 {
 	static const struct texts no_filters = { 0 };
-	const struct imagerows options = { .filters = &no_filters,
-					   .now = time(NULL),
-					   .users = users };
-	const struct json *rows;
-
-	printf("Images space usage:\n\n");
-	return imagerows_make(&options, &engine->store, arena, &rows, err) &&
-	       listing_print(&images, NULL, false, rows, err);
-}
-
-static bool show_containers(struct engine *engine, struct arena *arena, struct error *err)
-{
-	static const struct texts no_filters = { 0 };
-	const struct containerrows options = { .is_all = true,
-					       .has_own_sizes = true,
-					       .filters = &no_filters,
-					       .now = time(NULL),
-					       .template = containers.table };
-	const struct json *rows;
-
-	printf("\nContainers space usage:\n\n");
-	return containerrows_make(&options, engine, arena, &rows, err) &&
-	       listing_print(&containers, NULL, false, rows, err);
-}
-
-static bool show_volumes(struct engine *engine, struct arena *arena, const struct texts *users,
-			 struct error *err)
-{
-	static const struct texts no_filters = { 0 };
-	struct jsonmaker rows = { arena, json_new(arena, NULL, NULL, JSON_ARRAY, NULL) };
-	autotexts struct texts names = { 0 };
-	struct error ignored; /* one that has just been removed */
-
-	printf("\nLocal Volumes space usage:\n\n");
-	if (!volumerows_find(engine, arena, &no_filters, &names, err))
-		return false;
-	for (size_t i = 0; i < names.count; i++) {
-		struct volume volume;
-		char size[HUMAN_MAX];
-		size_t links = 0;
-
-		if (!volume_read(engine, arena, names.items[i], &volume, &ignored))
-			continue;
-		for (size_t k = 0; k < users->count; k++)
-			links += strcmp(users->items[k], names.items[i]) == 0;
-		human_size(volumerows_size(&volume), 4, size);
-		struct jsonmaker row = jsonmaker_nested(&rows, NULL, JSON_OBJECT);
-		jsonmaker_text(&row, "Name", names.items[i]);
-		jsonmaker_text(&row, "Links", arena_printf(arena, "%zu", links));
-		jsonmaker_text(&row, "Size", arena_strdup(arena, size));
-	}
-	return listing_print(&volumes, NULL, false, rows.parent, err);
-}
-
-bool dfverbose_print(struct engine *engine, struct arena *arena, struct error *err)
-{
 	autotexts struct texts of_images = { 0 };
 	autotexts struct texts of_volumes = { 0 };
+	const struct imagerows of_image = { .filters = &no_filters,
+					    .is_whole = !is_table,
+					    .now = time(NULL),
+					    .users = &of_images };
+	const struct containerrows of_container = { .is_all = true,
+						    .is_whole = !is_table,
+						    .has_own_sizes = true,
+						    .filters = &no_filters,
+						    .now = time(NULL),
+						    .template =
+							    is_table ? containers.table : NULL };
+	const struct volumerows of_volume = { .filters = &no_filters, .users = &of_volumes };
 
-	if (!gather(engine, arena, &of_images, &of_volumes, err) ||
-	    !show_images(engine, arena, &of_images, err) || !show_containers(engine, arena, err) ||
-	    !show_volumes(engine, arena, &of_volumes, err))
-		return false;
-	printf("\nBuild cache usage: 0B\n\n");
-	return listing_print(&builds, NULL, false, json_new(arena, NULL, NULL, JSON_ARRAY, NULL),
-			     err);
+	sheets->builds = json_new(arena, NULL, NULL, JSON_ARRAY, NULL);
+	return gather(engine, arena, &of_images, &of_volumes, err) &&
+	       imagerows_make(&of_image, &engine->store, arena, &sheets->images, err) &&
+	       containerrows_make(&of_container, engine, arena, &sheets->containers, err) &&
+	       volumerows_make(engine, arena, &of_volume, &sheets->volumes, err);
+}
+
+static bool print_tables(const struct sheets *sheets, struct error *err)
+{
+	const struct {
+		const char *title;
+		const struct listing *listing;
+		const struct json *rows;
+	} tables[] = {
+		{ "Images space usage:", &images, sheets->images },
+		{ "\nContainers space usage:", &containers, sheets->containers },
+		{ "\nLocal Volumes space usage:", &volumes, sheets->volumes },
+		{ "\nBuild cache usage: 0B", &builds, sheets->builds },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(tables); i++) {
+		printf("%s\n\n", tables[i].title);
+		if (!listing_print(tables[i].listing, NULL, false, tables[i].rows, err))
+			return false;
+	}
+	return true;
+}
+
+/* A template sees all four at once. */
+static bool print_whole(struct arena *arena, const struct sheets *sheets, const char *format,
+			struct error *err)
+{
+	static const struct listing_field no_fields[] = { { .name = NULL } };
+	static const struct listing listing = { .fields = no_fields,
+						.type = "*formatter.diskUsageContext" };
+	struct json *rows = json_new(arena, NULL, NULL, JSON_ARRAY, NULL);
+	struct json *whole = json_new(arena, rows, NULL, JSON_OBJECT, NULL);
+
+	(void)json_copy(arena, whole, "Images", sheets->images);
+	(void)json_copy(arena, whole, "Containers", sheets->containers);
+	(void)json_copy(arena, whole, "Volumes", sheets->volumes);
+	(void)json_copy(arena, whole, "BuildCache", sheets->builds);
+	return listing_print(&listing, format, false, rows, err);
+}
+
+bool dfverbose_print(struct engine *engine, struct arena *arena, const char *format,
+		     struct error *err)
+{
+	bool is_table = !format || !*format || strcmp(format, "table") == 0;
+	struct sheets sheets;
+
+	return make(engine, arena, is_table, &sheets, err) &&
+	       (is_table ? print_tables(&sheets, err) : print_whole(arena, &sheets, format, err));
 }

@@ -8,7 +8,10 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 
-/* `system df -v`: each image, container and volume with what it takes. */
-must_check bool dfverbose_print(struct engine *engine, struct arena *arena, struct error *err);
+/* `system df -v`: each image, container and volume with what it takes. `format`: NULL, "" or
+ * "table": four tables; "json" or a template, over {"Images", "Containers", "Volumes",
+ * "BuildCache"}. */
+must_check bool dfverbose_print(struct engine *engine, struct arena *arena, const char *format,
+				struct error *err);
 
 #endif

@@ -11,6 +11,8 @@
 #include "cli/opt.h"
 #include "registry/reference.h"
 
+#define ROUND       3 /* digits of what is shown of a size: docker has both */
+#define EXACT       4
 #define NONE        "<none>"
 #define SHORT_ID    12
 #define NOT_COUNTED "N/A" /* as docker shows what it has not worked out */
@@ -238,8 +240,8 @@ static void work_out(const struct maker *maker, const struct store_image *image,
 	for (size_t i = 0; i < users->count; i++)
 		count += strcmp(users->items[i], image->id.text) == 0;
 	shares->containers = arena_printf(maker->arena, "%d", count);
-	shares->shared = arena_strdup(maker->arena, human_size(shared, 3, size));
-	shares->own = arena_strdup(maker->arena, human_size(own, 3, size));
+	shares->shared = arena_strdup(maker->arena, human_size(shared, EXACT, size));
+	shares->own = arena_strdup(maker->arena, human_size(own, EXACT, size));
 }
 
 static void add_row(const struct maker *maker, const struct store_image *image,
@@ -256,10 +258,10 @@ static void add_row(const struct maker *maker, const struct store_image *image,
 	add(maker, row, "ID", id_of(maker, image));
 	add(maker, row, "Repository", repository);
 	add(maker, row, "SharedSize", shares.shared);
-	add(maker, row, "Size", human_size(image->size, 3, size));
+	add(maker, row, "Size", human_size(image->size, ROUND, size));
 	add(maker, row, "Tag", tag);
 	add(maker, row, "UniqueSize", shares.own);
-	add(maker, row, "VirtualSize", human_size(image->size, 3, size));
+	add(maker, row, "VirtualSize", human_size(image->size, EXACT, size));
 }
 
 /* A repository that has a tag of the image needs no row for its digest. */

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "cli/filter.h"
+#include "cli/human.h"
 #include "cli/jsonmaker.h"
 
 #define OPEN_DIRECTORIES 16
@@ -73,29 +74,49 @@ bool volumerows_find(const struct engine *engine, struct arena *arena, const str
 
 /* Rows. --------------------------------------------------------------------------------------- */
 
-bool volumerows_make(const struct engine *engine, struct arena *arena, const struct texts *filters,
-		     const struct json **rows, struct error *err)
+static const char *links_text(struct arena *arena, const struct texts *users, const char *name)
+{
+	size_t links = 0;
+
+	if (!users)
+		return "N/A";
+	for (size_t i = 0; i < users->count; i++)
+		links += strcmp(users->items[i], name) == 0;
+	return arena_printf(arena, "%zu", links);
+}
+
+static const char *size_text(struct arena *arena, const struct texts *users,
+			     const struct volume *volume)
+{
+	char size[HUMAN_MAX];
+
+	return users ? arena_strdup(arena, human_size(volumerows_size(volume), 4, size)) : "N/A";
+}
+
+bool volumerows_make(const struct engine *engine, struct arena *arena,
+		     const struct volumerows *options, const struct json **rows, struct error *err)
 {
 	struct jsonmaker list = { arena, json_new(arena, NULL, NULL, JSON_ARRAY, NULL) };
 	autotexts struct texts names = { 0 };
+	struct error ignored; /* one that has just been removed */
 
-	if (!volumerows_find(engine, arena, filters, &names, err))
+	if (!volumerows_find(engine, arena, options->filters, &names, err))
 		return false;
 	for (size_t i = 0; i < names.count; i++) {
-		struct jsonmaker row = jsonmaker_nested(&list, NULL, JSON_OBJECT);
 		struct volume volume;
 
-		if (!volume_read(engine, arena, names.items[i], &volume, err))
-			return false;
+		if (!volume_read(engine, arena, names.items[i], &volume, &ignored))
+			continue;
+		struct jsonmaker row = jsonmaker_nested(&list, NULL, JSON_OBJECT);
 		jsonmaker_text(&row, "Availability", "N/A"); /* of clusters */
 		jsonmaker_text(&row, "Driver", "local");
 		jsonmaker_text(&row, "Group", "N/A");
 		jsonmaker_labels(&row, "Labels", &volume.labels);
-		jsonmaker_text(&row, "Links", "N/A"); /* as docker has it outside system df */
+		jsonmaker_text(&row, "Links", links_text(arena, options->users, volume.name));
 		jsonmaker_text(&row, "Mountpoint", volume.path);
 		jsonmaker_text(&row, "Name", volume.name);
 		jsonmaker_text(&row, "Scope", "local");
-		jsonmaker_text(&row, "Size", "N/A");
+		jsonmaker_text(&row, "Size", size_text(arena, options->users, &volume));
 		jsonmaker_text(&row, "Status", "N/A");
 	}
 	*rows = list.parent;

@@ -20,9 +20,16 @@
 must_check bool volumerows_find(const struct engine *engine, struct arena *arena,
 				const struct texts *filters, struct texts *names,
 				struct error *err);
+struct volumerows {
+	const struct texts *filters;
+	/* The names of the volumes of all containers, each as often as it is held: how many hold
+	 * one, and its size, is worked out; NULL: it is not. */
+	const struct texts *users;
+};
+
 /* Rows for listing.h. */
 must_check bool volumerows_make(const struct engine *engine, struct arena *arena,
-				const struct texts *filters, const struct json **rows,
+				const struct volumerows *options, const struct json **rows,
 				struct error *err);
 
 /* Appends what `volume inspect` shows to the array `objects`. */

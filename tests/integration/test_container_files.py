@@ -338,13 +338,18 @@ def test_system_df_and_prune(moor, changed, busybox):
     count, size, rest = moor.docker("system", "df", "--format", "{{.TotalCount}} {{.Size}} {{.Reclaimable}}").stdout.splitlines()[0].split(" ", 2)
     assert count == "2" and size[:4] == "1.98" and re.fullmatch(r"\d+B \(0%\)", rest)
     made, base = sorted(images[1:], key=lambda row: row[0] == "busybox")
-    assert (made[0], made[5], made[7]) == ("made", base[4], "0") and re.fullmatch(r"\d+B", made[6])
-    assert base[5:] == [base[4], "0B", "2"]
+    assert (made[0], made[5], made[7]) == ("made", base[5], "0") and re.fullmatch(r"\d+B", made[6])
+    assert base[5][:4] == base[4][:4] and re.fullmatch(r"\d\.\d{3}MB", base[5]) and base[6:] == ["0B", "2"]
     assert containers[0] == ["CONTAINER ID", "IMAGE", "COMMAND", "LOCAL VOLUMES", "SIZE", "CREATED", "STATUS", "NAMES"]
     assert {row[-1]: (row[3], row[4]) for row in containers[1:]} == {"c": ("1", "5B"), "up": ("0", "0B")}
     assert volumes[0] == ["VOLUME NAME", "LINKS", "SIZE"] and [row[1] for row in volumes[1:]] == ["1"]
     assert builds == [["CACHE ID", "CACHE TYPE", "SIZE", "CREATED", "LAST USED", "USAGE", "SHARED"]]
-    assert "options conflict" in moor.docker("system", "df", "-v", "--format", "x", code=1).stderr
+    whole = json.loads(moor.docker("system", "df", "-v", "--format", "{{json .}}").stdout)
+    assert {kind: len(rows) for kind, rows in whole.items()} == {"Images": 2, "Containers": 2, "Volumes": 1, "BuildCache": 0}
+    assert (whole["Volumes"][0]["Links"], whole["Volumes"][0]["Driver"]) == ("1", "local") and whole["Volumes"][0]["Size"] != "N/A"
+    assert {row["Names"]: row["Size"] for row in whole["Containers"]} == {"c": "5B", "up": "0B"}
+    shared = "{{range .Images}}{{.Repository}} {{.SharedSize}} {{.Containers}};{{end}}"
+    assert f"busybox {base[5]} 2;" in moor.docker("system", "df", "-v", "--format", shared).stdout
     moor.docker("rmi", "made:1")
     assert moor.docker("container", "prune", "-f", "--filter", "label=keep").stdout == "Total reclaimed space: 0B\n"
     assert moor.docker("container", "prune", "-f", "--filter", "until=1h").stdout == "Total reclaimed space: 0B\n"
