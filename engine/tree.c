@@ -107,6 +107,25 @@ static bool make_readonly(int root, const char *target)
 	return mount(NULL, path, NULL, flags, NULL) == 0;
 }
 
+/* Nothing that is there is opened, but by O_PATH: who shares a volume in which it lies may put a
+ * FIFO or a device there at any moment. */
+static bool make_file(int root, const char *target, int *place, struct error *err)
+{
+	autofree char *path = path_past_links(root, target, err);
+	char *base = path ? strrchr(path, '/') : NULL;
+	autoclose int above = -1;
+
+	if (!base)
+		return false;
+	*base++ = '\0';
+	if (!path_make_dirs(root, path, 0755, &above, err))
+		return false;
+	*place = openat(above, base, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (*place < 0 && errno == EEXIST) /* since a moment ago */
+		*place = openat(above, base, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return *place >= 0 || error_sys(err, "make %s", target);
+}
+
 /* What it is mounted on, made as its start would make it where the container was never started. */
 static bool open_place(int root, const char *target, int source, int *place, struct error *err)
 {
@@ -116,16 +135,8 @@ static bool open_place(int root, const char *target, int source, int *place, str
 		return true;
 	if (fstat(source, &info) < 0)
 		return error_sys(err, "look at what is mounted on %s", target);
-	if (S_ISDIR(info.st_mode))
-		return path_make_dirs(root, target, 0755, place, err);
-
-	autofree char *parent = mem_strdup(target);
-	autoclose int above = -1;
-	char *slash = strrchr(parent, '/');
-	if (slash)
-		*slash = '\0';
-	return path_make_dirs(root, slash && *parent ? parent : ".", 0755, &above, err) &&
-	       path_open(root, target, PATH_IN_ROOT, O_WRONLY | O_CREAT, 0644, place, err);
+	return S_ISDIR(info.st_mode) ? path_make_dirs(root, target, 0755, place, err)
+				     : make_file(root, target, place, err);
 }
 
 /* An empty volume gets what the image has there, as at the container's start; but not one on which
@@ -148,6 +159,17 @@ static bool fill_volume(const struct engine *engine, const struct container_moun
 	       (!is_empty || volume_copy_up(root, wanted->target, path, FILE_DURABLE, err));
 }
 
+/* All before anything is mounted: a link of the image's may lead to what the user mounts, and that
+ * is not the image's. */
+static bool fill_volumes(const struct engine *engine, const struct container *container, int root,
+			 struct error *err)
+{
+	for (size_t i = 0; i < container->mount_count; i++)
+		if (!fill_volume(engine, &container->mounts[i], root, err))
+			return false;
+	return true;
+}
+
 /* What is not there any more is not seen either, and is not counted. */
 static bool mount_one(const struct engine *engine, const struct container_mount *wanted, int root,
 		      size_t *count, struct error *err)
@@ -157,8 +179,6 @@ static bool mount_one(const struct engine *engine, const struct container_mount 
 
 	if (wanted->kind == MOUNT_TMPFS)
 		return true;
-	if (!fill_volume(engine, wanted, root, err))
-		return false;
 	from = open_source(engine, wanted);
 	if (from < 0 || !open_place(root, wanted->target, from, &place, &ignored))
 		return true;
@@ -193,8 +213,11 @@ static bool open_stopped(struct engine *engine, const struct container *containe
 		return error_sys(err, "make mounts private");
 	if (!mount_root(engine, container, path, root, err))
 		return false;
-	if (view == TREE_VOLUMES)
+	if (view == TREE_VOLUMES) {
 		make_workdir(container, *root);
+		if (!fill_volumes(engine, container, *root, err))
+			return false;
+	}
 	for (size_t i = 0; view == TREE_VOLUMES && i < container->mount_count; i++)
 		if (!mount_one(engine, &container->mounts[i], *root, &mounted, err))
 			return false;

@@ -188,6 +188,26 @@ def test_copy_before_the_first_start(moor, busybox, tmp_path):
     assert told[-2:] == [f"export {nothing}", "commit made:1 why"]
 
 
+def test_copy_before_the_first_start_of_a_stranger(moor, busybox, tmp_path):
+    """A volume of an image's that is a link to where the user mounts gets nothing of what is the user's, at cp as at the start; and
+    cp opens nothing that another container may have put into a shared volume meanwhile, a FIFO on which it would wait for ever."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "secret").write_text("secret\n")
+    moor.docker("run", "--name", "made", "--network", "none", busybox, "sh", "-c", "mkdir /data && echo >/data/x && ln -s /host /v")
+    moor.docker("commit", "-c", "VOLUME /v", "made", "evil")
+    moor.docker("create", "--name", "c", "--network", "none", "-v", f"{tmp_path}/mine:/host:ro", "-v", "shared:/data",
+                "-v", f"{tmp_path}/mine/secret:/data/new", "evil", "true")
+    trace = tmp_path / "trace"
+    moor.run("strace", "-f", "-o", trace, "-e", "trace=open,openat,openat2", os.path.join(moor.names, "docker"), "cp", "c:/data/new", tmp_path)
+    assert (tmp_path / "new").read_text() == "secret\n"
+    shown = {name: sorted(os.listdir(os.path.join(moor.root, "volumes", name, "_data")))
+             for name in moor.docker("volume", "ls", "-q").stdout.split()}
+    assert shown.pop("shared") == ["new", "x"] and list(shown.values()) == [[]]
+    opened = [line for line in trace.read_text().splitlines() if 'new"' in line and str(tmp_path) not in line and "O_PATH" not in line]
+    places = [line for line in opened if "O_CREAT" in line]
+    assert places and all("O_EXCL" in line and "O_NOFOLLOW" in line for line in places), opened
+
+
 def test_copy_into_a_readonly_container(moor, busybox, tmp_path):
     """Its root, and what is mounted read-only, stay as they are, whether it runs or not; volumes and tmpfs take it."""
     (tmp_path / "bound").mkdir()
