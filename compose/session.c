@@ -197,22 +197,69 @@ static bool is_meant(const struct session_deed *deed, const struct member *membe
 	return fleet_is_up(member) ? deed->is_for_running : deed->is_for_stopped;
 }
 
-/* Tasks are few: each is compared with each other. */
-static void order(struct session *session, struct task *tasks, size_t count, bool is_upwards)
+/* Whether a task waits for another one, itself or by those that it waits for. `seen` are those that
+ * were asked already. */
+static bool waits_for(const struct task *tasks, const struct task *task, const struct task *other,
+		      bool *seen)
+{
+	if (task == other)
+		return true;
+	seen[task - tasks] = true;
+	for (size_t i = 0; i < task->after_count; i++) {
+		const struct task *before = task->after[i];
+
+		if (!seen[before - tasks] && waits_for(tasks, before, other, seen))
+			return true;
+	}
+	return false;
+}
+
+static int oldest_first(const void *a, const void *b)
+{
+	const struct task *const *one = a, *const *other = b;
+	const struct deed_context *left = (*one)->context, *right = (*other)->context;
+
+	return strcmp(left->member->container.created, right->member->container.created);
+}
+
+/* Without files each container speaks for itself alone. */
+static bool member_needs(const struct session *session, const struct member *member,
+			 const char *other)
 {
 	bool ignored;
 
-	for (size_t i = 0; i < count; i++) {
-		const struct deed_context *own = tasks[i].context;
+	if (session->project.tree)
+		return session_needs(session, member->service, other, &ignored);
+	return label_names(fleet_label(&member->container, LABEL_DEPENDENCIES), other, &ignored);
+}
 
-		tasks[i].after = arena_array(&session->fleet.arena, count, sizeof(struct task *));
+/* Tasks are few: each is compared with each other. Labels can be a stranger's image's, and may
+ * close a circle, in which nothing would ever begin: then the younger container does not get its
+ * way. */
+static void order(struct session *session, struct task *tasks, size_t count, bool is_upwards)
+{
+	struct arena *arena = &session->fleet.arena;
+	struct task **by_age = arena_array(arena, count + 1, sizeof(struct task *));
+	bool *seen = arena_array(arena, count + 1, sizeof(bool));
+
+	for (size_t i = 0; i < count; i++) {
+		tasks[i].after = arena_array(arena, count, sizeof(struct task *));
+		by_age[i] = &tasks[i];
+	}
+	qsort(by_age, count, sizeof(struct task *), oldest_first);
+	for (size_t i = 0; i < count; i++) {
+		const struct deed_context *own = by_age[i]->context;
+
 		for (size_t j = 0; j < count; j++) {
 			const struct deed_context *other = tasks[j].context;
-			const char *first = own->member->service, *second = other->member->service;
+			struct task *later = is_upwards ? by_age[i] : &tasks[j];
+			struct task *first = is_upwards ? &tasks[j] : by_age[i];
 
-			if (is_upwards ? session_needs(session, first, second, &ignored)
-				       : session_needs(session, second, first, &ignored))
-				tasks[i].after[tasks[i].after_count++] = &tasks[j];
+			if (!member_needs(session, own->member, other->member->service))
+				continue;
+			memset(seen, 0, count * sizeof(*seen));
+			if (!waits_for(tasks, first, later, seen))
+				later->after[later->after_count++] = first;
 		}
 	}
 }

@@ -315,10 +315,23 @@ static bool is_over(const struct control *control, bool *is_good)
 	return true;
 }
 
+/* Nothing will happen any more: what is not over never will be. */
+static void give_up(struct control *control, const struct error *err)
+{
+	for (size_t i = 0; i < control->count; i++) {
+		struct task *task = &control->tasks[i];
+
+		if (task->state == TASK_DONE || task->state == TASK_FAILED)
+			continue;
+		task->err = *err;
+		fail(control, task);
+	}
+}
+
 bool task_run_all(struct task_runner *runner, struct task *tasks, size_t count)
 {
 	struct control control = { .runner = runner, .tasks = tasks, .count = count };
-	struct error ignored;
+	struct error err;
 	bool is_good;
 
 	if (!runner->parallel)
@@ -334,8 +347,11 @@ bool task_run_all(struct task_runner *runner, struct task *tasks, size_t count)
 	if (runner->signals >= 0)
 		loop_watch(&control.loop, &control.signals);
 	advance_all(&control);
-	while (!is_over(&control, &is_good) && loop_step(&control.loop, &ignored))
-		continue;
+	while (!is_over(&control, &is_good)) {
+		if (loop_step(&control.loop, &err))
+			continue;
+		give_up(&control, &err);
+	}
 	loop_done(&control.loop);
 	arena_done(&control.arena);
 	return is_good;

@@ -64,6 +64,28 @@ def test_order_without_files(project, tmp_path):
     told("down", "-t", "0")
 
 
+def test_circle_of_labels(project, tmp_path):
+    """Anybody's image may say that it is a service of the project's, and what it needs: all are stopped and started nevertheless."""
+    project.services(db={"command": SLEEPER}, mid={"command": SLEEPER, "depends_on": ["db"]}, web={"command": SLEEPER, "depends_on": ["mid"]})
+    project("-p", "named", "up", "-d")
+    claims = {"project": "named", "service": "db", "depends_on": "web:service_started:true,db:service_started:true",
+              "container-number": "7", "oneoff": "False"}
+    changes = [word for key, value in claims.items() for word in ("--change", f"LABEL com.docker.compose.{key}={value}")]
+    bare = tmp_path / "bare.tar"
+    bare.write_bytes(project.moor.docker("export", "named-db-1", text=False).stdout)
+    project.moor.docker("import", *changes, str(bare), "stranger")
+    project.moor.docker("run", "-d", "--network", "none", "--name", "stranger", "stranger", *SLEEPER)
+
+    def told(*words):
+        stderr = project.moor.docker("compose", "-p", "named", *words, cwd=tmp_path).stderr
+        return re.findall(r"^ Container (?:named-)?(\w+)(?:-1)? +(?:Stopped|Started|Removed)$", stderr, re.M)
+
+    for verb, order in (("stop", ["web", "mid", "db"]), ("start", ["db", "mid", "web"])):
+        names = told(verb)
+        assert sorted(names) == ["db", "mid", "stranger", "web"] and [name for name in names if name != "stranger"] == order
+    assert len(told("down", "-t", "0")) == 8 and project.names() == []
+
+
 def test_what_is_named_is_stopped(project):
     """At Ctrl-C: what was only needed may have been there before."""
     project.services(dep={"command": SLEEPER}, app={"command": SLEEPER, "depends_on": ["dep"]})
