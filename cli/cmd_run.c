@@ -270,7 +270,7 @@ static int run_detached(struct job *job, const struct running *running)
 
 static int run_attached(struct job *job, const struct running *running)
 {
-	enum attach_end end;
+	enum attach_end end = ATTACH_DETACHED;
 	struct error err;
 	int code = EXIT_OURS;
 
@@ -289,7 +289,7 @@ static int run_attached(struct job *job, const struct running *running)
 		return report(job, &err, code);
 	}
 	fprintf(stderr, "%s\n", err.text);
-	return 1;
+	return end == ATTACH_EXITED ? EXIT_OURS : 1; /* its monitor is gone; our output is broken */
 }
 
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)

@@ -37,7 +37,7 @@ enum attach_end {
 };
 
 /* *code is the container's exit code; 0 if it goes on. Fails if the caller's output breaks (the
- * container goes on, detached) or the monitor vanishes. */
+ * container goes on, detached) or the monitor vanishes (then *end is ATTACH_EXITED). */
 must_check bool attach_run(const struct attach *attach, enum attach_end *end, int *code,
 			   struct error *err);
 

@@ -665,7 +665,7 @@ def test_container_is_no_descendant(moor, busybox):
     process.communicate()
 
 
-def test_killed_monitor_leaves_no_lie(run, moor):
+def test_killed_monitor_leaves_no_lie(run, moor, busybox):
     run("-d", "--name", "orphan", command=["sleep", "60"])
     pid = int(inspect(moor, "orphan", "{{.State.Pid}}"))
     with open(f"/proc/{pid}/stat") as stat:
@@ -676,6 +676,14 @@ def test_killed_monitor_leaves_no_lie(run, moor):
     assert inspect(moor, "orphan", "{{.State.Status}}") == "exited"
     moor.docker("start", "orphan")
     assert inspect(moor, "orphan", "{{.State.Running}}") == "true"
+    client = moor.start(os.path.join(moor.names, "docker"), "run", *NO_NETWORK, "--name", "lost", busybox, "sh", "-c", "echo up; sleep 60",
+                        stdin=subprocess.DEVNULL)
+    assert client.stdout.readline() == "up\n"
+    with open(f"/proc/{inspect(moor, 'lost', '{{.State.Pid}}')}/stat") as stat:
+        os.kill(int(stat.read().rsplit(")")[1].split()[1]), signal.SIGKILL)
+    errors = client.communicate(timeout=20)[1]  # as docker's when its daemon goes: nobody knows the end
+    assert (client.returncode, errors) == (125, "the container's monitor ended unexpectedly\n")
+    moor.docker("rm", "-f", "lost")
     moor.docker("rm", "-f", "orphan")
     assert store_files(moor) == []
 
