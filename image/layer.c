@@ -290,12 +290,18 @@ static bool make_hardlink(struct layer *layer, int parent, const char *base,
 	if (!place_name_parse(&target, entry->link, err))
 		return error_in(err, "hard link");
 
+	bool is_shared = whiteout_is_shared(target.text);
+
+	if (is_shared)
+		whiteout_place_shared(&target);
+
 	autoclose int dir = -1;
 
 	if (!place_open(&layer->place, target.parent, O_PATH | O_DIRECTORY, &dir, err) &&
 	    err->sys == 0)
 		return false;
-	if (dir < 0 || fstatat(dir, target.base, &info, AT_SYMLINK_NOFOLLOW) < 0)
+	if ((!is_shared && whiteout_is_name(target.base)) || dir < 0 ||
+	    fstatat(dir, target.base, &info, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_set(err, ERROR_INPUT,
 				 "hard link to %.200s, which is not in this layer", entry->link);
 	if (is_same_file(parent, base, &info))
@@ -405,6 +411,21 @@ static bool begin_content(struct layer *layer, const struct entry *entry, const 
 	return split_file(split, entry->start, entry->size, name, err);
 }
 
+/* Needed until the end, and kept with the headers, as nobody finds it here later. */
+static bool put_shared(struct layer *layer, const struct entry *entry, struct place_name *name,
+		       struct error *err)
+{
+	struct stat info;
+	int parent;
+
+	whiteout_place_shared(name);
+	if (!place_parent(&layer->place, name, &parent, err))
+		return false;
+	if (fstatat(parent, name->base, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode))
+		return error_set(err, ERROR_INPUT, "a symlink leads to its place");
+	return make_entry(layer, parent, name, entry, err);
+}
+
 static bool put_entry(struct layer *layer, const struct entry *entry, struct error *err)
 {
 	struct place_name name;
@@ -414,13 +435,11 @@ static bool put_entry(struct layer *layer, const struct entry *entry, struct err
 		return false;
 	if (name.text[0] == '\0')
 		return describe_root(layer, entry, err);
-
-	/* Needed until the end, and kept with the headers, as nobody finds it here later. */
-	bool is_shared = entry->type == ENTRY_FILE && whiteout_is_shared(name.text);
-
-	if (!is_shared && whiteout_is_leftover(name.text))
+	if (entry->type == ENTRY_FILE && whiteout_is_shared(name.text))
+		return put_shared(layer, entry, &name, err);
+	if (whiteout_is_leftover(name.text))
 		return true;
-	if (entry->type == ENTRY_FILE && !entry->is_sparse && entry->size > 0 && !is_shared &&
+	if (entry->type == ENTRY_FILE && !entry->is_sparse && entry->size > 0 &&
 	    !whiteout_is_name(name.base) && !begin_content(layer, entry, name.text, err))
 		return false;
 	if (!place_parent(&layer->place, &name, &parent, err))
@@ -516,7 +535,7 @@ static bool finish(struct layer *layer, int to, struct error *err)
 	const struct dirs *dirs = &layer->place.dirs;
 
 	buf_init(&notes, 2 * LIMIT_LAYER_DIRECTORIES);
-	if (!path_remove_tree(layer->place.root, WHITEOUT_SHARED, err))
+	if (!whiteout_clear_shared(layer->place.root, err))
 		return false;
 	for (size_t i = 0; i < dirs->room; i++)
 		if (dirs->slots[i].path && !finish_dir(layer, &dirs->slots[i], &notes, err))

@@ -9,6 +9,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/digest.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "image/limits.h"
@@ -36,11 +38,29 @@ struct note {
 	char *path;
 };
 
+/* A file in .wh..wh.plnk, which is there under its other names alone. */
+struct shared {
+	char *path;
+	struct note said;
+	int64_t size;
+	bool is_sparse; /* the content is not known */
+	struct digest content;
+	ino_t checked; /* 0: none of its names was yet */
+};
+
+struct shared_name {
+	char *path, *target;
+};
+
 struct treecheck {
 	int diff;
 	struct untar tar;
 	struct note *notes;
 	size_t count, room;
+	struct shared *shared;
+	size_t shared_count, shared_room;
+	struct shared_name *names; /* of shared files */
+	size_t name_count, name_room;
 };
 
 static bool differs(struct error *err, const char *what)
@@ -97,6 +117,115 @@ static bool check_xattrs(struct treecheck *check, int parent, const char *base, 
 	return true;
 }
 
+/* -- files that AUFS kept -----------------------------------------------------------------------
+ */
+
+static bool note_shared(struct treecheck *check, const struct entry *entry, const char *path,
+			struct error *err)
+{
+	struct shared made = {
+		.said = { .mode = entry->mode, .uid = entry->uid, .gid = entry->gid },
+		.size = entry->size,
+		.is_sparse = entry->is_sparse
+	};
+	struct hash hash;
+	const void *bytes;
+	size_t count = 1;
+	int64_t offset;
+	bool is_good = true;
+
+	hash_init(&hash);
+	while (!entry->is_sparse && is_good && count > 0) {
+		is_good = untar_data(&check->tar, &bytes, &count, &offset, err);
+		if (is_good && count > 0)
+			hash_add(&hash, bytes, count);
+	}
+	hash_finish(&hash, &made.content);
+	hash_done(&hash);
+	if (!is_good)
+		return false;
+	if (check->shared_count == check->shared_room) {
+		check->shared_room = check->shared_room ? 2 * check->shared_room : 64;
+		check->shared =
+			mem_resize(check->shared, check->shared_room, sizeof(*check->shared));
+	}
+	made.path = mem_strdup(path);
+	check->shared[check->shared_count++] = made;
+	return true;
+}
+
+static void add_shared_name(struct treecheck *check, const char *path, const char *target)
+{
+	if (check->name_count == check->name_room) {
+		check->name_room = check->name_room ? 2 * check->name_room : 64;
+		check->names = mem_resize(check->names, check->name_room, sizeof(*check->names));
+	}
+	check->names[check->name_count++] =
+		(struct shared_name){ mem_strdup(path), mem_strdup(target) };
+}
+
+static int compare_shared(const void *a, const void *b)
+{
+	const struct shared *left = a, *right = b;
+
+	return strcmp(left->path, right->path);
+}
+
+static bool check_content(int fd, const struct digest *said, struct error *err)
+{
+	char block[16 << 10];
+	struct digest is;
+	struct hash hash;
+	ssize_t got;
+
+	hash_init(&hash);
+	while ((got = read(fd, block, sizeof(block))) > 0)
+		hash_add(&hash, block, (size_t)got);
+	hash_finish(&hash, &is);
+	hash_done(&hash);
+	if (got < 0)
+		return error_sys(err, "read");
+	return digest_is_equal(&is, said) || differs(err, "has another content than it had");
+}
+
+static bool check_shared_name(struct treecheck *check, const struct shared_name *name,
+			      struct error *err)
+{
+	const struct shared key = { .path = name->target };
+	struct shared *shared = check->shared_count
+					? bsearch(&key, check->shared, check->shared_count,
+						  sizeof(*check->shared), compare_shared)
+					: NULL;
+	autoclose int fd = -1;
+	struct stat info;
+
+	if (!shared) /* the archive would not have been unpacked */
+		return error_set(err, ERROR_CORRUPT, "has no content");
+	if (!path_open(check->diff, name->path, PATH_IN_ROOT, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0,
+		       &fd, err))
+		return false;
+	if (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode))
+		return differs(err, "is of another kind than it was");
+	if (shared->checked)
+		return info.st_ino == shared->checked ||
+		       differs(err, "is no longer the same file as its other name");
+	shared->checked = info.st_ino;
+	if (info.st_size != shared->size)
+		return differs(err, "has another size than it had");
+	return check_owner_and_mode(&info, &shared->said, err) &&
+	       (shared->is_sparse || check_content(fd, &shared->content, err));
+}
+
+static bool check_shared(struct treecheck *check, struct error *err)
+{
+	if (check->shared_count > 0)
+		qsort(check->shared, check->shared_count, sizeof(*check->shared), compare_shared);
+	for (size_t i = 0; i < check->name_count; i++)
+		if (!check_shared_name(check, &check->names[i], err))
+			return error_in(err, "%.200s", check->names[i].path);
+	return true;
+}
+
 /* -- entries ------------------------------------------------------------------------------------
  */
 
@@ -124,7 +253,7 @@ static bool check_symlink(int parent, const char *base, const char *target, stru
 	       differs(err, "leads elsewhere than it did");
 }
 
-static bool check_hard_link(const struct treecheck *check, const struct stat *info,
+static bool check_hard_link(struct treecheck *check, const struct stat *info, const char *own,
 			    const char *target, struct error *err)
 {
 	struct place_name name;
@@ -133,8 +262,11 @@ static bool check_hard_link(const struct treecheck *check, const struct stat *in
 
 	if (!place_name_parse(&name, target, err))
 		return false;
-	return whiteout_is_shared(name.text) || /* which is gone */
-	       (path_open(check->diff, name.parent, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0, &parent,
+	if (whiteout_is_shared(name.text)) {
+		add_shared_name(check, own, name.text);
+		return true;
+	}
+	return (path_open(check->diff, name.parent, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0, &parent,
 			  err) &&
 		fstatat(parent, name.base, &other, AT_SYMLINK_NOFOLLOW) == 0 &&
 		other.st_ino == info->st_ino) ||
@@ -186,7 +318,9 @@ static bool check_entry(struct treecheck *check, int parent, const struct place_
 	if (!is_kind(&info, entry->type))
 		return differs(err, "is of another kind than it was");
 	if (entry->type == ENTRY_HARDLINK)
-		return check_hard_link(check, &info, entry->link, err);
+		return check_hard_link(check, &info, name->text, entry->link, err);
+	if (entry->type == ENTRY_FILE && info.st_size != entry->size)
+		return differs(err, "has another size than it had");
 	if (entry->type == ENTRY_SYMLINK && !check_symlink(parent, base, entry->link, err))
 		return false;
 	said.inode = info.st_ino;
@@ -223,6 +357,9 @@ static bool check_entries(struct treecheck *check, struct error *err)
 		if (is_end)
 			return untar_drain(&check->tar, err);
 		if (!place_name_parse(&name, entry.path, err))
+			return false;
+		if (entry.type == ENTRY_FILE && whiteout_is_shared(name.text) &&
+		    !note_shared(check, &entry, name.text, err))
 			return false;
 		if (!whiteout_is_leftover(name.text) && !check_name(check, &entry, &name, err))
 			return error_in(err, "%.200s", name.text[0] ? name.text : "/");
@@ -283,11 +420,19 @@ bool treecheck_run(int archive, int diff, struct error *err)
 	struct treecheck check = { .diff = diff };
 	struct untar_input input = { .fd = archive };
 	bool is_good = untar_open(&check.tar, &input, err) && check_entries(&check, err) &&
-		       check_notes(&check, err);
+		       check_notes(&check, err) && check_shared(&check, err);
 
 	for (size_t i = 0; i < check.count; i++)
 		free(check.notes[i].path);
 	free(check.notes);
+	for (size_t i = 0; i < check.shared_count; i++)
+		free(check.shared[i].path);
+	free(check.shared);
+	for (size_t i = 0; i < check.name_count; i++) {
+		free(check.names[i].path);
+		free(check.names[i].target);
+	}
+	free(check.names);
 	untar_close(&check.tar);
 	return is_good;
 }

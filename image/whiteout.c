@@ -35,7 +35,29 @@ bool whiteout_is_leftover(const char *path)
 
 bool whiteout_is_shared(const char *path)
 {
-	return begins_with(path, WHITEOUT_SHARED "/");
+	return begins_with(path, WHITEOUT_SHARED "/") &&
+	       !strchr(path + strlen(WHITEOUT_SHARED "/"), '/');
+}
+
+/* A whiteout's name: entries are none, and hard links lead to none. */
+void whiteout_place_shared(struct place_name *name)
+{
+	name->text[strlen(WHITEOUT_SHARED)] = '.';
+	name->base = name->text;
+	name->parent[0] = '\0';
+}
+
+bool whiteout_clear_shared(int root, struct error *err)
+{
+	autodir DIR *entries = fdopendir(openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+
+	if (!entries)
+		return error_sys(err, "read directory");
+	for (struct dirent *entry; (entry = readdir(entries)) != NULL;)
+		if (begins_with(entry->d_name, WHITEOUT_SHARED ".") &&
+		    unlinkat(root, entry->d_name, 0) < 0 && errno != EISDIR)
+			return error_sys(err, "remove %s", entry->d_name);
+	return true;
 }
 
 /* The directory itself becomes opaque. */

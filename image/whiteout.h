@@ -21,10 +21,14 @@ bool whiteout_is_name(const char *base);
 bool whiteout_is_leftover(const char *path);
 
 /* Among them, at the top: files that have several names, each of which is a hard link to one here.
- */
+ * Until the layer is unpacked they lie at its root, under names that no entry can have. */
 #define WHITEOUT_SHARED ".wh..wh.plnk"
 
 bool whiteout_is_shared(const char *path);
+/* The name of such a file becomes the one at the root. */
+void whiteout_place_shared(struct place_name *name);
+/* Removes what lies there. */
+must_check bool whiteout_clear_shared(int root, struct error *err);
 
 /* Acts on a whiteout in `parent`. What the same layer has under that name wins over it. */
 must_check bool whiteout_put(struct place *place, int parent, const struct place_name *name,

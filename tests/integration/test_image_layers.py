@@ -134,6 +134,22 @@ def test_what_aufs_kept_for_itself(store, tmp_path):
     assert "hard link to .wh..wh.plnk/9, which is not in this layer" in refuse
 
 
+@pytest.mark.parametrize("names", [("b/real", ".wh..wh.plnk/k"), (".wh..wh.plnk/k", "b/real")])
+def test_a_link_to_what_aufs_kept(store, tmp_path, names):
+    """What comes through it is there and is saved, and gets at nothing that AUFS kept."""
+    layer = tar(link("b", ".wh..wh.plnk"), *(entry(name, b"k") for name in names), link("x", ".wh..wh.plnk/k", hard=True))
+    image = store.load(docker_archive([layer])).images[0]["id"]
+    tree = list_tree(store.diff(image))
+    assert sorted(tree) == [".", ".wh..wh.plnk", ".wh..wh.plnk/real", "b", "x"]
+    store.save(tmp_path / "saved", image)
+    assert Store(tmp_path / "other").load(tmp_path / "saved").images[0]["id"] == image
+    for target in ("b/k", ".wh..wh.plnk.k", "b/.wh..wh.plnk.k"):
+        thief = tar(link("b", "."), entry(".wh..wh.plnk/k", b"k"), link("x", target, hard=True))
+        assert f"hard link to {target}, which is not in this layer" in store.load(docker_archive([thief]), code=1).failure["text"]
+    clash = tar(link("c", ".wh..wh.plnk.k"), entry("c/x", b"x"), entry(".wh..wh.plnk/k", b"k"))
+    assert ".wh..wh.plnk/k: a symlink leads to its place" in store.load(docker_archive([clash]), code=1).failure["text"]
+
+
 def test_whiteout_after_the_entry_and_before(store, tmp_path):
     below = tar(entry("a"), entry("a/x", b"1"), entry("b"), entry("b/x", b"1"), entry("c", b"1"))
     above = tar(entry("a"), entry("a/new", b"2"), entry(".wh.a", b""),

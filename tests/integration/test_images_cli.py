@@ -9,6 +9,7 @@ import json
 import lzma
 import os
 import re
+import shutil
 import stat
 import subprocess
 import tarfile
@@ -730,7 +731,8 @@ def test_verify_and_repair(moor, registry, tmp_path):
 TREE = tar(entry("d", mode=0o750, uid=3), entry("d", mode=0o710), entry("d/f", b"content", **xattrs(user__a="1")),
            link("soft", "d/f"), link("hard", "d/f", hard=True), entry("fifo", type=tarfile.FIFOTYPE), entry("empty"),
            entry("d/.wh.gone", b""), entry("o"), entry("o/.wh..wh..opq", b""), entry("o/.wh.x", b""),
-           entry("null", type=tarfile.CHRTYPE, devmajor=1, devminor=3), entry("implied/x", b""))
+           entry("null", type=tarfile.CHRTYPE, devmajor=1, devminor=3), entry("implied/x", b""),
+           entry(".wh..wh.plnk/1.2", b"shared"), link("one", ".wh..wh.plnk/1.2", hard=True), link("two", ".wh..wh.plnk/1.2", hard=True))
 
 
 def test_verify_sees_what_has_no_content(moor, registry):
@@ -744,7 +746,25 @@ def test_verify_sees_what_has_no_content(moor, registry):
         os.unlink(f"{fifo}/soft")
         os.symlink(target, f"{fifo}/soft")
 
+    def write(name, content):
+        with open(f"{fifo}/{name}", "r+b") as file:
+            file.write(content)
+            file.truncate()
+
+    def part():
+        os.unlink(f"{fifo}/two")
+        shutil.copy2(f"{fifo}/one", f"{fifo}/two")
+
+    def join():
+        os.unlink(f"{fifo}/two")
+        os.link(f"{fifo}/one", f"{fifo}/two")
+
     harms = [
+        ("one: has another content than it had", lambda: write("two", b"sHared"), lambda: write("one", b"shared")),
+        ("one: has another size than it had", lambda: write("one", b"shared+"), lambda: write("one", b"shared")),
+        ("one: has another mode than it had", lambda: os.chmod(f"{fifo}/one", 0o4755), lambda: os.chmod(f"{fifo}/one", 0o644)),
+        ("two: is no longer the same file as its other name", part, join),
+        ("d/f: has another size than it had", lambda: write("d/f", b"content+"), lambda: write("d/f", b"content")),
         ("empty: is lost", lambda: os.rmdir(f"{fifo}/empty"), lambda: os.mkdir(f"{fifo}/empty", 0o755)),
         ("d: has another mode than it had", lambda: os.chmod(f"{fifo}/d", 0o777), lambda: os.chmod(f"{fifo}/d", 0o710)),
         ("d/f: has another owner than it had", lambda: os.chown(f"{fifo}/d/f", 7, 7), lambda: os.chown(f"{fifo}/d/f", 0, 0)),
