@@ -259,10 +259,12 @@ static bool lease_all(struct attachment *self, struct error *err)
 
 	if (!names_open(self->engine, &self->endpoints, &self->names, err))
 		return false;
+	/* A network that it is connected to as it runs may publish them, or at another address. */
+	if (publish_is_wanted(container) && !bag_leave_way(&self->bag, err))
+		return false;
 	if (!outward) {
 		self->endpoints.port_count = 0; /* a hub's were chosen before */
-		/* They may be published yet, by a network that it is connected to as it runs. */
-		return !publish_is_wanted(container) || bag_leave_way(&self->bag, err);
+		return true;
 	}
 	network_bridge(self->engine, &self->plugs[outward - self->endpoints.items].network, bridge);
 	return publish(self, &way, err);

@@ -34,7 +34,8 @@ struct attachment {
 	struct hub hub;     /* without root: where bridges are */
 	int names;          /* a connection to the resolver; -1: none is needed */
 	struct bag bag;
-	char *warning; /* ERROR_TEXT_MAX bytes */
+	bool is_unpublished; /* endpoints.ports lead nowhere, nor are they held, since a change */
+	char *warning;       /* ERROR_TEXT_MAX bytes */
 };
 
 /* Begins empty; `warning` is only written to if there is something to say. */

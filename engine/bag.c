@@ -116,14 +116,15 @@ bool bag_find(const struct bag *bag, bool (*visit)(int fd, void *context), void 
 	return setsockopt(bag->fd, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off)) == 0 && is_found;
 }
 
-/* Nothing else of that kind is ever put in. */
+/* Nothing else of that kind is ever put in; what leads to the resolver is of packets. */
 static bool take_way(int fd, void *context)
 {
 	struct bag *bag = context;
-	int domain = 0;
-	socklen_t size = sizeof(domain);
+	int domain = 0, type = 0;
+	socklen_t size = sizeof(int);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain != AF_UNIX)
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain != AF_UNIX ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_STREAM)
 		return false;
 	bag->in = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	return bag->in >= 0;
@@ -154,4 +155,38 @@ bool bag_pour(struct bag *bag, const struct bag *from, struct error *err)
 	struct pouring pouring = { bag, err };
 
 	return from->fd < 0 || !bag_find(from, fails_to_pour, &pouring);
+}
+
+static bool count_one(int fd, void *count)
+{
+	(void)fd;
+	++*(size_t *)count;
+	return false;
+}
+
+/* The first letter is put in once more, at the end, before it is taken out; as often as there are
+ * letters. */
+bool bag_drop(struct bag *bag, bool (*is_unwanted)(int fd), struct error *err)
+{
+	size_t count = 0;
+
+	bag->count = 0;
+	if (bag_find(bag, count_one, &count))
+		return false; /* it never is content */
+	for (; count > 0; count--) {
+		int fd = peek(bag->fd);
+		size_t one = 1;
+		char byte;
+
+		if (fd < 0)
+			return true;
+		if (is_unwanted(fd))
+			close(fd);
+		else if (!bag_put(bag, fd, err))
+			return false;
+		passfd_receive(bag->fd, &byte, 1, &fd, &one, MSG_DONTWAIT);
+		if (one == 1)
+			mem_cleanup_close(&fd);
+	}
+	return true;
 }

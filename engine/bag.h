@@ -35,6 +35,9 @@ must_check bool bag_leave_way(struct bag *bag, struct error *err);
 bool bag_reopen(struct bag *bag);
 /* Puts in what is in another, sealed one, which keeps it too. */
 must_check bool bag_pour(struct bag *bag, const struct bag *from, struct error *err);
+/* Takes out and closes the descriptors in a reopened bag that `is_unwanted` says of. What is kept
+ * is in it at every moment. */
+must_check bool bag_drop(struct bag *bag, bool (*is_unwanted)(int fd), struct error *err);
 /* Nothing more goes in, unless a way was left; what is in it stays open as long as bag->fd. */
 void bag_seal(struct bag *bag);
 void bag_close(struct bag *bag);

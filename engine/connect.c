@@ -13,13 +13,12 @@
 #include "engine/attachment.h"
 #include "engine/change.h"
 #include "engine/find.h"
-#include "engine/flows.h"
 #include "engine/happening.h"
 #include "engine/hostfiles.h"
 #include "engine/hostns.h"
-#include "engine/keeper.h"
 #include "engine/names.h"
 #include "engine/publish.h"
+#include "engine/republish.h"
 #include "engine/share.h"
 #include "engine/status.h"
 #include "engine/usernet.h"
@@ -119,47 +118,6 @@ static bool carries_ports(const struct endpoints *endpoints, size_t number)
 	return endpoints->port_count && endpoints_outward(endpoints) == &endpoints->items[number];
 }
 
-/* The ports that lead here: in a hub others than the host's. */
-static bool find_published(const struct attachment *self, struct endpoints *inside,
-			   struct error *err)
-{
-	*inside = self->endpoints;
-	return !hub_has_been(self->engine) ||
-	       hub_find_published(self->engine, self->container, self->arena, &self->endpoints,
-				  inside, err);
-}
-
-/* What is published leads by the network that is now the way outward. Where there is none it leads
- * nowhere: the address that was left is about to be somebody else's. */
-static bool move_ports(struct attachment *self, struct error *err)
-{
-	struct endpoints *endpoints = &self->endpoints;
-	const struct endpoint *outward = endpoints_publishing(endpoints);
-	struct network network;
-	char bridge[IFNAMSIZ] = "";
-	const struct publish_way way = { outward, bridge };
-	struct bag bag;
-
-	if (outward) {
-		if (!network_find(self->engine, self->arena, outward->network_id, &network, err) ||
-		    !netlink_open(&self->host, NETLINK_ROUTE, err) ||
-		    !link_set_hairpin(&self->host, outward->outside, err))
-			return false;
-		network_bridge(self->engine, &network, bridge);
-	}
-	/* The rules of a monitor that was killed ended with it. */
-	if (!keeper_open_bag(self->engine, self->container->id, &bag, err))
-		return err->kind == ERROR_NOT_FOUND;
-
-	struct endpoints inside;
-	bool is_done = find_published(self, &inside, err) &&
-		       publish_translate(self->engine, self->container, &inside, &way, &bag, err) &&
-		       flows_forget(&inside, err);
-
-	bag_close(&bag);
-	return is_done;
-}
-
 static bool record(struct attachment *self, int dir, struct error *err)
 {
 	return endpoints_write(&self->endpoints, dir, err) &&
@@ -185,44 +143,24 @@ static bool reserve_ports(struct attachment *self, const struct endpoints *chose
 	       publish_reserve(self->engine, self->container, self->arena, fresh, endpoints, err);
 }
 
-/* From here on the container's monitor keeps them. `chosen`: in a hub. */
-static bool publish_fresh(struct attachment *self, const struct endpoints *chosen,
-			  struct bag *fresh, struct error *err)
-{
-	const struct endpoint *outward = endpoints_outward(&self->endpoints);
-	const struct network *network = attachment_network(self, self->endpoints.count - 1);
-	struct endpoints inside = self->endpoints;
-	char bridge[IFNAMSIZ];
-	const struct publish_way way = { outward, bridge };
-	struct bag bag;
-
-	network_bridge(self->engine, network, bridge);
-	if ((chosen && !hub_publish(self->engine, self->container, self->arena, &self->endpoints,
-				    &inside, fresh, err)) ||
-	    !publish_translate(self->engine, self->container, &inside, &way, fresh, err) ||
-	    !flows_forget(&inside, err) ||
-	    !keeper_open_bag(self->engine, self->container->id, &bag, err))
-		return false;
-	bag_seal(fresh);
-
-	bool is_done = bag_reopen(&bag) ? bag_pour(&bag, fresh, err)
-					: error_set(err, ERROR_UNSUPPORTED,
-						    "what is published cannot be added while the "
-						    "container runs: restart it");
-
-	bag_close(&bag);
-	return is_done;
-}
-
+/* Gone from a network it stays gone, whatever becomes of its ports: as with docker. */
 static bool leave_now(struct attachment *self, size_t number, struct error *err)
 {
 	bool is_carrier = carries_ports(&self->endpoints, number);
 
-	return act_inside(self, number, unplug, err) && (!is_carrier || move_ports(self, err));
+	if (!act_inside(self, number, unplug, err))
+		return false;
+	if (!is_carrier || republish(self, err))
+		return true;
+	if (!self->is_unpublished)
+		return false;
+	log_warning("%s", err->text);
+	self->endpoints.port_count = 0;
+	return true;
 }
 
 /* Of what could not be connected nothing is left. */
-static bool give_up(struct attachment *self, size_t number)
+static bool give_up(struct attachment *self, size_t number, int dir)
 {
 	if (number >= ENDPOINTS_MAX) /* it was one too many */
 		return false;
@@ -231,7 +169,8 @@ static bool give_up(struct attachment *self, size_t number)
 	struct error ignored;
 
 	/* A container that has just ended has left by itself. */
-	if (number < self->endpoints.count && !leave_now(self, number, &ignored))
+	if (number < self->endpoints.count &&
+	    !(leave_now(self, number, &ignored) && record(self, dir, &ignored)))
 		log_debug("leave network %s again: %s", network->name, ignored.text);
 	if (network->id &&
 	    !attachment_release_one(self->engine, network, self->container->id, &ignored))
@@ -262,12 +201,12 @@ static bool connect_now(void *context, struct error *err)
 		attachment_lease_one(self, joining->wanted, err) &&
 		reserve_ports(self, chosen, &fresh, &is_fresh, err) &&
 		act_inside(self, number, attachment_plug_one, err) &&
-		(is_fresh ? publish_fresh(self, chosen, &fresh, err)
-			  : !carries_ports(&self->endpoints, number) || move_ports(self, err)) &&
+		(is_fresh ? republish_fresh(self, &fresh, err)
+			  : !carries_ports(&self->endpoints, number) || republish(self, err)) &&
 		record(self, joining->dir, err);
 
 	bag_close(&fresh);
-	return is_done || give_up(self, number);
+	return is_done || give_up(self, number, joining->dir);
 }
 
 /* Where networks are the user's own: by another process, as there is no way back from there. What

@@ -59,8 +59,8 @@ struct endpoints {
  * container has no ports any more. Texts live in `arena`. */
 bool endpoints_read(const struct engine *engine, struct arena *arena, const char *container,
 		    struct endpoints *endpoints);
-/* The same without ports that lead nowhere, though they are still reserved: every network that
- * could carry them has been left. */
+/* The same without ports that lead nowhere, though they are still reserved: the way out is a share
+ * of a device. */
 bool endpoints_read_open(const struct engine *engine, struct arena *arena, const char *container,
 			 struct endpoints *endpoints);
 /* `dir` is the container's directory. What has nothing has no record. */

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -290,6 +291,21 @@ def test_connect_and_disconnect(rootless, busybox):
     assert rootless.docker("ps", "--filter", "name=late", "--format", "{{.Ports}}").stdout == "127.0.0.2:18205->80/tcp\n"
     rootless.docker("network", "disconnect", "bridge", "web")  # its ports go the other way
     assert netpeer.fetch("127.0.0.1", 18205) == "served" and get(rootless, "ask", "http://there/") == "served"
+    # At the address that the network publishes at, where -p names none; without a way out nobody listens.
+    rootless.docker("network", "create", "-o", "com.docker.network.bridge.host_binding_ipv4=127.0.0.3", "zz-near")
+    rootless.docker("run", "-d", "--name", "moved", "--network", "own", "-p", "18206:80", busybox, *WEB)
+    wait_until(lambda: netpeer.fetch("127.0.0.1", 18206, 1) == "served", "the port to lead to the container")
+    rootless.docker("network", "connect", "zz-near", "moved")
+    rootless.docker("network", "disconnect", "own", "moved")
+    assert rootless.docker("port", "moved").stdout == "80/tcp -> 127.0.0.3:18206\n"
+    assert netpeer.fetch("127.0.0.3", 18206) == "served" and not netpeer.fetch("127.0.0.1", 18206, 1)
+    rootless.docker("network", "disconnect", "zz-near", "moved")
+    with socket.socket() as probe:  # connections that have ended linger
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("0.0.0.0", 18206))
+    rootless.docker("network", "connect", "own", "moved")
+    assert rootless.docker("port", "moved").stdout == "80/tcp -> 0.0.0.0:18206\n" and netpeer.fetch("127.0.0.1", 18206) == "served"
+    rootless.docker("rm", "-f", "moved")
     rootless.docker("network", "disconnect", "own", "late")
     assert not netpeer.fetch("127.0.0.2", 18205, 1)
     assert rootless.docker("exec", "late", "ls", "/sys/class/net").stdout.split() == ["eth0", "lo"]

@@ -69,6 +69,44 @@ def test_a_network_of_one_address(moor, busybox):
     moor.docker("run", "--rm", "-p", "127.0.0.2:18092:80", busybox, "true")  # the other addresses stay free
 
 
+def test_ports_go_to_the_address_of_the_network(moor, busybox):
+    """Of a container that runs: where -p names no address, it is that of the network that is now the way out; without one there is none."""
+    def is_free(address):
+        with socket.socket() as probe:
+            probe.bind((address, 18094))
+        return True
+    moor.docker("network", "create", "-o", "com.docker.network.bridge.host_binding_ipv4=127.0.0.3", "zz-near")
+    moor.docker("network", "create", "aa-far")
+    moor.docker("network", "create", "bb-far")
+    moor.docker("run", "-d", "--init", "--name", "web", "--network", "aa-far", "-p", "18094:80", "-p", "127.0.0.4:18095:80", busybox, *SERVE)
+    wait_until(lambda: fetch("127.0.0.1", 18094, 1) == "served", "the server to listen")
+    everywhere = ["80/tcp -> 0.0.0.0:18094", "80/tcp -> 127.0.0.4:18095", "80/tcp -> [::]:18094"]
+    assert sorted(moor.docker("port", "web").stdout.splitlines()) == everywhere
+    moor.docker("network", "connect", "zz-near", "web")
+    assert fetch("127.0.0.1", 18094) == "served" and fetch("127.0.0.4", 18095) == "served"
+    moor.docker("network", "disconnect", "aa-far", "web")
+    near = ["80/tcp -> 127.0.0.3:18094", "80/tcp -> 127.0.0.4:18095"]
+    assert sorted(moor.docker("port", "web").stdout.splitlines()) == near
+    assert fetch("127.0.0.3", 18094) == "served" and fetch("127.0.0.4", 18095) == "served"
+    assert fetch("127.0.0.1", 18094, 1) is None and is_free("127.0.0.1") and is_free("127.0.0.2")
+    # One that somebody else has meanwhile cannot be had: all stays as it was.
+    with socket.socket() as other:
+        other.bind(("127.0.0.9", 18094))
+        other.listen()
+        refused = moor.docker("network", "connect", "bb-far", "web", code=1).stderr
+        assert "address already in use" in refused
+        assert sorted(moor.docker("port", "web").stdout.splitlines()) == near and fetch("127.0.0.3", 18094) == "served"
+    moor.docker("network", "connect", "bb-far", "web")
+    assert sorted(moor.docker("port", "web").stdout.splitlines()) == everywhere
+    assert fetch("127.0.0.1", 18094) == "served" and fetch("127.0.0.4", 18095) == "served"
+    moor.docker("network", "disconnect", "bb-far", "web")
+    assert sorted(moor.docker("port", "web").stdout.splitlines()) == near
+    moor.docker("network", "disconnect", "zz-near", "web")
+    assert moor.docker("port", "web").stdout == "" and is_free("127.0.0.3") and is_free("0.0.0.0")
+    moor.docker("network", "connect", "zz-near", "web")
+    assert sorted(moor.docker("port", "web").stdout.splitlines()) == near and fetch("127.0.0.3", 18094) == "served"
+
+
 def test_for_this_machine_alone(moor, busybox):
     """-p 127.0.0.1:… is not for neighbours, even those who send packets for 127.0.0.1 here."""
     with netpeer.neighbour() as peer:
