@@ -24,6 +24,7 @@
 #include "runtime/label.h"
 #include "runtime/program.h"
 #include "runtime/schedule.h"
+#include "runtime/self.h"
 #include "runtime/sync.h"
 #include "runtime/tty.h"
 
@@ -246,7 +247,8 @@ static bool lock_in(const struct finish *finish, struct error *err)
 }
 
 /* Only the machine's root may join a process that is not dumpable; an ordinary user's own exec
- * could not. By now nothing of the host's is open but the two FIFOs, our program is not his to
+ * could not. By now nothing of the host's is open but the two FIFOs, our caller's
+ * environment is overwritten, our program is not his to
  * write (or a copy: self.c), and in a pid namespace of its own nobody else is there to look. */
 static bool let_user_in(const struct init_plan *plan, struct error *err)
 {
@@ -262,6 +264,7 @@ static bool wait_for_start(const struct init_plan *plan, struct error *err)
 	char byte;
 	ssize_t got;
 
+	self_forget_caller();
 	if (!let_user_in(plan, err) || !sync_report(plan->sync, &message, err))
 		return false;
 	close(plan->sync);

@@ -163,7 +163,7 @@ static void name_program(struct globals *globals, const char *name)
 
 int main(int argc, char **argv)
 {
-	struct globals globals = { .argv = argv };
+	struct globals globals;
 	struct choices choices = { 0 };
 	const struct flag flags[] = {
 		{ "debug", 0, NULL, "say more", &choices.debug },
@@ -186,6 +186,8 @@ int main(int argc, char **argv)
 	int next = 1, status;
 
 	proc_settle();
+	argv = self_take_arguments(argc, argv);
+	globals = (struct globals){ .argv = argv };
 	name_program(&globals, argc > 0 ? argv[0] : "mooring-runc");
 	if (!flag_parse(flags, argc, argv, &next, &err)) {
 		printf("Incorrect Usage. %s\n\n", err.text);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -146,4 +147,48 @@ bool self_protect(char **argv, struct error *err)
 		return error_sys(err, "make a read-only view of this program");
 	syscall(SYS_execveat, view, "", argv, environ, AT_EMPTY_PATH);
 	return error_sys(err, "execute this program from its read-only view");
+}
+
+/* -- what our caller told us ----------------------------------------------------------------- */
+
+/* Where the kernel put arguments and environment, one behind the other, and shows them to others
+ * as /proc/PID/cmdline and environ. */
+static struct {
+	char *start;
+	size_t arguments, all; /* bytes */
+	char **copy;           /* of the arguments */
+} told;
+
+static char *end_of_last(char **strings, char *end)
+{
+	for (; *strings; strings++)
+		end = *strings + strlen(*strings) + 1;
+	return end;
+}
+
+char **self_take_arguments(int argc, char **argv)
+{
+	if (argc == 0)
+		return argv;
+	told.start = argv[0];
+	told.arguments = (size_t)(end_of_last(argv, argv[0]) - argv[0]);
+	told.all = (size_t)(end_of_last(environ, argv[0] + told.arguments) - argv[0]);
+
+	told.copy = mem_array((size_t)argc + 1, sizeof(*told.copy));
+	char *text = mem_alloc(told.arguments);
+	memcpy(text, argv[0], told.arguments);
+	for (int i = 0; i < argc; i++)
+		told.copy[i] = text + (argv[i] - argv[0]);
+	return told.copy;
+}
+
+void self_forget_caller(void)
+{
+	static char *nothing[] = { NULL };
+
+	environ = nothing;
+	if (!told.start)
+		return;
+	explicit_bzero(told.start, told.all);
+	snprintf(told.start, told.arguments, "mooring-runc init");
 }

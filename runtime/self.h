@@ -17,4 +17,13 @@ must_check bool self_protect(char **argv, struct error *err);
  */
 void self_execute(const char *program, char **argv);
 
+/*
+ * A container's init is our process until `start`, and who looks into it shall not read there what
+ * our caller has in its environment, nor paths of the host's. A copy of `argv`, for all of our
+ * life, to be used instead: call it before anything keeps an argument or changes the environment.
+ */
+char **self_take_arguments(int argc, char **argv);
+/* Overwrites what the kernel shows of both. What getenv gave before is lost. */
+void self_forget_caller(void);
+
 #endif

@@ -176,9 +176,12 @@ def test_without_cgroups(user):
 
 
 def test_life(user):
+    user.env["SECRET"] = "the caller's"
     pid = user.create("sleep", "1000")
     assert user.state()["status"] == "created"
-    user.runc("exec", user.bundle.id, "true")  # its owner may look into it from now on, but nothing leads out:
+    # Its owner may look into it from now on, but nothing of the caller is there, and nothing leads out.
+    seen = user.runc("exec", user.bundle.id, "cat", "/proc/1/environ", "/proc/1/cmdline").stdout
+    assert seen.strip("\0") == "mooring-runc init"
     opened = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
     directory = os.path.join(user.root, user.bundle.id)
     assert opened == {"/dev/null", f"{directory}/exec.fifo", f"{directory}/exec.result"}
