@@ -233,24 +233,47 @@ static bool write_init_mount(struct jsonout *out, const struct bundle *bundle, s
 	return true;
 }
 
-static void write_user_mounts(struct jsonout *out, const struct bundle *bundle, struct arena *arena)
+static void write_user_mount(struct jsonout *out, const struct bundle *bundle, size_t i,
+			     struct arena *arena)
 {
-	for (size_t i = 0; i < bundle->container->mount_count; i++) {
-		const struct container_mount *mount = &bundle->container->mounts[i];
+	const struct container_mount *mount = &bundle->container->mounts[i];
 
-		if (mount->kind == MOUNT_TMPFS)
-			write_mount(out, mount->target, "tmpfs", "tmpfs",
-				    arena_printf(arena, "nosuid,nodev,noexec,relatime,%s",
-						 mount->options));
-		else
-			write_mount(out, mount->target, "bind", bundle->sources[i],
-				    arena_printf(arena, "%s,%s%s",
-						 mount->is_flat ? "bind" : "rbind",
-						 propagation_of(mount->options),
-						 !mount->is_readonly      ? ""
-						 : mount->is_readonly_top ? ",ro"
-									  : ",rro"));
-	}
+	if (mount->kind == MOUNT_TMPFS)
+		write_mount(out, mount->target, "tmpfs", "tmpfs",
+			    arena_printf(arena, "nosuid,nodev,noexec,relatime,%s", mount->options));
+	else
+		write_mount(out, mount->target, "bind", bundle->sources[i],
+			    arena_printf(arena, "%s,%s%s", mount->is_flat ? "bind" : "rbind",
+					 propagation_of(mount->options),
+					 !mount->is_readonly      ? ""
+					 : mount->is_readonly_top ? ",ro"
+								  : ",rro"));
+}
+
+/* Whether files of ours go on top: a volume at /etc itself hides none of those that we keep there.
+ * But what is mounted on a shared mount is mounted for the host, too. */
+static bool is_below_ours(const struct container_mount *mount)
+{
+	return (strcmp(mount->target, "/etc") == 0 || strcmp(mount->target, "/sbin") == 0) &&
+	       !propagation_is_shared(mount);
+}
+
+/* Ours go before any other mount of the user's: there a link of the image's could lead them. */
+static bool write_user_mounts(struct jsonout *out, const struct bundle *bundle, struct arena *arena,
+			      struct error *err)
+{
+	const struct container *container = bundle->container;
+
+	for (size_t i = 0; i < container->mount_count; i++)
+		if (is_below_ours(&container->mounts[i]))
+			write_user_mount(out, bundle, i, arena);
+	write_host_files(out, bundle, arena);
+	if (!write_init_mount(out, bundle, err))
+		return false;
+	for (size_t i = 0; i < container->mount_count; i++)
+		if (!is_below_ours(&container->mounts[i]))
+			write_user_mount(out, bundle, i, arena);
+	return true;
 }
 
 /* Namespaces, paths, cgroup. ------------------------------------------------------------------ */
@@ -427,9 +450,7 @@ bool bundle_write(const struct bundle *bundle, struct arena *arena, struct buf *
 		}
 		jsonout_array(&out, "mounts");
 		write_default_mounts(&out, bundle, arena);
-		write_user_mounts(&out, bundle, arena);
-		write_host_files(&out, bundle, arena); /* a volume at /etc hides none of them */
-		is_done = write_init_mount(&out, bundle, err);
+		is_done = write_user_mounts(&out, bundle, arena, err);
 	}
 	if (is_done) {
 		jsonout_array_end(&out);

@@ -100,6 +100,21 @@ def test_volume_over_our_files(moor, run, tmp_path):
     assert done.stdout.startswith("mine\nnameserver")
 
 
+def test_our_files_are_not_led_to_the_host(moor, run, busybox, tmp_path):
+    """A link of the image's for /etc, into a mount that passes on to the host what is mounted there."""
+    link = tar_bytes([("etc", ("link", "/host"))])
+    moor.docker("load", "-i", Image([busybox_layer(), link]).save(tmp_path / "i.tar", "link:1"))
+    shared = str(tmp_path / "shared")
+    with mounted(shared):
+        subprocess.run(["mount", "--make-shared", shared], check=True)
+        for name in ("hosts", "hostname", "resolv.conf"):
+            (tmp_path / "shared" / name).write_text("the host's\n")
+        before = leftovers.mounts()
+        for image, options in (("link:1", ()), ("link:1", ("-v", "/etc")), (busybox, ("-v", f"{shared}:/etc:rshared"))):
+            shown = run("--rm", "-v", f"{shared}:/host:ro,rshared", *options, image=image, command=sh("cat /host/hosts"))
+            assert shown.stdout == "the host's\n" and leftovers.mounts() == before
+
+
 def test_what_the_image_has_is_copied_once(moor, run, tmp_path):
     layer = tar_bytes([("data", None), ("data/from-image", b"image\n")])
     moor.docker("load", "-i", Image([busybox_layer(), layer]).save(tmp_path / "i.tar", "data:1"))
