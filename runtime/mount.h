@@ -14,6 +14,11 @@
  * were resolved below the root.
  */
 
+struct shared_bind {
+	const char *destination; /* cleaned */
+	char *path;              /* on the host, where links led it */
+};
+
 struct rootfs {
 	const struct spec *spec;
 	const struct cgroup *cgroup; /* for mounts of type cgroup */
@@ -26,6 +31,8 @@ struct rootfs {
 	int *sources;    /* bind sources opened beforehand, or NULL */
 	int *unfinished; /* mounts that become read-only once they are filled */
 	size_t unfinished_count;
+	struct shared_bind *shared; /* what is mounted there is mounted for the host, too */
+	size_t shared_count;
 	bool is_user_namespaced; /* no mknod: bind the host's devices */
 	bool is_without_pivot;   /* --no-pivot */
 	bool is_screen_ours;     /* the terminal is shown by us, on one that adds returns itself */

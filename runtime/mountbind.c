@@ -179,5 +179,6 @@ bool mount_bind(struct mount_job *job, struct error *err)
 		return false;
 	if (attach_with_options(job, tree) < 0)
 		return refuse(job, tree, err);
-	return mount_finish(job->wanted, tree, err);
+	return mount_finish(job->wanted, tree, err) &&
+	       (!(job->wanted->propagation & MS_SHARED) || mount_keep_shared(job, tree, err));
 }

@@ -27,6 +27,10 @@ must_check bool mount_open_directory(struct mount_job *job, struct error *err);
 /* The same for a bind of the detached `tree`, which may be a file. */
 must_check bool mount_open_target_of(struct mount_job *job, int tree, struct error *err);
 
+/* `tree` was mounted, shared with the host: only what the config itself puts below is mounted there
+ * from now on, nothing that a link leads there. */
+must_check bool mount_keep_shared(const struct mount_job *job, int tree, struct error *err);
+
 /* -- after it is mounted, mount.c -------------------------------------------------------------- */
 
 /* Propagation and recursive options of the mount whose root is open as `mounted`. */

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/path.h"
 #include "runtime/mountpart.h"
 
@@ -102,6 +105,72 @@ static bool check_not_root(const struct mount_job *job, struct error *err)
 	return true;
 }
 
+/* -- what is shared with the host ----------------------------------------------------------------
+ */
+
+/* The caller frees it. */
+static char *path_of(int fd, struct error *err)
+{
+	char name[64], path[PATH_MAX];
+	ssize_t length;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	length = readlink(name, path, sizeof(path) - 1);
+	if (length < 0) {
+		error_sys(err, "find out where a mount lies");
+		return NULL;
+	}
+	path[length] = '\0';
+	return mem_strdup(path);
+}
+
+static bool is_at_or_below(const char *path, const char *top)
+{
+	size_t length = strlen(top);
+
+	return strncmp(path, top, length) == 0 && (path[length] == '/' || !path[length]);
+}
+
+bool mount_keep_shared(const struct mount_job *job, int tree, struct error *err)
+{
+	struct rootfs *rootfs = job->rootfs;
+	char *path = path_of(tree, err);
+
+	if (!path)
+		return false;
+	rootfs->shared =
+		mem_resize(rootfs->shared, rootfs->shared_count + 1, sizeof(*rootfs->shared));
+	rootfs->shared[rootfs->shared_count++] = (struct shared_bind){
+		.destination = mem_strdup(job->destination),
+		.path = path,
+	};
+	return true;
+}
+
+static bool check_not_led(const struct mount_job *job, struct error *err)
+{
+	const struct rootfs *rootfs = job->rootfs;
+
+	if (rootfs->shared_count == 0)
+		return true;
+
+	autofree char *path = path_of(job->target, err);
+
+	if (!path)
+		return false;
+	for (size_t i = 0; i < rootfs->shared_count; i++) {
+		const struct shared_bind *shared = &rootfs->shared[i];
+
+		if (is_at_or_below(path, shared->path) &&
+		    !is_at_or_below(job->destination, shared->destination))
+			return json_wrong(job->wanted->place, err,
+					  "a link leads \"%s\" into \"%s\", which is shared "
+					  "with the host",
+					  job->destination, shared->destination);
+	}
+	return true;
+}
+
 /* -- opening ------------------------------------------------------------------------------------
  */
 
@@ -173,7 +242,7 @@ bool mount_open_directory(struct mount_job *job, struct error *err)
 	if (needs_plain_directory(job->wanted) ? !open_plain_directory(job, err)
 					       : !open_directory(job, err))
 		return false;
-	return check_proc(job, -1, err) && check_not_root(job, err);
+	return check_proc(job, -1, err) && check_not_root(job, err) && check_not_led(job, err);
 }
 
 bool mount_open_target_of(struct mount_job *job, int tree, struct error *err)
@@ -184,5 +253,5 @@ bool mount_open_target_of(struct mount_job *job, int tree, struct error *err)
 		return error_sys(err, "look at mount source %s", job->wanted->source);
 	if (S_ISDIR(source.st_mode) ? !open_directory(job, err) : !open_file(job, err))
 		return false;
-	return check_proc(job, tree, err) && check_not_root(job, err);
+	return check_proc(job, tree, err) && check_not_root(job, err) && check_not_led(job, err);
 }

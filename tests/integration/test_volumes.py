@@ -113,6 +113,9 @@ def test_our_files_are_not_led_to_the_host(moor, run, busybox, tmp_path):
         for image, options in (("link:1", ()), ("link:1", ("-v", "/etc")), (busybox, ("-v", f"{shared}:/etc:rshared"))):
             shown = run("--rm", "-v", f"{shared}:/host:ro,rshared", *options, image=image, command=sh("cat /host/hosts"))
             assert shown.stdout == "the host's\n" and leftovers.mounts() == before
+        for options in (("-v", "/etc/x"), ("--tmpfs", "/etc/x"), ("-v", f"{tmp_path}/i.tar:/etc/hosts")):
+            done = run("--rm", "-v", f"{shared}:/host:rshared", *options, image="link:1", code=125)
+            assert 'into "/host", which is shared with the host' in done.stderr and leftovers.mounts() == before
 
 
 def test_what_the_image_has_is_copied_once(moor, run, tmp_path):
