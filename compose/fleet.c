@@ -150,8 +150,8 @@ struct member **fleet_orphans(struct fleet *fleet, const struct project *project
 	return orphans;
 }
 
-static bool is_chosen(const struct project *project, const struct fleet_choice *choice,
-		      const struct member *member)
+bool fleet_is_chosen(const struct project *project, const struct fleet_choice *choice,
+		     const struct member *member)
 {
 	const struct texts *services = choice->services;
 
@@ -177,7 +177,7 @@ struct member **fleet_choose(struct fleet *fleet, const struct project *project,
 	size_t count = 0;
 
 	for (size_t i = 0; i < fleet->count; i++) {
-		if (is_chosen(project, choice, &fleet->members[i]))
+		if (fleet_is_chosen(project, choice, &fleet->members[i]))
 			chosen[count++] = &fleet->members[i];
 	}
 	if (choice->is_by_age)

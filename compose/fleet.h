@@ -96,5 +96,8 @@ struct fleet_choice {
 };
 struct member **fleet_choose(struct fleet *fleet, const struct project *project,
 			     const struct fleet_choice *choice);
+/* Whether it is one of those. */
+bool fleet_is_chosen(const struct project *project, const struct fleet_choice *choice,
+		     const struct member *member);
 
 #endif

@@ -62,15 +62,23 @@ static bool read_query(const struct values *values, bool is_classic, struct logf
 	       moment_parse(values->until, "until", &query->until_seconds, &query->until_ns, err);
 }
 
-static bool add_members(struct viewer *viewer, struct session *session, const struct values *values,
-			const struct texts *services, struct error *err)
+/* Whose logs are wanted. */
+struct wish {
+	const struct project *project;
+	struct fleet_choice choice;
+};
+
+static bool wants(void *context, const struct member *member)
 {
-	const struct fleet_choice choice = { .services = services,
-					     .is_by_age = session->composer->is_classic,
-					     .has_oneoff = true,
-					     .has_orphans = !session->project.tree,
-					     .index = (int)values->index.value };
-	struct member **members = fleet_choose(&session->fleet, &session->project, &choice);
+	const struct wish *wish = context;
+
+	return fleet_is_chosen(wish->project, &wish->choice, member);
+}
+
+static bool add_members(struct viewer *viewer, struct session *session, const struct wish *wish,
+			struct error *err)
+{
+	struct member **members = fleet_choose(&session->fleet, &session->project, &wish->choice);
 
 	for (; *members; members++) {
 		if (!viewer_add(viewer, (*members)->service, (*members)->container.name,
@@ -100,6 +108,12 @@ static int show(struct session *session, const struct values *values, const stru
 	static const int ending[] = { SIGINT, SIGTERM, 0 };
 	const struct composer *composer = session->composer;
 	struct viewer viewer = VIEWER_EMPTY;
+	struct wish wish = { .project = &session->project,
+			     .choice = { .services = services,
+					 .is_by_age = composer->is_classic,
+					 .has_oneoff = true,
+					 .has_orphans = !session->project.tree,
+					 .index = (int)values->index.value } };
 	autoclose int signals = -1;
 	int code = 1;
 
@@ -111,9 +125,10 @@ static int show(struct session *session, const struct values *values, const stru
 		.has_times = values->has_times,
 	};
 	viewer.tells_ends = values->is_followed;
+	viewer.wants = values->is_followed ? wants : NULL;
+	viewer.context = &wish;
 	if (read_query(values, composer->is_classic, &viewer.query, err) &&
-	    viewer_open(&viewer, session, err) &&
-	    add_members(&viewer, session, values, services, err)) {
+	    viewer_open(&viewer, session, err) && add_members(&viewer, session, &wish, err)) {
 		viewer_settle(&viewer, composer->is_classic);
 		code = !viewer_look(&viewer, err) ? 1 : 0;
 		if (code == 0 && values->is_followed && viewer.live)

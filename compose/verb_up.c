@@ -140,6 +140,20 @@ static void add_running(struct foreground *foreground)
 	}
 }
 
+/* Scaled, or made anew from elsewhere. */
+static bool wants(void *context, const struct member *member)
+{
+	const struct foreground *foreground = context;
+
+	for (size_t i = 0; i < foreground->plan.count; i++) {
+		const struct service *service = foreground->plan.instances[i].service;
+
+		if (service && strcmp(service->name, member->service) == 0)
+			return is_shown(foreground, service);
+	}
+	return false;
+}
+
 /* -- ends ---------------------------------------------------------------------------------------
  */
 
@@ -166,6 +180,30 @@ static void on_end(void *context, const char *service, int code, bool is_restart
 		foreground->code = code;
 }
 
+/* All of a service, also those that came later. */
+static size_t add_members(struct session *session, const char *service, struct member **members)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < session->fleet.count; i++) {
+		struct member *member = &session->fleet.members[i];
+
+		if (!member->is_oneoff && !member->is_stranger &&
+		    strcmp(member->service, service) == 0)
+			members[count++] = member;
+	}
+	return count;
+}
+
+static bool is_first_of_service(const struct upplan *plan, size_t index)
+{
+	for (size_t i = 0; i < index; i++) {
+		if (plan->instances[i].service == plan->instances[index].service)
+			return false;
+	}
+	return true;
+}
+
 /* Of those that were named, or all that the plan is about, whatever they do now. */
 static struct member **members_of(struct foreground *foreground, struct error *err)
 {
@@ -177,18 +215,17 @@ static struct member **members_of(struct foreground *foreground, struct error *e
 	session->fleet = FLEET_EMPTY;
 	if (!fleet_read(&session->fleet, session->composer, &session->project, err))
 		return NULL;
-	members = arena_array(&session->fleet.arena, foreground->plan.count + 1,
+	members = arena_array(&session->fleet.arena, session->fleet.count + 1,
 			      sizeof(struct member *));
 	for (size_t i = 0; i < foreground->plan.count; i++) {
 		const struct instance *instance = &foreground->plan.instances[i];
 		const char *name = instance->service->name;
-		struct member *member = fleet_find(&session->fleet, name, instance->number);
 
 		/* What was only needed stays, for it may have been there before. */
 		if (foreground->services->count && !texts_has(foreground->services, name))
 			continue;
-		if (member && instance->action != INSTANCE_REMOVE)
-			members[count++] = member;
+		if (is_first_of_service(&foreground->plan, i))
+			count += add_members(session, name, members + count);
 	}
 	return members;
 }
@@ -339,6 +376,7 @@ static bool open_viewer(struct foreground *foreground, struct error *err)
 		.has_times = values->has_times,
 	};
 	viewer->on_end = on_end;
+	viewer->wants = wants;
 	viewer->context = foreground;
 	return viewer_open(viewer, foreground->session, err);
 }

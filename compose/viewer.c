@@ -14,6 +14,10 @@
  * for what leaves no trace there (a monitor that was killed). A source that is due has its log read
  * to the end, and its status: in this order a line that was written before the end is shown before
  * it, for the status is asked first and the log read after.
+ *
+ * Newcomers: a directory that appears where containers are made becomes a container when its
+ * options are moved into it, so it is watched for that one event; then the project's containers are
+ * read again. What a newcomer is waited for begins with its start: nobody may ever start it.
  */
 
 #define LOOK_MS    2000
@@ -29,7 +33,9 @@ struct viewer_source {
 	int wd;
 	bool is_due;
 	bool is_over;
-	bool has_run;  /* seen running since it was added */
+	bool has_run; /* seen running since it was added */
+	bool is_told; /* its end was told, and it was not seen running since */
+	bool is_newcomer;
 	char *ended;   /* finished_at of the last end that was told */
 	char time[40]; /* of the last record */
 };
@@ -39,7 +45,15 @@ bool viewer_open(struct viewer *viewer, const struct session *session, struct er
 	viewer->session = session;
 	viewer->last = &viewer->sources;
 	viewer->events = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	return viewer->events >= 0 || error_sys(err, "watch containers (inotify)");
+	if (viewer->events < 0)
+		return error_sys(err, "watch containers (inotify)");
+	if (viewer->wants) {
+		autofree char *path = mem_printf("%s/containers", session->fleet.engine.root);
+
+		viewer->nursery = inotify_add_watch(viewer->events, path, IN_CREATE | IN_MOVED_TO);
+		viewer->has_newcomers = true; /* since the fleet was read */
+	}
+	return true;
 }
 
 static void free_source(struct viewer_source *source)
@@ -102,12 +116,24 @@ static bool watch(struct viewer *viewer, struct viewer_source *source, struct er
 	return error_sys(err, "watch container %s", source->voice.whole);
 }
 
-bool viewer_add(struct viewer *viewer, const char *service, const char *name, const char *id,
-		bool is_new, struct error *err)
+static bool open_source(struct viewer *viewer, struct viewer_source *source,
+			const struct logfile_query *given, struct error *err)
+{
+	struct logfile_query query = *given;
+
+	query.on_record = show;
+	query.context = source;
+	return watch(viewer, source, err) &&
+	       logfile_open(&viewer->session->fleet.engine, source->id, &query, &source->log, err);
+}
+
+/* NULL, and err, if the container cannot be followed. */
+static struct viewer_source *add_source(struct viewer *viewer, const char *service,
+					const char *name, const char *id,
+					const struct logfile_query *query, struct error *err)
 {
 	struct arena *arena = (struct arena *)(uintptr_t)&viewer->session->project.arena;
 	struct viewer_source *source = mem_alloc(sizeof(*source));
-	struct logfile_query query = viewer->query;
 
 	source->viewer = viewer;
 	source->service = service;
@@ -117,14 +143,22 @@ bool viewer_add(struct viewer *viewer, const char *service, const char *name, co
 	source->voice.whole = arena_strdup(arena, name);
 	source->voice.name =
 		arena_strdup(arena, viewer_short_name(arena, viewer->session, service, name));
-	query.on_record = show;
-	query.context = source;
+	if (!open_source(viewer, source, query, err)) {
+		free_source(source);
+		return NULL;
+	}
 	*viewer->last = source;
 	viewer->last = &source->next;
 	viewer->live++;
-	return watch(viewer, source, err) &&
-	       logfile_open(&viewer->session->fleet.engine, id, &query, &source->log, err) &&
-	       (!is_new || logfile_skip(source->log, err));
+	return source;
+}
+
+bool viewer_add(struct viewer *viewer, const char *service, const char *name, const char *id,
+		bool is_new, struct error *err)
+{
+	struct viewer_source *source = add_source(viewer, service, name, id, &viewer->query, err);
+
+	return source && (!is_new || logfile_skip(source->log, err));
 }
 
 /* 1 goes by the services' names, and leaves room for numbers; 2 by what is shown. */
@@ -165,6 +199,66 @@ void viewer_settle(struct viewer *viewer, bool tells)
 	fflush(stdout);
 }
 
+/* -- newcomers ----------------------------------------------------------------------------------
+ */
+
+static bool is_known(const struct viewer *viewer, const char *id)
+{
+	for (const struct viewer_source *source = viewer->sources; source; source = source->next) {
+		if (strcmp(source->id, id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* One that is gone again already has nothing to show. */
+static bool add_newcomer(struct viewer *viewer, const struct member *member, struct error *err)
+{
+	struct arena *arena = (struct arena *)(uintptr_t)&viewer->session->project.arena;
+	struct logfile_query query = viewer->query;
+	struct viewer_source *source;
+
+	query.tail = -1;
+	source = add_source(viewer, arena_strdup(arena, member->service), member->container.name,
+			    member->container.id, &query, err);
+	if (!source)
+		return err->kind == ERROR_NOT_FOUND;
+	source->is_newcomer = true;
+	return true;
+}
+
+static bool add_newcomers(struct viewer *viewer, struct error *err)
+{
+	const struct session *session = viewer->session;
+	autofleet struct fleet fleet = FLEET_EMPTY;
+
+	viewer->has_newcomers = false;
+	if (!fleet_read(&fleet, session->composer, &session->project, err))
+		return false;
+	for (size_t i = 0; i < fleet.count; i++) {
+		const struct member *member = &fleet.members[i];
+
+		if (member->is_oneoff || member->is_stranger ||
+		    is_known(viewer, member->container.id) ||
+		    !viewer->wants(viewer->context, member))
+			continue;
+		if (!add_newcomer(viewer, member, err))
+			return false;
+	}
+	viewer_settle(viewer, false);
+	return true;
+}
+
+/* Until its options are there it is no container. */
+static void watch_birth(struct viewer *viewer, const char *id)
+{
+	autofree char *path =
+		mem_printf("%s/containers/%s", viewer->session->fleet.engine.root, id);
+
+	if (!is_known(viewer, id)) /* gone again: then nothing comes of it */
+		(void)inotify_add_watch(viewer->events, path, IN_MOVED_TO | IN_ONESHOT);
+}
+
 /* -- looking ------------------------------------------------------------------------------------
  */
 
@@ -173,8 +267,12 @@ static void tell_end(struct viewer_source *source, const struct status *status)
 	struct viewer *viewer = source->viewer;
 	bool is_restarting = status->state == STATUS_RESTARTING;
 
+	/* Told already: now it is being removed, or started again. */
+	if (source->is_told && status->state == STATUS_CREATED)
+		return;
 	if (source->ended && strcmp(source->ended, status->finished_at) == 0)
 		return;
+	source->is_told = true;
 	mem_cleanup_free(&source->ended);
 	source->ended = mem_strdup(status->finished_at);
 	console_flush(&source->voice, source->time);
@@ -212,9 +310,14 @@ static bool look(struct viewer_source *source, struct error *err)
 		return false;
 	if (status.state == STATUS_RUNNING || status.state == STATUS_PAUSED) {
 		source->has_run = true;
+		source->is_told &= status.pid == 0; /* else it is only about to start */
 		set_over(source, false);
+	} else if (status.state == STATUS_CREATED && status_is_locked(engine, source->id)) {
+		return true; /* it is being started again, or removed: that will be seen */
 	} else if (status.state == STATUS_RESTARTING) {
 		tell_end(source, &status);
+	} else if (source->is_newcomer && !source->has_run && status.state == STATUS_CREATED) {
+		set_over(source, true);
 	} else if (status.state == STATUS_EXITED || source->has_run || !source->viewer->on_end) {
 		tell_end(source, &status);
 		set_over(source, true);
@@ -248,10 +351,17 @@ static void mark_all(struct viewer *viewer)
 		source->is_due = true;
 }
 
-static void mark(struct viewer *viewer, int wd)
+static void mark(struct viewer *viewer, const struct inotify_event *event)
 {
-	for (struct viewer_source *source = viewer->sources; source; source = source->next)
-		source->is_due |= source->wd == wd;
+	bool is_known_one = false;
+
+	for (struct viewer_source *source = viewer->sources; source; source = source->next) {
+		source->is_due |= source->wd == event->wd;
+		is_known_one |= source->wd == event->wd;
+	}
+	if (event->wd == viewer->nursery && event->len)
+		watch_birth(viewer, event->name);
+	viewer->has_newcomers |= !is_known_one && !(event->mask & IN_IGNORED);
 }
 
 static void read_events(struct viewer *viewer)
@@ -266,7 +376,7 @@ static void read_events(struct viewer *viewer)
 
 			if (event->mask & IN_Q_OVERFLOW)
 				mark_all(viewer);
-			mark(viewer, event->wd);
+			mark(viewer, event);
 			at += sizeof(*event) + event->len;
 		}
 	}
@@ -282,5 +392,7 @@ bool viewer_wait(struct viewer *viewer, int signals, struct error *err)
 		mark_all(viewer);
 	else if (ready > 0 && waits[0].revents)
 		read_events(viewer);
+	if (viewer->wants && viewer->has_newcomers && !add_newcomers(viewer, err))
+		return false;
 	return viewer_look(viewer, err);
 }

@@ -22,10 +22,15 @@ struct viewer {
 	bool tells_ends;            /* also where nobody asks for them: */
 	/* Told of each end, after its last line. NULL: nobody asks. */
 	void (*on_end)(void *context, const char *service, int code, bool is_restarting);
+	/* Whether a container that was made meanwhile, by whomever, is to be followed as well (no
+	 * one-off one is). NULL: none is. */
+	bool (*wants)(void *context, const struct member *member);
 	void *context;
 
 	/* The viewer's own. */
-	int events; /* inotify */
+	int events;         /* inotify */
+	int nursery;        /* its watch of the directory where containers are made */
+	bool has_newcomers; /* there may be some */
 	struct viewer_source *sources;
 	struct viewer_source **last;
 	size_t live; /* sources that are not over */
@@ -34,7 +39,7 @@ struct viewer {
 #define VIEWER_EMPTY                                                                               \
 	(struct viewer)                                                                            \
 	{                                                                                          \
-		.events = -1, .query.tail = -1                                                     \
+		.events = -1, .nursery = -1, .query.tail = -1                                      \
 	}
 
 must_check bool viewer_open(struct viewer *viewer, const struct session *session,

@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 
 import world
-from composing import SLEEPER, Project, foreground, lines
+from composing import COLOURS, SLEEPER, Project, foreground, lines
 from world import wait_until
 
 
@@ -133,6 +133,7 @@ def test_scale_with_a_port_of_the_host(project):
              "host, the port will clash.\n")
     project.services(a={"command": SLEEPER, "network_mode": "bridge", "ports": ["18790:80"]})
     assert clash not in project.classic("up", "-d").stderr
+    assert {row["URL"] for row in json.loads(project("ps", "--format", "json").stdout)["Publishers"]} == {"0.0.0.0", "::"}
     told = project.classic("up", "-d", "--scale", "a=2", code=1).stderr
     reason = (r"  Cannot start service a: driver failed programming external connectivity on endpoint proj_a_2 \([0-9a-f]{64}\): "
               r"Bind for 0\.0\.0\.0:18790 failed: port is already allocated\n")
@@ -241,7 +242,46 @@ def test_logs(project):
     assert "no such service: zz" in project("logs", "zz", code=1).stderr
 
 
+@pytest.mark.parametrize("classic", [False, True])
+@pytest.mark.parametrize("verb", ["up", "logs"])
+def test_newcomers_are_followed(project, verb, classic):
+    """What is made anew, or more of it, from elsewhere; and each end is told once."""
+    project.services(a={"command": ["sh", "-c", "echo up; exec sleep 1000"]}, b={"command": SLEEPER})
+    project("up", "-d")
+    with project.start(*{"up": ["up"], "logs": ["logs", "-f"]}[verb], classic=classic) as follower:
+        told = []
+
+        def read(count, wanted):
+            while sum(wanted in line for line in told) < count:
+                line = follower.stdout.readline()
+                assert line, told
+                told.append(COLOURS.sub("", line))
+
+        first = {("up", False): "Attaching to"}.get((verb, classic), "up")
+        read(1 if "Attaching" in first else 2, first)
+        before = sum("| up" in line for line in told)
+        project("stop", "-t", "0", "a")
+        read(1, "exited with code 137")
+        project("start", "a")
+        read(before + 1, "| up")
+        project("up", "-d", "-t", "0", "--force-recreate", "--no-deps", "a")
+        read(before + 2, "| up")
+        project("up", "-d", "--scale", "b=2", "--no-recreate")
+        read(before + 3, "| up")
+        project("stop", "-t", "0")
+        told += COLOURS.sub("", follower.communicate(timeout=30)[0]).splitlines(True)
+    separator = "_" if classic else "-"
+    assert any(line.startswith(f"b{separator}2 ") and "| up" in line for line in told)
+    ends = [line for line in told if "exited with code" in line]
+    assert sorted(end.split()[0].replace("_", "-").removeprefix("proj-") for end in ends) == ["a-1"] * 3 + ["b-1", "b-2"], told
+
+
 # -- mistakes --------------------------------------------------------------------------------------
+
+
+def test_wrong_values_are_told_without_dockers_usage(project):
+    project.services(a={"sysctls": {"kernel.nope": 1}})
+    assert project("create", code=1).stderr.splitlines()[-1] == "Error response from daemon: sysctl 'kernel.nope=1' is not allowed"
 
 
 def test_build_without_image(project):
