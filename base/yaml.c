@@ -3,6 +3,7 @@
 #include "base/word.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -13,9 +14,16 @@
  * YAML_VALUES_MAX, which is what stops a "billion laughs".
  */
 
+/* Where a key stands. */
+struct place {
+	size_t line;
+	struct place *next;
+};
+
 struct frame {
 	struct json *container;
-	const char *key; /* of the next member; NULL: a key is expected (mappings only) */
+	struct place *places; /* of the keys, the last one first (compose files only) */
+	const char *key;      /* of the next member; NULL: a key is expected (mappings only) */
 	const char *anchor;
 };
 
@@ -35,7 +43,8 @@ struct reader {
 	struct anchor *anchors; /* newest first */
 	size_t anchor_count;
 	size_t documents;
-	bool is_tagged; /* whether values may have the tags !reset and !override */
+	bool is_tagged;   /* whether values may have the tags !reset and !override */
+	bool last_counts; /* of values of one key */
 	const struct yaml_tagged *tagged;
 	size_t line; /* of the event in hand */
 	struct error *err;
@@ -260,6 +269,79 @@ static bool apply_merges(struct reader *reader, struct json *object)
 	return true;
 }
 
+/* -- keys that stand twice ----------------------------------------------------------------------
+ */
+
+struct keyed {
+	struct json *node;
+	size_t line, order;
+	bool is_dropped;
+};
+
+static int by_key(const void *a, const void *b)
+{
+	const struct keyed *one = a, *other = b;
+	int order = strcmp(one->node->key, other->node->key);
+
+	return order ? order : one->order < other->order ? -1 : 1;
+}
+
+static int by_order(const void *a, const void *b)
+{
+	const struct keyed *one = a, *other = b;
+
+	return one->order < other->order ? -1 : 1;
+}
+
+/* Without those that are dropped, as they stood. */
+static void rebuild(struct json *object, struct keyed *members, size_t count)
+{
+	struct json **link = &object->child;
+
+	qsort(members, count, sizeof(*members), by_order);
+	object->last = NULL;
+	object->count = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (members[i].is_dropped)
+			continue;
+		*link = object->last = members[i].node;
+		link = &members[i].node->next;
+		object->count++;
+	}
+	*link = NULL;
+}
+
+static bool settle_keys(struct reader *reader, const struct frame *frame)
+{
+	struct json *object = frame->container;
+	const struct place *place = frame->places;
+	size_t count = object->count, at = 0;
+	autofree struct keyed *members = mem_alloc((count + 1) * sizeof(*members));
+	bool has_dropped = false;
+
+	for (struct json *node = object->child; node; node = node->next, at++)
+		members[at] = (struct keyed){ .node = node, .order = at };
+	for (; place && at; place = place->next)
+		members[--at].line = place->line;
+	qsort(members, count, sizeof(*members), by_key);
+	for (size_t i = 1; i < count; i++) {
+		const char *key = members[i].node->key;
+
+		if (key == merge_key || strcmp(key, members[i - 1].node->key) != 0)
+			continue;
+		reader->line = members[i].line;
+		if (!reader->last_counts)
+			return error_set(reader->err, ERROR_INPUT,
+					 "%s: line %zu: mapping key \"%.100s\" already defined at "
+					 "line %zu",
+					 reader->name, members[i].line, key, members[i - 1].line);
+		members[i - 1].is_dropped = has_dropped = true;
+	}
+	if (has_dropped)
+		rebuild(object, members, count);
+	return true;
+}
+
 /* -- events -------------------------------------------------------------------------------------
  */
 
@@ -285,6 +367,12 @@ static bool on_key(struct reader *reader, struct frame *frame, const yaml_event_
 	if (is_change(event->data.scalar.tag))
 		return refuse(reader, "a tag on a key is not supported");
 	frame->key = is_plain && strcmp(text, merge_key) == 0 ? merge_key : text;
+	if (reader->is_tagged) {
+		struct place *place = arena_alloc(reader->arena, sizeof(*place));
+
+		*place = (struct place){ reader->line, frame->places };
+		frame->places = place;
+	}
 	return true;
 }
 
@@ -355,6 +443,9 @@ static bool close_container(struct reader *reader)
 {
 	struct frame *frame = &reader->frames[--reader->depth];
 
+	if (frame->container->type == JSON_OBJECT && reader->is_tagged &&
+	    frame->container->count > 1 && !settle_keys(reader, frame))
+		return false;
 	if (frame->container->type == JSON_OBJECT && !apply_merges(reader, frame->container))
 		return false;
 	return remember(reader, frame->anchor, frame->container);
@@ -440,12 +531,14 @@ bool yaml_parse(struct arena *arena, const char *name, const char *text, size_t 
 }
 
 bool yaml_parse_tagged(struct arena *arena, const char *name, const char *text, size_t length,
-		       const struct json **root, const struct yaml_tagged **tagged,
-		       struct error *err)
+		       bool last_counts, const struct json **root,
+		       const struct yaml_tagged **tagged, struct error *err)
 {
-	struct reader reader = {
-		.arena = arena, .name = arena_strdup(arena, name), .is_tagged = true, .err = err
-	};
+	struct reader reader = { .arena = arena,
+				 .name = arena_strdup(arena, name),
+				 .is_tagged = true,
+				 .last_counts = last_counts,
+				 .err = err };
 	bool is_good = parse(&reader, text, length, root);
 
 	*tagged = reader.tagged;

@@ -34,9 +34,10 @@ struct yaml_tagged {
 };
 
 /* The same for compose files: *tagged (NULL: none) lists the values that have those tags. Such a
- * value must not be below an anchor: it would not be one in a copy. */
+ * value must not be below an anchor: it would not be one in a copy. A key that stands twice in a
+ * mapping is refused, or (`last_counts`) its last value counts; a mapping may merge twice. */
 must_check bool yaml_parse_tagged(struct arena *arena, const char *name, const char *text,
-				  size_t length, const struct json **root,
+				  size_t length, bool last_counts, const struct json **root,
 				  const struct yaml_tagged **tagged, struct error *err);
 
 #endif

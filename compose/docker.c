@@ -135,12 +135,30 @@ void docker_become(const char *path, const struct texts *arguments, struct error
 	error_sys(err, "execute %s", path);
 }
 
+/* `invalid argument "V" for "--option" flag: `: nobody who wrote a compose file gave that option.
+ */
+static void skip_flag(const char **text, size_t *length)
+{
+	static const char begin[] = "invalid argument \"", end[] = "\" flag: ";
+	const char *reason =
+		*length > sizeof(begin) && strncmp(*text, begin, sizeof(begin) - 1) == 0
+			? strstr(*text, end)
+			: NULL;
+
+	if (!reason || (size_t)(reason - *text) + sizeof(end) > *length)
+		return;
+	reason += sizeof(end) - 1;
+	*length -= (size_t)(reason - *text);
+	*text = reason;
+}
+
 void docker_explain(const char *errors, int code, struct error *err)
 {
 	static const char *const heads[] = { "docker: ", "Error response from daemon: ",
 					     "Error: " };
-	/* What run and start say below the reason. */
-	static const char *const hints[] = { "\n\nRun 'docker",
+	/* What run, start, and a wrong option's value say below the reason. */
+	static const char *const hints[] = { "\n\nRun 'docker", "\nSee 'docker",
+					     "\n\nUsage:  docker",
 					     "\nError: failed to start containers: " };
 	size_t length = strlen(errors);
 	const char *text = errors;
@@ -157,6 +175,7 @@ void docker_explain(const char *errors, int code, struct error *err)
 			length -= strlen(heads[i]);
 		}
 	}
+	skip_flag(&text, &length);
 	while (length && text[length - 1] == '\n')
 		length--;
 	if (length)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compose/normal.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -9,6 +10,8 @@
 #include "base/path.h"
 #include "base/size.h"
 #include "compose/tree.h"
+
+#define MODE_MAX 07777
 
 /* -- values of one kind -------------------------------------------------------------------------
  */
@@ -64,6 +67,31 @@ bool normal_number(const struct normal *normal, struct json *value, struct error
 	if (!end || *end || !strchr("-0123456789.", *text))
 		return json_wrong(value, err, "must be a number");
 	value->type = JSON_TEXT; /* "0644" is no number of JSON's */
+	return true;
+}
+
+/* A number is one (288 is 0440: JSON has no other), while 0440 and 0o440 are octal, as YAML has it,
+ * and so is what stands between quotes. */
+bool normal_mode(const struct normal *normal, struct json *value, struct error *err)
+{
+	const char *text = tree_scalar(value);
+	bool is_decimal = value->type == JSON_NUMBER;
+	unsigned long mode;
+	char *end;
+
+	if (normal_is_open(normal, value))
+		return true;
+	if (text && (strncmp(text, "0o", 2) == 0 || strncmp(text, "0O", 2) == 0))
+		text += 2;
+	if (!text || value->type == JSON_BOOL || !isdigit((unsigned char)*text))
+		return json_wrong(value, err, "must be a number");
+	mode = strtoul(text, &end, is_decimal ? 10 : 8);
+	if (*end || mode > MODE_MAX)
+		return json_wrong(
+			value, err,
+			"\"%.100s\" is no number of permissions (0440, or 288 in decimal)",
+			tree_scalar(value));
+	tree_reset(value, JSON_TEXT, arena_printf(normal->arena, "%04lo", mode));
 	return true;
 }
 

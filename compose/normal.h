@@ -49,6 +49,8 @@ bool normal_string(const struct normal *normal, struct json *value, struct error
 bool normal_text(const struct normal *normal, struct json *value, struct error *err);
 bool normal_bool(const struct normal *normal, struct json *value, struct error *err);
 bool normal_number(const struct normal *normal, struct json *value, struct error *err);
+/* Permissions: becomes octal digits, "0440". */
+bool normal_mode(const struct normal *normal, struct json *value, struct error *err);
 /* Strings; normal_list: one of them may stand alone, and becomes a list. */
 bool normal_list(const struct normal *normal, struct json *value, struct error *err);
 bool normal_strings(const struct normal *normal, struct json *value, struct error *err);

@@ -121,7 +121,7 @@ static bool volume(const struct normal *normal, struct json *value, struct error
 
 static bool tmpfs(const struct normal *normal, struct json *value, struct error *err)
 {
-	static const struct normal_key keys[] = { { "mode", normal_number },
+	static const struct normal_key keys[] = { { "mode", normal_mode },
 						  { "size", normal_size },
 						  { NULL, NULL } };
 

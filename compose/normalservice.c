@@ -216,22 +216,12 @@ static bool label_file(const struct normal *normal, struct json *value, struct e
 	return true;
 }
 
-/* Octal, also as YAML 1.2 writes it: 0o440. */
-static bool mode(const struct normal *normal, struct json *value, struct error *err)
-{
-	const char *text = tree_scalar(value);
-
-	if (text && strncmp(text, "0o", 2) == 0)
-		tree_reset(value, JSON_TEXT, arena_printf(normal->arena, "0%s", text + 2));
-	return normal_number(normal, value, err);
-}
-
 /* secrets, configs */
 static bool files(const struct normal *normal, struct json *value, struct error *err)
 {
 	static const struct normal_key keys[] = {
 		{ "source", normal_text }, { "target", normal_text }, { "uid", normal_text },
-		{ "gid", normal_text },    { "mode", mode },          { NULL, NULL }
+		{ "gid", normal_text },    { "mode", normal_mode },   { NULL, NULL }
 	};
 
 	return long_elements(normal, value, "source", keys, err);

@@ -136,6 +136,18 @@ bool projectservice_environment(struct project *project, struct service *service
 /* -- other services -----------------------------------------------------------------------------
  */
 
+/* "p q": what would enable it. */
+static const char *profiles_of(struct project *project, const struct service *service)
+{
+	const struct json *list = json_get(service->tree, "profiles");
+	const char *names = "";
+
+	for (const struct json *item = list ? list->child : NULL; item; item = item->next)
+		names = arena_printf(&project->arena, "%s%s%s", names, *names ? " " : "",
+				     item->text);
+	return names;
+}
+
 static bool add_dependency(struct project *project, struct service *service, const char *name,
 			   const struct json *details, struct error *err)
 {
@@ -161,8 +173,8 @@ static bool add_dependency(struct project *project, struct service *service, con
 	if (!other->is_enabled && is_required)
 		return error_set(err, ERROR_INPUT,
 				 "service \"%s\" is required by \"%s\" but is disabled. Can be "
-				 "enabled by its profiles",
-				 name, service->name);
+				 "enabled by profiles [%s]",
+				 name, service->name, profiles_of(project, other));
 	if (!other->is_enabled)
 		return true;
 	for (size_t i = 0; i < service->dependency_count; i++) {

@@ -163,6 +163,23 @@ struct inclusion {
 	struct variables variables; /* what their ${…} may be that it is not here */
 };
 
+/* What 2 would fetch. */
+static bool refuse_remote(const struct json *value, struct error *err)
+{
+	static const char *const heads[] = { "https://", "http://",     "git://", "ssh://",
+					     "git@",     "github.com/", "oci://" };
+	const char *text = tree_scalar(value);
+
+	for (size_t i = 0; i < COUNT_OF(heads); i++) {
+		if (strncmp(text, heads[i], strlen(heads[i])) == 0)
+			return json_wrong(value, err,
+					  "\"%.200s\" is not here: remote includes are not "
+					  "supported; fetch it first, and include the local file",
+					  text);
+	}
+	return true;
+}
+
 static bool list_paths(const struct source *source, const struct json *list, struct texts *paths,
 		       struct error *err)
 {
@@ -193,6 +210,12 @@ static bool find_inclusion(const struct source *source, struct inclusion *inclus
 	if (!path || (path->type == JSON_ARRAY && !path->child) ||
 	    (path->type != JSON_ARRAY && !tree_scalar(path)))
 		return json_wrong(entry, err, "must be a path, or a mapping with 'path'");
+	if (tree_scalar(path) && !refuse_remote(path, err))
+		return false;
+	for (const struct json *item = path->child; item; item = item->next) {
+		if (tree_scalar(item) && !refuse_remote(item, err))
+			return false;
+	}
 	if (!list_paths(source, path, &inclusion->paths, err))
 		return false;
 	inclusion->directory =
@@ -346,7 +369,8 @@ static bool parse(struct source *source, const char *name, const char *text, siz
 	const struct yaml_tagged *tagged;
 	const struct json *root;
 
-	if (!yaml_parse_tagged(reading->arena, name, text, length, &root, &tagged, err) ||
+	if (!yaml_parse_tagged(reading->arena, name, text, length, reading->takes_format1, &root,
+			       &tagged, err) ||
 	    !alteration_read(reading->arena, tagged, &source->alterations, err))
 		return false;
 	*document = NULL;
@@ -492,7 +516,7 @@ static void take_name(const struct source *source, const char *text, size_t leng
 	const char *name;
 	struct error ignored; /* told of when the document is read in earnest */
 
-	if (!yaml_parse_tagged(reading->arena, name_of(source), text, length, &root, &tagged,
+	if (!yaml_parse_tagged(reading->arena, name_of(source), text, length, true, &root, &tagged,
 			       &ignored))
 		return;
 	name = tree_text(root, "name");

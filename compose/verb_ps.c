@@ -281,6 +281,10 @@ static void add_publishers(const struct jsonmaker *row, struct arena *arena, con
 		colon = target ? strrchr(port, ':') : NULL;
 		if (colon)
 			*colon++ = '\0';
+		if (colon && *port == '[' && colon[-2] == ']') { /* of an address alone: "::" */
+			port++;
+			colon[-2] = '\0';
+		}
 		jsonmaker_text(&item, "URL", colon ? port : "");
 		jsonmaker_number(&item, "TargetPort", atoll(target ? target : port));
 		jsonmaker_number(&item, "PublishedPort", colon ? atoll(colon) : 0);

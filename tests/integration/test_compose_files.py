@@ -218,6 +218,50 @@ def test_variables_of_included_files(files):
     assert "given.env" in files.run("config", code=14).stderr
 
 
+def test_remote_includes(files):
+    for remote in ("https://host.invalid/p.git", "oci://host.invalid/p", "git@host.invalid:p.git"):
+        for entry in (remote, {"path": [remote]}):
+            files.write("compose.yaml", json.dumps({"include": [entry]}))
+            assert "remote includes are not supported" in files.run("config", code=15).stderr
+
+
+def test_keys_that_stand_twice(files):
+    """2 refuses them; of 1, the last value counts."""
+    files.write("compose.yaml", "services:\n  a:\n    image: x\n    labels: {one: 1}\n    image: y\n    labels: {two: 2}\n")
+    assert 'line 5: mapping key "image" already defined at line 3' in files.run("config", code=15).stderr
+    told = files.run("config", program="docker-compose").stdout
+    assert told.count("image:") == 1 and "image: y" in told.replace('"', "") and "one" not in told and "two" in told
+    files.write("compose.yaml", "services: {a: {image: x, labels: {<<: &l {a: 1}, <<: {a: 2, b: 3}, b: 4, '<': 5}}}\n")
+    assert files.config()["services"]["a"]["labels"] == {"a": "1", "b": "4", "<": "5"}
+
+
+def test_modes(files):
+    """Octal as YAML 1.1 and 1.2 write it, and a number, which is all that JSON has."""
+    def write(mode):
+        return files.write("compose.yaml", f"""
+            services:
+              a:
+                image: x
+                configs: [{{source: c, mode: {mode}}}]
+                volumes: [{{type: tmpfs, target: /t, tmpfs: {{mode: {mode}}}}}]
+            configs: {{c: {{content: x}}}}
+            """)
+
+    for mode, octal in ("0440", "0440"), ("0o440", "0440"), ("288", "0440"), ("'0440'", "0440"), ("1023", "1777"), ("0o1777", "1777"), ("440", "0670"):
+        write(mode)
+        a = files.config()["services"]["a"]
+        assert (a["configs"][0]["mode"], a["volumes"][0]["tmpfs"]["mode"]) == (octal, octal), mode
+    for mode in "0o9", "4096", "-1", "rw", "true":
+        write(mode)
+        assert "mode" in files.run("config", code=15).stderr
+
+
+def test_what_would_enable(files):
+    files.write("compose.yaml", "services: {b: {image: x, depends_on: [c]}, c: {image: x, profiles: [p, q]}}\n")
+    assert files.run("config", code=15).stderr == (
+        'service "c" is required by "b" but is disabled. Can be enabled by profiles [p q]\n')
+
+
 def test_documents(files):
     """Further documents of a file are laid over the first, as further files are; what is empty adds nothing."""
     files.write("compose.yaml", """\
