@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,63 @@ bool file_read(int dir, const char *name, struct buf *buf, struct error *err)
 	return file_read_fd(fd, name, buf, err);
 }
 
+/* The file behind a descriptor, or NAME below a directory; without the suffix of one that is to
+ * replace another. False: not told, or neither of the two. */
+static bool tell_path(int fd, const char *name, char path[PATH_MAX])
+{
+	char link[sizeof("/proc/self/fd/") + 12] = "/proc/self/cwd";
+	char own[PATH_MAX];
+	struct stat status = { 0 };
+
+	if (fd != AT_FDCWD)
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t length = readlinkat(AT_FDCWD, link, own, sizeof(own) - 1);
+	if (length <= 0 || own[0] != '/' || stat(link, &status) < 0)
+		return false;
+	own[length] = '\0';
+	if (S_ISDIR(status.st_mode))
+		return snprintf(path, PATH_MAX, "%s%s%s", *name == '/' ? "" : own,
+				*name == '/' ? "" : "/", name) < PATH_MAX;
+	char *suffix = strstr(own, BESIDE);
+	if (suffix)
+		*suffix = '\0';
+	return S_ISREG(status.st_mode) && snprintf(path, PATH_MAX, "%s", own) > 0;
+}
+
+/* Cuts the path of a file to where its file system is mounted. */
+static void find_mount(char *path)
+{
+	struct stat below = { 0 }, above;
+	bool is_first = true;
+
+	for (char *slash; (slash = strrchr(path, '/')); is_first = false, below = above) {
+		*slash = '\0';
+		if (stat(*path ? path : "/", &above) < 0 ||
+		    (!is_first && above.st_dev != below.st_dev)) {
+			*slash = '/';
+			return;
+		}
+	}
+	strcpy(path, "/");
+}
+
+bool file_error(int fd, const char *verb, const char *name, struct error *err)
+{
+	char path[PATH_MAX], mount[PATH_MAX];
+	int sys = errno;
+
+	if (error_kind_of(sys) == ERROR_NO_SPACE && tell_path(fd, name, path)) {
+		snprintf(mount, sizeof(mount), "%s", path);
+		find_mount(mount);
+		error_set(err, ERROR_NO_SPACE, "%s %s: %s (make room on %s: see df and df -i)",
+			  verb, path, error_words(sys), mount);
+		err->sys = sys;
+		return false;
+	}
+	errno = sys;
+	return error_sys(err, "%s %s", verb, name);
+}
+
 bool file_write(int fd, const char *name, const void *bytes, size_t count, struct error *err)
 {
 	const char *next = bytes;
@@ -77,7 +135,7 @@ bool file_write(int fd, const char *name, const void *bytes, size_t count, struc
 		if (written < 0 && errno == EINTR)
 			continue;
 		if (written < 0)
-			return error_sys(err, "write %s", name);
+			return file_error(fd, "write", name, err);
 		next += written;
 		count -= (size_t)written;
 	}
@@ -138,7 +196,7 @@ static bool fill(int fd, const char *name, const void *bytes, size_t count, mode
 	if (fchmod(fd, mode) < 0) /* the umask had its say at open */
 		return error_sys(err, "chmod %s", name);
 	if (lasting == FILE_DURABLE && fsync(fd) < 0)
-		return error_sys(err, "fsync %s", name);
+		return file_error(fd, "fsync", name, err);
 	return true;
 }
 
@@ -147,7 +205,7 @@ static bool publish(int dir, const char *beside, const char *name, enum file_las
 		    struct error *err)
 {
 	if (renameat(dir, beside, dir, name) < 0)
-		return error_sys(err, "rename to %s", name);
+		return file_error(dir, "rename to", name, err);
 	if (lasting == FILE_VOLATILE)
 		return true;
 
@@ -163,7 +221,7 @@ bool file_replace(int dir, const char *name, const void *bytes, size_t count, mo
 	autoclose int fd = open_beside(dir, name, mode, &beside);
 
 	if (fd < 0)
-		return error_sys(err, "create %s", name);
+		return file_error(dir, "create", name, err);
 	if (fill(fd, name, bytes, count, mode, lasting, err) &&
 	    publish(dir, beside, name, lasting, err))
 		return true;
@@ -190,7 +248,7 @@ bool file_lock(int dir, const char *name, enum file_lock_mode mode, int *fd, str
 	int operation = mode == FILE_LOCK_SHARED ? LOCK_SH : LOCK_EX;
 
 	if (lock < 0)
-		return error_sys(err, "open lock %s", name);
+		return file_error(dir, "open lock", name, err);
 	if (mode == FILE_LOCK_TRY)
 		operation |= LOCK_NB;
 	while (flock(lock, operation) < 0) {

@@ -23,6 +23,11 @@ must_check bool file_read_fd(int fd, const char *name, struct buf *buf, struct e
 must_check bool file_write(int fd, const char *name, const void *bytes, size_t count,
 			   struct error *err);
 
+/* Fails as error_sys(err, "VERB NAME") does. Where no room is left it names the whole path, of `fd`
+ * or of NAME if `fd` is a directory, and the mount point of what is full: a name alone ("hosts")
+ * tells nobody where. */
+bool file_error(int fd, const char *verb, const char *name, struct error *err);
+
 enum file_lasting {
 	FILE_VOLATILE, /* on tmpfs, or not worth an fsync */
 	FILE_DURABLE,  /* survives a power cut once the call returns */

@@ -229,7 +229,8 @@ static bool connect_running(struct joining *joining, struct error *err)
 		return connect_now(joining, err);
 	load_endpoints(self);
 	joining->is_in_hub = true;
-	usernet_expect(self->engine, joining->wanted, self->arena, &joining->chosen);
+	usernet_expect(self->engine, self->container, joining->wanted, self->arena,
+		       &joining->chosen);
 	if (!self->endpoints.port_count &&
 	    !usernet_choose_ports(self->engine, self->container, self->arena, &joining->chosen,
 				  err))

@@ -217,6 +217,8 @@ static bool is_packed(const struct container *container)
 	       count_files(container) > 1;
 }
 
+#define REMEDY ": add --log-opt max-file=2 or more"
+
 static bool check_packing(const struct container *container, struct error *err)
 {
 	const char *wish = logging_option(container, "compress");
@@ -225,9 +227,9 @@ static bool check_packing(const struct container *container, struct error *err)
 		return true;
 	return error_set(err, ERROR_INPUT,
 			 bit_of(container->log_driver) == LOCAL
-				 ? "compression cannot be enabled when max file count is 1"
+				 ? "compression cannot be enabled when max file count is 1" REMEDY
 				 : "compress cannot be true when max-file is less than 2 or "
-				   "max-size is not set");
+				   "max-size is not set" REMEDY);
 }
 
 bool logging_check(struct container *container, struct error *err)

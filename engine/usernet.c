@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/ident.h"
 #include "engine/port.h"
 #include "engine/publish.h"
 #include "runtime/kernel.h"
@@ -121,22 +122,26 @@ static void drop_ipv6(struct endpoints *endpoints)
 	endpoints->port_count = kept;
 }
 
-void usernet_expect(const struct engine *engine, const struct container_network *wanted,
-		    struct arena *arena, struct endpoints *endpoints)
+void usernet_expect(const struct engine *engine, const struct container *container,
+		    const struct container_network *wanted, struct arena *arena,
+		    struct endpoints *endpoints)
 {
 	struct network network;
 	struct error ignored; /* told when it is joined */
+	struct endpoint *expected;
 
 	if (endpoints->count == ENDPOINTS_MAX ||
 	    !network_find(engine, arena, wanted->name, &network, &ignored))
 		return;
 	if (!endpoints->items)
 		endpoints->items = arena_array(arena, ENDPOINTS_MAX, sizeof(*endpoints->items));
-	endpoints->items[endpoints->count++] = (struct endpoint){
+	expected = &endpoints->items[endpoints->count++];
+	*expected = (struct endpoint){
 		.network = network.name,
 		.is_internal = network.is_internal,
 		.gw_priority = wanted->gw_priority,
 	};
+	ident_derive(container->id, network.id, expected->id, IDENT_LENGTH);
 }
 
 /* Reserved for the moment, for docker's words about what is in use: the program listens itself. */
@@ -147,7 +152,7 @@ bool usernet_choose_ports(const struct engine *engine, const struct container *c
 	size_t count = endpoints->count;
 
 	for (size_t i = 0; i < container->network_count; i++)
-		usernet_expect(engine, &container->networks[i], arena, endpoints);
+		usernet_expect(engine, container, &container->networks[i], arena, endpoints);
 	bool is_outward = endpoints_outward(endpoints) != NULL; /* else it is published later */
 	bool is_done =
 		refuse_ipv6(container, err) &&

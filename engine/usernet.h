@@ -39,10 +39,11 @@ void usernet_close(struct usernet *usernet);
 
 /* Fails with a remedy where it is not installed, or cannot have the device that it needs. */
 must_check bool usernet_find_program(char path[USERNET_PROGRAM_MAX], struct error *err);
-/* Adds an endpoint that there will be, as far as it decides at which address ports are published.
- */
-void usernet_expect(const struct engine *engine, const struct container_network *wanted,
-		    struct arena *arena, struct endpoints *endpoints);
+/* Adds an endpoint that there will be: its id, and what decides at which address ports are
+ * published. */
+void usernet_expect(const struct engine *engine, const struct container *container,
+		    const struct container_network *wanted, struct arena *arena,
+		    struct endpoints *endpoints);
 /* Chooses host's ports, in its namespace, for the container's networks and those expected before:
  * IPv4 alone, as the program can do no more; an IPv6 address in words is refused. */
 must_check bool usernet_choose_ports(const struct engine *engine, const struct container *container,

@@ -535,6 +535,7 @@ static bool restart(struct supervisor *self)
 	bool is_wanted = self->end.is_restarting && pause_before_restart(self);
 
 	restart_unwatch(&self->restart);
+	self->restart.count += self->end.is_restarting; /* or given up: as readers say */
 	if (!is_wanted) {
 		if (self->end.is_restarting) {
 			self->end.is_restarting = false;
@@ -543,7 +544,6 @@ static bool restart(struct supervisor *self)
 		return false;
 	}
 	close_streams(self);
-	self->restart.count++;
 	if (start(self, &fault, &err))
 		return true;
 	record_failed_start(self, fault, &err);

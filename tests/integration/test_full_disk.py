@@ -126,6 +126,28 @@ def test_commit_says_why(full):
     assert full.docker("images", "-q").stdout.count("\n") == 1
 
 
+@pytest.mark.parametrize("what", ["run", "root"])
+def test_the_full_one_is_named(moor, busybox, tmp_path, what):
+    """One line: the file's whole path, and where its file system is mounted; the container comes once there is room."""
+    place = moor.run_dir if what == "run" else os.path.join(moor.root, "containers")
+    os.makedirs(place, exist_ok=True)
+    with world.mounted(place, "tmpfs", "128k") as directory:
+        with open(os.path.join(directory, "rest"), "wb", buffering=0) as rest:
+            with pytest.raises(OSError, match="No space left"):
+                while True:
+                    rest.write(bytes(4096))
+        try:
+            failed = moor.docker("run", "--name", "z", busybox, "true", code=125).stderr.splitlines()[0]
+            path = failed.split(": No space left on device")[0].split(" ")[-1]
+            assert path.startswith(directory + "/")
+            assert failed.endswith(f": No space left on device (make room on {directory}: see df and df -i)")
+            os.unlink(os.path.join(directory, "rest"))
+            moor.docker("rm", "-f", "z", code=None)
+            moor.docker("run", "--rm", "--name", "z", busybox, "true")
+        finally:
+            moor.clean_up()
+
+
 def test_images_are_removed(full):
     """It is how such a disk is freed: names go, then images, however many names there are."""
     def fill():

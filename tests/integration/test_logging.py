@@ -394,6 +394,8 @@ REFUSED = [
     ("json-file", {"max_buffer_size": "1m"}, "max-buffer-size option is only supported with 'mode=non-blocking'"),
     ("json-file", {"compress": "maybe"}, 'strconv.ParseBool: parsing "maybe": invalid syntax'),
     ("json-file", {"compress": "true", "max_file": "1"}, "compress cannot be true when max-file is less than 2 or max-size is not set"),
+    ("json-file", {"max_size": "10k", "compress": "true"}, "max-size is not set: add --log-opt max-file=2 or more"),
+    ("local", {"max_file": "1", "compress": "true"}, "when max file count is 1: add --log-opt max-file=2 or more"),
     ("json-file", {"compress": "1", "max_size": "-1", "max_file": "3"}, "compress cannot be true when max-file is less than 2 or"),
     ("json-file", {"compress": "true", "max_size": "10m"}, "compress cannot be true when max-file is less than 2 or max-size is"),
     ("local", {"compress": "true", "max_file": "1"}, "compression cannot be enabled when max file count is 1"),

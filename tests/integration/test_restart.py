@@ -74,6 +74,15 @@ def test_state_between_two_runs(run, moor, state):
     assert "You cannot remove a restarting container" in refused.stderr
 
 
+def test_a_pause_given_up_counts(run, moor, state):
+    """Another policy ends the pause: the count stays what it was."""
+    run("always", command=FAILS)
+    wait_until(lambda: state("{{.State.Status}} {{.RestartCount}}") == "restarting 5", "a long pause")
+    moor.docker("update", "--restart", "no", "c")
+    wait_until(lambda: state() == "exited", "the end")
+    assert (state("{{.RestartCount}}"), runs(moor)) == ("5", 5)
+
+
 @pytest.mark.parametrize("verb", [("stop",), ("kill",), ("kill", "-s", "TERM"), ("stop", "-t", "0")])
 def test_stopped_for_good(run, moor, state, verb):
     """Between two runs and within one."""
