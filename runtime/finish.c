@@ -305,7 +305,7 @@ static bool execute(const struct finish *finish, enum container_fault *fault, st
 
 static void die(int signal)
 {
-	_exit(128 + signal);
+	self_end(128 + signal);
 }
 
 /* The first process of a pid namespace gets no signal that it has no handler for: without one a
@@ -334,5 +334,5 @@ bool finish_execute(struct finish *finish, enum container_fault *fault, struct e
 	/* Nobody listens to the conversation any more, but `start` reads the other FIFO. */
 	if (!execute(finish, fault, err))
 		(void)!write(plan->result_fifo, err->text, strlen(err->text));
-	_exit(1);
+	self_end(1);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/kernel.h"
+#include "runtime/self.h"
 
 #define OUTPUT_MAX 400       /* of each stream, for the error message */
 #define STATE_MAX  (1 << 20) /* of the state on stdin */
@@ -48,11 +49,11 @@ _Noreturn static void execute(const struct spec_hook *hook, const struct hook_pl
 	if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(errors, 2) < 0 ||
 	    kernel_cloexec_from(3) < 0 || (place->directory && chdir(place->directory) < 0)) {
 		perror(place->directory ? place->directory : "prepare");
-		_exit(125);
+		self_end(125);
 	}
 	execve(hook->path, (char *const *)(uintptr_t)hook->args, (char *const *)(uintptr_t)env);
 	perror(hook->path);
-	_exit(127);
+	self_end(127);
 }
 
 static bool set_nonblocking(int fd)

@@ -24,6 +24,7 @@
 #include "runtime/label.h"
 #include "runtime/netdevice.h"
 #include "runtime/schedule.h"
+#include "runtime/self.h"
 #include "runtime/sync.h"
 #include "runtime/tty.h"
 
@@ -314,5 +315,5 @@ _Noreturn void init_run(struct init_plan *plan)
 			error_in(&message.error, "error during container init");
 		(void)!sync_report(plan->sync, &message, &ignored);
 	}
-	_exit(1);
+	self_end(1);
 }

@@ -13,6 +13,7 @@
 #include "runtime/label.h"
 #include "runtime/record.h"
 #include "runtime/schedule.h"
+#include "runtime/self.h"
 #include "runtime/spawn.h"
 #include "runtime/sync.h"
 #include "runtime/tty.h"
@@ -151,5 +152,5 @@ _Noreturn void join_run(struct join_plan *plan)
 	close(plan->init.parents_fds[0]);
 	if (!set_up(plan, &message.fault, &message.error))
 		(void)!sync_report(plan->init.sync, &message, &ignored);
-	_exit(1);
+	self_end(1);
 }

@@ -26,4 +26,8 @@ char **self_take_arguments(int argc, char **argv);
 /* Overwrites what the kernel shows of both. What getenv gave before is lost. */
 void self_forget_caller(void);
 
+/* Ends this process. A container's filter that holds by now may refuse even that, and every
+ * library's _exit goes on trying: then a fault ends it. */
+_Noreturn void self_end(int status);
+
 #endif

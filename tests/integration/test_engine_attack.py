@@ -353,6 +353,9 @@ def test_a_profile_in_dockers_format(moor, busybox, tmp_path):
     go = {"Action": "SCMP_ACT_ERRNO", "Names": calls["names"]}  # keys of any case, as Go takes them
     assert "not permitted" in run({}, code=1, DEFAULTACTION="SCMP_ACT_ALLOW", Syscalls=[go], only=["Syscalls", "DEFAULTACTION"])
     assert "no defaultAction" in run({}, code=125, only=[])
+    # What forbids every call forbids to say so, and to leave.
+    assert run({}, code=128 + signal.SIGILL, only=["defaultAction"], defaultAction="SCMP_ACT_ERRNO") == ""
+    assert moor.docker("ps", "-aq").stdout == ""
 
 
 def test_privileged_is_what_docker_makes_of_it(load, run):
