@@ -70,12 +70,12 @@ def device(tmp_path):
 def manager_pids(device):
     """mooring-streams that are children of this nucleus."""
     found = []
-    with contextlib.suppress(FileNotFoundError):
-        with open(f"/proc/{device.process.pid}/task/{device.process.pid}/children", encoding="ascii") as file:
-            for pid in file.read().split():
-                with open(f"/proc/{pid}/comm", encoding="ascii") as comm:
-                    if comm.read().strip() == "mooring-streams":
-                        found.append(int(pid))
+    with open(f"/proc/{device.process.pid}/task/{device.process.pid}/children", encoding="ascii") as file:
+        children = file.read().split()
+    for pid in children:  # one may end while we look at it
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/comm", encoding="ascii") as comm:
+            if comm.read().strip() == "mooring-streams":
+                found.append(int(pid))
     return found
 
 
