@@ -98,9 +98,13 @@ bool flag_parse(const struct flag *flags, int argc, char *const *argv, int *next
 static bool is_known(const struct flag *flags, const char *word)
 {
 	size_t length;
+
+	if (word[0] != '-') /* perhaps empty */
+		return false;
+
 	const char *name = name_of(word, &length);
 
-	return word[0] == '-' && length > 0 && find(flags, name, length);
+	return length > 0 && find(flags, name, length);
 }
 
 /* Moves the `count` words at `from` in front of those from `to` on. */
