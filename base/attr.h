@@ -14,4 +14,14 @@
 
 #define COUNT_OF(array)          (sizeof(array) / sizeof((array)[0]))
 
+/* Defined where the program is built with AddressSanitizer, which needs more of the kernel than a
+ * confined program of ours has. */
+#if defined(__SANITIZE_ADDRESS__)
+#define IS_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define IS_SANITIZED 1
+#endif
+#endif
+
 #endif

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/attr.h"
 #include "engine/logpress.h"
 
 /*
@@ -68,14 +69,6 @@ static struct memory *make_memory(void)
 	memory->bytes = (unsigned char *)mapping + sizeof(struct memory);
 	return memory;
 }
-
-#if defined(__SANITIZE_ADDRESS__)
-#define IS_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define IS_SANITIZED 1
-#endif
-#endif
 
 /* From here on: read, write, end. Sanitizers need more. */
 static bool confine(void)

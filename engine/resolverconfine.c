@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/attr.h"
 #include "base/mem.h"
 
 #define NOBODY    65534
@@ -31,14 +32,6 @@
 #define NATIVE_ARCH AUDIT_ARCH_I386
 #elif defined(__riscv)
 #define NATIVE_ARCH AUDIT_ARCH_RISCV64
-#endif
-
-#if defined(__SANITIZE_ADDRESS__)
-#define IS_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define IS_SANITIZED 1
-#endif
 #endif
 
 /* Sockets, waiting, memory, time; nothing that takes a name. Each architecture has some of them. */

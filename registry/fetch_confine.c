@@ -15,17 +15,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/attr.h"
+
 #define NOBODY      65534
 #define FILES_MAX   256
 #define ADDRESS_MAX (1ULL << 30)
-
-#if defined(__SANITIZE_ADDRESS__)
-#define IS_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define IS_SANITIZED 1
-#endif
-#endif
 
 /* What libcurl, OpenSSL and the resolver need. Names that an architecture does not have are passed
  * over. */
