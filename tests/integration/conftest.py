@@ -2,7 +2,7 @@
 import os
 
 import world
-from fixtures import bundle, busybox, busybox_tar, moor, registry, small_disk  # noqa: F401
+from fixtures import bundle, busybox, busybox_tar, moor, open_path, registry, small_disk  # noqa: F401
 
 
 def pytest_configure(config):

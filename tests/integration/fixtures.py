@@ -8,6 +8,10 @@ exit code (code=0). When the test is over its containers are removed, and a moun
 left fails the test.
 """
 
+import os
+import pathlib
+import tempfile
+
 import pytest
 
 import bundle as bundles
@@ -21,6 +25,15 @@ def moor(tmp_path):
     moor.clean_up()
     left = moor.leftovers()
     assert not left, "left behind: " + "; ".join(left)
+
+
+@pytest.fixture
+def open_path():
+    """A directory that other users reach. Below tmp_path there is none: each pytest that starts closes
+    /tmp/pytest-of-root to them, for the others, too."""
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="mooring-test-") as directory:
+        os.chmod(directory, 0o755)
+        yield pathlib.Path(directory)
 
 
 @pytest.fixture

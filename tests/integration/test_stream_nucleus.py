@@ -46,18 +46,16 @@ with Client(Manager, token=os.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"]) as c
 
 
 @pytest.fixture
-def device(tmp_path):
+def device(open_path):
     with S3Server() as s3:
         s3.buckets["bucket"] = {}
         config = {"s3": {"endpoint": s3.endpoint, "region": "us-east-1", "path_style": True},
                   "services": {"aws.greengrass.Nucleus": {"configuration": {
                       "runWithDefault": {"posixUser": "nobody:nogroup"}, "awsRegion": "us-east-1"}}}}
-        for directory in (tmp_path, *tmp_path.parents[:2]):
-            os.chmod(directory, 0o755)
-        device = Resident(tmp_path / "device", {**os.environ, "MOORING_RUN": str(tmp_path / "run")}, config)
+        device = Resident(open_path / "device", {**os.environ, "MOORING_RUN": str(open_path / "run")}, config)
         device.s3 = s3
         device.port = world.free_port()
-        script = tmp_path / "client.py"
+        script = open_path / "client.py"
         script.write_text(SCRIPT.format(tests=os.path.join(world.TESTS, "integration")))
         device.script = str(script)
         device.start(AWS_ACCESS_KEY_ID=s3.access_key, AWS_SECRET_ACCESS_KEY=s3.secret_key)
