@@ -18,6 +18,7 @@ import pytest
 
 import world
 from image_archives import entry, link, tar, xattrs
+from odd_layers import gnu_tar
 
 GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -736,11 +737,18 @@ TREE = tar(entry("d", mode=0o750, uid=3), entry("d", mode=0o710), entry("d/f", b
 
 
 def test_verify_sees_what_has_no_content(moor, registry):
-    registry.push(world.Image([world.tar_bytes([("d/gone", b"")]), TREE]), "tree", "1", gzip.compress, GZIP)
+    registry.push(world.Image([world.tar_bytes([("d/gone", b"")]), TREE, gnu_tar("--format=posix")]), "tree", "1", gzip.compress, GZIP)
     name = f"{registry.address}/tree:1"
     moor.docker("pull", "-q", name)
     assert moor.docker("image", "verify").stdout == "1 image checked: nothing is damaged\n"
     fifo, = (path for path, _, files in os.walk(os.path.join(moor.root, "layers")) if "fifo" in files)
+
+    sparse, = (path for path, _, files in os.walk(os.path.join(moor.root, "layers")) if "holes" in files)
+
+    def poke(place, text):
+        with open(f"{sparse}/holes", "r+b") as file:
+            file.seek(place)
+            file.write(text)
 
     def put_back_link(target):
         os.unlink(f"{fifo}/soft")
@@ -772,6 +780,9 @@ def test_verify_sees_what_has_no_content(moor, registry):
          lambda: os.setxattr(f"{fifo}/d/f", "user.a", b"1")),
         ("soft: leads elsewhere than it did", lambda: put_back_link("d/g"), lambda: put_back_link("d/f")),
         ("d/.wh.gone: is lost", lambda: os.unlink(f"{fifo}/d/gone"), lambda: os.mknod(f"{fifo}/d/gone", stat.S_IFCHR, 0)),
+        *(("holes: has another content than it had", lambda place=place: poke(place, b"X"), lambda place=place, text=text: poke(place, text))
+          for place, text in ((0, b"d"), (1_000_000 - 1, b"\0"), (1_000_799, b"a"), (4_999_999, b"\0"))),
+        ("holes: has another size than it had", lambda: poke(5_000_000, b"X"), lambda: os.truncate(f"{sparse}/holes", 5_000_000)),
         ("fifo: is of another kind than it was", lambda: os.replace(f"{fifo}/implied/x", f"{fifo}/fifo"), None),
     ]
     for text, harm, mend in harms:
