@@ -175,7 +175,22 @@ static const char *text_or_null(const char *text)
 	return text && *text ? text : NULL;
 }
 
-bool dockerconfig_login(struct arena *arena, const struct json *root, const char *host,
+/* The member for "quay.io/team/tool", else for "quay.io/team"; NULL: neither. */
+static const struct json *entry_of_path(struct arena *arena, const struct json *auths,
+					const char *place)
+{
+	char *name = arena_strdup(arena, place);
+
+	for (char *slash; (slash = strrchr(name, '/')) != NULL; *slash = '\0') {
+		const struct json *entry = json_get(auths, name);
+
+		if (entry)
+			return entry;
+	}
+	return NULL;
+}
+
+bool dockerconfig_login(struct arena *arena, const struct json *root, const char *place,
 			struct dockerconfig_login *login, bool *is_found, struct error *err)
 {
 	const struct json *auths, *entry;
@@ -185,7 +200,9 @@ bool dockerconfig_login(struct arena *arena, const struct json *root, const char
 	*is_found = false;
 	if (!json_object_or_null(root, "auths", &auths, err))
 		return false;
-	entry = entry_of(arena, auths, host);
+	entry = entry_of_path(arena, auths, place);
+	if (!entry)
+		entry = entry_of(arena, auths, place);
 	if (!entry)
 		return true;
 	if (entry->type != JSON_OBJECT)
@@ -237,6 +254,15 @@ static void write_login(struct jsonout *out, const char *key,
 	jsonout_object_end(out);
 }
 
+/* "quay.io/team", which is not the registry's own: neither login nor logout touches it. */
+static bool is_of_path(const char *key)
+{
+	const char *path = strchr(key, '/');
+
+	return path && !strstr(key, "://") && path[1] != '\0' && strcmp(path, "/v1/") != 0 &&
+	       strcmp(path, "/v2/") != 0;
+}
+
 static void write_auths(struct jsonout *out, const struct json *auths, const char *host,
 			const struct dockerconfig_login *login)
 {
@@ -244,7 +270,7 @@ static void write_auths(struct jsonout *out, const struct json *auths, const cha
 
 	jsonout_object(out, "auths");
 	for (const struct json *entry = auths ? auths->child : NULL; entry; entry = entry->next)
-		if (!is_same_host(&arena, entry->key, host))
+		if (is_of_path(entry->key) || !is_same_host(&arena, entry->key, host))
 			jsonout_json(out, entry->key, entry);
 	if (login)
 		write_login(out, dockerconfig_key(&arena, host), login);
