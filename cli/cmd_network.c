@@ -11,6 +11,7 @@
 #include "cli/listing.h"
 #include "cli/moment.h"
 #include "cli/networkrows.h"
+#include "cli/prunefilter.h"
 #include "engine/bridge.h"
 #include "engine/lease.h"
 #include "engine/names.h"
@@ -261,6 +262,7 @@ static int run_prune(const struct cli *cli, const void *of, const struct texts *
 	const struct prune_values *values = of;
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
+	struct texts filters = { 0 };
 	struct error err;
 
 	(void)arguments;
@@ -268,9 +270,10 @@ static int run_prune(const struct cli *cli, const void *of, const struct texts *
 	    !asking_yes("WARNING! This will remove all custom networks not used by at least one "
 			"container."))
 		return 0;
-	if (!engine_open(cli->root, cli->run, &engine, &err))
+	if (!prunefilter_gather(cli, &arena, &values->filters, &filters, &err) ||
+	    !engine_open(cli->root, cli->run, &engine, &err))
 		return command_failed(&err);
-	return prune(&engine, &arena, &values->filters);
+	return prune(&engine, &arena, &filters);
 }
 
 const struct command cmd_network_ls = {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/base64.h"
 #include "base/buf.h"
@@ -40,14 +41,17 @@ bool dockerconfig_read(struct arena *arena, const char *directory, const struct 
 const char *dockerconfig_choice(struct arena *arena, const char *directory, const char *key,
 				const char *given)
 {
-	const struct json *root;
+	const struct json *root, *value = NULL;
 	const char *text = NULL;
 	struct error err;
 
 	if (given && *given)
 		return given;
-	if (!dockerconfig_read(arena, directory, &root, &err) ||
-	    !json_text_or(root, key, NULL, &text, &err))
+	bool is_read = dockerconfig_read(arena, directory, &root, &err);
+
+	if (is_read)
+		value = json_get_fold(root, key); /* "PsFormat" is good enough for docker */
+	if (!is_read || (value && !json_as_text(value, &text, &err)))
 		fprintf(stderr, "WARNING: Error loading config file: %s\n", err.text);
 	return text && *text ? text : NULL;
 }
@@ -315,12 +319,20 @@ static bool compose(const struct json *root, const char *host,
 	return buf_check(&wide, NAME, err) && buf_check(text, NAME, err);
 }
 
-/* Where a symlink leads is replaced, not the symlink. */
-static char *target_of(const char *path)
+/* Where a symlink leads is replaced, not the symlink; it may lead to what is made only now. */
+static char *target_of(const char *directory)
 {
+	autofree char *path = mem_printf("%s/" NAME, directory);
 	char *real = realpath(path, NULL);
+	char link[PATH_MAX];
+	ssize_t length = real ? -1 : readlink(path, link, sizeof(link));
 
-	return real ? real : mem_strdup(path);
+	if (real)
+		return real;
+	if (length <= 0 || (size_t)length == sizeof(link))
+		return mem_strdup(path);
+	return link[0] == '/' ? mem_printf("%.*s", (int)length, link)
+			      : mem_printf("%s/%.*s", directory, (int)length, link);
 }
 
 bool dockerconfig_write(const char *directory, const char *host,
@@ -338,8 +350,7 @@ bool dockerconfig_write(const char *directory, const char *host,
 	    !compose(root, host, login, &text, err) || !path_make_own_dirs(directory, 0700, err))
 		return false;
 
-	autofree char *path = mem_printf("%s/" NAME, directory);
-	autofree char *target = target_of(path);
+	autofree char *target = target_of(directory);
 
 	return file_replace(AT_FDCWD, target, text.data, text.length, 0600, FILE_DURABLE, err);
 }

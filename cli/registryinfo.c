@@ -81,7 +81,7 @@ static void print_texts(const struct texts *texts)
 		printf("  %s\n", texts->items[i]);
 }
 
-void registryinfo_print(const struct registryinfo *info)
+void registryinfo_print_proxies(const struct registryinfo *info)
 {
 	if (*info->http_proxy)
 		printf(" HTTP Proxy: %s\n", info->http_proxy);
@@ -89,6 +89,10 @@ void registryinfo_print(const struct registryinfo *info)
 		printf(" HTTPS Proxy: %s\n", info->https_proxy);
 	if (*info->no_proxy)
 		printf(" No Proxy: %s\n", info->no_proxy);
+}
+
+void registryinfo_print_places(const struct registryinfo *info)
+{
 	printf(" Insecure Registries:\n");
 	print_texts(&info->insecure_names);
 	print_texts(&info->insecure_ranges);

@@ -440,6 +440,9 @@ def config_of(moor):
 
 
 def test_login_pull_logout(moor, guarded):
+    own = os.path.join(moor.env["DOCKER_CONFIG"], "config.json")
+    os.makedirs(moor.env["DOCKER_CONFIG"])
+    os.symlink("kept.json", own)  # leads to what is not there yet
     refused = moor.docker("pull", "-q", f"{guarded}/x", code=1)
     assert "no basic auth credentials" in refused.stderr
     done = moor.docker("login", f"http://{guarded}/v2/", "--username", "user", "--password-stdin",
@@ -448,6 +451,7 @@ def test_login_pull_logout(moor, guarded):
     assert "stored unencrypted in" in done.stderr
     assert config_of(moor) == {"auths": {guarded: {
         "auth": base64.b64encode(b"user:pass:word").decode()}}}
+    assert os.readlink(own) == "kept.json"
     missing = moor.docker("pull", "-q", f"{guarded}/x", code=1)
     assert "not found" in missing.stderr or "manifest unknown" in missing.stderr
     again = moor.docker("login", guarded)
@@ -461,18 +465,25 @@ def test_login_pull_logout(moor, guarded):
 
 
 def test_login_at_a_terminal_does_not_echo_the_password(moor, guarded):
+    """Where a login is kept that is no longer good it is said so, and its name is what is proposed."""
+    os.makedirs(moor.env["DOCKER_CONFIG"])
+    with open(os.path.join(moor.env["DOCKER_CONFIG"], "config.json"), "w") as file:
+        json.dump({"auths": {guarded: {"auth": base64.b64encode(b"user:wrong").decode()}}}, file)
+    refused = moor.docker("login", guarded, code=1).stderr
+    assert refused.startswith("Login did not succeed, error: Error response from daemon: login attempt to ")
+    assert refused.endswith("\nError: Cannot perform an interactive login from a non TTY device\n")
     leader, terminal = os.openpty()
     try:
         process = moor.start("docker", "login", guarded, stdin=terminal)
         told = ""
-        for answer in ("user", "pass:word"):
-            while not told.endswith(": "):
+        for prompt, answer in (("Username (user): ", ""), ("Password: ", "pass:word")):
+            while not told.endswith(prompt):
                 told += process.stdout.read(1)
             told += "\n"
             os.write(leader, answer.encode() + b"\n")
         rest, errors = process.communicate(timeout=30)
         assert process.returncode == 0, errors
-        assert told + rest == "Username: \nPassword: \n\nLogin Succeeded\n"
+        assert (told + rest).endswith("'docker login'\n\nUsername (user): \nPassword: \n\nLogin Succeeded\n")
         assert b"pass" not in os.read(leader, 4096)
     finally:
         os.close(leader)

@@ -487,6 +487,8 @@ def test_info_tells_how_registries_are_reached(moor):
     assert told.endswith(""" HTTP Proxy: http://xxxxx:xxxxx@10.9.9.1:3128
  HTTPS Proxy: https://file:9
  No Proxy: a.lan,.b
+ Registry: https://index.docker.io/v1/
+ Experimental: false
  Insecure Registries:
   reg.lan:5000
   10.0.0.0/8
@@ -494,6 +496,8 @@ def test_info_tells_how_registries_are_reached(moor):
   127.0.0.0/8
  Registry Mirrors:
   https://mirror.lan/
+ Live Restore Enabled: true
+
 """)
     object = json.loads(moor.docker("info", "--format", "json", env=env).stdout)
     assert [object[key] for key in ("HttpProxy", "HttpsProxy", "NoProxy")] == [
