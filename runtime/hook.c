@@ -33,12 +33,12 @@ static void close_end(int *fd)
 	*fd = -1;
 }
 
-/* In the child. Descriptors above 2 are of no hook's concern, nor is our environment. */
+/* In the child. Descriptors above 2 are of no hook's concern. A hook that names no environment has
+ * that of who started us, as with runc and crun; never the image's, unless it runs inside. */
 _Noreturn static void execute(const struct spec_hook *hook, const struct hook_place *place,
 			      int input, int output, int errors)
 {
-	static const char *const nothing[] = { NULL };
-	const char *const *usual = place->env ? place->env : nothing;
+	const char *const *usual = place->env ? place->env : (const char *const *)environ;
 	const char *const *env = hook->env ? hook->env : usual;
 	sigset_t none;
 

@@ -9,7 +9,7 @@
 struct hook_place {
 	enum hook_kind kind;
 	const char *directory;  /* their working directory; NULL: ours */
-	const char *const *env; /* of those that name none; NULL: an empty one */
+	const char *const *env; /* of those that name none; NULL: our caller's */
 	enum container_status status;
 	pid_t pid; /* the container's init, as the hook sees it */
 };

@@ -276,13 +276,11 @@ def test_init_is_never_dumpable(moor, bundle):
 def test_hooks_have_plain_signals(bundle):
     out = os.path.join(bundle.path, "out")
     bundle.config["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": [
-        "sh", "-c", f"grep -E 'Sig(Ign|Blk)' /proc/self/status > {out}; ls /proc/$$/fd | wc -l >> {out}; env >> {out}"]}]}
+        "sh", "-c", f"grep -E 'Sig(Ign|Blk)' /proc/self/status > {out}; ls /proc/$$/fd | wc -l >> {out}"]}]}
     # Whoever runs the tests in the background has them ignore the keyboard's signals, or its end.
     bundle.runc("run", preexec_fn=lambda: [signal.signal(number, signal.SIG_DFL) for number in (1, 2, 3)])
     lines = open(out).read().split()
     assert lines[1] == lines[3] == "0" * 16
-    assert lines[5:] == ["PWD=" + bundle.path] or lines[5:][0].startswith("PWD=")
-    assert not [line for line in lines if line.startswith(("MOORING_", "HOME="))]
 
 
 @pytest.mark.parametrize("rules,user", [
