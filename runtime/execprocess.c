@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "runtime/caps.h"
 #include "runtime/exec.h"
+#include "runtime/record.h"
 
 /*
  * What an exec executes: a process object of its own, or the config's process with changes from the
@@ -74,25 +75,26 @@ static bool add_env(struct arena *arena, const struct flag_list *added,
 	return true;
 }
 
+/* It may be one of a newer kernel's: told, no reason to fail. */
+static void warn_of_unknown(const char *capabilities)
+{
+	record_warning("ignoring unknown or unavailable capabilities: [%.300s]", capabilities);
+}
+
 /* Never to the inheritable set (CVE-2022-29162): that is the config's alone, and without it there
  * is no ambient one (caps_apply). */
-static bool add_capabilities(const struct flag_list *added, struct spec_capabilities *sets,
-			     struct error *err)
+static void add_capabilities(const struct flag_list *added, struct spec_capabilities *sets)
 {
 	for (size_t i = 0; i < added->count; i++) {
 		uint64_t bit = caps_bit(added->values[i]);
 
 		if (bit == 0)
-			return error_set(err, ERROR_INPUT,
-					 "unknown capability \"%.60s\": expected a name such as "
-					 "CAP_NET_ADMIN",
-					 added->values[i]);
+			warn_of_unknown(added->values[i]);
 		sets->bounding |= bit;
 		sets->effective |= bit;
 		sets->permitted |= bit;
 		sets->ambient |= bit;
 	}
-	return true;
 }
 
 static bool apply(struct arena *arena, const struct exec_changes *changes,
@@ -113,10 +115,10 @@ static bool apply(struct arena *arena, const struct exec_changes *changes,
 	if (changes->no_new_privileges)
 		process->has_no_new_privileges = flag_is_set(changes->no_new_privileges);
 	process->has_terminal = changes->has_terminal;
+	add_capabilities(&changes->capabilities, &process->capabilities);
 	return (!changes->user || change_user(changes->user, &process->user, err)) &&
 	       add_groups(arena, &changes->groups, &process->user, err) &&
-	       add_env(arena, &changes->env, process, err) &&
-	       add_capabilities(&changes->capabilities, &process->capabilities, err);
+	       add_env(arena, &changes->env, process, err);
 }
 
 bool exec_read_process(const struct exec_options *options, struct arena *arena,
@@ -127,6 +129,10 @@ bool exec_read_process(const struct exec_options *options, struct arena *arena,
 	if (!options->process_file)
 		return apply(arena, &options->changes, process, err);
 	buf_init(&text, SPEC_SIZE_MAX);
-	return file_read(AT_FDCWD, options->process_file, &text, err) &&
-	       spec_parse_process(arena, text.data, text.length, process, err);
+	if (!file_read(AT_FDCWD, options->process_file, &text, err) ||
+	    !spec_parse_process(arena, text.data, text.length, process, err))
+		return false;
+	if (process->unknown_capabilities)
+		warn_of_unknown(process->unknown_capabilities);
+	return true;
 }

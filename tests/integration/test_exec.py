@@ -175,7 +175,12 @@ def test_capabilities(container):
         out = container.sh("grep Cap /proc/self/status", "--cap", "CAP_NET_ADMIN", "-u", user)
         sets = {name: int(mask, 16) for name, mask in re.findall(r"Cap(\w+):\s+(\S+)", out)}
         assert sets == {"Inh": 0, "Amb": 0, "Bnd": added, "Prm": effective, "Eff": effective}
-    assert "unknown capability" in container.fails("true", flags=["--cap", "CAP_NONE"])
+    told = container.exec("grep", "CapEff", "/proc/self/status", flags=["--cap", "CAP_NONE"])
+    assert int(told.stdout.split()[1], 16) == int(bundles.CAPABILITY_MASK, 16)
+    assert "level=warning" in told.stderr and "ignoring unknown or unavailable capabilities: [CAP_NONE]" in told.stderr
+    caps = {"effective": ["CAP_NONE", "CAP_KILL"], "permitted": ["CAP_KILL"], "bounding": ["CAP_KILL"]}
+    file = container.process(args=["true"], capabilities=caps)
+    assert "capabilities: [CAP_NONE]" in container.exec(flags=["--process", file]).stderr
 
 
 def test_added_capability_is_ambient_with_an_inheritable_set(container):
