@@ -138,10 +138,23 @@ static void own_stdio(uid_t uid)
 			(void)!fchown(fd, uid, (gid_t)-1);
 }
 
-static bool set_user(const struct spec_user *user, struct error *err)
+/* podman's --group-add keep-groups: its caller's, instead of the config's. crun's annotation. */
+#define KEEP_GROUPS "run.oci.keep_original_groups"
+
+static bool keeps_groups(const struct spec *spec)
 {
+	const struct json *wish =
+		spec->annotations ? json_get(spec->annotations, KEEP_GROUPS) : NULL;
+
+	return wish && strcmp(wish->text, "0") != 0;
+}
+
+static bool set_user(const struct spec *spec, struct error *err)
+{
+	const struct spec_user *user = &spec->process.user;
+
 	/* In a user namespace that denies setgroups there is nothing to clear either. */
-	if (setgroups(user->group_count, user->groups) < 0 &&
+	if (!keeps_groups(spec) && setgroups(user->group_count, user->groups) < 0 &&
 	    (errno != EPERM || user->group_count > 0))
 		return error_sys(err, "set supplementary groups");
 	if (setresgid(user->gid, user->gid, user->gid) < 0)
@@ -199,7 +212,7 @@ bool finish_become(struct finish *finish, enum container_fault *fault, struct er
 	if (!set_rlimits(plan, err))
 		return false;
 	finish->capabilities = caps_available();
-	if (!caps_limit(&process->capabilities, err) || !set_user(&process->user, err))
+	if (!caps_limit(&process->capabilities, err) || !set_user(plan->spec, err))
 		return false;
 	if (!program_find(process, finish->program, fault, err))
 		return false;

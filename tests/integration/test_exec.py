@@ -157,6 +157,22 @@ def test_user(container, user, uid, gid):
     assert container.sh("id -u; id -g", "-u", user).split() == [uid, gid]
 
 
+def test_groups_that_are_kept(container):
+    """As podman asks crun for --group-add keep-groups; "0" is no."""
+    container.config["process"]["user"]["additionalGids"] = [9]
+    for value, groups in (("1", ["5", "6"]), ("0", ["9"])):
+        container.config["annotations"] = {"run.oci.keep_original_groups": value}
+        container.up()
+        command = container.command(container.bundle.id, "grep", "Groups", "/proc/self/status")
+        assert container.moor.run("setpriv", "--groups", "5,6", *command).stdout.split()[1:] == groups
+        container.moor.runc("delete", "--force", container.bundle.id)
+    container.config["process"]["args"] = ["grep", "Groups", "/proc/self/status"]
+    container.config["annotations"] = {"run.oci.keep_original_groups": "yes"}
+    container.bundle.write()
+    run = [PROGRAM, "--root", container.root, "run", "--bundle", container.bundle.path, container.bundle.id]
+    assert container.moor.run("setpriv", "--groups", "5,6", *run).stdout.split()[1:] == ["5", "6"]
+
+
 def test_bad_users(container):
     """CVE-2026-30892: nothing that is no number becomes one."""
     container.up()
