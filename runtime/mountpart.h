@@ -28,7 +28,7 @@ must_check bool mount_open_directory(struct mount_job *job, struct error *err);
 must_check bool mount_open_target_of(struct mount_job *job, int tree, struct error *err);
 
 /* `tree` was mounted, shared with the host: only what the config itself puts below is mounted there
- * from now on, nothing that a link leads there. */
+ * from now on, nothing that a link leads there, unless the container may do that by itself. */
 must_check bool mount_keep_shared(const struct mount_job *job, int tree, struct error *err);
 
 /* -- after it is mounted, mount.c -------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -131,11 +132,27 @@ static bool is_at_or_below(const char *path, const char *top)
 	return strncmp(path, top, length) == 0 && (path[length] == '/' || !path[length]);
 }
 
+/* Where nothing passes to the host (the mount namespace of a user namespace of its own), or where
+ * the container may mount it there by itself, no link gains anything. */
+static bool may_be_led(const struct spec *spec)
+{
+	const struct spec_process *process = &spec->process;
+	uint64_t admin = (uint64_t)1 << CAP_SYS_ADMIN;
+
+	if (spec->namespaces[NAMESPACE_USER].is_wanted && !spec->namespaces[NAMESPACE_MOUNT].path)
+		return true;
+	return process->capabilities.permitted & admin && !spec->seccomp &&
+	       (!process->apparmor_profile || strcmp(process->apparmor_profile, "unconfined") == 0);
+}
+
 bool mount_keep_shared(const struct mount_job *job, int tree, struct error *err)
 {
 	struct rootfs *rootfs = job->rootfs;
-	char *path = path_of(tree, err);
+	char *path;
 
+	if (may_be_led(rootfs->spec))
+		return true;
+	path = path_of(tree, err);
 	if (!path)
 		return false;
 	rootfs->shared =
