@@ -22,6 +22,7 @@
 #include "runtime/cgroupsystemd.h"
 #include "runtime/hook.h"
 #include "runtime/hostmount.h"
+#include "runtime/hostroot.h"
 #include "runtime/idmap.h"
 #include "runtime/kernel.h"
 #include "runtime/label.h"
@@ -94,7 +95,8 @@ static void init_empty(struct container *self)
 /* What only the set-up needs: descriptors, the filter. */
 static void close_plan(struct init_plan *plan)
 {
-	int *const fds[] = { &plan->proc, &plan->start_fifo, &plan->result_fifo, &plan->console };
+	int *const fds[] = { &plan->proc, &plan->start_fifo, &plan->result_fifo, &plan->console,
+			     &plan->rootfs.root };
 
 	for (size_t i = 0; i < COUNT_OF(fds); i++) {
 		mem_cleanup_close(fds[i]);
@@ -347,13 +349,21 @@ static bool save_state(struct container *self, struct error *err)
 	       state_save_config(&self->dir, &self->config, err);
 }
 
-/* Where groups come before init: a kill in between leaves a state that leads to them. It names us,
- * with a start that no process has: stopped, and nobody to signal. */
-static bool note_groups(struct container *self, struct error *err)
+/* Where groups, or the root, come before init: a kill in between leaves a state that leads to them.
+ * It names us, with a start that no process has: stopped, and nobody to signal. */
+static bool note_early(struct container *self, struct error *err)
 {
 	self->state.pid = getpid();
 	self->state.start_time = 0;
 	return state_save(&self->dir, &self->state, err);
+}
+
+/* Without a mount namespace. */
+static bool place_root(struct container *self, struct error *err)
+{
+	return self->spec.namespaces[NAMESPACE_MOUNT].is_wanted ||
+	       (hostroot_make(&self->plan.rootfs, &self->state.root_mount, err) &&
+		note_early(self, err) && hostroot_attach(&self->plan.rootfs, err));
 }
 
 /* Only now the state says that the unit is ours, to be stopped with the container: it might have
@@ -374,7 +384,7 @@ static bool spawn_all(struct container *self, enum container_fault *fault, struc
 	bool is_born_inside = cgroup_birthplace(cgroup) && !cgroup->unit.name;
 	bool is_made = is_born_inside && cgroup->is_unified;
 
-	if (is_born_inside && !note_groups(self, err))
+	if (!place_root(self, err) || (is_born_inside && !note_early(self, err)))
 		return false;
 	if (is_born_inside &&
 	    !(is_made ? make_cgroups(self, err) : cgroup_make_birthplace(cgroup, err)))
@@ -419,6 +429,7 @@ static void undo(struct container *self)
 	spawn_undo(&self->spawned);
 	cgroup_undo(&self->state.cgroup);
 	(void)!rdt_remove(&self->state.rdt, &ignored);
+	(void)!hostroot_remove(&self->state, &ignored);
 	if (self->dir.dir >= 0)
 		(void)!state_remove(&self->dir, self->state.id, &ignored);
 	if (has_begun)
@@ -491,7 +502,8 @@ static void settle(struct container *self)
 	cgroup_close(&self->state.cgroup);
 	mem_cleanup_close(&self->spawned.sync);
 	self->spawned.sync = -1;
-	if (self->state.hooks[HOOK_POSTSTOP].count > 0 || self->state.rdt.group)
+	if (self->state.hooks[HOOK_POSTSTOP].count > 0 || self->state.rdt.group ||
+	    self->state.root_mount)
 		return;
 	self->state.id = arena_strdup(&kept, self->state.id);
 	arena_done(&self->arena);
@@ -570,7 +582,7 @@ static bool clean_up(struct container *self, struct error *err)
 	if (!self->state.has_pid_namespace && !cgroup_signal_all(&self->state.cgroup, SIGKILL, err))
 		return false;
 	return cgroup_remove(&self->state.cgroup, err) && rdt_remove(&self->state.rdt, err) &&
-	       state_remove(&self->dir, self->state.id, err);
+	       hostroot_remove(&self->state, err) && state_remove(&self->dir, self->state.id, err);
 }
 
 bool container_release(struct container *self, struct error *err)

@@ -10,6 +10,7 @@
 #include "runtime/container.h"
 #include "runtime/found.h"
 #include "runtime/hook.h"
+#include "runtime/hostroot.h"
 #include "runtime/kernel.h"
 #include "runtime/salvage.h"
 
@@ -218,7 +219,7 @@ static bool remove_found(struct found *found, const char *id, struct error *warn
 		return false;
 	/* If the groups stay, so does the state: delete can be tried again. */
 	if (!cgroup_remove(&found->state.cgroup, err) || !rdt_remove(&found->state.rdt, err) ||
-	    !state_remove(&found->dir, id, err))
+	    !hostroot_remove(&found->state, err) || !state_remove(&found->dir, id, err))
 		return false;
 	(void)!hook_run(&found->state.hooks[HOOK_POSTSTOP], &place, &found->state, warning);
 	return true;

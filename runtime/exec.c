@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "runtime/found.h"
+#include "runtime/hostroot.h"
 #include "runtime/join.h"
 #include "runtime/kernel.h"
 #include "runtime/label.h"
@@ -53,7 +54,7 @@ static void init_empty(struct exec *self, const struct exec_options *options)
 	*self = (struct exec){ .options = options, .group = -1, .console = -1 };
 	self->spawned = (struct spawned){ .pid = -1, .pidfd = -1, .sync = -1 };
 	found_init(&self->found);
-	self->plan.target = -1;
+	self->plan.target = self->plan.root = -1;
 	self->plan.cgroup = &self->found.state.cgroup;
 	init->rootfs.root = init->proc = init->start_fifo = init->result_fifo = init->console = -1;
 	init->is_joining = true;
@@ -67,8 +68,9 @@ static void init_empty(struct exec *self, const struct exec_options *options)
 
 static void done(struct exec *self)
 {
-	int *const fds[] = { &self->plan.target, &self->plan.init.proc, &self->plan.init.console,
-			     &self->group,       &self->console,        &self->spawned.sync };
+	int *const fds[] = { &self->plan.target,    &self->plan.root, &self->group,
+			     &self->plan.init.proc, &self->console,   &self->plan.init.console,
+			     &self->spawned.sync };
 
 	for (size_t i = 0; i < COUNT_OF(fds); i++)
 		mem_cleanup_close(fds[i]);
@@ -143,6 +145,9 @@ static bool prepare(struct exec *self, struct error *err)
 		if (self->spec.namespaces[kind].is_wanted)
 			self->plan.namespaces |= (int)init_clone_flag((enum namespace_kind)kind);
 	if (!label_check(&self->spec, err))
+		return false;
+	if (!self->spec.namespaces[NAMESPACE_MOUNT].is_wanted &&
+	    !hostroot_open(&self->found.state, &self->plan.root, err))
 		return false;
 	init->is_without_keyring = self->found.state.is_without_keyring;
 	init->lacks_limits = self->plan.namespaces & CLONE_NEWUSER && process->rlimit_count > 0;

@@ -114,6 +114,17 @@ static bool join_keyring(const struct init_plan *plan, struct error *err)
 	return true;
 }
 
+/* In the caller's mount tree its root is one directory of many. */
+static bool enter_root(struct join_plan *plan, struct error *err)
+{
+	if (plan->root < 0)
+		return true;
+	if (fchdir(plan->root) < 0 || chroot(".") < 0)
+		return error_sys(err, "change to the container's root");
+	drop_fd(&plan->root);
+	return true;
+}
+
 static bool come_in(struct join_plan *plan, struct error *err)
 {
 	struct init_plan *init = &plan->init;
@@ -122,6 +133,8 @@ static bool come_in(struct join_plan *plan, struct error *err)
 	setsid();
 	if (!plan->is_joined && (!spawn_set_oom_score(init, SPAWN_SELF, err) ||
 				 !join_cgroups(plan, err) || !join_namespaces(plan, err)))
+		return false;
+	if (!enter_root(plan, err))
 		return false;
 	close(plan->target);
 	if (!init->is_without_keyring && !join_keyring(init, err))

@@ -12,6 +12,7 @@ struct join_plan {
 	struct init_plan init; /* the part of the way that it shares with init */
 	const struct cgroup *cgroup;
 	int target;         /* a pidfd of the container's init */
+	int root;           /* of a container without a mount namespace, else -1 */
 	int namespaces;     /* CLONE_NEW* of those to join */
 	bool is_born_there; /* in the v2 group, of a hybrid host too */
 	bool is_in_cgroup;  /* in all of them: born there, or led there by a stage */

@@ -41,7 +41,8 @@ struct rootfs {
 /* True if init may need the runtime outside for its mounts: see hostmount.h. */
 bool rootfs_needs_help(const struct spec *spec);
 
-/* Detaches us from the host's propagation and mounts the root on itself. */
+/* Detaches us from the host's propagation and mounts the root on itself. Not without a mount
+ * namespace: see hostroot.h. */
 must_check bool rootfs_open(struct rootfs *rootfs, struct error *err);
 /* The config's mounts, in order; those of cgroups come last, when init is in its groups. */
 must_check bool rootfs_mount(struct rootfs *rootfs, struct error *err);
@@ -50,7 +51,8 @@ must_check bool rootfs_mount_cgroups(struct rootfs *rootfs, struct error *err);
 must_check bool rootfs_make_devices(struct rootfs *rootfs, struct error *err);
 /* Masked and read-only paths, and whatever shall be read-only once it is filled. */
 must_check bool rootfs_protect(struct rootfs *rootfs, struct error *err);
-/* Makes the root our "/" and detaches the host's. The working directory is "/" then. */
+/* Makes the root our "/" and detaches the host's, if the mount namespace is ours. The working
+ * directory is "/" then. */
 must_check bool rootfs_pivot(struct rootfs *rootfs, struct error *err);
 
 #endif

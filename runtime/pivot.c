@@ -210,13 +210,29 @@ static bool move_root(const struct rootfs *rootfs, struct error *err)
 	return true;
 }
 
-/* -- both ------------------------------------------------------------------------------------ */
+/* -- without a mount namespace: all but the root stays as it is ------------------------------- */
+
+static bool change_root(const struct rootfs *rootfs, struct error *err)
+{
+	if (fchdir(rootfs->root) < 0 || chroot(".") < 0)
+		return error_sys(err, "change the root to %s", rootfs->path);
+	return true;
+}
+
+/* -- all of them ------------------------------------------------------------------------------ */
+
+static bool leave_root(const struct rootfs *rootfs, struct error *err)
+{
+	if (!rootfs->spec->namespaces[NAMESPACE_MOUNT].is_wanted)
+		return change_root(rootfs, err);
+	return rootfs->is_without_pivot ? move_root(rootfs, err) : swap_roots(rootfs, err);
+}
 
 bool rootfs_pivot(struct rootfs *rootfs, struct error *err)
 {
 	unsigned long propagation = rootfs->spec->root_propagation;
 
-	if (rootfs->is_without_pivot ? !move_root(rootfs, err) : !swap_roots(rootfs, err))
+	if (!leave_root(rootfs, err))
 		return false;
 	if (chdir("/") < 0)
 		return error_sys(err, "enter the new root");

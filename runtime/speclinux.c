@@ -435,9 +435,11 @@ bool spec_read_linux(struct spec_reader *reader, const struct json *root)
 		return false;
 	if (!read_namespaces(reader, section))
 		return false;
-	if (!spec->namespaces[NAMESPACE_MOUNT].is_wanted)
+	/* Its root would have no rights over the caller's mount tree. */
+	if (spec->namespaces[NAMESPACE_USER].is_wanted &&
+	    !spec->namespaces[NAMESPACE_MOUNT].is_wanted)
 		return json_wrong(root, reader->err,
-				  "linux.namespaces: a mount namespace is required");
+				  "linux.namespaces: a user namespace needs a mount namespace");
 	return spec_id_maps(reader, section, "uidMappings", &spec->uid_maps,
 			    &spec->uid_map_count) &&
 	       spec_id_maps(reader, section, "gidMappings", &spec->gid_maps,

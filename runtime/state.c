@@ -255,6 +255,8 @@ bool state_save(const struct state_dir *dir, const struct state *state, struct e
 	jsonout_text(&out, "bundle", state->bundle);
 	jsonout_bool(&out, "own_pid_namespace", state->has_pid_namespace);
 	jsonout_bool(&out, "no_new_keyring", state->is_without_keyring);
+	if (state->root_mount)
+		jsonout_int(&out, "root_mount", state->root_mount);
 	jsonout_object(&out, "config");
 	jsonout_text(&out, "rootfs", state->rootfs);
 	jsonout_object_end(&out);
@@ -352,6 +354,7 @@ static bool read_state(const struct json *root, struct state *state, struct erro
 	    !json_text(root, "bundle", &state->bundle, err) ||
 	    !json_bool_or(root, "own_pid_namespace", false, &state->has_pid_namespace, err) ||
 	    !json_bool_or(root, "no_new_keyring", false, &state->is_without_keyring, err) ||
+	    !json_int_or(root, "root_mount", 0, &state->root_mount, err) ||
 	    !json_text(json_get(root, "config"), "rootfs", &state->rootfs, err) ||
 	    !json_object_or_null(root, "annotations", &state->annotations, err) ||
 	    !json_object_or_null(root, "hooks", &state->raw_hooks, err) ||

@@ -33,6 +33,7 @@ struct state {
 	const struct json *raw_hooks;
 	struct cgroup cgroup;
 	struct rdt rdt;
+	int64_t root_mount;      /* hostroot.h; 0: in a mount namespace of its own */
 	bool has_pid_namespace;  /* of its own: the rest dies with init */
 	bool is_without_keyring; /* stays in its caller's session keyring */
 	uid_t owner;

@@ -10,7 +10,7 @@ import pytest
 import bundle as bundles
 import world
 from attack import with_user_namespace, without_mounts
-from bundle import PROGRAM
+from bundle import PROGRAM, QUIET
 
 MAPS = [{"containerID": 0, "hostID": 100000, "size": 65536}]
 
@@ -221,6 +221,99 @@ def test_propagation_of_mounts(bundle, source, option):
     tags = {fields[4]: [field.split(":")[0] for field in fields[6:fields.index("-")]] for fields in lines}
     wanted = [option.lstrip("r")] if option.endswith(("shared", "bindable")) else []
     assert tags["/bound"] == wanted and tags["/temporary"] == wanted
+
+
+def run_where_all_is_shared(bundle, *commands):
+    """In a mount namespace of its own, like a machine's with systemd."""
+    bundle.write()
+    run = f"{PROGRAM} --root {bundle.moor.run_dir}/runc run --bundle {bundle.path} {bundle.id}"
+    script = "; ".join(["mount --make-rshared /", *commands]).format(run=run)
+    return bundle.moor.run("unshare", "--mount", "--propagation", "private", "sh", "-ec", script)
+
+
+@pytest.mark.parametrize("who", ["admin", "filtered", "confined", "user namespace"])
+def test_link_into_what_is_shared(bundle, source, who):
+    """An image's link does not say what is mounted for the host; but whoever may mount there anyway is not refused
+    (a privileged pod with /run, of an image with /var/run -> /run).
+    """
+    os.symlink("/host", os.path.join(bundle.rootfs, "led"))
+    add_mount(bundle, "/host", "rbind", "rshared", source=source)
+    add_mount(bundle, "/led/x", type="tmpfs", source="tmpfs")
+    bundle.config["linux"]["rootfsPropagation"] = "rshared"
+    bundle.config["process"]["args"] = ["sh", "-c", "echo here > /led/x/a; cat /host/x/a"]
+    if who == "user namespace":
+        with_user_namespace(bundle)
+    else:
+        caps = ["CAP_SYS_ADMIN"] if who != "confined" else []
+        bundle.config["process"]["capabilities"] = {name: caps for name in ("bounding", "effective", "permitted")}
+    if who == "filtered":
+        bundle.config["linux"]["seccomp"] = bundles.SECCOMP
+    make = f"mount -t tmpfs tmpfs {source}; mkdir -m 777 {source}/x"
+    count = f"grep -c ' {source}/x ' /proc/self/mountinfo || true"
+    is_led = who in ("admin", "user namespace")
+    done = run_where_all_is_shared(bundle, make, "{run}" if is_led else "! {run}", count)
+    assert done.stdout.split() == {"admin": ["here", "1"], "user namespace": ["here", "0"]}.get(who, ["0"])
+    refusal = 'a link leads "/led/x" into "/host", which is shared with the host'
+    assert (refusal in done.stderr) != is_led
+
+
+# -- the caller's mount namespace -------------------------------------------------------------------------------
+
+@pytest.fixture
+def unspaced(bundle):
+    """A bundle that says nothing of namespaces: the container is in all of its caller's."""
+    bundle.config["linux"] = {"namespaces": []}
+    del bundle.config["hostname"]
+    return bundle
+
+
+def mounts_below(path):
+    with open("/proc/self/mountinfo") as lines:
+        return [line for line in lines if line.split()[4].startswith(path)]
+
+
+def test_without_namespaces(unspaced):
+    moor, rootfs = unspaced.moor, unspaced.rootfs
+    with open("/proc/self/mountinfo") as lines:
+        top = lines.readline()
+    pid = unspaced.create("sleep", "1000")
+    for kind in os.listdir("/proc/self/ns"):
+        assert os.readlink(f"/proc/{pid}/ns/{kind}") == os.readlink(f"/proc/self/ns/{kind}"), kind
+    made = [line.split(" - ")[0].split() for line in mounts_below(rootfs)]
+    assert [rootfs + name in [fields[4] for fields in made] for name in ("", "/proc", "/dev/pts")] == [True] * 3
+    assert all(len(fields) == 6 for fields in made), "something is shared"
+    moor.runc("start", unspaced.id)
+    shown = moor.runc("exec", unspaced.id, "sh", "-c", "ls /; cd ..; pwd; echo /../etc/*").stdout.split()
+    assert shown == [*sorted(os.listdir(rootfs)), "/", "/../etc/passwd"]
+    moor.runc("delete", "--force", unspaced.id)
+    with open("/proc/self/mountinfo") as lines:
+        assert lines.readline() == top and mounts_below(rootfs) == []
+    unspaced.config["hooks"] = {"createRuntime": [{"path": "/bin/false"}]}
+    unspaced.runc("create", code=1, **QUIET)
+    assert mounts_below(rootfs) == []
+
+
+def test_without_namespaces_on_a_shared_tree(unspaced):
+    """The first mount is passed on; those below are the container's."""
+    unspaced.config["process"]["args"] = ["readlink", "/proc/self/root"]
+    copies = [os.path.join(unspaced.path, name) for name in ("before", "meanwhile", "after")]
+    note = "cat /proc/self/mountinfo > "
+    unspaced.config["hooks"] = {"poststart": [{"path": "/bin/sh", "args": ["sh", "-c", note + copies[1]]}]}
+    done = run_where_all_is_shared(unspaced, note + copies[0], "{run}", note + copies[2])
+    before, meanwhile, after = (open(path).read() for path in copies)
+    assert done.stdout == "/\n" and before == after and unspaced.rootfs + "/proc " in meanwhile
+
+
+def test_without_namespaces_and_unmounted_by_others(unspaced):
+    """What lies at its place by then is not the container's."""
+    unspaced.create("sleep", "1000")
+    subprocess.run(["umount", "--lazy", unspaced.rootfs], check=True)
+    with world.mounted(unspaced.rootfs):
+        unspaced.moor.runc("start", unspaced.id)
+        refused = unspaced.moor.runc("exec", unspaced.id, "true", code=255).stderr
+        assert f"{unspaced.rootfs} is not mounted any more" in refused
+        unspaced.moor.runc("delete", "--force", unspaced.id)
+        assert len(mounts_below(unspaced.rootfs)) == 1
 
 
 # -- new file systems -------------------------------------------------------------------------------------------

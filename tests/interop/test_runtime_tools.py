@@ -40,9 +40,6 @@ process_capabilities_fail process_oom_score_adj process_rlimits process_rlimits_
 root_readonly_true start state
 """.split()
 
-# Where we differ on purpose (docs/compat.md).
-DIFFERENT = {"linux_ns_itype": "a mount namespace is required"}
-
 # These share a control group. With runc 1.1 it may be anybody's; ours must be empty, as with newer ones.
 GROUPS = threading.Lock()
 
@@ -123,7 +120,7 @@ def results(workshop):
     """Ours, and the peers' of those that failed."""
     program = os.path.join(world.BUILD, "runtime", "mooring-runc")
     ours = run_all(workshop, program, PROGRAMS)
-    failed = [name for name in PROGRAMS if not ours[name].is_good and name not in DIFFERENT]
+    failed = [name for name in PROGRAMS if not ours[name].is_good]
     peers = [run_all(workshop, shutil.which(peer), ["default", *failed]) for peer in ("runc", "crun")]
     peers = [peer for peer in peers if peer["default"].is_good]
     for _ in range(MORE_TRIES):
@@ -148,10 +145,6 @@ def test_program(results, name):
     """It passes, or fails with the peers too, and nothing passes with them alone."""
     ours, peers = results
     if ours[name].is_good:
-        assert name not in DIFFERENT
-        return
-    if name in DIFFERENT:
-        assert DIFFERENT[name] in ours[name].output
         return
     for peer in peers:
         assert lost(ours[name], peer[name]) == {}, ours[name].output

@@ -33,8 +33,6 @@ static const struct {
 	  "root.path: must not be empty" },
 	{ "{\"ociVersion\":\"1.0.0\"," ROOT "}", ERROR_INPUT,
 	  "process property must not be empty" },
-	{ "{\"ociVersion\":\"1.0.0\"," ROOT "," PROCESS "}", ERROR_INPUT,
-	  "a mount namespace is required" },
 	{ WITH_PROCESS("\"cwd\":\"/\""), ERROR_INPUT, "process: args must not be empty" },
 	{ WITH_PROCESS("\"args\":[],\"cwd\":\"/\""), ERROR_INPUT, "args must not be empty" },
 	{ WITH_PROCESS("\"args\":\"sh\",\"cwd\":\"/\""), ERROR_INPUT,

@@ -54,7 +54,9 @@ static const struct section_case sections[] = {
 	{ "'readonlyPaths':[null]",
 	  "config.json: linux.readonlyPaths[0]: expected a string, found null" },
 	{ "'namespaces':{}", "config.json: linux.namespaces: expected an array, found an object" },
-	{ "'namespaces':[]", "config.json: linux.namespaces: a mount namespace is required" },
+	{ "'namespaces':[]", NULL },
+	{ "'namespaces':[{'type':'user'}]",
+	  "config.json: linux.namespaces: a user namespace needs a mount namespace" },
 	{ "'unknown':{'a':[1,2,{}]}", NULL },
 };
 

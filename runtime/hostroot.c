@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/hostroot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "runtime/kernel.h"
+
+#define FDINFO_MAX 4096
+#define NUMBER_KEY "mnt_id:"
+
+/* statx tells it since Linux 5.8, procfs ever since. */
+static bool number_of(int fd, int64_t *number, struct error *err)
+{
+	autofree char *name = mem_printf("/proc/self/fdinfo/%d", fd);
+	autobuf struct buf text = { 0 };
+
+	buf_init(&text, FDINFO_MAX);
+	if (!file_read(AT_FDCWD, name, &text, err))
+		return false;
+
+	const char *line = strstr(text.data, NUMBER_KEY);
+
+	*number = line ? strtoll(line + strlen(NUMBER_KEY), NULL, 10) : 0;
+	return *number > 0 || error_set(err, ERROR_UNSUPPORTED, "%s has no %s", name, NUMBER_KEY);
+}
+
+static bool open_place(const char *path, int *place, struct error *err)
+{
+	*place = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return *place >= 0 || error_sys(err, "open root file system %s", path);
+}
+
+bool hostroot_make(struct rootfs *rootfs, int64_t *number, struct error *err)
+{
+	autoclose int place = -1;
+	struct stat info;
+
+	if (!open_place(rootfs->path, &place, err))
+		return false;
+	if (fstat(place, &info) < 0)
+		return error_sys(err, "look at root file system %s", rootfs->path);
+	rootfs->root = kernel_clone_tree(place, "", true);
+	if (rootfs->root < 0)
+		return error_sys(err, "clone the mount of root file system %s", rootfs->path);
+	rootfs->root_dev = info.st_dev;
+	rootfs->root_ino = info.st_ino;
+	return number_of(rootfs->root, number, err);
+}
+
+/* A tree that passes things on passes on this mount, too, and makes it one of its kind: it is cut
+ * off only then, while there is nothing below. */
+bool hostroot_attach(const struct rootfs *rootfs, struct error *err)
+{
+	autoclose int place = -1;
+
+	if (!open_place(rootfs->path, &place, err))
+		return false;
+	if (kernel_attach(rootfs->root, place) < 0)
+		return error_sys(err, "mount root file system %s", rootfs->path);
+	if (kernel_set_propagation(rootfs->root, MS_PRIVATE | MS_REC) < 0)
+		return error_sys(err, "cut off root file system %s", rootfs->path);
+	return true;
+}
+
+bool hostroot_open(const struct state *state, int *root, struct error *err)
+{
+	autoclose int place = -1;
+	int64_t number;
+
+	if (!open_place(state->rootfs, &place, err) || !number_of(place, &number, err))
+		return false;
+	if (number != state->root_mount)
+		return error_set(err, ERROR_NOT_FOUND, "%s is not mounted any more", state->rootfs);
+	*root = take_fd(&place);
+	return true;
+}
+
+bool hostroot_remove(const struct state *state, struct error *err)
+{
+	autoclose int root = -1;
+	struct error ignored;
+
+	if (state->root_mount == 0 || !hostroot_open(state, &root, &ignored))
+		return true; /* it has none, or who knows it has unmounted it */
+	if (umount2(state->rootfs, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+		return error_sys(err, "unmount root file system %s", state->rootfs);
+	return true;
+}
