@@ -27,7 +27,7 @@ enum jump {
 
 struct runner {
 	const struct template *template;
-	const char *name; /* of what is run: the template's, or what {{define}} says */
+	const char *name; /* of what is run: "", or what {{define}} says */
 	const struct json *root;
 	struct buf *out;
 	struct variable **variables; /* the newest first */
@@ -104,12 +104,9 @@ static bool look_up(const struct runner *runner, const struct json *value,
 			*result = gotype_no_value(runner->template->arena);
 			return true;
 		}
-		const char *type =
-			object == runner->root ? runner->template->type : gotype_name(object);
-
-		if (!value && runner->template->type && type)
+		if (!value && runner->template->type && object == runner->root)
 			return error_set(err, ERROR_INPUT, "can't evaluate field %s in type %s",
-					 field->name, type);
+					 field->name, runner->template->type);
 		if (!value)
 			return error_set(err, ERROR_INPUT, "map has no entry for key \"%s\"",
 					 field->name);
@@ -319,9 +316,8 @@ static bool name_spot(const struct runner *runner, struct error *err)
 			line = at + 1;
 		}
 	}
-	return error_in(err, "template: %s:%d:%zu: executing \"%s\" at <%.*s>",
-			runner->template->name, number, (size_t)(spot->point - line), spot->name,
-			(int)spot->length, spot->at);
+	return error_in(err, "template: :%d:%zu: executing \"%s\" at <%.*s>", number,
+			(size_t)(spot->point - line), spot->name, (int)spot->length, spot->at);
 }
 
 static bool run_nodes(const struct runner *runner, const struct template_node *first,
@@ -491,7 +487,7 @@ bool template_run(const struct template *template, const struct json *data, stru
 	struct spot spot = { 0 };
 	enum jump jump = JUMP_NOT;
 	struct runner runner = { .template = template,
-				 .name = template->name,
+				 .name = "",
 				 .root = data,
 				 .out = out,
 				 .variables = &variables,

@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "image/assemble.h"
+#include "image/documents.h"
 #include "image/layout.h"
 #include "image/names.h"
 #include "image/record.h"
@@ -217,14 +218,14 @@ static bool name_layers(struct draft *draft, size_t first, size_t end, struct er
 		stage_free(take_pointer(&layer->stage));
 		checkpoint_forget(layer->dir); /* nobody makes one any more */
 	}
-	return file_sync_dir(draft->store->root, LAYOUT_LAYERS, err);
+	return true;
 }
 
-/* Publishes the finished layers that lie on published ones. */
-static bool flush(struct draft *draft, struct error *err)
+/* Gives their names to the finished layers that lie on named ones, without making the names last.
+ * `is_something`: other things have to be on the disk, too. */
+static bool flush(struct draft *draft, bool is_something, struct error *err)
 {
 	size_t first = draft->published, end = first;
-	bool is_something = false;
 
 	for (; end < draft->layer_count && draft->layers[end].dir >= 0; end++) {
 		if (!draft->layers[end].stage)
@@ -259,30 +260,34 @@ bool draft_add_layer(struct draft *draft, size_t index, struct stage *stage, str
 
 bool draft_settle(struct draft *draft, struct error *err)
 {
-	return draft->unpublished < UNPUBLISHED_BYTES || flush(draft, err);
+	return draft->unpublished < UNPUBLISHED_BYTES ||
+	       (flush(draft, false, err) && file_sync_dir(draft->store->root, LAYOUT_LAYERS, err));
 }
 
 /* -- the image ----------------------------------------------------------------------------------
  */
 
-static bool write_blob(const struct store *store, const struct digest *digest, const void *bytes,
-		       size_t length, struct error *err)
+static bool want_blob(struct documents *documents, const struct digest *digest, const void *bytes,
+		      size_t length, struct error *err)
 {
 	struct layout_path path = layout_blob(digest);
 
-	return file_replace(store->root, path.text, bytes, length, 0600, FILE_DURABLE, err);
+	return documents_want(documents, &path, bytes, length, err);
 }
 
-static bool write_record(struct draft *draft, const struct publication *publication,
-			 struct error *err)
+static bool want_record(struct draft *draft, const struct publication *publication,
+			struct documents *documents, struct error *err)
 {
 	struct digest chains[LIMIT_LAYERS], diff_ids[LIMIT_LAYERS];
+	struct layout_path path = record_path(&draft->id);
 	struct store_image image = { .id = draft->id,
 				     .config = draft->config,
 				     .chains = chains,
 				     .diff_ids = diff_ids,
 				     .layer_count = draft->layer_count };
+	autobuf struct buf text;
 
+	buf_init(&text, LIMIT_STORE_JSON);
 	for (size_t i = 0; i < draft->layer_count; i++) {
 		chains[i] = draft->layers[i].chain;
 		diff_ids[i] = draft->layers[i].diff_id;
@@ -290,16 +295,17 @@ static bool write_record(struct draft *draft, const struct publication *publicat
 	}
 	if (publication->manifest)
 		hash_digest(publication->manifest, publication->manifest_length, &image.manifest);
-	return write_blob(draft->store, &draft->id, publication->config, publication->config_length,
-			  err) &&
+	return want_blob(documents, &draft->id, publication->config, publication->config_length,
+			 err) &&
 	       (!publication->manifest ||
-		write_blob(draft->store, &image.manifest, publication->manifest,
-			   publication->manifest_length, err)) &&
-	       record_write(draft->store, &image, err);
+		want_blob(documents, &image.manifest, publication->manifest,
+			  publication->manifest_length, err)) &&
+	       record_print(&image, &text, err) &&
+	       documents_want(documents, &path, text.data, text.length, err);
 }
 
-static bool write_index(const struct draft *draft, const struct publication *publication,
-			struct error *err)
+static bool want_index(const struct draft *draft, const struct publication *publication,
+		       struct documents *documents, struct error *err)
 {
 	struct digest digest;
 
@@ -311,8 +317,35 @@ static bool write_index(const struct draft *draft, const struct publication *pub
 
 	return (!publication->is_repair &&
 		faccessat(draft->store->root, path.text, F_OK, 0) == 0) ||
-	       write_blob(draft->store, &digest, publication->index, publication->index_length,
-			  err);
+	       want_blob(documents, &digest, publication->index, publication->index_length, err);
+}
+
+/* What the store lacks. */
+static bool want_documents(struct draft *draft, const struct publication *publication,
+			   struct names *names, struct documents *documents, bool *is_new,
+			   struct error *err)
+{
+	struct store_image before;
+
+	documents_reset(documents);
+	if (!names_read(draft->store, &draft->arena, names, err))
+		return false;
+	*is_new = !record_read(draft->store, &draft->arena, &draft->id, names, &before, err);
+
+	/* Pulling what was loaded adds the manifest; loading what was pulled takes nothing away. */
+	bool is_known = !*is_new && !publication->is_repair &&
+			(!publication->manifest || !digest_is_empty(&before.manifest));
+
+	return (is_known || want_record(draft, publication, documents, err)) &&
+	       want_index(draft, publication, documents, err);
+}
+
+static bool sync_documents(struct documents *documents, struct error *err)
+{
+	if (documents->is_unsynced && syncfs(documents->store->root) < 0)
+		return error_sys(err, "write out the image");
+	documents->is_unsynced = false;
+	return true;
 }
 
 static bool write_names(struct draft *draft, struct names *names,
@@ -332,31 +365,58 @@ static bool write_names(struct draft *draft, struct names *names,
 		is_changed = true;
 		names_set(names, publication->names[i], &draft->id);
 	}
-	return !is_changed || names_write(draft->store, names, err);
+	return is_changed ? names_write(draft->store, names, err)
+			  : file_sync_dir(draft->store->root, LAYOUT_IMAGES, err);
+}
+
+/* Everything is on the disk, and becomes visible: what the record leads to, and that for good, then
+ * the record, then the names. The last two are in one directory, so that one fsync makes both last,
+ * in this order. */
+static bool name_image(struct draft *draft, const struct documents *documents, struct names *names,
+		       const struct publication *publication, struct name_change *changes,
+		       struct error *err)
+{
+	int root = draft->store->root;
+
+	return documents_name(documents, LAYOUT_BLOBS, err) &&
+	       file_sync_dir(root, LAYOUT_LAYERS, err) && file_sync_dir(root, LAYOUT_BLOBS, err) &&
+	       documents_name(documents, LAYOUT_IMAGES, err) &&
+	       write_names(draft, names, publication, changes, err);
+}
+
+/* Another process may have published or removed the image since its documents were written: they
+ * are looked at again. */
+static bool publish_locked(struct draft *draft, const struct publication *publication,
+			   struct documents *documents, struct name_change *changes, bool *is_new,
+			   struct error *err)
+{
+	autoclose int lock = -1;
+	struct names names;
+
+	return store_lock(draft->store, true, &lock, err) &&
+	       want_documents(draft, publication, &names, documents, is_new, err) &&
+	       sync_documents(documents, err) &&
+	       name_image(draft, documents, &names, publication, changes, err);
 }
 
 bool draft_publish(struct draft *draft, const struct publication *publication,
 		   struct name_change *changes, bool *is_new, struct error *err)
 {
-	autoclose int lock = -1;
+	struct documents documents = { .store = draft->store };
 	struct names names;
-	struct store_image before;
+	struct error later;
 
-	if (!flush(draft, err))
-		return false;
-	if (draft->published < draft->layer_count)
-		return error_set(err, ERROR_SYSTEM, "layer %zu was not unpacked",
-				 draft->published + 1);
-	if (!store_lock(draft->store, true, &lock, err) ||
-	    !names_read(draft->store, &draft->arena, &names, err))
-		return false;
-	*is_new = !record_read(draft->store, &draft->arena, &draft->id, &names, &before, err);
+	/* Without the lock: the disk may take seconds. Whatever is wrong with the documents (a full
+	 * disk, say), the layers are kept for the next time. */
+	bool is_good = want_documents(draft, publication, &names, &documents, is_new, err);
+	bool is_flushed = flush(draft, documents.is_unsynced, is_good ? err : &later);
 
-	/* Pulling what was loaded adds the manifest; loading what was pulled takes nothing away. */
-	bool is_known = !*is_new && !publication->is_repair &&
-			(!publication->manifest || !digest_is_empty(&before.manifest));
-
-	return (is_known || write_record(draft, publication, err)) &&
-	       write_index(draft, publication, err) &&
-	       write_names(draft, &names, publication, changes, err);
+	documents.is_unsynced = false;
+	is_good = is_good && is_flushed &&
+		  (draft->published == draft->layer_count ||
+		   error_set(err, ERROR_SYSTEM, "layer %zu was not unpacked",
+			     draft->published + 1)) &&
+		  publish_locked(draft, publication, &documents, changes, is_new, err);
+	documents_done(&documents);
+	return is_good;
 }

@@ -15,8 +15,8 @@
 #include "image/store.h"
 
 /*
- * From staging to the store, in the order that survives a power cut at any point: files, sync,
- * layers' names, record, image's names.
+ * From staging to the store, in the order that survives a power cut at any point: files and
+ * documents, sync, names of layers and blobs, sync of these, record, image's names.
  */
 
 /* An image being put together. */

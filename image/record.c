@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/jsonout.h"
@@ -17,16 +16,12 @@
 
 #define SUFFIX ".json"
 
-struct record_name {
-	char text[sizeof("images/") + DIGEST_HEX_LENGTH + sizeof(SUFFIX)];
-};
-
-static struct record_name file_of(const struct digest *id)
+struct layout_path record_path(const struct digest *id)
 {
-	struct record_name name;
+	struct layout_path path;
 
-	snprintf(name.text, sizeof(name.text), "images/%s" SUFFIX, digest_hex(id));
-	return name;
+	snprintf(path.text, sizeof(path.text), LAYOUT_IMAGES "/%s" SUFFIX, digest_hex(id));
+	return path;
 }
 
 /* -- reading ------------------------------------------------------------------------------------
@@ -86,7 +81,7 @@ static void take_names(struct arena *arena, const struct names *names, struct st
 bool record_read(const struct store *store, struct arena *arena, const struct digest *id,
 		 const struct names *names, struct store_image *image, struct error *err)
 {
-	struct record_name file = file_of(id);
+	struct layout_path file = record_path(id);
 	autobuf struct buf text;
 	const struct json *root;
 
@@ -110,7 +105,7 @@ bool record_read(const struct store *store, struct arena *arena, const struct di
 /* -- writing ------------------------------------------------------------------------------------
  */
 
-static void print(struct buf *text, const struct store_image *image)
+bool record_print(const struct store_image *image, struct buf *text, struct error *err)
 {
 	struct jsonout out;
 
@@ -129,27 +124,16 @@ static void print(struct buf *text, const struct store_image *image)
 	image_config_write(&out, &image->config);
 	jsonout_object_end(&out);
 	jsonout_done(&out);
-}
-
-bool record_write(const struct store *store, const struct store_image *image, struct error *err)
-{
-	struct record_name file = file_of(&image->id);
-	autobuf struct buf text;
-
-	buf_init(&text, LIMIT_STORE_JSON);
-	print(&text, image);
-	return buf_check(&text, file.text, err) &&
-	       file_replace(store->root, file.text, text.data, text.length, 0600, FILE_DURABLE,
-			    err);
+	return buf_check(text, record_path(&image->id).text, err);
 }
 
 bool record_remove(const struct store *store, const struct digest *id, struct error *err)
 {
-	struct record_name file = file_of(id);
+	struct layout_path file = record_path(id);
 
 	if (unlinkat(store->root, file.text, 0) < 0 && errno != ENOENT)
 		return error_sys(err, "remove %s", file.text);
-	return file_sync_dir(store->root, "images", err);
+	return file_sync_dir(store->root, LAYOUT_IMAGES, err);
 }
 
 /* -- listing ------------------------------------------------------------------------------------
@@ -172,7 +156,7 @@ static bool id_of(const char *file, struct digest *id)
 bool record_list(const struct store *store, struct arena *arena, const char *prefix,
 		 struct digest **ids, size_t *count, struct error *err)
 {
-	autoclose int fd = openat(store->root, "images", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autoclose int fd = openat(store->root, LAYOUT_IMAGES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	size_t room = 16;
 
 	*count = 0;

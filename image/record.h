@@ -5,9 +5,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "image/layout.h"
 #include "image/names.h"
 #include "image/store.h"
 
@@ -21,9 +23,12 @@ must_check bool record_read(const struct store *store, struct arena *arena, cons
 			    const struct names *names, struct store_image *image,
 			    struct error *err);
 
-/* Writes the record (durable), without names. */
-must_check bool record_write(const struct store *store, const struct store_image *image,
-			     struct error *err);
+/* Where the record of an image is, below the store's root. */
+struct layout_path record_path(const struct digest *id);
+
+/* Appends the record, without the image's names. */
+must_check bool record_print(const struct store_image *image, struct buf *text, struct error *err);
+
 must_check bool record_remove(const struct store *store, const struct digest *id,
 			      struct error *err);
 

@@ -5,6 +5,7 @@ import fcntl
 import glob
 import json
 import os
+import shutil
 import subprocess
 import threading
 
@@ -261,6 +262,55 @@ def test_the_same_image_from_all_sides(store, tmp_path, registry):
         store.check()
         assert len(store.names()) == 4 and os.listdir(store.path("staging")) == []
         forget(store, *(name for name in store.names() if "base" not in name))
+
+
+def while_it_waits(store, work, change):
+    """Calls `change` while `work`, which has all on the disk, waits for the store's lock to publish it."""
+    lock = os.open(store.path("lock"), os.O_RDWR)
+    inode = os.fstat(lock).st_ino
+
+    def is_waited_for():
+        with open("/proc/locks") as locks:
+            return any("-> FLOCK" in line and f":{inode} " in line for line in locks)
+
+    def change_and_let_go():
+        try:
+            world.wait_until(is_waited_for, "it to wait for the lock")
+            change()
+        finally:
+            os.close(lock)
+
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    run_all(work, change_and_let_go)
+
+
+def test_what_changes_while_an_image_waits_to_be_published(store, tmp_path, registry):
+    """What was prepared without the lock is looked at again with it."""
+    layout, path, other = Layout(*LAYERS, name="t:1"), tmp_path / "archive.tar", Store(tmp_path / "other")
+    path.write_bytes(layout.tar())
+    reference = layout.push(registry, "meanwhile")
+    other.pull(reference)
+    published = []
+
+    def publish():
+        for directory in ("blobs/sha256", "images"):
+            for name in os.listdir(other.path(directory)):
+                if not name.startswith("names.json"):
+                    shutil.copy(other.path(directory, name), store.path(directory, name))
+        published.append(os.stat(store.path("images", layout.id[7:] + ".json")).st_ino)
+
+    while_it_waits(store, lambda: store.load(path), publish)
+    assert published == [os.stat(store.path("images", layout.id[7:] + ".json")).st_ino]  # not written over
+    store.check()
+
+    def remove():
+        forget(store, "docker.io/library/t:1")
+        os.unlink(store.path("blobs/sha256", layout.id[7:]))
+
+    while_it_waits(store, lambda: store.load(path), remove)
+    store.check()
+    assert store.names()["docker.io/library/t:1"] == layout.id and store.record(layout.id) == other.record(layout.id)
+    assert os.listdir(store.path("staging")) == []
 
 
 def test_ten_pulls_do_the_work_once(store, registry):

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "image/layout.h"
+#include "image/limits.h"
 #include "image/names.h"
 #include "image/prune.h"
 #include "image/record.h"
@@ -73,14 +74,19 @@ static struct digest make_image(const char *id, const char *created, const struc
 						 .variant = "",
 						 .created = created,
 						 .stop_timeout = -1 } };
-	struct layout_path blob = layout_blob(&image.id);
+	struct layout_path blob = layout_blob(&image.id), record = record_path(&image.id);
+	autobuf struct buf text;
 	struct error err;
 
 	make_layer(&chains[0], 10);
 	make_layer(&chains[1], 20);
 	check_ok(file_replace(store.root, blob.text, "{}", 2, 0600, FILE_VOLATILE, &err), &err,
 		 "make blob");
-	check_ok(record_write(&store, &image, &err), &err, "make image %s", id);
+	buf_init(&text, LIMIT_STORE_JSON);
+	check_ok(record_print(&image, &text, &err) &&
+			 file_replace(store.root, record.text, text.data, text.length, 0600,
+				      FILE_VOLATILE, &err),
+		 &err, "make image %s", id);
 	return image.id;
 }
 
