@@ -13,6 +13,7 @@
 #include "cli/jsonmaker.h"
 #include "cli/listing.h"
 #include "cli/moment.h"
+#include "cli/prunefilter.h"
 #include "cli/volumerows.h"
 #include "engine/find.h"
 #include "engine/status.h"
@@ -266,8 +267,8 @@ static bool pass_on(char *text, int64_t *bytes)
 }
 
 /* The one prune is the other commands', one after the other. */
-static bool run_prune_of(const char *kind, const struct prune_values *values, bool is_all,
-			 int64_t *bytes, struct error *err)
+static bool run_prune_of(const char *kind, const struct texts *filters, bool is_all, int64_t *bytes,
+			 struct error *err)
 {
 	autofree char *program = NULL;
 	autotexts struct texts argv = { 0 };
@@ -281,9 +282,9 @@ static bool run_prune_of(const char *kind, const struct prune_values *values, bo
 	texts_add_all(&argv, words, COUNT_OF(words));
 	if (is_all)
 		texts_add(&argv, "-a");
-	for (size_t i = 0; i < values->filters.count; i++) {
+	for (size_t i = 0; i < filters->count; i++) {
 		texts_add(&argv, "--filter");
-		texts_add(&argv, values->filters.items[i]);
+		texts_add(&argv, filters->items[i]);
 	}
 	if (!proc_output(argv.items, &output, &status, err))
 		return false;
@@ -293,13 +294,12 @@ static bool run_prune_of(const char *kind, const struct prune_values *values, bo
 }
 
 /* Before anything is removed: what one of the commands would refuse later. */
-static bool check_filters(const struct prune_values *values, struct error *err)
+static bool check_filters(const struct texts *filters, struct error *err)
 {
 	static const char *const names[] = { "label", FILTER_NO_LABEL, "until", NULL };
 	int64_t until;
 
-	return filter_names(&values->filters, names, err) &&
-	       filter_until(&values->filters, &until, err);
+	return filter_names(filters, names, err) && filter_until(filters, &until, err);
 }
 
 static int compare_texts(const void *a, const void *b)
@@ -322,7 +322,7 @@ static void add_filters(struct buf *warning, const struct texts *filters)
 			buf_printf(warning, "  - %s\n", sorted.items[i]);
 }
 
-static bool ask(const struct prune_values *values)
+static bool ask(const struct prune_values *values, const struct texts *filters)
 {
 	autobuf struct buf warning;
 
@@ -339,35 +339,40 @@ static bool ask(const struct prune_values *values)
 		   values->is_all ? "images without at least one container associated to them"
 				  : "dangling images",
 		   values->is_all ? "build cache" : "dangling build cache");
-	add_filters(&warning, &values->filters);
+	add_filters(&warning, filters);
 	return asking_yes(warning.data);
 }
 
 static int run_prune(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	const struct prune_values *values = of;
+	autoarena struct arena arena = { 0 };
+	struct texts filters = { 0 };
 	int64_t bytes = 0;
 	size_t at = 0;
 	char size[HUMAN_MAX];
 	struct error err;
 
 	(void)arguments;
-	if (!check_filters(values, &err))
+	if (!prunefilter_gather(cli, &arena, &values->filters, &filters, &err) ||
+	    !check_filters(&filters, &err))
 		return command_failed(&err);
-	if (values->with_volumes && filter_next(&values->filters, "until", &at)) {
+	if (values->with_volumes && filter_next(&filters, "until", &at)) {
 		error_set(&err, ERROR_INPUT,
 			  "ERROR: The \"until\" filter is not supported with \"--volumes\"");
 		return command_failed_plainly(&err);
 	}
-	if (!values->is_forced && !ask(values))
+	if (!values->is_forced && !ask(values, &filters))
 		return 0;
 	setenv("MOORING_ROOT", cli->root, 1);
 	setenv("MOORING_RUN", cli->run, 1);
+	if (cli->docker_config)
+		setenv("DOCKER_CONFIG", cli->docker_config, 1);
 	fflush(stdout);
-	if (!run_prune_of("container", values, false, &bytes, &err) ||
-	    !run_prune_of("network", values, false, &bytes, &err) ||
-	    (values->with_volumes && !run_prune_of("volume", values, false, &bytes, &err)) ||
-	    !run_prune_of("image", values, values->is_all, &bytes, &err))
+	if (!run_prune_of("container", &filters, false, &bytes, &err) ||
+	    !run_prune_of("network", &filters, false, &bytes, &err) ||
+	    (values->with_volumes && !run_prune_of("volume", &filters, false, &bytes, &err)) ||
+	    !run_prune_of("image", &filters, values->is_all, &bytes, &err))
 		return command_failed(&err);
 	printf("Total reclaimed space: %s\n", human_size(bytes, 4, size));
 	return 0;

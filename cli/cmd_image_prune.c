@@ -9,6 +9,7 @@
 #include "cli/filter.h"
 #include "cli/human.h"
 #include "cli/moment.h"
+#include "cli/prunefilter.h"
 #include "engine/engine.h"
 #include "image/prune.h"
 
@@ -68,7 +69,7 @@ static bool read_dangling(const struct texts *filters, bool *is_all, struct erro
 static bool prune(const struct cli *cli, const struct values *values, struct error *err)
 {
 	static const char *const names[] = { "label", FILTER_NO_LABEL, "until", "dangling", NULL };
-	struct texts filters = values->filters;
+	struct texts filters = { 0 };
 	struct prune what = { .is_all = values->is_all,
 			      .is_wanted = is_wanted,
 			      .context = &filters };
@@ -76,9 +77,9 @@ static bool prune(const struct cli *cli, const struct values *values, struct err
 	autoarena struct arena arena = { 0 };
 	struct store_removal removal = { 0 };
 
-	if (!filter_names(&values->filters, names, err) ||
-	    !read_dangling(&values->filters, &what.is_all, err) ||
-	    !filter_until(&values->filters, &what.until, err) ||
+	if (!prunefilter_gather(cli, &arena, &values->filters, &filters, err) ||
+	    !filter_names(&filters, names, err) || !read_dangling(&filters, &what.is_all, err) ||
+	    !filter_until(&filters, &what.until, err) ||
 	    !engine_open(cli->root, cli->run, &engine, err))
 		return false;
 	const struct store_usage usage = engine_usage(&engine);

@@ -79,32 +79,53 @@ static bool ask(struct arena *arena, const char *prompt, bool is_secret, const c
 	return **answer || error_set(err, ERROR_INPUT, "%snothing was entered", prompt);
 }
 
-static bool ask_missing(struct arena *arena, struct dockerconfig_login *login, struct error *err)
+/* An empty answer is `known`, the name of a login that was good once ("": none). */
+static bool ask_name(struct arena *arena, const char *known, const char **name, struct error *err)
+{
+	autobuf struct buf line;
+
+	if (!*known)
+		return ask(arena, "Username: ", false, name, err);
+	buf_init(&line, SECRET_MAX);
+	if (!asking_line(arena_printf(arena, "Username (%s): ", known), false, &line, err))
+		return false;
+	*name = line.length ? arena_strndup(arena, line.data, line.length) : known;
+	return true;
+}
+
+static bool ask_missing(struct arena *arena, const char *known, struct dockerconfig_login *login,
+			struct error *err)
 {
 	if (!isatty(STDIN_FILENO))
 		return error_set(
 			err, ERROR_INPUT,
 			"Error: Cannot perform an interactive login from a non TTY device");
-	return (*login->username || ask(arena, "Username: ", false, &login->username, err)) &&
+	return (*login->username || ask_name(arena, known, &login->username, err)) &&
 	       ask(arena, "Password: ", true, &login->password, err);
+}
+
+static void tell_stored(const struct dockerconfig_login *login)
+{
+	printf("Authenticating with existing credentials...");
+	if (*login->username)
+		printf(" [Username: %s]", login->username);
+	printf("\nTo login with a different account, run 'docker logout' followed by "
+	       "'docker login'\n\n");
+	fflush(stdout);
 }
 
 /* What the options, stdin, an earlier login or the user say. */
 static bool gather(const struct cli *cli, const struct values *values, struct arena *arena,
-		   const char *server, struct dockerconfig_login *login, struct error *err)
+		   const char *server, struct dockerconfig_login *login, bool *is_stored,
+		   struct error *err)
 {
-	bool is_found;
-
+	*is_stored = false;
 	if (!values->username && !values->password) {
-		if (!credentials_find(arena, cli->docker_config, server, login, &is_found, err))
+		if (!credentials_find(arena, cli->docker_config, server, login, is_stored, err))
 			return false;
-		if (is_found && (*login->username || login->identity_token)) {
-			printf("Authenticating with existing credentials...");
-			if (*login->username)
-				printf(" [Username: %s]", login->username);
-			printf("\nTo login with a different account, run 'docker logout' followed "
-			       "by "
-			       "'docker login'\n\n");
+		*is_stored = *is_stored && (*login->username || login->identity_token);
+		if (*is_stored) {
+			tell_stored(login);
 			return true;
 		}
 	}
@@ -113,7 +134,7 @@ static bool gather(const struct cli *cli, const struct values *values, struct ar
 					     .password = values->password ? values->password : "" };
 	if (values->reads_stdin)
 		return read_stdin(arena, login, err);
-	return (*login->username && *login->password) || ask_missing(arena, login, err);
+	return (*login->username && *login->password) || ask_missing(arena, "", login, err);
 }
 
 static void warn_unencrypted(const char *directory)
@@ -154,6 +175,18 @@ static const char *domain_of(struct arena *arena, const struct texts *arguments)
 	return strcmp(key, DOCKERCONFIG_HUB) == 0 ? "docker.io" : key;
 }
 
+/* A stored login that is refused makes room for one that the user is asked for. */
+static bool replace_stored(struct arena *arena, const struct error *why,
+			   struct dockerconfig_login *login, struct error *err)
+{
+	const char *known = login->username;
+
+	fprintf(stderr, "Login did not succeed, error: Error response from daemon: %s\n",
+		why->text);
+	*login = (struct dockerconfig_login){ .username = "", .password = "" };
+	return ask_missing(arena, known, login, err);
+}
+
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	const struct values *values = of;
@@ -161,12 +194,22 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	const char *domain = domain_of(&arena, arguments);
 	struct dockerconfig_login login;
 	const char *identity_token;
-	struct error err;
+	struct error err, why;
+	bool is_stored;
 
 	dockerconfig_warn_environment();
-	if (!check_values(values, &err) || !gather(cli, values, &arena, domain, &login, &err))
+	if (!check_values(values, &err) ||
+	    !gather(cli, values, &arena, domain, &login, &is_stored, &err))
 		return command_failed_plainly(&err);
-	if (!verify_login(cli, &arena, domain, &login, &identity_token, &err))
+	bool is_good = verify_login(cli, &arena, domain, &login, &identity_token, &err);
+
+	if (!is_good && is_stored) {
+		why = err;
+		if (!replace_stored(&arena, &why, &login, &err))
+			return command_failed_plainly(&err);
+		is_good = verify_login(cli, &arena, domain, &login, &identity_token, &err);
+	}
+	if (!is_good)
 		return command_failed(&err);
 	if (identity_token) { /* then nobody needs to keep the password */
 		login.identity_token = identity_token;

@@ -88,7 +88,7 @@ static bool push(const struct cli *cli, const struct engine *engine,
 	struct credentials credentials;
 
 	if (!check_platform(engine, name, values->platform, err) ||
-	    !credentials_gather(&places, reference->domain, &credentials, err))
+	    !credentials_gather(&places, reference->domain, reference->path, &credentials, err))
 		return false;
 	bool is_pushed = image_push(&engine->store,
 				    &(struct image_pull){ .reference = name,

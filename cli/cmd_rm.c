@@ -9,6 +9,7 @@
 #include "cli/filter.h"
 #include "cli/human.h"
 #include "cli/moment.h"
+#include "cli/prunefilter.h"
 #include "engine/claim.h"
 #include "engine/control.h"
 #include "engine/find.h"
@@ -153,15 +154,14 @@ static int run_prune(const struct cli *cli, const void *of, const struct texts *
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
 	autotexts struct texts ids = { 0 };
-	struct pruning pruning = { .engine = &engine,
-				   .arena = &arena,
-				   .filters = &values->filters };
+	struct texts filters = { 0 };
+	struct pruning pruning = { .engine = &engine, .arena = &arena, .filters = &filters };
 	char size[HUMAN_MAX];
 	struct error err;
 
 	(void)arguments;
-	if (!filter_names(&values->filters, names, &err) ||
-	    !filter_until(&values->filters, &pruning.until, &err))
+	if (!prunefilter_gather(cli, &arena, &values->filters, &filters, &err) ||
+	    !filter_names(&filters, names, &err) || !filter_until(&filters, &pruning.until, &err))
 		return command_failed(&err);
 	if (!values->is_forced && !asking_yes("WARNING! This will remove all stopped containers."))
 		return 0;

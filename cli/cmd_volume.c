@@ -8,6 +8,7 @@
 #include "cli/human.h"
 #include "cli/inspection.h"
 #include "cli/listing.h"
+#include "cli/prunefilter.h"
 #include "cli/volumerows.h"
 #include "cli/volumeverbs.h"
 
@@ -254,13 +255,18 @@ static int run_prune(const struct cli *cli, const void *of, const struct texts *
 	const struct prune_values *values = of;
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
+	struct texts filters = { 0 };
 	size_t at = 0;
-	const char *all = filter_next(&values->filters, "all", &at);
-	bool is_all =
-		values->is_all || (all && (strcmp(all, "1") == 0 || strcmp(all, "true") == 0));
 	struct error err;
 
 	(void)arguments;
+	if (!prunefilter_gather(cli, &arena, &values->filters, &filters, &err))
+		return command_failed(&err);
+
+	const char *all = filter_next(&filters, "all", &at);
+	bool is_all =
+		values->is_all || (all && (strcmp(all, "1") == 0 || strcmp(all, "true") == 0));
+
 	if (!values->is_forced &&
 	    !asking_yes(is_all ? "WARNING! This will remove all local volumes not used by at least "
 				 "one container."
@@ -269,7 +275,7 @@ static int run_prune(const struct cli *cli, const void *of, const struct texts *
 		return 0;
 	if (!engine_open(cli->root, cli->run, &engine, &err))
 		return command_failed(&err);
-	return prune(&engine, &arena, &values->filters, is_all);
+	return prune(&engine, &arena, &filters, is_all);
 }
 
 const struct command cmd_volume_create = {

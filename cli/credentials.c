@@ -21,7 +21,7 @@
 #define SETTINGS_MAX (1 << 20)
 #define HUB          "docker.io"
 
-static bool find_in_environment(struct arena *arena, const char *host,
+static bool find_in_environment(struct arena *arena, const char *place,
 				struct dockerconfig_login *login, bool *is_found, struct error *err)
 {
 	const char *text = gather_variable("DOCKER_AUTH_CONFIG");
@@ -32,39 +32,40 @@ static bool find_in_environment(struct arena *arena, const char *host,
 		return true;
 	return json_parse(arena, "DOCKER_AUTH_CONFIG", text, strlen(text), &root, err) &&
 	       (root->type == JSON_OBJECT || json_expected(root, "an object", err)) &&
-	       dockerconfig_login(arena, root, host, login, is_found, err);
+	       dockerconfig_login(arena, root, place, login, is_found, err);
 }
 
-bool credentials_find(struct arena *arena, const char *docker_config, const char *host,
+bool credentials_find(struct arena *arena, const char *docker_config, const char *place,
 		      struct dockerconfig_login *login, bool *is_found, struct error *err)
 {
 	const struct json *root;
 	const char *helper;
 
-	if (!find_in_environment(arena, host, login, is_found, err))
+	if (!find_in_environment(arena, place, login, is_found, err))
 		return false;
 	if (*is_found)
 		return true;
 	if (!dockerconfig_read(arena, docker_config, &root, err) ||
-	    !dockerconfig_helper(root, host, &helper, err))
+	    !dockerconfig_helper(root, place, &helper, err))
 		return false;
 	if (helper)
-		return credhelper_get(arena, helper, dockerconfig_key(arena, host), login, is_found,
-				      err);
-	return dockerconfig_login(arena, root, host, login, is_found, err);
+		return credhelper_get(arena, helper, dockerconfig_key(arena, place), login,
+				      is_found, err);
+	return dockerconfig_login(arena, root, place, login, is_found, err);
 }
 
 /* Who cannot say who they are may still have what everybody may: as docker does, but not without a
  * word, or a refusal could not be understood. False: there is no login. */
-static bool find_or_warn(struct arena *arena, const char *docker_config, const char *host,
+static bool find_or_warn(struct arena *arena, const char *docker_config, const char *place,
 			 struct dockerconfig_login *login)
 {
 	struct error err;
 	bool is_found;
 
-	if (credentials_find(arena, docker_config, host, login, &is_found, &err))
+	if (credentials_find(arena, docker_config, place, login, &is_found, &err))
 		return is_found;
-	fprintf(stderr, "WARNING: no credentials for %s: %s\n", host, err.text);
+	fprintf(stderr, "WARNING: no credentials for %.*s: %s\n", (int)strcspn(place, "/"), place,
+		err.text);
 	return false;
 }
 
@@ -181,19 +182,28 @@ static bool write_ca(struct gathering *gathering, struct error *err)
 /* --- mirrors and insecure registries --- */
 
 /* A range means those of our hosts that are in it; everything else is a name. */
-static void write_insecure(struct gathering *gathering, const char *entry)
+static bool write_insecure(struct gathering *gathering, const char *entry, struct error *err)
 {
 	struct ipnet range;
 
+	if (!insecure_read(entry, &entry, err))
+		return error_in(err, "daemon.json");
 	if (!ipnet_parse(&range, entry)) {
 		jsonout_text(&gathering->out, NULL, entry);
-		return;
+		return true;
 	}
 	if (insecure_range_has(&range, gathering->host))
 		jsonout_text(&gathering->out, NULL, gathering->host);
 	for (size_t i = 0; i < gathering->mirror_count; i++)
 		if (insecure_range_has(&range, mirror_host(gathering, i)))
 			jsonout_text(&gathering->out, NULL, mirror_host(gathering, i));
+	return true;
+}
+
+static void write_local(struct gathering *gathering, const char *host)
+{
+	if (strcmp(host, HUB) != 0 && insecure_is_local(host))
+		jsonout_text(&gathering->out, NULL, host);
 }
 
 static bool write_places(struct gathering *gathering, struct error *err)
@@ -207,7 +217,11 @@ static bool write_places(struct gathering *gathering, struct error *err)
 		return false;
 	jsonout_array(out, "insecure");
 	for (size_t i = 0; i < count; i++)
-		write_insecure(gathering, insecure[i]);
+		if (!write_insecure(gathering, insecure[i], err))
+			return false;
+	write_local(gathering, gathering->host);
+	for (size_t i = 0; i < gathering->mirror_count; i++)
+		write_local(gathering, mirror_host(gathering, i));
 	jsonout_array_end(out);
 	if (gathering->mirror_count == 0)
 		return true;
@@ -411,12 +425,13 @@ bool credentials_gather_login(const struct credentials_places *places, const cha
 	return gather(&gathering, credentials, err);
 }
 
-bool credentials_gather(const struct credentials_places *places, const char *host,
+bool credentials_gather(const struct credentials_places *places, const char *host, const char *path,
 			struct credentials *credentials, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
 	struct dockerconfig_login login;
-	bool is_found = find_or_warn(&arena, places->docker_config, host, &login);
+	const char *place = arena_printf(&arena, "%s/%s", host, path);
+	bool is_found = find_or_warn(&arena, places->docker_config, place, &login);
 
 	return gather(&(struct gathering){ .places = places,
 					   .host = host,

@@ -33,10 +33,11 @@ struct credentials {
 	char *principal;     /* whose it is what it learns */
 };
 
-/* `host` is the domain of a reference. No other host's secrets are passed on, but those of its
- * mirrors. A login that cannot be had is warned of on stderr, and done without. */
+/* `host` and `path` are those of a reference. No other host's secrets are passed on, but those of
+ * its mirrors. A login that cannot be had is warned of on stderr, and done without. */
 must_check bool credentials_gather(const struct credentials_places *places, const char *host,
-				   struct credentials *credentials, struct error *err);
+				   const char *path, struct credentials *credentials,
+				   struct error *err);
 
 /* The same for a login that is not (yet) kept anywhere. What mooring-fetch learns may be an
  * identity token that stands for it. */
@@ -51,8 +52,8 @@ must_check bool credentials_gather_s3(const struct credentials_places *places,
 /* Forgets them; what mooring-fetch has learnt is kept for the next time. Empty ones are fine. */
 void credentials_done(const struct credentials_places *places, struct credentials *credentials);
 
-/* The login that a pull from `host` would use. */
-must_check bool credentials_find(struct arena *arena, const char *docker_config, const char *host,
+/* The login that a pull from `place`, a HOST or HOST/PATH, would use. */
+must_check bool credentials_find(struct arena *arena, const char *docker_config, const char *place,
 				 struct dockerconfig_login *login, bool *is_found,
 				 struct error *err);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/base64.h"
 #include "base/buf.h"
@@ -40,14 +41,17 @@ bool dockerconfig_read(struct arena *arena, const char *directory, const struct 
 const char *dockerconfig_choice(struct arena *arena, const char *directory, const char *key,
 				const char *given)
 {
-	const struct json *root;
+	const struct json *root, *value = NULL;
 	const char *text = NULL;
 	struct error err;
 
 	if (given && *given)
 		return given;
-	if (!dockerconfig_read(arena, directory, &root, &err) ||
-	    !json_text_or(root, key, NULL, &text, &err))
+	bool is_read = dockerconfig_read(arena, directory, &root, &err);
+
+	if (is_read)
+		value = json_get_fold(root, key); /* "PsFormat" is good enough for docker */
+	if (!is_read || (value && !json_as_text(value, &text, &err)))
 		fprintf(stderr, "WARNING: Error loading config file: %s\n", err.text);
 	return text && *text ? text : NULL;
 }
@@ -175,7 +179,22 @@ static const char *text_or_null(const char *text)
 	return text && *text ? text : NULL;
 }
 
-bool dockerconfig_login(struct arena *arena, const struct json *root, const char *host,
+/* The member for "quay.io/team/tool", else for "quay.io/team"; NULL: neither. */
+static const struct json *entry_of_path(struct arena *arena, const struct json *auths,
+					const char *place)
+{
+	char *name = arena_strdup(arena, place);
+
+	for (char *slash; (slash = strrchr(name, '/')) != NULL; *slash = '\0') {
+		const struct json *entry = json_get(auths, name);
+
+		if (entry)
+			return entry;
+	}
+	return NULL;
+}
+
+bool dockerconfig_login(struct arena *arena, const struct json *root, const char *place,
 			struct dockerconfig_login *login, bool *is_found, struct error *err)
 {
 	const struct json *auths, *entry;
@@ -185,7 +204,9 @@ bool dockerconfig_login(struct arena *arena, const struct json *root, const char
 	*is_found = false;
 	if (!json_object_or_null(root, "auths", &auths, err))
 		return false;
-	entry = entry_of(arena, auths, host);
+	entry = entry_of_path(arena, auths, place);
+	if (!entry)
+		entry = entry_of(arena, auths, place);
 	if (!entry)
 		return true;
 	if (entry->type != JSON_OBJECT)
@@ -237,6 +258,15 @@ static void write_login(struct jsonout *out, const char *key,
 	jsonout_object_end(out);
 }
 
+/* "quay.io/team", which is not the registry's own: neither login nor logout touches it. */
+static bool is_of_path(const char *key)
+{
+	const char *path = strchr(key, '/');
+
+	return path && !strstr(key, "://") && path[1] != '\0' && strcmp(path, "/v1/") != 0 &&
+	       strcmp(path, "/v2/") != 0;
+}
+
 static void write_auths(struct jsonout *out, const struct json *auths, const char *host,
 			const struct dockerconfig_login *login)
 {
@@ -244,7 +274,7 @@ static void write_auths(struct jsonout *out, const struct json *auths, const cha
 
 	jsonout_object(out, "auths");
 	for (const struct json *entry = auths ? auths->child : NULL; entry; entry = entry->next)
-		if (!is_same_host(&arena, entry->key, host))
+		if (is_of_path(entry->key) || !is_same_host(&arena, entry->key, host))
 			jsonout_json(out, entry->key, entry);
 	if (login)
 		write_login(out, dockerconfig_key(&arena, host), login);
@@ -289,12 +319,20 @@ static bool compose(const struct json *root, const char *host,
 	return buf_check(&wide, NAME, err) && buf_check(text, NAME, err);
 }
 
-/* Where a symlink leads is replaced, not the symlink. */
-static char *target_of(const char *path)
+/* Where a symlink leads is replaced, not the symlink; it may lead to what is made only now. */
+static char *target_of(const char *directory)
 {
+	autofree char *path = mem_printf("%s/" NAME, directory);
 	char *real = realpath(path, NULL);
+	char link[PATH_MAX];
+	ssize_t length = real ? -1 : readlink(path, link, sizeof(link));
 
-	return real ? real : mem_strdup(path);
+	if (real)
+		return real;
+	if (length <= 0 || (size_t)length == sizeof(link))
+		return mem_strdup(path);
+	return link[0] == '/' ? mem_printf("%.*s", (int)length, link)
+			      : mem_printf("%s/%.*s", directory, (int)length, link);
 }
 
 bool dockerconfig_write(const char *directory, const char *host,
@@ -312,8 +350,7 @@ bool dockerconfig_write(const char *directory, const char *host,
 	    !compose(root, host, login, &text, err) || !path_make_own_dirs(directory, 0700, err))
 		return false;
 
-	autofree char *path = mem_printf("%s/" NAME, directory);
-	autofree char *target = target_of(path);
+	autofree char *target = target_of(directory);
 
 	return file_replace(AT_FDCWD, target, text.data, text.length, 0600, FILE_DURABLE, err);
 }

@@ -35,9 +35,10 @@ const char *dockerconfig_choice(struct arena *arena, const char *directory, cons
  * that `env` ("KEY=VALUE", or "KEY" for none) has already. Texts live in `arena`. */
 void dockerconfig_add_proxies(struct arena *arena, const char *directory, struct texts *env);
 
-/* What `auths` of a config.json-like document says about a registry's host[:port]; *is_found tells
- * whether it says anything. */
-must_check bool dockerconfig_login(struct arena *arena, const struct json *root, const char *host,
+/* What `auths` of a config.json-like document says about `place`: a registry's HOST[:PORT], or a
+ * repository there, HOST/PATH, for which an entry of just that path, or of what is above it, counts
+ * first (so podman keeps them). *is_found tells whether it says anything. */
+must_check bool dockerconfig_login(struct arena *arena, const struct json *root, const char *place,
 				   struct dockerconfig_login *login, bool *is_found,
 				   struct error *err);
 

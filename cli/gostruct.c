@@ -74,6 +74,15 @@ static const struct {
 	{ "IPAM", "", false, "Driver Options{ Config[" },
 	{ "Config", "IPAM", true, "Subnet IPRange Gateway AuxiliaryAddresses{" },
 	{ "ConfigFrom", "", false, "Network" },
+	{ "Plugins", "", false, "Volume[ Network[ Authorization[ Log[" },
+	{ "Swarm", "", false,
+	  "NodeID NodeAddr LocalNodeState ControlAvailable! Error RemoteManagers[ Nodes# Managers# "
+	  "Cluster* Warnings[" },
+	{ "ContainerdCommit", "", false, "ID Expected" },
+	{ "InitCommit", "", false, "ID Expected" },
+	{ "RuncCommit", "", false, "ID Expected" },
+	{ "Platform", NULL, false, "Name" },
+	{ "Components", NULL, true, "Name Version Details{" },
 	{ "Containers", "", true, "Name EndpointID MacAddress IPv4Address IPv6Address" },
 };
 

@@ -101,9 +101,9 @@ static const char *const slices[] = {
 	"VolumesFrom",
 };
 static const char *const maps[] = {
-	"Annotations",  "Attributes", "Containers", "Data",    "DriverOpts",
-	"ExposedPorts", "Labels",     "Networks",   "Options", "PortBindings",
-	"Ports",        "StorageOpt", "Sysctls",    "Tmpfs",   "Volumes",
+	"Annotations",  "Attributes", "Containers", "Data",    "Details",      "DriverOpts",
+	"ExposedPorts", "Labels",     "Networks",   "Options", "PortBindings", "Ports",
+	"Runtimes",     "StorageOpt", "Sysctls",    "Tmpfs",   "Volumes",      "IndexConfigs",
 };
 
 static bool is_among(const char *const *names, size_t count, const char *key)
@@ -145,6 +145,8 @@ const char *gotype_json_name(const char *field)
 	static const char *const names[][2] = {
 		{ "ID", "Id" },
 		{ "APIVersion", "ApiVersion" },
+		{ "CPUCfsPeriod", "CpuCfsPeriod" },
+		{ "CPUCfsQuota", "CpuCfsQuota" },
 		{ "CPUCount", "CpuCount" },
 		{ "CPUPercent", "CpuPercent" },
 		{ "CPUPeriod", "CpuPeriod" },
@@ -155,6 +157,8 @@ const char *gotype_json_name(const char *field)
 		{ "DNS", "Dns" },
 		{ "DNSOptions", "DnsOptions" },
 		{ "DNSSearch", "DnsSearch" },
+		{ "HTTPProxy", "HttpProxy" },
+		{ "HTTPSProxy", "HttpsProxy" },
 		{ "HostIP", "HostIp" },
 		{ "NanoCPUs", "NanoCpus" },
 	};
@@ -245,4 +249,26 @@ bool gotype_is_duration(const struct json *value)
 			return true;
 	}
 	return false;
+}
+
+const char *gotype_name(const struct json *object)
+{
+	static const char *const names[][2] = {
+		{ "Client", "system.clientVersion" },
+		{ "ClientInfo", "*system.clientInfo" },
+		{ "ContainerdCommit", "system.Commit" },
+		{ "InitCommit", "system.Commit" },
+		{ "Platform", "struct { Name string }" },
+		{ "Plugins", "system.PluginsInfo" },
+		{ "RegistryConfig", "*registry.ServiceConfig" },
+		{ "RuncCommit", "system.Commit" },
+		{ "Server", "*types.Version" },
+		{ "Swarm", "swarm.Info" },
+	};
+
+	for (size_t i = 0; object->key && i < COUNT_OF(names); i++) {
+		if (strcmp(names[i][0], object->key) == 0)
+			return names[i][1];
+	}
+	return NULL;
 }

@@ -38,4 +38,7 @@ const char *gotype_nil_text(const struct json *value);
 /* Whether a number is a time.Duration, which prints as "1m30s" and is nanoseconds in JSON. */
 bool gotype_is_duration(const struct json *value);
 
+/* What Go calls the type of such an object of `info` or `version`; NULL: not known. */
+const char *gotype_name(const struct json *object);
+
 #endif

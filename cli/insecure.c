@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/insecure.h"
 
+#include <fcntl.h>
 #include <netdb.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
-#include "base/ipaddr.h"
+#include "base/buf.h"
+#include "base/file.h"
 #include "base/mem.h"
+#include "registry/reference.h"
+
+#define HOSTS       "/etc/hosts"
+#define HOSTS_MAX   (1 << 20)
+#define PORT_MAX    65535
+#define PORT_DIGITS 5
 
 /* "[::1]:5000" → "::1", "registry.lan:5000" → "registry.lan" */
 static char *name_of(const char *host)
@@ -39,4 +49,100 @@ bool insecure_range_has(const struct ipnet *range, const char *host)
 		is_in = has_address(range, info);
 	freeaddrinfo(found);
 	return is_in;
+}
+
+/* -- what an entry names -- */
+
+/* *place: what is behind "http://" or "https://". */
+static bool pass_scheme(const char *entry, const char **place, struct error *err)
+{
+	const char *end = strstr(entry, "://");
+
+	*place = end ? end + strlen("://") : entry;
+	if (!end || strncasecmp(entry, "http://", strlen("http://")) == 0 ||
+	    strncasecmp(entry, "https://", strlen("https://")) == 0)
+		return true;
+	return error_set(err, ERROR_INPUT, "insecure registry %s should not contain '://'", entry);
+}
+
+static bool is_port(const char *place)
+{
+	const char *bracket = strrchr(place, ']');
+	const char *colon = strchr(bracket ? bracket : place, ':');
+
+	return !colon || (strlen(colon + 1) <= PORT_DIGITS && atoi(colon + 1) <= PORT_MAX);
+}
+
+bool insecure_read(const char *entry, const char **place, struct error *err)
+{
+	struct ipaddr address;
+	struct ipnet range;
+
+	if (!pass_scheme(entry, place, err))
+		return false;
+
+	size_t length = strlen(*place);
+
+	if (length > 0 && ((*place)[0] == '-' || (*place)[length - 1] == '-'))
+		return error_set(err, ERROR_INPUT,
+				 "invalid index name (%s). Cannot begin or end with a hyphen",
+				 *place);
+	if (ipnet_parse(&range, *place) || ipaddr_parse(&address, *place))
+		return true;
+	if (!reference_is_domain(*place))
+		return error_set(err, ERROR_INPUT,
+				 "insecure registry %s is not valid: invalid host", *place);
+	return is_port(*place) ||
+	       error_set(err, ERROR_INPUT, "insecure registry %s is not valid: invalid port",
+			 *place);
+}
+
+/* -- this machine -- */
+
+static bool is_loopback(const char *text)
+{
+	struct ipaddr address;
+	struct ipnet v4, v6;
+
+	return ipaddr_parse(&address, text) && ipnet_parse(&v4, "127.0.0.0/8") &&
+	       ipnet_parse(&v6, "::1/128") &&
+	       (ipnet_has(&v4, &address) || ipnet_has(&v6, &address));
+}
+
+/* "127.0.0.1 localhost registry.lan # ours" */
+static bool is_line_for(char *line, const char *name)
+{
+	line[strcspn(line, "#")] = '\0';
+
+	char *rest = NULL;
+	const char *word = strtok_r(line, " \t\r", &rest);
+
+	if (!word || !is_loopback(word))
+		return false;
+	while ((word = strtok_r(NULL, " \t\r", &rest)) != NULL)
+		if (strcasecmp(word, name) == 0)
+			return true;
+	return false;
+}
+
+bool insecure_is_local(const char *host)
+{
+	static const char suffix[] = ".localhost";
+	autofree char *name = name_of(host);
+	size_t length = strlen(name), least = sizeof(suffix) - 1;
+	autobuf struct buf text;
+	struct error ignored;
+
+	buf_init(&text, HOSTS_MAX);
+	if (length > least && strcasecmp(name + length - least, suffix) == 0)
+		return true;
+	if (strcasecmp(name, suffix + 1) == 0 || !file_read(AT_FDCWD, HOSTS, &text, &ignored))
+		return false;
+
+	char *rest = text.data;
+
+	for (char *line; rest && (line = strsep(&rest, "\n")) != NULL;)
+		if (is_line_for(line, name))
+			return true;
+	return false;
 }

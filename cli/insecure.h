@@ -4,13 +4,26 @@
 
 #include <stdbool.h>
 
+#include "base/error.h"
 #include "base/ipaddr.h"
 
 /*
- * A range of addresses in "insecure-registries" of daemon.json: true if one of the addresses of
- * "HOST[:PORT]" is in it, as dockerd decides (registry/config.go: isSecureIndex). Names are looked
- * up; one that cannot be is in no range.
+ * Which registries need no certificate: "insecure-registries" in daemon.json, as dockerd reads it
+ * (registry/config.go: loadInsecureRegistries, isSecureIndex), and those of this machine.
  */
+
+/* What an entry names: a range of addresses or HOST[:PORT]; "https://" before it is passed over.
+ * *place is a part of `entry`. Fails with ERROR_INPUT, in dockerd's words, for what can be neither.
+ */
+must_check bool insecure_read(const char *entry, const char **place, struct error *err);
+
+/* True if one of the addresses of "HOST[:PORT]" is in the range. Names are looked up; one that
+ * cannot be is in no range. */
 bool insecure_range_has(const struct ipnet *range, const char *host);
+
+/* True if "HOST[:PORT]" is called by a name that can only mean this machine: below .localhost, or
+ * one that /etc/hosts has for a loopback address. dockerd would find out by DNS, too; what anybody
+ * there says of a name is no reason to do without its certificate. */
+bool insecure_is_local(const char *host);
 
 #endif

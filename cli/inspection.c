@@ -15,6 +15,7 @@
 #include "registry/reference.h"
 
 #define INSPECTION_MAX (64 << 20)
+#define UNREADABLE     "template parsing error"
 #define EXIT_TEMPLATE  64 /* what docker answers to a --format that it cannot read */
 
 /* -- printing -- */
@@ -50,7 +51,7 @@ static bool print_each(const struct template *template, const struct json *objec
 		buf_clear(&text);
 		if (!template_run(template, shown_json(template->arena, object), &text, err)) {
 			printf("\n");
-			return error_in(err, "template parsing error");
+			return template->type ? false : error_in(err, UNREADABLE);
 		}
 		if (!buf_check(&text, "the description", err))
 			return false;
@@ -72,7 +73,7 @@ int inspection_finish(const char *format, struct json *objects, int code)
 	if (is_whole || strcmp(format, "json") == 0)
 		return print_whole(objects, is_whole, &err) ? code : command_failed_plainly(&err);
 	if (!template_parse(&arena, format, &template, &err)) {
-		error_in(&err, "template parsing error");
+		error_in(&err, UNREADABLE);
 		command_failed_plainly(&err);
 		return EXIT_TEMPLATE;
 	}
@@ -80,6 +81,24 @@ int inspection_finish(const char *format, struct json *objects, int code)
 	if (!objects->child)
 		printf("\n"); /* as docker does where nothing was found */
 	return print_each(&template, objects, &err) ? code : command_failed_plainly(&err);
+}
+
+int inspection_finish_one(const char *format, const char *name, const char *type,
+			  const struct json *objects)
+{
+	autoarena struct arena arena = { 0 };
+	struct template template;
+	struct error err;
+
+	if (strcmp(format, "json") == 0)
+		format = "{{json .}}";
+	if (!template_parse_named(&arena, name, format, &template, &err)) {
+		error_in(&err, UNREADABLE);
+		command_failed_plainly(&err);
+		return EXIT_TEMPLATE;
+	}
+	template.type = type;
+	return print_each(&template, objects, &err) ? 0 : command_failed_plainly(&err);
 }
 
 /* -- an image -- */

@@ -17,6 +17,11 @@
  * one line each. The exit code: `code`, or docker's for what fails, which has been told. */
 int inspection_finish(const char *format, struct json *objects, int code);
 
+/* The same of one object of which Go knows the type, as `info` and `version` have it; `name` is the
+ * template's in messages. */
+int inspection_finish_one(const char *format, const char *name, const char *type,
+			  const struct json *objects);
+
 /* Adds what `inspect` says about an image to an array. */
 void inspection_add_image(struct arena *arena, struct json *objects, const struct store *store,
 			  const struct store_image *image);

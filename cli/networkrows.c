@@ -235,8 +235,8 @@ void networkrows_inspect(const struct engine *engine, struct arena *arena, struc
 	jsonmaker_bool(&object, "Attachable", network->is_attachable);
 	jsonmaker_bool(&object, "Ingress", false);
 	struct jsonmaker from = jsonmaker_nested(&object, "ConfigFrom", JSON_OBJECT);
-	jsonmaker_text(&from, "Network", "");
-	jsonmaker_bool(&object, "ConfigOnly", false);
+	jsonmaker_text(&from, "Network", network->config_from);
+	jsonmaker_bool(&object, "ConfigOnly", network->is_config_only);
 	struct jsonmaker members = jsonmaker_nested(&object, "Containers", JSON_OBJECT);
 	lease_holders(engine, network, arena, &ids);
 	for (size_t i = 0; i < ids.count; i++)

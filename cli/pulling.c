@@ -107,7 +107,7 @@ bool pulling_run(const struct cli *cli, const struct store *store, const struct 
 
 	if (!storesettings_read(cli->config, &limited, err) ||
 	    !reference_parse(&reference, pulling->reference, err) ||
-	    !credentials_gather(&places, reference.domain, &credentials, err))
+	    !credentials_gather(&places, reference.domain, reference.path, &credentials, err))
 		return false;
 	view.reference = &reference;
 	view.progress.is_terminal = pulling->out && isatty(fileno(pulling->out));

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/ipaddr.h"
+#include "cli/insecure.h"
 #include "registry/gather.h"
 
 #define HUB "docker.io"
@@ -45,10 +45,15 @@ static bool read_places(const struct json *daemon, struct arena *arena, struct r
 	for (size_t i = 0; i < mirror_count; i++)
 		texts_add_in(&info->mirrors, arena,
 			     hide_login(arena, mirror_of(arena, mirrors[i])));
-	for (size_t i = 0; i < insecure_count; i++)
-		texts_add_in(ipnet_parse(&range, insecure[i]) ? &info->insecure_ranges
-							      : &info->insecure_names,
-			     arena, insecure[i]);
+	for (size_t i = 0; i < insecure_count; i++) {
+		const char *place;
+
+		if (!insecure_read(insecure[i], &place, err))
+			return error_in(err, "daemon.json");
+		texts_add_in(ipnet_parse(&range, place) ? &info->insecure_ranges
+							: &info->insecure_names,
+			     arena, place);
+	}
 	texts_add_in(&info->insecure_ranges, arena, "::1/128");
 	texts_add_in(&info->insecure_ranges, arena, "127.0.0.0/8");
 	return true;
@@ -76,7 +81,7 @@ static void print_texts(const struct texts *texts)
 		printf("  %s\n", texts->items[i]);
 }
 
-void registryinfo_print(const struct registryinfo *info)
+void registryinfo_print_proxies(const struct registryinfo *info)
 {
 	if (*info->http_proxy)
 		printf(" HTTP Proxy: %s\n", info->http_proxy);
@@ -84,6 +89,10 @@ void registryinfo_print(const struct registryinfo *info)
 		printf(" HTTPS Proxy: %s\n", info->https_proxy);
 	if (*info->no_proxy)
 		printf(" No Proxy: %s\n", info->no_proxy);
+}
+
+void registryinfo_print_places(const struct registryinfo *info)
+{
 	printf(" Insecure Registries:\n");
 	print_texts(&info->insecure_names);
 	print_texts(&info->insecure_ranges);

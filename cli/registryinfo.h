@@ -20,8 +20,10 @@ struct registryinfo {
 must_check bool registryinfo_read(const struct json *daemon, struct arena *arena,
 				  struct registryinfo *info, struct error *err);
 
-/* As the lines of text that docker shows between others. */
-void registryinfo_print(const struct registryinfo *info);
+/* As the lines of text that docker shows between others: proxies; insecure registries and mirrors.
+ */
+void registryinfo_print_proxies(const struct registryinfo *info);
+void registryinfo_print_places(const struct registryinfo *info);
 
 /* As the members HttpProxy, HttpsProxy, NoProxy and RegistryConfig. */
 void registryinfo_add(const struct registryinfo *info, const struct jsonmaker *maker);

@@ -109,7 +109,7 @@ bool taglist_read(const struct cli *cli, const char *root, const struct referenc
 	struct enquiry enquiry;
 	struct error ignored;
 
-	if (!credentials_gather(&places, repository->domain, &credentials, err))
+	if (!credentials_gather(&places, repository->domain, repository->path, &credentials, err))
 		return false;
 	bool is_read = enquiry_open(&credentials, &enquiry, err);
 

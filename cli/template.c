@@ -27,7 +27,7 @@ enum jump {
 
 struct runner {
 	const struct template *template;
-	const char *name; /* of what is run: "", or what {{define}} says */
+	const char *name; /* of what is run: the template's, or what {{define}} says */
 	const struct json *root;
 	struct buf *out;
 	struct variable **variables; /* the newest first */
@@ -104,9 +104,12 @@ static bool look_up(const struct runner *runner, const struct json *value,
 			*result = gotype_no_value(runner->template->arena);
 			return true;
 		}
-		if (!value && runner->template->type && object == runner->root)
+		const char *type =
+			object == runner->root ? runner->template->type : gotype_name(object);
+
+		if (!value && runner->template->type && type)
 			return error_set(err, ERROR_INPUT, "can't evaluate field %s in type %s",
-					 field->name, runner->template->type);
+					 field->name, type);
 		if (!value)
 			return error_set(err, ERROR_INPUT, "map has no entry for key \"%s\"",
 					 field->name);
@@ -316,8 +319,9 @@ static bool name_spot(const struct runner *runner, struct error *err)
 			line = at + 1;
 		}
 	}
-	return error_in(err, "template: :%d:%zu: executing \"%s\" at <%.*s>", number,
-			(size_t)(spot->point - line), spot->name, (int)spot->length, spot->at);
+	return error_in(err, "template: %s:%d:%zu: executing \"%s\" at <%.*s>",
+			runner->template->name, number, (size_t)(spot->point - line), spot->name,
+			(int)spot->length, spot->at);
 }
 
 static bool run_nodes(const struct runner *runner, const struct template_node *first,
@@ -487,7 +491,7 @@ bool template_run(const struct template *template, const struct json *data, stru
 	struct spot spot = { 0 };
 	enum jump jump = JUMP_NOT;
 	struct runner runner = { .template = template,
-				 .name = "",
+				 .name = template->name,
 				 .root = data,
 				 .out = out,
 				 .variables = &variables,

@@ -22,6 +22,7 @@ struct template
 	struct template_node *first;
 	struct definition *definitions;
 	const char *text;
+	const char *name;      /* for messages; "" as a rule */
 	bool is_untyped;       /* inspect: Go knows no types of what it fell back to */
 	bool is_header;        /* the data are headings: functions leave them as they are */
 	bool is_row;           /* docker's json of the whole of it writes "<" as "\\u003c" */
@@ -32,6 +33,10 @@ struct template
 /* Fails with ERROR_INPUT: "template: :1: unclosed action". */
 must_check bool template_parse(struct arena *arena, const char *text, struct template *template,
 			       struct error *err);
+
+/* `name`, which is not copied, is in the messages: "template: version:1: unclosed action". */
+must_check bool template_parse_named(struct arena *arena, const char *name, const char *text,
+				     struct template *template, struct error *err);
 
 /* Appends what the template makes of `data`. What it needs on the way lives in template->arena. */
 must_check bool template_run(const struct template *template, const struct json *data,

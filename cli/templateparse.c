@@ -256,14 +256,14 @@ static bool read_nodes(struct parser *parser, struct template_node **last, enum 
 	}
 }
 
-bool template_parse(struct arena *arena, const char *text, struct template *template,
-		    struct error *err)
+bool template_parse_named(struct arena *arena, const char *name, const char *text,
+			  struct template *template, struct error *err)
 {
 	const char *own = arena_strdup(arena, text);
-	struct parser parser = { .arena = arena, .at = own, .text = own };
+	struct parser parser = { .arena = arena, .at = own, .text = own, .name = name };
 	enum ending ending;
 
-	*template = (struct template){ .arena = arena, .text = own };
+	*template = (struct template){ .arena = arena, .text = own, .name = name };
 	if (!read_nodes(&parser, &template->first, &ending, err))
 		return false;
 	template->definitions = parser.definitions;
@@ -272,4 +272,10 @@ bool template_parse(struct arena *arena, const char *text, struct template *temp
 					  ending == ENDING_END ? "unexpected {{end}}"
 							       : "unexpected {{else}}");
 	return true;
+}
+
+bool template_parse(struct arena *arena, const char *text, struct template *template,
+		    struct error *err)
+{
+	return template_parse_named(arena, "", text, template, err);
 }

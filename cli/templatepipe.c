@@ -20,7 +20,8 @@ static int line_of(const struct parser *parser)
 
 bool templatepipe_wrong(const struct parser *parser, struct error *err, const char *what)
 {
-	return error_set(err, ERROR_INPUT, "template: :%d: %s", line_of(parser), what);
+	return error_set(err, ERROR_INPUT, "template: %s:%d: %s", parser->name, line_of(parser),
+			 what);
 }
 
 bool templatepipe_wrong_with(const struct parser *parser, struct error *err, const char *format,
@@ -40,11 +41,11 @@ void templatepipe_skip_blanks(struct parser *parser)
 	parser->at += strspn(parser->at, " \t\r\n");
 }
 
-static bool unexpected(const struct parser *parser, struct error *err)
+static bool unexpected(const struct parser *parser, const char *where, struct error *err)
 {
 	char letter[2] = { *parser->at };
 
-	return templatepipe_wrong_with(parser, err, "unexpected \"%s\" in operand", letter);
+	return templatepipe_wrong_with(parser, err, "unexpected \"%s\" in %s", letter, where);
 }
 
 bool templatepipe_is_word_char(char c)
@@ -204,7 +205,9 @@ static bool read_character(struct parser *parser, struct operand *operand, struc
 	return true;
 }
 
-static bool read_operand(struct parser *parser, struct operand *operand, struct error *err)
+/* `where`: what no operand is unexpected in. */
+static bool read_operand(struct parser *parser, struct operand *operand, const char *where,
+			 struct error *err)
 {
 	char c = *parser->at;
 
@@ -245,7 +248,7 @@ static bool read_operand(struct parser *parser, struct operand *operand, struct 
 		return read_number(parser, operand, err);
 	if (isalpha((unsigned char)c))
 		return read_name(parser, operand, err);
-	return unexpected(parser, err);
+	return unexpected(parser, where, err);
 }
 
 bool templatepipe_is_end(const struct parser *parser)
@@ -267,16 +270,18 @@ static bool read_command(struct parser *parser, struct command_part *command, co
 		struct operand *operand = arena_alloc(parser->arena, sizeof(*operand));
 
 		operand->at = parser->at;
-		if (!read_operand(parser, operand, err))
+		if (!read_operand(parser, operand, command->operands ? "operand" : of, err))
 			return false;
 		operand->length = (size_t)(parser->at - operand->at);
 		command->length = (size_t)(parser->at - command->at);
 		if (!templatepipe_is_end(parser) && !strchr("| \t\r\n", *parser->at))
-			return unexpected(parser, err);
+			return unexpected(parser, "operand", err);
 		*last = operand;
 		last = &operand->next;
 		templatepipe_skip_blanks(parser);
 	}
+	if (!command->operands && !*parser->at)
+		return templatepipe_wrong(parser, err, "unclosed action");
 	return command->operands ||
 	       templatepipe_wrong_with(parser, err, "missing value for %s", of);
 }

@@ -26,13 +26,14 @@ struct parser {
 	struct arena *arena;
 	const char *at;
 	const char *text; /* all of it */
+	const char *name; /* of the template, for messages */
 	struct definition *definitions;
 	int depth;
 	int range_depth;
 	bool trims_next; /* the last action ended with "-}}" */
 };
 
-/* "template: :LINE: …" */
+/* "template: NAME:LINE: …" */
 bool templatepipe_wrong(const struct parser *parser, struct error *err, const char *what);
 bool templatepipe_wrong_with(const struct parser *parser, struct error *err, const char *format,
 			     ...) printf_like(3, 4);

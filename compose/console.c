@@ -133,3 +133,8 @@ void console_tell_end(struct console_voice *voice, int code, bool is_restarting)
 		       console->is_classic ? voice->whole : voice->name, code,
 		       is_restarting && !console->is_classic ? " (restarting)" : "");
 }
+
+void console_tell_replaced(const struct console_voice *voice)
+{
+	printf("%s has been recreated\n", voice->name);
+}

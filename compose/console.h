@@ -43,5 +43,7 @@ void console_write(struct console_voice *voice, const char *bytes, size_t length
 void console_flush(struct console_voice *voice, const char *time);
 /* "web_1 exited with code 3" */
 void console_tell_end(struct console_voice *voice, int code, bool is_restarting);
+/* After that, as 2 has it: "web-1 has been recreated" */
+void console_tell_replaced(const struct console_voice *voice);
 
 #endif

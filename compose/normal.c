@@ -239,6 +239,16 @@ bool normal_knows(const struct normal_key *keys, const char *name)
 	return strncmp(name, "x-", 2) == 0 || find_key(keys, name);
 }
 
+static bool normalise_member(const struct normal *normal, const struct normal_key *key,
+			     struct json *value, struct error *err)
+{
+	if (normal_is_open(normal, value))
+		return true;
+	if (key->keys)
+		return normal_members(normal, value, key->keys, err);
+	return !key->normalise || key->normalise(normal, value, err);
+}
+
 bool normal_members(const struct normal *normal, struct json *object, const struct normal_key *keys,
 		    struct error *err)
 {
@@ -255,8 +265,7 @@ bool normal_members(const struct normal *normal, struct json *object, const stru
 					  member->key);
 		if (member->type == JSON_NULL)
 			tree_remove(object, member);
-		else if (key->normalise && !normal_is_open(normal, member) &&
-			 !key->normalise(normal, member, err))
+		else if (!normalise_member(normal, key, member, err))
 			return false;
 	}
 	return true;
@@ -324,15 +333,12 @@ static void settle_device(const struct normal *normal, const struct json *volume
 		device->text = normal_path(normal, device->text);
 }
 
-static bool ipam(const struct normal *normal, struct json *value, struct error *err)
-{
-	static const struct normal_key keys[] = { { "config", NULL },
-						  { "driver", normal_string },
-						  { "options", normal_map },
-						  { NULL, NULL } };
-
-	return normal_members(normal, value, keys, err);
-}
+static const struct normal_key ipam_keys[] = {
+	{ "config", NULL },
+	{ "driver", normal_string },
+	{ "options", normal_map },
+	{ NULL, NULL },
+};
 
 static const struct normal_key network_keys[] = {
 	{ "attachable", normal_bool },
@@ -342,7 +348,7 @@ static const struct normal_key network_keys[] = {
 	{ "enable_ipv6", normal_bool },
 	{ "external", external },
 	{ "internal", normal_bool },
-	{ "ipam", ipam },
+	{ "ipam", .keys = ipam_keys },
 	{ "labels", normal_map },
 	{ "name", normal_text },
 	{ NULL, NULL },

@@ -30,6 +30,8 @@ struct normal_key {
 	const char *name; /* NULL ends a table */
 	/* NULL: anything may stand there. A value of null is left out before. */
 	bool (*normalise)(const struct normal *normal, struct json *value, struct error *err);
+	/* Instead of that: a mapping stands there, and this is what it may hold. */
+	const struct normal_key *keys;
 };
 
 /* A whole file: {services, networks, …}. */

@@ -96,37 +96,26 @@ static bool read_short(const struct normal *normal, struct json *value, struct e
 	return true;
 }
 
-static bool bind(const struct normal *normal, struct json *value, struct error *err)
-{
-	static const struct normal_key keys[] = {
-		{ "create_host_path", normal_bool },
-		{ "propagation", normal_text },
-		{ "recursive", normal_text },
-		{ "selinux", normal_text },
-		{ NULL, NULL },
-	};
+static const struct normal_key bind_keys[] = {
+	{ "create_host_path", normal_bool },
+	{ "propagation", normal_text },
+	{ "recursive", normal_text },
+	{ "selinux", normal_text },
+	{ NULL, NULL },
+};
 
-	return normal_members(normal, value, keys, err);
-}
+static const struct normal_key volume_keys[] = {
+	{ "nocopy", normal_bool },
+	{ "subpath", normal_text },
+	{ "labels", normal_map },
+	{ NULL, NULL },
+};
 
-static bool volume(const struct normal *normal, struct json *value, struct error *err)
-{
-	static const struct normal_key keys[] = { { "nocopy", normal_bool },
-						  { "subpath", normal_text },
-						  { "labels", normal_map },
-						  { NULL, NULL } };
-
-	return normal_members(normal, value, keys, err);
-}
-
-static bool tmpfs(const struct normal *normal, struct json *value, struct error *err)
-{
-	static const struct normal_key keys[] = { { "mode", normal_mode },
-						  { "size", normal_size },
-						  { NULL, NULL } };
-
-	return normal_members(normal, value, keys, err);
-}
+static const struct normal_key tmpfs_keys[] = {
+	{ "mode", normal_mode },
+	{ "size", normal_size },
+	{ NULL, NULL },
+};
 
 static bool check_type(const struct json *value, struct error *err)
 {
@@ -146,11 +135,11 @@ static bool check_type(const struct json *value, struct error *err)
 static bool read_long(const struct normal *normal, struct json *value, struct error *err)
 {
 	static const struct normal_key keys[] = {
-		{ "type", normal_text },    { "source", normal_text },
-		{ "target", normal_text },  { "read_only", normal_bool },
-		{ "bind", bind },           { "volume", volume },
-		{ "tmpfs", tmpfs },         { "consistency", normal_text },
-		{ "image", normal_object }, { NULL, NULL },
+		{ "type", normal_text },         { "source", normal_text },
+		{ "target", normal_text },       { "read_only", normal_bool },
+		{ "bind", .keys = bind_keys },   { "volume", .keys = volume_keys },
+		{ "tmpfs", .keys = tmpfs_keys }, { "consistency", normal_text },
+		{ "image", normal_object },      { NULL, NULL },
 	};
 
 	if (!normal_members(normal, value, keys, err) || !check_type(value, err))

@@ -248,26 +248,18 @@ static bool test(const struct normal *normal, struct json *value, struct error *
 	       json_wrong(value, err, "must start either by \"CMD\", \"CMD-SHELL\" or \"NONE\"");
 }
 
-static bool healthcheck(const struct normal *normal, struct json *value, struct error *err)
-{
-	static const struct normal_key keys[] = {
-		{ "disable", normal_bool },          { "interval", normal_duration },
-		{ "retries", normal_number },        { "start_interval", normal_duration },
-		{ "start_period", normal_duration }, { "test", test },
-		{ "timeout", normal_duration },      { NULL, NULL },
-	};
+static const struct normal_key healthcheck_keys[] = {
+	{ "disable", normal_bool },          { "interval", normal_duration },
+	{ "retries", normal_number },        { "start_interval", normal_duration },
+	{ "start_period", normal_duration }, { "test", test },
+	{ "timeout", normal_duration },      { NULL, NULL },
+};
 
-	return normal_members(normal, value, keys, err);
-}
-
-static bool logging(const struct normal *normal, struct json *value, struct error *err)
-{
-	static const struct normal_key keys[] = { { "driver", normal_text },
-						  { "options", normal_map },
-						  { NULL, NULL } };
-
-	return normal_members(normal, value, keys, err);
-}
+static const struct normal_key logging_keys[] = {
+	{ "driver", normal_text },
+	{ "options", normal_map },
+	{ NULL, NULL },
+};
 
 static bool ulimits(const struct normal *normal, struct json *value, struct error *err)
 {
@@ -336,99 +328,72 @@ static bool extra_hosts(const struct normal *normal, struct json *value, struct 
 	return true;
 }
 
-static bool limits(const struct normal *normal, struct json *value, struct error *err)
-{
-	static const struct normal_key keys[] = {
-		{ "cpus", normal_number }, { "memory", normal_size },     { "pids", normal_number },
-		{ "devices", NULL },       { "generic_resources", NULL }, { NULL, NULL },
-	};
+static const struct normal_key limits_keys[] = {
+	{ "cpus", normal_number }, { "memory", normal_size },     { "pids", normal_number },
+	{ "devices", NULL },       { "generic_resources", NULL }, { NULL, NULL },
+};
 
-	return normal_members(normal, value, keys, err);
-}
+static const struct normal_key resources_keys[] = {
+	{ "limits", .keys = limits_keys },
+	{ "reservations", .keys = limits_keys },
+	{ NULL, NULL },
+};
 
-static bool resources(const struct normal *normal, struct json *value, struct error *err)
-{
-	static const struct normal_key keys[] = { { "limits", limits },
-						  { "reservations", limits },
-						  { NULL, NULL } };
-
-	return normal_members(normal, value, keys, err);
-}
-
-static bool restart_policy(const struct normal *normal, struct json *value, struct error *err)
-{
-	static const struct normal_key keys[] = { { "condition", normal_text },
-						  { "delay", normal_duration },
-						  { "max_attempts", normal_number },
-						  { "window", normal_duration },
-						  { NULL, NULL } };
-
-	return normal_members(normal, value, keys, err);
-}
+static const struct normal_key restart_policy_keys[] = {
+	{ "condition", normal_text },
+	{ "delay", normal_duration },
+	{ "max_attempts", normal_number },
+	{ "window", normal_duration },
+	{ NULL, NULL },
+};
 
 /* Of swarm's settings only the keys are looked at. */
-static bool placement(const struct normal *normal, struct json *value, struct error *err)
-{
-	static const struct normal_key keys[] = { { "constraints", NULL },
-						  { "max_replicas_per_node", NULL },
-						  { "preferences", NULL },
-						  { NULL, NULL } };
+static const struct normal_key placement_keys[] = {
+	{ "constraints", NULL },
+	{ "max_replicas_per_node", NULL },
+	{ "preferences", NULL },
+	{ NULL, NULL },
+};
 
-	return normal_members(normal, value, keys, err);
-}
+static const struct normal_key rollout_keys[] = {
+	{ "delay", normal_duration },
+	{ "failure_action", normal_string },
+	{ "max_failure_ratio", normal_number },
+	{ "monitor", normal_duration },
+	{ "order", normal_string },
+	{ "parallelism", normal_number },
+	{ NULL, NULL },
+};
 
-static bool rollout(const struct normal *normal, struct json *value, struct error *err)
-{
-	static const struct normal_key keys[] = {
-		{ "delay", normal_duration },
-		{ "failure_action", normal_string },
-		{ "max_failure_ratio", normal_number },
-		{ "monitor", normal_duration },
-		{ "order", normal_string },
-		{ "parallelism", normal_number },
-		{ NULL, NULL },
-	};
+static const struct normal_key blkio_keys[] = {
+	{ "device_read_bps", NULL },
+	{ "device_read_iops", NULL },
+	{ "device_write_bps", NULL },
+	{ "device_write_iops", NULL },
+	{ "weight", normal_number },
+	{ "weight_device", NULL },
+	{ NULL, NULL },
+};
 
-	return normal_members(normal, value, keys, err);
-}
+static const struct normal_key credential_keys[] = {
+	{ "config", normal_string },
+	{ "file", normal_string },
+	{ "registry", normal_string },
+	{ NULL, NULL },
+};
 
-static bool blkio(const struct normal *normal, struct json *value, struct error *err)
-{
-	static const struct normal_key keys[] = {
-		{ "device_read_bps", NULL },
-		{ "device_read_iops", NULL },
-		{ "device_write_bps", NULL },
-		{ "device_write_iops", NULL },
-		{ "weight", normal_number },
-		{ "weight_device", NULL },
-		{ NULL, NULL },
-	};
-
-	return normal_members(normal, value, keys, err);
-}
-
-static bool credential(const struct normal *normal, struct json *value, struct error *err)
-{
-	static const struct normal_key keys[] = { { "config", normal_string },
-						  { "file", normal_string },
-						  { "registry", normal_string },
-						  { NULL, NULL } };
-
-	return normal_members(normal, value, keys, err);
-}
-
-static bool deploy(const struct normal *normal, struct json *value, struct error *err)
-{
-	static const struct normal_key keys[] = {
-		{ "mode", normal_text },          { "replicas", normal_number },
-		{ "labels", normal_map },         { "resources", resources },
-		{ "update_config", rollout },     { "rollback_config", rollout },
-		{ "placement", placement },       { "restart_policy", restart_policy },
-		{ "endpoint_mode", normal_text }, { NULL, NULL },
-	};
-
-	return normal_members(normal, value, keys, err);
-}
+static const struct normal_key deploy_keys[] = {
+	{ "endpoint_mode", normal_text },
+	{ "labels", normal_map },
+	{ "mode", normal_text },
+	{ "placement", .keys = placement_keys },
+	{ "replicas", normal_number },
+	{ "resources", .keys = resources_keys },
+	{ "restart_policy", .keys = restart_policy_keys },
+	{ "rollback_config", .keys = rollout_keys },
+	{ "update_config", .keys = rollout_keys },
+	{ NULL, NULL },
+};
 
 /* post_start, pre_stop */
 static bool hooks(const struct normal *normal, struct json *value, struct error *err)
@@ -471,7 +436,7 @@ static bool restart(const struct normal *normal, struct json *value, struct erro
 static const struct normal_key keys[] = {
 	{ "annotations", normal_map },
 	{ "attach", normal_bool },
-	{ "blkio_config", blkio },
+	{ "blkio_config", .keys = blkio_keys },
 	{ "build", build },
 	{ "cap_add", normal_strings },
 	{ "cap_drop", normal_strings },
@@ -489,9 +454,9 @@ static const struct normal_key keys[] = {
 	{ "cpu_shares", normal_number },
 	{ "cpus", normal_number },
 	{ "cpuset", normal_string },
-	{ "credential_spec", credential },
+	{ "credential_spec", .keys = credential_keys },
 	{ "depends_on", depends_on },
-	{ "deploy", deploy },
+	{ "deploy", .keys = deploy_keys },
 	{ "develop", NULL },
 	{ "device_cgroup_rules", normal_strings },
 	{ "devices", normal_devices },
@@ -508,7 +473,7 @@ static const struct normal_key keys[] = {
 	{ "extra_hosts", extra_hosts },
 	{ "gpus", NULL },
 	{ "group_add", normal_texts },
-	{ "healthcheck", healthcheck },
+	{ "healthcheck", .keys = healthcheck_keys },
 	{ "hostname", normal_string },
 	{ "image", normal_string },
 	{ "init", normal_bool },
@@ -517,7 +482,7 @@ static const struct normal_key keys[] = {
 	{ "label_file", label_file },
 	{ "labels", normal_map },
 	{ "links", normal_strings },
-	{ "logging", logging },
+	{ "logging", .keys = logging_keys },
 	{ "mac_address", normal_string },
 	{ "mem_limit", normal_size },
 	{ "mem_reservation", normal_size },

@@ -8,6 +8,7 @@
 #include "compose/creation.h"
 #include "compose/hook.h"
 #include "compose/projectfile.h"
+#include "compose/replacement.h"
 #include "compose/upgate.h"
 #include "engine/find.h"
 
@@ -34,6 +35,7 @@ struct up_task {
 	const struct up *up;
 	struct instance *instance;
 	enum awaited *awaited; /* by the index of the plan's instances: by this one */
+	int replacement;       /* of what this one is made instead of; -1: of nothing */
 };
 
 static struct arena *arena_of(const struct up *up)
@@ -53,10 +55,13 @@ static void add_words(struct texts *arguments, const char *first, const char *se
 
 static bool stop(struct task *task, struct texts *arguments, struct error *err)
 {
-	const struct up_task *own = task->context;
+	struct up_task *own = task->context;
 	int64_t seconds = own->up->wishes->stop_seconds;
 
 	(void)err;
+	if (own->instance->action == INSTANCE_RECREATE)
+		own->replacement = replacement_begin(&own->up->session->fleet.engine,
+						     own->instance->member->container.id);
 	texts_add(arguments, "stop");
 	if (seconds >= 0)
 		add_words(arguments, "--time",
@@ -91,6 +96,17 @@ static bool remove_old(struct task *task, struct texts *arguments, struct error 
 	if (own->up->wishes->renews_volumes || own->instance->action == INSTANCE_REMOVE)
 		texts_add(arguments, "--volumes");
 	texts_add(arguments, own->instance->member->container.id);
+	return true;
+}
+
+static bool replaced(struct task *task, const char *output, struct error *err)
+{
+	struct up_task *own = task->context;
+
+	(void)output;
+	(void)err;
+	mem_cleanup_close(&own->replacement);
+	own->replacement = -1;
 	return true;
 }
 
@@ -253,7 +269,7 @@ static void add_recreation(const struct up *up, struct task *task, const struct 
 	const struct task_step stopping = { .arguments = stop, .words = &begun };
 	const struct task_step renaming = { .arguments = rename_old,
 					    .words = is_up ? NULL : &begun };
-	const struct task_step removing = { .arguments = remove_old };
+	const struct task_step removing = { .arguments = remove_old, .on_output = replaced };
 
 	if (is_up)
 		add_step(task, &stopping);
@@ -305,7 +321,7 @@ static void fill_in(const struct up *up, struct task *task, struct instance *ins
 {
 	struct up_task *own = arena_alloc(arena_of(up), sizeof(*own));
 
-	*own = (struct up_task){ up, instance, awaited_none(up) };
+	*own = (struct up_task){ up, instance, awaited_none(up), -1 };
 	*task = (struct task){ .name = instance->name,
 			       .service = instance->service->name,
 			       .context = own };
@@ -464,7 +480,7 @@ static struct task waiting_task(const struct up *up, struct instance *instance,
 {
 	struct up_task *own = arena_alloc(arena_of(up), sizeof(*own));
 
-	*own = (struct up_task){ up, instance, awaited_none(up) };
+	*own = (struct up_task){ up, instance, awaited_none(up), -1 };
 	return (struct task){ .name = instance->name,
 			      .steps = { { .gate = gate } },
 			      .step_count = 1,

@@ -164,16 +164,20 @@ static bool aborts(const struct foreground *foreground, int code)
 	return values->aborts || values->exit_code_from || (values->aborts_on_failure && code != 0);
 }
 
-static void on_end(void *context, const char *service, int code, bool is_restarting)
+/* One that was replaced has ended for whoever aborts at any end, but with no code of its own. */
+static void on_end(void *context, const char *service, int code, enum viewer_end end)
 {
 	struct foreground *foreground = context;
 	const char *from = foreground->values->exit_code_from;
 
-	if (from && strcmp(from, service) == 0 && !foreground->has_code && !is_restarting) {
+	if (end == VIEWER_REPLACED)
+		code = 0;
+	else if (from && strcmp(from, service) == 0 && !foreground->has_code &&
+		 end == VIEWER_ENDED) {
 		foreground->has_code = true;
 		foreground->code = code;
 	}
-	if (is_restarting || foreground->is_aborted || !aborts(foreground, code))
+	if (end == VIEWER_RESTARTING || foreground->is_aborted || !aborts(foreground, code))
 		return;
 	foreground->is_aborted = true;
 	if (!from)

@@ -9,6 +9,8 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "compose/replacement.h"
+
 /*
  * How this works: an event in a container's directory makes its source due; so does a regular look,
  * for what leaves no trace there (a monitor that was killed). A source that is due has its log read
@@ -262,10 +264,21 @@ static void watch_birth(struct viewer *viewer, const char *id)
 /* -- looking ------------------------------------------------------------------------------------
  */
 
+/* To 1 its end is the end, whatever comes after it. */
+static bool is_replaced(const struct viewer_source *source)
+{
+	const struct viewer *viewer = source->viewer;
+
+	return viewer->wants && !viewer->console.is_classic &&
+	       replacement_is_under_way(&viewer->session->fleet.engine, source->id);
+}
+
 static void tell_end(struct viewer_source *source, const struct status *status)
 {
 	struct viewer *viewer = source->viewer;
-	bool is_restarting = status->state == STATUS_RESTARTING;
+	enum viewer_end end = status->state == STATUS_RESTARTING ? VIEWER_RESTARTING
+			      : is_replaced(source)              ? VIEWER_REPLACED
+								 : VIEWER_ENDED;
 
 	/* Told already: now it is being removed, or started again. */
 	if (source->is_told && status->state == STATUS_CREATED)
@@ -284,9 +297,11 @@ static void tell_end(struct viewer_source *source, const struct status *status)
 	/* One that was removed was killed before. */
 	int code = status->state == STATUS_CREATED ? STATUS_LOST_CODE : status->exit_code;
 
-	console_tell_end(&source->voice, code, is_restarting);
+	console_tell_end(&source->voice, code, end == VIEWER_RESTARTING);
+	if (end == VIEWER_REPLACED)
+		console_tell_replaced(&source->voice);
 	if (viewer->on_end)
-		viewer->on_end(viewer->context, source->service, code, is_restarting);
+		viewer->on_end(viewer->context, source->service, code, end);
 }
 
 static void set_over(struct viewer_source *source, bool is_over)
@@ -320,7 +335,7 @@ static bool look(struct viewer_source *source, struct error *err)
 		set_over(source, true);
 	} else if (status.state == STATUS_EXITED || source->has_run || !source->viewer->on_end) {
 		tell_end(source, &status);
-		set_over(source, true);
+		set_over(source, !is_replaced(source));
 	}
 	return true;
 }

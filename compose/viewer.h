@@ -15,13 +15,19 @@
  */
 struct viewer_source;
 
+enum viewer_end {
+	VIEWER_ENDED,
+	VIEWER_RESTARTING,
+	VIEWER_REPLACED, /* another container is about to take its place; 1 does not tell */
+};
+
 struct viewer {
 	const struct session *session;
 	struct console console;
 	struct logfile_query query; /* tail, since, until of each */
 	bool tells_ends;            /* also where nobody asks for them: */
 	/* Told of each end, after its last line. NULL: nobody asks. */
-	void (*on_end)(void *context, const char *service, int code, bool is_restarting);
+	void (*on_end)(void *context, const char *service, int code, enum viewer_end end);
 	/* Whether a container that was made meanwhile, by whomever, is to be followed as well (no
 	 * one-off one is). NULL: none is. */
 	bool (*wants)(void *context, const struct member *member);

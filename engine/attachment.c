@@ -198,6 +198,12 @@ bool attachment_lease_one(struct attachment *self, const struct container_networ
 	if (!name_inside(self, wanted, endpoint, err) || !open_host(self, err) ||
 	    !network_find(self->engine, self->arena, wanted->name, network, err))
 		return false;
+	if (network->is_absent)
+		return true;
+	if (network->is_config_only)
+		return error_set(err, ERROR_DENIED,
+				 "network %s: cannot create endpoint on configuration-only network",
+				 network->name);
 	name_links(self, network, endpoint);
 	plug->sysctls = endpointopt_get(&wanted->driver_options, ENDPOINTOPT_SYSCTLS);
 	endpoint->aliases = wanted->aliases;

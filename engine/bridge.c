@@ -21,8 +21,6 @@
 
 #define MADE_BY_US    ".made" /* in the lease book: the bridge is ours to remove */
 #define SETTING_MAX   128
-#define OPTION_ICC    "com.docker.network.bridge.enable_icc"
-#define OPTION_NAT    "com.docker.network.bridge.enable_ip_masquerade"
 #define ACCEPT_RA_FWD "2\n" /* also where packets are forwarded */
 
 static bool set(const char *family, const char *device, const char *key, const char *value,
@@ -90,8 +88,9 @@ static bool set_up_rules(const struct engine *engine, const struct network *netw
 			.bridge = bridge,
 			.subnet = network->pools[i].subnet,
 			.is_internal = network->is_internal,
-			.is_without_masquerade = !network_option_is_on(network, OPTION_NAT),
-			.is_without_icc = !network_option_is_on(network, OPTION_ICC),
+			.is_without_masquerade =
+				!network_option_is_on(network, NETWORK_OPTION_MASQUERADE),
+			.is_without_icc = !network_option_is_on(network, NETWORK_OPTION_ICC),
 		};
 
 		if (!firewall.subnet.address.family)
@@ -174,18 +173,44 @@ static bool make_all(const struct engine *engine, const struct lease_book *book,
 	return false;
 }
 
+/* What daemon.json asks for anew comes when nobody is on the network. */
+static bool renew(const struct engine *engine, const struct network *network, const char *bridge,
+		  struct netlink *host, unsigned int *index, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	autotexts struct texts holders = { 0 };
+
+	lease_holders(engine, network, &arena, &holders);
+	if (holders.count)
+		return true;
+	*index = 0;
+	return firewall_remove(engine, bridge, err) && link_remove(host, bridge, err);
+}
+
 bool bridge_set_up(const struct engine *engine, const struct lease_book *book,
 		   struct network *network, struct netlink *host, unsigned int *index,
 		   char *warning, struct error *err)
 {
+	autoarena struct arena arena = { 0 };
+	struct netdefaults defaults;
 	char bridge[IFNAMSIZ];
 
 	network_bridge(engine, network, bridge);
 	*index = if_nametoindex(bridge);
 	/* Another first container may have made it since the network was looked up, outside of the
 	 * lock. */
-	if (*index != 0 && network->is_predefined)
-		ipam_find_default(engine, network);
+	if (network->is_predefined) {
+		if (!netdefaults_read(&arena, &defaults, err))
+			return false;
+		ipam_find_default(engine, &defaults, network);
+	}
+	if (network->is_outdated && !*network->device &&
+	    !renew(engine, network, bridge, host, index, err))
+		return false;
+	if (*index == 0 && network->is_predefined && *network->device)
+		return error_set(err, ERROR_NOT_FOUND,
+				 "bridge %s of daemon.json is not there: make it (ip link add)",
+				 bridge);
 	if (*index == 0 && !make_all(engine, book, network, bridge, host, index, err))
 		return false;
 	if (!network->pools[NETWORK_IPV4].subnet.address.family)
@@ -204,7 +229,7 @@ static bool remove_here(const struct engine *engine, const struct lease_book *bo
 	network_bridge(engine, network, bridge);
 	if (!firewall_remove(engine, bridge, err))
 		return false;
-	if (!network->is_predefined && !is_ours(book))
+	if (network->is_predefined ? *network->device : !is_ours(book))
 		return true;
 	if (!netlink_open(&host, NETLINK_ROUTE, err))
 		return false;

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "engine/netdefaults.h"
 
 #define DAEMON_JSON_MAX (1 << 20)
 
@@ -35,6 +36,8 @@ bool daemonjson_find(struct arena *arena, const struct json **root, struct error
 
 bool daemonjson_check(const char *config, const struct json *root, struct error *err)
 {
+	autoarena struct arena arena = { 0 };
+	struct netdefaults networks;
 	static const struct {
 		const char *key, *remedy;
 	} missing[] = {
@@ -59,5 +62,5 @@ bool daemonjson_check(const char *config, const struct json *root, struct error 
 					 "%s/daemon.json: %s is not supported: take it out and %s",
 					 config, missing[i].key, missing[i].remedy);
 	}
-	return true;
+	return netdefaults_parse(&arena, root, &networks, err);
 }

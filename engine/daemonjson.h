@@ -17,7 +17,7 @@ must_check bool daemonjson_read(const char *config, struct arena *arena, const s
 must_check bool daemonjson_find(struct arena *arena, const struct json **root, struct error *err);
 
 /* Refuses members by which dockerd would confine containers and we do not: not to be passed over in
- * silence. ERROR_UNSUPPORTED, with the remedy. */
+ * silence. ERROR_UNSUPPORTED, with the remedy. And what it says of networks, if it is wrong. */
 must_check bool daemonjson_check(const char *config, const struct json *root, struct error *err);
 
 #endif

@@ -96,12 +96,20 @@ bool dns_is_answer(const unsigned char *question, size_t question_length,
 {
 	struct dns_query asked;
 
-	if (dns_parse(question, question_length, &asked) != DNS_OK || answer_length < asked.end ||
-	    memcmp(question, answer, 2) != 0 || !(get_16(answer + 2) & FLAG_ANSWER) ||
-	    get_16(answer + 4) != 1)
+	if (dns_parse(question, question_length, &asked) != DNS_OK ||
+	    answer_length < DNS_HEADER_SIZE || memcmp(question, answer, 2) != 0 ||
+	    !(get_16(answer + 2) & FLAG_ANSWER))
 		return false;
-	return memcmp(question + DNS_HEADER_SIZE, answer + DNS_HEADER_SIZE,
+	if (get_16(answer + 4) == 0)
+		return dns_code(answer) != DNS_OK;
+	return get_16(answer + 4) == 1 && answer_length >= asked.end &&
+	       memcmp(question + DNS_HEADER_SIZE, answer + DNS_HEADER_SIZE,
 		      asked.end - DNS_HEADER_SIZE) == 0;
+}
+
+enum dns_code dns_code(const unsigned char *answer)
+{
+	return (enum dns_code)(get_16(answer + 2) & CODE_MASK);
 }
 
 /* Reverse names. ------------------------------------------------------------------------------ */
@@ -210,7 +218,8 @@ static size_t put_header(const struct dns_answer *answer, unsigned char *out, si
 	size_t end = query->end <= room ? query->end : DNS_HEADER_SIZE;
 	uint16_t flags = (uint16_t)(FLAG_ANSWER | FLAG_AVAILABLE |
 				    (query->flags & (FLAG_WANTED | OPCODE_MASK)) |
-				    (answer->code & CODE_MASK));
+				    (answer->code & CODE_MASK) |
+				    (answer->is_truncated ? FLAG_TRUNCATED : 0));
 
 	memset(out, 0, DNS_HEADER_SIZE);
 	put_16(out, query->id);

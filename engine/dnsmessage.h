@@ -46,9 +46,14 @@ struct dns_query {
  * DNS_HEADER_SIZE bytes there is nobody to answer to. */
 enum dns_code dns_parse(const unsigned char *message, size_t length, struct dns_query *query);
 
-/* True if `answer` is one to `question`: the same ID and the same question, letter by letter. */
+/* True if `answer` is one to `question`: the same ID and the same question, letter by letter. One
+ * that tells of a failure may leave the question out (RFC 1035, section 4.1.1: old servers do, of
+ * what they cannot read). */
 bool dns_is_answer(const unsigned char *question, size_t question_length,
 		   const unsigned char *answer, size_t answer_length);
+
+/* What a message that has been taken as an answer says of how it went. */
+enum dns_code dns_code(const unsigned char *answer);
 
 /* "2.0.18.172.in-addr.arpa" and "….ip6.arpa": the address that is asked about. */
 bool dns_reverse(const char *name, struct ipaddr *address);
@@ -59,8 +64,9 @@ struct dns_answer {
 	enum dns_code code;
 	const struct ipaddr *addresses; /* of the family that is asked for */
 	size_t count;
-	const char *name; /* instead: what a PTR question is answered with */
-	uint32_t ttl;     /* seconds */
+	const char *name;  /* instead: what a PTR question is answered with */
+	bool is_truncated; /* there is more than this: who asked shall ask again by TCP */
+	uint32_t ttl;      /* seconds */
 };
 
 /* Writes at most `room` bytes (DNS_HEADER_SIZE at least) and returns how many; what does not fit is

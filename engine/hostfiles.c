@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "engine/linktarget.h"
+#include "engine/netdefaults.h"
 #include "engine/netsysctl.h"
 #include "engine/resolvconf.h"
 
@@ -110,11 +111,17 @@ static bool save(int dir, const char *name, struct buf *text, struct error *err)
 	return buf_check(text, name, err) && file_write(file, name, text->data, text->length, err);
 }
 
-/* The gateway of the network by which the container reaches the host; else the host is here. */
+/* What daemon.json says, else the gateway of the network by which the container reaches the host;
+ * else the host is here. */
 static const char *gateway_of(const struct endpoints *endpoints, char text[IPADDR_TEXT_MAX])
 {
 	const struct endpoint *outward = endpoints_outward(endpoints);
+	autoarena struct arena arena = { 0 };
+	struct netdefaults defaults;
 
+	netdefaults_peek(&arena, &defaults);
+	if (defaults.host_gateway.family)
+		return ipaddr_text(&defaults.host_gateway, text);
 	if (!outward || !outward->gateways[NETWORK_IPV4].family)
 		return "127.0.0.1";
 	return ipaddr_text(&outward->gateways[NETWORK_IPV4], text);

@@ -68,7 +68,8 @@ static bool overlaps_network(const struct network *others, size_t count, const s
 		for (size_t family = 0; family < NETWORK_FAMILIES; family++) {
 			const struct ipnet *subnet = &others[i].pools[family].subnet;
 
-			if (subnet->address.family && ipnet_overlaps(subnet, net))
+			if (subnet->address.family && !others[i].is_config_only &&
+			    ipnet_overlaps(subnet, net))
 				return true;
 		}
 	}
@@ -299,12 +300,15 @@ bool ipam_complete(struct network *network, const struct network *others, size_t
 
 	if (!read_pools(&own, err))
 		return false;
+	if (network->is_config_only)
+		count = 0; /* it takes no address of anybody's */
 	if (!network->has_ipv6)
 		network->pools[NETWORK_IPV6] = (struct network_pool){ 0 };
 	for (size_t i = 0; i < NETWORK_FAMILIES; i++) {
 		struct network_pool *pool = &network->pools[i];
 
-		if (i == NETWORK_IPV6 && !network->has_ipv6)
+		if ((i == NETWORK_IPV6 && !network->has_ipv6) ||
+		    (network->is_config_only && !pool->is_given))
 			continue;
 		if (pool->is_given && !check_given(pool, others, count, err))
 			return false;
@@ -315,7 +319,8 @@ bool ipam_complete(struct network *network, const struct network *others, size_t
 		else if (!pool->is_given && !choose(&own, i == NETWORK_IPV4 ? AF_INET : AF_INET6,
 						    &search, &pool->subnet, err))
 			return false;
-		set_gateway(pool);
+		if (!network->is_config_only)
+			set_gateway(pool);
 		const char *reserved = reserved_as(network, &pool->gateway);
 
 		if (reserved)
@@ -374,13 +379,70 @@ static bool find_subnet(const char *device, struct in_addr *address, uint32_t *m
 	return is_found;
 }
 
-void ipam_find_default(const struct engine *engine, struct network *network)
+static void set_default(struct network *network, const struct netdefaults *defaults)
+{
+	struct network_pool *ipv4 = &network->pools[NETWORK_IPV4];
+	struct network_pool *ipv6 = &network->pools[NETWORK_IPV6];
+
+	*ipv4 = *ipv6 = (struct network_pool){ 0 };
+	network->is_outdated = false;
+	ipv4->range = defaults->range;
+	if (defaults->bip.address.family) {
+		ipv4->gateway = defaults->bip.address;
+		ipv4->subnet = defaults->bip;
+		ipv4->subnet.address = ipnet_first(&ipv4->subnet);
+		ipv4->is_given = true;
+	}
+	network->has_ipv6 = defaults->has_ipv6;
+	if (!network->has_ipv6)
+		return;
+	ipv6->subnet = defaults->ipv6.address.family ? defaults->ipv6 : unique_ipv6(network);
+	set_gateway(ipv6);
+}
+
+static bool has_address(const char *device, const struct ipaddr *wanted)
+{
+	struct ifaddrs *all;
+	bool is_found = false;
+
+	if (getifaddrs(&all) < 0)
+		return false;
+	for (const struct ifaddrs *one = all; one && !is_found; one = one->ifa_next) {
+		struct sockaddr_in6 address;
+
+		if (strcmp(one->ifa_name, device) != 0 || !one->ifa_addr ||
+		    one->ifa_addr->sa_family != AF_INET6)
+			continue;
+		memcpy(&address, one->ifa_addr, sizeof(address));
+		is_found = memcmp(&address.sin6_addr, wanted->bytes, sizeof(wanted->bytes)) == 0;
+	}
+	freeifaddrs(all);
+	return is_found;
+}
+
+/* A bridge that was made before daemon.json was changed. */
+static void find_default_ipv6(const char *device, struct network *network)
+{
+	struct network_pool *pool = &network->pools[NETWORK_IPV6];
+
+	if (!network->has_ipv6 || has_address(device, &pool->gateway))
+		return;
+	*pool = (struct network_pool){ 0 };
+	network->has_ipv6 = false;
+	network->is_outdated = true;
+}
+
+void ipam_find_default(const struct engine *engine, const struct netdefaults *defaults,
+		       struct network *network)
 {
 	struct network_pool *pool = &network->pools[NETWORK_IPV4];
+	struct network_pool wanted;
 	char device[IFNAMSIZ];
 	struct in_addr address;
 	uint32_t mask;
 
+	set_default(network, defaults);
+	wanted = *pool;
 	network_bridge(engine, network, device);
 	if (!read_first_address(device, &address, &mask) ||
 	    (!has_room(mask) && !find_subnet(device, &address, &mask)))
@@ -390,6 +452,12 @@ void ipam_find_default(const struct engine *engine, struct network *network)
 	pool->subnet.address = pool->gateway;
 	pool->subnet.prefix = prefix_of(mask);
 	pool->subnet.address = ipnet_first(&pool->subnet);
+	network->is_outdated =
+		wanted.is_given && (wanted.subnet.prefix != pool->subnet.prefix ||
+				    !ipaddr_is_equal(&wanted.gateway, &pool->gateway));
+	if (!ipnet_has(&pool->subnet, &pool->range.address))
+		pool->range = (struct ipnet){ 0 };
+	find_default_ipv6(device, network);
 }
 
 bool ipam_choose_default(const struct engine *engine, struct network *network, struct error *err)
@@ -397,16 +465,23 @@ bool ipam_choose_default(const struct engine *engine, struct network *network, s
 	struct network_pool *pool = &network->pools[NETWORK_IPV4];
 	autoarena struct arena arena = { 0 };
 	struct search search = { 0 };
+	struct netdefaults defaults;
 	struct address_pools own;
 	struct network *others;
 
-	if (!read_pools(&own, err) || !network_list(engine, &arena, &others, &search.count, err))
+	if (!netdefaults_read(&arena, &defaults, err) || !read_pools(&own, err) ||
+	    !network_list(engine, &arena, &others, &search.count, err))
 		return false;
+	set_default(network, &defaults);
 	search.others = others;
-	if (!choose(&own, AF_INET, &search, &pool->subnet, err))
+	if (!pool->is_given && !choose(&own, AF_INET, &search, &pool->subnet, err))
 		return false;
 	set_gateway(pool);
-	return true;
+	return !pool->range.address.family ||
+	       (ipnet_has(&pool->subnet, &pool->range.address) &&
+		pool->range.prefix >= pool->subnet.prefix) ||
+	       error_set(err, ERROR_INPUT,
+			 "daemon.json: fixed-cidr is no part of the default network: give bip");
 }
 
 bool ipam_is_usable(const struct network *network, enum network_family family,

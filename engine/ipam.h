@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "engine/engine.h"
+#include "engine/netdefaults.h"
 #include "engine/network.h"
 
 /*
@@ -21,9 +22,11 @@
 must_check bool ipam_complete(struct network *network, const struct network *others, size_t count,
 			      struct error *err);
 
-/* The default network's subnet is its bridge's, if that is there; else none is set. */
-void ipam_find_default(const struct engine *engine, struct network *network);
-/* A subnet for a default network that has no bridge yet. */
+/* The default network's subnets: its bridge's, if that is there (`is_outdated`: and has others than
+ * daemon.json says), else those that daemon.json says. */
+void ipam_find_default(const struct engine *engine, const struct netdefaults *defaults,
+		       struct network *network);
+/* Subnets for a default network that has no bridge yet. */
 must_check bool ipam_choose_default(const struct engine *engine, struct network *network,
 				    struct error *err);
 

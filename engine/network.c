@@ -24,6 +24,8 @@
 #include "engine/happening.h"
 #include "engine/ident.h"
 #include "engine/ipam.h"
+#include "engine/netcheck.h"
+#include "engine/netdefaults.h"
 #include "engine/userns.h"
 
 #define NETWORKS       "networks"
@@ -33,11 +35,8 @@
 #define NETWORKS_MAX   1000
 #define DEFAULT_RUN    "/run/mooring"
 #define DEFAULT_BRIDGE "mooring0"
-#define BRIDGE_NAME    "com.docker.network.bridge.name"
-#define DRIVER_MTU     "com.docker.network.driver.mtu"
-#define HOST_BINDING   "com.docker.network.bridge.host_binding_ipv4"
-#define MTU_MIN        68
-#define MTU_MAX        65535
+#define MTU_USUAL      1500
+#define OPTION_IPV6    "com.docker.network.enable_ipv6"
 
 static const char *const families[] = { [NETWORK_IPV4] = "ipv4", [NETWORK_IPV6] = "ipv6" };
 
@@ -67,33 +66,52 @@ static const char *fixed_id(const struct engine *engine, struct arena *arena, co
 	return id;
 }
 
+static void add_option(struct arena *arena, struct network *network, const char *key,
+		       const char *value)
+{
+	texts_add_in(&network->options, arena, arena_printf(arena, "%s=%s", key, value));
+}
+
+/* Of the default network, in dockerd's order. */
+static void set_default_options(const struct engine *engine, struct arena *arena,
+				const struct netdefaults *defaults, struct network *network)
+{
+	char binding[IPADDR_TEXT_MAX] = "0.0.0.0";
+	char name[IFNAMSIZ];
+
+	if (defaults->binding.family)
+		(void)ipaddr_text(&defaults->binding, binding);
+	network_bridge(engine, network, name);
+	add_option(arena, network, "com.docker.network.bridge.default_bridge", "true");
+	add_option(arena, network, NETWORK_OPTION_ICC, "true");
+	add_option(arena, network, NETWORK_OPTION_MASQUERADE,
+		   defaults->is_without_masquerade ? "false" : "true");
+	add_option(arena, network, NETWORK_OPTION_BINDING, binding);
+	add_option(arena, network, NETWORK_OPTION_MTU,
+		   arena_printf(arena, "%d", defaults->mtu ? defaults->mtu : MTU_USUAL));
+	add_option(arena, network, NETWORK_OPTION_BRIDGE, name);
+}
+
 static void set_predefined(const struct engine *engine, struct arena *arena, size_t number,
 			   struct network *network)
 {
-	static const char *const options[] = {
-		"com.docker.network.bridge.default_bridge=true",
-		"com.docker.network.bridge.enable_icc=true",
-		"com.docker.network.bridge.enable_ip_masquerade=true",
-		"com.docker.network.bridge.host_binding_ipv4=0.0.0.0",
-		DRIVER_MTU "=1500",
-	};
+	struct netdefaults defaults;
 
 	*network = (struct network){
 		.id = fixed_id(engine, arena, predefined[number].name),
 		.name = predefined[number].name,
 		.driver = predefined[number].driver,
 		.created = "0001-01-01T00:00:00Z",
+		.config_from = "",
 		.is_predefined = true,
 	};
 	if (number != 0)
 		return;
-	char name[IFNAMSIZ];
-	network_bridge(engine, network, name);
-	network->options.count = COUNT_OF(options) + 1;
-	network->options.items = arena_array(arena, COUNT_OF(options) + 1, sizeof(char *));
-	memcpy(network->options.items, options, sizeof(options));
-	network->options.items[COUNT_OF(options)] = arena_printf(arena, "%s=%s", BRIDGE_NAME, name);
-	ipam_find_default(engine, network);
+	netdefaults_peek(arena, &defaults);
+	network->is_absent = strcmp(defaults.bridge, NETDEFAULTS_NO_BRIDGE) == 0;
+	network->device = network->is_absent ? "" : defaults.bridge;
+	set_default_options(engine, arena, &defaults, network);
+	ipam_find_default(engine, &defaults, network);
 }
 
 void network_foresee(const struct engine *engine, struct network *network)
@@ -114,11 +132,17 @@ const char *network_key(const struct network *network)
  * lease the same address twice. */
 void network_bridge(const struct engine *engine, const struct network *network, char name[IFNAMSIZ])
 {
-	const char *wanted = network_option(network, BRIDGE_NAME);
+	const char *wanted = network->is_predefined
+				     ? network->device
+				     : network_option(network, NETWORK_OPTION_BRIDGE);
 	char hash[9] = "";
 
+	if (wanted && *wanted) {
+		snprintf(name, IFNAMSIZ, "%s", wanted);
+		return;
+	}
 	if (!network->is_predefined) {
-		snprintf(name, IFNAMSIZ, wanted ? "%s" : "br-%.12s", wanted ? wanted : network->id);
+		snprintf(name, IFNAMSIZ, "br-%.12s", network->id);
 		return;
 	}
 	ident_derive(engine->run, "", hash, sizeof(hash) - 1);
@@ -152,7 +176,7 @@ bool network_option_is_on(const struct network *network, const char *key)
 struct ipaddr network_host_binding(const struct network *network)
 {
 	static const struct ipaddr everywhere = { .family = AF_INET }, all;
-	const char *value = network_option(network, HOST_BINDING);
+	const char *value = network_option(network, NETWORK_OPTION_BINDING);
 	struct ipaddr address;
 
 	if (!value || !ipaddr_parse(&address, value) || ipaddr_is_equal(&address, &everywhere))
@@ -162,9 +186,10 @@ struct ipaddr network_host_binding(const struct network *network)
 
 int network_mtu(const struct network *network)
 {
-	const char *value = network->is_predefined ? NULL : network_option(network, DRIVER_MTU);
+	const char *value = network_option(network, NETWORK_OPTION_MTU);
+	int mtu = value ? (int)strtol(value, NULL, 10) : 0;
 
-	return value ? (int)strtol(value, NULL, 10) : 0;
+	return network->is_predefined && mtu == MTU_USUAL ? 0 : mtu;
 }
 
 /* Definitions on disk. -------------------------------------------------------------------------
@@ -212,6 +237,10 @@ static bool save(int dir, const struct network *network, struct error *err)
 	jsonout_bool(&out, "is_internal", network->is_internal);
 	jsonout_bool(&out, "has_ipv6", network->has_ipv6);
 	jsonout_bool(&out, "is_attachable", network->is_attachable);
+	if (network->is_config_only)
+		jsonout_bool(&out, "is_config_only", true);
+	if (*network->config_from)
+		jsonout_text(&out, "config_from", network->config_from);
 	jsonout_object_end(&out);
 	jsonout_done(&out);
 	return buf_check(&text, "network", err) &&
@@ -260,6 +289,8 @@ static bool parse(struct arena *arena, const struct buf *text, struct network *n
 	    !json_bool_or(root, "is_internal", false, &network->is_internal, err) ||
 	    !json_bool_or(root, "has_ipv6", false, &network->has_ipv6, err) ||
 	    !json_bool_or(root, "is_attachable", false, &network->is_attachable, err) ||
+	    !json_bool_or(root, "is_config_only", false, &network->is_config_only, err) ||
+	    !json_text_or(root, "config_from", "", &network->config_from, err) ||
 	    !json_text_array(arena, root, "reserved", &network->reserved.items,
 			     &network->reserved.count, err) ||
 	    !json_text_array(arena, root, "options", &network->options.items,
@@ -335,11 +366,13 @@ bool network_list(const struct engine *engine, struct arena *arena, struct netwo
 	if (dir < 0 && errno != ENOENT)
 		return error_sys(err, "open directory %s", NETWORKS);
 	*networks = arena_array(arena, NETWORKS_MAX + fixed, sizeof(**networks));
-	for (size_t i = 0; i < fixed; i++)
-		set_predefined(engine, arena, i, &(*networks)[i]);
-	*count = fixed;
+	*count = 0;
+	for (size_t i = 0; i < fixed; i++) {
+		set_predefined(engine, arena, i, &(*networks)[*count]);
+		*count += !(*networks)[*count].is_absent;
+	}
 	if (dir >= 0)
-		*count += read_all(dir, arena, *networks + fixed, NETWORKS_MAX);
+		*count += read_all(dir, arena, *networks + *count, NETWORKS_MAX);
 	qsort(*networks, *count, sizeof(**networks), compare);
 	return true;
 }
@@ -416,95 +449,6 @@ static bool check_name(const char *name, struct error *err)
 	return true;
 }
 
-/* Docker's words. */
-static bool refuse_value(const char *key, const char *value, const char *why, struct error *err)
-{
-	return error_set(err, ERROR_INPUT, "failed to parse %s value: %s (%s)", key, value, why);
-}
-
-/* As Go reads a bool. */
-static bool is_bool(const char *value)
-{
-	static const char *const words[] = { "1", "t", "T", "TRUE",  "true",  "True",
-					     "0", "f", "F", "FALSE", "false", "False" };
-
-	for (size_t i = 0; i < COUNT_OF(words); i++) {
-		if (strcmp(value, words[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool check_bridge_options(const struct network *network, struct error *err)
-{
-	static const char *const switches[] = { "com.docker.network.bridge.enable_icc",
-						"com.docker.network.bridge.enable_ip_masquerade" };
-	const char *binding = network_option(network, HOST_BINDING);
-	struct ipaddr address;
-
-	for (size_t i = 0; i < COUNT_OF(switches); i++) {
-		const char *value = network_option(network, switches[i]);
-
-		if (value && !is_bool(value))
-			return refuse_value(switches[i], value, "invalid syntax", err);
-	}
-	return !binding || ipaddr_parse(&address, binding) ||
-	       refuse_value(HOST_BINDING, binding, "nil ip", err);
-}
-
-/* What docker's bridges can and ours cannot: passed over in silence, a network that was to be shut
- * would be open. `only` is the value that asks for what we do anyway. */
-static bool refuse_others(const struct network *network, struct error *err)
-{
-	static const struct {
-		const char *key, *only;
-	} others[] = {
-		{ "com.docker.network.bridge.gateway_mode_ipv4", "nat" },
-		{ "com.docker.network.bridge.gateway_mode_ipv6", "nat" },
-		{ "com.docker.network.bridge.inhibit_ipv4", "false" },
-		{ "com.docker.network.bridge.trusted_host_interfaces", "" },
-		{ "com.docker.network.container_iface_prefix", "eth" },
-		{ "com.docker.network.host_ipv4", "" },
-		{ "com.docker.network.host_ipv6", "" },
-	};
-
-	for (size_t i = 0; i < COUNT_OF(others); i++) {
-		const char *value = network_option(network, others[i].key);
-
-		if (value && *value && strcmp(value, others[i].only) != 0)
-			return error_set(err, ERROR_UNSUPPORTED,
-					 "%s=%s is not supported: leave it out", others[i].key,
-					 value);
-	}
-	return true;
-}
-
-static bool check_options(const struct network *network, struct error *err)
-{
-	const char *mtu = network_option(network, DRIVER_MTU);
-	const char *bridge = network_option(network, BRIDGE_NAME);
-	char *end;
-
-	if (mtu) {
-		long value = strtol(mtu, &end, 10);
-
-		if (!*mtu || *end || value < MTU_MIN || value > MTU_MAX)
-			return error_set(err, ERROR_INPUT, "%s: invalid value \"%s\"", DRIVER_MTU,
-					 mtu);
-	}
-	if (bridge && (!*bridge || strlen(bridge) >= IFNAMSIZ || strchr(bridge, '/') ||
-		       strcspn(bridge, " \t:") != strlen(bridge)))
-		return error_set(err, ERROR_INPUT, "%s: invalid name \"%s\"", BRIDGE_NAME, bridge);
-	if (strcmp(network->driver, "bridge") == 0)
-		return check_bridge_options(network, err) && refuse_others(network, err);
-	if (strcmp(network->driver, "macvlan") == 0 || strcmp(network->driver, "ipvlan") == 0)
-		return true;
-	if (strcmp(network->driver, "host") == 0 || strcmp(network->driver, "null") == 0)
-		return error_set(err, ERROR_DENIED,
-				 "only one instance of \"%s\" network is allowed", network->driver);
-	return error_set(err, ERROR_NOT_FOUND, "plugin \"%s\" not found", network->driver);
-}
-
 /* The driver says so: also where /sys is another network namespace's. */
 static bool is_bridge(const char *name)
 {
@@ -521,7 +465,7 @@ static bool is_bridge(const char *name)
  * network namespace. */
 static bool check_interface(const struct network *network, struct error *err)
 {
-	const char *name = network_option(network, BRIDGE_NAME);
+	const char *name = network_option(network, NETWORK_OPTION_BRIDGE);
 
 	if (!name || strcmp(network->driver, "bridge") != 0 || userns_is_inside() ||
 	    if_nametoindex(name) == 0 || is_bridge(name))
@@ -546,6 +490,53 @@ static bool check_bridge(const struct engine *engine, const struct network *netw
 			 network->id, bridge, other->id, taken);
 }
 
+/* What daemon.json says of new bridge networks, but for what was asked for. */
+static bool add_usual_options(struct arena *arena, struct network *network, struct error *err)
+{
+	struct netdefaults defaults;
+	const char *ipv6;
+
+	if (!netdefaults_read(arena, &defaults, err))
+		return false;
+	for (size_t i = 0; i < defaults.network_options.count; i++) {
+		const char *pair = defaults.network_options.items[i];
+		const char *key = arena_strndup(arena, pair, strcspn(pair, "="));
+
+		if (strcmp(network->driver, "bridge") == 0 && !network_option(network, key) &&
+		    (strcmp(key, OPTION_IPV6) != 0 || !network->has_ipv6))
+			texts_add_in(&network->options, arena, pair);
+	}
+	ipv6 = network_option(network, OPTION_IPV6);
+	network->has_ipv6 |= ipv6 && network_option_is_on(network, OPTION_IPV6);
+	return true;
+}
+
+/* Options, and all that comes from a configuration network. */
+static bool complete(const struct engine *engine, struct arena *arena, struct network *network,
+		     struct error *err)
+{
+	struct network config;
+
+	if (network->is_config_only) {
+		network->driver = "null";
+		return true;
+	}
+	if (*network->config_from) {
+		if (!network_find(engine, arena, network->config_from, &config, err) ||
+		    !config.is_config_only)
+			return error_set(err, ERROR_NOT_FOUND,
+					 "configuration network \"%s\" does not exist",
+					 network->config_from);
+		network->config_from = config.name;
+		network->has_ipv6 = config.has_ipv6;
+		network->reserved = config.reserved;
+		network->options = config.options;
+		network->labels = config.labels;
+		memcpy(network->pools, config.pools, sizeof(network->pools));
+	}
+	return add_usual_options(arena, network, err) && netcheck_options(network, err);
+}
+
 bool network_create(const struct engine *engine, struct arena *arena, struct network *network,
 		    struct error *err)
 {
@@ -553,7 +544,7 @@ bool network_create(const struct engine *engine, struct arena *arena, struct net
 	struct network *others;
 	size_t count;
 
-	if (!check_name(network->name, err) || !check_options(network, err) ||
+	if (!check_name(network->name, err) || !netcheck_config(network, err) ||
 	    !open_dir(engine, &dir, err) ||
 	    !file_lock(dir, NETWORKS_LOCK, FILE_LOCK_EXCLUSIVE, &lock, err) ||
 	    !network_list(engine, arena, &others, &count, err))
@@ -571,8 +562,8 @@ bool network_create(const struct engine *engine, struct arena *arena, struct net
 			return false;
 	}
 	network->created = clock_now_text(arena);
-	if (!check_interface(network, err) || !ipam_complete(network, others, count, err) ||
-	    !save(dir, network, err))
+	if (!complete(engine, arena, network, err) || !check_interface(network, err) ||
+	    !ipam_complete(network, others, count, err) || !save(dir, network, err))
 		return false;
 	happening_network(engine, network, "create", NULL);
 	return true;

@@ -30,6 +30,13 @@
 #define NETWORK_ID_LENGTH 64
 #define NETWORK_SHORT_ID  12
 
+/* Options of the driver. */
+#define NETWORK_OPTION_BRIDGE     "com.docker.network.bridge.name"
+#define NETWORK_OPTION_BINDING    "com.docker.network.bridge.host_binding_ipv4"
+#define NETWORK_OPTION_ICC        "com.docker.network.bridge.enable_icc"
+#define NETWORK_OPTION_MASQUERADE "com.docker.network.bridge.enable_ip_masquerade"
+#define NETWORK_OPTION_MTU        "com.docker.network.driver.mtu"
+
 enum network_family {
 	NETWORK_IPV4,
 	NETWORK_IPV6,
@@ -45,6 +52,7 @@ struct network_pool {
 
 struct network {
 	const char *id, *name, *driver, *created;
+	const char *device; /* of the default network: its bridge is somebody else's; "": ours */
 	struct network_pool pools[NETWORK_FAMILIES];
 	struct texts reserved; /* --aux-address: "NAME=ADDRESS" */
 	struct texts options;  /* the driver's: "KEY=VALUE" */
@@ -52,7 +60,11 @@ struct network {
 	bool is_internal;
 	bool has_ipv6;
 	bool is_attachable;
+	bool is_config_only;     /* nobody is on it: others are made from it */
+	const char *config_from; /* the name of that one; "": none */
 	bool is_predefined;
+	bool is_absent;   /* daemon.json: there is no default network */
+	bool is_outdated; /* the default network's bridge is not what daemon.json asks for */
 };
 
 /* By name, ID or the unique beginning of an ID. ERROR_NOT_FOUND: "network X not found". Texts and

@@ -182,8 +182,9 @@ void resolver_take(struct question *question)
 		return;
 	if (code == DNS_OK && facts->may_ask && facts->server_count && resolver_ask(question))
 		return;
-	if (code == DNS_OK) /* an internal network tells nothing to the world (CVE-2024-29018) */
-		code = facts->may_ask ? DNS_SERVER_FAILURE : DNS_NO_NAME;
+	/* An internal network tells nothing to the world (CVE-2024-29018). */
+	if (code == DNS_OK)
+		code = DNS_SERVER_FAILURE;
 	answer_with(question, (struct dns_answer){ .code = code });
 }
 

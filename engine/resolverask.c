@@ -11,7 +11,7 @@
 #define SERVER_PORT    53
 #define PATIENCE_MS    2000 /* with one server */
 #define ROUNDS         2    /* through the list of servers */
-#define UDP_ANSWER_MAX 4096
+#define UDP_ANSWER_MAX 4096 /* a longer one is asked for again by TCP */
 #define TCP_HEAD       2
 
 struct asking {
@@ -84,34 +84,50 @@ static void finish(struct asking *asking, unsigned char *answer, size_t length)
 		resolver_advance(stream);
 }
 
-static void give_up(struct asking *asking)
+/* With an answer of our own that has no records. */
+static void finish_empty(struct asking *asking, struct dns_answer empty)
 {
 	struct question question = question_of(asking);
 	unsigned char answer[DNS_UDP_MAX];
-	struct dns_answer failure = { .message = question.message,
-				      .query = &question.query,
-				      .code = DNS_SERVER_FAILURE };
 
 	/* It was read before, so it can be read again. */
 	(void)dns_parse(question.message, question.length, &question.query);
-	finish(asking, answer, dns_write(&failure, answer, sizeof(answer)));
+	empty.message = question.message;
+	empty.query = &question.query;
+	finish(asking, answer, dns_write(&empty, answer, sizeof(answer)));
 }
 
 static void try_next(struct asking *asking);
+
+/* A server that fails, or serves others only, has not said that there is no such name. */
+static void take_answer(struct asking *asking, unsigned char *answer, size_t length)
+{
+	enum dns_code code = dns_code(answer);
+
+	if ((code == DNS_SERVER_FAILURE || code == DNS_REFUSED) &&
+	    asking->tries < asking->member->facts.server_count)
+		try_next(asking);
+	else
+		finish(asking, answer, length);
+}
 
 /* A stranger's or a broken answer is none: the right one may still come. */
 static void on_datagram(struct asking *asking)
 {
 	unsigned char answer[UDP_ANSWER_MAX];
-	ssize_t got = recv(asking->watch.fd, answer, sizeof(answer), MSG_DONTWAIT);
+	ssize_t got = recv(asking->watch.fd, answer, sizeof(answer), MSG_DONTWAIT | MSG_TRUNC);
+	size_t length = (size_t)got < sizeof(answer) ? (size_t)got : sizeof(answer);
 
 	if (got < 0 && errno != EAGAIN && errno != EINTR) {
 		try_next(asking); /* nobody listens there */
 		return;
 	}
-	if (got > 0 &&
-	    dns_is_answer(asking->message + TCP_HEAD, asking->length, answer, (size_t)got))
-		finish(asking, answer, (size_t)got);
+	if (got <= 0 || !dns_is_answer(asking->message + TCP_HEAD, asking->length, answer, length))
+		return;
+	if ((size_t)got > length)
+		finish_empty(asking, (struct dns_answer){ .is_truncated = true });
+	else
+		take_answer(asking, answer, length);
 }
 
 static void on_stream(struct asking *asking)
@@ -136,7 +152,7 @@ static void on_stream(struct asking *asking)
 		return;
 	if (dns_is_answer(asking->message + TCP_HEAD, asking->length, asking->answer + TCP_HEAD,
 			  asking->used - TCP_HEAD))
-		finish(asking, asking->answer + TCP_HEAD, asking->used - TCP_HEAD);
+		take_answer(asking, asking->answer + TCP_HEAD, asking->used - TCP_HEAD);
 	else
 		try_next(asking);
 }
@@ -222,10 +238,20 @@ static void try_next(struct asking *asking)
 	do {
 		end_watch(asking);
 		if (asking->tries >= facts->server_count * ROUNDS) {
-			give_up(asking);
+			finish_empty(asking, (struct dns_answer){ .code = DNS_SERVER_FAILURE });
 			return;
 		}
 	} while (!try_server(asking, &facts->servers[asking->tries++ % facts->server_count]));
+}
+
+/* One that asks a lot at once may, but not so that nothing is left for others. */
+static bool may_ask(const struct member *member)
+{
+	size_t left = ASKING_MAX - member->resolver->asking;
+
+	return member->asking_count < ASKING_SURE
+		       ? left > 0
+		       : member->asking_count < ASKING_MEMBER_MAX && left > ASKING_SPARED;
 }
 
 bool resolver_ask(const struct question *question)
@@ -233,7 +259,7 @@ bool resolver_ask(const struct question *question)
 	struct member *member = question->member;
 	struct asking *asking;
 
-	if (member->asking_count >= ASKING_MEMBER_MAX || member->resolver->asking >= ASKING_MAX)
+	if (!may_ask(member))
 		return false;
 	asking = mem_alloc(sizeof(*asking));
 	*asking = (struct asking){ .next = member->askings,

@@ -358,7 +358,12 @@ bool fetcher_look(struct fetcher *fetcher, const char *reference, const struct d
 	if (from)
 		jsonout_text(&request.out, "from", from);
 	*is_there = ask_for_nothing(fetcher, &request, -1, &reply, err);
-	return *is_there || (reply.state == FETCH_FAILED && reply.err.kind == ERROR_NOT_FOUND);
+	if (*is_there || reply.state != FETCH_FAILED)
+		return *is_there;
+	/* A token server may refuse all for what is asked of the other repository. */
+	if (from && reply.err.kind == ERROR_DENIED)
+		return fetcher_look(fetcher, reference, digest, NULL, is_there, err);
+	return reply.err.kind == ERROR_NOT_FOUND;
 }
 
 /* The reply has no body, so what is sent can be watched; the pipe's other end is needed only to be

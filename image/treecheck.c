@@ -18,6 +18,8 @@
 #include "image/untar.h"
 #include "image/whiteout.h"
 
+#define BLOCK (16 << 10)
+
 /*
  * What can only be judged at the end. A directory may be described several times: the last one
  * counts. In an opaque one there are no whiteouts; that it is one is a trusted attribute, which is
@@ -173,7 +175,7 @@ static int compare_shared(const void *a, const void *b)
 
 static bool check_content(int fd, const struct digest *said, struct error *err)
 {
-	char block[16 << 10];
+	char block[BLOCK];
 	struct digest is;
 	struct hash hash;
 	ssize_t got;
@@ -224,6 +226,77 @@ static bool check_shared(struct treecheck *check, struct error *err)
 		if (!check_shared_name(check, &check->names[i], err))
 			return error_in(err, "%.200s", check->names[i].path);
 	return true;
+}
+
+/* -- sparse files -------------------------------------------------------------------------------
+ *
+ * What a split keeps of them is their content itself, not where it is: nobody else compares it.
+ */
+
+static bool is_zero(const char *bytes, size_t count)
+{
+	return count == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0);
+}
+
+/* The next bytes of the file are `said`; NULL: zeros. */
+static bool check_bytes(int fd, const char *said, size_t count, int64_t offset, struct error *err)
+{
+	char block[BLOCK];
+
+	while (count > 0) {
+		ssize_t got = pread(fd, block, count < BLOCK ? count : BLOCK, offset);
+
+		if (got < 0)
+			return error_sys(err, "read");
+		if (got == 0 ||
+		    !(said ? memcmp(block, said, (size_t)got) == 0 : is_zero(block, (size_t)got)))
+			return differs(err, "has another content than it had");
+		said = said ? said + got : NULL;
+		count -= (size_t)got;
+		offset += got;
+	}
+	return true;
+}
+
+/* What is a hole on the disk need not be read. */
+static bool check_hole(int fd, int64_t from, int64_t to, struct error *err)
+{
+	while (from < to) {
+		int64_t data = lseek(fd, from, SEEK_DATA);
+		int64_t left;
+
+		if (data >= to || (data < 0 && errno == ENXIO))
+			return true;
+		from = data > from ? data : from;
+		left = to - from;
+		if (!check_bytes(fd, NULL, left < BLOCK ? (size_t)left : BLOCK, from, err))
+			return false;
+		from += left < BLOCK ? left : BLOCK;
+	}
+	return true;
+}
+
+static bool check_sparse(struct treecheck *check, int parent, const char *base, int64_t size,
+			 struct error *err)
+{
+	autoclose int fd = openat(parent, base, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	const void *bytes;
+	size_t count = 1;
+	int64_t offset, end = 0;
+
+	if (fd < 0)
+		return error_sys(err, "open");
+	while (count > 0) {
+		if (!untar_data(&check->tar, &bytes, &count, &offset, err))
+			return false;
+		if (count == 0)
+			break;
+		if (!check_hole(fd, end, offset, err) ||
+		    !check_bytes(fd, bytes, count, offset, err))
+			return false;
+		end = offset + (int64_t)count;
+	}
+	return check_hole(fd, end, size, err);
 }
 
 /* -- entries ------------------------------------------------------------------------------------
@@ -328,8 +401,10 @@ static bool check_entry(struct treecheck *check, int parent, const struct place_
 		add_note(check, &said, name->text);
 	else if (!check_owner_and_mode(&info, &said, err))
 		return false;
-	return (entry->type != ENTRY_FILE && entry->type != ENTRY_DIRECTORY) ||
-	       check_xattrs(check, parent, base, err);
+	if (entry->type != ENTRY_FILE && entry->type != ENTRY_DIRECTORY)
+		return true;
+	return check_xattrs(check, parent, base, err) &&
+	       (!entry->is_sparse || check_sparse(check, parent, base, entry->size, err));
 }
 
 static bool check_name(struct treecheck *check, const struct entry *entry,

@@ -25,7 +25,7 @@ void access_init(struct access *access, struct registry *registry, const char *d
 	*access = (struct access){ .registry = registry, .actions = "pull" };
 	access->scope = arena_strdup(&access->arena, scope);
 	access->name = arena_strdup(&access->arena, name);
-	access->host = host_find(registry, domain);
+	access->host = host_find(registry, domain, "");
 }
 
 void access_done(struct access *access)
@@ -33,9 +33,9 @@ void access_done(struct access *access)
 	arena_done(&access->arena);
 }
 
-void access_move(struct access *access, const char *domain)
+void access_move(struct access *access, const char *domain, const char *base)
 {
-	access->host = host_find(access->registry, domain);
+	access->host = host_find(access->registry, domain, base);
 	access->has_renewed = false;
 	access->has_tried_ecr = false;
 }

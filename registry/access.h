@@ -48,8 +48,8 @@ struct access {
 void access_init(struct access *access, struct registry *registry, const char *domain,
 		 const char *scope, const char *name);
 void access_done(struct access *access);
-/* The same at another registry. */
-void access_move(struct access *access, const char *domain);
+/* The same at another registry, which begins at the path `base` ("": at the top). */
+void access_move(struct access *access, const char *domain, const char *base);
 
 /* Makes the next request of those before; or leaves `request` alone: access->question is
  * ACCESS_FREE then. */

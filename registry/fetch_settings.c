@@ -199,7 +199,7 @@ static bool read_certs(struct arena *arena, const struct json *root,
 	return true;
 }
 
-/* "https://HOST[:PORT]", and a path of no more than "/". */
+/* "https://HOST[:PORT][/PATH]". */
 static bool check_mirror(struct arena *arena, const struct json *mirrors, const char *text,
 			 struct error *err)
 {
@@ -207,8 +207,11 @@ static bool check_mirror(struct arena *arena, const struct json *mirrors, const 
 
 	if (!url_parse(arena, text, &url, err))
 		return error_in(err, "mirror of %s", mirrors->key);
-	if (strcmp(url.path, "/") != 0 || strpbrk(text, "?#"))
-		return json_wrong(mirrors, err, "a mirror is no more than https://HOST[:PORT]");
+	const char *host = strstr(text, "://");
+
+	if (!host || host[3] == '/' || strpbrk(text, "?#"))
+		return json_wrong(mirrors, err,
+				  "a mirror is no more than https://HOST[:PORT][/PATH]");
 	return true;
 }
 

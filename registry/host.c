@@ -36,6 +36,7 @@ void host_free(struct host *host)
 	arena_done(&host->arena);
 	arena_done(&host->ecr_arena);
 	free(host->domain);
+	free(host->base);
 	free(host);
 }
 
@@ -73,16 +74,17 @@ static void set_ecr(const struct fetch_settings *settings, struct host *host)
 		host_keep_ecr(host, &told->login, told->expires, 0);
 }
 
-struct host *host_find(struct registry *registry, const char *domain)
+struct host *host_find(struct registry *registry, const char *domain, const char *base)
 {
 	const struct fetch_settings *settings = registry->settings;
 
 	for (struct host *host = registry->hosts; host; host = host->next)
-		if (strcmp(host->domain, domain) == 0)
+		if (strcmp(host->domain, domain) == 0 && strcmp(host->base, base) == 0)
 			return host;
 	struct host *host = mem_alloc(sizeof(*host));
 
 	host->domain = mem_strdup(domain);
+	host->base = mem_strdup(base);
 	host->is_loopback = is_loopback_domain(domain);
 	host->is_listed = is_listed(settings, domain);
 	host->tls = fetch_settings_tls(settings, domain);
@@ -100,8 +102,8 @@ const char *host_url(struct arena *arena, const struct host *host, const char *p
 {
 	bool is_hub = strcmp(host->domain, HUB_DOMAIN) == 0;
 
-	return arena_printf(arena, "%s://%s%s", host->is_http ? "http" : "https",
-			    is_hub ? HUB_HOST : host->domain, path);
+	return arena_printf(arena, "%s://%s%s%s", host->is_http ? "http" : "https",
+			    is_hub ? HUB_HOST : host->domain, host->base, path);
 }
 
 void host_set_tls(const struct host *host, struct http_request *request)

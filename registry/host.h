@@ -28,6 +28,7 @@ struct token {
 struct host {
 	struct host *next;
 	char *domain; /* as in references */
+	char *base;   /* a mirror's path before "/v2/"; else "" */
 	bool is_loopback;
 	bool is_listed;   /* by the user, as insecure */
 	bool is_http;     /* what we speak with it */
@@ -57,10 +58,10 @@ struct registry {
 	struct host *hosts;
 };
 
-struct host *host_find(struct registry *registry, const char *domain) must_check;
+struct host *host_find(struct registry *registry, const char *domain, const char *base) must_check;
 void host_free(struct host *host);
 
-/* "https://HOST" and a path. */
+/* "https://HOST", the host's base, and a path. */
 const char *host_url(struct arena *arena, const struct host *host, const char *path) must_check;
 
 /* What belongs to requests to this host and no other: certificates, or that none count. */

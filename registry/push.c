@@ -10,6 +10,7 @@
 #include "registry/feed.h"
 #include "registry/limit.h"
 #include "registry/refusal.h"
+#include "registry/retry.h"
 #include "registry/url.h"
 
 /*
@@ -172,14 +173,15 @@ static bool take_location(struct pusher *pusher, const struct http_response *res
 			  struct error *err)
 {
 	char *field = arena_alloc(&pusher->arena, LIMIT_URL);
-	const char *base = host_url(&pusher->arena, pusher->access.host, "/v2/");
+	const char *own = host_url(&pusher->arena, pusher->access.host, "");
 
 	if (!http_header(response, "Location", 0, field, LIMIT_URL))
-		return error_set(err, ERROR_CORRUPT,
+		return pusher->stage == STAGE_SEND || /* where it was sent */
+		       error_set(err, ERROR_CORRUPT,
 				 "%s: the registry does not say where to upload it", pusher->noun);
-	if (!url_resolve(&pusher->arena, base, field, &pusher->location, err))
+	if (!url_resolve(&pusher->arena, response->url, field, &pusher->location, err))
 		return error_in(err, "%s: Location", pusher->noun);
-	if (url_is_https(base) && !url_is_https(pusher->location))
+	if (url_is_https(own) && !url_is_https(pusher->location))
 		return error_set(err, ERROR_DENIED, "%s: upload from https to plain http refused",
 				 pusher->noun);
 	return true;
@@ -190,9 +192,12 @@ static bool not_there(const struct pusher *pusher, struct error *err)
 	return error_set(err, ERROR_NOT_FOUND, "%s is not there", pusher->noun);
 }
 
-/* The reply that a stage hopes for, and the stage after it. False: it is another. */
+/* The reply that a stage hopes for, and the stage after it. False: it is another. What has been
+ * sent is taken with various words: ECR says 201 where the specification has 202, others 200. */
 static bool is_good(struct pusher *pusher, int status, enum stage *next)
 {
+	bool is_taken = status >= 200 && status < 300;
+
 	switch (pusher->stage) {
 	case STAGE_LOOK:
 		*next = status == 200 ? STAGE_DONE : STAGE_BEGIN;
@@ -202,11 +207,11 @@ static bool is_good(struct pusher *pusher, int status, enum stage *next)
 		return status == 201 || status == 202;
 	case STAGE_SEND:
 		*next = STAGE_COMMIT;
-		return status == 202 || status == 204;
+		return is_taken;
 	case STAGE_COMMIT:
 	case STAGE_MANIFEST:
 		*next = STAGE_DONE;
-		return status == 201 || status == 204;
+		return is_taken;
 	case STAGE_RESUME:
 	case STAGE_DONE:
 		break;
@@ -253,6 +258,13 @@ static void learn_resume(struct pusher *pusher, const struct http_response *resp
 		begin_again(pusher);
 }
 
+/* Who may not look here, or mount from there, may still upload: it was worth a try. */
+static bool is_no_to_a_look(const struct pusher *pusher, int status)
+{
+	return pusher->is_look_only && status >= 400 && status < 500 && status != 401 &&
+	       !retry_is_worth(status);
+}
+
 static bool refuse(struct pusher *pusher, const struct http_response *response, const char *body,
 		   size_t length, struct error *err)
 {
@@ -260,6 +272,8 @@ static bool refuse(struct pusher *pusher, const struct http_response *response, 
 	autoarena struct arena arena = { 0 };
 	const char *said = refusal_of_registry(&arena, response->status, body, length);
 
+	if (is_no_to_a_look(pusher, response->status))
+		return not_there(pusher, err);
 	begin_again(pusher);
 	if (response->status == 401 || response->status == 403)
 		return access_refused(access, response, said, err);

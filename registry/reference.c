@@ -150,7 +150,7 @@ static bool is_ipv6(struct span host)
 	return true;
 }
 
-static bool is_domain(const char *domain)
+bool reference_is_domain(const char *domain)
 {
 	const char *bracket = strrchr(domain, ']');
 	const char *colon = strchr(bracket ? bracket : domain, ':');
@@ -245,7 +245,7 @@ static bool set_name(struct reference *reference, const char *name, struct error
 		return error_set(err, ERROR_INPUT,
 				 "invalid reference format: repository name (%s) must be lowercase",
 				 whole);
-	if (!is_domain(domain) || !is_path(whole))
+	if (!reference_is_domain(domain) || !is_path(whole))
 		return is_invalid(err);
 	if (strlen(whole) > LIMIT_REFERENCE_PATH)
 		return error_set(err, ERROR_INPUT,

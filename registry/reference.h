@@ -37,7 +37,8 @@ char *reference_name(const struct reference *reference) must_check;
 char *reference_familiar(const struct reference *reference) must_check;
 char *reference_familiar_name(const struct reference *reference) must_check;
 
-/* True if `tag` alone is well-formed. */
+/* True if `tag`, or "HOST[:PORT]", alone is well-formed. */
 bool reference_is_tag(const char *tag);
+bool reference_is_domain(const char *domain);
 
 #endif

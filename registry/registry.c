@@ -53,12 +53,18 @@ void registry_free(struct registry *registry)
 
 /* --- mirrors --- */
 
-/* A mirror is a URL, whose scheme says what to speak. */
+/* A mirror is a URL, whose scheme says what to speak, and whose path comes before "/v2/". */
 static void move_to_mirror(struct asker *asker, const char *mirror)
 {
 	const char *domain = strstr(mirror, "://") + 3;
+	size_t length = strcspn(domain, "/");
+	const char *base = domain + length;
+	size_t base_length = strlen(base);
 
-	access_move(&asker->access, arena_strndup(&asker->arena, domain, strcspn(domain, "/")));
+	if (base_length > 0 && base[base_length - 1] == '/')
+		base_length--;
+	access_move(&asker->access, arena_strndup(&asker->arena, domain, length),
+		    arena_strndup(&asker->arena, base, base_length));
 	asker->access.host->is_http = !url_is_https(mirror);
 	asker->access.host->has_switched = true;
 }
@@ -77,7 +83,7 @@ static bool move_on(struct asker *asker)
 			return true;
 	}
 	asker->mirrors = NULL;
-	access_move(&asker->access, own);
+	access_move(&asker->access, own, "");
 	return true;
 }
 

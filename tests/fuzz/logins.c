@@ -19,7 +19,7 @@ static void check(const struct dockerconfig_login *login)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	static const char *const hosts[] = { "h", "h:5000", "docker.io", "r.example" };
+	static const char *const hosts[] = { "h", "h:5000", "docker.io", "r.example", "h/a/b" };
 	autoarena struct arena arena = { 0 };
 	const char *text = size ? (const char *)bytes : "";
 	struct dockerconfig_login login;

@@ -88,10 +88,11 @@ def links():
 
 class NameServer:
     """A name server of somebody else's, on UDP and TCP: answers A questions with 192.0.2.1, and remembers them. A name
-    that begins with "big" has 60 addresses, more than it says by UDP."""
+    that begins with "big" has 60 addresses, more than it says by UDP; one with "huge" 400, which it does say. With
+    `failure`, a code, it fails every time, with 1 (what it cannot read) without the question."""
 
-    def __init__(self, address):
-        self.questions = []
+    def __init__(self, address, failure=0):
+        self.questions, self.failure = [], failure
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.tcp = socket.socket()
         self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -115,10 +116,15 @@ class NameServer:
             at = min(at + 1 + query[at], len(query) - 8)
         name, question = ".".join(labels), query[12:at + 5]
         self.questions.append(name)
+        if self.failure:
+            told = b"\0" if self.failure == 1 else b"\1"
+            return query[:2] + b"\x81" + bytes([0x80 | self.failure]) + b"\0" + told + b"\0\0\0\0\0\0" + (question if told != b"\0" else b"")
         if name.startswith("nosuch"):
             return query[:2] + b"\x81\x83\0\1\0\0\0\0\0\0" + question
         record = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1"
         count = 1 if question[-4:-2] == b"\0\1" else 0
+        if count and name.startswith("huge"):
+            return query[:2] + b"\x81\x80\0\1\1\x90\0\0\0\0" + question + record * 400
         if count and name.startswith("big"):
             if not is_tcp:
                 return query[:2] + b"\x83\x80\0\1\0\0\0\0\0\0" + question
@@ -145,8 +151,8 @@ class NameServer:
 
 
 @contextlib.contextmanager
-def name_server(address):
-    server = NameServer(address)
+def name_server(address, failure=0):
+    server = NameServer(address, failure)
     try:
         yield server
     finally:

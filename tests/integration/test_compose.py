@@ -276,6 +276,25 @@ def test_newcomers_are_followed(project, verb, classic):
     assert sorted(end.split()[0].replace("_", "-").removeprefix("proj-") for end in ends) == ["a-1"] * 3 + ["b-1", "b-2"], told
 
 
+@pytest.mark.parametrize("verb", [["up"], ["logs", "-f"]])
+def test_the_only_one_is_made_anew(project, verb):
+    """Whoever follows it goes on with the new one (2); to 1 it has ended."""
+    project.services(a={"command": SLEEPER})
+    project("up", "-d")
+    with project.start(*verb) as follower, project.start("logs", "-f", classic=True) as old:
+        wait_until(lambda: "| up" in COLOURS.sub("", old.stdout.readline()), "the first one's line")
+        shown = follower.stdout.readline()  # "Attaching to", or its line
+        project("up", "-d", "-t", "5", "--force-recreate")
+        assert old.communicate(timeout=30)[0].endswith("proj-a-1 exited with code 0\n\x1b[0m")
+        while shown.count("| up") < (1 if verb == ["up"] else 2):
+            shown += follower.stdout.readline()
+        project("stop", "-t", "5")
+        shown += follower.communicate(timeout=30)[0]
+    assert [line for line in shown.splitlines() if "|" not in line and "Attaching" not in line] == [
+        "a-1 exited with code 0", "a-1 has been recreated", "a-1 exited with code 0"], shown
+    assert follower.returncode == 0
+
+
 # -- mistakes --------------------------------------------------------------------------------------
 
 

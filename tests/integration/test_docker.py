@@ -740,7 +740,38 @@ def test_names_and_headings_of_templates(moor, busybox):
     assert (missing.stdout, missing.stderr) == ("\n", "Error: No such object: nosuch\n")
     wrong = moor.docker("ps", "-a", "--format", "{{.Nope}}", code=1).stderr
     assert wrong.endswith("at <.Nope>: can't evaluate field Nope in type *formatter.ContainerContext\n")
-    assert json.loads(moor.docker("version", "-f", "{{json .Server}}").stdout)["Components"][0]["Name"] == "Engine"
+
+
+def test_version_and_info(moor):
+    """The members, the lines and the names of Go's types as in docker: what scripts look for."""
+    version = json.loads(moor.docker("version", "-f", "json").stdout)
+    assert [*version["Client"], *version["Server"]] == [
+        "Platform", "Version", "ApiVersion", "DefaultAPIVersion", "GitCommit", "GoVersion", "Os", "Arch", "BuildTime", "Context",
+        "Experimental", "Platform", "Components", "Version", "ApiVersion", "MinAPIVersion", "GitCommit", "GoVersion", "Os", "Arch",
+        "BuildTime", "KernelVersion", "Experimental"]
+    engine = version["Server"]["Components"][0]
+    assert engine["Name"] == "Engine" and engine["Details"]["KernelVersion"] == os.uname().release
+    told = moor.docker("version").stdout
+    for label, count in {"Client:": 1, "Server:": 1, " Version:": 3, " API version:": 2, " Go version:": 2, " Git commit:": 2, " Built:": 2,
+                         " OS/Arch:": 2, " Context:": 1, " Experimental:": 1}.items():
+        assert told.count(label) == count, told
+    info = json.loads(moor.docker("info", "-f", "{{json .}}").stdout)
+    assert dict(info["DriverStatus"])["Backing Filesystem"] and info["ClientInfo"]["Context"] == "default"
+    told = moor.docker("info").stdout
+    for label in ("Containers", " Running", " Paused", " Stopped", "Images", "Server Version", "Storage Driver", " Backing Filesystem",
+                  "Logging Driver", "Cgroup Driver", "Cgroup Version", "Plugins", " Volume", " Network", " Log", "Swarm", "Runtimes",
+                  "Default Runtime", "Init Binary", "containerd version", "runc version", "init version", "Security Options", "  Profile",
+                  "Kernel Version", "Operating System", "OSType", "Architecture", "CPUs", "Total Memory", "Name", "ID", "Docker Root Dir",
+                  "Registry", "Experimental", "Insecure Registries", "Live Restore Enabled"):
+        assert f"\n {label}:" in told, label
+    for verb, name, template, type in (
+            ("info", "", "{{.nope}}", "system.dockerInfo"), ("info", "", "{{.Swarm.nope}}", "swarm.Info"),
+            ("version", "version", "{{.nope}}", "system.versionInfo"), ("version", "version", "{{.Client.nope}}", "system.clientVersion")):
+        wrong = moor.docker(verb, "-f", template, code=1)
+        assert (wrong.stdout, wrong.stderr) == (
+            "\n", f'template: {name}:1:{template.rindex(".")}: executing "{name}" at <{template[2:-2]}>: can\'t evaluate field nope in type {type}\n')
+        assert moor.docker(verb, "-f", "{{", code=64).stderr == f"template parsing error: template: {name}:1: unclosed action\n"
+    assert 'template: :1: unexpected "}" in command' in moor.docker("info", "-f", "{{}", code=64).stderr
 
 
 def test_filters_that_are_numbers_and_words(moor, busybox):
@@ -838,7 +869,7 @@ def test_formats_of_the_users_own(moor, busybox):
     """Those of docker's config.json count where the command line says nothing."""
     directory = moor.env["DOCKER_CONFIG"]
     os.makedirs(directory, exist_ok=True)
-    names = {"psFormat": "{{.Names}} p", "imagesFormat": "{{.Tag}} i", "volumesFormat": "{{.Name}} v", "networksFormat": "{{.Name}} n",
+    names = {"PsFormat": "{{.Names}} p", "imagesFormat": "{{.Tag}} i", "volumesFormat": "{{.Name}} v", "networksFormat": "{{.Name}} n",
              "statsFormat": "{{.Name}} s"}
     with open(os.path.join(directory, "config.json"), "w") as config:
         json.dump(names, config)
@@ -852,6 +883,36 @@ def test_formats_of_the_users_own(moor, busybox):
         config.write("{")
     broken = moor.docker("ps", "-a")
     assert "c\n" in broken.stdout and broken.stderr.startswith("WARNING: Error loading config file: ")
+
+
+def test_what_prunes_keep_by_config_json(moor, busybox):
+    """pruneFilters hold for every prune; the command line's own word about a label goes before."""
+    directory = moor.env["DOCKER_CONFIG"]
+    os.makedirs(directory, exist_ok=True)
+    with open(os.path.join(directory, "config.json"), "w") as config:
+        json.dump({"pruneFilters": ["label!=keep", "no filter"]}, config)
+    for name, label in (("kept", ["--label", "keep"]), ("gone", [])):
+        moor.docker("create", "--network", "none", "--name", name, *label, busybox)
+        moor.docker("volume", "create", *label, name)
+        moor.docker("network", "create", *label, name)
+
+    def left():
+        return [moor.docker(*verb, "--format", template).stdout.split() for verb, template in (
+            (["ps", "-a"], "{{.Names}}"), (["volume", "ls"], "{{.Name}}"), (["network", "ls", "-f", "type=custom"], "{{.Name}}"))]
+    asked = moor.docker("system", "prune", "--filter", "until=1s", input="n\n").stdout
+    assert "\n  Items to be pruned will be filtered with:\n  - label!=keep\n  - until=1s\n" in asked
+    moor.docker("volume", "prune", "-af")
+    moor.docker("system", "prune", "-f")
+    assert left() == [["kept"]] * 3
+    with open(os.path.join(directory, "config.json"), "w") as config:
+        config.write("{")
+    for kind in ("container", "volume", "network", "image", "system"):
+        assert "config.json" in moor.docker(kind, "prune", "-f", code=1).stderr
+    with open(os.path.join(directory, "config.json"), "w") as config:
+        json.dump({"pruneFilters": ["label!=keep"]}, config)
+    moor.docker("volume", "prune", "-af", "--filter", "label=keep")
+    moor.docker("system", "prune", "-f", "--filter", "label=keep")
+    assert left() == [[], [], []]
 
 
 def test_an_interrupted_question(moor):

@@ -18,6 +18,7 @@ import pytest
 
 import world
 from image_archives import entry, link, tar, xattrs
+from odd_layers import gnu_tar
 
 GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -439,6 +440,9 @@ def config_of(moor):
 
 
 def test_login_pull_logout(moor, guarded):
+    own = os.path.join(moor.env["DOCKER_CONFIG"], "config.json")
+    os.makedirs(moor.env["DOCKER_CONFIG"])
+    os.symlink("kept.json", own)  # leads to what is not there yet
     refused = moor.docker("pull", "-q", f"{guarded}/x", code=1)
     assert "no basic auth credentials" in refused.stderr
     done = moor.docker("login", f"http://{guarded}/v2/", "--username", "user", "--password-stdin",
@@ -447,6 +451,7 @@ def test_login_pull_logout(moor, guarded):
     assert "stored unencrypted in" in done.stderr
     assert config_of(moor) == {"auths": {guarded: {
         "auth": base64.b64encode(b"user:pass:word").decode()}}}
+    assert os.readlink(own) == "kept.json"
     missing = moor.docker("pull", "-q", f"{guarded}/x", code=1)
     assert "not found" in missing.stderr or "manifest unknown" in missing.stderr
     again = moor.docker("login", guarded)
@@ -460,18 +465,25 @@ def test_login_pull_logout(moor, guarded):
 
 
 def test_login_at_a_terminal_does_not_echo_the_password(moor, guarded):
+    """Where a login is kept that is no longer good it is said so, and its name is what is proposed."""
+    os.makedirs(moor.env["DOCKER_CONFIG"])
+    with open(os.path.join(moor.env["DOCKER_CONFIG"], "config.json"), "w") as file:
+        json.dump({"auths": {guarded: {"auth": base64.b64encode(b"user:wrong").decode()}}}, file)
+    refused = moor.docker("login", guarded, code=1).stderr
+    assert refused.startswith("Login did not succeed, error: Error response from daemon: login attempt to ")
+    assert refused.endswith("\nError: Cannot perform an interactive login from a non TTY device\n")
     leader, terminal = os.openpty()
     try:
         process = moor.start("docker", "login", guarded, stdin=terminal)
         told = ""
-        for answer in ("user", "pass:word"):
-            while not told.endswith(": "):
+        for prompt, answer in (("Username (user): ", ""), ("Password: ", "pass:word")):
+            while not told.endswith(prompt):
                 told += process.stdout.read(1)
             told += "\n"
             os.write(leader, answer.encode() + b"\n")
         rest, errors = process.communicate(timeout=30)
         assert process.returncode == 0, errors
-        assert told + rest == "Username: \nPassword: \n\nLogin Succeeded\n"
+        assert (told + rest).endswith("'docker login'\n\nUsername (user): \nPassword: \n\nLogin Succeeded\n")
         assert b"pass" not in os.read(leader, 4096)
     finally:
         os.close(leader)
@@ -736,11 +748,18 @@ TREE = tar(entry("d", mode=0o750, uid=3), entry("d", mode=0o710), entry("d/f", b
 
 
 def test_verify_sees_what_has_no_content(moor, registry):
-    registry.push(world.Image([world.tar_bytes([("d/gone", b"")]), TREE]), "tree", "1", gzip.compress, GZIP)
+    registry.push(world.Image([world.tar_bytes([("d/gone", b"")]), TREE, gnu_tar("--format=posix")]), "tree", "1", gzip.compress, GZIP)
     name = f"{registry.address}/tree:1"
     moor.docker("pull", "-q", name)
     assert moor.docker("image", "verify").stdout == "1 image checked: nothing is damaged\n"
     fifo, = (path for path, _, files in os.walk(os.path.join(moor.root, "layers")) if "fifo" in files)
+
+    sparse, = (path for path, _, files in os.walk(os.path.join(moor.root, "layers")) if "holes" in files)
+
+    def poke(place, text):
+        with open(f"{sparse}/holes", "r+b") as file:
+            file.seek(place)
+            file.write(text)
 
     def put_back_link(target):
         os.unlink(f"{fifo}/soft")
@@ -772,6 +791,9 @@ def test_verify_sees_what_has_no_content(moor, registry):
          lambda: os.setxattr(f"{fifo}/d/f", "user.a", b"1")),
         ("soft: leads elsewhere than it did", lambda: put_back_link("d/g"), lambda: put_back_link("d/f")),
         ("d/.wh.gone: is lost", lambda: os.unlink(f"{fifo}/d/gone"), lambda: os.mknod(f"{fifo}/d/gone", stat.S_IFCHR, 0)),
+        *(("holes: has another content than it had", lambda place=place: poke(place, b"X"), lambda place=place, text=text: poke(place, text))
+          for place, text in ((0, b"d"), (1_000_000 - 1, b"\0"), (1_000_799, b"a"), (4_999_999, b"\0"))),
+        ("holes: has another size than it had", lambda: poke(5_000_000, b"X"), lambda: os.truncate(f"{sparse}/holes", 5_000_000)),
         ("fifo: is of another kind than it was", lambda: os.replace(f"{fifo}/implied/x", f"{fifo}/fifo"), None),
     ]
     for text, harm, mend in harms:

@@ -8,6 +8,7 @@ import re
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 import pytest
@@ -187,6 +188,7 @@ def test_others_are_asked(moor, net):
         moor.docker("network", "create", "--internal", "in")
         start(moor, net, "mute", "--network", "in", "--dns", SERVER)
         assert look_up(moor, "mute", "secret.leak.test") is None
+        assert "SERVFAIL" in moor.docker("exec", "mute", "busybox", "nslookup", "secret.leak.test", code=1).stdout
         assert "secret.leak.test" not in server.questions
 
 
@@ -237,6 +239,110 @@ def test_big_answers(moor, net):
         addresses = resolved(moor, "asker", "many")
         assert sorted(addresses) == sorted(address_of(moor, f"one{number}", network) for number in range(8) for network in networks)
         assert resolved(moor, "asker", "big.test").count("192.0.2.59") == 1 and server.questions.count("big.test") == 2
+
+
+def ask_inside(moor, container, script):
+    """Runs a Python script in the container's network, with a question's bytes for a name as q(NAME)."""
+    pid = moor.docker("inspect", "-f", "{{.State.Pid}}", container).stdout.strip()
+    head = ("import select,socket,struct\n"
+            "def q(name, number=7, more=b''):\n"
+            "    labels = b''.join(bytes([len(l)]) + l.encode() for l in name.split('.'))\n"
+            "    return struct.pack('>HHHHHH', number, 0x100, 1, 0, 0, 1 if more else 0) + labels + b'\\0\\0\\1\\0\\1' + more\n"
+            "u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.connect(('127.0.0.11', 53)); u.settimeout(20)\n")
+    done = subprocess.run(["nsenter", "-t", pid, "-n", "/usr/bin/python3", "-c", head + script], capture_output=True, text=True,
+                          timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_servers_that_fail(moor, net):
+    """One that cannot tell has not said that there is no such name: the next is asked; that of the last one counts."""
+    second, third = "127.77.0.2", "127.77.0.3"
+    code = "u.send(q('{0}')); print(u.recv(9000)[3] & 15)\n"
+    with netpeer.name_server(SERVER, 2) as failing, netpeer.name_server(second) as good, netpeer.name_server(third, 5) as refusing:
+        start(moor, net, "asker", "--network", "net", "--dns", SERVER, "--dns", second)
+        start(moor, net, "lost", "--network", "net", "--dns", SERVER, "--dns", third)
+        assert look_up(moor, "asker", "example.test") == ["192.0.2.1"] and look_up(moor, "asker", "nosuch.test") is None
+        assert resolved(moor, "asker", "big.test").count("192.0.2.59") == 1  # by TCP as well
+        assert {"example.test", "nosuch.test", "big.test"} <= set(good.questions) & set(failing.questions)
+        assert ask_inside(moor, "lost", code.format("lost.test")) == ["5"]
+        assert failing.questions.count("lost.test") == refusing.questions.count("lost.test") == 1
+        failing.failure = 1  # an old server that cannot read what it is asked says so without the question
+        assert ask_inside(moor, "asker", code.format("old.test")) == ["1"]
+
+
+def test_much_at_once(moor, net):
+    """Hundreds of questions whose answers take long are all out at a time, and answered; long answers come by TCP."""
+    holder = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    holder.bind((SERVER, 53))
+    many = 600
+
+    def answer_the_last_first():
+        held = [holder.recvfrom(4096) for _ in range(many)]
+        for query, sender in reversed(held):
+            holder.sendto(query[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + query[12:] + b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1", sender)
+
+    start(moor, net, "asker", "--network", "net", "--dns", SERVER)
+    thread = threading.Thread(target=answer_the_last_first)
+    thread.start()
+    # A few dozen at a time: more than a socket holds would be lost before anybody saw them.
+    seen = ask_inside(moor, "asker", f"s = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range({many})]\n"
+                      "for i, one in enumerate(s):\n"
+                      "    one.settimeout(30); one.connect(('127.0.0.11', 53)); one.send(q(f'n{i}.test', i))\n"
+                      "    if i % 40 == 39: u.send(q('asker')); u.recv(512)\n"
+                      f"print(sum(one.recv(512)[-4:] == b'\\xc0\\0\\2\\1' for one in s))\n")
+    thread.join()
+    holder.close()
+    assert seen == [str(many)]
+    with netpeer.name_server(SERVER):
+        told = ask_inside(moor, "asker", "u.send(q('huge.test', 7, b'\\0\\0\\x29\\xff\\xff\\0\\0\\0\\0\\0\\0'))\n"
+                          "a = u.recv(70000); print(len(a), a[2] & 2, a[7])\n")
+        assert told == ["27", "2", "0"]
+        assert len(resolved(moor, "asker", "huge.test")) == 400
+
+
+def resolv_conf(moor, image, *options):
+    done = moor.docker("run", "--rm", *options, image, "cat", "/etc/resolv.conf").stdout
+    return [line for line in done.splitlines() if line and not line.startswith("#")]
+
+
+@contextlib.contextmanager
+def host_resolv_conf(moor, text):
+    """What the machine's own file says, for this part of the run."""
+    path = os.path.join(moor.directory, "resolv.conf")
+    with open(path, "w") as file:
+        file.write(text)
+    subprocess.run(["mount", "--bind", path, "/etc/resolv.conf"], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "/etc/resolv.conf"], check=True)
+
+
+def test_what_the_host_says(moor, net):
+    moor.docker("network", "create", "--ipv6", "six")
+    with host_resolv_conf(moor, "domain old.test\nnameserver 10.0.0.1\nnameserver fd00::53\nnameserver ::1\nnameserver 127.0.0.1\n"
+                          "options timeout:1 ndots:x\noptions ndots:2 rotate\n"):
+        four = ["search old.test", "nameserver 10.0.0.1", "options timeout:1 ndots:x", "options ndots:2 rotate"]
+        assert resolv_conf(moor, net) == four  # no IPv6, no IPv6 server
+        own = ["search old.test", "nameserver 127.0.0.11", "options timeout:1 ndots:2 rotate"]
+        assert resolv_conf(moor, net, "--network", "net") == resolv_conf(moor, net, "--network", "six") == own
+        assert resolv_conf(moor, net, "--network", "net", "--dns-opt", "ndots:many", "--dns-opt", "use-vc")[-1] == "options use-vc ndots:0"
+        assert resolv_conf(moor, net, "--network", "host")[1:5] == [
+            f"nameserver {server}" for server in ("10.0.0.1", "fd00::53", "::1", "127.0.0.1")]
+    with host_resolv_conf(moor, "search a.test\nsearch b.test c.test\nnameserver fd00::53\n"):
+        assert resolv_conf(moor, net) == ["search b.test c.test", "nameserver 8.8.8.8", "nameserver 8.8.4.4"]
+        # What daemon.json says goes before the host's, and what the command says before both.
+        with open(os.path.join(moor.config, "daemon.json"), "w") as file:
+            file.write('{"dns": ["192.0.2.53"], "dns-search": ["d.test"], "dns-opts": ["timeout:3"]}')
+        assert resolv_conf(moor, net) == ["search d.test", "nameserver 192.0.2.53", "options timeout:3"]
+        assert resolv_conf(moor, net, "--network", "net") == ["search d.test", "nameserver 127.0.0.11", "options timeout:3 ndots:0"]
+        assert resolv_conf(moor, net, "--dns", "192.0.2.1", "--dns-search", ".") == ["nameserver 192.0.2.1", "options timeout:3"]
+        with open(os.path.join(moor.config, "daemon.json"), "w") as file:
+            file.write('{"dns": ["127.77.0.1"]}')
+        with netpeer.name_server(SERVER):
+            start(moor, net, "asker", "--network", "net")
+            assert look_up(moor, "asker", "example.test") == ["192.0.2.1"]
 
 
 def test_a_name_server_in_a_container(moor, net):

@@ -100,7 +100,7 @@ def test_definitions(moor, busybox):
         assert text in moor.docker("network", "create", *arguments, code=1).stderr
     for arguments, text in [(["--ipam-driver", "bogus"], 'plugin "bogus" not found'),
                             (["--scope", "swarm"], "cannot create a swarm scoped network when swarm is not active"),
-                            (["--config-only"], "--config-only is not supported")]:
+                            (["--ingress"], "--ingress is not supported")]:
         assert text in moor.docker("network", "create", *arguments, "x1", code=125).stderr
     moor.docker("network", "create", "-o", "mine", "-o", "other=", "x1")
     assert json.loads(moor.docker("network", "inspect", "-f", "{{json .Options}}", "x1").stdout) == {"mine": "", "other": ""}
@@ -373,6 +373,103 @@ def test_address_pools(moor, busybox):
                         ('[{"base": "x", "size": 8}]', "x is no subnet")):
         settings(text)
         assert words in create("p6", code=1)
+
+
+def test_the_default_network_of_daemon_json(moor, busybox):
+    def settings(text):
+        with open(os.path.join(moor.config, "daemon.json"), "w") as file:
+            file.write(text)
+
+    def run(*command, code=0):
+        return moor.docker("run", "--rm", busybox, "busybox", *command, code=code)
+
+    bridge = json.loads(moor.docker("network", "inspect", "bridge").stdout)[0]["Options"]["com.docker.network.bridge.name"]
+    assert "inet6" not in run("ip", "addr", "show", "eth0").stdout  # the bridge is there, as it is without settings
+    settings('{"bip": "10.210.3.1/24", "fixed-cidr": "10.210.3.64/26", "mtu": 1280, "ipv6": true, "fixed-cidr-v6": "fd00:210::/64",'
+             '"ip": "127.0.0.1", "ip-masq": false, "host-gateway-ip": "192.0.2.9"}')
+    # A new address of the bridge waits for its last member, as with dockerd's restart.
+    start(moor, busybox, "first", "-p", "8080:80", "--add-host", "up:host-gateway")
+    assert inspect(moor, "first", "{{.NetworkSettings.IPAddress}}/{{.NetworkSettings.IPPrefixLen}}") == "10.210.3.64/24"
+    assert inspect(moor, "first", "{{.NetworkSettings.Gateway}} {{.NetworkSettings.IPv6Gateway}}") == "10.210.3.1 fd00:210::1"
+    told = json.loads(moor.docker("network", "inspect", "bridge").stdout)[0]
+    assert told["IPAM"]["Config"] == [{"Subnet": "10.210.3.0/24", "IPRange": "10.210.3.64/26", "Gateway": "10.210.3.1"},
+                                      {"Subnet": "fd00:210::/64", "Gateway": "fd00:210::1"}]
+    assert told["EnableIPv6"] and told["Options"]["com.docker.network.bridge.enable_ip_masquerade"] == "false"
+    shown = inside(moor, "first", "busybox", "ip", "addr", "show", "eth0")
+    assert "mtu 1280" in shown and "inet6 fd00:210::2/64" in shown
+    assert moor.docker("port", "first").stdout == "80/tcp -> 127.0.0.1:8080\n"
+    assert "192.0.2.9\tup\n" in inside(moor, "first", "cat", "/etc/hosts")
+    assert "1 packets received" in run("ping", "-6", "-c1", "-W3", "fd00:210::2").stdout
+    settings('{"bip": "10.210.4.1/24"}')
+    start(moor, busybox, "second")
+    assert inspect(moor, "second", "{{.NetworkSettings.Gateway}}") == "10.210.3.1"
+    moor.docker("rm", "-f", "first", "second")
+    assert "inet 10.210.4.2/24" in run("ip", "addr", "show", "eth0").stdout
+    # None at all; one that somebody else has made.
+    settings('{"bridge": "none"}')
+    assert re.findall(r"^\d+: (\w+)", run("ip", "link").stdout, re.M) == ["lo"]
+    assert "bridge" not in moor.docker("network", "ls", "--format", "{{.Name}}").stdout.split()
+    settings('{"bridge": "plant0"}')
+    assert "bridge plant0 of daemon.json is not there" in run("true", code=125).stderr
+    netpeer.ip("link", "add", "plant0", "type", "bridge")
+    try:
+        netpeer.ip("addr", "add", "10.210.5.1/24", "dev", "plant0")
+        netpeer.ip("link", "set", "plant0", "up")
+        assert "inet 10.210.5.2/24" in run("ip", "addr", "show", "eth0").stdout
+        moor.docker("network", "ls")
+        assert {"plant0", bridge} <= netpeer.links()
+    finally:
+        netpeer.ip("link", "del", "plant0")
+    for text, words in (('{"bip": "10.1.1.0/24"}', "bip: not the address of a bridge"), ('{"mtu": 20}', "mtu: not from 68"),
+                        ('{"fixed-cidr": "fd00::/64"}', "fixed-cidr: fd00::/64 is no IPv4 subnet"), ('{"ip": "x"}', "ip: x is no address"),
+                        ('{"bip": "10.1.1.1/24", "fixed-cidr": "10.1.0.0/16"}', "fixed-cidr: not a part of bip"),
+                        ('{"dns": ["x"]}', "dns: IP address is not correctly formatted: x"),
+                        ('{"fixed-cidr": "10.1.0.0/30"}', "fixed-cidr is no part of the default network")):
+        settings(text)
+        moor.docker("network", "ls")
+        if "default network" in text + words:
+            netpeer.ip("link", "del", bridge)
+        assert words in run("true", code=125).stderr, text
+
+
+def test_usual_options(moor, busybox):
+    with open(os.path.join(moor.config, "daemon.json"), "w") as file:
+        file.write('{"default-network-opts": {"bridge": {"com.docker.network.driver.mtu": "1290",'
+                   '"com.docker.network.enable_ipv6": "true"}, "macvlan": {"x": "y"}}}')
+    moor.docker("network", "create", "usual")
+    told = json.loads(moor.docker("network", "inspect", "usual").stdout)[0]
+    assert told["EnableIPv6"] and told["Options"] == {"com.docker.network.driver.mtu": "1290", "com.docker.network.enable_ipv6": "true"}
+    moor.docker("network", "create", "--ipv6", "-o", "com.docker.network.driver.mtu=1233", "own")
+    assert json.loads(moor.docker("network", "inspect", "own").stdout)[0]["Options"] == {"com.docker.network.driver.mtu": "1233"}
+    assert "mtu 1290" in moor.docker("run", "--rm", "--network", "usual", busybox, "busybox", "ip", "link", "show", "eth0").stdout
+
+
+def test_configuration_networks(moor, busybox):
+    def create(*words, code=0):
+        done = moor.docker("network", "create", *words, code=code)
+        return done.stderr if code else json.loads(moor.docker("network", "inspect", words[-1]).stdout)[0]
+
+    told = create("--config-only", "--subnet", "10.92.0.0/16", "--gateway", "10.92.0.9", "--label", "a=b", "-o",
+                  "com.docker.network.driver.mtu=1233", "conf")
+    assert told["ConfigOnly"] and told["Driver"] == "null" and told["ConfigFrom"] == {"Network": ""}
+    told = create("--config-from", "conf", "--internal", "made")
+    assert not told["ConfigOnly"] and told["ConfigFrom"] == {"Network": "conf"} and told["Driver"] == "bridge" and told["Internal"]
+    assert told["IPAM"]["Config"] == [{"Subnet": "10.92.0.0/16", "Gateway": "10.92.0.9"}]
+    assert told["Labels"] == {"a": "b"} and told["Options"] == {"com.docker.network.driver.mtu": "1233"}
+    shown = moor.docker("run", "--rm", "--network", "made", busybox, "busybox", "ip", "addr", "show", "eth0").stdout
+    assert "mtu 1233" in shown and "inet 10.92.0.1/16" in shown
+    assert "cannot create endpoint on configuration-only network" in moor.docker("run", "--rm", "--network", "conf", busybox, "true",
+                                                                                 code=125).stderr
+    assert 'configuration network "conf" is in use' in moor.docker("network", "rm", "conf", code=1).stderr
+    assert "operator fields" in create("--config-only", "--internal", "x", code=1)
+    assert "cannot depend on another" in create("--config-only", "--config-from", "conf", "x", code=1)
+    for words in (["--subnet", "10.93.0.0/16"], ["--ipv6"], ["--label", "a=b"], ["-o", "a=b"]):
+        assert "user specified configurations are not supported" in create("--config-from", "conf", *words, "x", code=1)
+    for name in ("nosuch", "made"):
+        assert f'configuration network "{name}" does not exist' in create("--config-from", name, "x", code=1)
+    moor.docker("network", "rm", "made", "conf")
+    assert create("--config-only", "empty")["IPAM"]["Config"] == []
+    assert create("--config-from", "empty", "made")["IPAM"]["Config"][0]["Subnet"]
 
 
 def test_ipv6_and_mtu(moor, busybox):

@@ -201,6 +201,38 @@ def test_what_breaks_begins_again(moor, loaded, refusals):
         assert world.sha256(data) == f"sha256:{name}"
 
 
+@pytest.mark.parametrize("way", ["created", "ok", "relative", "head refused", "mount refused", "mount without a token"])
+def test_registries_with_words_of_their_own(moor, loaded, way):
+    """What docker takes, too: ECR's 201 for what was sent, no new Location, one relative to the request; who may not
+    look, or not mount, may still upload."""
+    uploads = Uploads()
+    uploads.location = "1?state=b" if way == "relative" else "/v2/x/blobs/uploads/1?state=b"
+
+    def answer(call):
+        is_mount = "mount=" in call.path
+        if call.path.startswith("/token"):
+            call.reply(401 if "repository%3Ay%3Apull" in call.path and way == "mount without a token" else 200, b'{"token":"t"}')
+        elif way == "mount without a token" and call.header("Authorization") != "Bearer t":
+            call.reply(401, WWW_Authenticate=f'Bearer realm="http://{server.host}/token"')
+        elif call.command == "HEAD" and way == "head refused":
+            call.reply(403)
+        elif is_mount and way == "mount refused":
+            call.reply(405)
+        elif call.command == "PATCH" and way != "relative":
+            uploads.sent = call.raw
+            call.reply(201 if way == "created" else 200)
+        elif "/manifests/" in call.path and call.command == "PUT":
+            call.reply(200 if way == "ok" else 202)
+        else:
+            uploads(call)
+    with Server(answer) as server:
+        for name in ("y:1", "x:1"):  # from y, x's layers could be mounted
+            moor.docker("tag", loaded, f"{server.host}/{name}")
+        push(moor, f"{server.host}/x:1")
+        assert ["mount=" in call.path for call in server.calls].count(True) == (way in ("ok", "created", "relative", "mount refused")) * 3
+    assert len(uploads.blobs) == 3 and all(world.sha256(data) == f"sha256:{name}" for name, data in uploads.blobs.items())
+
+
 @pytest.mark.parametrize("told, starts", [
     ("0-{last}", [0, 1 << 20, 2 << 20]),  # each time a MiB more has come
     ("0-0", [0, 0]), ("0-9999999999999", [0, 0]), ("0-x", [0, 0])])

@@ -158,6 +158,17 @@ def forward(call, address):
                                       if name.lower() in ("content-type", "www-authenticate", "docker-content-digest")})
 
 
+def below(base, address):
+    """Answers as a registry that begins at a path: as the one at `address`, which does not."""
+    def answer(call):
+        if call.path.startswith(base + "/v2/"):
+            call.path = call.path[len(base):]
+            forward(call, address)
+        else:
+            call.reply(404)
+    return answer
+
+
 def test_docker_hub(moor, tmp_path):
     with hub(tmp_path) as (server, tokens, env):
         told = with_hosts(moor, HUB, "pull", "tiny:1", env=env)
@@ -320,6 +331,15 @@ def test_mirrors_of_docker_hub(moor, tmp_path):
             del server.calls[:]
             with_hosts(moor, HUB, "pull", "-q", "tiny:1", env=env)
             assert not server.calls
+            with Server(below("/a/path", mirror.address)) as there:
+                moor.docker("rmi", "tiny:1")
+                daemon_json(moor, **{"registry-mirrors": [f"http://{there.host}/other/", f"http://{there.host}/a/path/"]})
+                with_hosts(moor, HUB, "pull", "-q", "tiny:1", env=env)
+                assert not server.calls
+                assert {"/other/v2/", "/a/path/v2/", "/a/path/v2/library/tiny/manifests/1"} <= set(there.paths())
+        for wrong in ("mirror.lan", "http:/h", "http:///h", "ftp://h/", "http://h/?q", "http://h/#f"):
+            daemon_json(moor, **{"registry-mirrors": [wrong]})
+            assert "mirror" in moor.docker("pull", "tiny:2", code=1).stderr
         daemon_json(moor, **{"registry-mirrors": ["http://user:pass@h/"]})
         assert "  http://xxxxx:xxxxx@h/\n" in moor.docker("info").stdout
         assert "mirror of docker.io" in moor.docker("pull", "tiny:2", code=1).stderr
@@ -346,6 +366,17 @@ def test_authorities_of_the_system(moor, tmp_path):
                               env={"SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt"})
             assert case != "neither" or "tls: failed to verify certificate: x509" in done.stderr
             moor.docker("rmi", "tiny:1", code=None)
+
+
+def test_names_of_this_machine_need_no_certificate(moor, tmp_path):
+    """As dockerd has it: neither TLS nor an authority that is known."""
+    with world.docker_registry(str(tmp_path)) as registry:
+        pushed_to(registry, "plain")
+        with Server(lambda call: forward(call, registry.address), certificate=make_certificate(str(tmp_path))) as server:
+            for address in (registry.address, server.host):
+                name = f"registry.lan:{address.rsplit(':', 1)[1]}/plain:1"
+                with_hosts(moor, {"registry.lan": "127.0.0.1"}, "pull", "-q", name)
+                assert moor.docker("images", "-q", name).stdout
 
 
 def test_private_authority_and_client_certificate(moor, tmp_path):
@@ -456,6 +487,8 @@ def test_info_tells_how_registries_are_reached(moor):
     assert told.endswith(""" HTTP Proxy: http://xxxxx:xxxxx@10.9.9.1:3128
  HTTPS Proxy: https://file:9
  No Proxy: a.lan,.b
+ Registry: https://index.docker.io/v1/
+ Experimental: false
  Insecure Registries:
   reg.lan:5000
   10.0.0.0/8
@@ -463,6 +496,8 @@ def test_info_tells_how_registries_are_reached(moor):
   127.0.0.0/8
  Registry Mirrors:
   https://mirror.lan/
+ Live Restore Enabled: true
+
 """)
     object = json.loads(moor.docker("info", "--format", "json", env=env).stdout)
     assert [object[key] for key in ("HttpProxy", "HttpsProxy", "NoProxy")] == [

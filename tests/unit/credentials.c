@@ -66,7 +66,10 @@ static void test_find(void)
 	    "\"https://r.example/v1/\":{\"auth\":\"YTpi\"},"
 	    "\"https://index.docker.io/v1/\":{\"username\":\"n\",\"password\":\"p\"},"
 	    "\"t\":{\"auth\":\"PHRva2VuPjo=\",\"identitytoken\":\"tok\"},"
-	    "\"old\":{\"auth\":\"YTpiAAA=\"},\"empty\":{}}}",
+	    "\"old\":{\"auth\":\"YTpiAAA=\"},\"empty\":{},"
+	    "\"q/b\":{\"auth\":\"YjpC\"},\"q/a/b\":{\"auth\":\"YTpB\"},"
+	    "\"q\":{\"auth\":\"cTpR\"},\"p/x\":{\"auth\":\"cDpQ\"},"
+	    "\"docker.io/a\":{\"auth\":\"ZDpE\"}}}",
 	    0600);
 	check_login("h:5000", "user", "pa:ss", NULL);
 	check_login("h", NULL, NULL, NULL);
@@ -75,6 +78,15 @@ static void test_find(void)
 	check_login("t", "<token>", "", "tok");
 	check_login("old", "a", "b", NULL);
 	check_login("empty", NULL, NULL, NULL);
+	check_login("q", "q", "Q", NULL);
+	check_login("q/a", "q", "Q", NULL);
+	check_login("q/a/b", "a", "A", NULL);
+	check_login("q/a/b/c", "a", "A", NULL);
+	check_login("q/ab", "q", "Q", NULL);
+	check_login("q/b/c", "b", "B", NULL);
+	check_login("p/y", "p", "P", NULL); /* docker looks at the host alone */
+	check_login("docker.io/a/x", "d", "D", NULL);
+	check_login("docker.io/library/x", "n", "p", NULL);
 	setenv("DOCKER_AUTH_CONFIG", "{\"auths\":{\"h\":{\"auth\":\"ZTp2\"}}}", 1);
 	check_login("h", "e", "v", NULL);
 	check_login("r.example", "a", "b", NULL);
@@ -105,18 +117,21 @@ static void test_write(void)
 
 	buf_init(&text, 4096);
 	put("config.json",
-	    "{\"credHelpers\":{\"x\":\"y\"},\"auths\":{\"other\":{\"auth\":\"YTpi\"}}}", 0644);
+	    "{\"credHelpers\":{\"x\":\"y\"},\"auths\":{\"other\":{\"auth\":\"YTpi\"},"
+	    "\"127.0.0.1:5001/v1/\":{},\"127.0.0.1:5001/x\":{\"auth\":\"YTpi\"}}}",
+	    0644);
 	check_ok(dockerconfig_write(tap_dir(), "127.0.0.1:5001", &login, &err), &err, "write");
 	check_ok(file_read(AT_FDCWD, path, &text, &err), &err, "read");
 	check_text(text.data,
 		   "{\n\t\"auths\": {\n\t\t\"other\": {\n\t\t\t\"auth\": \"YTpi\"\n\t\t},\n"
+		   "\t\t\"127.0.0.1:5001/x\": {\n\t\t\t\"auth\": \"YTpi\"\n\t\t},\n"
 		   "\t\t\"127.0.0.1:5001\": {\n\t\t\t\"auth\": \"dXNlcjpzZWNyZXQ=\"\n\t\t}\n\t},\n"
 		   "\t\"credHelpers\": {\n\t\t\"x\": \"y\"\n\t}\n}\n",
 		   "all else stays");
 	check_int(stat(path, &status) == 0 ? status.st_mode & 0777 : 0, 0600, "its mode");
 	check_login("127.0.0.1:5001", "user", "secret", NULL);
 	check_ok(dockerconfig_write(tap_dir(), "127.0.0.1:5001", NULL, &err), &err, "remove");
-	check_login("127.0.0.1:5001", NULL, NULL, NULL);
+	check_login("127.0.0.1:5001/x", "a", "b", NULL);
 	check_login("other", "a", "b", NULL);
 	drop("config.json");
 }
@@ -181,7 +196,7 @@ static void check_settings(const char *host, bool is_wanted, const char *want)
 						   .config = tap_dir() };
 	struct credentials credentials;
 	struct error err;
-	bool is_ok = credentials_gather(&places, host, &credentials, &err);
+	bool is_ok = credentials_gather(&places, host, "team/tool", &credentials, &err);
 
 	if (!is_wanted) {
 		check_error(is_ok, &err, ERROR_INPUT, want, "settings for %s", host);
@@ -194,6 +209,14 @@ static void check_settings(const char *host, bool is_wanted, const char *want)
 
 #define INSECURE(names)                                                                            \
 	"{\"auths\":{},\"certs\":{},\"insecure\":[" names "],\"patience\":{},\"proxy\":{}}"
+
+static void check_insecure(const char *entry, const char *part)
+{
+	autofree char *text = mem_printf("{\"insecure-registries\":[\"%s\"]}", entry);
+
+	put("daemon.json", text, 0600);
+	check_settings("h", false, part);
+}
 
 static void test_settings(void)
 {
@@ -231,6 +254,23 @@ static void test_settings(void)
 	check_settings("10.9.8.7:5000", true, INSECURE("\"10.9.8.7:5000\",\"r:1\""));
 	check_settings("11.9.8.7:5000", true, INSECURE("\"r:1\""));
 	check_settings("[fd00::1]:5000", true, INSECURE("\"r:1\",\"[fd00::1]:5000\""));
+	put("daemon.json",
+	    "{\"insecure-registries\":[\"http://a\",\"HTTPS://b:1\",\"fd00::1\",\"[fd00::1]:80\","
+	    "\"10.0.0.1/24\"]}",
+	    0600);
+	check_settings("10.0.0.9", true,
+		       INSECURE("\"a\",\"b:1\",\"fd00::1\",\"[fd00::1]:80\",\"10.0.0.9\""));
+	check_settings("x.localhost:5000", true,
+		       INSECURE("\"a\",\"b:1\",\"fd00::1\",\"[fd00::1]:80\","
+				"\"x.localhost:5000\""));
+	check_insecure("svn://a", "should not contain '://'");
+	check_insecure("-a", "Cannot begin or end with a hyphen");
+	check_insecure("a-.com", "invalid host");
+	check_insecure("1200:0:AB00:1234:0:2552:7777:1313:8080", "invalid host");
+	check_insecure("[fe80::]/64", "invalid host");
+	check_insecure("'a'", "invalid host");
+	check_insecure("a:500000", "invalid port");
+	check_insecure("", "invalid host");
 	put("daemon.json", "{\"insecure-registries\":[\"127.0.0.0/8\"]}", 0600);
 	check_settings("localhost:5000", true, INSECURE("\"localhost:5000\""));
 	put("daemon.json", "{\"download\":{\"bytes-per-second\":\"fast\"}}", 0600);

@@ -153,7 +153,7 @@ static const struct {
 	{ "{{slice .Name 9}}", "index out of range" },
 	{ "{{pad .Name 1 99999}}", "error calling pad" },
 	{ "{{.Name", "unclosed action" },
-	{ "{{", "missing value" },
+	{ "{{", "unclosed action" },
 	{ "{{}}", "missing value" },
 	{ "{{.Name |}}", "missing value" },
 	{ "{{nosuch .Name}}", "function \"nosuch\" not defined" },

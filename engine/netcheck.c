@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/netcheck.h"
+
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MTU_MIN 68
+#define MTU_MAX 65535
+
+/* Docker's words. */
+static bool refuse_value(const char *key, const char *value, const char *why, struct error *err)
+{
+	return error_set(err, ERROR_INPUT, "failed to parse %s value: %s (%s)", key, value, why);
+}
+
+/* As Go reads a bool. */
+static bool is_bool(const char *value)
+{
+	static const char *const words[] = { "1", "t", "T", "TRUE",  "true",  "True",
+					     "0", "f", "F", "FALSE", "false", "False" };
+
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		if (strcmp(value, words[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool check_bridge_options(const struct network *network, struct error *err)
+{
+	static const char *const switches[] = { NETWORK_OPTION_ICC, NETWORK_OPTION_MASQUERADE,
+						"com.docker.network.enable_ipv6" };
+	const char *binding = network_option(network, NETWORK_OPTION_BINDING);
+	struct ipaddr address;
+
+	for (size_t i = 0; i < COUNT_OF(switches); i++) {
+		const char *value = network_option(network, switches[i]);
+
+		if (value && !is_bool(value))
+			return refuse_value(switches[i], value, "invalid syntax", err);
+	}
+	return !binding || ipaddr_parse(&address, binding) ||
+	       refuse_value(NETWORK_OPTION_BINDING, binding, "nil ip", err);
+}
+
+/* What docker's bridges can and ours cannot: passed over in silence, a network that was to be shut
+ * would be open. `only` is the value that asks for what we do anyway. */
+static bool refuse_others(const struct network *network, struct error *err)
+{
+	static const struct {
+		const char *key, *only;
+	} others[] = {
+		{ "com.docker.network.bridge.gateway_mode_ipv4", "nat" },
+		{ "com.docker.network.bridge.gateway_mode_ipv6", "nat" },
+		{ "com.docker.network.bridge.inhibit_ipv4", "false" },
+		{ "com.docker.network.bridge.trusted_host_interfaces", "" },
+		{ "com.docker.network.container_iface_prefix", "eth" },
+		{ "com.docker.network.enable_ipv4", "true" },
+		{ "com.docker.network.host_ipv4", "" },
+		{ "com.docker.network.host_ipv6", "" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		const char *value = network_option(network, others[i].key);
+
+		if (value && *value && strcmp(value, others[i].only) != 0)
+			return error_set(err, ERROR_UNSUPPORTED,
+					 "%s=%s is not supported: leave it out", others[i].key,
+					 value);
+	}
+	return true;
+}
+
+bool netcheck_options(const struct network *network, struct error *err)
+{
+	const char *mtu = network_option(network, NETWORK_OPTION_MTU);
+	const char *bridge = network_option(network, NETWORK_OPTION_BRIDGE);
+	char *end;
+
+	if (mtu) {
+		long value = strtol(mtu, &end, 10);
+
+		if (!*mtu || *end || value < MTU_MIN || value > MTU_MAX)
+			return error_set(err, ERROR_INPUT, "%s: invalid value \"%s\"",
+					 NETWORK_OPTION_MTU, mtu);
+	}
+	if (bridge && (!*bridge || strlen(bridge) >= IFNAMSIZ || strchr(bridge, '/') ||
+		       strcspn(bridge, " \t:") != strlen(bridge)))
+		return error_set(err, ERROR_INPUT, "%s: invalid name \"%s\"", NETWORK_OPTION_BRIDGE,
+				 bridge);
+	if (strcmp(network->driver, "bridge") == 0)
+		return check_bridge_options(network, err) && refuse_others(network, err);
+	if (strcmp(network->driver, "macvlan") == 0 || strcmp(network->driver, "ipvlan") == 0)
+		return true;
+	if (strcmp(network->driver, "host") == 0 || strcmp(network->driver, "null") == 0)
+		return error_set(err, ERROR_DENIED,
+				 "only one instance of \"%s\" network is allowed", network->driver);
+	return error_set(err, ERROR_NOT_FOUND, "plugin \"%s\" not found", network->driver);
+}
+
+bool netcheck_config(const struct network *network, struct error *err)
+{
+	bool has_more = network->has_ipv6 || network->labels.count || network->options.count ||
+			network->reserved.count;
+
+	for (size_t i = 0; i < NETWORK_FAMILIES; i++)
+		has_more |= network->pools[i].is_given;
+	if (network->is_config_only && (network->is_internal || network->is_attachable))
+		return error_set(err, ERROR_DENIED,
+				 "configuration network can only contain network specific fields. "
+				 "Network operator fields like [ ingress | internal | attachable | "
+				 "scope ] are not supported.");
+	if (network->is_config_only && *network->config_from)
+		return error_set(err, ERROR_DENIED,
+				 "a configuration network cannot depend on another configuration "
+				 "network");
+	if (*network->config_from && has_more)
+		return error_set(err, ERROR_DENIED,
+				 "user specified configurations are not supported if the network "
+				 "depends on a configuration network");
+	return true;
+}
