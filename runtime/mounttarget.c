@@ -84,12 +84,14 @@ static bool is_whole_procfs(int tree)
 /* By what was found there: links may have led anywhere below the root. */
 static bool check_proc(const struct mount_job *job, int tree, struct error *err)
 {
+	bool is_proc = strcmp(job->destination, "/proc") == 0;
+
 	if (is_below_proc(job))
 		return true; /* one of the few that may be covered */
-	if (is_on_procfs(job->target))
+	if (is_on_procfs(job->target) && !(is_proc && is_whole_procfs(job->target)))
 		return refuse_inside_proc(job, err);
-	if (strcmp(job->destination, "/proc") != 0 || strcmp(job->wanted->type, "proc") == 0 ||
-	    is_whole_procfs(tree))
+	if (!is_proc || is_whole_procfs(tree) ||
+	    (!job->wanted->is_bind && strcmp(job->wanted->type, "proc") == 0))
 		return true;
 	return json_wrong(job->wanted->place, err, "only procfs can be mounted on /proc");
 }

@@ -345,8 +345,15 @@ def test_refused_targets(bundle, destination):
 
 def test_proc_must_be_procfs(bundle):
     os.mkdir(os.path.join(bundle.path, "fake"))
-    bundle.config["mounts"][0] = {"destination": "/proc", "type": "bind", "source": "fake", "options": ["bind"]}
+    first = bundle.config["mounts"][0]
+    for kind in ("bind", "proc"):
+        bundle.config["mounts"][0] = {"destination": "/proc", "type": kind, "source": "fake", "options": ["bind"]}
+        assert "only procfs can be mounted on /proc" in bundle.runc("run", code=1).stderr
+    bundle.config["mounts"][0] = first
+    bundle.config["mounts"] += [first, {"destination": "/proc/", "type": "tmpfs"}]
     assert "only procfs can be mounted on /proc" in bundle.runc("run", code=1).stderr
+    bundle.config["mounts"].pop()
+    assert bundle.sh("grep -c ' /proc proc ' /proc/mounts") == "2\n"
 
 
 @pytest.mark.parametrize("path", ["/", "/..", "../..", "/a/../.."])
