@@ -258,10 +258,11 @@ static void keep_challenge(struct host *host, const struct http_response *respon
 	host->is_private = response->is_private;
 }
 
-/* A server of files that has what an image is made of, and nothing at "/v2/", will do. */
+/* A server of files that has what an image is made of, and nothing at "/v2/", will do: docker does
+ * not look at what the ping's answer is, but for a challenge. */
 static bool is_nobody(int status)
 {
-	return status == 403 || status == 404 || status == 405;
+	return status > 401 && status < 500 && status != 407 && !retry_is_worth(status);
 }
 
 static bool learn_ping(struct access *access, const struct http_response *response,
@@ -280,7 +281,7 @@ static bool learn_ping(struct access *access, const struct http_response *respon
 		return error_set(err, ERROR_NOT_FOUND,
 				 "%s is not an image registry (Get \"%s\": HTTP 404)", host->domain,
 				 access->url);
-	else if (response->status != 200 && response->status != 401)
+	else if (response->status / 100 != 2 && response->status != 401)
 		return refusal_unexpected(access->url, response->status, said, err);
 	host->is_known = true;
 	if (response->status == 401 && is_own_answer(host, response))

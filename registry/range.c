@@ -2,6 +2,7 @@
 #include "registry/range.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* 10^18 - 1 is the largest number taken: no size is that large, and none can overflow. */
 #define DIGITS_MAX 18
@@ -31,6 +32,14 @@ static int64_t content_length(const struct http_response *response)
 	return *text == '\0' ? length : -1;
 }
 
+static bool is_coded(const struct http_response *response)
+{
+	char coding[256];
+
+	return http_header(response, "Content-Encoding", 0, coding, sizeof(coding)) && coding[0] &&
+	       strcasecmp(coding, "identity") != 0;
+}
+
 /* "bytes 100-199/200": where it begins, where it ends (the byte behind), and how much there is in
  * all. */
 static bool read_content_range(const char *text, int64_t *start, int64_t *end, int64_t *whole)
@@ -56,6 +65,7 @@ const char *range_read(const struct http_response *response, int64_t position, i
 	char field[80];
 	int64_t start, stop;
 
+	range->is_coded = is_coded(response);
 	range->whole = content_length(response);
 	range->skip = position;
 	if (response->status == 200)

@@ -13,6 +13,7 @@
 struct range {
 	int64_t whole; /* size of the whole body; -1: not said */
 	int64_t skip;  /* bytes of this reply that we have already */
+	bool is_coded; /* it has a Content-Encoding */
 };
 
 /* Reads the head of a 200 or 206 that answers "from `position` to before `end`" (-1: to the body's

@@ -26,7 +26,7 @@ struct asker {
 	const char *accept; /* header, or NULL */
 	const char *noun;
 	bool is_head;
-	const char *headers[2];
+	const char *headers[3];
 	const char **mirrors; /* to be tried before the registry itself; the rest of them */
 };
 
@@ -121,7 +121,8 @@ static bool asker_ask(void *self, struct arena *arena, struct http_request *requ
 	if (asker->is_head)
 		request->method = "HEAD";
 	request->url = host_url(arena, access->host, asker->path);
-	asker->headers[0] = asker->accept;
+	asker->headers[0] = "Accept-Encoding: identity";
+	asker->headers[1] = asker->accept;
 	request->headers = asker->headers;
 	access_authorize(access, arena, request);
 	return true;

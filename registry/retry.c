@@ -12,8 +12,13 @@
 
 bool retry_is_worth(int status)
 {
-	return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 ||
-	       status == 504;
+	/* Whoever cannot do it at all will not do it later: "not implemented" and its like. */
+	static const int final[] = { 501, 505, 506, 508, 510, 511 };
+
+	for (size_t i = 0; i < COUNT_OF(final); i++)
+		if (status == final[i])
+			return false;
+	return status == 408 || status == 429 || status == 499 || (status >= 500 && status < 600);
 }
 
 int retry_after_seconds(const char *field, int64_t now)

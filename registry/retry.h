@@ -11,7 +11,8 @@
  * When and how soon to try again.
  */
 
-/* 408, 429 and the 5xx that pass. */
+/* 408, 429, and what servers and what stands before them (nginx: 499, Cloudflare: 520 to 530) say
+ * of troubles that pass. */
 bool retry_is_worth(int status);
 
 /* A Retry-After field, in seconds or as a date, seen at `now` (Unix time): seconds from now, at

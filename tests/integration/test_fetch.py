@@ -582,13 +582,20 @@ def test_name_that_does_not_exist():
     (lambda call: call.chunks([BLOB, b"x"]), "more bytes arrive than were promised"),
     (lambda call: call.chunks([BLOB[:-1]]), "ends after 299999 of 300000 bytes"),
     (lambda call: call.chunks(PATTERN * 1000), "more bytes arrive"),
-    (lambda call: call.reply(200, BLOB, Content_Encoding="gzip"), "Content-Encoding"),
+    (lambda call: call.reply(200, BLOB[:-1], Content_Encoding="gzip"), "Content-Encoding"),
+    (lambda call: call.chunks([BLOB], Content_Encoding="gzip"), "Content-Encoding"),
 ])
 def test_blob_of_the_wrong_size(answer, part):
     reply, body, calls = one_request(answer, blob)
     kind, text = failure(reply)
     assert kind == "corrupt" and part in text and DIGEST in text
     assert len(body) <= len(BLOB) and len(calls) == 1
+
+
+def test_blob_that_is_only_called_encoded():
+    """By a store that was told so when it got a layer: it is what the digest says."""
+    reply, body, calls = one_request(lambda call: call.reply(200, BLOB, Content_Encoding="gzip"), blob)
+    assert reply["ok"] and body == BLOB and calls[-1].header("Accept-Encoding") == "identity"
 
 
 def peak_kib(fetch):

@@ -311,7 +311,7 @@ def test_nothing_changed(store):
             assert set(again.layers.values()) == {"exists"} and store.contents() == before
 
 
-@pytest.mark.parametrize("status", [403, 404, 405])
+@pytest.mark.parametrize("status", [403, 404, 405, 410])
 def test_a_server_of_files(store, status):
     """That has the image, and nothing at "/v2/"; one that has neither is said to be no registry."""
     layout = Layout(*LAYERS)

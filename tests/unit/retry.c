@@ -37,6 +37,8 @@ int main(void)
 	check_int(retry_delay_ms(50, 250, 1), LIMIT_BACK_OFF_S * 1000, "and ends somewhere");
 
 	check(retry_is_worth(429) && retry_is_worth(503) && retry_is_worth(408), "may pass");
+	check(retry_is_worth(500) && retry_is_worth(522) && retry_is_worth(499), "may pass, too");
 	check(!retry_is_worth(404) && !retry_is_worth(401) && !retry_is_worth(501), "will not");
+	check(!retry_is_worth(511) && !retry_is_worth(600) && !retry_is_worth(200), "will not");
 	return tap_done();
 }
