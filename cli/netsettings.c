@@ -34,12 +34,12 @@ static const char *port_key(struct arena *arena, unsigned int port, enum port_pr
 	return arena_printf(arena, "%u/%s", port, port_protocol_name(protocol));
 }
 
-static bool is_published(const struct endpoints *endpoints, struct arena *arena, const char *key)
+static bool is_published(const struct endpoints *endpoints, const struct port_spec *spec)
 {
 	for (size_t i = 0; i < endpoints->port_count; i++) {
 		const struct published *port = &endpoints->ports[i];
 
-		if (strcmp(port_key(arena, port->inside, port->protocol), key) == 0)
+		if (port->inside == spec->inside.first && port->protocol == spec->protocol)
 			return true;
 	}
 	return false;
@@ -53,6 +53,7 @@ static void add_ports(const struct jsonmaker *settings, const struct container *
 	const char *last = "";
 	struct jsonmaker list = { 0 };
 	char text[IPADDR_TEXT_MAX];
+	struct error ignored;
 
 	for (size_t i = 0; i < endpoints->port_count; i++) {
 		const struct published *port = &endpoints->ports[i];
@@ -66,8 +67,9 @@ static void add_ports(const struct jsonmaker *settings, const struct container *
 	}
 	for (size_t i = 0; i < container->exposed_ports.count; i++) {
 		const char *key = container->exposed_ports.items[i];
+		struct port_spec spec;
 
-		if (!is_published(endpoints, settings->arena, key))
+		if (!port_parse_exposed(key, &spec, &ignored) || !is_published(endpoints, &spec))
 			jsonmaker_text(&ports, key, NULL);
 	}
 }
@@ -234,9 +236,7 @@ static void add_exposed(struct groups *groups, const struct container *container
 		const char *text = container->exposed_ports.items[i];
 
 		if (port_parse_exposed(text, &specs[count], &ignored) &&
-		    !is_published(endpoints, groups->arena,
-				  port_key(groups->arena, specs[count].inside.first,
-					   specs[count].protocol)))
+		    !is_published(endpoints, &specs[count]))
 			count++;
 	}
 	qsort(specs, count, sizeof(*specs), compare_specs);
@@ -270,7 +270,7 @@ const char *netsettings_networks_cell(struct arena *arena, const struct containe
 	const char *line = "";
 
 	if (container->network_count == 0)
-		return container->network;
+		return container->has_left_none ? "" : container->network;
 	for (size_t i = 0; i < container->network_count; i++)
 		line = *line ? arena_printf(arena, "%s,%s", line, container->networks[i].name)
 			     : container->networks[i].name;
@@ -415,7 +415,7 @@ void netsettings_add(const struct jsonmaker *object, const struct engine *engine
 	for (size_t i = 0; i < container->network_count; i++)
 		add_network(&networks, engine, container, &container->networks[i], &endpoints);
 	if (strcmp(container->network, NETWORK_HOST) == 0 ||
-	    strcmp(container->network, NETWORK_NONE) == 0) {
+	    (strcmp(container->network, NETWORK_NONE) == 0 && !container->has_left_none)) {
 		const struct container_network mode = {
 			.name = container->network, .ip = "", .ip6 = "", .mac = ""
 		};

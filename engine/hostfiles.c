@@ -236,7 +236,8 @@ bool hostfiles_move(int dir, const char *name, const struct ipaddr *address, str
 
 	buf_init(&before, HOST_FILE_MAX);
 	buf_init(&after, HOST_FILE_MAX);
-	ipaddr_text(address, to);
+	if (address)
+		ipaddr_text(address, to);
 	if (!file_read(dir, HOSTS, &before, err))
 		return false;
 
@@ -245,6 +246,8 @@ bool hostfiles_move(int dir, const char *name, const struct ipaddr *address, str
 	for (char *line; (line = strsep(&rest, "\n"));) {
 		bool is_last = !rest;
 
+		if (is_line_of(line, name) && !address)
+			continue;
 		if (is_line_of(line, name))
 			buf_printf(&after, "%s%s", to, strchr(line, '\t'));
 		else

@@ -19,8 +19,8 @@
 must_check bool hostfiles_write(const struct engine *engine, const struct container *container,
 				int dir, const struct endpoints *endpoints, struct error *err);
 
-/* In the hosts file that a container sees: lines "ADDRESS<tab>NAME…" get another address. What else
- * the container has written there stays. */
+/* In the hosts file that a container sees: lines "ADDRESS<tab>NAME…" get another address, or go
+ * (NULL). What else the container has written there stays. */
 must_check bool hostfiles_move(int dir, const char *name, const struct ipaddr *address,
 			       struct error *err);
 

@@ -2,11 +2,13 @@
 #include "engine/linktarget.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/change.h"
 #include "engine/find.h"
+#include "engine/hostfiles.h"
 #include "engine/port.h"
 #include "engine/status.h"
 
@@ -116,6 +118,17 @@ static void drop(struct container *container, void *context)
 	links->count = kept;
 }
 
+/* One that runs sees at once that the name is gone. */
+static bool forget_host(const struct engine *engine, const char *id, const char *alias,
+			struct error *err)
+{
+	autoclose int dir =
+		openat(engine->containers, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return dir < 0 || !status_is_running(engine, id) || hostfiles_move(dir, alias, NULL, err) ||
+	       err->kind == ERROR_NOT_FOUND;
+}
+
 bool link_target_remove(struct engine *engine, const char *text, struct error *err)
 {
 	autofree char *name = mem_strdup(text + (*text == '/'));
@@ -130,8 +143,11 @@ bool link_target_remove(struct engine *engine, const char *text, struct error *e
 	if (!slash)
 		return error_set(err, ERROR_INPUT,
 				 "Conflict, cannot remove the default link name of the container");
-	return change_container(engine, id, drop, &removal, err) &&
-	       (removal.is_found || error_set(err, ERROR_NOT_FOUND, "No such container: %s", text));
+	if (!change_container(engine, id, drop, &removal, err))
+		return false;
+	if (!removal.is_found)
+		return error_set(err, ERROR_NOT_FOUND, "No such container: %s", text);
+	return forget_host(engine, id, removal.alias, err);
 }
 
 /* Finding. ------------------------------------------------------------------------------------ */

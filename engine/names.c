@@ -37,7 +37,8 @@
 #define DNS_PORT       53
 #define BACKLOG        128
 #define STREAMS        16
-#define START_TRIES    3 /* each is lost only to a resolver that ends at the very moment */
+#define RECEIVE_ROOM   (1 << 20) /* bytes: a burst of questions; the usual room is for 250 */
+#define START_TRIES    3         /* each is lost only to a resolver that ends at the very moment */
 
 /* Talking to it. ------------------------------------------------------------------------------ */
 
@@ -227,6 +228,11 @@ static bool open_socket(int type, uint16_t *port, int *fd, struct error *err)
 	autoclose int opened = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	inet_pton(AF_INET, RESOLVCONF_NAMES, &address.sin_addr);
+	/* A question that is lost is asked again after five seconds. Without root it has the usual
+	 * room. */
+	if (type == SOCK_DGRAM)
+		(void)!setsockopt(opened, SOL_SOCKET, SO_RCVBUFFORCE, &(const int){ RECEIVE_ROOM },
+				  sizeof(int));
 	if (opened < 0 || bind(opened, (const struct sockaddr *)&address, size) < 0 ||
 	    (type == SOCK_STREAM && listen(opened, STREAMS) < 0) ||
 	    getsockname(opened, (struct sockaddr *)&address, &size) < 0)
