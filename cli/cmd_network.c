@@ -152,7 +152,9 @@ static bool remove_locked(const struct engine *engine, const struct lease_book *
 
 	lease_holders(engine, network, arena, &ids);
 	if (network->is_config_only && is_depended_on(engine, arena, network))
-		return error_set(err, ERROR_DENIED, "configuration network \"%s\" is in use",
+		return error_set(err, ERROR_DENIED,
+				 "error while removing network: configuration network \"%s\" is in "
+				 "use",
 				 network->name);
 	if (ids.count)
 		return error_set(err, ERROR_EXISTS,

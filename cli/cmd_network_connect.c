@@ -84,14 +84,10 @@ static bool check_wish(const struct network *network, const struct container_net
 		return error_set(err, ERROR_INPUT,
 				 "network-scoped alias is supported only for containers in user "
 				 "defined networks");
-	if (strcmp(network->name, NETWORK_HOST) == 0)
-		return error_set(err, ERROR_INPUT,
-				 "cannot connect container to host network - container must be "
-				 "created in host network mode");
-	return strcmp(network->name, NETWORK_NONE) != 0 ||
+	return strcmp(network->name, NETWORK_HOST) != 0 ||
 	       error_set(err, ERROR_INPUT,
-			 "container cannot be connected to multiple networks with one of the "
-			 "networks in private (none) mode");
+			 "cannot connect container to host network - container must be created in "
+			 "host network mode");
 }
 
 static int run_connect(const struct cli *cli, const void *of, const struct texts *arguments)

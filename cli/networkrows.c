@@ -167,7 +167,8 @@ static void add_ipam(const struct jsonmaker *object, const struct network *netwo
 		jsonmaker_text(&item, "Subnet", net_text(object->arena, &pool->subnet));
 		if (pool->range.address.family)
 			jsonmaker_text(&item, "IPRange", net_text(object->arena, &pool->range));
-		jsonmaker_text(&item, "Gateway", ipaddr_text(&pool->gateway, text));
+		if (pool->gateway.family)
+			jsonmaker_text(&item, "Gateway", ipaddr_text(&pool->gateway, text));
 		add_reserved(&item, network, &pool->subnet);
 	}
 }

@@ -111,16 +111,19 @@ static bool lease_addresses(struct attachment *self, const struct lease_book *bo
 
 /* As docker does: made from the address, so that a neighbour's cache is right for the next one
  * who has it. */
+static void usual_mac(const struct endpoint *endpoint, unsigned char mac[LINK_MAC_SIZE])
+{
+	memcpy(mac, (const unsigned char[]){ 0x02, 0x42 }, 2);
+	memcpy(mac + 2, endpoint->addresses[NETWORK_IPV4].address.bytes, 4);
+}
+
 static bool set_mac(const struct container_network *wanted, struct endpoint *endpoint,
 		    struct error *err)
 {
-	const unsigned char *address = endpoint->addresses[NETWORK_IPV4].address.bytes;
-
 	if (wanted->mac && *wanted->mac)
 		return link_mac_parse(wanted->mac, endpoint->mac) ||
 		       error_set(err, ERROR_INPUT, "invalid MAC address: %s", wanted->mac);
-	memcpy(endpoint->mac, (const unsigned char[]){ 0x02, 0x42 }, 2);
-	memcpy(endpoint->mac + 2, address, 4);
+	usual_mac(endpoint, endpoint->mac);
 	return true;
 }
 
@@ -164,10 +167,12 @@ static bool is_asked_for(const struct container *container, const char *name)
 }
 
 /* As it was asked for; else eth0, eth1, …: the first that is free. */
-static bool name_inside(const struct attachment *self, const struct container_network *wanted,
-			struct endpoint *endpoint, struct error *err)
+static bool name_inside(const struct attachment *self, const struct network *network,
+			const struct container_network *wanted, struct endpoint *endpoint,
+			struct error *err)
 {
 	const char *asked = endpointopt_get(&wanted->driver_options, ENDPOINTOPT_IFNAME);
+	const char *prefix = network_option(network, NETWORK_OPTION_PREFIX);
 	size_t number = 0;
 
 	if (asked) {
@@ -178,7 +183,8 @@ static bool name_inside(const struct attachment *self, const struct container_ne
 				 wanted->name, asked);
 	}
 	do {
-		snprintf(endpoint->inside, sizeof(endpoint->inside), "eth%zu", number++);
+		snprintf(endpoint->inside, sizeof(endpoint->inside), "%s%zu",
+			 prefix && *prefix ? prefix : "eth", number++);
 	} while (is_taken_by(&self->endpoints, endpoint->inside) ||
 		 is_asked_for(self->container, endpoint->inside));
 	return true;
@@ -195,15 +201,16 @@ bool attachment_lease_one(struct attachment *self, const struct container_networ
 
 	if (number >= ENDPOINTS_MAX)
 		return error_set(err, ERROR_INPUT, "more than %d networks", ENDPOINTS_MAX);
-	if (!name_inside(self, wanted, endpoint, err) || !open_host(self, err) ||
+	if (!open_host(self, err) ||
 	    !network_find(self->engine, self->arena, wanted->name, network, err))
 		return false;
 	if (network->is_absent)
 		return true;
 	if (network->is_config_only)
 		return error_set(err, ERROR_DENIED,
-				 "network %s: cannot create endpoint on configuration-only network",
-				 network->name);
+				 "cannot create endpoint on configuration-only network");
+	if (!name_inside(self, network, wanted, endpoint, err))
+		return false;
 	name_links(self, network, endpoint);
 	plug->sysctls = endpointopt_get(&wanted->driver_options, ENDPOINTOPT_SYSCTLS);
 	endpoint->aliases = wanted->aliases;
@@ -365,6 +372,25 @@ static void put_link_local(struct netlink *inside, unsigned int link,
 	}
 }
 
+/* Has the kernel tell the neighbours, where they may know the address of somebody who had it
+ * before, with another hardware address: not one that is made from it. */
+static void advertise(const struct network *network, const struct endpoint *endpoint)
+{
+	autofree char *ipv4 = mem_printf("ipv4/conf/%s/arp_notify", endpoint->inside);
+	autofree char *ipv6 = mem_printf("ipv6/conf/%s/ndisc_notify", endpoint->inside);
+	const char *count = network_option(network, NETWORK_OPTION_ADVERTISED);
+	unsigned char usual[LINK_MAC_SIZE];
+	struct error ignored; /* then they find out for themselves, a little later */
+
+	if (count && strcmp(count, "0") == 0)
+		return;
+	usual_mac(endpoint, usual);
+	if (memcmp(usual, endpoint->mac, sizeof(usual)) != 0)
+		(void)!netsysctl_set(ipv4, "1\n", &ignored);
+	if (has_ipv6(endpoint))
+		(void)!netsysctl_set(ipv6, "1\n", &ignored);
+}
+
 static bool set_up_inside(struct netlink *inside, const struct endpoint *endpoint,
 			  const char *sysctls, bool is_outward, struct error *err)
 {
@@ -398,6 +424,7 @@ bool attachment_plug_one(struct attachment *self, size_t number, struct netlink 
 	if (is_shared(&plug->network) ? !make_share(self, plug, endpoint, netns, err)
 				      : !make_pair(self, plug, endpoint, netns, err))
 		return error_in(err, "network %s", endpoint->network);
+	advertise(&plug->network, endpoint);
 	return set_up_inside(inside, endpoint, plug->sysctls, is_outward, err) ||
 	       error_in(err, "network %s", endpoint->network);
 }

@@ -126,6 +126,9 @@ static void put_mac(struct netlink *host, unsigned int index, const char *bridge
 static bool make(const struct network *network, const char *bridge, struct netlink *host,
 		 unsigned int *index, struct error *err)
 {
+	bool is_inhibited = network_option(network, NETWORK_OPTION_INHIBIT) &&
+			    network_option_is_on(network, NETWORK_OPTION_INHIBIT);
+
 	if (!link_make_bridge(host, bridge, network_mtu(network), err) ||
 	    !harden(network, bridge, err))
 		return false;
@@ -135,7 +138,7 @@ static bool make(const struct network *network, const char *bridge, struct netli
 		const struct network_pool *pool = &network->pools[i];
 		const struct ipnet own = { pool->gateway, pool->subnet.prefix };
 
-		if (pool->subnet.address.family)
+		if (pool->gateway.family && !(i == NETWORK_IPV4 && is_inhibited))
 			link_put_address(host, *index, &own);
 	}
 	link_put_up(host, *index);

@@ -239,13 +239,18 @@ static bool connect_running(struct joining *joining, struct error *err)
 	return act_in_hub(self, connect_now, joining, err);
 }
 
+static bool is_on_none(const struct container *container)
+{
+	return strcmp(container->network, NETWORK_NONE) == 0 && !container->has_left_none;
+}
+
 static bool check_mode(const struct container *container, struct error *err)
 {
-	if (strcmp(container->network, NETWORK_NONE) == 0)
+	if (is_on_none(container))
 		return error_set(err, ERROR_INPUT,
 				 "container cannot be connected to multiple networks with one of "
 				 "the networks in private (none) mode");
-	if (network_is_mode(container->network))
+	if (network_is_mode(container->network) && !container->has_left_none)
 		return error_set(err, ERROR_INPUT,
 				 "container sharing network namespace with another container or "
 				 "host cannot be connected to any other network");
@@ -296,6 +301,18 @@ static void replace_wish(struct container *container, void *context)
 			container->networks[i] = *wanted;
 }
 
+static void leave_none(struct container *container, void *context)
+{
+	(void)context;
+	container->has_left_none = true;
+}
+
+static void return_to_none(struct container *container, void *context)
+{
+	(void)context;
+	container->has_left_none = false;
+}
+
 static void tell(const struct engine *engine, const char *name, const char *container)
 {
 	autoarena struct arena arena = { 0 };
@@ -316,6 +333,14 @@ bool connect_network(struct engine *engine, const struct container *container,
 	struct joining joining = { .self = &self, .wanted = wanted };
 	bool is_done = true;
 
+	/* There is nothing to do for it: who is on no network has a loopback device. */
+	if (strcmp(wanted->name, NETWORK_NONE) == 0 && container->has_left_none &&
+	    container->network_count == 0)
+		return change_container(engine, container->id, return_to_none, NULL, err);
+	if (strcmp(wanted->name, NETWORK_NONE) == 0)
+		return error_set(err, ERROR_INPUT,
+				 "container cannot be connected to multiple networks with one of "
+				 "the networks in private (none) mode");
 	if (!check_mode(container, err) || !open_container(engine, container->id, &dir, &lock, err))
 		return false;
 	bool is_running = status_is_running(engine, container->id);
@@ -366,6 +391,8 @@ bool connect_end(struct engine *engine, const struct container *container,
 
 	if (!open_container(engine, container->id, &dir, &lock, err))
 		return false;
+	if (strcmp(network->name, NETWORK_NONE) == 0 && is_on_none(container))
+		return change_container(engine, container->id, leave_none, NULL, err);
 	if (!is_wanted(container, network->name))
 		return error_set(err, ERROR_NOT_FOUND,
 				 "container %s is not connected to network %s", container->id,

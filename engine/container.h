@@ -154,6 +154,7 @@ struct container {
 	const char *stop_signal;
 	int64_t stop_timeout; /* seconds; -1: not said */
 	bool is_removed_on_exit;
+	bool has_left_none; /* the network none, which it was made with: others can be joined */
 	bool has_open_stdin;
 	bool has_tty;
 	int64_t console_rows, console_columns; /* of the terminal at first; 0: not known */

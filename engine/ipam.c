@@ -217,14 +217,6 @@ static struct ipnet unique_ipv6(const struct network *network)
 	return subnet;
 }
 
-static void set_gateway(struct network_pool *pool)
-{
-	if (pool->gateway.family)
-		return;
-	pool->gateway = ipnet_first(&pool->subnet);
-	ipaddr_add(&pool->gateway, 1);
-}
-
 /* The subnet's own address, or (IPv4) everybody's: nobody has them, but where there are but two. */
 static bool is_end(const struct ipnet *subnet, const struct ipaddr *address)
 {
@@ -233,6 +225,18 @@ static bool is_end(const struct ipnet *subnet, const struct ipaddr *address)
 	return subnet->prefix < ipaddr_bits(address) - 1 &&
 	       (ipaddr_is_equal(address, &first) ||
 		(address->family == AF_INET && ipaddr_is_equal(address, &last)));
+}
+
+/* As docker does: the first that could be given to a container. */
+static void set_gateway(struct network_pool *pool, const struct ipnet *range)
+{
+	const struct ipaddr own = ipnet_first(&pool->subnet);
+
+	if (pool->gateway.family)
+		return;
+	pool->gateway = ipnet_first(range);
+	if (ipaddr_is_equal(&pool->gateway, &own))
+		ipaddr_add(&pool->gateway, 1);
 }
 
 /* The pair that keeps the address for something else; NULL: none does. */
@@ -319,8 +323,11 @@ bool ipam_complete(struct network *network, const struct network *others, size_t
 		else if (!pool->is_given && !choose(&own, i == NETWORK_IPV4 ? AF_INET : AF_INET6,
 						    &search, &pool->subnet, err))
 			return false;
-		if (!network->is_config_only)
-			set_gateway(pool);
+		if (!network_has_gateway(network, (enum network_family)i))
+			pool->gateway = (struct ipaddr){ 0 };
+		else if (!network->is_config_only)
+			set_gateway(pool,
+				    pool->range.address.family ? &pool->range : &pool->subnet);
 		const char *reserved = reserved_as(network, &pool->gateway);
 
 		if (reserved)
@@ -397,7 +404,7 @@ static void set_default(struct network *network, const struct netdefaults *defau
 	if (!network->has_ipv6)
 		return;
 	ipv6->subnet = defaults->ipv6.address.family ? defaults->ipv6 : unique_ipv6(network);
-	set_gateway(ipv6);
+	set_gateway(ipv6, &ipv6->subnet);
 }
 
 static bool has_address(const char *device, const struct ipaddr *wanted)
@@ -476,7 +483,7 @@ bool ipam_choose_default(const struct engine *engine, struct network *network, s
 	search.others = others;
 	if (!pool->is_given && !choose(&own, AF_INET, &search, &pool->subnet, err))
 		return false;
-	set_gateway(pool);
+	set_gateway(pool, &pool->subnet);
 	return !pool->range.address.family ||
 	       (ipnet_has(&pool->subnet, &pool->range.address) &&
 		pool->range.prefix >= pool->subnet.prefix) ||

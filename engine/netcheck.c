@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MTU_MIN 68
-#define MTU_MAX 65535
+#define MTU_MIN    68
+#define MTU_MAX    65535
+
+#define PREFIX_MAX (IFNAMSIZ - 4) /* with a number of up to three digits */
 
 /* Docker's words. */
 static bool refuse_value(const char *key, const char *value, const char *why, struct error *err)
@@ -27,10 +29,48 @@ static bool is_bool(const char *value)
 	return false;
 }
 
+/* Docker's bounds. How often the kernel tells is its own affair: once. */
+static bool check_advertising(const struct network *network, struct error *err)
+{
+	static const struct {
+		const char *key, *unit;
+		long least, most;
+	} numbers[] = { { NETWORK_OPTION_ADVERTISED, "an integer", 0, 3 },
+			{ "com.docker.network.advertise_addr_ms", "integer milliseconds", 100,
+			  2000 } };
+
+	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+		const char *text = network_option(network, numbers[i].key);
+		char *end;
+		long value = text ? strtol(text, &end, 10) : 0;
+
+		if (!text)
+			continue;
+		if (!*text || *end)
+			return error_set(err, ERROR_INPUT, "value for option %s \"%s\" must be %s",
+					 numbers[i].key, text, numbers[i].unit);
+		if (value < numbers[i].least || value > numbers[i].most)
+			return error_set(err, ERROR_INPUT, "%s must be in the range %ld to %ld",
+					 numbers[i].key, numbers[i].least, numbers[i].most);
+	}
+	return true;
+}
+
+static bool check_prefix(const struct network *network, struct error *err)
+{
+	const char *prefix = network_option(network, NETWORK_OPTION_PREFIX);
+
+	return !prefix ||
+	       (strlen(prefix) <= PREFIX_MAX && strcspn(prefix, "/: \t\n") == strlen(prefix)) ||
+	       error_set(err, ERROR_INPUT, "%s=%s: no beginning of a device's name",
+			 NETWORK_OPTION_PREFIX, prefix);
+}
+
 static bool check_bridge_options(const struct network *network, struct error *err)
 {
 	static const char *const switches[] = { NETWORK_OPTION_ICC, NETWORK_OPTION_MASQUERADE,
-						"com.docker.network.enable_ipv6" };
+						"com.docker.network.enable_ipv6",
+						NETWORK_OPTION_INHIBIT };
 	const char *binding = network_option(network, NETWORK_OPTION_BINDING);
 	struct ipaddr address;
 
@@ -51,11 +91,9 @@ static bool refuse_others(const struct network *network, struct error *err)
 	static const struct {
 		const char *key, *only;
 	} others[] = {
-		{ "com.docker.network.bridge.gateway_mode_ipv4", "nat" },
-		{ "com.docker.network.bridge.gateway_mode_ipv6", "nat" },
-		{ "com.docker.network.bridge.inhibit_ipv4", "false" },
+		{ NETWORK_OPTION_MODE_IPV4, "nat" },
+		{ NETWORK_OPTION_MODE_IPV6, "nat" },
 		{ "com.docker.network.bridge.trusted_host_interfaces", "" },
-		{ "com.docker.network.container_iface_prefix", "eth" },
 		{ "com.docker.network.enable_ipv4", "true" },
 		{ "com.docker.network.host_ipv4", "" },
 		{ "com.docker.network.host_ipv6", "" },
@@ -64,6 +102,8 @@ static bool refuse_others(const struct network *network, struct error *err)
 	for (size_t i = 0; i < COUNT_OF(others); i++) {
 		const char *value = network_option(network, others[i].key);
 
+		if (value && strcmp(value, NETWORK_MODE_ISOLATED) == 0 && network->is_internal)
+			continue;
 		if (value && *value && strcmp(value, others[i].only) != 0)
 			return error_set(err, ERROR_UNSUPPORTED,
 					 "%s=%s is not supported: leave it out", others[i].key,
@@ -90,7 +130,8 @@ bool netcheck_options(const struct network *network, struct error *err)
 		return error_set(err, ERROR_INPUT, "%s: invalid name \"%s\"", NETWORK_OPTION_BRIDGE,
 				 bridge);
 	if (strcmp(network->driver, "bridge") == 0)
-		return check_bridge_options(network, err) && refuse_others(network, err);
+		return check_bridge_options(network, err) && check_advertising(network, err) &&
+		       check_prefix(network, err) && refuse_others(network, err);
 	if (strcmp(network->driver, "macvlan") == 0 || strcmp(network->driver, "ipvlan") == 0)
 		return true;
 	if (strcmp(network->driver, "host") == 0 || strcmp(network->driver, "null") == 0)

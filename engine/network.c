@@ -184,6 +184,18 @@ struct ipaddr network_host_binding(const struct network *network)
 	return address;
 }
 
+bool network_has_gateway(const struct network *network, enum network_family family)
+{
+	const char *mode =
+		network_option(network, family == NETWORK_IPV6 ? NETWORK_OPTION_MODE_IPV6
+							       : NETWORK_OPTION_MODE_IPV4);
+	bool is_inhibited = network_option(network, NETWORK_OPTION_INHIBIT) &&
+			    network_option_is_on(network, NETWORK_OPTION_INHIBIT);
+
+	return (!mode || strcmp(mode, NETWORK_MODE_ISOLATED) != 0) &&
+	       (family != NETWORK_IPV4 || !network->is_internal || !is_inhibited);
+}
+
 int network_mtu(const struct network *network)
 {
 	const char *value = network_option(network, NETWORK_OPTION_MTU);

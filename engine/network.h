@@ -32,6 +32,11 @@
 
 /* Options of the driver. */
 #define NETWORK_OPTION_BRIDGE     "com.docker.network.bridge.name"
+#define NETWORK_OPTION_PREFIX     "com.docker.network.container_iface_prefix"
+#define NETWORK_OPTION_INHIBIT    "com.docker.network.bridge.inhibit_ipv4"
+#define NETWORK_OPTION_MODE_IPV4  "com.docker.network.bridge.gateway_mode_ipv4"
+#define NETWORK_OPTION_MODE_IPV6  "com.docker.network.bridge.gateway_mode_ipv6"
+#define NETWORK_OPTION_ADVERTISED "com.docker.network.advertise_addr_nmsgs"
 #define NETWORK_OPTION_BINDING    "com.docker.network.bridge.host_binding_ipv4"
 #define NETWORK_OPTION_ICC        "com.docker.network.bridge.enable_icc"
 #define NETWORK_OPTION_MASQUERADE "com.docker.network.bridge.enable_ip_masquerade"
@@ -95,10 +100,14 @@ const char *network_key(const struct network *network);
 /* The name of its bridge on the host. */
 void network_bridge(const struct engine *engine, const struct network *network,
 		    char name[IFNAMSIZ]);
+#define NETWORK_MODE_ISOLATED "isolated" /* an internal network that the host is not on either */
+
 /* The value of an option of the driver, NULL if it was not given. */
 const char *network_option(const struct network *network, const char *key);
 /* An option that is true unless it says false. */
 bool network_option_is_on(const struct network *network, const char *key);
+/* The bridge has an address of its own that containers can go by. */
+bool network_has_gateway(const struct network *network, enum network_family family);
 /* com.docker.network.bridge.host_binding_ipv4: the host's address of ports that are published
  * without one. Family 0: all of the host's. */
 struct ipaddr network_host_binding(const struct network *network);

@@ -163,7 +163,8 @@ def test_options_of_drivers(moor, busybox):
     for option, words in ((f"{bridge}enable_icc=maybe", f"failed to parse {bridge}enable_icc value: maybe (invalid syntax)"),
                           (f"{bridge}host_binding_ipv4=x", f"failed to parse {bridge}host_binding_ipv4 value: x (nil ip)"),
                           (f"{bridge}gateway_mode_ipv4=isolated", "gateway_mode_ipv4=isolated is not supported"),
-                          ("com.docker.network.container_iface_prefix=lan", "container_iface_prefix=lan is not supported")):
+                          ("com.docker.network.host_ipv4=192.0.2.1", "host_ipv4=192.0.2.1 is not supported"),
+                              ("com.docker.network.container_iface_prefix=a/b", "container_iface_prefix=a/b: no beginning")):
         assert words in moor.docker("network", "create", "-o", option, "refused", code=1).stderr
     assert "refused" not in moor.docker("network", "ls").stdout
     moor.docker("network", "create", "-o", f"{bridge}gateway_mode_ipv4=nat", "-o", f"{bridge}enable_icc=f", "apart")
@@ -442,6 +443,76 @@ def test_usual_options(moor, busybox):
     moor.docker("network", "create", "--ipv6", "-o", "com.docker.network.driver.mtu=1233", "own")
     assert json.loads(moor.docker("network", "inspect", "own").stdout)[0]["Options"] == {"com.docker.network.driver.mtu": "1233"}
     assert "mtu 1290" in moor.docker("run", "--rm", "--network", "usual", busybox, "busybox", "ip", "link", "show", "eth0").stdout
+
+
+def test_leaving_none(moor, busybox):
+    """Who has left the network none can join others, and come back when it is in no other."""
+    private = "container cannot be connected to multiple networks with one of the networks in private (none) mode"
+    moor.docker("network", "create", "net")
+    start(moor, busybox, "off", "--network", "none")
+    assert private in moor.docker("network", "connect", "net", "off", code=1).stderr
+    moor.docker("network", "disconnect", "none", "off")
+    assert networks_of(moor, "off") == [] and inspect(moor, "off", "{{.HostConfig.NetworkMode}}") == "none"
+    assert "is not connected to network none" in moor.docker("network", "disconnect", "none", "off", code=1).stderr
+    moor.docker("network", "connect", "net", "off")
+    assert f"inet {address_of(moor, 'off', 'net')}/" in inside(moor, "off", "busybox", "ip", "addr", "show", "eth0")
+    assert private in moor.docker("network", "connect", "none", "off", code=1).stderr
+    moor.docker("restart", "-t", "0", "off")
+    assert networks_of(moor, "off") == ["net"] and "inet " in inside(moor, "off", "busybox", "ip", "addr", "show", "eth0")
+    moor.docker("network", "disconnect", "net", "off")
+    moor.docker("network", "connect", "none", "off")
+    assert networks_of(moor, "off") == ["none"]
+
+
+def test_networks_without_the_host(moor, busybox):
+    """Where the bridge has no address nobody's is kept for it: two containers are a network of /31."""
+    def create(*words, code=0):
+        done = moor.docker("network", "create", *words, code=code)
+        return done.stderr if code else json.loads(moor.docker("network", "inspect", words[-1]).stdout)[0]["IPAM"]["Config"]
+
+    mode = "com.docker.network.bridge.gateway_mode_ipv"
+    assert "is not supported" in create("-o", f"{mode}4=isolated", "x", code=1)
+    for name, option in (("apart", f"{mode}4=isolated"), ("silent", "com.docker.network.bridge.inhibit_ipv4=true")):
+        assert create("--internal", "-o", option, "-o", f"com.docker.network.bridge.name=br-{name}", "--subnet", "192.168.135.0/31",
+                      name) == [{"Subnet": "192.168.135.0/31"}]
+        start(moor, busybox, name, "--network", name)
+        assert netpeer.ip("-j", "-4", "addr", "show", "dev", f"br-{name}").stdout.count("192.168") == 0
+        assert can_ping(moor, busybox, name, name)
+        moor.docker("rm", "-f", name)
+        moor.docker("network", "rm", name)
+    assert create("--ipv6", "--internal", "-o", f"{mode}6=isolated", "-o", "com.docker.network.container_iface_prefix=plant", "six")[1].keys() == {"Subnet"}
+    assert re.findall(r"^\d+: (\w+)", moor.docker("run", "--rm", "--network", "six", busybox, "busybox", "ip", "link").stdout, re.M) == ["lo", "plant0"]
+    # Of a range docker takes the first address for the bridge.
+    assert create("--subnet", "172.28.0.0/16", "--ip-range", "172.28.5.0/24", "part")[0]["Gateway"] == "172.28.5.0"
+    assert "inet 172.28.5.1/16" in moor.docker("run", "--rm", "--network", "part", busybox, "busybox", "ip", "addr").stdout
+
+
+def test_addresses_are_told_to_neighbours(moor, busybox):
+    """Who gets an address that was another's, with another hardware address, is reached at once; unless that is not wanted."""
+    number = "com.docker.network.advertise_addr_nmsgs"
+    for option, words in ((f"{number}=4", "must be in the range 0 to 3"), (f"{number}=x", f'value for option {number} "x" must be an integer'),
+                          ("com.docker.network.advertise_addr_ms=99", "must be in the range 100 to 2000")):
+        assert words in moor.docker("network", "create", "-o", option, "x", code=1).stderr
+    for name, option, is_told in (("told", f"{number}=1", True), ("mute", f"{number}=0", False)):
+        moor.docker("network", "create", "--ipv6", "--subnet", "10.94.0.0/24", "--subnet", "fd00:94::/64", "-o", option, name)
+        fixed = ("--network", name, "--ip", "10.94.0.22", "--ip6", "fd00:94::22")
+        start(moor, busybox, "one", "--network", name)
+        start(moor, busybox, "two", *fixed, "--mac-address", "02:42:00:00:00:01")
+        for family, address in (("-4", "10.94.0.22"), ("-6", "fd00:94::22")):
+            inside(moor, "one", "busybox", "ping", family, "-c1", "-W3", address)
+        moor.docker("rm", "-f", "two")
+
+        def known():
+            return dict(re.findall(r"(\S+::?\S*22|10.94.0.22) dev eth0 lladdr (\S+)", inside(moor, "one", "busybox", "ip", "neigh")))
+
+        assert set(known().values()) == {"02:42:00:00:00:01"} and len(known()) == 2
+        start(moor, busybox, "two", *fixed, "--mac-address", "02:42:00:00:00:02")
+        if is_told:
+            wait_until(lambda: set(known().values()) == {"02:42:00:00:00:02"}, "the neighbour to know both addresses")
+        else:
+            assert inside(moor, "two", "cat", "/proc/sys/net/ipv4/conf/eth0/arp_notify", "/proc/sys/net/ipv6/conf/eth0/ndisc_notify") == "0\n0\n"
+        moor.docker("rm", "-f", "one", "two")
+        moor.docker("network", "rm", name)
 
 
 def test_configuration_networks(moor, busybox):
