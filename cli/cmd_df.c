@@ -52,6 +52,7 @@ static const struct listing df_listing = {
 	.raw = "type: {{.Type}}\ntotal: {{.TotalCount}}\nactive: {{.Active}}\nsize: {{.Size}}\n"
 	       "reclaimable: {{.Reclaimable}}\n",
 	.raw_quiet = "",
+	.type = "*formatter.diskUsageImagesContext", /* the first row's, which fails first */
 };
 
 struct share {

@@ -21,6 +21,8 @@
  * which starts it. Nothing is copied: the program has our own streams.
  */
 
+#define EXIT_NOT_EXECUTED 126
+
 struct values {
 	bool is_detached, is_interactive, is_privileged, has_tty;
 	struct texts env, env_files;
@@ -112,17 +114,24 @@ static bool become(const struct cli *cli, const struct values *values, const str
 		return false;
 	enter.container = &single.container;
 	enter.exec_id = enter_new_id(&single.arena);
-	if (values->workdir && *values->workdir && values->workdir[0] != '/')
+	if (!enter_prepare(&single.engine, &single.arena, &enter, &argv, err))
+		return false;
+	if (enter.workdir && enter.workdir[0] != '/')
 		return error_set(err, ERROR_INPUT,
-				 "the working directory '%s' is invalid, it needs to be an "
-				 "absolute path",
-				 values->workdir);
-	if (!enter_prepare(&single.engine, &single.arena, &enter, &argv, err) ||
-	    !settle_streams(values, err))
+				 "OCI runtime exec failed: exec failed: Cwd must be an absolute "
+				 "path: unknown");
+	if (!settle_streams(values, err))
 		return false;
 	tell(&single, &enter);
 	self_execute(argv.items[0], (char **)(uintptr_t)argv.items);
 	return error_sys(err, "execute %s", argv.items[0]);
+}
+
+/* Docker's daemon writes it where the program would have written. */
+static int tell_failed(const struct error *err)
+{
+	printf("%s\r\n", err->text);
+	return EXIT_NOT_EXECUTED;
 }
 
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)
@@ -131,6 +140,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	autoarena struct arena arena = { 0 };
 	autotexts struct texts command = { 0 };
 	autotexts struct texts env = { 0 };
+	bool has_reached = false;
 	struct error err;
 
 	if (!check(values, &err) || !read_env(values, &arena, &env, &err))
@@ -149,9 +159,10 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 		.has_tty = values->has_tty,
 		.is_interactive = values->is_interactive && !values->is_detached,
 		.is_detached = values->is_detached,
+		.has_reached = &has_reached,
 	};
 	become(cli, values, &enter, arguments->items[0], &err);
-	return command_failed(&err);
+	return has_reached && !values->is_detached ? tell_failed(&err) : command_failed(&err);
 }
 
 const struct command cmd_exec = {

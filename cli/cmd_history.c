@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "cli/human.h"
 #include "cli/listing.h"
+#include "cli/textwidth.h"
 #include "engine/engine.h"
 #include "image/limits.h"
 
@@ -46,6 +47,7 @@ static const struct listing_field fields[] = {
 #define NO_ID          "<missing>"
 #define SHORT_ID       12
 #define CREATED_BY_MAX 45
+#define NO_TIME        "0001-01-01T00:00:00Z" /* Go's first moment */
 
 struct maker {
 	const struct values *values;
@@ -73,7 +75,7 @@ static void add_made(const struct maker *maker, struct json *row, const char *cr
 	if (!image_time_parse(created, &seconds, &nanoseconds)) {
 		add(maker, row, "CreatedAt", "");
 		add(maker, row, "CreatedBy", command);
-		add(maker, row, "CreatedSince", maker->values->is_raw ? "" : "N/A");
+		add(maker, row, "CreatedSince", maker->values->is_raw ? NO_TIME : "N/A");
 		return;
 	}
 	time_t moment = (time_t)seconds;
@@ -87,24 +89,15 @@ static void add_made(const struct maker *maker, struct json *row, const char *cr
 	    maker->values->is_raw ? text : arena_printf(maker->arena, "%s ago", age));
 }
 
-/* One line: tabs would be columns. Cut to what fits, by characters and not by bytes. */
+/* One line: tabs would be columns. */
 static const char *short_command(const struct maker *maker, const char *command)
 {
 	char *text = arena_strdup(maker->arena, command);
-	size_t shown = 0, cut = 0, at = 0;
 
-	for (; text[at]; at++) {
-		bool is_first = ((unsigned char)text[at] & 0xc0) != 0x80;
-
-		if (text[at] == '\t')
-			text[at] = ' ';
-		shown += is_first;
-		if (is_first && shown == CREATED_BY_MAX)
-			cut = at;
-	}
-	if (maker->values->is_whole || shown <= CREATED_BY_MAX)
-		return text;
-	return arena_printf(maker->arena, "%.*s…", (int)cut, text);
+	for (char *at = text; *at; at++)
+		if (*at == '\t')
+			*at = ' ';
+	return maker->values->is_whole ? text : textwidth_cut(maker->arena, text, CREATED_BY_MAX);
 }
 
 static void add_size(const struct maker *maker, struct json *row, int64_t bytes)

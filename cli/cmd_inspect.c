@@ -81,24 +81,48 @@ static bool add_volume(struct engine *engine, struct arena *arena, struct json *
 static bool add_any(struct engine *engine, struct arena *arena, struct json *objects,
 		    const struct values *values, const char *name, struct error *err)
 {
+	static const struct {
+		const char *type;
+		bool (*add)(struct engine *engine, struct arena *arena, struct json *objects,
+			    const char *name, struct error *err);
+	} others[] = { { "image", add_image },
+		       { "network", add_network },
+		       { "volume", add_volume } };
+
+	error_set(err, ERROR_NOT_FOUND, "%s %s not found", values->type ? values->type : "", name);
 	if (is_type_wanted(values, "container") &&
 	    add_container(engine, arena, objects, values, name, err))
 		return true;
-	if (is_type_wanted(values, "image") && add_image(engine, arena, objects, name, err))
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		if (!is_type_wanted(values, others[i].type) ||
+		    !others[i].add(engine, arena, objects, name, err))
+			continue;
+		if (values->has_sizes)
+			fprintf(stderr, "WARNING: --size ignored for %s\n", others[i].type);
 		return true;
-	if (is_type_wanted(values, "network") && add_network(engine, arena, objects, name, err))
-		return true;
-	return is_type_wanted(values, "volume") && add_volume(engine, arena, objects, name, err);
+	}
+	return false;
 }
 
 static bool check_type(const struct values *values, struct error *err)
 {
-	static const char *const known[] = { "container", "image", "network", "volume" };
+	/* Of half of them nothing can be here; docker knows them. */
+	static const char *const known[] = {
+		"config", "container", "image",   "network", "node",
+		"plugin", "secret",    "service", "task",    "volume"
+	};
+	static const char list[] =
+		"must be one of \"config\", \"container\", \"image\", \"network\", \"node\", "
+		"\"plugin\", \"secret\", \"service\", \"task\", \"volume\"";
 
+	if (!values->type)
+		return true;
 	for (size_t i = 0; i < COUNT_OF(known); i++)
-		if (is_type_wanted(values, known[i]))
+		if (strcmp(values->type, known[i]) == 0)
 			return true;
-	return error_set(err, ERROR_INPUT, "\"%s\" is not a valid value for --type", values->type);
+	return *values->type
+		       ? error_set(err, ERROR_INPUT, "unknown type: \"%s\": %s", values->type, list)
+		       : error_set(err, ERROR_INPUT, "type is empty: %s", list);
 }
 
 /* One message says it for all kinds. */

@@ -189,7 +189,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 					 : push_one(cli, &engine, &reference, values, &err));
 
 	if (!is_pushed)
-		return command_failed(&err);
+		return command_failed_plainly(&err); /* docker tells it among the progress */
 	if (values->is_quiet)
 		printf("%s\n", values->is_all ? name : whole);
 	return 0;

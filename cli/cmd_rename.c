@@ -17,6 +17,10 @@ static int run(const struct cli *cli, const void *values, const struct texts *ar
 		error_set(&err, ERROR_INPUT, "new name cannot be blank");
 		return command_failed_plainly(&err);
 	}
+	if (!*arguments->items[0]) {
+		error_set(&err, ERROR_INPUT, "invalid container name or ID: value is empty");
+		return command_failed_plainly(&err);
+	}
 	if (!engine_open(cli->root, cli->run, &engine, &err) ||
 	    !find_one(&engine, arguments->items[0], id, &err) ||
 	    !change_name(&engine, id, arguments->items[1], &err)) {

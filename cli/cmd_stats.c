@@ -52,6 +52,7 @@ static const struct listing listing = {
 	.fields = fields,
 	.table = "{{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{."
 		 "BlockIO}}\t{{.PIDs}}",
+	.type = "*container.statsContext",
 };
 
 /* One container between two looks at it. */
@@ -70,6 +71,7 @@ struct show {
 	const char *format;
 	struct subject *subjects;
 	size_t count;
+	bool is_format_wrong;
 };
 
 /* Cells. -------------------------------------------------------------------------------------- */
@@ -235,8 +237,10 @@ static bool watch(struct show *show, const struct texts *arguments, struct error
 		if (is_changing && !take_again(show, err))
 			return false;
 		look(show);
-		if (!print(show, is_screen, err))
+		if (!print(show, is_screen, err)) {
+			show->is_format_wrong = true;
 			return false;
+		}
 		if (show->values->is_once)
 			return true;
 	}
@@ -256,7 +260,9 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 
 	engine_close(&show.engine);
 	arena_done(&show.arena);
-	return is_done ? 0 : command_failed(&err);
+	if (is_done)
+		return 0;
+	return show.is_format_wrong ? command_failed_plainly(&err) : command_failed(&err);
 }
 
 const struct command cmd_stats = {

@@ -2,6 +2,8 @@
 #include "cli/containerverbs.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "cli/each.h"
@@ -19,7 +21,7 @@
 #define KILL_SIGNAL 9
 
 struct values {
-	struct opt_number seconds;
+	struct opt_number seconds, same_seconds; /* --time, --timeout */
 	const char *signal;
 };
 
@@ -28,7 +30,7 @@ static const struct opt stop_opts[] = {
 	  "Signal to send to the container", NULL },
 	{ "time", 't', OPT_NUMBER, offsetof(struct values, seconds), "int",
 	  "Seconds to wait before killing the container", NULL },
-	{ "timeout", 0, OPT_NUMBER, offsetof(struct values, seconds), "int", NULL, NULL },
+	{ "timeout", 0, OPT_NUMBER, offsetof(struct values, same_seconds), "int", NULL, NULL },
 	{ .name = NULL },
 };
 
@@ -38,12 +40,33 @@ static const struct opt kill_opts[] = {
 	{ .name = NULL },
 };
 
+static bool is_number(const char *text)
+{
+	text += *text == '-';
+	return *text && !text[strspn(text, "0123456789")];
+}
+
 static bool read_signal(const char *text, int usual, int *number, struct error *err)
 {
 	*number = usual;
 	if (!text || !*text)
 		return true;
+	if (!is_number(text))
+		return signame_parse(text, number, err) ||
+		       error_set(err, ERROR_INPUT, "Invalid signal: %s", text);
 	return (signame_parse(text, number, err) && *number != 0) ||
+	       error_set(err, ERROR_INPUT, "The linux daemon does not support signal %s", text);
+}
+
+/* A name that is none, and 0, are refused before anything is looked for. */
+static bool check_signal(const struct values *values, struct error *err)
+{
+	const char *text = values->signal;
+	int number;
+
+	if (!text || !*text || (is_number(text) && strtoll(text, NULL, 10) != 0))
+		return true;
+	return (signame_parse(text, &number, err) && number != 0) ||
 	       error_set(err, ERROR_INPUT, "Invalid signal: %s", text);
 }
 
@@ -55,6 +78,8 @@ static bool stop_one(const struct each *each, const struct container *container,
 
 	if (values->seconds.is_set)
 		stopping.seconds = values->seconds.value;
+	if (values->same_seconds.is_set)
+		stopping.seconds = values->same_seconds.value;
 	return read_signal(values->signal, 0, &stopping.signal, err) &&
 	       control_stop(each->engine, container, &stopping, err);
 }
@@ -89,9 +114,8 @@ static bool kill_one(const struct each *each, const struct container *container,
 	const struct values *values = each->values;
 	int number;
 
-	if (!read_signal(values->signal, KILL_SIGNAL, &number, err))
-		return false;
-	return control_kill(each->engine, container, number, err) ||
+	return (read_signal(values->signal, KILL_SIGNAL, &number, err) &&
+		control_kill(each->engine, container, number, err)) ||
 	       error_in(err, "Cannot kill container: %s", container->name);
 }
 
@@ -105,18 +129,37 @@ static bool wait_one(const struct each *each, const struct container *container,
 	return true;
 }
 
+static bool check_stopping(const struct values *values, struct error *err)
+{
+	return !values->seconds.is_set || !values->same_seconds.is_set ||
+	       error_set(err, ERROR_INPUT,
+			 "conflicting options: cannot specify both --timeout and --time");
+}
+
 static int run_stop(const struct cli *cli, const void *values, const struct texts *arguments)
 {
+	struct error err;
+
+	if (!check_stopping(values, &err))
+		return command_failed_plainly(&err);
 	return each_container(cli, values, arguments, true, stop_one);
 }
 
 static int run_restart(const struct cli *cli, const void *values, const struct texts *arguments)
 {
+	struct error err;
+
+	if (!check_stopping(values, &err))
+		return command_failed_plainly(&err);
 	return each_container(cli, values, arguments, true, restart_one);
 }
 
 static int run_kill(const struct cli *cli, const void *values, const struct texts *arguments)
 {
+	struct error err;
+
+	if (!check_signal(values, &err))
+		return command_failed(&err);
 	return each_container_for(cli, values, arguments, true, kill_one, "Cannot kill container");
 }
 

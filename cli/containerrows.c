@@ -13,6 +13,7 @@
 #include "cli/human.h"
 #include "cli/jsonmaker.h"
 #include "cli/opt.h"
+#include "cli/textwidth.h"
 #include "engine/claim.h"
 #include "engine/container.h"
 #include "engine/find.h"
@@ -163,29 +164,11 @@ static const char *status_cell(struct maker *maker, const struct containerrow *r
 			    age(maker, status->finished_at));
 }
 
-/* Bytes of the first `wanted` characters of UTF-8. */
-static size_t characters(const char *text, size_t wanted)
-{
-	size_t at = 0;
-
-	for (size_t count = 0; text[at] && count < wanted; count++) {
-		at++;
-		while (((unsigned char)text[at] & 0xc0) == 0x80)
-			at++;
-	}
-	return at;
-}
-
 static const char *command_cell(struct maker *maker, const struct containerrow *row)
 {
-	size_t shown = characters(row->command, COMMAND_WIDTH);
-
-	if (!maker->options->is_whole && row->command[shown])
-		return goquote(maker->arena,
-			       arena_printf(maker->arena, "%.*s…",
-					    (int)characters(row->command, COMMAND_WIDTH - 1),
-					    row->command));
-	return goquote(maker->arena, row->command);
+	if (maker->options->is_whole)
+		return goquote(maker->arena, row->command);
+	return goquote(maker->arena, textwidth_cut(maker->arena, row->command, COMMAND_WIDTH));
 }
 
 /* The reference as it was typed, or the ID once that name means another image. */
@@ -215,7 +198,7 @@ static const char *image_cell(struct maker *maker, const struct containerrow *ro
 	return maker->image_cell;
 }
 
-/* Sources, each cut to MOUNT_WIDTH characters. */
+/* Sources, each cut to MOUNT_WIDTH. */
 static const char *mounts_cell(struct maker *maker, const struct containerrow *row)
 {
 	const char *line = "";
@@ -225,11 +208,9 @@ static const char *mounts_cell(struct maker *maker, const struct containerrow *r
 	for (const char *source = row->mounts; *source;) {
 		size_t length = strcspn(source, ",");
 		const char *one = arena_strndup(maker->arena, source, length);
-		bool is_cut = one[characters(one, MOUNT_WIDTH)] != '\0';
-		size_t shown = characters(one, is_cut ? MOUNT_WIDTH - 1 : MOUNT_WIDTH);
 
-		line = arena_printf(maker->arena, "%s%s%.*s%s", line, *line ? "," : "", (int)shown,
-				    one, is_cut ? "…" : "");
+		line = arena_printf(maker->arena, "%s%s%s", line, *line ? "," : "",
+				    textwidth_cut(maker->arena, one, MOUNT_WIDTH));
 		source += length + (source[length] == ',');
 	}
 	return line;

@@ -45,9 +45,9 @@ static bool read_line(struct texts *pairs, char *line, const char *path, bool pa
 		return error_set(err, ERROR_INPUT,
 				 "invalid env file (%s): variable '%.*s' contains whitespaces",
 				 path, (int)length, line);
-	if (line[length] == '=' || !passes_through)
+	if (line[length] == '=')
 		texts_add(pairs, line);
-	else if (getenv(line))
+	else if (passes_through && getenv(line))
 		envfile_add_variable(pairs, arena, line);
 	return true;
 }

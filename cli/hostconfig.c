@@ -293,8 +293,12 @@ static void add_capabilities(const struct jsonmaker *host, const char *key,
 {
 	autotexts struct texts whole = { 0 };
 
-	for (size_t i = 0; i < names->count; i++)
-		texts_add(&whole, capability(host->arena, names->items[i]));
+	for (size_t i = 0; i < names->count; i++) {
+		const char *name = capability(host->arena, names->items[i]);
+
+		if (!texts_has(&whole, name))
+			texts_add(&whole, name);
+	}
 	add_texts(host, key, &whole);
 }
 

@@ -68,6 +68,17 @@ static bool print_rows(const struct template *template, const struct json *rows,
 	return true;
 }
 
+/* As docker does where `ps` has nothing to show: would it work? */
+static bool is_good(const struct template *template, const struct json *headers, struct error *err)
+{
+	struct template trial = *template;
+	autobuf struct buf line;
+
+	buf_init(&line, ROW_MAX);
+	trial.is_header = true;
+	return template_run(&trial, headers, &line, err);
+}
+
 bool listing_print(const struct listing *listing, const char *format, bool is_quiet,
 		   const struct json *rows, struct error *err)
 {
@@ -89,6 +100,9 @@ bool listing_print(const struct listing *listing, const char *format, bool is_qu
 		return error_in(err, "%s", listing->unreadable ? listing->unreadable : USUAL);
 	template.type = listing->type;
 	template.is_row = true;
+	if (!rows->child && listing->trouble &&
+	    !is_good(&template, headers_of(&arena, listing), err))
+		return error_in(err, "%s", listing->trouble);
 	bool is_done = is_table ? print_table(&template, headers_of(&arena, listing), rows, err)
 				: print_rows(&template, rows, err);
 	return is_done || error_in(err, "%s", listing->trouble ? listing->trouble : USUAL);

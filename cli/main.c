@@ -24,14 +24,15 @@
 
 struct globals {
 	bool wants_version;
-	const char *config, *log_level;
+	const char *config, *context, *log_level;
+	struct texts hosts;
 };
 
 static const struct opt global_opts[] = {
 	{ "config", 0, OPT_TEXT, offsetof(struct globals, config), "string", NULL, NULL },
-	{ "context", 'c', OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "context", 'c', OPT_TEXT, offsetof(struct globals, context), "string", NULL, NULL },
 	{ "debug", 'D', OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
-	{ "host", 'H', OPT_IGNORED_TEXT, 0, "list", NULL, NULL },
+	{ "host", 'H', OPT_LIST, offsetof(struct globals, hosts), "list", NULL, NULL },
 	{ "log-level", 'l', OPT_TEXT, offsetof(struct globals, log_level), "string", NULL, NULL },
 	{ "tls", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
 	{ "tlscacert", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
@@ -92,20 +93,24 @@ static int refuse_unknown(const char *group, const char *name)
 	return 1;
 }
 
+static bool is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 static int run_verb(const struct cli *cli, const char *group, const char *const *argv)
 {
 	const struct verb *verb = verbs_find(group, argv[0]);
 
+	if (!verb && argv[1] && is_help(argv[1])) {
+		group ? verbs_print_group_help(group, stdout) : verbs_print_help(stdout);
+		return 0;
+	}
 	if (!verb)
 		return refuse_unknown(group, argv[0]);
 	if (!verb->command)
 		return refuse_unsupported(group, argv[0]);
 	return command_run(verb->command, cli, argv + 1);
-}
-
-static bool is_help(const char *word)
-{
-	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
 static int run_group(const struct cli *cli, const char *const *argv)
@@ -125,6 +130,10 @@ static int run_help(const struct cli *cli, const char *const *argv)
 	if (!argv[1]) {
 		verbs_print_help(stdout);
 		return 0;
+	}
+	if (!verbs_is_group(argv[1]) && !verbs_find(NULL, argv[1])) {
+		fprintf(stderr, "unknown help topic: %s\n", argv[1]);
+		return 1;
 	}
 	while (*++argv)
 		texts_add(&words, *argv);
@@ -161,6 +170,24 @@ static bool check_log_level(const char *level)
 	return !level;
 }
 
+/* There is no daemon to choose; what docker takes for a mistake is one all the same. The exit code,
+ * or 0. */
+static int check_daemon(const struct globals *globals)
+{
+	if (globals->hosts.count > 1) {
+		fprintf(stderr,
+			"invalid argument \"%s\" for \"-H, --host\" flag: specify only one -H\n\n"
+			"Run 'docker --help' for more information\n",
+			globals->hosts.items[1]);
+		return EXIT_USAGE;
+	}
+	if (globals->hosts.count && globals->context && *globals->context) {
+		fputs("conflicting options: cannot specify both --host and --context\n", stderr);
+		return 1;
+	}
+	return 0;
+}
+
 static int docker(struct cli *cli, const char *const *argv)
 {
 	static const struct opt_grammar grammar = { .opts = global_opts,
@@ -169,6 +196,7 @@ static int docker(struct cli *cli, const char *const *argv)
 	struct globals globals = { 0 };
 	struct error err;
 	bool wants_help;
+	int code;
 
 	if (!opt_parse(&grammar, argv, &globals, &words, &wants_help, &err)) {
 		fprintf(stderr,
@@ -176,8 +204,13 @@ static int docker(struct cli *cli, const char *const *argv)
 			"for "
 			"more information\n",
 			err.text);
+		texts_done(&globals.hosts);
 		return EXIT_USAGE;
 	}
+	code = check_daemon(&globals);
+	texts_done(&globals.hosts);
+	if (code)
+		return code;
 	if (globals.config)
 		cli->docker_config = globals.config;
 	if (wants_help) {
@@ -189,7 +222,7 @@ static int docker(struct cli *cli, const char *const *argv)
 		return 0;
 	}
 	if (!check_log_level(globals.log_level)) {
-		fprintf(stderr, "unable to parse logging level: %s\n", globals.log_level);
+		fprintf(stderr, "Unable to parse logging level: %s\n", globals.log_level);
 		return 1;
 	}
 	return run_words(cli, words.items);

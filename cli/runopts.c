@@ -30,6 +30,9 @@ static bool read_pairs(const struct runopts *values, struct arena *arena,
 	}
 	for (size_t i = 0; i < values->env.count; i++)
 		envfile_add_variable(&container->env, arena, values->env.items[i]);
+	for (size_t i = 0; i < container->extra_hosts.count; i++)
+		container->extra_hosts.items[i] =
+			hostfiles_plain_host(arena, container->extra_hosts.items[i]);
 	for (size_t i = 0; i < values->label_files.count; i++) {
 		if (!envfile_read(&container->labels, arena, values->label_files.items[i], false,
 				  err))

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "cli/textwidth.h"
+
 #define COLUMNS_MAX 64 /* further cells are printed as they are */
 #define WIDTH_MIN   10 /* the gap included */
 #define GAP         3
@@ -18,16 +20,6 @@ void table_add(struct table *table, const char *lines)
 	}
 }
 
-/* Characters on the terminal: bytes that do not continue a UTF-8 sequence. */
-static size_t width_of(const char *cell, size_t length)
-{
-	size_t width = 0;
-
-	for (size_t i = 0; i < length; i++)
-		width += ((unsigned char)cell[i] & 0xc0) != 0x80;
-	return width;
-}
-
 /* The last cell of a line belongs to no column: nothing has to be aligned behind it. */
 static void measure(const char *line, size_t *widths)
 {
@@ -36,7 +28,7 @@ static void measure(const char *line, size_t *widths)
 
 		if (!line[length])
 			return;
-		size_t width = width_of(line, length) + GAP;
+		size_t width = textwidth_of(line, length) + GAP;
 		if (width > widths[column])
 			widths[column] = width;
 		line += length + 1;
@@ -51,7 +43,7 @@ static void print_line(const char *line, const size_t *widths, FILE *out)
 		if (!line[length])
 			break;
 		fwrite(line, 1, length, out);
-		for (size_t at = width_of(line, length); at < widths[column]; at++)
+		for (size_t at = textwidth_of(line, length); at < widths[column]; at++)
 			putc_unlocked(' ', out);
 		line += length + 1;
 	}

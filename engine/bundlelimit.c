@@ -192,7 +192,7 @@ static void write_cpu(struct jsonout *out, const struct container *container)
 static bool write_block_device(struct jsonout *out, const char *text, const char *key,
 			       struct error *err)
 {
-	const char *colon = strrchr(text, ':');
+	const char *colon = strchr(text, ':');
 	autofree char *path = mem_printf("%.*s", (int)(colon ? colon - text : 0), text);
 	struct stat info;
 	int64_t value = 0;
@@ -260,7 +260,7 @@ bool limit_write_resources(struct jsonout *out, const struct container *containe
 /* "/dev/sda:1mb": the part behind the colon. Docker's client checks the form alone. */
 static bool find_block_value(const char *text, const char **value, struct error *err)
 {
-	const char *colon = strrchr(text, ':');
+	const char *colon = strchr(text, ':');
 
 	if (!colon || colon == text)
 		return error_set(err, ERROR_INPUT, "bad format: %s", text);

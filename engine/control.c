@@ -74,10 +74,10 @@ bool control_pause(struct engine *engine, const struct container *container, str
 bool control_unpause(struct engine *engine, const struct container *container, struct error *err)
 {
 	struct status status;
+	struct error ignored;
 
-	if (!check_running(engine, container->id, &status, err))
-		return false;
-	if (status.state != STATUS_PAUSED)
+	if (!check_running(engine, container->id, &status, &ignored) ||
+	    status.state != STATUS_PAUSED)
 		return error_set(err, ERROR_EXISTS, "Container %s is not paused", container->id);
 	if (!resume(engine, container->id, err))
 		return false;

@@ -199,6 +199,8 @@ bool enter_prepare(struct engine *engine, struct arena *arena, const struct ente
 	if (!check_state(enter->container, &status, err) || !open_root(&status, &root, err) ||
 	    !join_network(engine, enter->container, err))
 		return false;
+	if (enter->has_reached)
+		*enter->has_reached = true;
 	change(enter, &process);
 	bool is_done = write_process(engine, &process, root, arena, &text, err) &&
 		       keep_process(&text, arena, &path, err) &&

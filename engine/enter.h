@@ -23,6 +23,8 @@ struct enter {
 	const char *exec_id; /* as docker events tell of it (enter_new_id); NULL: of its end nothing
 				is told */
 	const char *detach_keys;
+	bool *has_reached; /* set once the container is there to be entered: what fails from then
+			      on is the new program's; NULL: nobody asks */
 	bool is_privileged;
 	bool has_tty;
 	bool is_interactive; /* the program reads our stdin */

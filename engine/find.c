@@ -76,6 +76,9 @@ bool find_one(const struct engine *engine, const char *text, char id[CONTAINER_I
 	autotexts struct texts ids = { 0 };
 	size_t found = 0;
 
+	if (!*text)
+		return error_set(err, ERROR_NOT_FOUND,
+				 "invalid container name or ID: value is empty");
 	if (find_is_id(text) && find_is_there(engine, text)) {
 		memcpy(id, text, CONTAINER_ID_LENGTH + 1);
 		return true;

@@ -101,6 +101,15 @@ bool hostfiles_check_host(const char *text, struct error *err)
 	       error_set(err, ERROR_INPUT, "invalid IP address in add-host: \"%s\"", address);
 }
 
+const char *hostfiles_plain_host(struct arena *arena, const char *text)
+{
+	char bare[INET6_ADDRSTRLEN + 2];
+	const char *address = address_in(text);
+
+	return arena_printf(arena, "%.*s:%s", (int)(address - text - 1), text,
+			    without_brackets(address, bare, sizeof(bare)));
+}
+
 static bool save(int dir, const char *name, struct buf *text, struct error *err)
 {
 	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);

@@ -29,6 +29,9 @@ bool hostfiles_check_host(const char *text, struct error *err);
 bool hostfiles_check_address(const char *text, struct error *err);
 
 /* An address that was checked, without the blanks around it; in `arena`. */
+/* A host that was checked as docker keeps it: "NAME:ADDRESS", without brackets. Lives in `arena`.
+ */
+const char *hostfiles_plain_host(struct arena *arena, const char *text);
 const char *hostfiles_address(struct arena *arena, const char *text);
 bool hostfiles_check_domain(const char *text, struct error *err);
 

@@ -173,7 +173,7 @@ static bool set_volume_target(struct arena *arena, const char *text, const char 
 			      const char *target, struct container_mount *mount, struct error *err)
 {
 	return set_target(arena, target, mount, err) ||
-	       (target[0] != '/' &&
+	       ((target[0] != '/' || strchr(text, ':')) &&
 		error_in(err,
 			 "invalid volume specification: '%s': invalid mount config for type \"%s\"",
 			 text, kind));
@@ -403,8 +403,7 @@ static bool set_spec_target(struct arena *arena, const struct mountspec *spec,
 			    struct container_mount *mount, struct error *err)
 {
 	return set_target(arena, spec->target, mount, err) ||
-	       (spec->target[0] != '/' &&
-		error_in(err, "invalid mount config for type \"%s\"", spec->type));
+	       error_in(err, "invalid mount config for type \"%s\"", spec->type);
 }
 
 bool mounts_add_mount(struct mounts *mounts, const char *text, struct error *err)

@@ -31,8 +31,9 @@ bool volume_check_name(const char *name, struct error *err)
 {
 	if (strlen(name) < 2)
 		return error_set(err, ERROR_INPUT,
-				 "volume name is too short, names should be at least two "
-				 "alphanumeric characters");
+				 "create %s: volume name is too short, names should be at least "
+				 "two alphanumeric characters",
+				 name);
 	return find_is_name(name) ||
 	       error_set(
 		       err, ERROR_INPUT,

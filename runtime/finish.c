@@ -71,9 +71,12 @@ bool finish_prepare(struct finish *finish, struct error *err)
 {
 	const struct init_plan *plan = finish->plan;
 
-	if (!open_cwd(plan, &finish->cwd, err))
+	if (!open_cwd(plan, &finish->cwd, err)) {
+		if (err->sys == ENOENT) /* runc's words, without the name a second time */
+			error_set(err, ERROR_NOT_FOUND, "no such file or directory");
 		return error_in(err, "chdir to cwd (\"%s\") set in config.json failed",
 				plan->spec->process.cwd);
+	}
 	return plan->spec->process.has_terminal || replace_null_streams(plan, err);
 }
 

@@ -542,7 +542,7 @@ def test_unknown_and_unsupported_verbs(moor):
     assert re.fullmatch(r"Docker version \d.+, build .+\n", moor.docker("-v").stdout)
     assert "unknown flag: --bogus" in moor.docker("--bogus", "ps", code=125).stderr
     refused = moor.docker("--log-level", "bogus", "ps", code=1)
-    assert (refused.stdout, refused.stderr) == ("", "unable to parse logging level: bogus\n")
+    assert (refused.stdout, refused.stderr) == ("", "Unable to parse logging level: bogus\n")
     assert moor.docker("-l", "WARNING", "ps", "-q").stdout == moor.docker("-l", "", "ps", "-q").stdout == ""
     assert "at least 1 argument" in moor.docker("run", code=1).stderr
     front = moor.mooring("--help").stdout
@@ -742,6 +742,37 @@ def test_names_and_headings_of_templates(moor, busybox):
     assert wrong.endswith("at <.Nope>: can't evaluate field Nope in type *formatter.ContainerContext\n")
 
 
+def test_mistakes_in_docker_s_words(moor, busybox):
+    """What is wrong is said where docker says it, also where nothing is there to show."""
+    for template, text in (("{{.nope}}", "can't evaluate field nope in type *formatter.ContainerContext"), ("{{nil}}", "nil is not a command"),
+                           ("{{join}}", "wrong number of args for join: want 2 got 0")):
+        told = moor.docker("ps", "-a", "--format", template, code=1)
+        assert told.stderr.startswith("failed to execute template: template: :1:2: executing ") and told.stderr.endswith(text + "\n"), told
+    wrong = moor.docker("system", "df", "--format", "{{.nope}}", code=1).stderr
+    assert wrong.endswith("can't evaluate field nope in type *formatter.diskUsageImagesContext\n")
+    wide = "你好世界teststring-你好世界"
+    moor.docker("create", "--name", "c", "--add-host", "a=[::1]", "--add-host", "b:10.0.0.1", "--cap-add", "kill", "--cap-add", "CAP_KILL",
+                busybox, "sh", "-c", wide)
+    assert inspect(moor, "c", "{{json .HostConfig.ExtraHosts}} {{.HostConfig.CapAdd}}") == '["a:::1","b:10.0.0.1"] [CAP_KILL]'
+    assert moor.docker("ps", "-a", "--format", "{{.Command}}").stdout == '"sh -c 你好世界tests…"\n'
+    wrong = moor.docker("stats", "-a", "--no-stream", "--format", "{{.nope}}", code=1).stderr
+    assert wrong == ('template parsing error: template: :1:2: executing "" at <.nope>: can\'t evaluate field nope in type '
+                     "*container.statsContext\n")
+    assert moor.docker("nonexistent", "--help").stdout == moor.docker("--help").stdout
+    assert moor.docker("image", "nonexistent", "--help").stdout == moor.docker("image", "--help").stdout
+    for words, code, text in (
+            (["help", "nonexistent"], 1, "unknown help topic: nonexistent\n"),
+            (["-H", "unix:///a", "-H", "unix:///b", "ps"], 125, 'invalid argument "unix:///b" for "-H, --host" flag: specify only one -H\n'),
+            (["-H", "unix:///a", "-c", "b", "ps"], 1, "conflicting options: cannot specify both --host and --context\n"),
+            (["rename", "", "x"], 1, "invalid container name or ID: value is empty\n"),
+            (["wait", ""], 1, "Error response from daemon: invalid container name or ID: value is empty\n"),
+            (["create", "-v", "/x:/", busybox], 1, "Error response from daemon: invalid volume specification: '/x:/': invalid mount config for "
+                                                   "type \"bind\": invalid specification: destination can't be '/'\n"),
+            (["create", "--device-read-iops", "/dev/null:1:2", busybox], 125, "invalid rate for device: /dev/null:1:2. ")):
+        assert text in moor.docker(*words, code=code).stderr, words
+    assert moor.docker("-H", "unix:///a", "ps", "-aq").returncode == 0
+
+
 def test_version_and_info(moor):
     """The members, the lines and the names of Go's types as in docker: what scripts look for."""
     version = json.loads(moor.docker("version", "-f", "json").stdout)
@@ -934,7 +965,10 @@ def test_inspect_of_one_kind(moor, busybox):
     moor.docker("create", "--name", "nosuch", busybox)
     assert inspect(moor, "nosuch", "{{.Name}}") == "/nosuch"
     moor.docker("inspect", "--type", "image", "nosuch", code=1)
-    assert moor.docker("inspect", "--type", "bogus", "nosuch", code=1).stderr == '"bogus" is not a valid value for --type\n'
+    for kind, text in (("bogus", 'unknown type: "bogus": must be one of "config", "container", '), ("", 'type is empty: must be one of "config", ')):
+        assert moor.docker("inspect", "--type", kind, "nosuch", code=1).stderr.startswith(text)
+    assert "plugin nosuch not found" in moor.docker("inspect", "--type", "plugin", "nosuch", code=1).stderr
+    assert moor.docker("inspect", "-s", busybox).stderr == "WARNING: --size ignored for image\n"
 
 
 def test_marks_of_a_container(moor, busybox, tmp_path):

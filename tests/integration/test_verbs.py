@@ -49,8 +49,15 @@ def test_exec(moor, container):
         assert text in failed.stdout and failed.stderr == ""
     failed = moor.docker("exec", "-d", "x", "nosuch", code=1).stderr
     assert failed.startswith("Error response from daemon: OCI runtime exec failed: exec failed: ")
-    assert "unable to find user nouser" in moor.docker("exec", "-u", "nouser", "x", "true", code=1).stderr
-    assert "needs to be an absolute path" in moor.docker("exec", "-w", "rel", "x", "true", code=1).stderr
+    for options, text in ((["-u", "nouser"], "unable to find user nouser: no matching entries in passwd file"),
+                          (["-u", "root:nogroup"], "unable to find group nogroup: no matching entries in group file"),
+                          (["-w", "rel"], "OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown"),
+                          (["-w", "/no"], "OCI runtime exec failed: exec failed: unable to start container process: "
+                                          "chdir to cwd (\"/no\") set in config.json failed: no such file or directory: unknown")):
+        failed = moor.docker("exec", *options, "x", "true", code=126)
+        assert (failed.stdout, failed.stderr) == (text + "\n", "")  # "\r\n", before Python reads it
+    failed = moor.docker("exec", "-d", "-u", "nouser", "x", "true", code=1)
+    assert failed.stderr.startswith("Error response from daemon: unable to find user nouser") and not failed.stdout
     assert "requires at least 2 arguments" in moor.docker("exec", "x", code=1).stderr
     caps = "grep CapEff /proc/self/status"
     assert "a80425fb" in moor.docker("exec", "x", "sh", "-c", caps.replace("grep", "busybox grep")).stdout
@@ -82,10 +89,18 @@ def test_pause(moor, container):
     assert "is paused, unpause the container before exec" in moor.docker("exec", "p", "true", code=1).stderr
     assert moor.docker("unpause", "p").stdout == "p\n"
     assert "is not paused" in moor.docker("unpause", "p", code=1).stderr
+    assert moor.docker("kill", "-s", "BOGUS", "p", "nope", code=1).stderr == "Error response from daemon: Invalid signal: BOGUS\n"
+    for number in ("99", "-1"):
+        assert moor.docker("kill", "-s", number, "p", code=1).stderr == (
+            f"Error response from daemon: Cannot kill container: p: The linux daemon does not support signal {number}\n")
+    for verb in ("stop", "restart"):
+        assert moor.docker(verb, "--time", "2", "--timeout", "2", "p", code=1).stderr == (
+            "conflicting options: cannot specify both --timeout and --time\n")
     moor.docker("pause", "p")
     moor.docker("stop", "-t", "30", "p")  # what is frozen must go on to end
     assert inspect(moor, "p", "{{.State.ExitCode}}") == "4"
     assert "is not running" in moor.docker("pause", "p", code=1).stderr
+    assert "is not paused" in moor.docker("unpause", "p", code=1).stderr
     container("q")
     moor.docker("pause", "q")
     moor.docker("rm", "-f", "q")

@@ -130,6 +130,8 @@ ROWS = [
     row(UP + WAIT + "docker exec -d c1 touch /done; until docker exec c1 ls /done 2> /dev/null; do sleep 0.1; done"),
     row(f"{R} --name c1 {I} true; docker exec c1 true"),
     row("docker exec c1", err=SOME), row("docker exec -w"),
+    *[row(UP + WAIT + f"docker exec {options} c1 true") for options in ("-u nobody-there", "-u root:nogroup", "-w rel", "-w /no", "-d -u nobody")],
+    row(UP + WAIT + "docker kill -s BOGUS c1; docker kill -s 99 c1; docker kill -s 0 c1; docker stop -t 0 c1; docker unpause c1"),
     # logs
     row(f"{R} --name c1 {I} sh -c 'echo 1; echo 2 >&2; echo 3; printf end'; docker logs c1; docker logs --tail 1 c1; "
         "docker logs -n 0 c1; docker logs --since 2099-01-01 c1; docker logs --until 2000-01-01 c1; docker logs --since x c1"),

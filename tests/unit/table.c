@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "cli/human.h"
+#include "cli/textwidth.h"
 #include "tap.h"
 
 static void check_table(const char *lines, const char *want)
@@ -35,12 +36,30 @@ static void check_duration(int64_t seconds, const char *want)
 	check_text(human_duration(seconds, text), want, "%lld seconds", (long long)seconds);
 }
 
+static void check_cut(const char *source, size_t most, const char *want)
+{
+	autoarena struct arena arena = { 0 };
+
+	check_text(textwidth_cut(&arena, source, most), want, "%s in %zu places", source, most);
+}
+
 int main(void)
 {
+	check_cut("t🐳ststring", 2, "t…");
+	check_cut("t🐳ststring", 6, "t🐳st…");
+	check_cut("t🐳ststring", 20, "t🐳ststring");
+	check_cut("你好世界teststring", 3, "你…");
+	check_cut("你好世界teststring", 6, "你好…");
+	check_cut("你好世界teststring", 18, "你好世界teststring");
+	check_cut("plain text", 10, "plain text");
+	check_cut("plain text", 9, "plain te…");
+	check_cut("\xff\xfe\xfd", 2, "\xff…");
+	check_cut("", 2, "");
 	check_table("NAMES\tIMAGE\nc-t\ttiny:2\n", "NAMES     IMAGE\nc-t       tiny:2\n");
 	check_table("REPOSITORY\tTAG\tSIZE\n127.0.0.1:5000/t/a\t1\t1.98MB",
 		    "REPOSITORY           TAG       SIZE\n127.0.0.1:5000/t/a   1         1.98MB\n");
 	check_table("ééééééééé\tx\na\ty\n", "ééééééééé   x\na           y\n");
+	check_table("你好\tx\nabcdefghij\ty\n", "你好         x\nabcdefghij   y\n");
 	check_table("\t\tlast\n", "                    last\n");
 	check_table("alone\n", "alone\n");
 	check_table("", "");
