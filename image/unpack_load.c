@@ -402,10 +402,33 @@ static bool is_second_best(const struct load *load, const struct manifest *index
 	return false;
 }
 
+#define LAYOUT_VERSION "1.0.0" /* image-spec, image-layout.md: oci-layout */
+
+/* Many lack the mark, or what it should say. */
+static bool check_version(struct load *load, struct error *err)
+{
+	const struct tarball_member *mark = tarball_find(&load->tarball, "oci-layout");
+	const char *version = LAYOUT_VERSION;
+	const struct json *root;
+
+	if (mark && mark->document &&
+	    (!json_parse(&load->arena, "oci-layout", mark->document, (size_t)mark->size, &root,
+			 err) ||
+	     !json_text_or(root, "imageLayoutVersion", version, &version, err)))
+		return false;
+	return strcmp(version, LAYOUT_VERSION) == 0 ||
+	       error_set(err, ERROR_UNSUPPORTED,
+			 "the archive is an OCI layout of version %.40s: only " LAYOUT_VERSION
+			 " is known",
+			 version);
+}
+
 static bool load_layout(struct load *load, const struct tarball_member *document, struct error *err)
 {
 	struct manifest index;
 
+	if (!check_version(load, err))
+		return false;
 	if (!manifest_parse(&load->arena, document->document, (size_t)document->size, NULL, &index,
 			    err))
 		return error_in(err, "index.json");

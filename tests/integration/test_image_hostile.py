@@ -169,6 +169,16 @@ def test_digests_that_are_paths(store):
         refuse(store, tar(entry("index.json", index), entry("oci-layout", b"{}")), "index.json")
 
 
+def test_a_layout_of_another_version(store):
+    """As containerd has it; many writers leave the mark out, or empty."""
+    files = dict(Layout(tar(entry("x", b"1"))).files())
+    for mark, text in ((b'{"imageLayoutVersion":"2.0.0"}', "version 2.0.0: only 1.0.0 is known"),
+                       (b'{"imageLayoutVersion":1}', "imageLayoutVersion: expected a string")):
+        refuse(store, tar(*(entry(name, data) for name, data in {**files, "oci-layout": mark}.items())), text)
+    for mark in (b"{}", b"", b"[]"):
+        store.load(tar(*(entry(name, data) for name, data in {**files, "oci-layout": mark}.items())))
+
+
 # -- attributes ----------------------------------------------------------------------------------
 
 def test_owners_out_of_range(store):
