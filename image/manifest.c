@@ -11,8 +11,10 @@
 /* -- media types --------------------------------------------------------------------------------
  */
 
-#define DOCKER "application/vnd.docker."
-#define OCI    "application/vnd.oci.image."
+#define DOCKER         "application/vnd.docker."
+#define OCI            "application/vnd.oci.image."
+
+#define LAYOUT_VERSION "1.0.0"
 
 enum media {
 	MEDIA_UNKNOWN, /* nothing said, or something generic */
@@ -363,4 +365,23 @@ bool manifest_parse_saved(struct arena *arena, const void *bytes, size_t length,
 		if (!parse_saved(arena, item, &(*images)[item->index], err))
 			return false;
 	return true;
+}
+
+/* -- OCI layouts --------------------------------------------------------------------------------
+ */
+
+bool manifest_check_layout(const void *bytes, size_t length, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	const struct json *root;
+	const char *version;
+
+	if (!json_parse(&arena, "oci-layout", bytes, length, &root, err) ||
+	    !json_text_or(root, "imageLayoutVersion", LAYOUT_VERSION, &version, err))
+		return false;
+	return strcmp(version, LAYOUT_VERSION) == 0 ||
+	       error_set(err, ERROR_UNSUPPORTED,
+			 "the archive is an OCI layout of version %.40s: only " LAYOUT_VERSION
+			 " is known",
+			 version);
 }

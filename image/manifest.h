@@ -62,4 +62,8 @@ struct saved_image {
 must_check bool manifest_parse_saved(struct arena *arena, const void *bytes, size_t length,
 				     struct saved_image **images, size_t *count, struct error *err);
 
+/* oci-layout, the mark of a layout (image-spec, image-layout.md). Fails with ERROR_UNSUPPORTED if
+ * it says another version than 1.0.0; many writers leave it empty. */
+must_check bool manifest_check_layout(const void *bytes, size_t length, struct error *err);
+
 #endif

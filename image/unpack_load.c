@@ -278,6 +278,15 @@ static struct tarball_member *find_blob(struct load *load, const struct digest *
 	return member ? member : tarball_find(&load->tarball, digest_hex(digest));
 }
 
+static bool check_size(const struct tarball_member *member, const struct descriptor *descriptor,
+		       struct error *err)
+{
+	return member->size == descriptor->size ||
+	       error_set(err, ERROR_CORRUPT, "%s has %lld bytes, not the %lld of its descriptor",
+			 descriptor->digest.text, (long long)member->size,
+			 (long long)descriptor->size);
+}
+
 /* A document of the layout, its digest checked; NULL if it is of another platform and left out. */
 static bool find_checked(struct load *load, const struct descriptor *descriptor,
 			 struct tarball_member **member, struct error *err)
@@ -291,9 +300,10 @@ static bool find_checked(struct load *load, const struct descriptor *descriptor,
 		return error_set(err, ERROR_CORRUPT, "%s: not a JSON document",
 				 descriptor->digest.text);
 	hash_digest((*member)->document, (size_t)(*member)->size, &digest);
-	return digest_is_equal(&digest, &descriptor->digest) ||
-	       error_set(err, ERROR_CORRUPT, "verification failed for digest %s",
-			 descriptor->digest.text);
+	if (!digest_is_equal(&digest, &descriptor->digest))
+		return error_set(err, ERROR_CORRUPT, "verification failed for digest %s",
+				 descriptor->digest.text);
+	return check_size(*member, descriptor, err);
 }
 
 /* "v1" alone is a tag without a name: podman's archives have whole names here. */
@@ -319,6 +329,8 @@ static bool load_manifest(struct load *load, const struct tarball_member *docume
 		if (!found->layers[i])
 			return error_set(err, ERROR_CORRUPT, "the layout lacks the layer %s",
 					 found->blobs[i].text);
+		if (!check_size(found->layers[i], &manifest->layers[i], err))
+			return false;
 	}
 	found->layer_count = manifest->layer_count;
 	found->manifest = document;
@@ -402,32 +414,13 @@ static bool is_second_best(const struct load *load, const struct manifest *index
 	return false;
 }
 
-#define LAYOUT_VERSION "1.0.0" /* image-spec, image-layout.md: oci-layout */
-
-/* Many lack the mark, or what it should say. */
-static bool check_version(struct load *load, struct error *err)
-{
-	const struct tarball_member *mark = tarball_find(&load->tarball, "oci-layout");
-	const char *version = LAYOUT_VERSION;
-	const struct json *root;
-
-	if (mark && mark->document &&
-	    (!json_parse(&load->arena, "oci-layout", mark->document, (size_t)mark->size, &root,
-			 err) ||
-	     !json_text_or(root, "imageLayoutVersion", version, &version, err)))
-		return false;
-	return strcmp(version, LAYOUT_VERSION) == 0 ||
-	       error_set(err, ERROR_UNSUPPORTED,
-			 "the archive is an OCI layout of version %.40s: only " LAYOUT_VERSION
-			 " is known",
-			 version);
-}
-
 static bool load_layout(struct load *load, const struct tarball_member *document, struct error *err)
 {
+	const struct tarball_member *mark = tarball_find(&load->tarball, "oci-layout");
 	struct manifest index;
 
-	if (!check_version(load, err))
+	if (mark && mark->document &&
+	    !manifest_check_layout(mark->document, (size_t)mark->size, err))
 		return false;
 	if (!manifest_parse(&load->arena, document->document, (size_t)document->size, NULL, &index,
 			    err))

@@ -169,6 +169,21 @@ def test_digests_that_are_paths(store):
         refuse(store, tar(entry("index.json", index), entry("oci-layout", b"{}")), "index.json")
 
 
+def test_descriptors_that_lie_about_sizes(store):
+    """As for what a registry sends, whose digests are right as well."""
+    for what in ("config", "layer", "manifest"):
+        layout = Layout(tar(entry("x", b"1")))
+        document = json.loads(layout.manifest)
+        if what == "manifest":
+            layout.index = layout.index.replace(b'"size": %d' % len(layout.manifest), b'"size": 7')
+        else:
+            (document["config"] if what == "config" else document["layers"][0])["size"] = 7
+            old, layout.manifest = layout.manifest, json.dumps(document).encode()
+            layout.index = layout.index.replace(digest(old).encode(), digest(layout.manifest).encode()).replace(
+                b'"size": %d' % len(old), b'"size": %d' % len(layout.manifest))
+        refuse(store, layout.tar(), "bytes, not the 7 of its descriptor")
+
+
 def test_a_layout_of_another_version(store):
     """As containerd has it; many writers leave the mark out, or empty."""
     files = dict(Layout(tar(entry("x", b"1"))).files())
@@ -291,7 +306,9 @@ def test_a_blob_that_is_not_the_one(store):
     layout = Layout(tar(entry("x", b"1")))
     files = dict(layout.files())
     name = "blobs/sha256/" + digest(layout.blobs[0])[7:]
-    files[name] = gzip.compress(layout.layers[0], 1) + gzip.compress(b"")
+    blob = bytearray(layout.blobs[0])
+    blob[4] ^= 1  # the time in gzip's header
+    files[name] = bytes(blob)
     refuse(store, tar(*(entry(*file) for file in files.items())), "verification failed")
     files = dict(layout.files())
     files["blobs/sha256/" + layout.id[7:]] += b" "
