@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/imageverbs.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -67,6 +68,25 @@ static const char *add_digests(struct arena *arena, const char *format)
 	return arena_printf(arena, "%s" IN_COLUMN, format);
 }
 
+/* `docker images ls`, where `docker image ls` was meant. */
+static void hint(const struct cli *cli, const char *pattern)
+{
+	static const char *const verbs[] = { "build", "history", "import", "inspect", "list",
+					     "load",  "ls",      "prune",  "pull",    "push",
+					     "rm",    "save",    "tag" };
+	bool is_images = false;
+
+	for (const char *const *word = cli->argv; *word; word++)
+		is_images |= strcmp(*word, "images") == 0;
+	for (size_t i = 0; is_images && pattern && i < COUNT_OF(verbs); i++) {
+		if (strcmp(verbs[i], pattern) == 0)
+			fprintf(stderr,
+				"No images found matching \"%s\": did you mean \"docker image "
+				"%s\"?\n",
+				pattern, pattern);
+	}
+}
+
 static bool list(const struct cli *cli, const struct values *values, const char *pattern,
 		 struct error *err)
 {
@@ -95,6 +115,8 @@ static bool list(const struct cli *cli, const struct values *values, const char 
 	if (!engine_open(cli->root, cli->run, &engine, err) ||
 	    !imagerows_make(&options, &engine.store, &arena, &rows, err))
 		return error_in(err, "Error response from daemon");
+	if (!rows->child)
+		hint(cli, pattern);
 	return listing_print(&listing, format, values->is_quiet, rows, err);
 }
 

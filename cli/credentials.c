@@ -41,8 +41,11 @@ bool credentials_find(struct arena *arena, const char *docker_config, const char
 	const struct json *root;
 	const char *helper;
 
-	if (!find_in_environment(arena, place, login, is_found, err))
-		return false;
+	/* The file still counts where the environment makes no sense, as with docker. */
+	if (!find_in_environment(arena, place, login, is_found, err)) {
+		fprintf(stderr, "WARNING: %s\n", err->text);
+		*is_found = false;
+	}
 	if (*is_found)
 		return true;
 	if (!dockerconfig_read(arena, docker_config, &root, err) ||

@@ -27,15 +27,23 @@ bool dockerconfig_read(struct arena *arena, const char *directory, const struct 
 	autobuf struct buf text;
 	const char *name = arena_printf(arena, "%s/" NAME, directory ? directory : "");
 
+	const struct json *found;
+
 	buf_init(&text, SIZE_MAX_CONFIG);
 	*root = json_new(arena, NULL, "config.json", JSON_OBJECT, NULL);
 	if (!directory)
 		return true;
 	if (!caller_read(name, &text, err))
 		return err->kind == ERROR_NOT_FOUND || err->sys == ENOTDIR;
-	if (!json_parse(arena, name, text.data ? text.data : "", text.length, root, err))
+	/* An empty one, as a power cut leaves it, says nothing; so does null. */
+	if (!text.data || !text.data[strspn(text.data, " \t\r\n")])
+		return true;
+	if (!json_parse(arena, name, text.data, text.length, &found, err))
 		return false;
-	return (*root)->type == JSON_OBJECT || json_expected(*root, "an object", err);
+	if (found->type == JSON_OBJECT)
+		*root = found;
+	return found->type == JSON_OBJECT || found->type == JSON_NULL ||
+	       json_expected(found, "an object", err);
 }
 
 const char *dockerconfig_choice(struct arena *arena, const char *directory, const char *key,

@@ -92,10 +92,15 @@ static void add_mount(const struct jsonmaker *list, const struct container_mount
 
 		jsonmaker_text(&options, "Propagation", mount->options);
 	}
-	if (mount->kind == MOUNT_VOLUME && !mount->is_copied_up) {
+	bool has_subpath = mount->subpath && *mount->subpath;
+
+	if (mount->kind == MOUNT_VOLUME && (!mount->is_copied_up || has_subpath)) {
 		struct jsonmaker options = jsonmaker_nested(&item, "VolumeOptions", JSON_OBJECT);
 
-		jsonmaker_bool(&options, "NoCopy", true);
+		if (!mount->is_copied_up)
+			jsonmaker_bool(&options, "NoCopy", true);
+		if (has_subpath)
+			jsonmaker_text(&options, "Subpath", mount->subpath);
 	}
 }
 

@@ -102,7 +102,7 @@ static bool check_gpus(const char *text, struct error *err)
 		if (equals && strncmp(field, "count=", strlen("count=")) != 0)
 			return error_set(err, ERROR_INPUT, "unexpected key '%.*s' in '%s'",
 					 (int)(equals - field), field, field);
-		if (strcmp(count, "all") != 0 && !word_is_digits(count))
+		if (strcmp(count, "all") != 0 && strcmp(count, "-1") != 0 && !word_is_digits(count))
 			return error_set(err, ERROR_INPUT,
 					 "invalid count (%s): value must be either \"all\" or an "
 					 "integer: invalid syntax",

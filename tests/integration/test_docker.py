@@ -771,6 +771,12 @@ def test_mistakes_in_docker_s_words(moor, busybox):
             (["create", "--device-read-iops", "/dev/null:1:2", busybox], 125, "invalid rate for device: /dev/null:1:2. ")):
         assert text in moor.docker(*words, code=code).stderr, words
     assert moor.docker("-H", "unix:///a", "ps", "-aq").returncode == 0
+    assert moor.docker("images", "ls").stderr == 'No images found matching "ls": did you mean "docker image ls"?\n'
+    assert moor.docker("images", "nothing").stderr == "" == moor.docker("image", "ls", "rm").stderr
+    for gpus in ("-1", "count=-1"):
+        assert "could not select device driver" in moor.docker("create", "--gpus", gpus, busybox, code=1).stderr
+    moor.docker("create", "--name", "part", "--mount", "type=volume,src=vol,dst=/v,volume-subpath=a", busybox)
+    assert inspect(moor, "part", "{{json (index .HostConfig.Mounts 0).VolumeOptions}}") == '{"Subpath":"a"}'
 
 
 def test_version_and_info(moor):
@@ -939,6 +945,9 @@ def test_what_prunes_keep_by_config_json(moor, busybox):
         config.write("{")
     for kind in ("container", "volume", "network", "image", "system"):
         assert "config.json" in moor.docker(kind, "prune", "-f", code=1).stderr
+    with open(os.path.join(directory, "config.json"), "w") as config:
+        config.write(" \n")  # what a power cut leaves: it says nothing
+    assert moor.docker("container", "prune", "-f", "--filter", "label=nothing").stderr == ""
     with open(os.path.join(directory, "config.json"), "w") as config:
         json.dump({"pruneFilters": ["label!=keep"]}, config)
     moor.docker("volume", "prune", "-af", "--filter", "label=keep")

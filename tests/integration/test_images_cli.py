@@ -442,6 +442,10 @@ def config_of(moor):
 def test_login_pull_logout(moor, guarded):
     own = os.path.join(moor.env["DOCKER_CONFIG"], "config.json")
     os.makedirs(moor.env["DOCKER_CONFIG"])
+    with open(own, "w"):
+        pass  # empty, as a power cut leaves it: it says nothing
+    assert "connection refused" in moor.docker("login", f"127.0.0.1:{world.free_port()}", "-u", "a", "-p", "b", code=1).stderr
+    os.unlink(own)
     os.symlink("kept.json", own)  # leads to what is not there yet
     refused = moor.docker("pull", "-q", f"{guarded}/x", code=1)
     assert "no basic auth credentials" in refused.stderr
@@ -452,6 +456,8 @@ def test_login_pull_logout(moor, guarded):
     assert config_of(moor) == {"auths": {guarded: {
         "auth": base64.b64encode(b"user:pass:word").decode()}}}
     assert os.readlink(own) == "kept.json"
+    unread = moor.docker("pull", "-q", f"{guarded}/x", code=1, env={"DOCKER_AUTH_CONFIG": "{"}).stderr
+    assert unread.startswith("WARNING: DOCKER_AUTH_CONFIG: not valid JSON") and "no basic auth" not in unread
     missing = moor.docker("pull", "-q", f"{guarded}/x", code=1)
     assert "not found" in missing.stderr or "manifest unknown" in missing.stderr
     again = moor.docker("login", guarded)

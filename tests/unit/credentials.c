@@ -60,7 +60,13 @@ static void check_refused(const char *config, const char *part)
 
 static void test_find(void)
 {
+	static const char *const blanks[] = { "", " \n\t", "null", "{}" };
+
 	check_login("h", NULL, NULL, NULL);
+	for (size_t i = 0; i < COUNT_OF(blanks); i++) {
+		put("config.json", blanks[i], 0600);
+		check_login("h", NULL, NULL, NULL);
+	}
 	put("config.json",
 	    "{\"auths\":{\"h:5000\":{\"auth\":\"dXNlcjpwYTpzcw==\"},"
 	    "\"https://r.example/v1/\":{\"auth\":\"YTpi\"},"
@@ -90,12 +96,13 @@ static void test_find(void)
 	setenv("DOCKER_AUTH_CONFIG", "{\"auths\":{\"h\":{\"auth\":\"ZTp2\"}}}", 1);
 	check_login("h", "e", "v", NULL);
 	check_login("r.example", "a", "b", NULL);
+	setenv("DOCKER_AUTH_CONFIG", "{", 1); /* warned about */
+	check_login("r.example", "a", "b", NULL);
 	unsetenv("DOCKER_AUTH_CONFIG");
 }
 
 static void test_wrong_files(void)
 {
-	check_refused("", "config.json");
 	check_refused("{", "config.json");
 	check_refused("[]", "expected an object");
 	check_refused("{\"auths\":[]}", "auths: expected an object");
