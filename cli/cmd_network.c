@@ -246,9 +246,11 @@ static int prune(const struct engine *engine, struct arena *arena, const struct 
 	for (const struct json *row = rows->child; row; row = row->next) {
 		struct network network;
 
-		/* What is in use, or has gone by itself, stays out of the list. */
+		/* What is in use, or has gone by itself, stays out of the list; and what others are
+		 * made from stays. */
 		if (!network_find(engine, arena, json_get(row, "Name")->text, &network, &err) ||
-		    !is_older(&network, until) || !remove_network(engine, arena, &network, &err))
+		    network.is_config_only || !is_older(&network, until) ||
+		    !remove_network(engine, arena, &network, &err))
 			continue;
 		if (removed++ == 0)
 			puts("Deleted Networks:");

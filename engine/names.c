@@ -182,7 +182,8 @@ static void add_place(struct buf *text, const struct container *container,
 		add_name(text, endpoint->aliases.items[i]);
 }
 
-/* --link CONTAINER:ALIAS */
+/* --link CONTAINER:ALIAS. Whoever has the name when it is looked up: the container may come later,
+ * or be made anew. One that was named by its ID is that one. */
 static void add_links(struct buf *text, const struct engine *engine,
 		      const struct endpoint *endpoint)
 {
@@ -190,13 +191,14 @@ static void add_links(struct buf *text, const struct engine *engine,
 		autofree char *link = mem_strdup(endpoint->links.items[i]);
 		char *colon = strchr(link, ':');
 		char id[CONTAINER_ID_LENGTH + 1];
-		struct error ignored; /* one that is not there has no address */
+		struct error ignored;
 
-		if (colon)
-			*colon = '\0';
-		if (colon && find_one(engine, link, id, &ignored) &&
-		    strcspn(colon + 1, " \n") == strlen(colon + 1))
-			buf_printf(text, "link %s %s\n", colon + 1, id);
+		if (!colon || strcspn(link, " \n") != strlen(link))
+			continue;
+		*colon = '\0';
+		bool is_id = find_one(engine, link, id, &ignored) &&
+			     strncmp(id, link, strlen(link)) == 0;
+		buf_printf(text, "link %s %s\n", colon + 1, is_id ? id : link);
 	}
 }
 

@@ -291,7 +291,8 @@ size_t resolvconf_servers(const struct engine *engine, const struct container *c
 	if (count || (hub_has_been(engine) && ipaddr_parse(&servers[count++], USERNET_SERVER)))
 		return count;
 	buf_init(&host, RESOLV_FILE_MAX);
-	if (!read_host(false, &host, &ignored))
+	/* resolved's own address too: it goes along when the machine changes its networks. */
+	if (!read_host(true, &host, &ignored))
 		return 0;
 
 	char *rest = host.length ? host.data : NULL;

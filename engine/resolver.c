@@ -50,11 +50,14 @@ static bool has_name(const struct resolver_place *place, const char *text)
 	return false;
 }
 
-/* What is linked in one network is not in another, though both are in that too. */
-static bool is_linked(const struct resolver_place *place, const char *text, const char *id)
+/* What is linked in one network is not in another, though both are in that too. `place` is the
+ * other's in the network where `own` is who asks. */
+static bool is_linked(const struct resolver_place *own, const char *text,
+		      const struct resolver_place *place, const char *id)
 {
-	for (const struct resolver_name *link = place->links; link; link = link->next) {
-		if (strcmp(link->text, text) == 0 && strcmp(link->target, id) == 0)
+	for (const struct resolver_name *link = own->links; link; link = link->next) {
+		if (strcmp(link->text, text) == 0 &&
+		    (strcmp(link->target, id) == 0 || has_name(place, link->target)))
 			return true;
 	}
 	return false;
@@ -81,8 +84,8 @@ static bool find_name(const struct member *member, const char *text, int family)
 		     place = place->next) {
 			const struct resolver_place *own = place_in(member, place->network);
 
-			if (!own ||
-			    (!is_linked(own, text, other->facts.id) && !has_name(place, text)))
+			if (!own || (!is_linked(own, text, place, other->facts.id) &&
+				     !has_name(place, text)))
 				continue;
 			is_known = true;
 			add_addresses(resolver, place, family);

@@ -32,7 +32,7 @@
  *	  server ADDRESS         whom
  *	  place NETWORK-ID NAME [ADDRESS]…   a network it is in
  *	  name NAME              what it is called there
- *	  link ALIAS ID          what it calls another one there
+ *	  link ALIAS TARGET      what it calls another one there, that has this name or ID
  */
 
 #define RESOLVER_PACKET_MAX  65536
@@ -44,7 +44,7 @@
 struct resolver_name {
 	struct resolver_name *next;
 	const char *text;   /* lower case */
-	const char *target; /* of a link: the other's ID */
+	const char *target; /* of a link: the other's name or ID */
 };
 
 struct resolver_place {

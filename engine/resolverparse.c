@@ -58,7 +58,7 @@ static bool add_name(struct resolver_facts *facts, struct resolver_name **list, 
 	if (!text || (is_link && !target) || next_word(&rest))
 		return false;
 	name->text = lowered(&facts->arena, text);
-	name->target = arena_strdup(&facts->arena, target);
+	name->target = target ? lowered(&facts->arena, target) : NULL;
 	name->next = *list;
 	*list = name;
 	return true;

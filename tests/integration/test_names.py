@@ -103,6 +103,17 @@ def test_only_in_common_networks(moor, net):
     moor.docker("network", "disconnect", "net", "near")
     assert look_up(moor, "linking", "friend") is None and look_up(moor, "linking", "near") == [address_of(moor, "near", "far")]
     assert look_up(moor, "near", "friend") is None
+    # It is by name: who is linked may come later, and be made anew; by an ID, it is that one.
+    start(moor, net, "early", "--network", "net", "--link", "Late:tardy")
+    assert look_up(moor, "early", "tardy") is None
+    for _ in range(2):
+        start(moor, net, "Late", "--network", "net")
+        assert look_up(moor, "early", "tardy") == [address_of(moor, "Late", "net")]
+        moor.docker("rm", "-f", "early2")
+        start(moor, net, "early2", "--network", "net", "--link", moor.docker("ps", "-q", "-f", "name=Late").stdout[:9] + ":tardy")
+        assert look_up(moor, "early2", "tardy") == [address_of(moor, "Late", "net")]
+        moor.docker("rm", "-f", "Late")
+    assert look_up(moor, "early", "tardy") is None
 
 
 def test_legacy_links(moor, net):
@@ -346,6 +357,20 @@ def test_what_the_host_says(moor, net):
         with netpeer.name_server(SERVER):
             start(moor, net, "asker", "--network", "net")
             assert look_up(moor, "asker", "example.test") == ["192.0.2.1"]
+        os.remove(os.path.join(moor.config, "daemon.json"))
+    # systemd-resolved's address is the machine's alone; our resolver is on it, and asks there, whatever servers that has now.
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)  # of this part of the run
+    try:
+        os.makedirs("/run/systemd/resolve")
+        with open("/run/systemd/resolve/resolv.conf", "w") as file:
+            file.write("nameserver 192.0.2.9\n")
+        with host_resolv_conf(moor, "nameserver 127.0.0.53\n"), netpeer.name_server("127.0.0.53"):
+            assert resolv_conf(moor, net) == ["nameserver 192.0.2.9"]
+            start(moor, net, "local", "--network", "net")
+            assert look_up(moor, "local", "example.test") == ["192.0.2.1"]
+            moor.docker("rm", "-f", "local")
+    finally:
+        subprocess.run(["umount", "/run"], check=True)
 
 
 def test_a_name_server_in_a_container(moor, net):

@@ -538,7 +538,9 @@ def test_configuration_networks(moor, busybox):
         assert "user specified configurations are not supported" in create("--config-from", "conf", *words, "x", code=1)
     for name in ("nosuch", "made"):
         assert f'configuration network "{name}" does not exist' in create("--config-from", name, "x", code=1)
-    moor.docker("network", "rm", "made", "conf")
+    moor.docker("network", "rm", "made")
+    moor.docker("network", "prune", "-f")
+    moor.docker("network", "rm", "conf")
     assert create("--config-only", "empty")["IPAM"]["Config"] == []
     assert create("--config-from", "empty", "made")["IPAM"]["Config"][0]["Subnet"]
 
