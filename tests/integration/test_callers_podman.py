@@ -83,6 +83,9 @@ def test_run(podman):
     assert podman.run(["--rm"], "sh", "-c", "echo no >&2; exit 3", code=3).stderr == "no\n"
     assert podman.run(["--rm", "-i"], "cat", input="typed").stdout == "typed"
     assert podman.run(["--rm", "--user", "1000:1000", "--workdir", "/tmp"], "sh", "-c", "id -u; pwd").stdout == "1000\n/tmp\n"
+    kept = podman.run_arguments("--rm", "--group-add", "keep-groups")
+    kept = podman.place.run("setpriv", "--groups", "5,6", *podman.client, *kept, "id", "-G")
+    assert kept.stdout == "0 5 6\n"
 
 
 @pytest.mark.parametrize("program, code, reason", [
