@@ -174,9 +174,9 @@ bool proc_output(const char *const *argv, struct buf *output, int *status, struc
 	const struct proc_options options = { .argv = argv, .fds = fds, .fd_count = COUNT_OF(fds) };
 	if (!proc_spawn(&options, &proc, err))
 		return false;
-	mem_cleanup_close(&writer);
-	writer = -1;
+	drop_fd(&writer);
 	bool is_read = file_read_fd(reader, argv[0], output, err);
+	drop_fd(&reader); /* one that says too much would wait for ever to be heard */
 	if (proc_wait(&proc, status, &waiting))
 		return is_read;
 	*err = waiting;
@@ -188,8 +188,7 @@ bool proc_wait(struct proc *proc, int *status, struct error *err)
 	while (waitpid(proc->pid, status, 0) < 0)
 		if (errno != EINTR)
 			return error_sys(err, "wait for process %d", proc->pid);
-	mem_cleanup_close(&proc->pidfd);
-	proc->pidfd = -1;
+	drop_fd(&proc->pidfd);
 	return true;
 }
 

@@ -55,7 +55,8 @@ must_check bool proc_spawn(const struct proc_options *options, struct proc *proc
 must_check bool proc_wait(struct proc *proc, int *status, struct error *err);
 
 /* Runs the program to its end and takes what it writes to its standard output into `output`, up to
- * that one's limit; its standard error is ours. *status is as from waitpid. */
+ * that one's limit: more is a failure, and the program finds its output closed. Its standard error
+ * is ours. *status is as from waitpid. */
 must_check bool proc_output(const char *const *argv, struct buf *output, int *status,
 			    struct error *err);
 

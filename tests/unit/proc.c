@@ -64,6 +64,21 @@ static void test_run(void)
 	check_text(out.data, "leader\n", "setsid");
 }
 
+/* What a program says too much is neither kept nor waited for. */
+static void test_output(void)
+{
+	const char *const brief[] = { "echo", "yes", NULL }, *const endless[] = { "yes", NULL };
+	autobuf struct buf out;
+	struct error err;
+	int status = -1;
+
+	buf_init(&out, 1000);
+	if (check_ok(proc_output(brief, &out, &status, &err), &err, "take an output"))
+		check_text(out.data, "yes\n", "is what was said");
+	check_error(proc_output(endless, &out, &status, &err), &err, ERROR_INPUT,
+		    "larger than 1000 bytes", "an output without an end");
+}
+
 static void test_user(void)
 {
 	static const gid_t groups[] = { 4321, 1234 };
@@ -254,6 +269,7 @@ static void test_helper(void)
 int main(void)
 {
 	test_run();
+	test_output();
 	test_user();
 	test_no_leaks();
 	test_crossing_fds();
