@@ -31,33 +31,46 @@ static bool spawn(const char *const *argv, int in, int out, struct proc *proc, s
 		proc, err);
 }
 
+/* False, and err, once the time is up; what it waits for may also be there for another reason. */
+static bool await(int fd, const struct converse *question, int64_t end, struct error *err)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+
+	for (;;) {
+		int64_t left = end - loop_now();
+		int count = left <= 0 ? 0 : poll(&ready, 1, (int)left);
+
+		if (count > 0)
+			return true;
+		if (count == 0)
+			return error_set(err, ERROR_SYSTEM, "%s: no answer in %d seconds",
+					 question->argv[0], question->patience_ms / 1000);
+		if (errno != EINTR)
+			return error_sys(err, "wait for %s", question->argv[0]);
+	}
+}
+
 /* Reads until the program has closed its output, is out of time or says too much. */
-static bool read_answer(int fd, const struct converse *question, struct buf *answer,
+static bool read_answer(int fd, const struct converse *question, int64_t end, struct buf *answer,
 			struct error *err)
 {
 	const char *program = question->argv[0];
-	int64_t end = loop_now() + question->patience_ms;
 
-	for (;;) {
-		struct pollfd ready = { .fd = fd, .events = POLLIN };
-		int64_t left = end - loop_now();
+	while (await(fd, question, end, err)) {
+		char chunk[1024];
+		ssize_t count = read(fd, chunk, sizeof(chunk));
 
-		if (left <= 0 || (poll(&ready, 1, (int)left) == 0))
-			return error_set(err, ERROR_SYSTEM, "%s: no answer in %d seconds", program,
-					 question->patience_ms / 1000);
-		char *place = buf_reserve(answer, 1024);
-		ssize_t count = place ? read(fd, place, 1024) : 0;
-
-		if (!place)
-			return error_set(err, ERROR_INPUT, "%s: an answer of more than %zu bytes",
-					 program, answer->limit);
 		if (count < 0 && errno != EINTR)
 			return error_sys(err, "read from %s", program);
 		if (count == 0)
 			return true;
 		if (count > 0)
-			buf_commit(answer, (size_t)count);
+			buf_add(answer, chunk, (size_t)count);
+		if (answer->is_cut)
+			return error_set(err, ERROR_INPUT, "%s: an answer of more than %zu bytes",
+					 program, answer->limit);
 	}
+	return false;
 }
 
 /* The input as a file in memory: unlike a pipe it cannot fill up or break. */
@@ -78,6 +91,7 @@ static bool open_input(const char *text, int *fd, struct error *err)
 bool converse(const struct converse *question, struct buf *answer, int *code, struct error *err)
 {
 	autoclose int input = -1, read_end = -1, write_end = -1;
+	int64_t end = loop_now() + question->patience_ms;
 	struct proc proc = { .pidfd = -1 };
 	struct error ignored;
 	int ends[2], status;
@@ -90,8 +104,11 @@ bool converse(const struct converse *question, struct buf *answer, int *code, st
 	write_end = ends[1];
 	if (!spawn(question->argv, input, write_end, &proc, err))
 		return false;
-	close(take_fd(&write_end));
-	bool is_ok = read_answer(read_end, question, answer, err);
+	drop_fd(&write_end);
+
+	/* A closed output is not its end yet; a kernel without pidfds has to believe it. */
+	bool is_ok = read_answer(read_end, question, end, answer, err) &&
+		     (proc.pidfd < 0 || await(proc.pidfd, question, end, err));
 
 	if (!is_ok)
 		kill(proc.pid, SIGKILL);

@@ -15,7 +15,7 @@
 struct converse {
 	const char *const *argv; /* as in proc_options */
 	const char *input;       /* what it reads */
-	int patience_ms;         /* it is killed if it takes longer */
+	int patience_ms;         /* it is killed if it has not ended by then */
 };
 
 /* `answer` has the limit of what it may say; *code is its exit code. Its stderr is ours. Fails if
