@@ -14,21 +14,22 @@ bool duration_parse(const char *text, double *seconds)
 	static const struct {
 		const char *unit;
 		double seconds;
-	} units[] = { { "ns", 1e-9 }, { "us", 1e-6 }, { "ms", 1e-3 },
-		      { "h", 3600 },  { "m", 60 },    { "s", 1 } };
+	} units[] = { { "ns", 1e-9 }, { "us", 1e-6 }, { "\u00b5s", 1e-6 }, { "\u03bcs", 1e-6 },
+		      { "ms", 1e-3 }, { "h", 3600 },  { "m", 60 },         { "s", 1 } };
 
 	*seconds = 0;
 	do {
+		const size_t length = strspn(text, "0123456789.");
 		char *end = NULL;
 		size_t i = 0;
-
-		if (!*text || !strchr("0123456789.", *text))
-			return false;
 		double number = strtod(text, &end);
+
+		if (length == 0 || end != text + length) /* strtod takes "0x1" and "1e5" too */
+			return false;
 		while (i < COUNT_OF(units) &&
 		       strncmp(end, units[i].unit, strlen(units[i].unit)) != 0)
 			i++;
-		if (end == text || i == COUNT_OF(units))
+		if (i == COUNT_OF(units))
 			return false;
 		*seconds += number * units[i].seconds;
 		text = end + strlen(units[i].unit);
