@@ -471,16 +471,12 @@ bool logfile_open(const struct engine *engine, const char *id, const struct logf
 	return true;
 }
 
-bool logfile_pump(struct logfile *log, struct error *err)
+/* All there is by now. */
+static bool take_all(struct logfile *log, struct error *err)
 {
 	struct reader *reader = &log->reader;
-	bool is_done;
+	bool is_done = log->is_read ? catch_up(reader, err) : read_files(reader, err);
 
-	if (log->is_read)
-		is_done = catch_up(reader, err);
-	else
-		is_done = (log->query.tail < 0 || count_records(reader, err)) &&
-			  read_files(reader, err);
 	log->is_read = true;
 	if (!reader->pending.length) { /* a quiet container costs nothing */
 		buf_done(&reader->pending);
@@ -489,12 +485,19 @@ bool logfile_pump(struct logfile *log, struct error *err)
 	return is_done;
 }
 
+bool logfile_pump(struct logfile *log, struct error *err)
+{
+	return (log->is_read || log->query.tail < 0 || count_records(&log->reader, err)) &&
+	       take_all(log, err);
+}
+
 bool logfile_skip(struct logfile *log, struct error *err)
 {
 	log->reader.is_counting = true;
-	bool is_done = logfile_pump(log, err);
+
+	bool is_done = take_all(log, err);
+
 	log->reader.is_counting = false;
-	log->reader.skip = 0;
 	return is_done;
 }
 

@@ -9,7 +9,9 @@
 #include "base/mem.h"
 #include "tests/unit/tap.h"
 
-#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define ID           "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+#define TIME(second) ",\"time\":\"2026-01-01T00:00:0" second "Z\"}\n"
 
 static struct engine engine;
 static struct error err;
@@ -30,6 +32,14 @@ static void write_log(const char *name, const char *text)
 		 &err, "write %s", name);
 }
 
+static void append_log(const char *text)
+{
+	autoclose int file =
+		openat(engine.containers, ID "/container.log", O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	check_ok(file_write(file, "container.log", text, strlen(text), &err), &err, "append");
+}
+
 static void check_read(const struct logfile_query *wanted, const char *expected, const char *what)
 {
 	const struct container container = { .id = ID, .log_driver = "json-file" };
@@ -45,7 +55,27 @@ static void check_read(const struct logfile_query *wanted, const char *expected,
 	check_text(got.data, expected, "%s", what);
 }
 
-#define TIME(second) ",\"time\":\"2026-01-01T00:00:0" second "Z\"}\n"
+/* Those there are when it is opened are skipped, however many the query would have shown. */
+static void check_skip(int64_t tail)
+{
+	autobuf struct buf got;
+	const struct logfile_query query = {
+		.tail = tail, .on_record = gather, .context = &got, .interrupt = -1
+	};
+	struct logfile *log = NULL;
+
+	buf_init(&got, 65536);
+	write_log("container.log", "{\"log\":\"a\\n\",\"stream\":\"stdout\"" TIME("2"));
+	if (!check_ok(logfile_open(&engine, ID, &query, &log, &err), &err, "open the log"))
+		return;
+	check_ok(logfile_skip(log, &err), &err, "skip what there is");
+	check_int((long long)got.length, 0, "with --tail %lld: nothing is shown", (long long)tail);
+	append_log("{\"log\":\"b\\n\",\"stream\":\"stdout\"" TIME("3"));
+	check_ok(logfile_pump(log, &err), &err, "read on");
+	buf_add_char(&got, '\0');
+	check_text(got.data, "Ob\n", "but for what comes later");
+	logfile_close(log);
+}
 
 int main(void)
 {
@@ -71,6 +101,10 @@ int main(void)
 		   "Oa\nEb\xc3\xa9\t\"\\", "since");
 	check_read(&(struct logfile_query){ .tail = -1, .until_seconds = 1767225601 }, "Oold\n",
 		   "until");
+
+	check_skip(-1);
+	check_skip(1);
+	check_skip(9);
 
 	const struct container none = { .id = ID, .log_driver = "none" };
 	const struct logfile_query query = { .tail = -1, .on_record = gather, .interrupt = -1 };
