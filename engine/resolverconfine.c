@@ -2,13 +2,6 @@
 #include "engine/resolverconfine.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <linux/audit.h>
-#include <linux/capability.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -16,23 +9,10 @@
 #include <unistd.h>
 
 #include "base/attr.h"
-#include "base/mem.h"
+#include "base/callfilter.h"
+#include "base/privilege.h"
 
-#define NOBODY    65534
 #define FILES_MAX 32768
-#define RULES_MAX 160
-
-#if defined(__x86_64__)
-#define NATIVE_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define NATIVE_ARCH AUDIT_ARCH_AARCH64
-#elif defined(__arm__)
-#define NATIVE_ARCH AUDIT_ARCH_ARM
-#elif defined(__i386__)
-#define NATIVE_ARCH AUDIT_ARCH_I386
-#elif defined(__riscv)
-#define NATIVE_ARCH AUDIT_ARCH_RISCV64
-#endif
 
 /* Sockets, waiting, memory, time; nothing that takes a name. Each architecture has some of them. */
 static const int allowed[] = {
@@ -102,52 +82,14 @@ static const int allowed[] = {
 #endif
 };
 
-static void add(struct sock_filter *rules, unsigned short *count, uint16_t code, uint32_t k,
-		uint8_t if_true, uint8_t if_false)
-{
-	rules[(*count)++] =
-		(struct sock_filter){ .code = code, .jt = if_true, .jf = if_false, .k = k };
-}
-
+/* A kernel without such filters has to do. */
 static bool filter_calls(struct error *err)
 {
-	struct sock_filter rules[RULES_MAX];
-	struct sock_fprog program = { .filter = rules };
+	struct callfilter filter;
 
-	add(rules, &program.len, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0,
-	    0);
-	add(rules, &program.len, BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0);
-	add(rules, &program.len, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
-	add(rules, &program.len, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
-	for (size_t i = 0; i < COUNT_OF(allowed); i++) {
-		add(rules, &program.len, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)allowed[i], 0, 1);
-		add(rules, &program.len, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
-	}
-	add(rules, &program.len, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM, 0, 0);
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 && errno != EINVAL)
-		return error_sys(err, "install the system call filter");
-	return true; /* EINVAL: a kernel without seccomp */
-}
-
-/* EINVAL: in a user namespace that does not map nobody. There root is no more than its owner. */
-static bool become_nobody(struct error *err)
-{
-	if (geteuid() != 0)
-		return true;
-	if ((setgroups(0, NULL) != 0 && errno != EPERM) ||
-	    (setresgid(NOBODY, NOBODY, NOBODY) != 0 && errno != EINVAL) ||
-	    (setresuid(NOBODY, NOBODY, NOBODY) != 0 && errno != EINVAL))
-		return error_sys(err, "become the user nobody");
-	return true;
-}
-
-static bool drop_capabilities(struct error *err)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
-
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	return syscall(SYS_capset, &header, none) == 0 || error_sys(err, "drop capabilities");
+	callfilter_begin(&filter);
+	callfilter_calls(&filter, allowed, COUNT_OF(allowed), SECCOMP_RET_ALLOW);
+	return callfilter_load(&filter, CALLFILTER_REFUSE, err) || err->kind == ERROR_UNSUPPORTED;
 }
 
 bool resolver_confine(struct error *err)
@@ -158,12 +100,10 @@ bool resolver_confine(struct error *err)
 		return error_sys(err, "set resource limits");
 	if (setrlimit(RLIMIT_NOFILE, &files) != 0 && errno != EPERM)
 		return error_sys(err, "set resource limits");
-	for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
-		prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
-	if (!become_nobody(err) || !drop_capabilities(err))
+	if (!privilege_become_nobody(err))
 		return false;
 	/* Changing the user reset it: who else runs as nobody must not read our memory. */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return error_sys(err, "give up privileges");
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return error_sys(err, "become non-dumpable");
 	return filter_calls(err);
 }

@@ -3,20 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
-#include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "base/callfilter.h"
 
 /* -- capabilities -------------------------------------------------------------------------------
  */
@@ -56,22 +53,6 @@ static bool keep_capabilities(uint64_t kept, struct error *err)
 
 /* -- system calls -------------------------------------------------------------------------------
  */
-
-#if defined(__x86_64__)
-#define NATIVE_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define NATIVE_ARCH AUDIT_ARCH_AARCH64
-#elif defined(__arm__)
-#define NATIVE_ARCH AUDIT_ARCH_ARM
-#elif defined(__i386__)
-#define NATIVE_ARCH AUDIT_ARCH_I386
-#elif defined(__riscv)
-#define NATIVE_ARCH AUDIT_ARCH_RISCV64
-#else
-#error "name this machine's AUDIT_ARCH here"
-#endif
-
-#define X32_BIT 0x40000000
 
 #ifndef SYS_mount_setattr
 #define SYS_mount_setattr 442 /* since Linux 5.12, everywhere the same */
@@ -151,116 +132,54 @@ static const int allowed[] = {
 #ifdef SYS_futex_time64
 	SYS_futex_time64,
 #endif
-#ifdef __SANITIZE_ADDRESS__
+#ifdef IS_SANITIZED
 	SYS_sigaltstack, /* asked for before every call that does not return; refused, it asks for
 			    ever */
 #endif
 };
 
-#define RULES_MAX (2 * COUNT_OF(denied) + 32)
-
-struct program {
-	struct sock_filter rules[RULES_MAX];
-	size_t count;
-};
-
-static void add(struct program *program, uint16_t code, uint32_t k, uint8_t if_true,
-		uint8_t if_false)
-{
-	program->rules[program->count++] =
-		(struct sock_filter){ .code = code, .jt = if_true, .jf = if_false, .k = k };
-}
-
-static void add_return(struct program *program, uint32_t verdict)
-{
-	add(program, BPF_RET | BPF_K, verdict, 0, 0);
-}
-
-static void add_load(struct program *program, size_t offset)
-{
-	add(program, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
-}
-
-#define REFUSE (SECCOMP_RET_ERRNO | EPERM)
-
-/* Another architecture's numbers mean other calls: nothing passes. */
-static void add_head(struct program *program)
-{
-	add_load(program, offsetof(struct seccomp_data, arch));
-	add(program, BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0);
-	add_return(program, SECCOMP_RET_KILL_PROCESS);
-	add_load(program, offsetof(struct seccomp_data, nr));
-#ifdef __x86_64__
-	add(program, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
-	add_return(program, REFUSE);
-#endif
-}
-
-static void add_verdict(struct program *program, int number, uint32_t verdict)
-{
-	add(program, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 1);
-	add_return(program, verdict);
-}
-
-/* Refuses the call if its argument has any of the bits (in its low half). */
-static void add_bits(struct program *program, int number, int argument, uint32_t bits)
-{
-	size_t low = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 4;
-
-	add(program, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 4);
-	add_load(program, offsetof(struct seccomp_data, args) + (size_t)argument * 8 + low);
-	add(program, BPF_JMP | BPF_JSET | BPF_K, bits, 0, 1);
-	add_return(program, REFUSE);
-	add_load(program, offsetof(struct seccomp_data, nr));
-}
-
 #define CLONE_NEW_ANY                                                                              \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
 	 CLONE_NEWPID | CLONE_NEWNET)
 
+/* A kernel without such filters has to do. */
+static bool load(struct callfilter *filter, uint32_t otherwise, struct error *err)
+{
+	return callfilter_load(filter, otherwise, err) || err->kind == ERROR_UNSUPPORTED;
+}
+
 /* No code is loaded from here on: iconv and the like would take it from the tree being unpacked. */
-static void add_no_new_code(struct program *program)
-{
-	add_bits(program, SYS_MMAP, 2, PROT_EXEC);
-	add_bits(program, SYS_mprotect, 2, PROT_EXEC);
-	add_bits(program, SYS_clone, 0, CLONE_NEW_ANY);
-}
-
-static bool install(const struct program *program, struct error *err)
-{
-	struct sock_fprog filter = { .len = (unsigned short)program->count };
-
-	memcpy(&filter.filter, &(const struct sock_filter *){ program->rules },
-	       sizeof(filter.filter));
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return error_sys(err, "set no_new_privs");
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0 && errno != EINVAL)
-		return error_sys(err, "install the system call filter");
-	return true; /* EINVAL: a kernel without seccomp */
-}
-
 static bool deny_calls(struct error *err)
 {
-	struct program program = { .count = 0 };
+	struct callfilter filter;
 
-	add_head(&program);
-	add_no_new_code(&program);
-	for (size_t i = 0; i < COUNT_OF(denied); i++)
-		add_verdict(&program, denied[i], REFUSE);
-	add_return(&program, SECCOMP_RET_ALLOW);
-	return install(&program, err);
+	callfilter_begin(&filter);
+	callfilter_bits(&filter, SYS_MMAP, 2, PROT_EXEC, CALLFILTER_REFUSE);
+	callfilter_bits(&filter, SYS_mprotect, 2, PROT_EXEC, CALLFILTER_REFUSE);
+	callfilter_bits(&filter, SYS_clone, 0, CLONE_NEW_ANY, CALLFILTER_REFUSE);
+	callfilter_calls(&filter, denied, COUNT_OF(denied), CALLFILTER_REFUSE);
+	return load(&filter, SECCOMP_RET_ALLOW, err);
 }
 
 /* We are root like the machine's other daemons: no capability is needed to end those. */
 static bool deny_signals(struct error *err)
 {
-	struct program program = { .count = 0 };
+	static const int signals[] = { SYS_kill, SYS_tgkill };
+	struct callfilter filter;
 
-	add_head(&program);
-	add_verdict(&program, SYS_kill, REFUSE);
-	add_verdict(&program, SYS_tgkill, REFUSE);
-	add_return(&program, SECCOMP_RET_ALLOW);
-	return install(&program, err);
+	callfilter_begin(&filter);
+	callfilter_calls(&filter, signals, COUNT_OF(signals), CALLFILTER_REFUSE);
+	return load(&filter, SECCOMP_RET_ALLOW, err);
+}
+
+/* All that decompressing needs is there. */
+static bool allow_pipes(struct error *err)
+{
+	struct callfilter filter;
+
+	callfilter_begin(&filter);
+	callfilter_calls(&filter, allowed, COUNT_OF(allowed), SECCOMP_RET_ALLOW);
+	return load(&filter, CALLFILTER_REFUSE, err);
 }
 
 /* -- the three steps ----------------------------------------------------------------------------
@@ -303,11 +222,5 @@ bool confine_to_layer(struct error *err)
 
 bool confine_to_pipes(struct error *err)
 {
-	struct program program = { .count = 0 };
-
-	add_head(&program);
-	for (size_t i = 0; i < COUNT_OF(allowed); i++)
-		add_verdict(&program, allowed[i], SECCOMP_RET_ALLOW);
-	add_return(&program, REFUSE);
-	return keep_capabilities(0, err) && install(&program, err);
+	return keep_capabilities(0, err) && allow_pipes(err);
 }

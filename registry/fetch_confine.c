@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/capability.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -12,12 +10,11 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/attr.h"
+#include "base/privilege.h"
 
-#define NOBODY      65534
 #define FILES_MAX   256
 #define ADDRESS_MAX (1ULL << 30)
 
@@ -202,41 +199,14 @@ static bool set_limits(struct error *err)
 	return is_ok || error_sys(err, "set resource limits");
 }
 
-/* EINVAL: in a user namespace that does not map nobody. There root is no more than its owner. */
-static bool become_nobody(struct error *err)
-{
-	if (geteuid() != 0)
-		return true;
-	if ((setgroups(0, NULL) != 0 && errno != EPERM) ||
-	    (setresgid(NOBODY, NOBODY, NOBODY) != 0 && errno != EINVAL) ||
-	    (setresuid(NOBODY, NOBODY, NOBODY) != 0 && errno != EINVAL))
-		return error_sys(err, "become the user nobody");
-	return true;
-}
-
-static bool drop_capabilities(struct error *err)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
-
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	if (syscall(SYS_capset, &header, none) != 0)
-		return error_sys(err, "drop capabilities");
-	return true;
-}
-
 bool fetch_confine(struct error *err)
 {
-	/* While we still may: otherwise a program executed later could get them back. */
-	for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
-		prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
-	if (!become_nobody(err) || !drop_capabilities(err) || !set_limits(err))
+	if (!privilege_become_nobody(err) || !set_limits(err))
 		return false;
 	/* Changing the user reset both: who else runs as nobody must not read our memory, and
 	 * whoever started us takes us along. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
-	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
 		return error_sys(err, "give up privileges");
 	return filter_calls(err);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/privilege.h"
 #include "base/proc.h"
 #include "lifecycle/stream/exporter.h"
 #include "lifecycle/stream/server.h"
@@ -101,7 +102,7 @@ static bool start(struct program *program, struct error *err)
 					     .settings = settings };
 	link_open(&program->link, &program->clock, LINK_FD);
 	if (!watch_signals(program, err) || !server_open(server, &port, settings->control, err) ||
-	    (settings->has_user && !stream_become(settings->uid, settings->gid, err)) ||
+	    (settings->has_user && !privilege_become(settings->uid, settings->gid, err)) ||
 	    !depot_open(&program->depot, settings->root, settings->memory_limit, err) ||
 	    !stream_confine(settings->root, err) || !link_report_ready(&program->link, port, err))
 		return false;

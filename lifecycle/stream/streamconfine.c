@@ -3,56 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/audit.h>
-#include <linux/capability.h>
-#include <linux/filter.h>
 #include <linux/landlock.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/callfilter.h"
 #include "base/mem.h"
-
-#if defined(__x86_64__)
-#define ARCHITECTURE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define ARCHITECTURE AUDIT_ARCH_AARCH64
-#elif defined(__arm__)
-#define ARCHITECTURE AUDIT_ARCH_ARM
-#elif defined(__i386__)
-#define ARCHITECTURE AUDIT_ARCH_I386
-#elif defined(__riscv) && __riscv_xlen == 64
-#define ARCHITECTURE AUDIT_ARCH_RISCV64
-#endif
-
-/* -- the user -----------------------------------------------------------------------------------
- */
-
-static bool drop_capabilities(struct error *err)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
-
-	if (syscall(SYS_capset, &header, none) != 0)
-		return error_sys(err, "drop capabilities");
-	return true;
-}
-
-bool stream_become(uid_t uid, gid_t gid, struct error *err)
-{
-	if (geteuid() != 0)
-		return true;
-	/* While we still may. */
-	for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
-		prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
-	if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 ||
-	    setresuid(uid, uid, uid) != 0)
-		return error_sys(err, "become user %u", (unsigned int)uid);
-	return drop_capabilities(err);
-}
 
 /* -- system calls -------------------------------------------------------------------------------
  */
@@ -101,38 +58,14 @@ static const int allowed[] = {
 #endif
 };
 
-#define AROUND 5 /* instructions beside the list */
-
 /* Everything else does not exist. */
 static bool filter_calls(struct error *err)
 {
-#ifdef ARCHITECTURE
-	enum {
-		COUNT = COUNT_OF(allowed)
-	};
-	struct sock_filter code[COUNT + AROUND];
-	struct sock_fprog program = { .len = COUNT_OF(code), .filter = code };
-	size_t at = 0;
+	struct callfilter filter;
 
-	_Static_assert(COUNT < 250, "a jump is one byte");
-	code[at++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-						  offsetof(struct seccomp_data, arch));
-	code[at++] =
-		(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 0, COUNT + 1);
-	code[at++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-						  offsetof(struct seccomp_data, nr));
-	for (size_t i = 0; i < COUNT; i++)
-		code[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-							  (unsigned int)allowed[i],
-							  (unsigned char)(COUNT - i), 0);
-	code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
-	code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-		return error_set(err, ERROR_UNSUPPORTED,
-				 "cannot load the system call filter: does this kernel have "
-				 "CONFIG_SECCOMP_FILTER?");
-#endif
-	return true;
+	callfilter_begin(&filter);
+	callfilter_calls(&filter, allowed, COUNT_OF(allowed), SECCOMP_RET_ALLOW);
+	return callfilter_load(&filter, SECCOMP_RET_ERRNO | ENOSYS, err);
 }
 
 /* -- files --------------------------------------------------------------------------------------

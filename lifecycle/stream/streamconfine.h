@@ -3,16 +3,12 @@
 #define LIFECYCLE_STREAM_STREAMCONFINE_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 #include "base/error.h"
 
 /*
  * What this program gives up before it listens to strangers.
  */
-
-/* Another user for good, if we are root: no groups, no capabilities. */
-must_check bool stream_become(uid_t uid, gid_t gid, struct error *err);
 
 /* For good: no program is executed, no process traced, no connection made, and (from Linux 5.13 on)
  * no file opened that is not below `directory`. Nobody reads our memory. */

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/attr.h"
 #include "base/log.h"
 #include "lifecycle/unzip/zipfile.h"
 
@@ -27,7 +28,7 @@ int main(void)
 	umask(022);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	/* AddressSanitizer reserves terabytes, and looks for leaks in a process of its own. */
-#ifndef __SANITIZE_ADDRESS__
+#ifndef IS_SANITIZED
 	setrlimit(RLIMIT_AS, &memory);
 	setrlimit(RLIMIT_NPROC, &none);
 #else
