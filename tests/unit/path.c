@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -163,6 +164,20 @@ static void test_open(const char *how)
 		 "%s: a thousand dots", how);
 }
 
+/* It is not taken for the end of the path, which would be the directory around it. */
+static void test_long_component(const char *how)
+{
+	char name[NAME_MAX + 2];
+	autoclose int fd = -1;
+	struct error err;
+
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	check_int(path_open(root, name, PATH_IN_ROOT, O_PATH, 0, &fd, &err) ? 0 : err.sys,
+		  ENAMETOOLONG, "%s: a component that no file system takes", how);
+	check(!path_make_dirs(root, name, 0755, &fd, &err), "%s: cannot be made either", how);
+}
+
 /* The magic link /proc/self/fd/N would lead to an open file whatever the root: never followed. */
 static void test_magic_links(const char *how)
 {
@@ -312,6 +327,7 @@ static void test_past_links(const char *how)
 static void test_all_opens(const char *how)
 {
 	test_open(how);
+	test_long_component(how);
 	test_magic_links(how);
 	test_make_dirs(how);
 	test_past_links(how);
