@@ -306,16 +306,15 @@ static bool read_cgroup(const struct json *root, struct cgroup *cgroup, struct e
 	    !json_object_or_null(root, "cgroup_paths", &paths, err))
 		return false;
 	for (const struct json *item = paths ? paths->child : NULL; item; item = item->next) {
-		struct cgroup_place *place = &cgroup->places[cgroup->count];
 		const char *path;
 
 		if (!json_as_text(item, &path, err))
 			return false;
-		if (cgroup->count++ == CGROUP_PLACES_MAX)
+		if (cgroup->count == CGROUP_PLACES_MAX)
 			return json_wrong(item, err, "too many control groups");
-		*place = (struct cgroup_place){ .controllers = mem_strdup(item->key),
-						.path = mem_strdup(path),
-						.dir = -1 };
+		cgroup->places[cgroup->count++] = (struct cgroup_place){
+			.controllers = mem_strdup(item->key), .path = mem_strdup(path), .dir = -1
+		};
 	}
 	return true;
 }
