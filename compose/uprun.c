@@ -526,7 +526,7 @@ bool uprun_wait(struct session *session, struct upplan *plan, int64_t seconds, i
 		up.tasks[count++] = waiting_task(&up, &plan->instances[i], settled);
 		up.tasks[count - 1].steps[0].words = &waiting;
 	}
-	session->runner.patience_ms = seconds * 1000;
+	session->runner.patience_ms = seconds > INT64_MAX / 1000 ? INT64_MAX : seconds * 1000;
 
 	bool is_good = run_watched(session, up.tasks, count);
 

@@ -25,6 +25,7 @@
 #define FIND_STEP_MS         2
 #define FIND_PATIENCE_MS     10000 /* that a start has to get on, or a monitor to give up a restart */
 #define LOOK_AGAIN_MS        2000
+#define SECONDS_MAX          (100LL * 365 * 24 * 3600) /* of a stop: more is without a limit */
 
 /* Pausing. ------------------------------------------------------------------------------------ */
 
@@ -207,6 +208,12 @@ static void tell_of_signal(struct engine *engine, const struct container *contai
 	happening_container(engine, container, "kill", extra);
 }
 
+/* -1: no limit. */
+static int64_t milliseconds_of(int64_t seconds)
+{
+	return seconds < 0 || seconds > SECONDS_MAX ? -1 : seconds * 1000;
+}
+
 static bool end_process(struct engine *engine, const struct container *container, int process,
 			const struct stopping *stopping, struct error *err)
 {
@@ -218,7 +225,7 @@ static bool end_process(struct engine *engine, const struct container *container
 	if (!send_signal(process, seconds == 0 ? SIGKILL : stopping->signal, err) ||
 	    !let_go_on(engine, id, err))
 		return false;
-	if (await_process(process, seconds < 0 ? -1 : seconds * 1000))
+	if (await_process(process, milliseconds_of(seconds)))
 		return true;
 	if (!send_signal(process, SIGKILL, err))
 		return false;

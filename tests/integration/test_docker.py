@@ -444,10 +444,10 @@ def test_failed_start_is_kept(run, moor):
 
 def test_stop_signals_first(run, moor):
     run("-d", "--name", "polite", "--stop-signal", "USR1",
-        command=["sh", "-c", "trap 'echo bye; exit 5' USR1; while :; do sleep 0.1; done"])
+        command=["sh", "-c", "trap 'sleep 1; echo bye; exit 5' USR1; while :; do sleep 0.1; done"])
     wait_until(lambda: "SigCgt:\t0000000000000000" not in open(
         f"/proc/{inspect(moor, 'polite', '{{.State.Pid}}')}/status").read(), "the trap to be set")
-    moor.docker("stop", "polite")
+    moor.docker("stop", "-t", "18446744073709552", "polite")  # in milliseconds more than 64 bits hold: not 384 of them
     assert inspect(moor, "polite", "{{.State.ExitCode}}") == "5"
     assert moor.docker("logs", "polite").stdout == "bye\n"
 
