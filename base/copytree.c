@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
 
@@ -53,18 +54,31 @@ static bool find_again(int dir, const char *name, const struct stat *seen, int *
 	return true;
 }
 
-/* After a call that found the name taken: makes room for another try. */
-static bool has_made_room(int to, const char *name)
+static int make_file(int to, const char *name, const char *target)
 {
-	return errno == EEXIST && unlinkat(to, name, 0) == 0;
+	(void)target;
+	return openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 }
 
-static int create_file(int to, const char *name)
+static int make_link(int to, const char *name, const char *target)
 {
-	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
-	int fd = openat(to, name, flags, 0600);
+	return symlinkat(target, to, name);
+}
 
-	return fd < 0 && has_made_room(to, name) ? openat(to, name, flags, 0600) : fd;
+static int make_fifo(int to, const char *name, const char *target)
+{
+	(void)target;
+	return mkfifoat(to, name, 0600);
+}
+
+/* In the place of what has the name already. Returns what `make` does: `target` is a link's. */
+static int replace(int (*make)(int to, const char *name, const char *target), int to,
+		   const char *name, const char *target)
+{
+	int made = make(to, name, target);
+
+	return made < 0 && errno == EEXIST && unlinkat(to, name, 0) == 0 ? make(to, name, target)
+									 : made;
 }
 
 static bool copy_bytes(int from, const char *name, int to_dir, const struct stat *status,
@@ -76,7 +90,7 @@ static bool copy_bytes(int from, const char *name, int to_dir, const struct stat
 	if (!path_open_regular(from, name, PATH_NO_LINKS, &in, err))
 		return false;
 
-	autoclose int out = create_file(to_dir, name);
+	autoclose int out = replace(make_file, to_dir, name, NULL);
 
 	if (out < 0)
 		return error_sys(err, "copy %s", name);
@@ -98,16 +112,12 @@ static bool copy_link(int from, const char *name, int to, struct error *err)
 	if (length < 0)
 		return error_sys(err, "copy link %s", name);
 	target[length] = '\0';
-	return symlinkat(target, to, name) == 0 ||
-	       (has_made_room(to, name) && symlinkat(target, to, name) == 0) ||
-	       error_sys(err, "copy link %s", name);
+	return replace(make_link, to, name, target) == 0 || error_sys(err, "copy link %s", name);
 }
 
 static bool copy_fifo(const char *name, int to, struct error *err)
 {
-	return mkfifoat(to, name, 0600) == 0 ||
-	       (has_made_room(to, name) && mkfifoat(to, name, 0600) == 0) ||
-	       error_sys(err, "copy %s", name);
+	return replace(make_fifo, to, name, NULL) == 0 || error_sys(err, "copy %s", name);
 }
 
 /* Somebody may put a symlink where we have just written: so the mode goes to what was opened, never
@@ -178,12 +188,13 @@ static bool copy_dir(int from, int to, int depth, struct error *err)
 	if (depth > DEPTH_MAX)
 		return error_set(err, ERROR_INPUT, "directories are nested more than %d deep",
 				 DEPTH_MAX);
-	for (struct dirent *entry; (entry = readdir(dir));) {
-		if (path_is_component(entry->d_name) &&
-		    !copy_entry(from, entry->d_name, to, depth, err))
+	struct dirent *entry;
+	bool is_read;
+
+	while ((is_read = file_next(dir, "a directory", &entry, err)) && entry)
+		if (!copy_entry(from, entry->d_name, to, depth, err))
 			return false;
-	}
-	return true;
+	return is_read;
 }
 
 bool copy_tree(int from, int to, struct error *err)

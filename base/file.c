@@ -242,6 +242,16 @@ void file_sweep(int dir)
 	}
 }
 
+bool file_next(DIR *dir, const char *name, struct dirent **entry, struct error *err)
+{
+	do {
+		errno = 0;
+		*entry = readdir(dir);
+	} while (*entry &&
+		 (strcmp((*entry)->d_name, ".") == 0 || strcmp((*entry)->d_name, "..") == 0));
+	return *entry || errno == 0 || error_sys(err, "list %s", name);
+}
+
 bool file_lock(int dir, const char *name, enum file_lock_mode mode, int *fd, struct error *err)
 {
 	autoclose int lock = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

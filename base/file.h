@@ -2,6 +2,7 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -41,6 +42,11 @@ must_check bool file_replace(int dir, const char *name, const void *bytes, size_
 /* Removes what crashes left beside files in the directory. For who holds the lock of all that write
  * there with file_replace; best effort. */
 void file_sweep(int dir);
+
+/* The next entry of a directory but for "." and ".."; *entry is NULL behind the last one. What
+ * readdir(3) alone would pass off as the end of the directory (a broken disk) is a failure here.
+ * `name` is for messages. */
+must_check bool file_next(DIR *dir, const char *name, struct dirent **entry, struct error *err);
 
 /* fsync of a directory: makes renames and unlinks in it last. */
 must_check bool file_sync_dir(int dir, const char *name, struct error *err);

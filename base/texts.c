@@ -52,6 +52,17 @@ bool texts_has(const struct texts *texts, const char *text)
 	return false;
 }
 
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void texts_sort(struct texts *texts)
+{
+	if (texts->count > 1)
+		qsort(texts->items, texts->count, sizeof(*texts->items), compare);
+}
+
 const char *texts_join(const struct texts *texts, struct arena *arena, const char *separator)
 {
 	size_t length = 1;

@@ -23,6 +23,8 @@ void texts_add_all(struct texts *texts, const char *const *items, size_t count);
 /* To a list whose array lives in the arena: nothing to be done with it, ever. */
 void texts_add_in(struct texts *texts, struct arena *arena, const char *text);
 bool texts_has(const struct texts *texts, const char *text);
+/* By their bytes. */
+void texts_sort(struct texts *texts);
 /* All of them in one text. */
 const char *texts_join(const struct texts *texts, struct arena *arena, const char *separator);
 void texts_done(struct texts *texts);

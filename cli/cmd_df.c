@@ -303,11 +303,6 @@ static bool check_filters(const struct texts *filters, struct error *err)
 	return filter_names(filters, names, err) && filter_until(filters, &until, err);
 }
 
-static int compare_texts(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* What is said of the filters: each once, in their order; nothing where there are none. */
 static void add_filters(struct buf *warning, const struct texts *filters)
 {
@@ -316,7 +311,7 @@ static void add_filters(struct buf *warning, const struct texts *filters)
 	texts_add_all(&sorted, (const char *const *)filters->items, filters->count);
 	if (sorted.count == 0)
 		return;
-	qsort(sorted.items, sorted.count, sizeof(*sorted.items), compare_texts);
+	texts_sort(&sorted);
 	buf_add_text(warning, "\n  Items to be pruned will be filtered with:\n");
 	for (size_t i = 0; i < sorted.count; i++)
 		if (i == 0 || strcmp(sorted.items[i], sorted.items[i - 1]) != 0)

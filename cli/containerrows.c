@@ -267,11 +267,6 @@ static const char *labels_cell(struct maker *maker, const struct containerrow *r
 	return row->labels;
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* A link is a name, too: NAME,OTHER/ALIAS. */
 static void add_link_names(struct maker *maker, const char *id, struct texts *names)
 {
@@ -296,7 +291,7 @@ static const char *name_cell(struct maker *maker, const struct containerrow *row
 		return row->name;
 	texts_add(&names, row->name);
 	add_link_names(maker, row->id, &names);
-	qsort(names.items, names.count, sizeof(*names.items), by_text);
+	texts_sort(&names);
 	return texts_join(&names, maker->arena, ",");
 }
 

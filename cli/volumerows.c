@@ -2,7 +2,6 @@
 #include "cli/volumerows.h"
 
 #include <ftw.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -42,11 +41,6 @@ static bool is_wanted(const struct engine *engine, struct arena *arena, const st
 	return filter_are_labels(filters, &volume->labels);
 }
 
-static int compare(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 bool volumerows_find(const struct engine *engine, struct arena *arena, const struct texts *filters,
 		     struct texts *names, struct error *err)
 {
@@ -67,8 +61,7 @@ bool volumerows_find(const struct engine *engine, struct arena *arena, const str
 		    is_wanted(engine, arena, &volume, filters))
 			texts_add(names, all.items[i]);
 	}
-	if (names->count)
-		qsort(names->items, names->count, sizeof(*names->items), compare);
+	texts_sort(names);
 	return true;
 }
 

@@ -2,7 +2,6 @@
 #include "compose/verbs.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/caller.h"
@@ -298,11 +297,6 @@ static void print_keys(const struct resource *resources, size_t count)
 	}
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static void print_profiles(const struct project *project)
 {
 	autotexts struct texts seen = { 0 };
@@ -315,8 +309,7 @@ static void print_profiles(const struct project *project)
 				texts_add(&seen, item->text);
 		}
 	}
-	if (seen.count)
-		qsort(seen.items, seen.count, sizeof(*seen.items), by_text);
+	texts_sort(&seen);
 	for (size_t i = 0; i < seen.count; i++)
 		puts(seen.items[i]);
 }
@@ -338,7 +331,7 @@ static void print_environment(struct project *project)
 		}
 	}
 	texts_add(&lines, arena_printf(&project->arena, "COMPOSE_PROJECT_NAME=%s", project->name));
-	qsort(lines.items, lines.count, sizeof(*lines.items), by_text);
+	texts_sort(&lines);
 	for (size_t i = 0; i < lines.count; i++)
 		puts(lines.items[i]);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "engine/linktarget.h"
 
 bool find_is_name(const char *text)
@@ -62,11 +63,14 @@ bool find_all(const struct engine *engine, struct arena *arena, struct texts *id
 		mem_cleanup_close(&fd);
 		return error_sys(err, "list containers");
 	}
-	for (struct dirent *entry; (entry = readdir(dir));) {
+
+	struct dirent *entry;
+	bool is_read;
+
+	while ((is_read = file_next(dir, "containers", &entry, err)) && entry)
 		if (find_is_id(entry->d_name))
 			texts_add(ids, arena_strdup(arena, entry->d_name));
-	}
-	return true;
+	return is_read;
 }
 
 bool find_one(const struct engine *engine, const char *text, char id[CONTAINER_ID_LENGTH + 1],

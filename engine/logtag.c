@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <regex.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "engine/logging.h"
@@ -139,11 +138,6 @@ static bool add_chosen(const struct texts *pairs, const char *list, const char *
 	return true;
 }
 
-static int compare(const void *one, const void *other)
-{
-	return strcmp(*(const char *const *)one, *(const char *const *)other);
-}
-
 void logging_set_options(struct container *container, const struct texts *options,
 			 struct arena *arena)
 {
@@ -155,8 +149,7 @@ void logging_set_options(struct container *container, const struct texts *option
 
 		put(chosen, text[length] ? text : arena_printf(arena, "%s=", text), length);
 	}
-	if (chosen->count)
-		qsort(chosen->items, chosen->count, sizeof(*chosen->items), compare);
+	texts_sort(chosen);
 }
 
 bool logging_attributes(const struct container *container, struct arena *arena,
@@ -167,7 +160,6 @@ bool logging_attributes(const struct container *container, struct arena *arena,
 	    !add_chosen(&container->env, logging_option(container, "env"),
 			logging_option(container, "env-regex"), arena, attributes, err))
 		return false;
-	if (attributes->count)
-		qsort(attributes->items, attributes->count, sizeof(*attributes->items), compare);
+	texts_sort(attributes);
 	return true;
 }

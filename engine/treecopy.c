@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/caller.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
 
@@ -154,16 +155,14 @@ static bool copy_entries(const struct tree_copy *copy, int from, int to, int dep
 		mem_cleanup_close(&duplicate);
 		return error_sys(err, "list a directory");
 	}
-	for (struct dirent *entry; (entry = readdir(list));) {
-		const char *name = entry->d_name;
+	struct dirent *entry;
+	bool is_read;
 
-		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-			continue;
-		if (!copy_one(copy, (struct side){ from, name }, (struct side){ to, name }, depth,
-			      err))
+	while ((is_read = file_next(list, "a directory", &entry, err)) && entry)
+		if (!copy_one(copy, (struct side){ from, entry->d_name },
+			      (struct side){ to, entry->d_name }, depth, err))
 			return false;
-	}
-	return true;
+	return is_read;
 }
 
 static bool copy_directory(const struct tree_copy *copy, struct side from, struct side to,

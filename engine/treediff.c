@@ -4,12 +4,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 
 /*
@@ -151,11 +151,6 @@ static bool compare(const struct differ *differ, int dir, const char *name, cons
 	return true;
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* The names in a directory, sorted. */
 static bool list(const struct differ *differ, int dir, const char *path, struct texts *names,
 		 struct error *err)
@@ -163,16 +158,14 @@ static bool list(const struct differ *differ, int dir, const char *path, struct 
 	int own = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	autodir DIR *entries = own < 0 ? NULL : fdopendir(own);
 	struct dirent *entry;
+	bool is_read;
 
 	if (!entries)
 		return error_sys(err, "list /%s", path);
-	while ((entry = readdir(entries))) {
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			texts_add(names, arena_strdup(differ->arena, entry->d_name));
-	}
-	if (names->count)
-		qsort(names->items, names->count, sizeof(*names->items), by_name);
-	return true;
+	while ((is_read = file_next(entries, path, &entry, err)) && entry)
+		texts_add(names, arena_strdup(differ->arena, entry->d_name));
+	texts_sort(names);
+	return is_read;
 }
 
 static bool walk(const struct differ *differ, int dir, const char *path, int depth,

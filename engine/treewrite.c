@@ -11,6 +11,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "image/tarout.h"
@@ -183,15 +184,16 @@ static bool put_directory(struct writer *writer, int dir, const char *path, int 
 	}
 	if (depth > DEPTH_MAX)
 		return error_set(err, ERROR_INPUT, "%s: directories are too deep", path);
-	for (struct dirent *entry; (entry = readdir(list));) {
+	struct dirent *entry;
+	bool is_read;
+
+	while ((is_read = file_next(list, *path ? path : "/", &entry, err)) && entry) {
 		autofree char *below = mem_printf("%s%s%s", path, *path ? "/" : "", entry->d_name);
 
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
 		if (!put_one(writer, dirfd(list), entry->d_name, below, depth, err))
 			return false;
 	}
-	return true;
+	return is_read;
 }
 
 static bool begin(struct writer *writer, const struct tree_archive *archive, struct error *err)

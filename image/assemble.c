@@ -123,11 +123,16 @@ static bool hide_below_root(const struct assembly *assembly, struct error *err)
 
 		if (!entries)
 			return error_sys(err, "read a lower layer");
-		for (struct dirent *entry; (entry = readdir(entries)) != NULL;)
-			if (path_is_component(entry->d_name) &&
-			    !place_is_whiteout(dirfd(entries), entry->d_name) &&
+
+		struct dirent *entry;
+		bool is_read;
+
+		while ((is_read = file_next(entries, "a lower layer", &entry, err)) && entry)
+			if (!place_is_whiteout(dirfd(entries), entry->d_name) &&
 			    !hide_name(assembly->diff, entry->d_name, err))
 				return false;
+		if (!is_read)
+			return false;
 	}
 	return true;
 }
@@ -196,11 +201,14 @@ static bool clone_dir(int from, int to, int depth, struct error *err)
 	if (depth > CLONE_DEPTH_MAX)
 		return error_set(err, ERROR_UNSUPPORTED, "directories are nested too deeply");
 	rewinddir(entries);
-	for (struct dirent *entry; (entry = readdir(entries)) != NULL;)
-		if (path_is_component(entry->d_name) &&
-		    !clone_entry(from, to, entry->d_name, depth, err))
+
+	struct dirent *entry;
+	bool is_read;
+
+	while ((is_read = file_next(entries, "a directory", &entry, err)) && entry)
+		if (!clone_entry(from, to, entry->d_name, depth, err))
 			return false;
-	return copy_attributes(from, to, true, err);
+	return is_read && copy_attributes(from, to, true, err);
 }
 
 bool assemble_clone(int from, int to, struct error *err)

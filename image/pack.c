@@ -11,8 +11,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
-#include "base/path.h"
 #include "base/texts.h"
 #include "image/limits.h"
 #include "image/place.h"
@@ -254,11 +254,6 @@ static bool put_below(struct packer *packer, int parent, const char *base, const
 	return put_directory(packer, dir, path, depth + 1, err);
 }
 
-static int compare(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static bool list(int dir, struct arena *arena, struct texts *names, struct error *err)
 {
 	autodir DIR *entries = fdopendir(fcntl(dir, F_DUPFD_CLOEXEC, 3));
@@ -266,12 +261,14 @@ static bool list(int dir, struct arena *arena, struct texts *names, struct error
 	if (!entries)
 		return error_sys(err, "read directory");
 	rewinddir(entries);
-	for (struct dirent *entry; (entry = readdir(entries)) != NULL;)
-		if (path_is_component(entry->d_name))
-			texts_add(names, arena_strdup(arena, entry->d_name));
-	if (names->count > 0)
-		qsort(names->items, names->count, sizeof(*names->items), compare);
-	return true;
+
+	struct dirent *entry;
+	bool is_read;
+
+	while ((is_read = file_next(entries, "it", &entry, err)) && entry)
+		texts_add(names, arena_strdup(arena, entry->d_name));
+	texts_sort(names);
+	return is_read;
 }
 
 /* Only made to be mounted on: a file without bytes, a link, a directory of nothing else. */

@@ -169,7 +169,11 @@ bool record_list(const struct store *store, struct arena *arena, const char *pre
 	if (!dir)
 		return error_sys(err, "read %s/images", store->path);
 	take_fd(&fd);
-	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+
+	struct dirent *entry;
+	bool is_read;
+
+	while ((is_read = file_next(dir, "images", &entry, err)) && entry) {
 		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0 ||
 		    !id_of(entry->d_name, &(*ids)[*count]))
 			continue;
@@ -182,5 +186,5 @@ bool record_list(const struct store *store, struct arena *arena, const char *pre
 		*ids = more;
 		room *= 2;
 	}
-	return true;
+	return is_read;
 }

@@ -69,11 +69,6 @@ struct certs {
 	const char *ca, *certificate, *key;
 };
 
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static bool list(struct certs *certs, bool *is_there, struct error *err)
 {
 	autodir DIR *directory = opendir(certs->directory);
@@ -82,10 +77,14 @@ static bool list(struct certs *certs, bool *is_there, struct error *err)
 	if (!directory)
 		return errno == ENOENT || errno == ENOTDIR ||
 		       error_sys(err, "open %s", certs->directory);
-	for (const struct dirent *entry; (entry = readdir(directory)) != NULL;)
+
+	struct dirent *entry;
+	bool is_read;
+
+	while ((is_read = file_next(directory, certs->directory, &entry, err)) && entry)
 		texts_add(&certs->names, arena_strdup(certs->arena, entry->d_name));
-	qsort(certs->names.items, certs->names.count, sizeof(*certs->names.items), compare_names);
-	return true;
+	texts_sort(&certs->names);
+	return is_read;
 }
 
 static bool has_ending(const char *name, const char *ending)
@@ -93,14 +92,6 @@ static bool has_ending(const char *name, const char *ending)
 	size_t length = strlen(name), end = strlen(ending);
 
 	return length > end && strcmp(name + length - end, ending) == 0;
-}
-
-static bool is_listed(const struct certs *certs, const char *name)
-{
-	for (size_t i = 0; i < certs->names.count; i++)
-		if (strcmp(certs->names.items[i], name) == 0)
-			return true;
-	return false;
 }
 
 /* Adds a file's text behind *text. */
@@ -124,7 +115,7 @@ static bool check_pair(const struct certs *certs, const char *name, const char *
 	size_t length = strlen(name) - strlen(ending);
 	const char *other = arena_printf(certs->arena, "%.*s%s", (int)length, name, other_ending);
 
-	if (is_listed(certs, other))
+	if (texts_has(&certs->names, other))
 		return true;
 	return error_set(err, ERROR_INPUT,
 			 "%s: %s is there, but %s is not: a client's certificate needs its key "

@@ -340,11 +340,6 @@ bool shadow_delete(const struct shadow_id *id, struct arena *arena, const char *
 	return write_shadow(id, directory, &shadow, err);
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 bool shadow_list(const struct shadow_id *id, struct arena *arena, struct texts *names,
 		 struct error *err)
 {
@@ -373,7 +368,6 @@ bool shadow_list(const struct shadow_id *id, struct arena *arena, struct texts *
 		if (!shadow.is_deleted)
 			texts_add(names, other.name);
 	}
-	if (names->count)
-		qsort(names->items, names->count, sizeof(*names->items), by_name);
+	texts_sort(names);
 	return true;
 }

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/copytree.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -74,11 +81,45 @@ static void test_race(int top)
 	      err.text);
 }
 
+/* From now on directories cannot be listed: the disk is broken. */
+static bool break_lists(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getdents64, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = COUNT_OF(code), .filter = code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* A directory that ends too early is not taken for a whole one. */
+static void test_broken(int top)
+{
+	autoclose int from = openat(top, "from", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autoclose int to = openat(top, "to", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct error err;
+	int status = -1;
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (!break_lists())
+			_exit(2);
+		_exit(!copy_tree(from, to, &err) && err.sys == EIO ? 0 : 1);
+	}
+	check(child > 0 && waitpid(child, &status, 0) == child, "a process on a broken disk");
+	check_int(status, 0, "a directory that cannot be read to its end is a failure");
+}
+
 int main(void)
 {
 	autoclose int top = open(tap_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	make_place(top);
 	test_race(top);
+	test_broken(top);
 	return tap_done();
 }
