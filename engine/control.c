@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "engine/claim.h"
 #include "engine/happening.h"
 #include "engine/health.h"
@@ -104,29 +105,21 @@ static bool send_signal(int process, int number, struct error *err)
 	       error_sys(err, "send signal %d", number);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* True once the process is gone; false when the time (milliseconds; -1: no limit) is up. */
 static bool await_process(int process, int64_t milliseconds)
 {
-	int64_t end = now_ms() + milliseconds;
+	int64_t end = clock_ms() + milliseconds;
 
 	for (;;) {
 		struct pollfd wait = { .fd = process, .events = POLLIN };
-		int64_t left = milliseconds < 0 ? -1 : end - now_ms();
+		int64_t left = milliseconds < 0 ? -1 : end - clock_ms();
 
 		if (milliseconds >= 0 && left < 0)
 			left = 0;
 		int ready = poll(&wait, 1, left > 1000000 ? 1000000 : (int)left);
 		if (ready > 0)
 			return true;
-		if (ready == 0 && milliseconds >= 0 && now_ms() >= end)
+		if (ready == 0 && milliseconds >= 0 && clock_ms() >= end)
 			return false;
 	}
 }

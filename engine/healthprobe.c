@@ -47,14 +47,6 @@ struct check {
 	char directory[4096]; /* RUN/health */
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* The test. ----------------------------------------------------------------------------------- */
 
 /* "CMD-SHELL" and a line, or "CMD" and an argument vector. */
@@ -111,12 +103,12 @@ static void kill_test(struct check *check, pid_t runner)
 /* False when the time is up. What is beyond the limit is read and forgotten. */
 static bool read_output(struct check *check, int from, int64_t milliseconds)
 {
-	int64_t end = now_ms() + milliseconds;
+	int64_t end = clock_ms() + milliseconds;
 	char chunk[4096];
 
 	for (;;) {
 		struct pollfd wait = { from, POLLIN, 0 };
-		int64_t left = end - now_ms();
+		int64_t left = end - clock_ms();
 
 		if (left <= 0)
 			return false;

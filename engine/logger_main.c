@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <linux/capability.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/privilege.h"
 #include "engine/logger.h"
 #include "runtime/detach.h"
 #include "runtime/slim.h"
@@ -32,14 +31,6 @@ struct logger {
 	int64_t end; /* when to give up; 0: the monitor lives */
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* `watch` -1: only for the monitor. */
 static void wait_for(struct logger *self, int watch, int64_t milliseconds)
 {
@@ -49,7 +40,7 @@ static void wait_for(struct logger *self, int watch, int64_t milliseconds)
 	if (slim_poll(&self->slim, slots, COUNT_OF(slots), milliseconds) <= 0)
 		return;
 	if (slots[0].revents)
-		self->end = now_ms() + PATIENCE_AT_END;
+		self->end = clock_ms() + PATIENCE_AT_END;
 	while (slots[1].revents && read(self->watch, events, sizeof(events)) > 0)
 		continue;
 }
@@ -60,7 +51,7 @@ static bool pass_on(struct logger *self, const struct logrecord *record)
 	int64_t pause = PAUSE_FIRST;
 
 	while (self->outlet.send(&self->outlet, record) == LOGGER_LATER) {
-		if (self->end && now_ms() >= self->end)
+		if (self->end && clock_ms() >= self->end)
 			return false;
 		wait_for(self, -1, self->end ? PAUSE_FIRST : pause);
 		pause = pause * 2 < PAUSE_LAST ? pause * 2 : PAUSE_LAST;
@@ -82,21 +73,6 @@ static void run(struct logger *self)
 		if (!is_over && !self->end)
 			wait_for(self, self->watch, -1);
 	}
-}
-
-/* What it reads is the store's, where it is root; what it needs no privilege for is all the rest.
- */
-static bool confine(struct error *err)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
-
-	for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
-		prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || syscall(SYS_capset, &header, none) != 0)
-		return error_sys(err, "give up privileges");
-	return true;
 }
 
 static bool begin(struct logger *self, char **argv, int log, int dir, int monitor,
@@ -138,7 +114,8 @@ int main(int argc, char **argv)
 	if (child > 0)
 		_exit(0);
 	prctl(PR_SET_NAME, "mooring-logger", 0, 0, 0);
-	if (!detach_settle(&err) || !confine(&err))
+	/* What it reads is the store's, where it is root; all else needs no privilege. */
+	if (!detach_settle(&err) || !privilege_drop(&err))
 		_exit(1);
 	run(self);
 	/* At once: a sanitizer's search for leaks at the end needs what we have given up. */

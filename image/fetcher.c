@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -54,14 +55,6 @@ static bool tell_warnings(struct fetcher *fetcher, const struct json *root, stru
 	return true;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Who waits for long should say for what: once, not each second as mooring-fetch does, and not for
  * moments. */
 static bool tell_wait(struct fetcher *fetcher, const struct json *root, struct error *err)
@@ -73,13 +66,13 @@ static bool tell_wait(struct fetcher *fetcher, const struct json *root, struct e
 	    !json_int_or(root, "wait_ms", 0, &left_ms, err))
 		return false;
 	if (!why || left_ms < NOTICED_MS || left_ms > LIMIT_WAIT_MS ||
-	    now_ms() + left_ms < fetcher->waits_until_ms + NOTICED_MS)
+	    clock_ms() + left_ms < fetcher->waits_until_ms + NOTICED_MS)
 		return true;
 
 	autofree char *text = mem_printf("%s: trying again in %lld seconds", why,
 					 (long long)(left_ms + 999) / 1000);
 
-	fetcher->waits_until_ms = now_ms() + left_ms;
+	fetcher->waits_until_ms = clock_ms() + left_ms;
 	report_notice(text);
 	return true;
 }

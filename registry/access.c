@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/jsonout.h"
 #include "registry/auth.h"
@@ -390,7 +391,7 @@ static bool can_renew(const struct access *access, const struct auth_challenge *
 {
 	struct host *host = access->host;
 	const struct token *token = host_token(host, access->scope);
-	bool is_stale = token && transfer_clock_ms() - token->obtained_ms > TOKEN_STALE_MS;
+	bool is_stale = token && clock_ms() - token->obtained_ms > TOKEN_STALE_MS;
 
 	if (host->challenge.scheme == AUTH_BEARER && registry_token(host))
 		return false; /* there is no other */

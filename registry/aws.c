@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "registry/awsreply.h"
 #include "registry/limit.h"
@@ -76,7 +77,7 @@ void aws_free(struct aws *aws)
 
 const struct sigv4_keys *aws_keys(const struct aws *aws)
 {
-	return aws->keys.access_key_id && transfer_clock_ms() < aws->expires_ms ? &aws->keys : NULL;
+	return aws->keys.access_key_id && clock_ms() < aws->expires_ms ? &aws->keys : NULL;
 }
 
 /* From the first provider, or from the one that succeeded last time. */
@@ -92,7 +93,7 @@ bool aws_may_ask(struct aws *aws)
 	if (aws_keys(aws) || aws->settings->keys.access_key_id)
 		return false;
 	if (aws->at == aws->settings->provider_count && aws->at > 0 &&
-	    transfer_clock_ms() - aws->failed_ms > AGAIN_MS) {
+	    clock_ms() - aws->failed_ms > AGAIN_MS) {
 		begin_again(aws, 0);
 		buf_clear(&aws->problems);
 	}
@@ -239,7 +240,7 @@ static void fail(struct aws *aws, const char *why)
 	}
 	buf_printf(&aws->problems, "%s%s: %.200s", aws->problems.length ? "; " : "",
 		   kind_names[kind], why);
-	aws->failed_ms = transfer_clock_ms();
+	aws->failed_ms = clock_ms();
 	begin_again(aws, aws->at + 1);
 }
 
@@ -299,8 +300,7 @@ static bool keep(struct aws *aws, const struct aws_credentials *credentials,
 	copy_keys(&aws->arena, &credentials->keys, &aws->keys);
 	aws->expires_ms =
 		credentials->expires
-			? transfer_clock_ms() +
-				  (life > 2 * MARGIN_S ? life - MARGIN_S : life / 2) * 1000
+			? clock_ms() + (life > 2 * MARGIN_S ? life - MARGIN_S : life / 2) * 1000
 			: INT64_MAX;
 	begin_again(aws, aws->at);
 	return true;

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "registry/awsask.h"
 #include "registry/feed.h"
 #include "registry/retry.h"
@@ -116,7 +117,7 @@ static int64_t pause_ms(const struct call *call, const struct http_response *res
 static void wait(struct call *call, const struct http_response *response)
 {
 	call->attempt++;
-	call->wake_ms = transfer_clock_ms() + pause_ms(call, response);
+	call->wake_ms = clock_ms() + pause_ms(call, response);
 	call->state = STATE_WAITING;
 }
 

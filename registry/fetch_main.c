@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/footprint.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -228,7 +229,7 @@ static void turn_call(struct fetcher *fetcher, struct job *job, int64_t now_ms)
 
 static void turn_each(struct fetcher *fetcher)
 {
-	int64_t now_ms = transfer_clock_ms();
+	int64_t now_ms = clock_ms();
 
 	fetcher->is_socket_full = false;
 	for (size_t i = 0; i < LIMIT_TRANSFERS; i++) {
@@ -262,7 +263,7 @@ static int64_t due_ms(const struct job *job, int64_t now_ms)
 /* How long nothing needs to be done, if nothing happens. */
 static int rest_ms(const struct fetcher *fetcher)
 {
-	int64_t now_ms = transfer_clock_ms();
+	int64_t now_ms = clock_ms();
 	int64_t rest = REST_MS;
 
 	for (size_t i = 0; i < LIMIT_TRANSFERS; i++) {

@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "registry/transfer.h"
 #include "registry/url.h"
 
@@ -120,7 +121,7 @@ const struct auth_credentials *host_login(const struct host *host)
 {
 	if (host->login && !host->is_login_refused)
 		return host->login;
-	return host->ecr_expires_ms > transfer_clock_ms() ? &host->ecr_login : NULL;
+	return host->ecr_expires_ms > clock_ms() ? &host->ecr_login : NULL;
 }
 
 static struct token **find_token(struct host *host, const char *scope)
@@ -141,7 +142,7 @@ const struct token *host_valid_token(struct host *host, const char *scope)
 {
 	const struct token *token = *find_token(host, scope);
 
-	return token && token->expires_ms - TOKEN_MARGIN_MS > transfer_clock_ms() ? token : NULL;
+	return token && token->expires_ms - TOKEN_MARGIN_MS > clock_ms() ? token : NULL;
 }
 
 void host_drop_token(struct host *host, const char *scope)
@@ -162,7 +163,7 @@ void host_keep_token(struct host *host, const char *scope, const struct auth_tok
 	host_drop_token(host, scope);
 	token->scope = mem_strdup(scope);
 	token->text = mem_strdup(got->text);
-	token->obtained_ms = transfer_clock_ms();
+	token->obtained_ms = clock_ms();
 	token->expires_ms = token->obtained_ms + got->life_seconds * 1000;
 	token->next = host->tokens;
 	host->tokens = token;
@@ -179,6 +180,6 @@ void host_keep_ecr(struct host *host, const struct auth_credentials *login, int6
 	/* A server that does not say, or is mad: good for this process. */
 	if (life <= ECR_MARGIN_S)
 		life = 60 * 60;
-	host->ecr_expires_ms = transfer_clock_ms() + (life - ECR_MARGIN_S) * 1000;
+	host->ecr_expires_ms = clock_ms() + (life - ECR_MARGIN_S) * 1000;
 	host->ecr_problem = NULL;
 }

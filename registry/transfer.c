@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "registry/limit.h"
 #include "registry/range.h"
 #include "registry/retry.h"
@@ -73,14 +74,6 @@ struct transfer {
 
 /* curl hands out at most 16 KiB at a time. */
 #define KEPT_MAX (1 << 20)
-
-int64_t transfer_clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static int64_t position(const struct transfer *transfer)
 {
@@ -429,7 +422,7 @@ static void try_later(struct transfer *transfer, const struct error *problem, in
 				? (int64_t)after_seconds * 1000
 				: retry_delay_ms(transfer->attempt, first_ms, retry_jitter());
 
-	transfer->wake_ms = transfer_clock_ms() + delay;
+	transfer->wake_ms = clock_ms() + delay;
 	memcpy(transfer->why, problem->text, sizeof(transfer->why));
 	transfer->state = STATE_WAITING;
 }

@@ -63,6 +63,4 @@ int transfer_full_fd(const struct transfer *transfer);
 /* Why it is waiting to try again; NULL if it is not. */
 const char *transfer_waiting_for(const struct transfer *transfer);
 
-int64_t transfer_clock_ms(void);
-
 #endif

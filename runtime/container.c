@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/path.h"
 #include "base/proc.h"
@@ -297,8 +298,6 @@ static void warn_of_capabilities(const struct spec_process *process)
 static bool prepare(struct container *self, const struct container_options *options,
 		    struct error *err)
 {
-	char now[STATE_TIME_SIZE];
-
 	if (!state_check_id(options->id, err) || !read_bundle(self, options, err) ||
 	    !find_root(self, err) || !check_options(self, options, err) ||
 	    !rootless_check(&self->spec, err) || !idmap_check(&self->spec, err) ||
@@ -307,11 +306,10 @@ static bool prepare(struct container *self, const struct container_options *opti
 	    !find_cgroups(self, options, err) || !prepare_plan(self, options, err))
 		return false;
 	warn_of_capabilities(&self->spec.process);
-	state_now(now);
 	add_service(self, options);
 	self->rootless = options->rootless;
 	self->state.id = arena_strdup(&self->arena, options->id);
-	self->state.created = arena_strdup(&self->arena, now);
+	self->state.created = clock_now_text(&self->arena);
 	self->state.version = self->spec.version;
 	self->state.is_without_keyring = options->is_without_keyring;
 	self->state.annotations = self->spec.annotations;

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #define AUTH_LINE_MAX 512
@@ -18,24 +19,16 @@
 
 /* -- time and bytes -------------------------------------------------------------------------- */
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int64_t dbus_deadline(void)
 {
-	return now_ms() + DBUS_WAIT_MS;
+	return clock_ms() + DBUS_WAIT_MS;
 }
 
 static bool wait_for(struct dbus *bus, short events, int64_t deadline, struct error *err)
 {
 	for (;;) {
 		struct pollfd fd = { .fd = bus->fd, .events = events };
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - clock_ms();
 		int ready = left <= 0 ? 0 : poll(&fd, 1, (int)left);
 
 		if (ready > 0)

@@ -23,8 +23,6 @@ struct dbus {
 	size_t used;   /* bytes of that message */
 };
 
-#define autodbus __attribute__((cleanup(dbus_close)))
-
 /* An empty one, which dbus_close accepts. */
 void dbus_init(struct dbus *bus);
 /* Connects to the first address that answers of a list as in $DBUS_SYSTEM_BUS_ADDRESS:

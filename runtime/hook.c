@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "runtime/kernel.h"
 #include "runtime/self.h"
 
@@ -97,14 +97,6 @@ static void drain(int *fd, struct buf *into)
 	}
 }
 
-static long long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Gives the hook more of the state; it need not read it. */
 static void feed(struct running *running, const struct buf *state, size_t *sent)
 {
@@ -128,7 +120,7 @@ static bool converse(struct running *running, const struct buf *state, long long
 			{ .fd = running->errors, .events = POLLIN },
 			{ .fd = running->pidfd, .events = POLLIN },
 		};
-		long long left = deadline ? deadline - now_ms() : -1;
+		long long left = deadline ? deadline - clock_ms() : -1;
 
 		if (deadline && left <= 0)
 			return false;
@@ -166,7 +158,7 @@ static bool run_one(const struct spec_hook *hook, const struct hook_place *place
 	struct running running = {
 		.pid = -1, .pidfd = -1, .input = -1, .output = -1, .errors = -1
 	};
-	long long deadline = hook->timeout == SPEC_UNSET ? 0 : now_ms() + hook->timeout * 1000;
+	long long deadline = hook->timeout == SPEC_UNSET ? 0 : clock_ms() + hook->timeout * 1000;
 	bool is_good = false, is_in_time;
 	int status = 0;
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
@@ -299,32 +300,9 @@ static char *add_escaped(char *to, const char *bytes, size_t count)
 	return to;
 }
 
-/* The calendar by itself: gmtime_r would look for the time zone's files first. */
-static void date_of(int64_t days, int *year, int *month, int *day)
-{
-	/* Years begin in March, so that the leap day comes last; 400 of them repeat. */
-	int64_t shifted = days + 719468;
-	int64_t era = shifted / 146097;
-	int of_era = (int)(shifted % 146097);
-	int years = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-	int of_year = of_era - (365 * years + years / 4 - years / 100);
-	int march = (5 * of_year + 2) / 153;
-
-	*day = of_year - (153 * march + 2) / 5 + 1;
-	*month = march < 10 ? march + 3 : march - 9;
-	*year = (int)(era * 400) + years + (*month <= 2);
-}
-
 size_t jsonlog_time(char text[JSONLOG_TIME_SIZE], struct timespec time)
 {
-	int second = (int)(time.tv_sec % 86400);
-	int year, month, day;
-
-	date_of(time.tv_sec / 86400, &year, &month, &day);
-
-	size_t length = (size_t)snprintf(
-		text, JSONLOG_TIME_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%09ld", year, month, day,
-		second / 3600, second / 60 % 60, second % 60, time.tv_nsec % 1000000000);
+	size_t length = clock_print(text, &time) - 1; /* without the Z */
 
 	while (text[length - 1] == '0')
 		length--;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/proc.h"
 
@@ -21,7 +22,7 @@
  */
 
 #define JSONLOG_LINE      16384 /* Docker's: readers rejoin what is split here */
-#define JSONLOG_TIME_SIZE 40
+#define JSONLOG_TIME_SIZE CLOCK_TEXT_SIZE
 #define JSONLOG_ATTRS_MAX 8192 /* bytes */
 
 enum jsonlog_stream {

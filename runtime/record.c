@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/jsonout.h"
 #include "base/mem.h"
-#include "runtime/state.h"
 
 /* So that a record stays one line, and its end the only quote. */
 static void add_quoted(struct buf *record, const char *text)
@@ -34,10 +34,10 @@ static void add_quoted(struct buf *record, const char *text)
 
 void record_add(struct buf *record, bool is_json, const char *level, const char *text)
 {
-	char now[STATE_TIME_SIZE];
+	char now[CLOCK_TEXT_SIZE];
 	struct jsonout out;
 
-	state_now(now);
+	clock_print_now(now);
 	if (is_json) {
 		jsonout_init(&out, record, false);
 		jsonout_object(&out, NULL);

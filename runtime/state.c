@@ -184,35 +184,6 @@ bool state_remove(const struct state_dir *dir, const char *id, struct error *err
 
 /* -- writing --------------------------------------------------------------------------------- */
 
-/* Days since 1970 to a date, by the civil calendar's 400-year cycle. gmtime would read the
- * machine's time zone files first. */
-static void date_of(long long days, int *year, int *month, int *day)
-{
-	days += 719468; /* from 0000-03-01, where leap days come last in their year */
-
-	long long era = days / 146097;
-	long long of_era = days % 146097;
-	long long year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-	long long of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-	long long shifted = (5 * of_year + 2) / 153; /* March is 0 */
-
-	*day = (int)(of_year - (153 * shifted + 2) / 5 + 1);
-	*month = (int)(shifted < 10 ? shifted + 3 : shifted - 9);
-	*year = (int)(year_of_era + era * 400 + (*month <= 2));
-}
-
-void state_now(char text[STATE_TIME_SIZE])
-{
-	struct timespec now;
-	int year, month, day;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	date_of(now.tv_sec / 86400, &year, &month, &day);
-	snprintf(text, STATE_TIME_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", year % 10000,
-		 month % 100, day % 100, (int)(now.tv_sec / 3600 % 24), (int)(now.tv_sec / 60 % 60),
-		 (int)(now.tv_sec % 60), now.tv_nsec);
-}
-
 static void write_cgroup(struct jsonout *out, const struct cgroup *cgroup)
 {
 	jsonout_bool(out, "cgroup_unified", cgroup->is_unified);

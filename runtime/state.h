@@ -79,8 +79,5 @@ enum container_status state_status(const struct state_dir *dir, const struct sta
 /* The members of a state object as hooks get it (runtime-spec: state). */
 void state_write(struct jsonout *out, const struct state *state, enum container_status status,
 		 pid_t pid);
-/* The time now as RFC 3339 with nanoseconds, UTC. */
-#define STATE_TIME_SIZE 40
-void state_now(char text[STATE_TIME_SIZE]);
 
 #endif
