@@ -9,10 +9,11 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/footprint.h"
 #include "base/mem.h"
+#include "registry/budget.h"
 #include "registry/httpfailure.h"
 #include "registry/limit.h"
 #include "registry/proxy.h"
@@ -23,8 +24,6 @@
 #define RECEIVE_BUFFER (64 << 10)
 
 #define ALWAYS_DIRECT  "localhost,127.0.0.0/8,::1"
-#define BURST_MS       250                       /* of what the limit allows, at once */
-#define MSEC_MAX       (60 * 1000)               /* an older debt is paid */
 #define OTHERS_MAX     (2 * LIMIT_TRANSFERS + 1) /* an output and an input each; the control socket */
 
 struct http_client {
@@ -37,8 +36,7 @@ struct http_client {
 	bool has_heard;
 	bool has_dialed;  /* since the last time that what this needed was given back */
 	bool has_arrived; /* and somebody has answered */
-	int64_t budget;   /* bytes that may be taken now, where there is a limit; may be negative */
-	int64_t paid_ms;  /* up to when it was filled */
+	struct budget budget;
 };
 
 struct http_exchange {
@@ -73,6 +71,7 @@ bool http_client_new(const struct http_settings *settings, struct http_client **
 	struct http_client *made = mem_alloc(sizeof(*made));
 
 	made->settings = *settings;
+	made->budget.rate = settings->bytes_per_second;
 	tls_trust_init(&made->trust, settings->ca);
 	made->no_proxy = mem_printf("%s%s%s", ALWAYS_DIRECT, settings->no_proxy ? "," : "",
 				    settings->no_proxy ? settings->no_proxy : "");
@@ -170,43 +169,8 @@ static size_t on_header(char *line, size_t one, size_t count, void *pointer)
 	return exchange->events.on_head(exchange->context, response) ? one * count : 0;
 }
 
-/* --- the limit on what is received: a bucket of tokens for all exchanges together ---
- *
- * curl's own limit is one exchange's, and lets everybody's first second pass. */
-
-static int64_t clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void fill_budget(struct http_client *client)
-{
-	int64_t rate = client->settings.bytes_per_second;
-	int64_t most = rate * BURST_MS / 1000;
-	int64_t now_ms = clock_ms(), passed_ms = now_ms - client->paid_ms;
-
-	if (passed_ms > MSEC_MAX)
-		passed_ms = MSEC_MAX;
-	client->budget += rate / 1000 * passed_ms + rate % 1000 * passed_ms / 1000;
-	client->paid_ms = now_ms;
-	if (client->budget > most)
-		client->budget = most;
-}
-
-/* May more be taken now? */
-static bool has_budget(struct http_client *client)
-{
-	if (client->settings.bytes_per_second == 0)
-		return true;
-	fill_budget(client);
-	return client->budget > 0;
-}
-
-/* How long until there is some; at most `timeout_ms`, if nobody waits for it. */
-static int budget_wait_ms(const struct http_client *client, int timeout_ms)
+/* How long to wait for traffic: no longer than until who is throttled may go on. */
+static int wait_ms(const struct http_client *client, int timeout_ms)
 {
 	bool is_wanted = false;
 
@@ -214,15 +178,15 @@ static int budget_wait_ms(const struct http_client *client, int timeout_ms)
 		is_wanted |= one->is_throttled;
 	if (!is_wanted)
 		return timeout_ms;
-	int64_t wait_ms = -client->budget * 1000 / client->settings.bytes_per_second + 1;
+	int64_t wait_ms = budget_wait_ms(&client->budget);
 
 	return wait_ms < timeout_ms ? (int)wait_ms : timeout_ms;
 }
 
 static void resume_throttled(struct http_client *client)
 {
-	for (struct http_exchange *one = client->running; one && has_budget(client);
-	     one = one->next) {
+	for (struct http_exchange *one = client->running;
+	     one && budget_has(&client->budget, clock_ms()); one = one->next) {
 		if (!one->is_throttled)
 			continue;
 		one->is_throttled = false;
@@ -234,13 +198,13 @@ static size_t on_write(char *bytes, size_t one, size_t count, void *pointer)
 {
 	struct http_exchange *exchange = pointer;
 
-	if (!has_budget(exchange->client)) {
+	if (!budget_has(&exchange->client->budget, clock_ms())) {
 		exchange->is_throttled = true;
 		return CURL_WRITEFUNC_PAUSE;
 	}
 	switch (exchange->events.on_body(exchange->context, bytes, one * count)) {
 	case HTTP_TAKEN:
-		exchange->client->budget -= (int64_t)(one * count);
+		budget_spend(&exchange->client->budget, (int64_t)(one * count));
 		return one * count;
 	case HTTP_LATER:
 		return CURL_WRITEFUNC_PAUSE;
@@ -549,9 +513,8 @@ bool http_turn(struct http_client *client, const struct pollfd *others, size_t c
 		extra[i].events = (short)((others[i].events & POLLIN ? CURL_WAIT_POLLIN : 0) |
 					  (others[i].events & POLLOUT ? CURL_WAIT_POLLOUT : 0));
 	}
-	timeout_ms = budget_wait_ms(client, timeout_ms);
-	CURLMcode code =
-		curl_multi_poll(client->multi, extra, (unsigned int)count, timeout_ms, NULL);
+	CURLMcode code = curl_multi_poll(client->multi, extra, (unsigned int)count,
+					 wait_ms(client, timeout_ms), NULL);
 	resume_throttled(client);
 	if (code == CURLM_OK)
 		code = curl_multi_perform(client->multi, &running);
