@@ -11,13 +11,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/jsonout.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/proc.h"
 #include "runtime/announce.h"
 #include "runtime/audience.h"
 #include "runtime/container.h"
 #include "runtime/exitrecord.h"
+#include "runtime/notice.h"
 #include "runtime/relay.h"
 #include "runtime/restart.h"
 #include "runtime/slim.h"
@@ -33,7 +34,6 @@
  * asks the monitor to end. The stop signal, then after the time allowed SIGKILL.
  */
 
-#define MESSAGE_MAX        4096 /* bytes of a message to the client */
 #define QUIET_MILLISECONDS 2000 /* of silence, after which memory is given back */
 
 enum {
@@ -68,14 +68,6 @@ struct supervisor {
 	uint64_t recorded; /* lines dropped from the log, as the exit record has it */
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
 /* The client. ----------------------------------------------------------------------------- */
 
 static void forget_client(struct supervisor *self, int client)
@@ -100,7 +92,7 @@ static void begin_stop(struct supervisor *self)
 {
 	if (self->kill_at || !self->container)
 		return;
-	self->kill_at = now_ms() + (int64_t)self->options->stop_seconds * 1000;
+	self->kill_at = clock_ms() + (int64_t)self->options->stop_seconds * 1000;
 	signal_init(self, self->options->stop_seconds ? self->options->stop_signal : SIGKILL);
 }
 
@@ -114,7 +106,7 @@ static void lose_client(struct supervisor *self, int client)
 		return;
 	begin_stop(self);
 	if (self->was_asked && self->container) {
-		self->kill_at = now_ms();
+		self->kill_at = clock_ms();
 		signal_init(self, SIGKILL);
 	}
 }
@@ -123,7 +115,7 @@ static void lose_client(struct supervisor *self, int client)
  * time is up. -1: for ever. */
 static int64_t patience(struct supervisor *self)
 {
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 
 	if (self->kill_at && self->container) {
 		if (self->kill_at > now)
@@ -138,48 +130,40 @@ static int64_t patience(struct supervisor *self)
 /* Telling. -------------------------------------------------------------------------------- */
 
 /* A client that cannot be told is gone. */
-static void tell(struct supervisor *self, struct jsonout *out)
+static void tell(struct supervisor *self, const struct buf *text)
 {
-	jsonout_object_end(out);
 	for (int i = 0; i < AUDIENCE_MAX; i++)
 		if (audience_has(&self->audience, i) &&
-		    !audience_tell(&self->audience, i, out->buf->data, out->buf->length))
+		    !audience_tell(&self->audience, i, text->data, text->length))
 			lose_client(self, i);
 }
 
-static void tell_number(struct supervisor *self, const char *event, const char *key, int number)
+static void tell_started(struct supervisor *self)
 {
 	autobuf struct buf text;
-	struct jsonout out;
 
-	buf_init(&text, MESSAGE_MAX);
-	jsonout_init(&out, &text, false);
-	jsonout_object(&out, NULL);
-	jsonout_text(&out, "event", event);
-	jsonout_int(&out, key, number);
-	tell(self, &out);
-	jsonout_done(&out);
+	buf_init(&text, NOTICE_MAX);
+	notice_started(&text, (int)container_pid(self->container));
+	tell(self, &text);
+}
+
+static void tell_exited(struct supervisor *self)
+{
+	autobuf struct buf text;
+
+	buf_init(&text, NOTICE_MAX);
+	notice_exited(&text, proc_exit_code(self->end.status));
+	tell(self, &text);
 }
 
 static void tell_failed(struct supervisor *self, enum container_fault fault,
 			const struct error *why)
 {
-	static const char *const kinds[] = {
-		[CONTAINER_FAULT_OTHER] = "other",
-		[CONTAINER_FAULT_NOT_EXECUTABLE] = "not-executable",
-		[CONTAINER_FAULT_NOT_FOUND] = "not-found",
-	};
 	autobuf struct buf text;
-	struct jsonout out;
 
-	buf_init(&text, MESSAGE_MAX);
-	jsonout_init(&out, &text, false);
-	jsonout_object(&out, NULL);
-	jsonout_text(&out, "event", "failed");
-	jsonout_text(&out, "kind", kinds[fault]);
-	jsonout_text(&out, "text", why->text);
-	tell(self, &out);
-	jsonout_done(&out);
+	buf_init(&text, NOTICE_MAX);
+	notice_failed(&text, fault, why);
+	tell(self, &text);
 }
 
 /* Of the signals a client may pass on. */
@@ -205,7 +189,7 @@ static void obey(struct supervisor *self, int client, struct audience_message *m
 	if (message->is_attaching && client != AUDIENCE_FIRST && self->container) {
 		seat_client(self, client, take_fd(&message->in), take_fd(&message->out),
 			    take_fd(&message->errors));
-		tell_number(self, "started", "pid", (int)container_pid(self->container));
+		tell_started(self);
 	}
 	if (message->rows)
 		terminal_resize(&self->terminal, message->rows, message->columns);
@@ -367,7 +351,7 @@ static void run(struct supervisor *self)
 		if (slots[SLOT_SIGNALS].revents)
 			on_signal(self);
 		if (slots[SLOT_PROBE].revents)
-			probe_finish(&self->probe, now_ms());
+			probe_finish(&self->probe, clock_ms());
 		if (slots[SLOT_PRESS].revents)
 			jsonlog_settle(&self->log);
 		if (slots[SLOT_INIT].revents)
@@ -456,9 +440,9 @@ static bool start(struct supervisor *self, enum container_fault *fault, struct e
 	if (!is_open || !launch(self, &in, ends, fault, err))
 		return false;
 	clock_gettime(CLOCK_REALTIME, &self->end.started);
-	probe_begin(&self->probe, now_ms());
+	probe_begin(&self->probe, clock_ms());
 	announce_start(self->options->journal, self->options->id);
-	tell_number(self, "started", "pid", (int)container_pid(self->container));
+	tell_started(self);
 	return true;
 }
 
@@ -494,10 +478,10 @@ static int64_t ran_ms(const struct exit_record *end)
 /* The pause before another start. False: somebody does not want it any more. */
 static bool pause_before_restart(struct supervisor *self)
 {
-	int64_t until = now_ms() + restart_pause(&self->restart, ran_ms(&self->end));
+	int64_t until = clock_ms() + restart_pause(&self->restart, ran_ms(&self->end));
 	int code = proc_exit_code(self->end.status);
 
-	for (int64_t left; (left = until - now_ms()) > 0;) {
+	for (int64_t left; (left = until - clock_ms()) > 0;) {
 		struct pollfd slots[] = { { self->signals, POLLIN, 0 },
 					  { self->restart.watch, POLLIN, 0 } };
 
@@ -560,7 +544,7 @@ static bool live(struct supervisor *self)
 		bool was_attached = audience_has(&self->audience, AUDIENCE_FIRST);
 
 		run(self);
-		tell_number(self, "exited", "code", proc_exit_code(self->end.status));
+		tell_exited(self);
 		is_known = was_attached && audience_has(&self->audience, AUDIENCE_FIRST);
 		if (self->end.is_restarting) {
 			is_known = false;
