@@ -263,9 +263,9 @@ static bool lock_in(const struct finish *finish, struct error *err)
 }
 
 /* Only the machine's root may join a process that is not dumpable; an ordinary user's own exec
- * could not. By now nothing of the host's is open but the two FIFOs, our caller's
- * environment is overwritten, our program is not his to
- * write (or a copy: self.c), and in a pid namespace of its own nobody else is there to look. */
+ * could not. By now nothing of the host's is open but the two FIFOs, our caller's environment is
+ * overwritten, our program is not his to write (or a copy: self.c), and in a pid namespace of its
+ * own nobody else is there to look. */
 static bool let_user_in(const struct init_plan *plan, struct error *err)
 {
 	if (!plan->lets_user_in || !plan->state->has_pid_namespace)

@@ -153,11 +153,10 @@ _Noreturn static void run_stage(struct init_plan *plan, const struct cgroup *cgr
 {
 	struct sync_message message = { .step = SYNC_FAILED };
 	struct error ignored;
-	bool is_in_cgroup;
 	int turn[2];
 
 	if (init_join(plan, &message.error) && sync_turn_open(turn, &message.error)) {
-		message.pid = clone_init(plan, cgroup, CLONE_PARENT, &is_in_cgroup);
+		message.pid = clone_init(plan, cgroup, CLONE_PARENT, &message.is_in_cgroup);
 		if (message.pid == 0) {
 			sync_turn_wait(turn);
 			plan->is_joined = true;
@@ -167,7 +166,6 @@ _Noreturn static void run_stage(struct init_plan *plan, const struct cgroup *cgr
 			message.step = SYNC_CLONED;
 		else
 			error_sys(&message.error, "clone init");
-		message.fault = is_in_cgroup; /* of no other use in this step */
 	}
 	(void)!sync_send(plan->sync, &message, &ignored);
 	_exit(message.step == SYNC_CLONED ? 0 : 1);
@@ -191,7 +189,7 @@ static bool spawn_by_stage(struct init_plan *plan, const struct cgroup *cgroup,
 	if (!is_good)
 		return false;
 	spawned->pid = message.pid;
-	spawned->is_in_cgroup = message.fault != CONTAINER_FAULT_OTHER;
+	spawned->is_in_cgroup = message.is_in_cgroup;
 	return true;
 }
 

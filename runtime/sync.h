@@ -13,25 +13,25 @@
  * brackets happen only where the config asks for them: an ordinary `run` needs one message, JOIN.
  */
 enum sync_step {
-	SYNC_CLONED, /* [stage → spawn] namespaces are joined, init is this process              */
-	SYNC_MAPPED, /* [spawn → init]  your user namespace's ids are mapped                     */
-	SYNC_OPEN, /* [init → spawn]  a mount's source is out of my reach: open it              */
-	SYNC_OPENED, /* [spawn → init]  here it is                                                */
-	SYNC_IDMAP, /* [init → spawn]  map the ids of this mount                                 */
-	SYNC_IDMAPPED, /* [spawn → init]  they are mapped */
-	SYNC_SOURCED,  /* [init → spawn]  the mounts are made: go on  */
-	SYNC_JOIN, /* spawn → init    state is saved; here are the doors of your control groups */
-	SYNC_NETWORK, /* [init → spawn]  here is a netlink socket of mine: move network devices   */
+	SYNC_CLONED,    /* [stage → spawn] namespaces are joined, init is this process */
+	SYNC_MAPPED,    /* [spawn → init]  your user namespace's ids are mapped */
+	SYNC_OPEN,      /* [init → spawn]  a mount's source is out of my reach: open it */
+	SYNC_OPENED,    /* [spawn → init]  here it is */
+	SYNC_IDMAP,     /* [init → spawn]  map the ids of this mount */
+	SYNC_IDMAPPED,  /* [spawn → init]  they are mapped */
+	SYNC_SOURCED,   /* [init → spawn]  the mounts are made: go on */
+	SYNC_JOIN,      /* spawn → init    state is saved; the doors of your control groups */
+	SYNC_NETWORK,   /* [init → spawn]  a netlink socket of mine: move network devices */
 	SYNC_NETWORKED, /* [spawn → init]  they are there */
-	SYNC_HOOKS, /* [init → spawn]  mounts are made, nothing pivoted: run the early hooks    */
-	SYNC_HOOKED, /* [spawn → init]  they went well                                           */
-	SYNC_LIMITS, /* [init → spawn]  my rlimits need rights that only you have                */
-	SYNC_LIMITED, /* [spawn → init]  they are set                                             */
-	SYNC_LISTENER, /* [init → spawn] my filter has a listener: take it to its agent           */
-	SYNC_LISTENED, /* [spawn → init] the agent has it                                         */
-	SYNC_CREATED, /* [init → spawn]  all is set up; the program waits for `start`             */
-	SYNC_CLOSED, /* init → spawn    the end of the stream: the program was executed          */
-	SYNC_FAILED, /* init → spawn    a struct error follows, I am gone                        */
+	SYNC_HOOKS,     /* [init → spawn]  mounts made, nothing pivoted: run the early hooks */
+	SYNC_HOOKED,    /* [spawn → init]  they went well */
+	SYNC_LIMITS,    /* [init → spawn]  my rlimits need rights that only you have */
+	SYNC_LIMITED,   /* [spawn → init]  they are set */
+	SYNC_LISTENER,  /* [init → spawn]  my filter has a listener: take it to its agent */
+	SYNC_LISTENED,  /* [spawn → init]  the agent has it */
+	SYNC_CREATED,   /* [init → spawn]  all is set up; the program waits for `start` */
+	SYNC_CLOSED,    /* init → spawn    the end of the stream: the program was executed */
+	SYNC_FAILED,    /* init → spawn    a struct error follows, I am gone */
 };
 
 #define SYNC_FDS_MAX 32
@@ -39,6 +39,7 @@ enum sync_step {
 struct sync_message {
 	enum sync_step step;
 	pid_t pid;                  /* SYNC_CLONED */
+	bool is_in_cgroup;          /* SYNC_CLONED: born in its group */
 	enum container_fault fault; /* SYNC_FAILED */
 	int listener;               /* SYNC_LISTENER: the sender's descriptor */
 	size_t number;              /* SYNC_OPEN, SYNC_IDMAP: of the mount in the config */
