@@ -49,21 +49,6 @@ bool image_save(const struct store *store, const struct texts *names, const char
 	return run(&helper, err);
 }
 
-bool image_pack(const struct store *store, const struct image_packing *packing, struct error *err)
-{
-	struct helper helper = { .command = "pack",
-				 .store = store,
-				 .fds = { { packing->dir, 0 }, { packing->to, 1 } },
-				 .fd_count = 2 };
-
-	texts_add(&helper.arguments, "--");
-	if (packing->only)
-		texts_add(&helper.arguments, packing->only);
-	if (packing->only && packing->as)
-		texts_add(&helper.arguments, packing->as);
-	return run(&helper, err);
-}
-
 bool image_verify(const struct store *store, const struct texts *names,
 		  const struct image_watcher *watcher, struct error *err)
 {

@@ -26,18 +26,4 @@ must_check bool image_load(const struct store *store, int fd, const char *platfo
 must_check bool image_save(const struct store *store, const struct texts *names,
 			   const char *platform, int fd, struct error *err);
 
-/* A directory, or one entry of it, as a tar archive into `to`: docker export, docker cp. */
-struct image_packing {
-	int dir;
-	const char
-		*only;  /* one entry of `dir`, with what is below it; NULL: all that is in `dir` */
-	const char *as; /* the name it has in the archive; NULL: its own */
-	int to;
-};
-
-/* What others change meanwhile can spoil the archive, but leads nowhere else: no symlink is
- * followed. */
-must_check bool image_pack(const struct store *store, const struct image_packing *packing,
-			   struct error *err);
-
 #endif

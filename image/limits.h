@@ -95,8 +95,7 @@
 #define UNPACK_MEMORY_LEAST (10LL << 20)
 
 /* Messages. */
-#define LIMIT_FETCH_PACKET  (64 << 10)
-#define LIMIT_EVENT         (64 << 10)
-#define LIMIT_SETTINGS_JSON (1 << 20)
+#define LIMIT_FETCH_PACKET (64 << 10)
+#define LIMIT_EVENT        (64 << 10)
 
 #endif

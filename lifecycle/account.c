@@ -90,19 +90,3 @@ bool account_find(struct account *account, const char *text, const char *setting
 	return find_user(account, user, colon && colon[1], setting, err) &&
 	       (!colon || !colon[1] || find_group(account, colon + 1, err));
 }
-
-bool account_self(struct account *account, struct error *err)
-{
-	const struct passwd *entry = getpwuid(geteuid());
-	const char *home = getenv("HOME");
-
-	*account = (struct account){ .uid = geteuid(), .gid = getegid() };
-	if (entry && !fill(account, entry, err))
-		return false;
-	account->gid = getegid();
-	if (!entry) {
-		snprintf(account->name, sizeof(account->name), "%u", account->uid);
-		snprintf(account->home, sizeof(account->home), "%s", home ? home : "/");
-	}
-	return true;
-}

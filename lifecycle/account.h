@@ -27,7 +27,4 @@ struct account {
 must_check bool account_find(struct account *account, const char *text, const char *setting,
 			     struct error *err);
 
-/* Who we are. */
-must_check bool account_self(struct account *account, struct error *err);
-
 #endif

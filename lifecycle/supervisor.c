@@ -205,12 +205,6 @@ void supervisor_restart(struct unit *unit)
 	unit->is_restarting = true;
 }
 
-void supervisor_reinstall(struct unit *unit)
-{
-	unit->wish = UNIT_RUN;
-	unit->is_reinstalling = true;
-}
-
 void supervisor_stop_unit(struct unit *unit)
 {
 	unit->wish = UNIT_STOP;

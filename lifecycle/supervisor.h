@@ -67,7 +67,6 @@ void supervisor_free_unit(struct unit *unit);
 enum service_change supervisor_update(struct unit *unit, struct service *service);
 
 void supervisor_restart(struct unit *unit); /* one that was stopped is started */
-void supervisor_reinstall(struct unit *unit);
 void supervisor_stop_unit(struct unit *unit);
 void supervisor_remove(struct unit *unit); /* it is freed when it is gone */
 

@@ -15,7 +15,6 @@
 #define LIMIT_MANIFEST   (4 << 20)
 #define LIMIT_TAGS       (4 << 20) /* one page of a repository's list */
 #define LIMIT_TOKEN_BODY (1 << 20)
-#define LIMIT_ERROR_BODY (64 << 10)
 
 /* One reply's headers, and the parts of them that are used. */
 #define LIMIT_HEADERS         (64 << 10)

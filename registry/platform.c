@@ -2,7 +2,6 @@
 #include "registry/platform.h"
 
 #include <ctype.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -277,22 +276,6 @@ int platform_rank(const struct platform *wanted, const struct platform *offered)
 	if (strcmp(wanted->arch, offered->arch) == 0)
 		return rank_same_arch(wanted, offered);
 	return wanted->runs_32bit ? rank_32bit(wanted, offered) : -1;
-}
-
-bool platform_choose(const struct platform *wanted, const struct platform *offered, size_t count,
-		     size_t *chosen)
-{
-	int best = INT_MAX;
-
-	for (size_t i = 0; i < count; i++) {
-		int rank = platform_rank(wanted, &offered[i]);
-
-		if (rank >= 0 && rank < best) {
-			best = rank;
-			*chosen = i;
-		}
-	}
-	return best != INT_MAX;
 }
 
 char *platform_text(const struct platform *platform)

@@ -34,10 +34,6 @@ void platform_host(struct platform *platform);
 /* How well `offered` runs where `wanted` is: 0 is best, greater is worse, -1 not at all. */
 int platform_rank(const struct platform *wanted, const struct platform *offered);
 
-/* The best of `offered`; the first of equals. False if none fits. */
-bool platform_choose(const struct platform *wanted, const struct platform *offered, size_t count,
-		     size_t *chosen);
-
 /* "linux/arm/v7"; the caller frees it. */
 char *platform_text(const struct platform *platform) must_check;
 

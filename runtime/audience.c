@@ -28,14 +28,6 @@ bool audience_has(const struct audience *audience, int client)
 	return audience->clients[client] >= 0;
 }
 
-bool audience_is_empty(const struct audience *audience)
-{
-	for (int i = 0; i < AUDIENCE_MAX; i++)
-		if (audience->clients[i] >= 0)
-			return false;
-	return true;
-}
-
 void audience_poll(const struct audience *audience, struct pollfd slots[AUDIENCE_SLOTS])
 {
 	for (int i = 0; i < AUDIENCE_MAX; i++)

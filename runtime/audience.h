@@ -41,7 +41,6 @@ struct audience_message {
 /* Takes both over; -1: none. */
 void audience_init(struct audience *audience, int first, int door);
 bool audience_has(const struct audience *audience, int client);
-bool audience_is_empty(const struct audience *audience);
 /* AUDIENCE_MAX entries for the clients and one for the door. */
 #define AUDIENCE_SLOTS (AUDIENCE_MAX + 1)
 void audience_poll(const struct audience *audience, struct pollfd slots[AUDIENCE_SLOTS]);

@@ -96,13 +96,6 @@ void operation_end(struct subscription *subscription, const char *text, const ch
 			payload.length);
 }
 
-bool call_not_found(struct call *call, const char *type, const char *name, struct error *err)
-{
-	call->resource_type = type;
-	call->resource_name = name;
-	return error_set(err, ERROR_NOT_FOUND, "there is no %s \"%s\"", type, name);
-}
-
 bool call_subscribe(struct call *call, struct error *err)
 {
 	struct connection *connection = call->connection;

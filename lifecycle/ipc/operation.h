@@ -83,9 +83,6 @@ must_check bool call_authorize(const struct call *call, const char *resource, st
  * connection has too many. */
 must_check bool call_subscribe(struct call *call, struct error *err);
 
-/* Fails: the resource is not there. */
-bool call_not_found(struct call *call, const char *type, const char *name, struct error *err);
-
 /* The tables, each ended by an entry without a name. */
 extern const struct operation operations_pubsub[];
 extern const struct operation operations_mqtt[];

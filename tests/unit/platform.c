@@ -88,28 +88,28 @@ static void test_parse(void)
 
 static void test_order(const char *wanted_text, const char *const *offers)
 {
-	struct platform wanted, platforms[OFFERS_MAX];
+	struct platform wanted, offered;
 	struct error err;
-	size_t count = 0, running = OFFERS_MAX, chosen;
+	bool does_run = true;
+	int last = 0;
 
 	check_ok(platform_parse(&wanted, wanted_text, &err), &err, "parse %s", wanted_text);
 	for (size_t i = 0; i < OFFERS_MAX && offers[i]; i++) {
-		if (strcmp(offers[i], "-") == 0)
-			running = count;
-		else
-			check_ok(platform_parse(&platforms[count++], offers[i], &err), &err,
-				 "parse %s", offers[i]);
-	}
-	/* Backwards and without the better ones, the best of the rest is always the first of them.
-	 */
-	for (size_t first = 0; first < running && first < count; first++) {
-		bool found = platform_choose(&wanted, platforms + first, count - first, &chosen);
+		if (strcmp(offers[i], "-") == 0) {
+			does_run = false;
+			continue;
+		}
+		check_ok(platform_parse(&offered, offers[i], &err), &err, "parse %s", offers[i]);
 
-		check(found && chosen == 0, "on %s: %zu of %zu comes before what follows",
-		      wanted_text, first + 1, running);
+		int rank = platform_rank(&wanted, &offered);
+
+		if (does_run)
+			check(rank >= last, "on %s: %s runs, and no better than what comes before",
+			      wanted_text, offers[i]);
+		else
+			check_int(rank, -1, "on %s: %s does not run", wanted_text, offers[i]);
+		last = rank;
 	}
-	check(!platform_choose(&wanted, platforms + running, count - running, &chosen),
-	      "on %s: none of the rest runs", wanted_text);
 }
 
 static void test_set(void)
