@@ -134,21 +134,12 @@ bool pump_room(struct pump *pump, unsigned char **room, struct error *err)
 /* The first `count` bytes of the room. */
 static bool pass_on(struct pump *pump, size_t count, struct error *err)
 {
-	const unsigned char *next = pump->room;
-
 	if (pump->ring)
 		return ring_send(pump->ring, count) || cannot_pass_on(pump, err);
-	while (count > 0 && pump->to >= 0) {
-		ssize_t written = write(pump->to, next, count);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return cannot_pass_on(pump, err);
-		next += written;
-		count -= (size_t)written;
-	}
-	return true;
+	if (pump->to < 0 || file_write(pump->to, "its bytes", pump->room, count, err))
+		return true;
+	pump->is_cut_off = err->sys == EPIPE;
+	return error_in(err, "pass on the layer");
 }
 
 static bool check_size(const struct pump *pump, struct error *err)
