@@ -271,10 +271,8 @@ static void note_tie(struct reader *reader, const struct happening *happening)
 }
 
 /* Of an unmount docker says less than of the mount. */
-static const struct json *ended_attributes(struct reader *reader, const struct tie *tie)
+static const struct json *ended_attributes(struct arena *arena, const struct tie *tie)
 {
-	struct arena *arena = &reader->arena;
-
 	if (strcmp(tie->type, TYPE_NETWORK) == 0)
 		return tie->attributes;
 	struct json *object = json_new(arena, NULL, NULL, JSON_OBJECT, NULL);
@@ -283,8 +281,10 @@ static const struct json *ended_attributes(struct reader *reader, const struct t
 	return object;
 }
 
-/* The container has ended, or its policy has started it again: so for what it holds. */
-static void turn_ties(struct reader *reader, const struct happening *container, bool is_end)
+/* The container has ended, or its policy has started it again: so for what it holds. `arena` lasts
+ * as long as the event. */
+static void turn_ties(struct reader *reader, struct arena *arena, const struct happening *container,
+		      bool is_end)
 {
 	for (struct tie *tie = reader->ties; tie; tie = tie->next) {
 		const bool is_network = strcmp(tie->type, TYPE_NETWORK) == 0;
@@ -299,7 +299,7 @@ static void turn_ties(struct reader *reader, const struct happening *container, 
 		if (strcmp(tie->container, container->id) != 0 || tie->is_loose == is_end)
 			continue;
 		if (is_end)
-			happening.attributes = ended_attributes(reader, tie);
+			happening.attributes = ended_attributes(arena, tie);
 		tie->is_loose = is_end;
 		deliver(reader, &happening);
 	}
@@ -321,10 +321,10 @@ static void deliver_container(struct reader *reader, struct arena *arena,
 	remember(reader, happening);
 	complete(reader, arena, happening);
 	if (strcmp(happening->action, "start") == 0)
-		turn_ties(reader, happening, false);
+		turn_ties(reader, arena, happening, false);
 	deliver(reader, happening);
 	if (strcmp(happening->action, "die") == 0)
-		turn_ties(reader, happening, true);
+		turn_ties(reader, arena, happening, true);
 	else if (strcmp(happening->action, "destroy") == 0)
 		forget_ties(reader, happening->id);
 }
