@@ -1,26 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a Greengrass device talks to, and who talks to it: certificates, an MQTT broker and a credentials provider
-that ask for them, the test nucleus, and an IPC client of our own (the real SDKs are in tests/interop)."""
+that ask for them, and the test nucleus. Its client is ipc_peer's (the real SDKs are in tests/interop)."""
 
 import base64
 import contextlib
 import datetime
 import http.server
-import itertools
 import json
 import os
 import socket
 import ssl
-import struct
 import subprocess
 import threading
 import time
-import zlib
 
 import world
+from ipc_peer import Client
 
 THING = "gateway-7"
-CONNECT, MESSAGE, ERROR, TERMINATE = 4, 0, 1, 2
 
 
 # -- certificates -----------------------------------------------------------------------------------------------------
@@ -317,115 +314,6 @@ def allow(**services):
 
 
 MQTT = allow(mqtt="aws.greengrass.ipc.mqttproxy", pubsub="aws.greengrass.ipc.pubsub")
-
-
-# -- a client ---------------------------------------------------------------------------------------------------------
-
-def frame(headers, payload=b""):
-    body = b""
-    for name, value in headers:
-        kind = b"\x04" + struct.pack(">i", value) if isinstance(value, int) else \
-            b"\x07" + struct.pack(">H", len(value)) + value.encode()
-        body += bytes([len(name)]) + name.encode() + kind
-    start = struct.pack(">II", 16 + len(body) + len(payload), len(body))
-    message = start + struct.pack(">I", zlib.crc32(start)) + body + payload
-    return message + struct.pack(">I", zlib.crc32(message))
-
-
-def parse(message):
-    (headers_size,) = struct.unpack(">I", message[4:8])
-    assert struct.unpack(">I", message[-4:])[0] == zlib.crc32(message[:-4])
-    at, headers = 12, {}
-    while at < 12 + headers_size:
-        size = message[at]
-        name, kind = message[at + 1:at + 1 + size].decode(), message[at + 1 + size]
-        at += 2 + size
-        if kind == 4:
-            headers[name] = struct.unpack(">i", message[at:at + 4])[0]
-            at += 4
-        else:
-            assert kind == 7, f"header type {kind}: the C component SDK takes 4 and 7 only"
-            (size,) = struct.unpack(">H", message[at:at + 2])
-            headers[name] = message[at + 2:at + 2 + size].decode()
-            at += 2 + size
-    return headers, message[12 + headers_size:-4]
-
-
-class Failed(Exception):
-    """An operation's error; `shape` is its name without the namespace."""
-
-    def __init__(self, shape, body):
-        super().__init__(f"{shape}: {body.get('message')}")
-        self.shape, self.body = shape, body
-
-
-class Client:
-    def __init__(self, path, token, timeout=20):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(timeout)
-        self.socket.connect(path)
-        self.streams = itertools.count(1)
-        self.events = []  # (stream, shape, body)
-        self.send(CONNECT, 0, 0, [(":version", "0.1.0")], json.dumps({"authToken": token}).encode())
-        headers, _ = self.receive()
-        assert headers[":message-type"] == 5 and headers[":message-flags"] == 1, headers
-
-    def send(self, kind, flags, stream, more=(), payload=b""):
-        self.socket.sendall(frame([(":message-type", kind), (":message-flags", flags), (":stream-id", stream), *more],
-                                  payload))
-
-    def _exactly(self, count):
-        data = b""
-        while len(data) < count:
-            piece = self.socket.recv(count - len(data))
-            assert piece, "the server hung up"
-            data += piece
-        return data
-
-    def receive(self):
-        start = self._exactly(12)
-        return parse(start + self._exactly(struct.unpack(">I", start[:4])[0] - 12))
-
-    def request(self, operation, **members):
-        stream = next(self.streams)
-        self.send(MESSAGE, 0, stream, [("operation", f"aws.greengrass#{operation}")], json.dumps(members).encode())
-        return stream
-
-    def _next(self):
-        headers, payload = self.receive()
-        shape = headers.get("service-model-type", "").removeprefix("aws.greengrass#")
-        return headers, shape, json.loads(payload) if payload else None
-
-    def answer(self, stream):
-        while True:
-            headers, shape, body = self._next()
-            if headers[":stream-id"] != stream:
-                self.events.append((headers[":stream-id"], shape, body))
-            elif headers[":message-type"] == ERROR:
-                raise Failed(shape, body)
-            else:
-                return body
-
-    def call(self, operation, **members):
-        return self.answer(self.request(operation, **members))
-
-    def subscribe(self, operation, **members):
-        stream = self.request(operation, **members)
-        self.answer(stream)
-        return stream
-
-    def event(self):
-        """The next one of any stream: (stream, shape, body)."""
-        if self.events:
-            return self.events.pop(0)
-        headers, shape, body = self._next()
-        return headers[":stream-id"], shape, body
-
-    def close_stream(self, stream):
-        self.send(MESSAGE, TERMINATE, stream)
-
-    def close(self):
-        self.socket.close()
 
 
 def blob(text):

@@ -7,12 +7,16 @@ import struct
 import zlib
 
 
-class Refused(Exception):
-    """The server's answer is an error; `code` is its short name."""
+MESSAGE, CONNECT, CONNECT_ACK = 0, 4, 5
+ACCEPTED, TERMINATE = 1, 2  # flags
 
-    def __init__(self, code, message):
-        super().__init__(f"{code}: {message}")
-        self.code = code
+
+class Refused(Exception):
+    """The server's answer is an error: `body`, whose short name is `code` and whose shape is `shape`."""
+
+    def __init__(self, shape, body):
+        self.code, self.shape, self.body = body.get("_errorCode"), shape, body
+        super().__init__(f"{self.code}: {body.get('message')}")
 
 
 def encode(headers, payload=b""):
@@ -28,17 +32,26 @@ def encode(headers, payload=b""):
     return message + struct.pack(">I", zlib.crc32(message))
 
 
-def decode_headers(block):
-    headers = {}
+def decode(message):
+    """Headers and payload."""
+    assert struct.unpack(">I", message[-4:])[0] == zlib.crc32(message[:-4])
+    end = 12 + struct.unpack(">I", message[4:8])[0]
+    headers, block = {}, message[12:end]
     while block:
         length = block[0]
         name, kind, block = block[1:1 + length].decode(), block[1 + length], block[2 + length:]
         if kind == 4:
             headers[name], block = struct.unpack(">i", block[:4])[0], block[4:]
         else:
+            assert kind == 7, f"header type {kind}: the C component SDK takes 4 and 7 only"
             size = struct.unpack(">H", block[:2])[0]
             headers[name], block = block[2:2 + size].decode(), block[2 + size:]
-    return headers
+    return headers, message[end:-4]
+
+
+def shape_of(headers):
+    """A message's type, without the namespace."""
+    return headers.get("service-model-type", "").removeprefix("aws.greengrass#")
 
 
 class Client:
@@ -47,11 +60,10 @@ class Client:
         self.socket.settimeout(timeout)
         self.socket.connect(path)
         self.stream = 0
-        self.waiting = {}  # stream: messages that came while another one was waited for
-        self.send([(":message-type", 4), (":message-flags", 0), (":stream-id", 0),
-                   (":version", "0.1.0")], {"authToken": token})
+        self.waiting = []  # (headers, payload) that came while another stream's was waited for
+        self.send(CONNECT, 0, 0, [(":version", "0.1.0")], {"authToken": token})
         headers, _ = self.receive()
-        assert headers[":message-type"] == 5 and headers[":message-flags"] == 1, headers
+        assert headers[":message-type"] == CONNECT_ACK and headers[":message-flags"] == ACCEPTED, headers
 
     @classmethod
     def console(cls, root, uid=0, **options):
@@ -64,10 +76,14 @@ class Client:
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
         self.socket.close()
 
-    def send(self, headers, payload):
-        self.socket.sendall(encode(headers, json.dumps(payload).encode()))
+    def send(self, kind, flags, stream, more=(), payload=None):
+        headers = [(":message-type", kind), (":message-flags", flags), (":stream-id", stream), *more]
+        self.socket.sendall(encode(headers, b"" if payload is None else json.dumps(payload).encode()))
 
     def read(self, count):
         data = b""
@@ -80,26 +96,35 @@ class Client:
 
     def receive(self):
         start = self.read(12)
-        total, length = struct.unpack(">II", start[:8])
-        rest = self.read(total - 12)
-        return decode_headers(rest[:length]), rest[length:-4]
+        return decode(start + self.read(struct.unpack(">I", start[:4])[0] - 12))
 
     def answer(self, stream):
         """The next message of the stream, as JSON."""
-        while not self.waiting.setdefault(stream, []):
+        place = next((i for i, (headers, _) in enumerate(self.waiting) if headers[":stream-id"] == stream), None)
+        if place is not None:
+            headers, payload = self.waiting.pop(place)
+        else:
             headers, payload = self.receive()
-            self.waiting.setdefault(headers[":stream-id"], []).append((headers, payload))
-        headers, payload = self.waiting[stream].pop(0)
+            while headers[":stream-id"] != stream:
+                self.waiting.append((headers, payload))
+                headers, payload = self.receive()
         body = json.loads(payload or b"{}")
-        if headers[":message-type"] != 0:
-            raise Refused(body.get("_errorCode"), body.get("message"))
+        if headers[":message-type"] != MESSAGE:
+            raise Refused(shape_of(headers), body)
         return body
+
+    def event(self):
+        """The next message of any stream: (stream, shape, body)."""
+        headers, payload = self.waiting.pop(0) if self.waiting else self.receive()
+        return headers[":stream-id"], shape_of(headers), json.loads(payload) if payload else None
 
     def begin(self, operation, **members):
         self.stream += 1
-        self.send([(":message-type", 0), (":message-flags", 0), (":stream-id", self.stream),
-                   ("operation", f"aws.greengrass#{operation}")], members)
+        self.send(MESSAGE, 0, self.stream, [("operation", f"aws.greengrass#{operation}")], members)
         return self.stream
+
+    def close_stream(self, stream):
+        self.send(MESSAGE, TERMINATE, stream)
 
     def call(self, operation, **members):
         return self.answer(self.begin(operation, **members))

@@ -11,7 +11,8 @@ import threading
 import greengrass
 import pytest
 import world
-from greengrass import Failed, blob
+from greengrass import blob
+from ipc_peer import Refused
 
 A = "com.example.A"
 
@@ -107,11 +108,11 @@ def test_refused_requests(broker, device):
             ({"topicName": "a", "qos": "1", "payload": "!"}, "base64"), ({"qos": "1"}, "topicName"),
             ({"topicName": "a/" * 9, "qos": "1"}, "7 slashes"), ({"topicName": "x" * 257, "qos": "1"}, "256"),
             ({"topicName": "a", "qos": "1", "payload": blob(b"x" * 131073)}, "131072")]:
-        with pytest.raises(Failed, match=part) as failed:
+        with pytest.raises(Refused, match=part) as failed:
             client.call("PublishToIoTCore", **members)
         assert failed.value.shape == "ServiceError"
     client.call("PublishToIoTCore", topicName="$aws/rules/rule/" + "a/" * 7 + "b", qos="1")
-    with pytest.raises(Failed, match="whole level"):
+    with pytest.raises(Refused, match="whole level"):
         client.subscribe("SubscribeToIoTCore", topicName="a#", qos="1")
     client.close()
 
@@ -129,13 +130,13 @@ def test_broker_goes_and_comes(broker, device, certificates):
     broker.stop()
     nucleus.wait_state("disconnected")
     count = 0
-    with pytest.raises(Failed, match="spool is full"):
+    with pytest.raises(Refused, match="spool is full"):
         for count in range(1, 1000):
             publish(client, "up/x", f"{count:04d}" + "." * 100)
     assert 50 < count < 200
-    with pytest.raises(Failed, match="offline"):
+    with pytest.raises(Refused, match="offline"):
         publish(client, "up/x", "lost", qos="0")
-    with pytest.raises(Failed, match="larger than the whole spool"):
+    with pytest.raises(Refused, match="larger than the whole spool"):
         publish(client, "up/x", "x" * 30000)
     assert nucleus.state()["mqtt"]["trouble"]
     broker.start()
@@ -255,7 +256,7 @@ def test_refused_subscription_and_port_443(device, certificates):
         nucleus = device(port=443)
         client = nucleus.client(A)
         stream = client.subscribe("SubscribeToIoTCore", topicName="forbidden", qos="1")
-        with pytest.raises(Failed, match="refuses the subscription") as failed:
+        with pytest.raises(Refused, match="refuses the subscription") as failed:
             client.answer(stream)
         assert failed.value.shape == "ServiceError" and failed.value.body["context"]["reasonString"]
         client.close()
@@ -269,7 +270,7 @@ def test_no_cloud(tmp_path):
     nucleus = greengrass.Nucleus(tmp_path / "n", {A: greengrass.MQTT})
     client = nucleus.client(A)
     for operation in ["PublishToIoTCore", "SubscribeToIoTCore"]:
-        with pytest.raises(Failed, match="iotDataEndpoint") as failed:
+        with pytest.raises(Refused, match="iotDataEndpoint") as failed:
             client.call(operation, topicName="a", qos="1", payload="")
         assert failed.value.shape == "ServiceError"
     client.close()
