@@ -3,19 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/callfilter.h"
 #include "base/mem.h"
 #include "tests/unit/tap.h"
 
@@ -82,18 +79,14 @@ static void test_race(int top)
 }
 
 /* From now on directories cannot be listed: the disk is broken. */
-static bool break_lists(void)
+static bool break_lists(struct error *err)
 {
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getdents64, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { .len = COUNT_OF(code), .filter = code };
+	static const int list[] = { SYS_getdents64 };
+	struct callfilter filter;
 
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+	callfilter_begin(&filter);
+	callfilter_calls(&filter, list, COUNT_OF(list), SECCOMP_RET_ERRNO | EIO);
+	return callfilter_load(&filter, SECCOMP_RET_ALLOW, err);
 }
 
 /* A directory that ends too early is not taken for a whole one. */
@@ -106,7 +99,7 @@ static void test_broken(int top)
 	pid_t child = fork();
 
 	if (child == 0) {
-		if (!break_lists())
+		if (!break_lists(&err))
 			_exit(2);
 		_exit(!copy_tree(from, to, &err) && err.sys == EIO ? 0 : 1);
 	}

@@ -8,15 +8,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
-#include <stddef.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "base/callfilter.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "tests/unit/tap.h"
@@ -371,16 +368,13 @@ static void test_long_way(const char *how, bool is_refused)
 /* From here on openat2 fails as on a kernel that does not have it. */
 static bool forget_openat2(void)
 {
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { .len = COUNT_OF(code), .filter = code };
+	static const int call[] = { SYS_openat2 };
+	struct callfilter filter;
+	struct error ignored;
 
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+	callfilter_begin(&filter);
+	callfilter_calls(&filter, call, COUNT_OF(call), SECCOMP_RET_ERRNO | ENOSYS);
+	return callfilter_load(&filter, SECCOMP_RET_ALLOW, &ignored);
 }
 
 static void make_chain(const char *below, int number, int levels)
