@@ -154,7 +154,9 @@ static bool count_volumes(struct engine *engine, struct arena *arena, struct sha
 	share->total = names.count;
 	for (size_t i = 0; i < names.count; i++) {
 		struct volume volume;
-		bool is_active = volume_user(engine, arena, names.items[i], NULL, false) != NULL;
+		const struct volume_query query = { .name = names.items[i] };
+		const char *user;
+		bool is_active = !volume_user(engine, arena, &query, &user, &ignored) || user;
 		int64_t bytes = volume_read(engine, arena, names.items[i], &volume, &ignored)
 					? volumerows_size(&volume)
 					: 0;

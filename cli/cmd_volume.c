@@ -174,8 +174,11 @@ static const struct opt rm_opts[] = {
 static bool remove_one(struct engine *engine, struct arena *arena, const char *name,
 		       struct error *err)
 {
-	const char *user = volume_user(engine, arena, name, NULL, false);
+	const struct volume_query query = { .name = name };
+	const char *user;
 
+	if (!volume_user(engine, arena, &query, &user, err))
+		return error_in(err, "remove %s", name);
 	if (user)
 		return error_set(err, ERROR_EXISTS, "remove %s: volume is in use - [%s]", name,
 				 user);

@@ -13,6 +13,16 @@
 
 /* Filters. ------------------------------------------------------------------------------------ */
 
+/* What may be in use is not, as prune goes by it. */
+static bool is_dangling(const struct engine *engine, struct arena *arena, const char *name)
+{
+	const struct volume_query query = { .name = name };
+	struct error ignored;
+	const char *user;
+
+	return volume_user(engine, arena, &query, &user, &ignored) && !user;
+}
+
 static bool is_match(const struct engine *engine, struct arena *arena, const struct volume *volume,
 		     const char *key, const char *value)
 {
@@ -20,8 +30,8 @@ static bool is_match(const struct engine *engine, struct arena *arena, const str
 		return filter_is_found(value, volume->name);
 	if (strcmp(key, "driver") == 0)
 		return strcmp(value, "local") == 0;
-	return !volume_user(engine, arena, volume->name, NULL, false) ==
-	       (strcmp(value, "true") == 0 || strcmp(value, "1") == 0); /* dangling */
+	return is_dangling(engine, arena, volume->name) ==
+	       (strcmp(value, "true") == 0 || strcmp(value, "1") == 0);
 }
 
 /* Of one key any value may match, of label all must. */
@@ -48,10 +58,10 @@ bool volumerows_find(const struct engine *engine, struct arena *arena, const str
 					     FILTER_NO_LABEL, "all",    NULL };
 	autotexts struct texts all = { 0 };
 	struct error ignored; /* one that has gone, or cannot be read, is in no list */
-	bool is_dangling = false;
+	bool is_checked = false;
 
 	if (!filter_names(filters, known, err) ||
-	    !filter_truth(filters, "dangling", &is_dangling, err) ||
+	    !filter_truth(filters, "dangling", &is_checked, err) ||
 	    !volume_list(engine, arena, &all, err))
 		return false;
 	for (size_t i = 0; i < all.count; i++) {

@@ -270,26 +270,47 @@ static bool has_volume(const struct container *container, const char *name)
 	return false;
 }
 
-const char *volume_user(const struct engine *engine, struct arena *arena, const char *name,
-			const char *except, bool is_running)
+/* Whether the container has the volume. One that has just gone has none. */
+static bool look_at_user(const struct engine *engine, const char *id,
+			 const struct volume_query *query, bool *is_user, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	struct container container = { 0 };
+	bool is_read = container_read(engine, &arena, id, &container, err);
+
+	*is_user = is_read && has_volume(&container, query->name) &&
+		   (!query->is_running || status_is_running(engine, id));
+	container_done(&container);
+	return is_read || err->kind == ERROR_NOT_FOUND ||
+	       error_in(err, "see whether container %.12s has volume %s", id, query->name);
+}
+
+bool volume_user(const struct engine *engine, struct arena *arena, const struct volume_query *query,
+		 const char **user, struct error *err)
 {
 	autotexts struct texts ids = { 0 };
-	struct error ignored; /* what cannot be read uses nothing */
-	const char *user = NULL;
+	bool is_known = find_all(engine, arena, &ids, err);
 
-	if (!find_all(engine, arena, &ids, &ignored))
-		return NULL;
-	for (size_t i = 0; i < ids.count && !user; i++) {
-		struct container container = { 0 };
+	*user = NULL;
+	for (size_t i = 0; is_known && i < ids.count && !*user; i++) {
+		bool is_user = false;
 
-		if ((!except || strcmp(except, ids.items[i]) != 0) &&
-		    container_read(engine, arena, ids.items[i], &container, &ignored) &&
-		    has_volume(&container, name) &&
-		    (!is_running || status_is_running(engine, ids.items[i])))
-			user = ids.items[i];
-		container_done(&container);
+		if (query->except && strcmp(query->except, ids.items[i]) == 0)
+			continue;
+		is_known = look_at_user(engine, ids.items[i], query, &is_user, err);
+		if (is_user)
+			*user = ids.items[i];
 	}
-	return user;
+	return is_known;
+}
+
+static bool may_be_used(const struct engine *engine, const struct volume_query *query)
+{
+	autoarena struct arena arena = { 0 };
+	struct error ignored;
+	const char *user;
+
+	return !volume_user(engine, &arena, query, &user, &ignored) || user;
 }
 
 bool volume_remove_anonymous(const struct engine *engine, const struct container *container,
@@ -299,10 +320,11 @@ bool volume_remove_anonymous(const struct engine *engine, const struct container
 
 	for (size_t i = 0; i < container->mount_count; i++) {
 		const struct container_mount *mount = &container->mounts[i];
-		autoarena struct arena arena = { 0 };
+		const struct volume_query query = { .name = mount->source,
+						    .except = container->id };
 
 		if (mount->kind != MOUNT_VOLUME || !mount->is_anonymous ||
-		    volume_user(engine, &arena, mount->source, container->id, false))
+		    may_be_used(engine, &query))
 			continue;
 		if (!volume_remove(engine, mount->source, lasting, err) &&
 		    err->kind != ERROR_NOT_FOUND)
@@ -341,12 +363,14 @@ bool volume_unmount_all(const struct engine *engine, const struct container *con
 	for (size_t i = 0; i < container->mount_count; i++) {
 		const struct container_mount *mount = &container->mounts[i];
 		autoarena struct arena arena = { 0 };
+		const struct volume_query query = { .name = mount->source,
+						    .except = container->id,
+						    .is_running = true };
 		struct volume volume;
 
 		if (mount->kind != MOUNT_VOLUME || mount->is_anonymous ||
 		    !volume_read(engine, &arena, mount->source, &volume, err) ||
-		    !volume.options.count ||
-		    volume_user(engine, &arena, mount->source, container->id, true))
+		    !volume.options.count || may_be_used(engine, &query))
 			continue;
 		if (!volume_unmount(volume.path, err))
 			return error_in(err, "volume %s", mount->source);

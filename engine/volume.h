@@ -75,9 +75,16 @@ const char *volume_anonymous_name(struct arena *arena);
 must_check bool volume_remove_anonymous(const struct engine *engine,
 					const struct container *container, struct error *err);
 
-/* The ID (in `arena`) of a container but `except` (NULL: none) that has the volume; NULL: none.
- * `is_running`: of those that run. */
-const char *volume_user(const struct engine *engine, struct arena *arena, const char *name,
-			const char *except, bool is_running);
+struct volume_query {
+	const char *name;
+	const char *except; /* a container that does not count; NULL: all do */
+	bool is_running;    /* only those that run */
+};
+
+/* Finds the ID (in `arena`) of a container that has the volume; *user is NULL if there is none.
+ * Fails where nobody can tell, since a container that may have it cannot be read: then it is not
+ * to be removed. */
+must_check bool volume_user(const struct engine *engine, struct arena *arena,
+			    const struct volume_query *query, const char **user, struct error *err);
 
 #endif

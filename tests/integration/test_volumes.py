@@ -87,6 +87,25 @@ def test_whose_volume_it_is(moor, run):
         assert shown(*from_one, *own) == ""
 
 
+def test_a_volume_stays_while_nobody_can_tell_who_has_it(moor, run):
+    run("--name", "one", "-v", "kept:/data", command=sh("echo 1 > /data/f"))
+    container = moor.docker("inspect", "-f", "{{.Id}}", "one").stdout.strip()
+    path = f"{moor.root}/containers/{container}/options.json"
+    with open(path) as file:
+        record = file.read()
+    with open(path, "w") as file:
+        file.write("{")
+    refusal = moor.docker("volume", "rm", "kept", code=1).stderr
+    assert f"remove kept: see whether container {container[:12]} has volume kept: " in refusal
+    moor.docker("volume", "prune", "-f", "-a")
+    assert names(moor) == ["kept"] == names(moor, "-f", "dangling=false")
+    with open(path, "w") as file:
+        file.write(record)
+    assert "volume is in use" in moor.docker("volume", "rm", "kept", code=1).stderr
+    moor.docker("rm", "one")
+    assert moor.docker("volume", "rm", "kept").stdout == "kept\n"
+
+
 def test_volume_over_our_files(moor, run, tmp_path):
     """A volume at /etc hides none of the files that we keep there; the user's own do."""
     see = sh("cat /etc/hostname /etc/resolv.conf; grep own /etc/hosts")
