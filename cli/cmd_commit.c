@@ -343,6 +343,6 @@ const struct command cmd_import = {
 	.opts = import_opts,
 	.values_size = sizeof(struct values),
 	.least = 1,
-	.most = 2,
+	.most = ARGUMENTS_ANY, /* docker looks at no third */
 	.run = run_import,
 };

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/containerverbs.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/proc.h"
 #include "cli/single.h"
@@ -48,21 +52,46 @@ static bool has_pid(const struct json *pids, const char *cell)
 	return false;
 }
 
+/* What the program writes to its standard error is taken too. */
+static bool run_quietly(const char *const *argv, struct buf *output, int *status, struct buf *said,
+			struct error *err)
+{
+	autoclose int words = memfd_create("words", MFD_CLOEXEC);
+	autoclose int own = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+	struct error ignored;
+
+	if (words < 0 || own < 0 || dup2(words, STDERR_FILENO) < 0)
+		return error_sys(err, "make a file in memory");
+	bool is_run = proc_output(argv, output, status, err);
+
+	dup2(own, STDERR_FILENO);
+	if (lseek(words, 0, SEEK_SET) < 0 || !file_read_fd(words, "words", said, &ignored))
+		buf_clear(said);
+	return is_run;
+}
+
 /* What `ps` prints, with the user's own options or docker's. */
 static bool run_ps(const struct texts *arguments, struct buf *output, struct error *err)
 {
 	autotexts struct texts argv = { 0 };
+	autobuf struct buf said;
 	int status;
 
+	buf_init(&said, WORDS_MAX);
 	texts_add(&argv, "ps");
 	if (arguments->count > 1)
 		texts_add_all(&argv, arguments->items + 1, arguments->count - 1);
 	else
 		texts_add(&argv, "-ef");
-	if (!proc_output(argv.items, output, &status, err))
+	if (!run_quietly(argv.items, output, &status, &said, err))
 		return error_in(err, "top needs the program ps (procps or busybox)");
-	return status == 0 ||
-	       error_set(err, ERROR_INPUT, "ps: exit status %d", proc_exit_code(status));
+	if (status == 0)
+		return true;
+	/* Its first line says why. */
+	size_t length = said.data ? strcspn(said.data, "\n") : 0;
+
+	return length ? error_set(err, ERROR_INPUT, "ps: %.*s", (int)length, said.data)
+		      : error_set(err, ERROR_INPUT, "ps: exit status %d", proc_exit_code(status));
 }
 
 /* The last column takes what is left, blanks and all. */

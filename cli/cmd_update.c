@@ -182,13 +182,15 @@ static bool change_limits(const struct each *each, const struct values *values,
 	alter(&now, (void *)(uintptr_t)values);
 	status_read(each->engine, each->arena, container->id, &status);
 	bool has_groups = status_has_process(&status);
-	bool is_done = check_swap(values, container, err) && check_cpus(values, container, err) &&
-		       limit_check(&now, err) &&
-		       (!has_groups || change_groups(each, values, &now, err));
+	bool fits = check_swap(values, container, err) && check_cpus(values, container, err);
+	bool is_valid = !fits || limit_check(&now, err);
+	bool is_done = fits && is_valid && (!has_groups || change_groups(each, values, &now, err));
 
 	container_done(&now);
-	if (!is_done)
+	if (!is_valid) /* which docker says before it looks at the container */
 		return false;
+	if (!is_done)
+		return error_in(err, "Cannot update container %s", container->id);
 	is_done = change_container(each->engine, container->id, alter, (void *)(uintptr_t)values,
 				   err);
 	/* Limits that are not written down (the disk is full) do not hold either. */
@@ -203,7 +205,7 @@ static bool update_one(const struct each *each, const struct container *containe
 	const struct values *values = each->values;
 
 	if (changes_limits(values) && !change_limits(each, values, container, err))
-		return error_in(err, "Cannot update container %s", container->id);
+		return false;
 	if (values->restart) {
 		if (container->is_removed_on_exit && *values->restart &&
 		    strcmp(values->restart, "no") != 0)

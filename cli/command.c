@@ -18,9 +18,15 @@ static const struct opt *opts_of(const struct command *command)
 	return command->opts ? command->opts : no_opts;
 }
 
-static void print_usage(const struct command *command, FILE *out)
+static const char *name_of(const struct command *command, const struct cli *cli)
 {
-	fprintf(out, "Usage:  %s%s%s\n", command->name, *command->usage ? " " : "", command->usage);
+	return cli->called ? cli->called : command->name;
+}
+
+static void print_usage(const struct command *command, const struct cli *cli, FILE *out)
+{
+	fprintf(out, "Usage:  %s%s%s\n", name_of(command, cli), *command->usage ? " " : "",
+		command->usage);
 }
 
 /* "  -q, --quiet           Only show image IDs" */
@@ -36,11 +42,11 @@ static void print_option(const struct opt *opt, int width)
 	printf("%-*s   %s\n", width, name, opt->help);
 }
 
-static void print_help(const struct command *command)
+static void print_help(const struct command *command, const struct cli *cli)
 {
 	int width = 0;
 
-	print_usage(command, stdout);
+	print_usage(command, cli, stdout);
 	printf("\n%s\n", command->summary);
 	for (const struct opt *opt = opts_of(command); opt->name; opt++) {
 		int length = (int)(strlen(opt->name) + 2 + (opt->type ? strlen(opt->type) + 1 : 0));
@@ -59,25 +65,17 @@ static int refuse_options(const struct command *command, const struct cli *cli,
 			  const struct error *err)
 {
 	fprintf(stderr, "%s\n\n", err->text);
-	print_usage(command, stderr);
-	fprintf(stderr, "\nRun '%s --help' for more information\n", command->name);
+	print_usage(command, cli, stderr);
+	fprintf(stderr, "\nRun '%s --help' for more information\n", name_of(command, cli));
 	return cli->usage_code ? cli->usage_code : EXIT_USAGE;
 }
 
-static int refuse_count(const struct command *command, const char *wants, size_t count)
+/* `wants`: "requires 1 argument". */
+static int refuse_count(const struct command *command, const struct cli *cli, const char *wants)
 {
-	fprintf(stderr, "docker: '%s' requires %s%zu argument%s\n\n", command->name, wants, count,
-		count == 1 ? "" : "s");
-	print_usage(command, stderr);
-	fprintf(stderr, "\nSee '%s --help' for more information\n", command->name);
-	return 1;
-}
-
-static int refuse_any(const struct command *command)
-{
-	fprintf(stderr, "docker: '%s' accepts no arguments\n\n", command->name);
-	print_usage(command, stderr);
-	fprintf(stderr, "\nSee '%s --help' for more information\n", command->name);
+	fprintf(stderr, "docker: '%s' %s\n\n", name_of(command, cli), wants);
+	print_usage(command, cli, stderr);
+	fprintf(stderr, "\nSee '%s --help' for more information\n", name_of(command, cli));
 	return 1;
 }
 
@@ -105,12 +103,26 @@ static int check_count_and_run(const struct command *command, const struct cli *
 	if (count >= command->least && count <= command->most)
 		return run_as_allowed(command, cli, values, arguments);
 	if (command->most == 0)
-		return refuse_any(command);
-	if (command->least == command->most)
-		return refuse_count(command, "", command->least);
-	if (count < command->least)
-		return refuse_count(command, "at least ", command->least);
-	return refuse_count(command, "at most ", command->most);
+		return refuse_count(command, cli, "accepts no arguments");
+
+	const char *manner = "";
+	size_t wanted = command->least;
+
+	if (command->least > 0 && command->most > command->least &&
+	    command->most != ARGUMENTS_ANY) {
+		autofree char *range = mem_printf("requires at least %zu and at most %zu arguments",
+						  command->least, command->most);
+
+		return refuse_count(command, cli, range);
+	}
+	if (command->least != command->most) {
+		manner = count < command->least ? "at least " : "at most ";
+		wanted = count < command->least ? command->least : command->most;
+	}
+	autofree char *wants =
+		mem_printf("requires %s%zu argument%s", manner, wanted, wanted == 1 ? "" : "s");
+
+	return refuse_count(command, cli, wants);
 }
 
 static void free_lists(const struct command *command, void *values)
@@ -133,7 +145,7 @@ int command_run(const struct command *command, const struct cli *cli, const char
 	if (!opt_parse(&grammar, argv, values, &arguments, &wants_help, &err))
 		code = refuse_options(command, cli, &err);
 	else if (wants_help)
-		print_help(command);
+		print_help(command, cli);
 	else
 		code = check_count_and_run(command, cli, values, &arguments);
 	free_lists(command, values);

@@ -23,6 +23,8 @@ struct cli {
 				      a home */
 	const char *const *argv;   /* all words: "docker" or "docker-compose" first */
 	int usage_code;            /* what mistakes in options give; 0: docker's 125 */
+	const char *called;        /* "docker container rm" where that is what the user typed; NULL:
+				      the command's own name */
 };
 
 #define ARGUMENTS_ANY ((size_t)-1)

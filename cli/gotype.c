@@ -254,6 +254,7 @@ bool gotype_is_duration(const struct json *value)
 const char *gotype_name(const struct json *object)
 {
 	static const char *const names[][2] = {
+		{ "Actor", "events.Actor" },
 		{ "Client", "system.clientVersion" },
 		{ "ClientInfo", "*system.clientInfo" },
 		{ "ContainerdCommit", "system.Commit" },

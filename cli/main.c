@@ -110,7 +110,11 @@ static int run_verb(const struct cli *cli, const char *group, const char *const 
 		return refuse_unknown(group, argv[0]);
 	if (!verb->command)
 		return refuse_unsupported(group, argv[0]);
-	return command_run(verb->command, cli, argv + 1);
+	autofree char *called = group ? verbs_called(verb) : NULL;
+	struct cli own = *cli;
+
+	own.called = called;
+	return command_run(verb->command, &own, argv + 1);
 }
 
 static int run_group(const struct cli *cli, const char *const *argv)

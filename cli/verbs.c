@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/mem.h"
 #include "cli/containerverbs.h"
 #include "cli/imageverbs.h"
 #include "cli/networkverbs.h"
@@ -169,6 +170,25 @@ const struct verb *verbs_find(const char *group, const char *name)
 	return NULL;
 }
 
+/* Second names, which help leaves out. */
+static const char *first_name(const struct verb *verb)
+{
+	static const char *const names[][2] = { { "list", "ls" },
+						{ "ps", "ls" },
+						{ "remove", "rm" } };
+
+	for (size_t i = 0; verb->group && i < COUNT_OF(names); i++) {
+		if (strcmp(names[i][0], verb->name) == 0)
+			return names[i][1];
+	}
+	return verb->name;
+}
+
+char *verbs_called(const struct verb *verb)
+{
+	return mem_printf("docker %s %s", verb->group, first_name(verb));
+}
+
 bool verbs_is_group(const char *name)
 {
 	for (size_t i = 0; i < COUNT_OF(groups); i++) {
@@ -183,7 +203,7 @@ static void print_commands(const char *group, FILE *out)
 	for (size_t i = 0; i < COUNT_OF(verbs); i++) {
 		const struct verb *verb = &verbs[i];
 
-		if (is_in(verb, group) && verb->command)
+		if (is_in(verb, group) && verb->command && first_name(verb) == verb->name)
 			fprintf(out, "  %-11s %s\n", verb->name, verb->command->summary);
 	}
 }
@@ -191,7 +211,8 @@ static void print_commands(const char *group, FILE *out)
 void verbs_print_help(FILE *out)
 {
 	fprintf(out, "Usage:  docker [OPTIONS] COMMAND\n\n"
-		     "Containers without a daemon: Mooring's docker command line\n\nCommands:\n");
+		     "A self-sufficient runtime for containers: Mooring, without a "
+		     "daemon\n\nCommands:\n");
 	print_commands(NULL, out);
 	fprintf(out, "\nManagement Commands:\n");
 	for (size_t i = 0; i < COUNT_OF(groups); i++)

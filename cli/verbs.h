@@ -18,6 +18,9 @@ struct verb {
 
 /* The verb for these words. NULL: docker does not know it either. */
 const struct verb *verbs_find(const char *group, const char *name);
+/* "docker container rm" for `docker container remove`: the whole name of a verb of a group; freed
+ * by the caller. */
+char *verbs_called(const struct verb *verb) must_check;
 /* True for a word that others follow: "container", "image", … */
 bool verbs_is_group(const char *name);
 

@@ -13,6 +13,8 @@
 #include "engine/resolvconf.h"
 #include "engine/status.h"
 
+#define NEW_NAME "Error when allocating new name" /* docker's words */
+
 /* With the lock held. */
 static bool change_locked(struct engine *engine, const char *id,
 			  void (*alter)(struct container *container, void *context), void *context,
@@ -97,8 +99,8 @@ bool change_name(struct engine *engine, const char *id, const char *name, struct
 		name++;
 	if (!find_is_name(name))
 		return error_set(err, ERROR_INPUT,
-				 "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are "
-				 "allowed",
+				 NEW_NAME ": Invalid container name (/%s), only "
+					  "[a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
 				 name);
 	if (!file_lock(engine->store.root, CHANGE_LOCK, FILE_LOCK_EXCLUSIVE, &lock, err) ||
 	    !read_name(engine, &arena, id, &old, err))
@@ -108,7 +110,7 @@ bool change_name(struct engine *engine, const char *id, const char *name, struct
 				 "Renaming a container with the same name as its current name");
 	/* Both names are its own for a moment; a crash then leaves one that claim_name knows. */
 	if (!claim_name(engine, name, id, err))
-		return false;
+		return error_in(err, NEW_NAME);
 	if (!claim_sync_names(engine, err) ||
 	    !change_locked(engine, id, set_name, (void *)(uintptr_t)name, err)) {
 		if (!claim_drop_name(engine, name, id, &ignored))

@@ -37,6 +37,10 @@ static bool check_running(struct engine *engine, const char *id, struct status *
 
 	status_read(engine, &arena, id, status);
 	status->started_at = status->finished_at = status->error = NULL; /* gone with the arena */
+	if (status->state == STATUS_RESTARTING)
+		return error_set(err, ERROR_EXISTS,
+				 "Container %s is restarting, wait until the container is running",
+				 id);
 	return status_has_process(status) ||
 	       error_set(err, ERROR_NOT_FOUND, "Container %s is not running", id);
 }

@@ -758,6 +758,20 @@ def test_mistakes_in_docker_s_words(moor, busybox):
     wrong = moor.docker("stats", "-a", "--no-stream", "--format", "{{.nope}}", code=1).stderr
     assert wrong == ('template parsing error: template: :1:2: executing "" at <.nope>: can\'t evaluate field nope in type '
                      "*container.statsContext\n")
+    for words, text in ((["container", "remove"], "docker: 'docker container rm' requires at least 1 argument\n\nUsage:  docker container rm ["),
+                        (["container", "ps", "x"], "docker: 'docker container ls' accepts no arguments\n\nUsage:  docker container ls ["),
+                        (["image", "list", "a", "b"], "docker: 'docker image ls' requires at most 1 argument\n"),
+                        (["port"], "docker: 'docker port' requires at least 1 and at most 2 arguments\n"),
+                        (["rename", "c", "/a b"], "Error response from daemon: Error when allocating new name: Invalid container name (/a b), only "),
+                        (["update", "-m", "1", "c"], "Error response from daemon: Minimum memory limit allowed is 6MB\n")):
+        assert moor.docker(*words, code=1).stderr.startswith(text), words
+    assert moor.docker("container", "remove", "--help").stdout.startswith("Usage:  docker container rm [OPTIONS] CONTAINER")
+    listed = [line.split()[0] for line in moor.docker("container", "--help").stdout.splitlines() if line.startswith("  ")]
+    assert {"ls", "rm"} <= set(listed) and not {"list", "ps", "remove"} & set(listed)
+    moor.docker("create", "--name", "d", busybox)
+    assert moor.docker("rename", "d", "c", code=1).stderr.startswith(
+        'Error response from daemon: Error when allocating new name: Conflict. The container name "/c" is already in use by container "')
+    moor.docker("rm", "d")
     assert moor.docker("nonexistent", "--help").stdout == moor.docker("--help").stdout
     assert moor.docker("image", "nonexistent", "--help").stdout == moor.docker("image", "--help").stdout
     for words, code, text in (

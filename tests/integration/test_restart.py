@@ -72,6 +72,7 @@ def test_state_between_two_runs(run, moor, state):
     assert listed.startswith("Restarting (4) ") and listed.endswith(" ago\n")
     refused = moor.docker("rm", "c", code=1)
     assert "You cannot remove a restarting container" in refused.stderr
+    assert "is restarting, wait until the container is running" in moor.docker("pause", "c", code=1).stderr
 
 
 def test_a_pause_given_up_counts(run, moor, state):

@@ -222,6 +222,8 @@ def test_top_and_stats(moor, container):
     shown = moor.docker("top", "t", "-o", "pid,comm").stdout.splitlines()
     assert [line.split()[1] for line in shown] == ["COMMAND", "sh", "sleep"]
     assert "PID field" in moor.docker("top", "t", "-o", "comm", code=1).stderr
+    wrong = moor.docker("top", "t", "-o", "bogus", code=1).stderr
+    assert wrong.startswith("Error response from daemon: ps: ") and "bogus" in wrong and wrong.count("\n") == 1
     header, row = moor.docker("stats", "--no-stream").stdout.splitlines()
     assert re.split(r" {2,}", header) == ["CONTAINER ID", "NAME", "CPU %", "MEM USAGE / LIMIT", "MEM %", "NET I/O",
                                           "BLOCK I/O", "PIDS"]
