@@ -232,7 +232,7 @@ static bool remove_damaged(struct found *found, const char *id, struct error *er
 	autoclose int init = -1;
 	struct pollfd fd = { .events = POLLIN };
 
-	salvage_state(&found->dir, &found->state);
+	salvage_state(&found->dir, &found->arena, &found->state);
 	init = found->state.pid > 0 ? found_open_init(found) : -1;
 	fd.fd = init;
 	if (init >= 0)
@@ -241,7 +241,8 @@ static bool remove_damaged(struct found *found, const char *id, struct error *er
 		return false;
 	if (init >= 0 && poll(&fd, 1, KILL_WAIT_MS) <= 0)
 		return error_set(err, ERROR_SYSTEM, "container init still running");
-	return cgroup_remove(cgroup, err) && state_remove(&found->dir, id, err);
+	return cgroup_remove(cgroup, err) && hostroot_remove(&found->state, err) &&
+	       state_remove(&found->dir, id, err);
 }
 
 /* A directory without a state is what a killed create leaves behind. */

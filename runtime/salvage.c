@@ -65,7 +65,19 @@ static void find_groups(const char *text, struct cgroup *cgroup)
 	}
 }
 
-void salvage_state(const struct state_dir *dir, struct state *state)
+/* The mount of a container without a mount namespace: its number tells it from others there. */
+static void find_root(const char *text, struct arena *arena, struct state *state)
+{
+	const char *at = find(text, "rootfs");
+	autofree char *path = at ? take(&at) : NULL;
+
+	if (!path || path[0] != '/')
+		return;
+	state->rootfs = arena_strdup(arena, path);
+	state->root_mount = (int64_t)find_number(text, "root_mount");
+}
+
+void salvage_state(const struct state_dir *dir, struct arena *arena, struct state *state)
 {
 	autobuf struct buf text = { 0 };
 	struct error ignored;
@@ -80,4 +92,5 @@ void salvage_state(const struct state_dir *dir, struct state *state)
 	state->pid = pid > 0 && pid <= INT32_MAX ? (pid_t)pid : 0;
 	state->start_time = find_number(text.data, "init_process_start");
 	find_groups(text.data, &state->cgroup);
+	find_root(text.data, arena, state);
 }

@@ -7,8 +7,8 @@
 /*
  * What can still be read of a state that is no JSON any more (a full disk, an edit by hand): enough
  * to end the container before its name is given back. What is not there stays empty; a pid of 0 is
- * none. state_done afterwards.
+ * none. Texts are in the arena. state_done afterwards.
  */
-void salvage_state(const struct state_dir *dir, struct state *state);
+void salvage_state(const struct state_dir *dir, struct arena *arena, struct state *state);
 
 #endif

@@ -288,6 +288,11 @@ def test_without_namespaces(unspaced):
     moor.runc("delete", "--force", unspaced.id)
     with open("/proc/self/mountinfo") as lines:
         assert lines.readline() == top and mounts_below(rootfs) == []
+    unspaced.create("sleep", "1000")
+    state = os.path.join(moor.run_dir, "runc", unspaced.id, "state.json")
+    os.truncate(state, os.path.getsize(state) - 1)
+    moor.runc("delete", "--force", unspaced.id)
+    assert mounts_below(rootfs) == []
     unspaced.config["hooks"] = {"createRuntime": [{"path": "/bin/false"}]}
     unspaced.runc("create", code=1, **QUIET)
     assert mounts_below(rootfs) == []
