@@ -10,7 +10,6 @@
  * The "linux" section of config.json, except its resources.
  */
 
-#define ID_MAPS_MAX     340 /* the kernel's own limit */
 #define NET_DEVICES_MAX 256
 
 static const char *const namespace_names[NAMESPACE_KINDS] = {
@@ -76,8 +75,8 @@ bool spec_id_maps(struct spec_reader *reader, const struct json *section, const 
 
 	if (!spec_structs(reader, section, key, sizeof(**maps), &list, maps, count))
 		return false;
-	if (*count > ID_MAPS_MAX)
-		return json_wrong(list, reader->err, "more than %d mappings", ID_MAPS_MAX);
+	if (*count > SPEC_ID_MAPS_MAX)
+		return json_wrong(list, reader->err, "more than %d mappings", SPEC_ID_MAPS_MAX);
 	for (const struct json *item = list ? list->child : NULL; item; item = item->next) {
 		int64_t inside, outside, size;
 

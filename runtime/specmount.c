@@ -175,7 +175,13 @@ static bool read_option(struct spec_reader *reader, const struct json *option,
 		return false;
 
 	unsigned long propagation = spec_propagation(name);
+	bool is_recursive = strncmp(name, "ridmap=", 7) == 0;
 
+	if (is_recursive || strncmp(name, "idmap=", 6) == 0) {
+		mount->is_idmapped = true;
+		mount->is_idmap_recursive = is_recursive;
+		return spec_read_idmap(reader, option, name + 6 + is_recursive, mount);
+	}
 	if (propagation)
 		apply_propagation(mount, propagation);
 	else if (!apply_extension(mount, name) && !apply_flag(mount, name))
@@ -206,8 +212,11 @@ static bool read_options(struct spec_reader *reader, const struct json *item,
 static bool read_idmap(struct spec_reader *reader, const struct json *item,
 		       struct spec_mount *mount)
 {
-	if (!spec_id_maps(reader, item, "uidMappings", &mount->uid_maps, &mount->uid_map_count) ||
-	    !spec_id_maps(reader, item, "gidMappings", &mount->gid_maps, &mount->gid_map_count))
+	bool has_maps = mount->uid_map_count > 0 || mount->gid_map_count > 0; /* of an option */
+
+	if (!has_maps &&
+	    (!spec_id_maps(reader, item, "uidMappings", &mount->uid_maps, &mount->uid_map_count) ||
+	     !spec_id_maps(reader, item, "gidMappings", &mount->gid_maps, &mount->gid_map_count)))
 		return false;
 	if ((mount->uid_map_count > 0) != (mount->gid_map_count > 0))
 		return json_wrong(item, reader->err,

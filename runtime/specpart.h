@@ -35,9 +35,13 @@ must_check bool spec_list(struct spec_reader *reader, const struct json *object,
 /* The array as zeroed structs of `size`, one per entry. */
 must_check bool spec_structs(struct spec_reader *reader, const struct json *object, const char *key,
 			     size_t size, const struct json **list, void *structs, size_t *count);
+#define SPEC_ID_MAPS_MAX 340 /* the kernel's own limit */
 /* A list of uid or gid mappings; missing gives none. */
 must_check bool spec_id_maps(struct spec_reader *reader, const struct json *object, const char *key,
 			     struct spec_id_map **maps, size_t *count);
+/* The same for a mount, behind "idmap=" in one of its options. */
+must_check bool spec_read_idmap(struct spec_reader *reader, const struct json *option,
+				const char *maps, struct spec_mount *mount);
 /* A number within bounds; missing gives SPEC_UNSET. */
 must_check bool spec_number(struct spec_reader *reader, const struct json *object, const char *key,
 			    int64_t least, int64_t most, int64_t *number);

@@ -45,6 +45,17 @@ def test_idmap_with_maps_of_its_own(bundle, source):
     assert bundle.sh("stat -c %u:%g /mapped/file /plain/file") == "5000:5000\n1000:1000\n"
 
 
+def test_idmap_in_an_option(bundle, source):
+    """As crun takes it and podman passes it on: "@" counts from the container's user namespace."""
+    with_user_namespace(bundle)
+    os.chown(os.path.join(source, "file"), 1, 2)
+    for path, maps in (("/a", "uids=0-100000-10;gids=0-100003-1#2-100100-10"), ("/b", "gids=+0-100000-5;uids=@1-3-10"),
+                       ("/c", "uids=5-100000-5;gids=0-5-10")):
+        add_mount(bundle, path, "bind", "idmap=" + maps, source=source)
+    add_mount(bundle, "/d", "rbind", "ridmap=uids=1-100004-1;gids=2-100006-1", source=source)
+    assert bundle.sh("stat -c %u:%g /a/file /b/file /c/file /d/file").split() == ["1:100", "3:2", "65534:65534", "4:6"]
+
+
 @pytest.mark.parametrize("option", ["idmap", "ridmap"])
 def test_idmap_as_the_container(bundle, source, option):
     with_user_namespace(bundle)

@@ -15,6 +15,10 @@ static bool parse(struct arena *arena, const char *text, struct spec *spec, stru
 	return spec_parse(arena, text, strlen(text), spec, err);
 }
 
+#define WITH_IDMAP(maps)                                                                           \
+	WITH_TOP("\"mounts\":[{\"destination\":\"/x\",\"type\":\"bind\",\"source\":\"/\","         \
+		 "\"options\":[\"idmap=" maps "\"]}]")
+
 /* What must be refused, and the place the message must name. */
 static const struct {
 	const char *config;
@@ -86,6 +90,19 @@ static const struct {
 	{ WITH_TOP("\"mounts\":[{\"destination\":\"/x\",\"source\":\"/\",\"options\":[\"bind\"],"
 		   "\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}]}]"),
 	  ERROR_INPUT, "mounts[0]: uidMappings and gidMappings belong together" },
+	{ WITH_IDMAP("uids=0-1-10"), ERROR_INPUT, "uidMappings and gidMappings belong together" },
+	{ WITH_IDMAP(""), ERROR_INPUT, "needs uidMappings and gidMappings" },
+	{ WITH_IDMAP("x"), ERROR_INPUT, "mounts[0].options[0]: expected uids=… and gids=…" },
+	{ WITH_IDMAP("uids="), ERROR_INPUT, "options[0]: expected ranges such as 0-100000-1000" },
+	{ WITH_IDMAP("uids=0-1"), ERROR_INPUT, "expected ranges" },
+	{ WITH_IDMAP("uids=0-1-10#"), ERROR_INPUT, "expected ranges" },
+	{ WITH_IDMAP("uids=0-1-10,gids=0-1-10"), ERROR_INPUT, "expected ranges" },
+	{ WITH_IDMAP("uids=0--1-10"), ERROR_INPUT, "expected ranges" },
+	{ WITH_IDMAP("uids=0-1-0"), ERROR_INPUT, "ids out of range" },
+	{ WITH_IDMAP("uids=0-1-99999999999999999999"), ERROR_INPUT, "ids out of range" },
+	{ WITH_IDMAP("uids=4294967295-1-1"), ERROR_INPUT, "ids out of range" },
+	{ WITH_IDMAP("uids=@0-1-10"), ERROR_INPUT, "user namespace does not map 0" },
+	{ WITH_IDMAP("uids=0-1-10;uids=0-1-10"), ERROR_INPUT, "given twice" },
 	{ WITH_TOP("\"mounts\":[{\"destination\":\"/x\",\"type\":\"tmpfs\","
 		   "\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}],"
 		   "\"gidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}]}]"),
