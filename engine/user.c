@@ -66,7 +66,7 @@ static bool no_match(const struct table *table, const char *what, const char *na
 			 file);
 }
 
-/* Takes the next line off the text, cut into its fields; false at the end. */
+/* Takes the next line off the text, cut into its fields; false at the end. A comment has none. */
 static bool next_line(char **text, struct line *line)
 {
 	char *at = strsep(text, "\n");
@@ -74,7 +74,9 @@ static bool next_line(char **text, struct line *line)
 	line->count = 0;
 	if (!at)
 		return false;
-	while (at && line->count < FIELDS_MAX && at[0] != '#')
+	if (at[0] == '#')
+		return true;
+	while (at && line->count < FIELDS_MAX)
 		line->fields[line->count++] = strsep(&at, ":");
 	return true;
 }

@@ -17,6 +17,7 @@ static void write_tables(void)
 				     "app:x:1000:1000::/home/app:/bin/sh\n"
 				     "huge:x:4294967296:0::/:/bin/sh\n"
 				     "1234:x:77:78::/digits:/bin/sh\n"
+				     "mark:#:3000:3001:#5:/mark:/bin/sh\n"
 				     "app:x:2000:2000::/second:/bin/sh\n";
 	static const char group[] = "root:x:0:\naudio:x:29:other,app\nextra:x:2000:app\n";
 
@@ -41,6 +42,7 @@ static void test_found(void)
 		{ "app", 1000, 1000, 3, "/home/app" },
 		{ "1000", 1000, 1000, 3, "/home/app" },
 		{ "4321", 4321, 0, 1, "/" },
+		{ "mark", 3000, 3001, 1, "/mark" },
 		{ "app:audio", 1000, 29, 1, "/home/app" },
 		{ "1000:5", 1000, 5, 1, "/home/app" },
 		{ ":29", 0, 29, 1, "/root" },
