@@ -65,10 +65,13 @@ static void drain(const struct foreground *child)
 
 		if (poll(fds, COUNT_OF(fds), -1) < 0)
 			continue;
-		if (fds[0].revents)
-			is_open = read(child->master, chunk, sizeof(chunk)) > 0;
-		else if (fds[1].revents)
+		if (fds[0].revents) {
+			ssize_t got = read(child->master, chunk, sizeof(chunk));
+
+			is_open = got > 0 || (got < 0 && errno == EAGAIN);
+		} else if (fds[1].revents) {
 			return;
+		}
 	}
 }
 

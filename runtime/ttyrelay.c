@@ -2,6 +2,7 @@
 #include "runtime/ttyrelay.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -15,14 +16,23 @@
 #include "runtime/kernel.h"
 #include "runtime/service.h"
 
+/*
+ * Nothing here waits for the container's terminal to take what was typed: a program that is stuck
+ * because we do not read what it says would never read what is typed.
+ */
+
+#define TYPED_MAX 4096 /* bytes at a time */
+
 struct relay {
 	const struct foreground *child;
 	struct detachkeys keys;
 	int master;
 	int signals;
 	bool is_input_open;
-	bool was_left; /* by the user's keys */
-	bool is_ready; /* and its manager knows */
+	char typed[TYPED_MAX + DETACHKEYS_MAX]; /* what the terminal has not taken yet … */
+	size_t start, length;                   /* … of it */
+	bool was_left;                          /* by the user's keys */
+	bool is_ready;                          /* and its manager knows */
 	struct termios saved;
 	bool is_raw;
 };
@@ -61,37 +71,53 @@ static bool copy(int from, int to)
 	char chunk[4096];
 	ssize_t got = read(from, chunk, sizeof(chunk));
 
-	if (got < 0 && errno == EINTR)
+	if (got < 0 && (errno == EINTR || errno == EAGAIN))
 		return true;
 	return got > 0 && file_write(to, "terminal", chunk, (size_t)got, &ignored);
 }
 
-/* False at the end of what is typed, or when the user leaves. */
-static bool copy_typed(struct relay *relay)
+static void give_typed(struct relay *relay)
 {
-	struct error ignored;
-	char typed[4096];
-	char passed[sizeof(typed) + DETACHKEYS_MAX];
-	size_t length;
-	ssize_t got = read(STDIN_FILENO, typed, sizeof(typed));
+	ssize_t count = write(relay->master, relay->typed + relay->start, relay->length);
 
-	if (got < 0 && errno == EINTR)
-		return true;
-	if (got <= 0)
-		return false;
-	relay->was_left = detachkeys_filter(&relay->keys, typed, (size_t)got, passed, &length);
-	return file_write(relay->master, "terminal", passed, length, &ignored) && !relay->was_left;
+	if (count < 0 && errno != EAGAIN && errno != EINTR) {
+		relay->is_input_open = false; /* nobody will ever read it */
+		relay->length = 0;
+	}
+	if (count > 0) {
+		relay->start += (size_t)count;
+		relay->length -= (size_t)count;
+	}
 }
 
 /* The end of a file or pipe is a key on a terminal. Our own terminal sends the key itself. */
 static void end_input(struct relay *relay)
 {
-	static const char key[] = { 'D' - '@' }; /* the default of VEOF */
-	struct error ignored;
-
 	relay->is_input_open = false;
-	if (!relay->is_raw && !file_write(relay->master, "terminal", key, sizeof(key), &ignored))
+	if (relay->is_raw)
 		return;
+	relay->typed[0] = 'D' - '@'; /* the default of VEOF */
+	relay->start = 0;
+	relay->length = 1;
+}
+
+/* Once the last of it was taken. */
+static void take_typed(struct relay *relay)
+{
+	char typed[TYPED_MAX];
+	ssize_t got = read(STDIN_FILENO, typed, sizeof(typed));
+
+	if (got < 0 && errno == EINTR)
+		return;
+	if (got <= 0) {
+		end_input(relay);
+	} else {
+		relay->start = 0;
+		relay->was_left = detachkeys_filter(&relay->keys, typed, (size_t)got, relay->typed,
+						    &relay->length);
+	}
+	if (relay->length > 0)
+		give_typed(relay);
 }
 
 static bool handle_signal(struct relay *relay, struct error *err)
@@ -126,9 +152,11 @@ static bool relay_until_exit(struct relay *relay, struct error *err)
 	bool is_output_open = relay->master >= 0;
 
 	for (;;) {
+		bool is_typing = relay->is_input_open && relay->length == 0;
+		short wanted = POLLIN | (relay->length > 0 ? POLLOUT : 0);
 		struct pollfd fds[] = {
-			{ .fd = relay->is_input_open ? STDIN_FILENO : -1, .events = POLLIN },
-			{ .fd = is_output_open ? relay->master : -1, .events = POLLIN },
+			{ .fd = is_typing ? STDIN_FILENO : -1, .events = POLLIN },
+			{ .fd = is_output_open ? relay->master : -1, .events = wanted },
 			{ .fd = relay->signals, .events = POLLIN },
 			{ .fd = relay->child->notify_socket, .events = POLLIN },
 			{ .fd = relay->child->pidfd, .events = POLLIN },
@@ -136,16 +164,20 @@ static bool relay_until_exit(struct relay *relay, struct error *err)
 
 		if (poll(fds, COUNT_OF(fds), -1) < 0 && errno != EINTR)
 			return error_sys(err, "wait for the terminal");
-		if (fds[1].revents)
+		bool has_output = fds[1].revents & ~POLLOUT;
+
+		if (has_output)
 			is_output_open = copy(relay->master, STDOUT_FILENO);
-		if (fds[0].revents && !copy_typed(relay) && !relay->was_left)
-			end_input(relay);
+		if (fds[1].revents & POLLOUT)
+			give_typed(relay);
+		if (fds[0].revents)
+			take_typed(relay);
 		if (fds[2].revents && !handle_signal(relay, err))
 			return false;
 		if (fds[3].revents)
 			pass_on(relay);
 		/* What init wrote last is still in the terminal. */
-		if (relay->was_left || (fds[4].revents && !fds[1].revents))
+		if (relay->was_left || (fds[4].revents && !has_output))
 			return true;
 	}
 }
@@ -166,6 +198,7 @@ bool ttyrelay_run(const struct foreground *child, enum foreground_end *end, stru
 		return error_sys(err, "open a signal descriptor");
 	relay.signals = signals;
 	if (relay.master >= 0) {
+		fcntl(relay.master, F_SETFL, O_RDWR | O_NONBLOCK);
 		copy_size(relay.master);
 		if (relay.is_input_open)
 			make_raw(&relay);

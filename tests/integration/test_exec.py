@@ -351,6 +351,13 @@ def test_terminal_rules(container):
     assert re.match(r"/dev/pts/\d+$", out[0]) and out[1:] == ["4"]  # three and the directory
 
 
+def test_much_is_typed(container):
+    """A program that is stuck with what it says reads nothing: what is typed must not wait for it."""
+    lines = [f"{number:060}" for number in range(4000)]
+    said = container.up().sh("stty -echo; sed 's/.*/&&&/; /^0*3999$/q'", "-t", input="\n".join(lines) + "\n")
+    assert said.split("\n")[-2].strip() == 3 * lines[-1]
+
+
 def test_nothing_is_inherited(container):
     container.up()
     host = os.open("/", os.O_RDONLY)
