@@ -17,28 +17,25 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
+static bool add(struct engine *engine, struct arena *arena, struct json *objects, const void *of,
+		const char *name, struct error *err)
+{
+	const struct values *values = of;
+	struct store_image image;
+
+	if (!store_find(&engine->store, arena, name, &image, err) ||
+	    !store_check_platform(&image, name, values->platform, err))
+		return false;
+	inspection_add_image(arena, objects, &engine->store, &image);
+	return true;
+}
+
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	const struct values *values = of;
-	autoengine struct engine engine = ENGINE_EMPTY;
-	autoarena struct arena arena = { 0 };
-	struct json *objects = json_new(&arena, NULL, NULL, JSON_ARRAY, NULL);
-	struct error err;
-	int code = 0;
+	const struct inspection inspection = { values->format, add, values };
 
-	if (!engine_open(cli->root, cli->run, &engine, &err))
-		return command_failed(&err);
-	for (size_t i = 0; i < arguments->count; i++) {
-		const char *name = arguments->items[i];
-		struct store_image image;
-
-		if (store_find(&engine.store, &arena, name, &image, &err) &&
-		    store_check_platform(&image, name, values->platform, &err))
-			inspection_add_image(&arena, objects, &engine.store, &image);
-		else
-			code = command_failed(&err);
-	}
-	return inspection_finish(values->format, objects, code);
+	return inspection_run(cli, &inspection, arguments);
 }
 
 const struct command cmd_image_inspect = {

@@ -31,8 +31,9 @@ static bool is_type_wanted(const struct values *values, const char *type)
 }
 
 static bool add_container(struct engine *engine, struct arena *arena, struct json *objects,
-			  const struct values *values, const char *name, struct error *err)
+			  const void *of, const char *name, struct error *err)
 {
+	const struct values *values = of;
 	char id[CONTAINER_ID_LENGTH + 1];
 	struct container container = { 0 };
 	bool is_found = find_one(engine, name, id, err) &&
@@ -134,12 +135,6 @@ static int tell_missing(const struct values *values, const char *name, const str
 	return 1;
 }
 
-static int finish(const struct values *values, struct json *objects, int code)
-{
-	fflush(stderr);
-	return inspection_finish(values->format, objects, code);
-}
-
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	const struct values *values = of;
@@ -157,24 +152,15 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 		if (!add_any(&engine, &arena, objects, values, arguments->items[i], &err))
 			code = tell_missing(values, arguments->items[i], &err);
 	}
-	return finish(values, objects, code);
+	return inspection_finish(values->format, objects, code);
 }
 
 static int run_container(const struct cli *cli, const void *of, const struct texts *arguments)
 {
-	autoengine struct engine engine = ENGINE_EMPTY;
-	autoarena struct arena arena = { 0 };
-	struct json *objects = json_new(&arena, NULL, NULL, JSON_ARRAY, NULL);
-	struct error err;
-	int code = 0;
+	const struct values *values = of;
+	const struct inspection inspection = { values->format, add_container, values };
 
-	if (!engine_open(cli->root, cli->run, &engine, &err))
-		return command_failed(&err);
-	for (size_t i = 0; i < arguments->count; i++) {
-		if (!add_container(&engine, &arena, objects, of, arguments->items[i], &err))
-			code = command_failed(&err);
-	}
-	return finish(of, objects, code);
+	return inspection_run(cli, &inspection, arguments);
 }
 
 const struct command cmd_inspect = {

@@ -137,26 +137,24 @@ static const struct opt inspect_opts[] = {
 	{ .name = NULL },
 };
 
+static bool add(struct engine *engine, struct arena *arena, struct json *objects,
+		const void *values, const char *name, struct error *err)
+{
+	struct volume volume;
+
+	(void)values;
+	if (!volume_read(engine, arena, name, &volume, err))
+		return false;
+	volumerows_inspect(arena, objects, &volume);
+	return true;
+}
+
 static int run_inspect(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	const struct inspect_values *values = of;
-	autoengine struct engine engine = ENGINE_EMPTY;
-	autoarena struct arena arena = { 0 };
-	struct json *objects = json_new(&arena, NULL, NULL, JSON_ARRAY, NULL);
-	struct error err;
-	int code = 0;
+	const struct inspection inspection = { .format = values->format, .add = add };
 
-	if (!engine_open(cli->root, cli->run, &engine, &err))
-		return command_failed(&err);
-	for (size_t i = 0; i < arguments->count; i++) {
-		struct volume volume;
-
-		if (volume_read(&engine, &arena, arguments->items[i], &volume, &err))
-			volumerows_inspect(&arena, objects, &volume);
-		else
-			code = command_failed(&err);
-	}
-	return inspection_finish(values->format, objects, code);
+	return inspection_run(cli, &inspection, arguments);
 }
 
 /* rm and prune. ------------------------------------------------------------------------------- */

@@ -6,7 +6,6 @@
 
 #include "base/buf.h"
 #include "base/jsonout.h"
-#include "cli/command.h"
 #include "cli/gotype.h"
 #include "cli/jsonmaker.h"
 #include "cli/shown.h"
@@ -81,6 +80,25 @@ int inspection_finish(const char *format, struct json *objects, int code)
 	if (!objects->child)
 		printf("\n"); /* as docker does where nothing was found */
 	return print_each(&template, objects, &err) ? code : command_failed_plainly(&err);
+}
+
+int inspection_run(const struct cli *cli, const struct inspection *inspection,
+		   const struct texts *names)
+{
+	autoengine struct engine engine = ENGINE_EMPTY;
+	autoarena struct arena arena = { 0 };
+	struct json *objects = json_new(&arena, NULL, NULL, JSON_ARRAY, NULL);
+	struct error err;
+	int code = 0;
+
+	if (!engine_open(cli->root, cli->run, &engine, &err))
+		return command_failed(&err);
+	for (size_t i = 0; i < names->count; i++) {
+		if (!inspection->add(&engine, &arena, objects, inspection->values, names->items[i],
+				     &err))
+			code = command_failed(&err);
+	}
+	return inspection_finish(inspection->format, objects, code);
 }
 
 int inspection_finish_one(const char *format, const char *name, const char *type,
