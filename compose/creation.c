@@ -112,7 +112,10 @@ static void add_simple(const struct creation *creation, struct texts *arguments,
 	for (const struct json *item = value->child; item; item = item->next) {
 		const char *text = tree_scalar(item);
 
-		if (kind == SIMPLE_MAP)
+		if (kind == SIMPLE_MAP && item->type == JSON_NULL)
+			creation_add(arguments, option,
+				     item->key); /* none, not the image's either */
+		else if (kind == SIMPLE_MAP)
 			add_pair(creation, arguments, option, item->key, text ? text : "");
 		else if (kind == SIMPLE_LIST)
 			creation_add(arguments, option, text);

@@ -88,6 +88,8 @@ static bool read_quoted(struct reader *reader, const char **value)
 		reader->line += *reader->next == '\n';
 		if (quote == '"' && *reader->next == '\\' && reader->next[1])
 			add_escaped(&text, *++reader->next);
+		else if (*reader->next == '\\' && reader->next[1] == quote)
+			buf_add_char(&text, *++reader->next);
 		else
 			buf_add_char(&text, *reader->next);
 	}
@@ -104,8 +106,7 @@ static bool read_plain(struct reader *reader, const char **value)
 	size_t length = strcspn(reader->next, "\n");
 
 	for (size_t i = 0; i < length; i++) {
-		if (reader->next[i] == '#' &&
-		    (i == 0 || isblank((unsigned char)reader->next[i - 1])))
+		if (reader->next[i] == '#' && i > 0 && isblank((unsigned char)reader->next[i - 1]))
 			length = i;
 	}
 	while (length && isspace((unsigned char)reader->next[length - 1]))

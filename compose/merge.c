@@ -7,12 +7,15 @@
 #include "compose/tree.h"
 
 /* What an element of a list is about: the later one about the same thing replaces the earlier. */
-static const char *target_of(struct arena *arena, const struct json *item)
+static const char *target_of(struct arena *arena, const struct json *item, bool is_secret)
 {
 	if (item->type == JSON_OBJECT) {
 		const char *target = tree_text(item, "target");
+		const char *source = tree_text(item, "source");
 
-		return target ? target : tree_text(item, "source");
+		return target || !source ? target
+					 : arena_printf(arena, "%s/%s",
+							is_secret ? "/run/secrets" : "", source);
 	}
 
 	/* A device: SOURCE[:TARGET[:rwm]] */
@@ -22,10 +25,11 @@ static const char *target_of(struct arena *arena, const struct json *item)
 	return colon ? arena_strndup(arena, colon + 1, strcspn(colon + 1, ":")) : text;
 }
 
-static struct json *find_target(struct arena *arena, const struct json *list, const char *target)
+static struct json *find_target(struct arena *arena, const struct json *list, const char *target,
+				bool is_secret)
 {
 	for (struct json *item = list->child; item; item = item->next) {
-		const char *other = target_of(arena, item);
+		const char *other = target_of(arena, item, is_secret);
 
 		if (other && target && strcmp(other, target) == 0)
 			return item;
@@ -35,8 +39,11 @@ static struct json *find_target(struct arena *arena, const struct json *list, co
 
 static void merge_targets(struct arena *arena, struct json *base, struct json *over)
 {
+	bool is_secret = over->key && strcmp(over->key, "secrets") == 0;
+
 	for (struct json *item = over->child, *next; item; item = next) {
-		struct json *same = find_target(arena, base, target_of(arena, item));
+		const char *target = target_of(arena, item, is_secret);
+		struct json *same = find_target(arena, base, target, is_secret);
 
 		next = item->next;
 		if (same)
@@ -60,6 +67,29 @@ static void merge_lists(struct arena *arena, struct json *base, const struct jso
 	for (const struct json *item = over->child; item; item = item->next) {
 		if (!has_equal(base, item))
 			(void)tree_copy(arena, base, NULL, item);
+	}
+}
+
+void merge_doubles(struct arena *arena, struct json *service)
+{
+	static const char *const lists[] = { "cap_add",  "cap_drop",       "dns",   "dns_opt",
+					     "expose",   "external_links", "links", "ports",
+					     "profiles", "tmpfs",          NULL };
+	static const char *const by_target[] = { "volumes", "devices", "secrets", "configs", NULL };
+
+	for (struct json *list = service->child; list; list = list->next) {
+		bool has_targets = word_is_in(list->key, by_target);
+
+		if (list->type != JSON_ARRAY || !(has_targets || word_is_in(list->key, lists)))
+			continue;
+
+		struct json *own = json_new(arena, NULL, NULL, JSON_ARRAY, NULL);
+
+		if (has_targets)
+			merge_targets(arena, own, list);
+		else
+			merge_lists(arena, own, list);
+		tree_become(list, own);
 	}
 }
 

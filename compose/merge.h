@@ -13,6 +13,8 @@
 
 /* `over` counts more. Changes `base`, gives up `over`. */
 void merge_document(struct arena *arena, struct json *base, struct json *over);
+/* What stands twice in a list of a service, counts once; of two mounts of one target the later. */
+void merge_doubles(struct arena *arena, struct json *service);
 void merge_service(struct arena *arena, struct json *base, struct json *over);
 
 #endif

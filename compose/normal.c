@@ -70,6 +70,29 @@ bool normal_number(const struct normal *normal, struct json *value, struct error
 	return true;
 }
 
+bool normal_integer(const struct normal *normal, struct json *value, struct error *err)
+{
+	if (!normal_number(normal, value, err))
+		return false;
+	return normal_is_open(normal, value) || !value->text[strspn(value->text, "-0123456789")] ||
+	       json_wrong(value, err, "must be an integer");
+}
+
+bool normal_choice(const struct normal *normal, struct json *value, const char *const *choices,
+		   struct error *err)
+{
+	const char *list = "";
+
+	if (!normal_string(normal, value, err))
+		return false;
+	for (; *choices; choices++) {
+		if (strcmp(value->text, *choices) == 0)
+			return true;
+		list = arena_printf(normal->arena, "%s%s\"%s\"", list, *list ? ", " : "", *choices);
+	}
+	return json_wrong(value, err, "must be one of the following: %s", list);
+}
+
 /* A number is one (288 is 0440: JSON has no other), while 0440 and 0o440 are octal, as YAML has it,
  * and so is what stands between quotes. */
 bool normal_mode(const struct normal *normal, struct json *value, struct error *err)
@@ -145,6 +168,20 @@ bool normal_texts(const struct normal *normal, struct json *value, struct error 
 	return list_of(normal, value, normal_text, err);
 }
 
+bool normal_unique(const struct normal *normal, struct json *value, struct error *err)
+{
+	if (!normal_texts(normal, value, err))
+		return false;
+	for (const struct json *item = value->child; item; item = item->next) {
+		for (const struct json *other = value->child; other != item; other = other->next) {
+			if (strcmp(item->text, other->text) == 0)
+				return json_wrong(value, err, "\"%.100s\" stands there twice",
+						  item->text);
+		}
+	}
+	return true;
+}
+
 bool normal_list(const struct normal *normal, struct json *value, struct error *err)
 {
 	if (value->type == JSON_TEXT) {
@@ -196,6 +233,22 @@ bool normal_map(const struct normal *normal, struct json *value, struct error *e
 		tree_reset(member, JSON_TEXT, tree_scalar(member));
 	}
 	return true;
+}
+
+bool normal_labels(const struct normal *normal, struct json *value, struct error *err)
+{
+	if (!normal_map(normal, value, err))
+		return false;
+	for (struct json *member = value->child; member; member = member->next) {
+		if (member->type == JSON_NULL)
+			tree_reset(member, JSON_TEXT, "");
+	}
+	return true;
+}
+
+bool normal_options(const struct normal *normal, struct json *value, struct error *err)
+{
+	return normal_object(normal, value, err) && normal_labels(normal, value, err);
 }
 
 const char *normal_path(const struct normal *normal, const char *path)
@@ -263,9 +316,9 @@ bool normal_members(const struct normal *normal, struct json *object, const stru
 		if (!key)
 			return json_wrong(object, err, "additional properties '%.100s' not allowed",
 					  member->key);
-		if (member->type == JSON_NULL)
+		if (member->type == JSON_NULL && !key->keeps_null)
 			tree_remove(object, member);
-		else if (!normalise_member(normal, key, member, err))
+		else if (member->type != JSON_NULL && !normalise_member(normal, key, member, err))
 			return false;
 	}
 	return true;
@@ -333,8 +386,27 @@ static void settle_device(const struct normal *normal, const struct json *volume
 		device->text = normal_path(normal, device->text);
 }
 
+static bool addresses(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = {
+		{ "aux_addresses", normal_options },
+		{ "gateway", normal_string },
+		{ "ip_range", normal_string },
+		{ "subnet", normal_string },
+		{ NULL, NULL },
+	};
+
+	if (value->type != JSON_ARRAY)
+		return json_wrong(value, err, "must be a list");
+	for (struct json *item = value->child; item; item = item->next) {
+		if (!normal_members(normal, item, keys, err))
+			return false;
+	}
+	return true;
+}
+
 static const struct normal_key ipam_keys[] = {
-	{ "config", NULL },
+	{ "config", addresses },
 	{ "driver", normal_string },
 	{ "options", normal_map },
 	{ NULL, NULL },
@@ -349,21 +421,21 @@ static const struct normal_key network_keys[] = {
 	{ "external", external },
 	{ "internal", normal_bool },
 	{ "ipam", .keys = ipam_keys },
-	{ "labels", normal_map },
+	{ "labels", normal_labels },
 	{ "name", normal_text },
 	{ NULL, NULL },
 };
 
 static const struct normal_key volume_keys[] = {
-	{ "driver", normal_text }, { "driver_opts", normal_map }, { "external", external },
-	{ "labels", normal_map },  { "name", normal_text },       { NULL, NULL },
+	{ "driver", normal_text },   { "driver_opts", normal_map }, { "external", external },
+	{ "labels", normal_labels }, { "name", normal_text },       { NULL, NULL },
 };
 
 static const struct normal_key file_keys[] = {
 	{ "content", normal_text },         { "driver", normal_text },
 	{ "driver_opts", normal_map },      { "environment", normal_text },
 	{ "external", external },           { "file", path_text },
-	{ "labels", normal_map },           { "name", normal_text },
+	{ "labels", normal_labels },        { "name", normal_text },
 	{ "template_driver", normal_text }, { NULL, NULL },
 };
 
@@ -416,6 +488,10 @@ static bool volumes(const struct normal *normal, struct json *value, struct erro
 
 static bool files(const struct normal *normal, struct json *value, struct error *err)
 {
+	for (const struct json *item = value->child; item; item = item->next) {
+		if (item->type != JSON_OBJECT)
+			return json_wrong(item, err, "must be a mapping");
+	}
 	return resources(normal, value, file_keys, err);
 }
 
@@ -426,6 +502,8 @@ static bool services(const struct normal *normal, struct json *value, struct err
 	for (struct json *service = value->child; service; service = service->next) {
 		if (!is_name(service->key))
 			return refuse_name(value, service->key, err);
+		if (service->type == JSON_NULL && normal->has_empty_services)
+			tree_reset(service, JSON_OBJECT, NULL);
 		if (!normal_service(normal, service, err))
 			return false;
 	}

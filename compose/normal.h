@@ -22,7 +22,8 @@ struct normal {
 	const char *home;      /* what ~ stands for */
 	/* Variables have not got their values: a text with one in it is left as it is. */
 	bool keeps_variables;
-	bool is_classic; /* mistakes are told in 1's words */
+	bool has_empty_services; /* a file that is extended: null is a service that says nothing */
+	bool is_classic;         /* mistakes are told in 1's words */
 };
 
 /* What a mapping may hold. */
@@ -32,6 +33,7 @@ struct normal_key {
 	bool (*normalise)(const struct normal *normal, struct json *value, struct error *err);
 	/* Instead of that: a mapping stands there, and this is what it may hold. */
 	const struct normal_key *keys;
+	bool keeps_null; /* null takes away what the file below says */
 };
 
 /* A whole file: {services, networks, …}. */
@@ -51,6 +53,7 @@ bool normal_string(const struct normal *normal, struct json *value, struct error
 bool normal_text(const struct normal *normal, struct json *value, struct error *err);
 bool normal_bool(const struct normal *normal, struct json *value, struct error *err);
 bool normal_number(const struct normal *normal, struct json *value, struct error *err);
+bool normal_integer(const struct normal *normal, struct json *value, struct error *err);
 /* Permissions: becomes octal digits, "0440". */
 bool normal_mode(const struct normal *normal, struct json *value, struct error *err);
 /* Strings; normal_list: one of them may stand alone, and becomes a list. */
@@ -58,11 +61,23 @@ bool normal_list(const struct normal *normal, struct json *value, struct error *
 bool normal_strings(const struct normal *normal, struct json *value, struct error *err);
 bool normal_texts(const struct normal *normal, struct json *value, struct error *err);
 bool normal_map(const struct normal *normal, struct json *value, struct error *err);
+/* The same, where "K" alone and null are empty texts: labels, sysctls. */
+bool normal_labels(const struct normal *normal, struct json *value, struct error *err);
+/* Of those, a mapping only. */
+bool normal_options(const struct normal *normal, struct json *value, struct error *err);
+/* Strings or numbers, none of them twice. */
+bool normal_unique(const struct normal *normal, struct json *value, struct error *err);
+/* The value must be one of the list's, which ends with NULL. */
+bool normal_choice(const struct normal *normal, struct json *value, const char *const *choices,
+		   struct error *err);
 bool normal_object(const struct normal *normal, struct json *value, struct error *err);
 bool normal_duration(const struct normal *normal, struct json *value, struct error *err);
 bool normal_size(const struct normal *normal, struct json *value, struct error *err);
 bool normal_ports(const struct normal *normal, struct json *value, struct error *err);
 bool normal_mounts(const struct normal *normal, struct json *value, struct error *err);
+bool normal_files(const struct normal *normal, struct json *value, struct error *err);
+bool normal_build(const struct normal *normal, struct json *value, struct error *err);
+extern const struct normal_key normal_deploy[];
 bool normal_devices(const struct normal *normal, struct json *value, struct error *err);
 /* Whether it is a text that must be left alone: see keeps_variables. */
 bool normal_is_open(const struct normal *normal, const struct json *value);

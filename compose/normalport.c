@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compose/normal.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,8 @@ static bool take_protocol(const struct json *value, char *text, struct port *por
 	if (!slash)
 		return true;
 	*slash = '\0';
+	for (char *next = slash + 1; *next; next++)
+		*next = (char)tolower((unsigned char)*next);
 	port->protocol = slash + 1;
 	return strcmp(port->protocol, "tcp") == 0 || strcmp(port->protocol, "udp") == 0 ||
 	       strcmp(port->protocol, "sctp") == 0 ||
@@ -87,12 +90,23 @@ static char *take_address(char *text, struct port *port)
 	return colon + 1;
 }
 
+static bool is_address(const char *text)
+{
+	unsigned char bytes[sizeof(struct in6_addr)];
+
+	return inet_pton(strchr(text, ':') ? AF_INET6 : AF_INET, text, bytes) == 1;
+}
+
 static bool parse_short(const struct json *value, char *text, struct port *port, struct error *err)
 {
 	if (!take_protocol(value, text, port, err))
 		return false;
 
 	char *ports = take_address(text, port);
+
+	if (port->address && !is_address(port->address))
+		return json_wrong(value, err, "invalid ip address: %.100s", port->address);
+
 	char *colon = strchr(ports, ':');
 	const char *target = colon ? colon + 1 : ports;
 

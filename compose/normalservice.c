@@ -2,9 +2,12 @@
 #include "compose/normal.h"
 
 #include <ctype.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "compose/hook.h"
+#include "compose/merge.h"
 #include "compose/shellwords.h"
 #include "compose/tree.h"
 
@@ -24,50 +27,6 @@ static bool command(const struct normal *normal, struct json *value, struct erro
 	tree_reset(value, JSON_ARRAY, NULL);
 	for (size_t i = 0; i < words.count; i++)
 		(void)tree_add_text(normal->arena, value, words.items[i]);
-	return true;
-}
-
-static bool build(const struct normal *normal, struct json *value, struct error *err)
-{
-	/* There is no builder: what stands there is only printed. */
-	static const struct normal_key keys[] = {
-		{ "additional_contexts", NULL },
-		{ "args", normal_map },
-		{ "cache_from", NULL },
-		{ "cache_to", NULL },
-		{ "context", normal_string },
-		{ "dockerfile", normal_string },
-		{ "dockerfile_inline", normal_string },
-		{ "entitlements", NULL },
-		{ "extra_hosts", NULL },
-		{ "isolation", normal_string },
-		{ "labels", normal_map },
-		{ "network", normal_string },
-		{ "no_cache", NULL },
-		{ "no_cache_filter", NULL },
-		{ "platforms", NULL },
-		{ "privileged", NULL },
-		{ "provenance", NULL },
-		{ "pull", NULL },
-		{ "sbom", NULL },
-		{ "secrets", NULL },
-		{ "shm_size", NULL },
-		{ "ssh", NULL },
-		{ "tags", NULL },
-		{ "target", normal_string },
-		{ "ulimits", NULL },
-		{ NULL, NULL },
-	};
-	const char *context = tree_scalar(value);
-
-	if (context) {
-		tree_reset(value, JSON_OBJECT, NULL);
-		(void)tree_put_text(normal->arena, value, "context", normal_path(normal, context));
-	}
-	if (!normal_members(normal, value, keys, err))
-		return false;
-	if (!tree_find(value, "dockerfile") && !tree_find(value, "dockerfile_inline"))
-		(void)tree_put_text(normal->arena, value, "dockerfile", "Dockerfile");
 	return true;
 }
 
@@ -109,18 +68,18 @@ static bool depends_on(const struct normal *normal, struct json *value, struct e
 						  { "required", normal_bool },
 						  { "restart", normal_bool },
 						  { NULL, NULL } };
+	bool is_list = value->type == JSON_ARRAY;
 
-	if (!names_to_mapping(normal, value, err))
+	if ((is_list && !normal_unique(normal, value, err)) ||
+	    !names_to_mapping(normal, value, err))
 		return false;
 	for (struct json *item = value->child; item; item = item->next) {
-		if (item->type == JSON_NULL)
-			tree_reset(item, JSON_OBJECT, NULL);
 		if (!normal_members(normal, item, keys, err))
 			return false;
-		if (!tree_find(item, "condition"))
-			(void)tree_put_text(normal->arena, item, "condition", "service_started");
-		if (!tree_find(item, "required"))
-			(void)tree_put_bool(normal->arena, item, "required", true);
+		if (!is_list)
+			continue; /* another file may say the rest */
+		(void)tree_put_text(normal->arena, item, "condition", "service_started");
+		(void)tree_put_bool(normal->arena, item, "required", true);
 	}
 	return true;
 }
@@ -153,8 +112,6 @@ static bool networks(const struct normal *normal, struct json *value, struct err
 static bool long_elements(const struct normal *normal, struct json *value, const char *key,
 			  const struct normal_key *keys, struct error *err)
 {
-	if (tree_scalar(value) && !normal_list(normal, value, err))
-		return false;
 	if (value->type != JSON_ARRAY)
 		return json_wrong(value, err, "must be a list");
 	for (struct json *item = value->child; item; item = item->next) {
@@ -204,7 +161,8 @@ static bool env_file(const struct normal *normal, struct json *value, struct err
 						  { "format", normal_text },
 						  { NULL, NULL } };
 
-	return long_elements(normal, value, "path", keys, err);
+	return (!tree_scalar(value) || normal_list(normal, value, err)) &&
+	       long_elements(normal, value, "path", keys, err);
 }
 
 static bool label_file(const struct normal *normal, struct json *value, struct error *err)
@@ -217,11 +175,11 @@ static bool label_file(const struct normal *normal, struct json *value, struct e
 }
 
 /* secrets, configs */
-static bool files(const struct normal *normal, struct json *value, struct error *err)
+bool normal_files(const struct normal *normal, struct json *value, struct error *err)
 {
 	static const struct normal_key keys[] = {
-		{ "source", normal_text }, { "target", normal_text }, { "uid", normal_text },
-		{ "gid", normal_text },    { "mode", normal_mode },   { NULL, NULL }
+		{ "source", normal_text }, { "target", normal_text }, { "uid", normal_string },
+		{ "gid", normal_string },  { "mode", normal_mode },   { NULL, NULL }
 	};
 
 	return long_elements(normal, value, "source", keys, err);
@@ -242,9 +200,9 @@ static bool test(const struct normal *normal, struct json *value, struct error *
 	}
 	if (!normal_list(normal, value, err))
 		return false;
-	return (value->child && (strcmp(value->child->text, "CMD") == 0 ||
-				 strcmp(value->child->text, "CMD-SHELL") == 0 ||
-				 strcmp(value->child->text, "NONE") == 0)) ||
+	return !value->child || strcmp(value->child->text, "CMD") == 0 ||
+	       strcmp(value->child->text, "CMD-SHELL") == 0 ||
+	       strcmp(value->child->text, "NONE") == 0 ||
 	       json_wrong(value, err, "must start either by \"CMD\", \"CMD-SHELL\" or \"NONE\"");
 }
 
@@ -257,7 +215,7 @@ static const struct normal_key healthcheck_keys[] = {
 
 static const struct normal_key logging_keys[] = {
 	{ "driver", normal_text },
-	{ "options", normal_map },
+	{ "options", normal_options },
 	{ NULL, NULL },
 };
 
@@ -296,6 +254,18 @@ static bool extends(const struct normal *normal, struct json *value, struct erro
 		json_wrong(value, err, "missing property 'service'"));
 }
 
+/* "host:[::1]" is "host:::1". */
+static const char *without_brackets(char *text, size_t at)
+{
+	size_t length = strlen(text);
+
+	if (text[at] != '[' || text[length - 1] != ']')
+		return text;
+	memmove(text + at, text + at + 1, length - at - 2);
+	text[length - 2] = '\0';
+	return text;
+}
+
 /* {name: address} or ["name:address", "name=address"]; becomes the list with colons. */
 static bool extra_hosts(const struct normal *normal, struct json *value, struct error *err)
 {
@@ -308,9 +278,12 @@ static bool extra_hosts(const struct normal *normal, struct json *value, struct 
 			char *text = arena_strdup(normal->arena, item->text);
 			size_t length = strcspn(text, "=:");
 
-			if (text[length])
-				text[length] = ':';
-			item->text = text;
+			if (!text[length])
+				return json_wrong(item, err,
+						  "invalid additional host, missing IP: %.100s",
+						  text);
+			text[length] = ':';
+			item->text = without_brackets(text, length + 1);
 		}
 		return true;
 	}
@@ -328,50 +301,23 @@ static bool extra_hosts(const struct normal *normal, struct json *value, struct 
 	return true;
 }
 
-static const struct normal_key limits_keys[] = {
-	{ "cpus", normal_number }, { "memory", normal_size },     { "pids", normal_number },
-	{ "devices", NULL },       { "generic_resources", NULL }, { NULL, NULL },
-};
+static bool throttles(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const struct normal_key keys[] = { { "path", normal_string },
+						  { "rate", normal_size },
+						  { "weight", normal_integer },
+						  { NULL, NULL } };
 
-static const struct normal_key resources_keys[] = {
-	{ "limits", .keys = limits_keys },
-	{ "reservations", .keys = limits_keys },
-	{ NULL, NULL },
-};
-
-static const struct normal_key restart_policy_keys[] = {
-	{ "condition", normal_text },
-	{ "delay", normal_duration },
-	{ "max_attempts", normal_number },
-	{ "window", normal_duration },
-	{ NULL, NULL },
-};
-
-/* Of swarm's settings only the keys are looked at. */
-static const struct normal_key placement_keys[] = {
-	{ "constraints", NULL },
-	{ "max_replicas_per_node", NULL },
-	{ "preferences", NULL },
-	{ NULL, NULL },
-};
-
-static const struct normal_key rollout_keys[] = {
-	{ "delay", normal_duration },
-	{ "failure_action", normal_string },
-	{ "max_failure_ratio", normal_number },
-	{ "monitor", normal_duration },
-	{ "order", normal_string },
-	{ "parallelism", normal_number },
-	{ NULL, NULL },
-};
+	return long_elements(normal, value, "path", keys, err);
+}
 
 static const struct normal_key blkio_keys[] = {
-	{ "device_read_bps", NULL },
-	{ "device_read_iops", NULL },
-	{ "device_write_bps", NULL },
-	{ "device_write_iops", NULL },
-	{ "weight", normal_number },
-	{ "weight_device", NULL },
+	{ "device_read_bps", throttles },
+	{ "device_read_iops", throttles },
+	{ "device_write_bps", throttles },
+	{ "device_write_iops", throttles },
+	{ "weight", normal_integer },
+	{ "weight_device", throttles },
 	{ NULL, NULL },
 };
 
@@ -379,19 +325,6 @@ static const struct normal_key credential_keys[] = {
 	{ "config", normal_string },
 	{ "file", normal_string },
 	{ "registry", normal_string },
-	{ NULL, NULL },
-};
-
-static const struct normal_key deploy_keys[] = {
-	{ "endpoint_mode", normal_text },
-	{ "labels", normal_map },
-	{ "mode", normal_text },
-	{ "placement", .keys = placement_keys },
-	{ "replicas", normal_number },
-	{ "resources", .keys = resources_keys },
-	{ "restart_policy", .keys = restart_policy_keys },
-	{ "rollback_config", .keys = rollout_keys },
-	{ "update_config", .keys = rollout_keys },
 	{ NULL, NULL },
 };
 
@@ -432,23 +365,72 @@ static bool restart(const struct normal *normal, struct json *value, struct erro
 	return normal_string(normal, value, err);
 }
 
+static bool cgroup(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const char *const kinds[] = { "host", "private", NULL };
+
+	return normal_choice(normal, value, kinds, err);
+}
+
+static bool pull_policy(const struct normal *normal, struct json *value, struct error *err)
+{
+	static const char *const policies[] = { "always",  "never",  "if_not_present",
+						"missing", "build",  "refresh",
+						"daily",   "weekly", NULL };
+
+	if (value->type == JSON_TEXT && strncmp(value->text, "every_", 6) == 0)
+		return true;
+	if (!normal_choice(normal, value, policies, err))
+		return false;
+	if (strcmp(value->text, "if_not_present") == 0)
+		value->text = "missing";
+	return true;
+}
+
+static bool check_bounds(const struct normal *normal, struct json *value, long least, long most,
+			 struct error *err)
+{
+	if (!normal_integer(normal, value, err) || normal_is_open(normal, value))
+		return normal_is_open(normal, value);
+
+	long number = strtol(value->text, NULL, 10);
+
+	return (number >= least && number <= most) ||
+	       json_wrong(value, err, "must be between %ld and %ld", least, most);
+}
+
+static bool cpu_count(const struct normal *normal, struct json *value, struct error *err)
+{
+	return check_bounds(normal, value, 0, LONG_MAX, err);
+}
+
+static bool cpu_percent(const struct normal *normal, struct json *value, struct error *err)
+{
+	return check_bounds(normal, value, 0, 100, err);
+}
+
+static bool oom_score(const struct normal *normal, struct json *value, struct error *err)
+{
+	return check_bounds(normal, value, -1000, 1000, err);
+}
+
 /* One long list, in the order of the alphabet. */
 static const struct normal_key keys[] = {
-	{ "annotations", normal_map },
+	{ "annotations", normal_labels },
 	{ "attach", normal_bool },
 	{ "blkio_config", .keys = blkio_keys },
-	{ "build", build },
+	{ "build", normal_build },
 	{ "cap_add", normal_strings },
 	{ "cap_drop", normal_strings },
-	{ "cgroup", normal_string },
+	{ "cgroup", cgroup },
 	{ "cgroup_parent", normal_string },
-	{ "command", command },
-	{ "configs", files },
+	{ "command", command, .keeps_null = true },
+	{ "configs", normal_files },
 	{ "container_name", normal_string },
-	{ "cpu_count", normal_number },
-	{ "cpu_percent", normal_number },
-	{ "cpu_period", normal_text },
-	{ "cpu_quota", normal_text },
+	{ "cpu_count", cpu_count },
+	{ "cpu_percent", cpu_percent },
+	{ "cpu_period", normal_integer },
+	{ "cpu_quota", normal_integer },
 	{ "cpu_rt_period", normal_text },
 	{ "cpu_rt_runtime", normal_text },
 	{ "cpu_shares", normal_number },
@@ -456,7 +438,7 @@ static const struct normal_key keys[] = {
 	{ "cpuset", normal_string },
 	{ "credential_spec", .keys = credential_keys },
 	{ "depends_on", depends_on },
-	{ "deploy", .keys = deploy_keys },
+	{ "deploy", .keys = normal_deploy },
 	{ "develop", NULL },
 	{ "device_cgroup_rules", normal_strings },
 	{ "devices", normal_devices },
@@ -464,7 +446,7 @@ static const struct normal_key keys[] = {
 	{ "dns_opt", normal_strings },
 	{ "dns_search", normal_list },
 	{ "domainname", normal_string },
-	{ "entrypoint", command },
+	{ "entrypoint", command, .keeps_null = true },
 	{ "env_file", env_file },
 	{ "environment", environment },
 	{ "expose", normal_texts },
@@ -472,7 +454,7 @@ static const struct normal_key keys[] = {
 	{ "external_links", normal_strings },
 	{ "extra_hosts", extra_hosts },
 	{ "gpus", NULL },
-	{ "group_add", normal_texts },
+	{ "group_add", normal_unique },
 	{ "healthcheck", .keys = healthcheck_keys },
 	{ "hostname", normal_string },
 	{ "image", normal_string },
@@ -480,7 +462,7 @@ static const struct normal_key keys[] = {
 	{ "ipc", normal_string },
 	{ "isolation", normal_string },
 	{ "label_file", label_file },
-	{ "labels", normal_map },
+	{ "labels", normal_labels },
 	{ "links", normal_strings },
 	{ "logging", .keys = logging_keys },
 	{ "mac_address", normal_string },
@@ -492,7 +474,7 @@ static const struct normal_key keys[] = {
 	{ "network_mode", normal_string },
 	{ "networks", networks },
 	{ "oom_kill_disable", normal_bool },
-	{ "oom_score_adj", normal_number },
+	{ "oom_score_adj", oom_score },
 	{ "pid", normal_string },
 	{ "pids_limit", normal_number },
 	{ "platform", normal_string },
@@ -502,19 +484,19 @@ static const struct normal_key keys[] = {
 	{ "privileged", normal_bool },
 	{ "profiles", normal_strings },
 	{ "provider", not_supported },
-	{ "pull_policy", normal_string },
+	{ "pull_policy", pull_policy },
 	{ "read_only", normal_bool },
 	{ "restart", restart },
 	{ "runtime", normal_string },
 	{ "scale", normal_number },
-	{ "secrets", files },
-	{ "security_opt", normal_strings },
+	{ "secrets", normal_files },
+	{ "security_opt", normal_unique },
 	{ "shm_size", normal_size },
 	{ "stdin_open", normal_bool },
 	{ "stop_grace_period", normal_duration },
 	{ "stop_signal", normal_string },
-	{ "storage_opt", normal_map },
-	{ "sysctls", normal_map },
+	{ "storage_opt", normal_options },
+	{ "sysctls", normal_labels },
 	{ "tmpfs", normal_list },
 	{ "tty", normal_bool },
 	{ "ulimits", ulimits },
@@ -544,5 +526,8 @@ bool normal_service(const struct normal *normal, struct json *service, struct er
 		if (!normal_knows(keys, member->key))
 			return refuse_option(service, member->key, err);
 	}
-	return normal_members(normal, service, keys, err);
+	if (!normal_members(normal, service, keys, err))
+		return false;
+	merge_doubles(normal->arena, service);
+	return true;
 }

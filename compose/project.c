@@ -9,6 +9,8 @@
 #include "compose/reading.h"
 #include "compose/tree.h"
 
+#define PROJECT_NAME "COMPOSE_PROJECT_NAME"
+
 /* -- finding ------------------------------------------------------------------------------------
  */
 
@@ -89,7 +91,8 @@ static bool is_active(const struct project *project, const struct project_reques
 	while (listed && *listed) {
 		size_t next = strcspn(listed, ",");
 
-		if (next == length && strncmp(listed, profile, length) == 0)
+		if ((next == length && strncmp(listed, profile, length) == 0) ||
+		    (next == 1 && *listed == '*'))
 			return true;
 		listed += next + (listed[next] == ',');
 	}
@@ -247,6 +250,44 @@ static bool refuse_same_names(const struct project *project, struct error *err)
 	return true;
 }
 
+/* -- secrets and configs ------------------------------------------------------------------------
+ */
+
+static bool is_said(const struct json *file, const char *key)
+{
+	return tree_find(file, key) != NULL;
+}
+
+/* Where the text of a secret or config comes from: one place. */
+static bool check_file(const struct json *file, bool is_secret, struct error *err)
+{
+	const char *const places = is_secret ? "file|environment" : "file|environment|content";
+	int count = is_said(file, "file") + is_said(file, "environment") + is_said(file, "content");
+
+	if (is_secret && is_said(file, "content"))
+		return json_wrong(file, err, "additional properties 'content' not allowed");
+	if (count > 1)
+		return json_wrong(file, err, "%s attributes are mutually exclusive", places);
+	return count == 1 || tree_bool(file, "external") || is_said(file, "driver") ||
+	       json_wrong(file, err, "one of %s must be set", places);
+}
+
+static bool check_files(const struct project *project, struct error *err)
+{
+	static const char *const sections[] = { "secrets", "configs" };
+
+	for (size_t i = 0; i < COUNT_OF(sections); i++) {
+		const struct json *section = json_get(project->tree, sections[i]);
+
+		for (const struct json *file = section ? section->child : NULL; file;
+		     file = file->next) {
+			if (!check_file(file, i == 0, err))
+				return false;
+		}
+	}
+	return true;
+}
+
 /* -- all of it ----------------------------------------------------------------------------------
  */
 
@@ -313,7 +354,8 @@ bool project_check(struct project *project, const struct project_request *reques
 			return false;
 	}
 	settle_unused(project, request);
-	return refuse_same_names(project, err) && refuse_cycles(project, err);
+	return check_files(project, err) && refuse_same_names(project, err) &&
+	       refuse_cycles(project, err);
 }
 
 static void warn_of_unset(struct project *project, const struct texts *unset)
@@ -335,13 +377,13 @@ static void set_separator(struct project *project, const struct project_request 
 }
 
 static bool read_files(struct project *project, const struct project_request *request,
-		       struct variable *name, struct error *err)
+		       const struct variables *environment, struct variable *name,
+		       struct error *err)
 {
 	autotexts struct texts unset = { 0 };
 	struct reading reading = { .arena = &project->arena,
 				   .directory = project->directory,
-				   .environment =
-					   request->keeps_variables ? NULL : &project->environment,
+				   .environment = request->keeps_variables ? NULL : environment,
 				   .name = name,
 				   .unset = &unset,
 				   .takes_format1 = request->is_classic };
@@ -357,14 +399,13 @@ static bool read_named_files(struct project *project, const struct project_reque
 			     struct error *err)
 {
 	bool has_name = projectplace_name(project, request, NULL, err);
-	struct variable name = { "COMPOSE_PROJECT_NAME", project->name };
-	const struct variables own = { .items = &name, .count = has_name ? 1 : 0 };
+	struct variable name = { PROJECT_NAME, project->name };
+	const struct variables own = { .items = &name,
+				       .count = has_name ? 1 : 0,
+				       .next = &project->environment };
 
-	project->given.next = &own;
-	bool is_good =
-		read_files(project, request, has_name && !project->is_named ? &name : NULL, err);
-	project->given.next = NULL;
-	return is_good;
+	return read_files(project, request, &own, has_name && !project->is_named ? &name : NULL,
+			  err);
 }
 
 bool project_load(struct project *project, const struct project_request *request, struct error *err)
@@ -373,9 +414,12 @@ bool project_load(struct project *project, const struct project_request *request
 		return false;
 	project->store = request->store;
 	set_separator(project, request);
-	return read_named_files(project, request, err) &&
-	       projectplace_name(project, request, project->tree, err) &&
-	       (request->keeps_variables || project_check(project, request, err));
+	if (!read_named_files(project, request, err) ||
+	    !projectplace_name(project, request, project->tree, err))
+		return false;
+	/* `environment: [COMPOSE_PROJECT_NAME]` */
+	(void)variables_set(&project->environment, PROJECT_NAME, project->name);
+	return (request->keeps_variables || project_check(project, request, err));
 }
 
 bool project_load_name(struct project *project, const struct project_request *request,

@@ -42,8 +42,8 @@ struct service {
 	int64_t scale;
 	struct dependency *dependencies; /* also by links, volumes_from, network_mode, pid, ipc */
 	size_t dependency_count;
-	/* The normalised mapping. `environment` holds env_file's too and has no null; all paths are
-	 * absolute. What has an own field above is there as well. */
+	/* The normalised mapping. `environment` holds env_file's too; null: the container has no
+	 * such variable; all paths are absolute. What has an own field above is there as well. */
 	struct json *tree;
 	const char *hash; /* of what a change of makes another container necessary */
 };

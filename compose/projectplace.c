@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/path.h"
@@ -128,7 +129,10 @@ static void add_usual(struct project *project, const char *directory, struct tex
 {
 	const char *path = absolute(&project->arena, directory, ".env");
 
-	if (access(path, F_OK) == 0)
+	struct stat about;
+
+	/* A directory is none. */
+	if (stat(path, &about) == 0 && !S_ISDIR(about.st_mode))
 		texts_add(files, path);
 }
 
@@ -234,13 +238,16 @@ bool projectplace_name(struct project *project, const struct project_request *re
 
 	if (!name || !*name)
 		name = variables_get(&project->environment, "COMPOSE_PROJECT_NAME");
-	if (!name || !*name)
+
+	bool is_given = name && *name; /* what is not one is refused; of a file's `name` left out */
+
+	if (!is_given)
 		name = tree_text(document, "name");
 	project->is_named = name && *name;
 	if (!project->is_named)
 		name = strrchr(project->directory, '/') + 1;
 	project->name = project_normal_name(&project->arena, name);
-	if (project->is_named && !request->is_classic && strcmp(project->name, name) != 0)
+	if (is_given && !request->is_classic && strcmp(project->name, name) != 0)
 		return error_set(
 			err, ERROR_INPUT,
 			"invalid project name \"%s\": must consist only of lowercase "

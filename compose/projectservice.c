@@ -47,11 +47,52 @@ static bool read_scale(struct service *service, struct error *err)
 	return true;
 }
 
+/* It has taken away what a file below said. */
+static void drop_null(struct json *service, const char *key)
+{
+	struct json *member = tree_find(service, key);
+
+	if (member && member->type == JSON_NULL)
+		tree_remove(service, member);
+}
+
+/* Only printed: what was not said, and arguments that have their value from here. */
+static bool settle_build(struct project *project, struct service *service, struct error *err)
+{
+	struct json *build = tree_find(service->tree, "build");
+	struct json *arguments = build ? tree_find(build, "args") : NULL;
+	bool is_inline = build && tree_find(build, "dockerfile_inline");
+
+	if (!build || build->type != JSON_OBJECT)
+		return true;
+	if (is_inline && tree_find(build, "dockerfile"))
+		return wrong(err, service,
+			     "declares mutually exclusive dockerfile and dockerfile_inline", "");
+	if (!tree_find(build, "context"))
+		(void)tree_put_text(&project->arena, build, "context", project->directory);
+	if (!is_inline && !tree_find(build, "dockerfile"))
+		(void)tree_put_text(&project->arena, build, "dockerfile", "Dockerfile");
+	for (struct json *item = arguments ? arguments->child : NULL, *next; item; item = next) {
+		const char *value = variables_get(&project->environment, item->key);
+
+		next = item->next;
+		if (item->type == JSON_NULL && value)
+			tree_reset(item, JSON_TEXT, value);
+		else if (item->type == JSON_NULL)
+			tree_remove(arguments, item);
+	}
+	return true;
+}
+
 bool projectservice_read(struct project *project, struct service *service, struct error *err)
 {
 	const struct json *tree = service->tree, *attach = json_get(tree, "attach");
 
+	drop_null(service->tree, "command");
+	drop_null(service->tree, "entrypoint");
 	service->image = tree_text(tree, "image");
+	if (service->image && !*service->image)
+		service->image = NULL;
 	service->container_name = tree_text(tree, "container_name");
 	service->is_build_only = !service->image;
 	service->is_silent = attach && !tree_bool(tree, "attach");
@@ -67,6 +108,8 @@ bool projectservice_read(struct project *project, struct service *service, struc
 	if (!service->image)
 		service->image = arena_printf(&project->arena, "%s%s%s", project->name,
 					      project->separator, service->name);
+	if (!settle_build(project, service, err))
+		return false;
 	if (json_get(tree, "network_mode") && json_get(tree, "networks"))
 		return wrong(err, service,
 			     "declares mutually exclusive `network_mode` and `networks`", "");
@@ -106,6 +149,7 @@ bool projectservice_environment(struct project *project, struct service *service
 	struct json *files = tree_find(service->tree, "env_file");
 	struct json *own = tree_find(service->tree, "environment");
 	autovariables struct variables variables = { 0 };
+	autotexts struct texts unset = { 0 }; /* nor does the container have them from elsewhere */
 
 	for (const struct json *file = files ? files->child : NULL; file; file = file->next) {
 		if (!read_env_file(project, service, file, &variables, err))
@@ -116,7 +160,9 @@ bool projectservice_environment(struct project *project, struct service *service
 					    ? variables_get(&project->environment, entry->key)
 					    : entry->text;
 
-		if (value && !variables_set(&variables, entry->key, value))
+		if (!value)
+			texts_add(&unset, entry->key);
+		else if (!variables_set(&variables, entry->key, value))
 			return wrong(err, service, "has too many variables", "");
 	}
 	if (files)
@@ -127,9 +173,14 @@ bool projectservice_environment(struct project *project, struct service *service
 	struct json *map =
 		tree_put(&project->arena, service->tree, "environment", JSON_OBJECT, NULL);
 
-	for (size_t i = 0; i < variables.count; i++)
-		(void)json_new(&project->arena, map, variables.items[i].name, JSON_TEXT,
-			       variables.items[i].value);
+	for (size_t i = 0; i < variables.count; i++) {
+		if (!texts_has(&unset, variables.items[i].name))
+			(void)json_new(&project->arena, map, variables.items[i].name, JSON_TEXT,
+				       variables.items[i].value);
+	}
+	for (size_t i = 0; i < unset.count; i++)
+		(void)json_new(&project->arena, map, arena_strdup(&project->arena, unset.items[i]),
+			       JSON_NULL, NULL);
 	return true;
 }
 
@@ -157,7 +208,7 @@ static bool add_dependency(struct project *project, struct service *service, con
 	bool is_required = !required || required->boolean;
 
 	if (!other && !is_required)
-		return true;
+		return true; /* `config` leaves out what is disabled, and can be read again */
 	if (!other && project->is_classic)
 		return error_set(err, ERROR_INPUT,
 				 "Service '%s' depends on service '%s' which is undefined.",
@@ -193,6 +244,25 @@ static bool add_dependency(struct project *project, struct service *service, con
 	return true;
 }
 
+/* What depends_on does not name but needs all the same. Without the other's namespace a container
+ * is of no use: it is restarted with it. */
+static bool imply(struct project *project, struct service *service, const char *name, bool restarts,
+		  struct error *err)
+{
+	struct json *named = tree_find(service->tree, "depends_on"), *details;
+
+	if (tree_find(named, name))
+		return true;
+	if (!named)
+		named = tree_put(&project->arena, service->tree, "depends_on", JSON_OBJECT, NULL);
+	details = tree_put(&project->arena, named, name, JSON_OBJECT, NULL);
+	(void)tree_put_text(&project->arena, details, "condition", "service_started");
+	if (restarts)
+		(void)tree_put_bool(&project->arena, details, "restart", true);
+	(void)tree_put_bool(&project->arena, details, "required", true);
+	return add_dependency(project, service, name, details, err);
+}
+
 /* "service:NAME" */
 static bool add_mode(struct project *project, struct service *service, const char *key,
 		     struct error *err)
@@ -200,12 +270,12 @@ static bool add_mode(struct project *project, struct service *service, const cha
 	const char *mode = tree_text(service->tree, key);
 
 	return !mode || strncmp(mode, "service:", 8) != 0 ||
-	       add_dependency(project, service, mode + 8, NULL, err);
+	       imply(project, service, mode + 8, true, err);
 }
 
 /* "NAME[:…]" in a list; other kinds of name are left alone. */
 static bool add_list(struct project *project, struct service *service, const char *key,
-		     struct error *err)
+		     bool restarts, struct error *err)
 {
 	const struct json *list = json_get(service->tree, key);
 
@@ -213,8 +283,7 @@ static bool add_list(struct project *project, struct service *service, const cha
 		const char *name =
 			arena_strndup(&project->arena, item->text, strcspn(item->text, ":"));
 
-		if (strcmp(name, "container") != 0 &&
-		    !add_dependency(project, service, name, NULL, err))
+		if (strcmp(name, "container") != 0 && !imply(project, service, name, restarts, err))
 			return false;
 	}
 	return true;
@@ -225,19 +294,24 @@ bool projectservice_dependencies(struct project *project, struct service *servic
 {
 	const struct json *tree = service->tree, *named = json_get(tree, "depends_on");
 	size_t most = count_of(tree, "depends_on") + count_of(tree, "links") +
-		      count_of(tree, "volumes_from") + 3;
+		      count_of(tree, "volumes_from") + 4;
 
 	if (most > DEPENDENCY_MAX)
 		return wrong(err, service, "has too many dependencies", "");
 	service->dependencies = arena_array(&project->arena, most, sizeof(*service->dependencies));
-	for (const struct json *item = named ? named->child : NULL; item; item = item->next) {
+	for (struct json *item = named ? named->child : NULL; item; item = item->next) {
+		if (!tree_find(item, "condition"))
+			return json_wrong(item, err, "missing property 'condition'");
+		if (!tree_find(item, "required"))
+			(void)tree_put_bool(&project->arena, item, "required", true);
 		if (!add_dependency(project, service, item->key, item, err))
 			return false;
 	}
-	return add_list(project, service, "links", err) &&
-	       add_list(project, service, "volumes_from", err) &&
+	return add_list(project, service, "links", !project->is_classic, err) &&
+	       add_list(project, service, "volumes_from", false, err) &&
 	       add_mode(project, service, "network_mode", err) &&
-	       add_mode(project, service, "pid", err) && add_mode(project, service, "ipc", err);
+	       add_mode(project, service, "pid", err) && add_mode(project, service, "ipc", err) &&
+	       add_mode(project, service, "uts", err);
 }
 
 /* -- networks, volumes, files -------------------------------------------------------------------
@@ -358,6 +432,14 @@ static void drop_unhashed(struct json *tree)
 			tree_remove(member, tree_find(member, "replicas"));
 		else
 			tree_remove(tree, member);
+	}
+	struct json *environment = tree_find(tree, "environment");
+
+	for (struct json *item = environment ? environment->child : NULL, *next; item;
+	     item = next) {
+		next = item->next;
+		if (item->type == JSON_NULL)
+			tree_remove(environment, item);
 	}
 }
 

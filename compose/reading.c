@@ -15,6 +15,7 @@
 #include "compose/format1.h"
 #include "compose/merge.h"
 #include "compose/normal.h"
+#include "compose/project.h"
 #include "compose/substitute.h"
 #include "compose/tree.h"
 
@@ -24,6 +25,7 @@ struct source {
 	const char *path;      /* NULL: standard input */
 	const char *directory; /* what its relative paths start from */
 	size_t depth;          /* how many files stand between it and the project */
+	const char *only;      /* the one service that is wanted of it; NULL: all of it */
 	const char *text;      /* as it was read */
 	size_t length;
 	struct alteration *alterations;
@@ -38,6 +40,7 @@ static struct normal normal_for(const struct source *source)
 				.directory = source->directory,
 				.home = getenv("HOME"),
 				.keeps_variables = !source->reading->environment,
+				.has_empty_services = source->only,
 				.is_classic = source->reading->takes_format1 };
 }
 
@@ -56,16 +59,17 @@ static const char *directory_of(struct arena *arena, const char *path)
 static bool extend_service(const struct source *source, struct json *services, struct json *service,
 			   size_t depth, struct error *err);
 
-/* The document that `extends.file` names; its own extends are resolved. */
-static bool load_extended(const struct source *source, const char *file, struct json **document,
-			  struct error *err)
+/* The document that `extends.file` names; what `name` extends itself is resolved. */
+static bool load_extended(const struct source *source, const char *file, const char *name,
+			  struct json **document, struct error *err)
 {
 	const struct normal normal = normal_for(source);
 	const char *path = normal_path(&normal, file);
 	struct source other = { .reading = source->reading,
 				.path = path,
 				.directory = directory_of(source->reading->arena, path),
-				.depth = source->depth + 1 };
+				.depth = source->depth + 1,
+				.only = name };
 
 	*document = NULL;
 	return load(&other, document, err);
@@ -79,7 +83,7 @@ static bool find_extended(const struct source *source, struct json *services,
 	struct json *document;
 
 	if (file) {
-		if (!load_extended(source, file, &document, err))
+		if (!load_extended(source, file, name, &document, err))
 			return false;
 		*base = tree_find(json_get(document, "services"), name);
 	} else {
@@ -122,7 +126,8 @@ static bool extend_services(const struct source *source, struct json *document, 
 
 	for (struct json *service = services ? services->child : NULL; service;
 	     service = service->next) {
-		if (!extend_service(source, services, service, 0, err))
+		if ((!source->only || strcmp(service->key, source->only) == 0) &&
+		    !extend_service(source, services, service, 0, err))
 			return false;
 	}
 	return true;
@@ -364,7 +369,8 @@ static bool parse(struct source *source, const char *name, const char *text, siz
 	struct reading *reading = source->reading;
 	const struct substitute substitute = { .arena = reading->arena,
 					       .variables = reading->environment,
-					       .unset = reading->unset };
+					       .unset = reading->unset,
+					       .is_lenient = !reading->takes_format1 };
 	const struct normal normal = normal_for(source);
 	const struct yaml_tagged *tagged;
 	const struct json *root;
@@ -380,7 +386,8 @@ static bool parse(struct source *source, const char *name, const char *text, siz
 	alteration_of_own(source->alterations, *document);
 	return (!reading->environment || substitute_tree(&substitute, *document, err)) &&
 	       take_format1(reading, *document, err) && normal_document(&normal, *document, err) &&
-	       extend_services(source, *document, err) && include_files(source, *document, err);
+	       extend_services(source, *document, err) &&
+	       (source->only || include_files(source, *document, err));
 }
 
 static const char *name_of(const struct source *source)
@@ -521,17 +528,19 @@ static void take_name(const struct source *source, const char *text, size_t leng
 		return;
 	name = tree_text(root, "name");
 	if (name && substitute_text(&substitute, name, &name, &ignored) && *name)
-		reading->name->value = name;
+		reading->name->value = project_normal_name(reading->arena, name);
 }
 
 /* `name:` of any file is what ${COMPOSE_PROJECT_NAME} is in all of them, so it has to be known
- * before the first is read. Files that do not ask for it are not parsed for it. */
+ * before the first is read. Files that do not ask for it are not parsed for it, if no others do. */
 static void settle_name(const struct reading *reading, const struct source *sources, size_t count)
 {
 	bool is_asked_for = false;
 
 	for (size_t i = 0; i < count; i++)
-		is_asked_for |= strstr(sources[i].text, reading->name->name) != NULL;
+		is_asked_for |= strstr(sources[i].text, reading->name->name) ||
+				strstr(sources[i].text, "include") ||
+				strstr(sources[i].text, "extends");
 	for (size_t i = 0; i < count && is_asked_for; i++) {
 		for (size_t at = 0, length; at < sources[i].length;) {
 			const char *text = next_document(&sources[i], &at, &length);

@@ -9,25 +9,28 @@
 #include "base/mem.h"
 #include "engine/container.h"
 
-static int open_options(const struct engine *engine, const char *id)
-{
-	char path[CONTAINER_ID_LENGTH + sizeof("/" CONTAINER_OPTIONS)];
+/* A file of its own: the others are replaced when a container gets another name. */
+#define REPLACED "replaced"
 
-	snprintf(path, sizeof(path), "%.64s/" CONTAINER_OPTIONS, id);
-	return openat(engine->containers, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+static int open_lock(const struct engine *engine, const char *id, int flags)
+{
+	char path[CONTAINER_ID_LENGTH + sizeof("/" REPLACED)];
+
+	snprintf(path, sizeof(path), "%.64s/" REPLACED, id);
+	return openat(engine->containers, path, flags | O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
 /* Shared: two that replace one container at the same time both do. */
 int replacement_begin(const struct engine *engine, const char *id)
 {
-	autoclose int options = open_options(engine, id);
+	autoclose int lock = open_lock(engine, id, O_CREAT);
 
-	return options >= 0 && flock(options, LOCK_SH | LOCK_NB) == 0 ? take_fd(&options) : -1;
+	return lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) == 0 ? take_fd(&lock) : -1;
 }
 
 bool replacement_is_under_way(const struct engine *engine, const char *id)
 {
-	autoclose int options = open_options(engine, id);
+	autoclose int lock = open_lock(engine, id, 0);
 
-	return options >= 0 && flock(options, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+	return lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }

@@ -8,8 +8,8 @@
 
 /*
  * A container that is made anew ends before the new one is made. Who follows it has to know that
- * this is not the end of it: `up` holds a lock on the old container's options until it is removed.
- * Whatever becomes of `up`, the lock goes with it.
+ * this is not the end of it: `up` holds a lock on a file in the old container's directory until
+ * that is removed. Whatever becomes of `up`, the lock goes with it.
  */
 
 /* Before the container is stopped. Closing ends it; -1: nobody will know. */

@@ -124,14 +124,21 @@ static void make_number(struct json *value, const char *path)
 }
 
 /* A service as it is printed. Its hash goes by the texts, so only here. */
-static void finish_service(struct json *service)
+static void finish_service(struct arena *arena, struct json *service)
 {
 	struct json *networks = tree_find(service, "networks");
+	struct json *secrets = tree_find(service, "secrets");
 
 	tree_sort(service);
 	for (struct json *item = networks ? networks->child : NULL; item; item = item->next) {
 		if (item->type == JSON_OBJECT && !item->child)
 			tree_reset(item, JSON_NULL, NULL);
+	}
+	for (struct json *use = secrets ? secrets->child : NULL; use; use = use->next) {
+		if (use->type == JSON_OBJECT && !tree_find(use, "target"))
+			(void)tree_put_text(
+				arena, use, "target",
+				arena_printf(arena, "/run/secrets/%s", tree_text(use, "source")));
 	}
 	for (size_t i = 0; i < COUNT_OF(numbers); i++)
 		make_number(service, numbers[i]);
@@ -148,7 +155,7 @@ static void add_services(struct project *project, const struct texts *named, str
 		if (!is_wanted[i])
 			continue;
 		(void)tree_copy(&project->arena, services, service->name, service->tree);
-		finish_service(services->last);
+		finish_service(&project->arena, services->last);
 	}
 }
 
@@ -187,8 +194,50 @@ static struct json *as_merged(struct project *project)
 	struct json *services = tree_find(document, "services");
 
 	for (struct json *item = services ? services->child : NULL; item; item = item->next)
-		finish_service(item);
+		finish_service(&project->arena, item);
 	return document;
+}
+
+static bool is_used(const struct json *services, const char *section, const char *name)
+{
+	for (const struct json *service = services->child; service; service = service->next) {
+		const struct json *lists[] = { json_get(service, section),
+					       json_get(json_get(service, "build"), section) };
+
+		for (size_t i = 0; i < COUNT_OF(lists); i++) {
+			for (const struct json *use = lists[i] ? lists[i]->child : NULL; use;
+			     use = use->next) {
+				if (strcmp(tree_text(use, "source"), name) == 0)
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* Secrets or configs that are used, with the names that they would have in a swarm. */
+static void add_files(struct project *project, struct json *document, const char *section)
+{
+	const struct json *files = json_get(project->tree, section);
+	const struct json *services = json_get(document, "services");
+	struct json *object = NULL;
+
+	for (const struct json *file = files ? files->child : NULL; file; file = file->next) {
+		if (!is_used(services, section, file->key))
+			continue;
+		if (!object)
+			object = json_new(&project->arena, document, section, JSON_OBJECT, NULL);
+
+		struct json *item = tree_copy(&project->arena, object, file->key, file);
+
+		if (tree_find(item, "name"))
+			continue;
+		(void)tree_put_text(
+			&project->arena, item, "name",
+			tree_bool(file, "external")
+				? file->key
+				: arena_printf(&project->arena, "%s_%s", project->name, file->key));
+	}
 }
 
 /* The project as one complete file. */
@@ -202,10 +251,7 @@ static struct json *as_document(struct project *project, const struct texts *nam
 	add_resources(project, document, "networks", project->networks, project->network_count);
 	add_resources(project, document, "volumes", project->volumes, project->volume_count);
 	for (size_t i = 0; i < COUNT_OF(others); i++) {
-		const struct json *section = json_get(project->tree, others[i]);
-
-		if (section && section->child)
-			(void)tree_copy(&project->arena, document, others[i], section);
+		add_files(project, document, others[i]);
 	}
 	for (const struct json *member = project->tree->child; member; member = member->next) {
 		if (strncmp(member->key, "x-", 2) == 0)

@@ -397,6 +397,15 @@ static void read_events(struct viewer *viewer)
 	}
 }
 
+/* Before all counts as over: what took the place of the last one may run without a sign of it. */
+static bool look_for_more(struct viewer *viewer, struct error *err)
+{
+	if (viewer->live || !viewer->wants || viewer->console.is_classic)
+		return true;
+	mark_all(viewer);
+	return add_newcomers(viewer, err) && viewer_look(viewer, err);
+}
+
 bool viewer_wait(struct viewer *viewer, int signals, struct error *err)
 {
 	struct pollfd waits[] = { { .fd = viewer->events, .events = POLLIN },
@@ -409,5 +418,5 @@ bool viewer_wait(struct viewer *viewer, int signals, struct error *err)
 		read_events(viewer);
 	if (viewer->wants && viewer->has_newcomers && !add_newcomers(viewer, err))
 		return false;
-	return viewer_look(viewer, err);
+	return viewer_look(viewer, err) && look_for_more(viewer, err);
 }

@@ -287,12 +287,24 @@ def test_the_only_one_is_made_anew(project, verb):
         project("up", "-d", "-t", "5", "--force-recreate")
         assert old.communicate(timeout=30)[0].endswith("proj-a-1 exited with code 0\n\x1b[0m")
         while shown.count("| up") < (1 if verb == ["up"] else 2):
-            shown += follower.stdout.readline()
+            line = follower.stdout.readline()
+            assert line, shown
+            shown += line
         project("stop", "-t", "5")
         shown += follower.communicate(timeout=30)[0]
     assert [line for line in shown.splitlines() if "|" not in line and "Attaching" not in line] == [
         "a-1 exited with code 0", "a-1 has been recreated", "a-1 exited with code 0"], shown
     assert follower.returncode == 0
+
+
+def test_a_variable_without_a_value_is_none(project):
+    """Not the image's, either."""
+    project.moor.docker("create", "--name", "c", "busybox:test")
+    project.moor.docker("commit", "-c", "ENV ZZ=image", "c", "zz:test")
+    project.moor.docker("rm", "c")
+    project.services(a={"image": "zz:test", "environment": ["ZZ"]}, b={"image": "zz:test"})
+    project("create")
+    assert "ZZ=" not in project.inspect("proj-a-1", "{{.Config.Env}}") and "ZZ=image" in project.inspect("proj-b-1", "{{.Config.Env}}")
 
 
 # -- mistakes --------------------------------------------------------------------------------------

@@ -211,11 +211,93 @@ def test_variables_of_included_files(files):
     services = files.config(env={"GIVEN": "given"})["services"]
     assert [services[name]["image"] for name in ("own", "part", "other")] == ["own:unset", "part:given", "other:beside"]
     assert services["part"]["environment"] == {"TAG": "given", "GIVEN": "given"} and services["part"]["command"] == ["echo", "given"]
-    assert not services["own"].get("environment")
+    assert services["own"]["environment"] == {"TAG": None}
     services = files.config(env={"TAG": "environment"})["services"]
     assert {services[name]["image"].split(":")[1] for name in services} == {"environment"}
     os.unlink(os.path.join(files.directory, "given.env"))
     assert "given.env" in files.run("config", code=14).stderr
+
+
+# A key of a service, what stands there, and what becomes of it; None: a mistake, whose text is in its place.
+FORMS = [
+    ("cap_add", "[A, A, B]", ["A", "B"]), ("dns", "[1.1.1.1, 1.1.1.1]", ["1.1.1.1"]), ("expose", "[80, '80']", ["80"]),
+    ("labels", "[a]", {"a": ""}), ("annotations", "{a: }", {"a": ""}), ("sysctls", "[a]", {"a": ""}), ("pull_policy", "if_not_present", "missing"),
+    ("extra_hosts", "['a=[::1]']", ["a:::1"]), ("secrets", "[s, s]", [{"source": "s", "target": "/run/secrets/s"}]),
+    ("links", "[b]", ["b"]), ("command", "a $ $1 b$", ["a", "$$", "$$1", "b$$"]), ("environment", "[ABSENT]", {"ABSENT": None}),
+    ("healthcheck", "{test: [], retries: 3}", {"test": [], "retries": 3}),
+    ("cgroup", "x", "one of the following"), ("pull_policy", "x", "one of the following"), ("cpu_percent", "101", "between 0 and 100"),
+    ("cpu_count", "1.5", "integer"), ("oom_score_adj", "1001", "between -1000 and 1000"), ("cpu_quota", "x", "number"),
+    ("blkio_config", "{device_read_bps: {}}", "list"), ("security_opt", "[a, a]", "twice"), ("group_add", "[1, 1]", "twice"),
+    ("depends_on", "[b, b]", "twice"), ("depends_on", "{b: }", "mapping"), ("depends_on", "{b: {required: false}}", "condition"),
+    ("depends_on", "{zz: {condition: service_started}}", "undefined service"), ("extra_hosts", "[a]", "missing IP"),
+    ("ports", "['1.2.3:80:80']", "invalid ip address: 1.2.3"), ("ports", "['localhost:80:80']", "invalid ip address"),
+    ("secrets", "s", "list"), ("secrets", "[{source: s, uid: 1}]", "string"), ("logging", "{options: [a=b]}", "mapping"),
+    ("storage_opt", "[size=1G]", "mapping"), ("deploy", "{update_config: {order: x}}", "one of the following"),
+    ("build", "1", "mapping"), ("build", "{context: ., dockerfile: D, dockerfile_inline: X}", "mutually exclusive"),
+]
+
+
+def test_forms(files):
+    for key, value, wanted in FORMS:
+        files.write("x.yml", f"services: {{a: {{image: x, {key}: {value}}}, b: {{image: y}}}}\nsecrets: {{s: {{file: s}}}}\n")
+        if isinstance(wanted, str) and value != "if_not_present":
+            assert wanted in files.run("-f", "x.yml", "config", code=15).stderr, (key, value)
+        else:
+            assert files.config("-f", "x.yml")["services"]["a"][key] == wanted, (key, value)
+
+
+def test_what_is_needed_though_not_named(files):
+    """Namespaces and links of others are dependencies; what a file says of one is kept, whatever another adds."""
+    files.write("x.yml", "services: {a: {image: x, links: ['b:x'], volumes_from: [c], pid: 'service:d', depends_on: {b: {condition: service_healthy}}},"
+                         " b: {image: x}, c: {image: x}, d: {image: x}}\n")
+    files.write("over.yml", "services: {a: {depends_on: {b: {required: false}}, command: null}}\n")
+    started = {"condition": "service_started", "required": True}
+    assert files.config("-f", "x.yml", "-f", "over.yml")["services"]["a"]["depends_on"] == {
+        "b": {"condition": "service_healthy", "required": False}, "c": started, "d": {**started, "restart": True}}
+
+
+def test_null_takes_a_command_away(files):
+    files.write("x.yml", "services: {a: {image: x, command: c, entrypoint: e, hostname: h}}\n")
+    files.write("over.yml", "services: {a: {command: null, entrypoint: , hostname: null}}\n")
+    service = files.config("-f", "x.yml", "-f", "over.yml")["services"]["a"]
+    assert "command" not in service and "entrypoint" not in service and service["hostname"] == "h"
+
+
+def test_a_file_extends_itself(files):
+    files.write("compose.yaml", "services: {a: {extends: {file: compose.yaml, service: b}, hostname: a}, b: {image: x}, c: {extends: {file: part.yaml, service: e}, image: y}}\n")
+    files.write("part.yaml", "services: {e: , other: {extends: {file: absent.yaml, service: z}}}\n")
+    services = files.config()["services"]
+    assert (services["a"]["image"], services["a"]["hostname"], services["c"]["image"]) == ("x", "a", "y")
+    files.write("compose.yaml", "services: {a: {extends: {file: compose.yaml, service: b}}, b: {extends: {file: ./compose.yaml, service: a}}}\n")
+    assert "too many files extend" in files.run("config", code=15).stderr
+
+
+def test_names_in_variables(files):
+    """${COMPOSE_PROJECT_NAME} is the name in the end: -p counts more than the environment, nothing is no name, and what is included has it too."""
+    files.write("compose.yaml", "name: The.Name\ninclude: [part/part.yaml]\n")
+    files.write("part/part.yaml", "name: other\nservices: {a: {image: 'x:${COMPOSE_PROJECT_NAME}', environment: [COMPOSE_PROJECT_NAME]}}\n")
+    for options, env, wanted in [((), {}, "thename"), (("-p", "opt"), {"COMPOSE_PROJECT_NAME": "env"}, "opt"), ((), {"COMPOSE_PROJECT_NAME": "env"}, "env"),
+                                 ((), {"COMPOSE_PROJECT_NAME": ""}, "thename")]:
+        service = files.config(*options, env=env)["services"]["a"]
+        assert (service["image"], service["environment"]) == ("x:" + wanted, {"COMPOSE_PROJECT_NAME": wanted})
+    os.mkdir(os.path.join(files.directory, ".env"))  # a directory of that name is no file of variables
+    files.write("compose.yaml", "services: {a: {image: x}, b: {image: x, profiles: [p]}}\n")
+    assert sorted(files.config(env={"COMPOSE_PROFILES": "*"})["services"]) == ["a", "b"]
+
+
+def test_secrets_say_where_they_are(files):
+    for section, said, reason in [("secrets", "", "mapping"), ("secrets", "{}", "must be set"), ("secrets", "{file: f, environment: E}", "mutually exclusive"),
+                                  ("secrets", "{content: c}", "'content' not allowed"), ("configs", "{name: n}", "must be set"),
+                                  ("configs", "{content: c, environment: E}", "mutually exclusive")]:
+        files.write("x.yml", f"services: {{a: {{image: x}}}}\n{section}: {{n: {said}}}\n")
+        assert reason in files.run("-f", "x.yml", "config", code=15).stderr, (section, said)
+    files.write("x.yml", "name: p\nservices: {a: {image: x, secrets: [s], build: {context: sub, additional_contexts: [o=./other], args: [GIVEN, ABSENT], secrets: [t]}}}\n"
+                         "secrets: {s: {file: f}, t: {environment: E, name: own}, unused: {file: g}}\n")
+    found = files.config("-f", "x.yml", env={"GIVEN": "given"})
+    at = files.directory
+    assert found["secrets"] == {"s": {"file": at + "/f", "name": "p_s"}, "t": {"environment": "E", "name": "own"}}
+    assert found["services"]["a"]["build"] == {"context": at + "/sub", "dockerfile": "Dockerfile", "additional_contexts": {"o": at + "/other"},
+                                               "args": {"GIVEN": "given"}, "secrets": [{"source": "t"}]}
 
 
 def test_remote_includes(files):
