@@ -50,24 +50,43 @@ static void keep_advertisements(void)
 	}
 }
 
-static bool is_forwarding_ipv6(void)
+static bool is_on(const char *setting)
 {
+	autofree char *path = mem_printf("/proc/sys/net/%s", setting);
 	autobuf struct buf value;
 	struct error ignored;
 
 	buf_init(&value, SETTING_MAX);
-	return file_read(AT_FDCWD, "/proc/sys/net/ipv6/conf/all/forwarding", &value, &ignored) &&
-	       strcmp(value.data, "1\n") == 0;
+	return file_read(AT_FDCWD, path, &value, &ignored) && strcmp(value.data, "1\n") == 0;
 }
 
-static bool turn_on_forwarding(const struct network *network, struct error *err)
+/* A machine that forwards passes on between all of its networks. One that did not, before our first
+ * bridge, is to do so for containers alone. In a user's own namespace there are no others. */
+static bool turn_on(int family, const char *setting, bool is_first, struct error *err)
 {
-	if (!netsysctl_set("ipv4/ip_forward", "1\n", err))
-		return error_in(err, "turn on IP forwarding");
-	if (!network->has_ipv6 || is_forwarding_ipv6())
+	autoarena struct arena arena = { 0 };
+	struct netdefaults defaults;
+
+	if (is_on(setting))
 		return true;
-	keep_advertisements();
-	return netsysctl_set("ipv6/conf/all/forwarding", "1\n", err) ||
+	if (!netdefaults_read(&arena, &defaults, err))
+		return false;
+	if (defaults.is_without_forwarding)
+		return true;
+	/* Without netfilter nothing is translated either: see set_up_rules. */
+	if (is_first && !defaults.is_open && !usernet_is_needed() && !firewall_shut(family, err) &&
+	    err->kind != ERROR_UNSUPPORTED)
+		return false;
+	if (family == AF_INET6)
+		keep_advertisements();
+	return netsysctl_set(setting, "1\n", err);
+}
+
+static bool turn_on_forwarding(const struct network *network, bool is_first, struct error *err)
+{
+	if (!turn_on(AF_INET, "ipv4/ip_forward", is_first, err))
+		return error_in(err, "turn on IP forwarding");
+	return !network->has_ipv6 || turn_on(AF_INET6, "ipv6/conf/all/forwarding", is_first, err) ||
 	       error_in(err, "turn on IPv6 forwarding");
 }
 
@@ -149,7 +168,7 @@ static bool make(const struct network *network, const char *bridge, struct netli
 					   "create it without --ipv6",
 					   network->name)
 			       : false;
-	return turn_on_forwarding(network, err);
+	return true;
 }
 
 static bool is_ours(const struct lease_book *book)
@@ -214,13 +233,16 @@ bool bridge_set_up(const struct engine *engine, const struct lease_book *book,
 		return error_set(err, ERROR_NOT_FOUND,
 				 "bridge %s of daemon.json is not there: make it (ip link add)",
 				 bridge);
-	if (*index == 0 && !make_all(engine, book, network, bridge, host, index, err))
+	bool is_new = *index == 0;
+
+	if (is_new && !make_all(engine, book, network, bridge, host, index, err))
 		return false;
 	if (!network->pools[NETWORK_IPV4].subnet.address.family)
 		return error_set(err, ERROR_SYSTEM,
 				 "%s has no address (remove the link to have it made anew)",
 				 bridge);
-	return set_up_rules(engine, network, bridge, warning, err);
+	return turn_on_forwarding(network, is_new, err) &&
+	       set_up_rules(engine, network, bridge, warning, err);
 }
 
 static bool remove_here(const struct engine *engine, const struct lease_book *book,

@@ -189,11 +189,17 @@ bool firewall_pass_others(const struct firewall *firewall, struct error *err)
 {
 	int family = firewall->subnet.address.family;
 
-	/* Nothing is to pass there in any case. */
-	if (firewall->is_internal)
-		return true;
+	/* An internal network's too: where the kernel shows bridged packets to that chain
+	 * (br_netfilter), its members could not reach each other. What leaves is dropped by ours.
+	 */
 	return passage_open(firewall->bridge, family, err) &&
 	       xtables_pass(firewall->engine, firewall->bridge, family, err);
+}
+
+bool firewall_shut(int family, struct error *err)
+{
+	return passage_shut(family, err) ||
+	       (err->kind == ERROR_UNSUPPORTED && xtables_shut(family, err));
 }
 
 bool firewall_remove(const struct engine *engine, const char *bridge, struct error *err)

@@ -32,6 +32,8 @@ must_check bool firewall_set_up(const struct firewall *firewall, struct error *e
 /* Where the firewall of somebody else forwards nothing, it is told to forward the bridge's packets:
  * see passage.h and xtables.h. */
 must_check bool firewall_pass_others(const struct firewall *firewall, struct error *err);
+/* Before the machine begins to forward packets of this family: see passage_shut. */
+must_check bool firewall_shut(int family, struct error *err);
 /* Removes all of it, of both families; what is missing is success. */
 must_check bool firewall_remove(const struct engine *engine, const char *bridge, struct error *err);
 

@@ -70,12 +70,14 @@ static bool read_addresses(const struct json *root, struct netdefaults *defaults
 
 static bool read_device(const struct json *root, struct netdefaults *defaults, struct error *err)
 {
-	bool is_masqueraded;
+	bool is_masqueraded, is_forwarding;
 	int64_t mtu;
 
 	if (!json_text_or(root, "bridge", "", &defaults->bridge, err) ||
 	    !json_int_or(root, "mtu", 0, &mtu, err) ||
-	    !json_bool_or(root, "ip-masq", true, &is_masqueraded, err))
+	    !json_bool_or(root, "ip-masq", true, &is_masqueraded, err) ||
+	    !json_bool_or(root, "ip-forward", true, &is_forwarding, err) ||
+	    !json_bool_or(root, "ip-forward-no-drop", false, &defaults->is_open, err))
 		return false;
 	if (strlen(defaults->bridge) >= IFNAMSIZ || strpbrk(defaults->bridge, "/: \t\n"))
 		return json_wrong(json_get(root, "bridge"), err, "%s is no name of a device",
@@ -85,6 +87,7 @@ static bool read_device(const struct json *root, struct netdefaults *defaults, s
 				  MTU_MAX);
 	defaults->mtu = (int)mtu;
 	defaults->is_without_masquerade = !is_masqueraded;
+	defaults->is_without_forwarding = !is_forwarding;
 	return true;
 }
 

@@ -28,6 +28,8 @@ struct netdefaults {
 	const char *bridge;           /* a device that somebody else has made; "": one of ours */
 	int mtu;                      /* 0: as the kernel has it */
 	bool is_without_masquerade;   /* of the default network */
+	bool is_without_forwarding;   /* the machine's is not turned on by us */
+	bool is_open;                 /* and what else it forwards is nobody's concern */
 	struct ipaddr binding;        /* family 0: all addresses of the host */
 	struct ipaddr host_gateway;   /* family 0: the network's gateway */
 	struct texts network_options; /* of bridge networks: "KEY=VALUE" */

@@ -86,6 +86,8 @@ void nft_add_chain(struct nft *nft, const char *name, const struct nft_hook *hoo
 	netlink_put_u32(nft->netlink, NFTA_HOOK_HOOKNUM, htonl(hook->number));
 	netlink_put_u32(nft->netlink, NFTA_HOOK_PRIORITY, htonl((uint32_t)hook->priority));
 	netlink_nest_end(nft->netlink, nest);
+	if (hook->drops)
+		netlink_put_u32(nft->netlink, NFTA_CHAIN_POLICY, htonl(NF_DROP));
 }
 
 void nft_rule(struct nft *nft, const char *chain)

@@ -36,6 +36,7 @@ struct nft_hook {
 	const char *type; /* "nat", "filter" */
 	uint32_t number;  /* NF_INET_* */
 	int32_t priority;
+	bool drops; /* by its policy: what no rule accepts */
 };
 
 enum nft_direction {

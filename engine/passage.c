@@ -7,6 +7,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter_ipv4.h>
 #include <linux/netlink.h>
 #include <net/if.h>
 #include <stdint.h>
@@ -198,6 +199,25 @@ static bool pass(struct netlink *netlink, const char *bridge, int family, const 
 
 	return find_own(netlink, bridge, family, place, &rules, err) &&
 	       (rules.count || add_rules(netlink, bridge, family, place, err));
+}
+
+bool passage_shut(int family, struct error *err)
+{
+	static const struct nft_hook hook = { "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER, true };
+	const struct place *place = &places[PLACE_FORWARD];
+	struct netlink netlink;
+	struct nft nft;
+
+	if (!nft_open(&netlink, err))
+		return false;
+	nft_begin(&nft, &netlink, family, place->table);
+	nft_add_table(&nft, 0);
+	nft_add_chain(&nft, place->chain, &hook);
+
+	bool is_done = nft_commit(&nft, "forward nothing but what is let pass", err);
+
+	netlink_close(&netlink);
+	return is_done;
 }
 
 bool passage_open(const char *bridge, int family, struct error *err)

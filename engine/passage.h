@@ -18,6 +18,10 @@
 /* Where somebody drops: lets what comes from or goes to the bridge pass. Done already, or nobody
  * drops: success. ERROR_UNSUPPORTED, with the remedy, where firewalld does not let us. */
 must_check bool passage_open(const char *bridge, int family, struct error *err);
+/* Before forwarding is turned on: without more, the machine would pass on between its networks
+ * whatever comes. As dockerd does, FORWARD forwards nothing by its policy then (it is made, if it
+ * is not there): what is to pass is let pass by somebody. It stays, as forwarding does. */
+must_check bool passage_shut(int family, struct error *err);
 /* Takes the two rules away. */
 must_check bool passage_close(const char *bridge, int family, struct error *err);
 

@@ -345,6 +345,16 @@ bool xtables_pass(const struct engine *engine, const char *bridge, int family, s
 		 pass(&records, KIND_USUAL, bridge, family, err)));
 }
 
+bool xtables_shut(int family, struct error *err)
+{
+	autobuf struct buf script;
+
+	buf_init(&script, SCRIPT_MAX);
+	buf_add_text(&script, "*filter\n:FORWARD DROP [0:0]\nCOMMIT\n");
+	return restore(KIND_LEGACY, family, &script, err) ||
+	       (err->kind == ERROR_UNSUPPORTED && restore(KIND_USUAL, family, &script, err));
+}
+
 bool xtables_close_passage(const struct engine *engine, const char *bridge, struct error *err)
 {
 	autofree char *name = mem_printf("pass-%s", bridge);

@@ -32,6 +32,8 @@ void xtables_sweep(const struct engine *engine);
  * forwards nothing: packets to and from the bridge pass. Costs one file where nobody uses it. */
 must_check bool xtables_pass(const struct engine *engine, const char *bridge, int family,
 			     struct error *err);
+/* FORWARD of that interface forwards nothing by its policy: see passage_shut. */
+must_check bool xtables_shut(int family, struct error *err);
 /* Takes the two rules away. */
 must_check bool xtables_close_passage(const struct engine *engine, const char *bridge,
 				      struct error *err);

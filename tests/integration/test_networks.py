@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks as docker has them: made, joined, left, kept apart, and nothing left of them."""
 
+import contextlib
 import json
 import os
 import re
@@ -443,6 +444,80 @@ def test_usual_options(moor, busybox):
     moor.docker("network", "create", "--ipv6", "-o", "com.docker.network.driver.mtu=1233", "own")
     assert json.loads(moor.docker("network", "inspect", "own").stdout)[0]["Options"] == {"com.docker.network.driver.mtu": "1233"}
     assert "mtu 1290" in moor.docker("run", "--rm", "--network", "usual", busybox, "busybox", "ip", "link", "show", "eth0").stdout
+
+
+@contextlib.contextmanager
+def plant_and_office():
+    """Two machines in networks of their own on both sides of this one: their pids. Each has the other's address 10.95.N.2."""
+    machines = []
+    try:
+        for number in (1, 2):
+            process = subprocess.Popen(["unshare", "--net", "sh", "-c", "echo && exec cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            machines.append(process)
+            assert process.stdout.readline() == b"\n"  # it is inside
+            netpeer.ip("link", "add", f"side{number}", "type", "veth", "peer", "name", "wire", "netns", process.pid)
+            netpeer.ip("addr", "add", f"10.95.{number}.1/24", "dev", f"side{number}")
+            netpeer.ip("link", "set", f"side{number}", "up")
+            subprocess.run(["nsenter", "-t", str(process.pid), "-n", "sh", "-ec", f"ip link set lo up; ip addr add 10.95.{number}.2/24 dev wire; ip link set wire up;"
+                            f"ip route add default via 10.95.{number}.1"], check=True)
+        yield [process.pid for process in machines]
+    finally:
+        for number in (1, 2):
+            subprocess.run(["ip", "link", "del", f"side{number}"], capture_output=True)
+        for process in machines:
+            process.stdin.close()
+            process.stdout.close()
+            process.wait()
+
+
+def test_a_machine_that_does_not_forward(moor, busybox):
+    """Becomes one that forwards for containers, and not for its neighbours among each other, as with dockerd; unless it did before."""
+    forward = "/proc/sys/net/ipv4/ip_forward"
+    with open(forward) as file:
+        before = file.read()
+
+    def settings(text, value):
+        moor.docker("rm", "-f", "c", code=None)
+        moor.docker("network", "rm", "far", code=None)
+        with open(os.path.join(moor.config, "daemon.json"), "w") as file:
+            file.write(text)
+        with open(forward, "w") as file:
+            file.write(value)
+        netpeer.nft("delete", "table", "ip", "filter", code=None)
+        moor.docker("network", "create", "-o", "com.docker.network.bridge.name=br-far", "far")
+        start(moor, busybox, "c", "--network", "far", "-p", "8080:80", command=("busybox", "nc", "-ll", "-p", "80", "-e", "echo", "served"))
+
+    def hear(pid, address, port, seconds=15):
+        """What who is there says; None where nobody is heard."""
+        script = f"import socket; s = socket.create_connection(('{address}', {port}), {seconds}); print(s.recv(99).decode(), end='')"
+        done = subprocess.run(["nsenter", "-t", str(pid), "-n", "/usr/bin/python3", "-c", script], capture_output=True, text=True)
+        return done.stdout if done.returncode == 0 else None
+
+    with plant_and_office() as (plant, office):
+        listener = subprocess.Popen(["nsenter", "-t", str(office), "-n", "busybox", "nc", "-ll", "-p", "80", "-e", "echo", "office"])
+        try:
+            wait_until(lambda: hear(office, "10.95.2.2", 80) == "office\n", "the office to listen")
+            for text, value, after, is_passed in (("{}", "0", "1", False), ('{"ip-forward-no-drop": true}', "0", "1", True),
+                                                  ('{"ip-forward": false}', "0", "0", False), ("{}", "1", "1", True)):
+                settings(text, value)
+                with open(forward) as file:
+                    assert file.read().strip() == after, text
+                assert hear(plant, "10.95.2.2", 80, 15 if is_passed else 0.5) == ("office\n" if is_passed else None), text
+                if not is_passed and after == "1":  # bridged packets may be shown to that chain, too
+                    moor.docker("network", "create", "--internal", "in")
+                    moor.docker("network", "connect", "in", "c")
+                    assert can_ping(moor, busybox, "in", "c")
+                if after == "1":
+                    assert hear(plant, "10.95.1.1", 8080) == "served\n", text  # a published port
+                    address = address_of(moor, "c", "far")
+                    assert hear(plant, address, 80, 0.5) is None
+                    assert moor.docker("run", "--rm", "--network", "far", busybox, "busybox", "nc", "-w", "5", "10.95.2.2", "80").stdout == "office\n"
+        finally:
+            listener.kill()
+            listener.wait()
+            settings("{}", before)
+            moor.docker("rm", "-f", "c")
+            netpeer.nft("delete", "table", "ip", "filter", code=None)
 
 
 def test_leaving_none(moor, busybox):
