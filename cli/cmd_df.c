@@ -364,8 +364,7 @@ static int run_prune(const struct cli *cli, const void *of, const struct texts *
 		return 0;
 	setenv("MOORING_ROOT", cli->root, 1);
 	setenv("MOORING_RUN", cli->run, 1);
-	if (cli->docker_config)
-		setenv("DOCKER_CONFIG", cli->docker_config, 1);
+	setenv("DOCKER_CONFIG", "/dev/null", 1); /* what it says is among the filters, read once */
 	fflush(stdout);
 	if (!run_prune_of("container", &filters, false, &bytes, &err) ||
 	    !run_prune_of("network", &filters, false, &bytes, &err) ||

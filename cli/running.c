@@ -62,7 +62,8 @@ bool running_check_keys(const char *text, struct error *err)
 {
 	struct detachkeys keys;
 
-	return detachkeys_parse(text, &keys, err);
+	return detachkeys_parse(text, &keys, err) ||
+	       error_in(err, "invalid detach keys (%s)", text);
 }
 
 static void begin_removal(void *context)

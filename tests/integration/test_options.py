@@ -20,7 +20,7 @@ FLAG = {
     "blkio-weight-device": ("/dev/null:5", "invalid weight for device: /dev/null:5"), "cpu-count": ("x", INT),
     "cpu-percent": ("x", INT), "cpu-period": ("x", INT), "cpu-quota": ("x", INT), "cpu-rt-period": ("x", INT),
     "cpu-rt-runtime": ("x", INT), "cpu-shares": ("x", INT), "cpus": ("1/3", "value is too precise"),
-    "detach-keys": ("zz", "Unknown character: 'zz'"), "device": ("/dev/null:/x:q", "bad mode specified: q"),
+    "detach-keys": ("zz", "invalid detach keys (zz): Unknown character: 'zz'"), "device": ("/dev/null:/x:q", "bad mode specified: q"),
     "device-cgroup-rule": ("c 1", "invalid device cgroup format 'c 1'"), "device-read-bps": ("/dev/x:y", "Unit is optional"),
     "device-read-iops": ("/dev/x:1k", "<device-path>:<number>. Number must be"), "device-write-bps": ("x", "bad format: x"),
     "device-write-iops": ("/x:1", "bad format for device path: /x:1"), "dns": ("x", "IP address is not correctly formatted: x"),
