@@ -84,9 +84,9 @@ static bool ask_name(struct arena *arena, const char *known, const char **name, 
 {
 	autobuf struct buf line;
 
+	buf_init(&line, SECRET_MAX);
 	if (!*known)
 		return ask(arena, "Username: ", false, name, err);
-	buf_init(&line, SECRET_MAX);
 	if (!asking_line(arena_printf(arena, "Username (%s): ", known), false, &line, err))
 		return false;
 	*name = line.length ? arena_strndup(arena, line.data, line.length) : known;
