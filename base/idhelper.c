@@ -105,16 +105,16 @@ static bool parse_grant(char *line, const char *user, uid_t uid, struct idhelper
 	if (!first)
 		return false;
 	*first++ = '\0';
-	if (strcmp(line, user) != 0 && (strtoul(line, &end, 10) != uid || *end || end == line))
+	if (strcmp(line, user) != 0 && (strtoull(line, &end, 10) != uid || *end || end == line))
 		return false;
-	unsigned long start = strtoul(first, &end, 10);
+	unsigned long long start = strtoull(first, &end, 10);
 
 	if (end == first || *end != ':')
 		return false;
-	unsigned long count = strtoul(end + 1, NULL, 10);
+	unsigned long long count = strtoull(end + 1, NULL, 10);
 
 	*range = (struct idhelper_range){ .outside = (uint32_t)start, .count = (uint32_t)count };
-	return start > 0 && count > 0 && start + count <= UINT32_MAX;
+	return start > 0 && count > 0 && start <= UINT32_MAX && count <= UINT32_MAX - start;
 }
 
 size_t idhelper_grants(enum idhelper_kind kind, const char *user, uid_t uid,

@@ -53,7 +53,7 @@ static bool read_count(struct container *container, const char *name, const char
 		       struct error *err)
 {
 	char *end;
-	long count = strtol(value, &end, 10);
+	long long count = strtoll(value, &end, 10);
 
 	if (!*value || *end || count > INT_MAX)
 		return error_set(err, ERROR_INPUT, "invalid value for %s: %s", name, value);

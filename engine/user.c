@@ -14,7 +14,7 @@
 #include "base/word.h"
 
 #define FILE_MAX   (4 << 20) /* bytes of /etc/passwd and /etc/group */
-#define ID_MAX     2147483647L
+#define ID_MAX     2147483647LL
 #define GROUPS_MAX 1024
 #define FIELDS_MAX 7
 
@@ -81,13 +81,13 @@ static bool next_line(char **text, struct line *line)
 	return true;
 }
 
-static bool parse_id(const char *text, long *id)
+static bool parse_id(const char *text, long long *id)
 {
 	char *end = NULL;
 
 	if (!isdigit((unsigned char)text[0]))
 		return false;
-	*id = strtol(text, &end, 10);
+	*id = strtoll(text, &end, 10);
 	return *end == '\0' && *id >= 0 && *id <= ID_MAX;
 }
 
@@ -96,9 +96,9 @@ static bool find_passwd(char *passwd, const char *wanted, struct user *user, con
 {
 	struct line line;
 	bool by_number = word_is_digits(wanted);
-	long wanted_id = by_number ? strtol(wanted, NULL, 10) : -1;
-	long uid;
-	long gid;
+	long long wanted_id = by_number ? strtoll(wanted, NULL, 10) : -1;
+	long long uid;
+	long long gid;
 
 	while (next_line(&passwd, &line)) {
 		if (line.count < 6 || !parse_id(line.fields[2], &uid) ||
@@ -137,7 +137,7 @@ static bool is_member(char *members, const char *name)
 static void add_memberships(char *group, const char *name, struct user *user)
 {
 	struct line line;
-	long gid;
+	long long gid;
 
 	while (next_line(&group, &line)) {
 		if (line.count >= 4 && parse_id(line.fields[2], &gid) &&
@@ -151,7 +151,7 @@ static bool find_group(const struct table *table, struct arena *arena, const cha
 {
 	char *group = arena_strdup(arena, table->text);
 	struct line line;
-	long id;
+	long long id;
 
 	while (next_line(&group, &line)) {
 		if (line.count >= 3 && strcmp(line.fields[0], wanted) == 0 &&
@@ -171,12 +171,12 @@ static bool find_account(const struct table *passwd, const char *wanted, struct 
 			 const char **name, struct error *err)
 {
 	bool is_number = word_is_digits(wanted + (*wanted == '-'));
-	long uid = 0;
+	long long uid = 0;
 
 	if (find_passwd(passwd->text, wanted, user, name))
 		return true;
 	if (is_number && !parse_id(wanted, &uid))
-		return error_set(err, ERROR_INPUT, "uids and gids must be in range 0-%ld", ID_MAX);
+		return error_set(err, ERROR_INPUT, "uids and gids must be in range 0-%lld", ID_MAX);
 	if (!is_number && strcmp(wanted, "root") != 0)
 		return no_match(passwd, "unable to find user", wanted, "passwd", err);
 	user->uid = (uid_t)uid;

@@ -12,21 +12,21 @@
  * command line.
  */
 
-#define ID_MAX 4294967294UL /* -1 means "no change" to the kernel */
+#define ID_MAX 4294967294U /* -1 means "no change" to the kernel */
 
 /* Digits only, all of them: "1" must never become 0:0 (CVE-2026-30892). */
 static bool parse_id(const char *what, const char *text, size_t length, uint32_t *id,
 		     struct error *err)
 {
-	unsigned long number = 0;
+	uint64_t number = 0;
 
 	if (length == 0 || length > 10 || strspn(text, "0123456789") < length)
 		return error_set(err, ERROR_INPUT, "bad %s \"%.*s\": expected a number", what,
 				 (int)length, text);
 	for (size_t i = 0; i < length; i++)
-		number = number * 10 + (unsigned long)(text[i] - '0');
+		number = number * 10 + (uint64_t)(text[i] - '0');
 	if (number > ID_MAX)
-		return error_set(err, ERROR_INPUT, "bad %s \"%.*s\": larger than %lu", what,
+		return error_set(err, ERROR_INPUT, "bad %s \"%.*s\": larger than %u", what,
 				 (int)length, text, ID_MAX);
 	*id = (uint32_t)number;
 	return true;

@@ -73,13 +73,13 @@ static bool check_mount(const struct spec_mount *mount, const struct map *map, c
 		if (strncmp(at, option, length) != 0)
 			continue;
 
-		unsigned long id = strtoul(at + length, &end, 10);
+		unsigned long long id = strtoull(at + length, &end, 10);
 
 		if (end == at + length || (*end != '\0' && *end != ',') || id > UINT32_MAX)
 			continue; /* for the file system to refuse */
 		if (!is_mapped(map, (uint32_t)id))
 			return json_wrong(mount->place, err,
-					  "cannot specify %s%lu mount option: %s does not map it",
+					  "cannot specify %s%llu mount option: %s does not map it",
 					  option, id, map->name);
 	}
 	return true;
