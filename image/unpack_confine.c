@@ -122,6 +122,18 @@ static const int denied[] = {
 	SYS_process_vm_writev,
 	SYS_personality,
 	SYS_vhangup,
+#ifdef SYS_clock_settime64
+	SYS_clock_settime64,
+#endif
+#ifdef SYS_umount
+	SYS_umount,
+#endif
+#ifdef SYS_stime
+	SYS_stime,
+#endif
+#ifdef SYS_socketcall
+	SYS_socketcall,
+#endif
 };
 
 /* All that decompressing needs; pread64 reads a layer out of an archive. */

@@ -2,11 +2,11 @@
 #include "runtime/slim.h"
 
 #include <link.h>
+#include <linux/time_types.h>
 #include <malloc.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifndef __GLIBC__
@@ -22,6 +22,13 @@
 
 #define FUNCTION_MAX 512         /* bytes of the longest function that is kept */
 #define STACK_MAX    (1UL << 20) /* far more than we use below here */
+
+/* Of 32-bit machines' two the one whose seconds have 64 bits. */
+#ifdef SYS_ppoll_time64
+#define SYS_PPOLL SYS_ppoll_time64
+#else
+#define SYS_PPOLL SYS_ppoll
+#endif
 
 static uintptr_t page_size(void)
 {
@@ -74,8 +81,8 @@ void slim_init(struct slim *slim)
 
 int slim_poll(const struct slim *slim, struct pollfd *fds, nfds_t count, int64_t milliseconds)
 {
-	struct timespec limit = { .tv_sec = (time_t)(milliseconds / 1000),
-				  .tv_nsec = (long)(milliseconds % 1000) * 1000000 };
+	struct __kernel_timespec limit = { .tv_sec = milliseconds / 1000,
+					   .tv_nsec = milliseconds % 1000 * 1000000 };
 	uintptr_t page = page_size();
 	/* A page below this frame may still be used by the calls made here. */
 	uintptr_t dead = ((uintptr_t)__builtin_frame_address(0) & ~(page - 1)) - page;
@@ -89,5 +96,5 @@ int slim_poll(const struct slim *slim, struct pollfd *fds, nfds_t count, int64_t
 	for (size_t i = 0; i < slim->count; i++)
 		madvise(slim->parts[i].start, slim->parts[i].length, MADV_DONTNEED);
 	/* poll goes through more pages */
-	return (int)syscall(SYS_ppoll, fds, count, milliseconds < 0 ? NULL : &limit, NULL, 0);
+	return (int)syscall(SYS_PPOLL, fds, count, milliseconds < 0 ? NULL : &limit, NULL, 0);
 }
