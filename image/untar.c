@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "image/entrytime.h"
 #include "image/limits.h"
 
 #define BLOCK  (128 << 10)
@@ -279,7 +280,7 @@ bool untar_next(struct untar *tar, struct entry *entry, bool *is_end, struct err
 		.mode = archive_entry_perm(tar->current) & 07777,
 		.uid = archive_entry_uid(tar->current),
 		.gid = archive_entry_gid(tar->current),
-		.mtime = { .tv_sec = archive_entry_mtime(tar->current),
+		.mtime = { .tv_sec = (time_t)entry_mtime(tar->current),
 			   .tv_nsec = archive_entry_mtime_nsec(tar->current) },
 		.device = archive_entry_rdev(tar->current),
 		.size = archive_entry_size(tar->current),
