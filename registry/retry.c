@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/retry.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
 #include "base/word.h"
+#include "registry/httpdate.h"
 #include "registry/limit.h"
 
 bool retry_is_worth(int status)
@@ -28,11 +28,11 @@ int retry_after_seconds(const char *field, int64_t now)
 	if (word_is_digits(field)) {
 		seconds = strlen(field) > 9 ? LIMIT_RETRY_AFTER_S : atoll(field);
 	} else {
-		time_t date = curl_getdate(field, NULL);
+		int64_t date = http_date(field);
 
-		if (date == (time_t)-1)
+		if (date == -1)
 			return -1;
-		seconds = (int64_t)date > now ? (int64_t)date - now : 0;
+		seconds = date > now ? date - now : 0;
 	}
 	return seconds > LIMIT_RETRY_AFTER_S ? LIMIT_RETRY_AFTER_S : (int)seconds;
 }

@@ -2,10 +2,10 @@
 #include "registry/sign.h"
 
 #include <assert.h>
-#include <curl/curl.h>
 #include <string.h>
 #include <strings.h>
 
+#include "registry/httpdate.h"
 #include "registry/url.h"
 
 #define DATE_FIELD_MAX 64
@@ -105,8 +105,8 @@ bool sign_read_skew(const struct http_response *response, time_t *skew)
 
 	if (!http_header(response, "Date", 0, field, sizeof(field)))
 		return false;
-	time_t server = curl_getdate(field, NULL);
+	int64_t server = http_date(field);
 
-	*skew = server - time(NULL);
-	return server != (time_t)-1;
+	*skew = (time_t)server - time(NULL);
+	return server != -1;
 }
