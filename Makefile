@@ -7,17 +7,19 @@ DESTDIR ?=
 SUITES ?= standard
 NAMES = docker docker-compose greengrass-cli
 
-.PHONY: help deps build demo test test-interop test-docker-parity test-vm test-arm64 bench lint install install-docker uninstall clean
+.PHONY: help deps build demo test test-interop test-docker-parity build-arm64 build-armhf test-vm test-arm64 test-armhf bench lint install install-docker uninstall clean
 
 help:
 	@echo 'make deps            install the Debian packages the build needs (as root)'
 	@echo 'make build           build into $(BUILD)/'
+	@echo 'make build-armhf     cross-build for 32-bit ARM into build-armhf/; build-arm64 likewise (as root)'
 	@echo 'make demo            build, then run a Greengrass recipe whose script uses docker (as root)'
 	@echo 'make test            everything: unit, integration, sanitizers, lint (as root)'
 	@echo 'make test-interop    against peers from PyPI, the Go proxy and Debian (as root)'
 	@echo 'make test-docker-parity  side by side with dockerd and docker-compose (as root)'
 	@echo 'make test-vm         the runtime in a virtual machine: cgroup v2, systemd (as root)'
 	@echo 'make test-arm64      the same, built for and run on an emulated arm64 (as root)'
+	@echo 'make test-armhf      and on an emulated 32-bit ARM'
 	@echo 'make bench           side by side with crun, runc, podman, dockerd (as root)'
 	@echo 'make lint            the checks of tests/lint alone'
 	@echo 'make install         into PREFIX=$(PREFIX), below DESTDIR if given'
@@ -47,7 +49,13 @@ test-docker-parity:
 	@deps/install peers
 	@$(MAKE) --no-print-directory test SUITES=parity
 
-test-vm test-arm64: test-%:
+build-arm64 build-armhf: build-%:
+	@deps/install build cross-$*
+	@packaging/cross $* $@
+
+test-arm64: build-arm64
+test-armhf: build-armhf
+test-vm test-arm64 test-armhf: test-%:
 	@deps/install vm
 	@$(MAKE) --no-print-directory test SUITES=$*
 
@@ -83,4 +91,4 @@ uninstall:
 	@rm -rf $(DESTDIR)$(PREFIX)/share/mooring
 
 clean:
-	rm -rf $(BUILD) build-sanitize build-clang build-interop build-arm64
+	rm -rf $(BUILD) build-sanitize build-clang build-interop build-arm64 build-armhf
