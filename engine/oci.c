@@ -45,7 +45,8 @@ static bool read_streams(const int streams[2], struct buf *output, struct buf *c
 	       file_read_fd(streams[1], "mooring-runc", complaint, err);
 }
 
-static bool finish(struct proc *proc, const int streams[2], struct buf *output, struct error *err)
+/* Closes both streams: one that says too much would wait for ever to be heard. */
+static bool finish(struct proc *proc, int streams[2], struct buf *output, struct error *err)
 {
 	autobuf struct buf complaint;
 	const char *message = "";
@@ -54,6 +55,9 @@ static bool finish(struct proc *proc, const int streams[2], struct buf *output, 
 
 	buf_init(&complaint, COMPLAINT_MAX);
 	bool is_read = read_streams(streams, output, &complaint, err);
+
+	drop_fd(&streams[0]);
+	drop_fd(&streams[1]);
 	if (!proc_wait(proc, &status, &waiting)) {
 		*err = waiting;
 		return false;
@@ -96,9 +100,8 @@ bool oci_call(const struct engine *engine, const char *const *words, size_t coun
 	struct proc proc;
 	if (!proc_spawn(&options, &proc, err))
 		return false;
-	mem_cleanup_close(&out_start);
-	mem_cleanup_close(&errors_start);
-	out_start = errors_start = -1;
-	const int streams[2] = { out_end, errors_end };
+	drop_fd(&out_start);
+	drop_fd(&errors_start);
+	int streams[2] = { take_fd(&out_end), take_fd(&errors_end) };
 	return finish(&proc, streams, output, err);
 }
