@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/mem.h"
 #include "base/path.h"
 #include "base/proc.h"
 #include "lifecycle/artifactfile.h"
@@ -29,15 +30,14 @@
 /* -- the helper ---------------------------------------------------------------------------------
  */
 
-/* Reads what it says to its end; the exit code is waited for then. */
-static bool read_reason(int fd, struct buf *reason)
+/* The first line of what it says. */
+static void read_reason(int fd, struct buf *reason)
 {
 	struct error ignored;
 
 	buf_init(reason, REASON_MAX);
 	(void)!file_read_fd(fd, "mooring-unzip", reason, &ignored);
 	reason->data[strcspn(reason->data, "\n")] = '\0';
-	return true;
 }
 
 static bool run_helper(int archive, int dir, struct error *err)
@@ -70,7 +70,11 @@ static bool run_helper(int archive, int dir, struct error *err)
 						     .parent_death_signal = SIGKILL },
 			     &proc, err);
 	close(ends[1]);
-	if (!is_good || !read_reason(reader, &reason) || !proc_wait(&proc, &status, err))
+	if (!is_good)
+		return false;
+	read_reason(reader, &reason);
+	drop_fd(&reader); /* one that says too much would wait for ever to be heard */
+	if (!proc_wait(&proc, &status, err))
 		return false;
 	return proc_exit_code(status) == 0 ||
 	       error_set(err, ERROR_INPUT, "%s",
