@@ -54,7 +54,7 @@ const char *project_container_name(struct arena *arena, const struct project *pr
 /* -- from the tree ------------------------------------------------------------------------------
  */
 
-static bool read_resources(struct project *project, const char *section, const char *extra,
+static void read_resources(struct project *project, const char *section, const char *extra,
 			   struct resource **resources, size_t *count)
 {
 	struct json *tree = tree_find(project->tree, section);
@@ -77,7 +77,6 @@ static bool read_resources(struct project *project, const char *section, const c
 							 : arena_printf(&project->arena, "%s_%s",
 									project->name, item->key);
 	}
-	return true;
 }
 
 static bool is_active(const struct project *project, const struct project_request *request,
@@ -337,11 +336,10 @@ bool project_check(struct project *project, const struct project_request *reques
 		   struct error *err)
 {
 	project->is_classic = request->is_classic;
-	if (!read_services(project, request, err) ||
-	    !read_resources(project, "networks", "default", &project->networks,
-			    &project->network_count) ||
-	    !read_resources(project, "volumes", NULL, &project->volumes, &project->volume_count))
+	if (!read_services(project, request, err))
 		return false;
+	read_resources(project, "networks", "default", &project->networks, &project->network_count);
+	read_resources(project, "volumes", NULL, &project->volumes, &project->volume_count);
 	for (size_t i = 0; i < project->service_count; i++) {
 		struct service *service = &project->services[i];
 
