@@ -66,7 +66,7 @@ def test_success_is_no_failure(run, moor, state):
 
 def test_state_between_two_runs(run, moor, state):
     run("always", command=FAILS)
-    wait_until(lambda: state() == "restarting" and int(state("{{.RestartCount}}")) >= 3, "a long pause")
+    wait_until(lambda: state() == "restarting" and int(state("{{.RestartCount}}")) >= 4, "a long pause")
     assert state("{{.State.Running}} {{.State.Restarting}} {{.State.Pid}}") == "true true 0"
     listed = moor.docker("ps", "--format", "{{.Status}}", "-f", "status=restarting").stdout
     assert listed.startswith("Restarting (4) ") and listed.endswith(" ago\n")
