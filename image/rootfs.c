@@ -133,14 +133,6 @@ static bool mount_layers(const struct store *store, const struct rootfs *rootfs,
 	return !is_too_long || mount_by_descriptor(layers, rootfs, err);
 }
 
-/* It is there but for the first time; or a layer is missing. */
-static bool mount_on_footing(const struct store *store, const struct rootfs *rootfs,
-			     struct error *err)
-{
-	return mount_layers(store, rootfs, err) ||
-	       (err->sys == ENOENT && footing_make(store, err) && mount_layers(store, rootfs, err));
-}
-
 /* The kernel leaves this mark so that what may not have reached the disk is not mounted again. Ours
  * is mounted again only while the machine goes on, and nothing can be lost. */
 static void forget_volatile(const struct rootfs *rootfs)
@@ -150,6 +142,20 @@ static void forget_volatile(const struct rootfs *rootfs)
 
 	unlink(dirty);
 	rmdir(mark);
+}
+
+/* It is there but for the first time; or a layer is missing. Some kernels (6.1) have left their
+ * mark before they look for the layers. */
+static bool mount_on_footing(const struct store *store, const struct rootfs *rootfs,
+			     struct error *err)
+{
+	if (mount_layers(store, rootfs, err))
+		return true;
+	if (err->sys != ENOENT || !footing_make(store, err))
+		return false;
+	if (rootfs->is_volatile)
+		forget_volatile(rootfs);
+	return mount_layers(store, rootfs, err);
 }
 
 bool rootfs_mount(const struct store *store, const struct rootfs *rootfs, struct error *err)
