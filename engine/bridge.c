@@ -50,52 +50,19 @@ static void keep_advertisements(void)
 	}
 }
 
-static bool is_on(const char *setting)
-{
-	autofree char *path = mem_printf("/proc/sys/net/%s", setting);
-	autobuf struct buf value;
-	struct error ignored;
-
-	buf_init(&value, SETTING_MAX);
-	return file_read(AT_FDCWD, path, &value, &ignored) && strcmp(value.data, "1\n") == 0;
-}
-
-/* A machine that forwards passes on between all of its networks. One that did not, before our first
- * bridge, is to do so for containers alone. In a user's own namespace there are no others. */
-static bool turn_on(int family, const char *setting, bool is_first, struct error *err)
-{
-	autoarena struct arena arena = { 0 };
-	struct netdefaults defaults;
-
-	if (is_on(setting))
-		return true;
-	if (!netdefaults_read(&arena, &defaults, err))
-		return false;
-	if (defaults.is_without_forwarding)
-		return true;
-	/* Without netfilter nothing is translated either: see set_up_rules. */
-	if (is_first && !defaults.is_open && !usernet_is_needed() && !firewall_shut(family, err) &&
-	    err->kind != ERROR_UNSUPPORTED)
-		return false;
-	if (family == AF_INET6)
-		keep_advertisements();
-	return netsysctl_set(setting, "1\n", err);
-}
-
-static bool turn_on_forwarding(const struct network *network, bool is_first, struct error *err)
-{
-	if (!turn_on(AF_INET, "ipv4/ip_forward", is_first, err))
-		return error_in(err, "turn on IP forwarding");
-	return !network->has_ipv6 || turn_on(AF_INET6, "ipv6/conf/all/forwarding", is_first, err) ||
-	       error_in(err, "turn on IPv6 forwarding");
-}
-
 /* What containers send is no advice for the host: a router advertisement among it would make a
  * container the host's way to the world (CVE-2020-13401). */
 static bool harden(const struct network *network, const char *bridge, struct error *err)
 {
 	return set("ipv6", bridge, "accept_ra", "0\n", err) &&
 	       set("ipv6", bridge, "disable_ipv6", network->has_ipv6 ? "0\n" : "1\n", err);
+}
+
+/* `warning` has room for ERROR_TEXT_MAX. */
+static void warn(char *warning, const struct error *why)
+{
+	snprintf(warning, ERROR_TEXT_MAX, "containers cannot reach beyond this machine: %.800s",
+		 why->text);
 }
 
 static bool set_up_rules(const struct engine *engine, const struct network *network,
@@ -119,10 +86,85 @@ static bool set_up_rules(const struct engine *engine, const struct network *netw
 		/* Without rules an internal network would not be one. */
 		if (err->kind != ERROR_UNSUPPORTED || network->is_internal)
 			return false;
-		snprintf(warning, ERROR_TEXT_MAX,
-			 "containers cannot reach beyond this machine: %.800s", err->text);
+		warn(warning, err);
 	}
 	return true;
+}
+
+static bool is_on(const char *setting)
+{
+	autofree char *path = mem_printf("/proc/sys/net/%s", setting);
+	autobuf struct buf value;
+	struct error ignored;
+
+	buf_init(&value, SETTING_MAX);
+	return file_read(AT_FDCWD, path, &value, &ignored) && strcmp(value.data, "0\n") != 0;
+}
+
+/* Bridges that were made while FORWARD let everything pass have no rules to get past it. */
+static bool set_up_others(const struct engine *engine, const struct netdefaults *defaults,
+			  struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	struct network *networks;
+	size_t count;
+	char bridge[IFNAMSIZ], ignored[ERROR_TEXT_MAX]; /* the next start on it says so */
+
+	if (!network_list(engine, &arena, &networks, &count, err))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(networks[i].driver, NETWORK_BRIDGE) != 0)
+			continue;
+		network_bridge(engine, &networks[i], bridge);
+		if (if_nametoindex(bridge) == 0)
+			continue;
+		if (networks[i].is_predefined)
+			ipam_find_default(engine, defaults, &networks[i]);
+		if (!set_up_rules(engine, &networks[i], bridge, ignored, err))
+			return error_in(err, "network %s", networks[i].name);
+	}
+	return true;
+}
+
+/* A machine that forwards passes on between all of its networks. One that does not is to do so for
+ * containers alone, whoever turned it off and whenever: first FORWARD drops, then packets are
+ * forwarded, so that who is killed in between leaves nothing open. In a user's own namespace there
+ * are no other networks. */
+static bool turn_on(const struct engine *engine, int family, const char *setting, char *warning,
+		    struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	struct netdefaults defaults;
+
+	if (is_on(setting))
+		return true;
+	if (!netdefaults_read(&arena, &defaults, err))
+		return false;
+	if (defaults.is_without_forwarding)
+		return true;
+	if (!defaults.is_open && !usernet_is_needed()) {
+		if (!firewall_shut(family, err)) {
+			if (err->kind != ERROR_UNSUPPORTED)
+				return false;
+			warn(warning, err);
+			return true;
+		}
+		if (!set_up_others(engine, &defaults, err))
+			return false;
+	}
+	if (family == AF_INET6)
+		keep_advertisements();
+	return netsysctl_set(setting, "1\n", err);
+}
+
+static bool turn_on_forwarding(const struct engine *engine, const struct network *network,
+			       char *warning, struct error *err)
+{
+	if (!turn_on(engine, AF_INET, "ipv4/ip_forward", warning, err))
+		return error_in(err, "turn on IP forwarding");
+	return !network->has_ipv6 ||
+	       turn_on(engine, AF_INET6, "ipv6/conf/all/forwarding", warning, err) ||
+	       error_in(err, "turn on IPv6 forwarding");
 }
 
 /* A fixed hardware address: else the kernel takes the lowest of the ports', which changes when one
@@ -233,15 +275,13 @@ bool bridge_set_up(const struct engine *engine, const struct lease_book *book,
 		return error_set(err, ERROR_NOT_FOUND,
 				 "bridge %s of daemon.json is not there: make it (ip link add)",
 				 bridge);
-	bool is_new = *index == 0;
-
-	if (is_new && !make_all(engine, book, network, bridge, host, index, err))
+	if (*index == 0 && !make_all(engine, book, network, bridge, host, index, err))
 		return false;
 	if (!network->pools[NETWORK_IPV4].subnet.address.family)
 		return error_set(err, ERROR_SYSTEM,
 				 "%s has no address (remove the link to have it made anew)",
 				 bridge);
-	return turn_on_forwarding(network, is_new, err) &&
+	return turn_on_forwarding(engine, network, warning, err) &&
 	       set_up_rules(engine, network, bridge, warning, err);
 }
 

@@ -512,12 +512,55 @@ def test_a_machine_that_does_not_forward(moor, busybox):
                     address = address_of(moor, "c", "far")
                     assert hear(plant, address, 80, 0.5) is None
                     assert moor.docker("run", "--rm", "--network", "far", busybox, "busybox", "nc", "-w", "5", "10.95.2.2", "80").stdout == "office\n"
+            # Whoever turned it off, and whenever: it does not come back open, nor does that cut off networks of before.
+            settings("{}", "1")
+            for text in ("{}", '{"bridge": "br-own"}'):
+                if "own" in text:
+                    netpeer.ip("link", "add", "br-own", "type", "bridge")
+                    netpeer.ip("addr", "add", "10.96.0.1/24", "dev", "br-own")
+                    netpeer.ip("link", "set", "br-own", "up")
+                    netpeer.nft("delete", "table", "ip", "filter")
+                with open(os.path.join(moor.config, "daemon.json"), "w") as file:
+                    file.write(text)
+                with open(forward, "w") as file:
+                    file.write("0")
+                start(moor, busybox, "d")
+                with open(forward) as file:
+                    assert file.read() == "1\n", text
+                assert hear(plant, "10.95.2.2", 80, 0.5) is None, text
+                for name in ("c", "d"):
+                    assert inside(moor, name, "busybox", "nc", "-w", "5", "10.95.2.2", "80") == "office\n", (text, name)
+                moor.docker("rm", "-f", "d")
         finally:
             listener.kill()
             listener.wait()
+            subprocess.run(["ip", "link", "del", "br-own"], capture_output=True)
             settings("{}", before)
-            moor.docker("rm", "-f", "c")
+            moor.docker("rm", "-f", "c", "d", code=None)
             netpeer.nft("delete", "table", "ip", "filter", code=None)
+
+
+def test_forwarding_of_the_second_family(moor, busybox):
+    """IPv6's as IPv4's: where it was turned off meanwhile, what is turned on again is for containers alone."""
+    forward = "/proc/sys/net/ipv6/conf/all/forwarding"
+    with open(forward) as file:
+        before = file.read()
+    moor.docker("network", "create", "--ipv6", "--subnet", "fd00:77::/64", "six")
+    try:
+        netpeer.nft("delete", "table", "ip6", "filter", code=None)
+        for name, value in (("a", "1"), ("b", "0")):
+            with open(forward, "w") as file:
+                file.write(value)
+            start(moor, busybox, name, "--network", "six")
+        with open(forward) as file:
+            assert file.read() == "1\n"
+        assert "policy drop" in netpeer.nft("list", "chain", "ip6", "filter", "FORWARD")
+    finally:
+        moor.docker("rm", "-f", "a", "b", code=None)
+        moor.docker("network", "rm", "six")
+        with open(forward, "w") as file:
+            file.write(before)
+        netpeer.nft("delete", "table", "ip6", "filter", code=None)
 
 
 def test_leaving_none(moor, busybox):
