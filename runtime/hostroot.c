@@ -83,6 +83,8 @@ bool hostroot_open(const struct state *state, int *root, struct error *err)
 	return true;
 }
 
+/* A bind below may share the host's mounts (rshared): what comes off it would come off there, too,
+ * were it not cut off first. */
 bool hostroot_remove(const struct state *state, struct error *err)
 {
 	autoclose int root = -1;
@@ -90,6 +92,8 @@ bool hostroot_remove(const struct state *state, struct error *err)
 
 	if (state->root_mount == 0 || !hostroot_open(state, &root, &ignored))
 		return true; /* it has none, or who knows it has unmounted it */
+	if (kernel_set_propagation(root, MS_PRIVATE | MS_REC) < 0)
+		return error_sys(err, "cut off root file system %s", state->rootfs);
 	if (umount2(state->rootfs, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
 		return error_sys(err, "unmount root file system %s", state->rootfs);
 	return true;

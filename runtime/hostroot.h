@@ -18,7 +18,8 @@ must_check bool hostroot_make(struct rootfs *rootfs, int64_t *number, struct err
 must_check bool hostroot_attach(const struct rootfs *rootfs, struct error *err);
 /* Opens a container's, for the caller to close; fails if it is not mounted any more. */
 must_check bool hostroot_open(const struct state *state, int *root, struct error *err);
-/* Unmounts it with all that is mounted below, if the container has one and it is still there. */
+/* Unmounts it with all that is mounted below, if the container has one and it is still there. What
+ * a mount below shares with the host stays there. */
 must_check bool hostroot_remove(const struct state *state, struct error *err);
 
 #endif

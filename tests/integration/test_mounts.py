@@ -320,6 +320,26 @@ def test_without_namespaces_on_a_shared_tree(unspaced):
     assert done.stdout == "/\n" and before == after and unspaced.rootfs + "/proc " in meanwhile
 
 
+@pytest.mark.parametrize("end", ["run", "delete", "damaged", "failed"])
+def test_without_namespaces_and_the_hosts_mounts(unspaced, source, end):
+    """A root that shares the host's mounts (a node agent's /host) goes without them, and without what came later."""
+    add_mount(unspaced, "/host", "rbind", "rshared", source="/")
+    unspaced.config["process"]["args"] = ["ls", f"/host{source}/sub"]
+    later = f"mkdir {source}/later; mount -t tmpfs tmpfs {source}/later; exit {int(end == 'failed')}"
+    unspaced.config["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", later],
+                                                   "env": ["PATH=" + os.environ["PATH"]]}]}
+    make = f"mount -t tmpfs tmpfs {source}; mkdir {source}/sub; mount -t tmpfs tmpfs {source}/sub; echo >{source}/sub/here"
+    runc = f"{PROGRAM} --root {unspaced.moor.run_dir}/runc"
+    create = f"{runc} create --bundle {unspaced.path} {unspaced.id} </dev/null >/dev/null 2>&1"
+    damage = f"truncate --size -1 {unspaced.moor.run_dir}/runc/{unspaced.id}/state.json"
+    delete = f"{runc} delete --force {unspaced.id}"
+    steps = {"run": ["{run}"], "delete": [create, delete], "damaged": [create, damage, delete], "failed": ["! " + create]}
+    note = f"cat /proc/self/mountinfo >{unspaced.path}/"
+    run_where_all_is_shared(unspaced, make, note + "before", *steps[end], note + "after")
+    before, after = (set(open(os.path.join(unspaced.path, name))) for name in ("before", "after"))
+    assert before <= after and [line.split()[4] for line in after - before] == [source + "/later"]
+
+
 def test_without_namespaces_and_unmounted_by_others(unspaced):
     """What lies at its place by then is not the container's."""
     unspaced.create("sleep", "1000")
