@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/containerverbs.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/caller.h"
 #include "cli/outputpath.h"
 #include "cli/shown.h"
 #include "cli/single.h"
@@ -53,19 +50,11 @@ static bool check_output(const char *path, struct error *err)
 	return !path || outputpath_check(path, err) || error_in(err, "failed to export container");
 }
 
-static bool open_output(const char *path, int *out, struct error *err)
-{
-	*out = path ? caller_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
-		    : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-	return *out >= 0 ||
-	       error_sys(err, "failed to export container: open %s", path ? path : "stdout");
-}
-
 static int run_export(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	const struct values *values = of;
 	autosingle struct single single = SINGLE_EMPTY;
-	autoclose int out = -1;
+	autooutput struct output output = OUTPUT_EMPTY;
 	autoclose int lock = -1;
 	autoclose int root = -1;
 	struct error err;
@@ -75,12 +64,14 @@ static int run_export(const struct cli *cli, const void *of, const struct texts 
 	if (!single_open(cli, arguments->items[0], &single, &err) ||
 	    !tree_open(&single.engine, &single.container, TREE_ROOT, &root, &lock, &err))
 		return command_failed(&err);
-	if (!open_output(values->output, &out, &err)) /* what was there stays until now */
+	if (!output_open(values->output, &output, &err)) {
+		error_in(&err, "failed to export container");
 		return command_failed_plainly(&err);
+	}
 	const struct tree_archive archive = {
-		.from = root, .to = out, .prefix = "", .is_one_mount = true
+		.from = root, .to = output.fd, .prefix = "", .is_one_mount = true
 	};
-	if (!tree_write(&archive, &err))
+	if (!tree_write(&archive, &err) || !output_finish(&output, &err))
 		return command_failed_plainly(&err);
 	happening_container(&single.engine, &single.container, "export", NULL);
 	return 0;

@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/imageverbs.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/caller.h"
-#include "base/mem.h"
-#include "cli/human.h"
 #include "cli/outputpath.h"
 #include "engine/engine.h"
 #include "engine/happening.h"
@@ -28,79 +20,6 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
-static bool refuse_path(const char *path, struct error *err)
-{
-	char why[HUMAN_MAX];
-
-	return error_set(err, error_kind_of(errno), "invalid output path: open %s: %s", path,
-			 human_errno(errno, why));
-}
-
-/* A pipe is written as it is; a regular file appears whole or not at all. */
-static bool is_stream(const char *path)
-{
-	struct stat status;
-
-	return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
-}
-
-static bool save_to_stream(const struct engine *engine, const struct texts *names,
-			   const struct values *values, struct error *err)
-{
-	autoclose int fd = caller_open(values->output, O_WRONLY | O_CLOEXEC, 0);
-
-	if (fd < 0)
-		return refuse_path(values->output, err);
-	return image_save(&engine->store, names, values->platform, fd, err) ||
-	       error_in(err, "Error response from daemon");
-}
-
-static int make_beside(char *beside)
-{
-	caller_enter();
-	int fd = mkostemp(beside, O_CLOEXEC);
-
-	caller_leave();
-	return fd;
-}
-
-static bool put_in_place(const char *beside, const char *path)
-{
-	caller_enter();
-	bool is_done = rename(beside, path) == 0;
-
-	caller_leave();
-	return is_done;
-}
-
-static void remove_beside(const char *beside)
-{
-	caller_enter();
-	unlink(beside);
-	caller_leave();
-}
-
-static bool save_to_file(const struct engine *engine, const struct texts *names,
-			 const struct values *values, struct error *err)
-{
-	const char *path = values->output;
-	autofree char *beside = mem_printf("%s.tmp-XXXXXX", path);
-	autoclose int fd = make_beside(beside);
-	mode_t mask = umask(0);
-
-	umask(mask);
-	if (fd < 0)
-		return refuse_path(path, err);
-	if (!image_save(&engine->store, names, values->platform, fd, err))
-		error_in(err, "Error response from daemon");
-	else if (fchmod(fd, 0600 & ~mask) < 0 || !put_in_place(beside, path))
-		error_sys(err, "write %s", path);
-	else
-		return true;
-	remove_beside(beside);
-	return false;
-}
-
 /* What was saved is told of once it is: an image that has gone meanwhile is not. */
 static void tell(const struct engine *engine, const struct texts *names)
 {
@@ -117,12 +36,13 @@ static void tell(const struct engine *engine, const struct texts *names)
 static bool save_somewhere(const struct engine *engine, const struct texts *names,
 			   const struct values *values, struct error *err)
 {
-	if (!values->output)
-		return image_save(&engine->store, names, values->platform, STDOUT_FILENO, err) ||
-		       error_in(err, "Error response from daemon");
-	if (is_stream(values->output))
-		return save_to_stream(engine, names, values, err);
-	return save_to_file(engine, names, values, err);
+	autooutput struct output output = OUTPUT_EMPTY;
+
+	if (!output_open(values->output, &output, err))
+		return error_in(err, "invalid output path");
+	if (!image_save(&engine->store, names, values->platform, output.fd, err))
+		return error_in(err, "Error response from daemon");
+	return output_finish(&output, err);
 }
 
 static bool save(const struct cli *cli, const struct values *values, const struct texts *names,

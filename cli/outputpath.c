@@ -2,8 +2,12 @@
 #include "cli/outputpath.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/caller.h"
 #include "base/mem.h"
@@ -42,4 +46,74 @@ bool outputpath_check(const char *path, struct error *err)
 		return error_set(err, ERROR_INPUT, "cannot write to a character device file");
 	return !S_ISBLK(info.st_mode) ||
 	       error_set(err, ERROR_INPUT, "cannot write to a block device file");
+}
+
+static int make_beside(char *beside)
+{
+	caller_enter();
+	int fd = mkostemp(beside, O_CLOEXEC);
+
+	caller_leave();
+	return fd;
+}
+
+bool output_open(const char *path, struct output *output, struct error *err)
+{
+	char why[HUMAN_MAX];
+	struct stat info;
+
+	*output = (struct output){ .path = path, .fd = -1 };
+	if (!path) {
+		output->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	} else if (look(path, &info) && !S_ISREG(info.st_mode)) {
+		output->fd = caller_open(path, O_WRONLY | O_CLOEXEC, 0);
+	} else {
+		output->beside = mem_printf("%s.tmp-XXXXXX", path);
+		output->fd = make_beside(output->beside);
+	}
+	if (output->fd >= 0)
+		return true;
+	int sys = errno;
+
+	free(output->beside); /* there is nothing to remove */
+	output->beside = NULL;
+	return error_set(err, error_kind_of(sys), "open %s: %s", path ? path : "stdout",
+			 human_errno(sys, why));
+}
+
+static bool put_in_place(const struct output *output)
+{
+	mode_t mask = umask(0);
+
+	umask(mask);
+	if (fchmod(output->fd, 0600 & ~mask) < 0)
+		return false;
+	caller_enter();
+	bool is_done = rename(output->beside, output->path) == 0;
+
+	caller_leave();
+	return is_done;
+}
+
+bool output_finish(struct output *output, struct error *err)
+{
+	if (!output->beside)
+		return true;
+	if (!put_in_place(output))
+		return error_sys(err, "write %s", output->path);
+	free(output->beside);
+	output->beside = NULL;
+	return true;
+}
+
+void output_drop(struct output *output)
+{
+	if (output->beside) {
+		caller_enter();
+		unlink(output->beside);
+		caller_leave();
+	}
+	free(output->beside);
+	drop_fd(&output->fd);
+	*output = OUTPUT_EMPTY;
 }

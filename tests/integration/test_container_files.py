@@ -10,7 +10,7 @@ import tarfile
 
 import pytest
 
-from world import wait_until
+from world import mounted, wait_until
 
 CHANGES = ("echo hi > /newf; rm /etc/group; mkdir /d; echo x > /d/f; ln -s /d /dl; ln -s /etc/shadow /d/out; "
            "echo v > /data/v; chmod 700 /tmp")
@@ -238,6 +238,10 @@ def test_copy_into_a_readonly_container(moor, busybox, tmp_path):
 
 
 def test_export_and_import(moor, changed, tmp_path):
+    with mounted(tmp_path / "full", size="64k"):  # what was there stays until the new one is whole
+        (tmp_path / "full" / "x.tar").write_text("old\n")
+        assert "No space left" in moor.docker("export", "-o", tmp_path / "full" / "x.tar", "c", code=1).stderr
+        assert os.listdir(tmp_path / "full") == ["x.tar"] and (tmp_path / "full" / "x.tar").read_text() == "old\n"
     moor.docker("export", "-o", str(tmp_path / "x.tar"), "c")
     with open(tmp_path / "x.tar", "rb") as file:
         archive = files(file.read())
