@@ -280,11 +280,14 @@ bool proc_helper(const char *name, char **path, struct error *err)
 #define STAT_MAX        4096
 #define STAT_STATE      3
 #define STAT_PARENT     4
+#define STAT_FLAGS      9
 #define STAT_START_TIME 22
+#define FLAG_EXITING    0x4 /* the kernel's PF_EXITING */
 
 struct stat_fields {
 	char state;
 	pid_t parent;
+	unsigned long flags; /* the kernel's PF_… */
 	unsigned long long start_time;
 };
 
@@ -302,12 +305,15 @@ static bool read_stat(pid_t pid, struct stat_fields *fields, struct error *err)
 
 	char *field = strrchr(text.data, ')');
 
+	fields->flags = 0;
 	for (int number = STAT_STATE; field && number <= STAT_START_TIME; number++) {
 		field = strchr(field + 1, ' ');
 		if (field && number == STAT_STATE)
 			fields->state = field[1];
 		if (field && number == STAT_PARENT)
 			fields->parent = atoi(field + 1);
+		if (field && number == STAT_FLAGS)
+			fields->flags = strtoul(field + 1, NULL, 10);
 	}
 	if (!field)
 		return error_set(err, ERROR_CORRUPT, "%s: unexpected content", name);
@@ -332,6 +338,15 @@ bool proc_is_alive(pid_t pid, unsigned long long start_time)
 
 	return pid > 0 && read_stat(pid, &fields, &ignored) && fields.start_time == start_time &&
 	       fields.state != 'Z' && fields.state != 'X';
+}
+
+bool proc_is_ending(pid_t pid, unsigned long long start_time)
+{
+	struct stat_fields fields;
+	struct error ignored;
+
+	return !proc_is_alive(pid, start_time) || !read_stat(pid, &fields, &ignored) ||
+	       fields.flags & FLAG_EXITING;
 }
 
 pid_t proc_parent(pid_t pid)

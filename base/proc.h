@@ -72,6 +72,9 @@ must_check bool proc_helper(const char *name, char **path, struct error *err);
 must_check bool proc_start_time(pid_t pid, unsigned long long *ticks, struct error *err);
 /* False once that very process is gone (or a zombie). */
 bool proc_is_alive(pid_t pid, unsigned long long start_time);
+/* True from the moment its end has begun, when it is still alive: nothing joins its namespaces any
+ * more. */
+bool proc_is_ending(pid_t pid, unsigned long long start_time);
 
 /* Whose child it is; 0 if it is not there, or somebody's outside of our pid namespace. */
 pid_t proc_parent(pid_t pid);

@@ -19,7 +19,8 @@
 #include "engine/share.h"
 #include "engine/status.h"
 
-#define PROCESS_MAX       (8 << 20) /* bytes of the process object */
+#define PROCESS_MAX       (8 << 20)                     /* bytes of the process object */
+#define NOT_RUNNING       "Container %s is not running" /* docker's words */
 #define START_STEP_MS     2
 #define START_PATIENCE_MS 10000
 
@@ -35,8 +36,7 @@ static bool check_state(const struct container *container, const struct status *
 				 "Container %s is paused, unpause the container before exec",
 				 container->name);
 	if (status->pid == 0)
-		return error_set(err, ERROR_NOT_FOUND, "Container %s is not running",
-				 container->id);
+		return error_set(err, ERROR_NOT_FOUND, NOT_RUNNING, container->id);
 	return true;
 }
 
@@ -185,6 +185,17 @@ static bool join_network(const struct engine *engine, const struct container *co
 		error_sys(err, "join the container's network"));
 }
 
+/* A container may end at any moment meanwhile. Whatever failed by that, this is the reason. */
+static bool explain_end(const struct enter *enter, const struct status *status, struct error *err)
+{
+	if (proc_is_ending(status->pid, status->start_time)) {
+		if (enter->has_reached)
+			*enter->has_reached = false;
+		error_set(err, ERROR_NOT_FOUND, NOT_RUNNING, enter->container->id);
+	}
+	return false;
+}
+
 bool enter_prepare(struct engine *engine, struct arena *arena, const struct enter *enter,
 		   struct texts *argv, struct error *err)
 {
@@ -196,9 +207,10 @@ bool enter_prepare(struct engine *engine, struct arena *arena, const struct ente
 
 	buf_init(&text, PROCESS_MAX);
 	await_start(engine, arena, enter->container->id, &status);
-	if (!check_state(enter->container, &status, err) || !open_root(&status, &root, err) ||
-	    !join_network(engine, enter->container, err))
+	if (!check_state(enter->container, &status, err))
 		return false;
+	if (!open_root(&status, &root, err) || !join_network(engine, enter->container, err))
+		return explain_end(enter, &status, err);
 	if (enter->has_reached)
 		*enter->has_reached = true;
 	change(enter, &process);
@@ -206,7 +218,7 @@ bool enter_prepare(struct engine *engine, struct arena *arena, const struct ente
 		       keep_process(&text, arena, &path, err) &&
 		       make_argv(engine, arena, enter, path, argv, err);
 	container_done(&process);
-	return is_done;
+	return is_done || explain_end(enter, &status, err);
 }
 
 const char *enter_new_id(struct arena *arena)

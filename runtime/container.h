@@ -54,6 +54,7 @@ enum container_fault {
 	CONTAINER_FAULT_OTHER,          /* 125: anything before its execve */
 	CONTAINER_FAULT_NOT_EXECUTABLE, /* 126: permission denied, a directory, no interpreter */
 	CONTAINER_FAULT_NOT_FOUND,      /* 127: no such program in the container */
+	CONTAINER_FAULT_ENDED,          /* exec: the container has ended, or is about to */
 };
 
 /* A container whose init is our child. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/proc.h"
 #include "runtime/found.h"
 #include "runtime/hostroot.h"
 #include "runtime/join.h"
@@ -315,6 +316,15 @@ static bool start(struct exec *self, struct executed *executed, enum container_f
 	return tell(self, executed, err);
 }
 
+/* Also while we were at it. `why` we failed tells it of one whose state is gone already. */
+static bool has_ended(const struct exec *self, const struct error *why)
+{
+	const struct state *state = &self->found.state;
+
+	return state->pid > 0 ? proc_is_ending(state->pid, state->start_time)
+			      : why->kind == ERROR_NOT_FOUND;
+}
+
 bool exec_start(const struct exec_options *options, struct executed *executed,
 		enum container_fault *fault, struct error *err)
 {
@@ -329,6 +339,8 @@ bool exec_start(const struct exec_options *options, struct executed *executed,
 		executed->pid = self.spawned.pid;
 		executed->pidfd = self.spawned.pidfd;
 	} else {
+		if (*fault == CONTAINER_FAULT_OTHER && has_ended(&self, err))
+			*fault = CONTAINER_FAULT_ENDED;
 		spawn_undo(&self.spawned);
 		mem_cleanup_close(&executed->master);
 		executed->master = -1;

@@ -45,7 +45,8 @@ struct executed {
 };
 
 /* Returns once the program has been executed; on failure nothing is left behind. The descriptors
- * are the caller's. */
+ * are the caller's. Of a container that was not found at all, too, *fault says that it has ended.
+ */
 must_check bool exec_start(const struct exec_options *options, struct executed *executed,
 			   enum container_fault *fault, struct error *err);
 

@@ -132,6 +132,11 @@ static int tell_docker(const struct command *command, enum container_fault fault
 {
 	bool is_program = strstr(err->text, "unable to start container process") != NULL;
 
+	if (fault == CONTAINER_FAULT_ENDED) {
+		fprintf(stderr, "Error response from daemon: Container %s is not running\n",
+			command->options.id);
+		return 1;
+	}
 	if (!is_program) {
 		fprintf(stderr, "Error response from daemon: %s\n", err->text);
 		return 1;

@@ -75,6 +75,17 @@ def test_exec(moor, container):
     assert "No such container: nope" in moor.docker("exec", "nope", "true", code=1).stderr
 
 
+def test_exec_while_it_ends(moor, busybox):
+    """Whatever the end of a container meets an exec at, the words are the same."""
+    id = moor.docker("create", "--network", "none", "--name", "d", busybox, "true").stdout.strip()
+    for _ in range(40):
+        moor.docker("start", "d")
+        ran = moor.docker("exec", "d", "true", code=None)
+        assert (ran.returncode, ran.stdout, ran.stderr) in (
+            (1, "", f"Error response from daemon: Container {id} is not running\n"),
+            (0, "", ""), (137, "", ""))  # it came in time, or ended together with the container
+
+
 def test_pause(moor, container):
     container("p", command=["sh", "-c", "trap 'exit 4' TERM; while :; do sleep 0.05; done"])
     assert moor.docker("pause", "p").stdout == "p\n"

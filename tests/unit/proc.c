@@ -188,6 +188,8 @@ static void test_identity(void)
 	check_ok(proc_start_time(getpid(), &ours, &err), &err, "our start time");
 	check(ours > 0, "is after boot");
 	check(proc_is_alive(getpid(), ours), "we are alive");
+	check(!proc_is_ending(getpid(), ours), "and go on");
+	check(proc_is_ending(getpid(), ours + 1), "somebody else with our pid has ended");
 	check(!proc_is_alive(getpid(), ours + 1), "somebody else with our pid is not");
 	check(!proc_is_alive(0, 0) && !proc_is_alive(-1, 0), "no pid is not alive");
 	check_error(proc_start_time(0x3fffffff, &ours, &err), &err, ERROR_NOT_FOUND, "",
@@ -204,6 +206,7 @@ static void test_identity(void)
 
 	check_int(poll(&dead, 1, 10000), 1, "the pidfd tells of its end");
 	check(!proc_is_alive(proc.pid, theirs), "a zombie is not alive");
+	check(proc_is_ending(proc.pid, theirs), "and has ended");
 	check_ok(proc_wait(&proc, &status, &err), &err, "wait");
 	check_int(proc_exit_code(status), 137, "killed");
 	check_int(proc.pidfd, -1, "proc_wait closes the pidfd");
