@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/capability.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -138,13 +137,10 @@ static bool is_at_or_below(const char *path, const char *top)
  * the container may mount it there by itself, no link gains anything. */
 static bool may_be_led(const struct spec *spec)
 {
-	const struct spec_process *process = &spec->process;
-	uint64_t admin = (uint64_t)1 << CAP_SYS_ADMIN;
+	bool is_apart = spec->namespaces[NAMESPACE_USER].is_wanted &&
+			!spec->namespaces[NAMESPACE_MOUNT].path;
 
-	if (spec->namespaces[NAMESPACE_USER].is_wanted && !spec->namespaces[NAMESPACE_MOUNT].path)
-		return true;
-	return process->capabilities.permitted & admin && !spec->seccomp &&
-	       (!process->apparmor_profile || strcmp(process->apparmor_profile, "unconfined") == 0);
+	return is_apart || spec_may_mount(spec);
 }
 
 bool mount_keep_shared(const struct mount_job *job, int tree, struct error *err)

@@ -260,6 +260,11 @@ const char *spec_mount_option(size_t i);
 const char *spec_memory_mode(size_t i);
 const char *spec_memory_flag(size_t i);
 
+/* Whether the container's program may mount, from its start and without a program of the image that
+ * gives it rights: CAP_SYS_ADMIN is in its effective set (capabilities(7), Transformation of
+ * capabilities during execve), and neither a filter nor a profile nor a label holds it back. */
+must_check bool spec_may_mount(const struct spec *spec);
+
 /* A process object alone, as `exec --process` has it. */
 must_check bool spec_parse_process(struct arena *arena, const char *text, size_t length,
 				   struct spec_process *process, struct error *err);

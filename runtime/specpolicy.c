@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <ctype.h>
+#include <linux/capability.h>
 #include <linux/mempolicy.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -8,8 +9,8 @@
 #include "runtime/specpart.h"
 
 /*
- * How the kernel shall treat a process: its turn on the CPUs and at the disks, and where its memory
- * comes from.
+ * How the kernel shall treat a process: its turn on the CPUs and at the disks, where its memory
+ * comes from, and whether it may mount.
  */
 
 #define CPUS_MAX  65536
@@ -336,4 +337,33 @@ bool spec_read_memory_policy(struct spec_reader *reader, const struct json *linu
 	into->mode = (int)(mode->value | flags);
 	reader->spec->memory_policy = into;
 	return check_nodes(reader, object, mode->value, &into->nodes);
+}
+
+/* -- mounting -------------------------------------------------------------------------------- */
+
+/* Root gets what its bounding set allows with each program, others only what is ambient. */
+static uint64_t effective_at_start(const struct spec_process *process)
+{
+	const struct spec_capabilities *sets = &process->capabilities;
+	uint64_t granted = sets->permitted & sets->bounding;
+
+	return process->user.uid == 0 ? granted : granted & sets->inheritable & sets->ambient;
+}
+
+/* Of user:role:type:level; spc_t is the type that the SELinux policies do not hold back. */
+static bool is_label_free(const char *label)
+{
+	const char *role = label ? strchr(label, ':') : NULL;
+	const char *type = role ? strchr(role + 1, ':') : NULL;
+
+	return !label || (type && strncmp(type, ":spc_t:", strlen(":spc_t:")) == 0);
+}
+
+bool spec_may_mount(const struct spec *spec)
+{
+	const struct spec_process *process = &spec->process;
+
+	return effective_at_start(process) >> CAP_SYS_ADMIN & 1 && !spec->seccomp &&
+	       is_label_free(process->selinux_label) &&
+	       (!process->apparmor_profile || strcmp(process->apparmor_profile, "unconfined") == 0);
 }

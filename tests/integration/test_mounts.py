@@ -242,7 +242,7 @@ def run_where_all_is_shared(bundle, *commands):
     return bundle.moor.run("unshare", "--mount", "--propagation", "private", "sh", "-ec", script)
 
 
-@pytest.mark.parametrize("who", ["admin", "filtered", "confined", "user namespace"])
+@pytest.mark.parametrize("who", ["admin", "ambient", "user", "filtered", "confined", "user namespace"])
 def test_link_into_what_is_shared(bundle, source, who):
     """An image's link does not say what is mounted for the host; but whoever may mount there anyway is not refused
     (a privileged pod with /run, of an image with /var/run -> /run).
@@ -256,14 +256,17 @@ def test_link_into_what_is_shared(bundle, source, who):
         with_user_namespace(bundle)
     else:
         caps = ["CAP_SYS_ADMIN"] if who != "confined" else []
-        bundle.config["process"]["capabilities"] = {name: caps for name in ("bounding", "effective", "permitted")}
+        names = ["bounding", "effective", "permitted"] + (["inheritable", "ambient"] if who == "ambient" else [])
+        bundle.config["process"]["capabilities"] = {name: caps for name in names}
+    if who in ("ambient", "user"):
+        bundle.config["process"]["user"] = {"uid": 1000, "gid": 1000}
     if who == "filtered":
         bundle.config["linux"]["seccomp"] = bundles.SECCOMP
     make = f"mount -t tmpfs tmpfs {source}; mkdir -m 777 {source}/x"
     count = f"grep -c ' {source}/x ' /proc/self/mountinfo || true"
-    is_led = who in ("admin", "user namespace")
+    is_led = who in ("admin", "ambient", "user namespace")
     done = run_where_all_is_shared(bundle, make, "{run}" if is_led else "! {run}", count)
-    assert done.stdout.split() == {"admin": ["here", "1"], "user namespace": ["here", "0"]}.get(who, ["0"])
+    assert done.stdout.split() == (["here"] if is_led else []) + ["1" if who in ("admin", "ambient") else "0"]
     refusal = 'a link leads "/led/x" into "/host", which is shared with the host'
     assert (refusal in done.stderr) != is_led
 

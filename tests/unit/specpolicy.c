@@ -141,6 +141,48 @@ static void test_values(struct arena *arena)
 	check_int((long long)spec.memory_policy->nodes.words[0], 2, "node 1");
 }
 
+#define SETS(caps) "'capabilities':{'bounding':[" caps "],'permitted':[" caps "]"
+#define ADMIN      SETS("'CAP_SYS_ADMIN'") "}"
+#define USER       "'user':{'uid':1000},"
+
+/* What the program may do by itself when it has started. */
+static const struct {
+	const char *section;
+	bool may_mount;
+} mounting[] = {
+	{ ADMIN, true },
+	{ ADMIN ",'noNewPrivileges':true", true },
+	{ SETS("'CAP_SYS_CHROOT'") "}", false },
+	{ "'capabilities':{'permitted':['CAP_SYS_ADMIN']}", false },
+	{ "'capabilities':{'bounding':['CAP_SYS_ADMIN']}", false },
+	{ USER ADMIN, false },
+	{ USER SETS("'CAP_SYS_ADMIN'") ",'effective':['CAP_SYS_ADMIN'],"
+				       "'inheritable':['CAP_SYS_ADMIN']}",
+	  false },
+	{ USER SETS("'CAP_SYS_ADMIN'") ",'inheritable':['CAP_SYS_ADMIN'],"
+				       "'ambient':['CAP_SYS_ADMIN']}",
+	  true },
+	{ ADMIN ",'apparmorProfile':'unconfined'", true },
+	{ ADMIN ",'apparmorProfile':'docker-default'", false },
+	{ ADMIN ",'selinuxLabel':'system_u:system_r:container_t:s0:c1,c2'", false },
+	{ ADMIN ",'selinuxLabel':'system_u:system_r:spc_t:s0'", true },
+	{ ADMIN ",'selinuxLabel':'spc_t:spc_t:container_t:spc_t:'", false },
+	{ ADMIN ",'selinuxLabel':'odd'", false },
+};
+
+static void test_mounting(struct arena *arena)
+{
+	for (size_t i = 0; i < COUNT_OF(mounting); i++) {
+		struct spec spec;
+		struct error err;
+
+		if (check_ok(parse_section(arena, &in_process, mounting[i].section, &spec, &err),
+			     &err, "%s", mounting[i].section))
+			check(spec_may_mount(&spec) == mounting[i].may_mount, "may mount: %s",
+			      mounting[i].section);
+	}
+}
+
 int main(void)
 {
 	struct arena arena = { 0 };
@@ -150,6 +192,7 @@ int main(void)
 	for (size_t i = 0; i < COUNT_OF(memory); i++)
 		check_section(&in_linux, &memory[i]);
 	test_values(&arena);
+	test_mounting(&arena);
 	arena_done(&arena);
 	return tap_done();
 }
