@@ -203,10 +203,34 @@ static bool write_insecure(struct gathering *gathering, const char *entry, struc
 	return true;
 }
 
-static void write_local(struct gathering *gathering, const char *host)
+/* What a proxy takes a name for is its own affair: only what is reached without one is here. */
+static bool is_local(const struct gather_proxies *proxies, const char *host)
 {
-	if (strcmp(host, HUB) != 0 && insecure_is_local(host))
-		jsonout_text(&gathering->out, NULL, host);
+	bool has_proxy = (proxies->http && *proxies->http) || (proxies->https && *proxies->https);
+
+	return strcmp(host, HUB) != 0 && insecure_is_local(host) &&
+	       (!has_proxy || insecure_is_exempt(proxies->no_proxy, host));
+}
+
+static bool write_local(struct gathering *gathering, struct error *err)
+{
+	const char **local =
+		arena_array(&gathering->arena, gathering->mirror_count + 1, sizeof(*local));
+	struct gather_proxies proxies;
+	const struct json *fallback;
+	size_t count = 0;
+
+	if (!json_object_or_null(gathering->daemon, "proxies", &fallback, err) ||
+	    !gather_proxies(fallback, &proxies, err))
+		return false;
+	if (is_local(&proxies, gathering->host))
+		local[count++] = gathering->host;
+	for (size_t i = 0; i < gathering->mirror_count; i++)
+		if (is_local(&proxies, mirror_host(gathering, i)))
+			local[count++] = mirror_host(gathering, i);
+	if (count > 0)
+		jsonout_texts(&gathering->out, "local", local, count);
+	return true;
 }
 
 static bool write_places(struct gathering *gathering, struct error *err)
@@ -222,10 +246,9 @@ static bool write_places(struct gathering *gathering, struct error *err)
 	for (size_t i = 0; i < count; i++)
 		if (!write_insecure(gathering, insecure[i], err))
 			return false;
-	write_local(gathering, gathering->host);
-	for (size_t i = 0; i < gathering->mirror_count; i++)
-		write_local(gathering, mirror_host(gathering, i));
 	jsonout_array_end(out);
+	if (!write_local(gathering, err))
+		return false;
 	if (gathering->mirror_count == 0)
 		return true;
 	jsonout_object(out, "mirrors");

@@ -15,6 +15,7 @@
 
 #define HOSTS       "/etc/hosts"
 #define HOSTS_MAX   (1 << 20)
+#define LOCALHOST   "localhost"
 #define PORT_MAX    65535
 #define PORT_DIGITS 5
 
@@ -125,18 +126,28 @@ static bool is_line_for(char *line, const char *name)
 	return false;
 }
 
+/* "registry.lan" is below "lan", and so is "lan" itself. */
+static bool is_below(const char *name, const char *parent, size_t parent_length)
+{
+	size_t length = strlen(name);
+
+	return parent_length > 0 && length >= parent_length &&
+	       strncasecmp(name + length - parent_length, parent, parent_length) == 0 &&
+	       (length == parent_length || name[length - parent_length - 1] == '.');
+}
+
 bool insecure_is_local(const char *host)
 {
-	static const char suffix[] = ".localhost";
 	autofree char *name = name_of(host);
-	size_t length = strlen(name), least = sizeof(suffix) - 1;
 	autobuf struct buf text;
 	struct error ignored;
 
 	buf_init(&text, HOSTS_MAX);
-	if (length > least && strcasecmp(name + length - least, suffix) == 0)
+	if (strcasecmp(name, LOCALHOST) == 0)
+		return false; /* everybody knows that */
+	if (is_below(name, LOCALHOST, strlen(LOCALHOST)))
 		return true;
-	if (strcasecmp(name, suffix + 1) == 0 || !file_read(AT_FDCWD, HOSTS, &text, &ignored))
+	if (!file_read(AT_FDCWD, HOSTS, &text, &ignored))
 		return false;
 
 	char *rest = text.data;
@@ -144,5 +155,23 @@ bool insecure_is_local(const char *host)
 	for (char *line; rest && (line = strsep(&rest, "\n")) != NULL;)
 		if (is_line_for(line, name))
 			return true;
+	return false;
+}
+
+bool insecure_is_exempt(const char *no_proxy, const char *host)
+{
+	autofree char *name = name_of(host);
+
+	if (is_below(name, LOCALHOST, strlen(LOCALHOST)))
+		return true;
+	while (no_proxy && *no_proxy) {
+		size_t length = strcspn(no_proxy, ", \t");
+		bool has_dot = *no_proxy == '.';
+
+		if ((length == 1 && *no_proxy == '*') ||
+		    is_below(name, no_proxy + has_dot, length - has_dot))
+			return true;
+		no_proxy += length + (no_proxy[length] != '\0');
+	}
 	return false;
 }

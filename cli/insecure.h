@@ -26,4 +26,9 @@ bool insecure_range_has(const struct ipnet *range, const char *host);
  * there says of a name is no reason to do without its certificate. */
 bool insecure_is_local(const char *host);
 
+/* True if NO_PROXY, a list of names with commas or blanks between (NULL: none), has the name of
+ * "HOST[:PORT]", what it is below, or "*"; and for what is below .localhost, which is never asked
+ * of a proxy. */
+bool insecure_is_exempt(const char *no_proxy, const char *host);
+
 #endif

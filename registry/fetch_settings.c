@@ -321,6 +321,8 @@ bool fetch_settings_parse(struct arena *arena, const char *text, size_t length,
 	return read_logins(arena, root, settings, err) &&
 	       json_text_array(arena, root, "insecure", &settings->insecure,
 			       &settings->insecure_count, err) &&
+	       json_text_array(arena, root, "local", &settings->local, &settings->local_count,
+			       err) &&
 	       read_certs(arena, root, settings, err) && read_mirrors(arena, root, settings, err) &&
 	       read_s3(root, settings, err) && read_aws(arena, root, &settings->aws, err) &&
 	       read_ecr(root, &settings->ecr, err) && read_learnt(root, settings, err) &&

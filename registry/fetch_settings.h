@@ -50,6 +50,8 @@ struct fetch_settings {
 	size_t login_count;
 	const char **insecure; /* HOST[:PORT] where plain http or an unknown certificate will do */
 	size_t insecure_count;
+	const char **local; /* HOST[:PORT], the same, of this machine: never by way of a proxy */
+	size_t local_count;
 	struct fetch_certs *certs;
 	size_t cert_count;
 	struct fetch_mirrors *mirrors;

@@ -52,10 +52,10 @@ static bool is_loopback_domain(const char *domain)
 	return url_is_loopback_host(host);
 }
 
-static bool is_listed(const struct fetch_settings *settings, const char *domain)
+static bool is_listed(const char *const *list, size_t count, const char *domain)
 {
-	for (size_t i = 0; i < settings->insecure_count; i++)
-		if (strcasecmp(settings->insecure[i], domain) == 0)
+	for (size_t i = 0; i < count; i++)
+		if (strcasecmp(list[i], domain) == 0)
 			return true;
 	return false;
 }
@@ -87,7 +87,11 @@ struct host *host_find(struct registry *registry, const char *domain, const char
 	host->domain = mem_strdup(domain);
 	host->base = mem_strdup(base);
 	host->is_loopback = is_loopback_domain(domain);
-	host->is_listed = is_listed(settings, domain);
+	bool is_local = is_listed(settings->local, settings->local_count, domain);
+
+	host->is_direct = is_local || host->is_loopback;
+	host->is_listed =
+		is_local || is_listed(settings->insecure, settings->insecure_count, domain);
 	host->tls = fetch_settings_tls(settings, domain);
 	/* A registry on this machine rarely has TLS; one that the user listed, or knows the
 	 * authority of, may. */
@@ -114,6 +118,7 @@ void host_set_tls(const struct host *host, struct http_request *request)
 	if (!url_is_same_origin(request->url, host_url(&arena, host, "")))
 		return;
 	request->is_unverified = host->is_listed || (host->is_loopback && !host->tls.ca);
+	request->is_direct = host->is_direct;
 	request->tls = host->tls;
 }
 

@@ -30,7 +30,8 @@ struct host {
 	char *domain; /* as in references */
 	char *base;   /* a mirror's path before "/v2/"; else "" */
 	bool is_loopback;
-	bool is_listed;   /* by the user, as insecure */
+	bool is_listed;   /* as insecure: by the user, or as a name of this machine */
+	bool is_direct;   /* of this machine: no proxy may have what is sent to it */
 	bool is_http;     /* what we speak with it */
 	bool is_known;    /* the ping was answered */
 	bool is_doubtful; /* but not as a registry would */
@@ -64,7 +65,8 @@ void host_free(struct host *host);
 /* "https://HOST", the host's base, and a path. */
 const char *host_url(struct arena *arena, const struct host *host, const char *path) must_check;
 
-/* What belongs to requests to this host and no other: certificates, or that none count. */
+/* What belongs to requests to this host and no other: certificates, or that none count; that they
+ * go there directly. */
 void host_set_tls(const struct host *host, struct http_request *request);
 
 /* The user's own login, else ECR's; NULL: nobody to be. */

@@ -461,6 +461,7 @@ static bool follow(struct transfer *transfer, const struct http_response *respon
 	if (!url_is_same_origin(question->url, url)) {
 		question->authorization = NULL;
 		question->is_unverified = false;
+		question->is_direct = false;
 		question->tls = (struct http_tls){ 0 };
 	}
 	question->url = url;

@@ -479,6 +479,53 @@ def test_proxy_of_the_environment_and_its_exceptions(moor, tmp_path):
             assert "127.0.0.1" not in failed.stderr and "p:w" not in failed.stdout + failed.stderr
 
 
+def keep_logins(moor, *places):
+    os.makedirs(moor.env["DOCKER_CONFIG"], exist_ok=True)
+    auth = base64.b64encode(b"me:secret").decode()
+    with open(os.path.join(moor.env["DOCKER_CONFIG"], "config.json"), "w", encoding="ascii") as file:
+        json.dump({"auths": {place: {"auth": auth} for place in places}}, file)
+
+
+def wants_a_password(call):
+    """A registry with nothing in it, and a proxy that knows no way by TLS but answers plain requests as such a registry."""
+    if call.command == "CONNECT":
+        call.reply(502, Connection="close")
+    elif call.header("Authorization"):
+        call.reply(404)
+    else:
+        call.reply(401, WWW_Authenticate='Basic realm="x"')
+
+
+def test_names_of_this_machine_are_nothing_to_a_proxy(moor):
+    """What is insecure because it is here is asked for here, or by TLS alone: no proxy has the password in clear."""
+    with Server(wants_a_password) as registry, Server(wants_a_password) as proxy:
+        port = registry.host.split(":")[1]
+        url = f"http://{proxy.host}"
+        env = {"HTTP_PROXY": url, "HTTPS_PROXY": url, "NO_PROXY": ""}
+        name, address, below = f"registry.lan:{port}", f"[::ffff:7f00:1]:{port}", f"registry.localhost:{port}"
+        keep_logins(moor, name, address, below)
+
+        def attempt(*argv, **options):
+            proxy.calls.clear()
+            registry.calls.clear()
+            return with_hosts(moor, {"registry.lan": "127.0.0.1"}, *argv, code=1, **options).stderr
+
+        for variables in (env, {**env, "HTTP_PROXY": ""}, {**env, "HTTPS_PROXY": "", "https_proxy": ""}, {**env, "NO_PROXY": "lan:1"}):
+            attempt("pull", f"{name}/x:1", env=variables)
+            attempt("login", "-u", "me", "--password-stdin", name, input="secret", env=variables)
+            assert {call.command for call in proxy.calls} <= {"CONNECT"}, proxy.calls
+            assert not any(call.header("Authorization") for call in proxy.calls + registry.calls)
+        daemon_json(moor, proxies={"http-proxy": url, "https-proxy": url})
+        attempt("pull", f"{name}/x:1", env={"HTTP_PROXY": "", "HTTPS_PROXY": "", "NO_PROXY": ""})
+        assert {call.command for call in proxy.calls} == {"CONNECT"}, proxy.calls
+        for place, no_proxy in ((name, "x.test, .lan"), (name, "*"), (address, ""), (below, "")):
+            told = attempt("pull", f"{place}/x:1", env={**env, "NO_PROXY": no_proxy})
+            assert "not found" in told and registry.calls[-1].header("Authorization") and not proxy.calls, place
+        daemon_json(moor, **{"insecure-registries": [name]})
+        assert "not found" in attempt("pull", f"{name}/x:1", env=env)
+        assert proxy.calls[-1].header("Authorization") and not registry.calls
+
+
 def test_info_tells_how_registries_are_reached(moor):
     daemon_json(moor, **{"insecure-registries": ["reg.lan:5000", "10.0.0.0/8"], "registry-mirrors": ["https://mirror.lan"],
                          "proxies": {"https-proxy": "https://file:9", "no-proxy": "a.lan,.b"}})

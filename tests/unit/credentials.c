@@ -268,8 +268,9 @@ static void test_settings(void)
 	check_settings("10.0.0.9", true,
 		       INSECURE("\"a\",\"b:1\",\"fd00::1\",\"[fd00::1]:80\",\"10.0.0.9\""));
 	check_settings("x.localhost:5000", true,
-		       INSECURE("\"a\",\"b:1\",\"fd00::1\",\"[fd00::1]:80\","
-				"\"x.localhost:5000\""));
+		       "{\"auths\":{},\"certs\":{},\"insecure\":[\"a\",\"b:1\",\"fd00::1\","
+		       "\"[fd00::1]:80\"],\"local\":[\"x.localhost:5000\"],\"patience\":{},"
+		       "\"proxy\":{}}");
 	check_insecure("svn://a", "should not contain '://'");
 	check_insecure("-a", "Cannot begin or end with a hyphen");
 	check_insecure("a-.com", "invalid host");
