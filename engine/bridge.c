@@ -74,6 +74,7 @@ static bool set_up_rules(const struct engine *engine, const struct network *netw
 			.bridge = bridge,
 			.subnet = network->pools[i].subnet,
 			.is_internal = network->is_internal,
+			.is_isolated = network_is_isolated(network, i),
 			.is_without_masquerade =
 				!network_option_is_on(network, NETWORK_OPTION_MASQUERADE),
 			.is_without_icc = !network_option_is_on(network, NETWORK_OPTION_ICC),

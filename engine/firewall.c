@@ -23,6 +23,7 @@
  *		}
  *		chain input {
  *			type filter hook input priority filter;
+ *			iifname "BRIDGE" drop                      if isolated; or
  *			iifname "BRIDGE" ip6 saddr fe80::/10 accept
  *			iifname "BRIDGE" ip saddr != SUBNET drop
  *		}
@@ -65,6 +66,15 @@ static void add_raw(struct rules *rules, const struct firewall *firewall)
 	rules_end_rule(rules);
 }
 
+static void add_drop(struct rules *rules, const char *chain, enum nft_direction direction,
+		     const char *bridge)
+{
+	rules_begin_rule(rules, chain);
+	rules_match_link(rules, direction, bridge, true);
+	rules_verdict(rules, NFT_DROPS, NULL);
+	rules_end_rule(rules);
+}
+
 /* Nobody speaks to the host as a member of another network, or as a neighbour of the host's: what
  * is allowed to those would be allowed to a container that may forge packets (NET_RAW). The links'
  * own addresses of IPv6 are how it finds the host at all; they are accepted by this chain alone. */
@@ -74,6 +84,11 @@ static void add_input(struct rules *rules, const struct firewall *firewall)
 	static const struct ipnet link_local = { { AF_INET6, { 0xfe, 0x80 } }, 10 };
 
 	rules_add_chain(rules, "input", &hook);
+	/* A bridge without an address still takes what is for any other of the host's. */
+	if (firewall->is_isolated) {
+		add_drop(rules, "input", NFT_INPUT, firewall->bridge);
+		return;
+	}
 	if (firewall->subnet.address.family == AF_INET6) {
 		rules_begin_rule(rules, "input");
 		rules_match_link(rules, NFT_INPUT, firewall->bridge, true);
@@ -94,14 +109,6 @@ static void add_inside(struct rules *rules, const struct firewall *firewall)
 	rules_match_link(rules, NFT_INPUT, firewall->bridge, true);
 	rules_match_link(rules, NFT_OUTPUT, firewall->bridge, true);
 	rules_verdict(rules, firewall->is_without_icc ? NFT_DROPS : NFT_ACCEPTS, NULL);
-	rules_end_rule(rules);
-}
-
-static void add_drop(struct rules *rules, enum nft_direction direction, const char *bridge)
-{
-	rules_begin_rule(rules, "forward");
-	rules_match_link(rules, direction, bridge, true);
-	rules_verdict(rules, NFT_DROPS, NULL);
 	rules_end_rule(rules);
 }
 
@@ -126,7 +133,7 @@ static void add_in_and_out(struct rules *rules, const struct firewall *firewall)
 	rules_match_translated(rules);
 	rules_verdict(rules, NFT_ACCEPTS, NULL);
 	rules_end_rule(rules);
-	add_drop(rules, NFT_OUTPUT, bridge);
+	add_drop(rules, "forward", NFT_OUTPUT, bridge);
 }
 
 static void add_forward(struct rules *rules, const struct firewall *firewall)
@@ -139,8 +146,8 @@ static void add_forward(struct rules *rules, const struct firewall *firewall)
 		return;
 	}
 	add_inside(rules, firewall);
-	add_drop(rules, NFT_INPUT, firewall->bridge);
-	add_drop(rules, NFT_OUTPUT, firewall->bridge);
+	add_drop(rules, "forward", NFT_INPUT, firewall->bridge);
+	add_drop(rules, "forward", NFT_OUTPUT, firewall->bridge);
 }
 
 static void add_masquerade(struct rules *rules, const struct firewall *firewall)

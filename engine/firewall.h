@@ -15,13 +15,15 @@
  *
  * Out: everything, with the address of the link it leaves by. In: answers, and what was published.
  * So networks do not reach each other, nor does a neighbour of this machine reach a container by
- * its address. A network that is internal has neither in nor out.
+ * its address. A network that is internal has neither in nor out; one that is isolated does not
+ * reach the host either, by whatever address.
  */
 struct firewall {
 	const struct engine *engine;
 	const char *bridge;
 	struct ipnet subnet;
 	bool is_internal;
+	bool is_isolated; /* com.docker.network.bridge.gateway_mode_ipv4=isolated, or _ipv6 */
 	bool is_without_masquerade; /* com.docker.network.bridge.enable_ip_masquerade=false */
 	bool is_without_icc;        /* com.docker.network.bridge.enable_icc=false */
 };

@@ -40,8 +40,7 @@
 
 static const char *const families[] = { [NETWORK_IPV4] = "ipv4", [NETWORK_IPV6] = "ipv6" };
 
-/* The networks that always exist. --------------------------------------------------------------
- */
+/* The networks that always exist. -------------------------------------------------------------- */
 
 static const struct {
 	const char *name, *driver;
@@ -128,8 +127,7 @@ const char *network_key(const struct network *network)
 	return network->is_predefined ? network->name : network->id;
 }
 
-/* A default bridge for each directory of volatile state, so that two stores on one machine do not
- * lease the same address twice. */
+/* A default bridge for each directory of volatile state: no two stores lease the same address. */
 void network_bridge(const struct engine *engine, const struct network *network, char name[IFNAMSIZ])
 {
 	const char *wanted = network->is_predefined
@@ -184,15 +182,21 @@ struct ipaddr network_host_binding(const struct network *network)
 	return address;
 }
 
-bool network_has_gateway(const struct network *network, enum network_family family)
+bool network_is_isolated(const struct network *network, enum network_family family)
 {
 	const char *mode =
 		network_option(network, family == NETWORK_IPV6 ? NETWORK_OPTION_MODE_IPV6
 							       : NETWORK_OPTION_MODE_IPV4);
+
+	return mode && strcmp(mode, NETWORK_MODE_ISOLATED) == 0;
+}
+
+bool network_has_gateway(const struct network *network, enum network_family family)
+{
 	bool is_inhibited = network_option(network, NETWORK_OPTION_INHIBIT) &&
 			    network_option_is_on(network, NETWORK_OPTION_INHIBIT);
 
-	return (!mode || strcmp(mode, NETWORK_MODE_ISOLATED) != 0) &&
+	return !network_is_isolated(network, family) &&
 	       (family != NETWORK_IPV4 || !network->is_internal || !is_inhibited);
 }
 
@@ -204,8 +208,7 @@ int network_mtu(const struct network *network)
 	return network->is_predefined && mtu == MTU_USUAL ? 0 : mtu;
 }
 
-/* Definitions on disk. -------------------------------------------------------------------------
- */
+/* Definitions on disk. ------------------------------------------------------------------------- */
 
 static void write_pool(struct jsonout *out, const char *key, const struct network_pool *pool)
 {
@@ -442,8 +445,7 @@ bool network_find(const struct engine *engine, struct arena *arena, const char *
 	return found == 1 || error_set(err, ERROR_NOT_FOUND, "network %s not found", text);
 }
 
-/* Creation and removal. ------------------------------------------------------------------------
- */
+/* Creation and removal. ------------------------------------------------------------------------ */
 
 static bool check_name(const char *name, struct error *err)
 {

@@ -106,6 +106,8 @@ void network_bridge(const struct engine *engine, const struct network *network,
 const char *network_option(const struct network *network, const char *key);
 /* An option that is true unless it says false. */
 bool network_option_is_on(const struct network *network, const char *key);
+/* The host is not on it, and hears nobody who is. */
+bool network_is_isolated(const struct network *network, enum network_family family);
 /* The bridge has an address of its own that containers can go by. */
 bool network_has_gateway(const struct network *network, enum network_family family);
 /* com.docker.network.bridge.host_binding_ipv4: the host's address of ports that are published

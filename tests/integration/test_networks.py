@@ -446,6 +446,13 @@ def test_usual_options(moor, busybox):
     assert "mtu 1290" in moor.docker("run", "--rm", "--network", "usual", busybox, "busybox", "ip", "link", "show", "eth0").stdout
 
 
+def hear(pid, address, port, seconds=15):
+    """What who is there says to the process's network; None where nobody is heard."""
+    script = f"import socket; s = socket.create_connection(('{address}', {port}), {seconds}); print(s.recv(99).decode(), end='')"
+    done = subprocess.run(["nsenter", "-t", str(pid), "-n", "/usr/bin/python3", "-c", script], capture_output=True, text=True)
+    return done.stdout if done.returncode == 0 else None
+
+
 @contextlib.contextmanager
 def plant_and_office():
     """Two machines in networks of their own on both sides of this one: their pids. Each has the other's address 10.95.N.2."""
@@ -486,12 +493,6 @@ def test_a_machine_that_does_not_forward(moor, busybox):
         netpeer.nft("delete", "table", "ip", "filter", code=None)
         moor.docker("network", "create", "-o", "com.docker.network.bridge.name=br-far", "far")
         start(moor, busybox, "c", "--network", "far", "-p", "8080:80", command=("busybox", "nc", "-ll", "-p", "80", "-e", "echo", "served"))
-
-    def hear(pid, address, port, seconds=15):
-        """What who is there says; None where nobody is heard."""
-        script = f"import socket; s = socket.create_connection(('{address}', {port}), {seconds}); print(s.recv(99).decode(), end='')"
-        done = subprocess.run(["nsenter", "-t", str(pid), "-n", "/usr/bin/python3", "-c", script], capture_output=True, text=True)
-        return done.stdout if done.returncode == 0 else None
 
     with plant_and_office() as (plant, office):
         listener = subprocess.Popen(["nsenter", "-t", str(office), "-n", "busybox", "nc", "-ll", "-p", "80", "-e", "echo", "office"])
@@ -596,6 +597,19 @@ def test_networks_without_the_host(moor, busybox):
         start(moor, busybox, name, "--network", name)
         assert netpeer.ip("-j", "-4", "addr", "show", "dev", f"br-{name}").stdout.count("192.168") == 0
         assert can_ping(moor, busybox, name, name)
+        # The host has other addresses, and answers whoever knows the way: not those who are apart.
+        pid = inspect(moor, name, "{{.State.Pid}}")
+        listener = subprocess.Popen(["busybox", "nc", "-ll", "-p", "9095", "-e", "echo", "host"])
+        try:
+            wait_until(lambda: hear(os.getpid(), "127.0.0.1", 9095) == "host\n", "the host to listen")
+            netpeer.ip("addr", "add", "10.95.3.1/32", "dev", "lo")
+            netpeer.ip("route", "add", "192.168.135.0/31", "dev", f"br-{name}")
+            subprocess.run(["nsenter", "-t", pid, "-n", "ip", "route", "add", "10.95.3.1", "dev", "eth0"], check=True)
+            assert hear(pid, "10.95.3.1", 9095, 15 if name == "silent" else 0.5) == ("host\n" if name == "silent" else None)
+        finally:
+            subprocess.run(["ip", "addr", "del", "10.95.3.1/32", "dev", "lo"], capture_output=True)
+            listener.kill()
+            listener.wait()
         moor.docker("rm", "-f", name)
         moor.docker("network", "rm", name)
     assert create("--ipv6", "--internal", "-o", f"{mode}6=isolated", "-o", "com.docker.network.container_iface_prefix=plant", "six")[1].keys() == {"Subnet"}
