@@ -164,6 +164,15 @@ static bool is_replaced(const struct spec *spec, const char *path)
 	return false;
 }
 
+/* Of two devices for one place the first counts, as with runc. */
+static bool is_repeated(const struct spec *spec, size_t index)
+{
+	const struct spec so_far = { .devices = spec->devices, .device_count = index };
+	autofree char *path = path_clean(spec->devices[index].path);
+
+	return is_replaced(&so_far, path);
+}
+
 /* Devices of the config may be anywhere below the root. */
 static bool make_configured(const struct rootfs *rootfs, const struct place *dev,
 			    const struct spec_device *device, struct error *err)
@@ -257,8 +266,11 @@ bool rootfs_make_devices(struct rootfs *rootfs, struct error *err)
 		    !make_device(rootfs, &place, &defaults[i], err))
 			return false;
 	}
-	for (size_t i = 0; i < spec->device_count; i++)
-		if (!make_configured(rootfs, &place, &spec->devices[i], err))
+	for (size_t i = 0; i < spec->device_count; i++) {
+		bool is_made = make_configured(rootfs, &place, &spec->devices[i], err);
+
+		if (!is_made && (err->kind != ERROR_EXISTS || !is_repeated(spec, i)))
 			return false;
+	}
 	return make_links(dev, err);
 }

@@ -186,23 +186,26 @@ static bool read_rlimit(struct spec_reader *reader, const struct json *item,
 	return true;
 }
 
+/* The specification wants an error where one is given twice; runc takes the last one. */
 static bool read_rlimits(struct spec_reader *reader, const struct json *process)
 {
 	struct spec_process *into = &reader->spec->process;
 	const struct json *list;
-	unsigned int seen = 0;
 
 	if (!spec_structs(reader, process, "rlimits", sizeof(*into->rlimits), &list, &into->rlimits,
 			  &into->rlimit_count))
 		return false;
+	into->rlimit_count = 0;
 	for (const struct json *item = list ? list->child : NULL; item; item = item->next) {
-		struct spec_rlimit *rlimit = &into->rlimits[item->index];
+		struct spec_rlimit rlimit = { 0 };
+		size_t at = 0;
 
-		if (!read_rlimit(reader, item, rlimit))
+		if (!read_rlimit(reader, item, &rlimit))
 			return false;
-		if (seen & 1U << rlimit->resource)
-			return json_wrong(item, reader->err, "rlimit is given twice");
-		seen |= 1U << rlimit->resource;
+		while (at < into->rlimit_count && into->rlimits[at].resource != rlimit.resource)
+			at++;
+		into->rlimits[at] = rlimit;
+		into->rlimit_count += at == into->rlimit_count;
 	}
 	return true;
 }

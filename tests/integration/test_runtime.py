@@ -223,7 +223,8 @@ def test_user_namespace(bundle):
     bundle.config["linux"]["namespaces"].append({"type": "user"})
     maps = [{"containerID": 0, "hostID": 100000, "size": 65536}]
     bundle.config["linux"].update({"uidMappings": maps, "gidMappings": maps})
-    bundle.config["process"]["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 70, "hard": 80}]
+    bundle.config["process"]["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 60, "hard": 60},  # the last one counts, as with runc
+                                           {"type": "RLIMIT_NOFILE", "soft": 70, "hard": 80}]
     subprocess.run(["chown", "-R", "100000:100000", bundle.rootfs], check=True)
     out = bundle.sh("id -u; cat /proc/self/uid_map; ulimit -n; ulimit -Hn; echo x > /dev/null && echo fine;"
                     "touch /tmp/f; mknod /tmp/d c 1 3 2>&1; true")

@@ -62,9 +62,6 @@ static const struct {
 	  ERROR_INPUT, "process.rlimits[0].type: unknown rlimit" },
 	{ WITH_PROCESS(ARGS "\"rlimits\":[{\"type\":\"RLIMIT_CORE\",\"soft\":2,\"hard\":1}]"),
 	  ERROR_INPUT, "soft limit is above" },
-	{ WITH_PROCESS(ARGS "\"rlimits\":[{\"type\":\"RLIMIT_CORE\",\"soft\":1,\"hard\":1},"
-			    "{\"type\":\"RLIMIT_CORE\",\"soft\":1,\"hard\":1}]"),
-	  ERROR_INPUT, "process.rlimits[1]: rlimit is given twice" },
 	{ WITH_PROCESS(ARGS "\"rlimits\":[{\"type\":\"RLIMIT_CORE\",\"soft\":-5,\"hard\":1}]"),
 	  ERROR_INPUT, "process.rlimits[0].soft: not a limit" },
 	{ WITH_PROCESS(ARGS "\"rlimits\":[7]"), ERROR_INPUT,
