@@ -11,6 +11,8 @@
 #include "cli/logdefault.h"
 #include "engine/attach.h"
 #include "engine/bundle.h"
+#include "engine/bundledevice.h"
+#include "engine/bundlelimit.h"
 #include "engine/daemonjson.h"
 #include "engine/hostfiles.h"
 #include "engine/logging.h"
@@ -41,6 +43,21 @@ static bool read_pairs(const struct runopts *values, struct arena *arena,
 	return true;
 }
 
+/* Whose driver it is, docker asks once there is a volume. */
+static bool check_volume_driver(const char *driver, const struct mounts *mounts, struct error *err)
+{
+	if (!driver || !*driver || strcmp(driver, "local") == 0)
+		return true;
+	for (size_t i = 0; i < mounts->count; i++) {
+		if (mounts->items[i].kind == MOUNT_VOLUME)
+			return error_set(err, ERROR_NOT_FOUND,
+					 "error looking up volume plugin %s: plugin \"%s\" not "
+					 "found",
+					 driver, driver);
+	}
+	return true;
+}
+
 static bool read_mounts(const struct runopts *values, struct mounts *mounts, struct error *err)
 {
 	for (size_t i = 0; i < values->volumes.count; i++) {
@@ -52,6 +69,8 @@ static bool read_mounts(const struct runopts *values, struct mounts *mounts, str
 		if (!mounts_add_volume(mounts, values->volumes.items[i], err))
 			return false;
 	}
+	if (!check_volume_driver(values->volume_driver, mounts, err))
+		return false;
 	for (size_t i = 0; i < values->mounts.count; i++) {
 		if (!mounts_add_mount(mounts, values->mounts.items[i], err))
 			return false;
@@ -314,6 +333,9 @@ static bool check_lists(const struct runopts *values, struct error *err)
 	for (size_t i = 0; i < values->storage_opts.count; i++)
 		if (!strchr(values->storage_opts.items[i], '='))
 			return error_set(err, ERROR_INPUT, "invalid storage option");
+	for (size_t i = 0; i < values->container.devices.count; i++)
+		if (!device_check(values->container.devices.items[i], err))
+			return false;
 	return true;
 }
 
@@ -329,6 +351,7 @@ bool runopts_read(const struct runopts *values, const struct texts *arguments, s
 		texts_add(&container->entrypoint, values->entrypoint);
 	texts_add_all(&container->entrypoint, values->entrypoint_words.items,
 		      values->entrypoint_words.count);
+	limit_keep_last(&container->ulimits);
 	container->is_attached = !values->is_detached;
 	read_numbers(values, container);
 	read_screen(container);

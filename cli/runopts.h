@@ -32,7 +32,7 @@ struct runopts {
 	struct netopts net;
 	struct texts log_opts;
 	const char *cidfile, *pull, *platform;
-	const char *gpus, *isolation, *runtime;
+	const char *gpus, *isolation, *runtime, *volume_driver;
 	const char *health_cmd; /* NULL: not given */
 	struct texts health_test;
 	bool is_without_health;

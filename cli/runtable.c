@@ -123,13 +123,6 @@ static bool check_annotation(const char *text, struct error *err)
 	       error_set(err, ERROR_INPUT, "%s must be formatted as key=value", text);
 }
 
-static bool check_volume_driver(const char *text, struct error *err)
-{
-	return strcmp(text, "local") == 0 || strcmp(text, "") == 0 ||
-	       error_set(err, ERROR_NOT_FOUND,
-			 "error looking up volume plugin %s: plugin \"%s\" not found", text, text);
-}
-
 #define AT(member) offsetof(struct runopts, member)
 #define OF(member) offsetof(struct runopts, container.member)
 
@@ -156,7 +149,7 @@ static bool check_volume_driver(const char *text, struct error *err)
 	{ "cpus", 0, OPT_CPUS, AT(cpus), "decimal", "Number of CPUs", NULL }, \
 	{ "cpuset-cpus", 0, OPT_TEXT, OF(cpuset_cpus), "string", "CPUs in which to allow execution (0-3, 0,1)", NULL }, \
 	{ "cpuset-mems", 0, OPT_TEXT, OF(cpuset_mems), "string", "MEMs in which to allow execution (0-3, 0,1)", NULL }, \
-	{ "device", 0, OPT_LIST, OF(devices), "list", "Add a host device to the container", device_check }, \
+	{ "device", 0, OPT_LIST, OF(devices), "list", "Add a host device to the container", NULL }, \
 	{ "device-cgroup-rule", 0, OPT_LIST, OF(device_rules), "list", "Add a rule to the cgroup allowed devices list", device_check_rule }, \
 	{ "device-read-bps", 0, OPT_LIST, OF(block_read_bps), "list", "Limit read rate (bytes per second) from a device", limit_check_block_rate }, \
 	{ "device-read-iops", 0, OPT_LIST, OF(block_read_iops), "list", "Limit read rate (IO per second) from a device", limit_check_block_count }, \
@@ -234,12 +227,12 @@ static bool check_volume_driver(const char *text, struct error *err)
 	{ "tmpfs", 0, OPT_LIST, AT(tmpfs), "list", "Mount a tmpfs directory", NULL }, \
 	{ "tty", 't', OPT_BOOL, OF(has_tty), NULL, "Allocate a pseudo-TTY", NULL }, \
 	{ "ulimit", 0, OPT_LIST, OF(ulimits), "ulimit", "Ulimit options", bundle_check_ulimit }, \
-	{ "use-api-socket", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL }, \
+	{ "use-api-socket", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL }, \
 	{ "user", 'u', OPT_TEXT, OF(user), "string", "Username or UID (format: <name|uid>[:<group|gid>])", NULL }, \
 	{ "userns", 0, OPT_IGNORED_TEXT, 0, "string", NULL, check_userns }, \
 	{ "uts", 0, OPT_TEXT, OF(uts_mode), "string", "UTS namespace to use", NULL }, \
 	{ "volume", 'v', OPT_LIST, AT(volumes), "list", "Bind mount a volume", NULL }, \
-	{ "volume-driver", 0, OPT_IGNORED_TEXT, 0, "string", "Optional volume driver for the container", check_volume_driver }, \
+	{ "volume-driver", 0, OPT_TEXT, AT(volume_driver), "string", "Optional volume driver for the container", NULL }, \
 	{ "volumes-from", 0, OPT_LIST, OF(volumes_from), "list", "Mount volumes from the specified container(s)", mounts_check_from }, \
 	{ "workdir", 'w', OPT_TEXT, OF(workdir), "string", "Working directory inside the container", NULL }, \
 	{ .name = NULL }

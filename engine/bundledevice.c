@@ -29,6 +29,14 @@ static bool is_mode(const char *text)
 	return *text && text[strspn(text, "rwm")] == '\0';
 }
 
+/* VENDOR/CLASS=DEVICE, by the Container Device Interface. */
+static bool is_cdi(const char *text)
+{
+	const char *slash = strchr(text, '/');
+
+	return slash && slash != text && strchr(slash, '=') && !strchr(text, ':');
+}
+
 static bool parse(struct arena *arena, const char *text, struct request *request, struct error *err)
 {
 	char *rest = arena_strdup(arena, text);
@@ -39,16 +47,23 @@ static bool parse(struct arena *arena, const char *text, struct request *request
 	second = rest ? strsep(&rest, ":") : NULL;
 	third = rest ? strsep(&rest, ":") : NULL;
 	if (rest || !*request->source)
-		return error_set(err, ERROR_INPUT, "invalid device specification: %s", text);
+		return error_set(err, ERROR_INPUT, "bad format for path: %s", text);
+	if (is_cdi(text))
+		return error_set(
+			err, ERROR_UNSUPPORTED,
+			"could not select device driver \"cdi\" with capabilities: []: CDI "
+			"devices are not supported, give the device's node: %s",
+			text);
 	if (second && !third && is_mode(second)) {
 		third = second;
 		second = NULL;
 	}
 	if (third && !is_mode(third))
 		return error_set(err, ERROR_INPUT, "bad mode specified: %s", third);
-	request->target = second && *second ? second : request->source;
+	request->target = second ? second : request->source;
 	request->access = third ? third : "rwm";
-	return true;
+	return request->target[0] == '/' ||
+	       error_set(err, ERROR_INPUT, "%s is not an absolute path", request->target);
 }
 
 bool device_check(const char *text, struct error *err)

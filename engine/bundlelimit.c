@@ -93,6 +93,23 @@ bool bundle_check_ulimit(const char *text, struct error *err)
 	return parse_ulimit(text, &limit, err);
 }
 
+void limit_keep_last(struct texts *ulimits)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < ulimits->count; i++) {
+		size_t length = strcspn(ulimits->items[i], "=");
+		size_t to = 0;
+
+		while (to < kept && (strncmp(ulimits->items[to], ulimits->items[i], length) != 0 ||
+				     ulimits->items[to][length] != '='))
+			to++;
+		ulimits->items[to] = ulimits->items[i];
+		kept += to == kept;
+	}
+	ulimits->count = kept;
+}
+
 bool bundle_check_sysctl(const char *text, struct error *err)
 {
 	static const char *const allowed[] = {

@@ -14,6 +14,8 @@
 
 #define LIMIT_CPU_PERIOD 100000 /* microseconds of which --cpus is a share */
 
+/* Of two --ulimit of one name the last one counts. */
+void limit_keep_last(struct texts *ulimits);
 /* process.rlimits, from --ulimit. */
 must_check bool limit_write_rlimits(struct jsonout *out, const struct container *container,
 				    struct error *err);

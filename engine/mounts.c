@@ -269,8 +269,14 @@ bool mounts_add_tmpfs(struct mounts *mounts, const char *text, struct error *err
 		*colon = '\0';
 		mount.options = colon + 1;
 	}
-	return set_target(mounts->arena, target, &mount, err) &&
-	       check_tmpfs_options(mount.options, err) && add(mounts, &mount, err);
+	if (!set_target(mounts->arena, target, &mount, err) ||
+	    !check_tmpfs_options(mount.options, err))
+		return false;
+	struct container_mount *same = mount_at(mounts, mount.target);
+	if (!same || same->kind != MOUNT_TMPFS || same->is_long)
+		return add(mounts, &mount, err);
+	*same = mount; /* the last one counts */
+	return true;
 }
 
 bool mounts_add_declared(struct mounts *mounts, const char *target, struct error *err)

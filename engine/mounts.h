@@ -26,7 +26,7 @@ must_check bool mounts_add_volume(struct mounts *mounts, const char *text, struc
 must_check bool mounts_check_volume(const char *text, struct error *err);
 /* --mount type=bind,source=…,target=… */
 must_check bool mounts_add_mount(struct mounts *mounts, const char *text, struct error *err);
-/* --tmpfs TARGET[:OPTIONS] */
+/* --tmpfs TARGET[:OPTIONS]; of two for one place the last one counts. */
 must_check bool mounts_add_tmpfs(struct mounts *mounts, const char *text, struct error *err);
 /* A volume the image declares, unless something is mounted there already. */
 must_check bool mounts_add_declared(struct mounts *mounts, const char *target, struct error *err);

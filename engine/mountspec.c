@@ -92,6 +92,7 @@ static bool keep(struct arena *arena, struct mountspec *spec, const char *key, c
 		{ "destination", &spec->target },
 		{ "dst", &spec->target },
 		{ "volume-driver", &spec->driver },
+		{ "image-subpath", &spec->image_subpath },
 		{ "volume-subpath", &spec->subpath },
 	};
 
@@ -150,7 +151,8 @@ static bool check_kinds(const struct mountspec *spec, struct error *err)
 		bool is_given;
 	} kinds[] = { { "volume", has_volume },
 		      { "bind", has_bind },
-		      { "tmpfs", spec->tmpfs_size || spec->tmpfs_mode } };
+		      { "tmpfs", spec->tmpfs_size || spec->tmpfs_mode },
+		      { "image", spec->image_subpath } };
 
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
 		if (kinds[i].is_given && strcmp(kinds[i].type, spec->type) != 0)
@@ -163,6 +165,10 @@ static bool check_kinds(const struct mountspec *spec, struct error *err)
 
 static bool check(const struct mountspec *spec, struct error *err)
 {
+	if (strcmp(spec->type, "image") == 0)
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "invalid mount config for type \"image\": not supported by this "
+				 "runtime");
 	if (strcmp(spec->type, "bind") != 0 && strcmp(spec->type, "volume") != 0 &&
 	    strcmp(spec->type, "tmpfs") != 0)
 		return error_set(err, ERROR_INPUT,

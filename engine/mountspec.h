@@ -24,6 +24,7 @@ struct mountspec {
 	const char *source, *target;
 	const char *propagation; /* "" */
 	const char *tmpfs_size, *tmpfs_mode;
+	const char *image_subpath; /* to refuse it */
 	const char *subpath, *driver;
 	struct texts options, labels; /* in the arena */
 	enum mountspec_recursion recursion;

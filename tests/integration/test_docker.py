@@ -247,6 +247,15 @@ def test_read_only_and_tmpfs(run):
     assert "/b: Read-only file system" in done.stderr
 
 
+def test_what_is_asked_for_twice(run):
+    """Of limits and tmpfs the last one counts, of devices the first."""
+    shown = run("--rm", "--ulimit", "core=1", "--ulimit", "nofile=50", "--ulimit", "core=0", "--tmpfs", "/t", "--tmpfs",
+                "/t/:size=4k", "--device", "/dev/null:/dev/x", "--device", "/dev/zero:/dev/../dev/x", "--device", "/dev/zero:/y",
+                "--device", "/dev/null:/y", command=["sh", "-c", "ulimit -c; ulimit -n; df -k /t | tail -n 1; cat /dev/x; "
+                                                     "head -c 2 /y | wc -c"]).stdout.split()
+    assert shown[:2] == ["0", "50"] and shown[3] == "4" and shown[-1] == "2", shown
+
+
 def test_confinement_is_dockers(run):
     show = ["sh", "-c", "cat /proc/self/status; echo x > /proc/sys/kernel/hostname; "
             "cat /proc/kcore | wc -c; mount -t tmpfs x /tmp; ls /proc/acpi"]

@@ -20,7 +20,7 @@ FLAG = {
     "blkio-weight-device": ("/dev/null:5", "invalid weight for device: /dev/null:5"), "cpu-count": ("x", INT),
     "cpu-percent": ("x", INT), "cpu-period": ("x", INT), "cpu-quota": ("x", INT), "cpu-rt-period": ("x", INT),
     "cpu-rt-runtime": ("x", INT), "cpu-shares": ("x", INT), "cpus": ("1/3", "value is too precise"),
-    "detach-keys": ("zz", "invalid detach keys (zz): Unknown character: 'zz'"), "device": ("/dev/null:/x:q", "bad mode specified: q"),
+    "detach-keys": ("zz", "invalid detach keys (zz): Unknown character: 'zz'"),
     "device-cgroup-rule": ("c 1", "invalid device cgroup format 'c 1'"), "device-read-bps": ("/dev/x:y", "Unit is optional"),
     "device-read-iops": ("/dev/x:1k", "<device-path>:<number>. Number must be"), "device-write-bps": ("x", "bad format: x"),
     "device-write-iops": ("/x:1", "bad format for device path: /x:1"), "dns": ("x", "IP address is not correctly formatted: x"),
@@ -38,11 +38,12 @@ FLAG = {
     "publish": ("abc:80", "invalid hostPort: abc"), "pull": ("x", "invalid pull option: 'x'"), "shm-size": ("x", SIZE),
     "stop-timeout": ("x", INT), "sysctl": ("kernel.foo=1", "sysctl 'kernel.foo=1' is not allowed"),
     "ulimit": ("nofile=1:2:3", "too many limit value arguments - 1:2:3"), "userns": ("x", "--userns: invalid USER mode"),
-    "volume-driver": ("x", "plugin \"x\" not found"), "volumes-from": ("a:b:c", "invalid mode for --volumes-from: a:b:c"),
+    "volumes-from": ("a:b:c", "invalid mode for --volumes-from: a:b:c"),
 }
 # Said by docker's client in words of their own, whether the verb is run or create: exit code 125.
 CLIENT = {
-    "cgroupns": ("x", "--cgroupns: invalid CGROUP mode"), "env-file": ("/nofile", "open /nofile: no such file or directory"),
+    "cgroupns": ("x", "--cgroupns: invalid CGROUP mode"), "device": ("/dev/null:/x:q", "bad mode specified: q"),
+    "env-file": ("/nofile", "open /nofile: no such file or directory"),
     "label-file": ("/nofile", "open /nofile: no such file or directory"), "pid": ("x", "--pid: invalid PID mode"),
     "restart": ("on-failure:x", "invalid restart policy format: maximum retry count must be an integer"),
     "storage-opt": ("x", "invalid storage option"), "uts": ("x", "--uts: invalid UTS mode"),
@@ -68,7 +69,7 @@ DAEMON = {
 }
 # Any text will do for now; what is found out at the start is seen elsewhere. All that can be wrong is that there is none.
 ANY = {"cgroup-parent", "dns-opt", "dns-option", "domainname", "entrypoint", "entrypoint-word", "group-add", "health-cmd", "health-test",
-       "hostname", "user"}
+       "hostname", "user", "volume-driver"}
 # More than one thing can be wrong with a value.
 MORE = [
     (["--blkio-weight", "5"], 125, "Range of blkio weight is from 10 to 1000"),
@@ -102,6 +103,12 @@ MORE = [
     (["--restart", "always:2:3"], 125, "invalid restart policy format: maximum retry count must be an integer"),
     (["--user", "-1"], 125, "uids and gids must be in range 0-2147483647"),
     (["--workdir", "/bin/sh"], 125, "Cannot mkdir: /bin/sh is not a directory"),
+    (["--device", "/dev/null:x"], 125, "docker: x is not an absolute path"), (["--device", "null"], 125, "docker: null is not an absolute path"),
+    (["--device", "/dev/null::r"], 125, "docker:  is not an absolute path"), (["--device", ":x"], 125, "docker: bad format for path: :x"),
+    (["--device", "nvidia.com/gpu=all"], 125, "could not select device driver \"cdi\" with capabilities: []: CDI devices are not supported"),
+    (["--volume-driver", "x", "-v", "/y"], 125, "error looking up volume plugin x: plugin \"x\" not found"),
+    (["--use-api-socket"], 125, "--use-api-socket"),
+    (["--mount", "type=image,src=x,dst=/x,image-subpath=y"], 125, "invalid mount config for type \"image\": not supported by this runtime"),
     (["--device", "/etc"], 125, "custom device \"/etc\": not a device node"),
     (["--security-opt", "label"], 125, "Invalid --security-opt: \"label\""),
     (["--device", "/dev/nosuch"], 127, "error gathering device information while adding custom device \"/dev/nosuch\""),
