@@ -150,6 +150,16 @@ static bool is_same_host(struct arena *arena, const char *key, const char *host)
 	return strcasecmp(dockerconfig_key(arena, key), dockerconfig_key(arena, host)) == 0;
 }
 
+/* "quay.io/team", which is not the registry's own: for nobody else there, and neither login nor
+ * logout touches it. */
+static bool is_of_path(const char *key)
+{
+	const char *path = strchr(key, '/');
+
+	return path && !strstr(key, "://") && path[1] != '\0' && strcmp(path, "/v1/") != 0 &&
+	       strcmp(path, "/v2/") != 0;
+}
+
 /* The member for a host: its exact key first, then any that means the same host. */
 static const struct json *entry_of(struct arena *arena, const struct json *object, const char *host)
 {
@@ -158,7 +168,7 @@ static const struct json *entry_of(struct arena *arena, const struct json *objec
 	if (exact || !object)
 		return exact;
 	for (const struct json *entry = object->child; entry; entry = entry->next)
-		if (is_same_host(arena, entry->key, host))
+		if (!is_of_path(entry->key) && is_same_host(arena, entry->key, host))
 			return entry;
 	return NULL;
 }
@@ -264,15 +274,6 @@ static void write_login(struct jsonout *out, const char *key,
 	if (login->identity_token)
 		jsonout_text(out, "identitytoken", login->identity_token);
 	jsonout_object_end(out);
-}
-
-/* "quay.io/team", which is not the registry's own: neither login nor logout touches it. */
-static bool is_of_path(const char *key)
-{
-	const char *path = strchr(key, '/');
-
-	return path && !strstr(key, "://") && path[1] != '\0' && strcmp(path, "/v1/") != 0 &&
-	       strcmp(path, "/v2/") != 0;
 }
 
 static void write_auths(struct jsonout *out, const struct json *auths, const char *host,

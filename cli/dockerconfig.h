@@ -37,7 +37,8 @@ void dockerconfig_add_proxies(struct arena *arena, const char *directory, struct
 
 /* What `auths` of a config.json-like document says about `place`: a registry's HOST[:PORT], or a
  * repository there, HOST/PATH, for which an entry of just that path, or of what is above it, counts
- * first (so podman keeps them). *is_found tells whether it says anything. */
+ * first (so podman keeps them). Such an entry counts for nothing else, unlike with docker.
+ * *is_found tells whether it says anything. */
 must_check bool dockerconfig_login(struct arena *arena, const struct json *root, const char *place,
 				   struct dockerconfig_login *login, bool *is_found,
 				   struct error *err);

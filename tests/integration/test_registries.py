@@ -496,6 +496,18 @@ def wants_a_password(call):
         call.reply(401, WWW_Authenticate='Basic realm="x"')
 
 
+def test_login_for_a_part_of_a_registry(moor):
+    """What is kept for HOST/team is for nobody else there, and login does not make it the host's."""
+    with Server(wants_a_password) as registry:
+        keep_logins(moor, f"{registry.host}/team")
+        before = config_of(moor)
+        assert "no basic auth credentials" in moor.docker("pull", f"{registry.host}/stranger/x:1", code=1).stderr
+        assert "non TTY device" in moor.docker("login", registry.host, code=1, input="").stderr
+        assert not any(call.header("Authorization") for call in registry.calls) and config_of(moor) == before
+        assert "not found" in moor.docker("pull", f"{registry.host}/team/x:1", code=1).stderr
+        assert registry.calls[-1].header("Authorization")
+
+
 def test_names_of_this_machine_are_nothing_to_a_proxy(moor):
     """What is insecure because it is here is asked for here, or by TLS alone: no proxy has the password in clear."""
     with Server(wants_a_password) as registry, Server(wants_a_password) as proxy:

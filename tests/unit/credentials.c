@@ -90,7 +90,11 @@ static void test_find(void)
 	check_login("q/a/b/c", "a", "A", NULL);
 	check_login("q/ab", "q", "Q", NULL);
 	check_login("q/b/c", "b", "B", NULL);
-	check_login("p/y", "p", "P", NULL); /* docker looks at the host alone */
+	check_login("p/x/y", "p", "P", NULL);
+	check_login("p/y", NULL, NULL, NULL);
+	check_login("p/xy", NULL, NULL, NULL);
+	check_login("p", NULL, NULL, NULL);
+	check_login("r.example/y", "a", "b", NULL);
 	check_login("docker.io/a/x", "d", "D", NULL);
 	check_login("docker.io/library/x", "n", "p", NULL);
 	setenv("DOCKER_AUTH_CONFIG", "{\"auths\":{\"h\":{\"auth\":\"ZTp2\"}}}", 1);
