@@ -21,7 +21,8 @@
  * because we do not read what it says would never read what is typed.
  */
 
-#define TYPED_MAX 4096 /* bytes at a time */
+#define TYPED_MAX    4096           /* bytes at a time */
+#define MODE_UNKNOWN (~(tcflag_t)0) /* it changed while the key was given */
 
 struct relay {
 	const struct foreground *child;
@@ -35,6 +36,8 @@ struct relay {
 	bool is_ready;                          /* and its manager knows */
 	struct termios saved;
 	bool is_raw;
+	bool is_end_told; /* our stdin has ended: the key for it was given … */
+	tcflag_t told_to; /* … to a terminal that was so (ICANON) */
 };
 
 /* Of whichever of our streams is the terminal. */
@@ -90,15 +93,55 @@ static void give_typed(struct relay *relay)
 	}
 }
 
+/* How the program has set its terminal; false: it is gone. */
+static bool read_mode(const struct relay *relay, tcflag_t *mode, char *end_key)
+{
+	struct termios now;
+
+	if (tcgetattr(relay->master, &now) < 0)
+		return false;
+	*mode = now.c_lflag & ICANON;
+	*end_key = now.c_cc[VEOF] != _POSIX_VDISABLE ? (char)now.c_cc[VEOF] : 'D' - '@';
+	return true;
+}
+
+static void tell_end(struct relay *relay)
+{
+	tcflag_t after;
+	char key;
+
+	if (!read_mode(relay, &relay->told_to, &key))
+		return;
+	relay->is_end_told = true;
+	relay->typed[0] = key;
+	relay->start = 0;
+	relay->length = 1;
+	give_typed(relay);
+	if (relay->length > 0 || !read_mode(relay, &after, &key) || after != relay->told_to)
+		relay->told_to = MODE_UNKNOWN;
+}
+
 /* The end of a file or pipe is a key on a terminal. Our own terminal sends the key itself. */
 static void end_input(struct relay *relay)
 {
 	relay->is_input_open = false;
-	if (relay->is_raw)
-		return;
-	relay->typed[0] = 'D' - '@'; /* the default of VEOF */
-	relay->start = 0;
-	relay->length = 1;
+	if (!relay->is_raw)
+		tell_end(relay);
+}
+
+/*
+ * A shell edits its lines itself: it makes its terminal raw before it prompts. A key that was given
+ * before that is then read as a NUL, which is no end. So who changed the mode before he wrote is
+ * told again.
+ */
+static void tell_end_again(struct relay *relay)
+{
+	tcflag_t mode;
+	char key;
+
+	if (relay->is_end_told && relay->length == 0 && read_mode(relay, &mode, &key) &&
+	    mode != relay->told_to)
+		tell_end(relay);
 }
 
 /* Once the last of it was taken. */
@@ -166,8 +209,10 @@ static bool relay_until_exit(struct relay *relay, struct error *err)
 			return error_sys(err, "wait for the terminal");
 		bool has_output = fds[1].revents & ~POLLOUT;
 
-		if (has_output)
+		if (has_output) {
 			is_output_open = copy(relay->master, STDOUT_FILENO);
+			tell_end_again(relay);
+		}
 		if (fds[1].revents & POLLOUT)
 			give_typed(relay);
 		if (fds[0].revents)

@@ -544,6 +544,15 @@ def test_console_socket(bundle):
     os.close(fds[0])
 
 
+@pytest.mark.parametrize("typed", ["", "echo h''i\n"])
+def test_a_shell_ends_with_stdin(bundle, typed):
+    """stdin ends before the shell makes its terminal raw, or while it does, or after."""
+    bundle.config["process"].update({"terminal": True, "args": ["sh"]})
+    for _ in range(5):
+        ran = bundle.runc("run", input=typed, timeout=30)
+        assert "hi\n" in ran.stdout if typed else "#" in ran.stdout
+
+
 def test_terminal_needs_socket(bundle):
     bundle.config["process"]["terminal"] = True
     assert "without setting console socket" in bundle.runc("create", code=1).stderr
