@@ -13,6 +13,8 @@
 #include "base/mem.h"
 #include "cli/human.h"
 
+#define NAMES_MAX 100 /* that are tried, in the place of one that is taken */
+
 static bool look(const char *path, struct stat *info)
 {
 	caller_enter();
@@ -48,6 +50,14 @@ bool outputpath_check(const char *path, struct error *err)
 	       error_set(err, ERROR_INPUT, "cannot write to a block device file");
 }
 
+/* Without a name, where the file system can do that: then nothing is left of it however we end. */
+static int make_nameless(const char *path)
+{
+	autofree char *copy = mem_strdup(path);
+
+	return caller_open(dirname(copy), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+}
+
 static int make_beside(char *beside)
 {
 	caller_enter();
@@ -55,6 +65,17 @@ static int make_beside(char *beside)
 
 	caller_leave();
 	return fd;
+}
+
+static int open_file(const char *path, struct output *output)
+{
+	int fd = make_nameless(path);
+
+	output->is_nameless = fd >= 0;
+	if (fd >= 0)
+		return fd;
+	output->beside = mem_printf("%s.tmp-XXXXXX", path);
+	return make_beside(output->beside);
 }
 
 bool output_open(const char *path, struct output *output, struct error *err)
@@ -68,8 +89,7 @@ bool output_open(const char *path, struct output *output, struct error *err)
 	} else if (look(path, &info) && !S_ISREG(info.st_mode)) {
 		output->fd = caller_open(path, O_WRONLY | O_CLOEXEC, 0);
 	} else {
-		output->beside = mem_printf("%s.tmp-XXXXXX", path);
-		output->fd = make_beside(output->beside);
+		output->fd = open_file(path, output);
 	}
 	if (output->fd >= 0)
 		return true;
@@ -81,7 +101,26 @@ bool output_open(const char *path, struct output *output, struct error *err)
 			 human_errno(sys, why));
 }
 
-static bool put_in_place(const struct output *output)
+/* A link cannot replace a file: it gets another name first. Called by the caller's rights. */
+static bool give_name(struct output *output)
+{
+	char from[32];
+
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", output->fd);
+	for (int i = 0; i < NAMES_MAX; i++) {
+		autofree char *name = mem_printf("%s.tmp-%ld-%d", output->path, (long)getpid(), i);
+
+		if (linkat(AT_FDCWD, from, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0) {
+			output->beside = take_text(&name);
+			return true;
+		}
+		if (errno != EEXIST)
+			return false;
+	}
+	return false;
+}
+
+static bool put_in_place(struct output *output)
 {
 	mode_t mask = umask(0);
 
@@ -89,7 +128,8 @@ static bool put_in_place(const struct output *output)
 	if (fchmod(output->fd, 0600 & ~mask) < 0)
 		return false;
 	caller_enter();
-	bool is_done = rename(output->beside, output->path) == 0;
+	bool is_done =
+		(output->beside || give_name(output)) && rename(output->beside, output->path) == 0;
 
 	caller_leave();
 	return is_done;
@@ -97,7 +137,7 @@ static bool put_in_place(const struct output *output)
 
 bool output_finish(struct output *output, struct error *err)
 {
-	if (!output->beside)
+	if (!output->beside && !output->is_nameless)
 		return true;
 	if (!put_in_place(output))
 		return error_sys(err, "write %s", output->path);

@@ -18,7 +18,8 @@ must_check bool outputpath_check(const char *path, struct error *err);
 
 struct output {
 	const char *path; /* borrowed */
-	char *beside;     /* the file that is to be `path`; NULL: `path` itself is written, or is */
+	char *beside; /* the file that is to be `path`; NULL: it has no name yet, or none to go */
+	bool is_nameless; /* a file that goes with its descriptor, also if we are killed */
 	int fd;
 };
 

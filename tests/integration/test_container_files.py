@@ -6,6 +6,8 @@ import io
 import json
 import os
 import re
+import resource
+import signal
 import tarfile
 
 import pytest
@@ -241,6 +243,8 @@ def test_export_and_import(moor, changed, tmp_path):
     with mounted(tmp_path / "full", size="64k"):  # what was there stays until the new one is whole
         (tmp_path / "full" / "x.tar").write_text("old\n")
         assert "No space left" in moor.docker("export", "-o", tmp_path / "full" / "x.tar", "c", code=1).stderr
+        moor.docker("export", "-o", tmp_path / "full" / "x.tar", "c", code=-signal.SIGXFSZ,  # killed in its midst
+                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
         assert os.listdir(tmp_path / "full") == ["x.tar"] and (tmp_path / "full" / "x.tar").read_text() == "old\n"
     moor.docker("export", "-o", str(tmp_path / "x.tar"), "c")
     with open(tmp_path / "x.tar", "rb") as file:
