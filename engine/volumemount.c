@@ -146,6 +146,14 @@ static bool parse(const struct volume *volume, struct parsed *parsed, struct err
 	return buf_check(&parsed->data, "option o", err);
 }
 
+/* A recursive bind may share what is mounted below with the host: cut off first, it stays there. */
+static int unmount(const char *path)
+{
+	int status = mount(NULL, path, NULL, MS_PRIVATE | MS_REC, NULL);
+
+	return status < 0 ? status : umount2(path, MNT_DETACH);
+}
+
 static bool mount_it(const struct volume *volume, const struct parsed *parsed, struct error *err)
 {
 	const unsigned long propagation = MS_PRIVATE | MS_SHARED | MS_SLAVE;
@@ -164,7 +172,7 @@ static bool mount_it(const struct volume *volume, const struct parsed *parsed, s
 	    (parsed->flags & propagation &&
 	     mount(NULL, volume->path, NULL, parsed->flags & (propagation | MS_REC), NULL) < 0)) {
 		error_sys(err, "set the flags of %s", volume->path);
-		umount2(volume->path, MNT_DETACH);
+		unmount(volume->path);
 		return false;
 	}
 	return true;
@@ -185,6 +193,6 @@ bool volume_mount(const struct volume *volume, struct error *err)
 
 bool volume_unmount(const char *path, struct error *err)
 {
-	return !kernel_is_mount_root(path) || umount2(path, MNT_DETACH) == 0 ||
+	return !kernel_is_mount_root(path) || unmount(path) == 0 ||
 	       error_sys(err, "unmount %s", path);
 }

@@ -170,6 +170,18 @@ def test_options_of_the_local_driver(moor, run, tmp_path):
     assert inline == "1\n" and names(moor, "-f", "label=a=b") == ["inline"]
 
 
+def test_recursive_bind_of_the_local_driver(moor, run, tmp_path):
+    """Its end is not that of the host's own mounts, on a machine where everything is shared."""
+    host = tmp_path / "host"
+    moor.docker("volume", "create", "-o", "type=none", "-o", f"device={host}", "-o", "o=rbind", "bound")
+    with mounted(host):
+        subprocess.run(["mount", "--make-shared", host], check=True)
+        with mounted(host / "below"):
+            (host / "below" / "file").write_text("here\n")
+            assert run("--rm", "-v", "bound:/b", command=("cat", "/b/below/file")).stdout == "here\n"
+            assert os.path.ismount(host / "below") and not os.path.ismount(f"{moor.root}/volumes/bound/_data")
+
+
 def test_binds(moor, run, tmp_path):
     (tmp_path / "file").write_text("content\n")
     with socket.socket(socket.AF_UNIX) as server:
