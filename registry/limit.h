@@ -28,7 +28,7 @@
 #define LIMIT_WARNINGS        8
 
 /* Patience. */
-#define LIMIT_RETRY_AFTER_S (15 * 60) /* whatever the server asks for, no longer than this */
+#define LIMIT_RETRY_AFTER_S (15 * 60) /* for one pause that a server asks for, and all */
 #define LIMIT_BACK_OFF_S    60
 #define LIMIT_TOKEN_LIFE_S  (24 * 60 * 60)
 

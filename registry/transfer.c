@@ -59,9 +59,10 @@ struct transfer {
 	bool is_paused;
 	int64_t skip; /* of the current reply */
 	char etag[256];
-	int asked;       /* questions since the last progress */
-	int attempt;     /* since the last progress, from 1 */
-	int64_t reached; /* bytes that have come either way, at the last progress */
+	int asked;        /* questions since the last progress */
+	int attempt;      /* since the last progress, from 1 */
+	int64_t reached;  /* bytes that have come either way, at the last progress */
+	int64_t asked_ms; /* the pauses that servers asked for, since the last progress */
 	int64_t wake_ms;
 	char why[ERROR_TEXT_MAX];
 };
@@ -412,9 +413,13 @@ static void try_later(struct transfer *transfer, const struct error *problem, in
 	if (come > transfer->reached) {
 		transfer->attempt = 1;
 		transfer->asked = 0;
+		transfer->asked_ms = 0;
 		transfer->reached = come;
 	}
-	if (++transfer->attempt > attempts_allowed(transfer)) {
+	if (after_seconds > 0)
+		transfer->asked_ms += (int64_t)after_seconds * 1000;
+	if (++transfer->attempt > attempts_allowed(transfer) ||
+	    transfer->asked_ms > LIMIT_RETRY_AFTER_S * 1000) {
 		fail(transfer, problem);
 		return;
 	}

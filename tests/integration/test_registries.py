@@ -496,6 +496,14 @@ def wants_a_password(call):
         call.reply(401, WWW_Authenticate='Basic realm="x"')
 
 
+def test_registry_that_asks_for_ever_more_patience(moor):
+    """A quarter of an hour in all is what it gets: the pause that would go beyond ends the pull, with the reason."""
+    pauses = ["1", "900"]
+    with Server(lambda call: call.reply(523, Retry_After=pauses.pop(0) if pauses else "900")) as registry:
+        assert "HTTP status: 523" in moor.docker("pull", f"{registry.host}/x:1", code=1, timeout=60).stderr
+        assert len(registry.calls) == 2
+
+
 def test_login_for_a_part_of_a_registry(moor):
     """What is kept for HOST/team is for nobody else there, and login does not make it the host's."""
     with Server(wants_a_password) as registry:
