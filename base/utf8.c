@@ -18,9 +18,19 @@ static size_t announced_length(unsigned char first)
 	return (first & 0xf8) == 0xf0 ? 4 : 0;
 }
 
+uint32_t utf8_decode(const char *text, size_t length)
+{
+	const unsigned char *bytes = (const unsigned char *)text;
+	uint32_t code = length == 1 ? bytes[0] : bytes[0] & (0xffU >> (length + 1));
+
+	for (size_t i = 1; i < length; i++)
+		code = code << 6 | (bytes[i] & 0x3fU);
+	return code;
+}
+
 size_t utf8_length(const char *text, size_t left)
 {
-	static const unsigned long least[LONGEST + 1] = { [2] = 0x80, [3] = 0x800, [4] = 0x10000 };
+	static const uint32_t least[LONGEST + 1] = { [2] = 0x80, [3] = 0x800, [4] = 0x10000 };
 	const unsigned char *bytes = (const unsigned char *)text;
 	size_t length = announced_length(bytes[0]);
 
@@ -29,13 +39,12 @@ size_t utf8_length(const char *text, size_t left)
 	if (length > left)
 		return 0;
 
-	unsigned long code = bytes[0] & (0xffU >> (length + 1));
-
-	for (size_t i = 1; i < length; i++) {
+	for (size_t i = 1; i < length; i++)
 		if ((bytes[i] & 0xc0) != 0x80)
 			return 0;
-		code = code << 6 | (bytes[i] & 0x3fU);
-	}
+
+	uint32_t code = utf8_decode(text, length);
+
 	if (code < least[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
 		return 0;
 	return length;

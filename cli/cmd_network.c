@@ -93,26 +93,24 @@ static const struct opt inspect_opts[] = {
 	{ .name = NULL },
 };
 
+static bool add_network(struct engine *engine, struct arena *arena, struct json *objects,
+			const void *of, const char *name, struct error *err)
+{
+	struct network network;
+
+	(void)of;
+	if (!network_find(engine, arena, name, &network, err))
+		return false;
+	networkrows_inspect(engine, arena, objects, &network);
+	return true;
+}
+
 static int run_inspect(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	const struct inspect_values *values = of;
-	autoengine struct engine engine = ENGINE_EMPTY;
-	autoarena struct arena arena = { 0 };
-	struct json *objects = json_new(&arena, NULL, NULL, JSON_ARRAY, NULL);
-	struct error err;
-	int code = 0;
 
-	if (!engine_open(cli->root, cli->run, &engine, &err))
-		return command_failed(&err);
-	for (size_t i = 0; i < arguments->count; i++) {
-		struct network network;
-
-		if (network_find(&engine, &arena, arguments->items[i], &network, &err))
-			networkrows_inspect(&engine, &arena, objects, &network);
-		else
-			code = command_failed(&err);
-	}
-	return inspection_finish(values->format, objects, code);
+	return inspection_run(cli, &(struct inspection){ values->format, add_network, NULL },
+			      arguments);
 }
 
 /* rm and prune. ------------------------------------------------------------------------------- */

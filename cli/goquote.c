@@ -8,16 +8,6 @@
 
 #define ESCAPE_MAX 4 /* bytes that one byte can become */
 
-static unsigned decode(const char *text, size_t length)
-{
-	static const unsigned char masks[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
-	unsigned rune = (unsigned char)text[0] & masks[length];
-
-	for (size_t i = 1; i < length; i++)
-		rune = rune << 6 | ((unsigned char)text[i] & 0x3f);
-	return rune;
-}
-
 /* Of what strconv.IsPrint refuses: controls, spaces but ' ', and what is drawn by moving others. */
 static bool is_printable(unsigned rune)
 {
@@ -51,7 +41,7 @@ static void add_byte(struct buf *out, unsigned char byte)
 
 static void add_rune(struct buf *out, const char *text, size_t length)
 {
-	unsigned rune = decode(text, length);
+	unsigned rune = utf8_decode(text, length);
 
 	if (is_printable(rune))
 		buf_add(out, text, length);

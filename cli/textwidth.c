@@ -34,16 +34,6 @@ static const struct {
 	{ 0x1fa70, 0x1faff }, { 0x20000, 0x3fffd },
 };
 
-static uint32_t code_point(const char *text, size_t length)
-{
-	static const unsigned char lead[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
-	uint32_t value = (unsigned char)text[0] & lead[length];
-
-	for (size_t i = 1; i < length; i++)
-		value = value << 6 | ((unsigned char)text[i] & 0x3f);
-	return value;
-}
-
 static size_t width_of(uint32_t character)
 {
 	for (size_t i = 0; i < COUNT_OF(wide) && wide[i].first <= character; i++)
@@ -60,7 +50,7 @@ static size_t next_width(const char *text, size_t left, size_t *length)
 		*length = 1;
 		return 1;
 	}
-	return width_of(code_point(text, *length));
+	return width_of(utf8_decode(text, *length));
 }
 
 size_t textwidth_of(const char *text, size_t length)

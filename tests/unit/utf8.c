@@ -39,5 +39,9 @@ int main(void)
 		check_int((long long)utf8_valid_length(cases[i].text, length), want, "case %zu", i);
 	}
 	check_int((long long)utf8_valid_length("a\0b", 3), 3, "NUL is a character as any other");
+	check_int(utf8_decode("z", 1), 'z', "a character of one byte");
+	check_int(utf8_decode("\xdf\xbf", 2), 0x7ff, "of two");
+	check_int(utf8_decode("\xef\xbf\xbd", 3), 0xfffd, "of three");
+	check_int(utf8_decode("\xf4\x8f\xbf\xbf", 4), 0x10ffff, "of four");
 	return tap_done();
 }
