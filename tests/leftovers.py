@@ -51,11 +51,14 @@ def networks():
     return found
 
 
+SHUT = {"table ip filter", "table ip6 filter"}  # FORWARD's policy stays where forwarding was turned on, as dockerd's does
+
+
 def rules():
     """Tables of nftables."""
     tables = subprocess.run(["nft", "list", "tables"], stdin=subprocess.DEVNULL, text=True,
                             stdout=subprocess.PIPE).stdout
-    return {"nftables " + line for line in tables.splitlines()}
+    return {"nftables " + line for line in tables.splitlines() if line not in SHUT}
 
 
 def directories():

@@ -422,6 +422,7 @@ def test_the_default_network_of_daemon_json(moor, busybox):
         assert {"plant0", bridge} <= netpeer.links()
     finally:
         netpeer.ip("link", "del", "plant0")
+        netpeer.nft("delete", "table", "ip", "mooring-plant0", code=None)  # whose bridge it is removes it, too
     for text, words in (('{"bip": "10.1.1.0/24"}', "bip: not the address of a bridge"), ('{"mtu": 20}', "mtu: not from 68"),
                         ('{"fixed-cidr": "fd00::/64"}', "fixed-cidr: fd00::/64 is no IPv4 subnet"), ('{"ip": "x"}', "ip: x is no address"),
                         ('{"bip": "10.1.1.1/24", "fixed-cidr": "10.1.0.0/16"}', "fixed-cidr: not a part of bip"),
@@ -536,6 +537,7 @@ def test_a_machine_that_does_not_forward(moor, busybox):
             listener.kill()
             listener.wait()
             subprocess.run(["ip", "link", "del", "br-own"], capture_output=True)
+            netpeer.nft("delete", "table", "ip", "mooring-br-own", code=None)
             settings("{}", before)
             moor.docker("rm", "-f", "c", "d", code=None)
             netpeer.nft("delete", "table", "ip", "filter", code=None)
