@@ -15,9 +15,12 @@
 
 #include "base/mem.h"
 
-#define READ_FIRST 1024
-#define READ_STEP  16384
-#define BESIDE     ".tmp-" /* in the name of a file that is to replace another */
+#define READ_FIRST   1024
+#define READ_STEP    16384
+#define BESIDE       ".tmp-" /* in the name of a file that is to replace another */
+
+#define FDINFO_MAX   4096
+#define MOUNT_NUMBER "mnt_id:"
 
 /* What to ask for first: all of a file that says how large it is, and a byte more, which tells that
  * it is not larger. Those of /proc say nothing. */
@@ -140,6 +143,22 @@ bool file_write(int fd, const char *name, const void *bytes, size_t count, struc
 		count -= (size_t)written;
 	}
 	return true;
+}
+
+/* statx tells it since Linux 5.8, procfs ever since. */
+bool file_mount_number(int fd, int64_t *number, struct error *err)
+{
+	autofree char *name = mem_printf("/proc/self/fdinfo/%d", fd);
+	autobuf struct buf text;
+
+	buf_init(&text, FDINFO_MAX);
+	if (!file_read(AT_FDCWD, name, &text, err))
+		return false;
+
+	const char *line = strstr(text.data, MOUNT_NUMBER);
+
+	*number = line ? strtoll(line + strlen(MOUNT_NUMBER), NULL, 10) : 0;
+	return *number > 0 || error_set(err, ERROR_UNSUPPORTED, "%s has no %s", name, MOUNT_NUMBER);
 }
 
 bool file_sync_dir(int dir, const char *name, struct error *err)

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -47,6 +48,9 @@ void file_sweep(int dir);
  * readdir(3) alone would pass off as the end of the directory (a broken disk) is a failure here.
  * `name` is for messages. */
 must_check bool file_next(DIR *dir, const char *name, struct dirent **entry, struct error *err);
+
+/* The kernel's number of the mount that an open file lies on (mnt_id of fdinfo, proc(5)). */
+must_check bool file_mount_number(int fd, int64_t *number, struct error *err);
 
 /* fsync of a directory: makes renames and unlinks in it last. */
 must_check bool file_sync_dir(int dir, const char *name, struct error *err);

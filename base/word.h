@@ -12,5 +12,8 @@
 bool word_is_in(const char *word, const char *const *list);
 /* Decimal digits, at least one, and nothing else? How many there may be is the caller's. */
 bool word_is_digits(const char *word);
+/* A truth value as Go's strconv.ParseBool takes it ("1", "t", "True", …)? Then *value is that one.
+ */
+bool word_is_bool(const char *word, bool *value);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/duration.h"
 #include "base/size.h"
+#include "base/word.h"
 
 struct reader {
 	const struct opt_grammar *grammar;
@@ -44,16 +45,8 @@ static const struct opt *find_letter(const struct opt *opts, char letter)
 
 bool opt_parse_bool(const char *text, bool *value, struct error *err)
 {
-	static const char *const yes[] = { "1", "t", "T", "true", "TRUE", "True" };
-	static const char *const no[] = { "0", "f", "F", "false", "FALSE", "False" };
-
-	for (size_t i = 0; i < COUNT_OF(yes); i++) {
-		if (strcmp(text, yes[i]) == 0 || strcmp(text, no[i]) == 0) {
-			*value = strcmp(text, yes[i]) == 0;
-			return true;
-		}
-	}
-	return error_set(err, ERROR_INPUT, "strconv.ParseBool: parsing \"%s\": invalid syntax",
+	return word_is_bool(text, value) ||
+	       error_set(err, ERROR_INPUT, "strconv.ParseBool: parsing \"%s\": invalid syntax",
 			 text);
 }
 

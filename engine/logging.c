@@ -8,6 +8,7 @@
 #include "base/jsonout.h"
 #include "base/proc.h"
 #include "base/size.h"
+#include "base/word.h"
 #include "engine/logaddress.h"
 
 /* Unless the user says otherwise (max-size=-1: no limit). Docker's own default is no limit, which a
@@ -66,15 +67,11 @@ static bool read_count(struct container *container, const char *name, const char
 static bool check_bool(struct container *container, const char *name, const char *value,
 		       struct error *err)
 {
-	static const char *const words[] = { "1", "t", "T", "TRUE",  "true",  "True",
-					     "0", "f", "F", "FALSE", "false", "False" };
+	bool ignored;
 
 	(void)container;
-	for (size_t i = 0; i < COUNT_OF(words); i++) {
-		if (strcmp(value, words[i]) == 0)
-			return true;
-	}
-	return error_set(err, ERROR_INPUT,
+	return word_is_bool(value, &ignored) ||
+	       error_set(err, ERROR_INPUT,
 			 "invalid value for %s: strconv.ParseBool: parsing \"%s\": invalid syntax",
 			 name, value);
 }

@@ -5,28 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MTU_MIN    68
-#define MTU_MAX    65535
+#include "base/word.h"
 
 #define PREFIX_MAX (IFNAMSIZ - 4) /* with a number of up to three digits */
+
+bool netcheck_is_device(const char *name)
+{
+	return *name && strlen(name) < IFNAMSIZ && !strpbrk(name, "/: \t\n");
+}
 
 /* Docker's words. */
 static bool refuse_value(const char *key, const char *value, const char *why, struct error *err)
 {
 	return error_set(err, ERROR_INPUT, "failed to parse %s value: %s (%s)", key, value, why);
-}
-
-/* As Go reads a bool. */
-static bool is_bool(const char *value)
-{
-	static const char *const words[] = { "1", "t", "T", "TRUE",  "true",  "True",
-					     "0", "f", "F", "FALSE", "false", "False" };
-
-	for (size_t i = 0; i < COUNT_OF(words); i++) {
-		if (strcmp(value, words[i]) == 0)
-			return true;
-	}
-	return false;
 }
 
 /* Docker's bounds. How often the kernel tells is its own affair: once. */
@@ -60,8 +51,8 @@ static bool check_prefix(const struct network *network, struct error *err)
 {
 	const char *prefix = network_option(network, NETWORK_OPTION_PREFIX);
 
-	return !prefix ||
-	       (strlen(prefix) <= PREFIX_MAX && strcspn(prefix, "/: \t\n") == strlen(prefix)) ||
+	return !prefix || !*prefix ||
+	       (strlen(prefix) <= PREFIX_MAX && netcheck_is_device(prefix)) ||
 	       error_set(err, ERROR_INPUT, "%s=%s: no beginning of a device's name",
 			 NETWORK_OPTION_PREFIX, prefix);
 }
@@ -76,8 +67,9 @@ static bool check_bridge_options(const struct network *network, struct error *er
 
 	for (size_t i = 0; i < COUNT_OF(switches); i++) {
 		const char *value = network_option(network, switches[i]);
+		bool ignored;
 
-		if (value && !is_bool(value))
+		if (value && !word_is_bool(value, &ignored))
 			return refuse_value(switches[i], value, "invalid syntax", err);
 	}
 	return !binding || ipaddr_parse(&address, binding) ||
@@ -121,12 +113,11 @@ bool netcheck_options(const struct network *network, struct error *err)
 	if (mtu) {
 		long value = strtol(mtu, &end, 10);
 
-		if (!*mtu || *end || value < MTU_MIN || value > MTU_MAX)
+		if (!*mtu || *end || value < NETWORK_MTU_MIN || value > NETWORK_MTU_MAX)
 			return error_set(err, ERROR_INPUT, "%s: invalid value \"%s\"",
 					 NETWORK_OPTION_MTU, mtu);
 	}
-	if (bridge && (!*bridge || strlen(bridge) >= IFNAMSIZ || strchr(bridge, '/') ||
-		       strcspn(bridge, " \t:") != strlen(bridge)))
+	if (bridge && !netcheck_is_device(bridge))
 		return error_set(err, ERROR_INPUT, "%s: invalid name \"%s\"", NETWORK_OPTION_BRIDGE,
 				 bridge);
 	if (strcmp(network->driver, "bridge") == 0)

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/netdefaults.h"
 
-#include <net/if.h>
 #include <string.h>
 
 #include "engine/daemonjson.h"
 #include "engine/hostfiles.h"
-
-#define MTU_MIN 68
-#define MTU_MAX 65535
+#include "engine/netcheck.h"
 
 static bool read_net(const struct json *root, const char *key, int family, struct ipnet *net,
 		     struct error *err)
@@ -79,12 +76,12 @@ static bool read_device(const struct json *root, struct netdefaults *defaults, s
 	    !json_bool_or(root, "ip-forward", true, &is_forwarding, err) ||
 	    !json_bool_or(root, "ip-forward-no-drop", false, &defaults->is_open, err))
 		return false;
-	if (strlen(defaults->bridge) >= IFNAMSIZ || strpbrk(defaults->bridge, "/: \t\n"))
+	if (*defaults->bridge && !netcheck_is_device(defaults->bridge))
 		return json_wrong(json_get(root, "bridge"), err, "%s is no name of a device",
 				  defaults->bridge);
-	if (mtu != 0 && (mtu < MTU_MIN || mtu > MTU_MAX))
-		return json_wrong(json_get(root, "mtu"), err, "not from %d to %d", MTU_MIN,
-				  MTU_MAX);
+	if (mtu != 0 && (mtu < NETWORK_MTU_MIN || mtu > NETWORK_MTU_MAX))
+		return json_wrong(json_get(root, "mtu"), err, "not from %d to %d", NETWORK_MTU_MIN,
+				  NETWORK_MTU_MAX);
 	defaults->mtu = (int)mtu;
 	defaults->is_without_masquerade = !is_masqueraded;
 	defaults->is_without_forwarding = !is_forwarding;

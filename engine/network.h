@@ -42,6 +42,9 @@
 #define NETWORK_OPTION_MASQUERADE "com.docker.network.bridge.enable_ip_masquerade"
 #define NETWORK_OPTION_MTU        "com.docker.network.driver.mtu"
 
+#define NETWORK_MTU_MIN           68
+#define NETWORK_MTU_MAX           65535
+
 enum network_family {
 	NETWORK_IPV4,
 	NETWORK_IPV6,

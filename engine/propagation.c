@@ -14,7 +14,6 @@
 #include "runtime/kernel.h"
 
 #define MOUNTS_MAX (4 << 20) /* bytes of mountinfo */
-#define INFO_MAX   4096
 
 const char *propagation_of(const char *options)
 {
@@ -38,27 +37,15 @@ bool propagation_is_shared(const struct container_mount *mount)
 	return mount->kind == MOUNT_BIND && strstr(propagation_of(mount->options), "shared");
 }
 
-/* The kernel's number for the mount that a path leads to. */
-static bool find_mount(const char *path, int *id, struct error *err)
+static bool find_mount(const char *path, int64_t *id, struct error *err)
 {
 	autoclose int fd = open(path, O_PATH | O_CLOEXEC);
-	autofree char *info = mem_printf("/proc/self/fdinfo/%d", fd);
-	autobuf struct buf text;
 
-	buf_init(&text, INFO_MAX);
-	if (fd < 0)
-		return error_sys(err, "bind mount %s", path);
-	if (!file_read(AT_FDCWD, info, &text, err))
-		return false;
-
-	const char *line = strstr(text.data, "mnt_id:");
-
-	return (line && sscanf(line, "mnt_id: %d", id) == 1) ||
-	       error_set(err, ERROR_SYSTEM, "%s makes no sense", info);
+	return fd < 0 ? error_sys(err, "bind mount %s", path) : file_mount_number(fd, id, err);
 }
 
 /* A line of mountinfo (proc(5)): id parent dev top PLACE options [TAGS] - type source options. */
-static char *find_line(char *text, int id)
+static char *find_line(char *text, int64_t id)
 {
 	for (char *line; (line = strsep(&text, "\n"));) {
 		if (atoi(line) == id)
@@ -71,7 +58,7 @@ bool propagation_check(const struct container_mount *mount, struct error *err)
 {
 	bool is_shared = propagation_is_shared(mount);
 	autobuf struct buf text;
-	int id;
+	int64_t id;
 
 	buf_init(&text, MOUNTS_MAX);
 	if (mount->kind != MOUNT_BIND || strstr(propagation_of(mount->options), "private"))

@@ -8,6 +8,7 @@
 
 #include "base/attr.h"
 #include "base/mem.h"
+#include "base/word.h"
 
 static const struct flag *find(const struct flag *flags, const char *name, size_t length)
 {
@@ -29,17 +30,6 @@ static const char *name_of(const char *word, size_t *length)
 	return name;
 }
 
-static bool is_switch_value(const char *text)
-{
-	static const char *const words[] = { "true", "false", "True", "False", "TRUE", "FALSE",
-					     "t",    "f",     "T",    "F",     "1",    "0" };
-
-	for (size_t i = 0; i < COUNT_OF(words); i++)
-		if (strcmp(text, words[i]) == 0)
-			return true;
-	return false;
-}
-
 static void take(const struct flag *flag, const char *value)
 {
 	struct flag_list *list = flag->list;
@@ -59,6 +49,7 @@ static bool parse_one(const struct flag *flags, int argc, char *const *argv, int
 	size_t length;
 	const char *name = name_of(argv[(*next)++], &length);
 	const struct flag *flag = find(flags, name, length);
+	bool ignored;
 
 	if (!flag)
 		return error_set(err, ERROR_INPUT, "flag provided but not defined: -%.*s",
@@ -72,7 +63,7 @@ static bool parse_one(const struct flag *flags, int argc, char *const *argv, int
 	else
 		return error_set(err, ERROR_INPUT, "flag needs an argument: -%.*s", (int)length,
 				 name);
-	if (!flag->argument && !is_switch_value(*flag->value))
+	if (!flag->argument && !word_is_bool(*flag->value, &ignored))
 		return error_set(err, ERROR_INPUT, "invalid boolean value \"%s\" for -%.*s",
 				 *flag->value, (int)length, name);
 	return true;

@@ -1,36 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/hostroot.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "runtime/kernel.h"
-
-#define FDINFO_MAX 4096
-#define NUMBER_KEY "mnt_id:"
-
-/* statx tells it since Linux 5.8, procfs ever since. */
-static bool number_of(int fd, int64_t *number, struct error *err)
-{
-	autofree char *name = mem_printf("/proc/self/fdinfo/%d", fd);
-	autobuf struct buf text = { 0 };
-
-	buf_init(&text, FDINFO_MAX);
-	if (!file_read(AT_FDCWD, name, &text, err))
-		return false;
-
-	const char *line = strstr(text.data, NUMBER_KEY);
-
-	*number = line ? strtoll(line + strlen(NUMBER_KEY), NULL, 10) : 0;
-	return *number > 0 || error_set(err, ERROR_UNSUPPORTED, "%s has no %s", name, NUMBER_KEY);
-}
 
 static bool open_place(const char *path, int *place, struct error *err)
 {
@@ -52,7 +29,7 @@ bool hostroot_make(struct rootfs *rootfs, int64_t *number, struct error *err)
 		return error_sys(err, "clone the mount of root file system %s", rootfs->path);
 	rootfs->root_dev = info.st_dev;
 	rootfs->root_ino = info.st_ino;
-	return number_of(rootfs->root, number, err);
+	return file_mount_number(rootfs->root, number, err);
 }
 
 /* A tree that passes things on passes on this mount, too, and makes it one of its kind: it is cut
@@ -75,7 +52,7 @@ bool hostroot_open(const struct state *state, int *root, struct error *err)
 	autoclose int place = -1;
 	int64_t number;
 
-	if (!open_place(state->rootfs, &place, err) || !number_of(place, &number, err))
+	if (!open_place(state->rootfs, &place, err) || !file_mount_number(place, &number, err))
 		return false;
 	if (number != state->root_mount)
 		return error_set(err, ERROR_NOT_FOUND, "%s is not mounted any more", state->rootfs);

@@ -45,6 +45,9 @@ must_check bool mount_cgroup(struct mount_job *job, struct error *err);
 /* -- pieces -------------------------------------------------------------------------------------
  */
 
+/* Whether an absolute, clean path is `top` or lies below it. */
+bool mount_is_within(const char *path, const char *top);
+
 /* Attaches a copy of the mount of what is open as `source`, a file or directory, to the target. */
 must_check bool mount_copy_of(int source, int target, const char *name, struct error *err);
 /* A detached, empty, read-only tmpfs, to hide what is below it. */

@@ -126,7 +126,7 @@ static char *path_of(int fd, struct error *err)
 	return mem_strdup(path);
 }
 
-static bool is_at_or_below(const char *path, const char *top)
+bool mount_is_within(const char *path, const char *top)
 {
 	size_t length = strlen(top);
 
@@ -176,8 +176,8 @@ static bool check_not_led(const struct mount_job *job, struct error *err)
 	for (size_t i = 0; i < rootfs->shared_count; i++) {
 		const struct shared_bind *shared = &rootfs->shared[i];
 
-		if (is_at_or_below(path, shared->path) &&
-		    !is_at_or_below(job->destination, shared->destination))
+		if (mount_is_within(path, shared->path) &&
+		    !mount_is_within(job->destination, shared->destination))
 			return json_wrong(job->wanted->place, err,
 					  "a link leads \"%s\" into \"%s\", which is shared "
 					  "with the host",

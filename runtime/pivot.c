@@ -148,13 +148,6 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
-static bool is_below(const char *path, const char *top)
-{
-	size_t length = strlen(top);
-
-	return strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == '\0');
-}
-
 /* A whole procfs or sysfs that stays somewhere in the mount tree, out of sight of a root that is
  * only changed by chroot, would allow the container new ones without masks. */
 static bool remove_place(const char *path, struct error *err)
@@ -195,7 +188,7 @@ static bool remove_kernel_files(const struct rootfs *rootfs, struct error *err)
 			continue;
 
 		unescape(place.path);
-		if (!is_below(place.path, rootfs->path) && !remove_place(place.path, err))
+		if (!mount_is_within(place.path, rootfs->path) && !remove_place(place.path, err))
 			return false;
 	}
 	return true;
