@@ -205,7 +205,7 @@ bool attachment_lease_one(struct attachment *self, const struct container_networ
 	    !network_find(self->engine, self->arena, wanted->name, network, err))
 		return false;
 	if (network->is_absent)
-		return true;
+		return bridge_leave(self->engine, network, err);
 	if (network->is_config_only)
 		return error_set(err, ERROR_DENIED,
 				 "cannot create endpoint on configuration-only network");

@@ -19,7 +19,11 @@
 #include "engine/link.h"
 #include "engine/netsysctl.h"
 
-#define MADE_BY_US    ".made" /* in the lease book: the bridge is ours to remove */
+#define MADE_BY_US ".made" /* in the lease book: the bridge is ours to remove */
+/* In the default network's lease book: the bridges that have had its rules, one on a line; the one
+ * that it has now is the last. */
+#define BRIDGES       ".bridges"
+#define BRIDGES_MAX   4096
 #define SETTING_MAX   128
 #define ACCEPT_RA_FWD "2\n" /* also where packets are forwarded */
 
@@ -102,27 +106,64 @@ static bool is_on(const char *setting)
 	return file_read(AT_FDCWD, path, &value, &ignored) && strcmp(value.data, "0\n") != 0;
 }
 
-/* Bridges that were made while FORWARD let everything pass have no rules to get past it. */
-static bool set_up_others(const struct engine *engine, const struct netdefaults *defaults,
-			  struct error *err)
+/* This network's, and those of bridges that were made while FORWARD let everything pass: they have
+ * no rules to get past it. */
+static bool set_up_all(const struct engine *engine, const struct netdefaults *defaults,
+		       const struct network *network, const char *bridge, char *warning,
+		       struct error *err)
 {
 	autoarena struct arena arena = { 0 };
 	struct network *networks;
 	size_t count;
-	char bridge[IFNAMSIZ], ignored[ERROR_TEXT_MAX]; /* the next start on it says so */
+	char other[IFNAMSIZ], ignored[ERROR_TEXT_MAX]; /* the next start on it says so */
 
-	if (!network_list(engine, &arena, &networks, &count, err))
+	if (!set_up_rules(engine, network, bridge, warning, err) ||
+	    !network_list(engine, &arena, &networks, &count, err))
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		if (strcmp(networks[i].driver, NETWORK_BRIDGE) != 0)
+		if (strcmp(networks[i].driver, NETWORK_BRIDGE) != 0 ||
+		    strcmp(networks[i].id, network->id) == 0)
 			continue;
-		network_bridge(engine, &networks[i], bridge);
-		if (if_nametoindex(bridge) == 0)
+		network_bridge(engine, &networks[i], other);
+		if (if_nametoindex(other) == 0)
 			continue;
 		if (networks[i].is_predefined)
 			ipam_find_default(engine, defaults, &networks[i]);
-		if (!set_up_rules(engine, &networks[i], bridge, ignored, err))
+		if (!set_up_rules(engine, &networks[i], other, ignored, err))
 			return error_in(err, "network %s", networks[i].name);
+	}
+	return true;
+}
+
+static const struct {
+	int family;
+	const char *setting, *what;
+} forwarding[NETWORK_FAMILIES] = {
+	[NETWORK_IPV4] = { AF_INET, "ipv4/ip_forward", "turn on IP forwarding" },
+	[NETWORK_IPV6] = { AF_INET6, "ipv6/conf/all/forwarding", "turn on IPv6 forwarding" },
+};
+
+/* What cannot be shut is not turned on. */
+static bool shut(bool is_wanted[NETWORK_FAMILIES], char *warning, struct error *err)
+{
+	for (size_t i = 0; i < NETWORK_FAMILIES; i++) {
+		if (!is_wanted[i] || firewall_shut(forwarding[i].family, err))
+			continue;
+		if (err->kind != ERROR_UNSUPPORTED)
+			return error_in(err, "%s", forwarding[i].what);
+		warn(warning, err);
+		is_wanted[i] = false;
+	}
+	return true;
+}
+
+static bool turn_on(const bool is_wanted[NETWORK_FAMILIES], struct error *err)
+{
+	for (size_t i = 0; i < NETWORK_FAMILIES; i++) {
+		if (is_wanted[i] && i == NETWORK_IPV6)
+			keep_advertisements();
+		if (is_wanted[i] && !netsysctl_set(forwarding[i].setting, "1\n", err))
+			return error_in(err, "%s", forwarding[i].what);
 	}
 	return true;
 }
@@ -131,41 +172,28 @@ static bool set_up_others(const struct engine *engine, const struct netdefaults 
  * containers alone, whoever turned it off and whenever: first FORWARD drops, then packets are
  * forwarded, so that who is killed in between leaves nothing open. In a user's own namespace there
  * are no other networks. */
-static bool turn_on(const struct engine *engine, int family, const char *setting, char *warning,
-		    struct error *err)
+static bool set_up_forwarding(const struct engine *engine, const struct network *network,
+			      const char *bridge, char *warning, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
 	struct netdefaults defaults;
+	bool is_wanted[NETWORK_FAMILIES] = {
+		!is_on(forwarding[NETWORK_IPV4].setting),
+		network->has_ipv6 && !is_on(forwarding[NETWORK_IPV6].setting),
+	};
 
-	if (is_on(setting))
-		return true;
+	if (!is_wanted[NETWORK_IPV4] && !is_wanted[NETWORK_IPV6])
+		return set_up_rules(engine, network, bridge, warning, err);
 	if (!netdefaults_read(&arena, &defaults, err))
 		return false;
 	if (defaults.is_without_forwarding)
-		return true;
-	if (!defaults.is_open && !usernet_is_needed()) {
-		if (!firewall_shut(family, err)) {
-			if (err->kind != ERROR_UNSUPPORTED)
-				return false;
-			warn(warning, err);
-			return true;
-		}
-		if (!set_up_others(engine, &defaults, err))
-			return false;
-	}
-	if (family == AF_INET6)
-		keep_advertisements();
-	return netsysctl_set(setting, "1\n", err);
-}
-
-static bool turn_on_forwarding(const struct engine *engine, const struct network *network,
-			       char *warning, struct error *err)
-{
-	if (!turn_on(engine, AF_INET, "ipv4/ip_forward", warning, err))
-		return error_in(err, "turn on IP forwarding");
-	return !network->has_ipv6 ||
-	       turn_on(engine, AF_INET6, "ipv6/conf/all/forwarding", warning, err) ||
-	       error_in(err, "turn on IPv6 forwarding");
+		return set_up_rules(engine, network, bridge, warning, err);
+	if (defaults.is_open || usernet_is_needed())
+		return set_up_rules(engine, network, bridge, warning, err) &&
+		       turn_on(is_wanted, err);
+	return shut(is_wanted, warning, err) &&
+	       set_up_all(engine, &defaults, network, bridge, warning, err) &&
+	       turn_on(is_wanted, err);
 }
 
 /* A fixed hardware address: else the kernel takes the lowest of the ports', which changes when one
@@ -238,18 +266,56 @@ static bool make_all(const struct engine *engine, const struct lease_book *book,
 	return false;
 }
 
-/* What daemon.json asks for anew comes when nobody is on the network. */
-static bool renew(const struct engine *engine, const struct network *network, const char *bridge,
-		  struct netlink *host, unsigned int *index, struct error *err)
+static bool is_in_use(const struct engine *engine, const struct network *network)
 {
 	autoarena struct arena arena = { 0 };
 	autotexts struct texts holders = { 0 };
 
 	lease_holders(engine, network, &arena, &holders);
-	if (holders.count)
+	return holders.count != 0;
+}
+
+/* What daemon.json asks for anew comes when nobody is on the network. */
+static bool renew(const struct engine *engine, const struct network *network, const char *bridge,
+		  struct netlink *host, unsigned int *index, struct error *err)
+{
+	if (is_in_use(engine, network))
 		return true;
 	*index = 0;
 	return firewall_remove(engine, bridge, err) && link_remove(host, bridge, err);
+}
+
+/* `bridge` is the default network's now (NULL: none), and daemon.json may have named others before:
+ * their rules, which let pass nothing but the network's packets, go when nobody is on it. */
+static bool end_former(const struct engine *engine, const struct lease_book *book,
+		       const struct network *network, const char *bridge, struct error *err)
+{
+	autofree char *now = bridge ? mem_printf("%s\n", bridge) : mem_strdup("");
+	autobuf struct buf known;
+	struct error ignored; /* nobody has been on it since the machine's start */
+
+	buf_init(&known, BRIDGES_MAX);
+	if (!file_read(book->dir, BRIDGES, &known, &ignored))
+		buf_add_text(&known, "");
+	if (bridge && strcmp(known.data, now) == 0)
+		return true;
+
+	autofree char *all = mem_printf("%s%s", now, known.data);
+
+	/* First noted, then put in: what is half-made is found. */
+	if (is_in_use(engine, network))
+		return strncmp(known.data, now, strlen(now)) == 0 ||
+		       file_replace(book->dir, BRIDGES, all, strlen(all), 0600, FILE_VOLATILE, err);
+
+	char *rest = known.data;
+
+	for (char *line; (line = strsep(&rest, "\n")) && *line;) {
+		if ((!bridge || strcmp(line, bridge) != 0) && !firewall_remove(engine, line, err))
+			return false;
+	}
+	return bridge ? file_replace(book->dir, BRIDGES, now, strlen(now), 0600, FILE_VOLATILE, err)
+		      : unlinkat(book->dir, BRIDGES, 0) == 0 || errno == ENOENT ||
+				error_sys(err, "forget the default network's bridge");
 }
 
 bool bridge_set_up(const struct engine *engine, const struct lease_book *book,
@@ -268,6 +334,8 @@ bool bridge_set_up(const struct engine *engine, const struct lease_book *book,
 		if (!netdefaults_read(&arena, &defaults, err))
 			return false;
 		ipam_find_default(engine, &defaults, network);
+		if (!end_former(engine, book, network, bridge, err))
+			return false;
 	}
 	if (network->is_outdated && !*network->device &&
 	    !renew(engine, network, bridge, host, index, err))
@@ -282,8 +350,7 @@ bool bridge_set_up(const struct engine *engine, const struct lease_book *book,
 		return error_set(err, ERROR_SYSTEM,
 				 "%s has no address (remove the link to have it made anew)",
 				 bridge);
-	return turn_on_forwarding(engine, network, warning, err) &&
-	       set_up_rules(engine, network, bridge, warning, err);
+	return set_up_forwarding(engine, network, bridge, warning, err);
 }
 
 static bool remove_here(const struct engine *engine, const struct lease_book *book,
@@ -293,7 +360,8 @@ static bool remove_here(const struct engine *engine, const struct lease_book *bo
 	char bridge[IFNAMSIZ];
 
 	network_bridge(engine, network, bridge);
-	if (!firewall_remove(engine, bridge, err))
+	if ((network->is_predefined && !end_former(engine, book, network, NULL, err)) ||
+	    !firewall_remove(engine, bridge, err))
 		return false;
 	if (network->is_predefined ? *network->device : !is_ours(book))
 		return true;
@@ -353,6 +421,23 @@ bool bridge_reset(const struct engine *engine, struct error *err)
 
 	bool is_done = holders.count ? refuse_reset(&holders, err)
 				     : bridge_remove(engine, &book, &network, err);
+
+	lease_close(&book);
+	return is_done;
+}
+
+bool bridge_leave(const struct engine *engine, const struct network *network, struct error *err)
+{
+	autofree char *known =
+		mem_printf("%s/networks/%s/" BRIDGES, engine->run, network_key(network));
+	struct lease_book book;
+
+	if (access(known, F_OK) < 0)
+		return true;
+	if (!lease_open(engine, network, &book, err))
+		return false;
+
+	bool is_done = is_in_use(engine, network) || remove_here(engine, &book, network, err);
 
 	lease_close(&book);
 	return is_done;

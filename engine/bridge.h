@@ -34,5 +34,8 @@ must_check bool bridge_remove(const struct engine *engine, const struct lease_bo
 
 /* The default network's, under its lock. */
 must_check bool bridge_reset(const struct engine *engine, struct error *err);
+/* There is to be no default network any more: the same, if nobody is on it. Takes the lock. */
+must_check bool bridge_leave(const struct engine *engine, const struct network *network,
+			     struct error *err);
 
 #endif

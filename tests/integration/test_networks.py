@@ -410,6 +410,7 @@ def test_the_default_network_of_daemon_json(moor, busybox):
     # None at all; one that somebody else has made.
     settings('{"bridge": "none"}')
     assert re.findall(r"^\d+: (\w+)", run("ip", "link").stdout, re.M) == ["lo"]
+    assert bridge not in netpeer.links() and f"table ip mooring-{bridge}" not in netpeer.nft_tables()
     assert "bridge" not in moor.docker("network", "ls", "--format", "{{.Name}}").stdout.split()
     settings('{"bridge": "plant0"}')
     assert "bridge plant0 of daemon.json is not there" in run("true", code=125).stderr
@@ -417,12 +418,22 @@ def test_the_default_network_of_daemon_json(moor, busybox):
     try:
         netpeer.ip("addr", "add", "10.210.5.1/24", "dev", "plant0")
         netpeer.ip("link", "set", "plant0", "up")
+        settings("{}")
+        start(moor, busybox, "third")
+        settings('{"bridge": "plant0"}')
         assert "inet 10.210.5.2/24" in run("ip", "addr", "show", "eth0").stdout
         moor.docker("network", "ls")
-        assert {"plant0", bridge} <= netpeer.links()
+        # Who was there before keeps its bridge and rules; then the rules go. So do those of a bridge that is gone.
+        former, plant = f"table ip mooring-{bridge}", "table ip mooring-plant0"
+        assert {"plant0", bridge} <= netpeer.links() and {former, plant} <= netpeer.nft_tables()
+        moor.docker("rm", "-f", "third")
+        run("true")
+        assert plant in netpeer.nft_tables() and former not in netpeer.nft_tables()
     finally:
         netpeer.ip("link", "del", "plant0")
-        netpeer.nft("delete", "table", "ip", "mooring-plant0", code=None)  # whose bridge it is removes it, too
+    settings("{}")
+    run("true")
+    assert former in netpeer.nft_tables() and plant not in netpeer.nft_tables()
     for text, words in (('{"bip": "10.1.1.0/24"}', "bip: not the address of a bridge"), ('{"mtu": 20}', "mtu: not from 68"),
                         ('{"fixed-cidr": "fd00::/64"}', "fixed-cidr: fd00::/64 is no IPv4 subnet"), ('{"ip": "x"}', "ip: x is no address"),
                         ('{"bip": "10.1.1.1/24", "fixed-cidr": "10.1.0.0/16"}', "fixed-cidr: not a part of bip"),
