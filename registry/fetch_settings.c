@@ -179,6 +179,31 @@ static bool read_ecr(const struct json *root, struct fetch_ecr *ecr, struct erro
 	       json_int_or(object, "expires", 0, &ecr->expires, err);
 }
 
+static bool read_identities(struct arena *arena, const struct json *object, struct http_tls *tls,
+			    struct error *err)
+{
+	const struct json *clients;
+
+	if (!json_array_or_null(object, "clients", &clients, err))
+		return false;
+	if (!clients || !clients->count)
+		return true;
+	struct http_identity *items = arena_array(arena, clients->count, sizeof(*items));
+	struct http_identities *identities = arena_alloc(arena, sizeof(*identities));
+
+	*identities = (struct http_identities){ .items = items };
+	tls->identities = identities;
+	for (const struct json *one = clients->child; one; one = one->next) {
+		struct http_identity *item = &items[identities->count++];
+
+		if (!json_text(one, "name", &item->name, err) ||
+		    !json_text(one, "certificate", &item->certificate, err) ||
+		    !json_text(one, "key", &item->key, err))
+			return false;
+	}
+	return true;
+}
+
 static bool read_certs(struct arena *arena, const struct json *root,
 		       struct fetch_settings *settings, struct error *err)
 {
@@ -193,7 +218,8 @@ static bool read_certs(struct arena *arena, const struct json *root,
 		struct fetch_certs *entry = &settings->certs[settings->cert_count++];
 
 		entry->host = one->key;
-		if (!read_tls(one, &entry->tls, err))
+		if (!json_text_or(one, "ca", NULL, &entry->tls.ca, err) ||
+		    !read_identities(arena, one, &entry->tls, err))
 			return false;
 	}
 	return true;

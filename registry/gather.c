@@ -66,7 +66,7 @@ struct certs {
 	struct arena *arena;
 	const char *directory;
 	struct texts names; /* of its files, in order */
-	const char *ca, *certificate, *key;
+	const char *ca;
 };
 
 static bool list(struct certs *certs, bool *is_there, struct error *err)
@@ -129,26 +129,41 @@ static bool take_file(struct certs *certs, const char *name, struct error *err)
 		return add_file(certs, name, &certs->ca, err);
 	if (has_ending(name, ".key"))
 		return check_pair(certs, name, ".key", ".cert", err);
-	if (!has_ending(name, ".cert") || certs->certificate)
-		return true; /* one certificate is all that can be shown */
-	const char *key =
-		arena_printf(certs->arena, "%.*s.key", (int)(strlen(name) - strlen(".cert")), name);
-
-	return check_pair(certs, name, ".cert", ".key", err) &&
-	       add_file(certs, name, &certs->certificate, err) &&
-	       add_file(certs, key, &certs->key, err);
+	return !has_ending(name, ".cert") || check_pair(certs, name, ".cert", ".key", err);
 }
 
-static void write_certs(struct jsonout *out, const char *host, const struct certs *certs)
+/* A certificate of ours, and its key. */
+static bool write_client(struct jsonout *out, const struct certs *certs, const char *name,
+			 struct error *err)
+{
+	const char *key =
+		arena_printf(certs->arena, "%.*s.key", (int)(strlen(name) - strlen(".cert")), name);
+	const char *certificate_text = NULL, *key_text = NULL;
+
+	if (!add_file(certs, name, &certificate_text, err) || !add_file(certs, key, &key_text, err))
+		return false;
+	jsonout_object(out, NULL);
+	jsonout_text(out, "name", name);
+	jsonout_text(out, "certificate", certificate_text);
+	jsonout_text(out, "key", key_text);
+	jsonout_object_end(out);
+	return true;
+}
+
+static bool write_certs(struct jsonout *out, const char *host, const struct certs *certs,
+			struct error *err)
 {
 	jsonout_object(out, host);
 	if (certs->ca)
 		jsonout_text(out, "ca", certs->ca);
-	if (certs->certificate) {
-		jsonout_text(out, "certificate", certs->certificate);
-		jsonout_text(out, "key", certs->key);
-	}
+	jsonout_array(out, "clients");
+	for (size_t i = 0; i < certs->names.count; i++)
+		if (has_ending(certs->names.items[i], ".cert") &&
+		    !write_client(out, certs, certs->names.items[i], err))
+			return false;
+	jsonout_array_end(out);
 	jsonout_object_end(out);
+	return true;
 }
 
 static bool take_directory(struct jsonout *out, struct certs *certs, const char *host,
@@ -159,9 +174,7 @@ static bool take_directory(struct jsonout *out, struct certs *certs, const char 
 	for (size_t i = 0; i < certs->names.count; i++)
 		if (!take_file(certs, certs->names.items[i], err))
 			return false;
-	if (*is_there)
-		write_certs(out, host, certs);
-	return true;
+	return !*is_there || write_certs(out, host, certs, err);
 }
 
 bool gather_certs(struct jsonout *out, struct arena *arena, const char *const *directories,

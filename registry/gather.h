@@ -68,8 +68,8 @@ bool gather_is_systems_bundle(const char *path);
 
 /*
  * Certificates for one registry, as a member named `host`, out of the first of `directories`
- * (NULL-terminated) that has a subdirectory of that name: every *.crt is an authority, NAME.cert
- * and NAME.key are ours (docker's certs.d). Nothing is written where there is none.
+ * (NULL-terminated) that has a subdirectory of that name: every *.crt is an authority, every
+ * NAME.cert with its NAME.key is ours (docker's certs.d). Nothing is written where there is none.
  */
 must_check bool gather_certs(struct jsonout *out, struct arena *arena,
 			     const char *const *directories, const char *host, struct error *err);

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "registry/budget.h"
 #include "registry/httpfailure.h"
+#include "registry/identity.h"
 #include "registry/limit.h"
 #include "registry/proxy.h"
 #include "registry/tls.h"
@@ -50,6 +51,7 @@ struct http_exchange {
 	const char *proxy; /* the client's; NULL: none, though no_proxy may have exceptions */
 	struct proxy_dialed dialed;
 	bool is_narrow; /* see tls.h */
+	const struct http_identities *identities;
 	struct feed *body;
 	struct error broken; /* if is_broken: why the body could not be had */
 	bool is_broken;
@@ -275,6 +277,28 @@ static curl_socket_t on_dial(void *pointer, curlsocktype purpose, struct curl_so
 		assert(code == CURLE_OK);                                                          \
 	} while (0)
 
+static CURLcode on_tls(CURL *easy, void *context, void *pointer)
+{
+	struct http_exchange *exchange = pointer;
+
+	(void)easy;
+	if (identity_offer(context, exchange->identities, &exchange->broken))
+		return CURLE_OK;
+	exchange->is_broken = true;
+	return CURLE_SSL_CERTPROBLEM;
+}
+
+static void set_identities(struct http_exchange *exchange, const struct http_request *request)
+{
+	CURL *easy = exchange->easy;
+
+	exchange->identities = request->tls.identities;
+	if (!exchange->identities)
+		return;
+	SET(CURLOPT_SSL_CTX_FUNCTION, on_tls);
+	SET(CURLOPT_SSL_CTX_DATA, exchange);
+}
+
 static void set_transport(struct http_exchange *exchange, const struct http_request *request)
 {
 	const struct http_client *client = exchange->client;
@@ -308,8 +332,10 @@ static void set_transport(struct http_exchange *exchange, const struct http_requ
 		SET(CURLOPT_PREREQDATA, exchange);
 	}
 	SET(CURLOPT_SHARE, client->share);
-	if (is_https)
+	if (is_https) {
 		exchange->is_narrow = tls_set_server(easy, &client->trust, request);
+		set_identities(exchange, request);
+	}
 	exchange->proxy = has_proxy ? proxy : NULL;
 	if (has_proxy)
 		exchange->is_narrow |= tls_set_proxy(easy, &client->trust);

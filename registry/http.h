@@ -30,12 +30,25 @@ struct http_settings {
 	long stall_seconds; /* less than a byte a second for so long counts as broken */
 };
 
+/* A certificate of ours with the chain behind it, and its key: PEM texts. */
+struct http_identity {
+	const char *name; /* for messages */
+	const char *certificate, *key;
+};
+struct http_identities {
+	const struct http_identity *items;
+	size_t count;
+};
+
 /* PEM texts, each NULL if there is none. */
 struct http_tls {
 	const char
 		*ca; /* who may have signed the server's certificate, beside those of the system */
 	const char *certificate; /* ours, with the chain behind it */
 	const char *key;
+	/* Instead: the server chooses (registry/identity.h). Not copied: they last as long as the
+	 * client does. NULL: none. */
+	const struct http_identities *identities;
 	bool is_ca_alone; /* nobody but `ca`, where there is one */
 };
 

@@ -253,12 +253,12 @@ class Server:
         return [call.path for call in self.calls]
 
 
-def make_certificate(directory, *names):
-    """A self-signed certificate with its key, in one PEM file, for 127.0.0.1 and these names."""
+def make_certificate(directory, *names, owner="test"):
+    """A self-signed certificate of `owner` with its key, in one PEM file, for 127.0.0.1 and these names."""
     path = os.path.join(directory, "tls.pem")
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-days", "2", "-subj", "/CN=test", "-addext", ",".join(["subjectAltName=IP:127.0.0.1", *(f"DNS:{name}" for name in names)]),
+         "-days", "2", "-subj", f"/CN={owner}", "-addext", ",".join(["subjectAltName=IP:127.0.0.1", *(f"DNS:{name}" for name in names)]),
          "-keyout", path, "-out", path + ".crt"], check=True, capture_output=True, timeout=SECONDS)
     with open(path + ".crt", encoding="ascii") as cert, open(path, "a", encoding="ascii") as pem:
         pem.write(cert.read())

@@ -691,7 +691,8 @@ def test_certificates_for_a_registry_stay_with_it(tmp_path):
     pem = make_certificate(tmp_path, "registry.test", "other.test")
     with open(pem + ".crt", encoding="ascii") as cert, open(pem, encoding="ascii") as both:
         certificate = cert.read()
-        tls = {"ca": certificate, "certificate": certificate, "key": both.read().split("-----BEGIN CERT")[0]}
+        tls = {"ca": certificate,
+               "clients": [{"name": "c", "certificate": certificate, "key": both.read().split("-----BEGIN CERT")[0]}]}
     shown = []
 
     def elsewhere(call):

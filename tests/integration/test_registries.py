@@ -401,6 +401,37 @@ def test_private_authority_and_client_certificate(moor, tmp_path):
             moor.docker("pull", "-q", f"{host}/team/x:1")
 
 
+@pytest.mark.parametrize("protocol", ["TLSv1.2", "TLSv1.3"])
+def test_client_certificate_that_the_registry_asks_for(moor, tmp_path, protocol):
+    """Of several, the one whose authority the server names; where it names none of ours, none at all."""
+    owners = ("first", "second", "third")
+    for owner in owners:
+        os.makedirs(tmp_path / owner)
+    pem = make_certificate(tmp_path)
+    clients = {owner: make_certificate(tmp_path / owner, owner=owner) for owner in owners}
+    with world.docker_registry(str(tmp_path)) as registry:
+        pushed_to(registry, "team/x")
+        block = (f"server {{ listen 127.0.0.1:PORT ssl; ssl_certificate {pem}; ssl_certificate_key {pem}; ssl_protocols {protocol};\n"
+                 f"ssl_client_certificate {clients['second']}.crt; ssl_verify_client optional;\n"
+                 "if ($ssl_client_verify = NONE) { return 410; }\n"
+                 f"location / {{ proxy_pass http://{registry.address}; }} }}\n")
+        with nginx(str(tmp_path), block) as host:
+            def have(*names):
+                shutil.rmtree(os.path.join(moor.config, "certs.d"), ignore_errors=True)
+                certs_d(moor, host, ca_crt=pem + ".crt")
+                for name in names:
+                    certs_d(moor, host, **{name + "_cert": clients[name] + ".crt", name + "_key": clients[name]})
+            have("first", "third")
+            assert "HTTP status: 410" in moor.docker("pull", "-q", f"{host}/team/x:1", code=1).stderr
+            have(*owners)
+            moor.docker("pull", "-q", f"{host}/team/x:1")
+            certs_d(moor, host, first_key=clients["third"])
+            assert "the key of first.cert is another one's" in moor.docker("pull", "-q", f"{host}/team/x:1", code=1).stderr
+            certs_d(moor, host, third_cert="/etc/hostname")
+            certs_d(moor, host, first_key=clients["first"])
+            assert "third.cert: no certificate" in moor.docker("pull", "-q", f"{host}/team/x:1", code=1).stderr
+
+
 def test_redirect_to_another_host_brings_no_password(moor, tmp_path):
     salt = crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=1 << 4)
     (tmp_path / "htpasswd").write_text(f"user:{crypt.crypt('pass:word', salt)}\n")

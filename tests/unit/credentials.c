@@ -310,8 +310,9 @@ static void test_certs(void)
 	put("certs.d/h:1/c.key", "K", 0600);
 	put("certs.d/h:1/readme", "", 0644);
 	check_settings("h:1", true,
-		       "{\"auths\":{},\"certs\":{\"h:1\":{\"ca\":\"A\\nB\",\"certificate\":\"C\","
-		       "\"key\":\"K\"}},\"insecure\":[],\"patience\":{},\"proxy\":{}}");
+		       "{\"auths\":{},\"certs\":{\"h:1\":{\"ca\":\"A\\nB\",\"clients\":[{"
+		       "\"name\":\"c.cert\",\"certificate\":\"C\",\"key\":\"K\"}]}},\"insecure\":[]"
+		       ",\"patience\":{},\"proxy\":{}}");
 	check_settings("h", true,
 		       "{\"auths\":{},\"certs\":{},\"insecure\":[],\"patience\":{},\"proxy\":{}}");
 	drop("certs.d/h:1/c.cert");
