@@ -38,11 +38,11 @@
 #define LIMIT_PACK_DEPTH   500          /* a descriptor each */
 #define LIMIT_PAX_HEADER   (8 << 20)    /* that we write */
 
-/* Decompressors: 32 MiB of window is what zstd -19 --long=25 needs. */
-#define LIMIT_ZSTD_WINDOW_LOG 25
+/* Decompressors: a window of 128 MiB is what zstd --ultra -22 needs, or --long. */
+#define LIMIT_ZSTD_WINDOW_LOG 27
 
-/* What one of them may have unasked: xz -9 has a dictionary of 64 MiB. "unpack-memory" in
- * daemon.json is in its place. */
+/* What one of them may have unasked: xz -9 has a dictionary, zstd --ultra -21 a window of 64 MiB.
+ * "unpack-memory" in daemon.json is in its place. */
 #define LIMIT_DECODER_MEMORY (65LL << 20)
 
 /* A layer or archive may unpack to so many bytes, and beyond them to so many times what it has

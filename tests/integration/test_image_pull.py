@@ -92,8 +92,12 @@ def test_a_ceiling_for_memory(store, registry):
         "zstd's window needs more memory than unpack-memory in daemon.json allows: make that 40m at least")
     assert os.listdir(store.path("staging")) == []
     store.pull(wider, more=["--memory", str(40 << 20)])
-    widest = Layout(tar(entry("x", b"x")), compress=wide(26)).push(registry, "wide", "64")
-    assert "a window of 64 MiB; at most 32 are supported" in store.pull(widest, code=1).failure["text"]
+    for window, text in (26, None), (27, "allows by default: make that 136m at least"), (28, "a window of 256 MiB; at most 128 are supported"):
+        widest = Layout(tar(entry("x", str(window).encode())), compress=wide(window)).push(registry, "wide", str(window))
+        if text:
+            assert text in store.pull(widest, code=1).failure["text"]
+        if window < 28:
+            store.pull(widest, more=["--memory", str(136 << 20)] if text else [])
 
 
 def test_by_digest(store, registry):

@@ -287,8 +287,8 @@ static void test_ceiling(void)
 		      is_all_spare(&allowance),
 	      "xz has what it needs, and gives it back");
 	allowance_close(&allowance);
-	check_error(pump_within("\x28\xb5\x2f\xfd\x04\x88\x9d", 7, NULL, &err), &err,
-		    ERROR_UNSUPPORTED, "a window of 128 MiB; at most 32 are supported",
+	check_error(pump_within("\x28\xb5\x2f\xfd\x04\x90\x9d", 7, NULL, &err), &err,
+		    ERROR_UNSUPPORTED, "a window of 256 MiB; at most 128 are supported",
 		    "a window beyond all limits");
 }
 
