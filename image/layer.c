@@ -426,6 +426,18 @@ static bool put_shared(struct layer *layer, const struct entry *entry, struct pl
 	return make_entry(layer, parent, name, entry, err);
 }
 
+/* What the layers below have there is hidden by something that is no directory: nothing is left for
+ * a whiteout to do. */
+static bool is_hidden_anyway(struct layer *layer, const struct place_name *name)
+{
+	autoclose int fd = -1;
+	struct error err;
+
+	return whiteout_is_name(name->base) &&
+	       !place_open(&layer->place, name->parent, O_PATH | O_DIRECTORY, &fd, &err) &&
+	       err.sys == ENOTDIR;
+}
+
 static bool put_entry(struct layer *layer, const struct entry *entry, struct error *err)
 {
 	struct place_name name;
@@ -443,7 +455,7 @@ static bool put_entry(struct layer *layer, const struct entry *entry, struct err
 	    !whiteout_is_name(name.base) && !begin_content(layer, entry, name.text, err))
 		return false;
 	if (!place_parent(&layer->place, &name, &parent, err))
-		return false;
+		return is_hidden_anyway(layer, &name);
 	if (whiteout_is_name(name.base))
 		return whiteout_put(&layer->place, parent, &name, err);
 	return make_entry(layer, parent, &name, entry, err);

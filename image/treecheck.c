@@ -414,7 +414,8 @@ static bool check_name(struct treecheck *check, const struct entry *entry,
 
 	if (!path_open(check->diff, name->parent, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0, &parent,
 		       err))
-		return differs(err, "is lost with its directory");
+		return (whiteout_is_name(name->base) && err->sys == ENOTDIR) || /* needed none */
+		       differs(err, "is lost with its directory");
 	if (whiteout_is_name(name->base))
 		return check_whiteout(check, parent, name, err);
 	return check_entry(check, parent, name, entry, err);

@@ -62,6 +62,9 @@ ODD = {
     "whiteouts of nothing": [
         tar(entry("d"), entry("d/x", b"x"), entry(".wh..wh.aufs", b"")),
         tar(whiteout("nothing"), entry("d"), whiteout("d/nothing"), entry("d/y", b"y"))],
+    "marks below files": [
+        tar(entry("d"), entry("d/x", b"x"), entry("e"), entry("e/f"), entry("e/f/x", b"x")),
+        tar(entry("d", b"file"), opaque("d"), opaque("d/y"), entry("e", b"file"), whiteout("e/f"), whiteout("e/f/x"), entry("g", b"g"))],
     "hard links": [
         tar(entry("a", b"one"), link("b", "a", hard=True), link("c", "b", hard=True), entry("d"), link("d/e", "a", hard=True),
             entry("x", b"two", **CAPABLE), link("y", "x", hard=True, **CAPABLE), link("soft", "a"), link("hard-soft", "soft", hard=True),
@@ -109,5 +112,5 @@ ODD = {
 }
 
 # What docker 20.10 and umoci refuse: GNU tar is the judge of those.
-NOT_DOCKERS = {"holes, GNU", "unknown types", "directories twice"}
+NOT_DOCKERS = {"holes, GNU", "unknown types", "directories twice", "marks below files"}
 NOT_UMOCIS = {"holes, GNU", "unknown types"}

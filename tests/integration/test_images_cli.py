@@ -749,7 +749,7 @@ def test_verify_and_repair(moor, registry, tmp_path):
 
 TREE = tar(entry("d", mode=0o750, uid=3), entry("d", mode=0o710), entry("d/f", b"content", **xattrs(user__a="1")),
            link("soft", "d/f"), link("hard", "d/f", hard=True), entry("fifo", type=tarfile.FIFOTYPE), entry("empty"),
-           entry("d/.wh.gone", b""), entry("o"), entry("o/.wh..wh..opq", b""), entry("o/.wh.x", b""),
+           entry("d/f/.wh..wh..opq", b""), entry("d/f/.wh.x", b""), entry("d/.wh.gone", b""), entry("o"), entry("o/.wh..wh..opq", b""), entry("o/.wh.x", b""),
            entry("null", type=tarfile.CHRTYPE, devmajor=1, devminor=3), entry("implied/x", b""),
            entry(".wh..wh.plnk/1.2", b"shared"), link("one", ".wh..wh.plnk/1.2", hard=True), link("two", ".wh..wh.plnk/1.2", hard=True))
 
