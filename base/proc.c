@@ -214,6 +214,7 @@ static const struct place {
 	{ "mooring-gate", "libexec/mooring/mooring-gate", "engine/mooring-gate" },
 	{ "mooring-init", "libexec/mooring/mooring-init", "engine/mooring-init" },
 	{ "mooring-resolver", "libexec/mooring/mooring-resolver", "engine/mooring-resolver" },
+	{ "mooring-portproxy", "libexec/mooring/mooring-portproxy", "engine/mooring-portproxy" },
 	{ "mooring-logger", "libexec/mooring/mooring-logger", "engine/mooring-logger" },
 	{ "mooring-logpress", "libexec/mooring/mooring-logpress", "engine/mooring-logpress" },
 	{ "mooring-nucleus", "libexec/mooring/mooring-nucleus", "lifecycle/mooring-nucleus" },

@@ -246,7 +246,7 @@ static bool publish(struct attachment *self, const struct publish_way *way, stru
 	struct endpoints inside = self->endpoints;
 
 	if (is_in_hub ? !hub_publish(self->engine, self->container, self->arena, &self->endpoints,
-				     &inside, &self->bag, err)
+				     &self->hub.listeners, &inside, &self->bag, err)
 		      : !publish_reserve(self->engine, self->container, self->arena, &self->bag,
 					 &self->endpoints, err))
 		return false;

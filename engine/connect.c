@@ -233,7 +233,7 @@ static bool connect_running(struct joining *joining, struct error *err)
 		       &joining->chosen);
 	if (!self->endpoints.port_count &&
 	    !usernet_choose_ports(self->engine, self->container, self->arena, &joining->chosen,
-				  err))
+				  &self->hub.listeners, err))
 		return false;
 	joining->chosen.count = 0;
 	return act_in_hub(self, connect_now, joining, err);

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <net/if.h>
-#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,14 +20,17 @@
 #include "base/proc.h"
 #include "engine/link.h"
 #include "engine/netsysctl.h"
+#include "engine/portsocket.h"
+#include "engine/proxied.h"
 #include "engine/status.h"
 #include "engine/userns.h"
 
-#define DIRECTORY  "networks/hub" /* in the run directory */
-#define LOCK       "lock"
-#define FIFO       "life"
-#define MEMBER     "slirp"  /* "PID START-TIME" */
-#define PORTS      "ports-" /* of a container: "N PORT\n" for each that slirp4netns listens for */
+#define DIRECTORY "networks/hub" /* in the run directory */
+#define LOCK      "lock"
+#define FIFO      "life"
+#define MEMBER    "slirp" /* "PID START-TIME" */
+/* Of a container: "N PORT\n" for each that slirp4netns listens for; N is 0 where it does not. */
+#define PORTS      "ports-"
 #define DEVICE     "tap0"
 #define MEMBER_MAX 64
 #define PORTS_MAX  (64 << 10)
@@ -58,6 +60,7 @@ void hub_close(struct hub *hub)
 	mem_cleanup_close(&hub->space);
 	mem_cleanup_close(&hub->life);
 	mem_cleanup_close(&hub->lock);
+	bag_close(&hub->listeners);
 	*hub = HUB_NONE;
 }
 
@@ -121,6 +124,8 @@ static void end_ports(int dir, const char *file, const char *api)
 		for (char *line; (line = strsep(&rest, "\n")) && *line;) {
 			char answer[USERNET_ANSWER_MAX], request[USERNET_ANSWER_MAX];
 
+			if (strtol(line, NULL, 10) == 0)
+				continue;
 			snprintf(request, sizeof(request),
 				 "{\"execute\":\"remove_hostfwd\",\"arguments\":{\"id\":%ld}}",
 				 strtol(line, NULL, 10));
@@ -169,28 +174,24 @@ void hub_unpublish(const struct engine *engine, const char *container)
 static bool reserve(const struct published *port, uint16_t *inside, struct bag *bag,
 		    struct error *err)
 {
-	int type = port->protocol == PORT_UDP ? SOCK_DGRAM : SOCK_STREAM;
-	autoclose int fd =
-		socket(AF_INET, type | SOCK_CLOEXEC, port_protocol_number(port->protocol));
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port->outside) };
-	socklen_t size = sizeof(address);
+	static const struct ipaddr everywhere = { .family = AF_INET };
+	autoclose int fd = portsocket_open(port->protocol, AF_INET);
 
+	*inside = port->outside;
 	if (fd < 0)
 		return error_sys(err, "open a socket for port %d", port->outside);
-	if (bind(fd, (const struct sockaddr *)&address, size) < 0) {
-		address.sin_port = 0;
-		if (bind(fd, (const struct sockaddr *)&address, size) < 0)
+	if (!portsocket_bind(fd, &everywhere, inside)) {
+		*inside = 0;
+		if (!portsocket_bind(fd, &everywhere, inside))
 			return error_sys(err, "reserve a port for port %d", port->outside);
 	}
-	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
-		return error_sys(err, "reserve a port for port %d", port->outside);
-	*inside = ntohs(address.sin_port);
 	return bag_put(bag, take_fd(&fd), err);
 }
 
 bool hub_publish(const struct engine *engine, const struct container *container,
-		 struct arena *arena, const struct endpoints *endpoints, struct endpoints *inside,
-		 struct bag *bag, struct error *err)
+		 struct arena *arena, const struct endpoints *endpoints,
+		 const struct bag *listeners, struct endpoints *inside, struct bag *bag,
+		 struct error *err)
 {
 	autofree char *file = mem_printf(PORTS "%s", container->id);
 	autofree char *api = api_of(engine);
@@ -210,10 +211,12 @@ bool hub_publish(const struct engine *engine, const struct container *container,
 		*port = endpoints->ports[i];
 		port->address = (struct ipaddr){ .family = AF_INET };
 		is_done = reserve(&endpoints->ports[i], &port->outside, bag, err) &&
-			  usernet_listen(api, &endpoints->ports[i], port->outside, &id, err);
+			  (endpoints->ports[i].address.family == AF_INET6 ||
+			   usernet_listen(api, &endpoints->ports[i], port->outside, &id, err));
 		if (is_done)
 			buf_printf(&text, "%d %u\n", id, port->outside);
 	}
+	is_done = is_done && proxied_start(listeners, endpoints, inside, bag, err);
 	/* Also of those that there are before a failure, for the end. */
 	struct error ignored;
 
@@ -346,7 +349,7 @@ bool hub_enter(struct hub *hub, const struct engine *engine, const struct contai
 	bool is_there = find(hub, dir, api);
 
 	sweep(engine, dir, api, container->id, !is_there);
-	if (!usernet_choose_ports(engine, container, arena, endpoints, err))
+	if (!usernet_choose_ports(engine, container, arena, endpoints, &hub->listeners, err))
 		return false;
 	/* One of a user namespace that has ended is nobody's to enter. */
 	if (!is_there || setns(hub->space, CLONE_NEWNET) < 0) {

@@ -23,15 +23,16 @@
  * open for writing, so it ends with the last of them, however that ends.
  */
 struct hub {
-	int lock;  /* of the store's hub; -1: we are in none */
-	int space; /* the namespace, if there is one already */
-	int life;  /* the FIFO's writing end */
+	int lock;             /* of the store's hub; -1: we are in none */
+	int space;            /* the namespace, if there is one already */
+	int life;             /* the FIFO's writing end */
+	struct bag listeners; /* of the host's, see proxied.h */
 };
 
 #define HUB_NONE                                                                                   \
 	(struct hub)                                                                               \
 	{                                                                                          \
-		.lock = -1, .space = -1, .life = -1                                                \
+		.lock = -1, .space = -1, .life = -1, .listeners = BAG_EMPTY                        \
 	}
 
 /* Whether this store has had one since its run directory was made: all names are asked there. */
@@ -42,11 +43,13 @@ bool hub_has_been(const struct engine *engine);
 must_check bool hub_enter(struct hub *hub, const struct engine *engine,
 			  const struct container *container, struct arena *arena,
 			  struct endpoints *endpoints, struct bag *bag, struct error *err);
-/* In it: has slirp4netns listen for endpoints->ports. *inside are the ports that lead here, for
- * publish_translate. What is listened for ends with hub_unpublish, or with the hub. */
+/* In it: has slirp4netns listen for endpoints->ports, and mooring-portproxy with `listeners`.
+ * *inside are the ports that lead here, for publish_translate. What is listened for ends with
+ * hub_unpublish and the bag, or with the hub. */
 must_check bool hub_publish(const struct engine *engine, const struct container *container,
 			    struct arena *arena, const struct endpoints *endpoints,
-			    struct endpoints *inside, struct bag *bag, struct error *err);
+			    const struct bag *listeners, struct endpoints *inside, struct bag *bag,
+			    struct error *err);
 /* The same for what a container that runs has published before. */
 must_check bool hub_find_published(const struct engine *engine, const struct container *container,
 				   struct arena *arena, const struct endpoints *endpoints,

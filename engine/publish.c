@@ -13,6 +13,7 @@
 #include "engine/find.h"
 #include "engine/netsysctl.h"
 #include "engine/network.h"
+#include "engine/portsocket.h"
 #include "engine/rules.h"
 #include "engine/status.h"
 #include "engine/xtables.h"
@@ -61,58 +62,6 @@ struct reserving {
 	struct endpoints *endpoints;
 	struct ipaddr binding; /* of ports without an address; family 0: all of the host's */
 };
-
-union any_address {
-	struct sockaddr any;
-	struct sockaddr_in ipv4;
-	struct sockaddr_in6 ipv6;
-};
-
-static socklen_t fill_address(union any_address *address, const struct ipaddr *host, uint16_t port)
-{
-	memset(address, 0, sizeof(*address));
-	if (host->family == AF_INET6) {
-		address->ipv6.sin6_family = AF_INET6;
-		address->ipv6.sin6_port = htons(port);
-		memcpy(&address->ipv6.sin6_addr, host->bytes, sizeof(address->ipv6.sin6_addr));
-		return sizeof(address->ipv6);
-	}
-	address->ipv4.sin_family = AF_INET;
-	address->ipv4.sin_port = htons(port);
-	memcpy(&address->ipv4.sin_addr, host->bytes, sizeof(address->ipv4.sin_addr));
-	return sizeof(address->ipv4);
-}
-
-/* Binds; *port 0 becomes the one that the kernel has chosen. Fails with errno. */
-static bool bind_socket(int fd, const struct ipaddr *host, uint16_t *port)
-{
-	union any_address address;
-	socklen_t size = fill_address(&address, host, *port);
-	const int on = 1;
-
-	if (host->family == AF_INET6 &&
-	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
-		return false;
-	/* The second way is for a port on which connections of a server that has ended linger. It
-	 * reserves less: only where nobody listens. */
-	if (bind(fd, &address.any, size) < 0 &&
-	    (errno != EADDRINUSE || *port == 0 ||
-	     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-	     bind(fd, &address.any, size) < 0))
-		return false;
-	size = sizeof(address);
-	if (getsockname(fd, &address.any, &size) < 0)
-		return false;
-	*port = ntohs(host->family == AF_INET6 ? address.ipv6.sin6_port : address.ipv4.sin_port);
-	return true;
-}
-
-static int open_socket(enum port_protocol protocol, int family)
-{
-	int type = protocol == PORT_UDP ? SOCK_DGRAM : SOCK_STREAM;
-
-	return socket(family, type | SOCK_CLOEXEC, port_protocol_number(protocol));
-}
 
 static bool is_overlapping(const struct published *theirs, enum port_protocol protocol,
 			   const struct ipaddr *address, uint16_t port)
@@ -226,25 +175,20 @@ static bool add(const struct reserving *self, enum port_protocol protocol,
 	return true;
 }
 
-/* A kernel without IPv6, or without SCTP sockets, keeps nobody else from anything either. */
-static bool is_missing(int number)
-{
-	return number == EAFNOSUPPORT || number == EPROTONOSUPPORT || number == ESOCKTNOSUPPORT;
-}
-
 /* One port of one address. *outside 0: any. */
 static bool reserve(const struct reserving *self, enum port_protocol protocol,
 		    const struct ipaddr *host, uint16_t inside, uint16_t *outside,
 		    struct error *err)
 {
-	autoclose int fd = open_socket(protocol, host->family);
+	autoclose int fd = portsocket_open(protocol, host->family);
 
-	if (fd < 0 && is_missing(errno))
+	/* A kernel without them keeps nobody else from anything either. */
+	if (fd < 0 && portsocket_is_missing(errno))
 		return host->family == AF_INET6 || *outside == 0 ||
 		       add(self, protocol, host, inside, *outside, err);
 	if (fd < 0)
 		return error_sys(err, "open a socket for port %d", *outside);
-	if (!bind_socket(fd, host, outside)) {
+	if (!portsocket_bind(fd, host, outside)) {
 		int number = errno;
 
 		return explain(self, protocol, host, *outside, number, err);

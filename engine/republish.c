@@ -9,6 +9,7 @@
 #include "engine/flows.h"
 #include "engine/keeper.h"
 #include "engine/port.h"
+#include "engine/proxied.h"
 #include "engine/publish.h"
 
 static const struct ipaddr everywhere = { .family = AF_INET };
@@ -46,8 +47,9 @@ bool republish_fresh(struct attachment *self, struct bag *fresh, struct error *e
 	struct bag bag;
 
 	if (!find_way(self, &network, bridge, &way, err) ||
-	    (hub_has_been(self->engine) && !hub_publish(self->engine, self->container, self->arena,
-							&self->endpoints, &inside, fresh, err)) ||
+	    (hub_has_been(self->engine) &&
+	     !hub_publish(self->engine, self->container, self->arena, &self->endpoints,
+			  &self->hub.listeners, &inside, fresh, err)) ||
 	    !publish_translate(self->engine, self->container, &inside, &way, fresh, err) ||
 	    !flows_forget(&inside, err) ||
 	    !keeper_open_bag(self->engine, self->container->id, &bag, err))
@@ -105,8 +107,9 @@ static bool is_of_ports(int fd)
 	int domain = 0;
 	socklen_t size = sizeof(domain);
 
-	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
-	       (domain == AF_INET || domain == AF_INET6 || domain == AF_NETLINK);
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0
+		       ? domain == AF_INET || domain == AF_INET6 || domain == AF_NETLINK
+		       : proxied_is_lifeline(fd);
 }
 
 /* Nothing has been done if it fails with ERROR_UNSUPPORTED. */
@@ -155,11 +158,13 @@ static void write_specs(const struct attachment *self, struct texts *specs)
 	}
 }
 
-/* In a hub nothing can be reserved of the host's: slirp4netns will tell. */
+/* In a hub nothing can be reserved of the host's: slirp4netns will tell. Of IPv6 nobody listens
+ * any more. */
 static void place_in_hub(struct attachment *self, const struct network *network)
 {
 	const struct ipaddr binding = network_host_binding(network);
 
+	proxied_drop(&self->endpoints);
 	for (size_t i = 0; i < self->endpoints.port_count; i++) {
 		struct published *port = &self->endpoints.ports[i];
 

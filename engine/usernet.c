@@ -16,6 +16,7 @@
 
 #include "engine/ident.h"
 #include "engine/port.h"
+#include "engine/proxied.h"
 #include "engine/publish.h"
 #include "runtime/kernel.h"
 
@@ -93,35 +94,6 @@ static _Noreturn void be_helper(const char *program, const char *api, const char
 	_exit(1);
 }
 
-static bool refuse_ipv6(const struct container *container, struct error *err)
-{
-	for (size_t i = 0; i < container->publish.count; i++) {
-		const char *text = container->publish.items[i];
-		struct port_spec spec;
-
-		if (!port_parse(text, &spec, err))
-			return false;
-		if (spec.address.family == AF_INET6)
-			return error_set(err, ERROR_UNSUPPORTED,
-					 "publish %s: without root it can be at an IPv4 address "
-					 "alone (" PROGRAM " listens at no other)",
-					 text);
-	}
-	return true;
-}
-
-/* Of ports of all addresses: the program listens for IPv4 alone. */
-static void drop_ipv6(struct endpoints *endpoints)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < endpoints->port_count; i++) {
-		if (endpoints->ports[i].address.family == AF_INET)
-			endpoints->ports[kept++] = endpoints->ports[i];
-	}
-	endpoints->port_count = kept;
-}
-
 void usernet_expect(const struct engine *engine, const struct container *container,
 		    const struct container_network *wanted, struct arena *arena,
 		    struct endpoints *endpoints)
@@ -146,7 +118,8 @@ void usernet_expect(const struct engine *engine, const struct container *contain
 
 /* Reserved for the moment, for docker's words about what is in use: the program listens itself. */
 bool usernet_choose_ports(const struct engine *engine, const struct container *container,
-			  struct arena *arena, struct endpoints *endpoints, struct error *err)
+			  struct arena *arena, struct endpoints *endpoints, struct bag *listeners,
+			  struct error *err)
 {
 	struct bag probe = BAG_EMPTY;
 	size_t count = endpoints->count;
@@ -155,13 +128,11 @@ bool usernet_choose_ports(const struct engine *engine, const struct container *c
 		usernet_expect(engine, container, &container->networks[i], arena, endpoints);
 	bool is_outward = endpoints_outward(endpoints) != NULL; /* else it is published later */
 	bool is_done =
-		refuse_ipv6(container, err) &&
-		(!is_outward || publish_reserve(engine, container, arena, &probe, endpoints, err));
+		!is_outward || publish_reserve(engine, container, arena, &probe, endpoints, err);
 
 	endpoints->count = count;
 	bag_close(&probe);
-	drop_ipv6(endpoints);
-	return is_done;
+	return is_done && proxied_listen(endpoints, listeners, err);
 }
 
 bool usernet_fork(const char *program, struct usernet *usernet, const char *device, int life,

@@ -44,11 +44,11 @@ must_check bool usernet_find_program(char path[USERNET_PROGRAM_MAX], struct erro
 void usernet_expect(const struct engine *engine, const struct container *container,
 		    const struct container_network *wanted, struct arena *arena,
 		    struct endpoints *endpoints);
-/* Chooses host's ports, in its namespace, for the container's networks and those expected before:
- * IPv4 alone, as the program can do no more; an IPv6 address in words is refused. */
+/* Chooses host's ports, in its namespace, for the container's networks and those expected before.
+ * Of IPv6 it listens by itself, as the program can do no more than IPv4: see proxied.h. */
 must_check bool usernet_choose_ports(const struct engine *engine, const struct container *container,
 				     struct arena *arena, struct endpoints *endpoints,
-				     struct error *err);
+				     struct bag *listeners, struct error *err);
 /* Forks what will execute it for the namespace that this process goes into next, after a byte on
  * usernet->go; it ends when `life` hangs up. Its socket is usernet->api. What is to be closed in
  * the child, but not by an exec, is `other_end`. */

@@ -20,7 +20,7 @@ from test_networks import leases
 from world import wait_until
 
 PROGRAMS = ["cli/mooring", "runtime/mooring-runc", "image/mooring-unpack", "registry/mooring-fetch", "engine/mooring-init",
-            "engine/mooring-resolver", "compose/mooring-compose"]
+            "engine/mooring-resolver", "engine/mooring-portproxy", "compose/mooring-compose"]
 NO_NETWORK = ("--network", "none")
 
 
@@ -247,15 +247,13 @@ def test_network(rootless, busybox):
     rootless.user.more = TUN
     rootless.docker("run", "-d", "--name", "web", "-p", "127.0.0.1:18201:80", "-p", "18202:81/udp", busybox, *WEB)
     wait_until(lambda: netpeer.fetch("127.0.0.1", 18201, 1) == "served", "the port to lead to the container")
-    assert rootless.docker("ps", "--format", "{{.Ports}}").stdout == "127.0.0.1:18201->80/tcp, 0.0.0.0:18202->81/udp\n"
+    assert rootless.docker("ps", "--format", "{{.Ports}}").stdout == "127.0.0.1:18201->80/tcp, 0.0.0.0:18202->81/udp, [::]:18202->81/udp\n"
     assert inspect(rootless, "web", "{{.NetworkSettings.IPAddress}}") == "172.17.0.2"
     assert "nameserver 10.0.2.3" in rootless.docker("exec", "web", "cat", "/etc/resolv.conf").stdout
     taken = rootless.docker("run", "--rm", "-p", "127.0.0.1:18201:80", busybox, "true", code=125).stderr
     assert re.search(r"on endpoint \w+ \([0-9a-f]{64}\): Bind for 127.0.0.1:18201 failed: port is already allocated", taken)
     linked = ("--link", "web:w", busybox, "busybox", "wget", "-qO-", "http://w/")
     assert rootless.docker("run", "--rm", *linked).stdout == "served\n"
-    refused = rootless.docker("run", "--rm", "-p", "[::1]:18201:80", busybox, "true", code=125).stderr
-    assert "publish [::1]:18201:80: without root it can be at an IPv4 address alone" in refused
     with netpeer.neighbour():
         pinged = rootless.docker("run", "--rm", busybox, "busybox", "wget", "-qO-", f"http://{netpeer.HOST}:18202/", code=1)
         assert "refused" in pinged.stderr  # the host was reached
@@ -274,6 +272,102 @@ def test_no_tun(rootless, busybox):
     networks = os.path.join(rootless.run_dir, "networks")
     assert [name for _, _, names in os.walk(networks) for name in names] == ["lock"]
     assert rootless.docker("run", "--rm", *NO_NETWORK, busybox, "echo", "hi").stdout == "hi\n"
+
+
+ECHO = """
+import socket, threading
+datagrams, server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket()
+datagrams.bind(("", 9000))
+server.bind(("", 9000))
+server.listen()
+def serve():
+    while True:
+        datagrams.sendto(*datagrams.recvfrom(65000))
+threading.Thread(target=serve, daemon=True).start()
+print(flush=True)
+while True:
+    client, all = server.accept()[0], b""
+    while part := client.recv(65536):
+        all += part
+    client.sendall(all[::-1])  # not before the client's end
+    client.close()
+"""
+
+
+def all_of(client):
+    return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+def test_ports_at_ipv6(rootless, busybox):
+    """As with dockerd: -p 18207:9000 is reached at ::1, too, by a program that is there as long as the container; whole
+    connections and datagrams, to which what is asked answers, from the address that was asked."""
+    rootless.user.more = TUN
+    ports = ("-p", "18207:9000", "-p", "18207:9000/udp", "-p", "[::1]:18208:9000", "-p", "[::1]:18209:9001", "-p", "127.0.0.1:18209:9001")
+    rootless.docker("network", "create", "--internal", "within")
+    rootless.docker("run", "-d", "--init", "--name", "echo", *ports, busybox, "sleep", "600")
+    assert rootless.docker("port", "echo").stdout.splitlines() == [
+        "9000/tcp -> 0.0.0.0:18207", "9000/tcp -> [::]:18207", "9000/tcp -> [::1]:18208", "9000/udp -> 0.0.0.0:18207",
+        "9000/udp -> [::]:18207", "9001/tcp -> 127.0.0.1:18209", "9001/tcp -> [::1]:18209"]
+    taken = rootless.docker("run", "--rm", "-p", "[::1]:18208:80", busybox, "true", code=125).stderr
+    assert "Bind for [::1]:18208 failed: port is already allocated" in taken
+    with subprocess.Popen(["nsenter", "-t", inspect(rootless, "echo", "{{.State.Pid}}"), "-n", "/usr/bin/python3", "-c", ECHO],
+                          stdout=subprocess.PIPE) as server, netpeer.neighbour() as peer:
+        try:
+            assert server.stdout.readline() == b"\n"
+            netpeer.ip("addr", "add", f"{netpeer.HOST6}/64", "dev", "wire0", "nodad")
+            text = os.urandom(3 << 20)
+            for address, port in (("::1", 18207), ("::1", 18208), (netpeer.HOST6, 18207), ("127.0.0.1", 18207)):
+                with socket.create_connection((address, port), 20) as client:
+                    client.sendall(text)
+                    client.shutdown(socket.SHUT_WR)
+                    assert all_of(client) == text[::-1], (address, port)
+            # Nobody listens in there: a connection is reset, and no more than it.
+            with pytest.raises(ConnectionResetError), socket.create_connection(("::1", 18209), 20) as client:
+                all_of(client)
+            # More than are served at a time: the others wait.
+            clients = [socket.create_connection(("::1", 18208), 20) for _ in range(600)]
+            for client in clients:
+                client.shutdown(socket.SHUT_WR)
+            for client in clients:
+                assert all_of(client) == b""
+                client.close()
+            for client_address in ("::1", netpeer.HOST6):
+                with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as client:
+                    client.settimeout(20)
+                    client.connect((client_address, 18207))
+                    for word in (b"", b"hello", bytes(40000)):
+                        client.send(word)
+                        assert client.recv(65000) == word
+            # Whatever network it is in now.
+            rootless.docker("network", "create", "own")
+            rootless.docker("network", "connect", "own", "echo")
+            rootless.docker("network", "disconnect", "bridge", "echo")
+            with socket.create_connection(("::1", 18207), 20) as client:
+                client.sendall(b"abc")
+                client.shutdown(socket.SHUT_WR)
+                assert all_of(client) == b"cba"
+        finally:
+            server.kill()
+    # Published later, where there was no way out.
+    rootless.docker("run", "-d", "--init", "--name", "late", "--network", "within", "-p", "[::1]:18210:80", busybox, *WEB)
+    assert len(proxies(rootless)) == 1
+    rootless.docker("network", "connect", "own", "late")
+    wait_until(lambda: netpeer.fetch("::1", 18210, 1) == "served", "the port to lead to the container")
+    assert len(proxies(rootless)) == 2
+    for proxy in proxies(rootless):
+        with open(f"/proc/{proxy.split()[1]}/status") as status:
+            told = dict(line.split(":\t", 1) for line in status.read().splitlines() if ":\t" in line)
+        assert {told[name] for name in ("CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb")} == {"0" * 16}
+        assert told["NoNewPrivs"] == "1" and told["Seccomp"] == "2" and str(UID) not in told["Uid"].split()
+    rootless.docker("network", "disconnect", "own", "late")
+    wait_until(lambda: len(proxies(rootless)) == 1, "its program to end")
+    kill_monitor(rootless, "echo")
+    wait_until(lambda: not proxies(rootless), "the program to end")
+    rootless.docker("rm", "-f", "echo", "late")
+
+
+def proxies(rootless):
+    return [text for text in leftovers.processes_naming(rootless.user.home) if "mooring-portproxy" in text]
 
 
 def test_connect_and_disconnect(rootless, busybox):
@@ -299,14 +393,15 @@ def test_connect_and_disconnect(rootless, busybox):
     wait_until(lambda: netpeer.fetch("127.0.0.1", 18206, 1) == "served", "the port to lead to the container")
     rootless.docker("network", "connect", "zz-near", "moved")
     rootless.docker("network", "disconnect", "own", "moved")
-    assert rootless.docker("port", "moved").stdout == "80/tcp -> 127.0.0.3:18206\n"
+    assert rootless.docker("port", "moved").stdout == "80/tcp -> 127.0.0.3:18206\n" and not netpeer.fetch("::1", 18206, 1)
     assert netpeer.fetch("127.0.0.3", 18206) == "served" and not netpeer.fetch("127.0.0.1", 18206, 1)
     rootless.docker("network", "disconnect", "zz-near", "moved")
     with socket.socket() as probe:  # connections that have ended linger
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("0.0.0.0", 18206))
     rootless.docker("network", "connect", "own", "moved")
-    assert rootless.docker("port", "moved").stdout == "80/tcp -> 0.0.0.0:18206\n" and netpeer.fetch("127.0.0.1", 18206) == "served"
+    assert rootless.docker("port", "moved").stdout == "80/tcp -> 0.0.0.0:18206\n80/tcp -> [::]:18206\n"
+    assert netpeer.fetch("127.0.0.1", 18206) == netpeer.fetch("::1", 18206) == "served"
     rootless.docker("rm", "-f", "moved")
     rootless.docker("network", "disconnect", "own", "late")
     assert not netpeer.fetch("127.0.0.2", 18205, 1)
