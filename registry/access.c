@@ -66,7 +66,8 @@ static bool ask_token(struct access *access, struct arena *arena, struct http_re
 		      struct error *err)
 {
 	struct host *host = access->host;
-	const struct auth_wish wish = { access->scope, host_login(host), access->is_login };
+	const struct auth_wish wish = { access->scope, host_login(host), access->is_login,
+					host->wants_form };
 	struct auth_question question;
 
 	access->question = ACCESS_TOKEN;
@@ -290,6 +291,17 @@ static bool learn_ping(struct access *access, const struct http_response *respon
 	return true;
 }
 
+/* A token server of OAuth 2 only, where a password goes in a form. */
+static bool has_form_left(struct host *host, int status)
+{
+	const struct auth_credentials *login = host_login(host);
+
+	if (status != 405 || host->wants_form || !login || login->identity_token)
+		return false;
+	host->wants_form = true;
+	return true;
+}
+
 static bool learn_token(struct access *access, const struct http_response *response,
 			const char *said, const char *body, size_t length, struct error *err)
 {
@@ -298,6 +310,8 @@ static bool learn_token(struct access *access, const struct http_response *respo
 
 	if (response->status == 401 || response->status == 403)
 		return deny(access, said, err);
+	if (has_form_left(access->host, response->status))
+		return true;
 	if (response->status != 200)
 		return refusal_unexpected(access->url, response->status, said, err);
 	if (!auth_read_token(&arena, body, length, &token, err))

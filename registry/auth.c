@@ -158,10 +158,12 @@ void auth_read_challenges(struct arena *arena, const char *field, struct auth_ch
 		skip_blanks(&reader);
 		if (challenge.scheme == AUTH_NONE && !is_at_parameter(reader))
 			reader.at += strcspn(reader.at, ",");
-		if (!read_parameters(&reader, &challenge))
-			return;
+		bool is_whole = read_parameters(&reader, &challenge);
+
 		if (is_usable(&challenge) && challenge.scheme > best->scheme)
 			*best = challenge;
+		if (!is_whole)
+			return;
 	}
 }
 
@@ -197,11 +199,18 @@ static const char *scope_parameters(struct arena *arena, const char *scope)
 static const char *ask_by_form(struct arena *arena, const char *service,
 			       const struct auth_wish *wish)
 {
-	return arena_printf(arena,
-			    "grant_type=refresh_token&client_id=" CLIENT_ID
-			    "&service=%s&scope=%s&refresh_token=%s%s",
-			    service, url_encode(arena, wish->scope, false),
-			    url_encode(arena, wish->credentials->identity_token, false),
+	const struct auth_credentials *login = wish->credentials;
+	bool is_token = login->identity_token != NULL;
+	const char *secret = is_token
+				     ? arena_printf(arena, "&refresh_token=%s",
+						    url_encode(arena, login->identity_token, false))
+				     : arena_printf(arena, "&username=%s&password=%s",
+						    url_encode(arena, login->username, false),
+						    url_encode(arena, login->password, false));
+
+	return arena_printf(arena, "grant_type=%s&client_id=" CLIENT_ID "&service=%s&scope=%s%s%s",
+			    is_token ? "refresh_token" : "password", service,
+			    url_encode(arena, wish->scope, false), secret,
 			    wish->is_offline ? "&access_type=offline" : "");
 }
 
@@ -215,7 +224,7 @@ bool auth_ask_token(struct arena *arena, const struct auth_challenge *challenge,
 	*question = (struct auth_question){ 0 };
 	if (strlen(challenge->realm) > LIMIT_URL)
 		return error_set(err, ERROR_INPUT, "the registry's token realm is too long");
-	if (credentials && credentials->identity_token) {
+	if (credentials && (credentials->identity_token || wish->is_form)) {
 		question->url = challenge->realm;
 		question->form = ask_by_form(arena, service, wish);
 		return true;

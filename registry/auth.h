@@ -59,6 +59,7 @@ struct auth_wish {
 	const char *scope;
 	const struct auth_credentials *credentials; /* or NULL */
 	bool is_offline;                            /* a refresh token is welcome: a login */
+	bool is_form; /* a password goes there in a form, not in a header (OAuth 2) */
 };
 
 /* How to ask the realm for a token. */

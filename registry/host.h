@@ -43,6 +43,7 @@ struct host {
 	struct http_tls tls;
 	struct arena arena; /* the challenge's texts, and ecr's */
 	struct auth_challenge challenge;
+	bool wants_form; /* its token server takes no password in a header */
 	bool is_private; /* the challenge came from no public address */
 	struct token *tokens;
 	struct ecr ecr;

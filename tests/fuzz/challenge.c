@@ -27,9 +27,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		return 0;
 	/* A password goes nowhere but by TLS. */
 	assert(strncasecmp(best.realm, "https:", 6) == 0);
-	if (auth_ask_token(&arena, &best,
-			   &(struct auth_wish){ best.scope ? best.scope : "s", &login, true },
-			   &question, &err))
+	if (auth_ask_token(
+		    &arena, &best,
+		    &(struct auth_wish){ best.scope ? best.scope : "s", &login, true, false },
+		    &question, &err))
 		assert(strncmp(question.url, best.realm, strlen(best.realm)) == 0);
 	return 0;
 }

@@ -155,8 +155,8 @@ def test_basic_credentials(pushed):
 class TokenRegistry:
     """A registry with a token server behind one address. Tokens are good for `uses` requests."""
 
-    def __init__(self, uses=1000, challenge=None, reply=None, scope="repository:team/x:pull"):
-        self.uses, self.scope = uses, scope
+    def __init__(self, uses=1000, challenge=None, reply=None, scope="repository:team/x:pull", method=None):
+        self.uses, self.scope, self.method = uses, scope, method
         self.challenge = challenge or 'Bearer realm="http://{host}/token",service="test"'
         self.reply = reply or (lambda token: {"token": token, "expires_in": 300})
         self.given = 0
@@ -165,6 +165,9 @@ class TokenRegistry:
     def __call__(self, call):
         host = call.headers["Host"]
         if call.path.startswith("/token"):
+            if self.method not in (None, call.command):
+                call.reply(405)
+                return
             self.given += 1
             token = f"token{self.given}"
             self.left[token] = self.uses
@@ -221,10 +224,26 @@ def test_identity_token_is_posted():
     assert server.calls[1].header("Authorization") is None
 
 
+def test_password_is_posted_where_nothing_else_will_do():
+    """To a token server that knows OAuth 2 only."""
+    registry = TokenRegistry(method="POST")
+    with Server(registry) as server, Fetch(auths={server.host: {"username": "me", "password": "a&b"}}) as fetch:
+        for name in ("team/x:1", "team/y:1"):
+            assert fetch.get(**manifest(server, name))[0]["ok"]
+    asked = [call for call in server.calls if call.path.startswith("/token")]
+    assert [call.command for call in asked] == ["GET", "POST", "POST"]
+    assert asked[1].body == ("grant_type=password&client_id=mooring&service=test&scope=repository%3Ateam%2Fx%3Apull"
+                             "&username=me&password=a%26b")
+    assert (asked[1].path, asked[1].header("Authorization")) == ("/token", None)
+    reply, _, server = with_token(TokenRegistry(method="POST"))
+    assert failure(reply) and [call.command for call in server.calls] == ["GET", "GET"]
+
+
 @pytest.mark.parametrize("challenge", [
     ['Negotiate', 'bearer REALM="http://{host}/token" , Service=test'],
     'Basic realm="a, b=c", Bearer realm="http://{host}/token",service="te\\st"',
     ['Basic realm="x"', 'Newer a="b", c=d, Bearer realm="http://{host}/token", service="test"'],
+    'Bearer realm="http://{host}/token",service=test,scope="unfinished',
     ['Bearer realm="unfinished', 'Bearer realm="http://{host}/token",service=test,scope="aws"'],
     'Bearer realm="http://{host}/token",service="test",scope="repository:user/image:pull"',
 ])

@@ -44,6 +44,11 @@ static const struct {
 	{ "=\"x\"", AUTH_NONE, NULL, NULL, NULL },
 	{ "\"Bearer\" realm=\"x\"", AUTH_NONE, NULL, NULL, NULL },
 	/* What came before an unfinished quote still counts. */
+	{ "Bearer realm=\"https://a/t\",service=\"s", AUTH_BEARER, "https://a/t", NULL, NULL },
+	{ "Bearer realm=\"https://a/t\",service", AUTH_BEARER, "https://a/t", NULL, NULL },
+	{ "Bearer realm=\"https://a/t\",service=", AUTH_BEARER, "https://a/t", "", NULL },
+	{ "Bearer realm=\"https://a/t\",empty=\"\",service=\"s\"", AUTH_BEARER, "https://a/t", "s",
+	  NULL },
 	{ "Basic realm=\"x\", Bearer realm=\"https://a", AUTH_BASIC, "x", NULL, NULL },
 };
 
@@ -83,24 +88,25 @@ static void test_question(void)
 	struct auth_question question;
 	struct error err;
 
-	check_ok(auth_ask_token(&arena, &challenge,
-				&(struct auth_wish){ "repository:a/b:pull aws", NULL, false },
-				&question, &err),
-		 &err, "anonymous");
+	check_ok(
+		auth_ask_token(&arena, &challenge,
+			       &(struct auth_wish){ "repository:a/b:pull aws", NULL, false, false },
+			       &question, &err),
+		&err, "anonymous");
 	check_text(question.url,
 		   "https://a/t?service=my%20service&scope=repository%3Aa%2Fb%3Apull&scope=aws",
 		   "one scope parameter each");
 	check_text(question.authorization, NULL, "nobody");
 
 	challenge.realm = "https://a/t?x=1";
-	check_ok(auth_ask_token(&arena, &challenge, &(struct auth_wish){ "s", &login, false },
-				&question, &err),
+	check_ok(auth_ask_token(&arena, &challenge,
+				&(struct auth_wish){ "s", &login, false, false }, &question, &err),
 		 &err, "login");
 	check_text(question.url, "https://a/t?x=1&service=my%20service&scope=s&account=Aladdin",
 		   "a realm with a query");
 	check_text(question.authorization, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", "Basic");
 
-	check_ok(auth_ask_token(&arena, &challenge, &(struct auth_wish){ "", &login, true },
+	check_ok(auth_ask_token(&arena, &challenge, &(struct auth_wish){ "", &login, true, false },
 				&question, &err),
 		 &err, "login for longer");
 	check_text(question.url,
@@ -108,14 +114,25 @@ static void test_question(void)
 		   "&client_id=mooring",
 		   "with a refresh token");
 
-	check_ok(auth_ask_token(&arena, &challenge, &(struct auth_wish){ "s", &identity, false },
-				&question, &err),
+	check_ok(auth_ask_token(&arena, &challenge,
+				&(struct auth_wish){ "s", &identity, false, false }, &question,
+				&err),
 		 &err, "identity token");
 	check_text(question.form,
 		   "grant_type=refresh_token&client_id=mooring&service=my%20service&scope=s"
 		   "&refresh_token=a%2Bb",
 		   "a form");
 	check_text(question.authorization, NULL, "and no header");
+
+	check_ok(auth_ask_token(&arena, &challenge, &(struct auth_wish){ "s", &login, true, true },
+				&question, &err),
+		 &err, "a login by a form");
+	check_text(question.url, "https://a/t?x=1", "the realm as it is");
+	check_text(question.form,
+		   "grant_type=password&client_id=mooring&service=my%20service&scope=s"
+		   "&username=Aladdin&password=open%20sesame&access_type=offline",
+		   "a password in a form");
+	check_text(question.authorization, NULL, "and in no header");
 }
 
 /* "" in refusal: allowed. */
