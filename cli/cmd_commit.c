@@ -100,20 +100,20 @@ static void take_labels(const struct texts *pairs, struct arena *arena, struct i
 static void take_volumes(const struct container *container, struct arena *arena,
 			 struct image_config *config)
 {
-	const char **volumes = arena_array(arena, config->volume_count + container->mount_count + 1,
-					   sizeof(*volumes));
+	const struct texts *own = &container->volumes;
+	const char **volumes =
+		arena_array(arena, config->volume_count + own->count + 1, sizeof(*volumes));
 	size_t count = config->volume_count;
 
 	if (count)
 		memcpy(volumes, config->volumes, count * sizeof(*volumes));
-	for (size_t i = 0; i < container->mount_count; i++) {
-		const struct container_mount *mount = &container->mounts[i];
+	for (size_t i = 0; i < own->count; i++) {
 		bool is_known = false;
 
 		for (size_t j = 0; j < count; j++)
-			is_known |= strcmp(volumes[j], mount->target) == 0;
-		if (mount->kind == MOUNT_VOLUME && mount->is_anonymous && !is_known)
-			volumes[count++] = mount->target;
+			is_known |= strcmp(volumes[j], own->items[i]) == 0;
+		if (!is_known)
+			volumes[count++] = own->items[i];
 	}
 	config->volumes = volumes;
 	config->volume_count = count;

@@ -113,7 +113,7 @@ static bool pull(const struct job *job, struct error *err)
 
 static bool create_once(struct job *job, struct error *err)
 {
-	struct mounts mounts = { .arena = &job->arena };
+	struct mounts mounts = { .arena = &job->arena, .declared = &job->container.volumes };
 	struct create create = { .container = &job->container,
 				 .mounts = &mounts,
 				 .has_entrypoint = job->values->entrypoint != NULL,

@@ -99,17 +99,11 @@ static void add_healthcheck(const struct jsonmaker *config, const struct contain
 			jsonmaker_number(&check, numbers[i].name, numbers[i].value);
 }
 
-/* Anonymous ones, by -v or by the image. */
 static void add_volumes(const struct jsonmaker *config, const struct container *container)
 {
-	autotexts struct texts targets = { 0 };
-
-	for (size_t i = 0; i < container->mount_count; i++) {
-		if (container->mounts[i].is_anonymous && !container->mounts[i].is_long)
-			texts_add(&targets, container->mounts[i].target);
-	}
-	if (targets.count)
-		jsonmaker_set(config, "Volumes", targets.items, targets.count);
+	if (container->volumes.count)
+		jsonmaker_set(config, "Volumes", container->volumes.items,
+			      container->volumes.count);
 	else
 		jsonmaker_text(config, "Volumes", NULL);
 }

@@ -43,7 +43,8 @@ static void add_binds(const struct jsonmaker *host, const struct container *cont
 	for (size_t i = 0; i < container->mount_count; i++) {
 		const struct container_mount *mount = &container->mounts[i];
 
-		if (mount->kind != MOUNT_TMPFS && !mount->is_anonymous && !mount->is_long)
+		if (mount->kind != MOUNT_TMPFS && !mount->is_anonymous && !mount->is_long &&
+		    !mount->is_inherited)
 			texts_add(&binds, arena_printf(host->arena, "%s:%s%s%s", mount->source,
 						       mount->target, *mount->options ? ":" : "",
 						       mount->options));
@@ -113,6 +114,8 @@ static void add_mounts(const struct jsonmaker *host, const struct container *con
 	for (size_t i = 0; i < container->mount_count; i++) {
 		const struct container_mount *mount = &container->mounts[i];
 
+		if (mount->is_inherited)
+			continue;
 		if (mount->is_long) {
 			if (!mounts)
 				mounts = jsonmaker_nested(host, "Mounts", JSON_ARRAY).parent;

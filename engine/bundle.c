@@ -9,6 +9,7 @@
 #include "base/proc.h"
 #include "engine/bundledevice.h"
 #include "engine/bundlelimit.h"
+#include "engine/mounts.h"
 #include "engine/netsysctl.h"
 #include "engine/propagation.h"
 
@@ -238,6 +239,8 @@ static void write_user_mount(struct jsonout *out, const struct bundle *bundle, s
 {
 	const struct container_mount *mount = &bundle->container->mounts[i];
 
+	if (mounts_is_hidden(bundle->container, mount))
+		return;
 	if (mount->kind == MOUNT_TMPFS)
 		write_mount(out, mount->target, "tmpfs", "tmpfs",
 			    arena_printf(arena, "nosuid,nodev,noexec,relatime,%s", mount->options));

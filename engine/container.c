@@ -58,6 +58,7 @@ static const struct field fields[] = {
 	FIELD(FIELD_TEXTS, dns_options),
 	FIELD(FIELD_TEXTS, exposed_ports),
 	FIELD(FIELD_TEXTS, volumes_from),
+	FIELD(FIELD_TEXTS, volumes),
 	FIELD(FIELD_TEXTS, devices),
 	FIELD(FIELD_TEXTS, cap_add),
 	FIELD(FIELD_TEXTS, cap_drop),
@@ -158,6 +159,7 @@ static void write_mounts(struct jsonout *out, const struct container *container)
 		jsonout_bool(out, "is_source_needed", mount->is_source_needed);
 		jsonout_bool(out, "is_long", mount->is_long);
 		jsonout_bool(out, "is_anonymous", mount->is_anonymous);
+		jsonout_bool(out, "is_inherited", mount->is_inherited);
 		jsonout_bool(out, "is_copied_up", mount->is_copied_up);
 		jsonout_bool(out, "is_flat", mount->is_flat);
 		jsonout_bool(out, "is_readonly_top", mount->is_readonly_top);
@@ -253,6 +255,7 @@ static bool read_mount(const struct json *item, struct container_mount *mount, s
 	    !json_bool_or(item, "is_source_needed", false, &mount->is_source_needed, err) ||
 	    !json_bool_or(item, "is_long", false, &mount->is_long, err) ||
 	    !json_bool_or(item, "is_anonymous", false, &mount->is_anonymous, err) ||
+	    !json_bool_or(item, "is_inherited", false, &mount->is_inherited, err) ||
 	    !json_bool_or(item, "is_copied_up", false, &mount->is_copied_up, err) ||
 	    !json_bool_or(item, "is_flat", false, &mount->is_flat, err) ||
 	    !json_bool_or(item, "is_readonly_top", false, &mount->is_readonly_top, err) ||

@@ -62,6 +62,7 @@ struct container_mount {
 	bool is_source_needed; /* --mount: a missing bind source is an error; -v makes it */
 	bool is_long;          /* by --mount, not -v or --tmpfs */
 	bool is_anonymous;     /* a volume without a name: goes with the container */
+	bool is_inherited;     /* by --volumes-from */
 	bool is_copied_up;     /* an empty volume gets what the image has there */
 	bool is_flat;          /* mounts below the source stay away: bind-recursive=disabled */
 	bool is_readonly_top;  /* read-only, but mounts below it are what they are */
@@ -114,6 +115,8 @@ struct container {
 
 	struct container_mount *mounts; /* sorted by depth of target */
 	struct texts volumes_from;      /* "CONTAINER[:ro]": their mounts are among these */
+	struct texts volumes; /* where -v or the image wanted one without a source, whatever is
+				 mounted there */
 	size_t mount_count;
 	struct texts devices; /* "SOURCE[:TARGET[:rwm]]" */
 

@@ -305,7 +305,6 @@ static bool inherit_mounts(struct engine *engine, struct arena *arena, struct cr
 			   struct error *err)
 {
 	const struct texts *from = &create->container->volumes_from;
-	size_t own = create->mounts->count;
 
 	for (size_t i = 0; i < from->count; i++) {
 		char *name = arena_strdup(arena, from->items[i]);
@@ -318,7 +317,7 @@ static bool inherit_mounts(struct engine *engine, struct arena *arena, struct cr
 		if (!find_one(engine, name, id, err) ||
 		    !container_read(engine, arena, id, &other, err))
 			return false;
-		bool is_done = mounts_inherit(create->mounts, own, &other,
+		bool is_done = mounts_inherit(create->mounts, &other,
 					      mode && strcmp(mode, "ro") == 0, err);
 		container_done(&other);
 		if (!is_done)

@@ -12,18 +12,55 @@
 #include "engine/mountspec.h"
 #include "engine/volume.h"
 
-static struct container_mount *mount_at(const struct mounts *mounts, const char *target)
+/* --tmpfs. Docker keeps them apart from all other mounts. */
+static bool is_short_tmpfs(const struct container_mount *mount)
+{
+	return mount->kind == MOUNT_TMPFS && !mount->is_long;
+}
+
+/* -v /data, or what an image declares: a wish for a volume where nothing else is mounted. */
+static bool is_declared(const struct container_mount *mount)
+{
+	return mount->is_anonymous && !mount->is_long;
+}
+
+static struct container_mount *mount_at(const struct mounts *mounts, const char *target,
+					bool is_tmpfs)
 {
 	for (size_t i = 0; i < mounts->count; i++) {
-		if (strcmp(mounts->items[i].target, target) == 0)
-			return &mounts->items[i];
+		struct container_mount *mount = &mounts->items[i];
+
+		if (is_short_tmpfs(mount) == is_tmpfs && strcmp(mount->target, target) == 0)
+			return mount;
 	}
 	return NULL;
 }
 
+static bool is_taken(const struct mounts *mounts, const char *target)
+{
+	return mount_at(mounts, target, false) || mount_at(mounts, target, true);
+}
+
+/* At one place there may be one --tmpfs, and beside it what --mount or --volumes-from has. */
+static bool is_duplicate(const struct mounts *mounts, const struct container_mount *mount)
+{
+	bool is_tmpfs = is_short_tmpfs(mount);
+	const struct container_mount *beside = mount_at(mounts, mount->target, !is_tmpfs);
+	const struct container_mount *other = is_tmpfs ? beside : mount;
+
+	return mount_at(mounts, mount->target, is_tmpfs) ||
+	       (beside && !other->is_long && !other->is_inherited);
+}
+
 static bool add(struct mounts *mounts, const struct container_mount *mount, struct error *err)
 {
-	if (mount_at(mounts, mount->target))
+	struct container_mount *other = mount_at(mounts, mount->target, false);
+
+	if (other && is_declared(other)) {
+		*other = *mount;
+		return true;
+	}
+	if (is_duplicate(mounts, mount))
 		return error_set(err, ERROR_INPUT, "Duplicate mount point: %s", mount->target);
 	if (mounts->count >= MOUNTS_MAX)
 		return error_set(err, ERROR_INPUT, "more than %d mounts", MOUNTS_MAX);
@@ -189,6 +226,13 @@ bool mounts_check_volume(const char *text, struct error *err)
 	       error_set(err, ERROR_INPUT, "invalid spec: %s: empty section between colons", text);
 }
 
+static bool declare(struct mounts *mounts, const struct container_mount *mount, struct error *err)
+{
+	if (mounts->declared && !texts_has(mounts->declared, mount->target))
+		texts_add(mounts->declared, mount->target);
+	return is_taken(mounts, mount->target) || add(mounts, mount, err);
+}
+
 bool mounts_add_volume(struct mounts *mounts, const char *text, struct error *err)
 {
 	struct container_mount mount = { .kind = MOUNT_BIND, .options = "", .is_copied_up = true };
@@ -206,7 +250,7 @@ bool mounts_add_volume(struct mounts *mounts, const char *text, struct error *er
 		mount.kind = MOUNT_VOLUME;
 		mount.is_anonymous = true;
 		return set_volume_target(mounts->arena, text, "volume", part[0], &mount, err) &&
-		       add(mounts, &mount, err);
+		       declare(mounts, &mount, err);
 	}
 	return set_volume_target(mounts->arena, text,
 				 part[0][0] == '/' || part[0][0] == '.' ? "bind" : "volume",
@@ -272,8 +316,8 @@ bool mounts_add_tmpfs(struct mounts *mounts, const char *text, struct error *err
 	if (!set_target(mounts->arena, target, &mount, err) ||
 	    !check_tmpfs_options(mount.options, err))
 		return false;
-	struct container_mount *same = mount_at(mounts, mount.target);
-	if (!same || same->kind != MOUNT_TMPFS || same->is_long)
+	struct container_mount *same = mount_at(mounts, mount.target, true);
+	if (!same)
 		return add(mounts, &mount, err);
 	*same = mount; /* the last one counts */
 	return true;
@@ -287,25 +331,20 @@ bool mounts_add_declared(struct mounts *mounts, const char *target, struct error
 
 	if (!set_target(mounts->arena, target, &mount, err))
 		return error_in(err, "the image's volume %s", target);
-	return mount_at(mounts, mount.target) || add(mounts, &mount, err);
+	return declare(mounts, &mount, err);
 }
 
-static bool gives_way(const struct mounts *mounts, size_t own, const struct container_mount *mount)
-{
-	bool is_own = (size_t)(mount - mounts->items) < own;
-
-	return !is_own || (mount->is_anonymous && !mount->is_long);
-}
-
-bool mounts_inherit(struct mounts *mounts, size_t own, const struct container *other,
-		    bool is_readonly, struct error *err)
+bool mounts_inherit(struct mounts *mounts, const struct container *other, bool is_readonly,
+		    struct error *err)
 {
 	for (size_t i = 0; i < other->mount_count; i++) {
 		struct container_mount mount = other->mounts[i];
-		struct container_mount *taken = mount_at(mounts, mount.target);
+		struct container_mount *taken = mount_at(mounts, mount.target, false);
 
-		if (mount.kind == MOUNT_TMPFS || (taken && !gives_way(mounts, own, taken)))
+		if (mount.kind == MOUNT_TMPFS ||
+		    (taken && !is_declared(taken) && !taken->is_inherited))
 			continue;
+		mount.is_inherited = true;
 		mount.is_readonly |= is_readonly;
 		mount.is_anonymous = false; /* it is the other one's, and goes with that */
 		if (taken)
@@ -429,6 +468,13 @@ bool mounts_add_mount(struct mounts *mounts, const char *text, struct error *err
 		return add_tmpfs(mounts, &spec, &mount, err);
 	return strcmp(spec.type, "volume") == 0 ? add_volume(mounts, &spec, &mount, err)
 						: add_bind(mounts, &spec, &mount, err);
+}
+
+bool mounts_is_hidden(const struct container *container, const struct container_mount *mount)
+{
+	const struct mounts all = { .items = container->mounts, .count = container->mount_count };
+
+	return !is_short_tmpfs(mount) && mount_at(&all, mount->target, true);
 }
 
 static size_t depth(const char *path)

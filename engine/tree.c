@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "engine/claim.h"
+#include "engine/mounts.h"
 #include "engine/status.h"
 #include "engine/userns.h"
 #include "engine/volume.h"
@@ -219,7 +220,8 @@ static bool open_stopped(struct engine *engine, const struct container *containe
 			return false;
 	}
 	for (size_t i = 0; view == TREE_VOLUMES && i < container->mount_count; i++)
-		if (!mount_one(engine, &container->mounts[i], *root, &mounted, err))
+		if (!mounts_is_hidden(container, &container->mounts[i]) &&
+		    !mount_one(engine, &container->mounts[i], *root, &mounted, err))
 			return false;
 	if (!mounted)
 		return true;

@@ -277,6 +277,30 @@ def test_refused_mounts(run, spec, why):
     assert why in run("--rm", "--mount", spec, code=125).stderr
 
 
+def test_one_place_twice(moor, busybox, run, tmp_path):
+    """A volume without a source gives way to whatever else is there; --tmpfs hides what --mount or --volumes-from has; else it is refused."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "seen").write_text("")
+    moor.docker("create", "--name", "other", "-v", "kept:/t", busybox)
+    bind, long, tmpfs = f"-v={source}:/t", f"--mount=type=bind,src={source},dst=/t", "--tmpfs=/t:size=1m"
+    told = "{{range .Mounts}}{{.Type}} {{end}}{{json .HostConfig.Binds}}{{len .HostConfig.Mounts}}{{len .HostConfig.Tmpfs}}{{json .Config.Volumes}}"
+    declared = '{"/t":{}}'
+    for first, second, seen, inspected in [
+            (bind, "-v=/t", "seen", f'bind ["{source}:/t"]00{declared}'), (long, "-v=/t", "seen", f"bind null10{declared}"),
+            ("-v=/t", "-v=/t", "", f"volume null00{declared}"), (tmpfs, "-v=/t", "", f"null01{declared}"),
+            (tmpfs, long, "", "bind null11null"), ("--volumes-from=other", tmpfs, "", "volume null01null"),
+            ("--volumes-from=other", "-v=/t", "", f"volume null00{declared}")]:
+        for options in ((first, second), (second, first)):
+            assert run("--name", "c", *options, command=("ls", "/t")).stdout.split() == seen.split(), options
+            assert moor.docker("inspect", "-f", told, "c").stdout.strip() == inspected, options
+            assert moor.docker("cp", "c:/t", "-", text=False).stdout.count(b"t/seen") == bool(seen), options
+            moor.docker("rm", "-v", "c")
+    for options in [(bind, tmpfs), (bind, long), (long, "--mount=dst=/t"), (bind, "-v=kept:/t")]:
+        assert "Duplicate mount point: /t" in run(*options, code=125).stderr, options
+    assert names(moor) == ["kept"]
+
+
 def test_refused_modes(moor, busybox):
     """Of each kind of mode one at most, and none that the kind of mount has no use for."""
     mixed = "invalid volume specification: '{}': invalid mount config for type"

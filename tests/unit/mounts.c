@@ -86,6 +86,18 @@ static void test_twice(void)
 	check_ok(mounts_add_volume(&mounts, "/tmp:/x", &err), &err, "the first");
 	check_error(mounts_add_tmpfs(&mounts, "/x/.", &err), &err, ERROR_INPUT,
 		    "Duplicate mount point: /x", "the same target again");
+	check_ok(mounts_add_volume(&mounts, "/x", &err), &err, "a wish for a volume there");
+	check_int((long long)mounts.count, 1, "which gives way");
+	check_ok(mounts_add_volume(&mounts, "/y", &err), &err, "one that comes first");
+	check_ok(mounts_add_mount(&mounts, "type=tmpfs,dst=/y", &err), &err, "and then another");
+	check_int((long long)mounts.count, 2, "which replaces it");
+	check_ok(mounts_add_tmpfs(&mounts, "/y", &err), &err, "a tmpfs by --mount and --tmpfs");
+	check_int((long long)mounts.count, 3, "which are two");
+	check_error(mounts_add_mount(&mounts, "type=tmpfs,dst=/y", &err), &err, ERROR_INPUT,
+		    "Duplicate mount point: /y", "the same --mount again");
+	const struct container container = { .mounts = mounts.items, .mount_count = 3 };
+	check(mounts_is_hidden(&container, &mounts.items[1]), "the one is hidden");
+	check(!mounts_is_hidden(&container, &mounts.items[2]), "by the other");
 }
 
 int main(void)
