@@ -18,6 +18,7 @@
 #include "engine/claim.h"
 #include "engine/control.h"
 #include "engine/engine.h"
+#include "engine/kernellimit.h"
 #include "engine/launch.h"
 #include "registry/reference.h"
 
@@ -121,6 +122,7 @@ static bool create_once(struct job *job, struct error *err)
 				 .is_started_next = job->is_started_next };
 	struct runopts values = *job->values;
 	char warning[ERROR_TEXT_MAX] = "";
+	autotexts struct texts discarded = { 0 };
 
 	values.config = job->cli->config;
 	container_done(&job->container);
@@ -130,11 +132,13 @@ static bool create_once(struct job *job, struct error *err)
 	dockerconfig_add_proxies(&job->arena, job->cli->docker_config, &job->container.env);
 	job->is_clients = false;
 	if (!runopts_complete(&values, &job->arena, &job->container, &mounts, err) ||
-	    !create_check(&create, err) ||
+	    !create_check(&create, err) || !kernellimit_discard(&job->container, &discarded, err) ||
 	    !create_container(&job->engine, &job->arena, &create, &job->lock, warning, err))
 		return false;
 	if (*warning)
 		fprintf(stderr, "WARNING: %s\n", warning);
+	for (size_t i = 0; i < discarded.count; i++)
+		fprintf(stderr, "WARNING: %s\n", discarded.items[i]);
 	return true;
 }
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/containerverbs.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/each.h"
 #include "engine/bundlelimit.h"
 #include "engine/change.h"
 #include "engine/happening.h"
+#include "engine/kernellimit.h"
 #include "engine/oci.h"
 #include "engine/policy.h"
 #include "engine/status.h"
@@ -52,32 +54,70 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
+static const struct {
+	size_t from, to;
+} numbers[] = {
+	{ AT(memory), offsetof(struct container, memory) },
+	{ AT(memory_swap), offsetof(struct container, memory_swap) },
+	{ AT(memory_reservation), offsetof(struct container, memory_reservation) },
+	{ AT(cpus), offsetof(struct container, nano_cpus) },
+	{ AT(cpu_shares), offsetof(struct container, cpu_shares) },
+	{ AT(cpu_period), offsetof(struct container, cpu_period) },
+	{ AT(cpu_quota), offsetof(struct container, cpu_quota) },
+	{ AT(pids_limit), offsetof(struct container, pids_limit) },
+	{ AT(blkio_weight), offsetof(struct container, blkio_weight) },
+};
+
+static struct opt_number *number_of(struct values *values, size_t i)
+{
+	return (void *)((char *)values + numbers[i].from);
+}
+
+static int64_t *limit_of(struct container *container, size_t i)
+{
+	return (void *)((char *)container + numbers[i].to);
+}
+
 /* The options as they will be. */
 static void alter(struct container *container, void *context)
 {
-	const struct values *values = context;
-	const struct {
-		const struct opt_number *from;
-		int64_t *to;
-	} numbers[] = {
-		{ &values->memory, &container->memory },
-		{ &values->memory_swap, &container->memory_swap },
-		{ &values->memory_reservation, &container->memory_reservation },
-		{ &values->cpus, &container->nano_cpus },
-		{ &values->cpu_shares, &container->cpu_shares },
-		{ &values->cpu_period, &container->cpu_period },
-		{ &values->cpu_quota, &container->cpu_quota },
-		{ &values->pids_limit, &container->pids_limit },
-		{ &values->blkio_weight, &container->blkio_weight },
-	};
+	struct values *values = context;
 
-	for (size_t i = 0; i < COUNT_OF(numbers); i++)
-		if (numbers[i].from->is_set)
-			*numbers[i].to = numbers[i].from->value;
+	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+		const struct opt_number *from = number_of(values, i);
+
+		if (from->is_set)
+			*limit_of(container, i) = from->value;
+	}
 	if (values->cpuset_cpus)
 		container->cpuset_cpus = values->cpuset_cpus;
 	if (values->cpuset_mems)
 		container->cpuset_mems = values->cpuset_mems;
+}
+
+/* What this machine's kernel cannot keep is left out. */
+static bool discard(struct values *values, struct texts *warnings, struct error *err)
+{
+	struct container asked = { .cpuset_cpus = "", .cpuset_mems = "" };
+
+	alter(&asked, values);
+
+	int64_t swap = asked.memory_swap;
+
+	if (!kernellimit_discard(&asked, warnings, err))
+		return false;
+	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+		struct opt_number *number = number_of(values, i);
+
+		if (number->is_set && !*limit_of(&asked, i))
+			number->is_set = number->value == 0;
+	}
+	if (asked.memory_swap != swap) /* which has no limit then, if memory alone has one */
+		values->memory_swap =
+			(struct opt_number){ .value = -1, .is_set = asked.memory != 0 };
+	values->cpuset_cpus = *asked.cpuset_cpus ? asked.cpuset_cpus : NULL;
+	values->cpuset_mems = *asked.cpuset_mems ? asked.cpuset_mems : NULL;
+	return true;
 }
 
 static bool changes_limits(const struct values *values)
@@ -221,17 +261,24 @@ static bool update_one(const struct each *each, const struct container *containe
 
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)
 {
-	const struct values *values = of;
+	struct values values = *(const struct values *)of;
+	autotexts struct texts warnings = { 0 };
 	struct error err;
 
-	if (!changes_limits(values) && !values->restart) {
+	if (!changes_limits(&values) && !values.restart) {
 		error_set(&err, ERROR_INPUT,
 			  "you must provide one or more flags when using this command");
 		return command_failed_plainly(&err);
 	}
-	if (values->restart && !policy_check(values->restart, &err))
+	if ((values.restart && !policy_check(values.restart, &err)) ||
+	    !discard(&values, &warnings, &err))
 		return command_failed_plainly(&err);
-	return each_container(cli, values, arguments, true, update_one);
+
+	int code = each_container(cli, &values, arguments, true, update_one);
+
+	for (size_t i = 0; i < warnings.count; i++)
+		printf("%s\n", warnings.items[i]);
+	return code;
 }
 
 const struct command cmd_update = {

@@ -78,6 +78,9 @@ static bool set_memory_and_swap(const struct cgroup *cgroup, int64_t limit, int6
 	/* Unlimited memory that was not told otherwise is unlimited with swap too. */
 	if (limit == -1 && !is_set(swap) && place && cgroup_number(place, SWAP, &ignored))
 		swap = -1;
+	/* Where nobody counts it, it has no limit already. */
+	if (swap == -1 && place && !cgroup_number(place, SWAP, &ignored))
+		swap = SPEC_UNSET;
 	if (place && is_set(limit) && is_set(swap))
 		(void)!cgroup_number(place, LIMIT, &now);
 	if (is_set(swap) && (swap == -1 || now < (uint64_t)swap))

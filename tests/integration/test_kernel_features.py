@@ -171,3 +171,45 @@ def test_no_filter(moor, busybox):
             refused = moor.docker("run", "--rm", "--network", "own", "-p", "18331:80", busybox, "true", code=125,
                                   preexec_fn=kernel.preexec_fn).stderr
         assert "CONFIG_NFT_MASQ" in refused and kernel.has_changed and state(moor) == before
+
+
+# As with cgroup_disable=memory, which is how some small boards start.
+WITHOUT_MEMORY = """
+cd /sys/fs/cgroup && if [ -e cgroup.controllers ]; then
+    sed 's/\\bmemory\\b//' cgroup.controllers > "$1/list" && mount --bind "$1/list" cgroup.controllers
+else
+    mount -t tmpfs tmpfs "$1" && for name in *; do
+        if [ "$name" = memory ]; then continue
+        elif [ -L "$name" ]; then cp -P "$name" "$1"
+        else mkdir "$1/$name" && mount --bind "$name" "$1/$name"; fi
+    done && mount --rbind "$1" /sys/fs/cgroup
+fi && shift && exec "$@"
+"""
+
+
+def test_limits_nobody_keeps(moor, busybox, tmp_path):
+    """They are taken out, with docker's warnings; --cpus is an error. What the kernel does have is kept."""
+    groups = tmp_path / "groups"
+    groups.mkdir()
+
+    def docker(*arguments, **how):
+        return moor.run("unshare", "--mount", "--propagation", "private", "sh", "-c", WITHOUT_MEMORY, "sh", groups,
+                        os.path.join(moor.names, "docker"), *arguments, **how)
+
+    missing = "Your kernel does not support {} or the cgroup is not mounted. {} discarded.".format
+    words = [missing("memory limit capabilities", "Limitation"), missing("memory swappiness capabilities", "Memory swappiness"),
+             missing("memory soft limit capabilities", "Limitation")]
+    made = docker("run", "-d", "--name", "c", "--network", "none", "-m", "64m", "--memory-reservation", "32m", "--memory-swappiness", "3",
+                  "--pids-limit", "77", busybox, "sleep", "600")
+    assert made.stderr.splitlines() == [f"WARNING: {line}" for line in words]
+    told = ("inspect", "-f", "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.MemoryReservation}} {{.HostConfig.PidsLimit}}", "c")
+    assert moor.docker(*told).stdout == "0 -1 0 77\n"
+    changed = docker("update", "-m", "96m", "--pids-limit", "78", "c")
+    assert changed.stdout.splitlines() == ["c", words[0]] and moor.docker(*told).stdout == "0 -1 0 78\n"
+    moor.docker("kill", "c")
+    moor.docker("update", "-m", "96m", "--memory-swap", "-1", "--memory-reservation", "48m", "c")
+    assert moor.docker(*told).stdout == f"{96 << 20} -1 {48 << 20} 78\n"
+    moor.docker("start", "c")
+    without = "does not support OomKillDisable" if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else "no memory limit is set, this can"
+    assert without in moor.docker("create", "--oom-kill-disable", busybox).stderr
+    assert "NanoCPUs can not be set" not in docker("create", "--cpus", "1", busybox).stderr
