@@ -129,19 +129,31 @@ static bool check_end(const struct target *target, struct error *err)
 			 "host network mode");
 }
 
+struct disconnect_values {
+	bool is_forced;
+};
+
 static const struct opt disconnect_opts[] = {
-	{ "force", 'f', OPT_IGNORED_BOOL, 0, NULL,
+	{ "force", 'f', OPT_BOOL, offsetof(struct disconnect_values, is_forced), NULL,
 	  "Force the container to disconnect from a network", NULL },
 	{ .name = NULL },
 };
 
-static int run_disconnect(const struct cli *cli, const void *values, const struct texts *arguments)
+/* With --force docker asks the network, which knows endpoints and no containers. */
+static bool explain(const struct texts *arguments, struct target *target, struct error *err)
 {
+	return err->kind == ERROR_NOT_FOUND && open_network(arguments, target, err) &&
+	       error_set(err, ERROR_NOT_FOUND, "endpoint %s not found", arguments->items[1]);
+}
+
+static int run_disconnect(const struct cli *cli, const void *of, const struct texts *arguments)
+{
+	const struct disconnect_values *values = of;
 	struct target target;
 	struct error err;
-	bool is_done = open_container(cli, arguments, &target, &err);
+	bool is_done = open_container(cli, arguments, &target, &err) ||
+		       (values->is_forced && explain(arguments, &target, &err));
 
-	(void)values;
 	if (is_done && open_network(arguments, &target, &err))
 		is_done = check_end(&target, &err) &&
 			  connect_end(&target.engine, &target.container, &target.network, &err);
@@ -169,6 +181,7 @@ const struct command cmd_network_disconnect = {
 	.usage = "[OPTIONS] NETWORK CONTAINER",
 	.summary = "Disconnect a container from a network",
 	.opts = disconnect_opts,
+	.values_size = sizeof(struct disconnect_values),
 	.least = 2,
 	.most = 2,
 	.run = run_disconnect,

@@ -393,16 +393,18 @@ bool connect_end(struct engine *engine, const struct container *container,
 		return false;
 	if (strcmp(network->name, NETWORK_NONE) == 0 && is_on_none(container))
 		return change_container(engine, container->id, leave_none, NULL, err);
+	bool is_running = status_is_running(engine, container->id);
+
 	if (!is_wanted(container, network->name))
-		return error_set(err, ERROR_NOT_FOUND,
-				 "container %s is not connected to network %s", container->id,
+		return error_set(err, ERROR_NOT_FOUND, "container %s is not connected to %s%s",
+				 container->id, is_running ? "network " : "the network ",
 				 network->name);
 	attachment_init(&self, engine, container, &arena, NULL);
 	load_endpoints(&self);
 
 	struct leaving leaving = { &self, network, dir };
 
-	if (status_is_running(engine, container->id))
+	if (is_running)
 		is_done = usernet_is_needed() ? act_in_hub(&self, disconnect_now, &leaving, err)
 					      : disconnect_now(&leaving, err);
 	if (is_done)
@@ -416,8 +418,13 @@ bool connect_forget(struct engine *engine, const struct container *container, co
 {
 	autofree char *name = mem_strdup(network);
 
-	return is_wanted(container, network) && !status_is_running(engine, container->id) &&
-	       change_container(engine, container->id, drop_wish, name, err);
+	if (status_is_running(engine, container->id))
+		return error_set(err, ERROR_NOT_FOUND, "network %s not found", network);
+	if (!is_wanted(container, network))
+		return error_set(err, ERROR_NOT_FOUND,
+				 "container %s is not connected to the network %s", container->id,
+				 network);
+	return change_container(engine, container->id, drop_wish, name, err);
 }
 
 /* Links that lead on. ------------------------------------------------------------------------- */

@@ -23,7 +23,7 @@ must_check bool connect_end(struct engine *engine, const struct container *conta
 			    const struct network *network, struct error *err);
 
 /* A network that is gone: the container, which does not run, is not asked to be in it any more.
- * Leaves *err as it is if it was not. */
+ * One that was not, or that runs, is an error. */
 must_check bool connect_forget(struct engine *engine, const struct container *container,
 			       const char *network, struct error *err);
 

@@ -16,7 +16,7 @@
 #define MODE "container:"
 
 static bool find_other(const struct engine *engine, struct arena *arena, const char *mode,
-		       const char *what, struct container *other, pid_t *pid, struct error *err)
+		       struct container *other, pid_t *pid, struct error *err)
 {
 	char id[CONTAINER_ID_LENGTH + 1];
 	struct status status;
@@ -27,25 +27,25 @@ static bool find_other(const struct engine *engine, struct arena *arena, const c
 	status_read(engine, arena, id, &status);
 	*pid = status.pid;
 	return status_has_process(&status) ||
-	       error_set(err, ERROR_INPUT, "cannot join %s of a non running container: %s", what,
-			 id);
+	       error_set(err, ERROR_INPUT, "container %s is not running", id);
 }
 
 static bool find_namespace(const struct engine *engine, struct arena *arena, const char *mode,
-			   const char *what, const char *kind, const char **path, pid_t *pid,
-			   struct error *err)
+			   const char *kind, const char **path, pid_t *pid, struct error *err)
 {
 	struct container other = { 0 };
 
 	if (strncmp(mode, MODE, strlen(MODE)) != 0)
 		return true;
-	bool is_found = find_other(engine, arena, mode, what, &other, pid, err);
-	if (is_found && strcmp(kind, "ipc") == 0 &&
+	bool is_ipc = strcmp(kind, "ipc") == 0;
+	bool is_found = find_other(engine, arena, mode, &other, pid, err);
+	if (is_found && is_ipc &&
 	    (strcmp(other.ipc_mode, "private") == 0 || strcmp(other.ipc_mode, "none") == 0))
 		is_found = error_set(err, ERROR_INPUT,
-				     "cannot join IPC of container %s: non-shareable IPC (hint: "
-				     "use IpcMode:shareable for the donor container)",
-				     other.name);
+				     "non-shareable IPC (hint: use IpcMode:shareable for the donor "
+				     "container)");
+	if (!is_found && is_ipc && other.id)
+		error_in(err, "can't join IPC of container %s", other.id);
 	container_done(&other);
 	*path = arena_printf(arena, "/proc/%d/ns/%s", (int)*pid, kind);
 	return is_found;
@@ -89,10 +89,10 @@ bool joint_make(const struct engine *engine, struct arena *arena, const struct c
 	pid_t pid = 0;
 
 	*joint = (struct joint){ .shm = NULL };
-	if (!find_namespace(engine, arena, container->pid_mode, "PID", "pid", &joint->pid_namespace,
-			    &pid, err) ||
-	    !find_namespace(engine, arena, container->ipc_mode, "IPC", "ipc", &joint->ipc_namespace,
-			    &pid, err))
+	if (!find_namespace(engine, arena, container->pid_mode, "pid", &joint->pid_namespace, &pid,
+			    err) ||
+	    !find_namespace(engine, arena, container->ipc_mode, "ipc", &joint->ipc_namespace, &pid,
+			    err))
 		return false;
 	return !joint->ipc_namespace || mount_shm(arena, pid, directory, &joint->shm, err);
 }

@@ -586,6 +586,11 @@ def test_leaving_none(moor, busybox):
     moor.docker("network", "disconnect", "none", "off")
     assert networks_of(moor, "off") == [] and inspect(moor, "off", "{{.HostConfig.NetworkMode}}") == "none"
     assert "is not connected to network none" in moor.docker("network", "disconnect", "none", "off", code=1).stderr
+    moor.docker("create", "--name", "made", busybox)
+    for arguments, said in [(("nonet", "made"), "is not connected to the network nonet"), (("net", "made"), "is not connected to the network net"),
+                            (("-f", "net", "nope"), "endpoint nope not found"), (("-f", "nonet", "nope"), "network nonet not found"),
+                            (("net", "nope"), "No such container: nope"), (("-f", "nonet", "off"), "network nonet not found")]:
+        assert said in moor.docker("network", "disconnect", *arguments, code=1).stderr
     moor.docker("network", "connect", "net", "off")
     assert f"inet {address_of(moor, 'off', 'net')}/" in inside(moor, "off", "busybox", "ip", "addr", "show", "eth0")
     assert private in moor.docker("network", "connect", "none", "off", code=1).stderr
