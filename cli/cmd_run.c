@@ -118,6 +118,7 @@ static bool create_once(struct job *job, struct error *err)
 	struct create create = { .container = &job->container,
 				 .mounts = &mounts,
 				 .has_entrypoint = job->values->entrypoint != NULL,
+				 .has_image_command = job->values->has_image_command,
 				 .platform = job->values->platform,
 				 .is_started_next = job->is_started_next };
 	struct runopts values = *job->values;

@@ -90,10 +90,15 @@ static void add_healthcheck(const struct jsonmaker *config, const struct contain
 			{ "StartInterval", container->health_start_interval },
 			{ "Retries", container->health_retries } };
 
-	if (!container->health_test.count)
+	bool has_number = false;
+
+	for (size_t i = 0; i < COUNT_OF(numbers); i++)
+		has_number |= numbers[i].value != 0;
+	if (!container->health_test.count && !has_number)
 		return;
 	struct jsonmaker check = jsonmaker_nested(config, "Healthcheck", JSON_OBJECT);
-	add_texts(&check, "Test", &container->health_test);
+	if (container->health_test.count)
+		add_texts(&check, "Test", &container->health_test);
 	for (size_t i = 0; i < COUNT_OF(numbers); i++)
 		if (numbers[i].value)
 			jsonmaker_number(&check, numbers[i].name, numbers[i].value);

@@ -21,7 +21,7 @@ static void add_texts(const struct jsonmaker *maker, const char *key, const stru
 /* Members that nothing here can set, with the value they have with docker. */
 static void add_constants(const struct jsonmaker *host)
 {
-	static const char *const empty[] = { "Cgroup", "ContainerIDFile", "Isolation", "UsernsMode",
+	static const char *const empty[] = { "Cgroup", "ContainerIDFile", "Isolation",
 					     "VolumeDriver" };
 	static const char *const zero[] = { "CpuCount",      "CpuPercent",   "IOMaximumBandwidth",
 					    "IOMaximumIOps", "KernelMemory", "KernelMemoryTCP" };
@@ -214,7 +214,7 @@ static void add_limits(const struct jsonmaker *host, const struct container *con
 	add_block(host, "BlkioDeviceWriteBps", "Rate", &container->block_write_bps);
 	add_block(host, "BlkioDeviceReadIOps", "Rate", &container->block_read_iops);
 	add_block(host, "BlkioDeviceWriteIOps", "Rate", &container->block_write_iops);
-	if (container->pids_limit)
+	if (container->pids_limit > 0)
 		jsonmaker_number(host, "PidsLimit", container->pids_limit);
 	else
 		jsonmaker_text(host, "PidsLimit", NULL);
@@ -385,6 +385,7 @@ void hostconfig_add(const struct jsonmaker *object, const struct engine *engine,
 	add_limits(&host, container);
 	add_devices(&host, container);
 	jsonmaker_text(&host, "Runtime", "runc");
+	jsonmaker_text(&host, "UsernsMode", container->userns_mode);
 	if (container->has_init)
 		jsonmaker_bool(&host, "Init", true);
 	struct jsonmaker size = jsonmaker_nested(&host, "ConsoleSize", JSON_ARRAY);

@@ -27,6 +27,7 @@ struct runopts {
 	struct texts attach;
 	const char *entrypoint;        /* NULL: not given */
 	struct texts entrypoint_words; /* that follow it: compose has lists */
+	bool has_image_command;        /* in spite of an empty entrypoint: compose's */
 	struct texts env, env_files, label_files;
 	struct texts volumes, mounts, tmpfs;
 	struct netopts net;

@@ -176,6 +176,7 @@ static bool check_annotation(const char *text, struct error *err)
 	{ "health-test", 0, OPT_LIST, AT(health_test), "list", NULL, NULL }, \
 	{ "health-timeout", 0, OPT_SPAN, AT(health_timeout), "duration", "Maximum time to allow one check to run (ms|s|m|h) (default 30s)", NULL }, \
 	{ "hostname", 'h', OPT_TEXT, OF(hostname), "string", "Container host name", NULL }, \
+	{ "image-command", 0, OPT_BOOL, AT(has_image_command), NULL, NULL, NULL }, \
 	{ "init", 0, OPT_BOOL, OF(has_init), NULL, "Run an init inside the container that forwards signals and reaps processes", NULL }, \
 	{ "interactive", 'i', OPT_BOOL, OF(has_open_stdin), NULL, "Keep STDIN open even if not attached", NULL }, \
 	{ "io-maxbandwidth", 0, OPT_MISSING_TEXT, 0, "bytes", NULL, check_size }, \
@@ -229,7 +230,7 @@ static bool check_annotation(const char *text, struct error *err)
 	{ "ulimit", 0, OPT_LIST, OF(ulimits), "ulimit", "Ulimit options", bundle_check_ulimit }, \
 	{ "use-api-socket", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL }, \
 	{ "user", 'u', OPT_TEXT, OF(user), "string", "Username or UID (format: <name|uid>[:<group|gid>])", NULL }, \
-	{ "userns", 0, OPT_IGNORED_TEXT, 0, "string", NULL, check_userns }, \
+	{ "userns", 0, OPT_TEXT, OF(userns_mode), "string", NULL, check_userns }, \
 	{ "uts", 0, OPT_TEXT, OF(uts_mode), "string", "UTS namespace to use", NULL }, \
 	{ "volume", 'v', OPT_LIST, AT(volumes), "list", "Bind mount a volume", NULL }, \
 	{ "volume-driver", 0, OPT_TEXT, AT(volume_driver), "string", "Optional volume driver for the container", NULL }, \

@@ -364,6 +364,8 @@ static bool add_entrypoint(const struct creation *creation, struct texts *argume
 	     word = word->next)
 		texts_add(&words, word->text);
 	creation_add(arguments, "--entrypoint", words.count ? words.items[0] : "");
+	if (!words.count)
+		texts_add(arguments, "--image-command");
 	for (size_t i = 1; i < words.count; i++)
 		creation_add(arguments, "--entrypoint-word", words.items[i]);
 	return true;

@@ -41,7 +41,8 @@ static void add_volume_option(struct arena *arena, const struct json *mount, con
 			      struct texts *arguments)
 {
 	const struct json *bind = json_get(mount, "bind");
-	const char *words = add_word(arena, "", tree_bool(mount, "read_only") ? "ro" : NULL);
+	const char *words =
+		tree_bool(mount, "read_only") ? "ro" : "rw"; /* said, as inspect shows it */
 
 	words = add_word(arena, words, tree_text(bind, "propagation"));
 	words = add_word(arena, words, tree_text(bind, "selinux"));
@@ -49,7 +50,7 @@ static void add_volume_option(struct arena *arena, const struct json *mount, con
 		words = add_word(arena, words, "nocopy");
 	creation_add(arguments, "--volume",
 		     arena_printf(arena, "%s%s%s%s%s", source ? source : "", source ? ":" : "",
-				  tree_text(mount, "target"), *words && source ? ":" : "",
+				  tree_text(mount, "target"), source ? ":" : "",
 				  source ? words : ""));
 }
 

@@ -158,7 +158,7 @@ static bool create_network(struct session *session, const struct resource *netwo
 	add_ipam(session, &arguments, json_get(network->tree, "ipam"));
 	if (tree_bool(network->tree, "internal"))
 		texts_add(&arguments, "--internal");
-	if (tree_bool(network->tree, "attachable"))
+	if (tree_bool(network->tree, "attachable") || session->telling.is_classic)
 		texts_add(&arguments, "--attachable");
 	if (tree_bool(network->tree, "enable_ipv6"))
 		texts_add(&arguments, "--ipv6");

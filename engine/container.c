@@ -114,6 +114,7 @@ static const struct field fields[] = {
 	FIELD(FIELD_NUMBER, console_rows),
 	FIELD(FIELD_NUMBER, console_columns),
 	FIELD(FIELD_BOOL, has_init),
+	FIELD(FIELD_TEXT, userns_mode),
 	FIELD(FIELD_BOOL, is_attached),
 };
 

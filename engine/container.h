@@ -162,7 +162,8 @@ struct container {
 	bool has_tty;
 	int64_t console_rows, console_columns; /* of the terminal at first; 0: not known */
 	bool has_init;                         /* our small init is pid 1 and runs the program */
-	bool is_attached;                      /* created to run in the foreground: for inspect */
+	const char *userns_mode; /* "host", which means nothing here, or "": for inspect */
+	bool is_attached;        /* created to run in the foreground: for inspect */
 };
 
 /* The argument vector, entrypoint and command. */

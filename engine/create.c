@@ -66,11 +66,10 @@ static void merge_command(struct create *create, const struct image_config *conf
 {
 	struct container *container = create->container;
 
-	if (!create->has_entrypoint) {
+	if (!create->has_entrypoint)
 		texts_add_all(&container->entrypoint, config->entrypoint, config->entrypoint_count);
-		if (!container->command.count)
-			texts_add_all(&container->command, config->cmd, config->cmd_count);
-	}
+	if ((!create->has_entrypoint || create->has_image_command) && !container->command.count)
+		texts_add_all(&container->command, config->cmd, config->cmd_count);
 }
 
 static bool has_key(const struct texts *pairs, const char *pair)

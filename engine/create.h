@@ -17,7 +17,8 @@ struct create {
 	struct container *container; /* the user's part; completed by container_create */
 	struct mounts *mounts;       /* the user's */
 	bool has_entrypoint; /* --entrypoint was given, perhaps empty: the image's command is off */
-	const char *platform; /* "linux/arm64", or NULL: any, with a warning */
+	bool has_image_command; /* but not off: compose's `entrypoint: []` leaves it */
+	const char *platform;   /* "linux/arm64", or NULL: any, with a warning */
 	/* docker run: if the caller is killed before it could start it, --rm still removes it. */
 	bool is_started_next;
 };

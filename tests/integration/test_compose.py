@@ -535,6 +535,34 @@ def test_service_keys(project):
     assert not os.path.exists(os.path.join(project.moor.root, "compose", "proj"))
 
 
+def test_containers_as_inspect_tells_of_them(project):
+    """What the key has made of a container, where a script may look for it."""
+    project.write("""
+        services:
+          bare: {image: "busybox:test", entrypoint: [], pids_limit: -1, userns_mode: host}
+          text: {image: "busybox:test", entrypoint: "", command: [ls], healthcheck: {interval: 10s}}
+          mounts:
+            image: busybox:test
+            volumes: ["data:/data", "./sub:/sub", "data:/again:ro", "/anonymous"]
+        volumes: {data: }
+        """)
+    for caller, dash, is_attachable in (project.classic, "_", "true"), (project, "-", "false"):
+        caller("up", "--no-start")
+
+        def inspect(service, template):
+            return project.inspect(f"proj{dash}{service}{dash}1", template)
+
+        assert inspect("bare", "{{json .Config.Entrypoint}} {{json .Config.Cmd}}") == 'null ["/bin/sh"]', "the image's"
+        assert inspect("text", "{{json .Config.Entrypoint}} {{json .Config.Cmd}}") == 'null ["ls"]'
+        assert inspect("bare", "{{json .HostConfig.PidsLimit}} {{.HostConfig.UsernsMode}}") == "null host"
+        assert inspect("text", "{{json .Config.Healthcheck}}") == '{"Interval":10000000000}'
+        assert json.loads(inspect("mounts", "{{json .HostConfig.Binds}}")) == [
+            "proj_data:/data:rw", project.directory + "/sub:/sub:rw", "proj_data:/again:ro"]
+        assert project.moor.docker("network", "inspect", "-f", "{{.Attachable}}",
+                                   "proj_default").stdout == is_attachable + "\n"
+        project.down()
+
+
 # -- health ----------------------------------------------------------------------------------------
 
 
