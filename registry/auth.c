@@ -286,8 +286,10 @@ bool auth_read_token(struct arena *arena, const char *body, size_t length, struc
 	if (token->text[0] == '\0')
 		token->text = other;
 	if (token->text[0] == '\0')
-		return error_set(err, ERROR_CORRUPT,
-				 "token reply: neither \"token\" nor \"access_token\" is in it");
+		return error_set(
+			err, ERROR_CORRUPT,
+			"authorization server did not include a token in the response (neither "
+			"\"token\" nor \"access_token\")");
 	if (!auth_is_header_safe(token->text))
 		return error_set(err, ERROR_CORRUPT,
 				 "token reply: the token has characters that no token has");

@@ -37,14 +37,12 @@ char *refusal_status(struct arena *arena, int status)
 	return arena_printf(arena, "%d", status);
 }
 
-/* NULL if the body is not a registry's error. */
-static const struct json *first_error(struct arena *arena, const char *body, size_t length)
+/* NULL if the body is not a registry's error. Names in letters of any case, as Go reads them. */
+static const struct json *first_error(const struct json *root)
 {
-	const struct json *root, *errors;
-	struct error ignored;
+	const struct json *errors = root ? json_get_fold(root, "errors") : NULL;
 
-	if (!json_parse(arena, "errors", body, length, &root, &ignored) ||
-	    !json_array_or_null(root, "errors", &errors, &ignored) || !errors || !errors->child ||
+	if (!errors || errors->type != JSON_ARRAY || !errors->child ||
 	    errors->child->type != JSON_OBJECT)
 		return NULL;
 	return errors->child;
@@ -52,10 +50,20 @@ static const struct json *first_error(struct arena *arena, const char *body, siz
 
 static const char *member(const struct json *object, const char *key)
 {
-	const char *text = "";
+	const struct json *value = json_get_fold(object, key);
+	const char *text;
 	struct error ignored;
 
-	return json_text_or(object, key, "", &text, &ignored) ? text : "";
+	return value && json_as_text(value, &text, &ignored) ? text : "";
+}
+
+/* NULL if the body is no JSON. */
+static const struct json *parse(struct arena *arena, const char *body, size_t length)
+{
+	const struct json *root;
+	struct error ignored;
+
+	return json_parse(arena, "errors", body, length, &root, &ignored) ? root : NULL;
 }
 
 /* "MANIFEST_UNKNOWN" → "manifest unknown", as docker prints it. */
@@ -89,22 +97,55 @@ static char *plain_text(struct arena *arena, const char *body, size_t length)
 	return arena_strndup(arena, body + start, shown);
 }
 
+/* What a code says that comes without a message. */
+static const char *usual_message(const char *code)
+{
+	if (strcmp(code, "unauthorized") == 0)
+		return "authentication required";
+	return strcmp(code, "denied") == 0 ? "requested access to the resource is denied" : "";
+}
+
+static char *of_error(struct arena *arena, const struct json *error)
+{
+	const char *code = code_in_words(arena, member(error, "code"));
+	const char *message = member(error, "message");
+
+	if (!*message)
+		message = usual_message(code);
+	return arena_printf(arena, "%s%s%.*s", code, *code && *message ? ": " : "", SHOWN_MAX,
+			    message);
+}
+
+/* What a 401 says that is no registry's error: text, or a token server's own form. */
+static char *of_stranger(struct arena *arena, const struct json *root, const char *text)
+{
+	static const char *const names[] = { "details", "error_description", "message" };
+
+	for (size_t i = 0; !text && root && i < COUNT_OF(names); i++)
+		if (*member(root, names[i]))
+			text = member(root, names[i]);
+	return arena_printf(arena, "unauthorized: %.*s", SHOWN_MAX,
+			    text ? text : usual_message("unauthorized"));
+}
+
 char *refusal_of_registry(struct arena *arena, int status, const char *body, size_t length)
 {
-	const struct json *error = first_error(arena, body, length);
+	const struct json *root = parse(arena, body, length);
+	const struct json *error = first_error(root);
 
 	if (error)
-		return arena_printf(arena, "%s: %.*s", code_in_words(arena, member(error, "code")),
-				    SHOWN_MAX, member(error, "message"));
+		return of_error(arena, error);
 	char *text = plain_text(arena, body, length);
 
+	if (status == 401)
+		return of_stranger(arena, root, text);
 	return text ? text : arena_printf(arena, "HTTP %s", refusal_status(arena, status));
 }
 
 bool refusal_has_code(const char *body, size_t length, const char *code)
 {
 	autoarena struct arena arena = { 0 };
-	const struct json *error = first_error(&arena, body, length);
+	const struct json *error = first_error(parse(&arena, body, length));
 
 	return error && strcmp(member(error, "code"), code) == 0;
 }

@@ -16,7 +16,8 @@
 char *refusal_status(struct arena *arena, int status) must_check;
 
 /* A registry's {"errors":[{"code":"MANIFEST_UNKNOWN","message":"…"}]} in docker's words, "manifest
- * unknown: …"; else the beginning of the text, if it is text, or the status. */
+ * unknown: …"; else the beginning of the text, if it is text, or the status. A 401 says
+ * "unauthorized: …" where it says nothing better. */
 char *refusal_of_registry(struct arena *arena, int status, const char *body,
 			  size_t length) must_check;
 /* True if the first error has that code. */

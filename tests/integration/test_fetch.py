@@ -197,6 +197,22 @@ def with_token(registry, **settings):
     return reply, body, server
 
 
+@pytest.mark.parametrize("status, body, said", [
+    (401, b'{"errors":[{"Code":"UNAUTHORIZED","Message":"a message","detail":null}]}', "unauthorized: a message"),
+    (401, b'{"errors":[{"code":"UNAUTHORIZED"}]}', "unauthorized: authentication required"),
+    (403, b'{"errors":[{"code":"DENIED","message":""}]}', "denied: requested access to the resource is denied"),
+    (403, b'{"errors":[{"message":"not you"}]}', "not you"), (403, b'{"errors":[{"code":"BLOCKED"}]}', "blocked"),
+    (401, b'{"details":"incorrect username"}', "unauthorized: incorrect username"),
+    (401, b'{"error":"invalid_client","error_description":"who?"}', "unauthorized: who?"),
+    (401, b'{"error":"unauthorized"}', "unauthorized: authentication required"), (401, b"who are you?\n", "unauthorized: who are you?"),
+    (401, b"{}", "unauthorized: authentication required"), (401, b"", "unauthorized: authentication required"),
+    (403, b"<html>", "HTTP 403 Forbidden"), (403, b"no way", "no way")])
+def test_refusals_in_docker_words(status, body, said):
+    with Server(pingable(lambda call: call.reply(status, body))) as server, Fetch() as fetch:
+        kind, text = failure(fetch.get(**manifest(server))[0])
+    assert (kind, text.split("'docker login': ")[1]) == ("denied", said)
+
+
 def test_anonymous_token():
     reply, body, server = with_token(TokenRegistry())
     assert (reply["ok"], reply["media_type"], body) == (True, OCI_MANIFEST, MANIFEST)

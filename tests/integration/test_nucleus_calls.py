@@ -154,6 +154,7 @@ def half_a_registry(moor, image, answers):
     ("manifest", refuse(404, "NAME_UNKNOWN", "repository name not known to registry"), ""),
     ("manifest", refuse(403, "DENIED", "not authorized to perform: ecr:BatchGetImage"), ""),
     ("manifest", refuse(401, "UNAUTHORIZED", "who?", WWW_Authenticate='Basic realm="x"'), ""),
+    ("config", lambda call, _: call.reply(401), "final"), ("layer", lambda call, _: call.reply(401, b"<html>"), "final"),
     ("manifest", refuse(429, "TOOMANYREQUESTS", "You have reached your pull rate limit"), ""),
     ("manifest", other_bytes, ""), ("layer", other_bytes, ""), ("layer", refuse(404, "BLOB_UNKNOWN", "blob unknown"), "")])
 def test_failures_that_are_tried_again(moor, kind, answer, wanted):
