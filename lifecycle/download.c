@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,14 +15,11 @@
 #include "base/log.h"
 #include "base/passfd.h"
 #include "base/proc.h"
+#include "lifecycle/fetchprogram.h"
 #include "registry/gather.h"
 
-#define PACKET_MAX   65536
-#define SETTINGS_MAX (1 << 20) /* what mooring-fetch takes */
-#define REQUEST_ID   1
-
-#define CONTROL_FD   3 /* as mooring-fetch has them */
-#define SETTINGS_FD  5
+#define PACKET_MAX 65536
+#define REQUEST_ID 1
 
 /* -- starting it --------------------------------------------------------------------------------
  */
@@ -96,60 +92,20 @@ static bool make_settings(struct buf *text, const struct settings *settings, str
 	if (is_good)
 		jsonout_object_end(&out);
 	jsonout_done(&out);
-	return is_good && buf_check(text, "the settings for mooring-fetch", err);
-}
-
-/* A file in memory: bundles of certificates do not fit a pipe. */
-static bool write_settings(int *reader, const struct settings *settings, struct error *err)
-{
-	autobuf struct buf text;
-	autoclose int file = memfd_create("settings", MFD_CLOEXEC);
-
-	buf_init(&text, SETTINGS_MAX);
-	if (file < 0)
-		return error_sys(err, "memfd_create");
-
-	bool is_written =
-		make_settings(&text, settings, err) &&
-		file_write(file, "settings for mooring-fetch", text.data, text.length, err);
-
-	if (text.data)
-		explicit_bzero(text.data, text.length);
-	if (!is_written)
-		return false;
-	if (lseek(file, 0, SEEK_SET) < 0)
-		return error_sys(err, "lseek");
-	*reader = take_fd(&file);
-	return true;
+	return is_good;
 }
 
 bool download_start(struct download_program *fetch, const struct settings *settings,
 		    struct error *err)
 {
-	autofree char *program = NULL;
-	autoclose int reader = -1;
-	autoclose int theirs = -1;
-	int ends[2];
+	autobuf struct buf text;
 
-	if (!proc_helper("mooring-fetch", &program, err) || !write_settings(&reader, settings, err))
-		return false;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return error_sys(err, "socketpair");
-	fetch->control = ends[0];
-	theirs = ends[1];
-
-	const char *const argv[] = { program, NULL };
-	const char *const env[] = { NULL };
-	const struct proc_fd fds[] = { { STDERR_FILENO, STDERR_FILENO },
-				       { theirs, CONTROL_FD },
-				       { reader, SETTINGS_FD } };
-
-	return proc_spawn(&(struct proc_options){ .argv = argv,
-						  .env = env,
-						  .fds = fds,
-						  .fd_count = COUNT_OF(fds),
-						  .parent_death_signal = SIGKILL },
-			  &fetch->proc, err);
+	buf_init(&text, FETCHPROGRAM_SETTINGS_MAX);
+	if (make_settings(&text, settings, err))
+		return fetchprogram_start(&text, &fetch->control, &fetch->proc, err);
+	if (text.data)
+		explicit_bzero(text.data, text.length);
+	return false;
 }
 
 static void stop(struct download_program *fetch)

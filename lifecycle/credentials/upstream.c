@@ -17,9 +17,8 @@
 #include "base/mem.h"
 #include "base/passfd.h"
 #include "base/proc.h"
+#include "lifecycle/fetchprogram.h"
 
-#define CONTROL_FD      3 /* as mooring-fetch has them */
-#define SETTINGS_FD     5
 #define PACKET_MAX      65536
 #define SETTINGS_MAX    8192
 #define PEM_MAX         32768 /* certificates and key go into one packet */
@@ -100,14 +99,11 @@ static bool send_request(struct upstream *upstream, const struct exchange_option
 	return is_sent || error_sys(err, "ask mooring-fetch");
 }
 
-static bool write_settings(int *reader, const struct exchange_options *options, struct error *err)
+static void write_settings(struct buf *text, const struct exchange_options *options)
 {
-	autobuf struct buf text;
 	struct jsonout out;
-	int ends[2];
 
-	buf_init(&text, SETTINGS_MAX);
-	jsonout_init(&out, &text, false);
+	jsonout_init(&out, text, false);
 	jsonout_object(&out, NULL);
 	if (options->proxy) {
 		jsonout_object(&out, "proxy");
@@ -121,15 +117,6 @@ static bool write_settings(int *reader, const struct exchange_options *options, 
 	jsonout_object_end(&out);
 	jsonout_object_end(&out);
 	jsonout_done(&out);
-	if (!buf_check(&text, "the settings for mooring-fetch", err))
-		return false;
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return error_sys(err, "pipe");
-	*reader = ends[0];
-
-	autoclose int writer = ends[1];
-
-	return file_write(writer, "settings for mooring-fetch", text.data, text.length, err);
 }
 
 /* -- the answer ---------------------------------------------------------------------------------
@@ -221,32 +208,19 @@ static void on_control(struct loop_watch *watch)
 static bool start_fetch(struct upstream *upstream, const struct exchange_options *options,
 			struct error *err)
 {
-	autofree char *program = NULL;
-	autoclose int reader = -1;
-	autoclose int theirs = -1;
-	int ends[2];
+	autobuf struct buf settings;
+	int control;
 
-	if (!proc_helper("mooring-fetch", &program, err) || !write_settings(&reader, options, err))
-		return false;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return error_sys(err, "socketpair");
+	buf_init(&settings, SETTINGS_MAX);
+	write_settings(&settings, options);
+
+	bool is_started = fetchprogram_start(&settings, &control, &upstream->proc, err);
+
 	upstream->control =
-		(struct loop_watch){ .fd = ends[0], .on_ready = on_control, .context = upstream };
-	theirs = ends[1];
-	loop_watch(upstream->loop, &upstream->control);
-
-	const char *const argv[] = { program, NULL };
-	const char *const env[] = { NULL };
-	const struct proc_fd fds[] = { { STDERR_FILENO, STDERR_FILENO },
-				       { theirs, CONTROL_FD },
-				       { reader, SETTINGS_FD } };
-
-	return proc_spawn(&(struct proc_options){ .argv = argv,
-						  .env = env,
-						  .fds = fds,
-						  .fd_count = COUNT_OF(fds),
-						  .parent_death_signal = SIGKILL },
-			  &upstream->proc, err);
+		(struct loop_watch){ .fd = control, .on_ready = on_control, .context = upstream };
+	if (control >= 0)
+		loop_watch(upstream->loop, &upstream->control);
+	return is_started;
 }
 
 bool upstream_start(struct upstream **result, const struct exchange_options *options,
