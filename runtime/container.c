@@ -209,7 +209,7 @@ static bool open_namespaces(struct init_plan *plan, struct error *err)
 		if (!check_foreign(plan->spec, kind, plan->namespaces[kind], err))
 			return false;
 	}
-	return true;
+	return idmap_check_joined(plan->spec, plan->namespaces[NAMESPACE_USER], err);
 }
 
 static bool prepare_plan(struct container *self, const struct container_options *options,

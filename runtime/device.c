@@ -173,6 +173,15 @@ static bool is_repeated(const struct spec *spec, size_t index)
 	return is_replaced(&so_far, path);
 }
 
+/* Callers that list all devices of the host name it, too; but the host's would lead to the host's
+ * terminals. */
+static bool is_ptmx(const struct spec_device *device)
+{
+	autofree char *path = path_clean(device->path);
+
+	return strcmp(path, "/dev/ptmx") == 0;
+}
+
 /* Devices of the config may be anywhere below the root. */
 static bool make_configured(const struct rootfs *rootfs, const struct place *dev,
 			    const struct spec_device *device, struct error *err)
@@ -267,7 +276,8 @@ bool rootfs_make_devices(struct rootfs *rootfs, struct error *err)
 			return false;
 	}
 	for (size_t i = 0; i < spec->device_count; i++) {
-		bool is_made = make_configured(rootfs, &place, &spec->devices[i], err);
+		bool is_made = is_ptmx(&spec->devices[i]) ||
+			       make_configured(rootfs, &place, &spec->devices[i], err);
 
 		if (!is_made && (err->kind != ERROR_EXISTS || !is_repeated(spec, i)))
 			return false;

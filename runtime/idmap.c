@@ -4,13 +4,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/idhelper.h"
 #include "base/path.h"
+#include "runtime/kernel.h"
 
 /*
  * Who may write which map is the kernel's decision: a namespace's creator may map itself, and with
@@ -18,7 +24,8 @@
  * ask a set-uid helper, which knows what /etc/subuid and /etc/subgid grant.
  */
 
-#define MAP_MAX 4095 /* bytes: the kernel takes one write of less than a page */
+#define MAP_MAX       4095  /* bytes: the kernel takes one write of less than a page */
+#define MAP_SHOWN_MAX 16384 /* bytes: the kernel's 340 lines, as it shows them */
 
 struct map {
 	const char *name; /* in the config */
@@ -123,6 +130,106 @@ bool idmap_denies_groups(const struct spec *spec)
 {
 	return geteuid() != 0 && spec->gid_map_count == 1 && spec->gid_maps[0].count == 1 &&
 	       spec->gid_maps[0].outside == getegid();
+}
+
+/* -- a namespace that exists ------------------------------------------------------------------ */
+
+struct visitor {
+	pid_t pid;
+	int end; /* it leaves once this is closed */
+};
+
+static _Noreturn void visit(int namespace, int end)
+{
+	int failure = setns(namespace, CLONE_NEWUSER) < 0 ? errno : 0;
+	char byte;
+
+	if (write(end, &failure, sizeof(failure)) == sizeof(failure))
+		while (read(end, &byte, 1) > 0)
+			;
+	_exit(0);
+}
+
+/* Only a member's maps can be read: a child becomes one. */
+static bool send_visitor(int namespace, const char *path, struct visitor *visitor,
+			 struct error *err)
+{
+	const struct kernel_clone how = { 0 };
+	int ends[2], failure;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return error_sys(err, "make a socket pair");
+	visitor->pid = kernel_clone(&how);
+	if (visitor->pid == 0) {
+		close(ends[0]);
+		visit(namespace, ends[1]);
+	}
+	visitor->end = ends[0];
+	close(ends[1]);
+	if (visitor->pid < 0)
+		return error_sys(err, "make a process that looks at namespace %s", path);
+	if (read(visitor->end, &failure, sizeof(failure)) != sizeof(failure))
+		return error_set(err, ERROR_SYSTEM, "look at namespace %s: no answer", path);
+	errno = failure;
+	return failure == 0 || error_sys(err, "join namespace %s", path);
+}
+
+static void call_back(struct visitor *visitor)
+{
+	mem_cleanup_close(&visitor->end);
+	while (visitor->pid > 0 && waitpid(visitor->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+static bool has_range(const struct map *map, const struct spec_id_map *range)
+{
+	for (size_t i = 0; i < map->count; i++)
+		if (memcmp(&map->ranges[i], range, sizeof(*range)) == 0)
+			return true;
+	return false;
+}
+
+/* Ranges don't overlap, so none is there twice: as many, and each is known, is all the same. */
+static bool check_same(pid_t pid, const struct map *map, struct error *err)
+{
+	autofree char *name = mem_printf("/proc/%d/%s", pid, map->file);
+	autobuf struct buf text = { 0 };
+	size_t count = 0;
+	bool is_same = true;
+	struct spec_id_map range;
+	int length;
+
+	buf_init(&text, MAP_SHOWN_MAX);
+	if (!file_read(AT_FDCWD, name, &text, err))
+		return false;
+	for (const char *at = text.data;
+	     sscanf(at, "%" SCNu32 "%" SCNu32 "%" SCNu32 "%n", &range.inside, &range.outside,
+		    &range.count, &length) == 3;
+	     at += length, count++)
+		is_same = is_same && has_range(map, &range);
+	if (is_same && count == map->count)
+		return true;
+	return error_set(err, ERROR_INPUT,
+			 "config.json: %s: user namespaces enabled, but both namespace path and "
+			 "non-matching mapping specified -- you may only provide one",
+			 map->name);
+}
+
+bool idmap_check_joined(const struct spec *spec, int namespace, struct error *err)
+{
+	struct map uids = uid_map(spec);
+	struct map gids = gid_map(spec);
+	struct visitor visitor = { -1, -1 };
+
+	if (namespace < 0 || (uids.count == 0 && gids.count == 0))
+		return true;
+
+	const char *path = spec->namespaces[NAMESPACE_USER].path;
+	bool is_same = send_visitor(namespace, path, &visitor, err) &&
+		       check_same(visitor.pid, &uids, err) && check_same(visitor.pid, &gids, err);
+
+	call_back(&visitor);
+	return is_same;
 }
 
 /* -- writing --------------------------------------------------------------------------------- */

@@ -97,7 +97,8 @@ bool spec_id_maps(struct spec_reader *reader, const struct json *section, const 
 	return true;
 }
 
-/* New user namespace ⇔ mappings; a joined one brings its own. */
+/* A new user namespace needs mappings; a joined one brings its own, and whether those of the config
+ * are the same is seen when it is open. */
 static bool check_user_namespace(struct spec_reader *reader, const struct json *section)
 {
 	const struct spec_namespace *user = &reader->spec->namespaces[NAMESPACE_USER];
@@ -107,10 +108,6 @@ static bool check_user_namespace(struct spec_reader *reader, const struct json *
 	if (user->is_wanted && !user->path && !has_both)
 		return json_wrong(section, reader->err,
 				  "user namespaces enabled, but no uid/gid mappings found");
-	if (user->is_wanted && user->path && has_maps)
-		return json_wrong(section, reader->err,
-				  "uidMappings and gidMappings belong to a new user namespace, "
-				  "but namespaces names a path");
 	if (!user->is_wanted && has_maps)
 		return json_wrong(section, reader->err,
 				  "user namespace mappings specified, but user namespace isn't "

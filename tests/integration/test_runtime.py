@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+import attack
 import bundle as bundles
 from world import wait_until
 
@@ -231,6 +232,41 @@ def test_user_namespace(bundle):
     assert out.split()[:4] == ["0", "0", "100000", "65536"]
     assert out.split()[4:7] == ["70", "80", "fine"] and "not permitted" in out
     assert os.stat(os.path.join(bundle.rootfs, "tmp", "f")).st_uid == 100000
+
+
+def test_user_namespace_of_another(moor, bundle):
+    """Beside the path podman, containerd and CRI-O give the namespace's mappings once more: they have to be its own."""
+    host = {"containerID": 0, "hostID": 100000, "size": 1000}
+    more = {"containerID": 1000, "hostID": 200000, "size": 5}
+    other = bundles.Bundle(moor, "other")
+    for config in (other.config, bundle.config):
+        config["linux"].update({"uidMappings": [host, more], "gidMappings": [host]})
+    other.config["linux"]["namespaces"].append({"type": "user"})
+    pid = other.create("sleep", "1000")
+    bundle.config["linux"]["namespaces"].append({"type": "user", "path": f"/proc/{pid}/ns/user"})
+    for uids in ([host, more], [more, host]):  # the order means nothing
+        bundle.config["linux"]["uidMappings"] = uids
+        inside = bundle.sh("readlink /proc/self/ns/user; id -u")
+        assert inside == os.readlink(f"/proc/{pid}/ns/user") + "\n0\n"
+    refused = {}
+    for key, maps in (("uidMappings", [host]), ("gidMappings", [{**host, "hostID": 5}])):
+        correct = bundle.config["linux"][key]
+        bundle.config["linux"][key] = maps
+        refused[key] = bundle.runc("run", code=1).stderr
+        bundle.config["linux"][key] = correct
+    moor.runc("delete", "--force", other.id, input="")
+    assert other.traces() == []
+    for key, text in refused.items():
+        assert f"linux.{key}: user namespaces enabled, but both namespace path and non-matching mapping specified" in text
+
+
+def test_ptmx_among_devices(bundle):
+    """`podman run --privileged --uidmap` names all of the host's devices: this one is the container's own."""
+    bundle.config["linux"]["devices"] = [{"path": "/dev/ptmx", "type": "c", "major": 5, "minor": 2, "fileMode": 0o666},
+                                         {"path": "/dev/net/../ptmx", "type": "c", "major": 5, "minor": 2}]
+    assert bundle.sh("readlink /dev/ptmx; grep -c ' /dev/ptmx ' /proc/self/mountinfo", code=1) == "pts/ptmx\n0\n"
+    attack.with_user_namespace(bundle)
+    assert bundle.sh("readlink /dev/ptmx; grep -c ' /dev/ptmx ' /proc/self/mountinfo", code=1) == "pts/ptmx\n0\n"
 
 
 # -- what must not get in --------------------------------------------------------------------------
