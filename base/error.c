@@ -142,6 +142,18 @@ bool error_in(struct error *err, const char *format, ...)
 	return false;
 }
 
+bool error_behind(struct error *err, const char *format, ...)
+{
+	size_t length = strlen(err->text);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(err->text + length, sizeof(err->text) - length, format, args);
+	va_end(args);
+	make_one_line(err->text);
+	return false;
+}
+
 static const char *const kind_words[] = {
 	[ERROR_SYSTEM] = "system",           [ERROR_INPUT] = "input",
 	[ERROR_NOT_FOUND] = "not-found",     [ERROR_EXISTS] = "exists",

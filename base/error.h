@@ -43,6 +43,9 @@ bool error_set(struct error *err, enum error_kind kind, const char *format, ...)
 /* Adds the caller's noun in front of a failure that happened below: "NOUN: TEXT". */
 bool error_in(struct error *err, const char *format, ...) printf_like(2, 3);
 
+/* Adds a remedy behind it: "TEXTBEHIND". */
+bool error_behind(struct error *err, const char *format, ...) printf_like(2, 3);
+
 /* What errno number `sys` says ("Too many open files"), in glibc's words whatever the C library is:
  * people and programs look for those. The text is good until the next call. */
 const char *error_words(int sys);

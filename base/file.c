@@ -10,14 +10,16 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/newfile.h"
+#include "base/path.h"
 
 #define READ_FIRST   1024
 #define READ_STEP    16384
-#define BESIDE       ".tmp-" /* in the name of a file that is to replace another */
+
+#define REMEDY       " (make room on "
 
 #define FDINFO_MAX   4096
 #define MOUNT_NUMBER "mnt_id:"
@@ -88,7 +90,7 @@ static bool tell_path(int fd, const char *name, char path[PATH_MAX])
 	if (S_ISDIR(status.st_mode))
 		return snprintf(path, PATH_MAX, "%s%s%s", *name == '/' ? "" : own,
 				*name == '/' ? "" : "/", name) < PATH_MAX;
-	char *suffix = strstr(own, BESIDE);
+	char *suffix = strstr(own, NEWFILE_BESIDE);
 	if (suffix)
 		*suffix = '\0';
 	return S_ISREG(status.st_mode) && snprintf(path, PATH_MAX, "%s", own) > 0;
@@ -111,21 +113,31 @@ static void find_mount(char *path)
 	strcpy(path, "/");
 }
 
+bool file_add_remedy(const char *path, struct error *err)
+{
+	if (err->kind != ERROR_NO_SPACE || err->sys == 0 || strstr(err->text, REMEDY))
+		return false;
+
+	struct stat status;
+	bool is_directory = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+	autofree char *here = *path == '/' ? NULL : getcwd(NULL, 0);
+	autofree char *full =
+		mem_printf("%s/%s%s", here ? here : "", path, is_directory ? "/file" : "");
+	autofree char *mount = path_clean(full);
+
+	find_mount(mount);
+	return error_behind(err, REMEDY "%s: see df and df -i)", mount);
+}
+
 bool file_error(int fd, const char *verb, const char *name, struct error *err)
 {
-	char path[PATH_MAX], mount[PATH_MAX];
+	char path[PATH_MAX];
 	int sys = errno;
+	bool is_full = error_kind_of(sys) == ERROR_NO_SPACE && tell_path(fd, name, path);
 
-	if (error_kind_of(sys) == ERROR_NO_SPACE && tell_path(fd, name, path)) {
-		snprintf(mount, sizeof(mount), "%s", path);
-		find_mount(mount);
-		error_set(err, ERROR_NO_SPACE, "%s %s: %s (make room on %s: see df and df -i)",
-			  verb, path, error_words(sys), mount);
-		err->sys = sys;
-		return false;
-	}
 	errno = sys;
-	return error_sys(err, "%s %s", verb, name);
+	error_sys(err, "%s %s", verb, is_full ? path : name);
+	return is_full && file_add_remedy(path, err);
 }
 
 bool file_write(int fd, const char *name, const void *bytes, size_t count, struct error *err)
@@ -172,41 +184,6 @@ bool file_sync_dir(int dir, const char *name, struct error *err)
 	return true;
 }
 
-/* "a/b" → "a"; "b" → "."; "/b" → "/" */
-static char *directory_of(const char *name)
-{
-	const char *slash = strrchr(name, '/');
-
-	if (!slash)
-		return mem_strdup(".");
-	return slash == name ? mem_strdup("/") : mem_printf("%.*s", (int)(slash - name), name);
-}
-
-/* A name nobody else uses: two writers of one file must not share the file beside it. */
-static int open_beside(int dir, const char *name, mode_t mode, char **beside)
-{
-	for (int attempt = 0; attempt < 100; attempt++) {
-		struct timespec now;
-		char *candidate;
-
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		candidate = mem_printf("%s" BESIDE "%d-%lx", name, (int)getpid(),
-				       (unsigned long)now.tv_nsec + (unsigned long)attempt);
-
-		int fd = openat(dir, candidate,
-				O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-
-		if (fd >= 0) {
-			*beside = candidate;
-			return fd;
-		}
-		free(candidate);
-		if (errno != EEXIST)
-			return -1;
-	}
-	return -1;
-}
-
 static bool fill(int fd, const char *name, const void *bytes, size_t count, mode_t mode,
 		 enum file_lasting lasting, struct error *err)
 {
@@ -219,33 +196,25 @@ static bool fill(int fd, const char *name, const void *bytes, size_t count, mode
 	return true;
 }
 
-/* Renamed over the old one, and the rename made to last. */
-static bool publish(int dir, const char *beside, const char *name, enum file_lasting lasting,
-		    struct error *err)
+/* Says it again with the whole path, if something is full. */
+static bool error_of(int dir, const char *verb, const char *name, struct error *err)
 {
-	if (renameat(dir, beside, dir, name) < 0)
-		return file_error(dir, "rename to", name, err);
-	if (lasting == FILE_VOLATILE)
-		return true;
-
-	autofree char *parent = directory_of(name);
-
-	return file_sync_dir(dir, parent, err);
+	errno = err->sys;
+	return file_error(dir, verb, name, err);
 }
 
 bool file_replace(int dir, const char *name, const void *bytes, size_t count, mode_t mode,
 		  enum file_lasting lasting, struct error *err)
 {
-	autofree char *beside = NULL;
-	autoclose int fd = open_beside(dir, name, mode, &beside);
+	autofree char *parent = path_parent(name);
+	struct newfile file;
+	bool is_done = (newfile_open(dir, name, NEWFILE_BRIEF, mode, &file, err) ||
+			error_of(dir, "create", name, err)) &&
+		       fill(file.fd, name, bytes, count, mode, lasting, err) &&
+		       (newfile_publish(&file, err) || error_of(dir, "rename to", name, err));
 
-	if (fd < 0)
-		return file_error(dir, "create", name, err);
-	if (fill(fd, name, bytes, count, mode, lasting, err) &&
-	    publish(dir, beside, name, lasting, err))
-		return true;
-	unlinkat(dir, beside, 0); /* after a rename it is no longer there: harmless */
-	return false;
+	newfile_drop(&file);
+	return is_done && (lasting == FILE_VOLATILE || file_sync_dir(dir, parent, err));
 }
 
 void file_sweep(int dir)
@@ -256,7 +225,7 @@ void file_sweep(int dir)
 	if (!entries)
 		mem_cleanup_close(&own);
 	for (struct dirent *entry; entries && (entry = readdir(entries));) {
-		if (strstr(entry->d_name, BESIDE))
+		if (strstr(entry->d_name, NEWFILE_BESIDE))
 			unlinkat(dir, entry->d_name, 0);
 	}
 }

@@ -30,6 +30,10 @@ must_check bool file_write(int fd, const char *name, const void *bytes, size_t c
  * tells nobody where. */
 bool file_error(int fd, const char *verb, const char *name, struct error *err);
 
+/* To a failure of the kernel's to find room for `path` (or what is below it) it adds the mount
+ * point of what is full, unless that is said already. Always false. */
+bool file_add_remedy(const char *path, struct error *err);
+
 enum file_lasting {
 	FILE_VOLATILE, /* on tmpfs, or not worth an fsync */
 	FILE_DURABLE,  /* survives a power cut once the call returns */

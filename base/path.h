@@ -61,6 +61,9 @@ must_check bool path_remove_counted(int dir, const char *name, int64_t *bytes, s
  * "/a/../b/./c" gives "/b/c", and nothing climbs above "/". The caller frees it. */
 char *path_clean(const char *path) must_check;
 
+/* What holds `path`, by its text: "a" of "a/b", "." of "b", "/" of "/b". The caller frees it. */
+char *path_parent(const char *path) must_check;
+
 /* True if `name` is one plain path component: not empty, no '/', not "." or "..". */
 bool path_is_component(const char *name);
 

@@ -12,6 +12,15 @@ bool path_is_component(const char *name)
 	       !strchr(name, '/');
 }
 
+char *path_parent(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return mem_strdup(".");
+	return slash == path ? mem_strdup("/") : mem_printf("%.*s", (int)(slash - path), path);
+}
+
 char *path_clean(const char *path)
 {
 	autofree char *copy = mem_strdup(path);

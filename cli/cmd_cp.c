@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/caller.h"
+#include "base/file.h"
 #include "base/path.h"
 #include "cli/human.h"
 #include "cli/single.h"
@@ -44,6 +45,7 @@ static const struct opt opts[] = {
 struct place {
 	int root;
 	const struct container *container; /* whose root it is */
+	const char *store;                 /* the directory of the store that it lies in */
 	const char *owner;                 /* the container as typed; NULL: the caller */
 	const char *typed;                 /* the path, without the container */
 	int dir;                           /* where it lies */
@@ -265,6 +267,23 @@ static bool find_target(struct place *to, const struct place *from, struct arena
 	return true;
 }
 
+/* Where room is to be made, if it is that: on the caller's file system, the store's, or on one that
+ * is mounted in the container. */
+static bool explain(const struct place *from, const struct place *to, struct error *err)
+{
+	struct stat root, dir;
+
+	if (to->root < 0) {
+		file_add_remedy(to->typed, err);
+		return error_in(err, "copy from %s:%s", from->owner, from->typed);
+	}
+	if (fstat(to->root, &root) == 0 && fstat(to->dir, &dir) == 0 && root.st_dev == dir.st_dev)
+		file_add_remedy(to->store, err);
+	else if (err->kind == ERROR_NO_SPACE)
+		error_behind(err, " (make room in what is mounted there: see df in the container)");
+	return error_in(err, "Error response from daemon: copy to %s:%s", to->owner, to->typed);
+}
+
 static bool copy(const struct values *values, const struct place *from, const struct place *to,
 		 struct error *err)
 {
@@ -287,10 +306,7 @@ static bool copy(const struct values *values, const struct place *from, const st
 		to->root < 0 ? NULL : tree_refusal(to->container, to->root, to->dir, to->name);
 	if (refusal)
 		return error_set(err, ERROR_INPUT, "Error response from daemon: %s", refusal);
-	return tree_copy(&wishes, err) ||
-	       (to->root >= 0 ? error_in(err, "Error response from daemon: copy to %s:%s",
-					 to->owner, to->typed)
-			      : error_in(err, "copy from %s:%s", from->owner, from->typed));
+	return tree_copy(&wishes, err) || explain(from, to, err);
 }
 
 /* Names in the archive are those of the files, but where a slash stands for what a link leads to.
@@ -351,6 +367,7 @@ static bool run_job(const struct cli *cli, const struct job *job, struct error *
 		return error_in(err, "Error response from daemon");
 	struct place *inside = job->is_out ? &from : &to;
 	inside->root = root;
+	inside->store = single.engine.root;
 	inside->container = &single.container;
 	inside->owner = job->container;
 	if (!job->is_out && strcmp(job->from, "-") == 0)

@@ -6,6 +6,7 @@
 
 #include "base/attr.h"
 #include "base/error.h"
+#include "base/newfile.h"
 
 /*
  * -o of save and export. A regular file appears whole or not at all: until then what was there
@@ -17,16 +18,16 @@
 must_check bool outputpath_check(const char *path, struct error *err);
 
 struct output {
-	const char *path; /* borrowed */
-	char *beside; /* the file that is to be `path`; NULL: it has no name yet, or none to go */
-	bool is_nameless; /* a file that goes with its descriptor, also if we are killed */
-	int fd;
+	const char *path; /* borrowed; NULL: standard output */
+	bool is_new;      /* it is `file` until it is finished, and otherwise what is there */
+	struct newfile file;
+	int fd; /* borrowed of `file` */
 };
 
 #define OUTPUT_EMPTY                                                                               \
 	(struct output)                                                                            \
 	{                                                                                          \
-		.fd = -1                                                                           \
+		.file = NEWFILE_EMPTY, .fd = -1                                                    \
 	}
 #define autooutput __attribute__((cleanup(output_drop)))
 

@@ -12,6 +12,7 @@
 #include "base/caller.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/newfile.h"
 #include "base/path.h"
 
 /*
@@ -44,26 +45,34 @@ static void come_from(bool is_callers)
 static bool copy_one(const struct tree_copy *copy, struct side from, struct side to, int depth,
 		     struct error *err);
 
-/* Owner before mode: a change of owner takes set-user-ID away. Symlinks have no mode. */
-static bool set_marks(const struct tree_copy *copy, int dir, const char *name,
+/* Owner before mode: a change of owner takes set-user-ID away. Symlinks have no mode. By way of
+ * procfs what was opened by O_PATH is marked too, itself and not what it leads to. */
+static bool set_marks(const struct tree_copy *copy, int file, const char *name,
 		      const struct stat *info, struct error *err)
 {
+	autofree char *path = mem_printf("/proc/self/fd/%d", file);
 	uid_t uid = copy->keeps_owner ? info->st_uid : copy->uid;
 	gid_t gid = copy->keeps_owner ? info->st_gid : copy->gid;
 	const struct timespec times[2] = { info->st_atim, info->st_mtim };
 
-	if (fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != EPERM)
+	if (chown(path, uid, gid) < 0 && errno != EPERM)
 		return error_sys(err, "change the owner of %s", name);
-	if (!S_ISLNK(info->st_mode)) {
-		autofree char *path = NULL;
-		autoclose int file = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-
-		path = mem_printf("/proc/self/fd/%d", file);
-		if (file < 0 || chmod(path, info->st_mode & 07777) < 0)
-			return error_sys(err, "change the mode of %s", name);
-	}
-	utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW);
+	if (!S_ISLNK(info->st_mode) && chmod(path, info->st_mode & 07777) < 0)
+		return error_sys(err, "change the mode of %s", name);
+	utimensat(AT_FDCWD, path, times, 0);
 	return true;
+}
+
+static bool mark_place(const struct tree_copy *copy, struct side to, const struct stat *info,
+		       struct error *err)
+{
+	go_to(copy->is_to_callers);
+	autoclose int place = openat(to.dir, to.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	bool is_done = place < 0 ? error_sys(err, "open %s", to.name)
+				 : set_marks(copy, place, to.name, info, err);
+
+	come_from(copy->is_to_callers);
+	return is_done;
 }
 
 static bool copy_bytes(int from, int to, const char *name, struct error *err)
@@ -93,19 +102,57 @@ static bool clear_place(struct side to, struct error *err)
 	return unlinkat(to.dir, to.name, 0) == 0 || error_sys(err, "replace %s", to.name);
 }
 
-/* A file that is mounted there (/etc/hosts) cannot be replaced, only written. */
-static int open_target(struct side to)
+/* A file that is mounted there (/etc/hosts) is not replaced, only written: where we are in its
+ * mount namespace the kernel would refuse that, and in a container's it would unmount it. -1: none
+ * is. */
+static int find_mounted(struct side to)
 {
-	if (unlinkat(to.dir, to.name, 0) < 0 && errno == EBUSY)
-		return openat(to.dir, to.name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
-	return openat(to.dir, to.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	autoclose int file = openat(to.dir, to.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int64_t above, own;
+	struct error ignored;
+
+	if (file < 0 || !file_mount_number(to.dir, &above, &ignored) ||
+	    !file_mount_number(file, &own, &ignored) || above == own)
+		return -1;
+	return take_fd(&file);
+}
+
+/* A container may have mounted what answers to our rights, which are not its own: a file of /proc,
+ * or a device. */
+static bool overwrite(const struct tree_copy *copy, int source, int mounted, const char *name,
+		      const struct stat *info, struct error *err)
+{
+	autofree char *path = mem_printf("/proc/self/fd/%d", mounted);
+	struct stat found;
+
+	if (fstat(mounted, &found) < 0)
+		return error_sys(err, "look at %s", name);
+	if (!S_ISREG(found.st_mode) || path_is_made_by_kernel(mounted))
+		return error_set(err, ERROR_DENIED, "%s is no stored file", name);
+	autoclose int target = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	if (target < 0)
+		return error_sys(err, "open %s", name);
+	return copy_bytes(source, target, name, err) && set_marks(copy, target, name, info, err);
+}
+
+/* What is there stays until all of the new one is. */
+static bool replace(const struct tree_copy *copy, int source, struct side to,
+		    const struct stat *info, struct error *err)
+{
+	struct newfile file;
+	bool is_done = newfile_open(to.dir, to.name, NEWFILE_UNSEEN, 0600, &file, err) &&
+		       copy_bytes(source, file.fd, to.name, err) &&
+		       set_marks(copy, file.fd, to.name, info, err) && newfile_publish(&file, err);
+
+	newfile_drop(&file);
+	return is_done;
 }
 
 static bool copy_file(const struct tree_copy *copy, struct side from, struct side to,
-		      struct error *err)
+		      const struct stat *info, struct error *err)
 {
 	autoclose int source = -1;
-	struct stat info;
+	struct stat there;
 
 	go_to(copy->is_from_callers);
 	bool is_open = copy->is_from_callers
@@ -114,15 +161,16 @@ static bool copy_file(const struct tree_copy *copy, struct side from, struct sid
 	come_from(copy->is_from_callers);
 	if (!is_open)
 		return false;
-	if (fstatat(to.dir, to.name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode))
+	bool is_there = fstatat(to.dir, to.name, &there, AT_SYMLINK_NOFOLLOW) == 0;
+	if (is_there && S_ISDIR(there.st_mode))
 		return error_set(err, ERROR_EXISTS, "cannot overwrite directory \"%s\" with a file",
 				 to.name);
 	go_to(copy->is_to_callers);
-	autoclose int target = open_target(to);
+	autoclose int mounted = is_there ? find_mounted(to) : -1;
+	bool is_done = mounted >= 0 ? overwrite(copy, source, mounted, to.name, info, err)
+				    : replace(copy, source, to, info, err);
 	come_from(copy->is_to_callers);
-	if (target < 0)
-		return error_sys(err, "make %s", to.name);
-	return copy_bytes(source, target, from.name, err);
+	return is_done;
 }
 
 static bool copy_symlink(const struct tree_copy *copy, struct side from, struct side to,
@@ -211,8 +259,7 @@ static bool copy_one(const struct tree_copy *copy, struct side from, struct side
 		return error_sys(err, "look at %s", from.name);
 	switch (info.st_mode & S_IFMT) {
 	case S_IFREG:
-		is_done = copy_file(copy, from, to, err);
-		break;
+		return copy_file(copy, from, to, &info, err); /* marked before it is there */
 	case S_IFDIR:
 		is_done = copy_directory(copy, from, to, depth, err);
 		break;
@@ -224,12 +271,7 @@ static bool copy_one(const struct tree_copy *copy, struct side from, struct side
 	default:
 		is_done = make_special(copy, to, &info, err);
 	}
-	if (!is_done)
-		return false;
-	go_to(copy->is_to_callers);
-	is_done = set_marks(copy, to.dir, to.name, &info, err);
-	come_from(copy->is_to_callers);
-	return is_done;
+	return is_done && mark_place(copy, to, &info, err);
 }
 
 bool tree_copy(const struct tree_copy *copy, struct error *err)

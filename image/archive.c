@@ -39,9 +39,11 @@ bool image_load(const struct store *store, int fd, const char *platform,
 bool image_save(const struct store *store, const struct texts *names, const char *platform, int fd,
 		struct error *err)
 {
-	struct helper helper = {
-		.command = "save", .store = store, .fds = { { fd, 1 } }, .fd_count = 1
-	};
+	struct helper helper = { .command = "save",
+				 .store = store,
+				 .fds = { { fd, 1 } },
+				 .fd_count = 1,
+				 .is_reading = true };
 
 	add_platform(&helper.arguments, platform);
 	texts_add(&helper.arguments, "--");

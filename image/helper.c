@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/footprint.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -83,12 +84,16 @@ static bool parse_notice(const struct json *root, struct image_event *event, str
 static bool take_failure(struct listener *listener, const struct json *root, struct error *err)
 {
 	const char *kind, *text;
+	bool is_full;
 
 	if (!json_text_or(root, "kind", "system", &kind, err) ||
-	    !json_text_or(root, "text", "mooring-unpack gave no reason", &text, err))
+	    !json_text_or(root, "text", "mooring-unpack gave no reason", &text, err) ||
+	    !json_bool_or(root, "full", false, &is_full, err))
 		return false;
 	listener->has_failed = true;
 	error_set(&listener->failure, error_kind_of_word(kind), "%s", text);
+	if (is_full)
+		listener->failure.sys = ENOSPC;
 	return true;
 }
 
@@ -202,11 +207,12 @@ static bool start(struct helper *helper, int report, struct proc *proc, struct e
 	return proc_spawn(&options, proc, err);
 }
 
-static bool judge(const struct listener *listener, int status, struct error *err)
+static bool judge(const struct helper *helper, const struct listener *listener, int status,
+		  struct error *err)
 {
 	if (listener->has_failed) {
 		*err = listener->failure;
-		return false;
+		return !helper->is_reading && file_add_remedy(helper->store->path, err);
 	}
 	if (status == 0)
 		return true;
@@ -239,5 +245,5 @@ bool helper_run(struct helper *helper, struct digest *id, struct error *err)
 	mem_cleanup_close(&from);
 	from = -1;
 	return proc_wait(&proc, &status, is_heard ? err : &ignored) && is_heard &&
-	       judge(&listener, status, err);
+	       judge(helper, &listener, status, err);
 }

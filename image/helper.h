@@ -21,6 +21,7 @@ struct helper {
 	struct texts arguments;    /* what follows them; the caller's to free */
 	struct proc_fd fds[4];     /* without the report's */
 	size_t fd_count;
+	bool is_reading; /* what it writes does not go to the store: a full disk is another's */
 	const struct image_watcher *watcher; /* NULL: nobody */
 };
 

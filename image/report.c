@@ -119,5 +119,6 @@ void report_failure(const struct error *err)
 	begin(&line, "failed");
 	jsonout_text(&line.out, "kind", error_kind_word(err->kind));
 	jsonout_text(&line.out, "text", err->text);
+	jsonout_bool(&line.out, "full", err->kind == ERROR_NO_SPACE && err->sys != 0);
 	send(&line);
 }

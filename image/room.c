@@ -2,6 +2,7 @@
 #include "image/room.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -34,8 +35,11 @@ bool room_check_disk(int fd, struct error *err)
 {
 	int64_t free;
 
-	return !find_free(fd, &free) || free >= 0 ||
-	       error_set(err, ERROR_NO_SPACE, "no space left on device");
+	if (!find_free(fd, &free) || free >= 0)
+		return true;
+	error_set(err, ERROR_NO_SPACE, "no space left on device");
+	err->sys = ENOSPC; /* which it is, a little early */
+	return false;
 }
 
 /* -- the limit ----------------------------------------------------------------------------------

@@ -210,6 +210,62 @@ def test_copy_before_the_first_start_of_a_stranger(moor, busybox, tmp_path):
     assert places and all("O_EXCL" in line and "O_NOFOLLOW" in line for line in places), opened
 
 
+def test_copy_comes_whole_or_not_at_all(moor, busybox, tmp_path):
+    """What is there stays until the copy is whole: on a full disk, after a kill; on both sides, and under names of any length."""
+    long = "n" * 255
+    (tmp_path / "f").write_text("new\n")
+    (tmp_path / "big").write_bytes(bytes(1 << 16))
+    moor.docker("run", "-d", "--name", "c", "--network", "none", "--tmpfs", "/t:size=64k", busybox, "sh", "-c",
+                f"echo old > /t/big; echo old > /{long}; dd if=/dev/zero of=/big bs=65536 count=1; echo >/ready; while :; do sleep 1; done")
+    wait_until(lambda: moor.docker("exec", "c", "ls", "/ready", code=None).returncode == 0, "its files")
+
+    def shown(path):
+        return moor.docker("exec", "c", "sh", "-c", f"ls {path}; cat {path}/*").stdout
+    with mounted(str(tmp_path / "disk"), "tmpfs", "64k") as disk:
+        old = os.path.join(disk, "big")
+        with open(old, "w") as file:
+            file.write("old\n")
+        why = moor.docker("cp", "c:/big", old, code=1).stderr
+        assert why == f"copy from c:/big: copy big: No space left on device (make room on {disk}: see df and df -i)\n"
+        assert (os.listdir(disk), open(old).read()) == (["big"], "old\n")
+    why = moor.docker("cp", "big", "c:/t", cwd=tmp_path, code=1).stderr
+    mounted_there = "No space left on device (make room in what is mounted there: see df in the container)\n"
+    assert why == "Error response from daemon: copy to c:/t: copy big: " + mounted_there
+    assert shown("/t") == "big\nold\n"
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / long).write_text("mine\n")
+    for source, target in ((f"c:/{long}", "out"), ("f", f"c:/{long}"), ("f", "c:/t/big")):
+        moor.run("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=rename,renameat,renameat2", "-e",
+                 "inject=rename,renameat,renameat2:error=ENOSYS:signal=KILL", os.path.join(moor.names, "docker"), "cp", source, target,
+                 cwd=tmp_path, code=None)
+    assert (tmp_path / "out" / long).read_text() == "mine\n" and moor.docker("exec", "c", "cat", f"/{long}", "/t/big").stdout == "old\n" * 2
+    moor.docker("cp", f"c:/{long}", "out", cwd=tmp_path)
+    assert (tmp_path / "out" / long).read_text() == "old\n"
+    moor.docker("cp", "f", f"c:/{long}", cwd=tmp_path)
+    assert moor.docker("exec", "c", "cat", f"/{long}").stdout == "new\n"
+
+
+def test_copy_to_a_file_that_is_mounted(moor, busybox, tmp_path):
+    """It is written where it is, and stays mounted, of a container that runs as of one that does not."""
+    (tmp_path / "one").write_text("a longer one\n")
+    (tmp_path / "f").write_text("new\n")
+    with mounted(str(tmp_path / "disk"), "tmpfs", "64k") as disk:
+        os.mkdir(os.path.join(disk, "d"))
+        moor.docker("run", "-d", "--name", "c", "--network", "none", "-v", f"{tmp_path}/one:/one", "-v", f"{disk}/d:/d", "-v",
+                    f"{tmp_path}/one:/d/one", busybox, "sleep", "60")
+        places = ("/one", "/d/one", "/etc/hosts")
+        for place in places:
+            moor.docker("cp", "f", "c:" + place, cwd=tmp_path)
+        counted = "for f in %s; do cat $f; grep -c \" $f \" /proc/mounts; done" % " ".join(places)
+        assert moor.docker("exec", "c", "sh", "-c", counted).stdout == "new\n1\n" * 3
+        assert (tmp_path / "one").read_text() == "new\n" and os.listdir(os.path.join(disk, "d")) == ["one"]
+        moor.docker("stop", "-t", "0", "c")
+        (tmp_path / "f").write_text("newer\n")
+        moor.docker("cp", "f", "c:/d/one", cwd=tmp_path)
+        assert (tmp_path / "one").read_text() == "newer\n" and os.path.getsize(os.path.join(disk, "d", "one")) == 0
+        moor.docker("rm", "c")
+
+
 def test_copy_into_a_readonly_container(moor, busybox, tmp_path):
     """Its root, and what is mounted read-only, stay as they are, whether it runs or not; volumes and tmpfs take it."""
     (tmp_path / "bound").mkdir()
@@ -234,7 +290,8 @@ def test_copy_into_a_readonly_container(moor, busybox, tmp_path):
     moor.docker("run", "-d", "--name", "full", "--network", "none", "--tmpfs", "/t:size=4k", busybox, "sleep", "60")
     (tmp_path / "big").write_bytes(bytes(1 << 16))
     assert moor.docker("cp", "big", "full:/t", cwd=tmp_path, code=1).stderr == (
-        "Error response from daemon: copy to full:/t: copy big: No space left on device\n")
+        "Error response from daemon: copy to full:/t: copy big: No space left on device (make room in what is mounted there: see df in the "
+        "container)\n")
     moor.docker("stop", "-t", "0", "c")
     check()
 

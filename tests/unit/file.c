@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "base/mem.h"
+#include "base/newfile.h"
 #include "tests/unit/tap.h"
 
 static int dir = -1;
@@ -243,6 +244,48 @@ static void test_sweep(void)
 	check(is_there("kept.json") && !is_there("kept.json.tmp-1-a"), "only that is swept");
 }
 
+/* Of either way: with nothing, a file and a link in its place; given up; under the longest name. */
+static void test_new(void)
+{
+	static const enum newfile_way ways[] = { NEWFILE_BRIEF, NEWFILE_UNSEEN };
+	char longest[NAME_MAX + 1];
+	struct newfile file;
+	struct error err;
+
+	memset(longest, 'n', NAME_MAX);
+	longest[NAME_MAX] = '\0';
+	for (size_t i = 0; i < COUNT_OF(ways); i++) {
+		const char *const names[] = { "fresh", "fresh", "leads", longest, longest };
+
+		check(symlinkat("nowhere", dir, "leads") == 0, "a link is in its place");
+		for (size_t j = 0; j < COUNT_OF(names); j++) {
+			autobuf struct buf text;
+
+			buf_init(&text, 10);
+			check_ok(newfile_open(dir, names[j], ways[i], 0600, &file, &err) &&
+					 file_write(file.fd, "it", "new", 3, &err) &&
+					 newfile_publish(&file, &err),
+				 &err, "way %zu, place %zu", i, j);
+			newfile_drop(&file);
+			check(file_read(dir, names[j], &text, &err) &&
+				      strcmp(text.data, "new") == 0,
+			      "it is there");
+		}
+		check_ok(newfile_open(dir, "fresh", ways[i], 0600, &file, &err), &err, "another");
+		newfile_drop(&file);
+		check(is_there("fresh") && !is_there("nowhere"), "what is there stays");
+		check(unlinkat(dir, "fresh", 0) == 0 && unlinkat(dir, "leads", 0) == 0 &&
+			      unlinkat(dir, longest, 0) == 0,
+		      "nothing else is");
+		check(mkdirat(dir, "fresh", 0700) == 0, "a directory is in its place");
+		check_ok(newfile_open(dir, "fresh", ways[i], 0600, &file, &err), &err, "another");
+		check_error(newfile_publish(&file, &err), &err, ERROR_SYSTEM,
+			    "rename to fresh: Is a directory", "a directory is not replaced");
+		newfile_drop(&file);
+		check(unlinkat(dir, "fresh", AT_REMOVEDIR) == 0, "and stays empty");
+	}
+}
+
 int main(void)
 {
 	dir = open(tap_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -254,6 +297,7 @@ int main(void)
 	test_replace_is_atomic();
 	test_lock();
 	test_sweep();
+	test_new();
 	test_write_to_closed_pipe();
 	return tap_done();
 }

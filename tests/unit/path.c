@@ -484,6 +484,19 @@ static void test_clean(void)
 	}
 }
 
+static void test_parent(void)
+{
+	static const struct {
+		const char *path, *parent;
+	} cases[] = { { "a/b", "a" }, { "b", "." }, { "/b", "/" }, { "/a/b/c", "/a/b" } };
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		autofree char *parent = path_parent(cases[i].path);
+
+		check_text(parent, cases[i].parent, "what holds \"%s\"", cases[i].path);
+	}
+}
+
 static void test_own_dirs(void)
 {
 	autofree char *name = mem_printf("%s/own/x//y/", tap_dir());
@@ -502,6 +515,7 @@ int main(void)
 	prepare();
 	test_components();
 	test_clean();
+	test_parent();
 	test_own_dirs();
 	test_remove_tree();
 	test_all_opens("openat2");
