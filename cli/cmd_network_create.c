@@ -281,17 +281,13 @@ static int run_create(const struct cli *cli, const void *of, const struct texts 
 		.labels = given->labels,
 		.is_internal = given->is_internal,
 		.has_ipv6 = given->has_ipv6,
+		.is_without_ipv4 = given->is_without_ipv4,
 		.is_attachable = given->is_attachable,
 		.is_config_only = given->is_config_only,
 		.config_from = given->config_from ? given->config_from : "",
 	};
 	struct error err;
 
-	if (given->is_without_ipv4) {
-		error_set(&err, ERROR_UNSUPPORTED,
-			  "--ipv4=false is not supported: every network has IPv4 addresses");
-		return command_failed_plainly(&err);
-	}
 	split.subnets = each_of(&arena, &given->subnets);
 	split.ranges = each_of(&arena, &given->ranges);
 	split.gateways = each_of(&arena, &given->gateways);

@@ -100,9 +100,9 @@ static const struct {
 		    "Architecture "
 		    "Variant Os OsVersion Size# VirtualSize# GraphDriver RootFS Metadata "
 		    "Descriptor* Manifests[" },
-	{ "IPAM",
-	  "Name Id Created Scope Driver EnableIPv6! IPAM Internal! Attachable! Ingress! ConfigFrom "
-	  "ConfigOnly! Containers{ Options{ Labels{ Peers[ Services{" },
+	{ "IPAM", "Name Id Created Scope Driver EnableIPv4! EnableIPv6! IPAM Internal! Attachable! "
+		  "Ingress! ConfigFrom "
+		  "ConfigOnly! Containers{ Options{ Labels{ Peers[ Services{" },
 	{ "Mountpoint", "ClusterVolume* CreatedAt Driver Labels{ Mountpoint Name Options{ Scope "
 			"Status{ UsageData*" },
 };

@@ -77,6 +77,12 @@ static const char *created(struct arena *arena, const struct network *network)
 	return arena_strdup(arena, text.data ? text.data : "");
 }
 
+static bool has_ipv4(const struct network *network)
+{
+	return !network->is_without_ipv4 && strcmp(network->driver, "host") != 0 &&
+	       strcmp(network->driver, "null") != 0;
+}
+
 static void add_row(const struct jsonmaker *rows, const struct network *network, bool is_whole)
 {
 	struct jsonmaker row = jsonmaker_nested(rows, NULL, JSON_OBJECT);
@@ -86,10 +92,7 @@ static void add_row(const struct jsonmaker *rows, const struct network *network,
 	jsonmaker_text(&row, "ID",
 		       is_whole ? network->id
 				: arena_strndup(rows->arena, network->id, NETWORK_SHORT_ID));
-	jsonmaker_text(&row, "IPv4",
-		       strcmp(network->driver, "host") == 0 || strcmp(network->driver, "null") == 0
-			       ? "false"
-			       : "true");
+	jsonmaker_text(&row, "IPv4", has_ipv4(network) ? "true" : "false");
 	jsonmaker_text(&row, "IPv6", network->has_ipv6 ? "true" : "false");
 	jsonmaker_text(&row, "Internal", network->is_internal ? "true" : "false");
 	jsonmaker_labels(&row, "Labels", &network->labels);
@@ -230,6 +233,7 @@ void networkrows_inspect(const struct engine *engine, struct arena *arena, struc
 	jsonmaker_text(&object, "Created", network->created);
 	jsonmaker_text(&object, "Scope", "local");
 	jsonmaker_text(&object, "Driver", network->driver);
+	jsonmaker_bool(&object, "EnableIPv4", has_ipv4(network));
 	jsonmaker_bool(&object, "EnableIPv6", network->has_ipv6);
 	add_ipam(&object, &shown);
 	jsonmaker_bool(&object, "Internal", network->is_internal);

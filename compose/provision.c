@@ -160,6 +160,8 @@ static bool create_network(struct session *session, const struct resource *netwo
 		texts_add(&arguments, "--internal");
 	if (tree_bool(network->tree, "attachable") || session->telling.is_classic)
 		texts_add(&arguments, "--attachable");
+	if (json_get(network->tree, "enable_ipv4") && !tree_bool(network->tree, "enable_ipv4"))
+		texts_add(&arguments, "--ipv4=false");
 	if (tree_bool(network->tree, "enable_ipv6"))
 		texts_add(&arguments, "--ipv6");
 	add_labels(session, &arguments, network, LABEL_NETWORK);

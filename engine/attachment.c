@@ -113,8 +113,11 @@ static bool lease_addresses(struct attachment *self, const struct lease_book *bo
  * who has it. */
 static void usual_mac(const struct endpoint *endpoint, unsigned char mac[LINK_MAC_SIZE])
 {
+	const struct ipaddr *ipv4 = &endpoint->addresses[NETWORK_IPV4].address;
+	const struct ipaddr *ipv6 = &endpoint->addresses[NETWORK_IPV6].address;
+
 	memcpy(mac, (const unsigned char[]){ 0x02, 0x42 }, 2);
-	memcpy(mac + 2, endpoint->addresses[NETWORK_IPV4].address.bytes, 4);
+	memcpy(mac + 2, ipv4->family ? ipv4->bytes : ipv6->bytes + 12, 4);
 }
 
 static bool set_mac(const struct container_network *wanted, struct endpoint *endpoint,

@@ -78,7 +78,8 @@ static bool set_up_rules(const struct engine *engine, const struct network *netw
 			.bridge = bridge,
 			.subnet = network->pools[i].subnet,
 			.is_internal = network->is_internal,
-			.is_isolated = network_is_isolated(network, i),
+			.mode = network_mode(network, (enum network_family)i),
+			.source = network_source(network, (enum network_family)i),
 			.is_without_masquerade =
 				!network_option_is_on(network, NETWORK_OPTION_MASQUERADE),
 			.is_without_icc = !network_option_is_on(network, NETWORK_OPTION_ICC),
@@ -178,7 +179,7 @@ static bool set_up_forwarding(const struct engine *engine, const struct network 
 	autoarena struct arena arena = { 0 };
 	struct netdefaults defaults;
 	bool is_wanted[NETWORK_FAMILIES] = {
-		!is_on(forwarding[NETWORK_IPV4].setting),
+		!network->is_without_ipv4 && !is_on(forwarding[NETWORK_IPV4].setting),
 		network->has_ipv6 && !is_on(forwarding[NETWORK_IPV6].setting),
 	};
 
@@ -346,7 +347,7 @@ bool bridge_set_up(const struct engine *engine, const struct lease_book *book,
 				 bridge);
 	if (*index == 0 && !make_all(engine, book, network, bridge, host, index, err))
 		return false;
-	if (!network->pools[NETWORK_IPV4].subnet.address.family)
+	if (!network->is_without_ipv4 && !network->pools[NETWORK_IPV4].subnet.address.family)
 		return error_set(err, ERROR_SYSTEM,
 				 "%s has no address (remove the link to have it made anew)",
 				 bridge);

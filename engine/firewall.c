@@ -33,11 +33,11 @@
  *			iifname "BRIDGE" oifname "BRIDGE" accept
  *			oifname "BRIDGE" ct state established,related accept
  *			oifname "BRIDGE" ct status dnat accept
- *			oifname "BRIDGE" drop
+ *			oifname "BRIDGE" drop                      accept, if unprotected
  *		}
  *		chain postrouting {
  *			type nat hook postrouting priority srcnat;
- *			ip saddr SUBNET oifname != "BRIDGE" masquerade
+ *			ip saddr SUBNET oifname != "BRIDGE" masquerade   or snat to SOURCE
  *		}
  *	}
  */
@@ -85,7 +85,7 @@ static void add_input(struct rules *rules, const struct firewall *firewall)
 
 	rules_add_chain(rules, "input", &hook);
 	/* A bridge without an address still takes what is for any other of the host's. */
-	if (firewall->is_isolated) {
+	if (firewall->mode == NETWORK_MODE_ISOLATED) {
 		add_drop(rules, "input", NFT_INPUT, firewall->bridge);
 		return;
 	}
@@ -133,7 +133,11 @@ static void add_in_and_out(struct rules *rules, const struct firewall *firewall)
 	rules_match_translated(rules);
 	rules_verdict(rules, NFT_ACCEPTS, NULL);
 	rules_end_rule(rules);
-	add_drop(rules, "forward", NFT_OUTPUT, bridge);
+	rules_begin_rule(rules, "forward");
+	rules_match_link(rules, NFT_OUTPUT, bridge, true);
+	rules_verdict(rules, firewall->mode == NETWORK_MODE_UNPROTECTED ? NFT_ACCEPTS : NFT_DROPS,
+		      NULL);
+	rules_end_rule(rules);
 }
 
 static void add_forward(struct rules *rules, const struct firewall *firewall)
@@ -160,7 +164,10 @@ static void add_masquerade(struct rules *rules, const struct firewall *firewall)
 	rules_begin_rule(rules, "postrouting");
 	rules_match_net(rules, NFT_SOURCE, &firewall->subnet, true);
 	rules_match_link(rules, NFT_OUTPUT, firewall->bridge, false);
-	rules_masquerade(rules);
+	if (firewall->source.family)
+		rules_set_source(rules, &firewall->source);
+	else
+		rules_masquerade(rules);
 	rules_end_rule(rules);
 }
 

@@ -7,13 +7,15 @@
 #include "base/error.h"
 #include "base/ipaddr.h"
 #include "engine/engine.h"
+#include "engine/network.h"
 
 /*
  * What may pass between a network's bridge and the rest of the world: one set of rules of
  * our own for each bridge and family, "mooring-BRIDGE" (rules.h), so that nobody else's are
  * touched.
  *
- * Out: everything, with the address of the link it leaves by. In: answers, and what was published.
+ * Out: everything, with the address of the link it leaves by. In: answers, and what was published;
+ * where the network is unprotected, everything.
  * So networks do not reach each other, nor does a neighbour of this machine reach a container by
  * its address. A network that is internal has neither in nor out; one that is isolated does not
  * reach the host either, by whatever address.
@@ -23,7 +25,8 @@ struct firewall {
 	const char *bridge;
 	struct ipnet subnet;
 	bool is_internal;
-	bool is_isolated; /* com.docker.network.bridge.gateway_mode_ipv4=isolated, or _ipv6 */
+	enum network_mode mode;
+	struct ipaddr source;       /* with which packets leave the machine; family 0: the link's */
 	bool is_without_masquerade; /* com.docker.network.bridge.enable_ip_masquerade=false */
 	bool is_without_icc;        /* com.docker.network.bridge.enable_icc=false */
 };

@@ -131,9 +131,11 @@ static const char *gateway_of(const struct endpoints *endpoints, char text[IPADD
 	netdefaults_peek(&arena, &defaults);
 	if (defaults.host_gateway.family)
 		return ipaddr_text(&defaults.host_gateway, text);
-	if (!outward || !outward->gateways[NETWORK_IPV4].family)
-		return "127.0.0.1";
-	return ipaddr_text(&outward->gateways[NETWORK_IPV4], text);
+	for (size_t i = 0; outward && i < NETWORK_FAMILIES; i++) {
+		if (outward->gateways[i].family)
+			return ipaddr_text(&outward->gateways[i], text);
+	}
+	return "127.0.0.1";
 }
 
 static void add_extra_hosts(const struct container *container, const struct endpoints *endpoints,

@@ -308,10 +308,12 @@ bool ipam_complete(struct network *network, const struct network *others, size_t
 		count = 0; /* it takes no address of anybody's */
 	if (!network->has_ipv6)
 		network->pools[NETWORK_IPV6] = (struct network_pool){ 0 };
+	if (network->is_without_ipv4)
+		network->pools[NETWORK_IPV4] = (struct network_pool){ 0 };
 	for (size_t i = 0; i < NETWORK_FAMILIES; i++) {
 		struct network_pool *pool = &network->pools[i];
 
-		if ((i == NETWORK_IPV6 && !network->has_ipv6) ||
+		if ((i == NETWORK_IPV6 ? !network->has_ipv6 : network->is_without_ipv4) ||
 		    (network->is_config_only && !pool->is_given))
 			continue;
 		if (pool->is_given && !check_given(pool, others, count, err))

@@ -131,6 +131,13 @@ void iptables_masquerade(struct iptables *iptables)
 	buf_add_text(iptables->table, " -j MASQUERADE");
 }
 
+void iptables_set_source(struct iptables *iptables, const struct ipaddr *address)
+{
+	char text[IPADDR_TEXT_MAX];
+
+	buf_printf(iptables->table, " -j SNAT --to-source %s", ipaddr_text(address, text));
+}
+
 void iptables_redirect(struct iptables *iptables, const struct ipaddr *address, uint16_t port)
 {
 	char text[IPADDR_TEXT_MAX];

@@ -53,6 +53,7 @@ void iptables_match_ports(struct iptables *iptables, uint8_t protocol, uint16_t 
 			  uint16_t last);
 void iptables_verdict(struct iptables *iptables, enum nft_outcome outcome, const char *chain);
 void iptables_masquerade(struct iptables *iptables);
+void iptables_set_source(struct iptables *iptables, const struct ipaddr *address);
 void iptables_redirect(struct iptables *iptables, const struct ipaddr *address, uint16_t port);
 
 /* The text for iptables-restore --noflush. */

@@ -4,6 +4,7 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/word.h"
 
@@ -60,6 +61,7 @@ static bool check_prefix(const struct network *network, struct error *err)
 static bool check_bridge_options(const struct network *network, struct error *err)
 {
 	static const char *const switches[] = { NETWORK_OPTION_ICC, NETWORK_OPTION_MASQUERADE,
+						NETWORK_OPTION_IPV4,
 						"com.docker.network.enable_ipv6",
 						NETWORK_OPTION_INHIBIT };
 	const char *binding = network_option(network, NETWORK_OPTION_BINDING);
@@ -76,32 +78,62 @@ static bool check_bridge_options(const struct network *network, struct error *er
 	       refuse_value(NETWORK_OPTION_BINDING, binding, "nil ip", err);
 }
 
-/* What docker's bridges can and ours cannot: passed over in silence, a network that was to be shut
- * would be open. `only` is the value that asks for what we do anyway. */
-static bool refuse_others(const struct network *network, struct error *err)
+/* In docker's words. */
+static bool check_modes(const struct network *network, struct error *err)
 {
-	static const struct {
-		const char *key, *only;
-	} others[] = {
-		{ NETWORK_OPTION_MODE_IPV4, "nat" },
-		{ NETWORK_OPTION_MODE_IPV6, "nat" },
-		{ "com.docker.network.bridge.trusted_host_interfaces", "" },
-		{ "com.docker.network.enable_ipv4", "true" },
-		{ "com.docker.network.host_ipv4", "" },
-		{ "com.docker.network.host_ipv6", "" },
+	static const char *const keys[] = {
+		[NETWORK_IPV4] = NETWORK_OPTION_MODE_IPV4, [NETWORK_IPV6] = NETWORK_OPTION_MODE_IPV6
 	};
 
-	for (size_t i = 0; i < COUNT_OF(others); i++) {
-		const char *value = network_option(network, others[i].key);
+	for (size_t i = 0; i < NETWORK_FAMILIES; i++) {
+		const char *value = network_option(network, keys[i]);
+		enum network_mode mode = network_mode(network, (enum network_family)i);
 
-		if (value && strcmp(value, NETWORK_MODE_ISOLATED) == 0 && network->is_internal)
-			continue;
-		if (value && *value && strcmp(value, others[i].only) != 0)
+		if (mode == NETWORK_MODE_UNKNOWN && strcmp(value, "routed") == 0)
 			return error_set(err, ERROR_UNSUPPORTED,
-					 "%s=%s is not supported: leave it out", others[i].key,
-					 value);
+					 "%s=%s is not supported: leave it out", keys[i], value);
+		if (mode == NETWORK_MODE_UNKNOWN) {
+			autofree char *why = mem_printf("unknown gateway mode %s", value);
+
+			return refuse_value(keys[i], value, why, err);
+		}
+		if (mode == NETWORK_MODE_ISOLATED && !network->is_internal)
+			return error_set(err, ERROR_INPUT,
+					 "gateway mode 'isolated' can only be used for an internal "
+					 "network");
 	}
 	return true;
+}
+
+static bool check_sources(const struct network *network, struct error *err)
+{
+	static const struct {
+		const char *key;
+		int family;
+	} sources[] = { { NETWORK_OPTION_HOST_IPV4, AF_INET },
+			{ NETWORK_OPTION_HOST_IPV6, AF_INET6 } };
+
+	for (size_t i = 0; i < COUNT_OF(sources); i++) {
+		const char *value = network_option(network, sources[i].key);
+		struct ipaddr address;
+
+		if (value &&
+		    (!ipaddr_parse(&address, value) || address.family != sources[i].family))
+			return refuse_value(sources[i].key, value, "nil ip", err);
+	}
+	return true;
+}
+
+/* What docker's bridges can and ours cannot: passed over in silence, whom it names would wait in
+ * vain. */
+static bool refuse_others(const struct network *network, struct error *err)
+{
+	static const char key[] = "com.docker.network.bridge.trusted_host_interfaces";
+	const char *value = network_option(network, key);
+
+	return !value || !*value ||
+	       error_set(err, ERROR_UNSUPPORTED, "%s=%s is not supported: leave it out", key,
+			 value);
 }
 
 bool netcheck_options(const struct network *network, struct error *err)
@@ -122,7 +154,8 @@ bool netcheck_options(const struct network *network, struct error *err)
 				 bridge);
 	if (strcmp(network->driver, "bridge") == 0)
 		return check_bridge_options(network, err) && check_advertising(network, err) &&
-		       check_prefix(network, err) && refuse_others(network, err);
+		       check_prefix(network, err) && check_modes(network, err) &&
+		       check_sources(network, err) && refuse_others(network, err);
 	if (strcmp(network->driver, "macvlan") == 0 || strcmp(network->driver, "ipvlan") == 0)
 		return true;
 	if (strcmp(network->driver, "host") == 0 || strcmp(network->driver, "null") == 0)
@@ -133,8 +166,8 @@ bool netcheck_options(const struct network *network, struct error *err)
 
 bool netcheck_config(const struct network *network, struct error *err)
 {
-	bool has_more = network->has_ipv6 || network->labels.count || network->options.count ||
-			network->reserved.count;
+	bool has_more = network->has_ipv6 || network->is_without_ipv4 || network->labels.count ||
+			network->options.count || network->reserved.count;
 
 	for (size_t i = 0; i < NETWORK_FAMILIES; i++)
 		has_more |= network->pools[i].is_given;

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -35,7 +34,6 @@
 #define NETWORKS_MAX   1000
 #define DEFAULT_RUN    "/run/mooring"
 #define DEFAULT_BRIDGE "mooring0"
-#define MTU_USUAL      1500
 #define OPTION_IPV6    "com.docker.network.enable_ipv6"
 
 static const char *const families[] = { [NETWORK_IPV4] = "ipv4", [NETWORK_IPV6] = "ipv6" };
@@ -87,7 +85,7 @@ static void set_default_options(const struct engine *engine, struct arena *arena
 		   defaults->is_without_masquerade ? "false" : "true");
 	add_option(arena, network, NETWORK_OPTION_BINDING, binding);
 	add_option(arena, network, NETWORK_OPTION_MTU,
-		   arena_printf(arena, "%d", defaults->mtu ? defaults->mtu : MTU_USUAL));
+		   arena_printf(arena, "%d", defaults->mtu ? defaults->mtu : NETWORK_MTU_USUAL));
 	add_option(arena, network, NETWORK_OPTION_BRIDGE, name);
 }
 
@@ -150,64 +148,6 @@ void network_bridge(const struct engine *engine, const struct network *network, 
 		snprintf(name, IFNAMSIZ, "mrg-%s", hash);
 }
 
-const char *network_option(const struct network *network, const char *key)
-{
-	size_t length = strlen(key);
-
-	for (size_t i = 0; i < network->options.count; i++) {
-		const char *pair = network->options.items[i];
-
-		if (strncmp(pair, key, length) == 0 && (pair[length] == '=' || !pair[length]))
-			return pair + length + (pair[length] == '=');
-	}
-	return NULL;
-}
-
-bool network_option_is_on(const struct network *network, const char *key)
-{
-	const char *value = network_option(network, key);
-
-	return !value || (strcasecmp(value, "false") != 0 && strcasecmp(value, "f") != 0 &&
-			  strcmp(value, "0") != 0);
-}
-
-struct ipaddr network_host_binding(const struct network *network)
-{
-	static const struct ipaddr everywhere = { .family = AF_INET }, all;
-	const char *value = network_option(network, NETWORK_OPTION_BINDING);
-	struct ipaddr address;
-
-	if (!value || !ipaddr_parse(&address, value) || ipaddr_is_equal(&address, &everywhere))
-		return all;
-	return address;
-}
-
-bool network_is_isolated(const struct network *network, enum network_family family)
-{
-	const char *mode =
-		network_option(network, family == NETWORK_IPV6 ? NETWORK_OPTION_MODE_IPV6
-							       : NETWORK_OPTION_MODE_IPV4);
-
-	return mode && strcmp(mode, NETWORK_MODE_ISOLATED) == 0;
-}
-
-bool network_has_gateway(const struct network *network, enum network_family family)
-{
-	bool is_inhibited = network_option(network, NETWORK_OPTION_INHIBIT) &&
-			    network_option_is_on(network, NETWORK_OPTION_INHIBIT);
-
-	return !network_is_isolated(network, family) &&
-	       (family != NETWORK_IPV4 || !network->is_internal || !is_inhibited);
-}
-
-int network_mtu(const struct network *network)
-{
-	const char *value = network_option(network, NETWORK_OPTION_MTU);
-	int mtu = value ? (int)strtol(value, NULL, 10) : 0;
-
-	return network->is_predefined && mtu == MTU_USUAL ? 0 : mtu;
-}
-
 /* Definitions on disk. ------------------------------------------------------------------------- */
 
 static void write_pool(struct jsonout *out, const char *key, const struct network_pool *pool)
@@ -251,6 +191,8 @@ static bool save(int dir, const struct network *network, struct error *err)
 	jsonout_texts(&out, "labels", network->labels.items, network->labels.count);
 	jsonout_bool(&out, "is_internal", network->is_internal);
 	jsonout_bool(&out, "has_ipv6", network->has_ipv6);
+	if (network->is_without_ipv4)
+		jsonout_bool(&out, "is_without_ipv4", true);
 	jsonout_bool(&out, "is_attachable", network->is_attachable);
 	if (network->is_config_only)
 		jsonout_bool(&out, "is_config_only", true);
@@ -303,6 +245,7 @@ static bool parse(struct arena *arena, const struct buf *text, struct network *n
 	    !json_text(root, "created", &network->created, err) ||
 	    !json_bool_or(root, "is_internal", false, &network->is_internal, err) ||
 	    !json_bool_or(root, "has_ipv6", false, &network->has_ipv6, err) ||
+	    !json_bool_or(root, "is_without_ipv4", false, &network->is_without_ipv4, err) ||
 	    !json_bool_or(root, "is_attachable", false, &network->is_attachable, err) ||
 	    !json_bool_or(root, "is_config_only", false, &network->is_config_only, err) ||
 	    !json_text_or(root, "config_from", "", &network->config_from, err) ||
@@ -517,12 +460,15 @@ static bool add_usual_options(struct arena *arena, struct network *network, stru
 		const char *key = arena_strndup(arena, pair, strcspn(pair, "="));
 
 		if (strcmp(network->driver, "bridge") == 0 && !network_option(network, key) &&
-		    (strcmp(key, OPTION_IPV6) != 0 || !network->has_ipv6))
+		    (strcmp(key, OPTION_IPV6) != 0 || !network->has_ipv6) &&
+		    (strcmp(key, NETWORK_OPTION_IPV4) != 0 || !network->is_without_ipv4))
 			texts_add_in(&network->options, arena, pair);
 	}
 	ipv6 = network_option(network, OPTION_IPV6);
 	network->has_ipv6 |= ipv6 && network_option_is_on(network, OPTION_IPV6);
-	return true;
+	network->is_without_ipv4 |= !network_option_is_on(network, NETWORK_OPTION_IPV4);
+	return network->has_ipv6 || !network->is_without_ipv4 || network->is_config_only ||
+	       error_set(err, ERROR_INPUT, "IPv4 or IPv6 must be enabled");
 }
 
 /* Options, and all that comes from a configuration network. */
@@ -543,6 +489,7 @@ static bool complete(const struct engine *engine, struct arena *arena, struct ne
 					 network->config_from);
 		network->config_from = config.name;
 		network->has_ipv6 = config.has_ipv6;
+		network->is_without_ipv4 = config.is_without_ipv4;
 		network->reserved = config.reserved;
 		network->options = config.options;
 		network->labels = config.labels;

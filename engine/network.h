@@ -36,6 +36,9 @@
 #define NETWORK_OPTION_INHIBIT    "com.docker.network.bridge.inhibit_ipv4"
 #define NETWORK_OPTION_MODE_IPV4  "com.docker.network.bridge.gateway_mode_ipv4"
 #define NETWORK_OPTION_MODE_IPV6  "com.docker.network.bridge.gateway_mode_ipv6"
+#define NETWORK_OPTION_IPV4       "com.docker.network.enable_ipv4"
+#define NETWORK_OPTION_HOST_IPV4  "com.docker.network.host_ipv4"
+#define NETWORK_OPTION_HOST_IPV6  "com.docker.network.host_ipv6"
 #define NETWORK_OPTION_ADVERTISED "com.docker.network.advertise_addr_nmsgs"
 #define NETWORK_OPTION_BINDING    "com.docker.network.bridge.host_binding_ipv4"
 #define NETWORK_OPTION_ICC        "com.docker.network.bridge.enable_icc"
@@ -44,6 +47,7 @@
 
 #define NETWORK_MTU_MIN           68
 #define NETWORK_MTU_MAX           65535
+#define NETWORK_MTU_USUAL         1500
 
 enum network_family {
 	NETWORK_IPV4,
@@ -67,6 +71,7 @@ struct network {
 	struct texts labels;
 	bool is_internal;
 	bool has_ipv6;
+	bool is_without_ipv4;
 	bool is_attachable;
 	bool is_config_only;     /* nobody is on it: others are made from it */
 	const char *config_from; /* the name of that one; "": none */
@@ -103,7 +108,18 @@ const char *network_key(const struct network *network);
 /* The name of its bridge on the host. */
 void network_bridge(const struct engine *engine, const struct network *network,
 		    char name[IFNAMSIZ]);
-#define NETWORK_MODE_ISOLATED "isolated" /* an internal network that the host is not on either */
+
+/* How a bridge leads beyond itself, com.docker.network.bridge.gateway_mode_ipv4 and _ipv6. */
+enum network_mode {
+	NETWORK_MODE_NAT,
+	NETWORK_MODE_UNPROTECTED, /* and who knows the way reaches every port of a container */
+	NETWORK_MODE_ISOLATED,    /* an internal network that the host is not on either */
+	NETWORK_MODE_UNKNOWN,
+};
+enum network_mode network_mode(const struct network *network, enum network_family family);
+/* com.docker.network.host_ipv4 and _ipv6: with which address of the host's packets leave it. Family
+ * 0: that of the link they leave by. */
+struct ipaddr network_source(const struct network *network, enum network_family family);
 
 /* The value of an option of the driver, NULL if it was not given. */
 const char *network_option(const struct network *network, const char *key);

@@ -322,6 +322,18 @@ void nft_masquerade(struct nft *nft)
 	expression_end(nft, expression(nft, "masq"));
 }
 
+void nft_set_source(struct nft *nft, const struct ipaddr *address)
+{
+	load_immediate(nft, NFT_REG_1, address->bytes, ipaddr_size(address));
+
+	struct expression open = expression(nft, "nat");
+
+	put_number(nft, NFTA_NAT_TYPE, NFT_NAT_SNAT);
+	put_number(nft, NFTA_NAT_FAMILY, nft_protocol_family(nft->family));
+	put_number(nft, NFTA_NAT_REG_ADDR_MIN, NFT_REG_1);
+	expression_end(nft, open);
+}
+
 void nft_redirect(struct nft *nft, const struct ipaddr *address, uint16_t port)
 {
 	const uint16_t big_endian = htons(port);

@@ -90,6 +90,7 @@ void nft_match_ports(struct nft *nft, uint8_t protocol, uint16_t first, uint16_t
 
 void nft_verdict(struct nft *nft, enum nft_outcome outcome, const char *chain);
 void nft_masquerade(struct nft *nft);
+void nft_set_source(struct nft *nft, const struct ipaddr *address);
 /* `port` 0: it stays what it is. */
 void nft_redirect(struct nft *nft, const struct ipaddr *address, uint16_t port);
 

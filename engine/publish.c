@@ -61,6 +61,7 @@ struct reserving {
 	struct bag *bag;
 	struct endpoints *endpoints;
 	struct ipaddr binding; /* of ports without an address; family 0: all of the host's */
+	bool is_without_ipv4;  /* nothing leads from IPv4 there */
 };
 
 static bool is_overlapping(const struct published *theirs, enum port_protocol protocol,
@@ -205,8 +206,11 @@ static bool reserve_both(const struct reserving *self, const struct port_spec *s
 	const struct ipaddr *named = spec->address.family ? &spec->address : &self->binding;
 	size_t before = self->endpoints->port_count;
 
-	if (named->family)
-		return reserve(self, spec->protocol, named, inside, &outside, err);
+	if (named->family == AF_INET && self->is_without_ipv4)
+		return true;
+	if (named->family || self->is_without_ipv4)
+		return reserve(self, spec->protocol, named->family ? named : &ipv6, inside,
+			       &outside, err);
 	for (int i = 0; i < RANDOM_TRIES; i++) {
 		uint16_t port = outside;
 
@@ -313,6 +317,7 @@ static bool find_binding(struct reserving *self, struct arena *arena, struct err
 	if (!network_find(self->engine, arena, outward->network, &network, err))
 		return false;
 	self->binding = network_host_binding(&network);
+	self->is_without_ipv4 = network.is_without_ipv4;
 	return true;
 }
 

@@ -368,6 +368,14 @@ void rules_masquerade(struct rules *rules)
 		nft_masquerade(&rules->nft);
 }
 
+void rules_set_source(struct rules *rules, const struct ipaddr *address)
+{
+	if (rules->is_text)
+		iptables_set_source(&rules->iptables, address);
+	else
+		nft_set_source(&rules->nft, address);
+}
+
 void rules_redirect(struct rules *rules, const struct ipaddr *address, uint16_t port)
 {
 	if (rules->is_text)

@@ -63,6 +63,7 @@ void rules_match_translated(struct rules *rules);
 void rules_match_ports(struct rules *rules, uint8_t protocol, uint16_t first, uint16_t last);
 void rules_verdict(struct rules *rules, enum nft_outcome outcome, const char *chain);
 void rules_masquerade(struct rules *rules);
+void rules_set_source(struct rules *rules, const struct ipaddr *address);
 void rules_redirect(struct rules *rules, const struct ipaddr *address, uint16_t port);
 
 #endif

@@ -114,7 +114,6 @@ def test_definitions(moor, busybox):
     moor.docker("rm", "idle")
     moor.docker("network", "rm", "x1")
     assert "no name set for network" in moor.docker("run", "--rm", "--network", "", busybox, "true", code=125).stderr
-    assert "--ipv4=false is not supported" in moor.docker("network", "create", "--ipv4=false", "--ipv6", "x1", code=1).stderr
     moor.docker("network", "create", "--subnet", "10.93.0.0/16", "--aux-address", "printer=10.93.0.9", "kiwl$%^@#")
     assert json.loads(moor.docker("network", "inspect", "-f", "{{json .IPAM.Config}}", "kiwl$%^@#").stdout) == [
         {"Subnet": "10.93.0.0/16", "Gateway": "10.93.0.1", "AuxiliaryAddresses": {"printer": "10.93.0.9"}}]
@@ -163,8 +162,9 @@ def test_options_of_drivers(moor, busybox):
     bridge = "com.docker.network.bridge."
     for option, words in ((f"{bridge}enable_icc=maybe", f"failed to parse {bridge}enable_icc value: maybe (invalid syntax)"),
                           (f"{bridge}host_binding_ipv4=x", f"failed to parse {bridge}host_binding_ipv4 value: x (nil ip)"),
-                          (f"{bridge}gateway_mode_ipv4=isolated", "gateway_mode_ipv4=isolated is not supported"),
-                          ("com.docker.network.host_ipv4=192.0.2.1", "host_ipv4=192.0.2.1 is not supported"),
+                          (f"{bridge}gateway_mode_ipv4=isolated", "gateway mode 'isolated' can only be used for an internal network"),
+                          (f"{bridge}gateway_mode_ipv6=x", f"failed to parse {bridge}gateway_mode_ipv6 value: x (unknown gateway mode x)"),
+                          ("com.docker.network.host_ipv4=fd00::1", "failed to parse com.docker.network.host_ipv4 value: fd00::1 (nil ip)"),
                               ("com.docker.network.container_iface_prefix=a/b", "container_iface_prefix=a/b: no beginning")):
         assert words in moor.docker("network", "create", "-o", option, "refused", code=1).stderr
     assert "refused" not in moor.docker("network", "ls").stdout
@@ -608,7 +608,7 @@ def test_networks_without_the_host(moor, busybox):
         return done.stderr if code else json.loads(moor.docker("network", "inspect", words[-1]).stdout)[0]["IPAM"]["Config"]
 
     mode = "com.docker.network.bridge.gateway_mode_ipv"
-    assert "is not supported" in create("-o", f"{mode}4=isolated", "x", code=1)
+    assert "can only be used for an internal network" in create("-o", f"{mode}4=isolated", "x", code=1)
     for name, option in (("apart", f"{mode}4=isolated"), ("silent", "com.docker.network.bridge.inhibit_ipv4=true")):
         assert create("--internal", "-o", option, "-o", f"com.docker.network.bridge.name=br-{name}", "--subnet", "192.168.135.0/31",
                       name) == [{"Subnet": "192.168.135.0/31"}]

@@ -63,3 +63,70 @@ def test_from_everywhere(moor6, busybox):
         moor.docker("rm", "-f", "web")
     left = netpeer.nft("list", "ruleset")
     assert "1815" not in left and "fd00:207" not in left
+
+
+ASKED_BY = ("import socket\n"
+            "s = socket.create_server((HOST, 8099), family=socket.AF_INET6 if ':' in HOST else socket.AF_INET)\n"
+            "print(flush=True)\n"
+            "while True:\n"
+            "    c, who = s.accept(); c.sendall(who[0].encode() + b'\\n'); c.close()\n")
+MODE, SOURCE = "com.docker.network.bridge.gateway_mode_ipv", "com.docker.network.host_ipv"
+
+
+def test_modes_of_a_bridge(moor6, busybox):
+    """An unprotected network's containers are reached by their own addresses, too, by whoever knows the way, but not what
+    is protected; and whom its containers ask sees the address of the host's that is asked for."""
+    moor = moor6
+    source4, source6 = netpeer.HOST.rsplit(".", 1)[0] + ".77", HOST6 + "77"
+    moor.docker("network", "create", "--ipv6", "--subnet", "fd00:207:3::/64", "--subnet", "10.207.3.0/24", "-o", f"{MODE}4=nat-unprotected",
+                "-o", f"{MODE}6=nat-unprotected", "-o", f"{SOURCE}4={source4}", "-o", f"{SOURCE}6={source6}", "open")
+    moor.docker("network", "create", "--subnet", "10.207.4.0/24", "shut")
+    with netpeer.neighbour() as peer:
+        for address in (f"{HOST6}/64", f"{source6}/64", f"{source4}/24"):
+            netpeer.ip("addr", "add", address, "dev", "wire0", *(["nodad"] if ":" in address else []))
+        peer.run("ip", "addr", "add", f"{PEER6}/64", "dev", "wire1", "nodad")
+        peer.run("ip", "route", "add", "default", "via", HOST6)
+        for name, network in (("web", "open"), ("closed", "shut")):
+            moor.docker("run", "-d", "--init", "--name", name, "--network", network, busybox, *SERVE)
+        for address in ("10.207.3.2", "fd00:207:3::2"):
+            wait_until(lambda address=address: peer.fetch(address, 80, 1) == "served", "the server to listen")
+            where = f"[{address}]" if ":" in address else address
+            assert ":" in address or fetch_inside(moor, busybox, where, 80, "--network", "shut") == "served"
+        assert peer.fetch("10.207.4.2", 80, 1) is None
+        for asked, source in ((netpeer.PEER, source4), (PEER6, source6)):
+            with subprocess.Popen(["nsenter", "-t", str(peer.pid), "-n", "/usr/bin/python3", "-c", f"HOST = '{asked}'\n{ASKED_BY}"],
+                                  stdout=subprocess.PIPE) as server:
+                try:
+                    assert server.stdout.readline() == b"\n"
+                    assert moor.docker("exec", "web", "busybox", "nc", "-w", "10", asked, "8099").stdout == f"{source}\n"
+                finally:
+                    server.kill()
+        moor.docker("rm", "-f", "web", "closed")
+
+
+def test_without_ipv4(moor6, busybox):
+    """A network of IPv6 alone: no address of the other family, names, ports at the host's IPv6 addresses, compose."""
+    moor = moor6
+    assert "IPv4 or IPv6 must be enabled" in moor.docker("network", "create", "--ipv4=false", "six", code=1).stderr
+    moor.docker("network", "create", "--ipv4=false", "--ipv6", "--subnet", "fd00:207:5::/64", "six")
+    told = json.loads(moor.docker("network", "inspect", "six").stdout)[0]
+    assert told["IPAM"]["Config"] == [{"Subnet": "fd00:207:5::/64", "Gateway": "fd00:207:5::1"}] and not told["EnableIPv4"]
+    assert moor.docker("network", "ls", "--filter", "name=six", "--format", "{{.IPv4}} {{.IPv6}}").stdout == "false true\n"
+    with netpeer.neighbour() as peer:
+        netpeer.ip("addr", "add", f"{HOST6}/64", "dev", "wire0", "nodad")
+        peer.run("ip", "addr", "add", f"{PEER6}/64", "dev", "wire1", "nodad")
+        moor.docker("run", "-d", "--init", "--name", "web", "--network", "six", "-p", "18161:80", "-p", "127.0.0.1:18162:80",
+                    "--add-host", "up:host-gateway", busybox, *SERVE)
+        shown = moor.docker("exec", "web", "busybox", "ip", "addr").stdout
+        assert re.findall(r"inet (\S+)", shown) == ["127.0.0.1/8"] and "inet6 fd00:207:5::2/64" in shown and "02:42:00:00:00:02" in shown
+        assert inspect(moor, "web", "{{with .NetworkSettings.Networks.six}}{{.IPAddress}},{{.GlobalIPv6Address}},{{.IPv6Gateway}}{{end}}") == \
+            ",fd00:207:5::2,fd00:207:5::1"
+        assert moor.docker("port", "web").stdout == "80/tcp -> [::]:18161\n"
+        assert "fd00:207:5::1\tup\n" in moor.docker("exec", "web", "cat", "/etc/hosts").stdout
+        wait_until(lambda: peer.fetch(HOST6, 18161, 1) == "served", "the port to lead to the container")
+        assert fetch_inside(moor, busybox, "web", 80, "--network", "six") == "served"
+        assert "1 packets received" in moor.docker("exec", "web", "busybox", "ping", "-6", "-c1", "-W3", PEER6).stdout
+        # Another network may bring the other family.
+        moor.docker("network", "connect", "bridge", "web")
+        assert len(re.findall(r"inet (\S+)", moor.docker("exec", "web", "busybox", "ip", "addr").stdout)) == 2
+        moor.docker("rm", "-f", "web")
