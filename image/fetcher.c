@@ -184,6 +184,7 @@ bool fetcher_request_blob(struct fetcher *fetcher, const struct fetch_blob *blob
 
 	begin(fetcher, &request, "blob", blob->reference);
 	jsonout_text(&request.out, "digest", blob->digest->text);
+	jsonout_text(&request.out, "part", "filesystem layer");
 	jsonout_int(&request.out, "size", blob->size);
 	jsonout_int(&request.out, "offset", blob->offset);
 	*id = fetcher->last_id;
@@ -306,13 +307,14 @@ bool fetcher_read_blob(struct fetcher *fetcher, const char *reference, const str
 
 	begin(fetcher, &request, "blob", reference);
 	jsonout_text(&request.out, "digest", digest->text);
+	jsonout_text(&request.out, "part", "image config");
 	jsonout_int(&request.out, "size", size);
 	if (!ask(fetcher, &request, body, &reply, err))
 		return false;
 	hash_digest(body->data ? body->data : "", body->length, &got);
 	if ((int64_t)body->length != size || !digest_is_equal(&got, digest))
-		return error_set(err, ERROR_CORRUPT, "verification failed for digest %s",
-				 digest->text);
+		return error_set(err, ERROR_CORRUPT,
+				 "image config verification failed for digest %s", digest->text);
 	return true;
 }
 

@@ -294,6 +294,9 @@ static bool check_download(const struct pull *pull, const struct download *downl
 
 	if (download->is_refused && (is_unpacked || download->err.kind != ERROR_SYSTEM))
 		*err = download->err;
+	else if (!is_unpacked && err->kind == ERROR_CORRUPT)
+		error_in(err, "filesystem layer verification failed for digest %s",
+			 layer->digest.text);
 	else if (is_unpacked && !digest_is_equal(&download->stage->blob_digest, &layer->digest))
 		error_set(err, ERROR_CORRUPT, "filesystem layer verification failed for digest %s",
 			  layer->digest.text);

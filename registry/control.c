@@ -61,6 +61,7 @@ static bool read_blob(const struct json *root, struct control_request *request, 
 
 	request->op = CONTROL_BLOB;
 	return read_reference(root, request, err) && json_text(root, "digest", &digest, err) &&
+	       json_text_or(root, "part", NULL, &request->image.part, err) &&
 	       digest_parse(&request->image.digest, digest, err) && read_range(root, request, err);
 }
 

@@ -375,7 +375,9 @@ struct source push_look(struct registry *registry, const struct push_request *re
 
 	pusher->is_look_only = true;
 	pusher->noun = arena_printf(&pusher->arena, "blob %s", request->digest.text);
-	return (struct source){ &pusher_ops, pusher, pusher->noun };
+	return (struct source){
+		.ops = &pusher_ops, .self = pusher, .noun = pusher->noun, .doubt = pusher->noun
+	};
 }
 
 struct source push_blob(struct registry *registry, const struct push_request *request)
@@ -383,7 +385,9 @@ struct source push_blob(struct registry *registry, const struct push_request *re
 	struct pusher *pusher = new_pusher(registry, request, STAGE_BEGIN);
 
 	pusher->noun = arena_printf(&pusher->arena, "blob %s", request->digest.text);
-	return (struct source){ &pusher_ops, pusher, pusher->noun };
+	return (struct source){
+		.ops = &pusher_ops, .self = pusher, .noun = pusher->noun, .doubt = pusher->noun
+	};
 }
 
 struct source push_manifest(struct registry *registry, const struct push_request *request)
@@ -393,5 +397,7 @@ struct source push_manifest(struct registry *registry, const struct push_request
 
 	pusher->headers[0] = arena_printf(&pusher->arena, "Content-Type: %s", request->media_type);
 	pusher->noun = arena_printf(&pusher->arena, "manifest of %s", familiar);
-	return (struct source){ &pusher_ops, pusher, pusher->noun };
+	return (struct source){
+		.ops = &pusher_ops, .self = pusher, .noun = pusher->noun, .doubt = pusher->noun
+	};
 }

@@ -238,7 +238,9 @@ struct source registry_manifest(struct registry *registry, const struct registry
 	asker->noun = arena_printf(&asker->arena, "manifest of %s", familiar);
 	asker->is_head = request->is_head;
 	asker->access.is_ping = request->is_head;
-	return (struct source){ &asker_ops, asker, asker->noun };
+	return (struct source){
+		.ops = &asker_ops, .self = asker, .noun = asker->noun, .doubt = asker->noun
+	};
 }
 
 struct source registry_blob(struct registry *registry, const struct registry_request *request)
@@ -249,7 +251,15 @@ struct source registry_blob(struct registry *registry, const struct registry_req
 	asker->path = arena_printf(&asker->arena, "/v2/%s/blobs/%s", reference->path,
 				   request->digest.text);
 	asker->noun = arena_printf(&asker->arena, "blob %s", request->digest.text);
-	return (struct source){ &asker_ops, asker, asker->noun };
+	return (struct source){
+		.ops = &asker_ops,
+		.self = asker,
+		.noun = asker->noun,
+		.doubt = request->part ? arena_printf(&asker->arena,
+						      "%s verification failed for digest %s",
+						      request->part, request->digest.text)
+				       : asker->noun,
+	};
 }
 
 struct source registry_tags(struct registry *registry, const struct registry_request *request)
@@ -260,7 +270,9 @@ struct source registry_tags(struct registry *registry, const struct registry_req
 	asker->path = arena_printf(&asker->arena, "/v2/%s/tags/list%s%s", reference->path,
 				   request->query ? "?" : "", request->query ? request->query : "");
 	asker->noun = "list of tags";
-	return (struct source){ &asker_ops, asker, asker->noun };
+	return (struct source){
+		.ops = &asker_ops, .self = asker, .noun = asker->noun, .doubt = asker->noun
+	};
 }
 
 struct source registry_login(struct registry *registry, const struct registry_request *request)
@@ -271,5 +283,7 @@ struct source registry_login(struct registry *registry, const struct registry_re
 	asker->access.scope = "";
 	asker->path = "/v2/";
 	asker->noun = "the login";
-	return (struct source){ &asker_ops, asker, asker->noun };
+	return (struct source){
+		.ops = &asker_ops, .self = asker, .noun = asker->noun, .doubt = asker->noun
+	};
 }

@@ -25,6 +25,7 @@ void registry_free(struct registry *registry);
 struct registry_request {
 	struct reference reference;
 	struct digest digest;  /* of a blob */
+	const char *part;      /* what the blob is of an image ("filesystem layer"); or NULL */
 	bool is_index_welcome; /* a manifest: a list of platforms is as good */
 	bool is_head;          /* a manifest: only its digest and media type, by one request if no
 				  token is needed */

@@ -291,6 +291,8 @@ bool s3_object(const struct fetch_settings *settings, struct aws *aws, const cha
 	object->aws = aws;
 	object->uri = arena_strdup(&object->arena, uri);
 	object->region = settings->s3_region;
-	*source = (struct source){ &object_ops, object, object->uri };
+	*source = (struct source){
+		.ops = &object_ops, .self = object, .noun = object->uri, .doubt = object->uri
+	};
 	return true;
 }

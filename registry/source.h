@@ -50,6 +50,7 @@ struct source {
 	void *self;
 	const char
 		*noun; /* "blob sha256:…", "s3://bucket/key": for messages; lives with the source */
+	const char *doubt; /* in its place, where what comes cannot be it */
 };
 
 #endif

@@ -115,7 +115,7 @@ static void fail(struct transfer *transfer, const struct error *problem)
 /* Inside a callback of the exchange: remembers why, and on_end will find it. */
 static bool refuse(struct transfer *transfer, const char *why)
 {
-	error_set(&transfer->report.error, ERROR_CORRUPT, "%s: %s", transfer->request.source.noun,
+	error_set(&transfer->report.error, ERROR_CORRUPT, "%s: %s", transfer->request.source.doubt,
 		  why);
 	transfer->report.has_failed = true;
 	return false;
@@ -507,7 +507,7 @@ static void after_body(struct transfer *transfer)
 
 	if (transfer->use == USE_DELIVER && report->received < report->total) {
 		error_set(&err, ERROR_CORRUPT, "%s: ends after %" PRId64 " of %" PRId64 " bytes",
-			  transfer->request.source.noun, report->received, report->total);
+			  transfer->request.source.doubt, report->received, report->total);
 		fail(transfer, &err);
 		return;
 	}

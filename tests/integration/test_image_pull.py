@@ -376,7 +376,7 @@ def test_a_layer_with_another_digest(store, liar):
     good = liar.blobs[name]
     for bad in (gzip.compress(LAYERS[1], 1), good[:-1] + b"x", good[:-4] + b"abcd"):
         liar.blobs[name] = bad.ljust(len(good), b"\0")[:len(good)]
-        refuse(store, liar, "layer " + name[7:19])
+        refuse(store, liar, "filesystem layer verification failed for digest " + name)
 
 
 def test_a_kept_blob_repairs_its_layer(store, liar):
@@ -435,10 +435,13 @@ def test_a_layer_with_another_diff_id(store):
 def test_a_layer_of_another_size(store, liar):
     name = digest(liar.layout.blobs[0])
     good = liar.blobs[name]
-    liar.blobs[name] = good + b"x"
-    refuse(store, liar)
-    liar.blobs[name] = good[:-1]
-    refuse(store, liar)
+    for bad in (good + b"x", good[:-1], b""):
+        liar.blobs[name] = bad
+        refuse(store, liar, "filesystem layer verification failed for digest " + name)
+    liar.blobs[name] = good
+    name = digest(liar.layout.config)
+    liar.blobs[name] += b"x"
+    refuse(store, liar, "image config verification failed for digest " + name)
 
 
 def test_a_layer_that_breaks_off(store, liar):
