@@ -183,10 +183,15 @@ static bool reserve(const struct reserving *self, enum port_protocol protocol,
 {
 	autoclose int fd = portsocket_open(protocol, host->family);
 
-	/* A kernel without them keeps nobody else from anything either. */
-	if (fd < 0 && portsocket_is_missing(errno))
-		return host->family == AF_INET6 || *outside == 0 ||
-		       add(self, protocol, host, inside, *outside, err);
+	/* A kernel without them keeps nobody else from anything either, but for other containers.
+	 */
+	if (fd < 0 && portsocket_is_missing(errno)) {
+		if (host->family == AF_INET6 || *outside == 0)
+			return true;
+		return is_allocated(self, protocol, host, *outside)
+			       ? explain(self, protocol, host, *outside, EADDRINUSE, err)
+			       : add(self, protocol, host, inside, *outside, err);
+	}
 	if (fd < 0)
 		return error_sys(err, "open a socket for port %d", *outside);
 	if (!portsocket_bind(fd, host, outside)) {

@@ -212,7 +212,12 @@ def test_in_use(moor, busybox):
     # Nobody else gets it while it is published, everybody at once when it is not.
     with socket.socket() as server, pytest.raises(OSError):
         server.bind(("0.0.0.0", 18085))
-    moor.docker("rm", "-f", "holder")
+    # SCTP's, of which the machine may have no sockets.
+    moor.docker("run", "-d", "--init", "--name", "s", "-p", "18088:80/sctp", busybox, "sleep", "600")
+    for ports in (("-p", "18088:81/sctp"), ("-p", "18089:80/sctp", "-p", "127.0.0.1:18089:81/sctp")):
+        taken = moor.docker("run", "--rm", *ports, busybox, "true", code=125).stderr
+        assert re.search("Bind for [0-9.]+:1808[89] failed: port is already allocated", taken), taken
+    moor.docker("rm", "-f", "holder", "s")
     moor.docker("start", "late")
     for _ in range(3):
         moor.docker("run", "--rm", "-p", "18087:80", busybox, "true")
