@@ -279,7 +279,7 @@ import socket, threading
 datagrams, server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket()
 datagrams.bind(("", 9000))
 server.bind(("", 9000))
-server.listen()
+server.listen(1024)
 def serve():
     while True:
         datagrams.sendto(*datagrams.recvfrom(65000))
@@ -317,15 +317,15 @@ def test_ports_at_ipv6(rootless, busybox):
             netpeer.ip("addr", "add", f"{netpeer.HOST6}/64", "dev", "wire0", "nodad")
             text = os.urandom(3 << 20)
             for address, port in (("::1", 18207), ("::1", 18208), (netpeer.HOST6, 18207), ("127.0.0.1", 18207)):
-                with socket.create_connection((address, port), 20) as client:
+                with socket.create_connection((address, port), 60) as client:
                     client.sendall(text)
                     client.shutdown(socket.SHUT_WR)
                     assert all_of(client) == text[::-1], (address, port)
             # Nobody listens in there: a connection is reset, and no more than it.
-            with pytest.raises(ConnectionResetError), socket.create_connection(("::1", 18209), 20) as client:
+            with pytest.raises(ConnectionResetError), socket.create_connection(("::1", 18209), 60) as client:
                 all_of(client)
             # More than are served at a time: the others wait.
-            clients = [socket.create_connection(("::1", 18208), 20) for _ in range(600)]
+            clients = [socket.create_connection(("::1", 18208), 60) for _ in range(600)]
             for client in clients:
                 client.shutdown(socket.SHUT_WR)
             for client in clients:
@@ -333,7 +333,7 @@ def test_ports_at_ipv6(rootless, busybox):
                 client.close()
             for client_address in ("::1", netpeer.HOST6):
                 with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as client:
-                    client.settimeout(20)
+                    client.settimeout(60)
                     client.connect((client_address, 18207))
                     for word in (b"", b"hello", bytes(40000)):
                         client.send(word)
@@ -342,7 +342,7 @@ def test_ports_at_ipv6(rootless, busybox):
             rootless.docker("network", "create", "own")
             rootless.docker("network", "connect", "own", "echo")
             rootless.docker("network", "disconnect", "bridge", "echo")
-            with socket.create_connection(("::1", 18207), 20) as client:
+            with socket.create_connection(("::1", 18207), 60) as client:
                 client.sendall(b"abc")
                 client.shutdown(socket.SHUT_WR)
                 assert all_of(client) == b"cba"
