@@ -65,7 +65,10 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	if (!engine_open(cli->root, cli->run, &engine, &err))
 		return command_failed(&err);
 	for (size_t i = 0; i < arguments->count; i++) {
-		if (remove_one(&each, arguments->items[i], &err)) {
+		if (!*arguments->items[i]) {
+			error_set(&err, ERROR_INPUT, "container name cannot be empty");
+			code = command_failed_plainly(&err);
+		} else if (remove_one(&each, arguments->items[i], &err)) {
 			puts(arguments->items[i]);
 		} else {
 			bool is_no_matter = values->is_forced && err.kind == ERROR_NOT_FOUND;

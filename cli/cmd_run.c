@@ -174,6 +174,18 @@ static void warn_about_dns(const struct texts *servers)
 	}
 }
 
+/* A whole ID is no name that a registry could have: *err says what is not here. */
+static bool is_id(const char *image, struct error *err)
+{
+	struct digest id;
+	struct error ignored;
+
+	if (!digest_parse(&id, image, &ignored) && !digest_parse_hex(&id, image, &ignored))
+		return false;
+	error_set(err, ERROR_NOT_FOUND, "No such image: %s", id.text);
+	return true;
+}
+
 /* Creates the container, fetching its image as --pull says. */
 static bool create(struct job *job, struct error *err)
 {
@@ -193,7 +205,8 @@ static bool create(struct job *job, struct error *err)
 		return hand_over(job, err);
 	bool is_image_missing =
 		!job->is_clients && err->kind == ERROR_NOT_FOUND && strstr(err->text, "image");
-	if (!is_image_missing || !wants_pull(values, "missing"))
+	if (!is_image_missing || is_id(job->arguments->items[0], err) ||
+	    !wants_pull(values, "missing"))
 		return false;
 	if (!values->is_quiet)
 		tell_missing(job->arguments->items[0]);

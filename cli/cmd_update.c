@@ -95,7 +95,7 @@ static void alter(struct container *container, void *context)
 		container->cpuset_mems = values->cpuset_mems;
 }
 
-/* What this machine's kernel cannot keep is left out. */
+/* 0 asks for nothing, as with docker; and what this machine's kernel cannot keep is left out. */
 static bool discard(struct values *values, struct texts *warnings, struct error *err)
 {
 	struct container asked = { .cpuset_cpus = "", .cpuset_mems = "" };
@@ -109,8 +109,7 @@ static bool discard(struct values *values, struct texts *warnings, struct error 
 	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
 		struct opt_number *number = number_of(values, i);
 
-		if (number->is_set && !*limit_of(&asked, i))
-			number->is_set = number->value == 0;
+		number->is_set = number->is_set && *limit_of(&asked, i) != 0;
 	}
 	if (asked.memory_swap != swap) /* which has no limit then, if memory alone has one */
 		values->memory_swap =
@@ -250,8 +249,9 @@ static bool update_one(const struct each *each, const struct container *containe
 		if (container->is_removed_on_exit && *values->restart &&
 		    strcmp(values->restart, "no") != 0)
 			return error_set(err, ERROR_INPUT,
-					 "Restart policy cannot be updated because AutoRemove is "
-					 "enabled for the container");
+					 "Cannot update container %s: Restart policy cannot be "
+					 "updated because AutoRemove is enabled for the container",
+					 container->id);
 		if (!policy_change(each->engine, container->id, values->restart, err))
 			return false;
 	}

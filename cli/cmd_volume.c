@@ -63,7 +63,8 @@ static int run_create(const struct cli *cli, const void *of, const struct texts 
 			  "and as a positional arg");
 		return command_failed_plainly(&err);
 	}
-	if (!check_driver(values->driver ? values->driver : "", &err) ||
+	if (!(check_driver(values->driver ? values->driver : "", &err) ||
+	      error_in(&err, "create %s", volume.name)) ||
 	    !volume_check_name(volume.name, &err) ||
 	    !engine_open(cli->root, cli->run, &engine, &err) ||
 	    !volume_create(&engine, &volume, &err))

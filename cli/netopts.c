@@ -315,7 +315,8 @@ static bool check_conflicts(const struct netopts *values, const struct container
 	if (strncmp(mode, NETWORK_CONTAINER, strlen(NETWORK_CONTAINER)) == 0) {
 		if (!mode[strlen(NETWORK_CONTAINER)])
 			return error_set(err, ERROR_INPUT,
-					 "invalid container format container:<name|id>");
+					 "Invalid network mode: invalid container format "
+					 "container:<name|id>");
 		return check_shared(values, container, err);
 	}
 	if (strcmp(mode, NETWORK_HOST) == 0 && values->mac && *values->mac)

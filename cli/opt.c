@@ -118,6 +118,33 @@ bool opt_parse_cpus(const char *text, int64_t *nano, struct error *err)
 
 #define SPAN_MAX_SECONDS 9e9 /* Go's durations end there too */
 
+/* What Go's parser stumbles over. */
+static bool refuse_span(const char *text, const char *at, struct error *err)
+{
+	static const char digits[] = "0123456789";
+	double seconds;
+
+	while (*at) {
+		size_t whole = strspn(at, digits);
+		size_t fraction = at[whole] == '.' ? strspn(at + whole + 1, digits) : 0;
+		const char *unit = at + whole + (at[whole] == '.') + fraction;
+		size_t length = strcspn(unit, "0123456789.");
+		autofree char *one = mem_printf("1%.*s", (int)length, unit);
+
+		if (!whole && !fraction)
+			break;
+		if (!length)
+			return error_set(err, ERROR_INPUT, "time: missing unit in duration \"%s\"",
+					 text);
+		if (!duration_parse(one, &seconds))
+			return error_set(err, ERROR_INPUT,
+					 "time: unknown unit \"%.*s\" in duration \"%s\"",
+					 (int)length, unit, text);
+		at = unit + length;
+	}
+	return error_set(err, ERROR_INPUT, "time: invalid duration \"%s\"", text);
+}
+
 bool opt_parse_span(const char *text, int64_t *nanoseconds, struct error *err)
 {
 	bool is_negative = text[0] == '-';
@@ -125,12 +152,8 @@ bool opt_parse_span(const char *text, int64_t *nanoseconds, struct error *err)
 	double seconds = 0;
 
 	if (strcmp(digits, "0") != 0 &&
-	    (!duration_parse(digits, &seconds) || seconds > SPAN_MAX_SECONDS)) {
-		bool is_bare = *digits && digits[strspn(digits, "0123456789.")] == '\0';
-
-		return error_set(err, ERROR_INPUT, "time: %s duration \"%s\"",
-				 is_bare ? "missing unit in" : "invalid", text);
-	}
+	    (!duration_parse(digits, &seconds) || seconds > SPAN_MAX_SECONDS))
+		return refuse_span(text, digits, err);
 	*nanoseconds = (int64_t)(seconds * 1e9 + 0.5) * (is_negative ? -1 : 1);
 	return true;
 }

@@ -416,9 +416,10 @@ bool control_remove(struct engine *engine, const struct container *container,
 	if (!removal->is_forced &&
 	    (status_has_process(&status) || status.state == STATUS_RESTARTING))
 		return error_set(err, ERROR_EXISTS,
-				 "You cannot remove a %s container %s. Stop the container "
-				 "before attempting removal or force remove",
-				 status_name(status.state), id);
+				 "You cannot remove a %s container %s. %s the container before "
+				 "attempting removal or force remove",
+				 status_name(status.state), id,
+				 status.state == STATUS_PAUSED ? "Unpause and then stop" : "Stop");
 	if (removal->lock < 0 && !claim_lock(engine, id, &own_lock, err))
 		return removal->is_forced && err->kind == ERROR_NOT_FOUND;
 	autoclose int readers = claim_await_readers(engine, id);

@@ -269,9 +269,16 @@ def test_update(moor, container):
     assert "one or more flags" in moor.docker("update", "u", code=1).stderr
     assert "invalid restart policy" in moor.docker("update", "--restart", "x", "u", code=1).stderr
     assert inspect(moor, "u", "{{.HostConfig.Memory}}") == "33554432"
+    moor.docker("pause", "u")
+    assert f"paused container {id}. Unpause and then stop the container before attempting" in moor.docker("rm", "u", code=1).stderr
     moor.docker("stop", "-t", "0", "u")
     moor.docker("update", "--pids-limit", "17", "u")  # one that does not run is changed for its next life
-    assert inspect(moor, "u", "{{.HostConfig.PidsLimit}}") == "17"
+    moor.docker("update", "--pids-limit", "0", "-m", "0", "--cpus", "0", "--memory-swap", "0", "u")  # asks for nothing
+    assert inspect(moor, "u", "{{.HostConfig.PidsLimit}} {{.HostConfig.Memory}} {{.HostConfig.NanoCpus}}") == "17 33554432 500000000"
+    id = container("r", "--rm", "--health-interval", "5s")
+    assert f"Cannot update container {id}: Restart policy cannot be updated because AutoRemove" in \
+        moor.docker("update", "--restart", "always", "r", code=1).stderr
+    assert inspect(moor, "r", "{{json .Config.Healthcheck}} {{json .State.Health}}") == '{"Interval":5000000000} null'
 
 
 def test_update_of_processors(moor, container):
