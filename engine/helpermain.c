@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/helpermain.h"
 
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -34,7 +35,7 @@ int helpermain(const struct helper *helper)
 		return 1;
 	}
 	if (child > 0)
-		_exit(0);
+		_exit(dprintf(STDOUT_FILENO, "%d\n", (int)child) < 0);
 	prctl(PR_SET_NAME, helper->name, 0, 0, 0);
 	raise_limit();
 	if (!detach_settle(&err) || !resolver_confine(&err) || !helper->run(fds, &err))

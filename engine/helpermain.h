@@ -9,8 +9,8 @@
 
 /*
  * The life of a program that serves containers beside them: whoever starts it passes descriptors
- * from 3 on, and waits only until it has left (detach.h). Then it gives up what it has
- * (resolverconfine.h) and runs.
+ * from 3 on, and waits only until it has left (detach.h) and its process ID is on standard output.
+ * Then it gives up what it has (resolverconfine.h) and runs.
  */
 #define HELPERMAIN_FDS 2
 

@@ -29,7 +29,8 @@
 #define LOCK      "lock"
 #define FIFO      "life"
 #define MEMBER    "slirp" /* "PID START-TIME" */
-/* Of a container: "N PORT\n" for each that slirp4netns listens for; N is 0 where it does not. */
+/* Of a container: "N PORT\n" for each that slirp4netns listens for; N is 0 where it does not; then
+ * "proxy …", see proxied.h. */
 #define PORTS      "ports-"
 #define DEVICE     "tap0"
 #define MEMBER_MAX 64
@@ -124,6 +125,7 @@ static void end_ports(int dir, const char *file, const char *api)
 		for (char *line; (line = strsep(&rest, "\n")) && *line;) {
 			char answer[USERNET_ANSWER_MAX], request[USERNET_ANSWER_MAX];
 
+			proxied_end(line);
 			if (strtol(line, NULL, 10) == 0)
 				continue;
 			snprintf(request, sizeof(request),
@@ -216,7 +218,10 @@ bool hub_publish(const struct engine *engine, const struct container *container,
 		if (is_done)
 			buf_printf(&text, "%d %u\n", id, port->outside);
 	}
-	is_done = is_done && proxied_start(listeners, endpoints, inside, bag, err);
+	char proxy[PROXIED_NAME_MAX] = "";
+
+	is_done = is_done && proxied_start(listeners, endpoints, inside, bag, proxy, err);
+	buf_printf(&text, "%s\n", proxy);
 	/* Also of those that there are before a failure, for the end. */
 	struct error ignored;
 

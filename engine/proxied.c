@@ -4,8 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -17,6 +21,8 @@
 
 #define PROGRAM "mooring-portproxy"
 #define BACKLOG 128
+#define PID_MAX 16
+#define END_MS  5000
 
 static bool listen_for(const struct published *port, struct bag *listeners, struct error *err)
 {
@@ -69,18 +75,23 @@ static bool fails_to_send(int fd, void *context)
 	       !error_sys(sending->err, "speak to " PROGRAM);
 }
 
-static bool start(int orders, int lifeline, struct error *err)
+static bool start(int orders, int lifeline, pid_t *helper, struct error *err)
 {
 	autofree char *program = NULL;
+	char text[PID_MAX] = "";
 	struct proc proc;
-	int status;
+	int status, ends[2];
 
 	if (!proc_helper(PROGRAM, &program, err))
 		return false;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_sys(err, "make a pipe");
 
+	autoclose int reading = ends[0], writing = ends[1];
 	const char *const argv[] = { program, NULL };
 	const char *const env[] = { NULL };
-	const struct proc_fd fds[] = { { STDERR_FILENO, STDERR_FILENO },
+	const struct proc_fd fds[] = { { writing, STDOUT_FILENO },
+				       { STDERR_FILENO, STDERR_FILENO },
 				       { orders, 3 },
 				       { lifeline, 4 } };
 	const struct proc_options options = {
@@ -88,16 +99,24 @@ static bool start(int orders, int lifeline, struct error *err)
 	};
 
 	/* It forks itself away at once. */
-	return proc_spawn(&options, &proc, err) && proc_wait(&proc, &status, err) &&
-	       (status == 0 || error_set(err, ERROR_SYSTEM, PROGRAM " does not start"));
+	if (!proc_spawn(&options, &proc, err) || !proc_wait(&proc, &status, err))
+		return false;
+	if (status != 0 || read(reading, text, sizeof(text) - 1) <= 0)
+		return error_set(err, ERROR_SYSTEM, PROGRAM " does not start");
+	*helper = (pid_t)strtol(text, NULL, 10);
+	return true;
 }
 
 bool proxied_start(const struct bag *listeners, const struct endpoints *endpoints,
-		   const struct endpoints *inside, struct bag *bag, struct error *err)
+		   const struct endpoints *inside, struct bag *bag, char name[PROXIED_NAME_MAX],
+		   struct error *err)
 {
 	autoclose int sending = -1, receiving = -1, kept = -1, lifeline = -1;
+	unsigned long long start_time;
+	pid_t helper = 0;
 	int ends[2];
 
+	name[0] = '\0';
 	if (listeners->fd < 0)
 		return true;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
@@ -108,14 +127,32 @@ bool proxied_start(const struct bag *listeners, const struct endpoints *endpoint
 		return error_sys(err, "make a pipe");
 	lifeline = ends[0];
 	kept = ends[1];
-	if (!start(receiving, lifeline, err))
+	if (!start(receiving, lifeline, &helper, err) || !proc_start_time(helper, &start_time, err))
 		return false;
+	snprintf(name, PROXIED_NAME_MAX, "proxy %d %llu", (int)helper, start_time);
 	mem_cleanup_close(&receiving);
 	receiving = -1;
 
 	struct sending all = { endpoints, inside, 0, sending, err };
 
 	return !bag_find(listeners, fails_to_send, &all) && bag_put(bag, take_fd(&kept), err);
+}
+
+/* The bag may be closed later, and a program takes its time to end. */
+void proxied_end(const char *name)
+{
+	unsigned long long start_time;
+	int pid;
+
+	if (sscanf(name, "proxy %d %llu", &pid, &start_time) != 2)
+		return;
+	/* Nobody else gets the number from here on. */
+	autoclose int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd end = { .fd = pidfd, .events = POLLIN };
+
+	if (pidfd >= 0 && proc_is_alive(pid, start_time) &&
+	    syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) == 0)
+		poll(&end, 1, END_MS);
 }
 
 bool proxied_is_lifeline(int fd)

@@ -348,6 +348,10 @@ def test_ports_at_ipv6(rootless, busybox):
                 assert all_of(client) == b"cba"
         finally:
             server.kill()
+    # What is slow to end does not keep the port from who comes next.
+    os.kill(int(proxies(rootless)[0].split()[1]), signal.SIGSTOP)
+    rootless.docker("restart", "-t", "0", "echo")
+    assert len(proxies(rootless)) == 1 and "[::1]:18208" in rootless.docker("port", "echo").stdout
     # Published later, where there was no way out.
     rootless.docker("run", "-d", "--init", "--name", "late", "--network", "within", "-p", "[::1]:18210:80", busybox, *WEB)
     assert len(proxies(rootless)) == 1
