@@ -28,13 +28,21 @@ static void print_bar(FILE *out, int64_t bytes, int64_t total)
 static const char *words_of(const struct progress *progress, enum image_layer_state state)
 {
 	static const char *const words[][LAYER_DONE + 1] = {
-		[PROGRESS_PULL] = { "Pulling fs layer", "Downloading", "Already exists",
+		[PROGRESS_PULL] = { "Pulling fs layer", "Downloading", "Already exists", "",
 				    "Pull complete" },
-		[PROGRESS_LOAD] = { "Loading layer", "Loading layer", "Already exists", "Loaded" },
-		[PROGRESS_PUSH] = { "Preparing", "Pushing", "Layer already exists", "Pushed" },
+		[PROGRESS_LOAD] = { "Loading layer", "Loading layer", "Already exists", "",
+				    "Loaded" },
+		[PROGRESS_PUSH] = { "Preparing", "Pushing", "Layer already exists", "Mounted from ",
+				    "Pushed" },
 	};
 
 	return words[progress->kind][state];
+}
+
+/* What belongs behind the words; `event` NULL: nothing. */
+static const char *from_where(const struct image_event *event)
+{
+	return event && event->state == LAYER_MOUNTED ? event->text : "";
 }
 
 /* Goes up to the layer's line, writes it anew and comes back down. */
@@ -45,19 +53,21 @@ static void redraw(const struct progress *progress, size_t index, const struct i
 
 	for (size_t i = index; i < progress->count; i++)
 		up += progress->layers[i].is_shown;
-	fprintf(progress->out, "\033[%dA\r\033[K%s: %s", up, layer->id,
-		words_of(progress, layer->state));
+	fprintf(progress->out, "\033[%dA\r\033[K%s: %s%s", up, layer->id,
+		words_of(progress, layer->state), from_where(event));
 	if (layer->state == LAYER_DOWNLOADING)
 		print_bar(progress->out, event->bytes, event->total);
 	fprintf(progress->out, "\033[%dB\r", up);
 	fflush(progress->out);
 }
 
-static void print_line(const struct progress *progress, const struct progress_layer *layer)
+static void print_line(const struct progress *progress, const struct progress_layer *layer,
+		       const struct image_event *event)
 {
 	if (layer->state == LAYER_DONE && !progress->is_terminal && progress->kind == PROGRESS_PULL)
 		fprintf(progress->out, "%s: Download complete\n", layer->id);
-	fprintf(progress->out, "%s: %s\n", layer->id, words_of(progress, layer->state));
+	fprintf(progress->out, "%s: %s%s\n", layer->id, words_of(progress, layer->state),
+		from_where(event));
 	fflush(progress->out);
 }
 
@@ -69,7 +79,7 @@ void progress_show_existing(struct progress *progress)
 
 		if (layer->is_shown || layer->state != LAYER_EXISTS)
 			continue;
-		print_line(progress, layer);
+		print_line(progress, layer, NULL);
 		layer->is_shown = true;
 	}
 }
@@ -96,7 +106,7 @@ static void show_first(struct progress *progress, struct progress_layer *layer,
 {
 	layer->state = state == LAYER_EXISTS ? LAYER_EXISTS : LAYER_WAITING;
 	layer->is_shown = true;
-	print_line(progress, layer);
+	print_line(progress, layer, NULL);
 }
 
 void progress_layer(struct progress *progress, const struct image_event *event)
@@ -121,7 +131,7 @@ void progress_layer(struct progress *progress, const struct image_event *event)
 	if (progress->is_terminal)
 		redraw(progress, index, event);
 	else if (has_changed && (event->state == LAYER_DONE || progress->kind == PROGRESS_PUSH))
-		print_line(progress, layer);
+		print_line(progress, layer, event);
 }
 
 /* A line that is never drawn again, but counts when those above it are. */

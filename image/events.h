@@ -23,6 +23,7 @@ enum image_layer_state {
 	LAYER_WAITING,     /* will be downloaded */
 	LAYER_DOWNLOADING, /* bytes of total */
 	LAYER_EXISTS,      /* was there already */
+	LAYER_MOUNTED,     /* a push: the registry had it in another repository, `text` */
 	LAYER_DONE,
 };
 
@@ -36,8 +37,8 @@ struct image_event {
 	const char *replaced;  /* "sha256:…" of the image that lost this name; NULL if none did */
 	const char *chain;     /* of a layer, "sha256:…"; NULL: it was the configuration */
 	const char *damage;    /* what is wrong with it; NULL: it is whole */
-	const char *text;
-	bool is_new; /* false: this name meant this image already, with every layer */
+	const char *text;      /* IMAGE_NOTICE, LAYER_MOUNTED */
+	bool is_new;           /* false: this name meant this image already, with every layer */
 };
 
 struct image_watcher {

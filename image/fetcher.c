@@ -96,7 +96,8 @@ static bool parse_success(const struct json *root, struct fetch_reply *reply, st
 	if (!json_text_or(root, "media_type", "", &media_type, err) ||
 	    !json_text_or(root, "digest", "", &digest, err) ||
 	    !json_int_or(root, "size", 0, &reply->bytes, err) ||
-	    !json_int_or(root, "whole", 0, &reply->whole, err))
+	    !json_int_or(root, "whole", 0, &reply->whole, err) ||
+	    !json_bool_or(root, "mounted", false, &reply->is_mounted, err))
 		return false;
 	reply->state = FETCH_DONE;
 	if (strlen(media_type) > MEDIA_TYPE_MAX)
@@ -343,7 +344,7 @@ bool fetcher_head_manifest(struct fetcher *fetcher, const char *reference,
  */
 
 bool fetcher_look(struct fetcher *fetcher, const char *reference, const struct digest *digest,
-		  const char *from, bool *is_there, struct error *err)
+		  const char *from, enum fetch_look *found, struct error *err)
 {
 	struct fetch_reply reply = { 0 };
 	struct request request;
@@ -352,12 +353,14 @@ bool fetcher_look(struct fetcher *fetcher, const char *reference, const struct d
 	jsonout_text(&request.out, "digest", digest->text);
 	if (from)
 		jsonout_text(&request.out, "from", from);
-	*is_there = ask_for_nothing(fetcher, &request, -1, &reply, err);
-	if (*is_there || reply.state != FETCH_FAILED)
-		return *is_there;
+	bool is_there = ask_for_nothing(fetcher, &request, -1, &reply, err);
+
+	*found = !is_there ? FETCH_ABSENT : reply.is_mounted ? FETCH_MOUNTED : FETCH_THERE;
+	if (is_there || reply.state != FETCH_FAILED)
+		return is_there;
 	/* A token server may refuse all for what is asked of the other repository. */
 	if (from && reply.err.kind == ERROR_DENIED)
-		return fetcher_look(fetcher, reference, digest, NULL, is_there, err);
+		return fetcher_look(fetcher, reference, digest, NULL, found, err);
 	return reply.err.kind == ERROR_NOT_FOUND;
 }
 

@@ -42,6 +42,7 @@ struct fetch_reply {
 	int64_t whole; /* bytes of all there is, whatever part was asked for; 0: not said */
 	char media_type[MEDIA_TYPE_MAX + 1];
 	struct digest digest; /* empty if the server did not say */
+	bool is_mounted;      /* the answer to a look */
 	struct error err;     /* FETCH_FAILED */
 };
 
@@ -81,10 +82,16 @@ must_check bool fetcher_read_blob(struct fetcher *fetcher, const char *reference
 				  const struct digest *digest, int64_t size, struct buf *body,
 				  struct error *err);
 
-/* Pushing. *is_there: the registry has the blob, or took it over from its repository `from` (or
- * NULL). */
+/* Pushing. Does the registry have the blob, or did it take it over from its repository `from` (or
+ * NULL)? */
+enum fetch_look {
+	FETCH_ABSENT,
+	FETCH_THERE,
+	FETCH_MOUNTED
+};
+
 must_check bool fetcher_look(struct fetcher *fetcher, const char *reference,
-			     const struct digest *digest, const char *from, bool *is_there,
+			     const struct digest *digest, const char *from, enum fetch_look *found,
 			     struct error *err);
 /* `size` bytes of the file `body` from its position on; it stays the caller's. */
 struct fetch_push {

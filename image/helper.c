@@ -33,6 +33,8 @@ static enum image_layer_state state_of(const char *word)
 		return LAYER_DOWNLOADING;
 	if (strcmp(word, "exists") == 0)
 		return LAYER_EXISTS;
+	if (strcmp(word, "mounted") == 0)
+		return LAYER_MOUNTED;
 	return strcmp(word, "done") == 0 ? LAYER_DONE : LAYER_WAITING;
 }
 
@@ -43,7 +45,8 @@ static bool parse_layer(const struct json *root, struct image_event *event, stru
 	event->kind = IMAGE_LAYER;
 	if (!json_text(root, "id", &event->id, err) || !json_text(root, "state", &state, err) ||
 	    !json_int_or(root, "bytes", 0, &event->bytes, err) ||
-	    !json_int_or(root, "total", 0, &event->total, err))
+	    !json_int_or(root, "total", 0, &event->total, err) ||
+	    !json_text_or(root, "from", "", &event->text, err))
 		return false;
 	event->state = state_of(state);
 	return true;

@@ -52,9 +52,8 @@ void report_pushed(const struct digest *manifest, int64_t size)
 const char *report_state_word(enum image_layer_state state)
 {
 	static const char *const words[] = {
-		[LAYER_WAITING] = "waiting",
-		[LAYER_DOWNLOADING] = "downloading",
-		[LAYER_EXISTS] = "exists",
+		[LAYER_WAITING] = "waiting", [LAYER_DOWNLOADING] = "downloading",
+		[LAYER_EXISTS] = "exists",   [LAYER_MOUNTED] = "mounted",
 		[LAYER_DONE] = "done",
 	};
 
@@ -71,6 +70,17 @@ void report_layer(const struct digest *layer, enum image_layer_state state, int6
 	jsonout_text(&line.out, "state", report_state_word(state));
 	jsonout_int(&line.out, "bytes", bytes);
 	jsonout_int(&line.out, "total", total);
+	send(&line);
+}
+
+void report_mounted(const struct digest *layer, const char *from)
+{
+	struct line line;
+
+	begin(&line, "layer");
+	jsonout_text_n(&line.out, "id", digest_hex(layer), 12);
+	jsonout_text(&line.out, "state", report_state_word(LAYER_MOUNTED));
+	jsonout_text(&line.out, "from", from);
 	send(&line);
 }
 

@@ -18,6 +18,7 @@ void report_resolved(const struct digest *manifest);
 void report_pushed(const struct digest *manifest, int64_t size);
 void report_layer(const struct digest *layer, enum image_layer_state state, int64_t bytes,
 		  int64_t total);
+void report_mounted(const struct digest *layer, const char *from);
 /* `reference` and `before` may be NULL. */
 void report_image(const struct digest *id, const char *reference, const struct digest *before,
 		  bool is_new);
@@ -27,7 +28,7 @@ void report_checked(const struct digest *id, const struct digest *chain,
 void report_failure(const struct error *err);
 void report_notice(const char *text); /* for people */
 
-/* "waiting", "downloading", "exists", "done" */
+/* "waiting", "downloading", "exists", "mounted", "done" */
 const char *report_state_word(enum image_layer_state state);
 
 #endif

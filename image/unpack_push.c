@@ -199,15 +199,15 @@ static const char *oci_type(const char *type)
 	return strstr(type, "zstd") ? TYPE_LAYER "+zstd" : TYPE_LAYER;
 }
 
-/* *is_there: as it was pulled. */
-static bool look_for_known(struct push *push, size_t i, bool *is_there, struct error *err)
+/* As it was pulled. */
+static bool look_for_known(struct push *push, size_t i, enum fetch_look *found, struct error *err)
 {
 	const struct descriptor *known = push->known.layers ? &push->known.layers[i] : NULL;
 
-	*is_there = false;
+	*found = FETCH_ABSENT;
 	if (!known)
 		return true;
-	if (!fetcher_look(&push->fetcher, push->text, &known->digest, push->from, is_there, err))
+	if (!fetcher_look(&push->fetcher, push->text, &known->digest, push->from, found, err))
 		return false;
 	push->layers[i] = *known;
 	push->layers[i].media_type = oci_type(known->media_type);
@@ -244,16 +244,15 @@ static bool send_layer(struct push *push, size_t i, int fd, struct error *err)
 				 err);
 }
 
-static bool push_made(struct push *push, size_t i, bool *is_there, struct error *err)
+static bool push_made(struct push *push, size_t i, enum fetch_look *found, struct error *err)
 {
 	struct descriptor *layer = &push->layers[i];
 	autoclose int fd = -1;
 
 	return open_nameless(push, &fd, err) &&
 	       pack_layer(push->image.layers[i], &push->image.image.diff_ids[i], fd, layer, err) &&
-	       fetcher_look(&push->fetcher, push->text, &layer->digest, push->from, is_there,
-			    err) &&
-	       (*is_there || send_layer(push, i, fd, err));
+	       fetcher_look(&push->fetcher, push->text, &layer->digest, push->from, found, err) &&
+	       (*found != FETCH_ABSENT || send_layer(push, i, fd, err));
 }
 
 static bool hash_file(int fd, struct digest *digest)
@@ -287,27 +286,30 @@ static int open_kept(const struct push *push, size_t i)
 	return take_fd(&fd);
 }
 
-static bool push_missing(struct push *push, size_t i, bool *is_there, struct error *err)
+static bool push_missing(struct push *push, size_t i, enum fetch_look *found, struct error *err)
 {
 	autoclose int kept = open_kept(push, i);
 
 	if (kept >= 0)
 		return send_layer(push, i, kept, err);
 	push->is_original = false;
-	return push_made(push, i, is_there, err);
+	return push_made(push, i, found, err);
 }
 
 static bool push_layer(struct push *push, size_t i, struct error *err)
 {
 	const struct digest *diff_id = &push->image.image.diff_ids[i];
-	bool is_there;
+	int64_t size;
+	enum fetch_look found;
 
-	if (!look_for_known(push, i, &is_there, err))
+	if (!look_for_known(push, i, &found, err) ||
+	    (found == FETCH_ABSENT && !push_missing(push, i, &found, err)))
 		return false;
-	if (!is_there && !push_missing(push, i, &is_there, err))
-		return false;
-	report_layer(diff_id, is_there ? LAYER_EXISTS : LAYER_DONE, push->layers[i].size,
-		     push->layers[i].size);
+	size = push->layers[i].size;
+	if (found == FETCH_MOUNTED)
+		report_mounted(diff_id, push->from);
+	else
+		report_layer(diff_id, found == FETCH_THERE ? LAYER_EXISTS : LAYER_DONE, size, size);
 	return true;
 }
 
@@ -332,11 +334,11 @@ static bool push_config(struct push *push, struct error *err)
 	const struct buf *text = &push->image.config;
 	const struct digest *id = &push->image.image.id;
 	autoclose int fd = -1;
-	bool is_there;
+	enum fetch_look found;
 
-	if (!fetcher_look(&push->fetcher, push->text, id, push->from, &is_there, err))
+	if (!fetcher_look(&push->fetcher, push->text, id, push->from, &found, err))
 		return false;
-	if (is_there)
+	if (found != FETCH_ABSENT)
 		return true;
 	return open_nameless(push, &fd, err) &&
 	       file_write(fd, "the configuration", text->data, text->length, err) &&

@@ -231,7 +231,8 @@ bool control_send_failure(int socket, int64_t id, const struct error *problem)
 	return send_packet(socket, &out);
 }
 
-static bool send_success(int socket, int64_t id, const struct transfer_report *report)
+static bool send_success(int socket, int64_t id, const struct transfer_report *report,
+			 bool is_mounted)
 {
 	autobuf struct buf packet;
 	struct jsonout out;
@@ -250,13 +251,16 @@ static bool send_success(int socket, int64_t id, const struct transfer_report *r
 		jsonout_text(&out, "link", report->link);
 	if (report->warnings[0])
 		jsonout_text(&out, "warnings", report->warnings);
+	if (is_mounted)
+		jsonout_bool(&out, "mounted", true);
 	return send_packet(socket, &out);
 }
 
-bool control_send_report(int socket, int64_t id, const struct transfer_report *report)
+bool control_send_report(int socket, int64_t id, const struct transfer_report *report,
+			 bool is_mounted)
 {
 	return report->has_failed ? control_send_failure(socket, id, &report->error)
-				  : send_success(socket, id, report);
+				  : send_success(socket, id, report, is_mounted);
 }
 
 static void write_headers(struct jsonout *out, const struct call_report *report)

@@ -55,7 +55,8 @@ enum control_result control_receive(int socket, struct arena *arena,
 
 /* False if the socket takes no more now (try again when it is writable). A peer that is gone counts
  * as sent: control_receive will tell. */
-bool control_send_report(int socket, int64_t id, const struct transfer_report *report);
+bool control_send_report(int socket, int64_t id, const struct transfer_report *report,
+			 bool is_mounted);
 bool control_send_call(int socket, int64_t id, const struct call_report *report);
 bool control_send_failure(int socket, int64_t id, const struct error *problem);
 /* May get lost when the socket is full. `why` is NULL unless the transfer waits, `wait_ms` long. */

@@ -32,7 +32,8 @@
 /* One request on its way; the slot is free when both pointers are NULL. */
 struct job {
 	int64_t id;
-	bool is_bulk; /* one of those that are limited in number */
+	bool is_bulk;    /* one of those that are limited in number */
+	bool is_mounted; /* a look: another repository had it */
 	struct transfer *transfer;
 	struct call *call;
 	int64_t told;    /* bytes, in the last progress message */
@@ -120,6 +121,7 @@ static bool begin(struct fetcher *fetcher, struct arena *arena, struct control_r
 		return call_start(
 			&(struct call_means){ fetcher->client, &fetcher->settings, fetcher->aws },
 			arena, &request->call, &request->fds, &job->call, err);
+	request->push.is_mounted = &job->is_mounted;
 	if (!open_source(fetcher, request, &transfer, err))
 		return false;
 	transfer.fd = take_fd(&request->fds.reply);
@@ -208,7 +210,8 @@ static void turn_transfer(struct fetcher *fetcher, struct job *job, int64_t now_
 	transfer_turn(job->transfer, now_ms);
 	if (!transfer_is_over(job->transfer))
 		tell_progress(job, now_ms);
-	else if (control_send_report(CONTROL_FD, job->id, transfer_report(job->transfer))) {
+	else if (control_send_report(CONTROL_FD, job->id, transfer_report(job->transfer),
+				     job->is_mounted)) {
 		transfer_free(job->transfer);
 		*job = (struct job){ 0 };
 	} else

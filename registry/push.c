@@ -42,6 +42,7 @@ struct pusher {
 	struct reference reference;
 	struct digest digest;
 	const char *from;
+	bool *is_mounted;
 	const char *noun;
 	bool is_look_only;
 	enum stage stage;
@@ -300,6 +301,8 @@ static bool pusher_learn(void *self, const struct http_response *response, const
 		return not_there(pusher, err);
 	if ((next == STAGE_SEND || next == STAGE_COMMIT) && !take_location(pusher, response, err))
 		return false;
+	if (pusher->is_mounted && pusher->stage == STAGE_BEGIN && next == STAGE_DONE)
+		*pusher->is_mounted = true;
 	pusher->stage = next;
 	return true;
 }
@@ -374,6 +377,7 @@ struct source push_look(struct registry *registry, const struct push_request *re
 	struct pusher *pusher = new_pusher(registry, request, STAGE_LOOK);
 
 	pusher->is_look_only = true;
+	pusher->is_mounted = request->is_mounted;
 	pusher->noun = arena_printf(&pusher->arena, "blob %s", request->digest.text);
 	return (struct source){
 		.ops = &pusher_ops, .self = pusher, .noun = pusher->noun, .doubt = pusher->noun

@@ -17,7 +17,9 @@ struct push_request {
 	const char *from;           /* another repository that may have it: mount it; or NULL */
 	const char *media_type;     /* of the manifest */
 	int64_t size;
-	int fd; /* the body; taken */
+	int fd;           /* the body; taken */
+	bool *is_mounted; /* becomes true if `from` had it; lives as long as the source. NULL: no
+			     matter */
 };
 
 /* Is the blob there, or can it be had from the other repository? ERROR_NOT_FOUND: no. */
