@@ -97,7 +97,8 @@ static void add_service_links(const struct creation *creation, struct texts *arg
 	struct arena *arena = &creation->project->arena;
 	const char *separator = project->separator;
 
-	for (int number = 1; number <= service->scale; number++) {
+	for (int number = 1;
+	     number <= service->scale || creation_has_peer(creation, service, number); number++) {
 		if (!creation_has_peer(creation, service, number))
 			continue;
 
@@ -131,6 +132,16 @@ static void add_links(const struct creation *creation, struct texts *arguments, 
 	}
 }
 
+static void add_all_links(const struct creation *creation, struct texts *arguments)
+{
+	const struct service *service = creation->service;
+
+	add_links(creation, arguments, "links");
+	if (creation->is_oneoff)
+		add_service_links(creation, arguments, service, service->name);
+	add_links(creation, arguments, "external_links");
+}
+
 void creation_networks(const struct creation *creation, struct texts *arguments)
 {
 	struct arena *arena = &creation->project->arena;
@@ -139,8 +150,7 @@ void creation_networks(const struct creation *creation, struct texts *arguments)
 	if (!mode) {
 		add_networks(creation, arguments);
 		texts_add(arguments, "--link-all");
-		add_links(creation, arguments, "links");
-		add_links(creation, arguments, "external_links");
+		add_all_links(creation, arguments);
 		return;
 	}
 	if (strncmp(mode, "service:", 8) == 0)
@@ -148,8 +158,6 @@ void creation_networks(const struct creation *creation, struct texts *arguments)
 			arena, "container:%s",
 			creation_peer(creation, project_find(creation->project, mode + 8), 1));
 	creation_add(arguments, "--network", mode);
-	if (strcmp(mode, "bridge") == 0) {
-		add_links(creation, arguments, "links");
-		add_links(creation, arguments, "external_links");
-	}
+	if (strcmp(mode, "bridge") == 0)
+		add_all_links(creation, arguments);
 }

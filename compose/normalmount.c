@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/mem.h"
+#include "base/path.h"
 #include "compose/tree.h"
 
 /* `volumes` of a service: "[SOURCE:]TARGET[:MODES]" or mappings; becomes mappings. */
@@ -69,6 +71,14 @@ static void set_source(const struct normal *normal, struct json *mount, const ch
 			    is_bind ? normal_path(normal, source) : source);
 }
 
+/* "/data/" is where "/data" is: what else is there is found by it. */
+static void set_target(const struct normal *normal, struct json *mount, const char *target)
+{
+	autofree char *clean = *target == '/' ? path_clean(target) : mem_strdup(target);
+
+	(void)tree_put_text(normal->arena, mount, "target", arena_strdup(normal->arena, clean));
+}
+
 static bool read_short(const struct normal *normal, struct json *value, struct error *err)
 {
 	char *rest = arena_strdup(normal->arena, value->text);
@@ -86,7 +96,7 @@ static bool read_short(const struct normal *normal, struct json *value, struct e
 		set_source(normal, mount, first);
 	else
 		(void)tree_put_text(normal->arena, mount, "type", "volume");
-	(void)tree_put_text(normal->arena, mount, "target", target);
+	set_target(normal, mount, target);
 	if (rest && !apply_modes(normal, mount, rest, value, err))
 		return false;
 	if (strcmp(tree_text(mount, "type"), "bind") == 0)
@@ -144,6 +154,7 @@ static bool read_long(const struct normal *normal, struct json *value, struct er
 
 	if (!normal_members(normal, value, keys, err) || !check_type(value, err))
 		return false;
+	set_target(normal, value, tree_text(value, "target"));
 	if (strcmp(tree_text(value, "type"), "bind") == 0)
 		(void)tree_put_text(normal->arena, value, "source",
 				    normal_path(normal, tree_text(value, "source")));

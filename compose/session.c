@@ -353,6 +353,8 @@ void session_tell_orphans(struct session *session, struct member **orphans)
 	bool is_classic = session->composer->is_classic;
 	const char *names = "";
 
+	if (!orphans[0])
+		return;
 	for (size_t i = 0; orphans[i]; i++)
 		names = arena_printf(&session->project.arena, "%s%s%s", names,
 				     !i           ? ""

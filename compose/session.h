@@ -73,7 +73,7 @@ must_check bool session_do(struct session *session, struct member **members,
 
 /* Warns, as 1 does, of a port of the host that the service's containers would share. */
 void session_tell_clash(struct session *session, const char *service);
-/* Warns of them on stderr. */
+/* Warns of them on stderr; if there are none it says nothing. */
 void session_tell_orphans(struct session *session, struct member **orphans);
 /* Removes containers, running or not, of services that the files name no more (fleet_orphans). */
 must_check bool session_remove_orphans(struct session *session, struct member **orphans,

@@ -26,8 +26,13 @@ static enum task_gate wait_for_health(const struct session *session,
 	case FLEET_HEALTHY:
 		return TASK_GATE_OPEN;
 	case FLEET_UNCHECKED:
-		error_set(err, ERROR_INPUT, "%s%.*s%s has no healthcheck configured", head, length,
-			  who, tail);
+		if (is_classic)
+			error_set(err, ERROR_INPUT,
+				  "Service \"%s\" is missing a healthcheck configuration",
+				  instance->service->name);
+		else
+			error_set(err, ERROR_INPUT, "%s%.*s%s has no healthcheck configured", head,
+				  length, who, tail);
 		return TASK_GATE_HOPELESS;
 	case FLEET_UNHEALTHY:
 		error_set(err, ERROR_SYSTEM, "%s%.*s%s is unhealthy%s", head, length, who, tail,

@@ -70,9 +70,11 @@ static bool scale_of(const struct maker *maker, const struct service *service, i
 	}
 	return *scale <= 1 || !service->container_name ||
 	       error_set(err, ERROR_INPUT,
-			 "service \"%s\" cannot be scaled beyond one container: its "
-			 "container_name is %s",
-			 service->name, service->container_name);
+			 "%sThe \"%s\" service is using the custom container name \"%s\". "
+			 "Docker requires each container to have a unique name. Remove the "
+			 "custom name to scale the service%s",
+			 maker->project->is_classic ? "" : "WARNING: ", service->name,
+			 service->container_name, maker->project->is_classic ? "." : "");
 }
 
 static bool check_scales(const struct maker *maker, struct error *err)
@@ -147,12 +149,23 @@ static bool has_renewed_dependency(const struct maker *maker, const struct servi
 	return false;
 }
 
+/* 1 makes anew who has links, or is stopped, when what it needs is made. */
+static bool is_due_with_1(const struct maker *maker, const struct service *service,
+			  const struct member *member)
+{
+	bool has_links =
+		json_get(service->tree, "links") && !tree_text(service->tree, "network_mode");
+
+	return maker->project->is_classic && has_renewed_dependency(maker, service, false) &&
+	       (has_links || !fleet_is_up(member));
+}
+
 static enum instance_action action_for(const struct maker *maker, const struct service *service,
 				       const struct member *member)
 {
 	const struct upplan_wishes *wishes = maker->wishes;
 	bool is_due = wishes->is_forced || has_changed(maker, service, member) ||
-		      leans_on_renewed(maker, service) ||
+		      leans_on_renewed(maker, service) || is_due_with_1(maker, service, member) ||
 		      (wishes->forces_others && has_renewed_dependency(maker, service, false));
 
 	if (is_due && !wishes->is_unforced)

@@ -6,6 +6,7 @@
 
 #include "compose/projectfile.h"
 #include "compose/provision.h"
+#include "compose/variables.h"
 
 /* `down`: what `up` made goes; what holds data only if that is asked for. */
 
@@ -53,9 +54,14 @@ static bool stop_and_remove(struct session *session, const struct values *values
 		stop[2] = arena_printf(&session->project.arena, "%lld",
 				       (long long)values->seconds.value);
 	}
-	return session_do(session, members, &stopping, NULL) &&
-	       session_remove_orphans(session, orphans, &told) &&
-	       session_do(session, members, &removing, NULL);
+	if (!session_do(session, members, &stopping, NULL))
+		return false;
+	if (values->removes_orphans && !session_remove_orphans(session, orphans, &told))
+		return false;
+	if (!values->removes_orphans &&
+	    !variables_is_true(&session->project.environment, "COMPOSE_IGNORE_ORPHANS"))
+		session_tell_orphans(session, orphans);
+	return session_do(session, members, &removing, NULL);
 }
 
 static void report(struct session *session, const struct error *err)
@@ -106,7 +112,7 @@ static bool take_down(struct session *session, const struct values *values,
 					     .has_orphans = (takes_orphans && !is_classic) ||
 							    !session->project.tree };
 	struct member **members = fleet_choose(&session->fleet, &session->project, &choice);
-	struct member **orphans = takes_orphans && is_classic
+	struct member **orphans = is_classic && session->project.tree && !services->count
 					  ? fleet_orphans(&session->fleet, &session->project, false)
 					  : none;
 

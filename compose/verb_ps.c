@@ -400,7 +400,7 @@ static bool print(struct session *session, const struct values *values,
 	const struct fleet_choice choice = { .services = services,
 					     .has_oneoff = session->composer->is_classic ||
 							   values->is_all,
-					     .has_orphans = true };
+					     .has_orphans = !session->composer->is_classic };
 	struct member **members = fleet_choose(&session->fleet, &session->project, &choice);
 	const char *format = values->format;
 	const struct json *rows;

@@ -83,8 +83,12 @@ static bool start_dependencies(struct session *session, const struct values *val
 
 	for (size_t i = 0; i < service->dependency_count; i++)
 		texts_add(&names, session->project.services[service->dependencies[i].service].name);
-	if (!names.count || values->is_without_dependencies)
+	if (!names.count || values->is_without_dependencies) {
+		if (session->composer->is_classic && !wishes.ignores_orphans)
+			session_tell_orphans(
+				session, fleet_orphans(&session->fleet, &session->project, false));
 		return true;
+	}
 	return uprun(session, &wishes, &plan, code) && uprun_await(session, service, &plan, code);
 }
 
@@ -133,7 +137,8 @@ static bool wants_terminal(const struct session *session, const struct values *v
 	       isatty(STDIN_FILENO);
 }
 
-/* "KEY" alone has the value that the project knows, from .env too. */
+/* "KEY" alone has the value that the project knows, from .env too. Where that knows none, 2 leaves
+ * the image's, and 1 says that there is to be none. */
 static void add_environment(const struct session *session, const struct texts *values,
 			    struct texts *extra)
 {
@@ -145,8 +150,10 @@ static void add_environment(const struct session *session, const struct texts *v
 					    ? NULL
 					    : variables_get(&session->project.environment, text);
 
-		creation_add(extra, "--env",
-			     value ? arena_printf(arena, "%s=%s", text, value) : text);
+		if (value)
+			text = arena_printf(arena, "%s=%s", text, value);
+		if (strchr(text, '=') || session->composer->is_classic)
+			creation_add(extra, "--env", text);
 	}
 }
 

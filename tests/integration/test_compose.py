@@ -563,6 +563,32 @@ def test_containers_as_inspect_tells_of_them(project):
         project.down()
 
 
+def test_links_name_every_container_of_a_service(project):
+    """Those beyond the file's scale too; what `run` makes is linked with its own service's."""
+    project.services(db={"command": SLEEPER, "network_mode": "bridge"},
+                     web={"command": SLEEPER, "network_mode": "bridge", "links": ["db:base"]})
+    project("up", "-d", "--scale", "db=2")
+    for service, target, names in ("web", "proj-web-1", "base db-1 proj-db-1 db-2 proj-db-2"), \
+            ("db", "once", "db db-1 proj-db-1 db-2 proj-db-2"):
+        if service == "db":
+            project("run", "-d", "--name", "once", "db")
+        links = json.loads(project.inspect(target, "{{json .HostConfig.Links}}"))
+        assert sorted(link.rpartition("/")[2] for link in links) == sorted(names.split()), links
+    project.down()
+
+
+def test_target_with_a_slash_at_the_end(project):
+    """It is the one without: an anonymous volume of the container before does not come in its way."""
+    project.write("services: {a: {image: 'busybox:test', network_mode: none, volumes: [/data]}}")
+    project("create")
+    for place in "['named:/data/']", "[{type: volume, source: named, target: /data/}]":
+        project.write(f"services: {{a: {{image: 'busybox:test', network_mode: none, volumes: {place}}}}}\n"
+                      "volumes: {named: }")
+        project("create")
+        assert project.inspect("proj-a-1", "{{range .Mounts}}{{.Name}} {{.Destination}},{{end}}") == "proj_named /data,"
+    project.down()
+
+
 # -- health ----------------------------------------------------------------------------------------
 
 

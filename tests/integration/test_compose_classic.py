@@ -2,9 +2,11 @@
 """What docker-compose 1 has of its own: the first format of files, and answers that its callers wait for."""
 
 import json
+import re
 
 import pytest
 
+import world
 from composing import SLEEPER, Project, foreground, lines
 from world import wait_until
 
@@ -112,11 +114,21 @@ def test_entrypoint_is_cut_into_words(project):
 
 def test_variables_of_run(project):
     """"-e NAME" is what the project knows, from its files too."""
-    project.services(a={"command": ["sh", "-c", "echo $IN_FILE $IN_SHELL ${NOWHERE-unset}"]})
+    project.services(a={"command": ["sh", "-c", "echo $$IN_FILE $$IN_SHELL $${NOWHERE-unset}"]})
     project.write("IN_FILE=file\nIN_SHELL=file\n", ".env")
     words = ["run", "--rm", *(word for name in ("IN_FILE", "IN_SHELL", "NOWHERE") for word in ("-e", name)), "a"]
     for program in project, project.classic:
         assert program(*words, env={"IN_SHELL": "shell"}).stdout == "file shell unset\n"
+    image = world.Image(None, Env=["PATH=/bin", "NOWHERE=image"]).save(project.directory + "/image.tar", "own:1")
+    project.moor.docker("load", "-q", "-i", image)
+    project.services(a={"image": "own:1", "command": ["sh", "-c", "echo $$IN_FILE $${NOWHERE-unset}"]})
+    for program, nowhere in (project, "image"), (project.classic, "unset"):
+        assert program(*words).stdout == f"file {nowhere}\n", "2 leaves the image's, 1 says that there is to be none"
+    project.services(a={"container_name": "custom"})
+    for program, head, tail in (project, "WARNING: ", "\n"), (project.classic, "", ".\n"):
+        assert program("up", "-d", "--scale", "a=2", code=1).stderr.endswith(
+            f'{head}The "a" service is using the custom container name "custom". Docker requires each container to '
+            f"have a unique name. Remove the custom name to scale the service{tail}")
     project.services(a={"healthcheck": {"test": "true", "start_interval": "1s"}})
     assert "start_interval requires healthcheck.start_period to be set" in project("create", code=1).stderr
 
@@ -155,3 +167,35 @@ def test_unhealthy_dependency_of_run(project):
     told = project.classic("run", "web", code=1).stderr.splitlines()
     assert told[-2].startswith("ERROR: for web  Container ") and told[-2].endswith(" is unhealthy.")
     assert told[-1] == "Encountered errors while bringing up the project."
+
+
+def test_who_needs_what_is_made_anew(project):
+    """1 makes anew who has links, or is stopped, when what it needs is made; 2 does not."""
+    def up(program, value, *words):
+        project.services(db={"command": SLEEPER, "networks": ["default"], "environment": {"VALUE": value}},
+                         **{name: {"command": SLEEPER, "networks": ["default"], key: ["db"]}
+                            for name, key in (("linked", "links"), ("after", "depends_on"), ("stopped", "depends_on"))})
+        done = program("up", "-d", *words).stderr
+        return sorted(set(re.findall(r"proj[-_]([a-z]+)[-_]1\s+(?:\.\.\. done|Recreated)", done)))
+
+    assert up(project.classic, "first") == ["after", "db", "linked", "stopped"]
+    assert up(project.classic, "first") == []
+    project.classic("stop", "-t", "0", "stopped")
+    assert up(project.classic, "second") == ["db", "linked", "stopped"]
+    assert up(project, "third") == ["db"]
+    assert up(project.classic, "fourth", "--no-recreate") == []
+    project.down()
+
+
+def test_orphans_are_told_and_not_listed(project):
+    project.services(gone={"command": SLEEPER}, a={"command": SLEEPER})
+    project.classic("up", "-d")
+    project.services(a={"command": SLEEPER})
+    assert "gone" not in project.classic("ps").stdout and "gone" in project("ps").stdout
+    told = "Found orphan containers (proj_gone_1) for this project."
+    assert told in project.classic("run", "--rm", "a", "true").stderr
+    assert told not in project.classic("run", "--rm", "a", "true", env={"COMPOSE_IGNORE_ORPHANS": "1"}).stderr
+    assert told in project.classic("down", "-t", "0").stderr
+    assert project.names() == ["proj_gone_1"]
+    assert 'Removing orphan container "proj_gone_1"' in project.classic("down", "-t", "0", "--remove-orphans").stderr
+    assert project.names() == []
