@@ -281,7 +281,8 @@ static bool make_directories(int dir, struct error *err)
 	static const char *const names[] = { "rootfs", "upper", "work" };
 
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
-		if (mkdirat(dir, names[i], 0755) < 0)
+		/* "upper" gives the container's "/" its mode, whatever the caller's umask is. */
+		if (mkdirat(dir, names[i], 0700) < 0 || fchmodat(dir, names[i], 0755, 0) < 0)
 			return error_sys(err, "make directory %s of the container", names[i]);
 	}
 	return true;

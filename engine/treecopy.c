@@ -63,14 +63,23 @@ static bool set_marks(const struct tree_copy *copy, int file, const char *name,
 	return true;
 }
 
+/* Of a symlink, a pipe or a device, which are made by name: whoever may write to the directory can
+ * put a file of his own there in between, which must not become the owner's and set-user-ID. */
 static bool mark_place(const struct tree_copy *copy, struct side to, const struct stat *info,
 		       struct error *err)
 {
 	go_to(copy->is_to_callers);
 	autoclose int place = openat(to.dir, to.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	bool is_done = place < 0 ? error_sys(err, "open %s", to.name)
-				 : set_marks(copy, place, to.name, info, err);
+	struct stat found;
+	bool is_done;
 
+	if (place < 0 || fstat(place, &found) < 0)
+		is_done = error_sys(err, "open %s", to.name);
+	else if ((found.st_mode & S_IFMT) != (info->st_mode & S_IFMT))
+		is_done =
+			error_set(err, ERROR_EXISTS, "%s was replaced by something else", to.name);
+	else
+		is_done = set_marks(copy, place, to.name, info, err);
 	come_from(copy->is_to_callers);
 	return is_done;
 }
@@ -214,7 +223,7 @@ static bool copy_entries(const struct tree_copy *copy, int from, int to, int dep
 }
 
 static bool copy_directory(const struct tree_copy *copy, struct side from, struct side to,
-			   int depth, struct error *err)
+			   const struct stat *info, int depth, struct error *err)
 {
 	if (depth > DEPTH_MAX)
 		return error_set(err, ERROR_INPUT, "%s: directories are too deep", from.name);
@@ -235,7 +244,12 @@ static bool copy_directory(const struct tree_copy *copy, struct side from, struc
 	if (target < 0)
 		return error_set(err, ERROR_EXISTS,
 				 "cannot overwrite non-directory \"%s\" with a directory", to.name);
-	return copy_entries(copy, source, target, depth + 1, err);
+	if (!copy_entries(copy, source, target, depth + 1, err))
+		return false;
+	go_to(copy->is_to_callers);
+	bool is_marked = set_marks(copy, target, to.name, info, err);
+	come_from(copy->is_to_callers);
+	return is_marked;
 }
 
 static bool make_special(const struct tree_copy *copy, struct side to, const struct stat *info,
@@ -261,8 +275,7 @@ static bool copy_one(const struct tree_copy *copy, struct side from, struct side
 	case S_IFREG:
 		return copy_file(copy, from, to, &info, err); /* marked before it is there */
 	case S_IFDIR:
-		is_done = copy_directory(copy, from, to, depth, err);
-		break;
+		return copy_directory(copy, from, to, &info, depth, err);
 	case S_IFLNK:
 		is_done = copy_symlink(copy, from, to, err);
 		break;

@@ -7,7 +7,10 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
+import subprocess
+import sys
 import tarfile
 
 import pytest
@@ -243,6 +246,46 @@ def test_copy_comes_whole_or_not_at_all(moor, busybox, tmp_path):
     assert (tmp_path / "out" / long).read_text() == "old\n"
     moor.docker("cp", "f", f"c:/{long}", cwd=tmp_path)
     assert moor.docker("exec", "c", "cat", f"/{long}").stdout == "new\n"
+
+
+SWAPPER = """
+import os, sys
+name = sys.argv[1]
+evil = os.stat("evil").st_ino
+print("ready", flush=True)
+while True:
+    try:
+        if os.lstat(name).st_ino != evil:
+            os.rename(name, "old")
+            os.link("evil", "new")
+            os.rename("new", name)
+    except OSError:
+        pass
+"""
+
+
+@pytest.mark.parametrize("name, make", [("tool", "mkdir /from; dd if=/dev/zero of=/from/tool bs=1M count=24; chmod 6755 /from/tool"),
+                                        ("dir", "mkdir -p /from/dir; dd if=/dev/zero of=/from/dir/f bs=1M count=24; chmod 2755 /from/dir")], ids=["file", "directory"])
+def test_copy_to_where_another_puts_his_own(moor, busybox, open_path, name, make):
+    """A copy that is root's, with set-user-ID: what the directory's owner puts in its place meanwhile stays his."""
+    other = 54321
+    moor.docker("run", "--name", "c", "--network", "none", busybox, "sh", "-c", make)
+    place = open_path / "his"
+    place.mkdir()
+    shutil.copy("/bin/true", place / "evil")
+    for path in (place, place / "evil"):
+        os.chown(path, other, other)
+    before = os.stat(place / "evil")
+    with subprocess.Popen([sys.executable, "-c", SWAPPER, name], user=other, group=other, extra_groups=[], cwd=place,
+                          stdout=subprocess.PIPE) as swapper:
+        try:
+            assert swapper.stdout.readline() == b"ready\n"
+            for _ in range(3):
+                moor.docker("cp", f"c:/from/{name}", f"{place}/", code=None)
+        finally:
+            swapper.kill()
+    after = os.stat(place / "evil")
+    assert (after.st_uid, after.st_gid, after.st_mode) == (other, other, before.st_mode)
 
 
 def test_copy_to_a_file_that_is_mounted(moor, busybox, tmp_path):

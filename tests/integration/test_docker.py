@@ -220,6 +220,21 @@ def test_links_of_the_image_to_what_is_not_there(run, moor, tmp_path):
     moor.docker("rmi", "linked")
 
 
+def test_umask_of_the_caller_is_no_matter_of_the_container(moor, busybox):
+    before = os.umask(0o077)
+    try:
+        shown = moor.docker("run", "--rm", *NO_NETWORK, "-u", "1000", "-v", "/data", busybox, "sh", "-c",
+                            "stat -c %a / /data /etc/hosts /dev/shm; umask").stdout
+        moor.docker("run", "-d", "--name", "c", busybox, "sleep", "60")
+        moor.docker("network", "create", "other")
+        moor.docker("network", "connect", "other", "c")
+    finally:
+        os.umask(before)
+    assert shown.split() == ["755", "755", "644", "1777", "0022"]
+    assert "172." in moor.docker("exec", "-u", "1000", "c", "cat", "/etc/hosts").stdout
+    moor.docker("rm", "-f", "c")
+
+
 def test_binds(run, tmp_path):
     shared = tmp_path / "shared"
     run("--rm", "-v", f"{shared}/new:/x", command=["touch", "/x/made"])
