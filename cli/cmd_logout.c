@@ -8,6 +8,22 @@
 #include "cli/credhelper.h"
 #include "cli/dockerconfig.h"
 
+/* By all the names that docker may have kept it under: older ones had a scheme. */
+static bool erase(const char *helper, const char *key, struct error *err)
+{
+	static const char *const schemes[] = { "", "http://", "https://" };
+	struct error ignored;
+	bool is_good = true;
+
+	for (size_t i = 0; i < (strstr(key, "://") ? 1 : COUNT_OF(schemes)); i++) {
+		autofree char *name = mem_printf("%s%s", schemes[i], key);
+
+		if (!credhelper_erase(helper, name, is_good ? err : &ignored))
+			is_good = false;
+	}
+	return is_good;
+}
+
 static bool forget(const struct cli *cli, const char *key, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
@@ -17,7 +33,7 @@ static bool forget(const struct cli *cli, const char *key, struct error *err)
 	if (!dockerconfig_read(&arena, cli->docker_config, &root, err) ||
 	    !dockerconfig_helper(root, key, &helper, err))
 		return false;
-	if (helper && !credhelper_erase(helper, key, err))
+	if (helper && !erase(helper, key, err))
 		return false;
 	/* A file that says nothing about anybody stays as it is. */
 	return !json_get(root, "auths") || dockerconfig_write(cli->docker_config, key, NULL, err);

@@ -276,6 +276,15 @@ static void write_login(struct jsonout *out, const char *key,
 	jsonout_object_end(out);
 }
 
+/* A login takes the place of what has its very name, a logout of all that mean the registry. */
+static bool is_replaced(struct arena *arena, const char *key, const char *host, bool is_login)
+{
+	if (is_of_path(key))
+		return false;
+	return is_login ? strcmp(key, dockerconfig_key(arena, host)) == 0
+			: is_same_host(arena, key, host);
+}
+
 static void write_auths(struct jsonout *out, const struct json *auths, const char *host,
 			const struct dockerconfig_login *login)
 {
@@ -283,7 +292,7 @@ static void write_auths(struct jsonout *out, const struct json *auths, const cha
 
 	jsonout_object(out, "auths");
 	for (const struct json *entry = auths ? auths->child : NULL; entry; entry = entry->next)
-		if (is_of_path(entry->key) || !is_same_host(&arena, entry->key, host))
+		if (!is_replaced(&arena, entry->key, host, login != NULL))
 			jsonout_json(out, entry->key, entry);
 	if (login)
 		write_login(out, dockerconfig_key(&arena, host), login);

@@ -48,8 +48,8 @@ must_check bool dockerconfig_login(struct arena *arena, const struct json *root,
 must_check bool dockerconfig_helper(const struct json *root, const char *host, const char **helper,
 				    struct error *err);
 
-/* Writes or (login NULL) removes the host's entry; all else in the file stays. With a helper in
- * charge the entry is written empty, as docker does. */
+/* Writes the host's entry, or (login NULL) removes all that mean it; all else in the file stays.
+ * With a helper in charge the entry is written empty, as docker does. */
 must_check bool dockerconfig_write(const char *directory, const char *host,
 				   const struct dockerconfig_login *login, struct error *err);
 

@@ -498,6 +498,24 @@ def test_login_at_a_terminal_does_not_echo_the_password(moor, guarded):
     moor.docker("logout", guarded)
 
 
+def test_login_beside_other_spellings(moor, guarded, tmp_path):
+    """Another spelling of the registry is left alone by login, and forgotten by logout: by the helper, too."""
+    (tmp_path / "bin").mkdir()
+    helper = tmp_path / "bin" / "docker-credential-shell"
+    helper.write_text(f"#!/bin/sh\necho $1 $(cat) >>{tmp_path}/asked\n")
+    helper.chmod(0o755)
+    os.makedirs(moor.env["DOCKER_CONFIG"])
+    with open(os.path.join(moor.env["DOCKER_CONFIG"], "config.json"), "w") as file:
+        json.dump({"auths": {f"https://{guarded}": {}, "other": {}}, "credsStore": "shell"}, file)
+    env = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
+    moor.docker("login", guarded, "-u", "user", "--password-stdin", input="pass:word", env=env)
+    assert config_of(moor)["auths"] == {f"https://{guarded}": {}, "other": {}, guarded: {}}
+    (tmp_path / "asked").write_text("")
+    assert moor.docker("logout", guarded, env=env).stderr == ""
+    assert config_of(moor)["auths"] == {"other": {}}
+    assert (tmp_path / "asked").read_text() == f"erase {guarded}\nerase http://{guarded}\nerase https://{guarded}\n"
+
+
 def test_login_with_a_wrong_password(moor, guarded):
     failed = moor.docker("login", guarded, "-u", "user", "-p", "wrong", code=1)
     assert failed.stderr.startswith("WARNING! Using --password via the CLI is insecure. Use "

@@ -135,6 +135,7 @@ static void test_write(void)
 	check_ok(file_read(AT_FDCWD, path, &text, &err), &err, "read");
 	check_text(text.data,
 		   "{\n\t\"auths\": {\n\t\t\"other\": {\n\t\t\t\"auth\": \"YTpi\"\n\t\t},\n"
+		   "\t\t\"127.0.0.1:5001/v1/\": {},\n"
 		   "\t\t\"127.0.0.1:5001/x\": {\n\t\t\t\"auth\": \"YTpi\"\n\t\t},\n"
 		   "\t\t\"127.0.0.1:5001\": {\n\t\t\t\"auth\": \"dXNlcjpzZWNyZXQ=\"\n\t\t}\n\t},\n"
 		   "\t\"credHelpers\": {\n\t\t\"x\": \"y\"\n\t}\n}\n",
@@ -142,6 +143,10 @@ static void test_write(void)
 	check_int(stat(path, &status) == 0 ? status.st_mode & 0777 : 0, 0600, "its mode");
 	check_login("127.0.0.1:5001", "user", "secret", NULL);
 	check_ok(dockerconfig_write(tap_dir(), "127.0.0.1:5001", NULL, &err), &err, "remove");
+	buf_clear(&text);
+	check_ok(file_read(AT_FDCWD, path, &text, &err), &err, "read");
+	check(!strstr(text.data, "5001/v1/") && !strstr(text.data, "5001\""),
+	      "gone by all its names");
 	check_login("127.0.0.1:5001/x", "a", "b", NULL);
 	check_login("other", "a", "b", NULL);
 	drop("config.json");
