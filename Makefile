@@ -7,11 +7,12 @@ DESTDIR ?=
 SUITES ?= standard
 NAMES = docker docker-compose greengrass-cli
 
-.PHONY: help deps build demo test test-interop test-docker-parity build-arm64 build-armhf test-vm test-arm64 test-armhf bench lint install install-docker uninstall clean
+.PHONY: help deps programs build demo test test-interop test-docker-parity build-arm64 build-armhf test-vm test-arm64 test-armhf bench lint install install-docker uninstall clean
 
 help:
 	@echo 'make deps            install the Debian packages the build needs (as root)'
-	@echo 'make build           build into $(BUILD)/'
+	@echo 'make programs        build the programs into $(BUILD)/, without their tests'
+	@echo 'make build           build everything into $(BUILD)/'
 	@echo 'make build-armhf     cross-build for 32-bit ARM into build-armhf/; build-arm64 likewise (as root)'
 	@echo 'make demo            build, then run a Greengrass recipe whose script uses docker (as root)'
 	@echo 'make test            everything: unit, integration, sanitizers, lint (as root)'
@@ -30,11 +31,15 @@ help:
 deps:
 	@deps/install build
 
+programs: deps
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD)
+	@ninja -C $(BUILD) programs
+
 build: deps
 	@test -f $(BUILD)/build.ninja || meson setup $(BUILD)
 	@ninja -C $(BUILD)
 
-demo: build
+demo: programs
 	@demo/run $(BUILD)
 
 test: deps
@@ -66,9 +71,10 @@ lint: build
 	@deps/install test
 	@meson test -C $(BUILD) --no-rebuild --suite lint --print-errorlogs
 
-install: build
+install: programs
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)
-	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --quiet
+	@ninja -C $(BUILD) --quiet programs
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild --quiet
 
 install-docker: install
 	@for name in $(NAMES); do \

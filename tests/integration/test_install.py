@@ -35,6 +35,15 @@ def test_places(prefix):
     assert os.path.isfile(os.path.join(prefix, "share/man/man1/mooring.1"))
 
 
+def test_programs_are_a_target_of_their_own(prefix):
+    """`make programs` and `make install` build all that is installed, and no test."""
+    asked = subprocess.run(["ninja", "-C", world.BUILD, "-t", "query", "programs"], check=True, capture_output=True, text=True).stdout
+    built = {os.path.basename(line) for line in asked.splitlines()}
+    installed = {name for place in ("bin", "libexec/mooring", "libexec/mooring/bin") for name in os.listdir(os.path.join(prefix, place))
+                 if not os.path.isdir(os.path.join(prefix, place, name))}
+    assert len(installed) > len(NAMES) and installed <= built and "/test" not in asked
+
+
 def test_services_name_what_is_installed(prefix):
     """systemd's own check of the units, and shellcheck's of the init script, with their programs where they say."""
     installed = "/" + os.path.relpath(prefix, prefix[:prefix.index("/destination") + len("/destination0")])
