@@ -39,6 +39,16 @@ bool ipaddr_is_equal(const struct ipaddr *a, const struct ipaddr *b)
 	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
+bool ipaddr_is_loopback(const struct ipaddr *address)
+{
+	struct in6_addr v6;
+
+	if (address->family != AF_INET6)
+		return address->family == AF_INET && address->bytes[0] == 127;
+	memcpy(&v6, address->bytes, sizeof(v6));
+	return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
+}
+
 void ipaddr_add(struct ipaddr *address, uint64_t count)
 {
 	uint64_t carry = count;

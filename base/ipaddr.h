@@ -30,6 +30,8 @@ const char *ipaddr_text(const struct ipaddr *address, char text[IPADDR_TEXT_MAX]
 size_t ipaddr_size(const struct ipaddr *address); /* 4, 16 or 0 */
 int ipaddr_bits(const struct ipaddr *address);    /* 32, 128 or 0 */
 bool ipaddr_is_equal(const struct ipaddr *a, const struct ipaddr *b);
+/* 127.0.0.0/8, as such or mapped to IPv6, and ::1. */
+bool ipaddr_is_loopback(const struct ipaddr *address);
 /* Counts on by `count` addresses; wraps at the end of the address space. */
 void ipaddr_add(struct ipaddr *address, uint64_t count);
 

@@ -100,16 +100,6 @@ bool insecure_read(const char *entry, const char **place, struct error *err)
 
 /* -- this machine -- */
 
-static bool is_loopback(const char *text)
-{
-	struct ipaddr address;
-	struct ipnet v4, v6;
-
-	return ipaddr_parse(&address, text) && ipnet_parse(&v4, "127.0.0.0/8") &&
-	       ipnet_parse(&v6, "::1/128") &&
-	       (ipnet_has(&v4, &address) || ipnet_has(&v6, &address));
-}
-
 /* "127.0.0.1 localhost registry.lan # ours" */
 static bool is_line_for(char *line, const char *name)
 {
@@ -117,8 +107,9 @@ static bool is_line_for(char *line, const char *name)
 
 	char *rest = NULL;
 	const char *word = strtok_r(line, " \t\r", &rest);
+	struct ipaddr address;
 
-	if (!word || !is_loopback(word))
+	if (!word || !ipaddr_parse(&address, word) || !ipaddr_is_loopback(&address))
 		return false;
 	while ((word = strtok_r(NULL, " \t\r", &rest)) != NULL)
 		if (strcasecmp(word, name) == 0)

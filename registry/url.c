@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/url.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/ipaddr.h"
 #include "registry/limit.h"
 
 static bool refuse(const char *text, const char *why, struct error *err)
@@ -156,13 +156,12 @@ char *url_shown(struct arena *arena, const char *url)
 }
 
 /* Of a literal; IPv6 with brackets or without. False for names. */
-static bool parse_address(const char *host, struct in_addr *v4, struct in6_addr *v6, bool *is_v6)
+static bool parse_address(const char *host, struct ipaddr *address)
 {
 	char plain[INET6_ADDRSTRLEN + 1];
 	size_t length = strlen(host);
 
-	*is_v6 = strchr(host, ':') != NULL;
-	if (*is_v6 && length > 2 && host[0] == '[' && host[length - 1] == ']') {
+	if (strchr(host, ':') && length > 2 && host[0] == '[' && host[length - 1] == ']') {
 		host++;
 		length -= 2;
 	}
@@ -170,28 +169,15 @@ static bool parse_address(const char *host, struct in_addr *v4, struct in6_addr 
 		return false;
 	memcpy(plain, host, length);
 	plain[length] = '\0';
-	if (!*is_v6)
-		return inet_pton(AF_INET, plain, v4) == 1;
-	if (inet_pton(AF_INET6, plain, v6) != 1)
-		return false;
-	if (IN6_IS_ADDR_V4MAPPED(v6)) {
-		memcpy(v4, &v6->s6_addr[12], sizeof(*v4));
-		*is_v6 = false;
-	}
-	return true;
+	return ipaddr_parse(address, plain);
 }
 
 bool url_is_loopback_host(const char *host)
 {
-	struct in_addr v4;
-	struct in6_addr v6;
-	bool is_v6;
+	struct ipaddr address;
 
-	if (strcasecmp(host, "localhost") == 0)
-		return true;
-	if (!parse_address(host, &v4, &v6, &is_v6))
-		return false;
-	return is_v6 ? IN6_IS_ADDR_LOOPBACK(&v6) : ntohl(v4.s_addr) >> 24 == 127;
+	return strcasecmp(host, "localhost") == 0 ||
+	       (parse_address(host, &address) && ipaddr_is_loopback(&address));
 }
 
 /* libcurl takes all of "localhost", "x.localhost" and "localhost." to this machine (RFC 6761). */
@@ -204,41 +190,44 @@ static bool is_localhost(const char *name)
 	       (length > least && strcasecmp(name + length - least, suffix) == 0);
 }
 
-static bool is_private_v4(uint32_t address)
+static bool is_private_v4(const unsigned char bytes[4])
 {
+	uint32_t address = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 |
+			   (uint32_t)bytes[2] << 8 | bytes[3];
+
 	return address >> 24 == 0 || address >> 24 == 127 || address >> 24 == 10 ||
 	       address >> 20 == 0xac1 || address >> 16 == 0xc0a8 || address >> 16 == 0xa9fe ||
 	       address >> 22 == 0x191; /* 100.64.0.0/10, RFC 6598 */
 }
 
-/* An IPv4 address inside: the compatible form, and what NAT64 translates (RFC 6052). */
+/* An IPv4 address inside: the mapped form, the compatible one, and what NAT64 translates (RFC
+ * 6052). */
 static bool has_v4(const struct in6_addr *v6)
 {
 	static const unsigned char nat64[12] = { 0x00, 0x64, 0xff, 0x9b };
 
-	return IN6_IS_ADDR_V4COMPAT(v6) || memcmp(v6->s6_addr, nat64, sizeof(nat64)) == 0;
+	return IN6_IS_ADDR_V4MAPPED(v6) || IN6_IS_ADDR_V4COMPAT(v6) ||
+	       memcmp(v6->s6_addr, nat64, sizeof(nat64)) == 0;
 }
 
 bool url_is_private_address(const char *host)
 {
 	autoarena struct arena arena = { 0 };
 	size_t length = strlen(host);
-	struct in_addr v4;
+	struct ipaddr address;
 	struct in6_addr v6;
-	bool is_v6;
 
 	if (length > 1 && host[length - 1] == '.')
 		host = arena_strndup(&arena, host, length - 1);
 	if (is_localhost(host))
 		return true;
-	if (!parse_address(host, &v4, &v6, &is_v6))
+	if (!parse_address(host, &address))
 		return false;
-	if (!is_v6)
-		return is_private_v4(ntohl(v4.s_addr));
-	if (has_v4(&v6)) {
-		memcpy(&v4, &v6.s6_addr[12], sizeof(v4));
-		return is_private_v4(ntohl(v4.s_addr));
-	}
+	if (address.family == AF_INET)
+		return is_private_v4(address.bytes);
+	memcpy(&v6, address.bytes, sizeof(v6));
+	if (has_v4(&v6))
+		return is_private_v4(&v6.s6_addr[12]);
 	return IN6_IS_ADDR_UNSPECIFIED(&v6) || IN6_IS_ADDR_LOOPBACK(&v6) ||
 	       IN6_IS_ADDR_LINKLOCAL(&v6) || (v6.s6_addr[0] & 0xfe) == 0xfc;
 }

@@ -78,8 +78,33 @@ static void test_add(void)
 	check_text(ipaddr_text(&(struct ipaddr){ 0 }, text), "", "none has no text");
 }
 
+static void test_loopback(void)
+{
+	static const struct {
+		const char *text;
+		bool is_loopback;
+	} cases[] = { { "127.0.0.1", true },
+		      { "127.255.255.255", true },
+		      { "::1", true },
+		      { "::ffff:127.0.0.2", true },
+		      { "128.0.0.1", false },
+		      { "0.0.0.0", false },
+		      { "::", false },
+		      { "::127.0.0.1", false },
+		      { "::ffff:10.0.0.1", false },
+		      { "7f00::1", false } };
+	struct ipaddr address = { 0 };
+
+	check(!ipaddr_is_loopback(&address), "none is no loopback address");
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
+		check(ipaddr_parse(&address, cases[i].text) &&
+			      ipaddr_is_loopback(&address) == cases[i].is_loopback,
+		      "%s", cases[i].text);
+}
+
 int main(void)
 {
+	test_loopback();
 	test_subnets();
 	test_refused();
 	test_overlaps();
