@@ -13,9 +13,10 @@
 #include "engine/netsysctl.h"
 #include "engine/propagation.h"
 
-#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define INIT_PATH    "/sbin/docker-init" /* where docker has it */
-#define SHM_SIZE     (64LL << 20)
+#define DEFAULT_PATH       "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define INIT_PATH          "/sbin/docker-init" /* where docker has it */
+#define INIT_HOLDS_SIGNALS "org.mooring.signals-wait"
+#define SHM_SIZE           (64LL << 20)
 
 /* Environment. -------------------------------------------------------------------------------- */
 
@@ -419,9 +420,12 @@ static bool write_linux(struct jsonout *out, const struct bundle *bundle, struct
 static void write_annotations(struct jsonout *out, const struct container *container,
 			      struct arena *arena)
 {
-	if (!container->annotations.count)
+	if (!container->annotations.count && !container->has_init)
 		return;
 	jsonout_object(out, "annotations");
+	if (container
+		    ->has_init) /* it asks for signals itself: the runtime is to lose none before */
+		jsonout_text(out, INIT_HOLDS_SIGNALS, "1");
 	for (size_t i = 0; i < container->annotations.count; i++) {
 		const char *pair = container->annotations.items[i];
 		size_t length = key_length(pair);

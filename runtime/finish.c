@@ -141,6 +141,21 @@ static void own_stdio(uid_t uid)
 			(void)!fchown(fd, uid, (gid_t)-1);
 }
 
+/* From the engine, of its own init: as soon as a container is up it may be told to end, and the
+ * first process of a pid namespace misses what comes before it can listen. What is blocked waits.
+ */
+#define KEEP_SIGNALS "org.mooring.signals-wait"
+
+static void hold_signals(const struct spec *spec)
+{
+	sigset_t all;
+
+	if (!spec->annotations || !json_get(spec->annotations, KEEP_SIGNALS))
+		return;
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+}
+
 /* podman's --group-add keep-groups: its caller's, instead of the config's. crun's annotation. */
 #define KEEP_GROUPS "run.oci.keep_original_groups"
 
@@ -341,6 +356,8 @@ bool finish_execute(struct finish *finish, enum container_fault *fault, struct e
 
 	if (plan->start_fifo >= 0)
 		stay_mortal();
+	else
+		hold_signals(plan->spec); /* the filter may forbid it later */
 	if (!lock_in(finish, err))
 		return false;
 	if (plan->start_fifo < 0)

@@ -351,6 +351,16 @@ def test_init_reaps_and_passes_signals(moor, busybox):
     process.communicate()
 
 
+def test_init_misses_no_signal(moor, busybox, tmp_path):
+    """One that comes before it can listen waits for it: it begins with all of them blocked, its program with none."""
+    (tmp_path / "init").write_text("#!/bin/sh\nexec grep SigBlk /proc/self/status\n")
+    (tmp_path / "init").chmod(0o755)
+    run = ("run", "--rm", "--init", "--network", "none")
+    for more, blocked in ((("-v", f"{tmp_path}/init:/sbin/docker-init"), 0x7ffbfeff), ((), 0)):
+        shown = moor.docker(*run, *more, busybox, "busybox", "grep", "SigBlk", "/proc/self/status").stdout
+        assert int(shown.split()[1], 16) & 0x7fffffff == blocked
+
+
 # --- detached ---
 
 def test_detached_life(run, moor):

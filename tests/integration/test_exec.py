@@ -173,6 +173,16 @@ def test_groups_that_are_kept(container):
     assert container.moor.run("setpriv", "--groups", "5,6", *run).stdout.split()[1:] == ["5", "6"]
 
 
+def test_signals_that_wait(container):
+    """For an init that asks for them itself; nobody else begins with a signal blocked, nor does it of a container that was created."""
+    container.config["process"]["args"] = ["grep", "SigBlk", "/proc/self/status"]
+    run = [PROGRAM, "--root", container.root, "run", "--bundle", container.bundle.path, container.bundle.id]
+    for annotations, blocked in (({}, 0), ({"org.mooring.signals-wait": "1"}, 0x7ffbfeff)):
+        container.config["annotations"] = annotations
+        container.bundle.write()
+        assert int(container.moor.run(*run).stdout.split()[1], 16) & 0x7fffffff == blocked
+
+
 def test_bad_users(container):
     """CVE-2026-30892: nothing that is no number becomes one."""
     container.up()
