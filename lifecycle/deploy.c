@@ -138,6 +138,8 @@ bool deploy_run(const struct deploy_options *options, const struct document *doc
 	struct nucleus *nucleus = mem_alloc(sizeof(*nucleus));
 	bool is_good = run(nucleus, options, document, outcome, err);
 
+	if (!is_good) /* the terminal may be closed when somebody asks */
+		nucleus_note_failure(nucleus, err);
 	*signal = nucleus->signal;
 	nucleus_close(nucleus);
 	free(nucleus);

@@ -38,16 +38,21 @@ const char *nucleus_log(const struct nucleus *nucleus, struct arena *arena, cons
 		       : arena_printf(arena, "%s/%s.log", logging->directory, component);
 }
 
+void nucleus_note_failure(struct nucleus *nucleus, const struct error *err)
+{
+	if (nucleus->settings.logging.directory)
+		journal_note(&nucleus->journal, LOGLINE_ERROR, "RUNNING", "%s", err->text);
+}
+
 printf_like(3, 0) static void tell(struct nucleus *nucleus, enum logline_level level,
 				   const char *format, va_list args)
 {
 	char text[ERROR_TEXT_MAX + 256];
 
 	vsnprintf(text, sizeof(text), format, args);
-	if (!nucleus->options.is_foreground)
-		journal_note(&nucleus->journal, level, "RUNNING", "%s", text);
-	else
+	if (nucleus->options.is_foreground)
 		console_say("%s%s", level == LOGLINE_WARN ? "Warning: " : "", text);
+	journal_note(&nucleus->journal, level, "RUNNING", "%s", text);
 }
 
 void nucleus_say(struct nucleus *nucleus, const char *format, ...)
@@ -123,6 +128,11 @@ static void on_change(void *context, const struct unit *unit, const char *text)
 	nucleus->is_run_behind = true;
 	if (nucleus->options.is_foreground)
 		console_say("%s: %s", unit->component.name, text);
+}
+
+static void on_warning(void *context, const struct unit *unit, const char *text)
+{
+	nucleus_warn(context, "%s: %s", unit->component.name, text);
 }
 
 static void on_line(void *context, const struct unit *unit, enum script_stream stream,
@@ -254,6 +264,7 @@ static void open_supervisor(struct nucleus *nucleus)
 						      .settings = &nucleus->settings,
 						      .account = nucleus->account,
 						      .on_change = on_change,
+						      .on_warning = on_warning,
 						      .on_line = on_line,
 						      .on_gone = on_gone,
 						      .add_environment = add_environment,

@@ -60,7 +60,7 @@ struct nucleus {
 	bool is_run_behind;     /* a state has changed since it was written */
 	int signal;             /* that asked to stop, or 0 */
 	bool is_restarting;     /* it is to begin anew when all have stopped */
-	struct journal journal; /* greengrass.log; not in the foreground */
+	struct journal journal; /* greengrass.log */
 };
 
 /* The root directory: `root`, or where the machine's is. In `arena`. */
@@ -88,10 +88,14 @@ bool nucleus_restart(struct nucleus *nucleus, const char *why);
 const char *nucleus_log(const struct nucleus *nucleus, struct arena *arena,
 			const char *component) must_check;
 
-/* Tells people: on the terminal in the foreground, else in greengrass.log. */
+/* Tells people: in greengrass.log, and on the terminal in the foreground. */
 void nucleus_say(struct nucleus *nucleus, const char *format, ...) printf_like(2, 3);
 /* The same as a warning. */
 void nucleus_warn(struct nucleus *nucleus, const char *format, ...) printf_like(2, 3);
+
+/* Leaves in greengrass.log why a nucleus in the foreground has ended; nothing where that could not
+ * even find out where its log is. */
+void nucleus_note_failure(struct nucleus *nucleus, const struct error *err);
 
 /* `mooring nucleus`. Returns the exit code. */
 int nucleus_main(const struct nucleus_options *options);

@@ -90,6 +90,29 @@ bool slice_limit(const struct slice *slice, const struct service_limits *limits,
 	return limit_memory(slice, limits->memory, err) && limit_cpus(slice, limits->cpus, err);
 }
 
+/* "oom_kill N" among other lines (cgroup v1 since Linux 4.13). */
+int64_t slice_take_killed(struct slice *slice)
+{
+	static const char key[] = "\noom_kill ";
+	autofree char *name =
+		slice->count == 0
+			? NULL
+			: mem_printf("%s/%s", slice->places[0].path,
+				     slice->is_unified ? "memory.events" : "memory.oom_control");
+	autobuf struct buf text = { 0 };
+	struct error ignored;
+
+	buf_init(&text, 4096);
+	if (!name || !file_read(AT_FDCWD, name, &text, &ignored))
+		return 0;
+
+	const char *line = strstr(text.data, key);
+	int64_t before = slice->killed;
+
+	slice->killed = line ? strtoll(line + strlen(key), NULL, 10) : 0;
+	return slice->killed > before ? slice->killed - before : 0;
+}
+
 /* -- the groups ---------------------------------------------------------------------------------
  */
 
@@ -131,8 +154,10 @@ bool slice_make(struct slice *slice, const char *name, const struct service_limi
 
 		is_good = add_place(slice, hierarchy, name, "", err);
 	}
-	if (is_good && slice_limit(slice, limits, err))
+	if (is_good && slice_limit(slice, limits, err)) {
+		slice_take_killed(slice); /* a container of a time before may have kept it */
 		return true;
+	}
 	slice_remove(slice);
 	return false;
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "lifecycle/service.h"
@@ -30,6 +31,7 @@ struct slice {
 	struct slice_place places[SLICE_PLACES_MAX];
 	size_t count; /* 0: not made */
 	bool is_unified;
+	int64_t killed; /* how often the kernel had killed for want of memory when it was asked */
 };
 
 /* Makes the groups and writes the limits. */
@@ -44,6 +46,9 @@ size_t slice_open_procs(const struct slice *slice, int fds[SLICE_PLACES_MAX]);
 /* Moves a process in, by its pid. */
 must_check bool slice_join(const struct slice *slice, int pid, struct error *err);
 must_check bool slice_freeze(const struct slice *slice, bool is_frozen, struct error *err);
+/* How many processes the kernel has killed for want of memory since the last call, or since the
+ * groups were made; on v2 those of containers below count. */
+int64_t slice_take_killed(struct slice *slice);
 /* Removes the groups; one that still holds a container stays until that ends. Not made is fine. */
 void slice_remove(struct slice *slice);
 /* Removes what mooring-runc has made of "/greengrass/NAME", or of "/greengrass" (`name` NULL), and

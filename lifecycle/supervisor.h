@@ -24,6 +24,8 @@ struct supervisor_options {
 	const struct account *account; /* who runs the scripts; NULL: we ourselves */
 	/* Something about the unit has changed; `text` tells people what. */
 	void (*on_change)(void *context, const struct unit *unit, const char *text);
+	/* It goes wrong in a way that the one who looks after the device is to hear of. */
+	void (*on_warning)(void *context, const struct unit *unit, const char *text);
 	void (*on_line)(void *context, const struct unit *unit, enum script_stream stream,
 			const char *line);
 	void (*on_gone)(void *context, const char *name); /* it was removed */

@@ -310,6 +310,7 @@ static void on_main_end(void *context, const struct script_result *result)
 	struct unit *unit = unit_of(context);
 	bool is_good = note_end(unit, unit->main.kind, result);
 
+	unitstep_note_killed(unit);
 	if (!unit_is_up(unit))
 		return; /* it has reported its own end, and is being taken down */
 	if (!is_good)
@@ -366,6 +367,7 @@ static void on_main_gone(void *context)
 
 	script_free(unit->main.script);
 	unit->main.script = NULL;
+	unitstep_note_killed(unit); /* what it had left running */
 	slice_remove(&unit->slice);
 	wind_down(unit);
 }

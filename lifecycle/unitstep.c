@@ -2,6 +2,7 @@
 #include "lifecycle/unitstep.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -151,6 +152,27 @@ void unitstep_write_limits(struct unit *unit, const struct service *service)
 	if (unit->slice.count > 0 && !slice_limit(&unit->slice, limits_of(unit, service), &err))
 		journal_note(&unit->journal, LOGLINE_ERROR,
 			     component_state_name(unit->component.state), "%s", err.text);
+}
+
+/* The exit code, 137 at best, tells nobody why. */
+void unitstep_note_killed(struct unit *unit)
+{
+	const struct supervisor_options *options = &unit->supervisor->options;
+	const struct service_limits *limits = limits_of(unit, unit->service);
+	int64_t killed = slice_take_killed(&unit->slice);
+	char text[200];
+
+	if (killed == 0)
+		return;
+	int length = snprintf(text, sizeof(text),
+			      "out of memory: the kernel has killed %lld of its processes",
+			      (long long)killed);
+	if (limits->memory > 0)
+		snprintf(text + length, sizeof(text) - (size_t)length,
+			 " (systemResourceLimits: memory %lld)", (long long)limits->memory / 1024);
+	journal_note(&unit->journal, LOGLINE_ERROR, component_state_name(unit->component.state),
+		     "%s", text);
+	options->on_warning(options->context, unit, text);
 }
 
 /* Only startup and run are limited. Where the kernel or our own rights forbid it the component runs

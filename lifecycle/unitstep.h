@@ -21,6 +21,9 @@ must_check bool unitstep_make_slice(struct unit *unit, struct error *err);
 /* Writes the limits of the service that is in force now, if there are groups. */
 void unitstep_write_limits(struct unit *unit, const struct service *service);
 
+/* Tells of processes in its control groups that the kernel has killed for want of memory. */
+void unitstep_note_killed(struct unit *unit);
+
 /* The work directory, made and given to the user. */
 must_check bool unitstep_make_work(const struct unit *unit, struct error *err);
 

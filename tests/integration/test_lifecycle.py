@@ -254,7 +254,7 @@ def test_long_and_odd_lines(device):
 def test_log_is_rotated(device):
     device.recipe({"Run": "yes 0123456789012345678901234567890123456789 | head -n 20000"})
     device.deploy()
-    logs = os.listdir(os.path.join(device.root, "logs"))
+    logs = [log for log in os.listdir(os.path.join(device.root, "logs")) if log != "greengrass.log"]
     assert len(logs) > 2
     assert all(os.path.getsize(os.path.join(device.root, "logs", log)) <= 1024 * 1024
                for log in logs)
@@ -490,6 +490,8 @@ def test_versions_and_stored_recipes(device):
     refused = device.deploy(f"{NAME}=2.0.0", code=1)
     assert refused.stderr == (f"mooring: deploy: no usable version of {NAME} meets all requirements: "
                               "2.0.0 (asked for); there are: 1.5.0\n")
+    log = device.log("greengrass")  # for who asks when the terminal is closed
+    assert "FAILED_NO_STATE_CHANGE" in log and f"[ERROR] (mooring) greengrass: no usable version of {NAME} meets" in log, log
 
 
 def test_remove(device):

@@ -574,6 +574,20 @@ def test_resource_limits_hold_for_containers_too(device, moor, busybox):
     assert not os.path.exists(GROUP.format("memory")) or IS_UNIFIED
 
 
+def test_killed_for_want_of_memory(device):
+    """By its own limit: 137 alone tells nobody why. Its log says it, and the nucleus' log does."""
+    fill = "import ctypes; ctypes.CDLL(None).mlockall(3); bytearray(1 << 28)"  # locked: nothing goes to where the kernel swaps
+    device.recipe({"run": f"while [ ! -e go ]; do sleep 0.02; done; python3 -c '{fill}'"})
+    with device:
+        device.deploy(add={"A": "1.0.0"}, run_with={"A": {"systemResourceLimits": {"memory": 65536}}})
+        open(device.work("go"), "w").close()
+        device.wait_for("A", "BROKEN")
+        why = "out of memory: the kernel has killed 1 of its processes (systemResourceLimits: memory 65536)"
+        assert device.log().count(why) == 3, device.log()
+        with open(os.path.join(device.root, "logs", "greengrass.log")) as file:
+            assert file.read().count(f"A: {why}") == 3
+
+
 def test_pause_and_resume(device):
     device.recipe({"run": "while :; do echo x >> ticks; sleep 0.02; done"})
     with device:
