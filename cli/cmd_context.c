@@ -30,12 +30,6 @@ static const struct opt list_opts[] = {
 	{ .name = NULL },
 };
 
-static const struct opt inspect_opts[] = {
-	{ "format", 'f', OPT_TEXT, offsetof(struct values, format), "string",
-	  "Format output using a custom template", NULL },
-	{ .name = NULL },
-};
-
 static int run_ls(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	static const struct listing_field fields[] = { { "Name", "NAME" },
@@ -149,8 +143,8 @@ const struct command cmd_context_inspect = {
 	.name = "docker context inspect",
 	.usage = "[OPTIONS] [CONTEXT]",
 	.summary = "Display detailed information on one context",
-	.opts = inspect_opts,
-	.values_size = sizeof(struct values),
+	.opts = inspection_opts,
+	.values_size = sizeof(struct inspection_values),
 	.most = 1,
 	.is_for_anyone = true,
 	.run = run_inspect,

@@ -27,16 +27,6 @@
 
 #define CGROUP2_MAGIC 0x63677270
 
-struct values {
-	const char *format;
-};
-
-static const struct opt opts[] = {
-	{ "format", 'f', OPT_TEXT, offsetof(struct values, format), "string",
-	  "Format output using a custom template", NULL },
-	{ .name = NULL },
-};
-
 /* -- facts -------------------------------------------------------------------------------------
  */
 
@@ -490,7 +480,7 @@ static void print_machine(const struct json *info, const struct facts *facts)
 
 static int run_info(const struct cli *cli, const void *of, const struct texts *arguments)
 {
-	const struct values *values = of;
+	const struct inspection_values *values = of;
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
 	struct jsonmaker list = { &arena, json_new(&arena, NULL, NULL, JSON_ARRAY, NULL) };
@@ -517,7 +507,7 @@ const struct command cmd_info = {
 	.name = "docker info",
 	.usage = "[OPTIONS]",
 	.summary = "Display system-wide information",
-	.opts = opts,
-	.values_size = sizeof(struct values),
+	.opts = inspection_opts,
+	.values_size = sizeof(struct inspection_values),
 	.run = run_info,
 };

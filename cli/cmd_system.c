@@ -16,16 +16,6 @@
  * version; and what only monitors and tests call.
  */
 
-struct values {
-	const char *format;
-};
-
-static const struct opt opts[] = {
-	{ "format", 'f', OPT_TEXT, offsetof(struct values, format), "string",
-	  "Format output using a custom template", NULL },
-	{ .name = NULL },
-};
-
 /* version. ------------------------------------------------------------------------------------ */
 
 #define COMMIT  "mooring-" MOORING_VERSION
@@ -129,7 +119,7 @@ static void print_version(void)
 
 static int run_version(const struct cli *cli, const void *of, const struct texts *arguments)
 {
-	const struct values *values = of;
+	const struct inspection_values *values = of;
 	autoarena struct arena arena = { 0 };
 	struct jsonmaker list = { &arena, json_new(&arena, NULL, NULL, JSON_ARRAY, NULL) };
 	struct jsonmaker object = jsonmaker_nested(&list, NULL, JSON_OBJECT);
@@ -176,8 +166,8 @@ const struct command cmd_version = {
 	.name = "docker version",
 	.usage = "[OPTIONS]",
 	.summary = "Show the Docker version information",
-	.opts = opts,
-	.values_size = sizeof(struct values),
+	.opts = inspection_opts,
+	.values_size = sizeof(struct inspection_values),
 	.is_for_anyone = true,
 	.run = run_version,
 };

@@ -128,16 +128,6 @@ static int run_ls(const struct cli *cli, const void *of, const struct texts *arg
 
 /* inspect. ------------------------------------------------------------------------------------ */
 
-struct inspect_values {
-	const char *format;
-};
-
-static const struct opt inspect_opts[] = {
-	{ "format", 'f', OPT_TEXT, offsetof(struct inspect_values, format), "string",
-	  "Format output using a custom template", NULL },
-	{ .name = NULL },
-};
-
 static bool add(struct engine *engine, struct arena *arena, struct json *objects,
 		const void *values, const char *name, struct error *err)
 {
@@ -152,7 +142,7 @@ static bool add(struct engine *engine, struct arena *arena, struct json *objects
 
 static int run_inspect(const struct cli *cli, const void *of, const struct texts *arguments)
 {
-	const struct inspect_values *values = of;
+	const struct inspection_values *values = of;
 	const struct inspection inspection = { .format = values->format, .add = add };
 
 	return inspection_run(cli, &inspection, arguments);
@@ -303,8 +293,8 @@ const struct command cmd_volume_inspect = {
 	.name = "docker volume inspect",
 	.usage = "[OPTIONS] VOLUME [VOLUME...]",
 	.summary = "Display detailed information on one or more volumes",
-	.opts = inspect_opts,
-	.values_size = sizeof(struct inspect_values),
+	.opts = inspection_opts,
+	.values_size = sizeof(struct inspection_values),
 	.least = 1,
 	.most = ARGUMENTS_ANY,
 	.run = run_inspect,

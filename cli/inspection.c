@@ -17,6 +17,12 @@
 #define UNREADABLE     "template parsing error"
 #define EXIT_TEMPLATE  64 /* what docker answers to a --format that it cannot read */
 
+const struct opt inspection_opts[] = {
+	{ "format", 'f', OPT_TEXT, offsetof(struct inspection_values, format), "string",
+	  "Format output using a custom template", NULL },
+	{ .name = NULL },
+};
+
 /* -- printing -- */
 
 static bool print_whole(const struct json *objects, bool is_indented, struct error *err)

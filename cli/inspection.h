@@ -24,6 +24,12 @@ struct inspection {
 	const void *values; /* of the command, for `add` */
 };
 
+/* Of verbs that take --format and nothing else. */
+struct inspection_values {
+	const char *format;
+};
+extern const struct opt inspection_opts[];
+
 /* Prints what is there, and tells what is not. Returns the exit code. */
 int inspection_run(const struct cli *cli, const struct inspection *inspection,
 		   const struct texts *names);
