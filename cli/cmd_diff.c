@@ -71,7 +71,8 @@ static int run_export(const struct cli *cli, const void *of, const struct texts 
 	const struct tree_archive archive = {
 		.from = root, .to = output.fd, .prefix = "", .is_one_mount = true
 	};
-	if (!tree_write(&archive, &err) || !output_finish(&output, &err))
+	if (!(tree_write(&archive, &err) || output_explain(&output, &err)) ||
+	    !output_finish(&output, &err))
 		return command_failed_plainly(&err);
 	happening_container(&single.engine, &single.container, "export", NULL);
 	return 0;

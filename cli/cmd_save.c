@@ -41,7 +41,7 @@ static bool save_somewhere(const struct engine *engine, const struct texts *name
 	if (!output_open(values->output, &output, err))
 		return error_in(err, "invalid output path");
 	if (!image_save(&engine->store, names, values->platform, output.fd, err))
-		return error_in(err, "Error response from daemon");
+		return output_explain(&output, err) || error_in(err, "Error response from daemon");
 	return output_finish(&output, err);
 }
 

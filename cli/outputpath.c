@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/caller.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "cli/human.h"
 
@@ -74,8 +77,12 @@ bool output_open(const char *path, struct output *output, struct error *err)
 	}
 	int sys = errno;
 
-	return output->fd >= 0 || error_set(err, error_kind_of(sys), "open %s: %s",
-					    path ? path : "stdout", human_errno(sys, why));
+	if (output->fd >= 0)
+		return true;
+	error_set(err, error_kind_of(sys), "open %s: %s", path ? path : "stdout",
+		  human_errno(sys, why));
+	err->sys = sys;
+	return path && file_add_remedy(path, err);
 }
 
 bool output_finish(struct output *output, struct error *err)
@@ -91,7 +98,20 @@ bool output_finish(struct output *output, struct error *err)
 	bool is_done = newfile_publish(&output->file, err);
 
 	caller_leave();
-	return is_done || error_in(err, "write %s", output->path);
+	return is_done || output_explain(output, err) || error_in(err, "write %s", output->path);
+}
+
+/* By what is open: standard output has a path as well, unless it is a pipe. */
+bool output_explain(const struct output *output, struct error *err)
+{
+	char link[sizeof("/proc/self/fd/") + 12], path[PATH_MAX];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", output->fd);
+	ssize_t length = readlink(link, path, sizeof(path) - 1);
+	if (length <= 0 || path[0] != '/')
+		return false;
+	path[length] = '\0';
+	return file_add_remedy(path, err);
 }
 
 void output_drop(struct output *output)

@@ -37,6 +37,9 @@ must_check bool output_open(const char *path, struct output *output, struct erro
 /* All is written: it is there now, under its name. */
 must_check bool output_finish(struct output *output, struct error *err);
 
+/* To a failure to write it adds, where the disk is full, which one it is. Always false. */
+bool output_explain(const struct output *output, struct error *err);
+
 /* Closes it; what was not finished is removed. */
 void output_drop(struct output *output);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/caller.h"
+#include "base/file.h"
 #include "base/jsonout.h"
 #include "compose/composer.h"
 #include "compose/tree.h"
@@ -295,10 +296,14 @@ static bool print_document(struct project *project, const struct values *values,
 		values->keeps_variables ? as_merged(project) : as_document(project, named);
 
 	if (values->output && !file)
-		return error_sys(err, "open %s", values->output);
-	return values->format && strcmp(values->format, "json") == 0
-		       ? print_json(document, file ? file : stdout, err)
-		       : yamlout_print(document, file ? file : stdout, err);
+		return error_sys(err, "open %s", values->output) ||
+		       file_add_remedy(values->output, err);
+	bool is_done = values->format && strcmp(values->format, "json") == 0
+			       ? print_json(document, file ? file : stdout, err)
+			       : yamlout_print(document, file ? file : stdout, err);
+	if (!file || (fflush(file) == 0 && !ferror(file)))
+		return is_done;
+	return error_sys(err, "write %s", values->output) || file_add_remedy(values->output, err);
 }
 
 /* -- one thing a line ---------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 
 import json
 import os
+import subprocess
+import tarfile
 
 import pytest
 
@@ -122,7 +124,7 @@ def test_commit_says_why(full):
     full.docker("run", "--name", "c", "--network", "none", "busybox:test", "busybox", "dd", "if=/dev/urandom", "of=/x",
                 "bs=1M", "count=14")
     refused = full.docker("commit", "c", "new", code=1).stderr
-    assert "no space left on device" in refused and refused.count("\n") == 1
+    assert f"no space left on device (make room on {os.path.dirname(full.root)}: see df and df -i)" in refused and refused.count("\n") == 1
     assert full.docker("images", "-q").stdout.count("\n") == 1
 
 
@@ -146,6 +148,45 @@ def test_the_full_one_is_named(moor, busybox, tmp_path, what):
             moor.docker("run", "--rm", "--name", "z", busybox, "true")
         finally:
             moor.clean_up()
+
+
+def test_the_full_one_is_named_by_what_copies(moor, busybox, busybox_tar, tmp_path):
+    """import, load and cp - fill the store's file system, save, export and compose the one that they write to: which is said in one line,
+    and what was there stays."""
+    (tmp_path / "big").write_bytes(os.urandom(12 << 20))
+    with tarfile.open(tmp_path / "big.tar", "w") as archive:
+        archive.add(tmp_path / "big", "big")
+    (tmp_path / "compose.yaml").write_text("services: {a: {image: x, labels: {l: %s}}}\n" % ("y" * 70000))
+    moor.docker("create", "--name", "c", "--network", "none", busybox)
+
+    def refused(place, *command, said="o space left on device", **options):
+        why = moor.docker(*command, code=1, cwd=tmp_path, **options).stderr
+        assert said in why and why.endswith(f"(make room on {place}: see df and df -i)\n") and why.count("\n") == 1, (command, why)
+    with world.mounted(str(tmp_path / "small"), "tmpfs", "64k") as small:
+        old = os.path.join(small, "old")
+        with open(old, "w") as file:
+            file.write("old")
+        for command in (("save", "-o", old, busybox), ("export", "-o", old, "c"), ("save", "-o", small + "/new", busybox)):
+            refused(small, *command)
+        with open(os.path.join(small, "out"), "w") as out:
+            why = subprocess.run([os.path.join(moor.names, "docker"), "export", "c"], env=moor.env, stdout=out, stderr=subprocess.PIPE, text=True)
+        assert why.returncode == 1 and why.stderr.endswith(f"No space left on device (make room on {small}: see df and df -i)\n")
+        assert open(old).read() == "old" and sorted(os.listdir(small)) == ["old", "out"]
+        os.unlink(os.path.join(small, "out"))
+        refused(small, "compose", "config", "--no-interpolate", "-o", os.path.join(small, "out"))
+    with world.mounted(str(tmp_path / "disk"), "tmpfs", "10M") as disk:
+        moor.env["MOORING_ROOT"] = os.path.join(disk, "root")
+        try:
+            moor.docker("load", "-i", busybox_tar)
+            moor.docker("create", "--name", "d", "--network", "none", busybox)
+            refused(disk, "import", "big.tar", "new:1")
+            with open(tmp_path / "big.tar") as archive:
+                refused(disk, "cp", "-", "d:/", input=None, stdin=archive)
+            assert moor.docker("images", "-q").stdout.count("\n") == 1
+            refused(disk, "cp", "big", "d:/")
+            moor.docker("rm", "d")
+        finally:
+            moor.env["MOORING_ROOT"] = moor.root
 
 
 def test_images_are_removed(full):
