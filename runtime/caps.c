@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/record.h"
+
 /* By number, as <linux/capability.h> has them. */
 static const char *const names[] = {
 	"CAP_CHOWN",
@@ -64,6 +66,22 @@ uint64_t caps_bit(const char *name)
 const char *caps_name(size_t i)
 {
 	return i < COUNT_OF(names) ? names[i] : NULL;
+}
+
+void caps_warn(const struct spec_process *process)
+{
+	const struct spec_capabilities *sets = &process->capabilities;
+	uint64_t lost = sets->ambient & ~(sets->permitted & sets->inheritable);
+
+	if (process->unknown_capabilities)
+		record_warning("ignoring unknown or unavailable capabilities: [%s]",
+			       process->unknown_capabilities);
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (lost >> i & 1)
+			record_warning(
+				"can't raise ambient capability %s: it is not both permitted "
+				"and inheritable",
+				names[i]);
 }
 
 uint64_t caps_available(void)

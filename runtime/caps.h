@@ -17,6 +17,9 @@ uint64_t caps_bit(const char *name);
 /* The i-th known name, as in config.json; NULL after the last. */
 const char *caps_name(size_t i);
 
+/* Tells in the log what the config asks for and nobody will get. */
+void caps_warn(const struct spec_process *process);
+
 /* The calling process' permitted set: what it could grant at all. */
 uint64_t caps_available(void);
 

@@ -55,6 +55,7 @@ struct container {
 	int notify;  /* the container's notify socket, or -1 */
 	int console; /* where the terminal's master comes, if it is for us; -1 */
 	enum container_rootless rootless;
+	bool is_without_cgroups; /* by the caller's wish */
 };
 
 void container_options_init(struct container_options *options)
@@ -261,6 +262,9 @@ static bool find_cgroups(struct container *self, const struct container_options 
 					  .id = options->id,
 					  .is_systemd = options->is_systemd };
 
+	self->is_without_cgroups = options->is_without_cgroups;
+	if (self->is_without_cgroups)
+		return rootless_check_limits(&self->spec, err);
 	return cgroup_find(&self->state.cgroup, &wish, err);
 }
 
@@ -278,23 +282,6 @@ static bool take_name(struct container *self, const struct container_options *op
 	       (!options->service.notify || service_make_dir(self->dir.dir, err));
 }
 
-/* What the config asks for and nobody will get. */
-static void warn_of_capabilities(const struct spec_process *process)
-{
-	const struct spec_capabilities *sets = &process->capabilities;
-	uint64_t lost = sets->ambient & ~(sets->permitted & sets->inheritable);
-
-	if (process->unknown_capabilities)
-		record_warning("ignoring unknown or unavailable capabilities: [%s]",
-			       process->unknown_capabilities);
-	for (size_t i = 0; caps_name(i); i++)
-		if (lost >> i & 1)
-			record_warning(
-				"can't raise ambient capability %s: it is not both permitted "
-				"and inheritable",
-				caps_name(i));
-}
-
 static bool prepare(struct container *self, const struct container_options *options,
 		    struct error *err)
 {
@@ -305,7 +292,7 @@ static bool prepare(struct container *self, const struct container_options *opti
 	    !rdt_find(&self->arena, NULL, self->spec.rdt, options->id, &self->state.rdt, err) ||
 	    !find_cgroups(self, options, err) || !prepare_plan(self, options, err))
 		return false;
-	warn_of_capabilities(&self->spec.process);
+	caps_warn(&self->spec.process);
 	add_service(self, options);
 	self->rootless = options->rootless;
 	self->state.id = arena_strdup(&self->arena, options->id);
@@ -326,9 +313,10 @@ static bool make_cgroups(struct container *self, struct error *err)
 {
 	struct cgroup *cgroup = &self->state.cgroup;
 
-	if (cgroupsystemd_start(cgroup, &self->spec, self->spawned.pid, err) &&
-	    cgroup_make(cgroup, err) && cgroup_limit(cgroup, &self->spec, err) &&
-	    cgroup_delegate(cgroup, &self->spec, err))
+	if (self->is_without_cgroups ||
+	    (cgroupsystemd_start(cgroup, &self->spec, self->spawned.pid, err) &&
+	     cgroup_make(cgroup, err) && cgroup_limit(cgroup, &self->spec, err) &&
+	     cgroup_delegate(cgroup, &self->spec, err)))
 		return true;
 	if (cgroup->unit.is_started)
 		return false; /* init must be gone first: it would not heed systemd's SIGTERM */

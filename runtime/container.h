@@ -40,6 +40,7 @@ struct container_options {
 	struct service service;    /* sockets and readiness of a service of systemd */
 	enum container_rootless rootless;
 	bool is_systemd;         /* the control groups belong to a unit of systemd */
+	bool is_without_cgroups; /* no control groups: it stays in the caller's */
 	bool takes_terminal;     /* container_launch: the caller asks for it afterwards */
 	bool is_screen_ours;     /* and shows it on a terminal that adds returns to newlines */
 	bool is_without_pivot;   /* root is a ramdisk: MS_MOVE and chroot */

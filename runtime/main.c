@@ -79,9 +79,12 @@ static bool read_choices(const struct choices *choices, struct globals *globals,
 				 choices->log_format);
 	globals->log = choices->log && choices->log[0] ? choices->log : NULL;
 	globals->is_systemd = flag_is_set(choices->systemd) || strcmp(manager, "systemd") == 0;
-	if (strcmp(manager, "systemd") != 0 && strcmp(manager, "cgroupfs") != 0)
+	globals->is_without_cgroups = strcmp(manager, "disabled") == 0;
+	if (strcmp(manager, "systemd") != 0 && strcmp(manager, "cgroupfs") != 0 &&
+	    !globals->is_without_cgroups)
 		return error_set(err, ERROR_UNSUPPORTED,
-				 "--cgroup-manager: expected cgroupfs or systemd, found %s",
+				 "--cgroup-manager: expected cgroupfs, systemd or disabled, found "
+				 "%s",
 				 manager);
 	record_begin(&(struct record_way){ .log = globals->log,
 					   .is_json = globals->is_log_json,

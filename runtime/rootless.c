@@ -91,6 +91,14 @@ static bool asks_for_limits(const struct spec_resources *resources)
 	       resources->network_priority_count > 0 || resources->unified_count > 0;
 }
 
+bool rootless_check_limits(const struct spec *spec, struct error *err)
+{
+	return !asks_for_limits(&spec->resources) ||
+	       error_set(err, ERROR_INPUT,
+			 "config.json: linux.resources: limits need control groups: leave "
+			 "--cgroup-manager disabled out");
+}
+
 bool rootless_may_skip_cgroups(const struct spec *spec, enum container_rootless wish,
 			       struct error *err)
 {

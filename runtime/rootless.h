@@ -19,6 +19,9 @@ char *rootless_root(const char *name) must_check;
 /* Refuses, before anything is made, what an ordinary user cannot have. */
 must_check bool rootless_check(const struct spec *spec, struct error *err);
 
+/* Refuses limits, which would hold nobody: the container gets no control groups. */
+must_check bool rootless_check_limits(const struct spec *spec, struct error *err);
+
 /* Making control groups has failed with `err`: true if the container can go without. */
 bool rootless_may_skip_cgroups(const struct spec *spec, enum container_rootless wish,
 			       struct error *err);

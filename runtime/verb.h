@@ -15,8 +15,9 @@ struct globals {
 	const char *log; /* NULL: standard error */
 	bool is_log_json;
 	enum container_rootless rootless;
-	bool is_root_chosen; /* --root was given */
-	bool is_systemd;     /* --systemd-cgroup */
+	bool is_root_chosen;     /* --root was given */
+	bool is_systemd;         /* --systemd-cgroup */
+	bool is_without_cgroups; /* --cgroup-manager disabled */
 };
 
 #define VERB_MISUSED (-2)

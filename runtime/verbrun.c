@@ -53,6 +53,7 @@ static int parse(const struct globals *globals, int argc, char **argv, struct ma
 	options->state_root = globals->root;
 	options->rootless = globals->rootless;
 	options->is_systemd = globals->is_systemd;
+	options->is_without_cgroups = globals->is_without_cgroups;
 	if (!verb_parse(flags, argc, argv, &next, err))
 		return VERB_MISUSED;
 	if (!options->bundle || !options->bundle[0])

@@ -23,6 +23,7 @@ default_ulimits = ["nofile=1024:4096", "nproc=4096:4096"]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 runtime_supports_json = ["mooring-runc"]
+runtime_supports_nocgroup = ["mooring-runc"]
 """,
     "storage.conf": """
 [storage]
@@ -159,9 +160,21 @@ def test_read_only(podman):
 
 
 def test_user_namespaces(podman):
-    for flags, first in ((["--uidmap", "0:100000:65536"], "100000"), (["--userns", "auto:size=1000"], "200000")):
+    mapped = ["--uidmap", "0:100000:65536"]
+    for flags, first in ((mapped, "100000"), ([*mapped, "--privileged"], "100000"), (["--userns", "auto:size=1000"], "200000")):
         out = podman.run(["--rm", *flags], "sh", "-c", "cat /proc/self/uid_map; id -u; touch /tmp/mine").stdout.split()
         assert out[1] == first and out[3] == "0"
+    podman.run(["-d", "--name", "first", *mapped], "sleep", "1000")
+    out = podman.run(["--rm", "--userns", "container:first"], "cat", "/proc/self/uid_map").stdout
+    assert out.split() == ["0", "100000", "65536"]
+    podman("rm", "--force", "--time", "0", "first")
+
+
+def test_without_control_groups(podman):
+    """The program is where podman is."""
+    out = podman("run", "--rm", "--pull", "never", "--network", "none", "--cgroups", "disabled", podman.image, "sh", "-c",
+                 "cat /proc/self/cgroup; ls /sys/fs/cgroup").stdout
+    assert out == podman.place.run("cat", "/proc/self/cgroup").stdout
 
 
 # -- umoci -----------------------------------------------------------------------------------------

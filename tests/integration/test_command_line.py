@@ -78,7 +78,7 @@ def test_help(moor):
     (["--root", "/", "list"], 1, "--root: "),
     (["--root", "", "list"], 1, "--root: "),
     (["--log", "/nosuch/log", "list"], 1, "open log /nosuch/log: no such file or directory"),
-    (["--cgroup-manager", "none", "list"], 1, "expected cgroupfs or systemd, found none"),
+    (["--cgroup-manager", "none", "list"], 1, "expected cgroupfs, systemd or disabled, found none"),
     (["state"], 1, "mooring-runc: \\\"state\\\" requires exactly 1 argument(s)"),
     (["run"], 1, " msg=\"mooring-runc: \\\"run\\\" requires exactly 1 argument(s)"),
     (["exec"], 1, " msg=\"mooring-runc: \\\"exec\\\" requires a minimum of 1 argument(s)"),

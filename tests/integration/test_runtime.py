@@ -611,6 +611,23 @@ def test_killed_create_leaves_nothing_that_delete_cannot_find(bundle):
         wait_until(lambda: bundle.traces() == [], f"nothing left after a kill in step {step}")
 
 
+def test_without_control_groups(moor, bundle):
+    """crun's --cgroup-manager disabled, for podman's --cgroups disabled: it stays where the caller is."""
+    bundle.config["process"]["args"] = ["sh", "-c", "ls /sys/fs/cgroup; while :; do sleep 1; done"]
+    bundle.write()
+    moor.runc("--cgroup-manager", "disabled", "run", "--detach", "--bundle", bundle.path, bundle.id, **bundles.QUIET)
+    with open(f"/proc/{bundle.state()['pid']}/cgroup") as theirs, open("/proc/self/cgroup") as ours:
+        assert theirs.read() == ours.read()
+    assert moor.runc("exec", bundle.id, "ls", "/sys/fs/cgroup").stdout == ""
+    assert "cgroup" in moor.runc("pause", bundle.id, code=1).stderr
+    moor.runc("delete", "--force", bundle.id)
+    assert bundle.traces() == []
+    bundle.config["linux"]["resources"]["pids"] = {"limit": 10}
+    bundle.write()
+    refused = moor.runc("--cgroup-manager", "disabled", "run", "--bundle", bundle.path, bundle.id, code=1).stderr
+    assert "linux.resources: limits need control groups" in refused
+
+
 def test_bad_ids(moor, bundle):
     for name in ("", ".", "..", "a/b", "a b", "a\nb", "x" * 300):
         stderr = moor.runc("state", name, code=1).stderr
@@ -620,7 +637,7 @@ def test_bad_ids(moor, bundle):
 def test_command_line(moor, bundle):
     assert moor.runc("--version").stdout.startswith("mooring-runc version ")
     assert moor.runc("--help").stdout.startswith("NAME:")
-    assert "cgroupfs or systemd" in moor.runc("--cgroup-manager=x", "run", "x", code=1).stderr
+    assert "cgroupfs, systemd or disabled" in moor.runc("--cgroup-manager=x", "run", "x", code=1).stderr
     assert "Incorrect Usage" in moor.runc("run", "--moon", "x", code=1).stdout
     assert "requires exactly 1" in moor.runc("state", code=1).stderr
     assert "config.json not found" in moor.runc("run", "--bundle", moor.directory, "x", code=1).stderr
