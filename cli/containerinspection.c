@@ -160,7 +160,10 @@ static void add_mounts(const struct jsonmaker *object, const struct engine *engi
 		       const struct container *container)
 {
 	static const char *const types[] = {
-		[MOUNT_BIND] = "bind", [MOUNT_VOLUME] = "volume", [MOUNT_TMPFS] = "tmpfs"
+		[MOUNT_BIND] = "bind",
+		[MOUNT_VOLUME] = "volume",
+		[MOUNT_TMPFS] = "tmpfs",
+		[MOUNT_IMAGE] = "image",
 	};
 	struct jsonmaker list = jsonmaker_nested(object, "Mounts", JSON_ARRAY);
 
@@ -177,6 +180,9 @@ static void add_mounts(const struct jsonmaker *object, const struct engine *engi
 			jsonmaker_text(&item, "Source",
 				       arena_printf(object->arena, "%s/volumes/%s/_data",
 						    engine->root, mount->source));
+		} else if (mount->kind == MOUNT_IMAGE) {
+			jsonmaker_text(&item, "Name", mount->source);
+			jsonmaker_text(&item, "Source", mount->image_id);
 		} else {
 			jsonmaker_text(&item, "Source", mount->source ? mount->source : "");
 		}

@@ -76,7 +76,10 @@ static void add_tmpfs_options(const struct jsonmaker *item, const char *options)
 static void add_mount(const struct jsonmaker *list, const struct container_mount *mount)
 {
 	static const char *const types[] = {
-		[MOUNT_BIND] = "bind", [MOUNT_VOLUME] = "volume", [MOUNT_TMPFS] = "tmpfs"
+		[MOUNT_BIND] = "bind",
+		[MOUNT_VOLUME] = "volume",
+		[MOUNT_TMPFS] = "tmpfs",
+		[MOUNT_IMAGE] = "image",
 	};
 	struct jsonmaker item = jsonmaker_nested(list, NULL, JSON_OBJECT);
 
@@ -102,6 +105,11 @@ static void add_mount(const struct jsonmaker *list, const struct container_mount
 			jsonmaker_bool(&options, "NoCopy", true);
 		if (has_subpath)
 			jsonmaker_text(&options, "Subpath", mount->subpath);
+	}
+	if (mount->kind == MOUNT_IMAGE && has_subpath) {
+		struct jsonmaker options = jsonmaker_nested(&item, "ImageOptions", JSON_OBJECT);
+
+		jsonmaker_text(&options, "Subpath", mount->subpath);
 	}
 }
 

@@ -165,6 +165,8 @@ static void write_mounts(struct jsonout *out, const struct container *container)
 		jsonout_bool(out, "is_flat", mount->is_flat);
 		jsonout_bool(out, "is_readonly_top", mount->is_readonly_top);
 		jsonout_text(out, "subpath", mount->subpath);
+		if (mount->kind == MOUNT_IMAGE)
+			jsonout_text(out, "image_id", mount->image_id);
 		jsonout_object_end(out);
 	}
 	jsonout_array_end(out);
@@ -260,9 +262,10 @@ static bool read_mount(const struct json *item, struct container_mount *mount, s
 	    !json_bool_or(item, "is_copied_up", false, &mount->is_copied_up, err) ||
 	    !json_bool_or(item, "is_flat", false, &mount->is_flat, err) ||
 	    !json_bool_or(item, "is_readonly_top", false, &mount->is_readonly_top, err) ||
-	    !json_text_or(item, "subpath", "", &mount->subpath, err))
+	    !json_text_or(item, "subpath", "", &mount->subpath, err) ||
+	    !json_text_or(item, "image_id", "", &mount->image_id, err))
 		return false;
-	if (kind < MOUNT_BIND || kind > MOUNT_TMPFS)
+	if (kind < MOUNT_BIND || kind > MOUNT_IMAGE)
 		return json_wrong(item, err, "no such kind of mount");
 	mount->kind = (enum mount_kind)kind;
 	return true;

@@ -28,6 +28,7 @@
  *                   network.json   addresses and ports while it runs: see endpoint.h
  *                   rootfs/        empty; mounted over in the monitor's mount namespace only
  *                   upper/ work/   what the container changed
+ *                   image-N/       where the image of its mount N is mounted
  *                   hosts hostname resolv.conf
  *                   container.log
  *
@@ -50,12 +51,14 @@
 enum mount_kind {
 	MOUNT_BIND,
 	MOUNT_VOLUME,
-	MOUNT_TMPFS
+	MOUNT_TMPFS,
+	MOUNT_IMAGE
 };
 
 struct container_mount {
 	enum mount_kind kind;
-	const char *source;  /* an absolute path, or a volume's name; NULL for a tmpfs */
+	const char *source;  /* an absolute path, a volume's name, or an image as it was typed;
+				NULL for a tmpfs */
 	const char *target;  /* an absolute path in the container, cleaned */
 	const char *options; /* comma-separated, as typed: "ro,z", "size=1m"; "" if none */
 	bool is_readonly;
@@ -66,7 +69,8 @@ struct container_mount {
 	bool is_copied_up;     /* an empty volume gets what the image has there */
 	bool is_flat;          /* mounts below the source stay away: bind-recursive=disabled */
 	bool is_readonly_top;  /* read-only, but mounts below it are what they are */
-	const char *subpath;   /* of a volume, a part of it; NULL or "": all */
+	const char *subpath;   /* of a volume or an image, a part of it; NULL or "": all */
+	const char *image_id;  /* of an image: "sha256:…" */
 
 	/* For a volume that is yet to be made; not saved with the container. */
 	struct texts volume_options, volume_labels; /* live where the other texts live */

@@ -300,6 +300,25 @@ static void name_volumes(struct container *container, struct arena *arena)
 	}
 }
 
+/* --mount type=image: by its ID from now on. It is no reason to fetch the container's own image, so
+ * one that is not here is a mistake like others. */
+static bool find_images(const struct engine *engine, struct arena *arena,
+			const struct mounts *mounts, struct error *err)
+{
+	for (size_t i = 0; i < mounts->count; i++) {
+		struct container_mount *mount = &mounts->items[i];
+		struct store_image image;
+		struct error cause;
+
+		if (mount->kind != MOUNT_IMAGE || *mount->image_id)
+			continue;
+		if (!store_find(&engine->store, arena, mount->source, &image, &cause))
+			return error_set(err, ERROR_INPUT, "%s", cause.text);
+		mount->image_id = arena_strdup(arena, image.id.text);
+	}
+	return true;
+}
+
 /* --volumes-from: what the others have; of two at one place that of the later one. */
 static bool inherit_mounts(struct engine *engine, struct arena *arena, struct create *create,
 			   struct error *err)
@@ -357,6 +376,7 @@ bool create_container(struct engine *engine, struct arena *arena, struct create 
 	    !store_find(&engine->store, arena, container->image, &image, err) ||
 	    !check_platform(create, &image, warning, err) ||
 	    !inherit_mounts(engine, arena, create, err) ||
+	    !find_images(engine, arena, create->mounts, err) ||
 	    !merge_image(create, &image, arena, err) ||
 	    !share_network(engine, arena, container, err) ||
 	    !name_networks(engine, arena, container, err) ||

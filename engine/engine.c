@@ -59,6 +59,18 @@ void engine_close(struct engine *engine)
 	*engine = ENGINE_EMPTY;
 }
 
+/* It is made from it, or mounts it. */
+static bool uses_image(const struct container *container, const char *id)
+{
+	for (size_t i = 0; i < container->mount_count; i++) {
+		const struct container_mount *mount = &container->mounts[i];
+
+		if (mount->kind == MOUNT_IMAGE && strcmp(mount->image_id, id) == 0)
+			return true;
+	}
+	return strcmp(container->image_id, id) == 0;
+}
+
 /* Of several containers a running one is named: it is the better reason to keep the image. */
 static bool find_user(void *context, const struct digest *image, struct store_user *user)
 {
@@ -74,8 +86,7 @@ static bool find_user(void *context, const struct digest *image, struct store_us
 		struct container container = { 0 };
 
 		if (container_read(engine, &arena, ids.items[i], &container, &ignored) &&
-		    strcmp(container.image_id, image->text) == 0 &&
-		    (!is_used || !user->is_running)) {
+		    uses_image(&container, image->text) && (!is_used || !user->is_running)) {
 			is_used = true;
 			user->is_running = status_is_running(engine, ids.items[i]);
 			snprintf(user->container, sizeof(user->container), "%.12s", ids.items[i]);

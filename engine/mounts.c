@@ -398,6 +398,46 @@ static bool add_tmpfs(struct mounts *mounts, const struct mountspec *spec,
 	return add(mounts, mount, err);
 }
 
+/* Without going above where it begins, even for a moment; links are another matter. */
+static bool is_local(const char *path)
+{
+	size_t above = 0;
+
+	if (*path == '/')
+		return false;
+	while (*path) {
+		size_t length = strcspn(path, "/");
+
+		if (length == 2 && strncmp(path, "..", 2) == 0) {
+			if (above-- == 0)
+				return false;
+		} else if (length > 0 && !(length == 1 && *path == '.')) {
+			above++;
+		}
+		path += length + strspn(path + length, "/");
+	}
+	return true;
+}
+
+static bool add_image(struct mounts *mounts, const struct mountspec *spec,
+		      struct container_mount *mount, struct error *err)
+{
+	if (!spec->source || !*spec->source)
+		return error_set(
+			err, ERROR_INPUT,
+			"invalid mount config for type \"image\": field Source must not be empty");
+	mount->kind = MOUNT_IMAGE;
+	mount->source = spec->source;
+	mount->subpath = spec->image_subpath ? spec->image_subpath : "";
+	mount->image_id = "";
+	mount->is_readonly = true;
+	return (is_local(mount->subpath) ||
+		error_set(err, ERROR_INPUT,
+			  "invalid mount config for type \"image\": subpath must be a relative "
+			  "path within the image")) &&
+	       add(mounts, mount, err);
+}
+
 static bool add_volume(struct mounts *mounts, const struct mountspec *spec,
 		       struct container_mount *mount, struct error *err)
 {
@@ -408,7 +448,7 @@ static bool add_volume(struct mounts *mounts, const struct mountspec *spec,
 	mount->subpath = spec->subpath ? spec->subpath : "";
 	mount->volume_options = spec->options;
 	mount->volume_labels = spec->labels;
-	if (mount->subpath[0] == '/')
+	if (!is_local(mount->subpath))
 		return error_set(err, ERROR_INPUT,
 				 "invalid mount config for type \"volume\": subpath must be a "
 				 "relative path within the volume");
@@ -466,6 +506,8 @@ bool mounts_add_mount(struct mounts *mounts, const char *text, struct error *err
 	mount.is_copied_up = !spec.is_without_copy;
 	if (strcmp(spec.type, "tmpfs") == 0)
 		return add_tmpfs(mounts, &spec, &mount, err);
+	if (strcmp(spec.type, "image") == 0)
+		return add_image(mounts, &spec, &mount, err);
 	return strcmp(spec.type, "volume") == 0 ? add_volume(mounts, &spec, &mount, err)
 						: add_bind(mounts, &spec, &mount, err);
 }

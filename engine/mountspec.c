@@ -165,12 +165,8 @@ static bool check_kinds(const struct mountspec *spec, struct error *err)
 
 static bool check(const struct mountspec *spec, struct error *err)
 {
-	if (strcmp(spec->type, "image") == 0)
-		return error_set(err, ERROR_UNSUPPORTED,
-				 "invalid mount config for type \"image\": not supported by this "
-				 "runtime");
 	if (strcmp(spec->type, "bind") != 0 && strcmp(spec->type, "volume") != 0 &&
-	    strcmp(spec->type, "tmpfs") != 0)
+	    strcmp(spec->type, "tmpfs") != 0 && strcmp(spec->type, "image") != 0)
 		return error_set(err, ERROR_INPUT,
 				 "invalid mount config for type \"%s\": mount type unknown",
 				 spec->type);

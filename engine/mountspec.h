@@ -20,12 +20,11 @@ enum mountspec_recursion {
 };
 
 struct mountspec {
-	const char *type; /* "bind", "volume", "tmpfs" */
+	const char *type; /* "bind", "volume", "tmpfs", "image" */
 	const char *source, *target;
 	const char *propagation; /* "" */
 	const char *tmpfs_size, *tmpfs_mode;
-	const char *image_subpath; /* to refuse it */
-	const char *subpath, *driver;
+	const char *image_subpath, *subpath, *driver;
 	struct texts options, labels; /* in the arena */
 	enum mountspec_recursion recursion;
 	bool is_readonly, is_without_copy;

@@ -70,8 +70,10 @@ static bool mount_by_name(const struct rootfs *rootfs, bool *is_too_long, struct
 	buf_init(&options, OPTIONS_MAX);
 	buf_add_text(&options, "lowerdir=");
 	for (size_t i = rootfs->layer_count; i-- > 0;)
-		buf_printf(&options, "%s/diff:", digest_hex(&rootfs->chains[i]));
-	buf_add_text(&options, "../" LAYOUT_FOOTING);
+		buf_printf(&options, "%s/diff%s", digest_hex(&rootfs->chains[i]),
+			   i || !rootfs->is_bare ? ":" : "");
+	if (!rootfs->is_bare)
+		buf_add_text(&options, "../" LAYOUT_FOOTING);
 	add_rest(&options, rootfs);
 	*is_too_long = options.is_cut;
 	return options.is_cut || mount_overlay(rootfs, options.data, err);
@@ -85,8 +87,9 @@ static bool mount_open_layers(const struct rootfs *rootfs, const int *layers, in
 	buf_init(&options, OPTIONS_MAX);
 	buf_add_text(&options, "lowerdir=");
 	for (size_t i = rootfs->layer_count; i-- > 0;)
-		buf_printf(&options, "%d:", layers[i]);
-	buf_printf(&options, "%d", footing);
+		buf_printf(&options, "%d%s", layers[i], i || !rootfs->is_bare ? ":" : "");
+	if (!rootfs->is_bare)
+		buf_printf(&options, "%d", footing);
 	add_rest(&options, rootfs);
 	if (chdir("/proc/self/fd") < 0)
 		return error_sys(err, "open /proc/self/fd");

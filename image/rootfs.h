@@ -19,6 +19,7 @@ struct rootfs {
 	const char *target;          /* where to mount */
 	bool is_volatile;            /* never synced: for containers that are thrown away */
 	bool is_rootless;            /* inside a user namespace: user.overlay.* attributes */
+	bool is_bare;                /* the layers alone, without what containers have: footing.h */
 };
 
 /* Mounts it in the calling process's mount namespace, which should be private: no unmount is needed

@@ -152,6 +152,9 @@ def test_layers_and_devices(rootless):
     name = rootless.load(image, "layers:test")
     out = rootless.docker("run", "--rm", *NO_NETWORK, name, "sh", "-c", "stat -c '%u %g %a' /owned; ls /tmp; ls /etc").stdout
     assert out.split()[:4] == ["1000", "2000", "640", "new"] and "group" not in out.split()
+    image = ("--mount", f"type=image,src={name},dst=/i")
+    out = rootless.docker("run", "--rm", *NO_NETWORK, *image, name, "sh", "-c", "ls /i/tmp; touch /i/x 2>&1", code=1).stdout
+    assert out.startswith("new\n") and "Read-only" in out
 
 
 def test_host_network(rootless, busybox):

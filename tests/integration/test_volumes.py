@@ -208,14 +208,37 @@ def test_a_part_of_a_volume(moor, busybox, run, tmp_path):
                                            "busybox ln -s ../../../../../../etc /v/up"))
     assert run("--rm", "--mount", "src=vol,dst=/p,volume-subpath=part", command=("cat", "/p/f")).stdout == "in\n"
     assert run("--rm", "--mount", "src=vol,dst=/p,volume-subpath=part/f", command=("cat", "/p")).stdout == "in\n"
-    for path in ("evil", "up", "../..", "none"):
-        assert "cannot access path" in run("--rm", "--mount", f"src=vol,dst=/p,volume-subpath={path}",
-                                           code=127).stderr
+    for path, code, why in (("none", 127, "cannot access path"), ("evil", 125, "escapes the base directory"), ("up", 125, "escapes the base"),
+                            ("../..", 125, "subpath must be a relative path within the volume")):
+        assert why in run("--rm", "--mount", f"src=vol,dst=/p,volume-subpath={path}", code=code).stderr
     for name, path in ("still", "part"), ("led", "evil"):
         moor.docker("create", "--name", name, "--mount", f"src=vol,dst=/tmp,volume-subpath={path}", busybox, "true")
     moor.docker("cp", "still:/tmp/f", tmp_path / "out")  # of one that does not run, too
     assert (tmp_path / "out").read_text() == "in\n"
     assert "Could not find" in moor.docker("cp", "led:/tmp/hostname", tmp_path / "out", code=1).stderr
+
+
+def test_image_as_a_mount(moor, busybox, run, tmp_path):
+    """Read-only and alone, or a part of it that no link leads out of; held like the image of the container itself."""
+    layer = tar_bytes([("etc", None), ("etc/f", b"in\n"), ("etc/part", None), ("etc/part/p", b"part\n"), ("gone", b""), ("out", ("link", "/etc"))])
+    moor.docker("load", "-i", Image([layer, tar_bytes([("etc/g", b"above\n"), (".wh.gone", b"")])]).save(tmp_path / "i.tar", "data:1"))
+    id = moor.docker("inspect", "-f", "{{.Id}}", "data:1").stdout.strip()
+    done = run("--name", "c", "--mount", "type=image,src=data:1,dst=/image", command=sh("ls -A /image /image/etc; cat /image/etc/f; echo x > /image/x"), code=1)
+    assert done.stdout.split() == ["/image:", "etc", "out", "/image/etc:", "f", "g", "part", "in"] and "Read-only file system" in done.stderr
+    told = json.loads(moor.docker("inspect", "c").stdout)[0]
+    assert told["HostConfig"]["Mounts"] == [{"Type": "image", "Source": "data:1", "Target": "/image", "ReadOnly": True}]
+    assert [told["Mounts"][0][name] for name in ("Type", "Name", "Source", "RW")] == ["image", "data:1", id, False]
+    assert "is using its referenced image" in moor.docker("rmi", "data:1", code=1).stderr
+    moor.docker("rmi", "-f", "data:1")
+    assert moor.docker("start", "-a", "c", code=1).stdout == done.stdout
+    moor.docker("tag", id, "data:1")
+    moor.docker("rm", "c")
+    part = "type=image,src=data:1,dst=/image,image-subpath="
+    assert run("--rm", "--mount", part + "etc/part", command=("ls", "/image")).stdout == "p\n"
+    assert run("--rm", "--mount", part + "etc/f", command=("cat", "/image")).stdout == "in\n"
+    assert "escapes the base directory" in run("--rm", "--mount", part + "out", code=125).stderr
+    assert "cannot access path" in run("--rm", "--mount", part + "gone", code=127).stderr
+    moor.docker("rmi", "data:1")
 
 
 def test_propagation(moor, run, tmp_path):
