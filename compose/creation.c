@@ -59,6 +59,7 @@ static const struct {
 	{ "group_add", "--group-add", SIMPLE_LIST },
 	{ "hostname", "--hostname", SIMPLE_TEXT },
 	{ "init", "--init", SIMPLE_FLAG },
+	{ "isolation", "--isolation", SIMPLE_TEXT },
 	{ "label_file", "--label-file", SIMPLE_LIST },
 	{ "labels", "--label", SIMPLE_MAP },
 	{ "mac_address", "--mac-address", SIMPLE_TEXT },
@@ -450,8 +451,8 @@ static void warn_of_owners(const struct project *project, const struct service *
 
 void creation_warn(const struct project *project, const struct service *service)
 {
-	static const char *const keys[] = { "credential_spec", "develop",     "gpus",
-					    "isolation",       "storage_opt", NULL };
+	static const char *const keys[] = { "credential_spec", "develop", "gpus", "storage_opt",
+					    NULL };
 	static const char *const deployed[] = { "endpoint_mode",   "labels",        "placement",
 						"rollback_config", "update_config", NULL };
 	static const char *const reserved[] = { "devices", NULL };

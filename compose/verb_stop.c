@@ -37,6 +37,7 @@ struct manner {
 	bool has_dependents; /* also those that are restarted with what they depend on */
 	bool is_by_name;     /* 1 goes by services, and not by age */
 	bool tells_missing;  /* 1 tells of each service that has no container */
+	bool is_lenient;     /* 1 tells of failures, and succeeds */
 	const char *missing; /* 1 fails if there is no container to do it to; NULL: it does not */
 };
 
@@ -123,7 +124,10 @@ static int run(const struct cli *cli, const struct manner *manner, const struct 
 	}
 	add_words(&session, manner, values, words);
 	deed.arguments = words;
-	return session_do(&session, members, &deed, NULL) ? 0 : 1;
+	return session_do(&session, members, &deed, NULL) ||
+			       (manner->is_lenient && composer_of(cli)->is_classic)
+		       ? 0
+		       : 1;
 }
 
 static int run_stop(const struct cli *cli, const void *values, const struct texts *arguments)
@@ -195,6 +199,7 @@ static int run_pause(const struct cli *cli, const void *values, const struct tex
 		.deed = { .classic = "Pausing", .words = &telling_pausing, .is_for_running = true },
 		.verb = "pause",
 		.is_by_name = true,
+		.is_lenient = true,
 		.missing = "pause",
 	};
 	static const struct values none = { .signal = NULL };
@@ -211,6 +216,7 @@ static int run_unpause(const struct cli *cli, const void *values, const struct t
 			  .is_upwards = true,
 			  .is_for_running = true },
 		.verb = "unpause",
+		.is_lenient = true,
 		.missing = "unpause",
 	};
 	static const struct values none = { .signal = NULL };

@@ -339,11 +339,13 @@ def test_build_and_push(project):
 
 def test_left_out(project):
     """What this runtime does not do and a container can do without is told, once."""
-    project.services(a={"command": "true", "expose": ["80002", 80], "isolation": "hyperv", "deploy": {
+    project.services(a={"command": "true", "expose": ["80002", 80], "isolation": "default", "storage_opt": {"size": "1G"}, "deploy": {
         "placement": {}, "resources": {"reservations": {"devices": [{"driver": "nvidia", "capabilities": ["gpu"]}]}}}})
     warnings = [line for line in project("up", "-d").stderr.splitlines() if "ignored" in line]
     assert warnings == [f'service "a": {key} is not supported by this runtime: ignored' for key in
-                        ("isolation", "deploy.placement", "deploy.resources.reservations.devices")]
+                        ("storage_opt", "deploy.placement", "deploy.resources.reservations.devices")]
+    project.services(a={"command": "true", "isolation": "hyperv"})
+    assert "Invalid isolation: \"hyperv\" - linux only supports 'default'" in project("up", "-d", code=1).stderr
 
 
 def test_missing_image(project):

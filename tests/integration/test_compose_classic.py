@@ -155,7 +155,9 @@ def test_words_of_options(project):
     project.classic("pause")
     for state, names in ("running", "a\n"), ("paused", "a\n"), ("stopped", ""):
         assert project.classic("ps", "--services", "--filter", "status=" + state).stdout == names
-    project.classic("unpause")
+    for verb, told in ("pause", "is already paused"), ("unpause", ""), ("unpause", "is not paused"):
+        assert told in project.classic(verb).stderr, "1 tells of it, and succeeds"
+    assert "is not paused" in project("unpause", code=1).stderr
     assert project.classic("start").stderr.splitlines() == ["Starting b ... ", "Starting b ... failed"]
     for program in project, project.classic:
         assert "cannot be combined" in program("create", "--force-recreate", "--no-recreate", code=1).stderr
