@@ -10,10 +10,12 @@
 
 static void print_host(const struct published *port)
 {
-	char text[IPADDR_TEXT_MAX];
+	char text[IPADDR_TEXT_MAX], number[8] = "";
 
-	printf(port->address.family == AF_INET6 ? "[%s]:%d\n" : "%s:%d\n",
-	       ipaddr_text(&port->address, text), port->outside);
+	if (port->outside)
+		snprintf(number, sizeof(number), "%d", port->outside);
+	printf(port->address.family == AF_INET6 ? "[%s]:%s\n" : "%s:%s\n",
+	       ipaddr_text(&port->address, text), number);
 }
 
 static bool print_one(const struct endpoints *endpoints, const char *asked, const char *container,

@@ -63,7 +63,8 @@ static void add_ports(const struct jsonmaker *settings, const struct container *
 			list = jsonmaker_nested(&ports, key, JSON_ARRAY);
 		last = key;
 		add_binding(&list, ipaddr_text(&port->address, text),
-			    arena_printf(settings->arena, "%d", port->outside));
+			    port->outside ? arena_printf(settings->arena, "%d", port->outside)
+					  : "");
 	}
 	for (size_t i = 0; i < container->exposed_ports.count; i++) {
 		const char *key = container->exposed_ports.items[i];

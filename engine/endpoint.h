@@ -46,6 +46,7 @@ struct published {
 	enum port_protocol protocol;
 	uint16_t inside, outside;
 	struct ipaddr address; /* the host's; 0.0.0.0 and :: for all of a family */
+			       /* outside 0: by the container's own address, which is routed */
 };
 
 struct endpoints {

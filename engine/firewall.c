@@ -3,6 +3,7 @@
 
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -33,6 +34,8 @@
  *			iifname "BRIDGE" oifname "BRIDGE" accept
  *			oifname "BRIDGE" ct state established,related accept
  *			oifname "BRIDGE" ct status dnat accept
+ *			oifname "BRIDGE" meta l4proto icmp accept      if routed, and
+ *			oifname "BRIDGE" meta mark & MARK != 0 accept
  *			oifname "BRIDGE" drop                      accept, if unprotected
  *		}
  *		chain postrouting {
@@ -112,6 +115,22 @@ static void add_inside(struct rules *rules, const struct firewall *firewall)
 	rules_end_rule(rules);
 }
 
+/* To who pings, and to what is published: see publish.c. */
+static void add_routed(struct rules *rules, const struct firewall *firewall)
+{
+	rules_begin_rule(rules, "forward");
+	rules_match_link(rules, NFT_OUTPUT, firewall->bridge, true);
+	rules_match_protocol(rules, firewall->subnet.address.family == AF_INET6 ? IPPROTO_ICMPV6
+										: IPPROTO_ICMP);
+	rules_verdict(rules, NFT_ACCEPTS, NULL);
+	rules_end_rule(rules);
+	rules_begin_rule(rules, "forward");
+	rules_match_link(rules, NFT_OUTPUT, firewall->bridge, true);
+	rules_match_mark(rules, FIREWALL_MARK);
+	rules_verdict(rules, NFT_ACCEPTS, NULL);
+	rules_end_rule(rules);
+}
+
 static void add_in_and_out(struct rules *rules, const struct firewall *firewall)
 {
 	const char *bridge = firewall->bridge;
@@ -133,6 +152,8 @@ static void add_in_and_out(struct rules *rules, const struct firewall *firewall)
 	rules_match_translated(rules);
 	rules_verdict(rules, NFT_ACCEPTS, NULL);
 	rules_end_rule(rules);
+	if (firewall->mode == NETWORK_MODE_ROUTED)
+		add_routed(rules, firewall);
 	rules_begin_rule(rules, "forward");
 	rules_match_link(rules, NFT_OUTPUT, bridge, true);
 	rules_verdict(rules, firewall->mode == NETWORK_MODE_UNPROTECTED ? NFT_ACCEPTS : NFT_DROPS,
@@ -158,7 +179,8 @@ static void add_masquerade(struct rules *rules, const struct firewall *firewall)
 {
 	static const struct nft_hook hook = { "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC };
 
-	if (firewall->is_internal || firewall->is_without_masquerade)
+	if (firewall->is_internal || firewall->is_without_masquerade ||
+	    firewall->mode == NETWORK_MODE_ROUTED)
 		return;
 	rules_add_chain(rules, "postrouting", &hook);
 	rules_begin_rule(rules, "postrouting");

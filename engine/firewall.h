@@ -15,11 +15,15 @@
  * touched.
  *
  * Out: everything, with the address of the link it leaves by. In: answers, and what was published;
- * where the network is unprotected, everything.
+ * where the network is unprotected, everything. A routed one's packets leave as they are.
  * So networks do not reach each other, nor does a neighbour of this machine reach a container by
  * its address. A network that is internal has neither in nor out; one that is isolated does not
  * reach the host either, by whatever address.
  */
+/* The bit in the mark of packets to what a container of a routed network publishes, from
+ * PREROUTING to POSTROUTING: publish.c gives it, and takes it away again. */
+#define FIREWALL_MARK 0x20000000U
+
 struct firewall {
 	const struct engine *engine;
 	const char *bridge;

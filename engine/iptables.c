@@ -131,6 +131,21 @@ void iptables_masquerade(struct iptables *iptables)
 	buf_add_text(iptables->table, " -j MASQUERADE");
 }
 
+void iptables_match_protocol(struct iptables *iptables, uint8_t protocol)
+{
+	buf_printf(iptables->table, " -p %d", protocol);
+}
+
+void iptables_match_mark(struct iptables *iptables, uint32_t bit)
+{
+	buf_printf(iptables->table, " -m mark --mark 0x%x/0x%x", bit, bit);
+}
+
+void iptables_set_mark(struct iptables *iptables, uint32_t bit, bool is_set)
+{
+	buf_printf(iptables->table, " -j MARK --set-xmark 0x%x/0x%x", is_set ? bit : 0, bit);
+}
+
 void iptables_set_source(struct iptables *iptables, const struct ipaddr *address)
 {
 	char text[IPADDR_TEXT_MAX];

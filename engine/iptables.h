@@ -49,6 +49,9 @@ void iptables_match_address(struct iptables *iptables, enum nft_end end,
 void iptables_match_local(struct iptables *iptables);
 void iptables_match_established(struct iptables *iptables);
 void iptables_match_translated(struct iptables *iptables);
+void iptables_match_protocol(struct iptables *iptables, uint8_t protocol);
+void iptables_match_mark(struct iptables *iptables, uint32_t bit);
+void iptables_set_mark(struct iptables *iptables, uint32_t bit, bool is_set);
 void iptables_match_ports(struct iptables *iptables, uint8_t protocol, uint16_t first,
 			  uint16_t last);
 void iptables_verdict(struct iptables *iptables, enum nft_outcome outcome, const char *chain);

@@ -89,9 +89,6 @@ static bool check_modes(const struct network *network, struct error *err)
 		const char *value = network_option(network, keys[i]);
 		enum network_mode mode = network_mode(network, (enum network_family)i);
 
-		if (mode == NETWORK_MODE_UNKNOWN && strcmp(value, "routed") == 0)
-			return error_set(err, ERROR_UNSUPPORTED,
-					 "%s=%s is not supported: leave it out", keys[i], value);
 		if (mode == NETWORK_MODE_UNKNOWN) {
 			autofree char *why = mem_printf("unknown gateway mode %s", value);
 

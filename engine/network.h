@@ -112,6 +112,7 @@ void network_bridge(const struct engine *engine, const struct network *network,
 /* How a bridge leads beyond itself, com.docker.network.bridge.gateway_mode_ipv4 and _ipv6. */
 enum network_mode {
 	NETWORK_MODE_NAT,
+	NETWORK_MODE_ROUTED, /* who knows the way reaches what is published by its own address */
 	NETWORK_MODE_UNPROTECTED, /* and who knows the way reaches every port of a container */
 	NETWORK_MODE_ISOLATED,    /* an internal network that the host is not on either */
 	NETWORK_MODE_UNKNOWN,

@@ -6,6 +6,8 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "engine/userns.h"
+
 /* What the driver's options of a network mean: they have been checked (netcheck.h). */
 
 const char *network_option(const struct network *network, const char *key)
@@ -44,6 +46,7 @@ enum network_mode network_mode(const struct network *network, enum network_famil
 {
 	static const char *const names[] = {
 		[NETWORK_MODE_NAT] = "nat",
+		[NETWORK_MODE_ROUTED] = "routed",
 		[NETWORK_MODE_UNPROTECTED] = "nat-unprotected",
 		[NETWORK_MODE_ISOLATED] = "isolated",
 	};
@@ -52,8 +55,11 @@ enum network_mode network_mode(const struct network *network, enum network_famil
 							       : NETWORK_OPTION_MODE_IPV4);
 
 	for (size_t i = 0; mode && i < COUNT_OF(names); i++) {
+		/* Nobody finds a way into a user's own network namespace. */
 		if (strcmp(mode, names[i]) == 0)
-			return (enum network_mode)i;
+			return i == NETWORK_MODE_ROUTED && userns_is_inside()
+				       ? NETWORK_MODE_NAT
+				       : (enum network_mode)i;
 	}
 	return mode ? NETWORK_MODE_UNKNOWN : NETWORK_MODE_NAT;
 }

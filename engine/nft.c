@@ -176,17 +176,24 @@ static void load_payload(struct nft *nft, uint32_t base, uint32_t offset, size_t
 	expression_end(nft, open);
 }
 
-static void mask(struct nft *nft, const void *bits, size_t size)
+/* What the mask leaves, and then these bits the other way round. */
+static void change(struct nft *nft, const void *kept, const void *turned, size_t size)
 {
-	static const unsigned char none[16];
 	struct expression open = expression(nft, "bitwise");
 
 	put_number(nft, NFTA_BITWISE_SREG, NFT_REG_1);
 	put_number(nft, NFTA_BITWISE_DREG, NFT_REG_1);
 	put_number(nft, NFTA_BITWISE_LEN, (uint32_t)size);
-	put_value(nft, NFTA_BITWISE_MASK, bits, size);
-	put_value(nft, NFTA_BITWISE_XOR, none, size);
+	put_value(nft, NFTA_BITWISE_MASK, kept, size);
+	put_value(nft, NFTA_BITWISE_XOR, turned, size);
 	expression_end(nft, open);
+}
+
+static void mask(struct nft *nft, const void *bits, size_t size)
+{
+	static const unsigned char none[16];
+
+	change(nft, bits, none, size);
 }
 
 static void compare(struct nft *nft, uint32_t operation, const void *value, size_t size)
@@ -260,6 +267,35 @@ void nft_match_local(struct nft *nft)
 	compare(nft, NFT_CMP_EQ, &local, sizeof(local));
 }
 
+void nft_match_protocol(struct nft *nft, uint8_t protocol)
+{
+	load_meta(nft, NFT_META_L4PROTO);
+	compare(nft, NFT_CMP_EQ, &protocol, sizeof(protocol));
+}
+
+void nft_match_mark(struct nft *nft, uint32_t bit)
+{
+	const uint32_t none = 0;
+
+	load_meta(nft, NFT_META_MARK);
+	mask(nft, &bit, sizeof(bit));
+	compare(nft, NFT_CMP_NEQ, &none, sizeof(none));
+}
+
+void nft_set_mark(struct nft *nft, uint32_t bit, bool is_set)
+{
+	const uint32_t kept = ~bit, turned = is_set ? bit : 0;
+
+	load_meta(nft, NFT_META_MARK);
+	change(nft, &kept, &turned, sizeof(kept));
+
+	struct expression open = expression(nft, "meta");
+
+	put_number(nft, NFTA_META_KEY, NFT_META_MARK);
+	put_number(nft, NFTA_META_SREG, NFT_REG_1);
+	expression_end(nft, open);
+}
+
 static void match_conntrack(struct nft *nft, uint32_t key, uint32_t bits)
 {
 	const uint32_t none = 0;
@@ -286,8 +322,7 @@ void nft_match_ports(struct nft *nft, uint8_t protocol, uint16_t first, uint16_t
 {
 	const uint16_t low = htons(first), high = htons(last);
 
-	load_meta(nft, NFT_META_L4PROTO);
-	compare(nft, NFT_CMP_EQ, &protocol, sizeof(protocol));
+	nft_match_protocol(nft, protocol);
 	load_payload(nft, NFT_PAYLOAD_TRANSPORT_HEADER, DESTINATION_PORT, sizeof(low));
 	if (first == last) {
 		compare(nft, NFT_CMP_EQ, &low, sizeof(low));

@@ -86,6 +86,11 @@ void nft_match_local(struct nft *nft);
 void nft_match_established(struct nft *nft);
 /* Connections whose destination a rule has changed. */
 void nft_match_translated(struct nft *nft);
+/* IPPROTO_*. */
+void nft_match_protocol(struct nft *nft, uint8_t protocol);
+/* Packets whose mark has the bit; and what gives it to them, or takes it away. */
+void nft_match_mark(struct nft *nft, uint32_t bit);
+void nft_set_mark(struct nft *nft, uint32_t bit, bool is_set);
 void nft_match_ports(struct nft *nft, uint8_t protocol, uint16_t first, uint16_t last);
 
 void nft_verdict(struct nft *nft, enum nft_outcome outcome, const char *chain);

@@ -344,6 +344,30 @@ void rules_match_translated(struct rules *rules)
 		nft_match_translated(&rules->nft);
 }
 
+void rules_match_protocol(struct rules *rules, uint8_t protocol)
+{
+	if (rules->is_text)
+		iptables_match_protocol(&rules->iptables, protocol);
+	else
+		nft_match_protocol(&rules->nft, protocol);
+}
+
+void rules_match_mark(struct rules *rules, uint32_t bit)
+{
+	if (rules->is_text)
+		iptables_match_mark(&rules->iptables, bit);
+	else
+		nft_match_mark(&rules->nft, bit);
+}
+
+void rules_set_mark(struct rules *rules, uint32_t bit, bool is_set)
+{
+	if (rules->is_text)
+		iptables_set_mark(&rules->iptables, bit, is_set);
+	else
+		nft_set_mark(&rules->nft, bit, is_set);
+}
+
 void rules_match_ports(struct rules *rules, uint8_t protocol, uint16_t first, uint16_t last)
 {
 	if (rules->is_text)

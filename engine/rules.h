@@ -60,6 +60,9 @@ void rules_match_address(struct rules *rules, enum nft_end end, const struct ipa
 void rules_match_local(struct rules *rules);
 void rules_match_established(struct rules *rules);
 void rules_match_translated(struct rules *rules);
+void rules_match_protocol(struct rules *rules, uint8_t protocol);
+void rules_match_mark(struct rules *rules, uint32_t bit);
+void rules_set_mark(struct rules *rules, uint32_t bit, bool is_set);
 void rules_match_ports(struct rules *rules, uint8_t protocol, uint16_t first, uint16_t last);
 void rules_verdict(struct rules *rules, enum nft_outcome outcome, const char *chain);
 void rules_masquerade(struct rules *rules);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Published ports by IPv6: in networks that have it, with the rules of nf_tables and with those of ip6tables."""
 
+import contextlib
 import json
 import os
 import re
@@ -102,6 +103,42 @@ def test_modes_of_a_bridge(moor6, busybox):
                 finally:
                     server.kill()
         moor.docker("rm", "-f", "web", "closed")
+
+
+def test_routed(moor6, busybox):
+    """What is published by a routed network is reached by the container's own address, and nothing else of it; nobody's
+    address is changed, and no port of the host's is taken."""
+    moor = moor6
+    moor.docker("network", "create", "--ipv6", "--subnet", "fd00:207:6::/64", "--subnet", "10.207.6.0/24", "-o", f"{MODE}4=nat",
+                "-o", f"{MODE}6=routed", "half")
+    moor.docker("network", "create", "--subnet", "10.207.7.0/24", "-o", f"{MODE}4=routed", "whole")
+    script = "import socket; s = socket.create_server(('::', 8099), family=socket.AF_INET6, dualstack_ipv6=True)\n" + ASKED_BY.split("\n", 2)[2]
+    with netpeer.neighbour() as peer, contextlib.ExitStack() as servers:
+        netpeer.ip("addr", "add", f"{HOST6}/64", "dev", "wire0", "nodad")
+        peer.run("ip", "addr", "add", f"{PEER6}/64", "dev", "wire1", "nodad")
+        peer.run("ip", "route", "add", "default", "via", HOST6)
+
+        def asked(address, port=8099, seconds=20):
+            done = peer.run("/bin/busybox", "nc", "-w", seconds, address, port, check=False)
+            return done.stdout.strip() if done.returncode == 0 else None
+
+        for name in ("half", "whole"):
+            moor.docker("run", "-d", "--init", "--name", name, "--network", name, "-p", "18171:8099", "-p", "18172:8098", busybox, *SERVE)
+            server = servers.enter_context(subprocess.Popen(
+                ["nsenter", "-t", inspect(moor, name, "{{.State.Pid}}"), "-n", "/usr/bin/python3", "-c", script], stdout=subprocess.PIPE))
+            servers.callback(server.kill)
+            assert server.stdout.readline() == b"\n"
+        ports = json.loads(inspect(moor, "half", "{{json .NetworkSettings.Ports}}"))["8099/tcp"]
+        assert ports == [{"HostIp": "0.0.0.0", "HostPort": "18171"}, {"HostIp": "::", "HostPort": ""}]
+        assert moor.docker("port", "whole", "8099").stdout == "0.0.0.0:\n"
+        assert asked("fd00:207:6::2") == PEER6 and asked("10.207.7.2") == f"::ffff:{netpeer.PEER}"
+        assert asked(netpeer.HOST, 18171) == f"::ffff:{netpeer.PEER}" and asked("10.207.6.2", 8099, 1) is None
+        for address in ("fd00:207:6::2", "10.207.7.2"):
+            assert peer.fetch(address, 80, 1) is None  # it listens, and is not published
+            assert "1 packets received" in peer.run("/bin/busybox", "ping", "-c1", "-W5", address).stdout
+        # Other networks are let in as neighbours are.
+        assert moor.docker("exec", "half", "busybox", "nc", "-w", "20", "10.207.7.2", "8099").stdout.startswith("::ffff:10.207.")
+        moor.docker("rm", "-f", "half", "whole")
 
 
 def test_without_ipv4(moor6, busybox):
