@@ -150,7 +150,7 @@ static const struct opt create_opts[] = {
 	{ "ipv6", 0, OPT_BOOL, offsetof(struct create_values, has_ipv6), NULL,
 	  "Enable IPv6 networking", NULL },
 	{ "label", 0, OPT_LIST, offsetof(struct create_values, labels), "list",
-	  "Set metadata on a network", NULL },
+	  "Set metadata on a network", opt_check_label },
 	{ "opt", 'o', OPT_LIST, offsetof(struct create_values, options), "map",
 	  "Set driver specific options", check_option },
 	{ "scope", 0, OPT_TEXT, offsetof(struct create_values, scope), "string", NULL,

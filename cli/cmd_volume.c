@@ -38,7 +38,7 @@ static const struct opt create_opts[] = {
 	{ "driver", 'd', OPT_TEXT, offsetof(struct create_values, driver), "string",
 	  "Specify volume driver name (default \"local\")", NULL },
 	{ "label", 0, OPT_LIST, offsetof(struct create_values, labels), "list",
-	  "Set metadata for a volume", NULL },
+	  "Set metadata for a volume", opt_check_label },
 	{ "name", 0, OPT_TEXT, offsetof(struct create_values, name), "string", NULL, NULL },
 	{ "opt", 'o', OPT_LIST, offsetof(struct create_values, options), "map",
 	  "Set driver specific options", check_pair },

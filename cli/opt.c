@@ -158,6 +158,18 @@ bool opt_parse_span(const char *text, int64_t *nanoseconds, struct error *err)
 	return true;
 }
 
+/* Docker looks at the name as it stands behind blanks. */
+bool opt_check_label(const char *text, struct error *err)
+{
+	const char *name = text + strspn(text, " \t");
+	size_t length = strcspn(name, "=");
+
+	if (!length)
+		return error_set(err, ERROR_INPUT, "invalid label '%s': empty name", text);
+	return strcspn(name, " \t") >= length ||
+	       error_set(err, ERROR_INPUT, "label '%.*s' contains whitespaces", (int)length, name);
+}
+
 static bool set_number(struct opt_number *number, const char *text,
 		       bool (*parse)(const char *, int64_t *, struct error *), struct error *err)
 {

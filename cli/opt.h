@@ -72,5 +72,7 @@ must_check bool opt_parse_count(const char *text, int64_t *value, struct error *
 must_check bool opt_parse_size(const char *text, int64_t *bytes, struct error *err);
 must_check bool opt_parse_span(const char *text, int64_t *nanoseconds, struct error *err);
 must_check bool opt_parse_cpus(const char *text, int64_t *nano, struct error *err);
+/* A label, KEY or KEY=VALUE: as `check` of an option. */
+bool opt_check_label(const char *text, struct error *err);
 
 #endif

@@ -69,18 +69,6 @@ static bool check_weight(const char *text, struct error *err)
 			 text);
 }
 
-/* Docker looks at the name as it stands behind blanks. */
-static bool check_label(const char *text, struct error *err)
-{
-	const char *name = text + strspn(text, " \t");
-	size_t length = strcspn(name, "=");
-
-	if (!length)
-		return error_set(err, ERROR_INPUT, "invalid label '%s': empty name", text);
-	return strcspn(name, " \t") >= length ||
-	       error_set(err, ERROR_INPUT, "label '%.*s' contains whitespaces", (int)length, name);
-}
-
 /* "all", a number, or fields separated by commas. */
 static bool check_gpus(const char *text, struct error *err)
 {
@@ -186,7 +174,7 @@ static bool check_annotation(const char *text, struct error *err)
 	{ "ipc", 0, OPT_TEXT, OF(ipc_mode), "string", "IPC mode to use", NULL }, \
 	{ "isolation", 0, OPT_TEXT, AT(isolation), "string", NULL, NULL }, \
 	{ "kernel-memory", 0, OPT_SIZE, AT(kernel_memory), "bytes", NULL, NULL }, \
-	{ "label", 'l', OPT_LIST, OF(labels), "list", "Set meta data on a container", check_label }, \
+	{ "label", 'l', OPT_LIST, OF(labels), "list", "Set meta data on a container", opt_check_label }, \
 	{ "label-file", 0, OPT_LIST, AT(label_files), "list", "Read in a line delimited file of labels", NULL }, \
 	{ "link", 0, OPT_LIST, AT(net.links), "list", "Add link to another container", link_target_check }, \
 	{ "link-all", 0, OPT_BOOL, AT(net.links_all), NULL, NULL, NULL }, \

@@ -812,6 +812,8 @@ def test_mistakes_in_docker_s_words(moor, busybox):
             (["help", "nonexistent"], 1, "unknown help topic: nonexistent\n"),
             (["-H", "unix:///a", "-H", "unix:///b", "ps"], 125, 'invalid argument "unix:///b" for "-H, --host" flag: specify only one -H\n'),
             (["-H", "unix:///a", "-c", "b", "ps"], 1, "conflicting options: cannot specify both --host and --context\n"),
+            (["volume", "create", "--label", "", "x"], 125, "invalid label '': empty name"),
+            (["network", "create", "--label", "=x", "x"], 125, "invalid label '=x': empty name"),
             (["rm", "-f", ""], 1, "container name cannot be empty\n"), (["create", "ab" * 32], 1, f"daemon: No such image: sha256:{'ab' * 32}\n"),
             (["rename", "", "x"], 1, "invalid container name or ID: value is empty\n"),
             (["wait", ""], 1, "Error response from daemon: invalid container name or ID: value is empty\n"),
