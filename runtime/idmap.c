@@ -202,6 +202,7 @@ static bool check_same(pid_t pid, const struct map *map, struct error *err)
 	buf_init(&text, MAP_SHOWN_MAX);
 	if (!file_read(AT_FDCWD, name, &text, err))
 		return false;
+	buf_add_text(&text, ""); /* before its maps are written it has none */
 	for (const char *at = text.data;
 	     sscanf(at, "%" SCNu32 "%" SCNu32 "%" SCNu32 "%n", &range.inside, &range.outside,
 		    &range.count, &length) == 3;

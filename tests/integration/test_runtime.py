@@ -248,15 +248,22 @@ def test_user_namespace_of_another(moor, bundle):
         bundle.config["linux"]["uidMappings"] = uids
         inside = bundle.sh("readlink /proc/self/ns/user; id -u")
         assert inside == os.readlink(f"/proc/{pid}/ns/user") + "\n0\n"
-    refused = {}
+    refused = []
     for key, maps in (("uidMappings", [host]), ("gidMappings", [{**host, "hostID": 5}])):
         correct = bundle.config["linux"][key]
         bundle.config["linux"][key] = maps
-        refused[key] = bundle.runc("run", code=1).stderr
+        refused.append((key, bundle.runc("run", code=1).stderr))
         bundle.config["linux"][key] = correct
     moor.runc("delete", "--force", other.id, input="")
     assert other.traces() == []
-    for key, text in refused.items():
+    with subprocess.Popen(["unshare", "--user", "sh", "-c", "echo; read end"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as unmapped:
+        unmapped.stdout.readline()
+        bundle.config["linux"]["namespaces"][-1]["path"] = f"/proc/{unmapped.pid}/ns/user"
+        bundle.write()
+        refused.append(("uidMappings", bundle.runc("run", code=1).stderr))
+        unmapped.stdin.close()
+    for key, text in refused:
         assert f"linux.{key}: user namespaces enabled, but both namespace path and non-matching mapping specified" in text
 
 
