@@ -11,6 +11,7 @@
 
 #include "base/caller.h"
 #include "base/file.h"
+#include "base/marks.h"
 #include "base/mem.h"
 #include "base/newfile.h"
 #include "base/path.h"
@@ -45,41 +46,34 @@ static void come_from(bool is_callers)
 static bool copy_one(const struct tree_copy *copy, struct side from, struct side to, int depth,
 		     struct error *err);
 
-/* Owner before mode: a change of owner takes set-user-ID away. Symlinks have no mode. By way of
- * procfs what was opened by O_PATH is marked too, itself and not what it leads to. */
+/* The owner is the other's, or who was said. */
+static struct stat marks_of(const struct tree_copy *copy, const struct stat *info)
+{
+	struct stat marks = *info;
+
+	if (!copy->keeps_owner) {
+		marks.st_uid = copy->uid;
+		marks.st_gid = copy->gid;
+	}
+	return marks;
+}
+
 static bool set_marks(const struct tree_copy *copy, int file, const char *name,
 		      const struct stat *info, struct error *err)
 {
-	autofree char *path = mem_printf("/proc/self/fd/%d", file);
-	uid_t uid = copy->keeps_owner ? info->st_uid : copy->uid;
-	gid_t gid = copy->keeps_owner ? info->st_gid : copy->gid;
-	const struct timespec times[2] = { info->st_atim, info->st_mtim };
+	struct stat marks = marks_of(copy, info);
 
-	if (chown(path, uid, gid) < 0 && errno != EPERM)
-		return error_sys(err, "change the owner of %s", name);
-	if (!S_ISLNK(info->st_mode) && chmod(path, info->st_mode & 07777) < 0)
-		return error_sys(err, "change the mode of %s", name);
-	utimensat(AT_FDCWD, path, times, 0);
-	return true;
+	return marks_set(file, name, &marks, MARKS_ALLOWED, err);
 }
 
-/* Of a symlink, a pipe or a device, which are made by name: whoever may write to the directory can
- * put a file of his own there in between, which must not become the owner's and set-user-ID. */
+/* Of a symlink, a pipe or a device, which are made by name. */
 static bool mark_place(const struct tree_copy *copy, struct side to, const struct stat *info,
 		       struct error *err)
 {
-	go_to(copy->is_to_callers);
-	autoclose int place = openat(to.dir, to.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	struct stat found;
-	bool is_done;
+	struct stat marks = marks_of(copy, info);
 
-	if (place < 0 || fstat(place, &found) < 0)
-		is_done = error_sys(err, "open %s", to.name);
-	else if ((found.st_mode & S_IFMT) != (info->st_mode & S_IFMT))
-		is_done =
-			error_set(err, ERROR_EXISTS, "%s was replaced by something else", to.name);
-	else
-		is_done = set_marks(copy, place, to.name, info, err);
+	go_to(copy->is_to_callers);
+	bool is_done = marks_set_found(to.dir, to.name, &marks, MARKS_ALLOWED, err);
 	come_from(copy->is_to_callers);
 	return is_done;
 }
@@ -158,10 +152,10 @@ static bool replace(const struct tree_copy *copy, int source, struct side to,
 }
 
 static bool copy_file(const struct tree_copy *copy, struct side from, struct side to,
-		      const struct stat *info, struct error *err)
+		      struct error *err)
 {
 	autoclose int source = -1;
-	struct stat there;
+	struct stat info, there; /* of what was opened: a name can have changed its meaning */
 
 	go_to(copy->is_from_callers);
 	bool is_open = copy->is_from_callers
@@ -170,14 +164,16 @@ static bool copy_file(const struct tree_copy *copy, struct side from, struct sid
 	come_from(copy->is_from_callers);
 	if (!is_open)
 		return false;
+	if (fstat(source, &info) < 0)
+		return error_sys(err, "look at %s", from.name);
 	bool is_there = fstatat(to.dir, to.name, &there, AT_SYMLINK_NOFOLLOW) == 0;
 	if (is_there && S_ISDIR(there.st_mode))
 		return error_set(err, ERROR_EXISTS, "cannot overwrite directory \"%s\" with a file",
 				 to.name);
 	go_to(copy->is_to_callers);
 	autoclose int mounted = is_there ? find_mounted(to) : -1;
-	bool is_done = mounted >= 0 ? overwrite(copy, source, mounted, to.name, info, err)
-				    : replace(copy, source, to, info, err);
+	bool is_done = mounted >= 0 ? overwrite(copy, source, mounted, to.name, &info, err)
+				    : replace(copy, source, to, &info, err);
 	come_from(copy->is_to_callers);
 	return is_done;
 }
@@ -223,8 +219,10 @@ static bool copy_entries(const struct tree_copy *copy, int from, int to, int dep
 }
 
 static bool copy_directory(const struct tree_copy *copy, struct side from, struct side to,
-			   const struct stat *info, int depth, struct error *err)
+			   int depth, struct error *err)
 {
+	struct stat info;
+
 	if (depth > DEPTH_MAX)
 		return error_set(err, ERROR_INPUT, "%s: directories are too deep", from.name);
 	go_to(copy->is_to_callers);
@@ -239,7 +237,7 @@ static bool copy_directory(const struct tree_copy *copy, struct side from, struc
 	autoclose int source =
 		openat(from.dir, from.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	come_from(copy->is_from_callers);
-	if (source < 0)
+	if (source < 0 || fstat(source, &info) < 0)
 		return error_sys(err, "open %s", from.name);
 	if (target < 0)
 		return error_set(err, ERROR_EXISTS,
@@ -247,7 +245,7 @@ static bool copy_directory(const struct tree_copy *copy, struct side from, struc
 	if (!copy_entries(copy, source, target, depth + 1, err))
 		return false;
 	go_to(copy->is_to_callers);
-	bool is_marked = set_marks(copy, target, to.name, info, err);
+	bool is_marked = set_marks(copy, target, to.name, &info, err);
 	come_from(copy->is_to_callers);
 	return is_marked;
 }
@@ -273,9 +271,9 @@ static bool copy_one(const struct tree_copy *copy, struct side from, struct side
 		return error_sys(err, "look at %s", from.name);
 	switch (info.st_mode & S_IFMT) {
 	case S_IFREG:
-		return copy_file(copy, from, to, &info, err); /* marked before it is there */
+		return copy_file(copy, from, to, err); /* marked before it is there */
 	case S_IFDIR:
-		return copy_directory(copy, from, to, &info, depth, err);
+		return copy_directory(copy, from, to, depth, err);
 	case S_IFLNK:
 		is_done = copy_symlink(copy, from, to, err);
 		break;

@@ -5,6 +5,7 @@ The canary is a file of the host that none of them may read or change."""
 import json
 import os
 import pathlib
+import shutil
 import signal
 import stat
 import subprocess
@@ -189,31 +190,39 @@ def test_a_volume_takes_no_more_than_the_image_has(load, run, canary):
         "-rw-r--r-- 20000 f", f"-rw-r--r-- {1 << 33} holes", "few"]
 
 
-def test_a_volume_that_changes_while_it_is_filled(moor, load, run, canary):
-    """Somebody else who has the volume replaces what was just copied by a link: the link's target
-    keeps its mode. strace holds our program where it matters."""
+@pytest.mark.parametrize("kind", ["link", "file"])
+def test_a_volume_that_changes_while_it_is_filled(moor, load, run, canary, kind):
+    """Somebody else who has the volume replaces what was just copied by a link, or by a program of his own: the
+    link's target keeps its mode, the program its owner and mode. strace holds our program where it matters."""
     load(tar(entry("v/victim", b"x", mode=0o4777)))
     moor.docker("volume", "create", "shared")
     place = os.path.join(moor.root, "volumes", "shared", "_data", "victim")
+    own = os.path.join(moor.root, "own")
+    if kind == "link":
+        os.symlink(canary, own)
+    else:
+        shutil.copy("/bin/true", own)
+        os.chown(own, 54321, 54321)
+    before = os.lstat(own)
     is_over = threading.Event()
 
     def swap():
         while not is_over.is_set():
-            if os.path.lexists(place) and not os.path.islink(place):
-                os.unlink(place)
-                os.symlink(canary, place)
+            if os.path.lexists(place):
+                os.rename(own, place)
                 return
             is_over.wait(0.002)
     swapper = threading.Thread(target=swap)
     swapper.start()
     try:
-        moor.run("strace", "-qq", "-f", "-o", "/dev/null", "-e", "trace=fchownat",
-                 "-e", "inject=fchownat:delay_enter=300000", os.path.join(moor.names, "docker"),
+        moor.run("strace", "-qq", "-f", "-o", "/dev/null", "-e", "trace=fchownat,?chown",
+                 "-e", "inject=fchownat,?chown:delay_enter=300000", os.path.join(moor.names, "docker"),
                  "run", "--rm", "--network", "none", "-v", "shared:/v", "evil:1", "true", code=None)
     finally:
         is_over.set()
         swapper.join()
-    assert os.path.islink(place)
+    after = os.lstat(place)
+    assert (after.st_ino, after.st_uid, after.st_gid, after.st_mode) == (before.st_ino, before.st_uid, before.st_gid, before.st_mode)
     moor.docker("volume", "rm", "shared")
 
 
