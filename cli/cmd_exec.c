@@ -18,7 +18,7 @@
 
 /*
  * docker exec: what the user wants is made a process object, and this process becomes mooring-runc,
- * which starts it. Nothing is copied: the program has our own streams.
+ * which starts it and copies what goes through its streams: they are never ours.
  */
 
 #define EXIT_NOT_EXECUTED 126
@@ -71,20 +71,15 @@ static bool check(const struct values *values, struct error *err)
 	return true;
 }
 
-static bool replace(int fd, int flags, struct error *err)
+/* Without -i the program finds an end, and we leave what the caller has for us to others. */
+static bool settle_stdin(const struct values *values, struct error *err)
 {
-	autoclose int null = open("/dev/null", flags | O_CLOEXEC);
+	if (values->is_interactive && !values->is_detached)
+		return true;
+	autoclose int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	return (null >= 0 && dup2(null, fd) == fd) || error_sys(err, "open /dev/null");
-}
-
-/* The program gets the streams that are asked for, and nothing else. */
-static bool settle_streams(const struct values *values, struct error *err)
-{
-	if ((values->is_detached || !values->is_interactive) &&
-	    !replace(STDIN_FILENO, O_RDONLY, err))
-		return false;
-	return !values->is_detached || replace(STDOUT_FILENO, O_WRONLY, err);
+	return (null >= 0 && dup2(null, STDIN_FILENO) == STDIN_FILENO) ||
+	       error_sys(err, "open /dev/null");
 }
 
 /* Of its end mooring-runc tells, which we are by then. */
@@ -120,7 +115,7 @@ static bool become(const struct cli *cli, const struct values *values, const str
 		return error_set(err, ERROR_INPUT,
 				 "OCI runtime exec failed: exec failed: Cwd must be an absolute "
 				 "path: unknown");
-	if (!settle_streams(values, err))
+	if (!settle_stdin(values, err))
 		return false;
 	tell(&single, &enter);
 	self_execute(argv.items[0], (char **)(uintptr_t)argv.items);
@@ -159,6 +154,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 		.has_tty = values->has_tty,
 		.is_interactive = values->is_interactive && !values->is_detached,
 		.is_detached = values->is_detached,
+		.gives_pipes = !values->has_tty,
 		.has_reached = &has_reached,
 	};
 	become(cli, values, &enter, arguments->items[0], &err);

@@ -156,6 +156,8 @@ static bool make_argv(struct engine *engine, struct arena *arena, const struct e
 		texts_add(argv, "--detach");
 	if (!enter->is_interactive)
 		texts_add(argv, "--no-input");
+	if (enter->gives_pipes)
+		texts_add(argv, "--pipes");
 	if (enter->detach_keys && *enter->detach_keys) {
 		texts_add(argv, "--detach-keys");
 		texts_add(argv, enter->detach_keys);

@@ -29,6 +29,7 @@ struct enter {
 	bool has_tty;
 	bool is_interactive; /* the program reads our stdin */
 	bool is_detached;
+	bool gives_pipes; /* the program has pipes, and never our own streams */
 };
 
 /* Fails with ERROR_NOT_FOUND if the container does not run, ERROR_EXISTS if it is paused or about

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "runtime/detach.h"
 #include "runtime/kernel.h"
 #include "runtime/ttyrelay.h"
 
@@ -33,6 +34,16 @@ bool foreground_reap(pid_t pid)
 	return false;
 }
 
+bool foreground_take_signal(const struct foreground *child, int signal, struct error *err)
+{
+	if (signal == SIGCHLD)
+		foreground_reap(child->pid);
+	else if (signal != SIGURG && signal != SIGWINCH &&
+		 kernel_pidfd_signal(child->pidfd, signal) < 0 && errno != ESRCH)
+		return error_sys(err, "signal the container");
+	return true;
+}
+
 bool foreground_wait(const struct foreground *child, enum foreground_end *end, struct error *err)
 {
 	sigset_t all;
@@ -47,9 +58,8 @@ bool foreground_wait(const struct foreground *child, enum foreground_end *end, s
 		if (signal == SIGCHLD) {
 			if (foreground_reap(child->pid))
 				return true;
-		} else if (signal > 0 && signal != SIGURG && signal != SIGWINCH &&
-			   kernel_pidfd_signal(child->pidfd, signal) < 0 && errno != ESRCH) {
-			return error_sys(err, "signal the container");
+		} else if (signal > 0 && !foreground_take_signal(child, signal, err)) {
+			return false;
 		}
 	}
 }
@@ -77,15 +87,47 @@ static void drain(const struct foreground *child)
 
 bool foreground_leave(const struct foreground *child, struct error *err)
 {
-	pid_t pid = fork();
+	pid_t pid;
 
+	if (!detach_fork(&pid, err))
+		return false;
 	if (pid != 0)
-		return pid > 0 || error_sys(err, "fork");
-	setsid();
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int fd = 0; fd < 3; fd++)
-		if (null < 0 || dup2(null, fd) < 0)
-			close(fd);
-	drain(child);
+		return true;
+	if (detach_settle(err))
+		drain(child);
+	_exit(0);
+}
+
+static bool read_away(int fd)
+{
+	char chunk[4096];
+	ssize_t got = read(fd, chunk, sizeof(chunk));
+
+	return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+static void drain_pipes(struct pollfd fds[2])
+{
+	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
+		if (poll(fds, 2, -1) < 0)
+			continue;
+		for (int i = 0; i < 2; i++)
+			if (fds[i].revents && !read_away(fds[i].fd))
+				fds[i].fd = -1;
+	}
+}
+
+bool foreground_drain(int first, int second, struct error *err)
+{
+	struct pollfd fds[] = { { first, POLLIN, 0 }, { second, POLLIN, 0 } };
+	int *const kept[] = { &fds[0].fd, &fds[1].fd };
+	pid_t pid;
+
+	if (!detach_fork(&pid, err))
+		return false;
+	if (pid != 0)
+		return true;
+	if (detach_settle(err) && detach_keep_fds(kept, COUNT_OF(kept), err))
+		drain_pipes(fds);
 	_exit(0);
 }

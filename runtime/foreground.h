@@ -39,6 +39,12 @@ must_check bool foreground_wait(const struct foreground *child, enum foreground_
  * stays, so that the terminal does not hang up, until the child has ended. Returns in the caller
  * only. */
 must_check bool foreground_leave(const struct foreground *child, struct error *err);
+/* What becomes of a signal of ours: SIGCHLD reaps, the others go to the child. */
+must_check bool foreground_take_signal(const struct foreground *child, int signal,
+				       struct error *err);
+/* Leaves a process behind that reads what comes from the two pipes, either of which may be -1,
+ * until nobody writes to them any more. Returns in the caller only. */
+must_check bool foreground_drain(int first, int second, struct error *err);
 /* Reaps every child that has ended, up to `pid`: true once that one is there. */
 bool foreground_reap(pid_t pid);
 

@@ -13,7 +13,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "runtime/kernel.h"
 #include "runtime/service.h"
 
 /*
@@ -171,12 +170,8 @@ static bool handle_signal(struct relay *relay, struct error *err)
 		return error_sys(err, "read a signal");
 	if (info.ssi_signo == SIGWINCH)
 		copy_size(relay->master);
-	else if (info.ssi_signo == SIGCHLD)
-		foreground_reap(relay->child->pid);
-	else if (info.ssi_signo != SIGURG &&
-		 kernel_pidfd_signal(relay->child->pidfd, (int)info.ssi_signo) < 0 &&
-		 errno != ESRCH)
-		return error_sys(err, "signal the container");
+	else
+		return foreground_take_signal(relay->child, (int)info.ssi_signo, err);
 	return true;
 }
 

@@ -8,6 +8,7 @@
 #include "base/proc.h"
 #include "runtime/announce.h"
 #include "runtime/exec.h"
+#include "runtime/execstreams.h"
 #include "runtime/foreground.h"
 #include "runtime/verb.h"
 
@@ -17,13 +18,14 @@
  * exec: everything behind the id is the program's, dash or not.
  *
  * With --for-docker it is the last part of `docker exec`, which has become this program: its exit
- * codes, its words, its detach keys.
+ * codes, its words, its detach keys; and with --pipes none of the caller's streams.
  */
 
 struct command {
 	struct exec_options options;
 	bool is_for_docker;
-	bool is_deaf; /* docker exec without -i */
+	bool is_deaf;  /* docker exec without -i */
+	bool is_piped; /* and without -t: the program gets no stream of the caller's */
 	struct detachkeys keys;
 	const char *journal, *exec_id; /* where its end is told, and as whose; NULL: it is not */
 };
@@ -52,7 +54,7 @@ static int parse(const struct globals *globals, int argc, char **argv, struct co
 	struct exec_options *options = &command->options;
 	struct exec_changes *changes = &options->changes;
 	const char *preserve = NULL, *detach = NULL, *tty = NULL, *paused = NULL;
-	const char *docker = NULL, *deaf = NULL, *keys = NULL;
+	const char *docker = NULL, *deaf = NULL, *piped = NULL, *keys = NULL;
 	const struct flag flags[] = {
 		{ "process", 'p', "FILE", "a process object, in place of all the rest",
 		  &options->process_file },
@@ -76,6 +78,7 @@ static int parse(const struct globals *globals, int argc, char **argv, struct co
 		{ "ignore-paused", 0, NULL, "in a paused container too", &paused },
 		{ "for-docker", 0, NULL, NULL, &docker },
 		{ "no-input", 0, NULL, NULL, &deaf },
+		{ "pipes", 0, NULL, NULL, &piped },
 		{ "detach-keys", 0, "KEYS", NULL, &keys },
 		{ "journal", 0, "DIR", NULL, &command->journal },
 		{ "exec-id", 0, "ID", NULL, &command->exec_id },
@@ -92,14 +95,15 @@ static int parse(const struct globals *globals, int argc, char **argv, struct co
 	options->is_detached = flag_is_set(detach);
 	options->ignores_pause = flag_is_set(paused);
 	options->is_screen_ours = !options->is_detached && !flag_is_set(docker);
+	command->is_piped = flag_is_set(docker) && flag_is_set(piped);
 	if (flag_is_set(docker) && !take_dockers(command, deaf, keys, err))
 		return -1;
 	return verb_take_preserved(preserve, 0, &options->preserve_fds, err) ? 0 : -1;
 }
 
 /* *has_ended: it was not left to go on by itself. */
-static bool await(const struct command *command, const struct executed *executed, int *status,
-		  bool *has_ended, struct error *err)
+static bool await(const struct command *command, const struct executed *executed,
+		  struct execstreams *streams, int *status, bool *has_ended, struct error *err)
 {
 	const struct foreground child = { .pid = executed->pid,
 					  .pidfd = executed->pidfd,
@@ -108,12 +112,13 @@ static bool await(const struct command *command, const struct executed *executed
 					  .is_screen_whole = command->is_for_docker,
 					  .keys = command->keys,
 					  .notify_socket = -1 };
-	enum foreground_end end = FOREGROUND_LEFT;
+	enum foreground_end end = FOREGROUND_OVER;
 
 	*status = 0;
 	if (command->options.is_detached)
 		return executed->master < 0 || foreground_leave(&child, err);
-	if (!foreground_wait(&child, &end, err))
+	if (!(command->is_piped ? execstreams_run(streams, &child, err)
+				: foreground_wait(&child, &end, err)))
 		return false;
 	if (end == FOREGROUND_LEFT)
 		return foreground_leave(&child, err);
@@ -150,7 +155,21 @@ static int tell_docker(const struct command *command, enum container_fault fault
 	return fault == CONTAINER_FAULT_NOT_FOUND ? 127 : 126;
 }
 
-static int execute(const struct command *command, struct error *err)
+static bool start(const struct command *command, struct execstreams *streams,
+		  struct executed *executed, enum container_fault *fault, struct error *err)
+{
+	const struct exec_options *options = &command->options;
+
+	*fault = CONTAINER_FAULT_OTHER;
+	bool is_started = (!command->is_piped || execstreams_open(streams, command->is_deaf,
+								  options->is_detached, err)) &&
+			  exec_start(options, executed, fault, err);
+
+	execstreams_restore(streams);
+	return is_started;
+}
+
+static int execute(const struct command *command, struct execstreams *streams, struct error *err)
 {
 	enum container_fault fault;
 	struct executed executed;
@@ -159,9 +178,9 @@ static int execute(const struct command *command, struct error *err)
 
 	if (!command->options.is_detached)
 		foreground_prepare();
-	if (!exec_start(&command->options, &executed, &fault, err))
+	if (!start(command, streams, &executed, &fault, err))
 		return command->is_for_docker ? tell_docker(command, fault, err) : -1;
-	if (!await(command, &executed, &status, &has_ended, err))
+	if (!await(command, &executed, streams, &status, &has_ended, err))
 		return -1;
 	if (command->exec_id && has_ended)
 		announce_exec_end(command->journal, command->options.id, command->exec_id,
@@ -172,10 +191,13 @@ static int execute(const struct command *command, struct error *err)
 int verb_exec(const struct globals *globals, int argc, char **argv, struct error *err)
 {
 	struct command command = { .options = { 0 } };
+	struct execstreams streams;
 	int status = parse(globals, argc, argv, &command, err);
 
+	execstreams_init(&streams);
 	if (status == 0)
-		status = execute(&command, err);
+		status = execute(&command, &streams, err);
+	execstreams_done(&streams);
 	done(&command.options);
 	return status;
 }

@@ -75,6 +75,57 @@ def test_exec(moor, container):
     assert "No such container: nope" in moor.docker("exec", "nope", "true", code=1).stderr
 
 
+STREAMS = "for i in 0 1 2; do busybox readlink /proc/self/fd/$i; done"
+
+
+def test_exec_gives_none_of_the_callers_streams(moor, container, tmp_path):
+    """Of a file, a directory or a terminal the program could make more than it was given for: it has pipes."""
+    def exec_with(stdin, stdout, *options, script=STREAMS):
+        subprocess.run([os.path.join(moor.names, "docker"), "exec", *options, "x", "sh", "-c", script], env=moor.env, check=True,
+                       timeout=30, stdin=stdin, stdout=stdout, stderr=stdout)
+
+    container("x")
+    honest, log = tmp_path / "deploy.sh", tmp_path / "log"
+    honest.write_text("honest\n")
+    log.write_text("before\n")
+    with open(honest) as stdin, open(log, "a") as stdout:
+        exec_with(stdin, stdout, "-i", script=STREAMS + "; echo evil >> /proc/self/fd/0; : > /proc/self/fd/1; cat")
+    assert honest.read_text() == "honest\n"
+    assert re.fullmatch(r"before\n(pipe:\S+\n){3}(evil\n)?honest\n(evil\n)?", log.read_text())
+    directory = os.open(tmp_path, os.O_RDONLY)
+    leader, terminal = os.openpty()
+    try:
+        with open(log, "w") as stdout:
+            exec_with(directory, stdout, "-i", script="cd /proc/self/fd/0/ && pwd; " + STREAMS)
+        assert log.read_text().splitlines()[-1].startswith("pipe:") and "/proc" not in log.read_text().splitlines()[1:]
+        owner = os.fstat(terminal).st_uid
+        exec_with(terminal, terminal, "-i", "-u", "1000")
+        assert os.fstat(terminal).st_uid == owner
+        shown = os.read(leader, 4096)
+        assert shown.count(b"pipe:") == 3 and b"/dev/" not in shown
+        exec_with(terminal, terminal, "-d", script=f"({STREAMS}) > /streams; touch /done")
+    finally:
+        for fd in (directory, leader, terminal):
+            os.close(fd)
+    wait_until(lambda: moor.docker("exec", "x", "ls", "/done", code=None).returncode == 0, "-d to have run")
+    assert moor.docker("exec", "x", "cat", "/streams").stdout.split() == ["/dev/null", "/streams", "/dev/null"]
+    moor.docker("rm", "-f", "x")
+
+
+def test_exec_of_what_stays_behind(moor, container):
+    """As dockerd: for two seconds what is said still comes. What goes on then is not ended by a closed pipe."""
+    container("x")
+    assert moor.docker("exec", "x", "sh", "-c", "(sleep 0.5; echo late) & echo now").stdout == "now\nlate\n"
+    script = "(while [ ! -e /go ]; do sleep 0.05; done; echo lost; echo lost >&2; touch /alive) & echo now"
+    assert moor.docker("exec", "x", "sh", "-c", script).stdout == "now\n"
+    moor.docker("exec", "x", "touch", "/go")
+    wait_until(lambda: moor.docker("exec", "x", "ls", "/alive", code=None).returncode == 0, "what was left to go on")
+    piped = subprocess.run(f"{moor.names}/docker exec x busybox yes | head -c 100000 | wc -c", shell=True, env=moor.env, timeout=30,
+                           capture_output=True, text=True)
+    assert (piped.stdout.strip(), piped.stderr) == ("100000", "")
+    moor.docker("rm", "-f", "x")
+
+
 def test_exec_while_it_ends(moor, busybox):
     """Whatever the end of a container meets an exec at, the words are the same."""
     id = moor.docker("create", "--network", "none", "--name", "d", busybox, "true").stdout.strip()
