@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "runtime/detach.h"
 #include "runtime/kernel.h"
+#include "runtime/slim.h"
 #include "runtime/ttyrelay.h"
 
 void foreground_prepare(void)
@@ -64,16 +65,20 @@ bool foreground_wait(const struct foreground *child, enum foreground_end *end, s
 	}
 }
 
-static void drain(const struct foreground *child)
+void foreground_outlast(const struct foreground *child)
 {
+	bool is_open = child->master >= 0;
+	struct slim slim;
 	char chunk[4096];
-	bool is_open = true;
 
+	slim_init(&slim);
 	for (;;) {
 		struct pollfd fds[] = { { is_open ? child->master : -1, POLLIN, 0 },
 					{ child->pidfd, POLLIN, 0 } };
+		int ready = is_open ? poll(fds, COUNT_OF(fds), -1)
+				    : slim_poll(&slim, fds, COUNT_OF(fds), -1);
 
-		if (poll(fds, COUNT_OF(fds), -1) < 0)
+		if (ready < 0)
 			continue;
 		if (fds[0].revents) {
 			ssize_t got = read(child->master, chunk, sizeof(chunk));
@@ -94,7 +99,7 @@ bool foreground_leave(const struct foreground *child, struct error *err)
 	if (pid != 0)
 		return true;
 	if (detach_settle(err))
-		drain(child);
+		foreground_outlast(child);
 	_exit(0);
 }
 

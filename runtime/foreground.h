@@ -35,9 +35,10 @@ enum foreground_end {
  */
 must_check bool foreground_wait(const struct foreground *child, enum foreground_end *end,
 				struct error *err);
-/* After FOREGROUND_LEFT, or for a terminal that nobody looks at: leaves the caller for good and
- * stays, so that the terminal does not hang up, until the child has ended. Returns in the caller
- * only. */
+/* Returns when the child has ended, which is left to be reaped; what its terminal says is lost. */
+void foreground_outlast(const struct foreground *child);
+/* After FOREGROUND_LEFT: leaves the caller for good and stays, so that the terminal does not hang
+ * up, until the child has ended. Returns in the caller only. */
 must_check bool foreground_leave(const struct foreground *child, struct error *err);
 /* What becomes of a signal of ours: SIGCHLD reaps, the others go to the child. */
 must_check bool foreground_take_signal(const struct foreground *child, int signal,

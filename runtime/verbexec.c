@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include "base/buf.h"
+#include "base/file.h"
 #include "base/proc.h"
 #include "runtime/announce.h"
+#include "runtime/detach.h"
 #include "runtime/exec.h"
 #include "runtime/execstreams.h"
 #include "runtime/foreground.h"
@@ -116,7 +121,7 @@ static bool await(const struct command *command, const struct executed *executed
 
 	*status = 0;
 	if (command->options.is_detached)
-		return executed->master < 0 || foreground_leave(&child, err);
+		return true;
 	if (!(command->is_piped ? execstreams_run(streams, &child, err)
 				: foreground_wait(&child, &end, err)))
 		return false;
@@ -169,6 +174,90 @@ static bool start(const struct command *command, struct execstreams *streams,
 	return is_started;
 }
 
+static void tell_end(const struct command *command, int status)
+{
+	if (command->exec_id)
+		announce_exec_end(command->journal, command->options.id, command->exec_id,
+				  proc_exit_code(status));
+}
+
+/* What docker exec -d leaves behind: the parent of the program, with nothing of the caller's. */
+static void stay(const struct command *command, const struct executed *executed)
+{
+	struct foreground child = { .pid = executed->pid,
+				    .pidfd = executed->pidfd,
+				    .master = executed->master,
+				    .notify_socket = -1 };
+	int *const kept[] = { &child.pidfd, &child.master };
+	struct error ignored; /* nobody is left who could be told */
+	int status = 0;
+
+	if (!detach_keep_fds(kept, COUNT_OF(kept), &ignored) || !detach_settle(&ignored))
+		return;
+	foreground_outlast(&child);
+	while (waitpid(child.pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return;
+	tell_end(command, status);
+}
+
+struct outcome {
+	bool is_good;
+	enum container_fault fault;
+	struct error why;
+};
+
+_Noreturn static void start_and_stay(const struct command *command, struct execstreams *streams,
+				     int result)
+{
+	struct outcome outcome = { 0 };
+	struct executed executed;
+	struct error ignored; /* the caller sees that nothing came */
+
+	outcome.is_good = start(command, streams, &executed, &outcome.fault, &outcome.why);
+	bool is_told = file_write(result, "pipe", &outcome, sizeof(outcome), &ignored);
+	close(result);
+	if (outcome.is_good && is_told)
+		stay(command, &executed);
+	_exit(0);
+}
+
+/*
+ * docker exec -d: as pid 1 of the container's namespace ends only after all processes in it have
+ * been reaped, the program needs a parent that does so. Our caller may have none above it: the
+ * first process of a build's pod is often `sleep`. So a child of ours starts the program and stays.
+ */
+static int execute_apart(const struct command *command, struct execstreams *streams,
+			 struct error *err)
+{
+	autobuf struct buf told;
+	struct outcome outcome;
+	pid_t pid;
+	int ends[2];
+
+	buf_init(&told, sizeof(outcome));
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		error_sys(err, "make a pipe");
+		return -1;
+	}
+	autoclose int result = ends[0];
+	if (!detach_fork(&pid, err)) {
+		close(ends[1]);
+		return -1;
+	}
+	if (pid == 0)
+		start_and_stay(command, streams, ends[1]);
+	close(ends[1]);
+	if (!file_read_fd(result, "pipe", &told, err))
+		return -1;
+	if (told.length != sizeof(outcome)) {
+		error_set(err, ERROR_SYSTEM, "what should start the program has ended");
+		return -1;
+	}
+	memcpy(&outcome, told.data, sizeof(outcome));
+	return outcome.is_good ? 0 : tell_docker(command, outcome.fault, &outcome.why);
+}
+
 static int execute(const struct command *command, struct execstreams *streams, struct error *err)
 {
 	enum container_fault fault;
@@ -176,15 +265,16 @@ static int execute(const struct command *command, struct execstreams *streams, s
 	bool has_ended = false;
 	int status = 0;
 
+	if (command->options.is_detached && command->is_for_docker)
+		return execute_apart(command, streams, err);
 	if (!command->options.is_detached)
 		foreground_prepare();
 	if (!start(command, streams, &executed, &fault, err))
 		return command->is_for_docker ? tell_docker(command, fault, err) : -1;
 	if (!await(command, &executed, streams, &status, &has_ended, err))
 		return -1;
-	if (command->exec_id && has_ended)
-		announce_exec_end(command->journal, command->options.id, command->exec_id,
-				  proc_exit_code(status));
+	if (has_ended)
+		tell_end(command, status);
 	return proc_exit_code(status);
 }
 

@@ -126,6 +126,27 @@ def test_exec_of_what_stays_behind(moor, container):
     moor.docker("rm", "-f", "x")
 
 
+def test_exec_detached_where_nobody_reaps(moor, busybox):
+    """The first process of a build's pod is often `sleep`: what was executed does not outlast its container as a zombie."""
+    script = f"""
+      docker run -d --network none --name x {busybox} sleep 100
+      for options in -d -dt; do docker exec $options x sh -c 'exit 3' 2>&1 | cat; done
+      docker exec -d x sleep 100 2>&1 | cat  # nobody waits for it, or holds the pipe
+      docker events --since 1h --until "$(date +%s.%N)" -f event=exec_die --format '{{{{.Actor.Attributes.exitCode}}}}' >&2
+      timeout -k 1 20 docker stop -t 0 x && docker rm x
+    """
+    with subprocess.Popen(["unshare", "--pid", "--mount", "--net", "--fork", "--kill-child", "--mount-proc", "--propagation",
+                           "private", "sh", "-c", "echo; exec sleep 1000"], stdout=subprocess.PIPE) as anchor:
+        assert anchor.stdout.read(1) == b"\n"
+        with open(f"/proc/{anchor.pid}/task/{anchor.pid}/children", encoding="ascii") as file:
+            first = file.read().strip()
+        try:
+            done = moor.run("nsenter", "-t", first, "--pid", "--mount", "--net", "sh", "-ec", script, timeout=40)
+        finally:
+            anchor.kill()
+    assert done.stdout.endswith("x\nx\n") and done.stderr.split()[:2] == ["3", "3"]
+
+
 def test_exec_while_it_ends(moor, busybox):
     """Whatever the end of a container meets an exec at, the words are the same."""
     id = moor.docker("create", "--network", "none", "--name", "d", busybox, "true").stdout.strip()
