@@ -3,6 +3,11 @@
 
 #include <string.h>
 #include <sys/inotify.h>
+#include <time.h>
+#include <unistd.h>
+
+/* 2 looks so long after a start for the first time: what has ended by then did not come up. */
+#define SETTLED_MS 500
 
 static enum task_gate wait_for_health(const struct session *session,
 				      const struct instance *instance, const struct status *status,
@@ -90,6 +95,16 @@ enum task_gate upgate(struct session *session, const struct instance *instance,
 	return gate;
 }
 
+/* Of its process. */
+static int64_t uptime_ms(const struct status *status)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 -
+	       (int64_t)status->start_time * 1000 / sysconf(_SC_CLK_TCK);
+}
+
 enum task_gate upgate_settled(struct session *session, const struct instance *instance,
 			      struct error *err)
 {
@@ -100,7 +115,7 @@ enum task_gate upgate_settled(struct session *session, const struct instance *in
 		return upgate(session, instance, CONDITION_HEALTHY, err);
 	watch(session, instance);
 	status_read(&session->fleet.engine, &arena, instance->id, &status);
-	if (status.state == STATUS_RUNNING)
+	if (status.state == STATUS_RUNNING && status.pid > 0 && uptime_ms(&status) >= SETTLED_MS)
 		return TASK_GATE_OPEN;
 	if (status.state != STATUS_EXITED)
 		return TASK_GATE_CLOSED;

@@ -13,7 +13,7 @@
 enum task_gate upgate(struct session *session, const struct instance *instance,
 		      enum condition condition, struct error *err);
 
-/* Healthy where there is a check, else running. */
+/* Healthy where there is a check, else running for half a second. */
 enum task_gate upgate_settled(struct session *session, const struct instance *instance,
 			      struct error *err);
 

@@ -602,6 +602,7 @@ def test_health(project):
                      app={"command": "echo app", "depends_on": {"db": {"condition": "service_healthy"}}},
                      ill={"command": SLEEPER, "healthcheck": {**check, "test": "false", "start_period": "0s"}, "profiles": ["ill"]},
                      needy={"command": "true", "depends_on": {"ill": {"condition": "service_healthy"}}, "profiles": ["ill"]},
+                     short={"command": ["sh", "-c", "exit 3"], "profiles": ["ill"]}, over={"command": "true", "profiles": ["ill"]},
                      loose={"command": "true", "depends_on": {"ill": {"condition": "service_healthy", "required": False}},
                             "profiles": ["ill"]})
     told = project("up", "-d").stderr.splitlines()
@@ -612,6 +613,9 @@ def test_health(project):
     assert project.inspect("proj-db-1", "{{json .Config.Healthcheck.Test}}") == '["CMD","/bin/test","-e","/d/ok"]'
     assert "proj-db-1  Healthy" in project("up", "--wait", "db").stderr
     assert "container proj-ill-1 is unhealthy" in project("up", "--wait", "ill", code=1).stderr
+    for name, code in (("short", 3), ("over", 0)):
+        told = project("up", "-d", "--wait", name, code=1).stderr
+        assert told.endswith(f"container proj-{name}-1 exited ({code})\n") and f"proj-{name}-1  Healthy" not in told
     told = project("up", "-d", "needy", code=1).stderr
     assert told.endswith("\ndependency failed to start: container proj-ill-1 is unhealthy\n") and " Container proj-ill-1  Error\n" in told
     assert project.names("-f", "name=needy") == []
