@@ -135,9 +135,14 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 	}
 	if (is_attached)
 		return run_attached(cli, values, arguments->items[0]);
-	int code = each_container(cli, values, arguments, true, start_one);
-	if (code)
-		fprintf(stderr, "Error: failed to start containers: %s\n", arguments->items[0]);
+	autotexts struct texts failed = { 0 };
+	int code = each_container_for(cli, values, arguments, start_one, NULL, &failed);
+
+	for (size_t i = 0; i < failed.count; i++)
+		fprintf(stderr, "%s%s",
+			i ? ", " : "Error: failed to start containers: ", failed.items[i]);
+	if (failed.count)
+		fputc('\n', stderr);
 	return code;
 }
 

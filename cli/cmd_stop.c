@@ -160,7 +160,7 @@ static int run_kill(const struct cli *cli, const void *values, const struct text
 
 	if (!check_signal(values, &err))
 		return command_failed(&err);
-	return each_container_for(cli, values, arguments, true, kill_one, "Cannot kill container");
+	return each_container_for(cli, values, arguments, kill_one, "Cannot kill container", NULL);
 }
 
 static int run_wait(const struct cli *cli, const void *values, const struct texts *arguments)

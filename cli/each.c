@@ -19,33 +19,43 @@ static bool act(const struct each *each, const char *argument, each_action *acti
 	return is_done;
 }
 
-int each_container(const struct cli *cli, const void *values, const struct texts *arguments,
-		   bool prints_argument, each_action *action)
-{
-	return each_container_for(cli, values, arguments, prints_argument, action, NULL);
-}
-
-int each_container_for(const struct cli *cli, const void *values, const struct texts *arguments,
-		       bool prints_argument, each_action *action, const char *task)
+static int act_on_all(const struct cli *cli, const struct texts *arguments, struct each *each,
+		      bool prints_argument, each_action *action, struct texts *failed)
 {
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
-	const struct each each = {
-		.engine = &engine, .arena = &arena, .values = values, .task = task
-	};
 	struct error err;
 	int code = 0;
 
+	each->engine = &engine;
+	each->arena = &arena;
 	if (!engine_open(cli->root, cli->run, &engine, &err))
 		return command_failed(&err);
 	for (size_t i = 0; i < arguments->count; i++) {
 		const char *argument = arguments->items[i];
 
-		if (!act(&each, argument, action, &err))
+		if (!act(each, argument, action, &err)) {
 			code = command_failed(&err);
-		else if (prints_argument)
+			if (failed)
+				texts_add(failed, argument);
+		} else if (prints_argument) {
 			puts(argument);
+		}
 		fflush(stdout);
 	}
 	return code;
+}
+
+int each_container(const struct cli *cli, const void *values, const struct texts *arguments,
+		   bool prints_argument, each_action *action)
+{
+	return act_on_all(cli, arguments, &(struct each){ .values = values }, prints_argument,
+			  action, NULL);
+}
+
+int each_container_for(const struct cli *cli, const void *values, const struct texts *arguments,
+		       each_action *action, const char *task, struct texts *failed)
+{
+	return act_on_all(cli, arguments, &(struct each){ .values = values, .task = task }, true,
+			  action, failed);
 }

@@ -18,11 +18,7 @@ struct each {
 	struct engine *engine;
 	struct arena *arena;
 	const void *values;
-	const char *task;
-	/* stands before the message that there is no such container; NULL: nothing */ /* of
-											  the
-											  verb
-											*/
+	const char *task; /* before the message that there is no such container; NULL: nothing */
 };
 
 /* One container. Prints what it has to print itself. */
@@ -34,7 +30,9 @@ typedef bool each_action(const struct each *each, const struct container *contai
 int each_container(const struct cli *cli, const void *values, const struct texts *arguments,
 		   bool prints_argument, each_action *action);
 
+/* As each_container, all arguments told. `task`: see struct each; `failed` gets the arguments with
+ * which it failed, as they were typed; NULL: nobody wants to know. */
 int each_container_for(const struct cli *cli, const void *values, const struct texts *arguments,
-		       bool prints_argument, each_action *action, const char *task);
+		       each_action *action, const char *task, struct texts *failed);
 
 #endif

@@ -467,13 +467,17 @@ def test_restart_of_rm(run, moor, busybox):
     wait_until(lambda: store_files(moor) == [], "the containers to be removed")
 
 
-def test_failed_start_is_kept(run, moor):
+def test_failed_start_is_kept(run, moor, busybox):
     run("--name", "bad", command=["nosuch"], code=127)
     run("-d", "--rm", command=["nosuch"], code=127)
     run("-d", "--rm", command=["/etc/passwd"], code=126)
     assert inspect(moor, "bad", "{{.State.Status}} {{.State.ExitCode}}") == "created 127"
     assert "executable file not found" in inspect(moor, "bad", "{{.State.Error}}")
     assert "failed to start containers: bad" in moor.docker("start", "bad", code=1).stderr
+    moor.docker("create", "--network", "none", "--name", "good", busybox, "true")
+    for names, failed in ((["good", "nope"], "nope"), (["nope1", "good", "nope2"], "nope1, nope2")):
+        started = moor.docker("start", *names, code=1)
+        assert started.stdout == "good\n" and started.stderr.endswith(f"\nError: failed to start containers: {failed}\n")
 
 
 def test_stop_signals_first(run, moor):
