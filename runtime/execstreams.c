@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -128,6 +129,7 @@ static void end_stream(struct execstream *stream)
 	end(&stream->from);
 	end(&stream->to);
 	stream->length = 0;
+	stream->owed = 0;
 }
 
 static bool is_over(const struct execstream *stream)
@@ -147,6 +149,7 @@ static void fill(struct execstream *stream)
 	}
 	stream->start = 0;
 	stream->length = (size_t)count;
+	stream->owed -= stream->owed < stream->length ? stream->owed : stream->length;
 }
 
 /* Where nobody takes it any more, nothing more is read either: the program notices. */
@@ -180,13 +183,30 @@ static void move(struct execstream *stream)
 		empty(stream); /* without asking */
 }
 
-static bool take_signal(int signals, const struct foreground *child, struct error *err)
+/* *is_told_to_end: by a signal that nobody else can get any more. */
+static bool take_signal(int signals, const struct foreground *child, bool has_ended,
+			bool *is_told_to_end, struct error *err)
 {
 	struct signalfd_siginfo info;
 
 	if (read(signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return error_sys(err, "read a signal");
-	return foreground_take_signal(child, (int)info.ssi_signo, err);
+	int signal = (int)info.ssi_signo;
+
+	if (signal == SIGPIPE) /* ours: where nobody reads any more empty() sees it */
+		return true;
+	*is_told_to_end = has_ended && (signal == SIGHUP || signal == SIGINT || signal == SIGQUIT ||
+					signal == SIGTERM);
+	return foreground_take_signal(child, signal, err);
+}
+
+/* What is in the pipes by then the program has said; what comes later, those that it left. */
+static void count_owed(struct execstream *stream)
+{
+	int count;
+
+	if (stream->from >= 0 && ioctl(stream->from, FIONREAD, &count) == 0)
+		stream->owed = (size_t)count;
 }
 
 /* What is open still belongs to something that the program left running. */
@@ -206,7 +226,7 @@ static int patience(const struct execstreams *streams, int64_t deadline)
 	int64_t left = deadline - clock_ms();
 
 	for (int i = STDOUT; i <= STDERR; i++)
-		if (streams->streams[i].length > 0)
+		if (streams->streams[i].length > 0 || streams->streams[i].owed > 0)
 			return -1; /* nothing that was said is lost */
 	return deadline == 0 ? -1 : left > 0 ? (int)left : 0;
 }
@@ -216,6 +236,7 @@ static bool copy(struct execstreams *streams, const struct foreground *child, in
 {
 	struct execstream *all = streams->streams;
 	int64_t deadline = 0;
+	bool is_told_to_end = false;
 
 	while (deadline == 0 || !is_over(&all[STDOUT]) || !is_over(&all[STDERR])) {
 		int left = patience(streams, deadline);
@@ -225,7 +246,7 @@ static bool copy(struct execstreams *streams, const struct foreground *child, in
 					{ signals, POLLIN, 0 },
 					{ deadline ? -1 : child->pidfd, POLLIN, 0 } };
 
-		if (left == 0)
+		if (left == 0 || is_told_to_end)
 			return true;
 		if (poll(fds, COUNT_OF(fds), left) < 0 && errno != EINTR)
 			return error_sys(err, "wait for the program");
@@ -235,11 +256,14 @@ static bool copy(struct execstreams *streams, const struct foreground *child, in
 			else if (fds[i].revents)
 				move(&all[i]);
 		}
-		if (fds[3].revents && !take_signal(signals, child, err))
+		if (fds[3].revents &&
+		    !take_signal(signals, child, deadline != 0, &is_told_to_end, err))
 			return false;
 		if (fds[4].revents) {
 			deadline = clock_ms() + EXECSTREAMS_SECONDS * 1000;
 			end_stream(&all[STDIN]);
+			count_owed(&all[STDOUT]);
+			count_owed(&all[STDERR]);
 		}
 	}
 	return true;

@@ -20,6 +20,7 @@ struct execstreams {
 	struct execstream {
 		int from, to;         /* -1: ended */
 		size_t start, length; /* of the buffer: what was read and is not yet written */
+		size_t owed;          /* bytes in the pipe that the program itself has written */
 		bool is_to_file;      /* which never makes us wait */
 		char *buffer;         /* EXECSTREAMS_BUFFER bytes */
 	} streams[3];
@@ -41,8 +42,10 @@ void execstreams_restore(struct execstreams *streams);
 
 /*
  * Copies until `child` has ended and nothing more comes; all signals are blocked in the caller, and
- * go to the child. What it left running keeps its pipes open: for that we wait EXECSTREAMS_SECONDS,
- * as dockerd does, and leave a process behind that reads on, so that nothing ends by SIGPIPE.
+ * go to the child, or end the copying where the child has ended. All that it said is copied,
+ * however long that takes. What it left running keeps its pipes open: for that we wait
+ * EXECSTREAMS_SECONDS, as dockerd does, and leave a process behind that reads on, so that nothing
+ * ends by SIGPIPE.
  */
 #define EXECSTREAMS_SECONDS 2
 must_check bool execstreams_run(struct execstreams *streams, const struct foreground *child,

@@ -147,6 +147,27 @@ def test_exec_detached_where_nobody_reaps(moor, busybox):
     assert done.stdout.endswith("x\nx\n") and done.stderr.split()[:2] == ["3", "3"]
 
 
+def test_exec_of_what_takes_its_time(moor, container):
+    """A program that reads no more is not ended by what we still had for it, and its last words wait for a slow reader."""
+    container("x")
+
+    def shell(pipeline):
+        return subprocess.run(["sh", "-c", pipeline], env={**moor.env, "DOCKER": f"{moor.names}/docker"}, timeout=30, capture_output=True, text=True)
+
+    deaf = shell("busybox yes | $DOCKER exec -i x sh -c 'exec 0<&-; busybox sleep 1; echo done'; true")
+    assert (deaf.stdout, deaf.stderr) == ("done\n", "")
+    # The reader's pipe is full, a piece is on its way, and the rest is still in the program's pipe.
+    script = "busybox head -c 65536 /dev/zero; busybox sleep 0.3; echo; busybox sleep 0.3; busybox head -c 60000 /dev/zero"
+    assert shell(f"$DOCKER exec x sh -c '{script}' | (sleep 4; wc -c)").stdout.strip() == str(65536 + 1 + 60000)
+    command = [os.path.join(moor.names, "docker"), "exec", "x", "sh", "-c", "busybox head -c 120000 /dev/zero; touch /said"]
+    with subprocess.Popen(command, env=moor.env, stdout=subprocess.PIPE) as unread:
+        wait_until(lambda: moor.docker("exec", "x", "ls", "/said", code=None).returncode == 0, "all to be said")
+        wait_until(lambda: unread.terminate() or unread.poll() is not None, "exec to end, which has nobody else to end")
+    own = shell("$DOCKER exec -u 1000 x sh -c 'echo x > /dev/stdout; echo y > /dev/stderr; cat /dev/stdin'")
+    assert (own.stdout, own.stderr) == ("x\n", "y\n")
+    moor.docker("rm", "-f", "x")
+
+
 def test_exec_while_it_ends(moor, busybox):
     """Whatever the end of a container meets an exec at, the words are the same."""
     id = moor.docker("create", "--network", "none", "--name", "d", busybox, "true").stdout.strip()
