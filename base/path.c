@@ -447,3 +447,39 @@ bool path_make_own_dirs(const char *name, mode_t mode, struct error *err)
 			return true;
 	}
 }
+
+static bool check_own_dir(int dir, const char *name, struct error *err)
+{
+	struct stat info;
+
+	if (fstat(dir, &info) < 0)
+		return error_sys(err, "look at directory %s", name);
+	if (info.st_uid != geteuid() && info.st_uid != 0)
+		return error_set(err, ERROR_DENIED,
+				 "directory %s is somebody else's, who could replace what is kept "
+				 "there: use one of your own",
+				 name);
+	if (info.st_mode & (S_IWGRP | S_IWOTH))
+		return error_set(err, ERROR_DENIED,
+				 "others may write to directory %s, and could replace what is kept "
+				 "there: take that from them (chmod go-w), or use another",
+				 name);
+	return true;
+}
+
+bool path_open_own_dir(const char *name, mode_t mode, int *fd, struct error *err)
+{
+	autoclose int dir = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0 && errno == ENOENT) {
+		if (!path_make_own_dirs(name, mode, err))
+			return false;
+		dir = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (dir < 0)
+		return error_sys(err, "open directory %s", name);
+	if (!check_own_dir(dir, name, err))
+		return false;
+	*fd = take_fd(&dir);
+	return true;
+}

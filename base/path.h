@@ -51,6 +51,11 @@ char *path_past_links(int root, const char *name, struct error *err) must_check;
 /* The same for a trusted path of our own, absolute or relative to the working directory. */
 must_check bool path_make_own_dirs(const char *name, mode_t mode, struct error *err);
 
+/* Opens a directory where we keep what we trust; made as above if it is missing. ERROR_DENIED if it
+ * is neither the caller's nor root's, or others may write to it: they could put files of their own
+ * in the place of ours. */
+must_check bool path_open_own_dir(const char *name, mode_t mode, int *fd, struct error *err);
+
 /* Removes a file or a whole tree without following a symlink or crossing into another mount;
  * missing is success. Depth is unlimited, memory is not proportional to it. */
 must_check bool path_remove_tree(int dir, const char *name, struct error *err);

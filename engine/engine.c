@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "engine/container.h"
 #include "engine/find.h"
 #include "engine/status.h"
@@ -34,12 +35,20 @@ static bool open_dir(int root, const char *name, int *fd, struct error *err)
 	return *fd >= 0 || error_sys(err, "open directory %s", name);
 }
 
+/* Nothing is to be done with it now; a machine that keeps no run directory can list its images. */
+static bool check_run(const char *run, struct error *err)
+{
+	autoclose int dir = -1;
+
+	return path_open_own_dir(run, 0711, &dir, err) || err->kind == ERROR_NOT_FOUND;
+}
+
 bool engine_open(const char *root, const char *run, struct engine *engine, struct error *err)
 {
 	*engine = ENGINE_EMPTY;
 	engine->root = absolute(root);
 	engine->run = absolute(run);
-	if (!store_open(engine->root, &engine->store, err) ||
+	if (!check_run(engine->run, err) || !store_open(engine->root, &engine->store, err) ||
 	    !open_dir(engine->store.root, "containers", &engine->containers, err) ||
 	    !open_dir(engine->store.root, "names", &engine->names, err)) {
 		engine_close(engine);

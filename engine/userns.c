@@ -252,13 +252,10 @@ bool userns_enter(const char *run, struct error *err)
 
 	buf_init(&text, MEMBERS_MAX);
 	buf_init(&living, MEMBERS_MAX);
-	if (!path_make_own_dirs(run, 0700, err))
-		return false;
-	autoclose int dir = open(run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autoclose int dir = -1;
 
-	if (dir < 0)
-		return error_sys(err, "open %s", run);
-	if (!file_lock(dir, LOCK, FILE_LOCK_EXCLUSIVE, &lock, err))
+	if (!path_open_own_dir(run, 0700, &dir, err) ||
+	    !file_lock(dir, LOCK, FILE_LOCK_EXCLUSIVE, &lock, err))
 		return false;
 	if (file_read(dir, MEMBERS, &text, err))
 		try_members(text.data, &living, &has_joined);

@@ -22,16 +22,11 @@
 
 bool store_open(const char *path, struct store *store, struct error *err)
 {
-	autoclose int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autoclose int root = -1;
 
 	*store = (struct store){ .root = -1 };
-	if (root < 0 && errno == ENOENT) {
-		if (!path_make_own_dirs(path, 0711, err))
-			return false;
-		root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	}
-	if (root < 0)
-		return error_sys(err, "open the store %s", path);
+	if (!path_open_own_dir(path, 0711, &root, err))
+		return error_in(err, "open the store");
 	if (faccessat(root, LAYOUT_STAGING, F_OK, 0) < 0 && !layout_make(root, err))
 		return error_in(err, "store %s", path);
 	store->root = take_fd(&root);

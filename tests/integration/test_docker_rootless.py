@@ -233,6 +233,24 @@ def test_others_cannot_use_it(rootless, busybox):
     assert shown == rootless.store + "\n"
 
 
+def test_directories_of_others(rootless, moor):
+    """Whoever owns the run directory could put a door of his own there, at which attach hands him the user's terminal."""
+    for place in (rootless.run_dir, rootless.store):
+        os.makedirs(place, exist_ok=True)
+        for owner, mode, text in ((54321, 0o755, "is somebody else's"), (UID, 0o757, "others may write to directory")):
+            os.chown(place, owner, owner)
+            os.chmod(place, mode)
+            refused = rootless.docker("ps", code=1).stderr
+            assert text in refused and place in refused and refused.count("\n") == 1
+        os.chmod(place, 0o700)
+    assert rootless.docker("ps", "-q").stdout == ""
+    for place in (moor.run_dir, moor.root):  # nor root by those of a user
+        os.makedirs(place, exist_ok=True)
+        os.chown(place, UID, UID)
+        assert f"{place} is somebody else's" in moor.docker("ps", code=1).stderr
+        os.chown(place, 0, 0)
+
+
 TUN = ("mkdir -p /dev/net; mknod $home/tun c 10 200 2>/dev/null; chmod 666 $home/tun; "
        "test -e /dev/net/tun || : > /dev/net/tun; mount --bind $home/tun /dev/net/tun")
 

@@ -508,6 +508,13 @@ static void test_own_dirs(void)
 	check(access(name, F_OK) == 0, "they are there");
 	check_error(path_make_own_dirs(file, 0700, &err), &err, ERROR_SYSTEM, "Not a directory",
 		    "below a file");
+
+	autoclose int made = -1, shared = -1;
+
+	check_ok(path_open_own_dir(name, 0700, &made, &err), &err, "open one that is ours alone");
+	check(chmod(name, 0770) == 0, "let others write to it");
+	check_error(path_open_own_dir(name, 0700, &shared, &err), &err, ERROR_DENIED,
+		    "others may write to directory", "one that others may write to");
 }
 
 int main(void)
