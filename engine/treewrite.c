@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/hardlinks.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "image/tarout.h"
@@ -25,38 +26,12 @@
 #define LINK_MAX  4096 /* bytes of a symlink's target */
 #define XATTR_MAX (64 << 10)
 
-/* A file with more than one name, and the first of them in the archive. */
-struct linked {
-	struct linked *next;
-	dev_t device;
-	ino_t inode;
-	const char *path;
-};
-
 struct writer {
 	struct tarout tar;
-	struct arena arena;
-	struct linked *linked;
+	struct hardlinks links;
 	bool is_one_mount;
 	dev_t device;
 };
-
-static const char *find_link(struct writer *writer, const struct stat *info, const char *path)
-{
-	struct linked *linked = writer->linked;
-
-	while (linked && (linked->device != info->st_dev || linked->inode != info->st_ino))
-		linked = linked->next;
-	if (linked)
-		return linked->path;
-	linked = arena_alloc(&writer->arena, sizeof(*linked));
-	*linked = (struct linked){ .next = writer->linked,
-				   .device = info->st_dev,
-				   .inode = info->st_ino,
-				   .path = arena_strdup(&writer->arena, path) };
-	writer->linked = linked;
-	return NULL;
-}
 
 static bool put_content(struct writer *writer, int file, const char *path, struct error *err)
 {
@@ -96,7 +71,8 @@ static bool put_file(struct writer *writer, int dir, const char *name, struct ta
 	autobuf struct buf extra;
 
 	buf_init(&extra, XATTR_MAX);
-	if (info->st_nlink > 1 && (entry->link = find_link(writer, info, entry->path))) {
+	if (info->st_nlink > 1 &&
+	    (entry->link = hardlinks_first(&writer->links, info, entry->path))) {
 		entry->type = TAROUT_HARDLINK;
 		return tarout_put(&writer->tar, entry, err);
 	}
@@ -212,7 +188,7 @@ static bool finish(struct writer *writer, bool is_good, struct error *err)
 {
 	is_good = is_good && tarout_end(&writer->tar, err);
 	tarout_close(&writer->tar);
-	arena_done(&writer->arena);
+	hardlinks_done(&writer->links);
 	return is_good;
 }
 

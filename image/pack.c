@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/hardlinks.h"
 #include "base/mem.h"
 #include "base/texts.h"
 #include "image/limits.h"
@@ -22,65 +23,13 @@
 #define NAMES_MAX 65536
 #define BLOCK     (128 << 10)
 
-/* A file with more than one name: the first is the file, the others are links to it. */
-struct linked {
-	dev_t dev;
-	ino_t inode;
-	char *path;
-};
-
 struct packer {
 	const struct pack *pack;
 	struct tarout tar;
-	struct linked *linked; /* open addressing; an empty slot has no path */
-	size_t room, count;
+	struct hardlinks links;
 	char *block, *names, *value;
 	struct buf extra; /* the current entry's extended attributes */
 };
-
-/* -- hard links ---------------------------------------------------------------------------------
- */
-
-static struct linked *slot_of(struct packer *packer, const struct stat *info)
-{
-	size_t at = (size_t)info->st_ino % packer->room;
-
-	while (packer->linked[at].path &&
-	       (packer->linked[at].inode != info->st_ino || packer->linked[at].dev != info->st_dev))
-		at = (at + 1) % packer->room;
-	return &packer->linked[at];
-}
-
-static void make_room(struct packer *packer)
-{
-	struct linked *old = packer->linked;
-	size_t room = packer->room;
-
-	packer->room = room ? 2 * room : 256;
-	packer->linked = mem_array(packer->room, sizeof(*packer->linked));
-	for (size_t i = 0; i < room; i++) {
-		const struct stat info = { .st_dev = old[i].dev, .st_ino = old[i].inode };
-
-		if (old[i].path)
-			*slot_of(packer, &info) = old[i];
-	}
-	free(old);
-}
-
-/* The name the file has in the archive already; NULL: this is the first. */
-static const char *first_name(struct packer *packer, const struct stat *info, const char *path)
-{
-	if (2 * packer->count >= packer->room)
-		make_room(packer);
-
-	struct linked *slot = slot_of(packer, info);
-
-	if (slot->path)
-		return slot->path;
-	*slot = (struct linked){ info->st_dev, info->st_ino, mem_strdup(path) };
-	packer->count++;
-	return NULL;
-}
 
 /* -- one entry ----------------------------------------------------------------------------------
  */
@@ -204,7 +153,7 @@ static bool put_described(struct packer *packer, int parent, const char *base,
 {
 	bool is_linked = !S_ISDIR(info->st_mode) && info->st_nlink > 1;
 
-	entry->link = is_linked ? first_name(packer, info, entry->path) : NULL;
+	entry->link = is_linked ? hardlinks_first(&packer->links, info, entry->path) : NULL;
 	if (entry->link) {
 		entry->type = TAROUT_HARDLINK;
 		return tarout_put(&packer->tar, entry, err);
@@ -352,9 +301,7 @@ static bool put_all(struct packer *packer, struct error *err)
 
 static void finish(struct packer *packer)
 {
-	for (size_t i = 0; i < packer->room; i++)
-		free(packer->linked[i].path);
-	free(packer->linked);
+	hardlinks_done(&packer->links);
 	tarout_close(&packer->tar);
 	buf_done(&packer->extra);
 	free(packer->block);
