@@ -240,16 +240,13 @@ bool file_next(DIR *dir, const char *name, struct dirent **entry, struct error *
 	return *entry || errno == 0 || error_sys(err, "list %s", name);
 }
 
-bool file_lock(int dir, const char *name, enum file_lock_mode mode, int *fd, struct error *err)
+static bool take_lock(int file, const char *name, enum file_lock_mode mode, struct error *err)
 {
-	autoclose int lock = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int operation = mode == FILE_LOCK_SHARED ? LOCK_SH : LOCK_EX;
 
-	if (lock < 0)
-		return file_error(dir, "open lock", name, err);
 	if (mode == FILE_LOCK_TRY)
 		operation |= LOCK_NB;
-	while (flock(lock, operation) < 0) {
+	while (flock(file, operation) < 0) {
 		if (errno == EINTR)
 			continue;
 		if (errno == EWOULDBLOCK)
@@ -257,6 +254,29 @@ bool file_lock(int dir, const char *name, enum file_lock_mode mode, int *fd, str
 					 name);
 		return error_sys(err, "lock %s", name);
 	}
+	return true;
+}
+
+bool file_lock(int dir, const char *name, enum file_lock_mode mode, int *fd, struct error *err)
+{
+	autoclose int lock = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (lock < 0)
+		return file_error(dir, "open lock", name, err);
+	if (!take_lock(lock, name, mode, err))
+		return false;
+	*fd = take_fd(&lock);
+	return true;
+}
+
+bool file_lock_dir(int dir, const char *name, enum file_lock_mode mode, int *fd, struct error *err)
+{
+	autoclose int lock = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (lock < 0)
+		return error_sys(err, "open directory %s", name);
+	if (!take_lock(lock, name, mode, err))
+		return false;
 	*fd = take_fd(&lock);
 	return true;
 }

@@ -70,4 +70,9 @@ enum file_lock_mode {
 must_check bool file_lock(int dir, const char *name, enum file_lock_mode mode, int *fd,
 			  struct error *err);
 
+/* The same by the directory itself, which needs no file: also on a disk that has no room for one
+ * more. `name` is for errors. */
+must_check bool file_lock_dir(int dir, const char *name, enum file_lock_mode mode, int *fd,
+			      struct error *err);
+
 #endif

@@ -40,7 +40,7 @@ bool change_container(struct engine *engine, const char *id,
 {
 	autoclose int lock = -1;
 
-	return file_lock(engine->store.root, CHANGE_LOCK, FILE_LOCK_EXCLUSIVE, &lock, err) &&
+	return file_lock_dir(engine->containers, "containers", FILE_LOCK_EXCLUSIVE, &lock, err) &&
 	       change_locked(engine, id, alter, context, err);
 }
 
@@ -102,7 +102,7 @@ bool change_name(struct engine *engine, const char *id, const char *name, struct
 				 NEW_NAME ": Invalid container name (/%s), only "
 					  "[a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
 				 name);
-	if (!file_lock(engine->store.root, CHANGE_LOCK, FILE_LOCK_EXCLUSIVE, &lock, err) ||
+	if (!file_lock_dir(engine->containers, "containers", FILE_LOCK_EXCLUSIVE, &lock, err) ||
 	    !read_name(engine, &arena, id, &old, err))
 		return false;
 	if (strcmp(old, name) == 0)

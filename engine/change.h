@@ -10,11 +10,10 @@
 
 /*
  * Changes of a container's options after its creation: rename, update. The container may be
- * running, so its own lock is its monitor's; writers of options.json share the lock of names
- * instead, which is held for the moment of the change only. Readers see the old or the new file.
+ * running, so its own lock is its monitor's; writers of options.json share that of the directory
+ * ROOT/containers instead, which is held for the moment of the change only. Readers see the old or
+ * the new file.
  */
-
-#define CHANGE_LOCK "changes.lock" /* in ROOT */
 
 /* Reads the options anew, lets `alter` change them, and saves them durably. Texts that `alter` sets
  * need only outlive the call. */

@@ -21,7 +21,6 @@
 #include "engine/words.h"
 
 #define DEAD_PREFIX   ".dead-"
-#define NAMES_LOCK    "names.lock"
 #define ID_ATTEMPTS   1000 /* each is lost only to a sweep at the very moment */
 #define NAME_ATTEMPTS 20
 #define LOCK_PATIENCE 10000 /* milliseconds that claim_lock waits */
@@ -142,13 +141,14 @@ static bool holder_of(const struct engine *engine, const char *name,
 	return find_is_id(id);
 }
 
-/* Under the lock of names, so that nobody takes the name between the look and the removal. */
+/* Under the lock of the directory of names, so that nobody takes the name between the look and the
+ * removal. */
 bool claim_drop_name(struct engine *engine, const char *name, const char *id, struct error *err)
 {
 	char holder[CONTAINER_ID_LENGTH + 1];
 	autoclose int lock = -1;
 
-	if (!file_lock(engine->store.root, NAMES_LOCK, FILE_LOCK_EXCLUSIVE, &lock, err))
+	if (!file_lock_dir(engine->names, "names", FILE_LOCK_EXCLUSIVE, &lock, err))
 		return false;
 	if (!holder_of(engine, name, holder) || strcmp(holder, id) != 0)
 		return true;
@@ -165,9 +165,10 @@ static bool is_left_behind(struct engine *engine, const char *name, const char *
 	struct container container = { 0 };
 	autoclose int lock = -1;
 	struct error ignored;
-	bool is_left = file_lock(engine->store.root, CHANGE_LOCK, FILE_LOCK_TRY, &lock, &ignored) &&
-		       container_read(engine, &arena, id, &container, &ignored) &&
-		       strcmp(container.name, name) != 0;
+	bool is_left =
+		file_lock_dir(engine->containers, "containers", FILE_LOCK_TRY, &lock, &ignored) &&
+		container_read(engine, &arena, id, &container, &ignored) &&
+		strcmp(container.name, name) != 0;
 
 	container_done(&container);
 	return is_left;

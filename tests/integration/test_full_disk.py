@@ -63,6 +63,28 @@ def test_stop_and_remove(full):
     assert full.docker("ps", "-aq").stdout == ""
 
 
+def test_remove_without_inodes(moor, busybox_tar, tmp_path_factory):
+    """Not a file more can be made, also no lock; what cannot be done is refused with nothing half-made."""
+    with world.mounted(str(tmp_path_factory.mktemp("few") / "disk"), "tmpfs", SIZE + ",nr_inodes=1000") as directory:
+        moor.root = moor.env["MOORING_ROOT"] = os.path.join(directory, "root")
+        moor.docker("load", "-i", busybox_tar)
+        try:
+            for name in ("one", "two"):
+                moor.docker("run", "-d", "--name", name, "--network", "none", "busybox:test", "sleep", "60")
+            files = 0
+            with pytest.raises(OSError, match="No space left"):
+                while files < 1000:
+                    open(os.path.join(directory, f"f{files}"), "wb").close()
+                    files += 1
+            assert "No space left" in moor.docker("rename", "two", "three", code=1).stderr
+            moor.docker("rm", "-f", "one")
+            assert moor.docker("ps", "-a", "--format", "{{.Names}}").stdout == "two\n"
+            moor.docker("rm", "-f", "two")
+            assert os.listdir(os.path.join(moor.root, "names")) == []
+        finally:
+            moor.clean_up()
+
+
 def test_update_is_whole_or_not_at_all(full):
     """What cannot be written down does not hold either: neither limits nor the policy; and it can be stopped."""
     def now():

@@ -212,6 +212,10 @@ static void test_lock(void)
 	check(symlinkat("victim", dir, "lock-link") == 0 &&
 		      !file_lock(dir, "lock-link", FILE_LOCK_SHARED, &third, &err),
 	      "a link is no lock file");
+	check_ok(file_lock_dir(dir, "it", FILE_LOCK_EXCLUSIVE, &third, &err), &err,
+		 "lock the directory itself, whoever has files in it");
+	check_error(file_lock_dir(dir, "it", FILE_LOCK_TRY, &second, &err), &err, ERROR_EXISTS,
+		    "it is in use by another process", "again");
 }
 
 static void test_write_to_closed_pipe(void)
