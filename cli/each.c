@@ -19,22 +19,24 @@ static bool act(const struct each *each, const char *argument, each_action *acti
 	return is_done;
 }
 
-static int act_on_all(const struct cli *cli, const struct texts *arguments, struct each *each,
-		      bool prints_argument, each_action *action, struct texts *failed)
+static int act_on_all(const struct cli *cli, const struct texts *arguments,
+		      const struct each *wishes, bool prints_argument, each_action *action,
+		      struct texts *failed)
 {
 	autoengine struct engine engine = ENGINE_EMPTY;
 	autoarena struct arena arena = { 0 };
+	const struct each each = {
+		.engine = &engine, .arena = &arena, .values = wishes->values, .task = wishes->task
+	};
 	struct error err;
 	int code = 0;
 
-	each->engine = &engine;
-	each->arena = &arena;
 	if (!engine_open(cli->root, cli->run, &engine, &err))
 		return command_failed(&err);
 	for (size_t i = 0; i < arguments->count; i++) {
 		const char *argument = arguments->items[i];
 
-		if (!act(each, argument, action, &err)) {
+		if (!act(&each, argument, action, &err)) {
 			code = command_failed(&err);
 			if (failed)
 				texts_add(failed, argument);
