@@ -90,7 +90,7 @@ static int run_use(const struct cli *cli, const void *values, const struct texts
 
 static int run_inspect(const struct cli *cli, const void *of, const struct texts *arguments)
 {
-	const struct values *values = of;
+	const struct inspection_values *values = of;
 	autoarena struct arena arena = { 0 };
 	struct jsonmaker list = { &arena, json_new(&arena, NULL, NULL, JSON_ARRAY, NULL) };
 	struct jsonmaker object = jsonmaker_nested(&list, NULL, JSON_OBJECT);

@@ -18,6 +18,7 @@
 #include "engine/happening.h"
 #include "engine/hostfiles.h"
 #include "engine/hostns.h"
+#include "engine/imagemount.h"
 #include "engine/joint.h"
 #include "engine/linktarget.h"
 #include "engine/netspace.h"
@@ -166,15 +167,6 @@ static bool set_up_network(struct preparation *self, struct error *err)
 	       netsysctl_apply(&self->container->sysctls, err);
 }
 
-/* A descriptor from before unshare is in the old namespace, whose mounts overlay refuses. */
-static bool open_store(const struct preparation *self, struct store *store, struct error *err)
-{
-	*store = (struct store){ .root = open(self->engine->root,
-					      O_RDONLY | O_DIRECTORY | O_CLOEXEC),
-				 .path = self->engine->root };
-	return store->root >= 0 || error_sys(err, "open %s", self->engine->root);
-}
-
 static bool mount_root(struct preparation *self, struct error *err)
 {
 	const struct container *container = self->container;
@@ -188,12 +180,13 @@ static bool mount_root(struct preparation *self, struct error *err)
 		.is_rootless = userns_is_inside(),
 	};
 
-	struct store store;
-	if (!open_store(self, &store, err))
-		return false;
-	bool is_mounted = rootfs_mount(&store, &rootfs, err);
-	mem_cleanup_close(&store.root);
-	if (!is_mounted)
+	/* A descriptor from before unshare is in the old namespace, whose mounts overlay refuses.
+	 */
+	autoclose int store_root = open(self->engine->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct store store = { .root = store_root, .path = self->engine->root };
+	if (store_root < 0)
+		return error_sys(err, "open %s", self->engine->root);
+	if (!rootfs_mount(&store, &rootfs, err))
 		return error_in(err, "root file system");
 	self->root = open(rootfs.target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return self->root >= 0 || error_sys(err, "open the root file system");
@@ -271,47 +264,6 @@ static bool use_subpath(const struct preparation *self, size_t number, const cha
 	       (mount_descriptor(part, *source) || error_sys(err, "mount %s", subpath));
 }
 
-/* Read-only for the container; nobody else sees it, and nothing is ever written above it. */
-static bool mount_image(const struct preparation *self, const struct store_image *image,
-			const char *place, struct error *err)
-{
-	const struct rootfs rootfs = {
-		.chains = image->chains,
-		.layer_count = image->layer_count,
-		.upper = arena_printf(self->arena, "%s/upper", place),
-		.work = arena_printf(self->arena, "%s/work", place),
-		.target = arena_printf(self->arena, "%s/whole", place),
-		.is_volatile = true,
-		.is_rootless = userns_is_inside(),
-		.is_bare = true,
-	};
-	const char *const directories[] = { place, rootfs.upper, rootfs.work, rootfs.target };
-	struct store store;
-
-	for (size_t i = 0; i < COUNT_OF(directories); i++)
-		if (mkdir(directories[i], i ? 0755 : 0700) < 0 && errno != EEXIST)
-			return error_sys(err, "make %s", directories[i]);
-	if (!open_store(self, &store, err))
-		return false;
-	bool is_mounted = rootfs_mount(&store, &rootfs, err);
-	mem_cleanup_close(&store.root);
-	return is_mounted;
-}
-
-/* *source: where all of it is mounted. */
-static bool use_image(const struct preparation *self, size_t number, const char **source,
-		      struct error *err)
-{
-	const struct container_mount *mount = &self->container->mounts[number];
-	const char *place = arena_printf(self->arena, "%s/image-%zu", self->path, number);
-	struct store_image image;
-
-	*source = arena_printf(self->arena, "%s/whole", place);
-	return (store_find(&self->engine->store, self->arena, mount->image_id, &image, err) &&
-		mount_image(self, &image, place, err)) ||
-	       error_in(err, "mount image %s", mount->source);
-}
-
 static bool use_copy(const struct preparation *self, size_t number, const char **source,
 		     struct error *err)
 {
@@ -335,7 +287,8 @@ static bool find_source(const struct preparation *self, size_t number, const cha
 	if (self->copies[number] >= 0)
 		return use_copy(self, number, source, err);
 	if (mount->kind == MOUNT_IMAGE)
-		return use_image(self, number, source, err) &&
+		return imagemount_make(self->engine, self->arena, self->container, number, source,
+				       err) &&
 		       (!*mount->subpath || use_subpath(self, number, source, err));
 	if (mount->kind != MOUNT_VOLUME)
 		return true;

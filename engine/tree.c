@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "engine/claim.h"
+#include "engine/imagemount.h"
 #include "engine/mounts.h"
 #include "engine/status.h"
 #include "engine/userns.h"
@@ -70,17 +71,32 @@ static bool mount_root(const struct engine *engine, const struct container *cont
 	return *root >= 0 || error_sys(err, "open the root file system");
 }
 
-/* Of a volume perhaps a part, which others' links must not lead out of it. */
-static int open_source(const struct engine *engine, const struct container_mount *wanted)
+/* All of it; -1: it is not there any more. */
+static int open_whole(const struct engine *engine, const struct container *container, size_t number)
 {
-	autofree char *volume = mem_printf("%s/volumes/%s/_data", engine->root,
-					   wanted->source ? wanted->source : "");
-	autoclose int whole =
-		open(wanted->kind == MOUNT_VOLUME ? volume : wanted->source, O_PATH | O_CLOEXEC);
+	const struct container_mount *wanted = &container->mounts[number];
+	autoarena struct arena arena = { 0 };
+	const char *path = wanted->source;
+	struct error ignored;
+
+	if (wanted->kind == MOUNT_VOLUME)
+		path = arena_printf(&arena, "%s/volumes/%s/_data", engine->root, wanted->source);
+	else if (wanted->kind == MOUNT_IMAGE &&
+		 !imagemount_make(engine, &arena, container, number, &path, &ignored))
+		return -1;
+	return open(path, O_PATH | O_CLOEXEC);
+}
+
+/* Of a volume or an image perhaps a part, which others' links must not lead out of it. */
+static int open_source(const struct engine *engine, const struct container *container,
+		       size_t number)
+{
+	const struct container_mount *wanted = &container->mounts[number];
+	autoclose int whole = open_whole(engine, container, number);
 	struct error ignored;
 	int part = -1;
 
-	if (whole < 0 || wanted->kind != MOUNT_VOLUME || !wanted->subpath || !*wanted->subpath)
+	if (whole < 0 || wanted->kind == MOUNT_BIND || !wanted->subpath || !*wanted->subpath)
 		return take_fd(&whole);
 	return path_open(whole, wanted->subpath, PATH_BENEATH, O_PATH, 0, &part, &ignored) ? part
 											   : -1;
@@ -172,15 +188,16 @@ static bool fill_volumes(const struct engine *engine, const struct container *co
 }
 
 /* What is not there any more is not seen either, and is not counted. */
-static bool mount_one(const struct engine *engine, const struct container_mount *wanted, int root,
-		      size_t *count, struct error *err)
+static bool mount_one(const struct engine *engine, const struct container *container, size_t number,
+		      int root, size_t *count, struct error *err)
 {
+	const struct container_mount *wanted = &container->mounts[number];
 	autoclose int from = -1, place = -1;
 	struct error ignored;
 
 	if (wanted->kind == MOUNT_TMPFS)
 		return true;
-	from = open_source(engine, wanted);
+	from = open_source(engine, container, number);
 	if (from < 0 || !open_place(root, wanted->target, from, &place, &ignored))
 		return true;
 	autofree char *source = mem_printf("/proc/self/fd/%d", from);
@@ -221,7 +238,7 @@ static bool open_stopped(struct engine *engine, const struct container *containe
 	}
 	for (size_t i = 0; view == TREE_VOLUMES && i < container->mount_count; i++)
 		if (!mounts_is_hidden(container, &container->mounts[i]) &&
-		    !mount_one(engine, &container->mounts[i], *root, &mounted, err))
+		    !mount_one(engine, container, i, *root, &mounted, err))
 			return false;
 	if (!mounted)
 		return true;

@@ -232,6 +232,11 @@ def test_image_as_a_mount(moor, busybox, run, tmp_path):
     moor.docker("rmi", "-f", "data:1")
     assert moor.docker("start", "-a", "c", code=1).stdout == done.stdout
     moor.docker("tag", id, "data:1")
+    os.makedirs(tmp_path / "data:1/etc")  # no place of the caller's, whatever the image is called
+    (tmp_path / "data:1/etc/f").write_text("the caller's\n")
+    assert "\nin\n" in moor.docker("cp", "c:/image/etc/f", "-", cwd=tmp_path).stdout.replace("\0", "\n")
+    (tmp_path / "x").write_text("x")
+    assert "read-only" in moor.docker("cp", tmp_path / "x", "c:/image/x", code=1).stderr
     moor.docker("rm", "c")
     part = "type=image,src=data:1,dst=/image,image-subpath="
     assert run("--rm", "--mount", part + "etc/part", command=("ls", "/image")).stdout == "p\n"
