@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cli/dockerhost.h"
 #include "cli/elevate.h"
 
 #define EXIT_USAGE 125 /* what docker answers to options it does not know */
@@ -79,6 +80,12 @@ static int refuse_count(const struct command *command, const struct cli *cli, co
 	return 1;
 }
 
+/* Of those that are for anyone only version does. */
+static bool asks_daemon(const struct command *command)
+{
+	return !command->is_for_anyone || strcmp(command->name, "docker version") == 0;
+}
+
 static int run_as_allowed(const struct command *command, const struct cli *cli, const void *values,
 			  const struct texts *arguments)
 {
@@ -90,6 +97,8 @@ static int run_as_allowed(const struct command *command, const struct cli *cli, 
 		fprintf(stderr, "%s: only root can do this (sudo)\n", command->name);
 		return 1;
 	}
+	if (is_dockers && asks_daemon(command) && !dockerhost_is_ours(is_run, &code))
+		return code;
 	return command->is_for_anyone || elevate(cli, is_run, &code)
 		       ? command->run(cli, values, arguments)
 		       : code;

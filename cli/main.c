@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "cli/containerverbs.h"
+#include "cli/dockerhost.h"
 #include "cli/dockerversion.h"
 #include "cli/places.h"
 #include "cli/verbs.h"
@@ -142,6 +143,8 @@ static int run_help(const struct cli *cli, const char *const *argv)
 	while (*++argv)
 		texts_add(&words, *argv);
 	texts_add(&words, "--help");
+	if (strcmp(words.items[0], "compose") == 0)
+		return run_compose(cli, words.items);
 	return verbs_is_group(words.items[0]) ? run_group(cli, words.items)
 					      : run_verb(cli, NULL, words.items);
 }
@@ -174,8 +177,7 @@ static bool check_log_level(const char *level)
 	return !level;
 }
 
-/* There is no daemon to choose; what docker takes for a mistake is one all the same. The exit code,
- * or 0. */
+/* What docker takes for a mistake. The exit code, or 0. */
 static int check_daemon(const struct globals *globals)
 {
 	if (globals->hosts.count > 1) {
@@ -212,6 +214,7 @@ static int docker(struct cli *cli, const char *const *argv)
 		return EXIT_USAGE;
 	}
 	code = check_daemon(&globals);
+	dockerhost_choose(globals.hosts.count ? globals.hosts.items[0] : NULL, globals.context);
 	texts_done(&globals.hosts);
 	if (code)
 		return code;

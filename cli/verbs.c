@@ -214,13 +214,19 @@ void verbs_print_help(FILE *out)
 		     "A self-sufficient runtime for containers: Mooring, without a "
 		     "daemon\n\nCommands:\n");
 	print_commands(NULL, out);
-	fprintf(out, "\nManagement Commands:\n");
+	fprintf(out, "\nManagement Commands:\n  %-11s %s\n", "compose", "Docker Compose");
 	for (size_t i = 0; i < COUNT_OF(groups); i++)
 		fprintf(out, "  %-11s %s\n", groups[i].name, groups[i].summary);
-	fprintf(out, "\nGlobal Options:\n"
-		     "      --config string   Location of client config files\n"
-		     "  -v, --version         Print version information and quit\n\n"
-		     "Run 'docker COMMAND --help' for more information on a command.\n");
+	fprintf(out,
+		"\nGlobal Options:\n"
+		"      --config string      Location of client config files\n"
+		"  -c, --context string     The context: \"default\", which is this machine\n"
+		"  -D, --debug              Taken, without effect\n"
+		"  -H, --host list          The daemon's address: this machine's have no effect, "
+		"others are refused\n"
+		"  -l, --log-level string   Taken, without effect\n"
+		"  -v, --version            Print version information and quit\n\n"
+		"Run 'docker COMMAND --help' for more information on a command.\n");
 }
 
 void verbs_print_group_help(const char *group, FILE *out)

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/proc.h"
+#include "cli/dockerhost.h"
 #include "cli/places.h"
 #include "compose/composer.h"
 #include "compose/verbs.h"
@@ -17,6 +18,7 @@
 struct globals {
 	struct texts files, profiles, env_files;
 	const char *name, *directory, *ansi, *progress;
+	const char *host, *context;
 	struct opt_number parallel;
 	bool is_compatible, is_plain, is_dry, wants_version, wants_resources;
 };
@@ -28,12 +30,12 @@ static const struct opt opts[] = {
 	{ "ansi", 0, OPT_TEXT, AT(ansi), "string", NULL, NULL },
 	{ "compatibility", 0, OPT_BOOL, AT(is_compatible), NULL, NULL, NULL },
 	{ "config", 0, OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
-	{ "context", 'c', OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
+	{ "context", 'c', OPT_TEXT, AT(context), "string", NULL, NULL },
 	{ "debug", 'D', OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
 	{ "dry-run", 0, OPT_BOOL, AT(is_dry), NULL, NULL, NULL },
 	{ "env-file", 0, OPT_LIST, AT(env_files), "stringArray", NULL, NULL },
 	{ "file", 'f', OPT_LIST, AT(files), "stringArray", NULL, NULL },
-	{ "host", 'H', OPT_IGNORED_TEXT, 0, "list", NULL, NULL },
+	{ "host", 'H', OPT_TEXT, AT(host), "list", NULL, NULL },
 	{ "log-level", 'l', OPT_IGNORED_TEXT, 0, "string", NULL, NULL },
 	{ "no-ansi", 0, OPT_BOOL, AT(is_plain), NULL, NULL, NULL },
 	{ "parallel", 0, OPT_NUMBER, AT(parallel), "int", NULL, NULL },
@@ -329,6 +331,7 @@ int main(int argc, char **argv)
 	} else {
 		struct composer composer = composer_from(&globals, is_called_classic(argv[0]));
 
+		dockerhost_choose(globals.host, globals.context);
 		places_find(&arena, &composer.cli);
 		composer.cli.argv = own_words(&arena, argc, argv);
 		composer.cli.usage_code = composer.is_classic ? 1 : COMPOSE_EXIT_USAGE;

@@ -915,16 +915,47 @@ def test_filters_by_family_and_network(moor, busybox):
     assert moor.docker("ps", "-a", "-f", "name=three", "--format", "{{.Image}}", "--no-trunc").stdout.startswith("sha256:")
 
 
+def test_commands_for_another_machine(moor, run):
+    """They are not done on this one; what names this one, by whatever way, is."""
+    compose = ["/bin/sh", "-c", f'cd {moor.directory} && exec {moor.names}/docker-compose "$@"', "sh"]
+    for host in ("ssh://root@gateway", "ssh://localhost", "tcp://192.0.2.1:2375", "https://127.example.com", "gateway:2375", "x://localhost"):
+        words = f"Cannot connect to the Docker daemon at {host}. Is the docker daemon running?"
+        for asked in (moor.docker("ps", "-q", env={"DOCKER_HOST": host}, code=1), moor.docker("-H", host, "version", code=1),
+                      moor.docker("-H", host, "compose", "ls", code=1), moor.run(*compose, "-H", host, "ps", code=1),
+                      moor.docker("-c", "default", "rm", "x", env={"DOCKER_HOST": host}, code=1)):
+            assert asked.stderr.startswith(words) and asked.stdout == ""
+        assert moor.docker("-H", host, "run", "busybox:test", "true", code=125).stderr.startswith("docker: " + words)
+        assert moor.docker("-H", "unix:///run/docker.sock", "ps", "-q", env={"DOCKER_HOST": host}).stderr == ""
+        moor.docker("--version", env={"DOCKER_HOST": host})
+    for host in ("", "unix:///run/user/0/docker.sock", "npipe:////./pipe/docker", "tcp://localhost:2375", "tcp://127.0.0.2", "tcp://[::1]:2376",
+                 "tcp://:2375"):
+        assert moor.docker("-H", host, "ps", "-q", env={"DOCKER_CONTEXT": "nope"} if host else {}).stderr == ""
+    for asked in (moor.docker("--context", "nope", "ps", env={"DOCKER_HOST": "unix:///x"}, code=1),
+                  moor.docker("info", env={"DOCKER_CONTEXT": "nope"}, code=1), moor.docker("-c", "nope", "compose", "ls", code=1),
+                  moor.docker("-c", "nope", "run", "busybox:test", "true", code=1)):
+        assert asked.stderr.startswith('Failed to initialize: unable to resolve docker endpoint: context "nope": context not found: ')
+        assert asked.stdout == ""
+    assert moor.docker("--context", "default", "ps", "-q", env={"DOCKER_CONTEXT": "nope"}).stderr == ""
+
+
+def test_help_has_all_that_is_taken(moor):
+    shown = moor.docker("--help").stdout
+    for option in ("    --config string ", "-c, --context string ", "-D, --debug ", "-H, --host list ", "-l, --log-level string ", "-v, --version "):
+        assert shown.count(f"  {option} ") == 1, option
+    assert "\n  compose     Docker Compose\n" in shown
+    assert moor.docker("help", "compose").stdout == moor.docker("compose", "--help").stdout != ""
+
+
 def test_proxies_of_the_users_own(moor, run):
     """Containers get those of docker's config.json as variables, unless the command line has its own."""
     os.makedirs(moor.env["DOCKER_CONFIG"], exist_ok=True)
     with open(os.path.join(moor.env["DOCKER_CONFIG"], "config.json"), "w") as config:
-        json.dump({"proxies": {"default": {"httpProxy": "http://p:1", "noProxy": "n"}, "tcp://other": {"ftpProxy": "f"}}}, config)
+        json.dump({"proxies": {"default": {"httpProxy": "http://p:1", "noProxy": "n"}, "tcp://127.0.0.1:2375": {"ftpProxy": "f"}}}, config)
     env = ["env"]
     assert {"HTTP_PROXY=http://p:1", "http_proxy=http://p:1", "NO_PROXY=n", "no_proxy=n"} <= set(run("--rm", command=env).stdout.split())
     own = set(run("--rm", "-e", "HTTP_PROXY=own", "-e", "no_proxy", command=env).stdout.split())
     assert {"HTTP_PROXY=own", "http_proxy=http://p:1", "NO_PROXY=n"} <= own and not any("no_proxy" in one for one in own)
-    assert "ftp_proxy=f" in run("--rm", command=env, env={"DOCKER_HOST": "tcp://other"}).stdout
+    assert "ftp_proxy=f" in run("--rm", command=env, env={"DOCKER_HOST": "tcp://127.0.0.1:2375"}).stdout
     warned = run("--rm", "--oom-kill-disable", command=["true"]).stderr
     assert warned.startswith("WARNING: Disabling the OOM killer on containers without setting a '-m/--memory' limit may be dangerous.\n")
 

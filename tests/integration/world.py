@@ -59,7 +59,7 @@ class Mooring:
         os.makedirs(self.config, exist_ok=True)
         self.names = os.path.join(BUILD, "cli", "bin")
         self.env = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name not in ("DOCKER_HOST", "DOCKER_CONTEXT")},
             "MOORING_ROOT": self.root,
             "MOORING_RUN": self.run_dir,
             "MOORING_CONFIG": self.config,
