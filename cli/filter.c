@@ -2,11 +2,11 @@
 #include "cli/filter.h"
 
 #include <ctype.h>
-#include <regex.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/mem.h"
+#include "base/pattern.h"
 #include "cli/moment.h"
 
 #define SPACES " \t\n\v\f\r"
@@ -88,13 +88,10 @@ bool filter_truth(const struct texts *filters, const char *name, bool *value, st
 
 bool filter_is_found(const char *pattern, const char *text)
 {
-	regex_t regex;
+	bool is_found;
+	struct error ignored;
 
-	if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
-		return false;
-	bool is_found = regexec(&regex, text, 0, NULL, 0) == 0;
-	regfree(&regex);
-	return is_found;
+	return pattern_search(pattern, text, &is_found, &ignored) && is_found;
 }
 
 bool filter_is_label(const char *filter, const char *key, const char *value)

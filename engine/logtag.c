@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <regex.h>
 #include <string.h>
 
+#include "base/pattern.h"
 #include "engine/logging.h"
 
 /*
@@ -89,14 +89,8 @@ static bool is_named(const char *list, const char *key, size_t length)
 
 static bool is_matched(const char *pattern, const char *key, bool *is_wanted, struct error *err)
 {
-	regex_t regex;
-
-	if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
-		return error_set(err, ERROR_INPUT, "log opt: \"%s\" is no regular expression",
-				 pattern);
-	*is_wanted = regexec(&regex, key, 0, NULL, 0) == 0;
-	regfree(&regex);
-	return true;
+	return pattern_search(pattern, key, is_wanted, err) ||
+	       error_in(err, "log opt: \"%s\" is no regular expression", pattern);
 }
 
 /* A later pair of the same key takes the place of the one before. */

@@ -2,10 +2,11 @@
 #include "lifecycle/device.h"
 
 #include <ctype.h>
-#include <regex.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/utsname.h>
+
+#include "base/pattern.h"
 
 #define REGEX_MAX 256
 
@@ -60,24 +61,21 @@ static const char *attribute_of(const struct device *device, const char *name)
 	return NULL;
 }
 
-/* The expressions found in recipes (`/darwin|linux/`) mean the same to POSIX as to Java. Counted
- * repetitions can make regcomp take all memory, and back-references regexec take all time. */
+/* The expressions found in recipes (`/darwin|linux/`) mean the same to POSIX as to Java. A
+ * backslash means other things. */
 static bool matches_regex(const struct json *wanted, const char *have, bool *is_match,
 			  struct error *err)
 {
 	size_t length = strlen(wanted->text);
 	autofree char *whole = mem_printf("^(%.*s)$", (int)(length - 2), wanted->text + 1);
-	regex_t regex;
+	struct error ignored;
 
 	if (length > REGEX_MAX || strpbrk(wanted->text, "{\\"))
 		return json_wrong(wanted, err,
 				  "an expression has at most %d characters, and no '{' or '\\'",
 				  REGEX_MAX);
-	if (regcomp(&regex, whole, REG_EXTENDED | REG_NOSUB) != 0)
-		return json_wrong(wanted, err, "not a regular expression");
-	*is_match = regexec(&regex, have, 0, NULL, 0) == 0;
-	regfree(&regex);
-	return true;
+	return pattern_search(whole, have, is_match, &ignored) ||
+	       json_wrong(wanted, err, "not a regular expression");
 }
 
 static bool is_any(const char *name, const char *wanted)
