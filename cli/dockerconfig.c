@@ -353,6 +353,16 @@ static char *target_of(const char *directory)
 			      : mem_printf("%s/%.*s", directory, (int)length, link);
 }
 
+static bool replace(const char *directory, const struct buf *text, struct error *err)
+{
+	if (!path_make_own_dirs(directory, 0700, err))
+		return false;
+
+	autofree char *target = target_of(directory);
+
+	return file_replace(AT_FDCWD, target, text->data, text->length, 0600, FILE_DURABLE, err);
+}
+
 bool dockerconfig_write(const char *directory, const char *host,
 			const struct dockerconfig_login *login, struct error *err)
 {
@@ -365,12 +375,12 @@ bool dockerconfig_write(const char *directory, const char *host,
 		return error_set(err, ERROR_NOT_FOUND,
 				 "no place for credentials: set HOME or DOCKER_CONFIG");
 	if (!dockerconfig_read(&arena, directory, &root, err) ||
-	    !compose(root, host, login, &text, err) || !path_make_own_dirs(directory, 0700, err))
+	    !compose(root, host, login, &text, err))
 		return false;
-
-	autofree char *target = target_of(directory);
-
-	return file_replace(AT_FDCWD, target, text.data, text.length, 0600, FILE_DURABLE, err);
+	caller_enter();
+	bool is_written = replace(directory, &text, err);
+	caller_leave();
+	return is_written;
 }
 
 void dockerconfig_warn_environment(void)

@@ -164,6 +164,29 @@ def test_a_credential_helper_is_the_callers_own(gate, registry):
     assert open(os.path.join(gate.home, "who")).read() == f"{UID}\n{UID} {gate.group}\n"
 
 
+def test_a_login_is_written_by_the_caller(gate, registry):
+    """Our client never sends it; one who does by hand has no file written by root where a link of his leads."""
+    os.mkdir(os.path.join(gate.directory, "roots"))
+    target = os.path.join(gate.directory, "roots", "file")
+    config = os.path.join(gate.home, ".docker")
+    os.mkdir(config)
+    os.chown(config, UID, UID)
+    os.symlink(target, os.path.join(config, "config.json"))
+    words = ["docker", "login", "-u", "u", "-p", "p", registry.address, f"HOME={gate.home}"]
+
+    def login():
+        with gate.connect([gate.group]) as connection:
+            connection.settimeout(20)
+            request(gate, connection, words, argc=len(words) - 1, envc=1)
+            return struct.unpack("=ii", connection.recv(100))
+
+    assert login() == (1, 0) and not os.path.exists(target)
+    os.unlink(os.path.join(config, "config.json"))
+    assert login() == (0, 0)
+    status = os.stat(os.path.join(config, "config.json"))
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (UID, UID, 0o600)
+
+
 def test_nobody_else_passes(gate, busybox):
     refused = gate.docker("run", "--rm", busybox, "true", code=126, groups=[])
     assert DENIED in refused.stderr and "usermod -aG docker" in refused.stderr
