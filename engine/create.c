@@ -182,7 +182,8 @@ static bool merge_image(struct create *create, const struct store_image *image, 
 	container->layer_count = image->layer_count;
 	if (!container->entrypoint.count && !container->command.count)
 		return error_set(err, ERROR_INPUT, "No command specified");
-	return check_stop(container, err);
+	return check_stop(container, err) &&
+	       (!health_is_checked(container) || health_check(container, err));
 }
 
 /* An image for another machine: refused if one was asked for by name, else only mentioned. */

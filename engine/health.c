@@ -23,9 +23,15 @@ bool health_is_checked(const struct container *container)
 	       strcmp(container->health_test.items[0], "NONE") != 0;
 }
 
+/* A container that an earlier version made may have a span that health_check refuses. */
+static int64_t span_or(int64_t span, int64_t fallback)
+{
+	return span >= NS_PER_MS ? span : fallback;
+}
+
 int64_t health_interval(const struct container *container)
 {
-	return container->health_interval ? container->health_interval : DEFAULT_INTERVAL;
+	return span_or(container->health_interval, DEFAULT_INTERVAL);
 }
 
 bool health_check(const struct container *container, struct error *err)
@@ -138,7 +144,7 @@ static void add_milliseconds(struct texts *argv, struct arena *arena, const char
 bool health_monitor_argv(const struct container *container, struct arena *arena, struct texts *argv,
 			 struct error *err)
 {
-	int64_t first = container->health_start_interval;
+	int64_t first = span_or(container->health_start_interval, DEFAULT_FIRST);
 	autofree char *self = NULL;
 
 	if (!health_is_checked(container))
@@ -151,7 +157,7 @@ bool health_monitor_argv(const struct container *container, struct arena *arena,
 		texts_add(argv, words[i]);
 	}
 	add_milliseconds(argv, arena, "--probe-interval", health_interval(container));
-	add_milliseconds(argv, arena, "--probe-first-interval", first ? first : DEFAULT_FIRST);
+	add_milliseconds(argv, arena, "--probe-first-interval", first);
 	add_milliseconds(argv, arena, "--probe-start-period", container->health_start_period);
 	return true;
 }

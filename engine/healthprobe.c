@@ -175,7 +175,7 @@ static bool run_test(struct check *check, int *code, struct error *err)
 	struct proc proc;
 	int status;
 
-	if (!timeout)
+	if (timeout < NS_PER_MS) /* 0, or what an earlier version took */
 		timeout = DEFAULT_TIMEOUT;
 	make_command(&check->container.health_test, &enter.command);
 	bool is_ready = enter.command.count > 0 &&
