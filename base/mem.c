@@ -159,6 +159,7 @@ static void *take(struct arena *arena, size_t size)
 		chunk->older = arena->chunks;
 		arena->chunks = chunk;
 		arena->used = 0;
+		arena->size += chunk_size;
 	}
 
 	void *memory = arena->chunks->bytes + arena->used;
@@ -243,5 +244,6 @@ void arena_done(struct arena *arena)
 		free(chunk);
 	}
 	arena->used = 0;
+	arena->size = 0;
 	errno = saved;
 }

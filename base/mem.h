@@ -45,6 +45,7 @@ void *take_pointer(void *pointer_to_pointer);
 struct arena {
 	struct arena_chunk *chunks; /* newest first */
 	size_t used;                /* bytes taken from the newest chunk */
+	size_t size;                /* bytes of all chunks: what it has taken of the memory */
 };
 
 void *arena_alloc(struct arena *arena, size_t size) must_check;

@@ -40,6 +40,7 @@ struct reader {
 	struct frame frames[JSON_DEPTH_MAX];
 	size_t depth;
 	size_t values;
+	size_t copied;          /* bytes: texts are shared, but whoever reads the tree reads each */
 	struct anchor *anchors; /* newest first */
 	size_t anchor_count;
 	size_t documents;
@@ -147,13 +148,22 @@ static struct json *append(struct reader *reader, enum json_type type)
 static bool copy_children(struct reader *reader, struct json *to, const struct json *from,
 			  size_t depth);
 
+static bool count_copied(struct reader *reader, const char *text)
+{
+	if (text)
+		reader->copied += strlen(text);
+	return reader->copied <= YAML_COPIED_MAX ||
+	       refuse(reader, "too much text (aliases count as what they stand for)");
+}
+
 static bool copy_value(struct reader *reader, struct json *to, const struct json *from,
 		       size_t depth)
 {
 	to->type = from->type;
 	to->boolean = from->boolean;
 	to->text = from->text;
-	return copy_children(reader, to, from, depth);
+	return count_copied(reader, from->text) && count_copied(reader, from->key) &&
+	       copy_children(reader, to, from, depth);
 }
 
 /* Recursion is bounded by the depth limit. */

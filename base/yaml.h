@@ -18,7 +18,8 @@
  * compose file round; others say what a value is anyway.
  */
 
-#define YAML_VALUES_MAX        65536 /* after aliases are expanded */
+#define YAML_VALUES_MAX        65536      /* after aliases are expanded */
+#define YAML_COPIED_MAX        (64 << 20) /* bytes of keys and texts that aliases stand for */
 #define YAML_ANCHORS_MAX       1024
 #define YAML_MERGE_MEMBERS_MAX 1024 /* in a mapping that has a `<<` */
 

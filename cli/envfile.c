@@ -11,7 +11,6 @@
 #include "base/utf8.h"
 #include "cli/human.h"
 
-#define ENV_FILE_MAX    (4 << 20)
 #define LINE_MAX_BYTES  65535 /* what Go's scanner of lines takes by itself */
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
@@ -77,7 +76,10 @@ bool envfile_read(struct texts *pairs, struct arena *arena, const char *path, bo
 	autobuf struct buf text;
 	char words[HUMAN_MAX];
 
-	buf_init(&text, ENV_FILE_MAX);
+	buf_init(&text, ENVFILE_MAX);
+	if (arena->size > ENVFILE_ARENA_MAX)
+		return error_set(err, ERROR_INPUT, "%s: all env files take more than %d MiB", path,
+				 ENVFILE_ARENA_MAX >> 20);
 	if (!caller_read(path, &text, err))
 		return err->sys ? error_set(err, err->kind, "open %s: %s", path,
 					    human_errno(err->sys, words))

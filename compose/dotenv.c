@@ -189,22 +189,26 @@ bool dotenv_parse(struct variables *variables, const struct variables *known, st
 	return true;
 }
 
-static bool read_file(const char *path, struct buf *text, struct error *err)
+/* Into the arena, so that a file that is read often counts as often, whatever comes of it. */
+static bool read_file(struct arena *arena, const char *path, char **text, struct error *err)
 {
-	buf_init(text, DOTENV_FILE_MAX);
-	if (!caller_read(path, text, err))
+	autobuf struct buf content;
+
+	buf_init(&content, DOTENV_FILE_MAX);
+	if (!substitute_room(arena, err) || !caller_read(path, &content, err))
 		return false;
-	return !text->length || !memchr(text->data, '\0', text->length) ||
+	*text = arena_strndup(arena, content.length ? content.data : "", content.length);
+	return strlen(*text) == content.length ||
 	       error_set(err, ERROR_INPUT, "%s: it holds a NUL byte", path);
 }
 
 bool dotenv_read(struct variables *variables, const struct variables *known, struct arena *arena,
 		 const char *path, struct error *err)
 {
-	autobuf struct buf text;
+	char *text;
 
-	return read_file(path, &text, err) &&
-	       dotenv_parse(variables, known, arena, path, text.length ? text.data : "", err);
+	return read_file(arena, path, &text, err) &&
+	       dotenv_parse(variables, known, arena, path, text, err);
 }
 
 static bool read_raw_line(struct reader *reader, char *line)
@@ -226,13 +230,12 @@ static bool read_raw_line(struct reader *reader, char *line)
 bool dotenv_read_raw(struct variables *variables, const struct variables *known,
 		     struct arena *arena, const char *path, struct error *err)
 {
-	autobuf struct buf text;
+	char *rest;
 
-	if (!read_file(path, &text, err))
+	if (!read_file(arena, path, &rest, err))
 		return false;
 
 	struct reader reader = { variables, known, arena, path, "", 1, err };
-	char *rest = arena_strdup(arena, text.length ? text.data : "");
 
 	for (char *line; (line = strsep(&rest, "\n")); reader.line++) {
 		line[strcspn(line, "\r")] = '\0';

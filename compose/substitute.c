@@ -176,6 +176,15 @@ static bool expand(struct job *job, bool is_used, bool is_word, struct buf *out)
 	return buf_check(out, "the text with its variables", job->err);
 }
 
+bool substitute_room(const struct arena *arena, struct error *err)
+{
+	return arena->size <= SUBSTITUTE_ARENA_MAX ||
+	       error_set(err, ERROR_INPUT,
+			 "the project's files, with their variables and env files, take more than "
+			 "%d MiB of memory",
+			 SUBSTITUTE_ARENA_MAX >> 20);
+}
+
 bool substitute_text(const struct substitute *substitute, const char *text, const char **result,
 		     struct error *err)
 {
@@ -186,7 +195,7 @@ bool substitute_text(const struct substitute *substitute, const char *text, cons
 	*result = text;
 	if (!strchr(text, '$'))
 		return true;
-	if (!expand(&job, true, false, &out))
+	if (!substitute_room(substitute->arena, err) || !expand(&job, true, false, &out))
 		return false;
 	*result = arena_strndup(substitute->arena, out.length ? out.data : "", out.length);
 	return true;

@@ -15,6 +15,9 @@
  */
 #define SUBSTITUTE_TEXT_MAX  (1 << 20) /* of one result */
 #define SUBSTITUTE_DEPTH_MAX 16
+/* Bytes of a project's arena. A text may be named often and each file be read for many services, so
+ * that limits of each one multiply: variables and env files add nothing beyond this. */
+#define SUBSTITUTE_ARENA_MAX (64 << 20)
 
 struct substitute {
 	struct arena *arena;
@@ -22,6 +25,9 @@ struct substitute {
 	struct texts *unset; /* names that were asked for in vain, each once; NULL: nobody asks */
 	bool is_lenient;     /* a dollar that begins nothing is a dollar (.env) */
 };
+
+/* Fails where the arena holds SUBSTITUTE_ARENA_MAX. */
+must_check bool substitute_room(const struct arena *arena, struct error *err);
 
 must_check bool substitute_text(const struct substitute *substitute, const char *text,
 				const char **result, struct error *err);

@@ -164,6 +164,30 @@ def test_files_of_variables(files):
     assert 'unsupported env_file format "odd"' in files.run("config", code=15).stderr
 
 
+def test_variables_multiply(files):
+    """Limits of a text and of a count multiply; all texts of a project have one in common."""
+    many = "take more than 64 MiB of memory"
+    files.write(".env", "BIG=" + "x" * 1000000 + "\n")
+    files.write("compose.yaml", "services: {a: {image: x, command: [&a '${BIG}'" + ", *a" * 5000 + "]}}\n")
+    assert many in files.run("config", code=15).stderr
+    text = "A0=" + "x" * 1000 + "\n" + "".join("A%d=%s\n" % (i, ("${A%d}" % (i - 1)) * 9) for i in range(1, 4))
+    text += "".join("B%d=${A3}\n" % i for i in range(1000))
+    files.write(".env", text)
+    files.write("compose.yaml", "services: {a: {image: x}}\n")
+    assert ".env: line " in files.run("config", code=15).stderr
+    assert many in files.run("config", code=15).stderr
+    os.rename(os.path.join(files.directory, ".env"), os.path.join(files.directory, "big.env"))
+    files.write("compose.yaml", "services: {a: {image: x, env_file: big.env}}\n")
+    assert many in files.run("config", code=15).stderr
+    files.write("big.env", ("#" + "x" * 60000 + "\n") * 16)
+    for form in "big.env", "{path: big.env, format: raw}":
+        files.write("compose.yaml", "services: {a: {image: x, env_file: [&a %s%s]}}\n" % (form, ", *a" * 200))
+        assert many in files.run("config", code=15).stderr
+    options = ["--env-file", "big.env"] * 100
+    refused = files.moor.docker("create", *options, "nosuch", code=125, cwd=files.directory)
+    assert "big.env: all env files take more than 64 MiB" in refused.stderr
+
+
 def test_other_files(files):
     """extends and include: paths are relative to the file they stand in."""
     files.write("compose.yaml", """

@@ -56,6 +56,25 @@ def kept(moor):
             for name in os.listdir(os.path.join(moor.root, directory)) if name != ".lock"]
 
 
+@pytest.mark.parametrize("key,value", [("Interval", 1), ("Interval", -1), ("Timeout", 999999), ("StartInterval", -1 << 63)])
+def test_health_check_without_a_pause(load, moor, run, key, value):
+    """What docker refuses of options is refused of an image: the monitor would start one after the other."""
+    load(Healthcheck={"Test": ["CMD", "true"], key: value})
+    assert f"{key} in Healthcheck cannot be less than 1ms" in run("true", code=125).stderr
+    assert kept(moor) == []
+    run("true", "--no-healthcheck")
+
+
+def test_filters_that_grow(moor, busybox):
+    """A counted repetition of counted repetitions would take all memory: such an expression is none, and finds nothing."""
+    moor.docker("create", "--name", "aa", busybox, "true")
+    for pattern in "((a{1,255}){1,255}){1,255}", "((((a{9}){9}){9}){9}){9}", "(" * 30 + "a" + "+)" * 30:
+        assert moor.docker("ps", "-aq", "--filter", f"name={pattern}").stdout == ""
+        assert moor.docker("volume", "ls", "-q", "--filter", f"name={pattern}").stdout == ""
+    assert moor.docker("ps", "-aq", "--filter", "name=^a{2}$").stdout
+    moor.docker("rm", "aa")
+
+
 # -- files of the image that we read, or mount on --------------------------------------------------
 
 @pytest.mark.parametrize("name", ["hosts", "resolv.conf", "hostname"])

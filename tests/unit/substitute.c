@@ -69,6 +69,15 @@ static void check_growth(struct substitute *substitute)
 	check_ok(substitute_text(substitute, "$BIG", &result, &err), &err, "a long value");
 	check_error(substitute_text(substitute, "$BIG$BIG", &result, &err), &err, ERROR_INPUT,
 		    "larger than", "a text that grows too long");
+
+	int times = 0;
+
+	while (times < 1000 && substitute_text(substitute, "$BIG", &result, &err))
+		times++;
+	check(times > 0 && times <= SUBSTITUTE_ARENA_MAX / (SUBSTITUTE_TEXT_MAX / 2),
+	      "a long value is taken %d times", times);
+	check_error(substitute_text(substitute, "$BIG", &result, &err), &err, ERROR_INPUT,
+		    "take more than 64 MiB", "texts that are too many");
 	free(value);
 }
 
