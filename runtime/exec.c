@@ -249,10 +249,22 @@ static bool spawn_by_stage(struct exec *self, struct error *err)
 	return is_good;
 }
 
+/* What we start later, to stay when we go, is none of the container's to see: it would be root of
+ * the host in there. Who may not come back from its pid namespace sends a stage. */
+static bool can_come_back(int own)
+{
+	return setns(own, CLONE_NEWPID) == 0;
+}
+
 static bool clone_in(struct exec *self, struct error *err)
 {
 	bool has_pids = self->plan.namespaces & CLONE_NEWPID;
+	autoclose int own = has_pids ? open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC) : -1;
 
+	if (has_pids && own < 0)
+		return error_sys(err, "open our pid namespace");
+	if (has_pids && !can_come_back(own))
+		return spawn_by_stage(self, err);
 	if (has_pids && join_some(&self->plan, CLONE_NEWPID) < 0) {
 		if (errno == EPERM && self->plan.namespaces & CLONE_NEWUSER)
 			return spawn_by_stage(self, err);
@@ -265,7 +277,8 @@ static bool clone_in(struct exec *self, struct error *err)
 		join_run(&self->plan);
 	if (self->spawned.pid < 0)
 		return error_sys(err, "clone into the container");
-	return true;
+	return !has_pids || can_come_back(own) ||
+	       error_sys(err, "come back from the container's pid namespace");
 }
 
 static bool spawn(struct exec *self, enum container_fault *fault, struct error *err)

@@ -169,10 +169,12 @@ static void empty(struct execstream *stream)
 	stream->length -= (size_t)count;
 }
 
-static struct pollfd wish(const struct execstream *stream)
+/* What is owed is read in any case, more only while there is time. */
+static struct pollfd wish(const struct execstream *stream, bool is_late)
 {
-	return stream->length > 0 ? (struct pollfd){ stream->to, POLLOUT, 0 }
-				  : (struct pollfd){ stream->from, POLLIN, 0 };
+	if (stream->length > 0)
+		return (struct pollfd){ stream->to, POLLOUT, 0 };
+	return (struct pollfd){ is_late && stream->owed == 0 ? -1 : stream->from, POLLIN, 0 };
 }
 
 static void move(struct execstream *stream)
@@ -240,9 +242,10 @@ static bool copy(struct execstreams *streams, const struct foreground *child, in
 
 	while (deadline == 0 || !is_over(&all[STDOUT]) || !is_over(&all[STDERR])) {
 		int left = patience(streams, deadline);
-		struct pollfd fds[] = { wish(&all[STDIN]),
-					wish(&all[STDOUT]),
-					wish(&all[STDERR]),
+		bool is_late = deadline != 0 && clock_ms() >= deadline;
+		struct pollfd fds[] = { wish(&all[STDIN], false),
+					wish(&all[STDOUT], is_late),
+					wish(&all[STDERR], is_late),
 					{ signals, POLLIN, 0 },
 					{ deadline ? -1 : child->pidfd, POLLIN, 0 } };
 

@@ -35,8 +35,33 @@ static bool is_null_device(int fd, struct stat *info)
 	return fstat(fd, info) == 0 && S_ISCHR(info->st_mode) && info->st_rdev == makedev(1, 3);
 }
 
+/* A null device that nobody else has, on a file system that goes with its descriptor. -1: it cannot
+ * be made, as in a user namespace. */
+static int make_null(void)
+{
+	autoclose int mount = kernel_new_mount(&(struct kernel_mount){ .type = "tmpfs" });
+
+	if (mount < 0 || mknodat(mount, "null", S_IFCHR | 0666, makedev(1, 3)) < 0 ||
+	    fchmodat(mount, "null", 0666, 0) < 0)
+		return -1;
+	return openat(mount, "null", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* The container's, if what it has there really is one. */
+static int find_null(const struct init_plan *plan)
+{
+	autoclose int own = -1;
+	struct error ignored;
+	struct stat info;
+
+	if (path_open(plan->rootfs.root, "dev/null", PATH_NO_LINKS, O_RDWR, 0, &own, &ignored) &&
+	    is_null_device(own, &info))
+		return take_fd(&own);
+	return make_null();
+}
+
 /* The host's /dev/null, inherited, is an inode whose mode and owner the container's root could
- * change. It gets its own instead, if what it has there really is one. */
+ * change, for the whole machine. A container can remove its own before somebody joins it. */
 static bool replace_null_streams(const struct init_plan *plan, struct error *err)
 {
 	autoclose int own = -1;
@@ -45,10 +70,12 @@ static bool replace_null_streams(const struct init_plan *plan, struct error *err
 	for (int fd = 0; fd < 3; fd++) {
 		if (!is_null_device(fd, &info))
 			continue;
-		if (own < 0 && (!path_open(plan->rootfs.root, "dev/null", PATH_NO_LINKS, O_RDWR, 0,
-					   &own, err) ||
-				!is_null_device(own, &info)))
-			return true; /* a /dev of the caller's without one: the host's stays */
+		if (own < 0)
+			own = find_null(plan);
+		if (own < 0)
+			return !plan->is_joining || error_set(err, ERROR_DENIED,
+							      "the container's /dev/null is none, "
+							      "and another cannot be made");
 		if (dup2(own, fd) < 0)
 			return error_sys(err, "replace standard stream %d", fd);
 	}
@@ -146,11 +173,12 @@ static void own_stdio(uid_t uid)
  */
 #define KEEP_SIGNALS "org.mooring.signals-wait"
 
-static void hold_signals(const struct spec *spec)
+static void hold_signals(const struct init_plan *plan)
 {
+	const struct json *annotations = plan->spec->annotations;
 	sigset_t all;
 
-	if (!spec->annotations || !json_get(spec->annotations, KEEP_SIGNALS))
+	if (plan->is_joining || !annotations || !json_get(annotations, KEEP_SIGNALS))
 		return;
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
@@ -357,7 +385,7 @@ bool finish_execute(struct finish *finish, enum container_fault *fault, struct e
 	if (plan->start_fifo >= 0)
 		stay_mortal();
 	else
-		hold_signals(plan->spec); /* the filter may forbid it later */
+		hold_signals(plan); /* the filter may forbid it later */
 	if (!lock_in(finish, err))
 		return false;
 	if (plan->start_fifo < 0)

@@ -97,7 +97,8 @@ def test_exec_gives_none_of_the_callers_streams(moor, container, tmp_path):
     try:
         with open(log, "w") as stdout:
             exec_with(directory, stdout, "-i", script="cd /proc/self/fd/0/ && pwd; " + STREAMS)
-        assert log.read_text().splitlines()[-1].startswith("pipe:") and "/proc" not in log.read_text().splitlines()[1:]
+        lines = sorted(log.read_text().splitlines(), key=lambda line: line.startswith("pipe:"))
+        assert "can't cd" in lines[0] and [line[:5] for line in lines[1:]] == ["pipe:"] * 3
         owner = os.fstat(terminal).st_uid
         exec_with(terminal, terminal, "-i", "-u", "1000")
         assert os.fstat(terminal).st_uid == owner
@@ -112,14 +113,38 @@ def test_exec_gives_none_of_the_callers_streams(moor, container, tmp_path):
     moor.docker("rm", "-f", "x")
 
 
+def test_exec_never_gives_the_hosts_null(moor, container):
+    """Its mode and owner are for the whole machine, and a container may have removed its own."""
+    hosts = os.stat("/dev/null")
+    ids = "for i in 0 1 2; do busybox stat -L -c '%d %i %a' /proc/self/fd/$i; done"
+    container("x")
+    for change in ("true", "rm /dev/null", "echo no > /dev/null", "rm /dev/null; ln -s zero /dev/null"):
+        moor.docker("exec", "x", "sh", "-c", change)
+        shown = moor.docker("exec", "x", "sh", "-c", ids).stdout.splitlines()
+        assert shown[0].endswith(" 666") and not shown[0].startswith(f"{hosts.st_dev} {hosts.st_ino} ")
+        moor.docker("exec", "-d", "x", "sh", "-c", f"exec 5>/shown.part; ({ids}) >&5; echo >&2; mv /shown.part /shown")
+        wait_until(lambda: moor.docker("exec", "x", "ls", "/shown", code=None).returncode == 0, "-d to have run")
+        seen = moor.docker("exec", "x", "cat", "/shown").stdout
+        assert f"{hosts.st_dev} {hosts.st_ino} " not in seen and seen.count(" 666") >= 2
+        moor.docker("exec", "x", "rm", "/shown")
+    moor.docker("rm", "-f", "x")
+
+
 def test_exec_of_what_stays_behind(moor, container):
     """As dockerd: for two seconds what is said still comes. What goes on then is not ended by a closed pipe."""
     container("x")
     assert moor.docker("exec", "x", "sh", "-c", "(sleep 0.5; echo late) & echo now").stdout == "now\nlate\n"
     script = "(while [ ! -e /go ]; do sleep 0.05; done; echo lost; echo lost >&2; touch /alive) & echo now"
     assert moor.docker("exec", "x", "sh", "-c", script).stdout == "now\n"
+    # Who reads on is no process of the container's: it is root of the host.
+    assert "mooring" not in moor.docker("exec", "x", "sh", "-c", "cat /proc/[0-9]*/cmdline").stdout
+    moor.docker("exec", "-dt", "x", "sleep", "50")
+    assert "mooring" not in moor.docker("exec", "x", "sh", "-c", "cat /proc/[0-9]*/cmdline").stdout
     moor.docker("exec", "x", "touch", "/go")
     wait_until(lambda: moor.docker("exec", "x", "ls", "/alive", code=None).returncode == 0, "what was left to go on")
+    flood = "busybox yes & busybox yes >&2 & true"  # both streams always have something
+    subprocess.run([f"{moor.names}/docker", "exec", "x", "sh", "-c", flood], env=moor.env, timeout=30, check=True,
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     piped = subprocess.run(f"{moor.names}/docker exec x busybox yes | head -c 100000 | wc -c", shell=True, env=moor.env, timeout=30,
                            capture_output=True, text=True)
     assert (piped.stdout.strip(), piped.stderr) == ("100000", "")
