@@ -13,6 +13,7 @@
 #include "cli/containerverbs.h"
 #include "cli/dockerhost.h"
 #include "cli/dockerversion.h"
+#include "cli/human.h"
 #include "cli/places.h"
 #include "cli/verbs.h"
 
@@ -350,6 +351,29 @@ static void buffer_output(void)
 		setvbuf(stdout, room, _IOFBF, sizeof(room));
 }
 
+/* What could not be written was not done, whatever else was; a reader that had enough is no fault.
+ */
+static int settle_output(int code)
+{
+	char why[HUMAN_MAX];
+
+	if (fflush(stdout) == 0 || errno == EPIPE || code != 0)
+		return code;
+	fprintf(stderr, "write /dev/stdout: %s\n", human_errno(errno, why));
+	return 1;
+}
+
+static int run_as(const char *name, struct cli *cli, char **argv)
+{
+	if (strcmp(name, "docker") == 0)
+		return docker(cli, (const char *const *)(uintptr_t)(argv + 1));
+	if (strcmp(name, "greengrass-cli") == 0)
+		return run_nucleus(name, argv);
+	if (strcmp(name, "docker-compose") == 0)
+		return run_compose(cli, (const char *const *)(uintptr_t)argv);
+	return mooring(cli, argv);
+}
+
 int main(int argc, char **argv)
 {
 	autoarena struct arena arena = { 0 };
@@ -362,11 +386,5 @@ int main(int argc, char **argv)
 	log_set_program(name);
 	places_find(&arena, &cli);
 	cli.argv = own_words(&arena, argc, argv);
-	if (strcmp(name, "docker") == 0)
-		return docker(&cli, (const char *const *)(uintptr_t)(argv + 1));
-	if (strcmp(name, "greengrass-cli") == 0)
-		return run_nucleus(name, argv);
-	if (strcmp(name, "docker-compose") == 0)
-		return run_compose(&cli, (const char *const *)(uintptr_t)argv);
-	return mooring(&cli, argv);
+	return settle_output(run_as(name, &cli, argv));
 }

@@ -233,3 +233,11 @@ def test_images_are_removed(full):
     assert "Deleted: sha256:" in full.docker("image", "prune", "-a", "-f").stdout.replace("deleted", "Deleted")
     assert full.docker("images", "-aq").stdout == "" and os.listdir(os.path.join(full.root, "layers")) == []
     os.unlink(os.path.join(full.root, "rest"))
+
+
+def test_what_is_shown_does_not_fit(moor):
+    for words in (["version"], ["--version"], ["images"], ["info"], ["ps", "--help"]):
+        with open("/dev/full", "w") as full:
+            shown = moor.docker(*words, code=1, capture_output=False, stdout=full, stderr=subprocess.PIPE)
+        assert shown.stderr == "write /dev/stdout: no space left on device\n"
+    moor.docker("ps", capture_output=False, stdout=subprocess.DEVNULL)
