@@ -273,7 +273,7 @@ def mounted(directory, kind="tmpfs", size="16M"):
     """A small file system at `directory`: a tmpfs, or ext4 in a file beside it."""
     os.makedirs(directory, exist_ok=True)
     if kind == "tmpfs":
-        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", directory]
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", directory]
     else:
         subprocess.run(["mkfs.ext4", "-q", f"{directory}.img", size], check=True)
         command = ["mount", "-o", "loop", f"{directory}.img", directory]
