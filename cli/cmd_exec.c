@@ -154,7 +154,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 		.has_tty = values->has_tty,
 		.is_interactive = values->is_interactive && !values->is_detached,
 		.is_detached = values->is_detached,
-		.gives_pipes = !values->has_tty,
+		.gives_pipes = !values->has_tty && !values->is_detached,
 		.has_reached = &has_reached,
 	};
 	become(cli, values, &enter, arguments->items[0], &err);

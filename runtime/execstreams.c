@@ -51,13 +51,6 @@ static bool put_pipe(int fd, int *ours, struct error *err)
 	return is_put || error_sys(err, "give the program a pipe");
 }
 
-static bool put_null(int fd, struct error *err)
-{
-	autoclose int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	return (null >= 0 && dup2(null, fd) == fd) || error_sys(err, "open /dev/null");
-}
-
 /* Where the program's output goes, without waiting; `fd` stands for it until then. */
 static void find_place(struct execstream *stream, int fd, int callers)
 {
@@ -90,14 +83,13 @@ static bool open_stream(struct execstreams *streams, int fd, struct error *err)
 	return true;
 }
 
-bool execstreams_open(struct execstreams *streams, bool is_deaf, bool is_detached,
-		      struct error *err)
+bool execstreams_open(struct execstreams *streams, bool is_deaf, struct error *err)
 {
-	for (int fd = is_deaf && !is_detached ? STDOUT : STDIN; fd <= STDERR; fd++) {
+	for (int fd = is_deaf ? STDOUT : STDIN; fd <= STDERR; fd++) {
 		streams->callers[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 		if (streams->callers[fd] < 0)
 			return error_sys(err, "keep descriptor %d", fd);
-		if (is_detached ? !put_null(fd, err) : !open_stream(streams, fd, err))
+		if (!open_stream(streams, fd, err))
 			return false;
 	}
 	return true;

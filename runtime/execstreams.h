@@ -32,11 +32,10 @@ void execstreams_init(struct execstreams *streams);
 
 /*
  * Puts the program's ends in the place of our descriptors 0 to 2, until execstreams_restore: what
- * is executed meanwhile has them. With `is_deaf`, 0 stays as it is; with `is_detached`, all three
- * are /dev/null, and nothing will have to be copied. Fails with ERROR_SYSTEM; then, too, restore.
+ * is executed meanwhile has them. With `is_deaf`, 0 stays as it is. Fails with ERROR_SYSTEM; then,
+ * too, restore.
  */
-must_check bool execstreams_open(struct execstreams *streams, bool is_deaf, bool is_detached,
-				 struct error *err);
+must_check bool execstreams_open(struct execstreams *streams, bool is_deaf, struct error *err);
 /* Our descriptors are the caller's again. */
 void execstreams_restore(struct execstreams *streams);
 

@@ -163,12 +163,10 @@ static int tell_docker(const struct command *command, enum container_fault fault
 static bool start(const struct command *command, struct execstreams *streams,
 		  struct executed *executed, enum container_fault *fault, struct error *err)
 {
-	const struct exec_options *options = &command->options;
-
 	*fault = CONTAINER_FAULT_OTHER;
-	bool is_started = (!command->is_piped || execstreams_open(streams, command->is_deaf,
-								  options->is_detached, err)) &&
-			  exec_start(options, executed, fault, err);
+	bool is_started =
+		(!command->is_piped || execstreams_open(streams, command->is_deaf, err)) &&
+		exec_start(&command->options, executed, fault, err);
 
 	execstreams_restore(streams);
 	return is_started;
@@ -192,7 +190,7 @@ static void stay(const struct command *command, const struct executed *executed)
 	struct error ignored; /* nobody is left who could be told */
 	int status = 0;
 
-	if (!detach_keep_fds(kept, COUNT_OF(kept), &ignored) || !detach_settle(&ignored))
+	if (!detach_keep_fds(kept, COUNT_OF(kept), &ignored))
 		return;
 	foreground_outlast(&child);
 	while (waitpid(child.pid, &status, 0) < 0)
@@ -207,14 +205,14 @@ struct outcome {
 	struct error why;
 };
 
-_Noreturn static void start_and_stay(const struct command *command, struct execstreams *streams,
-				     int result)
+_Noreturn static void start_and_stay(const struct command *command, int result)
 {
 	struct outcome outcome = { 0 };
 	struct executed executed;
 	struct error ignored; /* the caller sees that nothing came */
 
-	outcome.is_good = start(command, streams, &executed, &outcome.fault, &outcome.why);
+	outcome.is_good = detach_settle(&outcome.why) &&
+			  exec_start(&command->options, &executed, &outcome.fault, &outcome.why);
 	bool is_told = file_write(result, "pipe", &outcome, sizeof(outcome), &ignored);
 	close(result);
 	if (outcome.is_good && is_told)
@@ -227,8 +225,7 @@ _Noreturn static void start_and_stay(const struct command *command, struct execs
  * been reaped, the program needs a parent that does so. Our caller may have none above it: the
  * first process of a build's pod is often `sleep`. So a child of ours starts the program and stays.
  */
-static int execute_apart(const struct command *command, struct execstreams *streams,
-			 struct error *err)
+static int execute_apart(const struct command *command, struct error *err)
 {
 	autobuf struct buf told;
 	struct outcome outcome;
@@ -246,7 +243,7 @@ static int execute_apart(const struct command *command, struct execstreams *stre
 		return -1;
 	}
 	if (pid == 0)
-		start_and_stay(command, streams, ends[1]);
+		start_and_stay(command, ends[1]);
 	close(ends[1]);
 	if (!file_read_fd(result, "pipe", &told, err))
 		return -1;
@@ -266,7 +263,7 @@ static int execute(const struct command *command, struct execstreams *streams, s
 	int status = 0;
 
 	if (command->options.is_detached && command->is_for_docker)
-		return execute_apart(command, streams, err);
+		return execute_apart(command, err);
 	if (!command->options.is_detached)
 		foreground_prepare();
 	if (!start(command, streams, &executed, &fault, err))
