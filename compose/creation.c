@@ -10,7 +10,6 @@
 #include "compose/shellwords.h"
 #include "compose/tree.h"
 #include "engine/find.h"
-#include "engine/status.h"
 
 #define PORT_MAX 65535
 
@@ -131,55 +130,105 @@ const char *creation_container(const struct creation *creation, const char *name
 	char id[CONTAINER_ID_LENGTH + 1];
 	struct error ignored; /* docker says what is not there */
 
-	if (!creation->engine || !find_one(creation->engine, name, id, &ignored))
+	if (!find_one(&creation->fleet->engine, name, id, &ignored))
 		return name;
 	return arena_strdup(&creation->project->arena, id);
 }
 
-const char *creation_peer(const struct creation *creation, const struct service *service,
-			  int number)
+static bool is_planned(const struct creation *creation, const struct service *service)
 {
-	return creation_container(creation,
-				  project_container_name(&creation->project->arena,
-							 creation->project, service, number));
+	for (size_t i = 0; creation->plan && i < creation->plan->count; i++) {
+		if (creation->plan->instances[i].service == service)
+			return true;
+	}
+	return false;
 }
 
-bool creation_has_peer(const struct creation *creation, const struct service *service, int number)
+static bool next_planned(const struct creation *creation, const struct service *service, int after,
+			 struct creation_peer *peer)
 {
-	struct arena *arena = &creation->project->arena;
-	const char *name = project_container_name(arena, creation->project, service, number);
-	char id[CONTAINER_ID_LENGTH + 1];
-	struct status status = { 0 };
-	struct error ignored;
+	bool is_found = false;
 
-	if (!creation->engine)
-		return number == 1;
-	if (!find_one(creation->engine, name, id, &ignored))
-		return false;
-	status_read(creation->engine, arena, id, &status);
-	return status.state != STATUS_EXITED;
+	for (size_t i = 0; i < creation->plan->count; i++) {
+		const struct instance *one = &creation->plan->instances[i];
+
+		if (one->service != service || one->action == INSTANCE_REMOVE || !one->id ||
+		    one->number <= after || (is_found && one->number >= peer->number))
+			continue;
+		*peer = (struct creation_peer){ one->id, one->name, one->number };
+		is_found = true;
+	}
+	return is_found;
+}
+
+bool creation_next_peer(const struct creation *creation, const struct service *service, int after,
+			struct creation_peer *peer)
+{
+	const struct fleet *fleet = creation->fleet;
+	bool is_found = false;
+
+	if (is_planned(creation, service))
+		return next_planned(creation, service, after, peer);
+	for (size_t i = 0; i < fleet->count; i++) {
+		const struct member *one = &fleet->members[i];
+
+		if (strcmp(one->service, service->name) != 0 || one->is_stranger ||
+		    one->is_oneoff || one->number <= after ||
+		    (is_found && one->number >= peer->number))
+			continue;
+		*peer = (struct creation_peer){ one->container.id, one->container.name,
+						one->number };
+		is_found = true;
+	}
+	return is_found;
+}
+
+bool creation_lender(const struct creation *creation, const struct service *service,
+		     const char *what, const char **id, struct error *err)
+{
+	bool is_network = strncmp(what, "network", 7) == 0;
+	struct creation_peer peer;
+
+	*id = NULL;
+	if (creation_next_peer(creation, service, 0, &peer)) {
+		*id = peer.id;
+		return true;
+	}
+	if (!creation->project->is_classic)
+		return error_set(err, ERROR_NOT_FOUND,
+				 "cannot share %s with service %s: container missing", what,
+				 service->name);
+	if (strcmp(what, "volume") != 0) /* lender.h: only a dry run has none */
+		fprintf(stderr,
+			"Service %s is trying to use reuse the %s of another service that is not "
+			"running.\n",
+			service->name, is_network ? "network stack" : what);
+	return true;
 }
 
 /* -- pid, ipc: a container of a service ---------------------------------------------------------
  */
 
-static void add_mode(const struct creation *creation, struct texts *arguments, const char *key,
-		     const char *option)
+static bool add_mode(const struct creation *creation, struct texts *arguments, const char *key,
+		     const char *what, struct error *err)
 {
 	const struct project *project = creation->project;
-	const char *mode = tree_text(creation->service->tree, key);
+	const char *mode = tree_text(creation->service->tree, key), *id = NULL;
 	const struct service *other =
 		mode && strncmp(mode, "service:", 8) == 0 ? project_find(project, mode + 8) : NULL;
 
 	if (!mode)
-		return;
-	if (other)
-		mode = arena_printf(&creation->project->arena, "container:%s",
-				    creation_peer(creation, other, 1));
-	else if (strncmp(mode, "container:", 10) == 0)
-		mode = arena_printf(&creation->project->arena, "container:%s",
-				    creation_container(creation, mode + 10));
-	creation_add(arguments, option, mode);
+		return true;
+	if (other && !creation_lender(creation, other, what, &id, err))
+		return false;
+	if (other && !id)
+		return true;
+	if (!other && strncmp(mode, "container:", 10) == 0)
+		id = creation_container(creation, mode + 10);
+	if (id)
+		mode = arena_printf(&creation->project->arena, "container:%s", id);
+	creation_add(arguments, arena_printf(&creation->project->arena, "--%s", key), mode);
+	return true;
 }
 
 /* -- health checks, logs, restart ---------------------------------------------------------------
@@ -393,17 +442,17 @@ bool creation_arguments(const struct creation *creation, struct texts *arguments
 	creation_add(arguments, "--name", creation->name);
 	for (size_t i = 0; i < COUNT_OF(simples); i++)
 		add_simple(creation, arguments, i);
-	add_mode(creation, arguments, "pid", "--pid");
-	add_mode(creation, arguments, "ipc", "--ipc");
-	if (!add_health(creation, arguments, err))
+	if (!add_mode(creation, arguments, "pid", "PID namespace", err) ||
+	    !add_mode(creation, arguments, "ipc", "IPC namespace", err) ||
+	    !add_health(creation, arguments, err))
 		return false;
 	add_logging(creation, arguments);
 	add_restart(creation, arguments);
 	add_ports(creation, arguments);
 	add_exposed(creation, arguments);
-	creation_networks(creation, arguments);
 	creation_limits(creation, arguments);
-	if (!creation_mounts(creation, arguments, err))
+	if (!creation_networks(creation, arguments, err) ||
+	    !creation_mounts(creation, arguments, err))
 		return false;
 	add_labels(creation, arguments);
 	if (!add_entrypoint(creation, arguments, err))

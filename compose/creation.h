@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/texts.h"
 #include "compose/project.h"
+#include "compose/upplan.h"
 #include "engine/container.h"
 
 /*
@@ -15,7 +16,8 @@
 struct creation {
 	struct project *project; /* texts live in its arena */
 	const struct service *service;
-	const struct engine *engine; /* where other containers are; NULL: they are named unseen */
+	const struct fleet *fleet; /* the containers of the project before anything was made */
+	const struct upplan *plan; /* what is being made; NULL: nothing */
 	const char *name;
 	const char *version; /* of compose: a label */
 	int number;
@@ -44,15 +46,22 @@ void creation_warn(const struct project *project, const struct service *service)
 
 /* "--OPTION", "VALUE" */
 void creation_add(struct texts *arguments, const char *option, const char *value);
-/* A container of another service, as it is called for docker: its ID, or its name where it is not
- * there (yet). */
-const char *creation_peer(const struct creation *creation, const struct service *service,
-			  int number);
-/* The same of any container. */
+/* A container of another service. */
+struct creation_peer {
+	const char *id, *name;
+	int number;
+};
+/* The one with the lowest number above `after`; false if there is none (yet). */
+bool creation_next_peer(const struct creation *creation, const struct service *service, int after,
+			struct creation_peer *peer);
+/* The ID of the one whose namespace or volumes ("volume", "PID namespace") are shared. Where there
+ * is none 2 fails, and 1 tells of it and does without: then *id is NULL. */
+must_check bool creation_lender(const struct creation *creation, const struct service *service,
+				const char *what, const char **id, struct error *err);
+/* The ID of any container, or its name where it is not there (yet). */
 const char *creation_container(const struct creation *creation, const char *name);
-/* There, and not one that has ended. Without an engine: so it is. */
-bool creation_has_peer(const struct creation *creation, const struct service *service, int number);
-void creation_networks(const struct creation *creation, struct texts *arguments);
+must_check bool creation_networks(const struct creation *creation, struct texts *arguments,
+				  struct error *err);
 must_check bool creation_mounts(const struct creation *creation, struct texts *arguments,
 				struct error *err);
 void creation_limits(const struct creation *creation, struct texts *arguments);

@@ -29,6 +29,7 @@ static bool is_for_volume_option(const struct json *mount, const char *source)
 	bool is_bind = strcmp(tree_text(mount, "type"), "bind") == 0;
 
 	if (strcmp(tree_text(mount, "type"), "tmpfs") == 0 ||
+	    strcmp(tree_text(mount, "type"), "image") == 0 ||
 	    json_get(json_get(mount, "volume"), "subpath") || tree_text(bind, "recursive"))
 		return false;
 	if ((source && strchr(source, ':')) || strchr(tree_text(mount, "target"), ':'))
@@ -66,6 +67,8 @@ static void add_mount_option(struct arena *arena, const struct json *mount, cons
 	spec = csv_add(arena, spec, "bind-propagation", tree_text(bind, "propagation"));
 	spec = csv_add(arena, spec, "bind-recursive", tree_text(bind, "recursive"));
 	spec = csv_add(arena, spec, "volume-subpath", tree_text(volume, "subpath"));
+	spec = csv_add(arena, spec, "image-subpath",
+		       tree_text(json_get(mount, "image"), "subpath"));
 	spec = csv_add(arena, spec, "tmpfs-size", tree_text(tmpfs, "size"));
 	spec = csv_add(arena, spec, "tmpfs-mode", tree_text(tmpfs, "mode"));
 	if (tree_bool(volume, "nocopy"))
@@ -119,7 +122,8 @@ static void add_mounts(const struct creation *creation, struct texts *arguments)
 }
 
 /* "SERVICE[:ro]", "container:NAME[:ro]" */
-static void add_volumes_from(const struct creation *creation, struct texts *arguments)
+static bool add_volumes_from(const struct creation *creation, struct texts *arguments,
+			     struct error *err)
 {
 	const struct json *list = json_get(creation->service->tree, "volumes_from");
 	const struct project *project = creation->project;
@@ -131,14 +135,18 @@ static void add_volumes_from(const struct creation *creation, struct texts *argu
 		size_t length = strcspn(text, ":");
 		const char *name = arena_strndup(arena, text, length);
 
-		if (!is_container)
-			name = creation_peer(creation, project_find(project, name), 1);
-		else
+		if (is_container)
 			name = creation_container(creation, name);
+		else if (!creation_lender(creation, project_find(project, name), "volume", &name,
+					  err))
+			return false;
+		if (!name)
+			continue;
 		creation_add(
 			arguments, "--volumes-from",
 			arena_printf(arena, "%s%s", name, text[length] ? text + length : ":rw"));
 	}
+	return true;
 }
 
 /* A secret or a config becomes a file, which the container may read. */
@@ -171,8 +179,8 @@ static bool add_files(const struct creation *creation, const char *section, cons
 bool creation_mounts(const struct creation *creation, struct texts *arguments, struct error *err)
 {
 	add_mounts(creation, arguments);
-	add_volumes_from(creation, arguments);
-	return add_files(creation, "secrets", "/run/secrets", arguments, err) &&
+	return add_volumes_from(creation, arguments, err) &&
+	       add_files(creation, "secrets", "/run/secrets", arguments, err) &&
 	       add_files(creation, "configs", "", arguments, err);
 }
 

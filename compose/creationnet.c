@@ -6,6 +6,7 @@
 
 #include "base/csv.h"
 #include "compose/tree.h"
+#include "engine/status.h"
 
 /* Networks of a container: which, in which order, and under which names it is found there. */
 
@@ -96,18 +97,19 @@ static void add_service_links(const struct creation *creation, struct texts *arg
 	const struct project *project = creation->project;
 	struct arena *arena = &creation->project->arena;
 	const char *separator = project->separator;
+	struct creation_peer peer = { .number = 0 };
 
-	for (int number = 1;
-	     number <= service->scale || creation_has_peer(creation, service, number); number++) {
-		if (!creation_has_peer(creation, service, number))
+	while (creation_next_peer(creation, service, peer.number, &peer)) {
+		const char *nick =
+			arena_printf(arena, "%s%s%d", service->name, separator, peer.number);
+		struct status status = { 0 };
+
+		status_read(&creation->fleet->engine, arena, peer.id, &status);
+		if (status.state == STATUS_EXITED)
 			continue;
-
-		const char *name = project_container_name(arena, project, service, number);
-		const char *nick = arena_printf(arena, "%s%s%d", service->name, separator, number);
-
-		add_link(creation, arguments, name, alias);
-		add_link(creation, arguments, name, nick);
-		add_link(creation, arguments, name,
+		add_link(creation, arguments, peer.name, alias);
+		add_link(creation, arguments, peer.name, nick);
+		add_link(creation, arguments, peer.name,
 			 arena_printf(arena, "%s%s%s", project->name, separator, nick));
 	}
 }
@@ -142,22 +144,27 @@ static void add_all_links(const struct creation *creation, struct texts *argumen
 	add_links(creation, arguments, "external_links");
 }
 
-void creation_networks(const struct creation *creation, struct texts *arguments)
+bool creation_networks(const struct creation *creation, struct texts *arguments, struct error *err)
 {
 	struct arena *arena = &creation->project->arena;
-	const char *mode = tree_text(creation->service->tree, "network_mode");
+	const char *mode = tree_text(creation->service->tree, "network_mode"), *id;
 
 	if (!mode) {
 		add_networks(creation, arguments);
 		texts_add(arguments, "--link-all");
 		add_all_links(creation, arguments);
-		return;
+		return true;
 	}
-	if (strncmp(mode, "service:", 8) == 0)
-		mode = arena_printf(
-			arena, "container:%s",
-			creation_peer(creation, project_find(creation->project, mode + 8), 1));
+	if (strncmp(mode, "service:", 8) == 0) {
+		if (!creation_lender(creation, project_find(creation->project, mode + 8),
+				     "network namespace", &id, err))
+			return false;
+		if (!id)
+			return true;
+		mode = arena_printf(arena, "container:%s", id);
+	}
 	creation_add(arguments, "--network", mode);
 	if (strcmp(mode, "bridge") == 0)
 		add_all_links(creation, arguments);
+	return true;
 }

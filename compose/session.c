@@ -38,6 +38,13 @@ bool session_open(struct session *session, const struct cli *cli, enum composer_
 	return !is_nowhere(session) || composer_no_files(composer, err);
 }
 
+bool session_look_again(struct session *session, struct error *err)
+{
+	fleet_done(&session->fleet);
+	session->fleet = FLEET_EMPTY;
+	return fleet_read(&session->fleet, session->composer, &session->project, err);
+}
+
 void session_done(struct session *session)
 {
 	telling_close(&session->telling);

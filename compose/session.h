@@ -35,6 +35,8 @@ must_check bool session_open(struct session *session, const struct cli *cli,
 			     enum composer_scope scope, const struct texts *services,
 			     struct error *err);
 void session_done(struct session *session);
+/* Reads the fleet anew: what was known of it is gone. */
+must_check bool session_look_again(struct session *session, struct error *err);
 
 /* Runs docker to the end, as docker_run does; in a dry run only if it changes nothing, else it went
  * well and wrote DOCKER_NOBODY. */

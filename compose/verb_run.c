@@ -9,6 +9,7 @@
 
 #include "compose/creation.h"
 #include "compose/docker.h"
+#include "compose/lender.h"
 #include "compose/uprun.h"
 #include "engine/port.h"
 
@@ -68,7 +69,7 @@ static const struct opt opts[] = {
  */
 
 static bool start_dependencies(struct session *session, const struct values *values,
-			       const struct service *service, int *code)
+			       const struct texts *named, const struct service *service, int *code)
 {
 	autotexts struct texts names = { 0 };
 	struct uprun_wishes wishes = {
@@ -87,7 +88,7 @@ static bool start_dependencies(struct session *session, const struct values *val
 		if (session->composer->is_classic && !wishes.ignores_orphans)
 			session_tell_orphans(
 				session, fleet_orphans(&session->fleet, &session->project, false));
-		return true;
+		return lender_create(session, named, code);
 	}
 	return uprun(session, &wishes, &plan, code) && uprun_await(session, service, &plan, code);
 }
@@ -191,7 +192,7 @@ static bool make_arguments(struct session *session, const struct values *values,
 		.name = values->name ? values->name
 				     : one_off_name(session, service, &session->project.arena),
 		.number = 1,
-		.engine = &session->fleet.engine,
+		.fleet = &session->fleet,
 		.version = composer_version(session->composer),
 		.is_oneoff = true,
 		.has_ports = values->has_ports,
@@ -234,9 +235,9 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 
 	const struct service *service = project_find(&session.project, services.items[0]);
 
-	if (!start_dependencies(&session, values, service, &code))
+	if (!start_dependencies(&session, values, &services, service, &code))
 		return code;
-	if (!provide(&session, values, service, &err) ||
+	if (!session_look_again(&session, &err) || !provide(&session, values, service, &err) ||
 	    !make_arguments(&session, values, service, &command, &words, &err))
 		return composer_failed(composer_of(cli), &err);
 	if (values->is_detached)

@@ -8,6 +8,7 @@
 
 #include "base/loop.h"
 #include "compose/docker.h"
+#include "compose/lender.h"
 #include "compose/uprun.h"
 #include "compose/viewer.h"
 
@@ -215,9 +216,7 @@ static struct member **members_of(struct foreground *foreground, struct error *e
 	struct member **members;
 	size_t count = 0;
 
-	fleet_done(&session->fleet);
-	session->fleet = FLEET_EMPTY;
-	if (!fleet_read(&session->fleet, session->composer, &session->project, err))
+	if (!session_look_again(session, err))
 		return NULL;
 	members = arena_array(&session->fleet.arena, session->fleet.count + 1,
 			      sizeof(struct member *));
@@ -501,6 +500,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 		.renews_volumes = values->renews_volumes,
 	};
 	struct error err;
+	int code;
 
 	if (!check(values, &err) ||
 	    !renew_of_classic(values, composer_of(cli)->is_classic, &wishes, &err) ||
@@ -524,6 +524,8 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 				: "cannot combine COMPOSE_IGNORE_ORPHANS and --remove-orphans");
 		return composer_failed(composer_of(cli), &err);
 	}
+	if (values->is_without_dependencies && !lender_create(&session, arguments, &code))
+		return code;
 	if (session.composer->is_dry)
 		return run_dry(&session, &wishes, values);
 	if (values->is_detached || values->waits || values->is_unstarted)
