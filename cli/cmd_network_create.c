@@ -15,7 +15,7 @@
 struct create_values {
 	const char *driver;
 	const char *ipam, *scope; /* looked at, without effect */
-	struct texts subnets, gateways, ranges, reserved, options, labels;
+	struct texts subnets, gateways, ranges, reserved, options, ipam_options, labels;
 	const char *config_from;
 	bool is_internal, has_ipv6, is_without_ipv4, is_attachable, is_config_only;
 };
@@ -144,7 +144,8 @@ static const struct opt create_opts[] = {
 	{ "ingress", 0, OPT_MISSING_BOOL, 0, NULL, NULL, NULL },
 	{ "ipam-driver", 0, OPT_TEXT, offsetof(struct create_values, ipam), "string",
 	  "IP Address Management Driver (default \"default\")", check_ipam },
-	{ "ipam-opt", 0, OPT_IGNORED_TEXT, 0, "map", NULL, NULL },
+	{ "ipam-opt", 0, OPT_LIST, offsetof(struct create_values, ipam_options), "map",
+	  "Set IPAM driver specific options", check_option },
 	{ "ipv4", 0, OPT_UNLESS, offsetof(struct create_values, is_without_ipv4), NULL, NULL,
 	  NULL },
 	{ "ipv6", 0, OPT_BOOL, offsetof(struct create_values, has_ipv6), NULL,
@@ -278,6 +279,7 @@ static int run_create(const struct cli *cli, const void *of, const struct texts 
 		.driver = given->driver && *given->driver ? given->driver : "bridge",
 		.reserved = given->reserved,
 		.options = given->options,
+		.ipam_options = given->ipam_options,
 		.labels = given->labels,
 		.is_internal = given->is_internal,
 		.has_ipv6 = given->has_ipv6,

@@ -150,6 +150,20 @@ static void add_reserved(const struct jsonmaker *item, const struct network *net
 	}
 }
 
+/* {"KEY": "VALUE"} */
+static void add_pairs(const struct jsonmaker *object, const char *key, const struct texts *pairs)
+{
+	struct jsonmaker map = jsonmaker_nested(object, key, JSON_OBJECT);
+
+	for (size_t i = 0; i < pairs->count; i++) {
+		const char *pair = pairs->items[i];
+		size_t length = strcspn(pair, "=");
+
+		jsonmaker_text(&map, arena_strndup(object->arena, pair, length),
+			       pair[length] ? pair + length + 1 : "");
+	}
+}
+
 static void add_ipam(const struct jsonmaker *object, const struct network *network)
 {
 	struct jsonmaker ipam = jsonmaker_nested(object, "IPAM", JSON_OBJECT);
@@ -159,7 +173,7 @@ static void add_ipam(const struct jsonmaker *object, const struct network *netwo
 	if (network->is_predefined)
 		jsonmaker_text(&ipam, "Options", NULL);
 	else
-		(void)jsonmaker_nested(&ipam, "Options", JSON_OBJECT);
+		add_pairs(&ipam, "Options", &network->ipam_options);
 	struct jsonmaker list = jsonmaker_nested(&ipam, "Config", JSON_ARRAY);
 	for (size_t i = 0; i < NETWORK_FAMILIES; i++) {
 		const struct network_pool *pool = &network->pools[i];
@@ -173,20 +187,6 @@ static void add_ipam(const struct jsonmaker *object, const struct network *netwo
 		if (pool->gateway.family)
 			jsonmaker_text(&item, "Gateway", ipaddr_text(&pool->gateway, text));
 		add_reserved(&item, network, &pool->subnet);
-	}
-}
-
-/* {"KEY": "VALUE"} */
-static void add_pairs(const struct jsonmaker *object, const char *key, const struct texts *pairs)
-{
-	struct jsonmaker map = jsonmaker_nested(object, key, JSON_OBJECT);
-
-	for (size_t i = 0; i < pairs->count; i++) {
-		const char *pair = pairs->items[i];
-		size_t length = strcspn(pair, "=");
-
-		jsonmaker_text(&map, arena_strndup(object->arena, pair, length),
-			       pair[length] ? pair + length + 1 : "");
 	}
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "compose/creation.h"
 #include "compose/tree.h"
 
 /* -- what is needed -----------------------------------------------------------------------------
@@ -120,8 +121,18 @@ static void add_ipam(struct session *session, struct texts *arguments, const str
 	static const char *const options[][2] = { { "subnet", "--subnet" },
 						  { "gateway", "--gateway" },
 						  { "ip_range", "--ip-range" } };
-	const struct json *pools = json_get(ipam, "config");
+	const struct json *pools = json_get(ipam, "config"), *own = json_get(ipam, "options");
+	const char *driver = tree_text(ipam, "driver");
 
+	if (driver)
+		creation_add(arguments, "--ipam-driver", driver);
+	for (const struct json *item = own ? own->child : NULL; item; item = item->next) {
+		const char *value = tree_scalar(item);
+
+		creation_add(arguments, "--ipam-opt",
+			     arena_printf(&session->project.arena, "%s=%s", item->key,
+					  value ? value : ""));
+	}
 	for (const struct json *pool = pools ? pools->child : NULL; pool; pool = pool->next) {
 		const struct json *others = json_get(pool, "aux_addresses");
 

@@ -188,6 +188,9 @@ static bool save(int dir, const struct network *network, struct error *err)
 		write_pool(&out, families[i], &network->pools[i]);
 	jsonout_texts(&out, "reserved", network->reserved.items, network->reserved.count);
 	jsonout_texts(&out, "options", network->options.items, network->options.count);
+	if (network->ipam_options.count)
+		jsonout_texts(&out, "ipam_options", network->ipam_options.items,
+			      network->ipam_options.count);
 	jsonout_texts(&out, "labels", network->labels.items, network->labels.count);
 	jsonout_bool(&out, "is_internal", network->is_internal);
 	jsonout_bool(&out, "has_ipv6", network->has_ipv6);
@@ -253,6 +256,8 @@ static bool parse(struct arena *arena, const struct buf *text, struct network *n
 			     &network->reserved.count, err) ||
 	    !json_text_array(arena, root, "options", &network->options.items,
 			     &network->options.count, err) ||
+	    !json_text_array(arena, root, "ipam_options", &network->ipam_options.items,
+			     &network->ipam_options.count, err) ||
 	    !json_text_array(arena, root, "labels", &network->labels.items, &network->labels.count,
 			     err))
 		return false;
@@ -492,6 +497,7 @@ static bool complete(const struct engine *engine, struct arena *arena, struct ne
 		network->is_without_ipv4 = config.is_without_ipv4;
 		network->reserved = config.reserved;
 		network->options = config.options;
+		network->ipam_options = config.ipam_options;
 		network->labels = config.labels;
 		memcpy(network->pools, config.pools, sizeof(network->pools));
 	}

@@ -66,8 +66,9 @@ struct network {
 	const char *id, *name, *driver, *created;
 	const char *device; /* of the default network: its bridge is somebody else's; "": ours */
 	struct network_pool pools[NETWORK_FAMILIES];
-	struct texts reserved; /* --aux-address: "NAME=ADDRESS" */
-	struct texts options;  /* the driver's: "KEY=VALUE" */
+	struct texts reserved;     /* --aux-address: "NAME=ADDRESS" */
+	struct texts options;      /* the driver's: "KEY=VALUE" */
+	struct texts ipam_options; /* kept, as docker's own address manager has none: "KEY=VALUE" */
 	struct texts labels;
 	bool is_internal;
 	bool has_ipv6;
