@@ -127,19 +127,28 @@ static const struct normal_key tmpfs_keys[] = {
 	{ NULL, NULL },
 };
 
+static const struct normal_key image_keys[] = {
+	{ "subpath", normal_text },
+	{ NULL, NULL },
+};
+
 static bool check_type(const struct json *value, struct error *err)
 {
 	const char *type = tree_text(value, "type");
 
 	if (!type)
 		return json_wrong(value, err, "missing property 'type'");
-	if (strcmp(type, "bind") != 0 && strcmp(type, "volume") != 0 && strcmp(type, "tmpfs") != 0)
+	bool is_image = strcmp(type, "image") == 0;
+
+	if (strcmp(type, "bind") != 0 && strcmp(type, "volume") != 0 &&
+	    strcmp(type, "tmpfs") != 0 && !is_image)
 		return json_wrong(value, err, "type '%.100s' is not supported by this runtime",
 				  type);
 	if (!tree_text(value, "target"))
 		return json_wrong(value, err, "missing property 'target'");
-	return strcmp(type, "bind") != 0 || tree_text(value, "source") ||
-	       json_wrong(value, err, "a bind mount needs a 'source'");
+	return (strcmp(type, "bind") != 0 && !is_image) || tree_text(value, "source") ||
+	       json_wrong(value, err, "%s mount needs a 'source'",
+			  is_image ? "an image" : "a bind");
 }
 
 static bool read_long(const struct normal *normal, struct json *value, struct error *err)
@@ -149,7 +158,7 @@ static bool read_long(const struct normal *normal, struct json *value, struct er
 		{ "target", normal_text },       { "read_only", normal_bool },
 		{ "bind", .keys = bind_keys },   { "volume", .keys = volume_keys },
 		{ "tmpfs", .keys = tmpfs_keys }, { "consistency", normal_text },
-		{ "image", normal_object },      { NULL, NULL },
+		{ "image", .keys = image_keys }, { NULL, NULL },
 	};
 
 	if (!normal_members(normal, value, keys, err) || !check_type(value, err))

@@ -191,12 +191,52 @@ void provision_add_pull(const struct service **services, size_t *count,
 	services[(*count)++] = service;
 }
 
+/* Those that the service mounts (type: image) and that are not here, each as the image of a service
+ * that has nothing else. */
+static bool look_for_mounted(struct session *session, const struct provision_images *images,
+			     const struct service *service, const struct service **due,
+			     size_t *count, struct error *err)
+{
+	const struct json *mounts = json_get(service->tree, "volumes");
+	struct arena *arena = &session->fleet.arena;
+
+	for (const struct json *mount = mounts ? mounts->child : NULL; mount; mount = mount->next) {
+		struct service *lent;
+
+		if (strcmp(tree_text(mount, "type"), "image") != 0)
+			continue;
+		lent = arena_alloc(arena, sizeof(*lent));
+		*lent = (struct service){ .name = service->name,
+					  .image = tree_text(mount, "source") };
+		if (provision_image_id(session, lent))
+			continue;
+		if (policy_of(images, service) == PROVISION_NEVER)
+			return error_set(err, ERROR_NOT_FOUND, "service \"%s\": No such image: %s",
+					 lent->name, lent->image);
+		provision_add_pull(due, count, lent);
+	}
+	return true;
+}
+
+static size_t count_mounts(const struct project *project)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < project->service_count; i++) {
+		const struct json *mounts = json_get(project->services[i].tree, "volumes");
+
+		count += mounts ? mounts->count : 0;
+	}
+	return count;
+}
+
 bool provision_images(struct session *session, const struct provision_images *images,
 		      struct error *err)
 {
 	const struct project *project = &session->project;
 	struct arena *arena = &session->fleet.arena;
-	const struct service **due = arena_array(arena, project->service_count + 1, sizeof(*due));
+	const struct service **due = arena_array(
+		arena, project->service_count + count_mounts(project) + 1, sizeof(*due));
 	const struct provision_manner manner = { .is_quiet = images->is_quiet,
 						 .names_image = true };
 	size_t count = 0;
@@ -209,6 +249,9 @@ bool provision_images(struct session *session, const struct provision_images *im
 			return false;
 		if (is_due)
 			provision_add_pull(due, &count, &project->services[i]);
+		if (images->is_wanted[i] &&
+		    !look_for_mounted(session, images, &project->services[i], due, &count, err))
+			return false;
 	}
 
 	struct error *errors = arena_array(arena, count + 1, sizeof(*errors));

@@ -12,7 +12,7 @@ import tarfile
 import pytest
 
 import world
-from composing import SLEEPER, Project, foreground
+from composing import COLOURS, SLEEPER, Project, foreground
 from screen import Screen
 from world import wait_until
 
@@ -387,3 +387,72 @@ def test_hooks(project):
     assert "at most 8 hooks" in project("config", code=15).stderr
     write(post=[{"user": "7"}])
     assert "missing property 'command'" in project("config", code=15).stderr
+
+
+def test_lenders_without_dependencies(project):
+    """--no-deps: 2 wants whose namespaces or volumes are shared to be there, 1 does without, and makes a container that has the volumes."""
+    for key, value, what, classic in [("network_mode", "service:db", "network namespace", "network stack"), ("pid", "service:db", "PID namespace", "PID namespace"),
+                                      ("ipc", "service:db", "IPC namespace", "IPC namespace"), ("volumes_from", ["db"], "volume", "")]:
+        project.services(web={"command": SLEEPER, "stop_signal": "SIGKILL", key: value}, db={"command": SLEEPER, "volumes": ["/data"]})
+        missing = f"cannot share {what} with service db: container missing\n"
+        assert project("up", "-d", "--no-deps", "web", code=1).stderr.endswith(missing), key
+        assert project("run", "--rm", "--no-deps", "web", "true", code=1).stderr.endswith(missing), key
+        project("down")
+        told = f"Service db is trying to use reuse the {classic} of another service that is not running."
+        for words in (["up", "-d", "--no-deps", "web"], ["run", "--rm", "--no-deps", "web", "true"]):
+            stderr = project.classic(*words).stderr
+            assert (told in stderr) == bool(classic), (key, words, stderr)
+        assert project.names() == (["proj_web_1"] if classic else ["proj_db_1", "proj_web_1"])
+        if not classic:
+            assert project.inspect("proj_db_1", "{{.State.Status}}") == "created"
+            assert project.inspect("proj_web_1", "{{(index .Mounts 0).Name}}") == project.inspect("proj_db_1", "{{(index .Mounts 0).Name}}")
+        project.down()
+
+
+def test_lenders_of_any_name_and_number(project):
+    """Who shares what is found by its labels: the other program named it, and it is not the first."""
+    tree = {"web": {"image": "busybox:test", "command": SLEEPER, "links": ["db:base"], "volumes_from": ["db"], "pid": "service:db"},
+            "net": {"image": "busybox:test", "command": SLEEPER, "network_mode": "service:db"},
+            "db": {"image": "busybox:test", "command": SLEEPER, "volumes": ["/data"], "scale": 2}}
+    project.write(json.dumps({"version": "2.4", "services": tree}))
+    project.classic("up", "-d", "db")
+    project.moor.docker("rm", "-f", "proj_db_1")
+    project.classic("up", "-d", "db")
+    assert project.names() == ["proj_db_2", "proj_db_3"]
+    for program, web in ((project, "proj-web-1"), (project.classic, "proj_web_2")):
+        program("up", "-d", "--no-recreate", "--scale", "web=" + web[-1])
+        assert project.inspect(web, "{{(index .Mounts 0).Name}}") == project.inspect("proj_db_2", "{{(index .Mounts 0).Name}}"), web
+        second = project.inspect("proj_db_2", "{{.Id}}")
+        assert project.inspect(web, "{{.HostConfig.PidMode}}") == "container:" + second
+        assert project.inspect("proj-net-1", "{{.HostConfig.NetworkMode}}") == "container:" + second
+        links = project.inspect(web, "{{range .NetworkSettings.Networks}}{{.Links}}{{end}}")
+        assert "proj_db_2:base" in links and "proj_db_3:base" in links, links
+        assert project("run", "--rm", "--no-deps", "-T", "web", "ls", "-d", "/data").stdout == "/data\n"
+
+
+def test_mounted_images(project, registry, moor):
+    """type: image, as docker run --mount has it; what is not here is fetched."""
+    name = f"{registry.address}/data"
+    registry.push(world.Image([world.tar_bytes([("srv", None), ("srv/told", b"told\n")])]), "data")
+    mount = {"type": "image", "source": name, "target": "/data"}
+    project.services(a={"command": ["sh", "-c", "cat /data/srv/told /part/told; ! touch /data/x"],
+                        "volumes": [mount, {**mount, "target": "/part", "image": {"subpath": "srv"}}]},
+                     never={"volumes": [{**mount, "source": "absent:1"}], "pull_policy": "never", "profiles": ["p"]})
+    assert "told\na-1  | told\n" in COLOURS.sub("", project("up", "a").stdout)
+    assert project.inspect("proj-a-1", "{{range .Mounts}}{{.Type}} {{.Name}}{{end}}") == f"image {name}" * 2
+    assert 'service "never": No such image: absent:1' in project("up", "never", code=1).stderr
+    again = json.loads(project("config", "--format", "json").stdout)["services"]["a"]["volumes"]
+    assert again == [mount, {**mount, "target": "/part", "image": {"subpath": "srv"}}]
+    for said, reason in (({"type": "image", "target": "/x"}, "needs a 'source'"), ({**mount, "image": {"path": "x"}}, "'path' not allowed")):
+        project.services(a={"volumes": [said]})
+        assert reason in project("config", code=15).stderr
+
+
+def test_what_address_managers_are_told(project):
+    project.write(json.dumps({"services": {"a": {"image": "busybox:test", "networks": ["n"]}},
+                              "networks": {"n": {"ipam": {"driver": "default", "options": {"foo": "bar", "n": 1}}}, "odd": {"ipam": {"driver": "nosuch"}}}}))
+    project("create")
+    options = json.loads(project.moor.docker("network", "inspect", "proj_n").stdout)[0]["IPAM"]
+    assert (options["Driver"], options["Options"]) == ("default", {"foo": "bar", "n": "1"})
+    project.write(json.dumps({"services": {"a": {"image": "busybox:test", "networks": ["odd"]}}, "networks": {"odd": {"ipam": {"driver": "nosuch"}}}}))
+    assert 'plugin "nosuch" not found' in project("create", code=1).stderr
