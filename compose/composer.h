@@ -15,6 +15,7 @@ struct composer {
 	struct cli cli; /* first: what a command is given is this */
 	struct project_request request;
 	const char *ansi;     /* "never", "always", "auto" */
+	bool tells_on_stdout; /* progress */
 	const char *progress; /* "quiet": none; "plain": no line is written again; "auto" */
 	int64_t parallel;     /* most docker commands at a time */
 	/* Called as docker-compose: what it prints is what 1.29 does, which scripts parse. Else

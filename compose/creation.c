@@ -498,6 +498,19 @@ static void warn_of_owners(const struct project *project, const struct service *
 	}
 }
 
+/* When an image was fetched is not kept. */
+static void warn_of_policy(const struct service *service)
+{
+	const char *policy = tree_text(service->tree, "pull_policy");
+
+	if (policy && (strcmp(policy, "daily") == 0 || strcmp(policy, "weekly") == 0 ||
+		       strcmp(policy, "refresh") == 0 || strncmp(policy, "every_", 6) == 0))
+		fprintf(stderr,
+			"service \"%s\": pull_policy: \"%s\" is not supported: the image is pulled "
+			"only where it is missing\n",
+			service->name, policy);
+}
+
 void creation_warn(const struct project *project, const struct service *service)
 {
 	static const char *const keys[] = { "credential_spec", "develop", "gpus", "storage_opt",
@@ -507,6 +520,7 @@ void creation_warn(const struct project *project, const struct service *service)
 	static const char *const reserved[] = { "devices", NULL };
 	const struct json *deploy = json_get(service->tree, "deploy");
 
+	warn_of_policy(service);
 	warn_of_owners(project, service, "secrets");
 	warn_of_owners(project, service, "configs");
 	warn_of(service, service->tree, "", keys);

@@ -254,6 +254,13 @@ static const char *setting(const char *variable, const char *fallback)
 	return value && *value ? value : fallback;
 }
 
+/* As Go reads it. */
+static bool is_true(const char *text)
+{
+	return strcmp(text, "1") == 0 || strcasecmp(text, "t") == 0 ||
+	       strcasecmp(text, "true") == 0;
+}
+
 /* `docker compose` hands on its arguments from "compose" on. */
 static bool is_called_classic(const char *name)
 {
@@ -283,10 +290,28 @@ static struct composer composer_from(const struct globals *globals, bool is_clas
 					  : setting("COMPOSE_ANSI", "auto"),
 		.progress =
 			globals->progress ? globals->progress : setting("COMPOSE_PROGRESS", "auto"),
+		.tells_on_stdout = !is_classic && is_true(setting("COMPOSE_STATUS_STDOUT", "")),
 		.parallel = limit,
 		.is_classic = is_classic,
 		.is_dry = globals->is_dry,
 	};
+}
+
+static bool check(const struct composer *composer, const struct globals *globals, struct error *err)
+{
+	static const char *const kinds[] = { "auto", "tty", "plain", "json", "quiet", "rawjson" };
+	const char *parallel = getenv("COMPOSE_PARALLEL_LIMIT");
+	char *end = NULL;
+	bool is_known = false;
+
+	if (!globals->parallel.is_set && parallel && (strtoll(parallel, &end, 10), *end))
+		return error_set(err, ERROR_INPUT,
+				 "COMPOSE_PARALLEL_LIMIT must be an integer (found: \"%s\")",
+				 parallel);
+	for (size_t i = 0; i < COUNT_OF(kinds); i++)
+		is_known |= strcmp(composer->progress, kinds[i]) == 0;
+	return is_known || error_set(err, ERROR_INPUT, "unsupported --progress value \"%s\"",
+				     composer->progress);
 }
 
 /* The whole command line, for who may run it: "docker-compose up" or "docker compose up". */
@@ -336,7 +361,9 @@ int main(int argc, char **argv)
 		composer.cli.argv = own_words(&arena, argc, argv);
 		composer.cli.usage_code = composer.is_classic ? 1 : COMPOSE_EXIT_USAGE;
 		composer.failure = &failure;
-		code = run_words(&composer, &globals, words.items);
+		code = check(&composer, &globals, &err)
+			       ? run_words(&composer, &globals, words.items)
+			       : composer_failed(&composer, &err);
 	}
 	texts_done(&globals.files);
 	texts_done(&globals.profiles);

@@ -372,6 +372,21 @@ static bool cgroup(const struct normal *normal, struct json *value, struct error
 	return normal_choice(normal, value, kinds, err);
 }
 
+/* "2d12h": whole numbers of weeks, days, hours, minutes, seconds. */
+static bool is_span(const char *text)
+{
+	bool is_one = *text != '\0';
+
+	while (*text) {
+		size_t digits = strspn(text, "0123456789");
+
+		if (!digits || !text[digits] || !strchr("wdhms", text[digits]))
+			return false;
+		text += digits + 1;
+	}
+	return is_one;
+}
+
 static bool pull_policy(const struct normal *normal, struct json *value, struct error *err)
 {
 	static const char *const policies[] = { "always",  "never",  "if_not_present",
@@ -379,7 +394,9 @@ static bool pull_policy(const struct normal *normal, struct json *value, struct 
 						"daily",   "weekly", NULL };
 
 	if (value->type == JSON_TEXT && strncmp(value->text, "every_", 6) == 0)
-		return true;
+		return is_span(value->text + 6) ||
+		       json_wrong(value, err, "\"%.100s\" is no every_ and a time, as every_12h",
+				  value->text);
 	if (!normal_choice(normal, value, policies, err))
 		return false;
 	if (strcmp(value->text, "if_not_present") == 0)
@@ -485,6 +502,7 @@ static const struct normal_key keys[] = {
 	{ "profiles", normal_strings },
 	{ "provider", not_supported },
 	{ "pull_policy", pull_policy },
+	{ "pull_refresh_after", normal_string },
 	{ "read_only", normal_bool },
 	{ "restart", restart },
 	{ "runtime", normal_string },
@@ -500,6 +518,7 @@ static const struct normal_key keys[] = {
 	{ "tmpfs", normal_list },
 	{ "tty", normal_bool },
 	{ "ulimits", ulimits },
+	{ "use_api_socket", not_supported },
 	{ "user", normal_string },
 	{ "userns_mode", normal_string },
 	{ "uts", normal_string },

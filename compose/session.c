@@ -26,7 +26,8 @@ bool session_open(struct session *session, const struct cli *cli, enum composer_
 	const struct composer *composer = composer_of(cli);
 
 	session->composer = composer;
-	telling_open(&session->telling, composer->is_classic, composer->ansi, composer->progress);
+	telling_open(&session->telling, composer->is_classic, composer->ansi, composer->progress,
+		     composer->tells_on_stdout ? stdout : stderr);
 	session->telling.is_dry = session->runner.is_dry = composer->is_dry;
 	session->runner.telling = &session->telling;
 	session->runner.parallel = composer->parallel > 0 ? (size_t)composer->parallel : 0;

@@ -22,13 +22,17 @@ const struct telling_words telling_running = { NULL, "Running" };
 #define TITLE          ""
 #define DRY            "DRY-RUN MODE - " /* as 2 has it, before every line */
 
-void telling_open(struct telling *telling, bool is_classic, const char *ansi, const char *progress)
+void telling_open(struct telling *telling, bool is_classic, const char *ansi, const char *progress,
+		  FILE *out)
 {
 	bool is_plain = strcmp(progress, "plain") == 0 || strcmp(progress, "quiet") == 0;
 
 	telling->is_classic = is_classic;
 	telling->is_quiet = strcmp(progress, "quiet") == 0;
-	board_open(&telling->board, stderr,
+	telling->out = out;
+	if (out == stdout)
+		setvbuf(out, NULL, _IOLBF, 0); /* each line as it comes, as on stderr */
+	board_open(&telling->board, out,
 		   is_plain                       ? "never"
 		   : strcmp(progress, "tty") == 0 ? "always"
 						  : ansi);
@@ -76,11 +80,11 @@ void telling_state(struct telling *telling, const char *kind, const char *name, 
 		return;
 	}
 	if (telling->is_dry)
-		fputs(" " DRY, stderr);
+		fputs(" " DRY, telling->out);
 	if (*kind)
-		fprintf(stderr, " %s %s  %s\n", kind, name, state);
+		fprintf(telling->out, " %s %s  %s\n", kind, name, state);
 	else
-		fprintf(stderr, " %s %s \n", name, state);
+		fprintf(telling->out, " %s %s \n", name, state);
 }
 
 void telling_expect(struct telling *telling, const char *name)
@@ -102,7 +106,7 @@ static void tell(struct telling *telling, const char *doing, const char *name, c
 	snprintf(own, sizeof(own), "%s%s %-*s", telling->is_dry ? DRY : "", doing,
 		 (int)telling->width, name);
 	if (!telling->board.file) {
-		fprintf(stderr, "%s ... %s\n", own, end);
+		fprintf(telling->out, "%s ... %s\n", own, end);
 		return;
 	}
 	snprintf(line, sizeof(line), "%s ... %s%s%s", own, colour, end, *colour ? "\x1b[0m" : "");
@@ -129,9 +133,9 @@ void telling_classic(struct telling *telling, const char *format, ...)
 		return;
 	telling_pause(telling);
 	if (telling->is_dry)
-		fputs(DRY, stderr);
+		fputs(DRY, telling->out);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vfprintf(telling->out, format, args);
 	va_end(args);
-	fputc('\n', stderr);
+	fputc('\n', telling->out);
 }

@@ -9,7 +9,7 @@
 #include "compose/board.h"
 
 /*
- * Progress on stderr, in the words of the two generations of docker-compose:
+ * Progress, in the words of the two generations of docker-compose:
  *
  *     1: Creating cp1_web_1 ... done              2:  Container cp1-web-1  Created
  *
@@ -20,12 +20,14 @@ struct telling {
 	bool is_quiet;
 	bool is_dry;  /* each line says that nothing is done: --dry-run */
 	size_t width; /* of the longest name so far: 1 pads to it */
+	FILE *out;    /* stderr, or stdout if COMPOSE_STATUS_STDOUT asks for it */
 	struct board board;
 };
 
 /* `ansi` is --ansi. `progress` is --progress: "quiet", "plain" (no line is written again), else by
- * where stderr leads. */
-void telling_open(struct telling *telling, bool is_classic, const char *ansi, const char *progress);
+ * where `out` leads. */
+void telling_open(struct telling *telling, bool is_classic, const char *ansi, const char *progress,
+		  FILE *out);
 void telling_close(struct telling *telling);
 
 /* To be said before anything else writes to the terminal. */

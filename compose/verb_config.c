@@ -73,6 +73,7 @@ static void escape_dollars(struct arena *arena, struct json *tree)
 
 /* What 2 prints as numbers of a service. */
 static const char *const numbers[] = {
+	"blkio_config.weight",
 	"cpu_count",
 	"cpu_percent",
 	"cpu_period",
@@ -85,6 +86,10 @@ static const char *const numbers[] = {
 	"deploy.resources.*.cpus",
 	"deploy.resources.*.pids",
 	"deploy.restart_policy.max_attempts",
+	"deploy.rollback_config.max_failure_ratio",
+	"deploy.rollback_config.parallelism",
+	"deploy.update_config.max_failure_ratio",
+	"deploy.update_config.parallelism",
 	"healthcheck.retries",
 	"networks.*.gw_priority",
 	"networks.*.priority",

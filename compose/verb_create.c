@@ -53,6 +53,8 @@ static int make(const struct cli *cli, const struct texts *services, struct upru
 	wishes->plan.services = services;
 	if (!session_open(&session, cli, COMPOSER_ACTIVE, services, &err))
 		return composer_failed(composer_of(cli), &err);
+	wishes->ignores_orphans |=
+		variables_is_true(&session.project.environment, "COMPOSE_IGNORE_ORPHANS");
 	return uprun(&session, wishes, &plan, &code) ? 0 : code;
 }
 

@@ -139,6 +139,7 @@ static bool take_down(struct session *session, const struct values *values,
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	const struct values *values = of;
+	struct values wishes = *values;
 	autosession struct session session = SESSION_EMPTY;
 	struct error err;
 
@@ -151,10 +152,13 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 				  values->images);
 		return composer_failed(composer_of(cli), &err);
 	}
-	if (!session_open(&session, cli, COMPOSER_LOOSE, arguments, &err) ||
-	    !take_down(&session, values, arguments, &err))
+	if (!session_open(&session, cli, COMPOSER_LOOSE, arguments, &err))
 		return composer_failed(composer_of(cli), &err);
-	return 0;
+	wishes.removes_orphans |=
+		variables_is_true(&session.project.environment, "COMPOSE_REMOVE_ORPHANS");
+	return take_down(&session, &wishes, arguments, &err)
+		       ? 0
+		       : composer_failed(composer_of(cli), &err);
 }
 
 const struct command verb_down = {

@@ -59,11 +59,12 @@ def test_numbers(files):
     hashes = []
     for quote in ("", '"'):
         number = (quote + "%s" + quote).__mod__
-        files.write("x.yml", f"services: {{a: {{image: x, cpus: {number('1.50')}, deploy: {{replicas: {number(2)}}}, cpu_shares: {number(9)},"
+        files.write("x.yml", f"services: {{a: {{image: x, cpus: {number('1.50')}, deploy: {{replicas: {number(2)}, update_config: {{parallelism: {number(2)}, max_failure_ratio: {number(0.5)}}}}}, blkio_config: {{weight: {number(300)}}}, cpu_shares: {number(9)},"
                              f" healthcheck: {{test: x, retries: {number(3)}}}, ulimits: {{nproc: {number(10)}}}, mem_limit: {number(8000000)}}}}}\n")
         a = files.config("-f", "x.yml")["services"]["a"]
         assert [a["cpus"], a["deploy"]["replicas"], a["cpu_shares"], a["healthcheck"]["retries"], a["ulimits"]["nproc"]] == [1.5, 2, 9, 3, 10]
         assert a["mem_limit"] == "8000000"
+        assert a["deploy"]["update_config"] == {"parallelism": 2, "max_failure_ratio": 0.5} and a["blkio_config"] == {"weight": 300}
         hashes.append(files.run("-f", "x.yml", "config", "--hash", "a").stdout)
     assert hashes[0] == hashes[1]
 
@@ -551,7 +552,9 @@ MISTAKES = [
     ("services: {a: {image: x}}\nnetworks: {n: {ipam: {foo: 1}}}", "networks.n.ipam: additional properties 'foo' not allowed"),
     ("services: {a: {image: x, healthcheck: {test: [curl]}}}", "must start either by \"CMD\""),
     ("services: {a: {image: x, ulimits: {nofile: {soft: 1}}}}", "needs 'soft' and 'hard'"),
-    ("services: {a: {image: x, provider: {type: y}}}", "not supported by this runtime"),
+    ("services: {a: {image: x, provider: {type: y}}}", "services.a.provider: not supported by this runtime"),
+    ("services: {a: {image: x, models: [m]}}\nmodels: {m: {model: ai/x}}", "services.a.models: not supported by this runtime"),
+    ("services: {a: {image: x, use_api_socket: true}}", "services.a.use_api_socket: not supported by this runtime"),
     ("services: {a: {image: x, init: maybe}}", "must be a boolean"),
     ("services: {'a/b': {image: x}}", "additional properties 'a/b' not allowed"),
     ("services: {a: {image: x}}\nconfigs: {'../x': {content: y}}", "additional properties '../x' not allowed"),

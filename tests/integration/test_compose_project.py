@@ -456,3 +456,29 @@ def test_what_address_managers_are_told(project):
     assert (options["Driver"], options["Options"]) == ("default", {"foo": "bar", "n": "1"})
     project.write(json.dumps({"services": {"a": {"image": "busybox:test", "networks": ["odd"]}}, "networks": {"odd": {"ipam": {"driver": "nosuch"}}}}))
     assert 'plugin "nosuch" not found' in project("create", code=1).stderr
+
+
+def test_what_the_environment_asks_for(project):
+    """COMPOSE_… of 2."""
+    project.services(a={"command": SLEEPER}, b={"command": SLEEPER})
+    done = project("up", "-d", env={"COMPOSE_STATUS_STDOUT": "true"})
+    assert " Container proj-a-1  Started\n" in done.stdout and not done.stderr
+    done = project("up", "-d", env={"COMPOSE_STATUS_STDOUT": "0"})
+    assert " Container proj-a-1  Running\n" in done.stderr and not done.stdout
+    project.services(a={"command": SLEEPER})
+    assert "Found orphan containers ([proj-b-1])" in project("create").stderr
+    assert "orphan" not in project("create", env={"COMPOSE_IGNORE_ORPHANS": "1"}).stderr
+    assert " Network proj_default" not in project("down", "-t", "0", env={"COMPOSE_REMOVE_ORPHANS": "true"}).stderr
+    assert project.names() == []
+    for program in (project, project.classic):
+        assert 'COMPOSE_PARALLEL_LIMIT must be an integer (found: "x")' in program("ps", env={"COMPOSE_PARALLEL_LIMIT": "x"}, code=1).stderr
+    assert project("ps", env={"COMPOSE_PROGRESS": "odd"}, code=1).stderr == 'unsupported --progress value "odd"\n'
+
+
+def test_age_of_images(project):
+    """Nobody keeps it: a policy that goes by it is that of an image that is missing, and one line says so."""
+    project.services(a={"command": SLEEPER, "pull_policy": "every_2d12h"})
+    assert project("create").stderr.startswith('service "a": pull_policy: "every_2d12h" is not supported: the image is pulled only where it is missing\n')
+    for policy in ("every_", "every_x", "every_1h3"):
+        project.services(a={"pull_policy": policy})
+        assert f'services.a.pull_policy: "{policy}" is no every_ and a time' in project("config", code=15).stderr
