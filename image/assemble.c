@@ -14,47 +14,22 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/xattrs.h"
 #include "image/limits.h"
 #include "image/place.h"
 
 /* -- attributes of a directory ------------------------------------------------------------------
  */
 
-#define NAMES_MAX 65536
-
-static bool copy_xattr(int from, int to, const char *name, char *value, struct error *err)
-{
-	ssize_t size = fgetxattr(from, name, value, LIMIT_ENTRY_XATTR);
-
-	if (size < 0 || fsetxattr(to, name, value, (size_t)size, 0) < 0)
-		return errno == ENOTSUP || errno == EPERM || errno == ENODATA
-			       ? true
-			       : error_sys(err, "copy extended attribute %.100s", name);
-	return true;
-}
-
-/* With `is_whole` overlay's own too. */
-static bool copy_xattrs(int from, int to, bool is_whole, struct error *err)
-{
-	autofree char *names = mem_alloc(NAMES_MAX);
-	autofree char *value = mem_alloc(LIMIT_ENTRY_XATTR);
-	ssize_t length = flistxattr(from, names, NAMES_MAX);
-
-	for (const char *name = names; name < names + length; name += strlen(name) + 1)
-		if ((is_whole || strncmp(name, "trusted.", 8) != 0) &&
-		    !copy_xattr(from, to, name, value, err))
-			return false;
-	return true;
-}
-
-static bool copy_attributes(int from, int to, bool is_whole, struct error *err)
+/* With XATTRS_ALL overlay's own too. */
+static bool copy_attributes(int from, int to, enum xattrs_which which, struct error *err)
 {
 	struct stat info;
 
 	if (fstat(from, &info) < 0 || fchown(to, info.st_uid, info.st_gid) < 0 ||
 	    fchmod(to, info.st_mode & 07777) < 0)
 		return error_sys(err, "copy a directory's attributes");
-	if (!copy_xattrs(from, to, is_whole, err))
+	if (!xattrs_copy(from, to, which, err))
 		return false;
 
 	const struct timespec times[2] = { info.st_mtim, info.st_mtim };
@@ -83,7 +58,7 @@ static bool settle_implied(const struct assembly *assembly, int dir, const char 
 
 		if (path_open(assembly->below[i], path, PATH_NO_LINKS,
 			      O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &model, err))
-			return copy_attributes(model, dir, false, err);
+			return copy_attributes(model, dir, XATTRS_OF_FILES, err);
 		if (err->sys != ENOENT)
 			break; /* a file, a symlink or a whiteout: what is below it is not seen */
 	}
@@ -208,7 +183,7 @@ static bool clone_dir(int from, int to, int depth, struct error *err)
 	while ((is_read = file_next(entries, "a directory", &entry, err)) && entry)
 		if (!clone_entry(from, to, entry->d_name, depth, err))
 			return false;
-	return is_read && copy_attributes(from, to, true, err);
+	return is_read && copy_attributes(from, to, XATTRS_ALL, err);
 }
 
 bool assemble_clone(int from, int to, struct error *err)

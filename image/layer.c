@@ -20,26 +20,12 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/xattrs.h"
 #include "image/room.h"
 #include "image/whiteout.h"
 
 /* -- attributes ---------------------------------------------------------------------------------
  */
-
-/* overlay's own attributes must come from us alone; of trusted.* nothing has a business in an
- * image. */
-static bool is_xattr_wanted(const char *name)
-{
-	return strncmp(name, "trusted.", 8) != 0 && strncmp(name, "user.overlay.", 13) != 0;
-}
-
-/* Where the file system or our privileges have no such attribute, docker goes on without. */
-static bool is_xattr_optional(const char *name, int number)
-{
-	if (number == ENOTSUP)
-		return true;
-	return number == EPERM && strcmp(name, "security.capability") != 0;
-}
 
 /* On an open file, or (fd -1) on `base` in the working directory, which is its parent. */
 static bool set_xattrs(struct layer *layer, int fd, const char *base, struct error *err)
@@ -55,13 +41,13 @@ static bool set_xattrs(struct layer *layer, int fd, const char *base, struct err
 		if (size > LIMIT_ENTRY_XATTR)
 			return error_set(err, ERROR_INPUT, "extended attribute %.100s is too large",
 					 name);
-		if (!is_xattr_wanted(name))
+		if (!xattr_is_of_file(name))
 			continue;
 
 		int status = fd >= 0 ? fsetxattr(fd, name, value, size, 0)
 				     : lsetxattr(base, name, value, size, 0);
 
-		if (status < 0 && !is_xattr_optional(name, errno))
+		if (status < 0 && !xattr_can_lack(name, errno))
 			return error_sys(err, "set extended attribute %.100s", name);
 	}
 	return true;

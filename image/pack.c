@@ -15,6 +15,7 @@
 #include "base/hardlinks.h"
 #include "base/mem.h"
 #include "base/texts.h"
+#include "base/xattrs.h"
 #include "image/limits.h"
 #include "image/place.h"
 #include "image/tarout.h"
@@ -37,8 +38,7 @@ struct packer {
 /* What overlay or this machine's file system means by them is nobody else's business. */
 static bool is_xattr_wanted(const char *name)
 {
-	return strncmp(name, "trusted.", 8) != 0 && strncmp(name, "user.overlay.", 13) != 0 &&
-	       strncmp(name, "system.", 7) != 0 && strcmp(name, "security.selinux") != 0;
+	return xattr_is_of_file(name) && strncmp(name, "system.", 7) != 0;
 }
 
 static void add_xattr(struct packer *packer, const char *name, size_t size)

@@ -5,11 +5,14 @@ import json
 import os
 import re
 import socket
+import stat
 import subprocess
+import tarfile
 
 import pytest
 
 import leftovers
+from image_archives import entry, link, tar, xattrs
 from world import Image, busybox_layer, mounted, tar_bytes, wait_until
 
 
@@ -145,6 +148,30 @@ def test_what_the_image_has_is_copied_once(moor, run, tmp_path):
     assert run("-v", "v2:/data:nocopy", image="data:1", command=("ls", "/data")).stdout == ""
     assert run("--mount", "src=v3,dst=/data,volume-nocopy", image="data:1", command=("ls", "/data")).stdout == ""
     assert run("--mount", "src=v4,dst=/data", image="data:1", command=("ls", "/data")).stdout == "from-image\n"
+
+
+def test_files_are_copied_with_all_they_have(moor, run, tmp_path):
+    """As dockerd 20.10: capabilities and other attributes, several names of one file, devices, pipes."""
+    capability = {"security__capability": "\x01\0\0\x02\0\x20" + 14 * "\0"}  # cap_net_raw+ep
+    layer = tar(entry("data", uid=7, mode=0o751), entry("data/sub", **xattrs(user__kind="directory")),
+                entry("data/ping", b"ping", mode=0o4755, **xattrs(**capability)),
+                entry("data/told", b"told", uid=8, gid=9, mode=0o440, **xattrs(user__kind="file")),
+                link("data/sub/again", "data/told", hard=True), link("data/told-too", "data/told", hard=True),
+                link("data/sub/far", "../../etc/passwd"), entry("data/fifo", type=tarfile.FIFOTYPE, mode=0o640, gid=5),
+                entry("data/null", type=tarfile.CHRTYPE, devmajor=1, devminor=3, mode=0o666))
+    moor.docker("load", "-i", Image([busybox_layer(), layer]).save(tmp_path / "i.tar", "data:1"))
+    run("--rm", "-v", "v1:/data", image="data:1")
+    top = f"{moor.root}/volumes/v1/_data"
+    assert os.getxattr(top + "/ping", "security.capability").hex() == "0100000200200000" + 24 * "0"
+    assert stat.S_IMODE(os.stat(top + "/ping").st_mode) == 0o4755
+    assert os.getxattr(top + "/told", "user.kind") == b"file" and os.getxattr(top + "/sub", "user.kind") == b"directory"
+    told = os.stat(top + "/told")
+    assert (told.st_nlink, told.st_uid, told.st_gid, stat.S_IMODE(told.st_mode)) == (3, 8, 9, 0o440)
+    assert os.path.samefile(top + "/told", top + "/sub/again") and os.path.samefile(top + "/told", top + "/told-too")
+    assert os.readlink(top + "/sub/far") == "../../etc/passwd"
+    fifo, null = os.stat(top + "/fifo"), os.stat(top + "/null")
+    assert stat.S_ISFIFO(fifo.st_mode) and (stat.S_IMODE(fifo.st_mode), fifo.st_gid) == (0o640, 5)
+    assert stat.S_ISCHR(null.st_mode) and null.st_rdev == os.makedev(1, 3) and stat.S_IMODE(null.st_mode) == 0o666
 
 
 def test_options_of_the_local_driver(moor, run, tmp_path):

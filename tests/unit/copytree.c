@@ -78,6 +78,51 @@ static void test_race(int top)
 	      err.text);
 }
 
+static void write_in(int dir, const char *name, const char *text)
+{
+	autoclose int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	check(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text), "write %s", name);
+}
+
+static ino_t inode_of(int dir, const char *name)
+{
+	struct stat status;
+
+	return fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) == 0 ? status.st_ino : 0;
+}
+
+static void make_linked(int top)
+{
+	if (mkdirat(top, "linked", 0700) < 0 || mkdirat(top, "linked/sub", 0700) < 0 ||
+	    mkdirat(top, "copy", 0700) < 0)
+		check(false, "make the directories");
+	write_in(top, "linked/a", "shared");
+	write_in(top, "linked/sub/alone", "alone");
+	check(linkat(top, "linked/a", top, "linked/sub/b", 0) == 0 &&
+		      linkat(top, "linked/a", top, "linked/c", 0) == 0,
+	      "link");
+}
+
+/* Also where a copy that was cut short, or a stranger, has left something in the way. */
+static void test_links(int top)
+{
+	make_linked(top);
+	autoclose int from = openat(top, "linked", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autoclose int to = openat(top, "copy", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct error err = { .text = "" };
+
+	for (int round = 0; round < 2; round++) {
+		check(copy_tree(from, to, &err), "copied: %s", err.text);
+		check(inode_of(to, "a") && inode_of(to, "a") == inode_of(to, "sub/b") &&
+			      inode_of(to, "a") == inode_of(to, "c"),
+		      "three names of one file");
+		check(inode_of(to, "sub/alone") != inode_of(to, "a"), "and another file");
+		unlinkat(to, "c", 0);
+		check(symlinkat("/etc/passwd", to, "c") == 0, "in the way");
+	}
+}
+
 /* From now on directories cannot be listed: the disk is broken. */
 static bool break_lists(struct error *err)
 {
@@ -112,6 +157,7 @@ int main(void)
 	autoclose int top = open(tap_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	make_place(top);
+	test_links(top);
 	test_race(top);
 	test_broken(top);
 	return tap_done();
