@@ -141,13 +141,14 @@ static bool prune_one(struct pruning *pruning, const char *id, struct error *err
 			arena_printf(pruning->arena, "%s/containers/%s/upper", engine->root, id));
 
 		is_done = control_remove(engine, &container, &removal, err);
-		if (is_done)
+		if (is_done) {
 			printf("%s%s\n", pruning->has_any ? "" : "Deleted Containers:\n", id);
-		pruning->bytes += is_done ? bytes : 0;
-		pruning->has_any = true;
+			pruning->bytes += bytes;
+			pruning->has_any = true;
+		}
 	}
 	container_done(&container);
-	return is_done;
+	return is_done || err->kind == ERROR_NOT_FOUND; /* another removed it first */
 }
 
 static int run_prune(const struct cli *cli, const void *of, const struct texts *arguments)

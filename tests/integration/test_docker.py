@@ -1042,6 +1042,17 @@ def test_what_prunes_keep_by_config_json(moor, busybox):
     assert left() == [[], [], []]
 
 
+def test_prunes_at_a_time(moor, busybox):
+    """What another prune has removed meanwhile is no mistake; each container is told of once, the header only with one."""
+    for kind in ("container", "system"):
+        ids = [moor.docker("create", "--network", "none", busybox, "true").stdout.strip() for _ in range(40)]
+        prunes = [moor.start(os.path.join(moor.names, "docker"), kind, "prune", "-f") for _ in range(4)]
+        told = [(*prune.communicate(timeout=30), prune.returncode) for prune in prunes]
+        assert [(err, code) for _, err, code in told] == [("", 0)] * 4
+        assert sorted(line for out, _, _ in told for line in out.split() if len(line) == 64) == sorted(ids)
+        assert all((out.count("Deleted Containers:\n") == 1) is any(id in out for id in ids) for out, _, _ in told)
+
+
 def test_an_interrupted_question(moor):
     """Ctrl-C at a question is a no."""
     asking = moor.start(os.path.join(moor.names, "docker"), "container", "prune")
