@@ -24,7 +24,7 @@ static const struct opt opts[] = {
 	  "Print sizes and dates in human readable format", NULL },
 	{ "no-trunc", 0, OPT_BOOL, offsetof(struct values, is_whole), NULL, "Don't truncate output",
 	  NULL },
-	{ "platform", 0, OPT_TEXT, offsetof(struct values, platform), "string",
+	{ "platform", 0, OPT_WORD, offsetof(struct values, platform), "string",
 	  "Show history for the given platform", NULL },
 	{ "quiet", 'q', OPT_BOOL, offsetof(struct values, is_quiet), NULL, "Only show image IDs",
 	  NULL },
@@ -73,7 +73,7 @@ static void add_made(const struct maker *maker, struct json *row, const char *cr
 	struct tm parts;
 
 	if (!image_time_parse(created, &seconds, &nanoseconds)) {
-		add(maker, row, "CreatedAt", "");
+		add(maker, row, "CreatedAt", NO_TIME);
 		add(maker, row, "CreatedBy", command);
 		add(maker, row, "CreatedSince", maker->values->is_raw ? NO_TIME : "N/A");
 		return;

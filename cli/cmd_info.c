@@ -40,19 +40,24 @@ struct facts {
 	struct registryinfo registries;
 };
 
-static const char *os_name(struct arena *arena)
+/* A line KEY=VALUE or KEY="VALUE" of os-release(5). */
+static const char *os_release(struct arena *arena, const char *key, const char *otherwise)
 {
 	FILE *file = fopen("/etc/os-release", "re");
+	size_t length = strlen(key);
+	const char *value = NULL;
 	char line[256];
-	char name[200] = "Linux";
 
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "PRETTY_NAME=\"%199[^\"\n]", name) == 1)
-			break;
+	while (file && !value && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, key, length) == 0 && line[length] == '=') {
+			const char *at = line + length + 1 + (line[length + 1] == '"');
+
+			value = arena_strndup(arena, at, strcspn(at, "\"\n"));
+		}
 	}
 	if (file)
 		fclose(file);
-	return arena_strdup(arena, name);
+	return value && *value ? value : otherwise;
 }
 
 static bool gather(const struct cli *cli, struct engine *engine, struct arena *arena,
@@ -84,7 +89,7 @@ static bool gather(const struct cli *cli, struct engine *engine, struct arena *a
 	}
 	uname(&facts->names);
 	sysinfo(&facts->memory);
-	facts->os = os_name(arena);
+	facts->os = os_release(arena, "PRETTY_NAME", "Linux");
 	facts->is_cgroup2 =
 		statfs("/sys/fs/cgroup", &cgroup) == 0 && cgroup.f_type == CGROUP2_MAGIC;
 	return true;
@@ -294,9 +299,11 @@ static void add_machine(const struct jsonmaker *info, const struct facts *facts)
 	jsonmaker_text(info, "CgroupDriver", "cgroupfs");
 	jsonmaker_text(info, "CgroupVersion", facts->is_cgroup2 ? "2" : "1");
 	jsonmaker_number(info, "NEventsListener", 0);
+	jsonmaker_number(info, "NFd", 0); /* a daemon's, of which there is none */
+	jsonmaker_number(info, "NGoroutines", 0);
 	jsonmaker_text(info, "KernelVersion", facts->names.release);
 	jsonmaker_text(info, "OperatingSystem", facts->os);
-	jsonmaker_text(info, "OSVersion", "");
+	jsonmaker_text(info, "OSVersion", os_release(info->arena, "VERSION_ID", ""));
 	jsonmaker_text(info, "OSType", "linux");
 	jsonmaker_text(info, "Architecture", facts->names.machine);
 	jsonmaker_text(info, "IndexServerAddress", "https://index.docker.io/v1/");

@@ -95,10 +95,12 @@ static const char *usual_template(const struct values *values, const char *forma
 	return values->has_size ? sized.table : listing.table;
 }
 
-/* Measured where a template of one's own names it, too. */
+/* Measured where a template of one's own names it, too, or all that there is. */
 static bool wants_size(const struct values *values, const char *format)
 {
-	return values->has_size || (format && strstr(format, ".Size"));
+	return values->has_size ||
+	       (format && (strstr(format, ".Size") || strstr(format, "json .}") ||
+			   strstr(format, "json . ")));
 }
 
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)

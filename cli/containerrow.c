@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/jsonmaker.h"
 #include "cli/netsettings.h"
 #include "cli/rowmemory.h"
 #include "engine/find.h"
@@ -47,7 +48,7 @@ static void fill(const struct engine *engine, struct arena *arena, struct contai
 	row->image_id = container->image_id;
 	row->created = container->created;
 	row->command = command_line(arena, container);
-	row->labels = texts_join(&container->labels, arena, ",");
+	row->labels = jsonmaker_labels_text(arena, &container->labels);
 	row->networks = netsettings_networks_cell(arena, container);
 	row->ports = status_has_process(&row->status)
 			     ? netsettings_ports_cell(engine, arena, container)

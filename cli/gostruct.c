@@ -14,6 +14,11 @@ static const struct {
 #define ENDS    " ()" /* of a name with its mark */
 #define POINTER '&'   /* what begins the fields of one that is held by a pointer */
 
+#define CONFIG                                                                                     \
+	"&Hostname Domainname User AttachStdin! AttachStdout! AttachStderr! ExposedPorts{ Tty! "   \
+	"OpenStdin! StdinOnce! Env[ Cmd[ Healthcheck* ArgsEscaped! Image Volumes{ WorkingDir "     \
+	"Entrypoint[ NetworkDisabled! MacAddress OnBuild[ Labels{ StopSignal StopTimeout* Shell["
+
 /*
  * Client 28's structures, those that it embeds in parentheses. `key` is the object's, or that of
  * the list or map whose item it is (`is_item`); `above` is the key of what holds that: NULL:
@@ -29,11 +34,8 @@ static const struct {
 	  "FinishedAt Health*" },
 	{ "Health", "State", false, "&Status FailingStreak# Log[" },
 	{ "Log", "Health", true, "&Start End ExitCode# Output" },
-	{ "Config", "", false,
-	  "&Hostname Domainname User AttachStdin! AttachStdout! AttachStderr! ExposedPorts{ Tty! "
-	  "OpenStdin! StdinOnce! Env[ Cmd[ Healthcheck* ArgsEscaped! Image Volumes{ WorkingDir "
-	  "Entrypoint[ NetworkDisabled! MacAddress OnBuild[ Labels{ StopSignal StopTimeout* "
-	  "Shell[" },
+	{ "Config", "", false, CONFIG },
+	{ "ContainerConfig", "", false, CONFIG },
 	{ "Healthcheck", NULL, false,
 	  "&Test[ Interval= Timeout= StartPeriod= StartInterval= Retries#" },
 	{ "ExposedPorts", NULL, true, "" },

@@ -6,13 +6,32 @@
 
 #define HEALTHCHECK "Healthcheck"
 
-/* The container itself has no key; an item of a list goes by the list's. */
+/* Whole documents have no key: these stand for it. */
+#define CONTAINER ""
+#define IMAGE     "an image"
+#define NETWORK   "a network"
+#define VOLUME    "a volume"
+#define INFO      "info"
+
+/* An item of a list goes by the list's key. */
 static const struct {
 	const char *object, *key;
 	enum json_type type; /* JSON_NULL: a pointer */
 } members[] = {
-	{ "", "SizeRw", JSON_NULL },
-	{ "", "SizeRootFs", JSON_NULL },
+	{ CONTAINER, "SizeRw", JSON_NULL },
+	{ CONTAINER, "SizeRootFs", JSON_NULL },
+	{ IMAGE, "Variant", JSON_TEXT },
+	{ IMAGE, "OsVersion", JSON_TEXT },
+	{ INFO, "DefaultAddressPools", JSON_ARRAY },
+	{ INFO, "KernelMemory", JSON_BOOL },
+	{ INFO, "KernelMemoryTCP", JSON_BOOL },
+	{ INFO, "ProductLicense", JSON_TEXT },
+	{ INFO, "ServerErrors", JSON_ARRAY },
+	{ INFO, "SystemStatus", JSON_ARRAY },
+	{ NETWORK, "Peers", JSON_ARRAY },
+	{ NETWORK, "Services", JSON_OBJECT },
+	{ VOLUME, "Status", JSON_OBJECT },
+	{ VOLUME, "UsageData", JSON_NULL },
 	{ "State", "Health", JSON_NULL },
 	{ "Config", "ExposedPorts", JSON_OBJECT },
 	{ "Config", HEALTHCHECK, JSON_NULL },
@@ -43,7 +62,15 @@ static const char *name_of(const struct json *object)
 		return object->key;
 	if (object->parent && object->parent->key)
 		return object->parent->key;
-	return json_get(object, "HostConfig") ? "" : NULL;
+	if (json_get(object, "HostConfig"))
+		return CONTAINER;
+	if (json_get(object, "RootFS"))
+		return IMAGE;
+	if (json_get(object, "IPAM"))
+		return NETWORK;
+	if (json_get(object, "Mountpoint"))
+		return VOLUME;
+	return json_get(object, "NCPU") ? INFO : NULL;
 }
 
 const struct json *gotype_empty(struct arena *arena, const struct json *object, const char *key)
@@ -82,6 +109,7 @@ static const char *const slices[] = {
 	"Env",
 	"ExecIDs",
 	"ExtraHosts",
+	"GenericResources",
 	"GroupAdd",
 	"Layers",
 	"Links",
@@ -99,6 +127,7 @@ static const char *const slices[] = {
 	"Test",
 	"Ulimits",
 	"VolumesFrom",
+	"Warnings",
 };
 static const char *const maps[] = {
 	"Annotations",  "Attributes", "Containers", "Data",    "Details",      "DriverOpts",

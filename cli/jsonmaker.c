@@ -56,17 +56,22 @@ static int compare(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-void jsonmaker_labels(const struct jsonmaker *maker, const char *key, const struct texts *labels)
+const char *jsonmaker_labels_text(struct arena *arena, const struct texts *labels)
 {
-	const char **pairs = arena_array(maker->arena, labels->count + 1, sizeof(*pairs));
+	const char **pairs = arena_array(arena, labels->count + 1, sizeof(*pairs));
 	const char *line = "";
 
 	for (size_t i = 0; i < labels->count; i++)
 		pairs[i] = strchr(labels->items[i], '=')
 				   ? labels->items[i]
-				   : arena_printf(maker->arena, "%s=", labels->items[i]);
+				   : arena_printf(arena, "%s=", labels->items[i]);
 	qsort(pairs, labels->count, sizeof(*pairs), compare);
 	for (size_t i = 0; i < labels->count; i++)
-		line = arena_printf(maker->arena, "%s%s%s", line, i ? "," : "", pairs[i]);
-	jsonmaker_text(maker, key, line);
+		line = arena_printf(arena, "%s%s%s", line, i ? "," : "", pairs[i]);
+	return line;
+}
+
+void jsonmaker_labels(const struct jsonmaker *maker, const char *key, const struct texts *labels)
+{
+	jsonmaker_text(maker, key, jsonmaker_labels_text(maker->arena, labels));
 }

@@ -31,6 +31,8 @@ void jsonmaker_texts(const struct jsonmaker *maker, const char *key, const char 
 		     size_t count, bool is_null_if_empty);
 /* Labels, "KEY=VALUE" or "KEY", in one line as lists show them: sorted, each with its '='. */
 void jsonmaker_labels(const struct jsonmaker *maker, const char *key, const struct texts *labels);
+/* The same line by itself, in `arena`. */
+const char *jsonmaker_labels_text(struct arena *arena, const struct texts *labels);
 /* {"80/tcp": {}}; left out if there is none. */
 void jsonmaker_set(const struct jsonmaker *maker, const char *key, const char *const *texts,
 		   size_t count);

@@ -79,12 +79,24 @@ static bool is_good(const struct template *template, const struct json *headers,
 	return template_run(&trial, headers, &line, err);
 }
 
+/* Docker looks at it without the blanks around it. */
+static const char *trimmed(struct arena *arena, const char *format)
+{
+	format += strspn(format, " ");
+
+	size_t length = strlen(format);
+
+	while (length > 0 && format[length - 1] == ' ')
+		length--;
+	return arena_strndup(arena, format, length);
+}
+
 bool listing_print(const struct listing *listing, const char *format, bool is_quiet,
 		   const struct json *rows, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
 	struct template template;
-	const char *text = format ? format : "";
+	const char *text = trimmed(&arena, format ? format : "");
 	bool is_table = !*text || strncmp(text, "table", 5) == 0;
 
 	if (is_table)

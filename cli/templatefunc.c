@@ -193,16 +193,27 @@ static bool call_split(struct arena *arena, const struct json *const *args, size
 	return true;
 }
 
-static bool change_case(struct arena *arena, const struct json *value, int (*change)(int),
-			bool only_first, const struct json **result)
+/* What changes one letter, and which letters it does. */
+struct casing {
+	int (*change)(int);
+	bool only_first;
+};
+
+static bool change_case(struct arena *arena, const struct json *value, const struct casing *casing,
+			const struct json **result, struct error *err)
 {
-	char *text = templatevalue_text(arena, value);
 	bool is_first = true;
 
+	if (value->type != JSON_TEXT)
+		return error_set(err, ERROR_INPUT, "wrong type for value; expected string; got %s",
+				 templatevalue_type(value));
+	char *text = arena_strdup(arena, value->text);
+
 	for (char *c = text; *c; c++) {
-		if (is_first || !only_first)
-			*c = (char)change((unsigned char)*c);
-		is_first = *c == ' ';
+		if (is_first || !casing->only_first)
+			*c = (char)casing->change((unsigned char)*c);
+		/* Of others than ASCII Go knows which are letters: all are, here. */
+		is_first = !isalnum((unsigned char)*c) && *c != '_' && !(*c & 0x80);
 	}
 	*result = new_text(arena, text);
 	return true;
@@ -211,25 +222,28 @@ static bool change_case(struct arena *arena, const struct json *value, int (*cha
 static bool call_lower(struct arena *arena, const struct json *const *args, size_t count,
 		       const struct json **result, struct error *err)
 {
+	static const struct casing casing = { tolower, false };
+
 	(void)count;
-	(void)err;
-	return change_case(arena, args[0], tolower, false, result);
+	return change_case(arena, args[0], &casing, result, err);
 }
 
 static bool call_upper(struct arena *arena, const struct json *const *args, size_t count,
 		       const struct json **result, struct error *err)
 {
+	static const struct casing casing = { toupper, false };
+
 	(void)count;
-	(void)err;
-	return change_case(arena, args[0], toupper, false, result);
+	return change_case(arena, args[0], &casing, result, err);
 }
 
 static bool call_title(struct arena *arena, const struct json *const *args, size_t count,
 		       const struct json **result, struct error *err)
 {
+	static const struct casing casing = { toupper, true };
+
 	(void)count;
-	(void)err;
-	return change_case(arena, args[0], toupper, true, result);
+	return change_case(arena, args[0], &casing, result, err);
 }
 
 static bool call_truncate(struct arena *arena, const struct json *const *args, size_t count,
@@ -364,6 +378,21 @@ static bool call_call(struct arena *arena, const struct json *const *args, size_
 			 templatevalue_type(args[0]));
 }
 
+/* A number of a document's beside a text: Go's JSON keeps such numbers as texts. */
+static bool are_texts(const struct json *a, const struct json *b)
+{
+	const struct json *number = a->type == JSON_NUMBER ? a : b;
+
+	return number->type == JSON_NUMBER && number->parent &&
+	       (a->type == JSON_TEXT || b->type == JSON_TEXT);
+}
+
+static bool has_order(const char *function, const struct json *value)
+{
+	return value->type == JSON_NUMBER || value->type == JSON_TEXT ||
+	       strcmp(function, "eq") == 0 || strcmp(function, "ne") == 0;
+}
+
 /* Below, at or above 0; false if the two cannot be compared. */
 static bool compare(struct arena *arena, const char *function, const struct json *const *args,
 		    int *order, struct error *err)
@@ -373,6 +402,13 @@ static bool compare(struct arena *arena, const char *function, const struct json
 	if (a->type == JSON_ARRAY || a->type == JSON_OBJECT)
 		return error_set(err, ERROR_INPUT, "error calling %s: non-comparable type %s: %s",
 				 function, templatevalue_text(arena, a), templatevalue_type(a));
+	if (!has_order(function, a))
+		return error_set(err, ERROR_INPUT, "error calling %s: invalid type for comparison",
+				 function);
+	if (are_texts(a, b)) {
+		*order = strcmp(a->text, b->text);
+		return true;
+	}
 	if (a->type != b->type ||
 	    (a->type == JSON_NUMBER && templatevalue_is_float(a) != templatevalue_is_float(b)))
 		return error_set(err, ERROR_INPUT,

@@ -18,14 +18,16 @@
 struct directive {
 	bool has_flag[128];
 	int width, precision; /* ABSENT */
+	bool is_index_bad;    /* "%[9]d" of fewer arguments, "%[x]d" */
 	char verb;
 };
 
 struct printing {
 	struct arena *arena;
 	struct buf *out;
-	const struct json *const *args;
+	const struct json *const *args; /* the format is the first */
 	size_t count, used;
+	bool is_reordered; /* by "%[2]d": what is left over is no mistake then */
 };
 
 static void put(struct buf *out, const struct directive *how, const char *text)
@@ -98,6 +100,12 @@ static bool put_integer(struct printing *self, const struct directive *how,
 	case 'o':
 		put_c(self, c_format(self, how, conversion), how, value);
 		return true;
+	case 'O':
+		put(self->out, how,
+		    arena_printf(self->arena, "%s0o%llo", number < 0 ? "-" : "",
+				 number < 0 ? 0ULL - (unsigned long long)number
+					    : (unsigned long long)number));
+		return true;
 	case 'b':
 		put(self->out, how, binary(self->arena, number));
 		return true;
@@ -122,10 +130,15 @@ static bool put_float(struct printing *self, const struct directive *how, const 
 
 	if (!strchr("eEfFgG", how->verb))
 		return false;
-	if (tolower(how->verb) == 'g' && how->precision < 0)
-		put(self->out, how, templatevalue_text(self->arena, value));
-	else
+	if (tolower(how->verb) == 'g' && how->precision < 0) {
+		char *text = templatevalue_text(self->arena, value);
+
+		for (char *at = text; how->verb == 'G' && *at; at++)
+			*at = (char)toupper((unsigned char)*at);
+		put(self->out, how, text);
+	} else {
 		put_c(self, c_format(self, how, conversion), how, value);
+	}
 	return true;
 }
 
@@ -140,13 +153,22 @@ static bool put_text(struct printing *self, const struct directive *how, const c
 		put(self->out, how, text);
 		return true;
 	case 'q':
-		put(self->out, how, goquote(self->arena, text));
+		put(self->out, how,
+		    how->has_flag['#'] && !strchr(text, '`')
+			    ? arena_printf(self->arena, "`%s`", text)
+			    : goquote(self->arena, text));
 		return true;
 	case 'x':
 	case 'X':
 		buf_init(&digits, TEMPLATEVALUE_MAX);
-		for (const char *at = text; *at; at++)
+		for (const char *at = text; *at; at++) {
+			bool is_word = at == text || how->has_flag[' '];
+
+			buf_add_text(&digits, at > text && how->has_flag[' '] ? " " : "");
+			if (is_word && how->has_flag['#'])
+				buf_printf(&digits, "0%c", how->verb);
 			buf_printf(&digits, how->verb == 'x' ? "%02x" : "%02X", (unsigned char)*at);
+		}
 		put(self->out, how, digits.data ? digits.data : "");
 		return true;
 	default:
@@ -201,6 +223,25 @@ static void put_value(struct printing *self, const struct directive *how, const 
 	}
 }
 
+/* "[2]": the argument that is the next to be used. */
+static void read_index(struct printing *self, const char **at, struct directive *how)
+{
+	char *end;
+
+	if (**at != '[')
+		return;
+
+	long number = strtol(*at + 1, &end, 10);
+
+	self->is_reordered = true;
+	if (*end == ']' && number >= 1 && (size_t)number < self->count)
+		self->used = (size_t)number;
+	else
+		how->is_index_bad = true;
+	*at += strcspn(*at, "]");
+	*at += **at != '\0';
+}
+
 /* A number, or "*" for the next argument's. */
 static bool read_size(struct printing *self, const char **at, int *size)
 {
@@ -224,14 +265,17 @@ static bool read_directive(struct printing *self, const char **at, struct direct
 	*how = (struct directive){ .width = ABSENT, .precision = ABSENT };
 	for (; **at && strchr(FLAGS, **at); ++*at)
 		how->has_flag[(unsigned char)**at] = true;
+	read_index(self, at, how);
 	if (!read_size(self, at, &how->width))
 		return false;
 	if (**at == '.') {
 		++*at;
 		how->precision = 0;
+		read_index(self, at, how);
 		if (!read_size(self, at, &how->precision))
 			return false;
 	}
+	read_index(self, at, how);
 	how->verb = **at;
 	*at += **at != '\0';
 	return true;
@@ -250,6 +294,8 @@ static bool print_directive(struct printing *self, const char **at, struct error
 		buf_add_text(self->out, "%!(NOVERB)");
 	else if (how.verb == '%')
 		buf_add_char(self->out, '%');
+	else if (how.is_index_bad)
+		buf_printf(self->out, "%%!%c(BADINDEX)", how.verb);
 	else if (self->used >= self->count)
 		buf_printf(self->out, "%%!%c(MISSING)", how.verb);
 	else
@@ -271,7 +317,9 @@ bool templateprintf(struct arena *arena, const struct json *const *args, size_t 
 		    const struct json **result, struct error *err)
 {
 	autobuf struct buf out = { 0 };
-	struct printing self = { arena, &out, args, count, 1 };
+	struct printing self = {
+		.arena = arena, .out = &out, .args = args, .count = count, .used = 1
+	};
 
 	buf_init(&out, TEMPLATEVALUE_MAX);
 	if (args[0]->type != JSON_TEXT)
@@ -285,7 +333,7 @@ bool templateprintf(struct arena *arena, const struct json *const *args, size_t 
 		if (*at && (at++, !print_directive(&self, &at, err)))
 			return false;
 	}
-	if (self.used < count)
+	if (self.used < count && !self.is_reordered)
 		add_extra(&self);
 	if (!buf_check(&out, "what printf makes", err))
 		return false;

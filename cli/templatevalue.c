@@ -12,7 +12,7 @@
 #define FLOAT_TEXT_MAX 64
 #define FLOAT_DIGITS   17   /* are enough for any double */
 #define FLOAT_SMALL    (-4) /* exponents, as Go's %v has it */
-#define FLOAT_LARGE    21
+#define FLOAT_LARGE    6
 
 bool templatevalue_is_true(const struct json *value)
 {

@@ -287,6 +287,27 @@ def test_ps_of_many(moor, busybox, container):
     moor.docker("tag", "another:1", busybox)
 
 
+def test_templates_of_what_is_not_there(moor, busybox):
+    """What docker's own structures have, and JSON leaves out; labels are sorted; blanks around a template are not its own."""
+    moor.docker("create", "--name", "c", "--network", "none", "-l", "z=1", "-l", "a", busybox, "true")
+    with open(os.path.join(moor.root, "containers", moor.docker("ps", "-aq", "--no-trunc").stdout.strip(), "upper", "f"), "w") as file:
+        file.write("12345")
+    moor.docker("volume", "create", "vol")
+    moor.docker("network", "create", "n")
+    for words, form, text in (
+            (["ps", "-a"], "  {{.Labels}}  ", "a=,z=1"), (["ps", "-a"], "{{.Size}}", "5B (virtual "),
+            (["ps", "-a"], "{{json .}}", '"Size":"5B (virtual '), (["ps", "-a"], "json", '"Size":"0B"'),
+            (["image", "inspect", busybox], "{{.Architecture}}/{{.Variant}}|{{.OsVersion}}|", "amd64/||"),
+            (["image", "inspect", busybox], "{{.ContainerConfig}}", "{   false false false map[] false false false [] [] <nil> false "),
+            (["history", busybox], "{{.CreatedAt}} {{.CreatedSince}}", "0001-01-01T00:00:00Z N/A"),
+            (["volume", "inspect", "vol"], "{{.Status}} {{.UsageData}} {{json .UsageData}}", "map[] <nil> null"),
+            (["network", "inspect", "n"], "{{.Peers}} {{.Services}}", "[] map[]"),
+            (["info"], "{{.ProductLicense}}|{{.ServerErrors}}|{{.DefaultAddressPools}}|{{.NFd}}|{{.GenericResources}}", "|[]|[]|0|[]")):
+        shown = moor.docker(*words, "--format", form).stdout
+        assert text in shown and not shown.startswith(" "), (words, form, shown)
+    moor.docker("network", "rm", "n")
+
+
 def test_inspect_is_whole(moor, busybox):
     """What was asked for, under the API's names and with its types; all members of HostConfig are always there."""
     moor.docker("create", "--name", "plain", busybox)
