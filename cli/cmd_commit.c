@@ -48,7 +48,7 @@ static const struct opt import_opts[] = {
 	  "Apply Dockerfile instruction to the created image", imagechange_check },
 	{ "message", 'm', OPT_TEXT, offsetof(struct values, message), "string",
 	  "Set commit message for imported image", NULL },
-	{ "platform", 0, OPT_TEXT, offsetof(struct values, platform), "string",
+	{ "platform", 0, OPT_WORD, offsetof(struct values, platform), "string",
 	  "Set platform if server is multi-platform capable", NULL },
 	{ .name = NULL },
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/asking.h"
+#include "cli/filter.h"
 #include "cli/inspection.h"
 #include "cli/jsonmaker.h"
 #include "cli/listing.h"
@@ -159,7 +160,7 @@ struct prune_values {
 
 static const struct opt prune_opts[] = {
 	{ "all", 'a', OPT_IGNORED_BOOL, 0, NULL, "Remove all unused build cache", NULL },
-	{ "filter", 0, OPT_IGNORED_TEXT, 0, "filter", "Provide filter values", NULL },
+	{ "filter", 0, OPT_IGNORED_TEXT, 0, "filter", "Provide filter values", filter_check },
 	{ "force", 'f', OPT_BOOL, offsetof(struct prune_values, is_forced), NULL,
 	  "Do not prompt for confirmation", NULL },
 	{ "keep-storage", 0, OPT_SIZE, offsetof(struct prune_values, keep), "bytes",

@@ -19,7 +19,7 @@ struct values {
 };
 
 static const struct opt export_opts[] = {
-	{ "output", 'o', OPT_TEXT, offsetof(struct values, output), "string",
+	{ "output", 'o', OPT_WORD, offsetof(struct values, output), "string",
 	  "Write to a file, instead of STDOUT", NULL },
 	{ .name = NULL },
 };

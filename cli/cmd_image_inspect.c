@@ -12,7 +12,7 @@ struct values {
 static const struct opt opts[] = {
 	{ "format", 'f', OPT_TEXT, offsetof(struct values, format), "string",
 	  "Format output using a custom template", NULL },
-	{ "platform", 0, OPT_TEXT, offsetof(struct values, platform), "string",
+	{ "platform", 0, OPT_WORD, offsetof(struct values, platform), "string",
 	  "Inspect a specific platform of the multi-platform image", NULL },
 	{ .name = NULL },
 };

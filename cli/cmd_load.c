@@ -27,7 +27,7 @@ struct values {
 static const struct opt opts[] = {
 	{ "input", 'i', OPT_TEXT, offsetof(struct values, input), "string",
 	  "Read from tar archive file, instead of STDIN", NULL },
-	{ "platform", 0, OPT_TEXT, offsetof(struct values, platform), "string",
+	{ "platform", 0, OPT_WORD, offsetof(struct values, platform), "string",
 	  "Load only the given platform variant", NULL },
 	{ "quiet", 'q', OPT_BOOL, offsetof(struct values, is_quiet), NULL,
 	  "Suppress the load output", NULL },

@@ -21,14 +21,14 @@ struct create_values {
 };
 
 /* Every one of "A,B,C": that is how docker reads these options, each of which may also be given
- * again. */
+ * again. Nothing is none. */
 static bool check_each(const char *text, bool (*check)(const char *text, struct error *err),
 		       struct error *err)
 {
 	autofree char *copy = mem_strdup(text);
 	char *rest = copy;
 
-	for (char *one; (one = strsep(&rest, ","));) {
+	for (char *one; *text && (one = strsep(&rest, ","));) {
 		if (!check(one, err))
 			return false;
 	}
@@ -42,7 +42,7 @@ static struct texts each_of(struct arena *arena, const struct texts *list)
 	for (size_t i = 0; i < list->count; i++) {
 		char *rest = arena_strdup(arena, list->items[i]);
 
-		for (char *one; (one = strsep(&rest, ","));)
+		for (char *one; *list->items[i] && (one = strsep(&rest, ","));)
 			texts_add_in(&all, arena, one);
 	}
 	return all;

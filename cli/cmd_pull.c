@@ -21,7 +21,7 @@ static const struct opt opts[] = {
 	{ "all-tags", 'a', OPT_BOOL, offsetof(struct values, is_all), NULL,
 	  "Download all tagged images in the repository", NULL },
 	{ "disable-content-trust", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
-	{ "platform", 0, OPT_TEXT, offsetof(struct values, platform), "string",
+	{ "platform", 0, OPT_WORD, offsetof(struct values, platform), "string",
 	  "Set platform if server is multi-platform capable", NULL },
 	{ "quiet", 'q', OPT_BOOL, offsetof(struct values, is_quiet), NULL,
 	  "Suppress verbose output", NULL },

@@ -24,7 +24,7 @@ static const struct opt opts[] = {
 	{ "all-tags", 'a', OPT_BOOL, offsetof(struct values, is_all), NULL,
 	  "Push all tags of an image to the repository", NULL },
 	{ "disable-content-trust", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
-	{ "platform", 0, OPT_TEXT, offsetof(struct values, platform), "string",
+	{ "platform", 0, OPT_WORD, offsetof(struct values, platform), "string",
 	  "Push only the given platform variant", NULL },
 	{ "quiet", 'q', OPT_BOOL, offsetof(struct values, is_quiet), NULL,
 	  "Suppress verbose output", NULL },

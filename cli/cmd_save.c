@@ -13,9 +13,9 @@ struct values {
 };
 
 static const struct opt opts[] = {
-	{ "output", 'o', OPT_TEXT, offsetof(struct values, output), "string",
+	{ "output", 'o', OPT_WORD, offsetof(struct values, output), "string",
 	  "Write to a file, instead of STDOUT", NULL },
-	{ "platform", 0, OPT_TEXT, offsetof(struct values, platform), "string",
+	{ "platform", 0, OPT_WORD, offsetof(struct values, platform), "string",
 	  "Save only the given platform variant", NULL },
 	{ .name = NULL },
 };

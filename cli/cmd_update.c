@@ -19,14 +19,14 @@
 
 struct values {
 	struct opt_number memory, memory_swap, memory_reservation, cpus, cpu_shares, cpu_period,
-		cpu_quota, pids_limit, blkio_weight;
+		cpu_quota, pids_limit, blkio_weight, kernel_memory;
 	const char *cpuset_cpus, *cpuset_mems, *restart;
 };
 
 #define AT(member) offsetof(struct values, member)
 
 static const struct opt opts[] = {
-	{ "blkio-weight", 0, OPT_NUMBER, AT(blkio_weight), "uint16",
+	{ "blkio-weight", 0, OPT_COUNT, AT(blkio_weight), "uint16",
 	  "Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)", NULL },
 	{ "cpu-period", 0, OPT_NUMBER, AT(cpu_period), "int",
 	  "Limit CPU CFS (Completely Fair Scheduler) period", NULL },
@@ -41,7 +41,7 @@ static const struct opt opts[] = {
 	  "CPUs in which to allow execution (0-3, 0,1)", NULL },
 	{ "cpuset-mems", 0, OPT_TEXT, AT(cpuset_mems), "string",
 	  "MEMs in which to allow execution (0-3, 0,1)", NULL },
-	{ "kernel-memory", 0, OPT_IGNORED_TEXT, 0, "bytes", NULL, NULL },
+	{ "kernel-memory", 0, OPT_SIZE, AT(kernel_memory), "bytes", NULL, NULL },
 	{ "memory", 'm', OPT_SIZE, AT(memory), "bytes", "Memory limit", NULL },
 	{ "memory-reservation", 0, OPT_SIZE, AT(memory_reservation), "bytes", "Memory soft limit",
 	  NULL },

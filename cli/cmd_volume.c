@@ -57,7 +57,7 @@ static int run_create(const struct cli *cli, const void *of, const struct texts 
 	struct error err;
 
 	volume.is_anonymous = volume.name != name && !volume.options.count && !volume.labels.count;
-	if (arguments->count && values->name) {
+	if (arguments->count && values->name && *values->name) {
 		error_set(&err, ERROR_INPUT,
 			  "conflicting options: cannot specify a volume-name through both --name "
 			  "and as a positional arg");

@@ -199,15 +199,9 @@ static bool add_scalars(const struct netopts *values, struct arena *arena,
 	return true;
 }
 
-static bool check_one(const struct container_network *network, struct error *err)
+static bool check_aliases(const struct container_network *network, struct error *err)
 {
-	if (is_user_network(network->name))
-		return true;
-	if (*network->ip || *network->ip6)
-		return error_set(
-			err, ERROR_INPUT,
-			"user specified IP address is supported on user defined networks only");
-	return !network->aliases.count ||
+	return is_user_network(network->name) || !network->aliases.count ||
 	       error_set(err, ERROR_INPUT,
 			 "network-scoped aliases are only supported for user-defined networks");
 }
@@ -264,7 +258,7 @@ static bool read_networks(const struct netopts *values, struct arena *arena,
 	}
 	qsort(networks, count, sizeof(*networks), compare);
 	for (size_t i = 0; i < count; i++) {
-		if (!check_one(&networks[i], err))
+		if (!check_aliases(&networks[i], err))
 			return false;
 	}
 	if (!refuse_mix(networks, count, err))
@@ -272,6 +266,22 @@ static bool read_networks(const struct netopts *values, struct arena *arena,
 	container->networks = networks;
 	container->network_count = network_is_mode(container->network) ? 0 : count;
 	return true;
+}
+
+static bool is_shared(const char *mode)
+{
+	return strcmp(mode, "container") == 0 ||
+	       strncmp(mode, NETWORK_CONTAINER, strlen(NETWORK_CONTAINER)) == 0;
+}
+
+bool netopts_read(const struct netopts *values, struct arena *arena, struct container *container,
+		  struct error *err)
+{
+	if (!read_networks(values, arena, container, err))
+		return false;
+	return !network_is_mode(container->network) || is_shared(container->network) ||
+	       !values->links.count ||
+	       error_set(err, ERROR_INPUT, "links are only supported for user-defined networks");
 }
 
 /* Conflicts. ---------------------------------------------------------------------------------- */
@@ -305,15 +315,28 @@ static bool check_shared(const struct netopts *values, const struct container *c
 	return true;
 }
 
+static bool check_addresses(const struct container *container, struct error *err)
+{
+	size_t count = container->network_count ? container->network_count : 1;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct container_network *network = &container->networks[i];
+
+		if ((*network->ip || *network->ip6) && !is_user_network(network->name))
+			return error_set(err, ERROR_INPUT,
+					 "user specified IP address is supported on user defined "
+					 "networks only");
+	}
+	return true;
+}
+
 static bool check_conflicts(const struct netopts *values, const struct container *container,
 			    struct error *err)
 {
 	const char *mode = container->network;
 
-	if (strcmp(mode, "container") == 0)
-		mode = NETWORK_CONTAINER;
-	if (strncmp(mode, NETWORK_CONTAINER, strlen(NETWORK_CONTAINER)) == 0) {
-		if (!mode[strlen(NETWORK_CONTAINER)])
+	if (is_shared(mode)) {
+		if (strlen(mode) <= strlen(NETWORK_CONTAINER))
 			return error_set(err, ERROR_INPUT,
 					 "Invalid network mode: invalid container format "
 					 "container:<name|id>");
@@ -322,8 +345,7 @@ static bool check_conflicts(const struct netopts *values, const struct container
 	if (strcmp(mode, NETWORK_HOST) == 0 && values->mac && *values->mac)
 		return error_set(err, ERROR_INPUT,
 				 "conflicting options: mac-address and the network mode");
-	return !network_is_mode(mode) || !values->links.count ||
-	       error_set(err, ERROR_INPUT, "links are only supported for user-defined networks");
+	return true;
 }
 
 /* Ports. -------------------------------------------------------------------------------------- */
@@ -374,9 +396,9 @@ static bool read_ports(const struct netopts *values, struct arena *arena,
 	return true;
 }
 
-bool netopts_read(const struct netopts *values, struct arena *arena, struct container *container,
-		  struct error *err)
+bool netopts_complete(const struct netopts *values, struct arena *arena,
+		      struct container *container, struct error *err)
 {
-	return read_networks(values, arena, container, err) &&
-	       check_conflicts(values, container, err) && read_ports(values, arena, container, err);
+	return check_addresses(container, err) && check_conflicts(values, container, err) &&
+	       read_ports(values, arena, container, err);
 }

@@ -22,10 +22,14 @@ struct netopts {
 	bool links_all; /* the links are all networks', and not the first one's: compose's */
 };
 
-/* Fills in container->network, networks, publish, links and exposed_ports; docker's words for
- * what does not go together. */
+/* Fills in container->network and networks; docker's words for what its client does not let go
+ * together. */
 must_check bool netopts_read(const struct netopts *values, struct arena *arena,
 			     struct container *container, struct error *err);
+
+/* And publish, links and exposed_ports; the words for what its daemon does not. */
+must_check bool netopts_complete(const struct netopts *values, struct arena *arena,
+				 struct container *container, struct error *err);
 
 /* For the command line. */
 bool netopts_check_network(const char *text, struct error *err);

@@ -199,6 +199,9 @@ static bool set_value(const struct opt *opt, const char *text, void *values, str
 	case OPT_TEXT:
 		*(const char **)place = text;
 		return true;
+	case OPT_WORD:
+		*(const char **)place = *text ? text : NULL;
+		return true;
 	case OPT_LIST:
 		texts_add(place, text);
 		return true;

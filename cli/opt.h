@@ -18,6 +18,7 @@ enum opt_kind {
 	OPT_BOOL,   /* a bool */
 	OPT_UNLESS, /* a bool that stays false unless the option is given as =false */
 	OPT_TEXT,   /* a const char *; the last one counts; NULL: not given */
+	OPT_WORD,   /* the same; an empty one counts as not given, as most of docker's do */
 	OPT_LIST,   /* a struct texts */
 	OPT_NUMBER, /* a struct opt_number: a decimal, octal or hex integer */
 	OPT_COUNT,  /* a struct opt_number: an integer that is not negative */

@@ -361,7 +361,8 @@ bool runopts_read(const struct runopts *values, const struct texts *arguments, s
 	return check_swappiness(container, err) && check_lists(values, err) &&
 	       read_pairs(values, arena, container, err) && read_namespaces(container, err) &&
 	       read_restart(container, err) && confine_take_profiles(arena, container, err) &&
-	       read_health(values, arena, container, err);
+	       read_health(values, arena, container, err) &&
+	       netopts_read(&values->net, arena, container, err);
 }
 
 bool runopts_complete(const struct runopts *values, struct arena *arena,
@@ -369,6 +370,6 @@ bool runopts_complete(const struct runopts *values, struct arena *arena,
 {
 	return check_platform(values, err) && policy_check(container->restart, err) &&
 	       check_ipc(container, err) && check_uts(container, err) &&
-	       netopts_read(&values->net, arena, container, err) &&
+	       netopts_complete(&values->net, arena, container, err) &&
 	       read_logging(values, arena, container, err) && read_mounts(values, mounts, err);
 }

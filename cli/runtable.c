@@ -126,7 +126,7 @@ static bool check_annotation(const char *text, struct error *err)
 	{ "cap-drop", 0, OPT_LIST, OF(cap_drop), "list", "Drop Linux capabilities", NULL }, \
 	{ "cgroup-parent", 0, OPT_TEXT, OF(cgroup_parent), "string", "Optional parent cgroup for the container", NULL }, \
 	{ "cgroupns", 0, OPT_TEXT, OF(cgroupns_mode), "string", "Cgroup namespace to use (host|private)", NULL }, \
-	{ "cidfile", 0, OPT_TEXT, AT(cidfile), "string", "Write the container ID to the file", NULL }, \
+	{ "cidfile", 0, OPT_WORD, AT(cidfile), "string", "Write the container ID to the file", NULL }, \
 	{ "cpu-count", 0, OPT_MISSING_TEXT, 0, "int", NULL, check_number }, \
 	{ "cpu-percent", 0, OPT_MISSING_TEXT, 0, "int", NULL, check_number }, \
 	{ "cpu-period", 0, OPT_NUMBER, AT(cpu_period), "int", "Limit CPU CFS (Completely Fair Scheduler) period", NULL }, \
@@ -197,7 +197,7 @@ static bool check_annotation(const char *text, struct error *err)
 	{ "oom-score-adj", 0, OPT_NUMBER, AT(oom_score_adj), "int", "Tune host's OOM preferences (-1000 to 1000)", NULL }, \
 	{ "pid", 0, OPT_TEXT, OF(pid_mode), "string", "PID namespace to use", NULL }, \
 	{ "pids-limit", 0, OPT_NUMBER, AT(pids_limit), "int", "Tune container pids limit (set -1 for unlimited)", NULL }, \
-	{ "platform", 0, OPT_TEXT, AT(platform), "string", "Set platform if server is multi-platform capable", NULL }, \
+	{ "platform", 0, OPT_WORD, AT(platform), "string", "Set platform if server is multi-platform capable", NULL }, \
 	{ "privileged", 0, OPT_BOOL, OF(is_privileged), NULL, "Give extended privileges to this container", NULL }, \
 	{ "publish", 'p', OPT_LIST, AT(net.publish), "list", "Publish a container's port(s) to the host", port_check }, \
 	{ "publish-all", 'P', OPT_BOOL, AT(net.publishes_all), NULL, "Publish all exposed ports to random ports", NULL }, \

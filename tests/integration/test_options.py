@@ -44,7 +44,9 @@ FLAG = {
 CLIENT = {
     "cgroupns": ("x", "--cgroupns: invalid CGROUP mode"), "device": ("/dev/null:/x:q", "bad mode specified: q"),
     "env-file": ("/nofile", "open /nofile: no such file or directory"),
-    "label-file": ("/nofile", "open /nofile: no such file or directory"), "pid": ("x", "--pid: invalid PID mode"),
+    "label-file": ("/nofile", "open /nofile: no such file or directory"),
+    "net-alias": ("x", "network-scoped aliases are only supported for user-defined networks"),
+    "network-alias": ("x", "network-scoped aliases are only supported for user-defined networks"), "pid": ("x", "--pid: invalid PID mode"),
     "restart": ("on-failure:x", "invalid restart policy format: maximum retry count must be an integer"),
     "storage-opt": ("x", "invalid storage option"), "uts": ("x", "--uts: invalid UTS mode"),
     "volume": (":/x", "invalid spec: :/x: empty section between colons"),
@@ -60,8 +62,6 @@ DAEMON = {
     "log-driver": ("x", "error looking up logging plugin x: plugin \"x\" not found"),
     "log-opt": ("x=1", "unknown log opt 'x' for json-file log driver"),
     "name": ("a b", "Invalid container name (a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"),
-    "net-alias": ("x", "network-scoped aliases are only supported for user-defined networks"),
-    "network-alias": ("x", "network-scoped aliases are only supported for user-defined networks"),
     "platform": ("x", "error parsing specified platform: \"x\": unknown operating system or architecture"),
     "runtime": ("x", "Unknown runtime specified x"), "stop-signal": ("x", "Invalid signal: x"),
     "tmpfs": ("x", "invalid mount path: 'x' mount path must be absolute"),
@@ -172,6 +172,38 @@ def test_every_option_of_run_and_create(moor, busybox):
         done = moor.docker("run", *network, *options, busybox, "true", code=code)
         assert text in done.stderr.splitlines()[0], (options, done.stderr)
     moor.docker("rm", *moor.docker("ps", "-aq").stdout.split())  # those that failed at their start
+
+
+def test_what_goes_not_together_on_the_way_to_the_daemon(moor, busybox):
+    """What docker's client finds out is a mistake in options for create as for run."""
+    for options, reason in (
+            (["--network", "none", "--network", "x"], "conflicting options: cannot attach both user-defined and non-user-defined network-modes"),
+            (["--network", "x", "--network", "x"], "network \"x\" is specified multiple times"),
+            (["--network", "none", "--link", "x"], "links are only supported for user-defined networks")):
+        for verb in "run", "create":
+            assert refused(moor, verb, *options, busybox, "true", code=125).startswith(f"docker: {reason}")
+    done = moor.docker("create", "--network", "none", "--ip", "1.2.3.4", busybox, code=1)
+    assert done.stderr == "Error response from daemon: user specified IP address is supported on user defined networks only\n"
+
+
+def test_an_empty_value_is_none(moor, busybox, tmp_path):
+    """A script's variable that is not set."""
+    moor.docker("run", "--rm", "--network=none", "--cidfile=", "--platform=", busybox, "true")
+    moor.docker("create", "--name=c", "--network=none", "--cidfile=", "--platform=", busybox, "true")
+    moor.docker("start", "-a", "c")
+    moor.docker("logs", "--since=", "--until=", "c")
+    for words in (["save", "--output=", "--platform=", busybox], ["export", "--output=", "c"]):
+        done = moor.docker(*words, text=False, input=b"")
+        assert done.stdout[257:262] == b"ustar" and done.stderr == b""
+    moor.docker("network", "create", "--subnet=", "--gateway=", "--ip-range=", "--ipam-driver=", "n")
+    moor.docker("volume", "create", "--name=", "vol")
+    moor.docker("volume", "rm", "vol")
+    moor.docker("network", "rm", "n")
+    assert refused(moor, "builder", "prune", "-f", "--filter=x", code=125) == (
+        'invalid argument "x" for "--filter" flag: bad format of filter (expected name=value)')
+    for option, reason in ("--kernel-memory=x", SIZE), ("--blkio-weight=-1", 'strconv.ParseUint: parsing "-1": invalid syntax'):
+        assert refused(moor, "update", option, "c", code=125).endswith(reason)
+    moor.docker("rm", "c")
 
 
 def commands():
