@@ -37,9 +37,14 @@ static bool check_values(const struct values *values, struct error *err)
 		return error_set(err, ERROR_INPUT,
 				 "conflicting options: cannot specify both --password and "
 				 "--password-stdin");
-	if (values->reads_stdin && (!values->username || !*values->username))
+	if (values->reads_stdin && !values->username)
 		return error_set(err, ERROR_INPUT,
-				 "the --password-stdin option requires --username");
+				 "the --password-stdin option requires --username to be set");
+	/* A variable that is not set: to ask for it would wait for nobody. */
+	if (values->username && !*values->username)
+		return error_set(err, ERROR_INPUT, "username is empty");
+	if (values->password && !*values->password)
+		return error_set(err, ERROR_INPUT, "password is empty");
 	if (values->password)
 		fprintf(stderr, "WARNING! Using --password via the CLI is insecure. Use "
 				"--password-stdin.\n");

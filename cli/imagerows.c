@@ -28,6 +28,7 @@ struct maker {
 	/* from the filters */
 	bool wants_dangling, wants_named;
 	const struct store_image *before, *since; /* NULL: not asked for */
+	int64_t until;                            /* seconds since 1970; 0: not asked for */
 };
 
 /* -- which -- */
@@ -62,12 +63,51 @@ static bool read_image(struct maker *maker, const char *filter, const struct sto
 	return store_find(maker->store, maker->arena, value, found, err);
 }
 
+/* Behind the '[': up to the ']' that closes it; NULL if none does, or nothing is between. */
+static const char *end_of_class(const char *at)
+{
+	at += *at == '^';
+	if (*at == ']' || *at == '-')
+		return NULL;
+	for (; *at && *at != ']'; at++) {
+		if (*at == '\\' && !*++at)
+			return NULL;
+	}
+	return *at ? at : NULL;
+}
+
+static bool is_pattern(const char *text)
+{
+	for (const char *at = text; *at; at++) {
+		if (*at == '\\' && !*++at)
+			return false;
+		if (*at == '[' && !(at = end_of_class(at + 1)))
+			return false;
+	}
+	return true;
+}
+
+static bool check_patterns(const struct imagerows *options, struct error *err)
+{
+	const char *pattern = options->pattern;
+	size_t at = 0;
+
+	while (!pattern || is_pattern(pattern)) {
+		pattern = filter_next(options->filters, "reference", &at);
+		if (!pattern)
+			return true;
+	}
+	return error_set(err, ERROR_INPUT, "syntax error in pattern");
+}
+
 static bool read_filters(struct maker *maker, struct error *err)
 {
-	static const char *const names[] = { "dangling", "label",     "before",
-					     "since",    "reference", NULL };
+	static const char *const names[] = { "dangling",  "label", "before", "since",
+					     "reference", "until", NULL };
 
 	return filter_names(maker->options->filters, names, err) && read_dangling(maker, err) &&
+	       check_patterns(maker->options, err) &&
+	       filter_until(maker->options->filters, &maker->until, err) &&
 	       read_image(maker, "before", &maker->before, err) &&
 	       read_image(maker, "since", &maker->since, err);
 }
@@ -100,6 +140,8 @@ static bool is_wanted_image(const struct maker *maker, const struct store_image 
 	if (maker->before && !is_older(image, maker->before))
 		return false;
 	if (maker->since && !is_older(maker->since, image))
+		return false;
+	if (maker->until && image->created >= maker->until)
 		return false;
 	while ((label = filter_next(maker->options->filters, "label", &at)))
 		if (!has_label(image, label))

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "registry/nameserver.h"
 #include "registry/proxy.h"
 #include "registry/url.h"
 
@@ -111,6 +112,18 @@ static const char *said_by_curl(const struct httpfailure *failure)
 	return failure->said[0] && !is_secret ? failure->said : curl_easy_strerror(failure->code);
 }
 
+static bool fail_lookup(const char *host, struct error *err)
+{
+	char server[NAMESERVER_TEXT_MAX];
+
+	if (nameserver_is_cut_off(server))
+		return error_set(err, ERROR_NETWORK,
+				 "dial tcp: lookup %s on %s: dial udp %s: connect: network is "
+				 "unreachable",
+				 host, server, server);
+	return error_set(err, ERROR_NETWORK, "dial tcp: lookup %s: no such host", host);
+}
+
 static bool fail_with(const struct scene *scene, struct error *err)
 {
 	const struct httpfailure *failure = scene->failure;
@@ -118,11 +131,9 @@ static bool fail_with(const struct scene *scene, struct error *err)
 
 	switch (failure->code) {
 	case CURLE_COULDNT_RESOLVE_HOST:
-		return error_set(err, ERROR_NETWORK, "dial tcp: lookup %s: no such host",
-				 scene->url.host);
+		return fail_lookup(scene->url.host, err);
 	case CURLE_COULDNT_RESOLVE_PROXY:
-		return error_set(err, ERROR_NETWORK, "dial tcp: lookup %s: no such host",
-				 scene->proxy.host);
+		return fail_lookup(scene->proxy.host, err);
 	case CURLE_COULDNT_CONNECT:
 		return fail_dial(scene, err);
 	case CURLE_OPERATION_TIMEDOUT:

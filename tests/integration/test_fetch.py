@@ -854,7 +854,7 @@ def test_proxy_that_is_another_thing_is_named():
             assert text.startswith("proxyconnect tcp: net/http: TLS handshake failed: "), text
         through = text_of(f"http://{plain.host}", "192.0.2.1:443")
         assert through.startswith("net/http: TLS handshake failed: "), "the server's, not the proxy's"
-    assert text_of("http://proxy.invalid:3128") == "proxyconnect tcp: dial tcp: lookup proxy.invalid: no such host"
+    assert text_of("http://proxy.invalid:3128").startswith("proxyconnect tcp: dial tcp: lookup proxy.invalid")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         assert text_of(f"http://{address}", "192.0.2.1:443") == \

@@ -194,6 +194,11 @@ def test_images_filters(moor, tiny, tmp_path):
     assert "invalid filter 'bogus'" in moor.docker("images", "-f", "bogus=1", code=1).stderr
     assert "No such image: x" in moor.docker("images", "-f", "since=x", code=1).stderr
     moor.docker("images", "-f", "dangling", code=125)
+    assert found("until=2000-01-01") == [] and "tiny" in found("until=1s")
+    for pattern in ("[", "a[", "[^", "[]t]iny", "[-a]", "[a\\", "a\\"):
+        for words in (["-f", f"reference={pattern}"], [pattern]):
+            assert moor.docker("images", *words, code=1).stderr == "Error response from daemon: syntax error in pattern\n"
+    assert found("reference=[s-u]iny") == found("reference=\\tiny") == ["tiny"]
 
 
 def test_wrong_arguments(moor):
@@ -390,7 +395,7 @@ def test_pull_on_a_terminal_draws_in_place(moor, pushed):
     ("{address}/team/x:nosuch", "manifest unknown"),
     ("{address}/no/such:1", "{address}/no/such"),
     ("127.0.0.1:{port}/x:1", "dial tcp 127.0.0.1:{port}: connect: connection refused"),
-    ("registry.invalid/x:1", "no such host"),
+    ("registry.invalid/x:1", "dial tcp: lookup registry.invalid"),
 ])
 def test_pull_that_fails(moor, pushed, registry, name, text):
     values = {"address": registry.address, "port": world.free_port()}
@@ -402,6 +407,17 @@ def test_pull_that_fails(moor, pushed, registry, name, text):
     joined = moor.docker("pull", name.format(**values).rsplit(":", 1)[0], code=1, capture_output=False,
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert joined.stdout.startswith("Using default tag: latest\nError response from daemon: ")
+
+
+@pytest.mark.parametrize("servers, where", [("192.0.2.53", "192.0.2.53:53"), ("2001:db8::53 192.0.2.1", "[2001:db8::53]:53"), ("", None)])
+def test_pull_without_a_network(moor, tmp_path, servers, where):
+    """Where no way leads to any server of names, that is said in docker's words, and not that there is no such name."""
+    conf = tmp_path / "resolv.conf"
+    conf.write_text("# none\n" + "".join(f"nameserver\t{server}\n" for server in servers.split()))
+    failed = moor.run("unshare", "-mn", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$1" pull -q alpine', conf,
+                      os.path.join(moor.names, "docker"), code=1).stderr
+    assert failed == ('Error response from daemon: Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io'
+                      + (f" on {where}: dial udp {where}: connect: network is unreachable\n" if where else ": no such host\n"))
 
 
 @pytest.mark.parametrize("download, text", [
@@ -529,7 +545,9 @@ def test_login_with_a_wrong_password(moor, guarded):
     (["-u", "user"], "Error: Cannot perform an interactive login from a non TTY device\n"),
     (["-p", "x", "--password-stdin"],
      "conflicting options: cannot specify both --password and --password-stdin\n"),
-    (["--password-stdin"], "the --password-stdin option requires --username\n"),
+    (["--password-stdin"], "the --password-stdin option requires --username to be set\n"),
+    (["-u", "", "-p", "x"], "username is empty\n"), (["-u", "", "--password-stdin"], "username is empty\n"),
+    (["-u", "user", "-p", ""], "password is empty\n"),
     (["-u", "user", "--password-stdin"], "the password on stdin is empty\n"),
 ])
 def test_login_that_cannot_be(moor, arguments, text):

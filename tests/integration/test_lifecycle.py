@@ -867,7 +867,7 @@ MISTAKES = [
      "(a local file needs no URI: put it into the artifact directory)"),
     (HEAD + "Manifests: [{Artifacts: [{URI: 's3://bucket/x.zip'}]}]\n",
      'A: artifact s3://bucket/x.zip: Get "https://bucket.s3.eu-central-1.amazonaws.com/x.zip": dial tcp: lookup '
-     "bucket.s3.eu-central-1.amazonaws.com: no such host (there is no {artifacts}/A/1.0.0/x.zip)\n"),
+     "bucket.s3.eu-central-1.amazonaws.com"),  # and why: by the machine's network
     (HEAD + "Manifests: [{}]\nComponentDependencies: {B: {VersionRequirement: latest}}\n",
      '{file}: ComponentDependencies.B.VersionRequirement: "latest" is not a version requirement such as ^1.0.0 or '
      ">=1.0.0 <2.0.0"),
@@ -889,6 +889,7 @@ def test_mistakes_of_an_author(device):
         line = line.replace("{file}", f"{device.recipes}/{name}").replace("{artifacts}", device.artifacts)
         assert refused.stderr.startswith("mooring: deploy: " + line)
         assert refused.stderr.count("\n") == 1
+        assert "s3://bucket" not in line or refused.stderr.endswith(f" (there is no {device.artifacts}/A/1.0.0/x.zip)\n")
     device.write("A.yaml", HEAD + "Manifests: [{Lifecycle: {Runn: a}}]\n")
     assert f"{device.recipes}/A.yaml: Manifests[0].Lifecycle.Runn: no such key is known; it is ignored\n" in \
         device.deploy("A=1.0.0").stdout
