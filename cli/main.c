@@ -15,6 +15,7 @@
 #include "cli/dockerversion.h"
 #include "cli/human.h"
 #include "cli/places.h"
+#include "cli/swarm.h"
 #include "cli/verbs.h"
 
 /*
@@ -162,6 +163,8 @@ static int run_words(const struct cli *cli, const char *const *argv)
 		return run_compose(cli, argv);
 	if (verbs_is_group(argv[0]))
 		return run_group(cli, argv);
+	if (swarm_is_group(argv[0]))
+		return swarm_refuse(argv);
 	return run_verb(cli, NULL, argv);
 }
 

@@ -7,6 +7,7 @@
 #include "cli/containerverbs.h"
 #include "cli/imageverbs.h"
 #include "cli/networkverbs.h"
+#include "cli/pluginverbs.h"
 #include "cli/volumeverbs.h"
 
 /* One long list, in the order of the help text. */
@@ -57,7 +58,6 @@ static const struct verb verbs[] = {
 	{ NULL, "config", NULL },
 	{ NULL, "manifest", NULL },
 	{ NULL, "node", NULL },
-	{ NULL, "plugin", NULL },
 	{ NULL, "secret", NULL },
 	{ NULL, "service", NULL },
 	{ NULL, "stack", NULL },
@@ -119,6 +119,19 @@ static const struct verb verbs[] = {
 	{ "network", "rm", &cmd_network_rm },
 	{ "network", "remove", &cmd_network_rm },
 
+	{ "plugin", "inspect", &cmd_plugin_inspect },
+	{ "plugin", "ls", &cmd_plugin_ls },
+	{ "plugin", "list", &cmd_plugin_ls },
+	{ "plugin", "rm", &cmd_plugin_rm },
+	{ "plugin", "remove", &cmd_plugin_rm },
+	{ "plugin", "create", NULL },
+	{ "plugin", "disable", NULL },
+	{ "plugin", "enable", NULL },
+	{ "plugin", "install", NULL },
+	{ "plugin", "push", NULL },
+	{ "plugin", "set", NULL },
+	{ "plugin", "upgrade", NULL },
+
 	{ "volume", "create", &cmd_volume_create },
 	{ "volume", "inspect", &cmd_volume_inspect },
 	{ "volume", "ls", &cmd_volume_ls },
@@ -152,8 +165,8 @@ static const struct {
 } groups[] = {
 	{ "builder", "Manage builds" },   { "container", "Manage containers" },
 	{ "context", "Manage contexts" }, { "image", "Manage images" },
-	{ "network", "Manage networks" }, { "system", "Manage Docker" },
-	{ "volume", "Manage volumes" },
+	{ "network", "Manage networks" }, { "plugin", "Manage plugins" },
+	{ "system", "Manage Docker" },    { "volume", "Manage volumes" },
 };
 
 static bool is_in(const struct verb *verb, const char *group)

@@ -551,6 +551,28 @@ def test_only_root_for_now(moor, busybox):
                 in result.stderr) == (code != 0)
 
 
+def test_plugins_and_swarm(moor):
+    """Of which there are none: what asks for them is answered in docker's words."""
+    assert moor.docker("plugin", "ls").stdout == "ID        NAME      DESCRIPTION   ENABLED\n"
+    assert moor.docker("plugin", "list", "-q", "--no-trunc", "-f", "enabled=true").stdout == ""
+    assert "invalid filter 'x'" in moor.docker("plugin", "ls", "-f", "x=y", code=1).stderr
+    inspected = moor.docker("plugin", "inspect", "a", "b", code=1)
+    missing = [f'Error response from daemon: plugin "{name}" not found\n' for name in "ab"]
+    assert (inspected.stdout, inspected.stderr) == ("[]\n", "".join(missing))
+    assert moor.docker("plugin", "rm", "-f", "a", code=1).stderr == missing[0]
+    assert moor.docker("plugin", "install", "a", code=1).stderr == "docker: 'plugin install' is not supported by this runtime\n"
+    no_manager = ('Error response from daemon: This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" '
+                  "to connect this node to swarm and try again.\n")
+    for words in ("node ls", "service ls --format {{.ID}}", "stack ps x", "secret ls -q", "config rm x", "swarm join-token worker"):
+        assert (told := moor.docker(*words.split(), code=1)).stderr == no_manager and told.stdout == ""
+    assert (told := moor.docker("node", "inspect", "self", code=1)).stderr == no_manager and told.stdout == "[]\n"
+    assert moor.docker("swarm", "leave", code=1).stderr == "Error response from daemon: This node is not part of a swarm\n"
+    assert moor.docker("network", "create", "-d", "overlay", "n", code=1).stderr == no_manager
+    for words in (["swarm", "init"], ["swarm", "join", "x:1"], ["swarm"], ["service", "--help"]):
+        named = " ".join(word for word in words if word in ("swarm", "service", "init", "join"))
+        assert moor.docker(*words, code=1).stderr == f"docker: '{named}' is not supported by this runtime\n"
+
+
 def test_logs_follow_to_the_end(moor, busybox):
     moor.docker("run", "-di", *NO_NETWORK, "--name", "f", busybox, "sh", "-c", "echo first; read line; echo second")
     follower = moor.start(os.path.join(moor.names, "docker"), "logs", "-f", "f")
