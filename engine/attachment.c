@@ -359,6 +359,18 @@ static bool silence_ipv6(const struct endpoint *endpoint, struct error *err)
 	       err->kind == ERROR_NOT_FOUND;
 }
 
+/* On a bridge everybody is a container, and the way out is known: who says there that he is a
+ * router would be the way of its neighbours to the world, for months, also to that of their other
+ * networks (RFC 4191). On a device of the machine's the routers are real. */
+static bool ignore_routers(const struct network *network, const struct endpoint *endpoint,
+			   struct error *err)
+{
+	autofree char *name = mem_printf("ipv6/conf/%s/accept_ra", endpoint->inside);
+
+	return is_shared(network) || netsysctl_set(name, "0\n", err) ||
+	       err->kind == ERROR_NOT_FOUND;
+}
+
 /* In their usual networks: nothing beyond them is reached by such an address. */
 static void put_link_local(struct netlink *inside, unsigned int link,
 			   const struct endpoint *endpoint)
@@ -395,14 +407,14 @@ static void advertise(const struct network *network, const struct endpoint *endp
 }
 
 static bool set_up_inside(struct netlink *inside, const struct endpoint *endpoint,
-			  const char *sysctls, bool is_outward, struct error *err)
+			  const struct plug *plug, bool is_outward, struct error *err)
 {
 	unsigned int link = if_nametoindex(endpoint->inside);
 
 	if (link == 0)
 		return error_sys(err, "find %s", endpoint->inside);
-	if (!silence_ipv6(endpoint, err) ||
-	    !endpointopt_set_sysctls(sysctls, endpoint->inside, err))
+	if (!silence_ipv6(endpoint, err) || !ignore_routers(&plug->network, endpoint, err) ||
+	    !endpointopt_set_sysctls(plug->sysctls, endpoint->inside, err))
 		return false;
 	for (size_t i = 0; i < NETWORK_FAMILIES; i++) {
 		if (endpoint->addresses[i].address.family)
@@ -428,7 +440,7 @@ bool attachment_plug_one(struct attachment *self, size_t number, struct netlink 
 				      : !make_pair(self, plug, endpoint, netns, err))
 		return error_in(err, "network %s", endpoint->network);
 	advertise(&plug->network, endpoint);
-	return set_up_inside(inside, endpoint, plug->sysctls, is_outward, err) ||
+	return set_up_inside(inside, endpoint, plug, is_outward, err) ||
 	       error_in(err, "network %s", endpoint->network);
 }
 

@@ -13,6 +13,7 @@ import netpeer
 from netpeer import HOST, HOST6, PEER, PEER6
 from test_firewall import kept
 from test_networks import inspect, start
+from world import wait_until
 
 PORT = 5353
 STRANGER, STRANGER6 = "198.51.100.9", "2001:db8::9"
@@ -47,6 +48,20 @@ for address in sys.argv[1:]:
     own = mac + socket.inet_aton(address)
     for kind, to in ((1, b"\\0" * 6), (2, b"\\xff" * 6)):
         link.send(b"\\xff" * 6 + mac + b"\\x08\\x06" + b"\\0\\1\\x08\\0\\6\\4\\0" + bytes([kind]) + own + to + socket.inet_aton(address))
+"""
+# A router advertisement (RFC 4861) with a prefix and a route for everything (RFC 4191).
+ADVERTISE = """
+import socket, struct
+link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); link.bind(("eth0", 0))
+mac, ends = link.getsockname()[4], socket.inet_pton(socket.AF_INET6, "fe80::bad") + socket.inet_pton(socket.AF_INET6, "ff02::1")
+advice = struct.pack("!BBHBBHII", 134, 0, 0, 64, 8, 9000, 0, 0) + bytes([1, 1]) + mac
+advice += bytes([3, 4, 64, 0xc0]) + struct.pack("!III", 86400, 86400, 0) + socket.inet_pton(socket.AF_INET6, "2001:db8:bad::")
+advice += bytes([24, 1, 0, 8]) + struct.pack("!I", 86400)
+data = ends + struct.pack("!II", len(advice), 58) + advice
+total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+total = (total >> 16) + (total & 0xffff)
+advice = advice[:2] + struct.pack("!H", 0xffff - (total + (total >> 16)) & 0xffff) + advice[4:]
+link.send(b"\\x33\\x33\\0\\0\\0\\1" + mac + b"\\x86\\xdd" + struct.pack("!IHBB", 6 << 28, len(advice), 58, 255) + ends + advice)
 """
 # Prints who says what, until each of two families has been told the end.
 HEAR = """
@@ -186,6 +201,24 @@ def test_internal(moor, busybox):
                                                  (PEER, HOST, PEER6, HOST6)):
             subprocess.run(["/usr/bin/python3", "-c", FORGE, str(PORT), f"{source} {target} end-4", f"{source6} {target6} end-6"], check=True)
         assert [process.communicate(timeout=20)[0].split() for process in (other, outside, inside)] == [["end-4", "end-6"]] * 3
+
+
+def test_a_member_is_no_router(moor, busybox):
+    """Nor are router advertisements for its neighbours, but for one that is to listen to them."""
+    moor.docker("network", "create", "--ipv6", "--subnet", "fd00:211:5::/64", "six")
+    heeding = "driver-opt=com.docker.network.endpoint.sysctls=net.ipv6.conf.IFNAME.accept_ra=1"
+    start(moor, busybox, "rogue", "--network", "six")
+    start(moor, busybox, "neighbour", "--network", "six")
+    start(moor, busybox, "heeding", "--network", f"name=six,{heeding}")
+    rogue, neighbour, student = (Member(moor, name, "six") for name in ("rogue", "neighbour", "heeding"))
+    before = routes6(neighbour)
+    rogue.run(ADVERTISE)
+    wait_until(lambda: "via fe80::bad" in routes6(student), "the advertisement to be heard")
+    assert routes6(neighbour) == before and "fe80::bad" not in netpeer.ip("-6", "route").stdout
+
+
+def routes6(member):
+    return subprocess.run([*member.enter, "ip", "-6", "route"], check=True, capture_output=True, text=True).stdout
 
 
 def one_can_ping(member, address, patience=2):
