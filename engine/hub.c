@@ -117,6 +117,7 @@ static void end_ports(int dir, const char *file, const char *api)
 {
 	autobuf struct buf text = { 0 };
 	struct error ignored; /* it may have ended, and with it all that it listened for */
+	bool is_there = true;
 
 	buf_init(&text, PORTS_MAX);
 	if (file_read(dir, file, &text, &ignored)) {
@@ -126,14 +127,13 @@ static void end_ports(int dir, const char *file, const char *api)
 			char answer[USERNET_ANSWER_MAX], request[USERNET_ANSWER_MAX];
 
 			proxied_end(line);
-			if (strtol(line, NULL, 10) == 0)
+			if (strtol(line, NULL, 10) == 0 || !is_there)
 				continue;
 			snprintf(request, sizeof(request),
 				 "{\"execute\":\"remove_hostfwd\",\"arguments\":{\"id\":%ld}}",
 				 strtol(line, NULL, 10));
-			if (!usernet_ask(api, request, answer, &ignored) &&
-			    ignored.sys == ECONNREFUSED)
-				break;
+			is_there = usernet_ask(api, request, answer, &ignored) ||
+				   ignored.sys != ECONNREFUSED;
 		}
 	}
 	unlinkat(dir, file, 0);

@@ -88,9 +88,10 @@ static _Noreturn void be_helper(const char *program, const char *api, const char
 	dup2(kept_space, SPACE_FD);
 	if (kernel_close_range(SPACE_FD + 1, ~0U) < 0)
 		_exit(1);
-	execl(program, PROGRAM, "--configure", "--enable-ipv6", "--mtu=65520",
-	      "--disable-host-loopback", "--ready-fd=3", "--exit-fd=4", "--api-socket", api,
-	      "--netns-type=path", SPACE_PATH, device, (char *)NULL);
+	/* It parses what containers send: without the user's files, rights and system calls. */
+	execl(program, PROGRAM, "--configure", "--enable-ipv6", "--mtu=65520", "--enable-sandbox",
+	      "--enable-seccomp", "--disable-host-loopback", "--ready-fd=3", "--exit-fd=4",
+	      "--api-socket", api, "--netns-type=path", SPACE_PATH, device, (char *)NULL);
 	_exit(1);
 }
 
