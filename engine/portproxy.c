@@ -21,6 +21,8 @@
 
 #define CONNECTIONS_MAX 512
 #define ROOM_SIZE       (16 << 10)
+#define SILENCE_SECONDS 15 /* then who is still there is asked, as docker-proxy asks, */
+#define SILENCE_TIMES   9  /* so many times before the connection is given up */
 
 enum side_name {
 	SIDE_CLIENT,
@@ -193,9 +195,20 @@ static void on_writable(struct loop_watch *watch)
 	step(connection, (enum side_name) !name);
 }
 
+/* Who has vanished without a word, or was cut off, must not keep a connection for ever. */
+static void settle(int fd)
+{
+	static const int on = 1, seconds = SILENCE_SECONDS, times = SILENCE_TIMES;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof(seconds));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof(seconds));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof(times));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+}
+
 static void on_client(struct loop_watch *watch)
 {
-	static const int on = 1;
 	struct portproxy_listener *listener = watch->context;
 	struct portproxy *self = listener->self;
 	autoclose int client = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -207,8 +220,8 @@ static void on_client(struct loop_watch *watch)
 			set_full(self, true);
 		return;
 	}
-	setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	setsockopt(container, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	settle(client);
+	settle(container);
 
 	struct connection *connection = mem_alloc(sizeof(*connection));
 

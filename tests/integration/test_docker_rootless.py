@@ -278,10 +278,20 @@ def test_network(rootless, busybox):
     with netpeer.neighbour():
         pinged = rootless.docker("run", "--rm", busybox, "busybox", "wget", "-qO-", f"http://{netpeer.HOST}:18202/", code=1)
         assert "refused" in pinged.stderr  # the host was reached
+    # What reads the containers' packets has no right but to ports, and sees nothing of the user's.
+    slirp = slirps(rootless)[0].split()[1]
+    told = status_of(slirp)
+    assert told["CapEff"] == told["CapPrm"] == f"{1 << 10:016x}" and told["Seccomp"] == "2"
+    assert set(os.listdir(f"/proc/{slirp}/root")) == {"etc", "run"}
     assert len(slirps(rootless)) == 1
     rootless.docker("rm", "-f", "web")
     wait_until(lambda: not slirps(rootless), "slirp4netns to end")
     assert netpeer.fetch("127.0.0.1", 18201, 1) is None
+
+
+def status_of(process):
+    with open(f"/proc/{process}/status") as status:
+        return dict(line.split(":\t", 1) for line in status.read().splitlines() if ":\t" in line)
 
 
 def test_no_tun(rootless, busybox):
@@ -315,6 +325,11 @@ while True:
 """
 
 
+def asked_after(port):
+    """The timers of what is connected to a port of the machine's."""
+    return subprocess.run(["ss", "-6Htno", "sport", "=", f":{port}"], check=True, capture_output=True, text=True).stdout
+
+
 def all_of(client):
     return b"".join(iter(lambda: client.recv(65536), b""))
 
@@ -345,6 +360,11 @@ def test_ports_at_ipv6(rootless, busybox):
             # Nobody listens in there: a connection is reset, and no more than it.
             with pytest.raises(ConnectionResetError), socket.create_connection(("::1", 18209), 60) as client:
                 all_of(client)
+            # Who vanishes without a word does not keep his connection for ever.
+            with socket.create_connection(("::1", 18208), 60) as client:
+                client.sendall(b"a")
+                waiting = wait_until(lambda: re.search(r"timer:.*", asked_after(18208)), "the connection to be asked after")
+                assert waiting[0].startswith("timer:(keepalive,1")
             # More than are served at a time: the others wait.
             clients = [socket.create_connection(("::1", 18208), 60) for _ in range(600)]
             for client in clients:
@@ -380,8 +400,7 @@ def test_ports_at_ipv6(rootless, busybox):
     wait_until(lambda: netpeer.fetch("::1", 18210, 1) == "served", "the port to lead to the container")
     assert len(proxies(rootless)) == 2
     for proxy in proxies(rootless):
-        with open(f"/proc/{proxy.split()[1]}/status") as status:
-            told = dict(line.split(":\t", 1) for line in status.read().splitlines() if ":\t" in line)
+        told = status_of(proxy.split()[1])
         assert {told[name] for name in ("CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb")} == {"0" * 16}
         assert told["NoNewPrivs"] == "1" and told["Seccomp"] == "2" and str(UID) not in told["Uid"].split()
     rootless.docker("network", "disconnect", "own", "late")
