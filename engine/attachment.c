@@ -270,8 +270,7 @@ static bool lease_all(struct attachment *self, struct error *err)
 	}
 
 	const struct endpoint *outward = endpoints_publishing(&self->endpoints);
-	char bridge[IFNAMSIZ];
-	const struct publish_way way = { outward, bridge };
+	struct publish_way way;
 
 	if (!names_open(self->engine, &self->endpoints, &self->names, err))
 		return false;
@@ -282,7 +281,8 @@ static bool lease_all(struct attachment *self, struct error *err)
 		self->endpoints.port_count = 0; /* a hub's were chosen before */
 		return true;
 	}
-	network_bridge(self->engine, &self->plugs[outward - self->endpoints.items].network, bridge);
+	publish_find_way(self->engine, outward,
+			 &self->plugs[outward - self->endpoints.items].network, &way);
 	return publish(self, &way, err);
 }
 

@@ -33,7 +33,17 @@
  *			ip daddr ADDRESS ct status dnat ip saddr SUBNET masquerade
  *			ip daddr ADDRESS ct status dnat ip saddr 127.0.0.0/8 masquerade
  *		}
+ *		chain guard {
+ *			type filter hook prerouting priority mangle;
+ *			iifname "BRIDGE" ip daddr 127.0.0.0/8 drop
+ *			iifname != "BRIDGE" ip daddr ADDRESS ct state established,related accept
+ *			iifname != "BRIDGE" ip daddr ADDRESS drop
+ *		}
  *	}
+ *
+ * The guard says once more what the network's firewall (firewall.c) does for this container: that
+ * is anybody's to flush, and what is published must not be a way to the host's loopback, nor
+ * 127.0.0.1:8080 be reached by the container's own address, once it was (CVE-2025-54388).
  *
  * Of a routed network instead: its firewall lets pass what bears the mark.
  *
@@ -181,9 +191,36 @@ static void add_return(struct rules *rules, const struct ipaddr *target, const s
 	rules_end_rule(rules);
 }
 
+/* What is known at this place already has been translated back. */
+static void add_guard(struct rules *rules, const char *bridge, const struct ipaddr *target,
+		      bool is_closed)
+{
+	static const struct nft_hook before = { "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE };
+
+	rules_add_chain(rules, "guard", &before);
+	if (target->family == AF_INET) {
+		rules_begin_rule(rules, "guard");
+		rules_match_link(rules, NFT_INPUT, bridge, true);
+		rules_match_net(rules, NFT_DESTINATION, &loopback, true);
+		rules_verdict(rules, NFT_DROPS, NULL);
+		rules_end_rule(rules);
+	}
+	for (int is_drop = 0; is_closed && is_drop <= 1; is_drop++) {
+		rules_begin_rule(rules, "guard");
+		rules_match_link(rules, NFT_INPUT, bridge, false);
+		rules_match_address(rules, NFT_DESTINATION, target, true);
+		if (!is_drop)
+			rules_match_established(rules);
+		rules_verdict(rules, is_drop ? NFT_DROPS : NFT_ACCEPTS, NULL);
+		rules_end_rule(rules);
+	}
+}
+
 struct translation {
 	const struct endpoints *endpoints;
 	const struct ipnet *target;
+	const char *bridge;
+	bool is_closed;
 };
 
 static bool write_rules(struct rules *rules, const void *context, struct error *err)
@@ -198,6 +235,7 @@ static bool write_rules(struct rules *rules, const void *context, struct error *
 	if (!add_marks(rules, translation->endpoints, &target->address, err) ||
 	    !add_redirects(rules, translation->endpoints, &target->address, err))
 		return false;
+	add_guard(rules, translation->bridge, &target->address, translation->is_closed);
 	add_jumps(rules, target->address.family);
 	rules_add_chain(rules, "postrouting", &after);
 	add_return(rules, &target->address, target);
@@ -248,6 +286,16 @@ static const int families[NETWORK_FAMILIES] = {
 	[NETWORK_IPV4] = AF_INET, [NETWORK_IPV6] = AF_INET6
 };
 
+void publish_find_way(const struct engine *engine, const struct endpoint *outward,
+		      const struct network *network, struct publish_way *way)
+{
+	*way = (struct publish_way){ .outward = outward };
+	network_bridge(engine, network, way->bridge);
+	for (size_t i = 0; i < NETWORK_FAMILIES; i++)
+		way->is_closed[i] =
+			network_mode(network, (enum network_family)i) == NETWORK_MODE_NAT;
+}
+
 bool publish_translate(const struct engine *engine, const struct container *container,
 		       const struct endpoints *endpoints, const struct publish_way *way,
 		       struct bag *bag, struct error *err)
@@ -261,9 +309,12 @@ bool publish_translate(const struct engine *engine, const struct container *cont
 	is_done = !way->outward || !is_on_loopback(endpoints) || open_loopback(way->bridge, err);
 	for (size_t i = 0; is_done && i < NETWORK_FAMILIES; i++) {
 		static const struct ipnet nowhere;
-		const struct translation translation = { endpoints,
-							 way->outward ? &way->outward->addresses[i]
-								      : &nowhere };
+		const struct translation translation = {
+			.endpoints = endpoints,
+			.target = way->outward ? &way->outward->addresses[i] : &nowhere,
+			.bridge = way->bridge,
+			.is_closed = way->is_closed[i],
+		};
 		const struct rules_set set = {
 			.engine = engine,
 			.name = name,

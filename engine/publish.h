@@ -2,6 +2,7 @@
 #ifndef ENGINE_PUBLISH_H
 #define ENGINE_PUBLISH_H
 
+#include <net/if.h>
 #include <stdbool.h>
 
 #include "base/error.h"
@@ -9,6 +10,7 @@
 #include "engine/bag.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
+#include "engine/network.h"
 
 /*
  * Published ports. Nothing listens and nothing copies: the kernel translates addresses, and a bound
@@ -29,8 +31,14 @@ must_check bool publish_reserve(const struct engine *engine, const struct contai
 
 struct publish_way {
 	const struct endpoint *outward; /* NULL: none leads to the container any more */
-	const char *bridge;             /* of its network */
+	char bridge[IFNAMSIZ];          /* of its network */
+	/* What is published is all that leads in from beyond the bridge. */
+	bool is_closed[NETWORK_FAMILIES];
 };
+
+/* By `outward`, which is in `network`. */
+void publish_find_way(const struct engine *engine, const struct endpoint *outward,
+		      const struct network *network, struct publish_way *way);
 
 /* In the host's namespace: the rules that lead to the container by that way. With a sealed bag, a
  * running container's (keeper.h): instead of those before. */

@@ -2,7 +2,6 @@
 #include "engine/republish.h"
 
 #include <linux/netlink.h>
-#include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -25,16 +24,17 @@ static bool find_published(const struct attachment *self, struct endpoints *insi
 }
 
 /* The way outward; its network is read into *network. Without one way->outward is NULL. */
-static bool find_way(struct attachment *self, struct network *network, char bridge[IFNAMSIZ],
-		     struct publish_way *way, struct error *err)
+static bool find_way(struct attachment *self, struct network *network, struct publish_way *way,
+		     struct error *err)
 {
-	*way = (struct publish_way){ endpoints_publishing(&self->endpoints), bridge };
-	*bridge = '\0';
-	if (!way->outward)
+	const struct endpoint *outward = endpoints_publishing(&self->endpoints);
+
+	*way = (struct publish_way){ .outward = NULL };
+	if (!outward)
 		return true;
-	if (!network_find(self->engine, self->arena, way->outward->network_id, network, err))
+	if (!network_find(self->engine, self->arena, outward->network_id, network, err))
 		return false;
-	network_bridge(self->engine, network, bridge);
+	publish_find_way(self->engine, outward, network, way);
 	return true;
 }
 
@@ -42,11 +42,10 @@ bool republish_fresh(struct attachment *self, struct bag *fresh, struct error *e
 {
 	struct endpoints inside = self->endpoints;
 	struct network network;
-	char bridge[IFNAMSIZ];
 	struct publish_way way;
 	struct bag bag;
 
-	if (!find_way(self, &network, bridge, &way, err) ||
+	if (!find_way(self, &network, &way, err) ||
 	    (hub_has_been(self->engine) &&
 	     !hub_publish(self->engine, self->container, self->arena, &self->endpoints,
 			  &self->hub.listeners, &inside, fresh, err)) ||
@@ -225,10 +224,9 @@ static bool lead(struct attachment *self, const struct publish_way *way, struct 
 bool republish(struct attachment *self, struct error *err)
 {
 	struct network network;
-	char bridge[IFNAMSIZ];
 	struct publish_way way;
 
-	if (!find_way(self, &network, bridge, &way, err))
+	if (!find_way(self, &network, &way, err))
 		return false;
 	if (way.outward && (!netlink_open(&self->host, NETLINK_ROUTE, err) ||
 			    !link_set_hairpin(&self->host, way.outward->outside, err)))

@@ -119,21 +119,43 @@ def test_for_this_machine_alone(moor, busybox):
         assert moor.docker("ps", "--format", "{{.Ports}}").stdout == "127.0.0.1:18082->80/tcp\n"
 
 
+def reaches_loopback(moor, container, gateway, port):
+    """Whether a privileged container comes to a port of the machine's 127.0.0.1 by its gateway."""
+    attack = moor.docker(
+        "exec", container, "sh", "-c",
+        "busybox mount -o remount,rw /proc/sys 2>/dev/null; busybox ip addr del 127.0.0.1/8 dev lo 2>/dev/null; "
+        "busybox sysctl -qw net.ipv4.conf.all.route_localnet=1; "
+        f"busybox ip route replace 127.0.0.1/32 via {gateway} src $(busybox hostname -i) || echo setup failed; "
+        f"busybox nc -w 2 127.0.0.1 {port} </dev/null && echo reached", code=None).stdout
+    assert "setup failed" not in attack
+    return "reached" in attack
+
+
 def test_containers_do_not_reach_the_loopback(moor, busybox):
     """What makes 127.0.0.1:8080 lead to a container leads no container to 127.0.0.1 (CVE-2020-8558)."""
     with socket.socket() as secret:
         secret.bind(("127.0.0.1", 0))
         secret.listen()
-        port = secret.getsockname()[1]
         serve(moor, busybox, "web", "-p", "18083:80")
-        gateway = inspect(moor, "web", "{{.NetworkSettings.Gateway}}")
-        attack = moor.docker(
-            "run", "--rm", "--privileged", busybox, "sh", "-c",
-            "busybox mount -o remount,rw /proc/sys 2>/dev/null; busybox ip addr del 127.0.0.1/8 dev lo; "
-            "busybox sysctl -qw net.ipv4.conf.all.route_localnet=1; "
-            f"busybox ip route add 127.0.0.1/32 via {gateway} src $(busybox hostname -i) || echo setup failed; "
-            f"busybox nc -w 2 127.0.0.1 {port} </dev/null && echo reached", code=None).stdout
-        assert "reached" not in attack and "setup failed" not in attack
+        moor.docker("run", "-d", "--init", "--name", "other", "--privileged", busybox, "sleep", "600")
+        assert not reaches_loopback(moor, "other", inspect(moor, "web", "{{.NetworkSettings.Gateway}}"), secret.getsockname()[1])
+
+
+def test_a_flushed_firewall_opens_nothing(moor, busybox):
+    """What is published keeps its own guard when somebody takes all rules away that he may (`systemctl reload nftables`): it is
+    no way to the loopback, and leads nobody to more of the container, nor what is for this machine alone to its neighbours
+    (CVE-2025-54388)."""
+    with netpeer.neighbour() as peer, socket.socket() as secret:
+        secret.bind(("127.0.0.1", 0))
+        secret.listen()
+        address = serve(moor, busybox, "web", "-p", "127.0.0.1:18089:80", "-p", "18090:80")
+        moor.docker("run", "-d", "--init", "--name", "other", "--privileged", busybox, "sleep", "600")
+        netpeer.nft("flush", "ruleset")
+        assert not reaches_loopback(moor, "other", inspect(moor, "web", "{{.NetworkSettings.Gateway}}"), secret.getsockname()[1])
+        assert peer.fetch(address, 80, 1) is None and peer.fetch(HOST, 18089, 1) is None
+        assert peer.fetch(HOST, 18090) == fetch("127.0.0.1", 18089) == fetch(address, 80) == "served"
+        # What it asks for itself comes back.
+        assert "1 packets received" in moor.docker("exec", "web", "busybox", "ping", "-c1", "-W2", netpeer.PEER).stdout
 
 
 def test_udp(moor, busybox):
