@@ -203,7 +203,8 @@ static bool fit_profile(struct arena *arena, struct confinement *confinement, st
 bool confine_read(struct arena *arena, const struct container *container,
 		  struct confinement *confinement, struct error *err)
 {
-	*confinement = (struct confinement){ .has_open_paths = container->is_privileged,
+	*confinement = (struct confinement){ .is_for_64_bits = container->is_for_64_bits,
+					     .has_open_paths = container->is_privileged,
 					     .is_seccomp_off = container->is_privileged };
 	for (size_t i = 0; i < container->security.count; i++) {
 		if (!read_security(arena, container->security.items[i], confinement, err))
@@ -242,5 +243,5 @@ void confine_write_seccomp(struct jsonout *out, const struct confinement *confin
 	if (confinement->seccomp)
 		jsonout_json(out, "seccomp", confinement->seccomp);
 	else
-		profile_write(out, confinement->capabilities);
+		profile_write(out, confinement->capabilities, confinement->is_for_64_bits);
 }

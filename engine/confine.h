@@ -19,6 +19,7 @@ struct confinement {
 	bool has_no_new_privileges;
 	bool has_open_paths;        /* systempaths=unconfined, or privileged */
 	bool is_seccomp_off;        /* seccomp=unconfined, or privileged */
+	bool is_for_64_bits;        /* see profile.h */
 	const struct json *seccomp; /* a profile of the user's own; NULL: the default */
 	const char *apparmor;       /* NULL: none */
 };

@@ -116,6 +116,7 @@ static const struct field fields[] = {
 	FIELD(FIELD_BOOL, has_init),
 	FIELD(FIELD_TEXT, userns_mode),
 	FIELD(FIELD_BOOL, is_attached),
+	FIELD(FIELD_BOOL, is_for_64_bits),
 };
 
 static void write_field(struct jsonout *out, const struct field *field, const void *place)

@@ -168,6 +168,7 @@ struct container {
 	bool has_init;                         /* our small init is pid 1 and runs the program */
 	const char *userns_mode; /* "host", which means nothing here, or "": for inspect */
 	bool is_attached;        /* created to run in the foreground: for inspect */
+	bool is_for_64_bits;     /* as the image says; false, too: one of an older program's */
 };
 
 /* The argument vector, entrypoint and command. */

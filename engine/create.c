@@ -22,6 +22,7 @@
 #include "registry/platform.h"
 #include "runtime/signame.h"
 
+#define IMAGE_OF_32_BITS "386"
 #define STOP_SECONDS_MAX (365 * 24 * 3600) /* as the monitor has it */
 
 /* The user's, then the image's: both are strangers to the monitor, which is told of them. */
@@ -194,6 +195,8 @@ static bool check_platform(const struct create *create, const struct store_image
 	struct platform offered;
 
 	warning[0] = '\0';
+	create->container->is_for_64_bits =
+		strcmp(image->config.architecture, IMAGE_OF_32_BITS) != 0;
 	if (create->platform)
 		return store_fits_platform(image, create->container->image, create->platform, err);
 	platform_set(&offered, image->config.os, image->config.architecture, image->config.variant);

@@ -52,7 +52,7 @@ static const char always[] =
 	"setgroups setgroups32 setitimer setpgid setpriority setregid setregid32 "
 	"setresgid setresgid32 setresuid setresuid32 setreuid setreuid32 setrlimit setsid "
 	"setsockopt setuid setuid32 setxattr setxattrat shmat shmctl shmdt shmget "
-	"shutdown sigaltstack signalfd signalfd4 sigprocmask sigreturn socketcall "
+	"shutdown sigaltstack signalfd signalfd4 sigprocmask sigreturn "
 	"socketpair splice stat stat64 statfs statfs64 statmount statx symlink symlinkat "
 	"sync sync_file_range syncfs sysinfo tee tgkill time timer_create timer_delete "
 	"timer_getoverrun timer_gettime timer_gettime64 timer_settime timer_settime64 "
@@ -116,6 +116,7 @@ static const int families[] = { 13, 14, 15, 16, 17, 18, 21, 22, 24, 26, 27, 28, 
 /* What personality(2) may be asked for: Linux, UNAME26, 32 bits, both; and what it is. */
 static const int64_t personalities[] = { 0, 8, 0x20000, 0x20008, 0xffffffff };
 
+#define SYS_SOCKET       1          /* of socketcall: linux/net.h */
 #define CLONE_NAMESPACES 0x7e020000 /* every CLONE_NEW… flag but that for time */
 
 static bool has(uint64_t capabilities, int capability)
@@ -133,13 +134,13 @@ static void add_names(struct jsonout *out, const char *names)
 	}
 }
 
-static void begin_rule(struct jsonout *out, const char *name)
+static void begin_rule(struct jsonout *out, const char *name, const char *action)
 {
 	jsonout_object(out, NULL);
 	jsonout_array(out, "names");
 	jsonout_text(out, NULL, name);
 	jsonout_array_end(out);
-	jsonout_text(out, "action", "SCMP_ACT_ALLOW");
+	jsonout_text(out, "action", action);
 	jsonout_array(out, "args");
 }
 
@@ -161,18 +162,18 @@ static void end_rule(struct jsonout *out)
 /* Several conditions on one argument are alternatives, by runc's reading and ours. */
 static void add_conditional(struct jsonout *out, uint64_t capabilities)
 {
-	begin_rule(out, "socket");
+	begin_rule(out, "socket", "SCMP_ACT_ALLOW");
 	add_condition(out, "SCMP_CMP_LT", FAMILIES_BELOW);
 	for (size_t i = 0; i < COUNT_OF(families); i++)
 		add_condition(out, "SCMP_CMP_EQ", families[i]);
 	end_rule(out);
-	begin_rule(out, "personality");
+	begin_rule(out, "personality", "SCMP_ACT_ALLOW");
 	for (size_t i = 0; i < COUNT_OF(personalities); i++)
 		add_condition(out, "SCMP_CMP_EQ", personalities[i]);
 	end_rule(out);
 	if (has(capabilities, CAP_SYS_ADMIN))
 		return;
-	begin_rule(out, "clone");
+	begin_rule(out, "clone", "SCMP_ACT_ALLOW");
 	add_condition(out, "SCMP_CMP_MASKED_EQ", CLONE_NAMESPACES);
 	end_rule(out);
 }
@@ -189,18 +190,35 @@ static void hide_clone3(struct jsonout *out)
 	jsonout_object_end(out);
 }
 
-void profile_write(struct jsonout *out, uint64_t capabilities)
+/* The rule for socket(2) means socketcall's, too, as libseccomp has it: this one comes first, and
+ * says what is not the default anyway, since that would be no rule. */
+static void hide_socketcall(struct jsonout *out)
 {
+	begin_rule(out, "socketcall", "SCMP_ACT_ERRNO");
+	add_condition(out, "SCMP_CMP_EQ", SYS_SOCKET);
+	jsonout_array_end(out);
+	jsonout_int(out, "errnoRet", ENOSYS);
+	jsonout_object_end(out);
+}
+
+void profile_write(struct jsonout *out, uint64_t capabilities, bool is_for_64_bits)
+{
+	bool has_socketcall = !is_for_64_bits || sizeof(void *) == sizeof(uint32_t);
+
 	jsonout_object(out, "seccomp");
 	jsonout_text(out, "defaultAction", "SCMP_ACT_ERRNO");
 	jsonout_int(out, "defaultErrnoRet", EPERM);
 	jsonout_texts(out, "architectures", architectures, COUNT_OF(architectures));
 	jsonout_array(out, "syscalls");
+	if (!has_socketcall)
+		hide_socketcall(out);
 	jsonout_object(out, NULL);
 	jsonout_array(out, "names");
 	add_names(out, always);
 	add_names(out, native);
 	add_names(out, "process_vm_readv process_vm_writev ptrace");
+	if (has_socketcall)
+		add_names(out, "socketcall");
 	for (size_t i = 0; i < COUNT_OF(releases); i++)
 		if (has(capabilities, releases[i].capability))
 			add_names(out, releases[i].names);

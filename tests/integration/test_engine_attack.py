@@ -2,12 +2,15 @@
 """Images and containers that mean harm to `docker run`, and commands that end in the middle of it.
 The canary is a file of the host that none of them may read or change."""
 
+import errno
 import json
 import os
 import pathlib
 import shutil
 import signal
+import socket
 import stat
+import struct
 import subprocess
 import tarfile
 import threading
@@ -320,6 +323,36 @@ def test_no_way_out_through_proc_and_sys(moor, load, run):
         ls -l /proc/1/fd | grep -E 'root/|\\.json|canary'
         exit 0""")
     assert done.stdout == ""
+
+
+def program_of_32_bits(family):
+    """An executable for 32-bit PCs: asks by socketcall(2) for a socket of the family, and exits with the errno."""
+    base, head = 0x08048000, 52 + 32
+    code = bytes([0xb8, 102, 0, 0, 0, 0xbb, 1, 0, 0, 0, 0xb9]) + struct.pack("<I", base + head + 32)
+    code += bytes([0xcd, 0x80, 0x89, 0xc3, 0xf7, 0xdb, 0xb8, 1, 0, 0, 0, 0xcd, 0x80])
+    body = code.ljust(32, b"\x90") + struct.pack("<III", family, socket.SOCK_STREAM if family != socket.AF_ALG else socket.SOCK_SEQPACKET, 0)
+    return (b"\x7fELF\1\1\1".ljust(16, b"\0") + struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, base + head, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+            + struct.pack("<IIIIIIII", 1, 0, base, base, head + len(body), head + len(body), 7, 4096) + body)
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="other machines have no socketcall")
+def test_cve_2026_31431_no_way_around_by_socketcall(moor, tmp_path):
+    """What 64 bits may not have (AF_ALG, AF_VSOCK) a program gets by the 32 bits' call neither; images for 32 bits keep it,
+    as they have no other for any family."""
+    families = {"alg": socket.AF_ALG, "vsock": socket.AF_VSOCK, "unix": socket.AF_UNIX}
+    image = world.Image([world.busybox_layer(), tar(*[entry(name, program_of_32_bits(family), mode=0o755)
+                                                      for name, family in families.items()])])
+    for architecture in ("amd64", "386"):
+        image.config = json.dumps({**json.loads(image.config), "architecture": architecture}).encode()
+        image.id = world.sha256(image.config)
+        moor.docker("load", "-i", image.save(tmp_path / "image.tar", f"bits:{architecture}"))
+    def told(name, tag, *options):
+        return moor.docker("run", "--rm", "--network", "none", *options, f"bits:{tag}", f"/{name}", code=None)
+    if "exec format error" in told("unix", "386", "--security-opt", "seccomp=unconfined").stderr:
+        pytest.skip("this kernel runs no programs for 32 bits")
+    assert {told(name, "amd64").returncode for name in families} == {errno.ENOSYS}
+    assert errno.ENOSYS not in {told(name, "386").returncode for name in families}
+    assert told("unix", "386").returncode > 200  # a descriptor, negated
 
 
 def test_no_descriptor_of_ours_is_left(load, run):
