@@ -174,6 +174,31 @@ def test_past_an_old_firewall(moor, busybox):
         assert rules("iptables-legacy") == before
 
 
+def test_firewalld_loaded_anew(moor, busybox):
+    """Its reload flushes what iptables knows, and puts a table of its own in anew: networks stay apart, and what is for this
+    machine alone stays so (CVE-2025-54410, CVE-2025-54388)."""
+    firewalld = ("table inet firewalld; delete table inet firewalld; table inet firewalld { chain filter_FORWARD "
+                 "{ type filter hook forward priority 10; policy accept; }; }")
+    moor.docker("network", "create", "one")
+    moor.docker("network", "create", "two")
+    with kept("iptables"), kept("iptables-legacy"), netpeer.neighbour() as peer:
+        netpeer.nft(firewalld)
+        try:
+            address = serve(moor, busybox, "web", "--network", "one", "-p", "127.0.0.1:18307:80", "-p", "18308:80")
+            other = serve(moor, busybox, "other", "--network", "two")
+            for program in ("iptables", "iptables-legacy"):
+                for table in ("filter", "nat", "mangle", "raw"):
+                    subprocess.run([program, "-t", table, "-F"], check=True)
+                    subprocess.run([program, "-t", table, "-X"], check=True)
+            netpeer.nft(firewalld)
+            for target, source in ((other, "web"), (address, "other")):
+                assert moor.docker("exec", source, "busybox", "wget", "-T1", "-qO-", f"http://{target}/", code=None).stdout == ""
+            assert peer.fetch(address, 80, 1) is None and peer.fetch(HOST, 18307, 1) is None
+            assert fetch("127.0.0.1", 18307) == fetch(HOST, 18308) == "served"
+        finally:
+            netpeer.nft("delete", "table", "inet", "firewalld")
+
+
 def test_the_setting(moor, busybox):
     os.makedirs(moor.config, exist_ok=True)
     with open(os.path.join(moor.config, "daemon.json"), "w") as settings:

@@ -784,6 +784,7 @@ def test_macvlan(moor, busybox):
                     "parent=wire0", "lan")
         start(moor, busybox, "m", "--network", "lan", "--ip", "10.213.77.50", "-p", "18078:80")
         assert moor.docker("port", "m").stdout == ""  # there is nothing to publish it by yet
+        assert "inet6" not in inside(moor, "m", "busybox", "ip", "addr", "show", "eth0")  # CVE-2024-32473
         assert "1 packets received" in inside(moor, "m", "busybox", "ping", "-c1", "-W2", netpeer.PEER)
         assert peer.run("/bin/busybox", "ping", "-c1", "-W2", "10.213.77.50", check=False).returncode == 0
         moor.docker("network", "disconnect", "lan", "m")

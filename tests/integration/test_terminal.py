@@ -168,6 +168,23 @@ def test_signals_that_are_not_passed_on(moor, busybox):
 EVIL, SEEN = "\x1b[2Jgone\nFORGED\x9b2J", "\\x1b[2Jgone\\x0aFORGED\ufffd2J"
 
 
+def test_many_clients_come_and_go(moor, busybox):
+    """Nothing stays of those that attached and were killed (CVE-2025-64329)."""
+    moor.docker("run", "-d", "--network", "none", "--name", "c", busybox, "sh", "-c", "while busybox sleep 0.1; do echo told; done")
+    monitor = world.parent(moor.docker("inspect", "-f", "{{.State.Pid}}", "c").stdout.strip())
+
+    def held():
+        return len(os.listdir(f"/proc/{monitor}/fd")), len(os.listdir(f"/proc/{monitor}/task"))
+
+    before = held()
+    for _ in range(30):
+        client = moor.start(os.path.join(moor.names, "docker"), "attach", "--no-stdin", "c")
+        assert client.stdout.readline() == "told\n"
+        client.kill()
+        client.communicate()
+    wait_until(lambda: held() == before, "the monitor to forget them")
+
+
 def test_an_image_does_not_steer_the_terminal(moor, screen, tmp_path):
     """Programs get what there is, byte for byte; who looks at it sees what is there."""
     image = world.Image(Labels={"evil": EVIL}, Cmd=["touch", "/\x1b[2Jfile"])
