@@ -83,16 +83,15 @@ static int refuse_unsupported(const char *group, const char *name)
 /* Where docker is no command of its own: `mooring --help` leads to both. */
 static const char *own_name(void)
 {
-	return strcmp(log_program(), "mooring") == 0 ? "mooring " : "docker ";
+	return strcmp(log_program(), "mooring") == 0 ? "mooring" : "docker";
 }
 
 static int refuse_unknown(const char *group, const char *name)
 {
 	fprintf(stderr,
-		"docker: unknown command: docker %s%s%s\n\nRun '%s%s%s--help' for more "
-		"information\n",
-		group ? group : "", group ? " " : "", name, own_name(), group ? group : "",
-		group ? " " : "");
+		"%s: unknown command: %s %s%s%s\n\nRun '%s %s%s--help' for more information\n",
+		own_name(), own_name(), group ? group : "", group ? " " : "", name, own_name(),
+		group ? group : "", group ? " " : "");
 	return 1;
 }
 
@@ -261,7 +260,12 @@ static void print_front_page(FILE *out)
 	      "  mooring nucleus                 run what is deployed, and take deployments\n"
 	      "  mooring component list\n"
 	      "  mooring stream list             the streams of components, and how far they are\n"
+	      "  mooring status, secret          how the nucleus is connected; secrets it keeps\n"
 	      "  mooring deploy --help\n"
+	      "\n"
+	      "The machine:\n"
+	      "  mooring boot, shutdown          start what has a restart policy; stop all\n"
+	      "  mooring network-reset           remove the bridge and firewall rules\n"
 	      "\n"
 	      "Where things are: MOORING_ROOT (/var/lib/mooring), MOORING_RUN (/run/mooring),\n"
 	      "MOORING_CONFIG (/etc/mooring).\n",

@@ -585,7 +585,11 @@ def test_logs_follow_to_the_end(moor, busybox):
 
 
 def test_unknown_and_unsupported_verbs(moor):
-    assert "unknown command: docker nosuch" in moor.docker("nosuch", code=1).stderr
+    assert "docker: unknown command: docker nosuch\n" in moor.docker("nosuch", code=1).stderr
+    # By the name it was called by: there is perhaps no docker on this machine.
+    unknown = moor.mooring("container", "nosuch", code=1).stderr
+    assert unknown.startswith("mooring: unknown command: mooring container nosuch\n")
+    assert "'mooring container --help'" in unknown
     build = moor.docker("build", ".", code=1)
     assert "docker: 'build' is not supported by this runtime" in build.stderr
     assert moor.docker("run", "--help").stdout.startswith("Usage:  docker run [OPTIONS] IMAGE [COMMAND] [ARG...]\n")
