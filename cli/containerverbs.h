@@ -15,6 +15,7 @@ extern const struct command cmd_exec;
 extern const struct command cmd_system_df;
 extern const struct command cmd_system_prune;
 extern const struct command cmd_builder_prune;
+extern const struct command cmd_completion;
 extern const struct command cmd_context_inspect;
 extern const struct command cmd_context_ls;
 extern const struct command cmd_context_show;

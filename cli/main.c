@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "cli/completion.h"
 #include "cli/containerverbs.h"
 #include "cli/dockerhost.h"
 #include "cli/dockerversion.h"
@@ -370,8 +371,22 @@ static int settle_output(int code)
 	return 1;
 }
 
+/* A shell asks how a line goes on. */
+static int complete(const char *name, char **argv)
+{
+	static const char *const own[] = { "boot",    "component", "deploy",   "network-reset",
+					   "nucleus", "secret",    "shutdown", "status",
+					   "stream",  NULL };
+	bool is_docker = strcmp(name, "docker") == 0;
+
+	return completion_answer((const char *const *)(uintptr_t)(argv + 2),
+				 is_docker ? NULL : own);
+}
+
 static int run_as(const char *name, struct cli *cli, char **argv)
 {
+	if (argv[0] && argv[1] && strcmp(argv[1], COMPLETION_WORD) == 0)
+		return complete(name, argv);
 	if (strcmp(name, "docker") == 0)
 		return docker(cli, (const char *const *)(uintptr_t)(argv + 1));
 	if (strcmp(name, "greengrass-cli") == 0)

@@ -54,6 +54,7 @@ static const struct verb verbs[] = {
 	{ NULL, "wait", &cmd_wait },
 	{ NULL, "buildx", NULL },
 	{ NULL, "checkpoint", NULL },
+	{ NULL, "completion", &cmd_completion },
 	{ NULL, "compose", NULL },
 	{ NULL, "config", NULL },
 	{ NULL, "manifest", NULL },
@@ -211,14 +212,27 @@ bool verbs_is_group(const char *name)
 	return false;
 }
 
+const struct verb *verbs_next(const char *group, const struct verb *before)
+{
+	for (const struct verb *verb = before ? before + 1 : verbs; verb < verbs + COUNT_OF(verbs);
+	     verb++) {
+		if (is_in(verb, group) && verb->command && first_name(verb) == verb->name)
+			return verb;
+	}
+	return NULL;
+}
+
+const char *verbs_group(size_t number)
+{
+	return number < COUNT_OF(groups) ? groups[number].name : NULL;
+}
+
 static void print_commands(const char *group, FILE *out)
 {
-	for (size_t i = 0; i < COUNT_OF(verbs); i++) {
-		const struct verb *verb = &verbs[i];
+	const struct verb *verb = NULL;
 
-		if (is_in(verb, group) && verb->command && first_name(verb) == verb->name)
-			fprintf(out, "  %-11s %s\n", verb->name, verb->command->summary);
-	}
+	while ((verb = verbs_next(group, verb)))
+		fprintf(out, "  %-11s %s\n", verb->name, verb->command->summary);
 }
 
 void verbs_print_help(FILE *out)

@@ -24,6 +24,12 @@ char *verbs_called(const struct verb *verb) must_check;
 /* True for a word that others follow: "container", "image", … */
 bool verbs_is_group(const char *name);
 
+/* What there is in a group (NULL: of verbs of their own) that this program does, without second
+ * names: the one behind `before`, the first if that is NULL. NULL: no more. */
+const struct verb *verbs_next(const char *group, const struct verb *before);
+/* The groups' names; NULL behind the last. */
+const char *verbs_group(size_t number);
+
 /* The help of `docker`, and of a group. */
 void verbs_print_help(FILE *out);
 void verbs_print_group_help(const char *group, FILE *out);
