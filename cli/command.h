@@ -11,7 +11,7 @@
 
 /*
  * A verb of the command line as data: its options, its arguments and the function that does it. The
- * table of all of them is in main.c; each cmd_*.c defines one or a few.
+ * table of all of them is in verbs.c; each cmd_*.c defines one or a few.
  */
 
 /* Where everything is; places.h finds out, once. */

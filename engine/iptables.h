@@ -23,7 +23,7 @@
  * it is.
  *
  * Nothing of this ends by itself. RUN/iptables/NAME is there from before the first rule to after
- * the last, and says whose they are: see iptables_sweep.
+ * the last, and says whose they are: see xtables_sweep.
  */
 struct iptables {
 	int family;

@@ -15,7 +15,7 @@
  *
  * exports.c decides whose turn it is and keeps positions; exportbatch.c (Kinesis, SiteWise, HTTP)
  * and exports3.c do the delivering, and report by exporter_delivered, exporter_postpone or
- * exporter_idle. A position is saved after what is before it was delivered, never before.
+ * exporter_rest. A position is saved after what is before it was delivered, never before.
  */
 
 #define EXPORT_ERROR_MAX   512
@@ -105,7 +105,7 @@ void exports_close(struct exports *exports);
 /* As it is in the stream's definition now. */
 const struct export_definition *exporter_config(const struct exporter *exporter);
 
-/* All before `position` is delivered or given up: saves that (`soon`, or at once) and goes on. */
+/* All before `position` is delivered or given up: saves that (at once, or soon) and goes on. */
 void exporter_delivered(struct exporter *exporter, int64_t position, bool at_once);
 /* Counts what was delivered; not what was given up. */
 void exporter_count(struct exporter *exporter, int64_t sequence, int64_t bytes);

@@ -107,7 +107,7 @@ void session_sweep(struct session *session);
 /* -- waiting.c ----------------------------------------------------------------------------------
  */
 
-/* Where the answer to the request `id` must be written; followed by answer_done. */
+/* Where the answer to the request `id` must be written: what answer_begin to answer_end do. */
 struct buf *session_answer(struct session *session, const char *id);
 
 /* Makes a read wait; it is answered by itself. */
