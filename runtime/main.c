@@ -169,7 +169,7 @@ int main(int argc, char **argv)
 	struct globals globals;
 	struct choices choices = { 0 };
 	const struct flag flags[] = {
-		{ "debug", 0, NULL, "say more", &choices.debug },
+		{ "debug", 0, NULL, "write some steps to the log", &choices.debug },
 		{ "log", 0, "PATH", "append errors to this file (default: standard error)",
 		  &choices.log },
 		{ "log-format", 0, "text|json", "form of the log (default: text)",
