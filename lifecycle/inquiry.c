@@ -149,7 +149,8 @@ bool inquiry_details(const char *root, const char *name, struct error *err)
 
 		print_component(&inquiry, node);
 		printf("    Log: %s/%s.log\n", log_directory(&inquiry), name);
-		printf("    Last exit code: %lld\n", (long long)(found ? found->exit_code : -1));
+		if (found && found->exit_code >= 0)
+			printf("    Last exit code: %lld\n", (long long)found->exit_code);
 		is_good = print_last_deployment(&inquiry, err);
 	}
 	close_inquiry(&inquiry);

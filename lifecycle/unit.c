@@ -76,6 +76,7 @@ void unit_adopt(struct unit *unit)
 	service_free(unit->service);
 	unit->service = unit->next;
 	unit->next = NULL;
+	unit->exit_code = -1; /* what has ended was the other version's */
 	unit->component.error_reset_time = unit->service->error_reset_time;
 }
 

@@ -268,6 +268,20 @@ def cli(device, moor):
     return run
 
 
+def test_details_say_no_exit_code_of_another_version(device, cli):
+    """What failed was taken back: how it ended is not told of what runs now."""
+    device.recipe(SLEEP)
+    device.recipe({"run": "exit 7"}, version="2.0.0")
+    with device:
+        device.deploy(add={"A": "1.0.0"})
+        assert "Last exit code" not in cli("component", "details", "-n", "A").stdout, "no script has ended"
+        device.deploy(result="FAILED_ROLLBACK_COMPLETE", add={"A": "2.0.0"}, rollback=True)
+        told = cli("component", "details", "-n", "A").stdout
+        assert "Version: 1.0.0\n    State: RUNNING\n" in told and "Last exit code" not in told
+        device.deploy(result="FAILED_ROLLBACK_NOT_REQUESTED", add={"A": "2.0.0"})
+        assert "    Last exit code: 7\n" in cli("component", "details", "-n", "A").stdout
+
+
 def test_greengrass_cli(device, cli):
     device.recipe({"run": "echo {configuration:/who}; sleep 1000"}, configuration={"who": "x"})
     device.recipe({"startup": "echo b; exit 1"}, name="B")
