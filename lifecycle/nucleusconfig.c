@@ -230,7 +230,10 @@ static bool read_file(struct nucleus *nucleus, struct error *err)
 		return false;
 	if (!configstore_begin(&nucleus->config, err))
 		return false;
-	if (nucleus->file && !merge_file(nucleus, nucleus->file, time, err)) {
+	/* What no nucleus could begin with is not kept: it would hold when the file has it no more.
+	 */
+	if (nucleus->file && (!merge_file(nucleus, nucleus->file, time, err) ||
+			      !nucleusconfig_check(nucleus, err))) {
 		configstore_abandon(&nucleus->config);
 		return false;
 	}

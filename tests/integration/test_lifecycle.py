@@ -552,6 +552,8 @@ def test_user_that_is_not_there(device):
     device.recipe({"Run": "true"})
     assert device.deploy(code=1).stderr == (
         "mooring: deploy: there is no user \"nobody-such\" (runWithDefault.posixUser)\n")
+    device.configure(services={})
+    device.deploy()  # the mistake was not kept: it is gone from the file
 
 
 def test_artifact_link_out_of_the_directory(device):
