@@ -287,7 +287,8 @@ static bool make_hardlink(struct layer *layer, int parent, const char *base,
 	    err->sys == 0)
 		return false;
 	if ((!is_shared && whiteout_is_name(target.base)) || dir < 0 ||
-	    fstatat(dir, target.base, &info, AT_SYMLINK_NOFOLLOW) < 0)
+	    fstatat(dir, target.base, &info, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    place_is_whiteout(dir, target.base))
 		return error_set(err, ERROR_INPUT,
 				 "hard link to %.200s, which is not in this layer", entry->link);
 	if (is_same_file(parent, base, &info))

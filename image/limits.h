@@ -12,7 +12,8 @@
 #define LIMIT_ARCHIVE_JSON    (16 << 20) /* all documents of one archive together */
 #define LIMIT_ARCHIVE_JSONS   4096       /* how many of them */
 #define LIMIT_ARCHIVE_MEMBERS 65536
-#define LIMIT_ARCHIVE_DEPTH   4 /* directories in one that is a directory */
+#define LIMIT_ARCHIVE_LAYERS  4096 /* of one that comes through a pipe */
+#define LIMIT_ARCHIVE_DEPTH   4    /* directories in one that is a directory */
 #define LIMIT_ARCHIVE_IMAGES  256
 #define LIMIT_ARCHIVE_NAMES   1024 /* of one image */
 #define LIMIT_INDEX_ENTRIES   1024
@@ -32,11 +33,12 @@
 #define LIMIT_LINK_COMPONENTS   128 /* of where a symlink leads */
 #define LIMIT_LAYER_LINK_STEPS                                                                     \
 	(1 << 19) /* names through symlinks, times the longest one's components */
-#define LIMIT_ENTRY_XATTRS 64
-#define LIMIT_ENTRY_XATTR  65536
-#define LIMIT_ENTRY_ID     4294967294LL /* uid, gid */
-#define LIMIT_PACK_DEPTH   500          /* a descriptor each */
-#define LIMIT_PAX_HEADER   (8 << 20)    /* that we write */
+#define LIMIT_ENTRY_HEADERS ((1 << 20) + (64 << 10)) /* libarchive's PAX header, and the others */
+#define LIMIT_ENTRY_XATTRS  64
+#define LIMIT_ENTRY_XATTR   65536
+#define LIMIT_ENTRY_ID      4294967294LL /* uid, gid */
+#define LIMIT_PACK_DEPTH    500          /* a descriptor each */
+#define LIMIT_PAX_HEADER    (8 << 20)    /* that we write */
 
 /* Decompressors: a window of 128 MiB is what zstd --ultra -22 needs, or --long. */
 #define LIMIT_ZSTD_WINDOW_LOG 27

@@ -99,7 +99,7 @@ static bool looks_like_layer(const char *bytes, size_t count)
 {
 	static const char nothing[TARBALL_HEAD];
 
-	if (count == 0 || compression_sniff(bytes, count) != COMPRESSION_NONE)
+	if (compression_sniff(bytes, count) != COMPRESSION_NONE)
 		return true;
 	return count == TARBALL_HEAD &&
 	       (memcmp(bytes + 257, "ustar", 5) == 0 || memcmp(bytes, nothing, TARBALL_HEAD) == 0 ||
@@ -232,6 +232,8 @@ static bool unpack_in_passing(struct tarball *tarball, struct tarball_member *me
 {
 	struct error failure;
 
+	if (++tarball->layers > LIMIT_ARCHIVE_LAYERS)
+		return error_set(err, ERROR_INPUT, "more than %d layers", LIMIT_ARCHIVE_LAYERS);
 	if (!new_stage(tarball, &member->stage, err) ||
 	    !feed_stage(member->stage, reading, head, head_length, err))
 		return false;
@@ -260,7 +262,7 @@ static bool read_file(struct tarball *tarball, struct untar *tar, struct tarball
 		return false;
 	if (tarball_is_document(head, length) && member->size <= LIMIT_IMAGE_JSON)
 		return keep_document(tarball, member, &reading, head, length, err);
-	if (!tarball->is_seekable && looks_like_layer(head, length))
+	if (!tarball->is_seekable && member->size > 0 && looks_like_layer(head, length))
 		return unpack_in_passing(tarball, member, &reading, head, length, err);
 	return true; /* untar skips what is left */
 }
@@ -485,6 +487,21 @@ void tarball_close(struct tarball *tarball)
 /* -- layers when they are wanted ----------------------------------------------------------------
  */
 
+static bool start_empty(struct stage *stage, struct error *err)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_sys(err, "make a pipe");
+
+	autoclose int from = ends[0], to = ends[1];
+	const struct pump_source source = { .fd = from, .offset = -1, .size = -1 };
+
+	mem_cleanup_close(&to);
+	to = -1;
+	return stage_start(stage, &source, err);
+}
+
 static bool read_in_place(struct tarball *tarball, const struct tarball_member *member,
 			  struct stage *stage, struct error *err)
 {
@@ -494,6 +511,8 @@ static bool read_in_place(struct tarball *tarball, const struct tarball_member *
 
 	if (tarball->remote)
 		return remote_start(tarball->remote, member->start, member->size, stage, err);
+	if (member->size == 0) /* where the archive is a pipe, too */
+		return start_empty(stage, err);
 	if (tarball->is_directory)
 		return loosefiles_start(tarball, member, stage, err);
 	return stage_start(stage, &source, err);
@@ -510,7 +529,7 @@ bool tarball_unpack(struct tarball *tarball, struct tarball_member *member, stru
 		*stage = take_pointer(&member->stage);
 		return true;
 	}
-	if (!member->model && !tarball->is_seekable)
+	if (!member->model && !tarball->is_seekable && member->size > 0)
 		return error_set(err, ERROR_CORRUPT, "%.200s: archive/tar: invalid tar header",
 				 member->name);
 

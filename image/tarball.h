@@ -41,6 +41,7 @@ struct tarball {
 	size_t count, room;
 	int64_t document_bytes;
 	size_t document_count;
+	size_t layers;       /* unpacked in passing */
 	unsigned int stages; /* made so far: their names are numbered */
 };
 

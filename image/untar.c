@@ -95,11 +95,24 @@ static ssize_t pass_gap(struct untar *tar, const void **block)
 	return (ssize_t)step;
 }
 
+/* libarchive keeps what it reads of them, a sparse file's map many times over. It asks for more
+ * only when it has used up what it was given. */
+static bool are_headers_endless(struct untar *tar)
+{
+	if (tar->headers_from < 0 || tar->read - tar->headers_from <= LIMIT_ENTRY_HEADERS)
+		return false;
+	error_set(&tar->failure, ERROR_INPUT, "an entry's headers have more than %d bytes",
+		  LIMIT_ENTRY_HEADERS);
+	return true;
+}
+
 static ssize_t on_read(struct archive *archive, void *context, const void **block)
 {
 	struct untar *tar = context;
 	ssize_t got;
 
+	if (are_headers_endless(tar))
+		return give_up(tar, "headers");
 	if (tar->input.prefix_length > 0) {
 		*block = tar->input.prefix;
 		got = (ssize_t)tar->input.prefix_length;
@@ -187,7 +200,7 @@ static bool find_size(struct untar *tar, struct error *err)
 
 bool untar_open(struct untar *tar, const struct untar_input *input, struct error *err)
 {
-	*tar = (struct untar){ .input = *input };
+	*tar = (struct untar){ .input = *input, .headers_from = -1 };
 	if (!find_size(tar, err))
 		return false;
 	tar->archive = archive_read_new();
@@ -261,9 +274,33 @@ static bool is_malformed(const struct untar *tar)
 	return text && strstr(text, "malformed");
 }
 
+/* Past the current entry's content, which is none of the next one's headers. */
+static int read_headers(struct untar *tar)
+{
+	if (tar->current && archive_read_data_skip(tar->archive) == ARCHIVE_FATAL)
+		return ARCHIVE_FATAL;
+	tar->headers_from = archive_filter_bytes(tar->archive, 0);
+
+	int status = archive_read_next_header(tar->archive, &tar->current);
+
+	tar->headers_from = -1;
+	return status;
+}
+
+/* Without those that libarchive leaves out of a map: behind the file's end, or not in order. */
+static int64_t mapped_bytes(struct archive_entry *entry)
+{
+	la_int64_t offset, length, sum = 0;
+
+	archive_entry_sparse_reset(entry);
+	while (archive_entry_sparse_next(entry, &offset, &length) == ARCHIVE_OK)
+		sum += length;
+	return sum;
+}
+
 bool untar_next(struct untar *tar, struct entry *entry, bool *is_end, struct error *err)
 {
-	int status = archive_read_next_header(tar->archive, &tar->current);
+	int status = read_headers(tar);
 
 	*is_end = status == ARCHIVE_EOF;
 	if (*is_end)
@@ -293,8 +330,21 @@ bool untar_next(struct untar *tar, struct entry *entry, bool *is_end, struct err
 		return false;
 	tar->content = entry->start;
 	tar->content_size = 0;
+	tar->reached = tar->given = 0;
+	tar->mapped = entry->is_sparse ? mapped_bytes(tar->current) : 0;
 	tar->stored_size = entry->type == ENTRY_FILE && !entry->is_sparse ? entry->size : 0;
 	return check_end(tar, entry, err);
+}
+
+static bool check_map(struct untar *tar, size_t count, int64_t where, struct error *err)
+{
+	if (count == 0)
+		return tar->given >= tar->mapped || error_set(err, ERROR_CORRUPT, "unexpected EOF");
+	if (where < tar->reached)
+		return error_set(err, ERROR_CORRUPT, "a sparse file's parts are not in order");
+	tar->reached = where + (int64_t)count;
+	tar->given += (int64_t)count;
+	return true;
 }
 
 bool untar_data(struct untar *tar, const void **bytes, size_t *count, int64_t *offset,
@@ -311,7 +361,7 @@ bool untar_data(struct untar *tar, const void **bytes, size_t *count, int64_t *o
 		*count = 0;
 	else if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
 		return failed(tar, err);
-	return true;
+	return check_map(tar, *count, where, err);
 }
 
 size_t untar_xattr_count(struct untar *tar)

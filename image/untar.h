@@ -66,6 +66,9 @@ struct untar {
 	int64_t stored_size;  /* what it is then, unless the archive lies: see untar_data */
 	bool is_holding;      /* a block of the ring */
 	bool is_filled_up;
+	int64_t reached, given; /* of the current file: where its data ends so far; bytes of it */
+	int64_t mapped;         /* bytes that the map of a sparse one promises */
+	int64_t headers_from;   /* where the next entry's begin; -1: no headers are being read */
 	int64_t entries;
 	bool has_failed; /* something of ours, not of the archive's: why */
 	struct error failure;
@@ -81,7 +84,8 @@ must_check bool untar_next(struct untar *tar, struct entry *entry, bool *is_end,
 
 /* The next piece of the current file's data and where in the file it belongs; *count is 0 at its
  * end. Where a file without holes ends before its size, the archive lies about that, and libarchive
- * must not be asked for anything more: what follows could still be changed by who sent it. */
+ * must not be asked for anything more: what follows could still be changed by who sent it. Pieces
+ * of a sparse file come in order, and all that its map promises, or it fails. */
 must_check bool untar_data(struct untar *tar, const void **bytes, size_t *count, int64_t *offset,
 			   struct error *err);
 

@@ -74,6 +74,10 @@ def test_hard_link_out(store, tmp_path):
            "not in this layer")
 
 
+def test_hard_link_to_what_is_removed(store):
+    refuse(store, docker_archive([tar(entry(".wh.x", b""), link("y", "x", hard=True))]), "not in this layer")
+
+
 def test_hard_link_through_a_symlinked_parent(store, tmp_path):
     """CVE-2014-9356"""
     refuse(store, docker_archive([tar(link("d", str(tmp_path)), link("x", "d/secret", hard=True))]),
@@ -419,6 +423,38 @@ def test_entries_that_claim_too_much(store):
     info.size = 1 << 50
     layer = info.tobuf(tarfile.GNU_FORMAT) + b"x" * 1024
     refuse(store, docker_archive([layer]))
+
+
+def sparse(parts, size, content):
+    """As GNU tar has it, version 1.0: `parts` are (offset, length)."""
+    parts = b"%d\n" % len(parts) + b"".join(b"%d\n%d\n" % part for part in parts)
+    return tar(entry("holes", parts.ljust(-(-len(parts) // 512) * 512, b"\0") + content, pax_headers={
+        "GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "holes", "GNU.sparse.realsize": str(size)}))
+
+
+def test_a_map_of_holes_without_end(store):
+    """CVE-2025-58183: each part takes 80 bytes of memory, and next to nothing of a compressed archive."""
+    refuse(store, docker_archive([sparse([(0, 0)] * 300000, 0, b"")]), "headers have more than 1114112 bytes")
+    many = [(4096 * i, 1) for i in range(50000)]
+    image = store.load(docker_archive([sparse(many, 4096 * 50000, b"x" * 50000)])).images[0]["id"]
+    assert os.stat(store.diff(image) + "/holes").st_size == 4096 * 50000
+
+
+@pytest.mark.parametrize("parts", [[(0, 4), (2, 4)], [(1000, 4), (0, 4)], [(0, 4), (1000, 60000)], [(0, 4), (70000, 4)]],
+                         ids=["overlapping", "backwards", "more than there is", "behind the end"])
+def test_maps_of_holes_that_lie(store, parts):
+    """As Go's reader, and so docker, has it."""
+    text = refuse(store, docker_archive([sparse(parts, 65536, b"aaaabbbb")]), kind="corrupt")
+    assert "holes: " in text
+
+
+def test_members_without_content(store):
+    """An empty layer is one, but 60000 of them are not unpacked on the chance that they are wanted."""
+    image = world.Image([b""])
+    manifest = json.dumps([{"Config": "c.json", "RepoTags": ["t:1"], "Layers": ["m7"]}]).encode()
+    loaded = store.load(tar(*(entry(f"m{i}", b"") for i in range(60000)), entry("c.json", image.config),
+                            entry("manifest.json", manifest))).images
+    assert [event["id"] for event in loaded] == [image.id]
 
 
 def test_a_deep_tree(store):
