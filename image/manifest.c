@@ -164,7 +164,8 @@ static bool none_fits(const struct manifest *index, const struct platform *wante
 	}
 	return error_set(err, ERROR_NOT_FOUND,
 			 "no matching manifest for %s in the manifest list entries (%s%s)", here,
-			 offered.data ? offered.data : "it is empty", offered.is_cut ? "…" : "");
+			 index->entry_count > 0 ? offered.data : "none is an image",
+			 offered.is_cut ? "…" : "");
 }
 
 bool manifest_choose(const struct manifest *index, const struct platform *wanted,

@@ -101,6 +101,14 @@ static void test_index(void)
 	check_error(manifest_choose(&manifest, &wanted, &chosen, &err), &err, ERROR_NOT_FOUND,
 		    "linux/riscv64 in the manifest list entries (linux/s390x, linux/arm/v7)",
 		    "nothing fits");
+	if (!check_ok(parse(&arena,
+			    "{\"manifests\":[{\"mediaType\":\"application/"
+			    "vnd.buildkit.cacheconfig.v0\",\"digest\":\"" D1 "\",\"size\":1}]}",
+			    INDEX, &manifest, &err),
+		      &err, "a cache of BuildKit's"))
+		return;
+	check_error(manifest_choose(&manifest, &wanted, &chosen, &err), &err, ERROR_NOT_FOUND,
+		    "(none is an image)", "nothing to run");
 }
 
 static void test_refused(void)
