@@ -382,6 +382,8 @@ static void set_message(struct http_exchange *exchange, const struct http_reques
 
 		add_header(exchange, header);
 	}
+	if (request->is_decoded)
+		SET(CURLOPT_ACCEPT_ENCODING, "identity");
 	SET(CURLOPT_URL, request->url);
 	SET(CURLOPT_HTTPHEADER, exchange->headers);
 	if (request->form) {

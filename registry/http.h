@@ -62,6 +62,7 @@ struct http_request {
 		*body; /* sent as it is, or NULL; stays the caller's, who keeps it until the end */
 	bool is_unverified;  /* take any certificate: a registry that the user marked insecure */
 	bool is_direct;      /* through no proxy */
+	bool is_decoded;     /* a Content-Encoding is undone, though none is asked for */
 	bool is_public_only; /* to no private address, whatever its name says; through a proxy, the
 				proxy decides */
 	struct http_tls tls;

@@ -146,6 +146,8 @@ static void send_question(struct transfer *transfer)
 	struct http_request request = transfer->question;
 
 	request.headers = headers;
+	/* Proxies compress documents unasked; what is streamed is taken by its length. */
+	request.is_decoded = transfer->step != SOURCE_BODY || transfer->request.held_limit > 0;
 	transfer->use = USE_COLLECT;
 	if (body && !feed_seek(body, 0)) {
 		error_set(&err, ERROR_INPUT, "%s: what is sent must come from a file",
@@ -153,8 +155,7 @@ static void send_question(struct transfer *transfer)
 		fail(transfer, &err);
 		return;
 	}
-	transfer->is_reply_cut = false;
-	transfer->is_paused = false;
+	transfer->is_reply_cut = transfer->is_paused = false;
 	buf_clear(&transfer->reply);
 	transfer->state = STATE_RUNNING;
 	transfer->exchange = http_start(transfer->client, &request, &events, transfer);
@@ -318,7 +319,7 @@ static bool on_head(void *context, const struct http_response *response)
 		return refuse(transfer, wrong);
 	/* A store may call a layer "gzip" that it was given so: as many bytes come as are wanted,
 	 * and their digest decides. Coded on the way they would be others. */
-	if (range.is_coded && !transfer->request.may_be_encoded &&
+	if (range.is_coded && !is_held && !transfer->request.may_be_encoded &&
 	    (range.whole < 0 || left_of(transfer, range.whole) != transfer->report.total))
 		return refuse(transfer, "the server (or a proxy) sent it with a Content-Encoding");
 	transfer->use = is_held ? USE_HOLD : USE_DELIVER;

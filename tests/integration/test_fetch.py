@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import zlib
 
 import pytest
 
@@ -631,6 +632,46 @@ def test_blob_that_is_only_called_encoded():
     """By a store that was told so when it got a layer: it is what the digest says."""
     reply, body, calls = one_request(lambda call: call.reply(200, BLOB, Content_Encoding="gzip"), blob)
     assert reply["ok"] and body == BLOB and calls[-1].header("Accept-Encoding") == "identity"
+
+
+def squeezed(call, body, coding="gzip", **headers):
+    packed = {"gzip": gzip.compress, "deflate": zlib.compress}[coding](body)
+    call.reply(200, packed, Content_Encoding=coding, **headers)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_documents_that_a_proxy_compresses(coding):
+    """Unasked, and so for docker: Go undoes it. The digest is of what comes out."""
+    reply, body, calls = one_request(
+        lambda call: squeezed(call, MANIFEST, coding, Content_Type=OCI_MANIFEST), manifest)
+    assert reply["ok"] and body == MANIFEST and reply["size"] == len(MANIFEST), reply
+    assert calls[-1].header("Accept-Encoding") == "identity"
+    reply, body, _ = one_request(lambda call: squeezed(call, b'{"tags":["1"]}', coding),
+                                 lambda server: {"op": "tags", "reference": f"{server.host}/team/x"})
+    assert reply["ok"] and body == b'{"tags":["1"]}', reply
+
+
+def test_token_replies_and_refusals_that_a_proxy_compresses():
+    class Squeezing(TokenRegistry):
+        def __call__(self, call):
+            plain = call.reply
+            call.reply = lambda status, body=b"", **headers: plain(
+                status, gzip.compress(body), Content_Encoding="gzip", **headers)
+            super().__call__(call)
+    reply, body, _ = with_token(Squeezing())
+    assert reply["ok"] and body == MANIFEST, reply
+    reply, _, _ = with_token(Squeezing(reply=lambda token: 401))
+    assert failure(reply)[0] == "denied" and "unauthorized: no such user" in reply["text"]
+
+
+def test_a_bomb_as_a_document():
+    """Of 64 MiB no more is unpacked than a document may have."""
+    bomb = gzip.compress(b"{" + b" " * (64 << 20))
+    with Server(pingable(lambda call: call.reply(200, bomb, Content_Encoding="gzip"))) as server, Fetch() as fetch:
+        reply, body = fetch.get(**manifest(server))
+        peak = peak_kib(fetch)
+    assert failure(reply)[0] == "corrupt" and "4194304" in reply["text"] and body == b""
+    assert peak < 40_000
 
 
 def peak_kib(fetch):
