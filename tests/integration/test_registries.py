@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -673,3 +674,31 @@ def test_ecr_from_the_environment_once_in_12_hours(moor, tmp_path):
                 file.write("{half")
             with_hosts(moor, {ECR: ADDRESS}, "pull", "-q", f"{ECR}/team/x:1", env=env)
             assert len(aws.given) == 2
+
+
+@pytest.mark.parametrize("left", [600, -600])
+def test_ecr_whose_api_is_down(moor, tmp_path, left):
+    """A password that is still good does without it. With one that has run out the pull fails, and names the API, in
+    words that say: try again."""
+    pem = make_certificate(tmp_path, ECR)
+    aws = AwsServer(keys=[("AKID", "secret", None)])
+    with world.docker_registry(str(tmp_path)) as registry:
+        pushed_to(registry, "team/x")
+        door = EcrRegistry(aws.password, b"", "")
+
+        def serve(call):
+            if call.header("Authorization") == door.authorization and call.path != "/v2/":
+                forward(call, registry.address)
+            else:
+                door(call)
+        with Server(serve, address=ADDRESS, port=443, certificate=pem):
+            api = f"127.0.0.1:{world.free_port()}"
+            env = {"SSL_CERT_FILE": pem, "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret",
+                   "AWS_ENDPOINT_URL_ECR": f"http://{api}"}
+            moor.docker("images")  # there is a store
+            with open(os.path.join(moor.root, "ecr.json"), "w", encoding="ascii") as file:
+                json.dump({f"{ECR} AKID": {"username": "AWS", "password": aws.password, "expires": int(time.time()) + left}}, file)
+            result = with_hosts(moor, {ECR: ADDRESS}, "pull", "-q", f"{ECR}/team/x:1", env=env, code=0 if left > 0 else 1)
+            if left < 0:
+                assert f"http://{api}/" in result.stderr and "dial tcp" in result.stderr, result.stderr
+                assert aws.password not in result.stderr
