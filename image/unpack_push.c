@@ -46,6 +46,7 @@ struct push {
 	bool is_original;          /* all is as it was pulled */
 	struct descriptor *layers; /* as they are there */
 	struct descriptor config;
+	enum fetch_look config_found;
 	struct digest sent; /* the manifest as it is there */
 };
 
@@ -329,16 +330,20 @@ static bool push_layers(struct push *push, struct error *err)
 /* -- documents ----------------------------------------------------------------------------------
  */
 
+/* The first question: a registry that does not answer has no layer packed for it. */
+static bool look_for_config(struct push *push, struct error *err)
+{
+	return fetcher_look(&push->fetcher, push->text, &push->image.image.id, push->from,
+			    &push->config_found, err);
+}
+
 static bool push_config(struct push *push, struct error *err)
 {
 	const struct buf *text = &push->image.config;
 	const struct digest *id = &push->image.image.id;
 	autoclose int fd = -1;
-	enum fetch_look found;
 
-	if (!fetcher_look(&push->fetcher, push->text, id, push->from, &found, err))
-		return false;
-	if (found != FETCH_ABSENT)
+	if (push->config_found != FETCH_ABSENT)
 		return true;
 	return open_nameless(push, &fd, err) &&
 	       file_write(fd, "the configuration", text->data, text->length, err) &&
@@ -460,8 +465,8 @@ static bool push_all(struct push *push, const char *name, struct error *err)
 	push->text = reference_text(&push->reference);
 	find_source(push);
 	read_original(push);
-	return push_layers(push, err) && push_config(push, err) && push_manifest(push, err) &&
-	       name_by_digest(push, err);
+	return look_for_config(push, err) && push_layers(push, err) && push_config(push, err) &&
+	       push_manifest(push, err) && name_by_digest(push, err);
 }
 
 bool unpack_push(const struct store *store, int fetch, const char *name, struct error *err)

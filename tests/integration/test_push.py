@@ -132,6 +132,15 @@ def test_push_that_cannot_be(moor, arguments, text):
     assert text in moor.docker("push", *arguments, code=1).stderr
 
 
+def test_push_to_nobody(moor, loaded):
+    """Nothing is packed for a registry that does not answer; docker's words."""
+    address = f"127.0.0.1:{world.free_port()}"
+    moor.docker("tag", loaded, f"{address}/x:1")
+    failed = moor.docker("push", f"{address}/x:1", code=1)
+    assert failed.stdout == f"The push refers to repository [{address}/x]\n"
+    assert failed.stderr == f'Get "http://{address}/v2/": dial tcp {address}: connect: connection refused\n'
+
+
 def test_push_with_basic_login(moor, loaded, tmp_path):
     salt = crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=1 << 4)
     (tmp_path / "htpasswd").write_text(f"user:{crypt.crypt('pass', salt)}\n")
