@@ -267,11 +267,12 @@ static bool check_end(const struct untar *tar, const struct entry *entry, struct
 	return error_set(err, ERROR_CORRUPT, "unexpected EOF");
 }
 
+/* "Ignoring malformed pax extended attribute", "Rejecting pax extended attribute > 1MB" */
 static bool is_malformed(const struct untar *tar)
 {
 	const char *text = archive_error_string(tar->archive);
 
-	return text && strstr(text, "malformed");
+	return text && (strstr(text, "malformed") || strstr(text, "Rejecting pax"));
 }
 
 /* Past the current entry's content, which is none of the next one's headers. */

@@ -60,7 +60,8 @@ def test_dot_dot_in_a_hard_link(store):
            '".." in a name')
 
 
-@pytest.mark.parametrize("record", [b"99 path=x\n", b"9 path=xx", b"0 path=x\n", b"path=x\n"])
+@pytest.mark.parametrize("record", [b"99 path=x\n", b"9 path=xx", b"0 path=x\n", b"path=x\n",
+                                    b"9" * 23 + b" path=x\n"])
 def test_pax_records_that_are_none(store, record):
     """As Go's reader, and so docker, has it."""
     info, _ = entry("PaxHeaders/x", record, type=tarfile.XHDTYPE)
