@@ -24,6 +24,7 @@
 #define LABEL_SERVICE      "com.docker.compose.service"
 #define LABEL_NUMBER       "com.docker.compose.container-number"
 #define LABEL_ONEOFF       "com.docker.compose.oneoff"
+#define LABEL_SLUG         "com.docker.compose.slug"
 #define LABEL_HASH         "com.docker.compose.config-hash"
 #define LABEL_DIRECTORY    "com.docker.compose.project.working_dir"
 #define LABEL_DEPENDENCIES "com.docker.compose.depends_on"

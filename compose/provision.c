@@ -185,14 +185,20 @@ static bool create_network(struct session *session, const struct resource *netwo
 	return true;
 }
 
-static bool refuse_external(const char *kind, const char *key, const char *name, const char *how,
-			    struct error *err)
+static bool refuse_external(const struct session *session, const char *kind, const char *name,
+			    const char *how, struct error *err)
 {
-	(void)key;
+	bool is_volume = strcmp(how, "volume") == 0;
+
+	if (!session->composer->is_classic && is_volume)
+		return error_set(err, ERROR_NOT_FOUND, "external volume \"%s\" not found", name);
+	if (!session->composer->is_classic)
+		return error_set(err, ERROR_NOT_FOUND,
+				 "network %s declared as external, but could not be found", name);
 	return error_set(err, ERROR_NOT_FOUND,
 			 "%s %s declared as external, but could not be found. Please create the "
 			 "%s manually using `docker %s create %s%s` and try again.",
-			 kind, name, how, how, strcmp(how, "volume") == 0 ? "--name=" : "", name);
+			 kind, name, how, how, is_volume ? "--name=" : "", name);
 }
 
 bool provision_networks(struct session *session, const bool *is_wanted, struct error *err)
@@ -208,8 +214,7 @@ bool provision_networks(struct session *session, const bool *is_wanted, struct e
 		if (directory)
 			continue;
 		if (network->is_external)
-			return refuse_external("Network", network->key, network->name, "network",
-					       err);
+			return refuse_external(session, "Network", network->name, "network", err);
 		if (!create_network(session, network, err))
 			return false;
 	}
@@ -253,7 +258,7 @@ bool provision_volumes(struct session *session, const bool *is_wanted, struct er
 		if (directory)
 			continue;
 		if (volume->is_external)
-			return refuse_external("Volume", volume->key, volume->name, "volume", err);
+			return refuse_external(session, "Volume", volume->name, "volume", err);
 		if (!create_volume(session, volume, err))
 			return false;
 	}

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/jsonout.h"
 #include "cli/human.h"
 #include "cli/jsonmaker.h"
 #include "cli/listing.h"
@@ -13,6 +14,8 @@
 #include "compose/upplan.h"
 #include "image/store.h"
 #include "registry/reference.h"
+
+#define LIST_MAX (16 << 20) /* bytes of `images --format json` */
 
 /* pull and images: what services are made from. */
 
@@ -234,8 +237,8 @@ static void print_classic(const struct json *rows)
 	grid_print(&cells, COUNT_OF(headers), stdout);
 }
 
-/* Each once, whole in 1 and short in 2. */
-static void print_ids(struct member **members, bool is_classic)
+/* Each once. */
+static void print_ids(struct member **members)
 {
 	autotexts struct texts told = { 0 };
 
@@ -245,9 +248,42 @@ static void print_ids(struct member **members, bool is_classic)
 		if (texts_has(&told, id))
 			continue;
 		texts_add(&told, id);
-		id = strchr(id, ':') + 1;
-		printf("%.*s\n", is_classic ? 64 : 12, id);
+		puts(strchr(id, ':') + 1);
 	}
+}
+
+/* One list, unlike that of ps, with whole IDs and sizes in bytes. */
+static bool print_list(struct session *session, struct member **members, struct error *err)
+{
+	struct arena *arena = &session->fleet.arena;
+	struct jsonmaker list = { arena, json_new(arena, NULL, NULL, JSON_ARRAY, NULL) };
+	autobuf struct buf text;
+	struct jsonout json;
+
+	for (; *members; members++) {
+		const struct container *container = &(*members)->container;
+		struct jsonmaker row = jsonmaker_nested(&list, NULL, JSON_OBJECT);
+		struct store_image image = { .size = 0 };
+		const char *repository, *tag;
+		struct error ignored; /* removed by force */
+
+		(void)!store_find(&session->fleet.engine.store, arena, container->image_id, &image,
+				  &ignored);
+		split_name(arena, container->image, &repository, &tag);
+		jsonmaker_text(&row, "ID", container->image_id);
+		jsonmaker_text(&row, "ContainerName", container->name);
+		jsonmaker_text(&row, "Repository", repository);
+		jsonmaker_text(&row, "Tag", tag);
+		jsonmaker_number(&row, "Size", image.size);
+	}
+	buf_init(&text, LIST_MAX);
+	jsonout_init(&json, &text, false);
+	jsonout_json(&json, NULL, list.parent);
+	jsonout_done(&json);
+	if (!buf_check(&text, "the list of images", err))
+		return false;
+	printf("%.*s\n", (int)text.length, text.data);
+	return true;
 }
 
 static int run_images(const struct cli *cli, const void *of, const struct texts *arguments)
@@ -266,9 +302,13 @@ static int run_images(const struct cli *cli, const void *of, const struct texts 
 	struct jsonmaker rows = { arena, json_new(arena, NULL, NULL, JSON_ARRAY, NULL) };
 
 	if (values->is_quiet) {
-		print_ids(members, is_classic);
+		print_ids(members);
 		return 0;
 	}
+	if (!is_classic && values->format && strcmp(values->format, "json") == 0)
+		return print_list(&session, members, &err)
+			       ? 0
+			       : composer_failed(composer_of(cli), &err);
 	for (; *members; members++) {
 		/* As in `ps` of 1. */
 		if (!is_classic || !(*members)->is_oneoff || fleet_is_up(*members))

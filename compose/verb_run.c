@@ -9,19 +9,21 @@
 
 #include "compose/creation.h"
 #include "compose/docker.h"
+#include "compose/dotenv.h"
 #include "compose/lender.h"
 #include "compose/uprun.h"
 #include "engine/port.h"
 
 /* `run`: one more container of a service for one command, in the foreground. We become docker. */
 
-#define SLUG_BYTES 6
+#define SLUG_BYTES 32
+#define SLUG_SHOWN 12
 
 struct values {
-	struct texts env, labels, publish, volumes, cap_add, cap_drop;
+	struct texts env, env_files, labels, publish, volumes, cap_add, cap_drop;
 	const char *name, *entrypoint, *user, *workdir, *pull;
 	bool is_detached, is_removed, is_without_terminal, is_without_dependencies, has_ports;
-	bool has_aliases, is_quiet, removes_orphans, is_without_stdin;
+	bool has_aliases, is_quiet, is_silent, removes_orphans, is_without_stdin;
 };
 
 #define AT(member) offsetof(struct values, member)
@@ -35,9 +37,12 @@ static const struct opt opts[] = {
 	{ "entrypoint", 0, OPT_TEXT, AT(entrypoint), "string",
 	  "Override the entrypoint of the image", NULL },
 	{ "env", 'e', OPT_LIST, AT(env), "stringArray", "Set environment variables", NULL },
+	{ "env-from-file", 0, OPT_LIST, AT(env_files), "stringArray",
+	  "Set environment variables from file", NULL },
 	{ "interactive", 'i', OPT_UNLESS, AT(is_without_stdin), NULL,
 	  "Keep STDIN open even if not attached (default true)", NULL },
 	{ "label", 'l', OPT_LIST, AT(labels), "stringArray", "Add or override a label", NULL },
+	{ "labels", 0, OPT_LIST, AT(labels), NULL, NULL, NULL },
 	{ "name", 0, OPT_TEXT, AT(name), "string", "Assign a name to the container", NULL },
 	{ "no-deps", 0, OPT_BOOL, AT(is_without_dependencies), NULL, "Don't start linked services",
 	  NULL },
@@ -47,6 +52,9 @@ static const struct opt opts[] = {
 	  "Publish a container's port(s) to the host", port_check },
 	{ "pull", 0, OPT_TEXT, AT(pull), "string",
 	  "Pull image before running (\"always\"|\"missing\"|\"never\")", NULL },
+	{ "quiet", 'q', OPT_BOOL, AT(is_silent), NULL, "Don't tell of what is started and created",
+	  NULL },
+	{ "quiet-build", 0, OPT_IGNORED_BOOL, 0, NULL, NULL, NULL },
 	{ "quiet-pull", 0, OPT_BOOL, AT(is_quiet), NULL,
 	  "Pull without printing progress information", NULL },
 	{ "remove-orphans", 0, OPT_BOOL, AT(removes_orphans), NULL,
@@ -60,6 +68,7 @@ static const struct opt opts[] = {
 	  "Use the service's network aliases in the network(s) the container connects to", NULL },
 	{ "user", 'u', OPT_TEXT, AT(user), "string", "Run as specified username or uid", NULL },
 	{ "volume", 'v', OPT_LIST, AT(volumes), "stringArray", "Bind mount a volume", NULL },
+	{ "volumes", 0, OPT_LIST, AT(volumes), NULL, NULL, NULL },
 	{ "workdir", 'w', OPT_TEXT, AT(workdir), "string", "Working directory inside the container",
 	  NULL },
 	{ .name = NULL },
@@ -109,19 +118,27 @@ static bool provide(struct session *session, const struct values *values,
 /* -- the command line of docker run -------------------------------------------------------------
  */
 
-/* "proj_web_run_0123456789ab" */
-static const char *one_off_name(const struct session *session, const struct service *service,
-				struct arena *arena)
+/* What tells the one-off containers of a service from each other. */
+static const char *new_slug(struct arena *arena)
 {
 	unsigned char bytes[SLUG_BYTES];
-	const char *separator = session->project.separator, *slug = "";
+	const char *slug = "";
 
 	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
 		abort(); /* a kernel that has no random numbers by now never will */
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		slug = arena_printf(arena, "%s%02x", slug, bytes[i]);
-	return arena_printf(arena, "%s%s%s%srun%s%s", session->project.name, separator,
-			    service->name, separator, separator, slug);
+	return slug;
+}
+
+/* "proj_web_run_0123456789ab" */
+static const char *one_off_name(const struct session *session, const struct service *service,
+				const char *slug, struct arena *arena)
+{
+	const char *separator = session->project.separator;
+
+	return arena_printf(arena, "%s%s%s%srun%s%.*s", session->project.name, separator,
+			    service->name, separator, separator, SLUG_SHOWN, slug);
 }
 
 static void add_list(struct texts *extra, const char *option, const struct texts *values)
@@ -158,6 +175,29 @@ static void add_environment(const struct session *session, const struct texts *v
 	}
 }
 
+/* They count more than what the service says, and less than --env. */
+static bool add_files(struct session *session, const struct texts *paths, struct texts *extra,
+		      struct error *err)
+{
+	struct project *project = &session->project;
+	autovariables struct variables variables = { 0 };
+
+	for (size_t i = 0; i < paths->count; i++) {
+		if (dotenv_read(&variables, &project->environment, &project->arena, paths->items[i],
+				err))
+			continue;
+		return err->kind != ERROR_NOT_FOUND
+			       ? false
+			       : error_set(err, ERROR_NOT_FOUND, "couldn't find env file: %s",
+					   paths->items[i]);
+	}
+	for (size_t i = 0; i < variables.count; i++)
+		creation_add(extra, "--env",
+			     arena_printf(&project->arena, "%s=%s", variables.items[i].name,
+					  variables.items[i].value));
+	return true;
+}
+
 static void add_extra(const struct session *session, const struct values *values,
 		      struct texts *extra)
 {
@@ -186,11 +226,13 @@ static bool make_arguments(struct session *session, const struct values *values,
 			   struct texts *arguments, struct error *err)
 {
 	autotexts struct texts extra = { 0 };
+	const char *slug = new_slug(&session->project.arena);
 	struct creation creation = {
 		.project = &session->project,
 		.service = service,
-		.name = values->name ? values->name
-				     : one_off_name(session, service, &session->project.arena),
+		.name = values->name
+				? values->name
+				: one_off_name(session, service, slug, &session->project.arena),
 		.number = 1,
 		.fleet = &session->fleet,
 		.version = composer_version(session->composer),
@@ -202,7 +244,11 @@ static bool make_arguments(struct session *session, const struct values *values,
 		.entrypoint = values->entrypoint,
 	};
 
+	if (!add_files(session, &values->env_files, &extra, err))
+		return false;
 	add_extra(session, values, &extra);
+	creation_add(&extra, "--label",
+		     arena_printf(&session->project.arena, LABEL_SLUG "=%s", slug));
 	creation_add(arguments, "run", "--pull=never");
 	telling_classic(&session->telling, "Creating %s_%s_run ... \nCreating %s_%s_run ... done",
 			session->project.name, service->name, session->project.name, service->name);
@@ -235,6 +281,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 
 	const struct service *service = project_find(&session.project, services.items[0]);
 
+	session.telling.is_quiet |= values->is_silent;
 	if (!start_dependencies(&session, values, &services, service, &code))
 		return code;
 	if (!session_look_again(&session, &err) || !provide(&session, values, service, &err) ||

@@ -448,6 +448,19 @@ def test_exec(project):
     assert "No container found for a_2" in project.classic("exec", "--index", "2", "a", "true", code=1).stderr
 
 
+def test_other_words_of_run(project):
+    """Options of 2 that others are called by too, variables from a file, and the label that tells containers of one service from each other."""
+    project.services(a={"environment": {"A": "service", "B": "service"}})
+    project.write("A=file\nB=file\nC=${B}\n", "given.env")
+    project.write("here\n", "seen")
+    done = project("run", "-T", "-q", "--quiet-build", "--volumes", project.directory + ":/foo", "--labels", "of=test", "--env-from-file", "given.env",
+                   "-e", "B=option", "a", "sh", "-c", "cat /foo/seen; echo $A $B $C")
+    assert (done.stdout, done.stderr) == ("here\nfile option file\n", "")
+    name, slug = project.moor.docker("ps", "-a", "--filter", "label=of=test", "--format", '{{.Names}} {{.Label "com.docker.compose.slug"}}').stdout.split()
+    assert re.fullmatch("[0-9a-f]{64}", slug) and name == f"proj-a-run-{slug[:12]}"
+    assert "couldn't find env file: no.env" in project("run", "--env-from-file", "no.env", "a", code=1).stderr
+
+
 def test_images_and_wait(project):
     project.services(a={"command": "sh -c 'exit 6'"})
     project("up")
@@ -455,7 +468,10 @@ def test_images_and_wait(project):
     assert rows[0].split() == ["Container", "Repository", "Tag", "Image", "Id", "Size"]
     assert rows[2].split()[:3] == ["proj-a-1", "busybox", "test"]
     image = project.inspect("proj-a-1", "{{.Image}}").split(":")[1]
-    assert project("images", "-q").stdout == image[:12] + "\n"
+    assert project("images", "-q").stdout == image + "\n"
+    rows = json.loads(project("images", "--format", "json").stdout)
+    assert [(row["ID"], row["ContainerName"], row["Repository"], row["Tag"]) for row in rows] == [("sha256:" + image, "proj-a-1", "busybox", "test")]
+    assert rows[0]["Size"] > 100000
     assert project("wait", "a", code=6).stdout.endswith(" exited with status code 6\n")
 
 
@@ -668,4 +684,6 @@ def test_networks(project):
     assert " Network named-front  Removed\n" in done.stderr
     assert project.moor.docker("network", "ls", "--format", "{{.Name}}").stdout.split() == ["bridge", "host", "none"]
     project.write("services: {a: {image: 'busybox:test'}}\nnetworks: {default: {external: true, name: nowhere}}\n")
-    assert "Network nowhere declared as external, but could not be found." in project("up", "-d", code=1).stderr
+    assert "network nowhere declared as external, but could not be found\n" in project("up", "-d", code=1).stderr
+    assert "Network nowhere declared as external, but could not be found. Please create the network manually using `docker network create nowhere`" in \
+        project.classic("up", "-d", code=1).stderr
