@@ -156,6 +156,8 @@ static bool make_argv(struct engine *engine, struct arena *arena, const struct e
 		texts_add(argv, "--detach");
 	if (!enter->is_interactive)
 		texts_add(argv, "--no-input");
+	if (enter->has_tty)
+		texts_add(argv, "--tty");
 	if (enter->gives_pipes)
 		texts_add(argv, "--pipes");
 	if (enter->detach_keys && *enter->detach_keys) {

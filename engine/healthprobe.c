@@ -32,6 +32,7 @@
 #define NS_PER_S          1000000000LL
 #define DEFAULT_TIMEOUT   (30 * NS_PER_S)
 #define TIMEOUT_WORDS_MAX 128
+#define END_PATIENCE_MS   3000 /* for mooring-runc to end once its test has */
 #define DEFAULT_RETRIES   3
 #define RECORD_MAX        (1 << 20)
 #define TIMED_OUT         (-1) /* in place of an exit code, as docker has it */
@@ -154,6 +155,22 @@ static bool spawn_test(struct check *check, const struct texts *argv, int *from,
 	return true;
 }
 
+/*
+ * mooring-runc, the test's parent, reaps it: who is left to the machine's first process may stay a
+ * zombie, and hold up the container's end. While it is still starting the test it ends by a signal.
+ */
+static void end_test(struct check *check, const struct proc *runner)
+{
+	struct pollfd end = { runner->pidfd, POLLIN, 0 };
+
+	kill_test(check, runner->pid);
+	kill(runner->pid, SIGTERM);
+	if (runner->pidfd >= 0 && poll(&end, 1, END_PATIENCE_MS) > 0)
+		return;
+	kill_test(check, runner->pid); /* it may have begun meanwhile */
+	kill(runner->pid, SIGKILL);
+}
+
 /* Before what the test has said. */
 static void tell_timeout(struct check *check, int64_t timeout)
 {
@@ -187,10 +204,8 @@ static bool run_test(struct check *check, int *code, struct error *err)
 	if (!spawn_test(check, &argv, &from, &proc, err))
 		return false;
 	bool is_in_time = read_output(check, from, timeout / NS_PER_MS);
-	if (!is_in_time) {
-		kill_test(check, proc.pid);
-		kill(proc.pid, SIGKILL);
-	}
+	if (!is_in_time)
+		end_test(check, &proc);
 	if (!proc_wait(&proc, &status, err))
 		return false;
 	*code = is_in_time ? proc_exit_code(status) : TIMED_OUT;

@@ -88,9 +88,11 @@ static int open_v2_top(void)
 	return open(CGROUP_ROOT "/unified", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Calls `leave_v1` for every v1 group that is not the top; true if our v2 group is not. */
-static bool leave_groups(char *lines)
+/* Calls `leave` for every v1 group that is not the top; true if our v2 group is not. */
+static bool look_at_groups(const char *text, void (*leave)(const char *controllers))
 {
+	autofree char *copy = mem_strdup(text);
+	char *lines = copy;
 	bool is_in_v2 = false;
 
 	for (char *line; (line = strsep(&lines, "\n")) != NULL;) {
@@ -102,28 +104,27 @@ static bool leave_groups(char *lines)
 		*own = '\0';
 		if (controllers[1] == '\0')
 			is_in_v2 = true;
-		else
-			leave_v1(controllers + 1);
+		else if (leave)
+			leave(controllers + 1);
 	}
 	return is_in_v2;
 }
 
-/* The caller, a helper with nothing else to do, leaves its v1 groups itself; its child inherits
- * that. Unable to tell where we are, we stay: only a supervisor's view of us suffers. */
-static int leave_for_child(void)
+/* Unable to tell where we are, we stay: only a supervisor's view of us suffers. */
+static const char *read_groups(struct buf *text)
 {
-	autobuf struct buf text;
 	struct error ignored;
 
-	buf_init(&text, SELF_MAX);
-	if (!file_read(AT_FDCWD, "/proc/self/cgroup", &text, &ignored))
-		return -1;
-	return leave_groups(text.data) ? open_v2_top() : -1;
+	return file_read(AT_FDCWD, "/proc/self/cgroup", text, &ignored) ? text->data : "";
 }
 
 bool detach_fork(pid_t *pid, struct error *err)
 {
-	autoclose int top = leave_for_child();
+	autobuf struct buf text = { 0 };
+
+	buf_init(&text, SELF_MAX);
+	const char *groups = read_groups(&text);
+	autoclose int top = look_at_groups(groups, NULL) ? open_v2_top() : -1;
 
 	*pid = -1;
 	if (top >= 0)
@@ -133,9 +134,10 @@ bool detach_fork(pid_t *pid, struct error *err)
 		*pid = fork();
 	if (*pid < 0)
 		return error_sys(err, "fork");
-	if (*pid == 0 && setsid() < 0)
-		return error_sys(err, "leave the caller's session");
-	return true;
+	if (*pid > 0)
+		return true;
+	look_at_groups(groups, leave_v1);
+	return setsid() >= 0 || error_sys(err, "leave the caller's session");
 }
 
 bool detach_settle(struct error *err)

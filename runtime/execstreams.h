@@ -3,8 +3,9 @@
 #define RUNTIME_EXECSTREAMS_H
 
 #include <stdbool.h>
-#include <stddef.h>
+#include <stdint.h>
 
+#include "runtime/flow.h"
 #include "runtime/foreground.h"
 
 /*
@@ -17,14 +18,9 @@
 #define EXECSTREAMS_BUFFER 65536
 
 struct execstreams {
-	struct execstream {
-		int from, to;         /* -1: ended */
-		size_t start, length; /* of the buffer: what was read and is not yet written */
-		size_t owed;          /* bytes in the pipe that the program itself has written */
-		bool is_to_file;      /* which never makes us wait */
-		char *buffer;         /* EXECSTREAMS_BUFFER bytes */
-	} streams[3];
-	int callers[3]; /* kept while the program's ends stand in their place; -1 */
+	struct flow flows[3];
+	uint64_t owed[3]; /* bytes to be read in all, as the program itself has written them */
+	int callers[3];   /* kept while the program's ends stand in their place; -1 */
 };
 
 /* Nothing is open. */
@@ -40,15 +36,16 @@ must_check bool execstreams_open(struct execstreams *streams, bool is_deaf, stru
 void execstreams_restore(struct execstreams *streams);
 
 /*
- * Copies until `child` has ended and nothing more comes; all signals are blocked in the caller, and
- * go to the child, or end the copying where the child has ended. All that it said is copied,
- * however long that takes. What it left running keeps its pipes open: for that we wait
- * EXECSTREAMS_SECONDS, as dockerd does, and leave a process behind that reads on, so that nothing
- * ends by SIGPIPE.
+ * Copies until `child` has ended, and reaps it at once; then until nothing more comes. All signals
+ * are blocked in the caller, and go to the child, or end the copying where the child has ended. All
+ * that it said is copied, however long that takes. What it left running keeps its pipes open: for
+ * that we wait EXECSTREAMS_SECONDS, and leave a process behind that reads on for
+ * FOREGROUND_DRAIN_SECONDS. Then it finds its pipes closed, as with dockerd, which closes them some
+ * four seconds after the program's end.
  */
 #define EXECSTREAMS_SECONDS 2
 must_check bool execstreams_run(struct execstreams *streams, const struct foreground *child,
-				struct error *err);
+				int *status, struct error *err);
 
 /* Closes our ends. */
 void execstreams_done(struct execstreams *streams);

@@ -382,10 +382,13 @@ bool finish_execute(struct finish *finish, enum container_fault *fault, struct e
 {
 	const struct init_plan *plan = finish->plan;
 
+	/* The filter may forbid it later: */
+	if (plan->is_joining)
+		prctl(PR_SET_PDEATHSIG, 0); /* the program may outlive us: join.c */
 	if (plan->start_fifo >= 0)
 		stay_mortal();
 	else
-		hold_signals(plan); /* the filter may forbid it later */
+		hold_signals(plan);
 	if (!lock_in(finish, err))
 		return false;
 	if (plan->start_fifo < 0)

@@ -2,12 +2,13 @@
 #include "runtime/foreground.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "runtime/detach.h"
 #include "runtime/kernel.h"
@@ -20,6 +21,15 @@ void foreground_prepare(void)
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
+}
+
+/* To set a terminal's modes, be it to what they are, is for those in its foreground only. */
+void foreground_come_forward(void)
+{
+	struct termios now;
+
+	if (tcgetattr(STDIN_FILENO, &now) == 0)
+		tcsetattr(STDIN_FILENO, TCSANOW, &now);
 }
 
 bool foreground_reap(pid_t pid)
@@ -45,6 +55,11 @@ bool foreground_take_signal(const struct foreground *child, int signal, struct e
 	return true;
 }
 
+bool foreground_is_told_to_end(int signal)
+{
+	return signal == SIGHUP || signal == SIGINT || signal == SIGQUIT || signal == SIGTERM;
+}
+
 bool foreground_wait(const struct foreground *child, enum foreground_end *end, struct error *err)
 {
 	sigset_t all;
@@ -65,45 +80,10 @@ bool foreground_wait(const struct foreground *child, enum foreground_end *end, s
 	}
 }
 
-void foreground_outlast(const struct foreground *child)
-{
-	bool is_open = child->master >= 0;
-	struct slim slim;
-	char chunk[4096];
+/* -- what nobody wants to see --------------------------------------------------------------------
+ */
 
-	slim_init(&slim);
-	for (;;) {
-		struct pollfd fds[] = { { is_open ? child->master : -1, POLLIN, 0 },
-					{ child->pidfd, POLLIN, 0 } };
-		int ready = is_open ? poll(fds, COUNT_OF(fds), -1)
-				    : slim_poll(&slim, fds, COUNT_OF(fds), -1);
-
-		if (ready < 0)
-			continue;
-		if (fds[0].revents) {
-			ssize_t got = read(child->master, chunk, sizeof(chunk));
-
-			is_open = got > 0 || (got < 0 && errno == EAGAIN);
-		} else if (fds[1].revents) {
-			return;
-		}
-	}
-}
-
-bool foreground_leave(const struct foreground *child, struct error *err)
-{
-	pid_t pid;
-
-	if (!detach_fork(&pid, err))
-		return false;
-	if (pid != 0)
-		return true;
-	if (detach_settle(err))
-		foreground_outlast(child);
-	_exit(0);
-}
-
-static bool read_away(int fd)
+static bool read_some(int fd)
 {
 	char chunk[4096];
 	ssize_t got = read(fd, chunk, sizeof(chunk));
@@ -111,21 +91,34 @@ static bool read_away(int fd)
 	return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
-static void drain_pipes(struct pollfd fds[2])
+void foreground_read_away(int first, int second, int end, int64_t milliseconds)
 {
-	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
-		if (poll(fds, 2, -1) < 0)
+	struct pollfd fds[] = { { first, POLLIN, 0 }, { second, POLLIN, 0 }, { end, POLLIN, 0 } };
+	int64_t deadline = milliseconds < 0 ? -1 : clock_ms() + milliseconds;
+	struct slim slim;
+
+	slim_init(&slim);
+	while (end >= 0 || fds[0].fd >= 0 || fds[1].fd >= 0) {
+		int64_t left = deadline < 0 ? -1 : deadline - clock_ms();
+		bool has_output = false;
+
+		if (deadline >= 0 && left <= 0)
+			return;
+		if (slim_poll_later(&slim, fds, COUNT_OF(fds), left) <= 0)
 			continue;
-		for (int i = 0; i < 2; i++)
-			if (fds[i].revents && !read_away(fds[i].fd))
+		for (int i = 0; i < 2; i++) {
+			has_output |= fds[i].revents != 0;
+			if (fds[i].revents && !read_some(fds[i].fd))
 				fds[i].fd = -1;
+		}
+		if (fds[2].revents && !has_output)
+			return;
 	}
 }
 
 bool foreground_drain(int first, int second, struct error *err)
 {
-	struct pollfd fds[] = { { first, POLLIN, 0 }, { second, POLLIN, 0 } };
-	int *const kept[] = { &fds[0].fd, &fds[1].fd };
+	int *const kept[] = { &first, &second };
 	pid_t pid;
 
 	if (!detach_fork(&pid, err))
@@ -133,6 +126,6 @@ bool foreground_drain(int first, int second, struct error *err)
 	if (pid != 0)
 		return true;
 	if (detach_settle(err) && detach_keep_fds(kept, COUNT_OF(kept), err))
-		drain_pipes(fds);
+		foreground_read_away(first, second, -1, FOREGROUND_DRAIN_SECONDS * 1000);
 	_exit(0);
 }

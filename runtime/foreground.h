@@ -2,6 +2,7 @@
 #ifndef RUNTIME_FOREGROUND_H
 #define RUNTIME_FOREGROUND_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -13,11 +14,15 @@
 
 /* Blocks all signals: before the start, so that none gets lost between it and the waiting. */
 void foreground_prepare(void);
+/* Before that: who will work at the caller's terminal waits until the caller has it to work at. A
+ * shell that has put us into the background stops us here. */
+void foreground_come_forward(void);
 
 struct foreground {
 	pid_t pid; /* our child */
 	int pidfd;
-	int master;             /* of its terminal; -1: none */
+	int master;             /* of its terminal, which is taken over; -1: none */
+	int keeper;             /* the line to who has the master, too (keeper.h); -1: nobody */
 	bool is_screen_whole;   /* what the terminal shows has its returns already */
 	bool is_deaf;           /* nothing that is typed goes to its terminal */
 	struct detachkeys keys; /* with which whoever types leaves; none: empty */
@@ -35,16 +40,17 @@ enum foreground_end {
  */
 must_check bool foreground_wait(const struct foreground *child, enum foreground_end *end,
 				struct error *err);
-/* Returns when the child has ended, which is left to be reaped; what its terminal says is lost. */
-void foreground_outlast(const struct foreground *child);
-/* After FOREGROUND_LEFT: leaves the caller for good and stays, so that the terminal does not hang
- * up, until the child has ended. Returns in the caller only. */
-must_check bool foreground_leave(const struct foreground *child, struct error *err);
 /* What becomes of a signal of ours: SIGCHLD reaps, the others go to the child. */
 must_check bool foreground_take_signal(const struct foreground *child, int signal,
 				       struct error *err);
-/* Leaves a process behind that reads what comes from the two pipes, either of which may be -1,
- * until nobody writes to them any more. Returns in the caller only. */
+/* Whether a signal of ours that comes after the child's end is to end us. */
+bool foreground_is_told_to_end(int signal);
+/* Reads what comes from the two, either of which may be -1, and forgets it: until `end`, a pidfd,
+ * is readable; or, where that is -1, until nobody writes any more or so many milliseconds have
+ * passed (-1: they never do). */
+void foreground_read_away(int first, int second, int end, int64_t milliseconds);
+/* Leaves a process behind that does so for FOREGROUND_DRAIN_SECONDS. Returns in the caller only. */
+#define FOREGROUND_DRAIN_SECONDS 8
 must_check bool foreground_drain(int first, int second, struct error *err);
 /* Reaps every child that has ended, up to `pid`: true once that one is there. */
 bool foreground_reap(pid_t pid);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -162,6 +163,8 @@ _Noreturn void join_run(struct join_plan *plan)
 	struct sync_message message = { .step = SYNC_FAILED };
 	struct error ignored;
 
+	/* Stopped by a process of the container's, it would stay; finish.c takes it back. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(plan->init.parents_fds[0]);
 	if (!set_up(plan, &message.fault, &message.error))
 		(void)!sync_report(plan->init.sync, &message, &ignored);

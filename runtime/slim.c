@@ -4,6 +4,7 @@
 #include <link.h>
 #include <linux/time_types.h>
 #include <malloc.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -22,6 +23,7 @@
 
 #define FUNCTION_MAX 512         /* bytes of the longest function that is kept */
 #define STACK_MAX    (1UL << 20) /* far more than we use below here */
+#define LATER_MS     1000
 
 /* Of 32-bit machines' two the one whose seconds have 64 bits. */
 #ifdef SYS_ppoll_time64
@@ -97,4 +99,14 @@ int slim_poll(const struct slim *slim, struct pollfd *fds, nfds_t count, int64_t
 		madvise(slim->parts[i].start, slim->parts[i].length, MADV_DONTNEED);
 	/* poll goes through more pages */
 	return (int)syscall(SYS_PPOLL, fds, count, milliseconds < 0 ? NULL : &limit, NULL, 0);
+}
+
+int slim_poll_later(const struct slim *slim, struct pollfd *fds, nfds_t count, int64_t milliseconds)
+{
+	bool is_short = milliseconds >= 0 && milliseconds <= LATER_MS;
+	int ready = poll(fds, count, is_short ? (int)milliseconds : LATER_MS);
+
+	if (ready != 0 || is_short)
+		return ready;
+	return slim_poll(slim, fds, count, milliseconds < 0 ? -1 : milliseconds - LATER_MS);
 }

@@ -25,5 +25,8 @@ struct slim {
 void slim_init(struct slim *slim);
 /* As poll(2); -1: no time-out. */
 int slim_poll(const struct slim *slim, struct pollfd *fds, nfds_t count, int64_t milliseconds);
+/* The same for who does not know how long it will be: gives memory back after a second. */
+int slim_poll_later(const struct slim *slim, struct pollfd *fds, nfds_t count,
+		    int64_t milliseconds);
 
 #endif

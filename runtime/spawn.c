@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -311,13 +312,70 @@ static bool pass_listener(const struct init_plan *plan, const struct spawned *sp
 	       sync_send(spawned->sync, &message, err);
 }
 
+/*
+ * Who shares its pid namespace can stop init, or what joins a container, before it has become the
+ * program, and so hold us, and whoever waits for us, for ever. We let it go on, so often.
+ */
+#define STEP_MS   50
+#define STOPS_MAX 100
+
+static bool let_go_on(const struct spawned *spawned, int *stops, struct error *err)
+{
+	siginfo_t stopped = { 0 };
+
+	if (waitid(P_PID, (id_t)spawned->pid, &stopped, WSTOPPED | WNOHANG) < 0 ||
+	    stopped.si_pid == 0)
+		return true;
+	*stops += 1;
+	if (*stops > STOPS_MAX)
+		return error_set(err, ERROR_DENIED,
+				 "a process of the container's stops it again and again (SIGSTOP)");
+	kernel_pidfd_signal(spawned->pidfd, SIGCONT);
+	return true;
+}
+
+/* By a signal that waits for the program, as all do, but is for us while there is none. */
+static bool is_told_to_end(void)
+{
+	static const int ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+	sigset_t waiting;
+	bool is_told = false;
+
+	sigemptyset(&waiting);
+	sigpending(&waiting);
+	for (size_t i = 0; i < COUNT_OF(ends); i++)
+		is_told |= sigismember(&waiting, ends[i]) == 1;
+	return is_told;
+}
+
+static bool wait_for_word(const struct init_plan *plan, const struct spawned *spawned,
+			  struct error *err)
+{
+	struct pollfd word = { spawned->sync, POLLIN, 0 };
+	int stops = 0;
+
+	for (;;) {
+		int ready = poll(&word, 1, STEP_MS);
+
+		if (ready > 0)
+			return true;
+		if (ready < 0 && errno != EINTR)
+			return error_sys(err, "wait for init");
+		if (!let_go_on(spawned, &stops, err))
+			return false;
+		if (plan->is_joining && is_told_to_end())
+			return error_set(err, ERROR_SYSTEM, "a signal came before it had begun");
+	}
+}
+
 bool spawn_converse(const struct init_plan *plan, const struct spawned *spawned,
 		    enum container_fault *fault, struct error *err)
 {
 	struct sync_message message;
 
 	for (;;) {
-		if (!sync_receive(spawned->sync, &message, err))
+		if (!wait_for_word(plan, spawned, err) ||
+		    !sync_receive(spawned->sync, &message, err))
 			return false;
 		switch (message.step) {
 		case SYNC_HOOKS:

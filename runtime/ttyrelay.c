@@ -7,31 +7,37 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "runtime/flow.h"
 #include "runtime/service.h"
 
 /*
  * Nothing here waits for the container's terminal to take what was typed: a program that is stuck
- * because we do not read what it says would never read what is typed.
+ * because we do not read what it says would never read what is typed. Nor for the caller's to take
+ * what is shown (flow.h): who stops it with a key is still heard, and the program's end seen.
  */
 
 #define TYPED_MAX    4096           /* bytes at a time */
+#define SHOWN_MAX    4096           /* the same */
 #define MODE_UNKNOWN (~(tcflag_t)0) /* it changed while the key was given */
 
 struct relay {
 	const struct foreground *child;
 	struct detachkeys keys;
-	int master;
+	int master; /* -1: it has hung up, or there is none */
 	int signals;
+	struct flow shown; /* by the terminal */
+	char shown_room[SHOWN_MAX];
 	bool is_input_open;
 	char typed[TYPED_MAX + DETACHKEYS_MAX]; /* what the terminal has not taken yet … */
 	size_t start, length;                   /* … of it */
 	bool was_left;                          /* by the user's keys */
+	bool is_told_to_end;                    /* by a signal that nobody else can get any more */
 	bool is_ready;                          /* and its manager knows */
 	struct termios saved;
 	bool is_raw;
@@ -64,18 +70,6 @@ static void make_raw(struct relay *relay)
 	if (!relay->child->is_screen_whole) /* it leaves returns to us */
 		raw.c_oflag = relay->saved.c_oflag;
 	relay->is_raw = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
-}
-
-/* False at the end of the stream. A master whose last slave is closed gives EIO. */
-static bool copy(int from, int to)
-{
-	struct error ignored;
-	char chunk[4096];
-	ssize_t got = read(from, chunk, sizeof(chunk));
-
-	if (got < 0 && (errno == EINTR || errno == EAGAIN))
-		return true;
-	return got > 0 && file_write(to, "terminal", chunk, (size_t)got, &ignored);
 }
 
 static void give_typed(struct relay *relay)
@@ -162,17 +156,20 @@ static void take_typed(struct relay *relay)
 		give_typed(relay);
 }
 
-static bool handle_signal(struct relay *relay, struct error *err)
+static bool handle_signal(struct relay *relay, bool has_ended, struct error *err)
 {
 	struct signalfd_siginfo info;
 
 	if (read(relay->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return error_sys(err, "read a signal");
-	if (info.ssi_signo == SIGWINCH)
+	int signal = (int)info.ssi_signo;
+
+	if (signal == SIGWINCH)
 		copy_size(relay->master);
-	else
-		return foreground_take_signal(relay->child, (int)info.ssi_signo, err);
-	return true;
+	if (signal == SIGWINCH || signal == SIGPIPE) /* ours: the flow sees it */
+		return true;
+	relay->is_told_to_end = has_ended && foreground_is_told_to_end(signal);
+	return foreground_take_signal(relay->child, signal, err);
 }
 
 /* A manager that cannot be reached does not end the container. */
@@ -185,41 +182,78 @@ static void pass_on(struct relay *relay)
 		log_warning("%s", err.text);
 }
 
+/* Nobody takes what is shown: as when a terminal's window is closed. */
+static void hang_up(struct relay *relay)
+{
+	mem_cleanup_close(&relay->master);
+	relay->master = -1;
+	relay->is_input_open = false;
+	relay->length = 0;
+	if (relay->child->keeper >= 0)
+		shutdown(relay->child->keeper, SHUT_WR);
+}
+
+static void show(struct relay *relay)
+{
+	bool is_taken = relay->shown.length == 0;
+
+	flow_move(&relay->shown);
+	if (is_taken && relay->shown.from >= 0)
+		tell_end_again(relay);
+	if (relay->shown.is_refused)
+		hang_up(relay);
+}
+
+/* What init wrote last is still in the terminal; where its reader has stopped it, that waits. */
+static bool is_over(const struct relay *relay, short ended, short shown)
+{
+	return relay->was_left || relay->is_told_to_end ||
+	       (ended && !shown && relay->shown.length == 0);
+}
+
 static bool relay_until_exit(struct relay *relay, struct error *err)
 {
-	bool is_output_open = relay->master >= 0;
-
 	for (;;) {
 		bool is_typing = relay->is_input_open && relay->length == 0;
-		short wanted = POLLIN | (relay->length > 0 ? POLLOUT : 0);
 		struct pollfd fds[] = {
 			{ .fd = is_typing ? STDIN_FILENO : -1, .events = POLLIN },
-			{ .fd = is_output_open ? relay->master : -1, .events = wanted },
+			{ .fd = relay->length > 0 ? relay->master : -1, .events = POLLOUT },
+			flow_wish(&relay->shown),
 			{ .fd = relay->signals, .events = POLLIN },
 			{ .fd = relay->child->notify_socket, .events = POLLIN },
 			{ .fd = relay->child->pidfd, .events = POLLIN },
 		};
 
-		if (poll(fds, COUNT_OF(fds), -1) < 0 && errno != EINTR)
-			return error_sys(err, "wait for the terminal");
-		bool has_output = fds[1].revents & ~POLLOUT;
-
-		if (has_output) {
-			is_output_open = copy(relay->master, STDOUT_FILENO);
-			tell_end_again(relay);
+		if (poll(fds, COUNT_OF(fds), -1) < 0) {
+			if (errno != EINTR)
+				return error_sys(err, "wait for the terminal");
+			continue;
 		}
-		if (fds[1].revents & POLLOUT)
+		if (fds[2].revents)
+			show(relay);
+		if (fds[1].revents && relay->master >= 0)
 			give_typed(relay);
-		if (fds[0].revents)
+		if (fds[0].revents && relay->master >= 0)
 			take_typed(relay);
-		if (fds[2].revents && !handle_signal(relay, err))
+		if (fds[3].revents && !handle_signal(relay, fds[5].revents, err))
 			return false;
-		if (fds[3].revents)
+		if (fds[4].revents)
 			pass_on(relay);
-		/* What init wrote last is still in the terminal. */
-		if (relay->was_left || (fds[4].revents && !has_output))
+		if (is_over(relay, fds[5].revents, fds[2].revents))
 			return true;
 	}
+}
+
+static void open_terminal(struct relay *relay)
+{
+	fcntl(relay->master, F_SETFL, O_RDWR | O_NONBLOCK);
+	copy_size(relay->master);
+	relay->shown = (struct flow){ .from = fcntl(relay->master, F_DUPFD_CLOEXEC, 3),
+				      .buffer = relay->shown_room,
+				      .size = SHOWN_MAX };
+	flow_aim(&relay->shown, STDOUT_FILENO, STDOUT_FILENO);
+	if (relay->is_input_open)
+		make_raw(relay);
 }
 
 bool ttyrelay_run(const struct foreground *child, enum foreground_end *end, struct error *err)
@@ -227,6 +261,7 @@ bool ttyrelay_run(const struct foreground *child, enum foreground_end *end, stru
 	struct relay relay = { .child = child,
 			       .keys = child->keys,
 			       .master = child->master,
+			       .shown = { .from = -1, .to = -1 },
 			       .is_input_open = child->master >= 0 && !child->is_deaf };
 	sigset_t all;
 	bool is_good;
@@ -237,15 +272,13 @@ bool ttyrelay_run(const struct foreground *child, enum foreground_end *end, stru
 	if (signals < 0)
 		return error_sys(err, "open a signal descriptor");
 	relay.signals = signals;
-	if (relay.master >= 0) {
-		fcntl(relay.master, F_SETFL, O_RDWR | O_NONBLOCK);
-		copy_size(relay.master);
-		if (relay.is_input_open)
-			make_raw(&relay);
-	}
+	if (relay.master >= 0)
+		open_terminal(&relay);
 	is_good = relay_until_exit(&relay, err);
 	if (relay.is_raw)
 		tcsetattr(STDIN_FILENO, TCSANOW, &relay.saved);
+	flow_end(&relay.shown);
+	mem_cleanup_close(&relay.master);
 	*end = relay.was_left ? FOREGROUND_LEFT : FOREGROUND_OVER;
 	return is_good;
 }

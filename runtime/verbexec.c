@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/buf.h"
-#include "base/file.h"
 #include "base/proc.h"
 #include "runtime/announce.h"
-#include "runtime/detach.h"
 #include "runtime/exec.h"
 #include "runtime/execstreams.h"
 #include "runtime/foreground.h"
+#include "runtime/keeper.h"
 #include "runtime/verb.h"
 
 #define EXEC_FAILED "OCI runtime exec failed: exec failed: %s: unknown" /* docker's words */
@@ -106,34 +102,6 @@ static int parse(const struct globals *globals, int argc, char **argv, struct co
 	return verb_take_preserved(preserve, 0, &options->preserve_fds, err) ? 0 : -1;
 }
 
-/* *has_ended: it was not left to go on by itself. */
-static bool await(const struct command *command, const struct executed *executed,
-		  struct execstreams *streams, int *status, bool *has_ended, struct error *err)
-{
-	const struct foreground child = { .pid = executed->pid,
-					  .pidfd = executed->pidfd,
-					  .master = executed->master,
-					  .is_deaf = command->is_deaf,
-					  .is_screen_whole = command->is_for_docker,
-					  .keys = command->keys,
-					  .notify_socket = -1 };
-	enum foreground_end end = FOREGROUND_OVER;
-
-	*status = 0;
-	if (command->options.is_detached)
-		return true;
-	if (!(command->is_piped ? execstreams_run(streams, &child, err)
-				: foreground_wait(&child, &end, err)))
-		return false;
-	if (end == FOREGROUND_LEFT)
-		return foreground_leave(&child, err);
-	while (waitpid(executed->pid, status, 0) < 0)
-		if (errno != EINTR)
-			return error_sys(err, "wait for the process");
-	*has_ended = true;
-	return true;
-}
-
 /* Docker's client knows whether the program could not be found, could not be executed, or was not
  * even tried. Its daemon tells on the stream of the program's output by then, in a terminal's form,
  * unless nobody has that stream. */
@@ -179,100 +147,97 @@ static void tell_end(const struct command *command, int status)
 				  proc_exit_code(status));
 }
 
-/* What docker exec -d leaves behind: the parent of the program, with nothing of the caller's. */
-static void stay(const struct command *command, const struct executed *executed)
+static struct foreground in_foreground(const struct command *command,
+				       const struct executed *executed, int line)
 {
-	struct foreground child = { .pid = executed->pid,
+	return (struct foreground){ .pid = executed->pid,
 				    .pidfd = executed->pidfd,
 				    .master = executed->master,
+				    .keeper = line,
+				    .is_deaf = command->is_deaf,
+				    .is_screen_whole = command->is_for_docker,
+				    .keys = command->keys,
 				    .notify_socket = -1 };
-	int *const kept[] = { &child.pidfd, &child.master };
-	struct error ignored; /* nobody is left who could be told */
+}
+
+/* docker exec -d and -t: the program has a parent that stays (keeper.h). */
+static int execute_kept(const struct command *command, struct error *err)
+{
+	const struct keeper_order order = { .options = &command->options,
+					    .journal = command->journal,
+					    .exec_id = command->exec_id };
+	enum foreground_end end;
+	enum container_fault fault;
+	struct executed executed;
+	autoclose int line = -1;
 	int status = 0;
 
-	if (!detach_keep_fds(kept, COUNT_OF(kept), &ignored))
-		return;
-	foreground_outlast(&child);
-	while (waitpid(child.pid, &status, 0) < 0)
+	if (!keeper_start(&order, &executed, &line, &fault, err))
+		return tell_docker(command, fault, err);
+	if (command->options.is_detached)
+		return 0;
+	const struct foreground child = in_foreground(command, &executed, line);
+
+	if (!foreground_wait(&child, &end, err))
+		return -1;
+	if (end == FOREGROUND_LEFT) {
+		keeper_leave(line);
+		return 0;
+	}
+	return keeper_await(line, &status, err) ? proc_exit_code(status) : -1;
+}
+
+static bool await(const struct command *command, const struct executed *executed,
+		  struct execstreams *streams, int *status, struct error *err)
+{
+	const struct foreground child = in_foreground(command, executed, -1);
+	enum foreground_end end;
+
+	if (command->is_piped)
+		return execstreams_run(streams, &child, status, err);
+	if (!foreground_wait(&child, &end, err))
+		return false;
+	while (waitpid(executed->pid, status, 0) < 0)
 		if (errno != EINTR)
-			return;
-	tell_end(command, status);
-}
-
-struct outcome {
-	bool is_good;
-	enum container_fault fault;
-	struct error why;
-};
-
-_Noreturn static void start_and_stay(const struct command *command, int result)
-{
-	struct outcome outcome = { 0 };
-	struct executed executed;
-	struct error ignored; /* the caller sees that nothing came */
-
-	outcome.is_good = detach_settle(&outcome.why) &&
-			  exec_start(&command->options, &executed, &outcome.fault, &outcome.why);
-	bool is_told = file_write(result, "pipe", &outcome, sizeof(outcome), &ignored);
-	close(result);
-	if (outcome.is_good && is_told)
-		stay(command, &executed);
-	_exit(0);
-}
-
-/*
- * docker exec -d: as pid 1 of the container's namespace ends only after all processes in it have
- * been reaped, the program needs a parent that does so. Our caller may have none above it: the
- * first process of a build's pod is often `sleep`. So a child of ours starts the program and stays.
- */
-static int execute_apart(const struct command *command, struct error *err)
-{
-	autobuf struct buf told;
-	struct outcome outcome;
-	pid_t pid;
-	int ends[2];
-
-	buf_init(&told, sizeof(outcome));
-	if (pipe2(ends, O_CLOEXEC) < 0) {
-		error_sys(err, "make a pipe");
-		return -1;
-	}
-	autoclose int result = ends[0];
-	if (!detach_fork(&pid, err)) {
-		close(ends[1]);
-		return -1;
-	}
-	if (pid == 0)
-		start_and_stay(command, ends[1]);
-	close(ends[1]);
-	if (!file_read_fd(result, "pipe", &told, err))
-		return -1;
-	if (told.length != sizeof(outcome)) {
-		error_set(err, ERROR_SYSTEM, "what should start the program has ended");
-		return -1;
-	}
-	memcpy(&outcome, told.data, sizeof(outcome));
-	return outcome.is_good ? 0 : tell_docker(command, outcome.fault, &outcome.why);
+			return error_sys(err, "wait for the process");
+	return true;
 }
 
 static int execute(const struct command *command, struct execstreams *streams, struct error *err)
 {
 	enum container_fault fault;
 	struct executed executed;
-	bool has_ended = false;
 	int status = 0;
 
-	if (command->options.is_detached && command->is_for_docker)
-		return execute_apart(command, err);
-	if (!command->options.is_detached)
-		foreground_prepare();
 	if (!start(command, streams, &executed, &fault, err))
 		return command->is_for_docker ? tell_docker(command, fault, err) : -1;
-	if (!await(command, &executed, streams, &status, &has_ended, err))
+	if (command->options.is_detached)
+		return 0;
+	if (!await(command, &executed, streams, &status, err))
 		return -1;
-	if (has_ended)
-		tell_end(command, status);
+	tell_end(command, status);
 	return proc_exit_code(status);
+}
+
+/* The engine says so besides its process object. */
+static bool has_terminal(const struct command *command)
+{
+	return command->options.changes.has_terminal;
+}
+
+/* Before the start, so that no signal gets lost between it and the waiting. */
+static void prepare_foreground(const struct command *command)
+{
+	if (command->options.is_detached)
+		return;
+	if (command->is_for_docker && has_terminal(command) && !command->is_deaf)
+		foreground_come_forward();
+	foreground_prepare();
+}
+
+static bool is_kept(const struct command *command)
+{
+	return command->is_for_docker && (command->options.is_detached || has_terminal(command));
 }
 
 int verb_exec(const struct globals *globals, int argc, char **argv, struct error *err)
@@ -282,8 +247,11 @@ int verb_exec(const struct globals *globals, int argc, char **argv, struct error
 	int status = parse(globals, argc, argv, &command, err);
 
 	execstreams_init(&streams);
-	if (status == 0)
-		status = execute(&command, &streams, err);
+	if (status == 0) {
+		prepare_foreground(&command);
+		status = is_kept(&command) ? execute_kept(&command, err)
+					   : execute(&command, &streams, err);
+	}
 	execstreams_done(&streams);
 	done(&command.options);
 	return status;

@@ -87,10 +87,10 @@ int verb_create(const struct globals *globals, int argc, char **argv, struct err
 static int run_in_foreground(const struct making *making, struct container *container,
 			     struct error *err)
 {
-	autoclose int master = container_take_terminal(container);
 	struct foreground child = { .pid = container_pid(container),
 				    .pidfd = container_pidfd(container),
-				    .master = master,
+				    .master = container_take_terminal(container),
+				    .keeper = -1,
 				    .notify_socket = container_notify_socket(container),
 				    .notify = making->options.service.notify };
 	enum foreground_end end;

@@ -106,3 +106,27 @@ def test_ready_is_said_once(bundle):
         finally:
             process.kill()
             process.wait()
+
+
+STOPS = """
+while :; do
+    for p in /proc/[0-9]*; do
+        read name < $p/comm && case $name in mooring-runc) kill -STOP ${p#/proc/};; *) kill -CONT ${p#/proc/};; esac
+    done
+done 2> /dev/null
+"""
+
+
+def test_who_joins_is_stopped(moor, busybox):
+    """A container that stops whatever joins it holds nobody: not exec, not a health check, not its own end."""
+    moor.docker("run", "-d", "--network", "none", "--name", "h", "--health-cmd", "true", "--health-timeout", "300ms",
+                "--health-interval", "10ms", busybox, "sh", "-c", STOPS)
+    for _ in range(8):
+        ended = moor.docker("exec", "h", "true", code=None, timeout=30)
+        assert ended.returncode == 0 or (ended.returncode == 126 and "stops it again and again" in ended.stdout)
+    exec_ = moor.start(os.path.join(moor.names, "docker"), "exec", "h", "sleep", "50")
+    template = "{{range .State.Health.Log}}{{.ExitCode}} {{end}}"
+    world.wait_until(lambda: "-1" in moor.docker("inspect", "-f", template, "h").stdout, "a check to be timed out")
+    moor.docker("stop", "-t", "0", "h", timeout=30)
+    exec_.communicate(timeout=30)
+    moor.docker("rm", "h")

@@ -3,6 +3,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 
@@ -120,6 +121,83 @@ def test_exec_at_a_terminal(moor, busybox, screen):
     wait_until(lambda: moor.docker("exec", "x", "cat", "/tmp/alive", code=None).stdout == "alive 0\n",
                "a terminal without anybody")
     moor.docker("rm", "-f", "x")
+
+
+def test_exec_holds_up_no_end(moor, busybox, screen):
+    """The terminal takes nothing any more, as after ^S; the container's end is seen all the same."""
+    moor.docker("run", "-d", "--network", "none", "--name", "x", busybox, "sleep", "60")
+    with screen("exec", "-t", "x", "sh", "-c", "echo up; busybox yes") as silent, screen("exec", "x", "busybox", "yes") as piped:
+        silent.wait_for("up")
+        piped.wait_for("y")
+        for one in (silent, piped):
+            wait_until(lambda one=one: not select.select([], [one.slave], [], 0)[1], "a full terminal")
+        moor.docker("stop", "-t", "0", "x", timeout=20)
+        assert (silent.wait(), piped.wait()) == (137, 137) and silent.is_as_before()
+
+
+def test_exec_where_nobody_looks_on(moor, busybox):
+    """The program hears that its terminal is closed, not of our broken pipe."""
+    moor.docker("run", "-d", "--network", "none", "--name", "x", busybox, "sleep", "60")
+    script = "trap 'echo pipe > /how; exit 3' PIPE; trap 'echo hangup > /how; exit 4' HUP; while :; do echo on; sleep 0.05; done"
+    with subprocess.Popen([os.path.join(moor.names, "docker"), "exec", "-t", "x", "sh", "-c", script], env=moor.env,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as client:
+        assert client.stdout.readline() == b"on\r\n"
+        client.stdout.close()
+        assert client.wait(20) == 4
+    assert moor.docker("exec", "x", "cat", "/how").stdout == "hangup\n"
+    moor.docker("rm", "-f", "x")
+
+
+def test_exec_in_the_background(moor, busybox):
+    """A shell's job: what is typed meanwhile is the shell's; in the foreground it is the program's."""
+    moor.docker("run", "-d", "--network", "none", "--name", "x", busybox, "sleep", "60")
+    docker = os.path.join(moor.names, "docker")
+    job = f"set -m; {docker} exec -i x sh -c 'echo up >&2; cat; echo e''nd' & read line; echo [$line]; fg > /dev/null"
+    with Screen(["bash", "-c", job], moor.env) as shell:
+        shell.wait_for("up\r\n")
+        shell.type("own\n")
+        shell.wait_for("[own]\r\n")
+        shell.type("theirs\n")
+        shell.wait_for("theirs\r\ntheirs\r\n")
+        shell.type("\x04")
+        shell.wait_for("end\r\n")
+        assert shell.wait() == 0
+    job = f"set -m; {docker} exec -it x sh & until jobs | grep -q Stopped; do sleep 0.05; done; echo wai''ts; read line; fg"
+    with Screen(["bash", "-c", job], moor.env) as shell:
+        shell.wait_for("waits\r\n")
+        assert shell.is_as_before()
+        shell.type("\n")
+        shell.wait_for("# ")
+        shell.type("exit 6\n")
+        assert shell.wait() == 6 and shell.is_as_before()
+    moor.docker("rm", "-f", "x")
+
+
+@pytest.mark.parametrize("way", ["killed", "left", "closed"])
+def test_exec_is_reaped_where_nobody_reaps(moor, busybox, way):
+    """Whatever becomes of the client: the program does not outlast its container as a zombie."""
+    docker = os.path.join(moor.names, "docker")
+    with subprocess.Popen(["unshare", "--pid", "--mount", "--net", "--fork", "--kill-child", "--mount-proc", "--propagation",
+                           "private", "sh", "-c", "echo; exec sleep 1000"], stdout=subprocess.PIPE) as anchor:
+        assert anchor.stdout.read(1) == b"\n"
+        with open(f"/proc/{anchor.pid}/task/{anchor.pid}/children", encoding="ascii") as file:
+            inside = ["nsenter", "-t", file.read().strip(), "--pid", "--mount", "--net"]
+        try:
+            moor.run(*inside, docker, "run", "-d", "--network", "none", "--name", "x", busybox, "sleep", "100")
+            with Screen([*inside, docker, "exec", "-it", "x", "sh", "-c", "echo up; sleep 100"], moor.env) as client:
+                client.wait_for("up\r\n")
+                if way == "left":
+                    client.type(KEYS)
+                elif way == "killed":
+                    children = subprocess.run(["pgrep", "-P", str(client.process.pid)], capture_output=True, text=True)
+                    for pid in children.stdout.split() or [str(client.process.pid)]:
+                        os.kill(int(pid), signal.SIGKILL)
+                if way != "closed":
+                    client.wait()
+            moor.run(*inside, "timeout", "-k", "1", "20", docker, "stop", "-t", "0", "x", timeout=40)
+            moor.run(*inside, docker, "rm", "x")
+        finally:
+            anchor.kill()
 
 
 def test_attach_without_a_terminal(moor, busybox):

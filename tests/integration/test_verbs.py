@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+import leftovers
 from world import parent, wait_until
 
 
@@ -131,7 +132,7 @@ def test_exec_never_gives_the_hosts_null(moor, container):
 
 
 def test_exec_of_what_stays_behind(moor, container):
-    """As dockerd: for two seconds what is said still comes. What goes on then is not ended by a closed pipe."""
+    """For two seconds what is said still comes. For some more, what goes on then is not ended by a closed pipe."""
     container("x")
     assert moor.docker("exec", "x", "sh", "-c", "(sleep 0.5; echo late) & echo now").stdout == "now\nlate\n"
     script = "(while [ ! -e /go ]; do sleep 0.05; done; echo lost; echo lost >&2; touch /alive) & echo now"
@@ -149,6 +150,34 @@ def test_exec_of_what_stays_behind(moor, container):
                            capture_output=True, text=True)
     assert (piped.stdout.strip(), piped.stderr) == ("100000", "")
     moor.docker("rm", "-f", "x")
+
+
+def test_exec_leaves_nobody_for_long(moor, container):
+    """As dockerd, which closes its pipes after a while: what is left running holds no process of ours until its end."""
+    container("x")
+    before = set(leftovers.processes_naming(moor.directory))
+    for _ in range(3):
+        moor.docker("exec", "x", "sh", "-c", "(trap '' PIPE; while echo; do sleep 0.1; done 2> /dev/null; touch /closed) & sleep 60 & echo")
+
+    def left():
+        return set(leftovers.processes_naming(moor.directory)) - before
+    assert left(), "who reads on"
+    wait_until(lambda: not left(), "them to end")
+    wait_until(lambda: moor.docker("exec", "x", "ls", "/closed", code=None).returncode == 0, "what was left to notice")
+    moor.docker("rm", "-f", "x")
+
+
+def test_exec_holds_up_no_end(moor, container):
+    """Nobody takes what the program has said; its container ends all the same."""
+    container("x")
+    command = [os.path.join(moor.names, "docker"), "exec", "x", "sh", "-c", "busybox head -c 120000 /dev/zero; touch /said"]
+    with subprocess.Popen(command, env=moor.env, stdout=subprocess.PIPE) as unread:
+        wait_until(lambda: moor.docker("exec", "x", "ls", "/said", code=None).returncode == 0, "all to be said")
+        try:
+            moor.docker("stop", "-t", "0", "x", timeout=20)
+            assert len(unread.stdout.read()) == 120000 and unread.wait(20) == 0
+        finally:
+            unread.kill()
 
 
 def test_exec_detached_where_nobody_reaps(moor, busybox):
