@@ -296,9 +296,9 @@ static FILE *open_output(const char *path)
 static bool print_document(struct project *project, const struct values *values,
 			   const struct texts *named, struct error *err)
 {
-	autofile FILE *file = values->output ? open_output(values->output) : NULL;
 	const struct json *document =
 		values->keeps_variables ? as_merged(project) : as_document(project, named);
+	autofile FILE *file = values->output ? open_output(values->output) : NULL;
 
 	if (values->output && !file)
 		return error_sys(err, "open %s", values->output) ||
