@@ -16,7 +16,6 @@
 #include "engine/ident.h"
 #include "engine/linktarget.h"
 #include "engine/network.h"
-#include "engine/share.h"
 #include "engine/status.h"
 
 #define PROCESS_MAX       (8 << 20)                     /* bytes of the process object */
@@ -55,20 +54,27 @@ static void await_start(const struct engine *engine, struct arena *arena, const 
 	}
 }
 
-/* The container's root as its init sees it, where the accounts are looked up. */
-static bool open_root(const struct status *status, int *root, struct error *err)
+/* The directory of the container's init in /proc: whatever is opened below it is that one's. */
+static bool open_init(const struct status *status, int *init, struct error *err)
 {
 	char path[32];
 
-	snprintf(path, sizeof(path), "/proc/%d/root", (int)status->pid);
-	autoclose int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/%d", (int)status->pid);
+	autoclose int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
-		return error_sys(err, "open the container's root");
+		return error_sys(err, "open the container's process");
 	/* The number may have been given to somebody else before it was opened. */
 	if (!proc_is_alive(status->pid, status->start_time))
 		return error_set(err, ERROR_NOT_FOUND, "the container has just ended");
-	*root = take_fd(&dir);
+	*init = take_fd(&dir);
 	return true;
+}
+
+/* Where the accounts are looked up: as init sees it. */
+static bool open_root(int init, int *root, struct error *err)
+{
+	*root = openat(init, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *root >= 0 || error_sys(err, "open the container's root");
 }
 
 /* The container's options, with what the new program has of its own. */
@@ -177,16 +183,14 @@ static bool make_argv(struct engine *engine, struct arena *arena, const struct e
 
 /* The container's config names no network namespace (see prepare.c), so that the runtime would
  * leave the program in ours. */
-static bool join_network(const struct engine *engine, const struct container *container,
-			 struct error *err)
+static bool join_network(const struct container *container, int init, struct error *err)
 {
-	autoclose int network = -1;
-
 	if (strcmp(container->network, NETWORK_HOST) == 0)
 		return true;
-	return share_open(engine, container->id, "net", &network, err) &&
-	       (setns(network, CLONE_NEWNET) == 0 ||
-		error_sys(err, "join the container's network"));
+	autoclose int network = openat(init, "ns/net", O_RDONLY | O_CLOEXEC);
+
+	return (network >= 0 && setns(network, CLONE_NEWNET) == 0) ||
+	       error_sys(err, "join the container's network");
 }
 
 /* A container may end at any moment meanwhile. Whatever failed by that, this is the reason. */
@@ -204,6 +208,7 @@ bool enter_prepare(struct engine *engine, struct arena *arena, const struct ente
 		   struct texts *argv, struct error *err)
 {
 	struct container process = { 0 };
+	autoclose int init = -1;
 	autoclose int root = -1;
 	autobuf struct buf text;
 	struct status status;
@@ -213,7 +218,8 @@ bool enter_prepare(struct engine *engine, struct arena *arena, const struct ente
 	await_start(engine, arena, enter->container->id, &status);
 	if (!check_state(enter->container, &status, err))
 		return false;
-	if (!open_root(&status, &root, err) || !join_network(engine, enter->container, err))
+	if (!open_init(&status, &init, err) || !open_root(init, &root, err) ||
+	    !join_network(enter->container, init, err))
 		return explain_end(enter, &status, err);
 	if (enter->has_reached)
 		*enter->has_reached = true;
