@@ -72,11 +72,11 @@ static void keep(const struct keeper_order *order, int line, struct executed *ex
 	}
 	foreground_read_away(executed->master, -1, executed->pidfd, -1);
 	reap(executed->pid, &status);
-	if (!is_detached)
-		(void)!send(line, &status, sizeof(status), MSG_NOSIGNAL);
 	if (order->exec_id)
 		announce_exec_end(order->journal, order->options->id, order->exec_id,
 				  proc_exit_code(status));
+	if (!is_detached)
+		(void)!send(line, &status, sizeof(status), MSG_NOSIGNAL);
 }
 
 /* Once started the program is kept, whether or not somebody hears of it. */

@@ -139,10 +139,10 @@ def test_exec_of_what_stays_behind(moor, container):
     assert moor.docker("exec", "x", "sh", "-c", script).stdout == "now\n"
     # Who reads on is no process of the container's: it is root of the host.
     assert "mooring" not in moor.docker("exec", "x", "sh", "-c", "cat /proc/[0-9]*/cmdline").stdout
-    moor.docker("exec", "-dt", "x", "sleep", "50")
-    assert "mooring" not in moor.docker("exec", "x", "sh", "-c", "cat /proc/[0-9]*/cmdline").stdout
     moor.docker("exec", "x", "touch", "/go")
     wait_until(lambda: moor.docker("exec", "x", "ls", "/alive", code=None).returncode == 0, "what was left to go on")
+    moor.docker("exec", "-dt", "x", "sleep", "50")
+    assert "mooring" not in moor.docker("exec", "x", "sh", "-c", "cat /proc/[0-9]*/cmdline").stdout
     flood = "busybox yes & busybox yes >&2 & true"  # both streams always have something
     subprocess.run([f"{moor.names}/docker", "exec", "x", "sh", "-c", flood], env=moor.env, timeout=30, check=True,
                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
