@@ -61,7 +61,7 @@ static bool gather(const struct cli *cli, struct fleet *fleet, struct error *err
 		container_done(container);
 		*container = (struct container){ 0 };
 		if (err->kind != ERROR_NOT_FOUND) /* being made or removed */
-			log_warning("%.12s: %s", ids.items[i], err->text);
+			log_warning("%s", err->text);
 	}
 	qsort(fleet->containers, fleet->count, sizeof(struct container), compare_age);
 	return true;

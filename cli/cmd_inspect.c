@@ -94,6 +94,8 @@ static bool add_any(struct engine *engine, struct arena *arena, struct json *obj
 	if (is_type_wanted(values, "container") &&
 	    add_container(engine, arena, objects, values, name, err))
 		return true;
+	if (err->kind == ERROR_CORRUPT)
+		return false; /* it is there: nothing else is meant */
 	for (size_t i = 0; i < COUNT_OF(others); i++) {
 		if (!is_type_wanted(values, others[i].type) ||
 		    !others[i].add(engine, arena, objects, name, err))
@@ -129,7 +131,7 @@ static bool check_type(const struct values *values, struct error *err)
 /* One message says it for all kinds. */
 static int tell_missing(const struct values *values, const char *name, const struct error *err)
 {
-	if (values->type && *values->type)
+	if ((values->type && *values->type) || err->kind == ERROR_CORRUPT)
 		return command_failed(err);
 	fprintf(stderr, "Error: No such object: %s\n", name);
 	return 1;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "cli/asking.h"
 #include "cli/each.h"
 #include "cli/filter.h"
@@ -16,6 +17,7 @@
 #include "engine/linktarget.h"
 #include "engine/status.h"
 #include "engine/tree.h"
+#include "engine/wreck.h"
 #include "image/config.h"
 
 struct values {
@@ -32,11 +34,26 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
+/* A damaged one is removed with force alone. */
+static bool read_victim(const struct each *each, const char *name, struct container *container,
+			struct error *err)
+{
+	const struct values *values = each->values;
+	char id[CONTAINER_ID_LENGTH + 1];
+
+	if (!find_one(each->engine, name, id, err))
+		return false;
+	if (container_read(each->engine, each->arena, id, container, err))
+		return true;
+	container_done(container);
+	return values->is_forced && err->kind == ERROR_CORRUPT &&
+	       wreck_read(each->engine, each->arena, id, container, err);
+}
+
 static bool remove_one(const struct each *each, const char *name, struct error *err)
 {
 	const struct values *values = each->values;
 	struct container container = { 0 };
-	char id[CONTAINER_ID_LENGTH + 1];
 	const struct removal removal = { .is_forced = values->is_forced,
 					 .with_volumes = values->with_volumes,
 					 .lock = -1 };
@@ -44,8 +61,7 @@ static bool remove_one(const struct each *each, const char *name, struct error *
 	if (values->is_for_links)
 		return link_target_remove(each->engine, name, err);
 
-	bool is_done = find_one(each->engine, name, id, err) &&
-		       container_read(each->engine, each->arena, id, &container, err) &&
+	bool is_done = read_victim(each, name, &container, err) &&
 		       control_remove(each->engine, &container, &removal, err);
 
 	container_done(&container);
@@ -132,8 +148,12 @@ static bool prune_one(struct pruning *pruning, const char *id, struct error *err
 	struct container container = { 0 };
 	bool is_done = true;
 
-	if (!container_read(engine, pruning->arena, id, &container, err))
-		return err->kind == ERROR_NOT_FOUND;
+	if (!container_read(engine, pruning->arena, id, &container, err)) {
+		container_done(&container);
+		if (err->kind == ERROR_CORRUPT) /* it must not keep the others */
+			log_warning("%s", err->text);
+		return err->kind == ERROR_NOT_FOUND || err->kind == ERROR_CORRUPT;
+	}
 	if (!status_is_running(engine, id) && !status_is_locked(engine, id) &&
 	    filter_are_labels(pruning->filters, &container.labels) &&
 	    is_old_enough(pruning, &container)) {

@@ -81,8 +81,9 @@ static bool read_row(const struct engine *engine, struct arena *arena, const cha
 		container_done(row->container);
 		rows->has_rubbish |= err->kind == ERROR_NOT_FOUND;
 		/* A damaged one must not hide the others. */
-		return err->kind == ERROR_NOT_FOUND || err->kind == ERROR_CORRUPT ||
-		       err->kind == ERROR_INPUT;
+		if (err->kind == ERROR_CORRUPT)
+			rows->damages[rows->damage_count++] = arena_strdup(arena, err->text);
+		return err->kind == ERROR_NOT_FOUND || err->kind == ERROR_CORRUPT;
 	}
 	status_read(engine, arena, id, &row->status);
 	rows->has_rubbish |=
@@ -104,6 +105,7 @@ bool containerrow_read_all(const struct engine *engine, struct arena *arena, boo
 	if (is_brief)
 		rowmemory_read(engine, arena, &memory);
 	rows->items = arena_array(arena, ids.count + 1, sizeof(*rows->items));
+	rows->damages = arena_array(arena, ids.count + 1, sizeof(*rows->damages));
 	for (size_t i = 0; i < ids.count; i++) {
 		const struct containerrow *known = rowmemory_find(engine, &memory, ids.items[i]);
 

@@ -48,12 +48,14 @@ struct containerrow {
 struct containerrows_read {
 	struct containerrow *items; /* the newest first */
 	size_t count;
+	const char **damages; /* what is wrong with those that cannot be read */
+	size_t damage_count;
 	bool has_rubbish; /* some of what was found is no container: see claim_sweep */
 };
 
 /* Reads all containers; `is_brief`: those that are remembered are not read, and have no
  * `container`. One that is only just being made or removed is not there; a damaged one is left
- * out. */
+ * out, and told. */
 must_check bool containerrow_read_all(const struct engine *engine, struct arena *arena,
 				      bool is_brief, struct containerrows_read *rows,
 				      struct error *err);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/log.h"
 #include "cli/containerfilter.h"
 #include "cli/containerrow.h"
 #include "cli/filter.h"
@@ -394,6 +395,8 @@ bool containerrows_make(const struct containerrows *options, struct engine *engi
 			left--;
 		}
 	}
+	for (size_t i = 0; is_done && i < maker.read.damage_count; i++)
+		log_warning("%s", maker.read.damages[i]);
 	containerrow_done(&maker.read);
 	*rows = list.parent;
 	return is_done;

@@ -65,8 +65,7 @@ static bool add(struct fleet *fleet, const struct project *project, const char *
 
 	if (!container_read(&fleet->engine, &fleet->arena, id, &member->container, err)) {
 		container_done(&member->container);
-		return err->kind == ERROR_NOT_FOUND || err->kind == ERROR_CORRUPT ||
-		       err->kind == ERROR_INPUT;
+		return err->kind == ERROR_NOT_FOUND || err->kind == ERROR_CORRUPT;
 	}
 	if (strcmp(fleet_label(&member->container, LABEL_PROJECT), project->name) != 0) {
 		container_done(&member->container);

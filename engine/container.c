@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/container.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/jsonout.h"
+#include "engine/status.h"
 
 #define OPTIONS_MAX (8 << 20) /* bytes of options.json */
 
@@ -333,35 +335,69 @@ static bool read_lists(struct arena *arena, const struct json *root, struct cont
 	return true;
 }
 
+/* What the file system says of what it has lost. A disk that has gone says EIO, too, but to whom
+ * opens the file. */
+static bool is_damage(const struct error *err, bool is_open)
+{
+	return (err->sys == EIO && is_open) || err->sys == EUCLEAN || err->sys == EBADMSG;
+}
+
+static bool tell_damage(const char *id, struct error *err)
+{
+	err->kind = ERROR_CORRUPT;
+	error_in(err, "container %.12s", id);
+	return error_behind(err, " (docker rm -f %.12s removes it)", id);
+}
+
+static bool read_options(const struct engine *engine, const char *id, struct buf *text,
+			 struct error *err)
+{
+	char name[CONTAINER_ID_LENGTH + sizeof("/" CONTAINER_OPTIONS)];
+
+	snprintf(name, sizeof(name), "%.64s/" CONTAINER_OPTIONS, id);
+	autoclose int file = openat(engine->containers, name, O_RDONLY | O_CLOEXEC);
+	if (file < 0 && errno == ENOENT)
+		return error_set(err, ERROR_NOT_FOUND, "No such container: %s", id);
+	bool is_read = file < 0 ? file_error(engine->containers, "open", name, err)
+				: file_read_fd(file, CONTAINER_OPTIONS, text, err);
+	if (!is_read)
+		return is_damage(err, file >= 0) && tell_damage(id, err);
+	if (text->length > 0 && text->data[0] != '\0')
+		return true;
+	/* Renamed, but the power went before its bytes were on the disk: see container_write. But
+	 * what somebody has at work is there, whatever became of its file. */
+	if (!status_is_locked(engine, id))
+		return error_set(err, ERROR_NOT_FOUND, "No such container: %s", id);
+	error_set(err, ERROR_CORRUPT, "%s: nothing in it", CONTAINER_OPTIONS);
+	return tell_damage(id, err);
+}
+
+static bool parse(struct arena *arena, const struct buf *text, const char *id,
+		  struct container *container, struct error *err)
+{
+	const struct json *root;
+
+	if (!json_parse(arena, CONTAINER_OPTIONS, text->data, text->length, &root, err))
+		return false;
+	for (size_t i = 0; i < COUNT_OF(fields); i++) {
+		if (!read_field(arena, root, &fields[i], (char *)container + fields[i].offset, err))
+			return false;
+	}
+	return read_lists(arena, root, container, err) &&
+	       read_networks(arena, root, container, err) &&
+	       (strcmp(container->id, id) == 0 ||
+		error_set(err, ERROR_CORRUPT, "its options name another"));
+}
+
 bool container_read(const struct engine *engine, struct arena *arena, const char *id,
 		    struct container *container, struct error *err)
 {
 	autobuf struct buf text;
-	const struct json *root;
-	char name[CONTAINER_ID_LENGTH + sizeof("/" CONTAINER_OPTIONS)];
 
 	buf_init(&text, OPTIONS_MAX);
 	*container = (struct container){ 0 };
-	snprintf(name, sizeof(name), "%.64s/" CONTAINER_OPTIONS, id);
-	if (!file_read(engine->containers, name, &text, err))
-		return err->kind == ERROR_NOT_FOUND
-			       ? error_set(err, ERROR_NOT_FOUND, "No such container: %s", id)
-			       : false;
-	/* Renamed, but the power went before its bytes were on the disk: see container_write. */
-	if (text.length == 0 || text.data[0] == '\0')
-		return error_set(err, ERROR_NOT_FOUND, "No such container: %s", id);
-	if (!json_parse(arena, "options.json", text.data, text.length, &root, err))
-		return error_in(err, "container %.12s", id);
-	for (size_t i = 0; i < COUNT_OF(fields); i++) {
-		if (!read_field(arena, root, &fields[i], (char *)container + fields[i].offset, err))
-			return error_in(err, "container %.12s", id);
-	}
-	if (!read_lists(arena, root, container, err) || !read_networks(arena, root, container, err))
-		return error_in(err, "container %.12s", id);
-	if (strcmp(container->id, id) != 0)
-		return error_set(err, ERROR_CORRUPT, "container %.12s: its options name another",
-				 id);
-	return true;
+	return read_options(engine, id, &text, err) &&
+	       (parse(arena, &text, id, container, err) || tell_damage(id, err));
 }
 
 void container_argv(const struct container *container, struct texts *argv)

@@ -8,6 +8,7 @@ import os
 
 import pytest
 
+import leftovers
 import test_boot
 import world
 from test_image_crash import killed_at
@@ -241,3 +242,56 @@ def test_a_rename_goes_on(moor, busybox):
         moor.docker("rename", "new", "old")
 
     assert sweep(moor, ["rename", "old", "new"], check) > 5
+
+
+# -- damage --------------------------------------------------------------------------------------
+
+DAMAGE = {"empty": lambda old: b"", "zeros": lambda old: bytes(len(old)), "half": lambda old: old[:len(old) // 2],
+         "other": lambda old: b'{"id": [1'}
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+@pytest.mark.parametrize("is_running", [False, True], ids=["ended", "running"])
+def test_a_damaged_container_can_be_removed(moor, busybox, how, is_running):
+    """Its options are not what was written, as after a bad block: it is named, others do not mind, and rm -f removes
+    all that there is of it. Empty and not running, it is what a power cut leaves, and goes by itself."""
+    moor.docker("network", "create", "net")
+    options = ("--network", "net", "-p", "127.0.0.1::80", "--restart", "always")
+    id = moor.docker(*(("run", "-d") if is_running else ("create",)), "--name", "victim", *options, busybox, "sleep", "600").stdout.strip()
+    moor.docker("run", "-d", "--name", "good", "--network", "none", "--stop-signal", "KILL", busybox, "sleep", "600")
+    before = set(leftovers.processes_naming(id))
+    path = os.path.join(moor.root, "containers", id, "options.json")
+    with open(path, "rb") as file:
+        old = file.read()
+    with open(path, "wb") as file:
+        file.write(DAMAGE[how](old))
+    is_rubbish = how in ("empty", "zeros") and not is_running
+    listed = moor.docker("ps", "-a", "--format", "{{.Names}}")
+    assert listed.stdout == "good\n"
+    assert bool(listed.stderr) != is_rubbish and (is_rubbish or f"docker rm -f {id[:12]}" in listed.stderr), listed.stderr
+    assert listed.stderr.count("\n") == (0 if is_rubbish else 1)
+    if not is_rubbish:
+        assert f"docker rm -f {id[:12]}" in moor.docker("inspect", "victim", code=1).stderr
+        assert f"docker rm -f {id[:12]}" in moor.docker("container", "prune", "-f").stderr
+        refused = moor.docker("rm", "victim", code=1).stderr
+        assert f"docker rm -f {id[:12]}" in refused and refused.count("\n") == 1
+        moor.docker("run", "--rm", "--network", "none", "--name", "victim", busybox, code=125)
+        assert moor.docker("rm", "-f", "victim").stdout == "victim\n"
+    assert not os.path.exists(os.path.dirname(path))
+    assert not is_running or before
+    world.wait_until(lambda: not leftovers.processes_naming(id), "its processes to end")
+    assert os.listdir(os.path.join(moor.root, "names")) == ["good"]
+    moor.docker("network", "rm", "net")
+    moor.docker("run", "-d", "--name", "victim", *options[2:], busybox, "true")
+    moor.docker("rm", "-f", "victim", "good")
+
+
+def test_a_bad_block_hides_no_others(moor, busybox):
+    id = moor.docker("create", "--name", "victim", "--network", "none", busybox).stdout.strip()
+    moor.docker("create", "--name", "good", "--network", "none", busybox)
+    bad = ("strace", "-qq", "-o", "/dev/null", "-P", os.path.join(moor.root, "containers", id, "options.json"), "-e", "trace=read",
+           "-e", "inject=read:error=EIO", os.path.join(moor.names, "docker"))
+    listed = moor.run(*bad, "ps", "-a", "--format", "{{.Names}}")
+    assert listed.stdout == "good\n" and f"Input/output error (docker rm -f {id[:12]}" in listed.stderr
+    assert moor.run(*bad, "rm", "-f", "victim").stdout == "victim\n"
+    assert os.listdir(os.path.join(moor.root, "containers")) == [moor.docker("inspect", "-f", "{{.Id}}", "good").stdout.strip()]
