@@ -82,6 +82,11 @@ static const char *visible(struct arena *arena, const char *text, bool keeps_lin
 	return arena_strndup(arena, buf.data, buf.length);
 }
 
+const char *shown_cell(struct arena *arena, const char *text)
+{
+	return is_seen() ? visible(arena, text, false) : text;
+}
+
 static struct json *copy(struct arena *arena, struct json *parent, const struct json *data,
 			 bool keeps_lines)
 {

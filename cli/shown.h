@@ -13,6 +13,9 @@
 /* Prints the text on one line: a newline in it is made visible, too. */
 void shown_put(const char *text);
 
+/* The same as a text, for a cell of a table; lives in `arena`, or is `text` itself. */
+const char *shown_cell(struct arena *arena, const char *text) must_check;
+
 /* Prints a text of several lines, which stay lines. */
 void shown_put_lines(const char *text);
 

@@ -7,6 +7,7 @@
 
 #include "base/jsonout.h"
 #include "cli/moment.h"
+#include "cli/shown.h"
 #include "compose/session.h"
 #include "compose/tree.h"
 #include "engine/happening.h"
@@ -96,10 +97,11 @@ static void print_line(struct arena *arena, const struct event_reader *reader,
 {
 	const struct json *attributes = own_attributes(arena, event);
 
-	printf("%s container %s %s (", event_time(arena, reader, event->time), event->action,
-	       event->id);
+	printf("%s container %s %s (", event_time(arena, reader, event->time),
+	       shown_cell(arena, event->action), event->id);
 	for (const struct json *item = attributes->child; item; item = item->next)
-		printf("%s%s=%s", item == attributes->child ? "" : ", ", item->key, item->text);
+		printf("%s%s=%s", item == attributes->child ? "" : ", ",
+		       shown_cell(arena, item->key), shown_cell(arena, item->text));
 	puts(")");
 }
 

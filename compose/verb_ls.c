@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/jsonout.h"
 #include "cli/jsonmaker.h"
 #include "cli/listing.h"
+#include "cli/shown.h"
 #include "compose/fleet.h"
 #include "compose/session.h"
 #include "engine/find.h"
@@ -43,6 +45,8 @@ static const struct listing listing = {
 	.table = "{{.Name}}\t{{.Status}}\t{{.ConfigFiles}}",
 	.quiet = "{{.Name}}",
 };
+
+#define LIST_MAX (64 << 20) /* as JSON: labels are as long as their images have them */
 
 /* What is told of one project. */
 struct row {
@@ -122,6 +126,21 @@ static int compare(const void *a, const void *b)
 	return strcmp(one->name, other->name);
 }
 
+/* One list, unlike ps. */
+static bool print_json(const struct json *list, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	autobuf struct buf text;
+	struct jsonout out;
+
+	buf_init(&text, LIST_MAX);
+	jsonout_init(&out, &text, false);
+	jsonout_json(&out, NULL, shown_json(&arena, list));
+	jsonout_done(&out);
+	return buf_check(&text, "the list of projects", err) &&
+	       (puts(text.data) >= 0 || error_sys(err, "write the list of projects"));
+}
+
 static bool print(struct rows *rows, const struct values *values, struct error *err)
 {
 	struct jsonmaker list = { &rows->arena,
@@ -141,15 +160,8 @@ static bool print(struct rows *rows, const struct values *values, struct error *
 		jsonmaker_text(&item, "Status", status_of(&rows->arena, row));
 		jsonmaker_text(&item, "ConfigFiles", row->files);
 	}
-	if (values->format && strcmp(values->format, "json") == 0) { /* one list, unlike ps */
-		fputs("[", stdout);
-		for (const struct json *item = list.parent->child; item; item = item->next)
-			printf("%s{\"Name\":\"%s\",\"Status\":\"%s\",\"ConfigFiles\":\"%s\"}",
-			       item == list.parent->child ? "" : ",", item->child->text,
-			       item->child->next->text, item->last->text);
-		puts("]");
-		return true;
-	}
+	if (values->format && strcmp(values->format, "json") == 0)
+		return print_json(list.parent, err);
 	return listing_print(&listing, values->format, values->is_quiet, list.parent, err);
 }
 

@@ -10,6 +10,7 @@
 #include "cli/dockerconfig.h"
 #include "cli/jsonmaker.h"
 #include "cli/listing.h"
+#include "cli/shown.h"
 #include "compose/grid.h"
 #include "compose/session.h"
 #include "compose/tree.h"
@@ -176,7 +177,7 @@ static const char *classic_command(struct arena *arena, const struct container *
 
 	container_argv(container, &argv);
 
-	const char *line = texts_join(&argv, arena, " ");
+	const char *line = shown_cell(arena, texts_join(&argv, arena, " "));
 
 	if (strlen(line) > COMMAND_WIDTH)
 		return arena_printf(arena, "%.*s ...", COMMAND_SHOWN, line);

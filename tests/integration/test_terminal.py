@@ -241,11 +241,6 @@ def test_signals_that_are_not_passed_on(moor, busybox):
     client.stderr.close()
 
 
-# -- what images and containers have chosen ------------------------------------------------------------
-
-EVIL, SEEN = "\x1b[2Jgone\nFORGED\x9b2J", "\\x1b[2Jgone\\x0aFORGED\ufffd2J"
-
-
 def test_many_clients_come_and_go(moor, busybox):
     """Nothing stays of those that attached and were killed (CVE-2025-64329)."""
     moor.docker("run", "-d", "--network", "none", "--name", "c", busybox, "sh", "-c", "while busybox sleep 0.1; do echo told; done")
@@ -261,6 +256,11 @@ def test_many_clients_come_and_go(moor, busybox):
         client.kill()
         client.communicate()
     wait_until(lambda: held() == before, "the monitor to forget them")
+
+
+# -- what images and containers have chosen ------------------------------------------------------------
+
+EVIL, SEEN = "\x1b[2Jgone\nFORGED\x9b2J", "\\x1b[2Jgone\\x0aFORGED\ufffd2J"
 
 
 def test_an_image_does_not_steer_the_terminal(moor, screen, tmp_path):
@@ -286,3 +286,28 @@ def test_an_image_does_not_steer_the_terminal(moor, screen, tmp_path):
             assert terminal.wait() == 0, command
             shown = terminal.seen.decode()
             assert seen in shown and "\x1b[2J" not in shown and "\x9b" not in shown, command
+
+
+def test_an_image_does_not_steer_the_terminal_by_compose(moor, screen, tmp_path):
+    """Labels make a container a project's: what they say is neither obeyed nor taken for more of the list."""
+    files = f'"}},{{"Name":"forged","ConfigFiles":"{EVIL}'
+    image = world.Image(Labels={"evil": EVIL, "com.docker.compose.project": "p", "com.docker.compose.service": "s",
+                                "com.docker.compose.container-number": "1", "com.docker.compose.project.config_files": files},
+                        Cmd=["touch", "/\x1b[2Jfile"])
+    moor.docker("load", "-i", image.save(tmp_path / "evil.tar", "evil:1"))
+    moor.docker("run", "--network", "none", "--name", "c", "evil:1")
+    listed = json.loads(moor.docker("compose", "ls", "-a", "--format", "json").stdout)
+    assert listed == [{"Name": "p", "Status": "exited(1)", "ConfigFiles": files}]
+    (tmp_path / "docker-compose.yml").write_text("services: {s: {image: evil:1}}")
+    project = ("-p", "p", "-f", str(tmp_path / "docker-compose.yml"))
+    with screen("compose", "ls", "-a", "--format", "json") as terminal:
+        assert terminal.wait() == 0 and "\x1b[2J" not in terminal.seen.decode() and "\x9b" not in terminal.seen.decode()
+    with Screen([os.path.join(moor.names, "docker-compose"), *project, "ps", "-a"], moor.env) as terminal:
+        assert terminal.wait() == 0
+        assert "touch /\\x1b[2Jfile" in terminal.seen.decode() and "\x1b[2J" not in terminal.seen.decode()
+    with screen("compose", *project, "events") as terminal:
+        while b" container die " not in terminal.seen:  # until it listens
+            moor.docker("start", "-a", "c")
+            if select.select([terminal.master], [], [], 0.5)[0]:
+                terminal.seen += os.read(terminal.master, 65536)
+        assert f"evil={SEEN}" in terminal.seen.decode() and "\x1b[2J" not in terminal.seen.decode()
