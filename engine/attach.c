@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -16,7 +17,7 @@
 
 /*
  * How this works. One poll over the monitor's socket, the signals and up to three streams. A
- * stream is moved by splice where the kernel can (a pipe, a file), else through a small buffer. The
+ * stream is moved by splice between pipes and files, else through a small buffer. The
  * caller's descriptors are left blocking, since others share them; so we write only when poll says
  * that there is room, and then no more than a pipe takes at once.
  */
@@ -156,7 +157,7 @@ static void move(struct stream *stream, bool has_room)
 	} else if (moved < 0 && errno == EPIPE) {
 		break_stream(stream);
 	} else if (moved < 0 && errno != EINTR) {
-		stream->cannot_splice = true; /* a terminal, a file opened for appending, … */
+		stream->cannot_splice = true; /* a file opened for appending, … */
 		read_chunk(stream);
 	}
 }
@@ -237,6 +238,15 @@ static bool is_output_broken(const struct attached *self, const char **name)
 	return self->streams[STREAM_OUT].is_broken || self->streams[STREAM_ERRORS].is_broken;
 }
 
+/* As long as the kernel splices, it holds the pipe's lock, and a terminal that was stopped by a key
+ * makes it wait: so would the monitor, at the pipe's other end, deaf to every signal. */
+static bool is_device(int fd)
+{
+	struct stat status;
+
+	return fd >= 0 && fstat(fd, &status) == 0 && S_ISCHR(status.st_mode);
+}
+
 static void set_up(struct attached *self, const struct attach *attach)
 {
 	struct launched *launched = attach->launched;
@@ -246,14 +256,17 @@ static void set_up(struct attached *self, const struct attach *attach)
 	};
 	self->streams[STREAM_IN] = (struct stream){ .from = &self->in,
 						    .to = &launched->in,
-						    .cannot_splice = attach->keys.count > 0,
+						    .cannot_splice = attach->keys.count > 0 ||
+								     is_device(self->in),
 						    .keys = attach->keys,
 						    .is_ours_to_close_to = true };
 	self->streams[STREAM_OUT] = (struct stream){ .from = &launched->out,
 						     .to = &self->out,
+						     .cannot_splice = is_device(self->out),
 						     .is_ours_to_close_from = true };
 	self->streams[STREAM_ERRORS] = (struct stream){ .from = &launched->errors,
 							.to = &self->errors,
+							.cannot_splice = is_device(self->errors),
 							.is_ours_to_close_from = true };
 	for (int i = 0; i < STREAMS; i++)
 		end_if_drained(&self->streams[i]);

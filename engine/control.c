@@ -16,6 +16,7 @@
 #include "engine/claim.h"
 #include "engine/happening.h"
 #include "engine/health.h"
+#include "engine/keeper.h"
 #include "engine/oci.h"
 #include "engine/prepare.h"
 #include "engine/stale.h"
@@ -26,6 +27,7 @@
 #define FIND_STEP_MS         2
 #define FIND_PATIENCE_MS     10000 /* that a start has to get on, or a monitor to give up a restart */
 #define LOOK_AGAIN_MS        2000
+#define OUTPUT_PATIENCE_MS   2000 /* after its end, for who takes the last output; as dockerd */
 #define SECONDS_MAX          (100LL * 365 * 24 * 3600) /* of a stop: more is without a limit */
 
 /* Pausing. ------------------------------------------------------------------------------------ */
@@ -138,9 +140,12 @@ static int stop_signal_of(const struct container *container)
 	return number;
 }
 
-/* Init is dead; its monitor records that and lets go of the lock. */
-static void await_record(struct engine *engine, const char *id)
+/* Init is dead; its monitor records that and lets go of the lock. Before, it gives clients the last
+ * output, which they may never take: a terminal stopped by a key, a pager. */
+static void await_record(struct engine *engine, const char *id, const struct keeper *monitor)
 {
+	if (monitor->pidfd >= 0 && !await_process(monitor->pidfd, OUTPUT_PATIENCE_MS))
+		keeper_hurry(monitor);
 	if (status_is_running(engine, id))
 		claim_wait(engine, id);
 }
@@ -239,6 +244,7 @@ bool control_stop(struct engine *engine, const struct container *container,
 	if (!way.signal)
 		way.signal = stop_signal_of(container);
 	autoclose int process = -1;
+	autokeeper struct keeper monitor = keeper_find(engine, id);
 	if (!is_looked_after(engine, id))
 		return true;
 	if (!take_process(engine, id, stopping->cause, &process, err))
@@ -247,7 +253,7 @@ bool control_stop(struct engine *engine, const struct container *container,
 		return true; /* its start has failed */
 	if (process >= 0 && !end_process(engine, container, process, &way, err))
 		return false;
-	await_record(engine, id);
+	await_record(engine, id, &monitor);
 	happening_container(engine, container, "stop", NULL);
 	if (container->is_removed_on_exit)
 		claim_wait(engine, id); /* its name is free when we return */
@@ -271,6 +277,7 @@ bool control_kill(struct engine *engine, const struct container *container, int 
 	bool was_running = status_is_running(engine, id);
 
 	autoclose int process = -1;
+	autokeeper struct keeper monitor = keeper_find(engine, id);
 	if (is_looked_after(engine, id) &&
 	    !(is_end ? take_process(engine, id, POLICY_USER, &process, err)
 		     : find_process(engine, id, &process, err)))
@@ -285,7 +292,7 @@ bool control_kill(struct engine *engine, const struct container *container, int 
 	if (signal == SIGKILL && process >= 0)
 		await_process(process, -1);
 	if (signal == SIGKILL || process < 0)
-		await_record(engine, id);
+		await_record(engine, id, &monitor);
 	return true;
 }
 
@@ -376,6 +383,7 @@ bool control_wait(struct engine *engine, struct arena *arena, const char *id, st
 static bool kill_it(struct engine *engine, const char *id, struct error *err)
 {
 	autoclose int process = -1;
+	autokeeper struct keeper monitor = keeper_find(engine, id);
 
 	if (!take_process(engine, id, POLICY_USER, &process, err))
 		return false;
@@ -384,6 +392,7 @@ static bool kill_it(struct engine *engine, const char *id, struct error *err)
 	if (!send_signal(process, SIGKILL, err) || !let_go_on(engine, id, err))
 		return false;
 	await_process(process, -1);
+	await_record(engine, id, &monitor);
 	return true;
 }
 

@@ -3,13 +3,17 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/proc.h"
 #include "engine/status.h"
+#include "runtime/monitor.h"
 
 static bool open_parent(const struct engine *engine, const char *container, pid_t *parent,
 			int *pidfd, struct error *err)
@@ -33,6 +37,32 @@ bool keeper_open(const struct engine *engine, const char *container, int *pidfd,
 	pid_t parent;
 
 	return open_parent(engine, container, &parent, pidfd, err);
+}
+
+struct keeper keeper_find(const struct engine *engine, const char *container)
+{
+	struct keeper keeper;
+	struct error ignored;
+
+	if (!open_parent(engine, container, &keeper.pid, &keeper.pidfd, &ignored))
+		keeper.pidfd = -1;
+	return keeper;
+}
+
+void keeper_done(struct keeper *keeper)
+{
+	mem_cleanup_close(&keeper->pidfd);
+}
+
+void keeper_hurry(const struct keeper *keeper)
+{
+	static const char monitor[] = MONITOR_NAME "\n";
+	char name[sizeof(monitor)] = "";
+	autofree char *path = mem_printf("/proc/%d/comm", (int)keeper->pid);
+	autoclose int comm = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (comm >= 0 && read(comm, name, sizeof(name) - 1) > 0 && strcmp(name, monitor) == 0)
+		syscall(SYS_pidfd_send_signal, keeper->pidfd, SIGTERM, NULL, 0);
 }
 
 bool keeper_open_bag(const struct engine *engine, const char *container, struct bag *bag,

@@ -3,6 +3,7 @@
 #define ENGINE_KEEPER_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "engine/bag.h"
@@ -15,6 +16,19 @@
 /* A pidfd of it. ERROR_NOT_FOUND if the container has ended, or nobody supervises it. */
 must_check bool keeper_open(const struct engine *engine, const char *container, int *pidfd,
 			    struct error *err);
+struct keeper {
+	pid_t pid;
+	int pidfd; /* -1: there is none, see keeper_open */
+};
+
+struct keeper keeper_find(const struct engine *engine, const char *container);
+void keeper_done(struct keeper *keeper);
+#define autokeeper __attribute__((cleanup(keeper_done)))
+
+/* The container has ended: its monitor is not to wait any longer for clients that do not take the
+ * last output. What it has executed since, to clean up, hears nothing of it. */
+void keeper_hurry(const struct keeper *keeper);
+
 /* Its bag (mooring-runc monitor --guard-fd), sealed; an empty one if it keeps none. */
 must_check bool keeper_open_bag(const struct engine *engine, const char *container, struct bag *bag,
 				struct error *err);

@@ -21,30 +21,25 @@ static bool is_multiplexer(const struct stat *info)
 	return info->st_rdev == makedev(TTYAUX_MAJOR, 2);
 }
 
-static bool can_be_opened_again(int fd, const struct stat *info)
-{
-	return S_ISFIFO(info->st_mode) ||
-	       (S_ISCHR(info->st_mode) && isatty(fd) && !is_multiplexer(info));
-}
-
-void flow_aim(struct flow *flow, int opened, int fd)
+int flow_open_again(int fd)
 {
 	char path[32];
 	struct stat info;
 
-	flow->to = fd;
-	if (fstat(opened, &info) < 0)
-		return;
-	flow->is_to_ready = S_ISREG(info.st_mode);
-	if (!can_be_opened_again(opened, &info))
-		return;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", opened);
-	int again = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fstat(fd, &info) < 0 || is_multiplexer(&info) ||
+	    !(S_ISFIFO(info.st_mode) || (S_ISCHR(info.st_mode) && isatty(fd))))
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
 
-	if (again < 0)
-		return;
-	flow->to = again;
-	flow->is_to_ready = true;
+void flow_aim(struct flow *flow, int opened, int fd)
+{
+	int again = flow_open_again(opened);
+	struct stat info;
+
+	flow->to = again >= 0 ? again : fd;
+	flow->is_to_ready = again >= 0 || (fstat(opened, &info) == 0 && S_ISREG(info.st_mode));
 }
 
 static void end(int *fd)

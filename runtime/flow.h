@@ -27,6 +27,10 @@ struct flow {
 	int64_t rests_until; /* nothing is read before (clock_ms): others have the terminal */
 };
 
+/* The pipe or terminal that is open as `fd`, once more, so that writes do not wait; -1: it is
+ * something else, or may not be opened. */
+int flow_open_again(int fd);
+
 /* Writes will go to what is open as `opened` now, without waiting where that can be had; else to
  * `fd`, which is that later. A descriptor that was made for it is the flow's. */
 void flow_aim(struct flow *flow, int opened, int fd);

@@ -348,7 +348,7 @@ static bool run(struct command *command, int *code, struct error *err)
 	own_client = -1;
 	if (!detach_settle(err))
 		return false;
-	prctl(PR_SET_NAME, "mooring-monitor", 0, 0, 0);
+	prctl(PR_SET_NAME, MONITOR_NAME, 0, 0, 0);
 	exitrecord_keep_space(options->exit_file);
 	*code = supervise(options) ? 0 : execute(command);
 	return true;

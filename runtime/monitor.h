@@ -10,6 +10,8 @@
  * It is a verb of mooring-runc: `root` is the global --root, argv[0] is "monitor". Returns the
  * process' exit status; what goes wrong before it has left its caller is printed to stderr.
  */
+#define MONITOR_NAME "mooring-monitor" /* the process' own, see proc(5), comm */
+
 int monitor_verb(const char *root, int argc, char **argv);
 
 #endif

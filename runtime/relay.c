@@ -3,33 +3,27 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "runtime/flow.h"
 
-/* The client's pipe, opened once more: O_NONBLOCK belongs to the open file, which the client may
- * share with others. Where that is not possible, the descriptor as it is. */
-static int open_again(int fd)
+/* O_NONBLOCK belongs to the open file, which the client may share with others. */
+static void aim(struct relay_client *client, int fd)
 {
-	char path[40];
+	int again = flow_open_again(fd);
 	struct stat status;
-	int again;
+	bool is_there = fstat(fd, &status) == 0;
 
-	if (fstat(fd, &status) != 0 || !S_ISFIFO(status.st_mode))
-		return fd; /* a file or a terminal: the client's own choice, its own risk */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	again = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-	if (again < 0) {
-		fcntl(fd, F_SETFL, O_NONBLOCK);
-		return fd;
-	}
-	close(fd);
-	return again;
+	client->to = again >= 0 ? again : fd;
+	client->is_ready = again >= 0 || (is_there && S_ISREG(status.st_mode));
+	if (again >= 0)
+		close(fd);
 }
 
 void relay_init(struct relay *relay)
@@ -71,7 +65,7 @@ void relay_add_client(struct relay *relay, int client, int to)
 		mem_cleanup_close(&to);
 		return;
 	}
-	new->to = open_again(to);
+	aim(new, to);
 	new->done = relay->length; /* the log has what was before */
 }
 
@@ -105,14 +99,25 @@ void relay_forget_client(struct relay *relay, int client)
 	relay->clients[client].to = -1;
 }
 
+static bool has_room(const struct relay_client *client)
+{
+	struct pollfd room = { client->to, POLLOUT, 0 };
+
+	return client->is_ready || poll(&room, 1, 0) == 1;
+}
+
 /* Writes what one client takes without waiting. */
 static void push_to(struct relay *relay, int number)
 {
 	struct relay_client *client = &relay->clients[number];
 
 	while (client->to >= 0 && client->done < relay->length) {
-		ssize_t count = write(client->to, relay->buffer + client->done,
-				      relay->length - client->done);
+		size_t left = relay->length - client->done;
+		size_t most = client->is_ready || left < PIPE_BUF ? left : PIPE_BUF;
+
+		if (!has_room(client))
+			return;
+		ssize_t count = write(client->to, relay->buffer + client->done, most);
 
 		if (count < 0 && errno == EINTR)
 			continue;
@@ -167,8 +172,7 @@ static bool pull(struct relay *relay)
 	return true;
 }
 
-/* The end of the stream is the clients' end too. */
-static void dismiss(struct relay *relay)
+void relay_dismiss(struct relay *relay)
 {
 	for (int i = 0; i < RELAY_CLIENTS; i++)
 		relay_forget_client(relay, i);
@@ -180,7 +184,7 @@ void relay_move(struct relay *relay)
 	if (relay->length == 0 && relay->from >= 0 && pull(relay))
 		push(relay);
 	if (relay->length == 0 && relay->from < 0)
-		dismiss(relay);
+		relay_dismiss(relay); /* the end of the stream is theirs, too */
 }
 
 void relay_finish(struct relay *relay)

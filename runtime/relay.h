@@ -11,7 +11,8 @@
  * One output stream of a container: from its pipe to the log and to the attached clients.
  *
  * What has been read is logged at once; it is read no faster than the clients take it, so a slow
- * client slows the container down and nothing grows. A client that closes its end is forgotten.
+ * client slows the container down and nothing grows. A client that closes its end is forgotten. No
+ * write waits: a terminal that was stopped by a key would hold up whoever asks the monitor.
  */
 
 #define RELAY_BUFFER  32768
@@ -24,8 +25,9 @@ struct relay {
 	char *buffer;  /* RELAY_BUFFER bytes */
 	size_t length; /* of what was read last; 0: all clients have it */
 	struct relay_client {
-		int to;      /* -1: nobody listens */
-		size_t done; /* bytes of the buffer that this one has taken */
+		int to;        /* -1: nobody listens */
+		bool is_ready; /* it never makes us wait; else it is asked first */
+		size_t done;   /* bytes of the buffer that this one has taken */
 	} clients[RELAY_CLIENTS];
 };
 
@@ -46,6 +48,8 @@ void relay_move(struct relay *relay);
 void relay_finish(struct relay *relay);
 /* It does not listen any more; what it has not taken yet is dropped (the log has it). */
 void relay_forget_client(struct relay *relay, int client);
+/* The same for all of them. */
+void relay_dismiss(struct relay *relay);
 /* Nothing more will come, and the clients have all of it. */
 bool relay_is_done(const struct relay *relay);
 /* The descriptor and events to poll for; -1 if there is nothing to wait for. */

@@ -61,7 +61,6 @@ struct supervisor {
 	struct probe probe;
 	int64_t kill_at;   /* on the monotonic clock, milliseconds; 0: not stopping */
 	bool was_asked;    /* the client has passed on a signal that asks programs to end */
-	bool is_impatient; /* told to end: do not wait for a slow client */
 	bool is_quiet;     /* nothing has happened for a while: wait with little memory */
 	struct slim slim;
 	struct exit_record end;
@@ -229,13 +228,24 @@ static void on_audience(struct supervisor *self, const struct pollfd slots[AUDIE
 		audience_admit(&self->audience);
 }
 
+/* The container is gone: the log has the rest. */
+static void leave_slow_clients(struct supervisor *self)
+{
+	for (int i = 0; i < JSONLOG_STREAMS; i++) {
+		relay_dismiss(&self->relays[i]);
+		relay_finish(&self->relays[i]);
+	}
+}
+
 static void on_signal(struct supervisor *self)
 {
 	struct signalfd_siginfo info;
 
 	while (read(self->signals, &info, sizeof(info)) == sizeof(info)) {
-		self->is_impatient = !self->container;
-		begin_stop(self);
+		if (self->container)
+			begin_stop(self);
+		else
+			leave_slow_clients(self);
 	}
 }
 
@@ -291,8 +301,8 @@ static void on_exit_of_init(struct supervisor *self)
 
 static bool is_over(const struct supervisor *self)
 {
-	return !self->container && (self->is_impatient || (relay_is_done(&self->relays[0]) &&
-							   relay_is_done(&self->relays[1])));
+	return !self->container && relay_is_done(&self->relays[0]) &&
+	       relay_is_done(&self->relays[1]);
 }
 
 static void fill_slots(const struct supervisor *self, struct pollfd slots[SLOTS])

@@ -5,6 +5,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -133,6 +134,33 @@ def test_exec_holds_up_no_end(moor, busybox, screen):
             wait_until(lambda one=one: not select.select([], [one.slave], [], 0)[1], "a full terminal")
         moor.docker("stop", "-t", "0", "x", timeout=20)
         assert (silent.wait(), piped.wait()) == (137, 137) and silent.is_as_before()
+
+
+def test_who_looks_on_holds_up_no_end(moor, busybox, screen):
+    """Of a container's clients one takes nothing any more: its monitor is there for the others."""
+    def is_full(end):
+        return not select.select([], [end], [], 0)[1]
+
+    yes = ["--network", "none", busybox, "busybox", "yes"]
+    moor.docker("run", "-dit", "--name", "a", "--network", "none", busybox, "sh", "-c", "read start; busybox yes")
+    with screen("run", "--name", "p", *yes) as plain, screen("run", "-it", "--name", "t", *yes) as terminal, \
+            screen("attach", "a") as attached:
+        attached.type("go\n")
+        for one in (plain, terminal, attached):
+            one.wait_for("y")
+            wait_until(lambda one=one: is_full(one.slave), "a full terminal")
+        for name in ("p", "t", "a"):
+            moor.docker("stop", "-t", "0", name, timeout=20)
+        assert (plain.wait(), terminal.wait(), attached.wait()) == (137, 137, 137)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, subprocess.Popen([os.path.join(moor.names, "docker"), "run", "--name", "s", *yes], env=moor.env,
+                                        stdin=subprocess.DEVNULL, stdout=theirs) as client:
+        wait_until(lambda: is_full(theirs), "a full socket")
+        moor.docker("stop", "-t", "0", "s", timeout=20)
+        while client.poll() is None:
+            if select.select([ours], [], [], 0.05)[0]:
+                ours.recv(65536)
+        assert client.returncode == 137
 
 
 def test_exec_where_nobody_looks_on(moor, busybox):
