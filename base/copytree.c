@@ -75,34 +75,30 @@ static bool copy_bytes(int in, int out, const char *name, off_t size, struct err
 
 /* What has no bytes. -------------------------------------------------------------------------- */
 
-struct node {
-	const char *target; /* a symlink's; of a hard link the file */
-	mode_t type;        /* of a fifo or a device */
-	dev_t device;
-};
-
-static int make_symlink(int to, const char *name, const struct node *node)
+/* `target`: a symlink's; of a hard link the file; a fifo has none. */
+static int make_symlink(int to, const char *name, const char *target)
 {
-	return symlinkat(node->target, to, name);
+	return symlinkat(target, to, name);
 }
 
-static int make_link(int to, const char *name, const struct node *node)
+static int make_link(int to, const char *name, const char *target)
 {
-	return linkat(AT_FDCWD, node->target, to, name, AT_SYMLINK_FOLLOW);
+	return linkat(AT_FDCWD, target, to, name, AT_SYMLINK_FOLLOW);
 }
 
-static int make_special(int to, const char *name, const struct node *node)
+static int make_fifo(int to, const char *name, const char *target)
 {
-	return mknodat(to, name, node->type | 0600, node->device);
+	(void)target;
+	return mkfifoat(to, name, 0600);
 }
 
 /* In the place of what has the name already. */
-static int replace(int (*make)(int to, const char *name, const struct node *node), int to,
-		   const char *name, const struct node *node)
+static int replace(int (*make)(int to, const char *name, const char *target), int to,
+		   const char *name, const char *target)
 {
-	int made = make(to, name, node);
+	int made = make(to, name, target);
 
-	return made < 0 && errno == EEXIST && unlinkat(to, name, 0) == 0 ? make(to, name, node)
+	return made < 0 && errno == EEXIST && unlinkat(to, name, 0) == 0 ? make(to, name, target)
 									 : made;
 }
 
@@ -110,25 +106,21 @@ static bool copy_symlink(const struct level *level, const char *name, const stru
 			 struct error *err)
 {
 	char target[PATH_MAX];
-	const struct node node = { .target = target };
 	ssize_t length = readlinkat(level->from, name, target, sizeof(target) - 1);
 
 	if (length < 0)
 		return error_sys(err, "copy link %s", name);
 	target[length] = '\0';
-	if (replace(make_symlink, level->to, name, &node) < 0)
+	if (replace(make_symlink, level->to, name, target) < 0)
 		return error_sys(err, "copy link %s", name);
 	return marks_set_found(level->to, name, status, MARKS_ALL, err);
 }
 
-static bool copy_special(const struct level *level, const char *name, const struct stat *status,
+static bool copy_fifo(const struct level *level, const char *name, const struct stat *status,
 			 struct error *err)
 {
-	const struct node node = { .type = status->st_mode & S_IFMT, .device = status->st_rdev };
-
-	if (replace(make_special, level->to, name, &node) < 0)
-		return (errno == EPERM && !S_ISFIFO(status->st_mode)) ||
-		       error_sys(err, "copy %s", name);
+	if (replace(make_fifo, level->to, name, NULL) < 0)
+		return error_sys(err, "copy %s", name);
 	return marks_set_found(level->to, name, status, MARKS_ALL, err);
 }
 
@@ -140,7 +132,6 @@ static bool link_to_first(const struct level *level, const char *name, const cha
 {
 	struct error ignored;
 	char path[sizeof("/proc/self/fd/") + 12];
-	const struct node node = { .target = path };
 	struct stat status;
 	autoclose int file = -1;
 
@@ -149,7 +140,7 @@ static bool link_to_first(const struct level *level, const char *name, const cha
 	    fstat(file, &status) < 0 || !S_ISREG(status.st_mode))
 		return false;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-	return replace(make_link, level->to, name, &node) == 0;
+	return replace(make_link, level->to, name, path) == 0;
 }
 
 static bool is_linked(const struct level *level, const char *name, const struct stat *status)
@@ -227,9 +218,7 @@ static bool copy_entry(const struct level *level, const char *name, struct error
 	case S_IFLNK:
 		return copy_symlink(level, name, &status, err);
 	case S_IFIFO:
-	case S_IFCHR:
-	case S_IFBLK:
-		return copy_special(level, name, &status, err);
+		return copy_fifo(level, name, &status, err);
 	default:
 		return true;
 	}
