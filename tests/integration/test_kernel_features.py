@@ -19,6 +19,7 @@ import threading
 import pytest
 
 import agent
+import leftovers
 import netpeer
 from test_firewall import without_nftables
 from test_networks import leases
@@ -131,7 +132,7 @@ def state(moor):
              if not name.endswith("lock") and name != "names.sock"]  # these lead nowhere
     with open("/proc/self/mountinfo") as mounts:
         ours = [line for line in mounts if moor.directory in line]
-    return netpeer.links(), netpeer.nft_tables(), sorted(files), leases(moor), ours, moor.docker("ps", "-aq").stdout
+    return netpeer.links(), netpeer.nft_tables() - leftovers.SHUT, sorted(files), leases(moor), ours, moor.docker("ps", "-aq").stdout
 
 
 @pytest.mark.parametrize("change, network, words", [
