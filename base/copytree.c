@@ -117,7 +117,7 @@ static bool copy_symlink(const struct level *level, const char *name, const stru
 }
 
 static bool copy_fifo(const struct level *level, const char *name, const struct stat *status,
-			 struct error *err)
+		      struct error *err)
 {
 	if (replace(make_fifo, level->to, name, NULL) < 0)
 		return error_sys(err, "copy %s", name);

@@ -254,12 +254,12 @@ static void set_up(struct attached *self, const struct attach *attach)
 	*self = (struct attached){
 		.attach = attach, .in = attach->in, .out = attach->out, .errors = attach->errors
 	};
-	self->streams[STREAM_IN] = (struct stream){ .from = &self->in,
-						    .to = &launched->in,
-						    .cannot_splice = attach->keys.count > 0 ||
-								     is_device(self->in),
-						    .keys = attach->keys,
-						    .is_ours_to_close_to = true };
+	self->streams[STREAM_IN] =
+		(struct stream){ .from = &self->in,
+				 .to = &launched->in,
+				 .cannot_splice = attach->keys.count > 0 || is_device(self->in),
+				 .keys = attach->keys,
+				 .is_ours_to_close_to = true };
 	self->streams[STREAM_OUT] = (struct stream){ .from = &launched->out,
 						     .to = &self->out,
 						     .cannot_splice = is_device(self->out),
