@@ -59,9 +59,9 @@ struct supervisor {
 	struct terminal terminal;
 	struct restart restart;
 	struct probe probe;
-	int64_t kill_at;   /* on the monotonic clock, milliseconds; 0: not stopping */
-	bool was_asked;    /* the client has passed on a signal that asks programs to end */
-	bool is_quiet;     /* nothing has happened for a while: wait with little memory */
+	int64_t kill_at; /* on the monotonic clock, milliseconds; 0: not stopping */
+	bool was_asked;  /* the client has passed on a signal that asks programs to end */
+	bool is_quiet;   /* nothing has happened for a while: wait with little memory */
 	struct slim slim;
 	struct exit_record end;
 	uint64_t recorded; /* lines dropped from the log, as the exit record has it */
