@@ -17,13 +17,7 @@ OVER = ("SUCCEEDED", "FAILED", "CANCELED")
 
 
 def wait_until(condition, what, seconds=30):
-    end = time.monotonic() + seconds
-    while True:
-        result = condition()
-        if result:
-            return result
-        assert time.monotonic() < end, f"timed out after {seconds} s: {what}"
-        time.sleep(0.02)
+    return world.wait_until(condition, what, seconds)
 
 
 class Resident:

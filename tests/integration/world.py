@@ -28,9 +28,13 @@ APPLETS = ["sh", "cat", "echo", "env", "false", "hostname", "id", "ls", "mkdir",
 # What a test run with sanitizers asks of them, for programs that get an environment of their own.
 SANITIZERS = {name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS") if name in os.environ}
 
+# How many times longer than on a machine of its own things may take: in an emulated one (tests/vm).
+PATIENCE = int(os.environ.get("PATIENCE", "1"))
+
 
 def wait_until(condition, what, seconds=15):
     """Returns the first true result of condition(); fails when the time is up."""
+    seconds *= PATIENCE
     end = time.monotonic() + seconds
     while True:
         result = condition()
@@ -76,7 +80,7 @@ class Mooring:
     def run(self, *argv, code=0, input="", timeout=60, env=None, **options):
         """Runs to the end and checks the exit code (None: any)."""
         process = subprocess.run([str(arg) for arg in argv], env={**self.env, **(env or {})},
-                                 timeout=timeout,
+                                 timeout=timeout * PATIENCE,
                                  **{"text": True, "input": input, "capture_output": True, **options})
         assert code is None or process.returncode == code, (
             f"{' '.join(process.args)}: exit code {process.returncode}, wanted {code}\n"
@@ -245,9 +249,9 @@ def serving(argv, port, **options):
 
 
 @contextlib.contextmanager
-def docker_registry(directory, extra=""):
+def docker_registry(directory, extra="", port=None):
     """A fresh registry; `extra` is added to its YAML configuration."""
-    port = free_port()
+    port = port or free_port()
     config = os.path.join(directory, "registry.yml")
     with open(config, "w") as file:
         file.write("version: 0.1\n"
