@@ -22,7 +22,7 @@ struct foreground {
 	pid_t pid; /* our child */
 	int pidfd;
 	int master;             /* of its terminal, which is taken over; -1: none */
-	int keeper;             /* the line to who has the master, too (keeper.h); -1: nobody */
+	int keeper;             /* the line to who has the master, too (execkeeper.h); -1: nobody */
 	bool is_screen_whole;   /* what the terminal shows has its returns already */
 	bool is_deaf;           /* nothing that is typed goes to its terminal */
 	struct detachkeys keys; /* with which whoever types leaves; none: empty */

@@ -8,9 +8,9 @@
 #include "base/proc.h"
 #include "runtime/announce.h"
 #include "runtime/exec.h"
+#include "runtime/execkeeper.h"
 #include "runtime/execstreams.h"
 #include "runtime/foreground.h"
-#include "runtime/keeper.h"
 #include "runtime/verb.h"
 
 #define EXEC_FAILED "OCI runtime exec failed: exec failed: %s: unknown" /* docker's words */
@@ -160,19 +160,19 @@ static struct foreground in_foreground(const struct command *command,
 				    .notify_socket = -1 };
 }
 
-/* docker exec -d and -t: the program has a parent that stays (keeper.h). */
+/* docker exec -d and -t: the program has a parent that stays (execkeeper.h). */
 static int execute_kept(const struct command *command, struct error *err)
 {
-	const struct keeper_order order = { .options = &command->options,
-					    .journal = command->journal,
-					    .exec_id = command->exec_id };
+	const struct execkeeper_order order = { .options = &command->options,
+						.journal = command->journal,
+						.exec_id = command->exec_id };
 	enum foreground_end end;
 	enum container_fault fault;
 	struct executed executed;
 	autoclose int line = -1;
 	int status = 0;
 
-	if (!keeper_start(&order, &executed, &line, &fault, err))
+	if (!execkeeper_start(&order, &executed, &line, &fault, err))
 		return tell_docker(command, fault, err);
 	if (command->options.is_detached)
 		return 0;
@@ -181,10 +181,10 @@ static int execute_kept(const struct command *command, struct error *err)
 	if (!foreground_wait(&child, &end, err))
 		return -1;
 	if (end == FOREGROUND_LEFT) {
-		keeper_leave(line);
+		execkeeper_leave(line);
 		return 0;
 	}
-	return keeper_await(line, &status, err) ? proc_exit_code(status) : -1;
+	return execkeeper_await(line, &status, err) ? proc_exit_code(status) : -1;
 }
 
 static bool await(const struct command *command, const struct executed *executed,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "runtime/keeper.h"
+#include "runtime/execkeeper.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -23,7 +23,7 @@ struct outcome { /* keeper → client, with the pidfd and the terminal's master,
 	struct error why;
 };
 
-/* client → keeper: a byte, which means keeper_leave */
+/* client → keeper: a byte, which means execkeeper_leave */
 /* keeper → client: the status, an int */
 
 /* -- the keeper ----------------------------------------------------------------------------------
@@ -57,7 +57,7 @@ static void reap(pid_t pid, int *status)
 			return;
 }
 
-static void keep(const struct keeper_order *order, int line, struct executed *executed)
+static void keep(const struct execkeeper_order *order, int line, struct executed *executed)
 {
 	bool is_detached = order->options->is_detached;
 	int *const kept[] = { &executed->pidfd, &executed->master, &line };
@@ -80,7 +80,7 @@ static void keep(const struct keeper_order *order, int line, struct executed *ex
 }
 
 /* Once started the program is kept, whether or not somebody hears of it. */
-_Noreturn static void run(const struct keeper_order *order, int line)
+_Noreturn static void run(const struct execkeeper_order *order, int line)
 {
 	struct outcome outcome = { .pid = -1 };
 	struct executed executed;
@@ -116,8 +116,8 @@ static bool hear_outcome(int line, struct executed *executed, enum container_fau
 	return outcome.is_good;
 }
 
-bool keeper_start(const struct keeper_order *order, struct executed *executed, int *line,
-		  enum container_fault *fault, struct error *err)
+bool execkeeper_start(const struct execkeeper_order *order, struct executed *executed, int *line,
+		      enum container_fault *fault, struct error *err)
 {
 	int ends[2];
 	pid_t pid;
@@ -143,12 +143,12 @@ bool keeper_start(const struct keeper_order *order, struct executed *executed, i
 	return true;
 }
 
-void keeper_leave(int line)
+void execkeeper_leave(int line)
 {
 	(void)!send(line, "", 1, MSG_NOSIGNAL);
 }
 
-bool keeper_await(int line, int *status, struct error *err)
+bool execkeeper_await(int line, int *status, struct error *err)
 {
 	ssize_t got;
 

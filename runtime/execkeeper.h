@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef RUNTIME_KEEPER_H
-#define RUNTIME_KEEPER_H
+#ifndef RUNTIME_EXECKEEPER_H
+#define RUNTIME_EXECKEEPER_H
 
 #include "runtime/exec.h"
 
@@ -12,7 +12,7 @@
  * which has left us, starts the program and stays until its end.
  */
 
-struct keeper_order {
+struct execkeeper_order {
 	const struct exec_options *options;
 	const char *journal, *exec_id; /* where the end is told, and as whose; NULL: it is not */
 };
@@ -20,13 +20,13 @@ struct keeper_order {
 /*
  * As exec_start, but that the program is the keeper's child. *line leads to the keeper, -1 if the
  * program is detached: once it is shut down (at our end, too) the terminal hangs up, unless
- * keeper_leave came before.
+ * execkeeper_leave came before.
  */
-must_check bool keeper_start(const struct keeper_order *order, struct executed *executed, int *line,
-			     enum container_fault *fault, struct error *err);
+must_check bool execkeeper_start(const struct execkeeper_order *order, struct executed *executed,
+				 int *line, enum container_fault *fault, struct error *err);
 /* The program goes on at its terminal, without us. */
-void keeper_leave(int line);
+void execkeeper_leave(int line);
 /* Waits for the program's end. */
-must_check bool keeper_await(int line, int *status, struct error *err);
+must_check bool execkeeper_await(int line, int *status, struct error *err);
 
 #endif
