@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "engine/claim.h"
 #include "engine/happening.h"
 #include "engine/health.h"
@@ -186,14 +187,30 @@ static bool find_process(const struct engine *engine, const char *id, int *proce
 			 id);
 }
 
+/* On a disk that takes nothing any more the monitor itself is told, for which it is to end: at most
+ * `boot`, on a disk that can be written to again, does not learn of it. */
+static bool cancel_policy(const struct engine *engine, const char *id, enum policy_cause cause,
+			  struct error *err)
+{
+	if (policy_cancel(engine, id, cause, err))
+		return true;
+	autokeeper struct keeper monitor = keeper_find(engine, id);
+
+	if ((err->sys != EROFS && err->sys != EIO) || monitor.pidfd < 0)
+		return false;
+	log_warning("%s", err->text);
+	keeper_hurry(&monitor);
+	return true;
+}
+
 /* The same without a policy. A start arms it: what was cancelled before that is to be again. */
 static bool take_process(const struct engine *engine, const char *id, enum policy_cause cause,
 			 int *process, struct error *err)
 {
 	bool is_early = is_being_started(engine, id);
 
-	return policy_cancel(engine, id, cause, err) && find_process(engine, id, process, err) &&
-	       (!is_early || policy_cancel(engine, id, cause, err));
+	return cancel_policy(engine, id, cause, err) && find_process(engine, id, process, err) &&
+	       (!is_early || cancel_policy(engine, id, cause, err));
 }
 
 /* Somebody looks after it, or is about to. */

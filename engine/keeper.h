@@ -25,8 +25,9 @@ struct keeper keeper_find(const struct engine *engine, const char *container);
 void keeper_done(struct keeper *keeper);
 #define autokeeper __attribute__((cleanup(keeper_done)))
 
-/* The container has ended: its monitor is not to wait any longer for clients that do not take the
- * last output. What it has executed since, to clean up, hears nothing of it. */
+/* Tells the monitor to come to an end: of a container that runs, which is stopped and not started
+ * again; of one that has ended, without clients that do not take the last output. What the monitor
+ * has executed since, to clean up, hears nothing of it. */
 void keeper_hurry(const struct keeper *keeper);
 
 /* Its bag (mooring-runc monitor --guard-fd), sealed; an empty one if it keeps none. */

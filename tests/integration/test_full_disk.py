@@ -241,3 +241,21 @@ def test_what_is_shown_does_not_fit(moor):
             shown = moor.docker(*words, code=1, capture_output=False, stdout=full, stderr=subprocess.PIPE)
         assert shown.stderr == "write /dev/stdout: no space left on device\n"
     moor.docker("ps", capture_output=False, stdout=subprocess.DEVNULL)
+
+
+def test_stop_where_nothing_can_be_written(moor, busybox_tar, tmp_path):
+    """ext4 has met an error and is read-only: a container that would be started again can be stopped all the same."""
+    with world.mounted(str(tmp_path / "disk"), "ext4", SIZE) as disk:
+        moor.root = moor.env["MOORING_ROOT"] = os.path.join(disk, "root")
+        moor.docker("load", "-i", busybox_tar)
+        for name in ("stopped", "killed", "removed"):
+            moor.docker("run", "-d", "--name", name, "--network", "none", "--restart", "always", "--stop-timeout", "0",
+                        "busybox:test", "sleep", "600")
+        pids = [state(moor, name)["Pid"] for name in ("stopped", "killed", "removed")]
+        subprocess.run(["mount", "-o", "remount,abort", disk], check=True)
+        for verb, name, code in ((["stop"], "stopped", 0), (["kill"], "killed", 0), (["rm", "-f"], "removed", 1)):
+            done = moor.docker(*verb, name, code=code, timeout=30)
+            assert "write the restart policy" in done.stderr and "ead-only file system" in done.stderr
+        for pid in pids:
+            world.wait_until(lambda pid=pid: not os.path.exists(f"/proc/{pid}"), "the end of each")
+        moor.clean_up()
