@@ -8,6 +8,8 @@
 #include "registry/proxy.h"
 #include "registry/url.h"
 
+#define EARLY 50000 /* microseconds by which libcurl's timer may be early */
+
 /* What Go says for an errno of connect(2): scripts and AWS's nucleus look for these words. */
 static const char *dial_failure(long number)
 {
@@ -74,7 +76,7 @@ static bool fail_timeout(const struct scene *scene, struct error *err)
 				 scene->is_at_proxy && strcmp(scene->proxy.scheme, "https") == 0
 					 ? " (its URL says https://: does it speak TLS?)"
 					 : "");
-	if (failure->total_seconds && scene->total >= failure->total_seconds * 1000000)
+	if (failure->total_seconds && scene->total + EARLY >= failure->total_seconds * 1000000)
 		return error_set(err, ERROR_NETWORK,
 				 "net/http: i/o timeout: not done within %ld seconds",
 				 failure->total_seconds);
