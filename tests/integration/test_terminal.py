@@ -171,7 +171,10 @@ def test_exec_where_nobody_looks_on(moor, busybox):
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as client:
         assert client.stdout.readline() == b"on\r\n"
         client.stdout.close()
-        assert client.wait(20) == 4
+        try:
+            assert client.wait(20) == 4
+        finally:
+            client.kill()
     assert moor.docker("exec", "x", "cat", "/how").stdout == "hangup\n"
     moor.docker("rm", "-f", "x")
 
