@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -131,7 +130,7 @@ static bool copy_fifo(const struct level *level, const char *name, const struct 
 static bool link_to_first(const struct level *level, const char *name, const char *first)
 {
 	struct error ignored;
-	char path[sizeof("/proc/self/fd/") + 12];
+	char path[PATH_OF_FD_MAX];
 	struct stat status;
 	autoclose int file = -1;
 
@@ -139,8 +138,7 @@ static bool link_to_first(const struct level *level, const char *name, const cha
 		       &ignored) ||
 	    fstat(file, &status) < 0 || !S_ISREG(status.st_mode))
 		return false;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-	return replace(make_link, level->to, name, path) == 0;
+	return replace(make_link, level->to, name, path_of_fd(file, path)) == 0;
 }
 
 static bool is_linked(const struct level *level, const char *name, const struct stat *status)

@@ -77,12 +77,12 @@ bool file_read(int dir, const char *name, struct buf *buf, struct error *err)
  * replace another. False: not told, or neither of the two. */
 static bool tell_path(int fd, const char *name, char path[PATH_MAX])
 {
-	char link[sizeof("/proc/self/fd/") + 12] = "/proc/self/cwd";
+	char link[PATH_OF_FD_MAX] = "/proc/self/cwd";
 	char own[PATH_MAX];
 	struct stat status = { 0 };
 
 	if (fd != AT_FDCWD)
-		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		path_of_fd(fd, link);
 	ssize_t length = readlinkat(AT_FDCWD, link, own, sizeof(own) - 1);
 	if (length <= 0 || own[0] != '/' || stat(link, &status) < 0)
 		return false;

@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/path.h"
 
 /* Owner before mode: a change of owner takes set-user-ID away. By way of procfs what was opened by
  * O_PATH is marked too, itself and not what it leads to. */
@@ -14,9 +14,9 @@ bool marks_set(int file, const char *name, const struct stat *marks, enum marks_
 	       struct error *err)
 {
 	const struct timespec times[2] = { marks->st_atim, marks->st_mtim };
-	char path[sizeof("/proc/self/fd/") + 12];
+	char path[PATH_OF_FD_MAX];
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	path_of_fd(file, path);
 	if (chown(path, marks->st_uid, marks->st_gid) < 0 && (need == MARKS_ALL || errno != EPERM))
 		return error_sys(err, "change the owner of %s", name);
 	if (!S_ISLNK(marks->st_mode) && chmod(path, marks->st_mode & 07777) < 0)

@@ -59,11 +59,10 @@ static int make_file(const struct newfile *file, const char *beside, mode_t mode
 
 static int make_link(const struct newfile *file, const char *beside, mode_t mode)
 {
-	char own[sizeof("/proc/self/fd/") + 12];
+	char own[PATH_OF_FD_MAX];
 
 	(void)mode;
-	snprintf(own, sizeof(own), "/proc/self/fd/%d", file->fd);
-	return linkat(AT_FDCWD, own, file->dir, beside, AT_SYMLINK_FOLLOW);
+	return linkat(AT_FDCWD, path_of_fd(file->fd, own), file->dir, beside, AT_SYMLINK_FOLLOW);
 }
 
 bool newfile_open(int dir, const char *name, enum newfile_way way, mode_t mode,

@@ -248,13 +248,18 @@ static bool find_regular(int root, const char *name, enum path_rule rule, int *f
 	       error_set(err, ERROR_INPUT, "%s is not a regular file", name);
 }
 
+const char *path_of_fd(int fd, char path[PATH_OF_FD_MAX])
+{
+	snprintf(path, PATH_OF_FD_MAX, "/proc/self/fd/%d", fd);
+	return path;
+}
+
 /* What was found, by a way to it that nobody can change. */
 static bool open_found(int found, const char *name, int *fd, struct error *err)
 {
-	char way[sizeof("/proc/self/fd/") + 12];
+	char way[PATH_OF_FD_MAX];
 
-	snprintf(way, sizeof(way), "/proc/self/fd/%d", found);
-	*fd = open(way, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	*fd = open(path_of_fd(found, way), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	return *fd >= 0 || error_sys(err, "open %s", name);
 }
 

@@ -25,6 +25,10 @@ enum path_rule {
 must_check bool path_open(int root, const char *name, enum path_rule rule, int flags, mode_t mode,
 			  int *fd, struct error *err);
 
+/* "/proc/self/fd/N": what is open there, for calls that take only names. Returns `path`. */
+#define PATH_OF_FD_MAX (sizeof("/proc/self/fd/") + 12)
+const char *path_of_fd(int fd, char path[PATH_OF_FD_MAX]);
+
 /* Opens a regular file for reading, where a stranger may have put, or put at any moment, something
  * else: a device or fifo is never opened, as that alone can start it, or wait for ever. */
 must_check bool path_open_regular(int root, const char *name, enum path_rule rule, int *fd,

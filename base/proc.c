@@ -149,8 +149,7 @@ bool proc_spawn(const struct proc_options *options, struct proc *proc, struct er
 	if (pid < 0)
 		return error_sys(err, "start %s", options->argv[0]);
 	if (launch.sys) {
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		(void)proc_reap(pid, NULL);
 		mem_cleanup_close(&pidfd);
 		errno = launch.sys;
 		return error_sys(err, "%s %s", launch.what, options->argv[0]);
@@ -183,11 +182,18 @@ bool proc_output(const char *const *argv, struct buf *output, int *status, struc
 	return false;
 }
 
+bool proc_reap(pid_t pid, int *status)
+{
+	while (waitpid(pid, status, 0) < 0)
+		if (errno != EINTR)
+			return false;
+	return true;
+}
+
 bool proc_wait(struct proc *proc, int *status, struct error *err)
 {
-	while (waitpid(proc->pid, status, 0) < 0)
-		if (errno != EINTR)
-			return error_sys(err, "wait for process %d", proc->pid);
+	if (!proc_reap(proc->pid, status))
+		return error_sys(err, "wait for process %d", proc->pid);
 	drop_fd(&proc->pidfd);
 	return true;
 }

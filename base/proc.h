@@ -51,6 +51,8 @@ struct proc {
 must_check bool proc_spawn(const struct proc_options *options, struct proc *proc,
 			   struct error *err);
 
+/* waitpid(2), however many signals come meanwhile. `status` may be NULL. False: errno. */
+bool proc_reap(pid_t pid, int *status);
 /* Waits; *status is as from waitpid. Closes the pidfd. */
 must_check bool proc_wait(struct proc *proc, int *status, struct error *err);
 

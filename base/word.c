@@ -12,6 +12,11 @@ bool word_is_in(const char *word, const char *const *list)
 	return false;
 }
 
+bool word_begins(const char *word, const char *start)
+{
+	return strncmp(word, start, strlen(start)) == 0;
+}
+
 bool word_is_digits(const char *word)
 {
 	return *word && !word[strspn(word, "0123456789")];

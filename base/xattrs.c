@@ -6,17 +6,13 @@
 #include <sys/xattr.h>
 
 #include "base/mem.h"
+#include "base/word.h"
 
 #define NAMES_MAX (64 << 10) /* the kernel's XATTR_LIST_MAX */
 
-static bool begins(const char *name, const char *prefix)
-{
-	return strncmp(name, prefix, strlen(prefix)) == 0;
-}
-
 bool xattr_is_of_file(const char *name)
 {
-	return !begins(name, "trusted.") && !begins(name, "user.overlay.") &&
+	return !word_begins(name, "trusted.") && !word_begins(name, "user.overlay.") &&
 	       strcmp(name, "security.selinux") != 0;
 }
 

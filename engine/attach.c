@@ -17,9 +17,9 @@
 
 /*
  * How this works. One poll over the monitor's socket, the signals and up to three streams. A
- * stream is moved by splice between pipes and files, else through a small buffer. The
- * caller's descriptors are left blocking, since others share them; so we write only when poll says
- * that there is room, and then no more than a pipe takes at once.
+ * stream is moved by splice between pipes and files, else through a small buffer. The caller's
+ * descriptors are left blocking, since others share them; so we write only when poll says that
+ * there is room, and then no more than a pipe takes at once.
  */
 
 #define SPLICE_MAX 65536

@@ -261,9 +261,9 @@ bool control_stop(struct engine *engine, const struct container *container,
 	if (!way.signal)
 		way.signal = stop_signal_of(container);
 	autoclose int process = -1;
-	autokeeper struct keeper monitor = keeper_find(engine, id);
 	if (!is_looked_after(engine, id))
 		return true;
+	autokeeper struct keeper monitor = keeper_find(engine, id);
 	if (!take_process(engine, id, stopping->cause, &process, err))
 		return false;
 	if (process < 0 && !status_is_running(engine, id))

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -408,9 +407,8 @@ bool hub_call(const struct engine *engine, bool (*act)(void *context, struct err
 
 	if (child < 0)
 		return error_sys(err, "fork");
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return error_sys(err, "wait for what is done in the hub");
+	if (!proc_reap(child, &status))
+		return error_sys(err, "wait for what is done in the hub");
 	if (status == 0)
 		return true;
 	return read(result, err, sizeof(*err)) == (ssize_t)sizeof(*err)

@@ -443,8 +443,7 @@ static bool fork_monitor(const struct launch *launch, struct launched *launched,
 
 	int status;
 
-	while (waitpid(between, &status, 0) < 0 && errno == EINTR)
-		continue;
+	(void)proc_reap(between, &status);
 	return WIFEXITED(status) ? status == 0
 				 : error_set(err, ERROR_SYSTEM, "forking the monitor was killed");
 }

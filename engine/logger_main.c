@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/privilege.h"
 #include "engine/logger.h"
 #include "runtime/detach.h"
@@ -79,16 +80,15 @@ static bool begin(struct logger *self, char **argv, int log, int dir, int monito
 		  struct error *err)
 {
 	const char *driver = argv[1] ? argv[1] : "";
-	char path[64];
+	char path[PATH_OF_FD_MAX];
 
 	loggertail_init(&self->tail, dir, log);
 	buf_init(&self->text, LOGRECORD_LINE_MAX);
 	slim_init(&self->slim);
 	self->monitor = monitor;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
 	self->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (self->watch < 0 ||
-	    inotify_add_watch(self->watch, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0)
+	if (self->watch < 0 || inotify_add_watch(self->watch, path_of_fd(dir, path),
+						 IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0)
 		return error_sys(err, "watch the log");
 	if (strcmp(driver, "syslog") == 0)
 		return loggersyslog_init(&self->outlet, argv + 2, err);

@@ -159,10 +159,7 @@ bool netcheck_options(const struct network *network, struct error *err)
 		return error_set(err, ERROR_DENIED,
 				 "only one instance of \"%s\" network is allowed", network->driver);
 	if (strcmp(network->driver, "overlay") == 0)
-		return error_set(
-			err, ERROR_UNSUPPORTED,
-			"This node is not a swarm manager. Use \"docker swarm init\" or "
-			"\"docker swarm join\" to connect this node to swarm and try again.");
+		return error_set(err, ERROR_UNSUPPORTED, NETWORK_NO_SWARM);
 	return error_set(err, ERROR_NOT_FOUND, "plugin \"%s\" not found", network->driver);
 }
 

@@ -22,9 +22,12 @@
  * network has members: see bridge.h.
  */
 
-#define NETWORK_BRIDGE    "bridge"
-#define NETWORK_HOST      "host"
-#define NETWORK_NONE      "none"
+#define NETWORK_BRIDGE   "bridge"
+#define NETWORK_HOST     "host"
+#define NETWORK_NONE     "none"
+#define NETWORK_NO_SWARM /* what docker says of swarms on a machine that is in none */             \
+	"This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to " \
+	"connect this node to swarm and try again."
 #define NETWORK_CONTAINER "container:" /* and a container: shares that one's */
 
 #define NETWORK_ID_LENGTH 64

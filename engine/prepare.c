@@ -216,10 +216,9 @@ static bool make_workdir(const struct preparation *self, struct error *err)
 
 static bool mount_descriptor(int fd, const char *target)
 {
-	char path[64];
+	char path[PATH_OF_FD_MAX];
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return mount(path, target, NULL, MS_BIND | MS_REC, NULL) == 0;
+	return mount(path_of_fd(fd, path), target, NULL, MS_BIND | MS_REC, NULL) == 0;
 }
 
 /* A place of our own, in our mount namespace, for a source that no path leads to. */

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -134,9 +133,8 @@ static bool make(struct error *err)
 	if (is_made && write(ready, "", 1) != 1)
 		is_made = error_sys(err, "map ids");
 	close(take_fd(&ready));
-	while (waitpid(mapper, &status, 0) < 0)
-		if (errno != EINTR)
-			return error_sys(err, "wait for the mapping of ids");
+	if (!proc_reap(mapper, &status))
+		return error_sys(err, "wait for the mapping of ids");
 	if (is_made && status != 0)
 		return error_set(err, ERROR_DENIED, "ids could not be mapped for this user");
 	return is_made;

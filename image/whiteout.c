@@ -10,24 +10,20 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/word.h"
 
 #define META_PREFIX ".wh..wh."
 
-static bool begins_with(const char *text, const char *start)
-{
-	return strncmp(text, start, strlen(start)) == 0;
-}
-
 bool whiteout_is_name(const char *base)
 {
-	return begins_with(base, WHITEOUT_PREFIX);
+	return word_begins(base, WHITEOUT_PREFIX);
 }
 
 bool whiteout_is_leftover(const char *path)
 {
 	for (const char *part = path; part; part = strchr(part, '/')) {
 		part += *part == '/';
-		if (begins_with(part, META_PREFIX) && strcmp(part, WHITEOUT_OPAQUE) != 0)
+		if (word_begins(part, META_PREFIX) && strcmp(part, WHITEOUT_OPAQUE) != 0)
 			return true;
 	}
 	return false;
@@ -35,7 +31,7 @@ bool whiteout_is_leftover(const char *path)
 
 bool whiteout_is_shared(const char *path)
 {
-	return begins_with(path, WHITEOUT_SHARED "/") &&
+	return word_begins(path, WHITEOUT_SHARED "/") &&
 	       !strchr(path + strlen(WHITEOUT_SHARED "/"), '/');
 }
 
@@ -54,7 +50,7 @@ bool whiteout_clear_shared(int root, struct error *err)
 	if (!entries)
 		return error_sys(err, "read directory");
 	for (struct dirent *entry; (entry = readdir(entries)) != NULL;)
-		if (begins_with(entry->d_name, WHITEOUT_SHARED ".") &&
+		if (word_begins(entry->d_name, WHITEOUT_SHARED ".") &&
 		    unlinkat(root, entry->d_name, 0) < 0 && errno != EISDIR)
 			return error_sys(err, "remove %s", entry->d_name);
 	return true;

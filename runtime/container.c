@@ -12,7 +12,6 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -550,9 +549,8 @@ bool container_signal(struct container *self, int signal, struct error *err)
 
 bool container_wait(struct container *self, int *status, struct error *err)
 {
-	while (waitpid(self->spawned.pid, status, 0) < 0)
-		if (errno != EINTR)
-			return error_sys(err, "wait for the container");
+	if (!proc_reap(self->spawned.pid, status))
+		return error_sys(err, "wait for the container");
 	self->spawned.pid = -1;
 	return true;
 }

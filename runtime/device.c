@@ -112,7 +112,7 @@ static bool set_owner(const struct place *place, const struct spec_device *devic
 {
 	autoclose int node = -1;
 	struct stat info;
-	char path[32];
+	char path[PATH_OF_FD_MAX];
 
 	if (place->is_ours && device->uid == 0 && device->gid == 0)
 		return true;
@@ -123,7 +123,7 @@ static bool set_owner(const struct place *place, const struct spec_device *devic
 		return error_set(err, ERROR_DENIED, "%s was replaced meanwhile", device->path);
 	if (fchownat(node, "", device->uid, device->gid, AT_EMPTY_PATH) < 0)
 		return error_sys(err, "set the owner of %s", device->path);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", node);
+	path_of_fd(node, path);
 	if ((info.st_mode & 07777) != device->mode && chmod(path, device->mode) < 0)
 		return error_sys(err, "set the mode of %s", device->path);
 	return true;

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -243,8 +242,7 @@ static bool spawn_by_stage(struct exec *self, struct error *err)
 	if (stage == 0)
 		run_stage(self);
 	is_good = sync_expect(self->spawned.sync, SYNC_CLONED, &message, err);
-	while (waitpid(stage, NULL, 0) < 0 && errno == EINTR)
-		;
+	(void)proc_reap(stage, NULL);
 	self->spawned.pid = is_good ? message.pid : -1;
 	return is_good;
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/passfd.h"
@@ -50,13 +49,6 @@ static bool wait_for_client(int line, int pidfd)
 	return fds[0].revents && !fds[1].revents && read(line, &byte, 1) == 1;
 }
 
-static void reap(pid_t pid, int *status)
-{
-	while (waitpid(pid, status, 0) < 0)
-		if (errno != EINTR)
-			return;
-}
-
 static void keep(const struct execkeeper_order *order, int line, struct executed *executed)
 {
 	bool is_detached = order->options->is_detached;
@@ -71,7 +63,7 @@ static void keep(const struct execkeeper_order *order, int line, struct executed
 		executed->master = -1;
 	}
 	foreground_read_away(executed->master, -1, executed->pidfd, -1);
-	reap(executed->pid, &status);
+	(void)proc_reap(executed->pid, &status);
 	if (order->exec_id)
 		announce_exec_end(order->journal, order->options->id, order->exec_id,
 				  proc_exit_code(status));

@@ -8,11 +8,12 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/proc.h"
+#include "runtime/signame.h"
 
 #define STDIN  0
 #define STDOUT 1
@@ -104,7 +105,7 @@ static bool take_signal(int signals, const struct foreground *child, bool has_en
 
 	if (signal == SIGPIPE) /* ours: where nobody reads any more flow_empty sees it */
 		return true;
-	*is_told_to_end = has_ended && foreground_is_told_to_end(signal);
+	*is_told_to_end = has_ended && signame_asks_to_end(signal);
 	return foreground_take_signal(child, signal, err);
 }
 
@@ -122,9 +123,8 @@ static void count_owed(struct execstreams *streams, int fd)
  * write may take his time. */
 static bool take_end(struct execstreams *streams, pid_t pid, int *status, struct error *err)
 {
-	while (waitpid(pid, status, 0) < 0)
-		if (errno != EINTR)
-			return error_sys(err, "wait for the process");
+	if (!proc_reap(pid, status))
+		return error_sys(err, "wait for the process");
 	flow_end(&streams->flows[STDIN]);
 	count_owed(streams, STDOUT);
 	count_owed(streams, STDERR);

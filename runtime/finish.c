@@ -25,6 +25,7 @@
 #include "runtime/program.h"
 #include "runtime/schedule.h"
 #include "runtime/self.h"
+#include "runtime/signame.h"
 #include "runtime/sync.h"
 #include "runtime/tty.h"
 
@@ -371,11 +372,12 @@ static void die(int signal)
  * created container could only be killed. execve brings the defaults back. */
 static void stay_mortal(void)
 {
-	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
 	struct sigaction action = { .sa_handler = die };
 
-	for (size_t i = 0; i < COUNT_OF(signals); i++)
-		sigaction(signals[i], &action, NULL);
+	for (int signal = 1; signal < NSIG; signal++) {
+		if (signame_asks_to_end(signal))
+			sigaction(signal, &action, NULL);
+	}
 }
 
 bool finish_execute(struct finish *finish, enum container_fault *fault, struct error *err)

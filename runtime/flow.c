@@ -5,12 +5,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/major.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/path.h"
 
 #define STDERR        2
 #define BACKGROUND_MS 250 /* no poll waits for a terminal's foreground */
@@ -21,25 +21,32 @@ static bool is_multiplexer(const struct stat *info)
 	return info->st_rdev == makedev(TTYAUX_MAJOR, 2);
 }
 
-int flow_open_again(int fd)
+static bool can_be_opened_again(int fd, const struct stat *info)
 {
-	char path[32];
-	struct stat info;
+	return S_ISFIFO(info->st_mode) ||
+	       (S_ISCHR(info->st_mode) && isatty(fd) && !is_multiplexer(info));
+}
 
-	if (fstat(fd, &info) < 0 || is_multiplexer(&info) ||
-	    !(S_ISFIFO(info.st_mode) || (S_ISCHR(info.st_mode) && isatty(fd))))
+int flow_open_again(int fd, bool *is_ready)
+{
+	char path[PATH_OF_FD_MAX];
+	struct stat info;
+	int again = -1;
+
+	*is_ready = false;
+	if (fstat(fd, &info) < 0)
 		return -1;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (can_be_opened_again(fd, &info))
+		again = open(path_of_fd(fd, path), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	*is_ready = again >= 0 || S_ISREG(info.st_mode);
+	return again;
 }
 
 void flow_aim(struct flow *flow, int opened, int fd)
 {
-	int again = flow_open_again(opened);
-	struct stat info;
+	int again = flow_open_again(opened, &flow->is_to_ready);
 
 	flow->to = again >= 0 ? again : fd;
-	flow->is_to_ready = again >= 0 || (fstat(opened, &info) == 0 && S_ISREG(info.st_mode));
 }
 
 static void end(int *fd)

@@ -28,8 +28,9 @@ struct flow {
 };
 
 /* The pipe or terminal that is open as `fd`, once more, so that writes do not wait; -1: it is
- * something else, or may not be opened. */
-int flow_open_again(int fd);
+ * something else, or may not be opened. *is_ready: writes to what is returned, or else to `fd`,
+ * never wait. */
+int flow_open_again(int fd, bool *is_ready);
 
 /* Writes will go to what is open as `opened` now, without waiting where that can be had; else to
  * `fd`, which is that later. A descriptor that was made for it is the flow's. */

@@ -55,11 +55,6 @@ bool foreground_take_signal(const struct foreground *child, int signal, struct e
 	return true;
 }
 
-bool foreground_is_told_to_end(int signal)
-{
-	return signal == SIGHUP || signal == SIGINT || signal == SIGQUIT || signal == SIGTERM;
-}
-
 bool foreground_wait(const struct foreground *child, enum foreground_end *end, struct error *err)
 {
 	sigset_t all;

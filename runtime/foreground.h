@@ -43,8 +43,6 @@ must_check bool foreground_wait(const struct foreground *child, enum foreground_
 /* What becomes of a signal of ours: SIGCHLD reaps, the others go to the child. */
 must_check bool foreground_take_signal(const struct foreground *child, int signal,
 				       struct error *err);
-/* Whether a signal of ours that comes after the child's end is to end us. */
-bool foreground_is_told_to_end(int signal);
 /* Reads what comes from the two, either of which may be -1, and forgets it: until `end`, a pidfd,
  * is readable; or, where that is -1, until nobody writes any more or so many milliseconds have
  * passed (-1: they never do). */

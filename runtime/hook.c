@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/proc.h"
 #include "runtime/kernel.h"
 #include "runtime/self.h"
 
@@ -168,8 +169,7 @@ static bool run_one(const struct spec_hook *hook, const struct hook_place *place
 		is_in_time = converse(&running, state, deadline);
 		if (!is_in_time && kill(-running.pid, SIGKILL) < 0)
 			kill(running.pid, SIGKILL); /* it has not come to setpgid yet */
-		while (waitpid(running.pid, &status, 0) < 0 && errno == EINTR)
-			;
+		(void)proc_reap(running.pid, &status);
 		is_good = is_in_time ? judge(&running, status, err)
 				     : error_set(err, ERROR_SYSTEM,
 						 "hook ran past specified timeout of %lld.0s",

@@ -6,10 +6,10 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/path.h"
+#include "base/proc.h"
 #include "runtime/idmap.h"
 #include "runtime/kernel.h"
 
@@ -92,8 +92,7 @@ static bool make_namespace(const struct init_plan *plan, const struct spec_mount
 			is_mapped = error_sys(err, "open the user namespace of a mount");
 	}
 	close(ends[1]);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	(void)proc_reap(pid, NULL);
 	return is_mapped;
 }
 

@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/idhelper.h"
 #include "base/path.h"
+#include "base/proc.h"
 #include "runtime/kernel.h"
 
 /*
@@ -177,8 +177,8 @@ static bool send_visitor(int namespace, const char *path, struct visitor *visito
 static void call_back(struct visitor *visitor)
 {
 	mem_cleanup_close(&visitor->end);
-	while (visitor->pid > 0 && waitpid(visitor->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (visitor->pid > 0)
+		(void)proc_reap(visitor->pid, NULL);
 }
 
 static bool has_range(const struct map *map, const struct spec_id_map *range)

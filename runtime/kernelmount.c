@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/path.h"
 #include "runtime/kernel.h"
 
 /*
@@ -110,7 +111,7 @@ static unsigned long current_attributes(const struct statfs *fs)
 static int remount(int mounted, uint64_t set, uint64_t clear)
 {
 	unsigned long flags = MS_REMOUNT | MS_BIND;
-	char path[32];
+	char path[PATH_OF_FD_MAX];
 	struct statfs fs;
 
 	if (fstatfs(mounted, &fs) < 0)
@@ -123,7 +124,7 @@ static int remount(int mounted, uint64_t set, uint64_t clear)
 			flags |= meanings[i].flag;
 	if (!(wanted & (MOUNT_ATTR_NOATIME | MOUNT_ATTR_STRICTATIME)))
 		flags |= MS_RELATIME;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", mounted);
+	path_of_fd(mounted, path);
 	return mount(NULL, path, NULL, flags, NULL);
 }
 
@@ -161,12 +162,12 @@ int kernel_set_idmap(int tree, int is_recursive, int user_namespace)
 int kernel_set_propagation(int mounted, unsigned long propagation)
 {
 	struct mount_attr attr = { .propagation = propagation & ~(unsigned long)MS_REC };
-	char path[32];
+	char path[PATH_OF_FD_MAX];
 	int status = set_attributes(mounted, (propagation & MS_REC) != 0, &attr);
 
 	if (status == 0 || errno != ENOSYS)
 		return status;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", mounted);
+	path_of_fd(mounted, path);
 	return mount(NULL, path, NULL, propagation, NULL);
 }
 

@@ -113,11 +113,9 @@ static bool check_not_root(const struct mount_job *job, struct error *err)
 /* The caller frees it. */
 static char *path_of(int fd, struct error *err)
 {
-	char name[64], path[PATH_MAX];
-	ssize_t length;
+	char name[PATH_OF_FD_MAX], path[PATH_MAX];
+	ssize_t length = readlink(path_of_fd(fd, name), path, sizeof(path) - 1);
 
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	length = readlink(name, path, sizeof(path) - 1);
 	if (length < 0) {
 		error_sys(err, "find out where a mount lies");
 		return NULL;

@@ -16,12 +16,9 @@
 /* O_NONBLOCK belongs to the open file, which the client may share with others. */
 static void aim(struct relay_client *client, int fd)
 {
-	int again = flow_open_again(fd);
-	struct stat status;
-	bool is_there = fstat(fd, &status) == 0;
+	int again = flow_open_again(fd, &client->is_ready);
 
 	client->to = again >= 0 ? again : fd;
-	client->is_ready = again >= 0 || (is_there && S_ISREG(status.st_mode));
 	if (again >= 0)
 		close(fd);
 }

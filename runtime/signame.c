@@ -73,3 +73,8 @@ bool signame_parse(const char *text, int *signal, struct error *err)
 		return error_set(err, ERROR_INPUT, "unknown signal \"%.40s\"", text);
 	return true;
 }
+
+bool signame_asks_to_end(int signal)
+{
+	return signal == SIGHUP || signal == SIGINT || signal == SIGQUIT || signal == SIGTERM;
+}

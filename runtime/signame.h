@@ -9,4 +9,7 @@
 /* Reads a signal as people write it: "TERM", "SIGTERM", "sigterm", "RTMIN+3", "15". */
 must_check bool signame_parse(const char *text, int *signal, struct error *err);
 
+/* One of those by which a user, or a supervisor, asks programs to end: HUP, INT, QUIT, TERM. */
+bool signame_asks_to_end(int signal);
+
 #endif

@@ -17,6 +17,7 @@
 
 #include "base/file.h"
 #include "base/path.h"
+#include "base/proc.h"
 #include "runtime/finish.h"
 #include "runtime/hook.h"
 #include "runtime/hostmount.h"
@@ -26,6 +27,7 @@
 #include "runtime/notify.h"
 #include "runtime/record.h"
 #include "runtime/rootless.h"
+#include "runtime/signame.h"
 #include "runtime/sync.h"
 #include "runtime/tty.h"
 
@@ -185,8 +187,7 @@ static bool spawn_by_stage(struct init_plan *plan, const struct cgroup *cgroup,
 	if (stage == 0)
 		run_stage(plan, cgroup);
 	is_good = sync_expect(spawned->sync, SYNC_CLONED, &message, err);
-	while (waitpid(stage, NULL, 0) < 0 && errno == EINTR)
-		;
+	(void)proc_reap(stage, NULL);
 	if (!is_good)
 		return false;
 	spawned->pid = message.pid;
@@ -231,8 +232,7 @@ void spawn_undo(struct spawned *spawned)
 {
 	if (spawned->pid > 0) {
 		kill(spawned->pid, SIGKILL); /* our unreaped child: the pid is still its own */
-		while (waitpid(spawned->pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		(void)proc_reap(spawned->pid, NULL);
 	}
 	mem_cleanup_close(&spawned->pidfd);
 	mem_cleanup_close(&spawned->sync);
@@ -337,14 +337,13 @@ static bool let_go_on(const struct spawned *spawned, int *stops, struct error *e
 /* By a signal that waits for the program, as all do, but is for us while there is none. */
 static bool is_told_to_end(void)
 {
-	static const int ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
 	sigset_t waiting;
 	bool is_told = false;
 
 	sigemptyset(&waiting);
 	sigpending(&waiting);
-	for (size_t i = 0; i < COUNT_OF(ends); i++)
-		is_told |= sigismember(&waiting, ends[i]) == 1;
+	for (int signal = 1; signal < NSIG; signal++)
+		is_told |= sigismember(&waiting, signal) == 1 && signame_asks_to_end(signal);
 	return is_told;
 }
 

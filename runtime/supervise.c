@@ -21,6 +21,7 @@
 #include "runtime/notice.h"
 #include "runtime/relay.h"
 #include "runtime/restart.h"
+#include "runtime/signame.h"
 #include "runtime/slim.h"
 #include "runtime/terminal.h"
 
@@ -168,8 +169,7 @@ static void tell_failed(struct supervisor *self, enum container_fault fault,
 /* Of the signals a client may pass on. */
 static bool asks_to_end(const struct supervisor *self, int signal)
 {
-	return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT || signal == SIGHUP ||
-	       signal == self->options->stop_signal;
+	return signame_asks_to_end(signal) || signal == self->options->stop_signal;
 }
 
 /* Events. --------------------------------------------------------------------------------- */

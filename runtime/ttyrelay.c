@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "runtime/flow.h"
 #include "runtime/service.h"
+#include "runtime/signame.h"
 
 /*
  * Nothing here waits for the container's terminal to take what was typed: a program that is stuck
@@ -168,7 +169,7 @@ static bool handle_signal(struct relay *relay, bool has_ended, struct error *err
 		copy_size(relay->master);
 	if (signal == SIGWINCH || signal == SIGPIPE) /* ours: the flow sees it */
 		return true;
-	relay->is_told_to_end = has_ended && foreground_is_told_to_end(signal);
+	relay->is_told_to_end = has_ended && signame_asks_to_end(signal);
 	return foreground_take_signal(relay->child, signal, err);
 }
 

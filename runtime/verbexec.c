@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "base/proc.h"
 #include "runtime/announce.h"
@@ -197,9 +195,8 @@ static bool await(const struct command *command, const struct executed *executed
 		return execstreams_run(streams, &child, status, err);
 	if (!foreground_wait(&child, &end, err))
 		return false;
-	while (waitpid(executed->pid, status, 0) < 0)
-		if (errno != EINTR)
-			return error_sys(err, "wait for the process");
+	if (!proc_reap(executed->pid, status))
+		return error_sys(err, "wait for the process");
 	return true;
 }
 
