@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "base/word.h"
 #include "cli/verbs.h"
 
 #define NAMES_MAX (256 << 10) /* bytes of all containers' or images' names together */
@@ -32,14 +33,9 @@ static void split(const char *line, struct typed *typed)
 	typed->last = line;
 }
 
-static bool begins(const char *text, const char *start)
-{
-	return strncmp(text, start, strlen(start)) == 0;
-}
-
 static void offer(const struct typed *typed, const char *word)
 {
-	if (begins(word, typed->last))
+	if (word_begins(word, typed->last))
 		puts(word + typed->kept);
 }
 
@@ -123,7 +119,7 @@ static void offer_names(const struct typed *typed, const char *noun)
 
 	buf_init(&names, NAMES_MAX);
 	for (size_t i = COUNT_OF(questions); i-- > 0;)
-		words = begins(noun, questions[i].noun) ? questions[i].words : words;
+		words = word_begins(noun, questions[i].noun) ? questions[i].words : words;
 	if (!words)
 		return;
 	texts_add(&argv, "/proc/self/exe");
@@ -143,7 +139,7 @@ static void offer_names(const struct typed *typed, const char *noun)
 static char *noun_of(const char *usage, size_t number)
 {
 	static const char options[] = "[OPTIONS] ";
-	const char *word = begins(usage, options) ? usage + strlen(options) : usage;
+	const char *word = word_begins(usage, options) ? usage + strlen(options) : usage;
 
 	while (*word) {
 		size_t length = strcspn(word, " \n");

@@ -66,19 +66,6 @@ static void add_state(const struct jsonmaker *object, const struct status *statu
 	add_health(&state, health);
 }
 
-static void add_labels(const struct jsonmaker *config, const struct texts *labels)
-{
-	struct jsonmaker object = jsonmaker_nested(config, "Labels", JSON_OBJECT);
-
-	for (size_t i = 0; i < labels->count; i++) {
-		const char *pair = labels->items[i];
-		size_t length = strcspn(pair, "=");
-
-		jsonmaker_text(&object, arena_strndup(config->arena, pair, length),
-			       pair[length] ? pair + length + 1 : "");
-	}
-}
-
 static void add_healthcheck(const struct jsonmaker *config, const struct container *container)
 {
 	const struct {
@@ -138,7 +125,7 @@ static void add_config(const struct jsonmaker *object, const struct container *c
 	if (container->network_count && *container->networks[0].mac)
 		jsonmaker_text(&config, "MacAddress", container->networks[0].mac);
 	jsonmaker_text(&config, "OnBuild", NULL);
-	add_labels(&config, &container->labels);
+	jsonmaker_pairs(&config, "Labels", &container->labels);
 	add_healthcheck(&config, container);
 	if (*container->stop_signal)
 		jsonmaker_text(&config, "StopSignal", container->stop_signal);

@@ -259,19 +259,11 @@ static void add_devices(const struct jsonmaker *host, const struct container *co
 
 /* Policies and confinement. ------------------------------------------------------------------- */
 
-/* "KEY=VALUE" each; left out if there is none. */
+/* Left out if there is none. */
 static void add_pairs(const struct jsonmaker *host, const char *key, const struct texts *pairs)
 {
-	if (!pairs->count)
-		return;
-	struct jsonmaker object = jsonmaker_nested(host, key, JSON_OBJECT);
-	for (size_t i = 0; i < pairs->count; i++) {
-		const char *pair = pairs->items[i];
-		size_t length = strcspn(pair, "=");
-
-		jsonmaker_text(&object, arena_strndup(host->arena, pair, length),
-			       pair[length] ? pair + length + 1 : "");
-	}
+	if (pairs->count)
+		jsonmaker_pairs(host, key, pairs);
 }
 
 static void add_policies(const struct jsonmaker *host, const struct container *container)

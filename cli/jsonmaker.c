@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/jsonmaker.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/buf.h"
+#include "base/jsonout.h"
 
 void jsonmaker_text(const struct jsonmaker *maker, const char *key, const char *text)
 {
@@ -74,4 +78,30 @@ const char *jsonmaker_labels_text(struct arena *arena, const struct texts *label
 void jsonmaker_labels(const struct jsonmaker *maker, const char *key, const struct texts *labels)
 {
 	jsonmaker_text(maker, key, jsonmaker_labels_text(maker->arena, labels));
+}
+
+void jsonmaker_pairs(const struct jsonmaker *maker, const char *key, const struct texts *pairs)
+{
+	struct jsonmaker map = jsonmaker_nested(maker, key, JSON_OBJECT);
+
+	for (size_t i = 0; i < pairs->count; i++) {
+		const char *pair = pairs->items[i];
+		size_t length = strcspn(pair, "=");
+
+		jsonmaker_text(&map, arena_strndup(maker->arena, pair, length),
+			       pair[length] ? pair + length + 1 : "");
+	}
+}
+
+bool jsonmaker_print(const struct json *tree, size_t limit, const char *what, struct error *err)
+{
+	autobuf struct buf text;
+	struct jsonout out;
+
+	buf_init(&text, limit);
+	jsonout_init(&out, &text, false);
+	jsonout_json(&out, NULL, tree);
+	jsonout_done(&out);
+	return buf_check(&text, what, err) &&
+	       (puts(text.data) >= 0 || error_sys(err, "write %s", what));
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/texts.h"
@@ -33,8 +34,15 @@ void jsonmaker_texts(const struct jsonmaker *maker, const char *key, const char 
 void jsonmaker_labels(const struct jsonmaker *maker, const char *key, const struct texts *labels);
 /* The same line by itself, in `arena`. */
 const char *jsonmaker_labels_text(struct arena *arena, const struct texts *labels);
+/* An object of "KEY=VALUE" and "KEY", whose value is "" then: {"KEY": "VALUE"}. */
+void jsonmaker_pairs(const struct jsonmaker *maker, const char *key, const struct texts *pairs);
 /* {"80/tcp": {}}; left out if there is none. */
 void jsonmaker_set(const struct jsonmaker *maker, const char *key, const char *const *texts,
 		   size_t count);
+
+/* Prints it on one line of stdout. `what` is for errors: "the list of images"; it may have `limit`
+ * bytes. */
+must_check bool jsonmaker_print(const struct json *tree, size_t limit, const char *what,
+				struct error *err);
 
 #endif

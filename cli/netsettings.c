@@ -350,19 +350,10 @@ static void add_aliases(const struct jsonmaker *maker, const struct container *c
 static void add_driver_options(const struct jsonmaker *maker,
 			       const struct container_network *wanted)
 {
-	if (!wanted->driver_options.count) {
+	if (wanted->driver_options.count)
+		jsonmaker_pairs(maker, "DriverOpts", &wanted->driver_options);
+	else
 		jsonmaker_text(maker, "DriverOpts", NULL);
-		return;
-	}
-	struct jsonmaker map = jsonmaker_nested(maker, "DriverOpts", JSON_OBJECT);
-
-	for (size_t i = 0; i < wanted->driver_options.count; i++) {
-		const char *pair = wanted->driver_options.items[i];
-		size_t length = strcspn(pair, "=");
-
-		jsonmaker_text(&map, arena_printf(maker->arena, "%.*s", (int)length, pair),
-			       pair + length + (pair[length] == '='));
-	}
 }
 
 static void add_network(const struct jsonmaker *networks, const struct engine *engine,

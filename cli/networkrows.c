@@ -150,20 +150,6 @@ static void add_reserved(const struct jsonmaker *item, const struct network *net
 	}
 }
 
-/* {"KEY": "VALUE"} */
-static void add_pairs(const struct jsonmaker *object, const char *key, const struct texts *pairs)
-{
-	struct jsonmaker map = jsonmaker_nested(object, key, JSON_OBJECT);
-
-	for (size_t i = 0; i < pairs->count; i++) {
-		const char *pair = pairs->items[i];
-		size_t length = strcspn(pair, "=");
-
-		jsonmaker_text(&map, arena_strndup(object->arena, pair, length),
-			       pair[length] ? pair + length + 1 : "");
-	}
-}
-
 static void add_ipam(const struct jsonmaker *object, const struct network *network)
 {
 	struct jsonmaker ipam = jsonmaker_nested(object, "IPAM", JSON_OBJECT);
@@ -173,7 +159,7 @@ static void add_ipam(const struct jsonmaker *object, const struct network *netwo
 	if (network->is_predefined)
 		jsonmaker_text(&ipam, "Options", NULL);
 	else
-		add_pairs(&ipam, "Options", &network->ipam_options);
+		jsonmaker_pairs(&ipam, "Options", &network->ipam_options);
 	struct jsonmaker list = jsonmaker_nested(&ipam, "Config", JSON_ARRAY);
 	for (size_t i = 0; i < NETWORK_FAMILIES; i++) {
 		const struct network_pool *pool = &network->pools[i];
@@ -246,6 +232,6 @@ void networkrows_inspect(const struct engine *engine, struct arena *arena, struc
 	lease_holders(engine, network, arena, &ids);
 	for (size_t i = 0; i < ids.count; i++)
 		add_member(&members, engine, ids.items[i], network);
-	add_pairs(&object, "Options", &network->options);
-	add_pairs(&object, "Labels", &network->labels);
+	jsonmaker_pairs(&object, "Options", &network->options);
+	jsonmaker_pairs(&object, "Labels", &network->labels);
 }

@@ -12,6 +12,7 @@
 #include "base/caller.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "cli/human.h"
 
 static bool look(const char *path, struct stat *info)
@@ -104,10 +105,8 @@ bool output_finish(struct output *output, struct error *err)
 /* By what is open: standard output has a path as well, unless it is a pipe. */
 bool output_explain(const struct output *output, struct error *err)
 {
-	char link[sizeof("/proc/self/fd/") + 12], path[PATH_MAX];
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", output->fd);
-	ssize_t length = readlink(link, path, sizeof(path) - 1);
+	char link[PATH_OF_FD_MAX], path[PATH_MAX];
+	ssize_t length = readlink(path_of_fd(output->fd, link), path, sizeof(path) - 1);
 	if (length <= 0 || path[0] != '/')
 		return false;
 	path[length] = '\0';

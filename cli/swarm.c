@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/swarm.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "base/word.h"
+#include "engine/network.h"
 
 bool swarm_is_group(const char *name)
 {
-	static const char *const groups[] = { "config",  "node",  "secret",
-					      "service", "stack", "swarm" };
+	static const char *const groups[] = { "config", "node",  "secret", "service",
+					      "stack",  "swarm", NULL };
 
-	for (size_t i = 0; i < COUNT_OF(groups); i++) {
-		if (strcmp(groups[i], name) == 0)
-			return true;
-	}
-	return false;
+	return word_is_in(name, groups);
 }
 
 int swarm_refuse(const char *const *words)
@@ -34,12 +30,8 @@ int swarm_refuse(const char *const *words)
 		puts("[]");
 		fflush(stdout);
 	}
-	fputs("Error response from daemon: This node is not ", stderr);
-	if (is_of_swarm && strcmp(verb, "leave") == 0)
-		fputs("part of a swarm\n", stderr);
-	else
-		fputs("a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to "
-		      "connect this node to swarm and try again.\n",
-		      stderr);
+	fprintf(stderr, "Error response from daemon: %s\n",
+		is_of_swarm && strcmp(verb, "leave") == 0 ? "This node is not part of a swarm"
+							  : NETWORK_NO_SWARM);
 	return 1;
 }

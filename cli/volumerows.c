@@ -128,18 +128,10 @@ bool volumerows_make(const struct engine *engine, struct arena *arena,
 
 static void add_pairs(const struct jsonmaker *object, const char *key, const struct texts *pairs)
 {
-	if (!pairs->count) {
+	if (pairs->count)
+		jsonmaker_pairs(object, key, pairs);
+	else
 		jsonmaker_text(object, key, NULL);
-		return;
-	}
-	struct jsonmaker map = jsonmaker_nested(object, key, JSON_OBJECT);
-	for (size_t i = 0; i < pairs->count; i++) {
-		const char *pair = pairs->items[i];
-		size_t length = strcspn(pair, "=");
-
-		jsonmaker_text(&map, arena_strndup(object->arena, pair, length),
-			       pair[length] ? pair + length + 1 : "");
-	}
 }
 
 void volumerows_inspect(struct arena *arena, struct json *objects, const struct volume *volume)

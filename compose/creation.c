@@ -172,8 +172,7 @@ bool creation_next_peer(const struct creation *creation, const struct service *s
 	for (size_t i = 0; i < fleet->count; i++) {
 		const struct member *one = &fleet->members[i];
 
-		if (strcmp(one->service, service->name) != 0 || one->is_stranger ||
-		    one->is_oneoff || one->number <= after ||
+		if (!fleet_is_of(one, service->name) || one->number <= after ||
 		    (is_found && one->number >= peer->number))
 			continue;
 		*peer = (struct creation_peer){ one->container.id, one->container.name,

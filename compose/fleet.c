@@ -109,13 +109,17 @@ void fleet_done(struct fleet *fleet)
 	arena_done(&fleet->arena);
 }
 
+bool fleet_is_of(const struct member *member, const char *service)
+{
+	return !member->is_oneoff && !member->is_stranger && strcmp(member->service, service) == 0;
+}
+
 struct member *fleet_find(const struct fleet *fleet, const char *service, int number)
 {
 	for (size_t i = 0; i < fleet->count; i++) {
 		struct member *member = &fleet->members[i];
 
-		if (!member->is_oneoff && !member->is_stranger && member->number == number &&
-		    strcmp(member->service, service) == 0)
+		if (fleet_is_of(member, service) && member->number == number)
 			return member;
 	}
 	return NULL;

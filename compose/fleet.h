@@ -73,6 +73,8 @@ bool fleet_is_own(const struct project *project, const char *directory);
 
 /* Of that service and number, no one-off; NULL if there is none of ours. */
 struct member *fleet_find(const struct fleet *fleet, const char *service, int number);
+/* One of those that make the service up: not of `run`, and not somebody else's. */
+bool fleet_is_of(const struct member *member, const char *service);
 bool fleet_is_up(const struct member *member); /* running, restarting or paused */
 
 enum fleet_health {

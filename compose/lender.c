@@ -8,10 +8,7 @@
 static bool has_container(const struct fleet *fleet, const char *service)
 {
 	for (size_t i = 0; i < fleet->count; i++) {
-		const struct member *member = &fleet->members[i];
-
-		if (!member->is_stranger && !member->is_oneoff &&
-		    strcmp(member->service, service) == 0)
+		if (fleet_is_of(&fleet->members[i], service))
 			return true;
 	}
 	return false;

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/proc.h"
+#include "base/word.h"
 #include "cli/dockerhost.h"
 #include "cli/places.h"
 #include "compose/composer.h"
@@ -254,11 +255,11 @@ static const char *setting(const char *variable, const char *fallback)
 	return value && *value ? value : fallback;
 }
 
-/* As Go reads it. */
 static bool is_true(const char *text)
 {
-	return strcmp(text, "1") == 0 || strcasecmp(text, "t") == 0 ||
-	       strcasecmp(text, "true") == 0;
+	bool value;
+
+	return word_is_bool(text, &value) && value;
 }
 
 /* `docker compose` hands on its arguments from "compose" on. */
@@ -299,19 +300,18 @@ static struct composer composer_from(const struct globals *globals, bool is_clas
 
 static bool check(const struct composer *composer, const struct globals *globals, struct error *err)
 {
-	static const char *const kinds[] = { "auto", "tty", "plain", "json", "quiet", "rawjson" };
+	static const char *const kinds[] = { "auto",  "tty",     "plain", "json",
+					     "quiet", "rawjson", NULL };
 	const char *parallel = getenv("COMPOSE_PARALLEL_LIMIT");
 	char *end = NULL;
-	bool is_known = false;
 
 	if (!globals->parallel.is_set && parallel && (strtoll(parallel, &end, 10), *end))
 		return error_set(err, ERROR_INPUT,
 				 "COMPOSE_PARALLEL_LIMIT must be an integer (found: \"%s\")",
 				 parallel);
-	for (size_t i = 0; i < COUNT_OF(kinds); i++)
-		is_known |= strcmp(composer->progress, kinds[i]) == 0;
-	return is_known || error_set(err, ERROR_INPUT, "unsupported --progress value \"%s\"",
-				     composer->progress);
+	return word_is_in(composer->progress, kinds) ||
+	       error_set(err, ERROR_INPUT, "unsupported --progress value \"%s\"",
+			 composer->progress);
 }
 
 /* The whole command line, for who may run it: "docker-compose up" or "docker compose up". */

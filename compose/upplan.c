@@ -229,8 +229,7 @@ static bool plan_service(const struct maker *maker, const struct service *servic
 	for (size_t i = 0; i < maker->fleet->count; i++) {
 		struct member *member = &maker->fleet->members[i];
 
-		if (member->is_stranger || member->is_oneoff ||
-		    strcmp(member->service, service->name) != 0)
+		if (!fleet_is_of(member, service->name))
 			continue;
 		if (member->number > highest)
 			highest = member->number;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jsonout.h"
 #include "cli/jsonmaker.h"
 #include "cli/listing.h"
 #include "cli/shown.h"
@@ -130,15 +129,8 @@ static int compare(const void *a, const void *b)
 static bool print_json(const struct json *list, struct error *err)
 {
 	autoarena struct arena arena = { 0 };
-	autobuf struct buf text;
-	struct jsonout out;
 
-	buf_init(&text, LIST_MAX);
-	jsonout_init(&out, &text, false);
-	jsonout_json(&out, NULL, shown_json(&arena, list));
-	jsonout_done(&out);
-	return buf_check(&text, "the list of projects", err) &&
-	       (puts(text.data) >= 0 || error_sys(err, "write the list of projects"));
+	return jsonmaker_print(shown_json(&arena, list), LIST_MAX, "the list of projects", err);
 }
 
 static bool print(struct rows *rows, const struct values *values, struct error *err)

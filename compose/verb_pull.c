@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/jsonout.h"
 #include "cli/human.h"
 #include "cli/jsonmaker.h"
 #include "cli/listing.h"
@@ -257,8 +256,6 @@ static bool print_list(struct session *session, struct member **members, struct 
 {
 	struct arena *arena = &session->fleet.arena;
 	struct jsonmaker list = { arena, json_new(arena, NULL, NULL, JSON_ARRAY, NULL) };
-	autobuf struct buf text;
-	struct jsonout json;
 
 	for (; *members; members++) {
 		const struct container *container = &(*members)->container;
@@ -276,14 +273,7 @@ static bool print_list(struct session *session, struct member **members, struct 
 		jsonmaker_text(&row, "Tag", tag);
 		jsonmaker_number(&row, "Size", image.size);
 	}
-	buf_init(&text, LIST_MAX);
-	jsonout_init(&json, &text, false);
-	jsonout_json(&json, NULL, list.parent);
-	jsonout_done(&json);
-	if (!buf_check(&text, "the list of images", err))
-		return false;
-	printf("%.*s\n", (int)text.length, text.data);
-	return true;
+	return jsonmaker_print(list.parent, LIST_MAX, "the list of images", err);
 }
 
 static int run_images(const struct cli *cli, const void *of, const struct texts *arguments)

@@ -193,8 +193,7 @@ static size_t add_members(struct session *session, const char *service, struct m
 	for (size_t i = 0; i < session->fleet.count; i++) {
 		struct member *member = &session->fleet.members[i];
 
-		if (!member->is_oneoff && !member->is_stranger &&
-		    strcmp(member->service, service) == 0)
+		if (fleet_is_of(member, service))
 			members[count++] = member;
 	}
 	return count;
