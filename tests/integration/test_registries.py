@@ -648,20 +648,25 @@ def test_ecr_logins_of_both_nuclei(moor, tmp_path):
                 assert "no basic auth credentials" in refused.stderr
 
 
+def behind_ecr(registry, aws):
+    """What ECR's registry serves: after a login with the password that `aws` gives, what `registry` has."""
+    door = EcrRegistry(aws.password, b"", "")
+
+    def serve(call):
+        if call.header("Authorization") == door.authorization and call.path != "/v2/":
+            forward(call, registry.address)
+        else:
+            door(call)
+    return serve
+
+
 def test_ecr_from_the_environment_once_in_12_hours(moor, tmp_path):
     """docker pull without docker login: keys from the environment, the password from a file of ours the second time."""
     pem = make_certificate(tmp_path, ECR)
     aws = AwsServer(keys=[("AKID", "secret", None)])
     with world.docker_registry(str(tmp_path)) as registry:
         pushed_to(registry, "team/x")
-        door = EcrRegistry(aws.password, b"", "")
-
-        def serve(call):
-            if call.header("Authorization") == door.authorization and call.path != "/v2/":
-                forward(call, registry.address)
-            else:
-                door(call)
-        with Server(serve, address=ADDRESS, port=443, certificate=pem), Server(aws) as api:
+        with Server(behind_ecr(registry, aws), address=ADDRESS, port=443, certificate=pem), Server(aws) as api:
             env = {"SSL_CERT_FILE": pem, "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret",
                    "AWS_ENDPOINT_URL_ECR": f"http://{api.host}"}
             cache = os.path.join(moor.root, "ecr.json")
@@ -684,14 +689,7 @@ def test_ecr_whose_api_is_down(moor, tmp_path, left):
     aws = AwsServer(keys=[("AKID", "secret", None)])
     with world.docker_registry(str(tmp_path)) as registry:
         pushed_to(registry, "team/x")
-        door = EcrRegistry(aws.password, b"", "")
-
-        def serve(call):
-            if call.header("Authorization") == door.authorization and call.path != "/v2/":
-                forward(call, registry.address)
-            else:
-                door(call)
-        with Server(serve, address=ADDRESS, port=443, certificate=pem):
+        with Server(behind_ecr(registry, aws), address=ADDRESS, port=443, certificate=pem):
             api = f"127.0.0.1:{world.free_port()}"
             env = {"SSL_CERT_FILE": pem, "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret",
                    "AWS_ENDPOINT_URL_ECR": f"http://{api}"}
