@@ -335,8 +335,14 @@ static bool make_pair(struct attachment *self, const struct plug *plug,
 		.netns = netns,
 	};
 
+	struct link_port port = {
+		.name = endpoint->outside,
+		.is_apart = !network_option_is_on(&plug->network, NETWORK_OPTION_ICC),
+	};
+
 	memcpy(pair.mac, endpoint->mac, sizeof(pair.mac));
-	return link_make_pair(&self->host, &pair, err) &&
+	memcpy(port.mac, endpoint->mac, sizeof(port.mac));
+	return link_make_pair(&self->host, &pair, err) && link_set_port(&self->host, &port, err) &&
 	       (!self->endpoints.port_count ||
 		link_set_hairpin(&self->host, endpoint->outside, err));
 }

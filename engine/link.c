@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 void link_put_up(struct netlink *netlink, unsigned int link)
 {
@@ -70,24 +72,79 @@ void link_put_default_route(struct netlink *netlink, unsigned int link,
 	netlink_put_u32(netlink, RTA_OIF, link);
 }
 
-bool link_set_hairpin(struct netlink *netlink, const char *name, struct error *err)
+static void put_port_flag(struct netlink *netlink, uint16_t attribute, bool is_on)
+{
+	const unsigned char value = is_on;
+
+	netlink_put(netlink, attribute, &value, sizeof(value));
+}
+
+/* Begins a change of a bridge's port; its attributes follow. */
+static size_t begin_port(struct netlink *netlink, const char *name, size_t *info)
 {
 	struct ifinfomsg header = { 0 };
-	const unsigned char on = 1;
 
 	netlink_begin(netlink, RTM_NEWLINK, NLM_F_ACK, &header, sizeof(header));
 	netlink_put_text(netlink, IFLA_IFNAME, name);
-
-	size_t info = netlink_nest(netlink, IFLA_LINKINFO);
-
+	*info = netlink_nest(netlink, IFLA_LINKINFO);
 	netlink_put_text(netlink, IFLA_INFO_SLAVE_KIND, "bridge");
+	return netlink_nest(netlink, IFLA_INFO_SLAVE_DATA);
+}
 
-	size_t port = netlink_nest(netlink, IFLA_INFO_SLAVE_DATA);
+bool link_set_hairpin(struct netlink *netlink, const char *name, struct error *err)
+{
+	size_t info, port = begin_port(netlink, name, &info);
 
-	netlink_put(netlink, IFLA_BRPORT_MODE, &on, sizeof(on));
+	put_port_flag(netlink, IFLA_BRPORT_MODE, true);
 	netlink_nest_end(netlink, port);
 	netlink_nest_end(netlink, info);
 	return netlink_send(netlink, "let a bridge's port send back", err);
+}
+
+/* An entry of the bridge's table that does not age. */
+static void put_static_mac(struct netlink *netlink, unsigned int link,
+			   const unsigned char mac[LINK_MAC_SIZE])
+{
+	struct ndmsg header = {
+		.ndm_family = AF_BRIDGE,
+		.ndm_ifindex = (int)link,
+		.ndm_state = NUD_NOARP,
+		.ndm_flags = NTF_MASTER,
+	};
+
+	netlink_begin(netlink, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK, &header,
+		      sizeof(header));
+	netlink_put(netlink, NDA_LLADDR, mac, LINK_MAC_SIZE);
+}
+
+/* In the socket's network namespace, which need not be ours. */
+static bool find_index(const struct netlink *netlink, const char *name, unsigned int *index,
+		       struct error *err)
+{
+	struct ifreq request = { 0 };
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	if (ioctl(netlink->fd, SIOCGIFINDEX, &request) < 0)
+		return error_sys(err, "find device %s", name);
+	*index = (unsigned int)request.ifr_ifindex;
+	return true;
+}
+
+bool link_set_port(struct netlink *netlink, const struct link_port *port, struct error *err)
+{
+	unsigned int index = 0;
+
+	if (!find_index(netlink, port->name, &index, err))
+		return false;
+
+	size_t info, data = begin_port(netlink, port->name, &info);
+
+	put_port_flag(netlink, IFLA_BRPORT_LEARNING, false);
+	put_port_flag(netlink, IFLA_BRPORT_ISOLATED, port->is_apart);
+	netlink_nest_end(netlink, data);
+	netlink_nest_end(netlink, info);
+	put_static_mac(netlink, index, port->mac);
+	return netlink_send(netlink, "set up the bridge's port", err);
 }
 
 static void put_mtu(struct netlink *netlink, int mtu)

@@ -41,6 +41,18 @@ struct link_pair {
 must_check bool link_make_pair(struct netlink *netlink, const struct link_pair *pair,
 			       struct error *err);
 
+/* What a bridge knows of the port that a container's link is. It learns nothing by what the
+ * container sends: the bridge's table of hardware addresses has no end, and would be filled with
+ * invented ones until no memory is left, or with those of its neighbours. One that the container
+ * gives itself later is found all the same, as frames for unknown ones go to all ports. */
+struct link_port {
+	const char *name;
+	unsigned char mac[LINK_MAC_SIZE]; /* of who is behind it */
+	bool is_apart; /* from other ports that are; Linux 4.18. Older ones pass it over */
+};
+must_check bool link_set_port(struct netlink *netlink, const struct link_port *port,
+			      struct error *err);
+
 /* As a bridge's port it may send a frame back to where it came from: a container that reaches
  * itself by a published port, where bridged frames pass netfilter. */
 must_check bool link_set_hairpin(struct netlink *netlink, const char *name, struct error *err);

@@ -49,6 +49,13 @@ for address in sys.argv[1:]:
     for kind, to in ((1, b"\\0" * 6), (2, b"\\xff" * 6)):
         link.send(b"\\xff" * 6 + mac + b"\\x08\\x06" + b"\\0\\1\\x08\\0\\6\\4\\0" + bytes([kind]) + own + to + socket.inet_aton(address))
 """
+# Sends a frame to nobody from each hardware address, and from so many invented ones.
+INVENT = """
+import os, socket, sys
+link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); link.bind(("eth0", 0))
+for mac in [bytes.fromhex(mac.replace(":", "")) for mac in sys.argv[2:]] + [b"\\x02" + os.urandom(5) for _ in range(int(sys.argv[1]))]:
+    link.send(b"\\x02\\0\\0\\0\\0\\1" + mac + b"\\x88\\xb5" + b"\\0" * 46)
+"""
 # A router advertisement (RFC 4861) with a prefix and a route for everything (RFC 4191).
 ADVERTISE = """
 import socket, struct
@@ -150,9 +157,32 @@ def test_forged_sources(moor, busybox, backend):
             assert subprocess.run(["/bin/busybox", "ping", "-c1", "-W2", address], capture_output=True).returncode == 0
 
 
-def test_apart_within(moor, busybox):
+@contextlib.contextmanager
+def unfiltered():
+    """What stays within a bridge is not shown to netfilter, as where br_netfilter is not loaded."""
+    paths = [path for path in (f"/proc/sys/net/bridge/bridge-nf-call-{name}tables" for name in ("ip", "ip6"))
+             if os.path.exists(path)]
+    before = [open(path).read() for path in paths]
+    try:
+        for path in paths:
+            with open(path, "w") as file:
+                file.write("0")
+        yield
+    finally:
+        for path, value in zip(paths, before):
+            with open(path, "w") as file:
+                file.write(value)
+
+
+@pytest.mark.parametrize("way", [contextlib.nullcontext, unfiltered], ids=["filtered", "unfiltered"])
+def test_apart_within(moor, busybox, way):
     """Without inter-container communication members reach the outside and are reached by what they publish, no more; and a
     packet with another member's address, or one that goes by the gateway, is no way around that."""
+    with way():
+        see_apart_within(moor, busybox)
+
+
+def see_apart_within(moor, busybox):
     moor.docker("network", "create", "--ipv6", "--subnet", "fd00:211:2::/64", "-o",
                 "com.docker.network.bridge.enable_icc=false", "apart")
     for name in ("one", "two", "three"):
@@ -215,6 +245,30 @@ def test_a_member_is_no_router(moor, busybox):
     rogue.run(ADVERTISE)
     wait_until(lambda: "via fe80::bad" in routes6(student), "the advertisement to be heard")
     assert routes6(neighbour) == before and "fe80::bad" not in netpeer.ip("-6", "route").stdout
+
+
+def test_invented_hardware_addresses(moor, busybox):
+    """They do not fill the bridge's table, which knows no limit but the host's memory; nor does anybody get what is for a
+    neighbour by using its address. Who really has another one is reached all the same."""
+    for name in ("thief", "victim"):
+        start(moor, busybox, name)
+    start(moor, busybox, "moved", "--cap-add", "NET_ADMIN")
+    thief, victim, moved = (Member(moor, name, "bridge") for name in ("thief", "victim", "moved"))
+    mac = inspect(moor, "victim", "{{.NetworkSettings.MacAddress}}")
+    before = hardware_addresses()
+    assert sum(mac in line for line in before) == 1
+    thief.run(INVENT, 2000, mac)
+    assert hardware_addresses() == before
+    subprocess.run([*moved.enter, "ip", "link", "set", "eth0", "address", "02:00:00:00:77:01"], check=True)
+    for address in (moved.address, victim.address):
+        assert one_can_ping(thief, address)
+        assert subprocess.run(["/bin/busybox", "ping", "-c1", "-W2", address], capture_output=True).returncode == 0
+
+
+def hardware_addresses():
+    """What bridges know of who is behind which port, but for groups."""
+    lines = subprocess.run(["bridge", "fdb", "show"], check=True, capture_output=True, text=True).stdout.splitlines()
+    return sorted(line for line in lines if not line.startswith(("33:33:", "01:00:5e:")))
 
 
 def routes6(member):
