@@ -324,14 +324,15 @@ static void add_security(const struct jsonmaker *host, const struct container *c
 
 static void add_paths(const struct jsonmaker *host, const struct container *container)
 {
-	size_t masked, readonly;
-	const char *const *masked_paths = bundle_masked_paths(&masked);
+	struct texts masked = { 0 };
+	size_t readonly;
 	const char *const *readonly_paths = bundle_readonly_paths(&readonly);
 	bool is_open = texts_has(&container->security, "systempaths=unconfined");
 
+	bundle_masked_paths(host->arena, &masked);
 	if (container->is_privileged || is_open)
-		masked = readonly = 0;
-	jsonmaker_texts(host, "MaskedPaths", masked_paths, masked, !is_open);
+		masked.count = readonly = 0;
+	jsonmaker_texts(host, "MaskedPaths", masked.items, masked.count, !is_open);
 	jsonmaker_texts(host, "ReadonlyPaths", readonly_paths, readonly, !is_open);
 }
 

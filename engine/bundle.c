@@ -324,11 +324,25 @@ static void write_sysctls(struct jsonout *out, const struct bundle *bundle, stru
 	jsonout_object_end(out);
 }
 
-const char *const *bundle_masked_paths(size_t *count)
+/* Of the processors' own sensors: how often each was too hot tells what others do with it. */
+static void add_thermal_paths(struct arena *arena, struct texts *paths)
+{
+	for (unsigned int i = 0;; i++) {
+		const char *path =
+			arena_printf(arena, "/sys/devices/system/cpu/cpu%u/thermal_throttle", i);
+
+		if (access(path, F_OK) < 0)
+			return;
+		texts_add_in(paths, arena, path);
+	}
+}
+
+void bundle_masked_paths(struct arena *arena, struct texts *paths)
 {
 	static const char *const masked[] = {
 		"/proc/asound",
 		"/proc/acpi",
+		"/proc/interrupts", /* when others type, and what they type (moby 28.2) */
 		"/proc/kcore",
 		"/proc/keys",
 		"/proc/latency_stats",
@@ -340,8 +354,9 @@ const char *const *bundle_masked_paths(size_t *count)
 		"/sys/devices/virtual/powercap",
 	};
 
-	*count = COUNT_OF(masked);
-	return masked;
+	for (size_t i = 0; i < COUNT_OF(masked); i++)
+		texts_add_in(paths, arena, masked[i]);
+	add_thermal_paths(arena, paths);
 }
 
 const char *const *bundle_readonly_paths(size_t *count)
@@ -353,13 +368,14 @@ const char *const *bundle_readonly_paths(size_t *count)
 	return readonly;
 }
 
-static void write_paths(struct jsonout *out)
+static void write_paths(struct jsonout *out, struct arena *arena)
 {
-	size_t masked, readonly;
-	const char *const *masked_paths = bundle_masked_paths(&masked);
+	struct texts masked = { 0 };
+	size_t readonly;
 	const char *const *readonly_paths = bundle_readonly_paths(&readonly);
 
-	jsonout_texts(out, "maskedPaths", masked_paths, masked);
+	bundle_masked_paths(arena, &masked);
+	jsonout_texts(out, "maskedPaths", masked.items, masked.count);
 	jsonout_texts(out, "readonlyPaths", readonly_paths, readonly);
 }
 
@@ -412,7 +428,7 @@ static bool write_linux(struct jsonout *out, const struct bundle *bundle, struct
 		return false;
 	confine_write_seccomp(out, &bundle->confinement);
 	if (!bundle->confinement.has_open_paths)
-		write_paths(out);
+		write_paths(out, arena);
 	jsonout_object_end(out);
 	return true;
 }

@@ -45,8 +45,9 @@ must_check bool bundle_write_process(struct jsonout *out, const char *key,
  * links bring, the user's and the image's, HOME. Texts live in `arena`. */
 void bundle_env(const struct bundle *bundle, struct arena *arena, struct texts *env);
 
-/* What is hidden from every container, or cannot be written, unless it is privileged. */
-const char *const *bundle_masked_paths(size_t *count);
+/* What is hidden from every container, or cannot be written, unless it is privileged. The list
+ * lives in `arena`. */
+void bundle_masked_paths(struct arena *arena, struct texts *paths);
 const char *const *bundle_readonly_paths(size_t *count);
 
 /* For the command line. */

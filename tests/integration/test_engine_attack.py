@@ -3,6 +3,7 @@
 The canary is a file of the host that none of them may read or change."""
 
 import errno
+import glob
 import json
 import os
 import pathlib
@@ -76,6 +77,18 @@ def test_filters_that_grow(moor, busybox):
         assert moor.docker("volume", "ls", "-q", "--filter", f"name={pattern}").stdout == ""
     assert moor.docker("ps", "-aq", "--filter", "name=^a{2}$").stdout
     moor.docker("rm", "aa")
+
+
+def test_ghsa_6fw5_f8r9_fgfm_what_others_do_is_not_told(moor, load, run):
+    """Counts of interrupts, and of how often a processor was too hot, tell of the host's keys and passwords."""
+    sensors = glob.glob("/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle")
+    load()
+    assert run("cat /proc/interrupts; for each in /sys/devices/system/cpu/cpu*/thermal_throttle/*; do test ! -e $each || echo $each; done").stdout == ""
+    assert "CPU0" in run("cat /proc/interrupts", "--security-opt", "systempaths=unconfined").stdout
+    moor.docker("create", "--name", "masked", "evil:1", "true")
+    masked = json.loads(moor.docker("inspect", "-f", "{{json .HostConfig.MaskedPaths}}", "masked").stdout)
+    moor.docker("rm", "masked")
+    assert {"/proc/interrupts", *sensors} <= set(masked)
 
 
 # -- files of the image that we read, or mount on --------------------------------------------------
