@@ -11,13 +11,23 @@ SERVICES = 10
 VERBS = [("up -d", ["up", "-d"]), ("up -d, nothing to do", ["up", "-d"]), ("down", ["down", "-t", "0"])]
 
 
+ATTEMPTS = 3  # docker-compose's `down` loses a race with dockerd now and then, and is done when it is said again
+
+
 def measured(pace, argv, env):
     """Wall milliseconds, and the peak RSS in KiB of the largest process of those it waits for: by pace, once."""
+    for _ in range(ATTEMPTS):
+        row = paced_once(pace, argv, env)
+        if row:
+            return row
+    raise RuntimeError(f"{' '.join(argv)} failed {ATTEMPTS} times")
+
+
+def paced_once(pace, argv, env):
+    """None if the command failed."""
     row = subprocess.run([pace, "1", "0", "0", "x=" + " ".join(argv)], env=env, check=True, capture_output=True, text=True).stdout
     wall, _, _, _, _, rss, _, failed = (float(number) for number in row.split("\t")[1:])
-    if failed:
-        raise RuntimeError(f"{' '.join(argv)} failed")
-    return wall, rss
+    return None if failed else (wall, rss)
 
 
 def compare(say, pace, scratch, clients, env, rounds):

@@ -105,7 +105,8 @@ def test_terminal(podman, quay):
     script = "test -t 0 && read x && stty size && echo got $x"
     run = [*podman.client, *podman.run_arguments("--rm", "-it"), "sh", "-c", script]
     assert "33 99\ngot mail\n" in podman.place.terminal(*run, keys="mail\n")
-    execute = [*podman.client, "exec", "-it", quay, "sh", "-c", script]
+    sized = "until [ \"$(stty size 2> /dev/null)\" ]; do sleep 0.05; done; "  # podman tells the size while the program runs
+    execute = [*podman.client, "exec", "-it", quay, "sh", "-c", sized + script]
     assert "33 99\ngot mail\n" in podman.place.terminal(*execute, keys="mail\n")
 
 
@@ -164,10 +165,12 @@ def test_user_namespaces(podman):
     for flags, first in ((mapped, "100000"), ([*mapped, "--privileged"], "100000"), (["--userns", "auto:size=1000"], "200000")):
         out = podman.run(["--rm", *flags], "sh", "-c", "cat /proc/self/uid_map; id -u; touch /tmp/mine").stdout.split()
         assert out[1] == first and out[3] == "0"
-    podman.run(["-d", "--name", "first", *mapped], "sleep", "1000")
+    # With mappings, podman mounts in a namespace of conmon's: only what cleans up there, as --rm does, can remove it.
+    podman.run(["-d", "--rm", "--name", "first", *mapped], "sleep", "1000")
     out = podman.run(["--rm", "--userns", "container:first"], "cat", "/proc/self/uid_map").stdout
     assert out.split() == ["0", "100000", "65536"]
-    podman("rm", "--force", "--time", "0", "first")
+    podman("kill", "first")
+    wait_until(lambda: podman("container", "exists", "first", code=None).returncode == 1, "podman to remove it")
 
 
 def test_without_control_groups(podman):
