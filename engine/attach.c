@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -39,6 +40,7 @@ struct stream {
 	bool is_ours_to_close_from, is_ours_to_close_to;
 	bool waits_for_room;
 	bool cannot_splice;
+	bool is_to_socket;
 	bool is_broken; /* the reader is gone */
 	struct detachkeys keys;
 	bool was_left; /* the keys were typed */
@@ -100,9 +102,18 @@ static void break_stream(struct stream *stream)
 	end_if_drained(stream);
 }
 
+static ssize_t write_what_fits(const struct stream *stream)
+{
+	const char *from = stream->chunk + stream->start;
+
+	return stream->is_to_socket
+		       ? send(*stream->to, from, stream->length, MSG_DONTWAIT | MSG_NOSIGNAL)
+		       : write(*stream->to, from, stream->length);
+}
+
 static void write_chunk(struct stream *stream)
 {
-	ssize_t done = write(*stream->to, stream->chunk + stream->start, stream->length);
+	ssize_t done = write_what_fits(stream);
 
 	if (done < 0 && (errno == EAGAIN || errno == EINTR)) {
 		stream->waits_for_room = true;
@@ -238,13 +249,30 @@ static bool is_output_broken(const struct attached *self, const char **name)
 	return self->streams[STREAM_OUT].is_broken || self->streams[STREAM_ERRORS].is_broken;
 }
 
-/* As long as the kernel splices, it holds the pipe's lock, and a terminal that was stopped by a key
- * makes it wait: so would the monitor, at the pipe's other end, deaf to every signal. */
-static bool is_device(int fd)
+/* As long as the kernel splices, it holds the pipe's lock; a terminal that was stopped by a key
+ * makes it wait, and so does a socket that nobody reads from. So would the monitor, at the pipe's
+ * other end, deaf to every signal. */
+static bool makes_splice_wait(mode_t mode)
+{
+	return S_ISCHR(mode) || S_ISSOCK(mode);
+}
+
+static mode_t mode_of(int fd)
 {
 	struct stat status;
 
-	return fd >= 0 && fstat(fd, &status) == 0 && S_ISCHR(status.st_mode);
+	return fd >= 0 && fstat(fd, &status) == 0 ? status.st_mode : 0;
+}
+
+static struct stream stream_out(int *from, int *to)
+{
+	mode_t mode = mode_of(*to);
+
+	return (struct stream){ .from = from,
+				.to = to,
+				.cannot_splice = makes_splice_wait(mode),
+				.is_to_socket = S_ISSOCK(mode),
+				.is_ours_to_close_from = true };
 }
 
 static void set_up(struct attached *self, const struct attach *attach)
@@ -257,17 +285,12 @@ static void set_up(struct attached *self, const struct attach *attach)
 	self->streams[STREAM_IN] =
 		(struct stream){ .from = &self->in,
 				 .to = &launched->in,
-				 .cannot_splice = attach->keys.count > 0 || is_device(self->in),
+				 .cannot_splice = attach->keys.count > 0 ||
+						  makes_splice_wait(mode_of(self->in)),
 				 .keys = attach->keys,
 				 .is_ours_to_close_to = true };
-	self->streams[STREAM_OUT] = (struct stream){ .from = &launched->out,
-						     .to = &self->out,
-						     .cannot_splice = is_device(self->out),
-						     .is_ours_to_close_from = true };
-	self->streams[STREAM_ERRORS] = (struct stream){ .from = &launched->errors,
-							.to = &self->errors,
-							.cannot_splice = is_device(self->errors),
-							.is_ours_to_close_from = true };
+	self->streams[STREAM_OUT] = stream_out(&launched->out, &self->out);
+	self->streams[STREAM_ERRORS] = stream_out(&launched->errors, &self->errors);
 	for (int i = 0; i < STREAMS; i++)
 		end_if_drained(&self->streams[i]);
 	if (launched->in >= 0)

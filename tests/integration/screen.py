@@ -62,6 +62,15 @@ class Screen:
             self.seen += os.read(self.master, 4096)
         return self.process.returncode
 
+    def is_full(self):
+        """The terminal takes nothing any more. Asked again and again: the kernel does not wake a writer whose room
+        came after the last look at what is shown."""
+        if not select.select([], [self.slave], [], 0)[1]:
+            return True
+        if select.select([self.master], [], [], 0)[0]:
+            os.read(self.master, 4096)
+        return False
+
     def is_as_before(self):
         """The terminal's modes are those that it had before the program."""
         return termios.tcgetattr(self.slave) == self.before

@@ -131,16 +131,13 @@ def test_exec_holds_up_no_end(moor, busybox, screen):
         silent.wait_for("up")
         piped.wait_for("y")
         for one in (silent, piped):
-            wait_until(lambda one=one: not select.select([], [one.slave], [], 0)[1], "a full terminal")
+            wait_until(one.is_full, "a full terminal")
         moor.docker("stop", "-t", "0", "x", timeout=20)
         assert (silent.wait(), piped.wait()) == (137, 137) and silent.is_as_before()
 
 
 def test_who_looks_on_holds_up_no_end(moor, busybox, screen):
     """Of a container's clients one takes nothing any more: its monitor is there for the others."""
-    def is_full(end):
-        return not select.select([], [end], [], 0)[1]
-
     yes = ["--network", "none", busybox, "busybox", "yes"]
     moor.docker("run", "-dit", "--name", "a", "--network", "none", busybox, "sh", "-c", "read start; busybox yes")
     with screen("run", "--name", "p", *yes) as plain, screen("run", "-it", "--name", "t", *yes) as terminal, \
@@ -148,18 +145,21 @@ def test_who_looks_on_holds_up_no_end(moor, busybox, screen):
         attached.type("go\n")
         for one in (plain, terminal, attached):
             one.wait_for("y")
-            wait_until(lambda one=one: is_full(one.slave), "a full terminal")
+            wait_until(one.is_full, "a full terminal")
         for name in ("p", "t", "a"):
             moor.docker("stop", "-t", "0", name, timeout=20)
         assert (plain.wait(), terminal.wait(), attached.wait()) == (137, 137, 137)
     ours, theirs = socket.socketpair()
     with ours, theirs, subprocess.Popen([os.path.join(moor.names, "docker"), "run", "--name", "s", *yes], env=moor.env,
                                         stdin=subprocess.DEVNULL, stdout=theirs) as client:
-        wait_until(lambda: is_full(theirs), "a full socket")
-        moor.docker("stop", "-t", "0", "s", timeout=20)
-        while client.poll() is None:
-            if select.select([ours], [], [], 0.05)[0]:
-                ours.recv(65536)
+        try:
+            wait_until(lambda: not select.select([], [theirs], [], 0)[1], "a full socket")
+            moor.docker("stop", "-t", "0", "s", timeout=20)
+            while client.poll() is None:
+                if select.select([ours], [], [], 0.05)[0]:
+                    ours.recv(65536)
+        finally:
+            client.kill()
         assert client.returncode == 137
 
 
