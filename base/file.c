@@ -19,7 +19,8 @@
 #define READ_FIRST   1024
 #define READ_STEP    16384
 
-#define REMEDY       " (make room on "
+#define FULL         " (make room on "
+#define READ_ONLY    " is mounted read-only"
 
 #define FDINFO_MAX   4096
 #define MOUNT_NUMBER "mnt_id:"
@@ -51,7 +52,7 @@ bool file_read_fd(int fd, const char *name, struct buf *buf, struct error *err)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return error_sys(err, "read %s", name);
+			return file_error(fd, "read", name, err);
 		if (got == 0)
 			return true;
 		if (step == 0) {
@@ -69,7 +70,7 @@ bool file_read(int dir, const char *name, struct buf *buf, struct error *err)
 	autoclose int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return error_sys(err, "open %s", name);
+		return file_error(dir, "open", name, err);
 	return file_read_fd(fd, name, buf, err);
 }
 
@@ -87,9 +88,13 @@ static bool tell_path(int fd, const char *name, char path[PATH_MAX])
 	if (length <= 0 || own[0] != '/' || stat(link, &status) < 0)
 		return false;
 	own[length] = '\0';
-	if (S_ISDIR(status.st_mode))
+	if (S_ISDIR(status.st_mode)) {
+		bool is_itself = strcmp(name, ".") == 0;
+
 		return snprintf(path, PATH_MAX, "%s%s%s", *name == '/' ? "" : own,
-				*name == '/' ? "" : "/", name) < PATH_MAX;
+				*name == '/' || is_itself ? "" : "/",
+				is_itself ? "" : name) < PATH_MAX;
+	}
 	char *suffix = strstr(own, NEWFILE_BESIDE);
 	if (suffix)
 		*suffix = '\0';
@@ -115,7 +120,10 @@ static void find_mount(char *path)
 
 bool file_add_remedy(const char *path, struct error *err)
 {
-	if (err->kind != ERROR_NO_SPACE || err->sys == 0 || strstr(err->text, REMEDY))
+	bool is_full = err->kind == ERROR_NO_SPACE && err->sys != 0;
+
+	if ((!is_full && err->sys != EROFS) || strstr(err->text, FULL) ||
+	    strstr(err->text, READ_ONLY))
 		return false;
 
 	struct stat status;
@@ -126,18 +134,25 @@ bool file_add_remedy(const char *path, struct error *err)
 	autofree char *mount = path_clean(full);
 
 	find_mount(mount);
-	return error_behind(err, REMEDY "%s: see df and df -i)", mount);
+	return is_full ? error_behind(err, FULL "%s: see df and df -i)", mount)
+		       : error_behind(err, " (%s" READ_ONLY ": see dmesg)", mount);
+}
+
+/* Of the disk, not of what was asked for: which disk is what one wants to know then. */
+static bool is_of_storage(int sys)
+{
+	return error_kind_of(sys) == ERROR_NO_SPACE || sys == EROFS || sys == EIO;
 }
 
 bool file_error(int fd, const char *verb, const char *name, struct error *err)
 {
 	char path[PATH_MAX];
 	int sys = errno;
-	bool is_full = error_kind_of(sys) == ERROR_NO_SPACE && tell_path(fd, name, path);
+	bool is_told = is_of_storage(sys) && tell_path(fd, name, path);
 
 	errno = sys;
-	error_sys(err, "%s %s", verb, is_full ? path : name);
-	return is_full && file_add_remedy(path, err);
+	error_sys(err, "%s %s", verb, is_told ? path : name);
+	return is_told && file_add_remedy(path, err);
 }
 
 bool file_write(int fd, const char *name, const void *bytes, size_t count, struct error *err)
@@ -178,10 +193,8 @@ bool file_sync_dir(int dir, const char *name, struct error *err)
 	autoclose int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
-		return error_sys(err, "open %s", name);
-	if (fsync(fd) < 0)
-		return error_sys(err, "fsync %s", name);
-	return true;
+		return file_error(dir, "open", name, err);
+	return fsync(fd) == 0 || file_error(fd, "fsync", ".", err);
 }
 
 static bool fill(int fd, const char *name, const void *bytes, size_t count, mode_t mode,
@@ -203,18 +216,30 @@ static bool error_of(int dir, const char *verb, const char *name, struct error *
 	return file_error(dir, verb, name, err);
 }
 
-bool file_replace(int dir, const char *name, const void *bytes, size_t count, mode_t mode,
-		  enum file_lasting lasting, struct error *err)
+static bool replace(enum newfile_way way, int dir, const char *name, const void *bytes,
+		    size_t count, mode_t mode, enum file_lasting lasting, struct error *err)
 {
 	autofree char *parent = path_parent(name);
 	struct newfile file;
-	bool is_done = (newfile_open(dir, name, NEWFILE_BRIEF, mode, &file, err) ||
+	bool is_done = (newfile_open(dir, name, way, mode, &file, err) ||
 			error_of(dir, "create", name, err)) &&
 		       fill(file.fd, name, bytes, count, mode, lasting, err) &&
 		       (newfile_publish(&file, err) || error_of(dir, "rename to", name, err));
 
 	newfile_drop(&file);
 	return is_done && (lasting == FILE_VOLATILE || file_sync_dir(dir, parent, err));
+}
+
+bool file_replace(int dir, const char *name, const void *bytes, size_t count, mode_t mode,
+		  enum file_lasting lasting, struct error *err)
+{
+	return replace(NEWFILE_BRIEF, dir, name, bytes, count, mode, lasting, err);
+}
+
+bool file_replace_outside(int dir, const char *name, const void *bytes, size_t count, mode_t mode,
+			  enum file_lasting lasting, struct error *err)
+{
+	return replace(NEWFILE_UNSEEN, dir, name, bytes, count, mode, lasting, err);
 }
 
 void file_sweep(int dir)

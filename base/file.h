@@ -25,13 +25,14 @@ must_check bool file_read_fd(int fd, const char *name, struct buf *buf, struct e
 must_check bool file_write(int fd, const char *name, const void *bytes, size_t count,
 			   struct error *err);
 
-/* Fails as error_sys(err, "VERB NAME") does. Where no room is left it names the whole path, of `fd`
- * or of NAME if `fd` is a directory, and the mount point of what is full: a name alone ("hosts")
- * tells nobody where. */
+/* Fails as error_sys(err, "VERB NAME") does. Where no room is left, the file system is read-only or
+ * its disk fails it names the whole path, of `fd` or of NAME if `fd` is a directory, and the mount
+ * point of what is full or read-only: a name alone ("hosts") tells nobody where. */
 bool file_error(int fd, const char *verb, const char *name, struct error *err);
 
-/* To a failure of the kernel's to find room for `path` (or what is below it) it adds the mount
- * point of what is full, unless that is said already. Always false. */
+/* To a failure of the kernel's to find room for `path` (or what is below it), or to write there at
+ * all, it adds the mount point of what is full or read-only, unless that is said already. Always
+ * false. */
 bool file_add_remedy(const char *path, struct error *err);
 
 enum file_lasting {
@@ -43,6 +44,11 @@ enum file_lasting {
  * and so does the next boot. A crash leaves at most a "NAME.tmp-…" beside it. */
 must_check bool file_replace(int dir, const char *name, const void *bytes, size_t count,
 			     mode_t mode, enum file_lasting lasting, struct error *err);
+
+/* The same in a directory that is not ours to sweep: a crash leaves nothing there, or what the next
+ * one that replaces the file removes. */
+must_check bool file_replace_outside(int dir, const char *name, const void *bytes, size_t count,
+				     mode_t mode, enum file_lasting lasting, struct error *err);
 
 /* Removes what crashes left beside files in the directory. For who holds the lock of all that write
  * there with file_replace; best effort. */

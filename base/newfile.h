@@ -14,11 +14,19 @@
  * caller_leave (base/caller.h). Names are as in base/file.h.
  */
 
+enum newfile_way {
+	NEWFILE_BRIEF,  /* has a name from the start: it is written at once, by one who sweeps
+			 * (file_sweep) what crashes left */
+	NEWFILE_UNSEEN, /* has none where the file system can do that: however we end, nothing is
+			 * left of it, or what the next one under that name removes */
+};
+
 struct newfile {
 	int dir;          /* borrowed, as is `name` */
 	const char *name; /* that it is to have */
 	char *beside;     /* that it has until then; NULL: none, it goes with its descriptor */
-	int fd;           /* to be written to */
+	enum newfile_way way;
+	int fd; /* to be written to */
 };
 
 #define NEWFILE_EMPTY                                                                              \
@@ -29,13 +37,6 @@ struct newfile {
 
 /* In the name of what is beside the file that it is to replace. */
 #define NEWFILE_BESIDE ".tmp-"
-
-enum newfile_way {
-	NEWFILE_BRIEF,  /* has a name from the start: it is written at once, by one who sweeps
-			 * (file_sweep) what crashes left */
-	NEWFILE_UNSEEN, /* has none where the file system can do that: however we end, nothing is
-			 * left of it */
-};
 
 /* `mode` is that of open(2). */
 must_check bool newfile_open(int dir, const char *name, enum newfile_way way, mode_t mode,

@@ -360,7 +360,8 @@ static bool replace(const char *directory, const struct buf *text, struct error 
 
 	autofree char *target = target_of(directory);
 
-	return file_replace(AT_FDCWD, target, text->data, text->length, 0600, FILE_DURABLE, err);
+	return file_replace_outside(AT_FDCWD, target, text->data, text->length, 0600, FILE_DURABLE,
+				    err);
 }
 
 bool dockerconfig_write(const char *directory, const char *host,

@@ -127,7 +127,8 @@ bool ecrcache_keep(const char *root, const char *principal, int fd, struct error
 
 	const char *path = arena_printf(&arena, "%s/" NAME, root);
 	bool is_ok = buf_check(&text, NAME, err) &&
-		     file_replace(AT_FDCWD, path, text.data, text.length, 0600, FILE_DURABLE, err);
+		     file_replace_outside(AT_FDCWD, path, text.data, text.length, 0600,
+					  FILE_DURABLE, err);
 
 	if (text.data)
 		explicit_bzero(text.data, text.length);

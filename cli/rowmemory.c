@@ -255,6 +255,7 @@ void rowmemory_write(const struct engine *engine, const struct containerrows_rea
 	for (size_t i = 0; i < count; i++)
 		write_line(&text, &lasting[i]);
 	if (buf_check(&text, FILE_NAME, &ignored) &&
-	    !file_replace(AT_FDCWD, path, text.data, text.length, 0600, FILE_VOLATILE, &ignored))
+	    !file_replace_outside(AT_FDCWD, path, text.data, text.length, 0600, FILE_VOLATILE,
+				  &ignored))
 		return;
 }

@@ -106,7 +106,8 @@ static bool write_content(const char *path, const char *content, const struct js
 	*strrchr(directory, '/') = '\0';
 	if (!read_id(use, "uid", &uid, err) || !read_id(use, "gid", &gid, err) ||
 	    !read_mode(use, &mode, err) || !path_make_own_dirs(directory, 0700, err) ||
-	    !file_replace(AT_FDCWD, path, content, strlen(content), mode, FILE_DURABLE, err))
+	    !file_replace_outside(AT_FDCWD, path, content, strlen(content), mode, FILE_DURABLE,
+				  err))
 		return false;
 	if (!uid && !gid)
 		return true;

@@ -280,8 +280,8 @@ static bool write_record(const struct check *check, struct error *err)
 	if (dir < 0)
 		return error_sys(err, "open %s", check->directory);
 	return buf_check(&text, "the record of health", err) &&
-	       file_replace(dir, check->container.id, text.data, text.length, 0600, FILE_VOLATILE,
-			    err);
+	       file_replace_outside(dir, check->container.id, text.data, text.length, 0600,
+				    FILE_VOLATILE, err);
 }
 
 static bool make_directory(struct check *check, struct error *err)

@@ -225,8 +225,8 @@ bool hub_publish(const struct engine *engine, const struct container *container,
 	struct error ignored;
 
 	return buf_check(&text, file, is_done ? err : &ignored) &&
-	       file_replace(dir, file, text.data, text.length, 0600, FILE_VOLATILE,
-			    is_done ? err : &ignored) &&
+	       file_replace_outside(dir, file, text.data, text.length, 0600, FILE_VOLATILE,
+				    is_done ? err : &ignored) &&
 	       is_done;
 }
 
@@ -271,7 +271,7 @@ static bool note_helper(int dir, pid_t helper, struct error *err)
 	if (!proc_start_time(helper, &start, err))
 		return false;
 	snprintf(text, sizeof(text), "%d %llu\n", (int)helper, start);
-	return file_replace(dir, MEMBER, text, strlen(text), 0600, FILE_VOLATILE, err);
+	return file_replace_outside(dir, MEMBER, text, strlen(text), 0600, FILE_VOLATILE, err);
 }
 
 /* A FIFO of its own: one of a helper that is about to end leads nowhere. */

@@ -238,7 +238,8 @@ static bool note_member(int run, struct buf *members, struct error *err)
 		return false;
 	buf_printf(members, "%d %llu\n", getpid(), start);
 	return buf_check(members, MEMBERS, err) &&
-	       file_replace(run, MEMBERS, members->data, members->length, 0600, FILE_VOLATILE, err);
+	       file_replace_outside(run, MEMBERS, members->data, members->length, 0600,
+				    FILE_VOLATILE, err);
 }
 
 bool userns_enter(const char *run, struct error *err)

@@ -19,6 +19,7 @@ import pytest
 import world
 from image_archives import entry, link, tar, xattrs
 from odd_layers import gnu_tar
+from test_image_crash import killed_at
 
 GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -484,6 +485,36 @@ def test_login_pull_logout(moor, guarded):
     assert (out.stdout, out.stderr) == (f"Removing login credentials for {guarded}\n", "")
     assert config_of(moor) == {"auths": {}}
     assert "no basic auth credentials" in moor.docker("pull", "-q", f"{guarded}/x", code=1).stderr
+
+
+def test_a_killed_logout_leaves_the_old_file_or_the_new_one(moor):
+    """Killed before each step that changes the user's directory: nothing lies beside the file once the next one was there."""
+    os.makedirs(moor.env["DOCKER_CONFIG"])
+    all_of_them = {"auths": {"one.example": {"auth": "eDp5"}, "two.example": {"auth": "eDp5"}}}
+    killed = 0
+    for call in ("openat", "write", "fchmod", "fsync", "linkat", "rename,renameat"):
+        for number in range(1, 30):
+            with open(os.path.join(moor.env["DOCKER_CONFIG"], "config.json"), "w") as file:
+                json.dump(all_of_them, file)
+            cut = moor.run(*killed_at(call, number), os.path.join(moor.names, "docker"), "logout", "one.example", code=None)
+            assert config_of(moor) in ([all_of_them, {"auths": {"two.example": {"auth": "eDp5"}}}])
+            if cut.returncode == 0:
+                break
+            killed += 1
+            moor.docker("logout", "two.example")
+            assert os.listdir(moor.env["DOCKER_CONFIG"]) == ["config.json"]
+    assert killed > 5
+
+
+def test_a_killed_save_leaves_nothing_beside(moor, busybox, tmp_path):
+    (tmp_path / "out").mkdir()
+    path = tmp_path / "out" / "image.tar"
+    for call, number in (("write", 1), ("fchmod", 1), ("linkat", 1), ("linkat", 2), ("rename,renameat", 1)):
+        path.write_text("old")
+        cut = moor.run(*killed_at(call, number), os.path.join(moor.names, "docker"), "save", "-o", path, busybox, code=None)
+        assert cut.returncode in (0, -9) and (path.read_bytes() == b"old" or tarfile.is_tarfile(path))
+        moor.docker("save", "-o", path, busybox)
+        assert os.listdir(tmp_path / "out") == ["image.tar"] and tarfile.is_tarfile(path)
 
 
 def test_login_at_a_terminal_does_not_echo_the_password(moor, guarded):

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -290,6 +291,36 @@ static void test_new(void)
 	}
 }
 
+static bool write_new(const char *text)
+{
+	struct newfile file;
+	struct error err;
+	bool is_done = newfile_open(dir, "kept", NEWFILE_UNSEEN, 0600, &file, &err) &&
+		       file_write(file.fd, "it", text, strlen(text), &err) &&
+		       newfile_publish(&file, &err);
+
+	newfile_drop(&file);
+	return is_done;
+}
+
+/* One that was killed between a link and a rename left it; one that is at work holds it; what has
+ * its name and is no file is somebody's. */
+static void test_abandoned(void)
+{
+	static const char left[] = "kept.tmp-mooring-0";
+	struct error err;
+
+	check(write_new("1"), "it is there");
+	check_ok(file_replace(dir, left, "half", 4, 0600, FILE_VOLATILE, &err), &err, "left");
+	check(write_new("2") && !is_there(left), "what was abandoned is removed");
+	check_ok(file_replace(dir, left, "half", 4, 0600, FILE_VOLATILE, &err), &err, "again");
+	autoclose int held = openat(dir, left, O_RDONLY | O_CLOEXEC);
+	check(flock(held, LOCK_EX) == 0 && write_new("3") && is_there(left), "what is held stays");
+	check(unlinkat(dir, left, 0) == 0 && mkfifoat(dir, left, 0600) == 0, "a FIFO");
+	check(write_new("4") && is_there(left), "is none of ours, and nobody waits for it");
+	check(unlinkat(dir, left, 0) == 0 && unlinkat(dir, "kept", 0) == 0, "nothing else is");
+}
+
 int main(void)
 {
 	dir = open(tap_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -302,6 +333,7 @@ int main(void)
 	test_lock();
 	test_sweep();
 	test_new();
+	test_abandoned();
 	test_write_to_closed_pipe();
 	return tap_done();
 }
