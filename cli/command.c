@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "cli/dockerhost.h"
 #include "cli/elevate.h"
+#include "cli/places.h"
+#include "engine/cause.h"
 
 #define EXIT_USAGE 125 /* what docker answers to options it does not know */
 
@@ -161,17 +163,33 @@ int command_run(const struct command *command, const struct cli *cli, const char
 	return code;
 }
 
+void command_explain(const struct error *err, struct error *explained)
+{
+	autoarena struct arena arena = { 0 };
+	struct cli cli;
+
+	*explained = *err;
+	places_find(&arena, &cli);
+	(void)cause_add(cli.root, cli.run, explained);
+}
+
 /* What was said before it stands before it where both go to one file, too. */
+static int tell(const char *head, const struct error *err)
+{
+	struct error explained;
+
+	fflush(stdout);
+	command_explain(err, &explained);
+	fprintf(stderr, "%s%s\n", head, explained.text);
+	return 1;
+}
+
 int command_failed(const struct error *err)
 {
-	fflush(stdout);
-	fprintf(stderr, "Error response from daemon: %s\n", err->text);
-	return 1;
+	return tell("Error response from daemon: ", err);
 }
 
 int command_failed_plainly(const struct error *err)
 {
-	fflush(stdout);
-	fprintf(stderr, "%s\n", err->text);
-	return 1;
+	return tell("", err);
 }

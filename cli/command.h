@@ -48,6 +48,10 @@ struct command {
  */
 int command_run(const struct command *command, const struct cli *cli, const char *const *argv);
 
+/* The failure with its cause, where the store's disk is full or read-only and it does not say so.
+ */
+void command_explain(const struct error *err, struct error *explained);
+
 /* Tell a failure on stderr; the result is 1, the exit code. */
 int command_failed(const struct error *err);         /* "Error response from daemon: TEXT" */
 int command_failed_plainly(const struct error *err); /* "TEXT": what the client itself refuses */

@@ -18,8 +18,9 @@ void running_refuse(const char *verb, const struct error *err)
 
 void running_report(const char *verb, const struct error *err)
 {
-	struct error said = *err;
+	struct error said;
 
+	command_explain(err, &said);
 	(void)error_in(&said, "Error response from daemon");
 	running_refuse(verb, &said);
 }

@@ -22,10 +22,10 @@ static bool change_locked(struct engine *engine, const char *id,
 {
 	autoarena struct arena arena = { 0 };
 	struct container container = { 0 };
-	autoclose int dir = openat(engine->containers, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autoclose int dir = -1;
 
-	if (dir < 0)
-		return error_set(err, ERROR_NOT_FOUND, "No such container: %s", id);
+	if (!container_open(engine, id, &dir, err))
+		return false;
 	bool is_read = container_read(engine, &arena, id, &container, err);
 	if (is_read)
 		alter(&container, context);

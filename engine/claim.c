@@ -15,7 +15,9 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "engine/change.h"
+#include "engine/door.h"
 #include "engine/find.h"
+#include "engine/health.h"
 #include "engine/status.h"
 #include "engine/volume.h"
 #include "engine/words.h"
@@ -125,6 +127,8 @@ static void sweep_one(struct engine *engine, const char *id)
 		name = container.name;
 		is_done = volume_remove_anonymous(engine, &container, &ignored);
 	}
+	door_remove(engine, id);
+	health_forget(engine, id);
 	if (is_done && !claim_release(engine, id, name, FILE_VOLATILE, &ignored))
 		name = NULL;
 	container_done(&container);
@@ -224,11 +228,11 @@ bool claim_any_name(struct engine *engine, struct arena *arena, const char *id, 
 
 bool claim_lock(const struct engine *engine, const char *id, int *lock, struct error *err)
 {
-	autoclose int dir = openat(engine->containers, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autoclose int dir = -1;
 	const struct timespec step = { .tv_nsec = LOCK_STEP * 1000000L };
 
-	if (dir < 0)
-		return error_set(err, ERROR_NOT_FOUND, "No such container: %s", id);
+	if (!container_open(engine, id, &dir, err))
+		return false;
 	for (int waited = 0; flock(dir, LOCK_EX | LOCK_NB) != 0; waited += LOCK_STEP) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return error_sys(err, "lock container %.12s", id);

@@ -30,9 +30,8 @@
 static bool open_container(const struct engine *engine, const char *id, int *dir, int *lock,
 			   struct error *err)
 {
-	*dir = openat(engine->containers, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (*dir < 0)
-		return error_set(err, ERROR_NOT_FOUND, "No such container: %s", id);
+	if (!container_open(engine, id, dir, err))
+		return false;
 	return file_lock(*dir, NETWORK_LOCK, FILE_LOCK_EXCLUSIVE, lock, err);
 }
 

@@ -389,6 +389,14 @@ static bool parse(struct arena *arena, const struct buf *text, const char *id,
 		error_set(err, ERROR_CORRUPT, "its options name another"));
 }
 
+bool container_open(const struct engine *engine, const char *id, int *dir, struct error *err)
+{
+	*dir = openat(engine->containers, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*dir < 0 && errno == ENOENT)
+		return error_set(err, ERROR_NOT_FOUND, "No such container: %s", id);
+	return *dir >= 0 || file_error(engine->containers, "open", id, err);
+}
+
 bool container_read(const struct engine *engine, struct arena *arena, const char *id,
 		    struct container *container, struct error *err)
 {

@@ -174,6 +174,10 @@ struct container {
 /* The argument vector, entrypoint and command. */
 void container_argv(const struct container *container, struct texts *argv);
 
+/* Its directory. ERROR_NOT_FOUND if it is not there (any more). */
+must_check bool container_open(const struct engine *engine, const char *id, int *dir,
+			       struct error *err);
+
 /* options.json to and fro. Everything read lives in `arena`. A container that is not (or no
  * longer, or not yet) there: ERROR_NOT_FOUND. */
 must_check bool container_read(const struct engine *engine, struct arena *arena, const char *id,

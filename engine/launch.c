@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/launch.h"
+#include "engine/cause.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -311,6 +312,7 @@ static _Noreturn void be_monitor(const struct launch *launch, struct launched *p
 			error_sys(&err, "execute %s", argv.items[0]);
 		}
 	}
+	(void)cause_add(launch->engine->root, launch->engine->run, &err);
 	tell(wires->client, "failed", err.text);
 	_exit(LAUNCH_FAULT_OTHER);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/newfile.h"
 #include "base/path.h"
 #include "engine/container.h"
 #include "engine/ipam.h"
@@ -137,6 +138,12 @@ bool lease_release(const struct engine *engine, const struct lease_book *book,
 	for (struct dirent *entry; (entry = readdir(entries));) {
 		char holder[CONTAINER_ID_LENGTH + 1];
 
+		/* Half a lease, or what crashed while it wrote something else here: it had our
+		 * lock. */
+		if (strstr(entry->d_name, NEWFILE_BESIDE)) {
+			unlinkat(book->dir, entry->d_name, 0);
+			continue;
+		}
 		if (!read_holder(book->dir, entry->d_name, holder))
 			continue;
 		if (strcmp(holder, container) != 0 && (!is_last || is_alive(engine, holder))) {
@@ -162,6 +169,29 @@ void lease_holders(const struct engine *engine, const struct network *network, s
 		if (read_holder(dirfd(entries), entry->d_name, holder) && !texts_has(ids, holder) &&
 		    is_alive(engine, holder))
 			texts_add(ids, arena_strdup(arena, holder));
+	}
+}
+
+static bool is_known(const struct network *networks, size_t count, const char *key)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(network_key(&networks[i]), key) == 0)
+			return true;
+	}
+	return false;
+}
+
+void lease_sweep(const struct engine *engine, const struct network *networks, size_t count)
+{
+	autofree char *path = mem_printf("%s/networks", engine->run);
+	autodir DIR *entries = opendir(path);
+	struct error ignored; /* it is found the next time */
+
+	for (struct dirent *entry; entries && (entry = readdir(entries));) {
+		if (strlen(entry->d_name) == NETWORK_ID_LENGTH &&
+		    !is_known(networks, count, entry->d_name) &&
+		    !path_remove_tree(dirfd(entries), entry->d_name, &ignored))
+			return;
 	}
 }
 

@@ -45,6 +45,10 @@ must_check bool lease_release(const struct engine *engine, const struct lease_bo
 void lease_holders(const struct engine *engine, const struct network *network, struct arena *arena,
 		   struct texts *ids);
 
+/* Removes what those have left behind who were killed while they removed a network: directories of
+ * none of these, which are all that there are. For who holds the lock of networks. */
+void lease_sweep(const struct engine *engine, const struct network *networks, size_t count);
+
 /* Nobody is in it and it is no more: its directory goes too. */
 void lease_forget(const struct engine *engine, const struct network *network);
 

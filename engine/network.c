@@ -23,6 +23,7 @@
 #include "engine/happening.h"
 #include "engine/ident.h"
 #include "engine/ipam.h"
+#include "engine/lease.h"
 #include "engine/netcheck.h"
 #include "engine/netdefaults.h"
 #include "engine/userns.h"
@@ -520,6 +521,7 @@ bool network_create(const struct engine *engine, struct arena *arena, struct net
 		return error_set(err, ERROR_NO_SPACE, "there are %d networks: no more are made",
 				 NETWORKS_MAX);
 	file_sweep(dir);
+	lease_sweep(engine, others, count);
 	network->id = ident_random(arena);
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(others[i].name, network->name) == 0)

@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/proc.h"
 #include "engine/container.h"
+#include "engine/findinit.h"
 
 #define RECORD_MAX 65536     /* bytes of exit.json and failure.json */
 #define STATE_MAX  (1 << 20) /* bytes of the runtime's state.json */
@@ -111,12 +112,15 @@ static bool is_frozen(const struct json *root)
 	return false;
 }
 
+static const char *state_path(const struct engine *engine, struct arena *arena, const char *id)
+{
+	return arena_printf(arena, "%s/runc/%.64s/state.json", engine->run, id);
+}
+
 static const struct json *read_state(const struct engine *engine, struct arena *arena,
 				     const char *id)
 {
-	const char *path = arena_printf(arena, "%s/runc/%.64s/state.json", engine->run, id);
-
-	return read_json(arena, AT_FDCWD, path, STATE_MAX);
+	return read_json(arena, AT_FDCWD, state_path(engine, arena, id), STATE_MAX);
 }
 
 bool status_had_process(const struct engine *engine, const char *id)
@@ -129,6 +133,56 @@ bool status_had_process(const struct engine *engine, const char *id)
 	return root && json_int_or(root, "init_process_pid", 0, &pid, &ignored) && pid > 0;
 }
 
+/* Times of a run whose monitor left no record. It began when it was marked as started. Its end
+ * nobody saw: at the earliest when it wrote its log last, and if the machine was started since,
+ * docker would have found it then. */
+static void find_lost_times(const struct engine *engine, struct arena *arena, const char *id,
+			    struct status *status)
+{
+	struct timespec now, up;
+	struct stat begun, log;
+	char path[CONTAINER_ID_LENGTH + 32];
+
+	snprintf(path, sizeof(path), "%.64s/" CONTAINER_STARTED, id);
+	if (fstatat(engine->containers, path, &begun, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	status->started_at = clock_text(arena, &begun.st_mtim);
+	struct timespec end = begun.st_mtim;
+	snprintf(path, sizeof(path), "%.64s/" CONTAINER_LOG, id);
+	if (fstatat(engine->containers, path, &log, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    log.st_mtim.tv_sec > end.tv_sec)
+		end = log.st_mtim;
+	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(CLOCK_BOOTTIME, &up);
+	if (end.tv_sec < now.tv_sec - up.tv_sec)
+		end = (struct timespec){ .tv_sec = now.tv_sec - up.tv_sec };
+	status->finished_at = clock_text(arena, &end);
+}
+
+static void set_process(struct status *status, pid_t pid, unsigned long long start_time)
+{
+	status->exit_code = 0;
+	status->is_oom_killed = false;
+	status->pid = pid;
+	status->start_time = start_time;
+	status->state = STATUS_RUNNING;
+}
+
+/* The runtime's state is there, and is damaged: it appears under its name as a whole. */
+static bool find_process(const struct engine *engine, struct arena *arena, const char *id,
+			 struct status *status)
+{
+	pid_t pid;
+	unsigned long long start;
+
+	if (access(state_path(engine, arena, id), F_OK) != 0 || !findinit(id, &pid, &start))
+		return false;
+	find_lost_times(engine, arena, id, status);
+	status->finished_at = STATUS_NEVER;
+	set_process(status, pid, start);
+	return true;
+}
+
 static bool read_process(const struct engine *engine, struct arena *arena, const char *id,
 			 struct status *status)
 {
@@ -137,18 +191,18 @@ static bool read_process(const struct engine *engine, struct arena *arena, const
 	int64_t pid = 0;
 	int64_t ticks = 0;
 
-	if (!root || !json_int_or(root, "init_process_pid", 0, &pid, &ignored) ||
+	if (!root)
+		return find_process(engine, arena, id, status);
+	if (!json_int_or(root, "init_process_pid", 0, &pid, &ignored) ||
 	    !json_int_or(root, "init_process_start", 0, &ticks, &ignored) ||
 	    !json_text_or(root, "created", STATUS_NEVER, &status->started_at, &ignored))
 		return false;
 	if (pid < 1 || pid > INT_MAX || ticks < 0 ||
 	    !proc_is_alive((pid_t)pid, (unsigned long long)ticks))
 		return false;
-	status->exit_code = 0;
-	status->is_oom_killed = false;
-	status->pid = (pid_t)pid;
-	status->start_time = (unsigned long long)ticks;
-	status->state = is_frozen(root) ? STATUS_PAUSED : STATUS_RUNNING;
+	set_process(status, (pid_t)pid, (unsigned long long)ticks);
+	if (is_frozen(root))
+		status->state = STATUS_PAUSED;
 	return true;
 }
 
@@ -192,32 +246,6 @@ static void settle_restart(const struct engine *engine, struct arena *arena, con
 		return;
 	if (read_exit(engine, arena, id, status))
 		status->state = STATUS_EXITED;
-}
-
-/* Times of a run whose monitor left no record. It began when it was marked as started. Its end
- * nobody saw: at the earliest when it wrote its log last, and if the machine was started since,
- * docker would have found it then. */
-static void find_lost_times(const struct engine *engine, struct arena *arena, const char *id,
-			    struct status *status)
-{
-	struct timespec now, up;
-	struct stat begun, log;
-	char path[CONTAINER_ID_LENGTH + 32];
-
-	snprintf(path, sizeof(path), "%.64s/" CONTAINER_STARTED, id);
-	if (fstatat(engine->containers, path, &begun, AT_SYMLINK_NOFOLLOW) < 0)
-		return;
-	status->started_at = clock_text(arena, &begun.st_mtim);
-	struct timespec end = begun.st_mtim;
-	snprintf(path, sizeof(path), "%.64s/" CONTAINER_LOG, id);
-	if (fstatat(engine->containers, path, &log, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    log.st_mtim.tv_sec > end.tv_sec)
-		end = log.st_mtim;
-	clock_gettime(CLOCK_REALTIME, &now);
-	clock_gettime(CLOCK_BOOTTIME, &up);
-	if (end.tv_sec < now.tv_sec - up.tv_sec)
-		end = (struct timespec){ .tv_sec = now.tv_sec - up.tv_sec };
-	status->finished_at = clock_text(arena, &end);
 }
 
 static void status_init(struct status *status)

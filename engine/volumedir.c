@@ -47,15 +47,23 @@ static bool make_data(int volumes, const char *name, struct error *err)
 	return true;
 }
 
+static bool fill_new(int volumes, const char *name, const struct buf *definition, struct error *err)
+{
+	if (!make_data(volumes, NEW, err) ||
+	    (definition && !file_replace(volumes, NEW "/" VOLUMEDIR_DEFINITION, definition->data,
+					 definition->length, 0600, FILE_DURABLE, err)))
+		return false;
+	return renameat(volumes, NEW, volumes, name) == 0 || error_sys(err, "give it its name");
+}
+
 static bool make_new(int volumes, const char *name, const struct buf *definition, struct error *err)
 {
-	if (!path_remove_tree(volumes, NEW, err) || !make_data(volumes, NEW, err))
+	struct error ignored; /* it stays for the next one who makes one */
+
+	if (!path_remove_tree(volumes, NEW, err))
 		return false;
-	if (definition && !file_replace(volumes, NEW "/" VOLUMEDIR_DEFINITION, definition->data,
-					definition->length, 0600, FILE_DURABLE, err))
-		return false;
-	if (renameat(volumes, NEW, volumes, name) < 0)
-		return error_sys(err, "give it its name");
+	if (!fill_new(volumes, name, definition, err))
+		return !path_remove_tree(volumes, NEW, &ignored) && false;
 	return !definition || file_sync_dir(volumes, ".", err);
 }
 

@@ -282,6 +282,8 @@ void xtables_sweep(const struct engine *engine)
 	if (!open_records(engine, false, &records, &ignored))
 		return;
 
+	file_sweep(records.dir);
+
 	int own = openat(records.dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	autodir DIR *entries = own < 0 ? NULL : fdopendir(own);
 

@@ -87,16 +87,17 @@ static bool parse_notice(const struct json *root, struct image_event *event, str
 static bool take_failure(struct listener *listener, const struct json *root, struct error *err)
 {
 	const char *kind, *text;
-	bool is_full;
+	bool is_full, is_read_only;
 
 	if (!json_text_or(root, "kind", "system", &kind, err) ||
 	    !json_text_or(root, "text", "mooring-unpack gave no reason", &text, err) ||
-	    !json_bool_or(root, "full", false, &is_full, err))
+	    !json_bool_or(root, "full", false, &is_full, err) ||
+	    !json_bool_or(root, "read_only", false, &is_read_only, err))
 		return false;
 	listener->has_failed = true;
 	error_set(&listener->failure, error_kind_of_word(kind), "%s", text);
-	if (is_full)
-		listener->failure.sys = ENOSPC;
+	if (is_full || is_read_only)
+		listener->failure.sys = is_full ? ENOSPC : EROFS;
 	return true;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/report.h"
 
+#include <errno.h>
+
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/jsonout.h"
@@ -130,5 +132,6 @@ void report_failure(const struct error *err)
 	jsonout_text(&line.out, "kind", error_kind_word(err->kind));
 	jsonout_text(&line.out, "text", err->text);
 	jsonout_bool(&line.out, "full", err->kind == ERROR_NO_SPACE && err->sys != 0);
+	jsonout_bool(&line.out, "read_only", err->sys == EROFS);
 	send(&line);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "runtime/spec.h"
 
 #define TEXT_MAX (1 << 20)
 #define GROUPS   "/sys/fs/cgroup/"
@@ -77,6 +78,27 @@ static void find_root(const char *text, struct arena *arena, struct state *state
 	state->root_mount = (int64_t)find_number(text, "root_mount");
 }
 
+/* Where the container's groups were to be, for a state that does not tell any more where they are.
+ * A path that is not absolute leads from whoever asked for it. */
+static void find_planned_groups(const struct state_dir *dir, struct arena *arena,
+				struct cgroup *cgroup)
+{
+	autobuf struct buf text = { 0 };
+	struct spec spec;
+	struct error ignored;
+
+	buf_init(&text, SPEC_SIZE_MAX);
+	if (!file_read(dir->dir, STATE_CONFIG, &text, &ignored) ||
+	    !spec_parse(arena, text.data, text.length, &spec, &ignored) || !spec.cgroups_path ||
+	    spec.cgroups_path[0] != '/')
+		return;
+
+	const struct cgroup_wish wish = { .path = spec.cgroups_path, .id = "" };
+
+	if (!cgroup_find(cgroup, &wish, &ignored))
+		cgroup_done(cgroup);
+}
+
 void salvage_state(const struct state_dir *dir, struct arena *arena, struct state *state)
 {
 	autobuf struct buf text = { 0 };
@@ -86,11 +108,13 @@ void salvage_state(const struct state_dir *dir, struct arena *arena, struct stat
 	*state = (struct state){ 0 };
 	buf_init(&text, TEXT_MAX);
 	(void)!file_read(dir->dir, STATE_FILE, &text, &ignored);
-	if (text.length == 0)
-		return;
-	pid = find_number(text.data, "init_process_pid");
-	state->pid = pid > 0 && pid <= INT32_MAX ? (pid_t)pid : 0;
-	state->start_time = find_number(text.data, "init_process_start");
-	find_groups(text.data, &state->cgroup);
-	find_root(text.data, arena, state);
+	if (text.length > 0) {
+		pid = find_number(text.data, "init_process_pid");
+		state->pid = pid > 0 && pid <= INT32_MAX ? (pid_t)pid : 0;
+		state->start_time = find_number(text.data, "init_process_start");
+		find_groups(text.data, &state->cgroup);
+		find_root(text.data, arena, state);
+	}
+	if (state->cgroup.count == 0)
+		find_planned_groups(dir, arena, &state->cgroup);
 }

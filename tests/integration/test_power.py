@@ -5,6 +5,7 @@ there in full, and what it had not yet said is there or not, never half. (Images
 import contextlib
 import json
 import os
+import signal
 
 import pytest
 
@@ -159,6 +160,46 @@ def sweep(moor, command, check, prepare=lambda: None):
     return killed
 
 
+def below(directory):
+    """Of what ends with the machine: all but the journal of events."""
+    found = {os.path.relpath(os.path.join(place, name), directory) for place, names, files in os.walk(directory)
+             for name in names + files}
+    return found - {"events", "events.1"}
+
+
+RUN_STEPS = [("bind", 1), ("unlinkat", 1), ("unlinkat", 4), ("rename,renameat", 1), ("rename,renameat", 2), ("write", 2), ("write", 3),
+             ("write", 4), ("write", 5)]
+
+
+@pytest.mark.parametrize("is_kept", [False, True], ids=["--rm", "start"])
+def test_a_killed_start_leaves_nothing_in_run(moor, busybox, is_kept):
+    """Command and monitor are killed before their n-th such call: addresses and doors are given back by the next ones."""
+    run = ["run", "--rm", "--name", "one", "-p", "127.0.0.1::80", busybox, "true"]
+    moor.docker(*run)
+    before = below(moor.run_dir)
+    for call, number in RUN_STEPS:
+        if is_kept:
+            moor.docker("create", *run[2:])
+        cut = moor.run("strace", "-f", *killed_at(call, number)[1:], os.path.join(moor.names, "docker"),
+                       *(["start", "-a", "one"] if is_kept else run), code=None)
+        assert cut.returncode, (call, number)
+        assert moor.docker("ps", "-aq").stderr == ""
+        moor.docker("rm", "-f", "one")
+        moor.docker(*run)
+        assert below(moor.run_dir) == before, (call, number)
+
+
+def test_a_removed_network_is_forgotten(moor):
+    """Killed before it removes what the network had in /run: the next network that is made does."""
+    def check(is_done):
+        moor.docker("network", "rm", "-f", "net")
+        moor.docker("network", "create", "other")
+        moor.docker("network", "rm", "other")
+        assert os.listdir(os.path.join(moor.run_dir, "networks")) == []
+
+    assert sweep(moor, ["network", "rm", "net"], check, lambda: moor.docker("network", "create", "net")) > 5
+
+
 def test_a_volume_is_made_in_one_step(moor):
     def check(is_done):
         assert moor.docker("volume", "ls", "-q").stdout.split() in ([["all"]] if is_done else [[], ["all"]])
@@ -284,6 +325,29 @@ def test_a_damaged_container_can_be_removed(moor, busybox, how, is_running):
     moor.docker("network", "rm", "net")
     moor.docker("run", "-d", "--name", "victim", *options[2:], busybox, "true")
     moor.docker("rm", "-f", "victim", "good")
+
+
+@pytest.mark.parametrize("how", ["empty", "other"])
+@pytest.mark.parametrize("monitor", ["lives", "was-killed"])
+def test_a_container_whose_state_is_damaged_is_found(moor, busybox, how, monitor):
+    """The runtime's state in /run is not what was written: the container is known by its control group, and can be ended."""
+    id = moor.docker("run", "-d", "--name", "victim", "--network", "none", busybox, "sleep", "600").stdout.strip()
+    moor.docker("exec", "-d", "victim", "sleep", "600")
+    pid = moor.docker("inspect", "-f", "{{.State.Pid}}", "victim").stdout.strip()
+    if monitor == "was-killed":
+        keeper = world.parent(pid)
+        os.kill(keeper, signal.SIGKILL)
+        world.wait_until(lambda: not os.path.exists(f"/proc/{keeper}"), "the monitor to go")
+    with open(os.path.join(moor.run_dir, "runc", id, "state.json"), "r+b") as file:
+        new = DAMAGE[how](file.read())
+        file.seek(0)
+        file.truncate()
+        file.write(new)
+    assert moor.docker("inspect", "-f", "{{.State.Status}} {{.State.Pid}}", "victim").stdout == f"running {pid}\n"
+    assert moor.docker("rm", "-f", "victim", timeout=9).stdout == "victim\n"
+    world.wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "it to end")
+    assert not [group for group in leftovers.cgroups() if id in group]
+    assert os.listdir(os.path.join(moor.run_dir, "runc")) == []
 
 
 def test_a_bad_block_hides_no_others(moor, busybox):
