@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,7 +23,8 @@
  */
 
 #define BOOTED        "booted" /* in RUN, which does not outlive the machine: boot has been here */
-#define STOPPERS_MAX  64       /* containers that are stopped at a time */
+#define DONE          "1\n"
+#define STOPPERS_MAX  64 /* containers that are stopped at a time */
 #define CONTAINER_MAX 65536
 
 struct fleet {
@@ -78,20 +80,27 @@ static void disband(struct fleet *fleet)
 
 /* Booting. ------------------------------------------------------------------------------------ */
 
-/* Somebody who starts the service by hand must not get containers back that were stopped since. */
-static bool mark_booted(const struct cli *cli, bool *is_first, struct error *err)
+/* Somebody who starts the service by hand must not get containers back that were stopped since. One
+ * that was killed in the middle has not been here: the mark, which is locked meanwhile, is empty.
+ */
+static bool open_mark(const struct cli *cli, int *mark, bool *is_first, struct error *err)
 {
 	autofree char *path = mem_printf("%s/" BOOTED, cli->run);
-	autoclose int file = -1;
+	struct stat info;
 
-	*is_first = true;
+	*is_first = false;
 	if (mkdir(cli->run, 0711) < 0 && errno != EEXIST)
 		return error_sys(err, "make %s", cli->run);
-	file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (file >= 0)
-		return true;
-	*is_first = false;
-	return errno == EEXIST || error_sys(err, "make %s", path);
+	*mark = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (*mark < 0)
+		return error_sys(err, "make %s", path);
+	while (flock(*mark, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return error_sys(err, "lock %s", path);
+	if (fstat(*mark, &info) < 0)
+		return error_sys(err, "look at %s", path);
+	*is_first = info.st_size == 0;
+	return true;
 }
 
 static bool start(struct fleet *fleet, const struct container *container, struct error *err)
@@ -131,18 +140,21 @@ static int start_all(struct fleet *fleet)
 static int boot(const struct cli *cli, const void *of, const struct texts *arguments)
 {
 	struct fleet fleet = { .engine = ENGINE_EMPTY };
+	autoclose int mark = -1;
 	struct error err;
 	bool is_first;
 	int code;
 
 	(void)of;
 	(void)arguments;
-	if (!mark_booted(cli, &is_first, &err))
+	if (!open_mark(cli, &mark, &is_first, &err))
 		return command_failed_plainly(&err);
 	if (!is_first)
 		return 0;
 	code = gather(cli, &fleet, &err) ? start_all(&fleet) : command_failed_plainly(&err);
 	disband(&fleet);
+	if (!file_write(mark, BOOTED, DONE, strlen(DONE), &err))
+		log_warning("%s", err.text);
 	return code;
 }
 
@@ -215,9 +227,9 @@ static int shut_down(const struct cli *cli, const void *of, const struct texts *
 
 	(void)of;
 	(void)arguments;
+	unlink(mark); /* the next boot is a first one, even if we are killed */
 	code = gather(cli, &fleet, &err) ? stop_all(&fleet) : command_failed_plainly(&err);
 	disband(&fleet);
-	unlink(mark); /* the next boot is a first one */
 	return code;
 }
 

@@ -100,6 +100,26 @@ def test_boot_is_once(moor, busybox):
     assert state(moor, "c") == "running"
 
 
+@pytest.mark.parametrize("verb, call", [("boot", "bind"), ("boot", "unlinkat"), ("shutdown", "fork,clone")])
+def test_killed_in_the_middle(moor, busybox, verb, call):
+    """The service manager's next try goes on: what was to come up again does."""
+    for name in ("a", "b"):
+        run(moor, busybox, name, "unless-stopped")
+    moor.mooring("boot")
+    if verb == "boot":
+        moor.mooring("shutdown")
+    cut = moor.run("strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when=2",
+                   os.path.join(world.BUILD, "cli", "mooring"), verb, code=None)
+    assert cut.returncode
+    if verb == "shutdown":
+        wait_until(lambda: state(moor, "a") == "exited", "the one that it had begun with")
+    moor.mooring("boot")
+    assert states(moor, "ab") == {"a": "running", "b": "running"}
+    moor.docker("stop", "b")
+    moor.mooring("boot")
+    assert states(moor, "ab") == {"a": "running", "b": "exited"}
+
+
 def test_boot_in_order_and_past_a_broken_one(moor, busybox):
     for name in ("a", "b", "c"):
         run(moor, busybox, name, "always")
