@@ -277,6 +277,18 @@ static bool is_shared(const struct session *session)
 	return false;
 }
 
+/* In docker's words. Whatever else keeps it there is a failure. */
+static bool is_in_use(const struct error *err)
+{
+	return strstr(err->text, " has active endpoints") || strstr(err->text, " is in use");
+}
+
+/* Somebody else has removed it meanwhile. */
+static bool is_gone(const struct error *err)
+{
+	return strstr(err->text, " not found") || strstr(err->text, ": no such volume");
+}
+
 static bool remove_resource(struct session *session, const char *kind, const char *shown,
 			    const struct resource *resource, struct error *err)
 {
@@ -300,13 +312,15 @@ static bool remove_resource(struct session *session, const char *kind, const cha
 		return true; /* another directory's project of this name has its data there */
 	telling_state(&session->telling, shown, resource->name, "Removing", TELLING_WORKING);
 	texts_add_all(&arguments, words, COUNT_OF(words));
-	if (session_docker(session, &arguments, NULL, err)) {
+	if (session_docker(session, &arguments, NULL, err) || is_gone(err)) {
 		telling_state(&session->telling, shown, resource->name, "Removed", TELLING_DONE);
 		return true;
 	}
-	telling_state(&session->telling, shown, resource->name, "Resource is still in use",
-		      TELLING_FAILED);
-	return !session->composer->is_classic || is_shared(session) ||
+	bool is_used = is_in_use(err);
+
+	telling_state(&session->telling, shown, resource->name,
+		      is_used ? "Resource is still in use" : "Error", TELLING_FAILED);
+	return (is_used && (!session->composer->is_classic || is_shared(session))) ||
 	       error_in(err, "remove %s %s", kind, resource->name);
 }
 

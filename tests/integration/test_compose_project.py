@@ -64,6 +64,21 @@ def test_order_without_files(project, tmp_path):
     told("down", "-t", "0")
 
 
+@pytest.mark.parametrize("kind, place", [("network", "networks"), ("volume", "volumes")])
+def test_down_that_did_not_remove_all_is_a_failure(project, kind, place):
+    """The one that removes it is killed: it is there yet, though nobody uses it."""
+    moor, down = project.moor, ["-v", "-t", "0"]
+    project.write(json.dumps({"services": {"app": {"image": "busybox:test", "command": SLEEPER, "volumes": ["data:/data"]}},
+                              "volumes": {"data": {}}}))
+    project("up", "-d")
+    killer = ["strace", "-f", "-qq", "-o", "/dev/null", "-P", os.path.join(moor.root, place), "-e", "trace=unlinkat,renameat",
+              "-e", "inject=unlinkat,renameat:signal=KILL"]
+    failed = moor.run(*killer, os.path.join(moor.names, "docker"), "compose", "down", *down, cwd=project.directory, code=1)
+    assert f"remove {kind} proj_" in failed.stderr
+    project("down", *down)
+    assert moor.docker("volume", "ls", "-q").stdout == "" and "proj_default" not in moor.docker("network", "ls").stdout
+
+
 def test_circle_of_labels(project, tmp_path):
     """Anybody's image may say that it is a service of the project's, and what it needs: all are stopped and started nevertheless."""
     project.services(db={"command": SLEEPER}, mid={"command": SLEEPER, "depends_on": ["db"]}, web={"command": SLEEPER, "depends_on": ["mid"]})
