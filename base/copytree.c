@@ -224,13 +224,10 @@ static bool copy_entry(const struct level *level, const char *name, struct error
 
 static bool copy_dir(const struct level *level, struct error *err)
 {
-	int own = openat(level->from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *dir = own < 0 ? NULL : fdopendir(own);
+	autodir DIR *dir = file_list(level->from, ".");
 
-	if (!dir) {
-		mem_cleanup_close(&own);
+	if (!dir)
 		return error_sys(err, "read a directory");
-	}
 	if (level->depth > DEPTH_MAX)
 		return error_set(err, ERROR_INPUT, "directories are nested more than %d deep",
 				 DEPTH_MAX);

@@ -242,13 +242,20 @@ bool file_replace_outside(int dir, const char *name, const void *bytes, size_t c
 	return replace(NEWFILE_UNSEEN, dir, name, bytes, count, mode, lasting, err);
 }
 
+DIR *file_list(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!list)
+		mem_cleanup_close(&fd); /* keeps errno */
+	return list;
+}
+
 void file_sweep(int dir)
 {
-	int own = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *entries = own < 0 ? NULL : fdopendir(own);
+	autodir DIR *entries = file_list(dir, ".");
 
-	if (!entries)
-		mem_cleanup_close(&own);
 	for (struct dirent *entry; entries && (entry = readdir(entries));) {
 		if (strstr(entry->d_name, NEWFILE_BESIDE))
 			unlinkat(dir, entry->d_name, 0);

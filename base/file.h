@@ -50,6 +50,10 @@ must_check bool file_replace(int dir, const char *name, const void *bytes, size_
 must_check bool file_replace_outside(int dir, const char *name, const void *bytes, size_t count,
 				     mode_t mode, enum file_lasting lasting, struct error *err);
 
+/* Opens a directory ("." is `dir` itself) to read its entries, from the first one; NULL with errno.
+ * The caller's to close (autodir). */
+DIR *file_list(int dir, const char *name);
+
 /* Removes what crashes left beside files in the directory. For who holds the lock of all that write
  * there with file_replace; best effort. */
 void file_sweep(int dir);

@@ -377,14 +377,11 @@ bool claim_release(struct engine *engine, const char *id, const char *name,
 /* How many entries there are, but for those that begin with a dot; *has_dead: with DEAD_PREFIX. */
 static size_t count_entries(int at, bool *has_dead)
 {
-	int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	autodir DIR *dir = file_list(at, ".");
 	size_t count = 0;
 
-	if (!dir) {
-		mem_cleanup_close(&fd);
+	if (!dir)
 		return 0;
-	}
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		count += entry->d_name[0] != '.';
 		*has_dead |= strncmp(entry->d_name, DEAD_PREFIX, strlen(DEAD_PREFIX)) == 0;
@@ -410,16 +407,13 @@ bool claim_has_rubbish(const struct engine *engine)
  * each has to be read) and returns how many stay. Whoever wanted such a name took it anyway. */
 static size_t sweep_names(struct engine *engine, bool renamed)
 {
-	int fd = openat(engine->names, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	autodir DIR *dir = file_list(engine->names, ".");
 	char holder[CONTAINER_ID_LENGTH + 1];
 	struct error ignored; /* it stays for the next sweep */
 	size_t count = 0;
 
-	if (!dir) {
-		mem_cleanup_close(&fd);
+	if (!dir)
 		return 0;
-	}
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		const char *name = entry->d_name;
 
@@ -437,15 +431,12 @@ static size_t sweep_names(struct engine *engine, bool renamed)
 
 void claim_sweep(struct engine *engine)
 {
-	int fd = openat(engine->containers, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	autodir DIR *dir = file_list(engine->containers, ".");
 	struct error ignored; /* what cannot be removed stays rubbish */
 	size_t containers = 0;
 
-	if (!dir) {
-		mem_cleanup_close(&fd);
+	if (!dir)
 		return;
-	}
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		autoclose int lock = -1;
 

@@ -56,13 +56,10 @@ static bool find_by_name(const struct engine *engine, const char *name,
 bool find_all(const struct engine *engine, struct arena *arena, struct texts *ids,
 	      struct error *err)
 {
-	int fd = openat(engine->containers, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	autodir DIR *dir = file_list(engine->containers, ".");
 
-	if (!dir) {
-		mem_cleanup_close(&fd);
+	if (!dir)
 		return error_sys(err, "list containers");
-	}
 
 	struct dirent *entry;
 	bool is_read;

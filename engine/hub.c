@@ -143,8 +143,7 @@ static void end_ports(int dir, const char *file, const char *api)
 static void sweep(const struct engine *engine, int dir, const char *api, const char *starting,
 		  bool is_new)
 {
-	int own = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *entries = own < 0 ? NULL : fdopendir(own);
+	autodir DIR *entries = file_list(dir, ".");
 
 	for (const struct dirent *entry; entries && (entry = readdir(entries));) {
 		const char *id = entry->d_name + strlen(PORTS);

@@ -128,8 +128,7 @@ bool lease_take(const struct engine *engine, const struct lease_book *book,
 bool lease_release(const struct engine *engine, const struct lease_book *book,
 		   const char *container, bool *is_last, struct error *err)
 {
-	int own = openat(book->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *entries = own < 0 ? NULL : fdopendir(own);
+	autodir DIR *entries = file_list(book->dir, ".");
 
 	if (!entries)
 		return error_sys(err, "read leases");
@@ -161,7 +160,7 @@ void lease_holders(const struct engine *engine, const struct network *network, s
 		   struct texts *ids)
 {
 	autofree char *path = directory_of(engine, network);
-	autodir DIR *entries = opendir(path);
+	autodir DIR *entries = file_list(AT_FDCWD, path);
 
 	for (struct dirent *entry; entries && (entry = readdir(entries));) {
 		char holder[CONTAINER_ID_LENGTH + 1];

@@ -307,8 +307,7 @@ static int compare(const void *a, const void *b)
 /* One that cannot be read is left out: the others are as good as ever. */
 static size_t read_all(int dir, struct arena *arena, struct network *networks, size_t most)
 {
-	int own = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *entries = own < 0 ? NULL : fdopendir(own);
+	autodir DIR *entries = file_list(dir, ".");
 	struct error ignored;
 	size_t count = 0;
 

@@ -201,13 +201,10 @@ static bool copy_entries(const struct tree_copy *copy, int from, int to, int dep
 	if (!copy->is_from_callers && path_is_made_by_kernel(from))
 		return true;
 
-	int duplicate = fcntl(from, F_DUPFD_CLOEXEC, 3);
-	autodir DIR *list = duplicate < 0 ? NULL : fdopendir(duplicate);
+	autodir DIR *list = file_list(from, ".");
 
-	if (!list) {
-		mem_cleanup_close(&duplicate);
+	if (!list)
 		return error_sys(err, "list a directory");
-	}
 	struct dirent *entry;
 	bool is_read;
 

@@ -155,8 +155,7 @@ static bool compare(const struct differ *differ, int dir, const char *name, cons
 static bool list(const struct differ *differ, int dir, const char *path, struct texts *names,
 		 struct error *err)
 {
-	int own = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *entries = own < 0 ? NULL : fdopendir(own);
+	autodir DIR *entries = file_list(dir, ".");
 	struct dirent *entry;
 	bool is_read;
 

@@ -151,13 +151,10 @@ static bool put_directory(struct writer *writer, int dir, const char *path, int 
 	if (path_is_made_by_kernel(dir)) /* a container's /proc is empty: see path_open_stored */
 		return true;
 
-	int copy = fcntl(dir, F_DUPFD_CLOEXEC, 3);
-	autodir DIR *list = copy < 0 ? NULL : fdopendir(copy);
+	autodir DIR *list = file_list(dir, ".");
 
-	if (!list) {
-		mem_cleanup_close(&copy);
+	if (!list)
 		return error_sys(err, "list %s", *path ? path : "/");
-	}
 	if (depth > DEPTH_MAX)
 		return error_set(err, ERROR_INPUT, "%s: directories are too deep", path);
 	struct dirent *entry;

@@ -198,13 +198,10 @@ bool volume_create_all(const struct engine *engine, const struct container *cont
 
 static bool is_empty_dir(int fd)
 {
-	int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *dir = own < 0 ? NULL : fdopendir(own);
+	autodir DIR *dir = file_list(fd, ".");
 
-	if (!dir) {
-		mem_cleanup_close(&own);
+	if (!dir)
 		return false;
-	}
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			return false;

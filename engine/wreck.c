@@ -20,15 +20,12 @@ static bool is_name_of(const struct engine *engine, const char *name, const char
 static bool find_name(const struct engine *engine, struct arena *arena, const char *id,
 		      const char **name, struct error *err)
 {
-	int fd = openat(engine->names, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	autodir DIR *dir = file_list(engine->names, ".");
 	struct dirent *entry;
 	bool is_read;
 
-	if (!dir) {
-		mem_cleanup_close(&fd);
+	if (!dir)
 		return error_sys(err, "list names");
-	}
 	while ((is_read = file_next(dir, "names", &entry, err)) && entry) {
 		if (is_name_of(engine, entry->d_name, id))
 			*name = arena_strdup(arena, entry->d_name);

@@ -284,8 +284,7 @@ void xtables_sweep(const struct engine *engine)
 
 	file_sweep(records.dir);
 
-	int own = openat(records.dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *entries = own < 0 ? NULL : fdopendir(own);
+	autodir DIR *entries = file_list(records.dir, ".");
 
 	for (struct dirent *entry; entries && (entry = readdir(entries));) {
 		struct record record;

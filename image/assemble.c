@@ -93,8 +93,7 @@ static bool hide_name(int diff, const char *name, struct error *err)
 static bool hide_below_root(const struct assembly *assembly, struct error *err)
 {
 	for (size_t i = 0; i < assembly->below_count; i++) {
-		autodir DIR *entries =
-			fdopendir(openat(assembly->below[i], ".", O_RDONLY | O_CLOEXEC));
+		autodir DIR *entries = file_list(assembly->below[i], ".");
 
 		if (!entries)
 			return error_sys(err, "read a lower layer");
@@ -169,13 +168,12 @@ static bool clone_entry(int from, int to, const char *name, int depth, struct er
 
 static bool clone_dir(int from, int to, int depth, struct error *err)
 {
-	autodir DIR *entries = fdopendir(fcntl(from, F_DUPFD_CLOEXEC, 3));
+	autodir DIR *entries = file_list(from, ".");
 
 	if (!entries)
 		return error_sys(err, "read directory");
 	if (depth > CLONE_DEPTH_MAX)
 		return error_set(err, ERROR_UNSUPPORTED, "directories are nested too deeply");
-	rewinddir(entries);
 
 	struct dirent *entry;
 	bool is_read;

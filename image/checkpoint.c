@@ -320,13 +320,12 @@ static bool restore_entry(int parent, const char *name, const struct dirs *dirs,
 
 static bool restore_dir(int dir, const struct dirs *dirs, int depth, struct error *err)
 {
-	autodir DIR *entries = fdopendir(fcntl(dir, F_DUPFD_CLOEXEC, 3));
+	autodir DIR *entries = file_list(dir, ".");
 
 	if (!entries)
 		return error_sys(err, "read directory");
 	if (depth > LIMIT_PACK_DEPTH)
 		return error_set(err, ERROR_UNSUPPORTED, "directories are nested too deeply");
-	rewinddir(entries);
 	for (struct dirent *entry; (entry = readdir(entries)) != NULL;)
 		if (path_is_component(entry->d_name) &&
 		    (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN) &&

@@ -70,13 +70,12 @@ static bool read_below(struct tarball *tarball, int dir, const char *base, const
 static bool read_dir(struct tarball *tarball, int dir, const char *above, int depth,
 		     struct error *err)
 {
-	autodir DIR *entries = fdopendir(fcntl(dir, F_DUPFD_CLOEXEC, 3));
+	autodir DIR *entries = file_list(dir, ".");
 
 	if (!entries)
 		return error_sys(err, "read directory");
 	if (depth > LIMIT_ARCHIVE_DEPTH)
 		return true; /* no layout has anything there */
-	rewinddir(entries);
 	for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
 		if (!path_is_component(entry->d_name))
 			continue;

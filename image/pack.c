@@ -205,11 +205,10 @@ static bool put_below(struct packer *packer, int parent, const char *base, const
 
 static bool list(int dir, struct arena *arena, struct texts *names, struct error *err)
 {
-	autodir DIR *entries = fdopendir(fcntl(dir, F_DUPFD_CLOEXEC, 3));
+	autodir DIR *entries = file_list(dir, ".");
 
 	if (!entries)
 		return error_sys(err, "read directory");
-	rewinddir(entries);
 
 	struct dirent *entry;
 	bool is_read;

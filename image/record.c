@@ -156,19 +156,15 @@ static bool id_of(const char *file, struct digest *id)
 bool record_list(const struct store *store, struct arena *arena, const char *prefix,
 		 struct digest **ids, size_t *count, struct error *err)
 {
-	autoclose int fd = openat(store->root, LAYOUT_IMAGES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	size_t room = 16;
 
 	*count = 0;
 	*ids = arena_array(arena, room, sizeof(**ids));
-	if (fd < 0)
-		return errno == ENOENT ? true : error_sys(err, "open %s/images", store->path);
 
-	autodir DIR *dir = fdopendir(fd);
+	autodir DIR *dir = file_list(store->root, LAYOUT_IMAGES);
 
 	if (!dir)
-		return error_sys(err, "read %s/images", store->path);
-	take_fd(&fd);
+		return errno == ENOENT ? true : error_sys(err, "open %s/images", store->path);
 
 	struct dirent *entry;
 	bool is_read;

@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "image/layout.h"
 #include "image/limits.h"
@@ -48,13 +49,11 @@ bool room_check_disk(int fd, struct error *err)
 /* Bytes of all layers. One that goes meanwhile counts for nothing. */
 static bool find_used(const struct store *store, int64_t *bytes, struct error *err)
 {
-	autoclose int fd = openat(store->root, LAYOUT_LAYERS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	autodir DIR *dir = file_list(store->root, LAYOUT_LAYERS);
 
 	*bytes = 0;
 	if (!dir)
 		return error_sys(err, "read %s", LAYOUT_LAYERS);
-	take_fd(&fd);
 	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
 		autoclose int layer = openat(dirfd(dir), entry->d_name,
 					     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -126,16 +126,11 @@ static bool walk_dir(struct walk *walk, const char *name,
 		     bool (*visit)(struct walk *walk, const char *entry, struct error *err),
 		     struct error *err)
 {
-	autoclose int fd = openat(walk->store->root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return errno == ENOENT ? true : error_sys(err, "open %s", name);
-
-	autodir DIR *dir = fdopendir(fd);
+	autodir DIR *dir = file_list(walk->store->root, name);
 
 	if (!dir)
-		return error_sys(err, "read %s", name);
-	walk->dir = take_fd(&fd);
+		return errno == ENOENT ? true : error_sys(err, "open %s", name);
+	walk->dir = dirfd(dir);
 	for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
 		if (entry->d_name[0] != '.' && !visit(walk, entry->d_name, err))
 			return false;

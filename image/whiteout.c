@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/word.h"
@@ -45,7 +46,7 @@ void whiteout_place_shared(struct place_name *name)
 
 bool whiteout_clear_shared(int root, struct error *err)
 {
-	autodir DIR *entries = fdopendir(openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	autodir DIR *entries = file_list(root, ".");
 
 	if (!entries)
 		return error_sys(err, "read directory");
@@ -88,11 +89,10 @@ bool whiteout_put(struct place *place, int parent, const struct place_name *name
 
 bool whiteout_clear(int dir, struct error *err)
 {
-	autodir DIR *entries = fdopendir(fcntl(dir, F_DUPFD_CLOEXEC, 3));
+	autodir DIR *entries = file_list(dir, ".");
 
 	if (!entries)
 		return error_sys(err, "read directory");
-	rewinddir(entries);
 	for (struct dirent *entry; (entry = readdir(entries)) != NULL;)
 		if (place_is_whiteout(dir, entry->d_name) && unlinkat(dir, entry->d_name, 0) < 0)
 			return error_sys(err, "remove whiteout %s", entry->d_name);

@@ -95,8 +95,7 @@ static bool is_old_suffix(const char *text)
 /* The oldest by the time of its last line; returns the size of all of them. */
 static int64_t find_oldest(const struct journal *journal, int dir, char *oldest, size_t size)
 {
-	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *list = copy < 0 ? NULL : fdopendir(copy);
+	autodir DIR *list = file_list(dir, ".");
 	size_t length = strlen(journal->component);
 	struct timespec oldest_time = { 0 };
 	int64_t total = 0;

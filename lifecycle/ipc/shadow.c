@@ -344,13 +344,11 @@ bool shadow_list(const struct shadow_id *id, struct arena *arena, struct texts *
 		 struct error *err)
 {
 	autoclose int directory = -1;
-	int fd;
 
 	if (!open_thing(id, false, &directory, err))
 		return err->kind == ERROR_NOT_FOUND; /* a thing without shadows */
-	fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	autodir DIR *listing = fd < 0 ? NULL : fdopendir(fd);
+	autodir DIR *listing = file_list(directory, ".");
 	const struct dirent *entry;
 
 	if (!listing)

@@ -486,8 +486,7 @@ static bool read_segments(struct spool *spool, const struct done *done, struct e
 
 static bool list_segments(struct spool *spool, struct error *err)
 {
-	int fd = openat(spool->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *listing = fd < 0 ? NULL : fdopendir(fd);
+	autodir DIR *listing = file_list(spool->directory, ".");
 	const struct dirent *entry;
 
 	if (!listing)

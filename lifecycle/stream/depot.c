@@ -39,8 +39,7 @@ static bool is_rubbish(const char *name)
 
 static bool read_streams(struct depot *depot, struct error *err)
 {
-	int copy = openat(depot->streams_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	autodir DIR *dir = file_list(depot->streams_dir, ".");
 	const struct dirent *entry;
 
 	if (!dir)

@@ -70,8 +70,7 @@ static int compare_segments(const void *a, const void *b)
 
 static bool list_files(struct stream *stream, struct error *err)
 {
-	int copy = openat(stream->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	autodir DIR *dir = file_list(stream->dir, ".");
 	int64_t first;
 
 	if (!dir)
