@@ -17,6 +17,7 @@
 #include "image/assemble.h"
 #include "image/layer.h"
 #include "image/limits.h"
+#include "image/parked.h"
 #include "image/room.h"
 #include "image/unpack_confine.h"
 
@@ -82,6 +83,13 @@ static void close_parts(struct stage *stage)
 	mem_cleanup_close(&stage->notes);
 	mem_cleanup_close(&stage->diff);
 	stage->kept = stage->split = stage->notes = stage->diff = -1;
+}
+
+void stage_close(struct stage *stage)
+{
+	close_parts(stage);
+	mem_cleanup_close(&stage->dir);
+	stage->dir = -1;
 }
 
 /* Only a pull's blobs are kept. */
@@ -194,8 +202,7 @@ void stage_free(struct stage *stage)
 
 	if (stage->dir >= 0 && !stage->is_published && !is_kept)
 		(void)!path_remove_tree(stage->store->root, stage->name.text, &ignored);
-	close_parts(stage);
-	mem_cleanup_close(&stage->dir);
+	stage_close(stage);
 	free(stage);
 }
 
@@ -475,40 +482,17 @@ void stage_drain(struct stage *stage)
 		(void)!worker_finish(&stage->pump, &ignored, &unheard);
 }
 
-bool stage_keep_model(const struct stage *stage, struct stage **model, struct error *err)
-{
-	struct stage *kept = mem_alloc(sizeof(*kept));
-
-	*kept = *stage;
-	kept->dir = kept->kept = -1; /* neither the lock nor the directory is the model's */
-	kept->diff = fcntl(stage->diff, F_DUPFD_CLOEXEC, 3);
-	kept->notes = fcntl(stage->notes, F_DUPFD_CLOEXEC, 3);
-	kept->split = fcntl(stage->split, F_DUPFD_CLOEXEC, 3);
-	*model = kept;
-	return (kept->diff >= 0 && kept->notes >= 0 && kept->split >= 0) ||
-	       error_sys(err, "keep a layer open");
-}
-
-static bool copy_file(int from, int to, struct error *err)
-{
-	char block[65536];
-	ssize_t got;
-
-	for (off_t at = 0; (got = pread(from, block, sizeof(block), at)) > 0; at += got)
-		if (!file_write(to, "a layer's headers", block, (size_t)got, err))
-			return false;
-	return got == 0 || error_sys(err, "read a layer's headers");
-}
-
 bool stage_clone(struct stage *stage, const struct stage *model, struct error *err)
 {
-	if (!make_empty(stage, err) || !assemble_clone(model->diff, stage->diff, err) ||
-	    !copy_file(model->split, stage->split, err))
+	struct stage opened = *model;
+	bool is_good = make_empty(stage, err) && parked_open(&opened, err) &&
+		       assemble_clone(opened.diff, stage->diff, err) &&
+		       parked_copy(opened.split, stage->split, err) &&
+		       parked_copy(opened.notes, stage->notes, err);
+
+	stage_close(&opened);
+	if (!is_good)
 		return error_in(err, "copy a layer");
-	mem_cleanup_close(&stage->notes);
-	stage->notes = fcntl(model->notes, F_DUPFD_CLOEXEC, 3);
-	if (stage->notes < 0)
-		return error_sys(err, "copy a layer");
 	stage->blob_digest = model->blob_digest;
 	stage->diff_id = model->diff_id;
 	stage->entries = model->entries;

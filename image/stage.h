@@ -25,6 +25,7 @@
 struct stage {
 	const struct store *store;
 	struct layout_path name; /* staging/NAME */
+	struct layout_path home; /* of a model: where its stage is published; empty: nowhere */
 	int dir;                 /* that directory, with our lock; -1: not open */
 	int diff;
 	int notes, split; /* see layer.h */
@@ -55,6 +56,8 @@ must_check bool stage_new(const struct store *store, const struct layout_path *n
 must_check bool stage_go_on(struct stage *stage, const struct digest *blob, struct error *err);
 /* Stops what runs; removes the directory unless it was published. NULL: nothing happens. */
 void stage_free(struct stage *stage);
+/* Only closes what it has open: for parked.c. */
+void stage_close(struct stage *stage);
 
 /* Starts reading the layer. source->fd is not needed here any more afterwards. */
 must_check bool stage_start(struct stage *stage, const struct pump_source *source,
@@ -67,9 +70,15 @@ must_check bool stage_finish(struct stage *stage, const struct digest *diff_id, 
  * (allowance.h). Only when all that it reads has been sent. */
 void stage_drain(struct stage *stage);
 
-/* A finished stage keeps what a copy needs, even when the stage itself is gone. */
-must_check bool stage_keep_model(const struct stage *stage, struct stage **model,
-				 struct error *err);
+/* A finished stage in a directory that is locked itself waits there, without a descriptor and
+ * without its own lock, and goes on as it was. While it waits, stage_free leaves what is there to
+ * the owner of that directory. */
+must_check bool stage_park(struct stage *stage, struct error *err);
+must_check bool stage_take_up(struct stage *stage, struct error *err);
+
+/* What a copy of a stage that was parked is made from, as long as the directory around it is there:
+ * the stage's own directory or, once it is published, the layer `chain`. */
+struct stage *stage_model(const struct stage *stage, const struct digest *chain);
 
 /* Fills the stage with a copy of a layer that is finished already. */
 must_check bool stage_clone(struct stage *stage, const struct stage *model, struct error *err);

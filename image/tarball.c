@@ -176,12 +176,16 @@ static bool keep_document(struct tarball *tarball, struct tarball_member *member
 /* -- layers in passing --------------------------------------------------------------------------
  */
 
-/* Patiently: who looks for rubbish may have the lock of what was made just now for a moment. */
+/* All in one directory, whose lock is enough for thousands that nobody has open. Patiently: who
+ * looks for rubbish may have the lock of what was made just now for a moment. */
 static bool new_stage(struct tarball *tarball, struct stage **stage, struct error *err)
 {
 	struct layout_path name;
 
-	snprintf(name.text, sizeof(name.text), LAYOUT_STAGING "/load-%d-%u", (int)getpid(),
+	snprintf(name.text, sizeof(name.text), LAYOUT_STAGING "/load-%d", (int)getpid());
+	if (!tarball->place && !stage_new(tarball->store, &name, true, &tarball->place, err))
+		return false;
+	snprintf(name.text, sizeof(name.text), LAYOUT_STAGING "/load-%d/%u", (int)getpid(),
 		 tarball->stages++);
 	return stage_new(tarball->store, &name, true, stage, err);
 }
@@ -205,7 +209,7 @@ static bool pass_on(struct reading *reading, int to, struct error *err)
 	return false;
 }
 
-static bool feed_stage(struct stage *stage, struct reading *reading, const char *head,
+static bool feed_stage(struct stage *stage, int64_t size, struct reading *reading, const char *head,
 		       size_t head_length, struct error *err)
 {
 	int ends[2];
@@ -215,7 +219,7 @@ static bool feed_stage(struct stage *stage, struct reading *reading, const char 
 
 	struct pump_source source = { .fd = ends[0],
 				      .offset = -1,
-				      .size = -1,
+				      .size = size,
 				      .prefix = head,
 				      .prefix_length = head_length };
 	autoclose int from = ends[0], to = ends[1];
@@ -235,10 +239,10 @@ static bool unpack_in_passing(struct tarball *tarball, struct tarball_member *me
 	if (++tarball->layers > LIMIT_ARCHIVE_LAYERS)
 		return error_set(err, ERROR_INPUT, "more than %d layers", LIMIT_ARCHIVE_LAYERS);
 	if (!new_stage(tarball, &member->stage, err) ||
-	    !feed_stage(member->stage, reading, head, head_length, err))
+	    !feed_stage(member->stage, member->size, reading, head, head_length, err))
 		return false;
 	if (stage_finish(member->stage, NULL, &failure))
-		return true;
+		return stage_park(member->stage, err);
 	if (failure.kind == ERROR_NO_SPACE)
 		return *err = failure, false;
 	/* Perhaps it was no layer at all. */
@@ -479,6 +483,7 @@ void tarball_close(struct tarball *tarball)
 		stage_free(tarball->members[i].stage);
 		stage_free(tarball->members[i].model);
 	}
+	stage_free(tarball->place);
 	free(tarball->members);
 	arena_done(&tarball->arena);
 	*tarball = (struct tarball){ .fd = -1, .inflater = { .result = -1 } };
@@ -518,16 +523,15 @@ static bool read_in_place(struct tarball *tarball, const struct tarball_member *
 	return stage_start(stage, &source, err);
 }
 
-bool tarball_unpack(struct tarball *tarball, struct tarball_member *member, struct stage **stage,
-		    struct error *err)
+bool tarball_unpack(struct tarball *tarball, struct tarball_member *member,
+		    const struct digest *chain, struct stage **stage, struct error *err)
 {
 	if (member->failure)
 		return *err = *member->failure, false;
 	if (member->stage) { /* unpacked in passing */
-		if (!stage_keep_model(member->stage, &member->model, err))
-			return false;
+		member->model = stage_model(member->stage, chain);
 		*stage = take_pointer(&member->stage);
-		return true;
+		return stage_take_up(*stage, err);
 	}
 	if (!member->model && !tarball->is_seekable && member->size > 0)
 		return error_set(err, ERROR_CORRUPT, "%.200s: archive/tar: invalid tar header",

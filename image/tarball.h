@@ -24,7 +24,7 @@ struct tarball_member {
 	const char *link; /* of a link: the member it means, cleaned; otherwise NULL */
 	int64_t start, size;
 	const char *document;  /* its bytes, if it looks like JSON; otherwise NULL */
-	struct stage *stage;   /* unpacked in passing; NULL otherwise */
+	struct stage *stage;   /* unpacked in passing, parked; NULL otherwise */
 	struct stage *model;   /* what a second copy is made from, after that */
 	struct error *failure; /* why it could not be unpacked: matters only if someone wants it */
 };
@@ -42,6 +42,7 @@ struct tarball {
 	int64_t document_bytes;
 	size_t document_count;
 	size_t layers;       /* unpacked in passing */
+	struct stage *place; /* staging/load-PID: all stages are in there; NULL: none so far */
 	unsigned int stages; /* made so far: their names are numbered */
 };
 
@@ -58,10 +59,10 @@ must_check bool tarball_open_remote(const struct store *store, struct remote *re
  * member is followed once. */
 struct tarball_member *tarball_find(struct tarball *tarball, const char *name);
 
-/* A stage in which the layer is being unpacked, or is unpacked already; the caller's from here on.
- */
+/* A stage in which the layer is being unpacked, or is unpacked already; the caller's from here on,
+ * to be published as the layer `chain`, or freed before the tarball is closed. */
 must_check bool tarball_unpack(struct tarball *tarball, struct tarball_member *member,
-			       struct stage **stage, struct error *err);
+			       const struct digest *chain, struct stage **stage, struct error *err);
 
 /* Waits for such a stage: stage_finish. */
 must_check bool tarball_finish(struct tarball *tarball, struct stage *stage, struct error *err);

@@ -105,7 +105,8 @@ static bool unpack_layers(struct load *load, const struct found *found, struct d
 			continue;
 		}
 		/* What was finished before goes to the disk while the next layer is unpacked. */
-		is_good = tarball_unpack(&load->tarball, found->layers[i], &next.stage, err) &&
+		is_good = tarball_unpack(&load->tarball, found->layers[i], &draft->layers[i].chain,
+					 &next.stage, err) &&
 			  draft_settle(draft, err);
 		if (is_good && running.stage)
 			is_good = finish_layer(load, found, draft, &running, err);

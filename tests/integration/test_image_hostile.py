@@ -397,6 +397,36 @@ def test_a_gzip_bomb_as_a_document(store):
     check_memory(before)
 
 
+def many_layers(count, used=0):
+    """Each a file; so many of them are in images of 100, and in others in the opposite order."""
+    layers = [tar(entry(f"{i}", b"x")) for i in range(count)]
+    members = {f"{i}.tar": layer for i, layer in enumerate(layers)}
+    manifest = []
+    for first in range(0, used, 100):
+        part = range(first, first + 100)
+        for order in part, part[::-1]:
+            image = world.Image([layers[i] for i in order])
+            members[image.id[7:]] = image.config
+            manifest.append({"Config": image.id[7:], "Layers": [f"{i}.tar" for i in order]})
+    members["manifest.json"] = json.dumps(manifest).encode()
+    return tar(*(entry(name, data) for name, data in members.items()))
+
+
+def test_many_layers_through_a_pipe(store):
+    """Before it is known which ones are wanted, and of those that are wanted again: none has a
+    descriptor while it waits."""
+    wrap = ["bash", "-c", 'ulimit -n 1024 && exec "$0" "$@"']
+    images = store.load(many_layers(600, used=600), wrap=wrap).images
+    assert len(images) == 12
+    for image, name in (images[0], "0"), (images[1], "99"):
+        assert os.listdir(store.diff(image["id"])) == [name]
+    assert os.listdir(store.root + "/staging") == []
+    before = store.contents()
+    result = store.load(many_layers(4097), code=1, wrap=wrap)
+    assert "4096.tar: more than 4096 layers" in result.failure["text"]
+    assert store.contents() == before
+
+
 def test_many_documents(store):
     members = [entry(f"{i}.json", b'{"a":"' + b"x" * (3 << 20) + b'"}') for i in range(6)]
     refuse(store, tar(*members), "JSON files are larger")
