@@ -113,7 +113,9 @@ static bool count_images(struct engine *engine, struct arena *arena, struct shar
 
 	for (size_t i = 0; i < share->total; i++) {
 		struct store_user user;
-		bool is_used = usage.find(usage.context, &images[i].id, &user);
+		struct error ignored; /* while nobody can tell, it is not removed */
+		bool is_used = !usage.find(usage.context, &images[i].id, &user, &ignored) ||
+			       user.container[0];
 
 		share->active += is_used;
 		for (size_t k = 0; k < images[i].layer_count; k++)

@@ -81,28 +81,40 @@ static bool uses_image(const struct container *container, const char *id)
 }
 
 /* Of several containers a running one is named: it is the better reason to keep the image. */
-static bool find_user(void *context, const struct digest *image, struct store_user *user)
+static bool look_at_user(struct engine *engine, const char *id, const struct digest *image,
+			 struct store_user *user, struct error *err)
+{
+	autoarena struct arena arena = { 0 };
+	struct container container = { 0 };
+	bool is_read = container_read(engine, &arena, id, &container, err);
+
+	if (is_read && uses_image(&container, image->text) && !user->is_running) {
+		user->is_running = status_is_running(engine, id);
+		snprintf(user->container, sizeof(user->container), "%.12s", id);
+	}
+	container_done(&container);
+	return is_read || err->kind == ERROR_NOT_FOUND ||
+	       error_in(err, "see whether container %.12s uses image %.12s", id, digest_hex(image));
+}
+
+static bool find_user(void *context, const struct digest *image, struct store_user *user,
+		      struct error *err)
 {
 	struct engine *engine = context;
 	autoarena struct arena arena = { 0 };
 	autotexts struct texts ids = { 0 };
-	struct error ignored; /* what cannot be read uses nothing */
-	bool is_used = false;
+	struct error of_one;
+	bool is_known = true;
 
-	if (!find_all(engine, &arena, &ids, &ignored))
+	*user = (struct store_user){ 0 };
+	if (!find_all(engine, &arena, &ids, err))
 		return false;
-	for (size_t i = 0; i < ids.count; i++) {
-		struct container container = { 0 };
-
-		if (container_read(engine, &arena, ids.items[i], &container, &ignored) &&
-		    uses_image(&container, image->text) && (!is_used || !user->is_running)) {
-			is_used = true;
-			user->is_running = status_is_running(engine, ids.items[i]);
-			snprintf(user->container, sizeof(user->container), "%.12s", ids.items[i]);
+	for (size_t i = 0; i < ids.count; i++)
+		if (!look_at_user(engine, ids.items[i], image, user, &of_one)) {
+			is_known = false;
+			*err = of_one;
 		}
-		container_done(&container);
-	}
-	return is_used;
+	return is_known || user->container[0];
 }
 
 struct store_usage engine_usage(struct engine *engine)

@@ -19,9 +19,11 @@ static bool remove_if_unused(const struct store *store, struct arena *arena,
 			     const struct store_image *image, const struct store_usage *usage,
 			     struct store_removal *removal, struct error *err)
 {
-	struct store_user user;
+	struct store_user user = { 0 };
 
-	if (usage && usage->find(usage->context, &image->id, &user))
+	if (usage && !usage->find(usage->context, &image->id, &user, err))
+		return false;
+	if (user.container[0])
 		return true;
 	return store_remove(store, arena, image->id.text, true, usage, removal, err) ||
 	       err->kind == ERROR_EXISTS || err->kind == ERROR_NOT_FOUND;

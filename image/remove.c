@@ -22,6 +22,7 @@ struct request {
 	struct names names;
 	struct match match;
 	struct store_image image;
+	const struct store_usage *usage; /* NULL: nobody uses any */
 	bool is_used;
 	struct store_user user;
 };
@@ -97,6 +98,17 @@ static bool conflict(const struct request *request, const char *remedy, const ch
 			 digest_hex(&request->image.id), remedy, why);
 }
 
+/* While nobody can tell, the image stays: a container may run from it. */
+static bool find_user(struct request *request, struct error *err)
+{
+	const struct store_usage *usage = request->usage;
+
+	if (usage && !usage->find(usage->context, &request->image.id, &request->user, err))
+		return false;
+	request->is_used = request->user.container[0];
+	return true;
+}
+
 static bool may_remove_id(const struct request *request, struct error *err)
 {
 	char why[64];
@@ -162,12 +174,12 @@ static bool remove_locked(struct request *request, struct store_removal *removal
 	size_t left = 0;
 
 	if (!request->match.name) {
-		if (!may_remove_id(request, err))
+		if (!find_user(request, err) || !may_remove_id(request, err))
 			return false;
 		untag_all(request, removal);
 	} else {
 		left = untag_one(request, request->match.name, removal);
-		if (left == 0 && !may_remove_last_name(request, err))
+		if (left == 0 && (!find_user(request, err) || !may_remove_last_name(request, err)))
 			return false;
 	}
 	if (removal->untagged.count > 0 && !names_write_fewer(request->store, &request->names, err))
@@ -178,9 +190,11 @@ static bool remove_locked(struct request *request, struct store_removal *removal
 bool store_remove(const struct store *store, struct arena *arena, const char *name, bool is_forced,
 		  const struct store_usage *usage, struct store_removal *removal, struct error *err)
 {
-	struct request request = {
-		.store = store, .arena = arena, .typed = name, .is_forced = is_forced
-	};
+	struct request request = { .store = store,
+				   .arena = arena,
+				   .typed = name,
+				   .is_forced = is_forced,
+				   .usage = usage };
 	autoclose int lock = -1;
 
 	if (!store_lock(store, true, &lock, err) ||
@@ -188,7 +202,6 @@ bool store_remove(const struct store *store, struct arena *arena, const char *na
 	    !lookup_name(store, arena, &request.names, name, &request.match, err) ||
 	    !record_read(store, arena, &request.match.id, &request.names, &request.image, err))
 		return false;
-	request.is_used = usage && usage->find(usage->context, &request.image.id, &request.user);
 	if (!remove_locked(&request, removal, err))
 		return false;
 	mem_cleanup_close(&lock);

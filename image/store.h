@@ -106,14 +106,16 @@ must_check bool store_tag(const struct store *store, const struct digest *id,
 must_check bool store_read_blob(const struct store *store, const struct digest *digest,
 				struct buf *buf, struct error *err);
 
-/* Who uses an image? Answered by the engine. Fills in a container that does, and returns true. */
 struct store_user {
-	char container[13]; /* the short ID */
+	char container[13]; /* the short ID; empty: none */
 	bool is_running;
 };
 
+/* Who uses an image? Answered by the engine, which fails if nobody is known to use it, but not all
+ * can be asked. */
 struct store_usage {
-	bool (*find)(void *context, const struct digest *image, struct store_user *user);
+	bool (*find)(void *context, const struct digest *image, struct store_user *user,
+		     struct error *err);
 	void *context;
 };
 

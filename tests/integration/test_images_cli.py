@@ -270,6 +270,30 @@ def test_rmi_by_id_needs_force_for_two_repositories(moor, tiny):
     assert {"Untagged: tiny:2", "Untagged: other:1", f"Deleted: {tiny}"} <= set(removed)
 
 
+def test_an_image_stays_while_nobody_can_tell_who_uses_it(moor, tiny):
+    moor.docker("create", "--name", "one", "--network", "none", "tiny:2", "true")
+    container = moor.docker("inspect", "-f", "{{.Id}}", "one").stdout.strip()
+    path = f"{moor.root}/containers/{container}/options.json"
+    with open(path) as file:
+        record = file.read()
+    with open(path, "w") as file:
+        file.write("{")
+    why = f"see whether container {container[:12]} uses image {tiny[7:19]}: "
+    for refused in (("rmi", "tiny:2"), ("rmi", "-f", "tiny:2"), ("rmi", "-f", tiny[7:19]), ("image", "prune", "-a", "-f")):
+        told = moor.docker(*refused, code=1).stderr
+        assert why in told and f"docker rm -f {container[:12]}" in told and told.count("\n") == 1
+    usage = moor.docker("system", "df", "--format", "{{.Type}}|{{.Active}}|{{.Reclaimable}}").stdout.splitlines()
+    assert usage[0] == "Images|1|0B (0%)"
+    assert f"docker rm -f {container[:12]}" in moor.docker("system", "df", "-v").stderr
+    moor.docker("tag", "tiny:2", "other:1")
+    assert moor.docker("rmi", "other:1").stdout == "Untagged: other:1\n"  # it has another name
+    with open(path, "w") as file:
+        file.write(record)
+    assert "is using its referenced image" in moor.docker("rmi", "tiny:2", code=1).stderr
+    moor.docker("rm", "one")
+    moor.docker("rmi", "tiny:2")
+
+
 def test_image_prune(moor, tiny, tmp_path):
     moor.docker("load", "-i", small_image(b"none").save(tmp_path / "d.tar"))
     asked = moor.docker("image", "prune", input="n\n")

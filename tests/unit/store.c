@@ -201,12 +201,15 @@ struct users {
 	bool is_running;
 };
 
-static bool find_user(void *context, const struct digest *image, struct store_user *user)
+static bool find_user(void *context, const struct digest *image, struct store_user *user,
+		      struct error *err)
 {
 	const struct users *users = context;
 
+	(void)err;
+	*user = (struct store_user){ 0 };
 	if (!users->used || !digest_is_equal(users->used, image))
-		return false;
+		return true;
 	*user = (struct store_user){ .container = "0123456789ab", .is_running = users->is_running };
 	return true;
 }
