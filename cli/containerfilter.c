@@ -8,6 +8,7 @@
 #include "base/word.h"
 #include "cli/filter.h"
 #include "engine/container.h"
+#include "engine/endpoint.h"
 #include "engine/find.h"
 #include "engine/health.h"
 #include "engine/network.h"
@@ -158,19 +159,41 @@ static bool is_in_network(const struct engine *engine, const struct container *c
 	return strcmp(container->network, value) == 0;
 }
 
-/* `80`, `80/udp`, `80-90/tcp`: is one of these among the container's ports? `parse` reads those. */
-static bool has_port(const struct texts *ports, const char *value,
-		     bool (*parse)(const char *text, struct port_spec *spec, struct error *err))
+/* `80`, `80/udp`, `80-90/tcp`: is one of these among the ports that `ps` shows? */
+static bool is_exposed(const struct containerrow *row, const char *value)
 {
+	const struct texts *ports = &row->container->exposed_ports;
 	struct port_spec wanted, spec;
 	struct error ignored;
 
-	if (!port_parse_exposed(value, &wanted, &ignored))
+	if (!*row->ports || !port_parse_exposed(value, &wanted, &ignored))
 		return false;
 	for (size_t i = 0; i < ports->count; i++) {
-		if (parse(ports->items[i], &spec, &ignored) && spec.protocol == wanted.protocol &&
-		    spec.inside.first <= wanted.inside.last &&
+		if (port_parse_exposed(ports->items[i], &spec, &ignored) &&
+		    spec.protocol == wanted.protocol && spec.inside.first <= wanted.inside.last &&
 		    wanted.inside.first <= spec.inside.last)
+			return true;
+	}
+	return false;
+}
+
+/* The same of the host's ports that lead to it. */
+static bool is_published(const struct engine *engine, const struct containerrow *row,
+			 const char *value)
+{
+	autoarena struct arena arena = { 0 };
+	struct endpoints endpoints = { 0 };
+	struct port_spec wanted;
+	struct error ignored;
+
+	if (!*row->ports || !port_parse_exposed(value, &wanted, &ignored) ||
+	    !endpoints_read_open(engine, &arena, row->container->id, &endpoints))
+		return false;
+	for (size_t i = 0; i < endpoints.port_count; i++) {
+		const struct published *port = &endpoints.ports[i];
+
+		if (port->protocol == wanted.protocol && port->outside >= wanted.inside.first &&
+		    port->outside <= wanted.inside.last)
 			return true;
 	}
 	return false;
@@ -200,6 +223,6 @@ bool containerfilter_is_match(const struct engine *engine, const struct containe
 	if (strcmp(name, "health") == 0)
 		return strcmp(health_name(row->health), value) == 0;
 	if (strcmp(name, "expose") == 0)
-		return has_port(&container->exposed_ports, value, port_parse_exposed);
-	return has_port(&container->publish, value, port_parse); /* the container's side of them */
+		return is_exposed(row, value);
+	return is_published(engine, row, value);
 }

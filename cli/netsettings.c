@@ -216,6 +216,12 @@ static void add_published(struct groups *groups, const struct published *port)
 				    port->inside, port_protocol_name(port->protocol)));
 }
 
+/* Not those of its own that the host, or another container, has, or that nothing leads to. */
+static bool has_ports(const struct container *container)
+{
+	return container->network_count > 0 || !network_is_mode(container->network);
+}
+
 static int compare_specs(const void *a, const void *b)
 {
 	const struct port_spec *left = a, *right = b;
@@ -251,9 +257,8 @@ const char *netsettings_ports_cell(const struct engine *engine, struct arena *ar
 	struct groups groups = { .arena = arena, .done = "", .translated = "" };
 	struct endpoints endpoints = { 0 };
 
-	if (network_is_mode(container->network) && strcmp(container->network, NETWORK_NONE) != 0)
-		return "";
-	if (!container->exposed_ports.count && !container->publish.count)
+	if (!has_ports(container) ||
+	    (!container->exposed_ports.count && !container->publish.count))
 		return "";
 	endpoints_read_open(engine, arena, container->id, &endpoints);
 	groups.items = arena_array(arena, endpoints.port_count + container->exposed_ports.count + 1,
@@ -395,7 +400,7 @@ void netsettings_add(const struct jsonmaker *object, const struct engine *engine
 	jsonmaker_number(&settings, "LinkLocalIPv6PrefixLen", 0);
 	jsonmaker_text(&settings, "SecondaryIPAddresses", NULL);
 	jsonmaker_text(&settings, "SecondaryIPv6Addresses", NULL);
-	if (pid)
+	if (pid && has_ports(container))
 		add_ports(&settings, container, &endpoints);
 	else
 		(void)jsonmaker_nested(&settings, "Ports", JSON_OBJECT);

@@ -894,16 +894,30 @@ def test_version_and_info(moor):
 
 
 def test_filters_that_are_numbers_and_words(moor, busybox):
-    """Ports by number, range and protocol, of the container's side; values that mean nothing are refused, not matched."""
+    """Ports by number, range and protocol: published ones by the host's number, of what runs; values that mean nothing are refused."""
     moor.docker("create", "--name", "all", "-p", "1-65535:1-65535", busybox)
     assert moor.docker("inspect", "-f", "{{len .HostConfig.PortBindings}} {{len .Config.ExposedPorts}}", "all").stdout == "65535 65535\n"
-    moor.docker("create", "--name", "ported", "--expose", "99", "--expose", "53/udp", "-p", "18080:80", busybox)
+    moor.docker("create", "--name", "ported", "--expose", "99", "--expose", "53/udp", "-p", "18080:80", busybox, "sleep", "60")
     moor.docker("create", "--name", "other", busybox)
+
+    def is_found(name, wanted):
+        found = moor.docker("ps", "-a", "--format", "{{.Names}}", "-f", wanted, "-f", f"name={name}").stdout
+        assert found in ("", name + "\n"), found
+        return bool(found)
+
+    for wanted, found in {"expose=99": False, "expose=80": False, "publish=18080": False, "health=none": True, "exited=0": False}.items():
+        assert is_found("ported", wanted) == found, wanted
+    moor.docker("start", "ported")
     for wanted, found in {"expose=99": True, "expose=90-100/tcp": True, "expose=99/udp": False, "expose=53/udp": True,
-                          "expose=80": True, "publish=80": True, "publish=18080": False, "publish=99": False,
-                          "health=none": True, "exited=0": False}.items():
-        names = moor.docker("ps", "-a", "--format", "{{.Names}}", "-f", wanted, "-f", "name=ported").stdout
-        assert names == ("ported\n" if found else ""), wanted
+                          "expose=80": True, "expose=18080": False, "publish=80": False, "publish=18080": True,
+                          "publish=18080/udp": False, "publish=18000-18080": True, "publish=99": False}.items():
+        assert is_found("ported", wanted) == found, wanted
+    for network in ("none", "host"):
+        moor.docker("run", "-d", "--name", network, "--network", network, "--expose", "99", busybox, "sleep", "60")
+        assert not is_found(network, "expose=99")
+        assert moor.docker("ps", "-f", f"name={network}", "--format", "{{.Ports}}").stdout == "\n"
+        assert moor.docker("inspect", "-f", "{{json .NetworkSettings.Ports}}", network).stdout == "{}\n"
+    moor.docker("rm", "-f", "none", "host", "ported")
     for wrong, text in {"exited=x": 'strconv.Atoi: parsing "x": invalid syntax', "health=well": "Unrecognised filter value for health: well",
                         "publish=x": "error while looking up for publish x: ", "expose=1-": "error while looking up for expose 1-: "}.items():
         told = moor.docker("ps", "-f", wrong, code=1)

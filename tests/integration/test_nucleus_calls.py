@@ -251,8 +251,8 @@ LINES = [
      '1,two words,none,"q"\n', 0),
     ("docker run -idt --name c --network none busybox:test cat | wc -c; docker exec c echo '{}'; docker exec -t c sh -c 'exit 3'; "
      "echo $?; docker rm -f c", "65\n{}\n3\nc\n", 0),
-    ("docker run -d --name c --init -p 127.0.0.1::80 busybox:test sleep 60 | wc -c; "
-     "docker ps -aq --filter 'publish=80' | wc -l; docker ps -aq --filter publish=81; docker rm -f c", "65\n1\nc\n", 0),
+    ("docker run -d --name c --init -p 127.0.0.1:18480:80 busybox:test sleep 60 | wc -c; "
+     "docker ps -aq --filter 'publish=18480' | wc -l; docker ps -aq --filter publish=80; docker rm -f c", "65\n1\nc\n", 0),
     ("docker save busybox:test > f; docker save busybox:test | gzip > g; docker image save --output h busybox:test; "
      "docker rmi -f $(docker images -q) >/dev/null; docker load < g; cmp f h", "Loaded image: busybox:test\n", 0),
     ("docker tag busybox:test name:latest && docker image ls name | wc -l; docker rmi name", "2\nUntagged: name:latest\n", 0),
