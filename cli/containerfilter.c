@@ -7,6 +7,7 @@
 
 #include "base/word.h"
 #include "cli/filter.h"
+#include "engine/connect.h"
 #include "engine/container.h"
 #include "engine/endpoint.h"
 #include "engine/find.h"
@@ -156,7 +157,9 @@ static bool is_in_network(const struct engine *engine, const struct container *c
 		if (strcmp(container->networks[i].name, value) == 0)
 			return true;
 	}
-	return strcmp(container->network, value) == 0;
+	if (strcmp(value, NETWORK_NONE) == 0)
+		return connect_is_on_none(container);
+	return network_is_mode(container->network) && strcmp(container->network, value) == 0;
 }
 
 /* `80`, `80/udp`, `80-90/tcp`: is one of these among the ports that `ps` shows? */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/connect.h"
 #include "engine/linktarget.h"
 #include "engine/network.h"
 #include "engine/port.h"
@@ -275,8 +276,12 @@ const char *netsettings_networks_cell(struct arena *arena, const struct containe
 {
 	const char *line = "";
 
+	if (connect_is_on_none(container))
+		return NETWORK_NONE;
 	if (container->network_count == 0)
-		return container->has_left_none ? "" : container->network;
+		return network_is_mode(container->network) && !container->has_left_none
+			       ? container->network
+			       : "";
 	for (size_t i = 0; i < container->network_count; i++)
 		line = *line ? arena_printf(arena, "%s,%s", line, container->networks[i].name)
 			     : container->networks[i].name;
@@ -411,10 +416,12 @@ void netsettings_add(const struct jsonmaker *object, const struct engine *engine
 
 	for (size_t i = 0; i < container->network_count; i++)
 		add_network(&networks, engine, container, &container->networks[i], &endpoints);
-	if (strcmp(container->network, NETWORK_HOST) == 0 ||
-	    (strcmp(container->network, NETWORK_NONE) == 0 && !container->has_left_none)) {
+	if (strcmp(container->network, NETWORK_HOST) == 0 || connect_is_on_none(container)) {
 		const struct container_network mode = {
-			.name = container->network, .ip = "", .ip6 = "", .mac = ""
+			.name = connect_is_on_none(container) ? NETWORK_NONE : NETWORK_HOST,
+			.ip = "",
+			.ip6 = "",
+			.mac = "",
 		};
 
 		add_network(&networks, engine, container, &mode, &endpoints);

@@ -238,14 +238,9 @@ static bool connect_running(struct joining *joining, struct error *err)
 	return act_in_hub(self, connect_now, joining, err);
 }
 
-static bool is_on_none(const struct container *container)
-{
-	return strcmp(container->network, NETWORK_NONE) == 0 && !container->has_left_none;
-}
-
 static bool check_mode(const struct container *container, struct error *err)
 {
-	if (is_on_none(container))
+	if (connect_is_on_none(container))
 		return error_set(err, ERROR_INPUT,
 				 "container cannot be connected to multiple networks with one of "
 				 "the networks in private (none) mode");
@@ -303,13 +298,32 @@ static void replace_wish(struct container *container, void *context)
 static void leave_none(struct container *container, void *context)
 {
 	(void)context;
-	container->has_left_none = true;
+	if (container->has_joined_none)
+		container->has_joined_none = false;
+	else
+		container->has_left_none = true;
 }
 
-static void return_to_none(struct container *container, void *context)
+static void join_none(struct container *container, void *context)
 {
 	(void)context;
-	container->has_left_none = false;
+	if (strcmp(container->network, NETWORK_NONE) == 0)
+		container->has_left_none = false;
+	else
+		container->has_joined_none = true;
+}
+
+bool connect_is_on_none(const struct container *container)
+{
+	return container->has_joined_none ||
+	       (strcmp(container->network, NETWORK_NONE) == 0 && !container->has_left_none);
+}
+
+/* It is in no network at all, and has some of its own to be in. */
+static bool has_left_all(const struct container *container)
+{
+	return container->network_count == 0 && !connect_is_on_none(container) &&
+	       (container->has_left_none || !network_is_mode(container->network));
 }
 
 static void tell(const struct engine *engine, const char *name, const char *container)
@@ -333,9 +347,8 @@ bool connect_network(struct engine *engine, const struct container *container,
 	bool is_done = true;
 
 	/* There is nothing to do for it: who is on no network has a loopback device. */
-	if (strcmp(wanted->name, NETWORK_NONE) == 0 && container->has_left_none &&
-	    container->network_count == 0)
-		return change_container(engine, container->id, return_to_none, NULL, err);
+	if (strcmp(wanted->name, NETWORK_NONE) == 0 && has_left_all(container))
+		return change_container(engine, container->id, join_none, NULL, err);
 	if (strcmp(wanted->name, NETWORK_NONE) == 0)
 		return error_set(err, ERROR_INPUT,
 				 "container cannot be connected to multiple networks with one of "
@@ -390,7 +403,7 @@ bool connect_end(struct engine *engine, const struct container *container,
 
 	if (!open_container(engine, container->id, &dir, &lock, err))
 		return false;
-	if (strcmp(network->name, NETWORK_NONE) == 0 && is_on_none(container))
+	if (strcmp(network->name, NETWORK_NONE) == 0 && connect_is_on_none(container))
 		return change_container(engine, container->id, leave_none, NULL, err);
 	bool is_running = status_is_running(engine, container->id);
 

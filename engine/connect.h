@@ -22,6 +22,9 @@ must_check bool connect_network(struct engine *engine, const struct container *c
 must_check bool connect_end(struct engine *engine, const struct container *container,
 			    const struct network *network, struct error *err);
 
+/* On the network none: made with it, or joined it once it was in no other. */
+bool connect_is_on_none(const struct container *container);
+
 /* A network that is gone: the container, which does not run, is not asked to be in it any more.
  * One that was not, or that runs, is an error. */
 must_check bool connect_forget(struct engine *engine, const struct container *container,

@@ -111,6 +111,7 @@ static const struct field fields[] = {
 	FIELD(FIELD_NUMBER, stop_timeout),
 	FIELD(FIELD_BOOL, is_removed_on_exit),
 	FIELD(FIELD_BOOL, has_left_none),
+	FIELD(FIELD_BOOL, has_joined_none),
 	FIELD(FIELD_BOOL, has_open_stdin),
 	FIELD(FIELD_BOOL, has_tty),
 	FIELD(FIELD_NUMBER, console_rows),

@@ -601,6 +601,34 @@ def test_leaving_none(moor, busybox):
     assert networks_of(moor, "off") == ["none"]
 
 
+def test_joining_none(moor, busybox):
+    """Who has left all networks can join none, running or not, and leave it for another."""
+    private = "container cannot be connected to multiple networks with one of the networks in private (none) mode"
+
+    def shown(name):
+        return moor.docker("ps", "-a", "-f", f"name={name}", "--format", "{{.Networks}}").stdout.strip()
+
+    moor.docker("network", "create", "net")
+    start(moor, busybox, "on", "--network", "net")
+    moor.docker("create", "--name", "made", busybox, "sleep", "60")
+    start(moor, busybox, "hosts", "--network", "host")
+    for name, network in (("on", "net"), ("made", "bridge")):
+        moor.docker("network", "disconnect", network, name)
+        assert networks_of(moor, name) == [] and shown(name) == ""
+        moor.docker("network", "connect", "none", name)
+        assert networks_of(moor, name) == ["none"] and shown(name) == "none"
+        assert private in moor.docker("network", "connect", "net", name, code=1).stderr
+        assert private in moor.docker("network", "connect", "none", name, code=1).stderr
+        assert moor.docker("ps", "-aq", "-f", "network=none", "-f", f"name={name}").stdout
+    moor.docker("start", "made")
+    assert networks_of(moor, "made") == ["none"]
+    assert "eth" not in inside(moor, "made", "busybox", "ip", "addr")
+    moor.docker("network", "disconnect", "none", "made")
+    moor.docker("network", "connect", "bridge", "made")
+    assert f"inet {address_of(moor, 'made', 'bridge')}/" in inside(moor, "made", "busybox", "ip", "addr", "show", "eth0")
+    assert private in moor.docker("network", "connect", "none", "hosts", code=1).stderr
+
+
 def test_networks_without_the_host(moor, busybox):
     """Where the bridge has no address nobody's is kept for it: two containers are a network of /31."""
     def create(*words, code=0):
