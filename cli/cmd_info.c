@@ -36,28 +36,39 @@ struct facts {
 	struct sysinfo memory;
 	const char *log_driver; /* of containers that name none */
 	const char *os;         /* "Debian GNU/Linux 12 (bookworm)" */
+	const char *os_version; /* "12"; "": not known */
 	bool is_cgroup2;
 	struct registryinfo registries;
 };
 
-/* A line KEY=VALUE or KEY="VALUE" of os-release(5). */
-static const char *os_release(struct arena *arena, const char *key, const char *otherwise)
+/* A line KEY=VALUE or KEY="VALUE" of os-release(5): sets `value` if it is of this key. */
+static void read_os_line(struct arena *arena, const char *line, const char *key, const char **value)
+{
+	size_t length = strlen(key);
+
+	if (strncmp(line, key, length) != 0 || line[length] != '=')
+		return;
+
+	const char *at = line + length + 1 + (line[length + 1] == '"');
+	size_t rest = strcspn(at, "\"\n");
+
+	if (rest > 0)
+		*value = arena_strndup(arena, at, rest);
+}
+
+static void read_os_release(struct arena *arena, struct facts *facts)
 {
 	FILE *file = fopen("/etc/os-release", "re");
-	size_t length = strlen(key);
-	const char *value = NULL;
 	char line[256];
 
-	while (file && !value && fgets(line, sizeof(line), file)) {
-		if (strncmp(line, key, length) == 0 && line[length] == '=') {
-			const char *at = line + length + 1 + (line[length + 1] == '"');
-
-			value = arena_strndup(arena, at, strcspn(at, "\"\n"));
-		}
+	facts->os = "Linux";
+	facts->os_version = "";
+	while (file && fgets(line, sizeof(line), file)) {
+		read_os_line(arena, line, "PRETTY_NAME", &facts->os);
+		read_os_line(arena, line, "VERSION_ID", &facts->os_version);
 	}
 	if (file)
 		fclose(file);
-	return value && *value ? value : otherwise;
 }
 
 static bool gather(const struct cli *cli, struct engine *engine, struct arena *arena,
@@ -89,7 +100,7 @@ static bool gather(const struct cli *cli, struct engine *engine, struct arena *a
 	}
 	uname(&facts->names);
 	sysinfo(&facts->memory);
-	facts->os = os_release(arena, "PRETTY_NAME", "Linux");
+	read_os_release(arena, facts);
 	facts->is_cgroup2 =
 		statfs("/sys/fs/cgroup", &cgroup) == 0 && cgroup.f_type == CGROUP2_MAGIC;
 	return true;
@@ -303,7 +314,7 @@ static void add_machine(const struct jsonmaker *info, const struct facts *facts)
 	jsonmaker_number(info, "NGoroutines", 0);
 	jsonmaker_text(info, "KernelVersion", facts->names.release);
 	jsonmaker_text(info, "OperatingSystem", facts->os);
-	jsonmaker_text(info, "OSVersion", os_release(info->arena, "VERSION_ID", ""));
+	jsonmaker_text(info, "OSVersion", facts->os_version);
 	jsonmaker_text(info, "OSType", "linux");
 	jsonmaker_text(info, "Architecture", facts->names.machine);
 	jsonmaker_text(info, "IndexServerAddress", "https://index.docker.io/v1/");

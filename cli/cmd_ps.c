@@ -9,6 +9,7 @@
 #include "cli/dockerconfig.h"
 #include "cli/filter.h"
 #include "cli/listing.h"
+#include "cli/template.h"
 
 struct values {
 	bool is_all, is_latest, is_whole, is_quiet, has_size;
@@ -95,12 +96,17 @@ static const char *usual_template(const struct values *values, const char *forma
 	return values->has_size ? sized.table : listing.table;
 }
 
-/* Measured where a template of one's own names it, too, or all that there is. */
+/* Measured where a template of one's own looks at it, too. */
 static bool wants_size(const struct values *values, const char *format)
 {
+	autoarena struct arena arena = { 0 };
+	struct template template;
+	struct error ignored; /* who prints it tells */
+
 	return values->has_size ||
-	       (format && (strstr(format, ".Size") || strstr(format, "json .}") ||
-			   strstr(format, "json . ")));
+	       (format &&
+		template_parse(&arena, template_unescape(&arena, format), &template, &ignored) &&
+		template_names(&template, "Size"));
 }
 
 static int run(const struct cli *cli, const void *of, const struct texts *arguments)

@@ -42,6 +42,10 @@ must_check bool template_parse_named(struct arena *arena, const char *name, cons
 must_check bool template_run(const struct template *template, const struct json *data,
 			     struct buf *out, struct error *err);
 
+/* Whether it may look at this member of the data: by its name, or at the data as a whole, as
+ * `{{json .}}` does. */
+bool template_names(const struct template *template, const char *field);
+
 /* The text with "\t" and "\n" in two characters made into one, as `ps` and `images` (not `inspect`)
  * take it. */
 const char *template_unescape(struct arena *arena, const char *text) must_check;

@@ -294,7 +294,10 @@ bool control_kill(struct engine *engine, const struct container *container, int 
 	bool was_running = status_is_running(engine, id);
 
 	autoclose int process = -1;
-	autokeeper struct keeper monitor = keeper_find(engine, id);
+	/* Only who waits for its record needs it. */
+	autokeeper struct keeper monitor = { .pidfd = -1 };
+	if (signal == SIGKILL || !was_running)
+		monitor = keeper_find(engine, id);
 	if (is_looked_after(engine, id) &&
 	    !(is_end ? take_process(engine, id, POLICY_USER, &process, err)
 		     : find_process(engine, id, &process, err)))

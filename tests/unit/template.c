@@ -214,6 +214,26 @@ static const struct {
 	{ "{{((((((((((((((((((((((((((((((((((((((((1", "nested too deeply" },
 };
 
+static const struct {
+	const char *template;
+	bool is_named;
+} naming[] = {
+	{ "", false },
+	{ "plain .Name", false },
+	{ "table {{.Id}}\t{{.Name}}", true },
+	{ "{{.Names}}{{.Id.Name}}{{\".Name\"}}", false },
+	{ "{{json .}}", true },
+	{ "{{ . | json }}", true },
+	{ "{{$.Name}}", true },
+	{ "{{if .Id}}{{else}}{{upper (printf \"%s\" .Name)}}{{end}}", true },
+	{ "{{(json .Id)}}", false },
+	{ "{{range .Env}}{{.}}{{.Name}}{{end}}{{with .Id}}{{.}}{{end}}", false },
+	{ "{{range .Env}}{{$.Name}}{{end}}", true },
+	{ "{{range .Env}}{{else}}{{.Name}}{{end}}", true },
+	{ "{{$x := .Name}}{{$x}}", true },
+	{ "{{define \"x\"}}{{.Name}}{{end}}{{template \"x\" .State}}", true },
+};
+
 static bool run(struct arena *arena, const char *text, struct buf *out, struct error *err)
 {
 	struct template template;
@@ -245,6 +265,15 @@ int main(void)
 		buf_init(&out, 4096);
 		check_error(run(&arena, bad[i].template, &out, &err), &err, ERROR_INPUT,
 			    bad[i].part, "%s", bad[i].template);
+	}
+	for (size_t i = 0; i < COUNT_OF(naming); i++) {
+		autoarena struct arena arena = { 0 };
+		struct template template;
+
+		if (check_ok(template_parse(&arena, naming[i].template, &template, &err), &err,
+			     "%s", naming[i].template))
+			check(template_names(&template, "Name") == naming[i].is_named,
+			      "whether %s looks at the name", naming[i].template);
 	}
 	autoarena struct arena arena = { 0 };
 	check_text(template_unescape(&arena, "a\\tb\\nc\\x\\"), "a\tb\nc\\x\\", "escapes");
