@@ -26,12 +26,22 @@ bool daemonjson_read(const char *config, struct arena *arena, const struct json 
 	       ((*root)->type == JSON_OBJECT || json_expected(*root, "an object", err));
 }
 
-bool daemonjson_find(struct arena *arena, const struct json **root, struct error *err)
+bool daemonjson_find(const struct json **root, struct error *err)
 {
-	const char *config = getenv("MOORING_CONFIG");
+	static struct arena kept;
+	static const struct json *found;
 
-	return daemonjson_read(config ? config : "/etc/mooring", arena, root, err) ||
-	       err->sys == EACCES;
+	if (!found) {
+		const char *config = getenv("MOORING_CONFIG");
+		const struct json *fresh;
+
+		if (!daemonjson_read(config ? config : "/etc/mooring", &kept, &fresh, err) &&
+		    err->sys != EACCES)
+			return false;
+		found = fresh;
+	}
+	*root = found;
+	return true;
 }
 
 bool daemonjson_check(const char *config, const struct json *root, struct error *err)

@@ -119,11 +119,10 @@ static bool read_pool(const struct json *item, struct address_pool *pool, struct
 
 static bool read_pools(struct address_pools *pools, struct error *err)
 {
-	autoarena struct arena arena = { 0 };
 	const struct json *root, *list;
 
 	*pools = (struct address_pools){ 0 };
-	if (!daemonjson_find(&arena, &root, err) || !json_array_or_null(root, SETTING, &list, err))
+	if (!daemonjson_find(&root, err) || !json_array_or_null(root, SETTING, &list, err))
 		return false;
 	for (const struct json *item = list ? list->child : NULL; item; item = item->next) {
 		if (pools->count == POOLS_MAX)

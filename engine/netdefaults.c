@@ -139,7 +139,7 @@ bool netdefaults_read(struct arena *arena, struct netdefaults *defaults, struct 
 {
 	const struct json *root;
 
-	return daemonjson_find(arena, &root, err) && netdefaults_parse(arena, root, defaults, err);
+	return daemonjson_find(&root, err) && netdefaults_parse(arena, root, defaults, err);
 }
 
 void netdefaults_peek(struct arena *arena, struct netdefaults *defaults)

@@ -36,12 +36,11 @@ enum backend {
 
 static bool choose(enum backend *backend, struct error *err)
 {
-	autoarena struct arena arena = { 0 };
 	const struct json *root;
 	const char *text;
 
 	*backend = BACKEND_ANY;
-	if (!daemonjson_find(&arena, &root, err) || !json_text_or(root, SETTING, "", &text, err))
+	if (!daemonjson_find(&root, err) || !json_text_or(root, SETTING, "", &text, err))
 		return false;
 	if (strcmp(text, "nftables") == 0)
 		*backend = BACKEND_NFTABLES;
