@@ -243,12 +243,14 @@ static void remove_if_asked(struct job *job)
 		fprintf(stderr, "docker: %s\n", err.text);
 }
 
-/* Docker's client makes its exit code of the daemon's words. */
+/* Docker's client makes its exit code of the daemon's words, in which Go's names of system errors
+ * are small. */
 static int code_of(const char *text)
 {
-	if (strstr(text, "executable file not found") || strstr(text, "no such file or directory"))
+	if (strcasestr(text, "executable file not found") ||
+	    strcasestr(text, "no such file or directory"))
 		return LAUNCH_FAULT_NOT_FOUND;
-	if (strstr(text, "permission denied") || strstr(text, "is a directory"))
+	if (strcasestr(text, "permission denied") || strcasestr(text, "is a directory"))
 		return LAUNCH_FAULT_NOT_EXECUTABLE;
 	return LAUNCH_FAULT_OTHER;
 }

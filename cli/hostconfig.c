@@ -310,12 +310,20 @@ static void add_capabilities(const struct jsonmaker *host, const char *key,
 	add_texts(host, key, &whole);
 }
 
+/* Docker's client makes paths of this one (MaskedPaths, ReadonlyPaths). */
+#define PATHS_OPTION "systempaths="
+
 /* Docker notes that SELinux is off where the container shares the host's processes. */
 static void add_security(const struct jsonmaker *host, const struct container *container)
 {
 	autotexts struct texts options = { 0 };
 
-	texts_add_all(&options, container->security.items, container->security.count);
+	for (size_t i = 0; i < container->security.count; i++) {
+		const char *option = container->security.items[i];
+
+		if (strncmp(option, PATHS_OPTION, strlen(PATHS_OPTION)) != 0)
+			texts_add(&options, option);
+	}
 	if (container->is_privileged || strcmp(container->pid_mode, "host") == 0 ||
 	    strcmp(container->ipc_mode, "host") == 0)
 		texts_add(&options, "label=disable");
@@ -327,7 +335,7 @@ static void add_paths(const struct jsonmaker *host, const struct container *cont
 	struct texts masked = { 0 };
 	size_t readonly;
 	const char *const *readonly_paths = bundle_readonly_paths(&readonly);
-	bool is_open = texts_has(&container->security, "systempaths=unconfined");
+	bool is_open = texts_has(&container->security, PATHS_OPTION "unconfined");
 
 	bundle_masked_paths(host->arena, &masked);
 	if (container->is_privileged || is_open)

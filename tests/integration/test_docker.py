@@ -79,6 +79,15 @@ def test_exit_code(run, moor, command, code, text):
     assert store_files(moor) == []
 
 
+@pytest.mark.parametrize("options,code", [
+    (["--device", "/dev/nosuch"], 127), (["--sysctl", "net.nosuch=1"], 127), (["--device-read-bps", "/dev/nosuch:1m"], 127),
+    (["--cpu-rt-runtime", "5"], 125),
+])
+def test_exit_code_of_a_failed_start(run, options, code):
+    """Docker's client goes by the words, whatever was not there."""
+    assert run("--rm", *options, code=code).stderr.startswith("docker: Error response from daemon: ")
+
+
 @pytest.mark.parametrize("options,text", [
     (["--nosuch"], "unknown flag: --nosuch"),
     (["-x"], "unknown shorthand flag: 'x' in -x"),

@@ -393,6 +393,9 @@ def test_inspect_is_whole(moor, busybox):
     key = moor.docker("run", "-d", "--name", "up", "--network", "none", busybox, "sleep", "60") and inspect(
         moor, "up", "{{.NetworkSettings.SandboxKey}}")
     assert os.readlink(key) != os.readlink("/proc/self/ns/net")
+    moor.docker("create", "--name", "open", "--security-opt", "systempaths=unconfined", "--security-opt", "no-new-privileges", busybox)
+    shown = moor.docker("inspect", "-f", "{{json .HostConfig.SecurityOpt}} {{json .HostConfig.MaskedPaths}} {{json .HostConfig.ReadonlyPaths}}", "open")
+    assert shown.stdout == '["no-new-privileges"] [] []\n'  # the paths are what is left of the other
 
 
 def test_top_and_stats(moor, container):
