@@ -258,8 +258,7 @@ const char *netsettings_ports_cell(const struct engine *engine, struct arena *ar
 	struct groups groups = { .arena = arena, .done = "", .translated = "" };
 	struct endpoints endpoints = { 0 };
 
-	if (!has_ports(container) ||
-	    (!container->exposed_ports.count && !container->publish.count))
+	if (!has_ports(container) || (!container->exposed_ports.count && !container->publish.count))
 		return "";
 	endpoints_read_open(engine, arena, container->id, &endpoints);
 	groups.items = arena_array(arena, endpoints.port_count + container->exposed_ports.count + 1,

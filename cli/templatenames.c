@@ -16,8 +16,7 @@ static bool is_in_operand(const struct operand *operand, struct search search)
 {
 	if (operand->kind == OPERAND_PIPE && is_in_pipe(operand->pipe, search))
 		return true;
-	if (operand->kind != OPERAND_ROOT &&
-	    (operand->kind != OPERAND_DOT || search.is_dot_other))
+	if (operand->kind != OPERAND_ROOT && (operand->kind != OPERAND_DOT || search.is_dot_other))
 		return false;
 	return !operand->fields || strcmp(operand->fields->name, search.field) == 0;
 }

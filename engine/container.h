@@ -161,7 +161,7 @@ struct container {
 	const char *stop_signal;
 	int64_t stop_timeout; /* seconds; -1: not said */
 	bool is_removed_on_exit;
-	bool has_left_none; /* the network none, which it was made with: others can be joined */
+	bool has_left_none;   /* the network none, which it was made with: others can be joined */
 	bool has_joined_none; /* after it had left all others */
 	bool has_open_stdin;
 	bool has_tty;
