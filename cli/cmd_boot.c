@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -86,6 +85,7 @@ static void disband(struct fleet *fleet)
 static bool open_mark(const struct cli *cli, int *mark, bool *is_first, struct error *err)
 {
 	autofree char *path = mem_printf("%s/" BOOTED, cli->run);
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	struct stat info;
 
 	*is_first = false;
@@ -94,7 +94,8 @@ static bool open_mark(const struct cli *cli, int *mark, bool *is_first, struct e
 	*mark = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (*mark < 0)
 		return error_sys(err, "make %s", path);
-	while (flock(*mark, LOCK_EX) < 0)
+	/* A lock that children do not inherit: they may outlive one that is killed. */
+	while (fcntl(*mark, F_SETLKW, &lock) < 0)
 		if (errno != EINTR)
 			return error_sys(err, "lock %s", path);
 	if (fstat(*mark, &info) < 0)

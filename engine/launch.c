@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -40,6 +41,8 @@
  */
 
 #define MESSAGE_MAX     8192
+#define SEND_TRIES      100
+#define SEND_PAUSE_MS   10
 #define DETACH_PATIENCE 1000 /* milliseconds */
 /* The exit code of a container that was not started, for other reasons than its program: docker's.
  */
@@ -79,13 +82,21 @@ static void wires_close(struct wires *wires)
 
 /* Messages. ----------------------------------------------------------------------------------- */
 
+static bool is_passing(int number)
+{
+	return number == EINTR || number == ENOBUFS || number == ENOMEM;
+}
+
+/* A monitor that did not hear us would take our end for a kill, and stop the container: where the
+ * kernel has no memory for a word, it is said again. */
 static void send_text(int client, const char *text, size_t length)
 {
-	ssize_t sent;
+	const struct timespec pause = { .tv_nsec = SEND_PAUSE_MS * 1000000L };
 
-	do {
-		sent = send(client, text, length, MSG_NOSIGNAL);
-	} while (sent < 0 && errno == EINTR);
+	for (int tries = 0; send(client, text, length, MSG_NOSIGNAL) < 0 && is_passing(errno) &&
+			    tries < SEND_TRIES;
+	     tries++)
+		nanosleep(&pause, NULL);
 }
 
 void launch_send_signal(int client, int signal)

@@ -43,8 +43,11 @@ void netspace_send(int socket, int host)
 {
 	autoclose int made = make(host);
 
-	/* One that has ended meanwhile has said why. */
-	passfd_send(socket, "n", 1, &made, made >= 0 ? 1 : 0, 0);
+	/* A descriptor takes more room than the word does; and who waits for a word that cannot be
+	 * sent must not wait for ever. One that has ended meanwhile has said why. */
+	if (made < 0 || passfd_send(socket, "n", 1, &made, 1, 0) < 0)
+		if (passfd_send(socket, "n", 1, NULL, 0, 0) < 0)
+			shutdown(socket, SHUT_WR);
 }
 
 bool netspace_enter(int socket, struct error *err)

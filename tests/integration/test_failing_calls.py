@@ -100,3 +100,16 @@ def test_a_read_only_store_is_named(moor, busybox_tar, tmp_path, how):
             assert failed.stderr.split("\n")[0].endswith(f"ead-only file system ({disk} is mounted read-only: see dmesg)"), (
                 command, failed.stderr)
         assert moor.docker("ps", "-a", "--format", "{{.Names}}").stdout == "old\n"
+
+
+def test_no_memory_for_a_word_to_the_monitor(moor, busybox):
+    """The client's `detach`, and its network namespace for the container: not heard, the one means stop, the other wait."""
+    log = os.path.join(moor.directory, "calls")
+    moor.run("strace", "-qq", "-o", log, "-e", "trace=sendto", "-e", "inject=sendto:error=ENOBUFS:when=1",
+             os.path.join(moor.names, "docker"), "run", "-d", "--name", "told", "--network", "none", busybox, "sleep", "600", timeout=30)
+    with open(log) as lines:
+        said = [line.strip() for line in lines if "detach" in line]
+    assert len(said) == 2 and "ENOBUFS" in said[0] and said[1].endswith(" = 15"), said
+    moor.run(*failing("sendmsg", "ENOMEM", 1), os.path.join(moor.names, "docker"), "run", "-d", "--name", "own", busybox,
+             "sleep", "600", timeout=30)
+    moor.docker("exec", "own", "true")
