@@ -13,8 +13,8 @@
 #include "cli/imagechange.h"
 #include "cli/single.h"
 #include "cli/storesettings.h"
-#include "engine/control.h"
 #include "engine/happening.h"
+#include "engine/standstill.h"
 #include "engine/status.h"
 #include "engine/tree.h"
 #include "image/build.h"
@@ -223,19 +223,21 @@ static bool has_ended(struct single *single)
 static bool commit(struct single *single, const struct values *values, const char *name,
 		   struct error *err)
 {
+	struct standstill standstill = STANDSTILL_NONE;
 	struct status status;
 	struct error other;
 
 	status_read(&single->engine, &single->arena, single->container.id, &status);
 	bool is_paused = status.state == STATUS_RUNNING && !values->is_running_on;
-	if (is_paused && !control_pause(&single->engine, &single->container, err)) {
+	if (is_paused && !standstill_begin(&single->engine, &single->container, &standstill, err)) {
 		if (!has_ended(single))
 			return false;
 		is_paused = false;
 	}
 	struct digest id;
 	bool is_done = commit_still(single, values, name, &id, err);
-	if (is_paused && !control_unpause(&single->engine, &single->container, &other) &&
+	if (is_paused &&
+	    !standstill_end(&single->engine, &single->container, &standstill, &other) &&
 	    !has_ended(single)) {
 		*err = other;
 		return false;

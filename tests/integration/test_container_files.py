@@ -15,6 +15,7 @@ import tarfile
 
 import pytest
 
+import leftovers
 from world import mounted, wait_until
 
 CHANGES = ("echo hi > /newf; rm /etc/group; mkdir /d; echo x > /d/f; ln -s /d /dl; ln -s /etc/shadow /d/out; "
@@ -387,6 +388,19 @@ def processes_of(*arguments):
             if line.endswith(wanted) and not line.startswith(b"strace"):
                 found.append(pid)
     return found
+
+
+@pytest.mark.parametrize("call", ["memfd_create", "vfork", "rename,renameat", "wait4"])
+def test_a_killed_commit_leaves_nobody_paused(moor, busybox, call):
+    """The command is killed while the container is paused, or about to be: it goes on all the same."""
+    moor.docker("run", "-d", "--name", "c", "--network", "none", "--stop-signal", "KILL", busybox, "sleep", "60")
+    for number in (1, 2, 3):
+        moor.run("strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}",
+                 os.path.join(moor.names, "docker"), "commit", "c", "new:1", code=None)
+        wait_until(lambda: moor.docker("inspect", "-f", "{{.State.Status}}", "c").stdout == "running\n", "it to go on")
+        wait_until(lambda: not leftovers.processes_naming("commit\0c\0new:1"), "its guard to go")
+        assert moor.docker("inspect", "-f", "{{.State.Status}}", "c").stdout == "running\n"
+    moor.docker("commit", "c", "new:1")
 
 
 def test_commit(moor, changed, busybox, tmp_path):
