@@ -5,12 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/hardlinks.h"
+#include "base/holes.h"
 #include "base/marks.h"
 #include "base/mem.h"
 #include "base/newfile.h"
@@ -36,40 +36,6 @@ static bool copy_dir(const struct level *level, struct error *err);
 static char *path_below(const struct level *level, const char *name)
 {
 	return mem_printf("%s%s%s", level->path, *level->path ? "/" : "", name);
-}
-
-/* Bytes. -------------------------------------------------------------------------------------- */
-
-/* From one hole to the next. A file of the image's may claim a size that no disk has. */
-static bool copy_extent(int in, int out, off_t at, const char *name, struct error *err)
-{
-	off_t end = lseek(in, at, SEEK_HOLE);
-
-	if (end < 0 || lseek(out, at, SEEK_SET) < 0)
-		return error_sys(err, "copy %s", name);
-	while (at < end) {
-		ssize_t moved = sendfile(out, in, &at, (size_t)(end - at));
-
-		if (moved < 0)
-			return error_sys(err, "copy %s", name);
-		if (moved == 0)
-			break;
-	}
-	return true;
-}
-
-static bool copy_bytes(int in, int out, const char *name, off_t size, struct error *err)
-{
-	off_t at = 0;
-
-	while ((at = lseek(in, at, SEEK_DATA)) >= 0) {
-		if (!copy_extent(in, out, at, name, err))
-			return false;
-		at = lseek(in, at, SEEK_HOLE);
-	}
-	if (errno != ENXIO || ftruncate(out, size) < 0) /* ENXIO: nothing follows */
-		return error_sys(err, "copy %s", name);
-	return true;
 }
 
 /* What has no bytes. -------------------------------------------------------------------------- */
@@ -158,7 +124,7 @@ static bool copy_content(int in, const struct stat *status, int to, const char *
 {
 	struct newfile file;
 	bool is_done = newfile_open(to, name, NEWFILE_UNSEEN, 0600, &file, err) &&
-		       copy_bytes(in, file.fd, name, status->st_size, err) &&
+		       holes_copy(in, file.fd, name, status->st_size, err) &&
 		       marks_set(file.fd, name, status, MARKS_ALL, err) &&
 		       xattrs_copy(in, file.fd, XATTRS_OF_FILES, err) &&
 		       newfile_publish(&file, err);

@@ -247,3 +247,10 @@ void arena_done(struct arena *arena)
 	arena->size = 0;
 	errno = saved;
 }
+
+bool mem_is_zero(const void *bytes, size_t count)
+{
+	const char *first = bytes;
+
+	return count == 0 || (*first == '\0' && memcmp(first, first + 1, count - 1) == 0);
+}

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -58,6 +59,8 @@ char *arena_vprintf(struct arena *arena, const char *format, va_list args) must_
 void arena_done(struct arena *arena);
 /* The same for what held secrets: overwritten first. */
 void arena_wipe(struct arena *arena);
+
+bool mem_is_zero(const void *bytes, size_t count); /* every one of them */
 
 #define autoarena __attribute__((cleanup(arena_done)))
 

@@ -11,6 +11,7 @@
 
 #include "base/caller.h"
 #include "base/file.h"
+#include "base/holes.h"
 #include "base/marks.h"
 #include "base/mem.h"
 #include "base/newfile.h"
@@ -78,7 +79,8 @@ static bool mark_place(const struct tree_copy *copy, struct side to, const struc
 	return is_done;
 }
 
-static bool copy_bytes(int from, int to, const char *name, struct error *err)
+/* What the caller's kernel makes (/proc/version) has no size. */
+static bool copy_to_end(int from, int to, const char *name, struct error *err)
 {
 	for (;;) {
 		ssize_t sent = sendfile(to, from, NULL, CHUNK);
@@ -90,6 +92,14 @@ static bool copy_bytes(int from, int to, const char *name, struct error *err)
 		if (sent == 0)
 			return true;
 	}
+}
+
+static bool copy_bytes(const struct tree_copy *copy, int from, int to, const char *name,
+		       const struct stat *info, struct error *err)
+{
+	return copy->is_from_callers && info->st_size == 0
+		       ? copy_to_end(from, to, name, err)
+		       : holes_copy(from, to, name, info->st_size, err);
 }
 
 /* What is in the way goes, unless it is a directory. */
@@ -135,7 +145,8 @@ static bool overwrite(const struct tree_copy *copy, int source, int mounted, con
 	autoclose int target = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 	if (target < 0)
 		return error_sys(err, "open %s", name);
-	return copy_bytes(source, target, name, err) && set_marks(copy, target, name, info, err);
+	return copy_bytes(copy, source, target, name, info, err) &&
+	       set_marks(copy, target, name, info, err);
 }
 
 /* What is there stays until all of the new one is. */
@@ -144,7 +155,7 @@ static bool replace(const struct tree_copy *copy, int source, struct side to,
 {
 	struct newfile file;
 	bool is_done = newfile_open(to.dir, to.name, NEWFILE_UNSEEN, 0600, &file, err) &&
-		       copy_bytes(source, file.fd, to.name, err) &&
+		       copy_bytes(copy, source, file.fd, to.name, info, err) &&
 		       set_marks(copy, file.fd, to.name, info, err) && newfile_publish(&file, err);
 
 	newfile_drop(&file);

@@ -132,6 +132,17 @@ static bool write_at(int fd, const char *bytes, size_t count, int64_t offset, st
 	return true;
 }
 
+/* Zeros become a hole, which costs neither room nor the flash's life: a container can make a file
+ * of a terabyte of them in no time, and leave it to a commit. Not in a file that was begun before,
+ * which may have something else there. */
+static bool put_data(const struct layer *layer, int fd, const char *bytes, size_t count,
+		     int64_t offset, bool is_at_end, struct error *err)
+{
+	if (!is_at_end || layer->done > 0 || !mem_is_zero(bytes, count))
+		return write_at(fd, bytes, count, offset, err);
+	return ftruncate(fd, offset + (int64_t)count) == 0 || error_sys(err, "write");
+}
+
 /* A full pipe says the same: the flusher has work. */
 static void tell_flusher(struct layer *layer, int64_t bytes)
 {
@@ -172,11 +183,14 @@ static bool write_data(struct layer *layer, int fd, const struct entry *entry, s
 			break;
 		if (offset < 0 || offset > entry->size || (int64_t)count > entry->size - offset)
 			return error_set(err, ERROR_CORRUPT, "data beyond the file's size");
+
+		bool is_at_end = offset >= end;
+
 		end = offset + (int64_t)count;
 		if (end <= layer->done)
 			continue;
 		if (!check_space(layer, fd, count, err) ||
-		    !write_at(fd, bytes, count, offset, err) ||
+		    !put_data(layer, fd, bytes, count, offset, is_at_end, err) ||
 		    !note_written(layer, entry, count, end, err))
 			return false;
 	} while (count > 0);

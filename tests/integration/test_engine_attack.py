@@ -539,6 +539,46 @@ def test_copy_out_leads_into_no_procfs(moor, shared, tmp_path):
     assert "boot_id" not in moor.docker("cp", "c:/vol/random/.", "-").stdout
 
 
+def test_a_file_of_nothing_takes_no_room(moor, shared, tmp_path):
+    """A container makes a terabyte of zeros in no time; who copies or commits it shall not find the disk full."""
+    with open(shared / "huge", "wb") as file:
+        file.write(b"begin")
+        file.seek(1 << 34)
+        file.write(b"middle")
+        file.truncate(1 << 40)
+    moor.docker("cp", "c:/vol/huge", tmp_path / "out", timeout=20)
+    status = os.stat(tmp_path / "out")
+    assert status.st_size == 1 << 40 and status.st_blocks < 1 << 10
+    with open(tmp_path / "out", "rb") as file:
+        assert file.read(6) == b"begin\0" and file.seek((1 << 34) - 1) and file.read(8) == b"\0middle\0"
+    moor.docker("exec", "c", "sh", "-c", "echo begin >/sparse; busybox truncate -s 1073741824 /sparse; echo end >>/sparse")
+    before = room_taken(moor.root)
+    moor.docker("commit", "c", "made:1", timeout=60)
+    assert room_taken(moor.root) - before < 16 << 20
+    assert moor.docker("run", "--rm", "--network", "none", "made:1", "sh", "-c",
+                       "busybox stat -c %s /sparse; busybox head -c 6 /sparse; busybox tail -c 5 /sparse | busybox od -c").stdout.split() == \
+        [str((1 << 30) + 4), "begin", "0000000", "\\0", "e", "n", "d", "\\n", "0000005"]
+
+
+def room_taken(directory):
+    return int(subprocess.run(["du", "-s", "-B1", directory], check=True, capture_output=True, text=True).stdout.split()[0])
+
+
+def test_a_file_that_grows_is_copied_to_an_end(moor, shared, tmp_path):
+    """Whoever appends as fast as it is copied does not keep docker cp busy until the disk is full."""
+    (shared / "log").write_bytes(b"x" * (1 << 20))
+    writer = subprocess.Popen(["/usr/bin/python3", "-c", "import sys, time\nwith open(sys.argv[1], 'ab', 0) as file:\n"
+                               "    while True: file.write(b'y' * 4096); time.sleep(0.001)", str(shared / "log")])
+    try:
+        done = moor.run("strace", "-f", "-o", "/dev/null", "-e", "trace=sendfile,sendfile64", "-e",
+                        "inject=sendfile,sendfile64:delay_exit=100ms", os.path.join(moor.names, "docker"), "cp", "c:/vol/log",
+                        tmp_path / "out", timeout=10)
+    finally:
+        writer.kill()
+        writer.wait()
+    assert done.stderr == "" and os.stat(tmp_path / "out").st_size >= 1 << 20
+
+
 def take_number(pid):
     """A process with that number, or None if somebody else has it."""
     with open("/proc/sys/kernel/ns_last_pid", "w") as file:
