@@ -107,15 +107,22 @@ static bool link_to_first(const struct level *level, const char *name, const cha
 	return replace(make_link, level->to, name, path_of_fd(file, path)) == 0;
 }
 
-static bool is_linked(const struct level *level, const char *name, const struct stat *status)
+/* *is_linked: it was copied under another name, and is linked to that. */
+static bool link_known(const struct level *level, const char *name, const struct stat *status,
+		       bool *is_linked, struct error *err)
 {
+	const char *first;
+
+	*is_linked = false;
 	if (status->st_nlink < 2)
-		return false;
+		return true;
 
 	autofree char *path = path_below(level, name);
-	const char *first = hardlinks_first(&level->copying->links, status, path);
 
-	return first && link_to_first(level, name, first);
+	if (!hardlinks_first(&level->copying->links, status, path, &first, err))
+		return false;
+	*is_linked = first && link_to_first(level, name, first);
+	return true;
 }
 
 /* Its marks are those of what was opened: a name can have changed its meaning since. */
@@ -137,12 +144,14 @@ static bool copy_file(const struct level *level, const char *name, struct error 
 {
 	autoclose int in = -1;
 	struct stat status;
+	bool is_linked;
 
 	if (!path_open_regular(level->from, name, PATH_NO_LINKS, &in, err))
 		return false;
 	if (fstat(in, &status) < 0)
 		return error_sys(err, "look at %s", name);
-	return is_linked(level, name, &status) || copy_content(in, &status, level->to, name, err);
+	return link_known(level, name, &status, &is_linked, err) &&
+	       (is_linked || copy_content(in, &status, level->to, name, err));
 }
 
 /* Directories. -------------------------------------------------------------------------------- */

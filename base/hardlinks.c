@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -46,18 +47,27 @@ static void make_room(struct hardlinks *links)
 	free(old.slots);
 }
 
-const char *hardlinks_first(struct hardlinks *links, const struct stat *info, const char *path)
+bool hardlinks_first(struct hardlinks *links, const struct stat *info, const char *path,
+		     const char **first, struct error *err)
 {
 	if (2 * links->count >= room(links))
 		make_room(links);
 
 	struct hardlink *slot = find_slot(links, info->st_dev, info->st_ino);
+	size_t size = strlen(path) + 1;
 
+	*first = slot->path;
 	if (slot->path)
-		return slot->path;
+		return true;
+	if (size > HARDLINKS_TEXT_MAX - links->text)
+		return error_set(err, ERROR_INPUT,
+				 "%.200s: the names of files that have several take more than "
+				 "%d MiB",
+				 path, HARDLINKS_TEXT_MAX >> 20);
 	*slot = (struct hardlink){ info->st_dev, info->st_ino, mem_strdup(path) };
 	links->count++;
-	return NULL;
+	links->text += size;
+	return true;
 }
 
 void hardlinks_done(struct hardlinks *links)

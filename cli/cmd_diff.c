@@ -24,20 +24,23 @@ static const struct opt export_opts[] = {
 	{ .name = NULL },
 };
 
+static void put_change(void *context, char kind, const char *path)
+{
+	(void)context;
+	printf("%c /", kind);
+	shown_put(path);
+	putchar('\n');
+}
+
 static int run_diff(const struct cli *cli, const void *values, const struct texts *arguments)
 {
 	autosingle struct single single = SINGLE_EMPTY;
-	autotexts struct texts changes = { 0 };
 	struct error err;
 
 	(void)values;
 	if (!single_open(cli, arguments->items[0], &single, &err) ||
-	    !tree_diff(&single.engine, &single.container, &single.arena, &changes, &err))
+	    !tree_diff(&single.engine, &single.container, put_change, NULL, &err))
 		return command_failed(&err);
-	for (size_t i = 0; i < changes.count; i++) {
-		shown_put(changes.items[i]);
-		putchar('\n');
-	}
 	return 0;
 }
 

@@ -66,9 +66,10 @@ int64_t tree_size(const char *directory);
  * own layer for that; without a slash in front; NULL-terminated. */
 extern const char *const tree_ours[];
 
-/* What the container has changed of its image's files: "A /path", "C /path", "D /path", sorted.
- * Texts live in `arena`. */
+/* Is shown each change of the image's files, in the order of their names: 'A' (added), 'C'
+ * (changed) or 'D' (deleted), and the path without a slash in front. */
+typedef void tree_put_change(void *context, char kind, const char *path);
 must_check bool tree_diff(const struct engine *engine, const struct container *container,
-			  struct arena *arena, struct texts *changes, struct error *err);
+			  tree_put_change *put, void *context, struct error *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -20,10 +21,19 @@
 #define DEPTH_MAX 1024
 
 struct differ {
-	struct arena *arena;
-	struct texts *changes;
+	tree_put_change *put;
+	void *context;
 	int *layers; /* the image's, the highest first */
 	size_t layer_count;
+};
+
+/* A directory that is being looked through, and those above. A container may have millions of
+ * files: nothing is kept but the way to where we are. */
+struct level {
+	struct level *above;
+	const char *path; /* "" for the root */
+	int dir, depth;
+	bool is_due; /* has changed as soon as something in it has */
 };
 
 static bool is_whiteout(const struct stat *info)
@@ -47,11 +57,11 @@ enum finding {
 };
 
 /* In one layer, component by component: a layer's links lead nowhere here. */
-static enum finding look_in_layer(struct arena *arena, int layer, const char *path,
-				  struct stat *info)
+static enum finding look_in_layer(int layer, const char *path, struct stat *info)
 {
 	autoclose int dir = fcntl(layer, F_DUPFD_CLOEXEC, 3);
-	char *rest = arena_strdup(arena, path);
+	autofree char *copy = mem_strdup(path);
+	char *rest = copy;
 	bool hides = false;
 
 	for (char *name; (name = strsep(&rest, "/"));) {
@@ -74,7 +84,7 @@ static enum finding look_in_layer(struct arena *arena, int layer, const char *pa
 static bool is_in_image(const struct differ *differ, const char *path, struct stat *info)
 {
 	for (size_t i = 0; i < differ->layer_count; i++) {
-		enum finding found = look_in_layer(differ->arena, differ->layers[i], path, info);
+		enum finding found = look_in_layer(differ->layers[i], path, info);
 
 		if (found != ABSENT)
 			return found == FOUND;
@@ -94,92 +104,98 @@ static bool is_ours(const char *path)
 	return false;
 }
 
-static void add(const struct differ *differ, char kind, const char *path)
+static void tell_due(const struct differ *differ, struct level *level)
 {
-	texts_add(differ->changes, arena_printf(differ->arena, "%c /%s", kind, path));
+	if (!level)
+		return;
+	tell_due(differ, level->above);
+	if (level->is_due)
+		differ->put(differ->context, 'C', level->path);
+	level->is_due = false;
 }
 
-static bool walk(const struct differ *differ, int dir, const char *path, int depth,
-		 struct error *err);
+static void tell(const struct differ *differ, struct level *above, char kind, const char *path)
+{
+	tell_due(differ, above);
+	differ->put(differ->context, kind, path);
+}
+
+static bool walk(const struct differ *differ, struct level *level, struct error *err);
 
 /* A directory is changed if something in it is, or itself. */
-static bool compare_directory(const struct differ *differ, int dir, const char *name,
-			      const char *path, const struct stat *info, int depth,
-			      struct error *err)
+static bool compare_directory(const struct differ *differ, struct level *above, const char *name,
+			      const char *path, const struct stat *info, struct error *err)
 {
-	autoclose int below = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	size_t place = differ->changes->count;
+	autoclose int below =
+		openat(above->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat old;
 
 	if (below < 0)
 		return errno == ENOENT || error_sys(err, "open %s", path);
+	if (above->depth >= DEPTH_MAX)
+		return error_set(err, ERROR_INPUT, "%s: directories are too deep", path);
+
 	bool was_there = is_in_image(differ, path, &old);
-	bool is_changed = was_there && S_ISDIR(old.st_mode) &&
-			  (old.st_mode != info->st_mode || old.st_uid != info->st_uid ||
-			   old.st_gid != info->st_gid);
-	if (!was_there && !is_ours(path))
-		add(differ, 'A', path);
-	else if (was_there)
-		add(differ, 'C', path);
-	if (!walk(differ, below, path, depth + 1, err))
-		return false;
-	bool is_empty = differ->changes->count == place + 1;
-	if (was_there && S_ISDIR(old.st_mode) && is_empty && !is_changed && !is_opaque(below))
-		differ->changes->count = place;
-	return true;
+	bool is_changed = was_there && (!S_ISDIR(old.st_mode) || old.st_mode != info->st_mode ||
+					old.st_uid != info->st_uid || old.st_gid != info->st_gid ||
+					is_opaque(below));
+	struct level level = { above, path, below, above->depth + 1, was_there && !is_changed };
+
+	if (is_changed)
+		tell(differ, above, 'C', path);
+	else if (!was_there && !is_ours(path))
+		tell(differ, above, 'A', path);
+	return walk(differ, &level, err);
 }
 
-static bool compare(const struct differ *differ, int dir, const char *name, const char *path,
-		    int depth, struct error *err)
+static bool compare(const struct differ *differ, struct level *level, const char *name,
+		    const char *path, struct error *err)
 {
 	struct stat info;
 	struct stat old;
 
-	if (fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
+	if (strlen(path) > PATH_MAX)
+		return error_set(err, ERROR_INPUT, "%.200s…: name too long", path);
+	if (fstatat(level->dir, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT || error_sys(err, "look at %s", path);
-	if (is_whiteout(&info)) {
-		if (is_in_image(differ, path, &old))
-			add(differ, 'D', path);
-		return true;
-	}
 	if (S_ISDIR(info.st_mode))
-		return compare_directory(differ, dir, name, path, &info, depth, err);
-	if (is_in_image(differ, path, &old))
-		add(differ, 'C', path);
-	else if (!is_ours(path))
-		add(differ, 'A', path);
+		return compare_directory(differ, level, name, path, &info, err);
+
+	bool was_there = is_in_image(differ, path, &old);
+
+	if (is_whiteout(&info) ? was_there : was_there || !is_ours(path))
+		tell(differ, level, is_whiteout(&info) ? 'D' : was_there ? 'C' : 'A', path);
 	return true;
 }
 
-/* The names in a directory, sorted. */
-static bool list(const struct differ *differ, int dir, const char *path, struct texts *names,
+/* The names in a directory, sorted; the texts live in `arena`. */
+static bool list(const struct level *level, struct arena *arena, struct texts *names,
 		 struct error *err)
 {
-	autodir DIR *entries = file_list(dir, ".");
+	autodir DIR *entries = file_list(level->dir, ".");
 	struct dirent *entry;
 	bool is_read;
 
 	if (!entries)
-		return error_sys(err, "list /%s", path);
-	while ((is_read = file_next(entries, path, &entry, err)) && entry)
-		texts_add(names, arena_strdup(differ->arena, entry->d_name));
+		return error_sys(err, "list /%s", level->path);
+	while ((is_read = file_next(entries, level->path, &entry, err)) && entry)
+		texts_add(names, arena_strdup(arena, entry->d_name));
 	texts_sort(names);
 	return is_read;
 }
 
-static bool walk(const struct differ *differ, int dir, const char *path, int depth,
-		 struct error *err)
+static bool walk(const struct differ *differ, struct level *level, struct error *err)
 {
+	autoarena struct arena arena = { 0 };
 	autotexts struct texts names = { 0 };
 
-	if (depth <= DEPTH_MAX && !list(differ, dir, path, &names, err))
+	if (!list(level, &arena, &names, err))
 		return false;
 	for (size_t i = 0; i < names.count; i++) {
-		const char *name = names.items[i];
+		autofree char *path =
+			mem_printf("%s%s%s", level->path, *level->path ? "/" : "", names.items[i]);
 
-		if (!compare(differ, dir, name,
-			     arena_printf(differ->arena, "%s%s%s", path, *path ? "/" : "", name),
-			     depth, err))
+		if (!compare(differ, level, names.items[i], path, err))
 			return false;
 	}
 	return true;
@@ -188,10 +204,9 @@ static bool walk(const struct differ *differ, int dir, const char *path, int dep
 static bool open_layers(const struct engine *engine, const struct container *container,
 			struct differ *differ, struct error *err)
 {
-	differ->layers = arena_array(differ->arena, container->layer_count + 1, sizeof(int));
 	for (size_t i = container->layer_count; i-- > 0;) {
-		const char *path = arena_printf(differ->arena, "%s/layers/%s/diff", engine->root,
-						digest_hex(&container->chains[i]));
+		autofree char *path = mem_printf("%s/layers/%s/diff", engine->root,
+						 digest_hex(&container->chains[i]));
 		int layer = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 		if (layer < 0)
@@ -201,18 +216,18 @@ static bool open_layers(const struct engine *engine, const struct container *con
 	return true;
 }
 
-bool tree_diff(const struct engine *engine, const struct container *container, struct arena *arena,
-	       struct texts *changes, struct error *err)
+bool tree_diff(const struct engine *engine, const struct container *container, tree_put_change *put,
+	       void *context, struct error *err)
 {
-	struct differ differ = { .arena = arena, .changes = changes };
-	const char *path =
-		arena_printf(arena, "%s/containers/%s/upper", engine->root, container->id);
+	autofree char *path = mem_printf("%s/containers/%s/upper", engine->root, container->id);
+	autofree int *layers = mem_array(container->layer_count + 1, sizeof(int));
 	autoclose int upper = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct differ differ = { .put = put, .context = context, .layers = layers };
+	struct level top = { NULL, "", upper, 0, false };
 
 	if (upper < 0)
 		return error_sys(err, "open %s", path);
-	bool is_done =
-		open_layers(engine, container, &differ, err) && walk(&differ, upper, "", 0, err);
+	bool is_done = open_layers(engine, container, &differ, err) && walk(&differ, &top, err);
 	for (size_t i = 0; i < differ.layer_count; i++)
 		close(differ.layers[i]);
 	return is_done;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
+#include <limits.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -72,7 +73,9 @@ static bool put_file(struct writer *writer, int dir, const char *name, struct ta
 
 	buf_init(&extra, XATTR_MAX);
 	if (info->st_nlink > 1 &&
-	    (entry->link = hardlinks_first(&writer->links, info, entry->path))) {
+	    !hardlinks_first(&writer->links, info, entry->path, &entry->link, err))
+		return false;
+	if (entry->link) {
 		entry->type = TAROUT_HARDLINK;
 		return tarout_put(&writer->tar, entry, err);
 	}
@@ -108,6 +111,8 @@ static bool put_one(struct writer *writer, int dir, const char *name, const char
 {
 	struct stat info;
 
+	if (strlen(path) > PATH_MAX)
+		return error_set(err, ERROR_INPUT, "%.200s…: name too long", path);
 	if (fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT || error_sys(err, "look at %s", path);
 	struct tarout_entry entry = { .path = path,

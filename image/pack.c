@@ -153,7 +153,9 @@ static bool put_described(struct packer *packer, int parent, const char *base,
 {
 	bool is_linked = !S_ISDIR(info->st_mode) && info->st_nlink > 1;
 
-	entry->link = is_linked ? hardlinks_first(&packer->links, info, entry->path) : NULL;
+	entry->link = NULL;
+	if (is_linked && !hardlinks_first(&packer->links, info, entry->path, &entry->link, err))
+		return false;
 	if (entry->link) {
 		entry->type = TAROUT_HARDLINK;
 		return tarout_put(&packer->tar, entry, err);

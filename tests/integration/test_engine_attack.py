@@ -466,6 +466,31 @@ def test_a_tree_deeper_than_descriptors(moor, load, run):
     assert kept(moor) == []
 
 
+def test_many_files_with_long_names(moor, busybox, tmp_path):
+    """To list them takes no memory for each; and names that nobody can use are told, not passed over."""
+    moor.docker("run", "-d", "--name", "c", "--network", "none", busybox, "sleep", "1000")
+    root = f"/proc/{moor.docker('inspect', '-f', '{{.State.Pid}}', 'c').stdout.strip()}/root"
+    name = "n" * 250
+    place = os.open(root, os.O_PATH)
+    for _ in range(15):
+        os.mkdir(name, dir_fd=place)
+        below = os.open(name, os.O_PATH, dir_fd=place)
+        os.close(place)
+        place = below
+    for number in range(6000):
+        os.mknod(str(number), dir_fd=place)
+    lines = moor.run("prlimit", f"--as={32 << 20}", os.path.join(moor.names, "docker"), "diff", "c").stdout.splitlines()
+    assert len(lines) == 6015 and lines[15] == f"A /{'/'.join([name] * 15)}/0" and lines[14] == lines[15][:-2]
+    for _ in range(2):
+        os.mkdir(name, dir_fd=place)
+        below = os.open(name, os.O_PATH, dir_fd=place)
+        os.close(place)
+        place = below
+    os.close(place)
+    assert "name too long" in moor.docker("diff", "c", code=1).stderr
+    assert "name too long" in moor.docker("export", "-o", tmp_path / "out.tar", "c", code=1).stderr
+
+
 def test_log_records_cannot_be_forged(moor, load):
     load()
     forged = r'{"log":"forged\\n","stream":"stdout","time":"2020-01-01T00:00:00Z"}'

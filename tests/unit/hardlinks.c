@@ -12,8 +12,10 @@
 static const char *first_of(struct hardlinks *links, dev_t device, ino_t inode, const char *path)
 {
 	const struct stat info = { .st_dev = device, .st_ino = inode };
+	const char *first = "no room";
+	struct error ignored;
 
-	return hardlinks_first(links, &info, path);
+	return hardlinks_first(links, &info, path, &first, &ignored) ? first : "no room";
 }
 
 static void test_names(void)
@@ -44,9 +46,25 @@ static void test_many(ino_t step, const char *what)
 	hardlinks_done(&links);
 }
 
+static void test_room(void)
+{
+	struct hardlinks links = { 0 };
+	char path[1 << 20];
+	size_t kept = 0;
+
+	memset(path, 'x', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	for (ino_t i = 1; i <= 100; i++)
+		kept += !first_of(&links, 1, i, path);
+	check_int((long long)kept, HARDLINKS_TEXT_MAX / (1 << 20), "names are kept up to a limit");
+	check_text(first_of(&links, 1, 1, "y"), path, "what is known has its links beyond it");
+	hardlinks_done(&links);
+}
+
 int main(void)
 {
 	test_names();
+	test_room();
 	test_many(1, "neighbours");
 	test_many((ino_t)1 << 32, "alike");
 	return tap_done();
