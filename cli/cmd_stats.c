@@ -60,6 +60,7 @@ struct subject {
 	char id[CONTAINER_ID_LENGTH + 1];
 	const char *name;
 	const char *typed; /* by the user; NULL: all are shown */
+	const char *created;
 	struct usage before, now;
 	bool is_running;
 };
@@ -137,6 +138,7 @@ static bool add_subject(struct show *show, const char *id, const char *typed, st
 		memcpy(subject->id, container.id, CONTAINER_ID_LENGTH + 1);
 		subject->name = container.name;
 		subject->typed = typed;
+		subject->created = container.created;
 		show->count++;
 	}
 	container_done(&container);
@@ -156,6 +158,14 @@ static bool take_named(struct show *show, const struct texts *arguments, struct 
 	return true;
 }
 
+static int compare_newest_first(const void *a, const void *b)
+{
+	const struct subject *left = a, *right = b;
+
+	return strcmp(right->created, left->created);
+}
+
+/* In the order of ps. */
 static bool take_all(struct show *show, struct error *err)
 {
 	autotexts struct texts ids = { 0 };
@@ -169,6 +179,8 @@ static bool take_all(struct show *show, struct error *err)
 		    !add_subject(show, ids.items[i], NULL, &ignored))
 			continue;
 	}
+	if (show->count > 1)
+		qsort(show->subjects, show->count, sizeof(*show->subjects), compare_newest_first);
 	return true;
 }
 

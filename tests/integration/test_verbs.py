@@ -420,6 +420,12 @@ def test_top_and_stats(moor, container):
         container("u")  # whoever comes later is shown, too
         assert any(watch.stdout.readline() == "u\n" for _ in range(60))
         watch.kill()
+    names = [f"n{number}" for number in range(6)]
+    for name in names:
+        moor.docker("create", "--name", name, "--network", "none", "busybox:test")
+    everyone = moor.docker("stats", "--no-stream", "-a", "--format", "{{.Name}}").stdout.split()
+    assert everyone == [*reversed(names), "u", "t"] == moor.docker("ps", "-a", "--format", "{{.Names}}").stdout.split()
+    moor.docker("rm", *names)
     moor.docker("stop", "-t", "0", "t", "u")
     assert "is not running" in moor.docker("top", "t", code=1).stderr
     assert len(moor.docker("stats", "--no-stream").stdout.splitlines()) == 1
