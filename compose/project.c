@@ -356,14 +356,16 @@ bool project_check(struct project *project, const struct project_request *reques
 	       refuse_cycles(project, err);
 }
 
-static void warn_of_unset(struct project *project, const struct texts *unset)
+static void warn_of_unset(struct project *project, bool is_classic, const struct texts *unset)
 {
+	const char *quote = is_classic ? "" : "\"";
+
 	for (size_t i = 0; i < unset->count; i++)
 		texts_add(&project->warnings,
 			  arena_printf(&project->arena,
-				       "The \"%s\" variable is not set. Defaulting to a blank "
+				       "The %s%s%s variable is not set. Defaulting to a blank "
 				       "string.",
-				       unset->items[i]));
+				       quote, unset->items[i], quote));
 }
 
 static void set_separator(struct project *project, const struct project_request *request)
@@ -387,7 +389,7 @@ static bool read_files(struct project *project, const struct project_request *re
 				   .takes_format1 = request->is_classic };
 	bool is_good = reading_files(&reading, &project->files, &project->tree, err);
 
-	warn_of_unset(project, &unset);
+	warn_of_unset(project, request->is_classic, &unset);
 	return is_good;
 }
 

@@ -145,6 +145,8 @@ def test_variables(files):
     assert files.config(*path, env={"A": "env"})["services"]["a"]["image"] == "env-b-c-denv"
     done = files.run(*path, "--env-file", "other.env", "config")
     assert "image: other-b-c-" in done.stdout and 'The "D" variable is not set. Defaulting to a blank string.' in done.stderr
+    classic = files.run(*path, "--env-file", "other.env", "config", program="docker-compose").stderr
+    assert classic == "The D variable is not set. Defaulting to a blank string.\n"
     assert "couldn't find env file" in files.run(*path, "--env-file", "no.env", "config", code=15).stderr
 
 
