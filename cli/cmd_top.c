@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/caller.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/proc.h"
@@ -24,6 +25,7 @@
 
 #define PS_OUTPUT_MAX (32 << 20)
 #define WORDS_MAX     (1 << 20)
+#define USUAL_PLACES  "/usr/sbin:/usr/bin:/sbin:/bin"
 #define COLUMN_WIDTH  20 /* docker's least */
 #define COLUMN_GAP    3
 #define COLUMNS_MAX   64
@@ -70,6 +72,14 @@ static bool run_quietly(const char *const *argv, struct buf *output, int *status
 	return is_run;
 }
 
+/* It is the machine's program, which runs as root: for a member of the group docker, whose
+ * variables these are, not the one that he has first on his PATH. */
+static void look_in_usual_places(void)
+{
+	if (getenv(CALLER_VARIABLE))
+		setenv("PATH", USUAL_PLACES, 1);
+}
+
 /* What `ps` prints, with the user's own options or docker's. */
 static bool run_ps(const struct texts *arguments, struct buf *output, struct error *err)
 {
@@ -83,6 +93,7 @@ static bool run_ps(const struct texts *arguments, struct buf *output, struct err
 		texts_add_all(&argv, arguments->items + 1, arguments->count - 1);
 	else
 		texts_add(&argv, "-ef");
+	look_in_usual_places();
 	if (!run_quietly(argv.items, output, &status, &said, err))
 		return error_in(err, "top needs the program ps (procps or busybox)");
 	if (status == 0)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -198,6 +199,26 @@ static bool is_for_the_group(const char *name)
 
 /* Doing it. ----------------------------------------------------------------------------------- */
 
+/* By the caller's rights: where a server or a program of his own (NFS, FUSE) decides who may enter
+ * his directory, root may not. */
+static bool enter_directory(const struct visit *visit)
+{
+	const struct person *person = &visit->person;
+
+	if (setgroups(person->group_count, person->groups) < 0)
+		return false;
+	setfsgid(person->ids.gid);
+	setfsuid(person->ids.uid);
+
+	bool is_there = fchdir(visit->fds[GATE_DIRECTORY]) == 0;
+	int saved = errno;
+
+	setfsuid(0);
+	setfsgid(0);
+	errno = saved;
+	return is_there;
+}
+
 static bool take_place(const struct visit *visit)
 {
 	/* Above the standard streams first: none is to be overwritten before it was copied. */
@@ -211,7 +232,7 @@ static bool take_place(const struct visit *visit)
 	for (int i = 0; i < 3; i++)
 		if (dup2(parked[i], i) < 0)
 			return false;
-	return fchdir(visit->fds[GATE_DIRECTORY]) == 0;
+	return enter_directory(visit);
 }
 
 static _Noreturn void execute(const struct visit *visit, const char *program, int report)

@@ -41,8 +41,8 @@ class Gate:
         os.mkdir(self.home)
         os.chown(self.home, UID, UID)
 
-    def listen(self):
-        self.process = self.moor.start(os.path.join(world.BUILD, "engine", "mooring-gate"), "--listen", "--socket",
+    def listen(self, *before):
+        self.process = self.moor.start(*before, os.path.join(world.BUILD, "engine", "mooring-gate"), "--listen", "--socket",
                                        self.socket, stdin=None, stdout=None, stderr=None)
         wait_until(lambda: os.path.exists(self.socket) and stat.S_IMODE(os.stat(self.socket).st_mode) == 0o660,
                    "the gate to listen")
@@ -162,6 +162,34 @@ def test_a_credential_helper_is_the_callers_own(gate, registry):
         json.dump({"credHelpers": {registry.address: "mine"}}, file)
     gate.docker("pull", f"{registry.address}/nosuch:1", code=1, env={"PATH": bin_dir + ":/usr/bin:/bin"})
     assert open(os.path.join(gate.home, "who")).read() == f"{UID}\n{UID} {gate.group}\n"
+
+
+def test_a_directory_that_is_closed_to_root(gate):
+    """As on NFS, or one of the caller's own FUSE: who may enter it, works there."""
+    gate.process.terminate()
+    assert gate.process.wait(10) == 0
+    os.unlink(gate.socket)
+    gate.listen("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+    os.chmod(gate.home, 0o700)
+    gate.docker("ps")
+    with open(os.path.join(gate.home, "env"), "w") as file:
+        file.write("A=1\n")
+    os.chown(os.path.join(gate.home, "env"), UID, UID)
+    os.chmod(os.path.join(gate.home, "env"), 0o600)
+    assert "No such image" in gate.docker("create", "--pull", "never", "--env-file", "env", "nosuch:1", code=1).stderr
+
+
+def test_ps_is_the_machines(gate, busybox):
+    """`docker top` runs a program by its name: as root, and so not the one that is first on the caller's PATH."""
+    bin_dir = os.path.join(gate.home, "bin")
+    os.mkdir(bin_dir)
+    with open(os.path.join(bin_dir, "ps"), "w") as file:
+        file.write(f"#!/bin/sh\nid -u > {gate.home}/who\nexec /bin/ps \"$@\"\n")
+    os.chmod(os.path.join(bin_dir, "ps"), 0o755)
+    gate.docker("run", "-d", "--network", "none", "--name", "web", busybox, "sleep", "60")
+    assert "sleep 60" in gate.docker("top", "web", env={"PATH": bin_dir + ":/usr/bin:/bin"}).stdout
+    assert not os.path.exists(os.path.join(gate.home, "who"))
+    gate.docker("rm", "-f", "web")
 
 
 def test_a_login_is_written_by_the_caller(gate, registry):
