@@ -349,6 +349,16 @@ def program_of_32_bits(family):
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="other machines have no socketcall")
+@pytest.mark.parametrize("options,groups", [((), "0"), (("-u", "1234"), "0"), (("-u", "12:34", "--group-add", "7"), "7 34")])
+def test_cve_2022_36109_the_own_group_is_among_the_others(moor, load, run, options, groups):
+    """Else a program could leave it, and be let in where the group is shut out (mode 0705)."""
+    load()
+    assert run("busybox grep Groups /proc/self/status", *options).stdout.split(None, 1)[1].strip() == groups
+    moor.docker("run", "-d", "--name", "g", "--network", "none", *options, "evil:1", "sleep", "60")
+    assert moor.docker("exec", "g", "busybox", "grep", "Groups", "/proc/self/status").stdout.split(None, 1)[1].strip() == groups
+    moor.docker("rm", "-f", "g")
+
+
 def test_cve_2026_31431_no_way_around_by_socketcall(moor, tmp_path):
     """What 64 bits may not have (AF_ALG, AF_VSOCK) a program gets by the 32 bits' call neither; images for 32 bits keep it,
     as they have no other for any family."""
