@@ -98,6 +98,40 @@ def test_what_was_said_to_be_done_is(machine):
     assert "net" not in machine.listed("network")
 
 
+def one_of(machine, name, *states):
+    return machine.docker("ps", "-a", "--filter", f"name=^{name}$", "--format", "{{.State}}").stdout.strip() in states
+
+
+KEPT = ["--network", "none", "--restart", "unless-stopped", "busybox:test", "sleep", "600"]
+CUT = {  # name: (before it, the command, what may be then if it had not returned)
+    "create": (None, ["create", "--name", "one", "-v", "data:/data", *KEPT], lambda m: one_of(m, "one", "", "created")),
+    "start": (["create", "--name", "one", *KEPT], ["start", "one"], lambda m: one_of(m, "one", "created", "running")),
+    "rename": (["create", "--name", "one", *KEPT], ["rename", "one", "two"],
+               lambda m: sorted([one_of(m, "one", "created"), one_of(m, "two", "created")]) == [False, True]),
+    "remove": (["create", "--name", "one", "-v", "/anonymous", *KEPT], ["rm", "-v", "one"], lambda m: one_of(m, "one", "", "created")),
+    "tag": (None, ["tag", "busybox:test", "other:1"], lambda m: m.docker("images", "-q", "busybox:test").stdout),
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_the_power_goes_in_the_middle(machine, name):
+    """Killed before some of its steps, and nothing is written any more: the old state or the new one, and all is of use."""
+    before, command, is_whole = CUT[name]
+    cut = 0
+    for call, number in [(call, number) for call in ("mkdirat", "rename,renameat", "fsync", "unlinkat") for number in (1, 3)]:
+        if before:
+            machine.docker(*before)
+        done = machine.run(*killed_at(call, number), os.path.join(machine.names, "docker"), *command, code=None)
+        machine.lose_power()
+        listed = machine.docker("ps", "-a")
+        assert (listed.stderr, machine.mooring("boot").stderr) == ("", "") and is_whole(machine), (call, number)
+        cut += done.returncode != 0
+        machine.docker("rm", "-f", "-v", "one", "two")
+        machine.docker("volume", "prune", "-af")
+        assert os.listdir(os.path.join(machine.root, "names")) == [] and machine.listed("volume") == []
+    assert cut >= 2
+
+
 PROJECT = """
 services:
   a: {image: "busybox:test", command: sleep 600, network_mode: none, restart: always, stop_signal: KILL, volumes: ["data:/data"]}
