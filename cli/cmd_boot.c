@@ -154,7 +154,8 @@ static int boot(const struct cli *cli, const void *of, const struct texts *argum
 		return 0;
 	code = gather(cli, &fleet, &err) ? start_all(&fleet) : command_failed_plainly(&err);
 	disband(&fleet);
-	if (!file_write(mark, BOOTED, DONE, strlen(DONE), &err))
+	/* What could not be started is tried again, when its cause may have gone. */
+	if (code == 0 && !file_write(mark, BOOTED, DONE, strlen(DONE), &err))
 		log_warning("%s", err.text);
 	return code;
 }

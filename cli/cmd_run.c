@@ -333,6 +333,7 @@ static int run(const struct cli *cli, const void *of, const struct texts *argume
 		const struct running running = {
 			.engine = &job.engine,
 			.container = &job.container,
+			.is_made_now = true,
 			.lock = &job.lock,
 			.wants_stdin = runopts_attaches(values, RUNOPTS_STDIN),
 			.wants_stdout = runopts_attaches(values, RUNOPTS_STDOUT),

@@ -43,6 +43,7 @@ static bool start(const struct running *running, struct launched *launched, int 
 	const struct launch launch = { .engine = running->engine,
 				       .container = running->container,
 				       .lock = *running->lock,
+				       .is_made_now = running->is_made_now,
 				       .wants_stdin = running->wants_stdin,
 				       .wants_stdout = running->wants_stdout,
 				       .wants_stderr = running->wants_stderr &&

@@ -16,7 +16,8 @@
 struct running {
 	struct engine *engine;
 	const struct container *container;
-	int *lock; /* of the container; closed once it runs, unless we are to remove it */
+	int *lock;        /* of the container; closed once it runs, unless we are to remove it */
+	bool is_made_now; /* it was made for this start */
 	bool wants_stdin, wants_stdout, wants_stderr;
 	enum attach_signals on_signal;
 	const char *detach_keys; /* NULL: docker's */

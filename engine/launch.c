@@ -372,16 +372,17 @@ static bool connect_wires(const struct launch *launch, struct launched *launched
 	       open_kept_stdin(launch, &wires->in, err);
 }
 
-/* A new life: what the last one left is no longer true. */
+/* A new life: what the last one left is no longer true. *was_started: it has had one. */
 static bool begin_life(const struct container *container, int dir, bool *is_first,
-		       struct error *err)
+		       bool *was_started, struct error *err)
 {
 	static const char *const stale[] = { CONTAINER_EXIT, CONTAINER_FAILURE, CONTAINER_CONFIG,
 					     CONTAINER_NETWORK };
 
-	bool is_new;
+	bool is_new = true;
 
 	*is_first = true;
+	*was_started = false;
 	for (size_t i = 0; i < COUNT_OF(stale); i++) {
 		if (unlinkat(dir, stale[i], 0) == 0)
 			*is_first = false;
@@ -393,19 +394,23 @@ static bool begin_life(const struct container *container, int dir, bool *is_firs
 	    faccessat(dir, CONTAINER_STARTED, F_OK, 0) == 0)
 		return true;
 	/* `boot` starts what has been started. Who was told so is not to lose it to a power cut. */
-	return policy_arm(container, dir, err) && container_mark_started(dir, &is_new, err) &&
-	       (!is_new || container->is_removed_on_exit || file_sync_dir(dir, ".", err));
+	if (!policy_arm(container, dir, err) || !container_mark_started(dir, &is_new, err))
+		return false;
+	*was_started = !is_new;
+	return !is_new || container->is_removed_on_exit || file_sync_dir(dir, ".", err);
 }
 
-/* Best effort: the failure itself is what the user has to hear of. */
-static void mark_failed(const struct launch *launch, enum launch_fault fault, const char *why)
+/* Best effort: the failure itself is what the user has to hear of. One that has run before stays
+ * one that has: the next boot tries again. */
+static void mark_failed(const struct launch *launch, bool was_started, enum launch_fault fault,
+			const char *why)
 {
 	autobuf struct buf text;
 	struct jsonout out;
 	struct error ignored;
 
 	buf_init(&text, MESSAGE_MAX);
-	if (unlinkat(launch->lock, CONTAINER_STARTED, 0) < 0 ||
+	if ((!was_started && unlinkat(launch->lock, CONTAINER_STARTED, 0) < 0) ||
 	    launch->container->is_removed_on_exit)
 		return;
 	jsonout_init(&out, &text, false);
@@ -473,14 +478,14 @@ bool launch_container(const struct launch *launch, struct launched *launched,
 			       .host_network = -1,
 			       .logger = -1 };
 	bool has_own_network = netspace_is_own(launch->container);
-	bool is_first = true;
+	bool is_first = true, was_started = false;
 
 	launched_init(launched);
 	*fault = LAUNCH_FAULT_OTHER;
 	if (!stale_remove(launch->engine, launch->container->id, err) ||
 	    !connect_wires(launch, launched, &wires, err) ||
 	    (has_own_network && !hostns_open(&wires.host_network, err)) ||
-	    !begin_life(launch->container, launch->lock, &is_first, err)) {
+	    !begin_life(launch->container, launch->lock, &is_first, &was_started, err)) {
 		wires_close(&wires);
 		launched_close(launched);
 		return false;
@@ -498,7 +503,7 @@ bool launch_container(const struct launch *launch, struct launched *launched,
 			*fault = (enum launch_fault)last.code;
 		if (last.event == LAUNCH_FAILED ||
 		    !status_had_process(launch->engine, launch->container->id))
-			mark_failed(launch, *fault, err->text);
+			mark_failed(launch, was_started && !launch->is_made_now, *fault, err->text);
 		launched_close(launched);
 	}
 	return is_started;

@@ -17,7 +17,8 @@
 struct launch {
 	struct engine *engine;
 	const struct container *container;
-	int lock; /* the container's directory, locked by claim_lock or create_container */
+	int lock;         /* the container's directory, locked by claim_lock or create_container */
+	bool is_made_now; /* it was made for this start, and has never run */
 
 	/* Which streams we want to be at the other end of; the rest goes to the log alone. */
 	bool wants_stdin, wants_stdout, wants_stderr;

@@ -293,6 +293,7 @@ void status_read(const struct engine *engine, struct arena *arena, const char *i
 	status->state = STATUS_EXITED;
 	status->exit_code = STATUS_LOST_CODE;
 	find_lost_times(engine, arena, id, status);
+	read_failure(engine, arena, id, status); /* it was not lost: another start has failed */
 }
 
 bool status_is_running(const struct engine *engine, const char *id)

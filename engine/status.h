@@ -15,7 +15,7 @@
  * live: nobody stores "running", so a killed monitor or a power cut cannot leave a lie.
  */
 enum status_state {
-	STATUS_CREATED, /* never started, or the start failed */
+	STATUS_CREATED, /* never started, or all starts failed */
 	STATUS_RUNNING,
 	STATUS_PAUSED,     /* running, but its processes are frozen */
 	STATUS_RESTARTING, /* ended; its monitor will start it again after a pause */

@@ -120,6 +120,21 @@ def test_killed_in_the_middle(moor, busybox, verb, call):
     assert states(moor, "ab") == {"a": "running", "b": "exited"}
 
 
+def test_what_could_not_be_started_is_tried_again(moor, busybox, tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    run(moor, busybox, "good", "always")
+    moor.docker("run", "-d", "--network", "none", "--name", "bad", "--restart", "always", "--stop-signal", "KILL", "--mount",
+                f"type=bind,source={source},target=/x", busybox, "sleep", "600")
+    moor.mooring("shutdown")
+    source.rmdir()
+    assert "bad is not started: " in moor.mooring("boot", code=1).stderr
+    assert state(moor, "good") == "running"
+    source.mkdir()
+    moor.mooring("boot")
+    assert states(moor, ["good", "bad"]) == {"good": "running", "bad": "running"}
+
+
 def test_boot_in_order_and_past_a_broken_one(moor, busybox):
     for name in ("a", "b", "c"):
         run(moor, busybox, name, "always")
