@@ -90,6 +90,34 @@ static bool set_target(struct arena *arena, const char *text, struct container_m
 	return true;
 }
 
+/* Without going above where it begins, even for a moment; links are another matter. */
+static bool is_local(const char *path)
+{
+	size_t above = 0;
+
+	if (*path == '/')
+		return false;
+	while (*path) {
+		size_t length = strcspn(path, "/");
+
+		if (length == 2 && strncmp(path, "..", 2) == 0) {
+			if (above-- == 0)
+				return false;
+		} else if (length > 0 && !(length == 1 && *path == '.')) {
+			above++;
+		}
+		path += length + strspn(path + length, "/");
+	}
+	return true;
+}
+
+/* Of a volume without a name, as docker and Dockerfiles take it: without a slash it is below the
+ * root, too. */
+static const char *from_root(struct arena *arena, const char *path)
+{
+	return is_local(path) ? arena_printf(arena, "/%s", path) : path;
+}
+
 /* "./x", "../x", "." and ".." are paths; "rel/x" is a mistake; anything else is a volume. */
 static bool set_source(struct arena *arena, const char *text, struct container_mount *mount,
 		       struct error *err)
@@ -210,10 +238,9 @@ static bool set_volume_target(struct arena *arena, const char *text, const char 
 			      const char *target, struct container_mount *mount, struct error *err)
 {
 	return set_target(arena, target, mount, err) ||
-	       ((target[0] != '/' || strchr(text, ':')) &&
-		error_in(err,
-			 "invalid volume specification: '%s': invalid mount config for type \"%s\"",
-			 text, kind));
+	       error_in(err,
+			"invalid volume specification: '%s': invalid mount config for type \"%s\"",
+			text, kind);
 }
 
 bool mounts_check_volume(const char *text, struct error *err)
@@ -249,7 +276,7 @@ bool mounts_add_volume(struct mounts *mounts, const char *text, struct error *er
 	if (count == 1) {
 		mount.kind = MOUNT_VOLUME;
 		mount.is_anonymous = true;
-		return set_volume_target(mounts->arena, text, "volume", part[0], &mount, err) &&
+		return set_target(mounts->arena, from_root(mounts->arena, text), &mount, err) &&
 		       declare(mounts, &mount, err);
 	}
 	return set_volume_target(mounts->arena, text,
@@ -329,7 +356,7 @@ bool mounts_add_declared(struct mounts *mounts, const char *target, struct error
 		.kind = MOUNT_VOLUME, .options = "", .is_anonymous = true, .is_copied_up = true
 	};
 
-	if (!set_target(mounts->arena, target, &mount, err))
+	if (!set_target(mounts->arena, from_root(mounts->arena, target), &mount, err))
 		return error_in(err, "the image's volume %s", target);
 	return declare(mounts, &mount, err);
 }
@@ -396,27 +423,6 @@ static bool add_tmpfs(struct mounts *mounts, const struct mountspec *spec,
 	mount->kind = MOUNT_TMPFS;
 	mount->options = tmpfs_options(mounts->arena, spec);
 	return add(mounts, mount, err);
-}
-
-/* Without going above where it begins, even for a moment; links are another matter. */
-static bool is_local(const char *path)
-{
-	size_t above = 0;
-
-	if (*path == '/')
-		return false;
-	while (*path) {
-		size_t length = strcspn(path, "/");
-
-		if (length == 2 && strncmp(path, "..", 2) == 0) {
-			if (above-- == 0)
-				return false;
-		} else if (length > 0 && !(length == 1 && *path == '.')) {
-			above++;
-		}
-		path += length + strspn(path + length, "/");
-	}
-	return true;
 }
 
 static bool add_image(struct mounts *mounts, const struct mountspec *spec,

@@ -297,7 +297,7 @@ def status_of(process):
 def test_no_tun(rootless, busybox):
     """The device is there, and not for the user: said before anything is made."""
     rootless.user.more = TUN.replace("666", "600")
-    refused = rootless.docker("run", "--rm", busybox, "true", code=125).stderr
+    refused = rootless.docker("run", "--rm", busybox, "true", code=126).stderr
     assert "needs /dev/net/tun" in refused and refused.splitlines()[0].endswith("open it: Permission denied")
     assert rootless.docker("ps", "-aq").stdout == "" and not slirps(rootless)
     networks = os.path.join(rootless.run_dir, "networks")

@@ -77,6 +77,21 @@ def test_anonymous_volumes_go_with_their_container(moor, run):
     assert "invalid mode for --volumes-from" in run("--volumes-from", "two:x", code=125).stderr
 
 
+def test_a_volume_without_a_slash(moor, busybox, run, tmp_path):
+    """VOLUME data, as a Dockerfile may say it, is /data."""
+    moor.docker("create", "--name", "c", busybox)
+    moor.docker("export", "-o", str(tmp_path / "all.tar"), "c")
+    moor.docker("import", "-c", "VOLUME data", str(tmp_path / "all.tar"), "relative:1")
+    moor.docker("rm", "c")
+    run("--name", "c", image="relative:1", command=sh("echo kept > /data/file; cat /data/file"))
+    assert moor.docker("inspect", "-f", "{{range .Mounts}}{{.Type}} {{.Destination}}{{end}}", "c").stdout == "volume /data\n"
+    assert len(names(moor)) == 1
+    moor.docker("rm", "-v", "c")
+    assert names(moor) == []
+    assert run("--rm", "-v", "work", command=sh("echo 1 > /work/file; cat /work/file")).stdout == "1\n"
+    assert names(moor) == []
+
+
 def test_whose_volume_it_is(moor, run):
     """Of another container's volume and an own one at the same place; of two other containers'."""
     def shown(*options):
@@ -190,7 +205,7 @@ def test_options_of_the_local_driver(moor, run, tmp_path):
     assert "Read-only" in run("--rm", "-v", "bound:/b", command=("touch", "/b/x"), code=1).stderr
     assert not os.path.ismount(f"{moor.root}/volumes/bound/_data")
     moor.docker("volume", "create", "-o", "type=none", "-o", "device=/nowhere", "-o", "o=bind", "broken")
-    refused = run("--rm", "-v", "broken:/b", code=125).stderr
+    refused = run("--rm", "-v", "broken:/b", code=127).stderr
     assert "error while mounting volume" in refused and "No such file or directory" in refused
     inline = run("--rm", "--mount", "src=inline,dst=/i,volume-opt=type=tmpfs,volume-opt=device=tmpfs,volume-label=a=b",
                  command=sh("busybox grep -c '^tmpfs /i ' /proc/mounts")).stdout

@@ -21,8 +21,17 @@ static void test_volume(void)
 	check_int((long long)mounts.count, 3, "the user's mount there wins");
 	check_ok(mounts_add_tmpfs(&mounts, "/t:size=1m,mode=700", &err), &err, "a tmpfs");
 	check_text(mounts.items[3].options, "size=1m,mode=700", "its options");
+	check_ok(mounts_add_declared(&mounts, "rel/ative/", &err), &err,
+		 "an image's without a slash");
+	check_text(mounts.items[4].target, "/rel/ative", "it is below the root");
+	check_ok(mounts_add_volume(&mounts, "too", &err), &err, "and so is the user's");
+	check_text(mounts.items[5].target, "/too", "where it is");
+	check_error(mounts_add_declared(&mounts, ".", &err), &err, ERROR_INPUT, "can't be '/'",
+		    "but not the root itself");
+	check_error(mounts_add_declared(&mounts, "a/../../x", &err), &err, ERROR_INPUT,
+		    "must be absolute", "nor what leads above it");
 	mounts_sort(&mounts);
-	check_text(mounts.items[3].target, "/anonymous/deep", "the deepest comes last");
+	check_text(mounts.items[4].target, "/anonymous/deep", "the deepest come last");
 }
 
 static void test_mount(void)
