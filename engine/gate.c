@@ -174,6 +174,10 @@ bool gate_call(const char *socket, const char *const *argv, enum gate_outcome *o
 		return false;
 	if (answer.refused == EACCES)
 		*outcome = GATE_CLOSED;
+	else if (answer.refused == GATE_NO_DIRECTORY)
+		return error_set(err, ERROR_DENIED,
+				 "the working directory is closed to root, as whom the command "
+				 "runs: go to another one, or mount this one with allow_root");
 	else if (answer.refused) {
 		errno = answer.refused;
 		return error_sys(err, "mooring-gate cannot start the command");

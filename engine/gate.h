@@ -2,6 +2,7 @@
 #ifndef ENGINE_GATE_H
 #define ENGINE_GATE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -46,13 +47,18 @@ struct gate_request {
 	uint32_t variables;
 };
 
+/* `refused`, where neither root nor the caller's rights without his processes (FUSE) open his
+ * working directory. */
+#define GATE_NO_DIRECTORY ENOTDIR
+
 struct gate_signal {
 	int32_t number;
 };
 
 struct gate_answer {
 	int32_t code;    /* as a shell sees it: 128+n for signal n */
-	int32_t refused; /* errno: the command was not started; 0: it was */
+	int32_t refused; /* errno: the command was not started; 0: it was. EACCES: not in the group
+			  */
 };
 
 enum gate_outcome {

@@ -199,8 +199,8 @@ static bool is_for_the_group(const char *name)
 
 /* Doing it. ----------------------------------------------------------------------------------- */
 
-/* By the caller's rights: where a server or a program of his own (NFS, FUSE) decides who may enter
- * his directory, root may not. */
+/* By the caller's rights: where a server decides who may enter his directory (NFS), root may not.
+ */
 static bool enter_directory(const struct visit *visit)
 {
 	const struct person *person = &visit->person;
@@ -211,7 +211,7 @@ static bool enter_directory(const struct visit *visit)
 	setfsuid(person->ids.uid);
 
 	bool is_there = fchdir(visit->fds[GATE_DIRECTORY]) == 0;
-	int saved = errno;
+	int saved = errno == EACCES ? GATE_NO_DIRECTORY : errno;
 
 	setfsuid(0);
 	setfsgid(0);

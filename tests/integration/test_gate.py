@@ -165,18 +165,23 @@ def test_a_credential_helper_is_the_callers_own(gate, registry):
 
 
 def test_a_directory_that_is_closed_to_root(gate):
-    """As on NFS, or one of the caller's own FUSE: who may enter it, works there."""
-    gate.process.terminate()
-    assert gate.process.wait(10) == 0
-    os.unlink(gate.socket)
-    gate.listen("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+    """As on NFS: who may enter it, works there. Whom nobody lets in (FUSE) is told so, not that he is no member."""
+    def listen_without(*rights):
+        gate.process.terminate()
+        assert gate.process.wait(10) == 0
+        os.unlink(gate.socket)
+        gate.listen("setpriv", "--bounding-set=" + ",".join("-" + right for right in rights))
+
     os.chmod(gate.home, 0o700)
-    gate.docker("ps")
     with open(os.path.join(gate.home, "env"), "w") as file:
         file.write("A=1\n")
     os.chown(os.path.join(gate.home, "env"), UID, UID)
     os.chmod(os.path.join(gate.home, "env"), 0o600)
+    listen_without("dac_override", "dac_read_search")
+    gate.docker("ps")
     assert "No such image" in gate.docker("create", "--pull", "never", "--env-file", "env", "nosuch:1", code=1).stderr
+    listen_without("dac_override", "dac_read_search", "setuid")
+    assert "the working directory is closed to root" in gate.docker("ps", code=1).stderr
 
 
 def test_ps_is_the_machines(gate, busybox):
