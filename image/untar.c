@@ -275,6 +275,15 @@ static bool is_malformed(const struct untar *tar)
 	return text && (strstr(text, "malformed") || strstr(text, "Rejecting pax"));
 }
 
+/* Two blocks of zeros are the end. libarchive takes one for it, whatever comes then: what others
+ * refuse, or would find behind it, was left out without a word. */
+static bool ends_too_early(const struct untar *tar)
+{
+	int64_t end = archive_filter_bytes(tar->archive, 0);
+
+	return end - tar->headers_from == RECORD && end < tar->read;
+}
+
 /* Past the current entry's content, which is none of the next one's headers. */
 static int read_headers(struct untar *tar)
 {
@@ -284,6 +293,7 @@ static int read_headers(struct untar *tar)
 
 	int status = archive_read_next_header(tar->archive, &tar->current);
 
+	tar->is_cut_short = status == ARCHIVE_EOF && ends_too_early(tar);
 	tar->headers_from = -1;
 	return status;
 }
@@ -305,7 +315,10 @@ bool untar_next(struct untar *tar, struct entry *entry, bool *is_end, struct err
 
 	*is_end = status == ARCHIVE_EOF;
 	if (*is_end)
-		return true;
+		return !tar->is_cut_short ||
+		       error_set(
+			       err, ERROR_CORRUPT,
+			       "archive/tar: invalid tar header (behind a single block of zeros)");
 	/* A warning is about character sets: the name's bytes are there all the same. Or about what
 	 * was left out, as it was no attribute. */
 	if (status != ARCHIVE_OK && (status != ARCHIVE_WARN || is_malformed(tar)))

@@ -66,6 +66,7 @@ struct untar {
 	int64_t stored_size;  /* what it is then, unless the archive lies: see untar_data */
 	bool is_holding;      /* a block of the ring */
 	bool is_filled_up;
+	bool is_cut_short;      /* what looks like the end is none */
 	int64_t reached, given; /* of the current file: where its data ends so far; bytes of it */
 	int64_t mapped;         /* bytes that the map of a sparse one promises */
 	int64_t headers_from;   /* where the next entry's begin; -1: no headers are being read */

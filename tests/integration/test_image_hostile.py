@@ -257,6 +257,23 @@ def test_truncated_compressed(store, pack):
         refuse(store, packed[:length])
 
 
+@pytest.mark.parametrize("is_piped", [True, False])
+def test_a_single_block_of_zeros(store, tmp_path, is_piped):
+    """Is no end while something follows, that would be left out; in a layer and in the archive itself."""
+    def archive(data):
+        (tmp_path / "input.tar").write_bytes(data)
+        return data if is_piped else tmp_path / "input.tar"
+
+    one, two = tar(entry("a", b"1"))[:1024], tar(entry("b", b"2"))
+    refuse(store, archive(docker_archive([one + bytes(512) + two])), "invalid tar header (behind a single block of zeros)")
+    refuse(store, archive(one + bytes(512) + docker_archive([two])), "invalid tar header (behind a single block of zeros)")
+    for end in 0, 512, 1024, 1536:
+        image = store.load(archive(docker_archive([one + bytes(end)]))).images[0]["id"]
+        assert os.listdir(store.diff(image)) == ["a"]
+    image = store.load(archive(docker_archive([one + bytes(1024) + two]))).images[0]["id"]
+    assert os.listdir(store.diff(image)) == ["a"]  # as everybody has it
+
+
 def test_damaged_compression(store):
     packed = bytearray(gzip.compress(ARCHIVE))
     packed[len(packed) // 2] ^= 0xff
