@@ -18,8 +18,9 @@
 #define LIMIT_ARCHIVE_NAMES   1024 /* of one image */
 #define LIMIT_INDEX_ENTRIES   1024
 #define LIMIT_INDEX_DEPTH     3
-#define LIMIT_CONFIG_ITEMS    4096      /* variables, labels, words, … of each kind */
-#define LIMIT_LAYERS          127       /* overlay and docker have the same */
+#define LIMIT_CONFIG_ITEMS    4096  /* variables, labels, words, … of each kind */
+#define LIMIT_CONFIG_VALUES   32768 /* of JSON, each 72 bytes of memory; history is most of them */
+#define LIMIT_LAYERS          127   /* overlay and docker have the same */
 #define LIMIT_STORE_JSON      (8 << 20) /* our own files */
 
 /* A layer. */

@@ -58,7 +58,8 @@ static bool read_config(struct draft *draft, const void *config, size_t length, 
 	if (length > LIMIT_IMAGE_JSON)
 		return error_set(err, ERROR_INPUT, "image configuration is larger than %d bytes",
 				 LIMIT_IMAGE_JSON);
-	if (!json_parse(&draft->arena, "image configuration", config, length, &root, err) ||
+	if (!json_parse_at_most(&draft->arena, "image configuration", config, length,
+				LIMIT_CONFIG_VALUES, &root, err) ||
 	    !image_config_parse(&draft->arena, root, &draft->config, err) ||
 	    !check_os(&draft->config, err) ||
 	    !image_config_diff_ids(&draft->arena, root, &diff_ids, &count, err))

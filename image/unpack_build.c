@@ -175,8 +175,8 @@ static bool make_config(struct build *build, struct error *err)
 
 	buf_init(&text, LIMIT_IMAGE_JSON);
 	return file_read_fd(build->what->config, "image configuration", &text, err) &&
-	       json_parse(&build->arena, "image configuration", text.data ? text.data : "",
-			  text.length, &root, err) &&
+	       json_parse_at_most(&build->arena, "image configuration", text.data ? text.data : "",
+				  text.length, LIMIT_CONFIG_VALUES, &root, err) &&
 	       complete_config(build, root, err);
 }
 

@@ -475,8 +475,8 @@ static bool is_ours(struct load *load, const struct tarball_member *config)
 	struct error ignored;
 
 	if (!config || !config->document ||
-	    !json_parse(&arena, config->name, config->document, (size_t)config->size, &root,
-			&ignored) ||
+	    !json_parse_at_most(&arena, config->name, config->document, (size_t)config->size,
+				LIMIT_CONFIG_VALUES, &root, &ignored) ||
 	    !image_config_parse(&arena, root, &own, &ignored))
 		return false;
 	platform_set(&platform, own.os, own.architecture, own.variant);

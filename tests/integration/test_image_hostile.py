@@ -414,6 +414,18 @@ def test_a_gzip_bomb_as_a_document(store):
     check_memory(before)
 
 
+def test_a_configuration_of_many_values(store):
+    """A history that takes ten times the memory of its text."""
+    def archive(count):
+        image = world.Image([tar(entry("a", b"1"))])
+        config = json.dumps({**json.loads(image.config), "history": [{"created_by": "x"}] * count}).encode()
+        manifest = json.dumps([{"Config": "config", "Layers": ["layer.tar"]}]).encode()
+        return tar(entry("layer.tar", image.layers[0]), entry("config", config), entry("manifest.json", manifest))
+
+    store.load(archive(16000))
+    refuse(store, archive(17000), "image configuration: too many values", kind="input")
+
+
 def many_layers(count, used=0):
     """Each a file; so many of them are in images of 100, and in others in the opposite order."""
     layers = [tar(entry(f"{i}", b"x")) for i in range(count)]
