@@ -80,22 +80,19 @@ static const struct pump_mark *find_mark(const struct checkpoint_shared *shared,
 
 static void print_dirs(const struct dirs *dirs, struct buf *text)
 {
-	for (size_t i = 0; i < dirs->room; i++) {
-		const struct dir *dir = &dirs->slots[i];
-
-		if (!dir->path)
-			continue;
-
+	for (size_t i = 0; i < dirs->count; i++) {
+		const struct dir *dir = &dirs->list[i];
+		const char *path = dirs_path(dirs, dir);
 		const struct record record = { .inode = dir->inode,
 					       .seconds = dir->mtime.tv_sec,
 					       .nanoseconds = dir->mtime.tv_nsec,
-					       .length = (uint32_t)strlen(dir->path),
+					       .length = (uint32_t)strlen(path),
 					       .has_mtime = dir->has_mtime,
 					       .is_implied = dir->is_implied,
 					       .is_opaque = dir->is_opaque };
 
 		buf_add(text, &record, sizeof(record));
-		buf_add(text, dir->path, record.length);
+		buf_add(text, path, record.length);
 	}
 }
 

@@ -17,17 +17,22 @@
  */
 struct dir {
 	ino_t inode;
-	char *path; /* by which it was made, below the layer's root */
 	struct timespec mtime;
+	uint32_t path; /* see dirs_path */
 	bool has_mtime;
 	bool is_implied; /* no entry of its own: looks as it does in the layers below */
 	bool is_opaque;  /* hides the layers below */
 };
 
+/* Dense, as there may be hundreds of thousands. */
 struct dirs {
-	struct dir *slots; /* open addressing; an empty slot has no path */
-	size_t room, count;
-	size_t bytes; /* of memory, with what is forgotten */
+	struct dir *list; /* in the order in which they were met */
+	size_t count, room;
+	uint32_t *slots; /* by inode, open addressing: 1 + the place in the list; 0: empty */
+	size_t slot_count;
+	char *paths; /* NUL-terminated, one behind the other, with what is forgotten */
+	size_t path_bytes, path_room;
+	size_t bytes; /* what counts as memory, with what is forgotten */
 };
 
 /* The directory just made, or met again; what is remembered of one that had this inode is forgotten
@@ -35,6 +40,8 @@ struct dirs {
 must_check bool dirs_put(struct dirs *dirs, ino_t inode, const char *path, bool is_fresh,
 			 struct dir **dir, struct error *err);
 struct dir *dirs_find(const struct dirs *dirs, ino_t inode); /* NULL if unknown */
+/* By which it was made, below the layer's root; valid until the next dirs_put. */
+const char *dirs_path(const struct dirs *dirs, const struct dir *dir);
 void dirs_done(struct dirs *dirs);
 
 #endif

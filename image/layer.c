@@ -503,9 +503,10 @@ static bool put_all(struct layer *layer, struct error *err)
 /* Leaves *fd -1 if the directory was removed or replaced later on. */
 static bool open_noted(struct layer *layer, const struct dir *dir, int *fd, struct error *err)
 {
+	const char *path = dirs_path(&layer->place.dirs, dir);
 	struct stat info;
 
-	if (!place_open(&layer->place, dir->path, O_RDONLY | O_DIRECTORY, fd, err))
+	if (!place_open(&layer->place, path, O_RDONLY | O_DIRECTORY, fd, err))
 		return err->sys != 0;
 	if (fstat(*fd, &info) < 0 || info.st_ino != dir->inode)
 		drop_fd(fd);
@@ -521,6 +522,7 @@ static void add_note(struct buf *notes, char kind, const char *path)
 static bool finish_dir(struct layer *layer, const struct dir *dir, struct buf *notes,
 		       struct error *err)
 {
+	const char *path = dirs_path(&layer->place.dirs, dir);
 	autoclose int fd = -1;
 
 	if (!open_noted(layer, dir, &fd, err))
@@ -532,13 +534,13 @@ static bool finish_dir(struct layer *layer, const struct dir *dir, struct buf *n
 
 	if (dir->is_opaque) {
 		if (!whiteout_clear(fd, err)) /* nothing below is seen anyway */
-			return error_in(err, "%s", dir->path);
-		add_note(notes, 'o', dir->path);
+			return error_in(err, "%s", path);
+		add_note(notes, 'o', path);
 	}
 	if (dir->is_implied)
-		add_note(notes, 'i', dir->path);
+		add_note(notes, 'i', path);
 	if (dir->has_mtime && futimens(fd, times) < 0)
-		return error_sys(err, "set times of %s", dir->path);
+		return error_sys(err, "set times of %s", path);
 	return true;
 }
 
@@ -550,8 +552,8 @@ static bool finish(struct layer *layer, int to, struct error *err)
 	buf_init(&notes, 2 * LIMIT_LAYER_DIRECTORIES);
 	if (!whiteout_clear_shared(layer->place.root, err))
 		return false;
-	for (size_t i = 0; i < dirs->room; i++)
-		if (dirs->slots[i].path && !finish_dir(layer, &dirs->slots[i], &notes, err))
+	for (size_t i = 0; i < dirs->count; i++)
+		if (!finish_dir(layer, &dirs->list[i], &notes, err))
 			return false;
 	return buf_check(&notes, "notes of a layer", err) &&
 	       file_write(to, "notes of a layer", notes.data, notes.length, err);

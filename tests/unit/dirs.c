@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/dirs.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "image/limits.h"
@@ -15,11 +16,37 @@ static void test_put(void)
 	check_ok(dirs_put(&dirs, 7, "a", true, &dir, &err), &err, "put");
 	dir->is_opaque = true;
 	check_ok(dirs_put(&dirs, 7, "b", false, &dir, &err), &err, "met again");
-	check(strcmp(dir->path, "a") == 0 && dir->is_opaque, "what is known stays");
+	check(strcmp(dirs_path(&dirs, dir), "a") == 0 && dir->is_opaque, "what is known stays");
 	check_ok(dirs_put(&dirs, 7, "c", true, &dir, &err), &err, "another of this inode");
-	check(strcmp(dir->path, "c") == 0 && !dir->is_opaque, "what was known is forgotten");
+	check(strcmp(dirs_path(&dirs, dir), "c") == 0 && !dir->is_opaque,
+	      "what was known is forgotten");
 	check_int((long long)dirs.count, 1, "how many");
 	check(dirs_find(&dirs, 7) == dir && !dirs_find(&dirs, 8), "found by inode");
+	dirs_done(&dirs);
+}
+
+static void test_many(void)
+{
+	const unsigned int many = 10000;
+	struct dirs dirs = { 0 };
+	struct error err = { 0 };
+	unsigned int right = 0;
+	char path[16];
+	struct dir *dir;
+
+	for (unsigned int i = 0; i < many; i++) {
+		snprintf(path, sizeof(path), "d%u", i);
+		if (!dirs_put(&dirs, 1 + 7919 * (ino_t)i, path, true, &dir, &err))
+			break;
+		dir->mtime.tv_sec = i;
+	}
+	for (unsigned int i = 0; i < many; i++) {
+		snprintf(path, sizeof(path), "d%u", i);
+		dir = dirs_find(&dirs, 1 + 7919 * (ino_t)i);
+		right += dir && dir == &dirs.list[i] && dir->mtime.tv_sec == i &&
+			 strcmp(dirs_path(&dirs, dir), path) == 0;
+	}
+	check_int(right, many, "each is found, in the order in which they were met");
 	dirs_done(&dirs);
 }
 
@@ -44,6 +71,7 @@ static void test_made_again(void)
 int main(void)
 {
 	test_put();
+	test_many();
 	test_made_again();
 	return tap_done();
 }
