@@ -2,6 +2,7 @@
 """System calls that fail (a broken or read-only disk, no descriptors, no memory): one line says what, docker's exit code
 says so, and nothing is half made. (A full disk: test_full_disk.py; kill -9: test_power.py.)"""
 
+import errno
 import os
 import subprocess
 
@@ -50,10 +51,9 @@ def test_a_container_is_made_or_not(moor, busybox, error):
     before = listed(moor)
 
     def check(code, stderr):
-        assert stderr.count("\n") <= 1 and (code == 0 or os.strerror(5 if error == "EIO" else 24) in stderr)
-        if code == 0:
+        assert stderr.count("\n") <= 1 and (code == 0 or os.strerror(getattr(errno, error)).lower() in stderr.lower())
+        if code == 0 or "/dev/stdout" in stderr:  # it is there, and its ID could not be told
             moor.docker("rm", "one")
-            moor.docker("volume", "rm", "-f", "vol")
         moor.docker("volume", "rm", "-f", "vol")  # is there before the container is
         moor.docker("ps", "-a")
         assert listed(moor) == before
