@@ -121,7 +121,8 @@ static int refuse(struct parse *parse, const char *reason)
 static struct json *append(struct parse *parse, enum json_type type)
 {
 	if (++parse->values > parse->values_max) {
-		refuse(parse, "too many values");
+		error_set(parse->err, ERROR_INPUT, "%s: too many values (more than %zu)",
+			  parse->name, parse->values_max);
 		return NULL;
 	}
 

@@ -423,7 +423,7 @@ def test_a_configuration_of_many_values(store):
         return tar(entry("layer.tar", image.layers[0]), entry("config", config), entry("manifest.json", manifest))
 
     store.load(archive(16000))
-    refuse(store, archive(17000), "image configuration: too many values", kind="input")
+    refuse(store, archive(17000), "image configuration: too many values (more than 32768)", kind="input")
 
 
 def many_layers(count, used=0):
