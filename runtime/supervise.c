@@ -35,7 +35,8 @@
  * asks the monitor to end. The stop signal, then after the time allowed SIGKILL.
  */
 
-#define QUIET_MILLISECONDS 2000 /* of silence, after which memory is given back */
+#define QUIET_MILLISECONDS 250  /* of silence, after which memory is given back */
+#define AGAIN_MILLISECONDS 2000 /* between two SIGKILLs for who does not end by one */
 
 enum {
 	SLOT_SIGNALS,
@@ -121,7 +122,7 @@ static int64_t patience(struct supervisor *self)
 		if (self->kill_at > now)
 			return self->kill_at - now;
 		signal_init(self, SIGKILL); /* again and again, until it is gone */
-		return QUIET_MILLISECONDS;
+		return AGAIN_MILLISECONDS;
 	}
 	probe_start(&self->probe, now);
 	return probe_left(&self->probe, now);

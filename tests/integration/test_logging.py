@@ -200,6 +200,17 @@ def pss_kib(pid):
         return next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
 
 
+@pytest.mark.static
+def test_memory_between_two_lines(run, moor):
+    """Who tells something every second has a monitor as small as who is silent, but for the moment of it."""
+    run("-d", "--name", "c", command=("sh", "-c", "while busybox sleep 1; do echo told; done"))
+    monitor = parent(int(moor.docker("inspect", "-f", "{{.State.Pid}}", "c").stdout))
+    for lines in (1, 3):
+        wait_until(lambda lines=lines: len(moor.docker("logs", "c").stdout.splitlines()) >= lines, "the container to tell")
+        wait_until(lambda: pss_kib(monitor) < 150, "the monitor to be small")
+    moor.docker("rm", "-f", "c")
+
+
 def test_packed_logs(run, moor, tmp_path):
     """compress: rotated files are packed one after the other, as docker names them, and read like the others."""
     os.mkfifo(tmp_path / "wanted")
