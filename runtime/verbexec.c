@@ -11,6 +11,7 @@
 #include "runtime/foreground.h"
 #include "runtime/verb.h"
 
+#define LEFT        1 /* docker's exit code for who leaves by its keys */
 #define EXEC_FAILED "OCI runtime exec failed: exec failed: %s: unknown" /* docker's words */
 
 /*
@@ -180,7 +181,8 @@ static int execute_kept(const struct command *command, struct error *err)
 		return -1;
 	if (end == FOREGROUND_LEFT) {
 		execkeeper_leave(line);
-		return 0;
+		fprintf(stderr, "read escape sequence\n");
+		return LEFT;
 	}
 	return execkeeper_await(line, &status, err) ? proc_exit_code(status) : -1;
 }
