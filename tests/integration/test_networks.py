@@ -216,7 +216,7 @@ def test_options_of_endpoints(moor, busybox):
 
 def test_members(moor, busybox):
     moor.docker("network", "create", "--subnet", "10.92.0.0/29", "small")
-    before = netpeer.links()
+    before = netpeer.links()  # and those that a test before is still losing
     start(moor, busybox, "first", "--network", "small", "--mac-address", "02:00:00:00:00:07")
     start(moor, busybox, "fixed", "--network", "name=small,ip=10.92.0.6,alias=six")
     assert address_of(moor, "first", "small") == "10.92.0.2" and address_of(moor, "fixed", "small") == "10.92.0.6"
@@ -235,7 +235,7 @@ def test_members(moor, busybox):
     full = moor.docker("run", "--rm", "--network", "small", busybox, "true", code=125).stderr
     assert "no available IPv4 addresses on this network's address pools: small" in full
     moor.docker("rm", "-f", "first", "fixed", "more0", "more1", "more2")
-    wait_until(lambda: netpeer.links() == before, "the bridge to go")
+    wait_until(lambda: netpeer.links() <= before, "the bridge to go")
     assert leases(moor) == []
 
 
