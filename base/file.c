@@ -88,13 +88,11 @@ static bool tell_path(int fd, const char *name, char path[PATH_MAX])
 	if (length <= 0 || own[0] != '/' || stat(link, &status) < 0)
 		return false;
 	own[length] = '\0';
-	if (S_ISDIR(status.st_mode)) {
-		bool is_itself = strcmp(name, ".") == 0;
-
+	if (S_ISDIR(status.st_mode) && strcmp(name, ".") == 0)
+		return snprintf(path, PATH_MAX, "%s", own) < PATH_MAX;
+	if (S_ISDIR(status.st_mode))
 		return snprintf(path, PATH_MAX, "%s%s%s", *name == '/' ? "" : own,
-				*name == '/' || is_itself ? "" : "/",
-				is_itself ? "" : name) < PATH_MAX;
-	}
+				*name == '/' ? "" : "/", name) < PATH_MAX;
 	char *suffix = strstr(own, NEWFILE_BESIDE);
 	if (suffix)
 		*suffix = '\0';

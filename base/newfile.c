@@ -19,6 +19,11 @@
 #define UNSEEN_MAX   4   /* the first of them that those who are seen for a moment share */
 #define SUFFIX_MAX   48  /* bytes of what follows NEWFILE_BESIDE, and it */
 
+static bool has_shared_name(const struct newfile *file, int attempt)
+{
+	return file->way == NEWFILE_UNSEEN && attempt < UNSEEN_MAX;
+}
+
 /* The name of a file beside `name`, one as long as names may be cut to make room for the suffix.
  * Two writers of one file must not share it. For one that is written there, nobody else uses it.
  * For one that gets it only to be renamed at once, it is always the same: whoever finds it there,
@@ -32,7 +37,7 @@ static char *name_beside(const struct newfile *file, int attempt)
 
 	if (own > NAME_MAX - SUFFIX_MAX)
 		own = NAME_MAX - SUFFIX_MAX;
-	if (file->way == NEWFILE_UNSEEN && attempt < UNSEEN_MAX)
+	if (has_shared_name(file, attempt))
 		return mem_printf("%.*s" NEWFILE_BESIDE "mooring-%d", (int)(above + own),
 				  file->name, attempt);
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -75,8 +80,7 @@ static int make_beside(int (*make)(const struct newfile *file, const char *besid
 
 		bool is_taken = made < 0 && errno == EEXIST;
 
-		if (is_taken && file->way == NEWFILE_UNSEEN && attempt < UNSEEN_MAX &&
-		    remove_abandoned(file, beside)) {
+		if (is_taken && has_shared_name(file, attempt) && remove_abandoned(file, beside)) {
 			made = make(file, beside, mode);
 			is_taken = made < 0 && errno == EEXIST;
 		}
@@ -121,8 +125,8 @@ bool newfile_open(int dir, const char *name, enum newfile_way way, mode_t mode,
 		autofree char *parent = path_parent(name);
 
 		file->fd = openat(dir, parent, O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
-		if (file->fd >=
-		    0) /* where locks are not to be had, nobody takes one for abandoned */
+		/* Where locks are not to be had, nobody takes one for abandoned. */
+		if (file->fd >= 0)
 			(void)flock(file->fd, LOCK_EX | LOCK_NB);
 	}
 	if (file->fd < 0)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lifecycle/nucleus.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -95,11 +94,10 @@ static bool open_root(struct nucleus *nucleus, struct error *err)
 static void sweep(const char *root, const char *name)
 {
 	autofree char *path = mem_printf("%s/%s", root, name);
-	autodir DIR *dir = opendir(path);
+	autoclose int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir))
-		if (strstr(entry->d_name, ".tmp-"))
-			unlinkat(dirfd(dir), entry->d_name, 0);
+	if (dir >= 0)
+		file_sweep(dir);
 }
 
 /* One that was killed this moment may have left a child which has our lock until it executes its
